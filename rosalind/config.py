@@ -1,0 +1,222 @@
+"""What a study is made of, as frozen dataclasses, and a fingerprint of any of them."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BatchNorm = Literal["train", "recalibrated", "adapted"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which images: a name that `data.load` knows, and where its files are."""
+
+    name: str = "digits"
+    """`digits`, `idx`, `npz`, `cifar`, or any classification set of TFDS."""
+    folder: str | None = None
+    """Folder of the files (idx, npz, cifar), or of archives already on disk (TFDS)."""
+    size: int | None = None
+    """Side of the square images in pixels; None keeps the data set's own (digits: 16)."""
+    train_limit: int | None = None
+    """Use only the first so many training images, stratified by class; None uses all."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which network. The last four fields are filled in from the data by `study.run`."""
+
+    name: str = "cnn"
+    """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module of your own."""
+    width: int | None = None
+    """Channels of the first stage (hidden units of the mlp, tokens' width of the vit)."""
+    image_shape: tuple[int, int, int] | None = None
+    classes: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Train:
+    """How a network is trained. Epochs count passes over the training split."""
+
+    epochs: float = 15
+    batch_size: int = 64
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    learning_rate: float = 2e-3
+    """Peak learning rate."""
+    momentum: float = 0.9
+    """Of sgd only (Nesterov); adamw uses 0.9 and 0.999."""
+    weight_decay: float = 1e-4
+    """Coupled to the gradient in sgd, decoupled in adamw; never on biases, norms or embeddings."""
+    warmup: float = 1.0
+    """Epochs of linear warm-up."""
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    drops: tuple[float, ...] = (0.5, 0.75)
+    """Where a step schedule divides the rate by ten, as fractions of the run."""
+    label_smoothing: float = 0.0
+    crop: int = 0
+    """Random crops after padding by so many reflected pixels; 0 for none."""
+    flip: bool = False
+    """Random horizontal flips."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One pruning method at some sparsities; `options` are those of its recipe."""
+
+    name: str
+    sparsities: tuple[float, ...] = (0.8, 0.95)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str | None = None
+    """How the networks are called; the method's name by default. Two variants need two labels."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is done before measuring: a corruption at a severity, or `clean`.
+
+    >>> Condition("gaussian_noise", 3).id, Condition("fog", 5, draw=2, bn="adapted").id
+    ('gaussian_noise-3', 'fog-5-draw2-adapted')
+    """
+
+    name: str = "clean"
+    severity: float = 0
+    """1 to 5 for corruptions, the relative strength for `weight_noise`, 0 for `clean`."""
+    draw: int = 0
+    bn: BatchNorm = "train"
+    """Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch."""
+    table: str | None = None
+    """Severity table; None takes the one for the image size (`corruptions.table_for`)."""
+
+    @property
+    def id(self) -> str:
+        parts = [self.name]
+        if self.name != "clean":
+            parts.append(f"{self.severity:g}")
+        if self.draw:
+            parts.append(f"draw{self.draw}")
+        if self.bn != "train":
+            parts.append(self.bn)
+        return "-".join(parts)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A dense network of another width or length, trained beside the parents."""
+
+    label: str
+    width: int | None = None
+    epochs: float | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """Networks x conditions on one data set.
+
+    Every method is trained for every seed; networks of one seed share the initial weights, the data
+    order and the dense parent, so that methods can be compared pairwise.
+    """
+
+    data: Data = Data()
+    model: Model = Model()
+    train: Train = Train()
+    methods: tuple[Method, ...] = ()
+    conditions: tuple[Condition, ...] = (Condition(),)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    baselines: tuple[Baseline, ...] = ()
+    protected: tuple[str, ...] = ()
+    """Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference."""
+    features: int = 500
+    """Test samples, stratified by class, whose features are kept."""
+    thumbnails: int = 2000
+    """Test samples, stratified by class, whose corrupted images are kept for the viewer."""
+    attributions: int = 12
+    """Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions)."""
+    attribution_conditions: tuple[str, ...] = ("clean",)
+    """Ids of the conditions under which occlusion maps are made."""
+    umap: bool = False
+    """Also store a UMAP layout of the similarity view (needs the extra `umap`)."""
+
+
+def conditions(
+    names: Iterable[str],
+    severities: Iterable[int] = (1, 2, 3, 4, 5),
+    *,
+    draws: Iterable[int] = (0,),
+    bn: BatchNorm = "train",
+) -> tuple[Condition, ...]:
+    """The clean condition followed by every name at every severity and draw.
+
+    >>> [c.id for c in conditions(["fog"], [1, 3])]
+    ['clean', 'fog-1', 'fog-3']
+    """
+    draws = tuple(draws)
+    severities = tuple(severities)
+    return (
+        Condition(bn=bn),
+        *(Condition(n, s, draw=d, bn=bn) for n in names for s in severities for d in draws),
+    )
+
+
+def describe(value: Any) -> Any:
+    """A JSON-ready copy in which dataclass fields at their default are left out.
+
+    Leaving defaults out lets a later version add a field without renaming what exists.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kept = {}
+        for f in dataclasses.fields(value):
+            default = f.default
+            if f.default_factory is not dataclasses.MISSING:
+                default = f.default_factory()
+            item = getattr(value, f.name)
+            if item != default:
+                kept[f.name] = describe(item)
+        return kept
+    if isinstance(value, Mapping):
+        return {str(k): describe(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [describe(v) for v in value]
+    return value
+
+
+def fingerprint(value: Any) -> str:
+    """Sixteen hexadecimal digits that name a value: equal values, equal digits, in any process.
+
+    >>> fingerprint(Train()) == fingerprint(Train(epochs=15)) != fingerprint(Train(epochs=16))
+    True
+    """
+    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def difference(old: Any, new: Any, path: str = "") -> list[str]:
+    """Where two described values differ, one line each, for an error message.
+
+    >>> difference({"epochs": 3, "width": 8}, {"epochs": 4, "width": 8})
+    ['epochs: 3 -> 4']
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        lines = []
+        for key in sorted({*old, *new}):
+            here = f"{path}.{key}" if path else key
+            lines += difference(old.get(key, "default"), new.get(key, "default"), here)
+        return lines
+    return [] if old == new else [f"{path or 'value'}: {old!r} -> {new!r}"]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not in a table: what came, what is allowed, the closest first.
+
+    >>> unknown("method", "magnitud", ["random", "magnitude"])
+    "unknown method 'magnitud'; did you mean 'magnitude'? Known: magnitude, random."
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    rest = [k for k in known if k not in close]
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."

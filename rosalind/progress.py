@@ -1,0 +1,58 @@
+"""How far a long job is: a bar with an estimate on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from typing import Self
+
+from tqdm import tqdm
+
+INTERVAL = 10.0
+"""Seconds between lines where the output is not a terminal."""
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
+class Progress:
+    """Counts work done out of `total` units and says on stderr how long the rest takes.
+
+    Use as a context manager. The estimate is elapsed time scaled by the units left; units may be
+    fractional (epochs). Jobs under two seconds print nothing on a non-terminal.
+    """
+
+    def __init__(self, what: str, total: float, *, unit: str):
+        self.what, self.total, self.unit, self.done = what, total, unit, 0.0
+        self._started = self._printed = time.monotonic()
+        self._bar = None
+        if sys.stderr.isatty() and total:
+            layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
+            self._bar = tqdm(total=total, desc=what, bar_format=layout, leave=True, delay=0.5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        elapsed = time.monotonic() - self._started
+        if self._bar is not None:
+            self._bar.close()
+        elif kind is None and elapsed > 2:
+            self._print(f"{self.what}: done in {_clock(elapsed)}")
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        """Count `amount` more units as done; `note` says what they were."""
+        self.done += amount
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(amount)
+            return
+        now = time.monotonic()
+        if now - self._printed > INTERVAL and self.done:
+            self._printed = now
+            left = (now - self._started) * max(self.total - self.done, 0) / self.done
+            counted = f"{self.done:.0f} of {self.total:.0f} {self.unit}"
+            self._print(f"{self.what}: {counted}, {_clock(left)} left  {note}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
