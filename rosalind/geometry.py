@@ -1,0 +1,291 @@
+"""Angle, norm and margin: where a sample lies in the last feature space, jitted.
+
+For features x, head kernel w_k and bias b_k, the logits are z_k = w_k.x + b_k = |w_k||x|cos(angle_k) + b_k.
+The source is arXiv 2206.07918; `angle_centred`, `angle_class_mean` and the common unit make networks
+comparable, which its angle alone is not: adding one vector to all w_k changes no prediction but every
+angle.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+EXACT = jax.lax.Precision.HIGHEST
+"""Full float32: bfloat16 or tf32 products would make margins disagree with predictions."""
+
+MEASURES = ("angle", "angle_centred", "angle_class_mean", "norm", "margin", "margin_predicted")
+"""The per-sample quantities of `measure`, float32[n] each."""
+
+
+class Reference(NamedTuple):
+    """What makes one network's geometry comparable with another's; from clean training images."""
+
+    mu: np.ndarray
+    """float32[d]: mean feature vector."""
+    class_mean: np.ndarray
+    """float32[c, d]: mean feature vector of every class; NaN for a class without samples."""
+    unit: float
+    """RMS of |x - mu|: norms and margins divided by it do not depend on the features' scale."""
+
+
+def reference(features, kernel, labels, *, validation=None) -> Reference:
+    """The mean features, all and per class, and the common unit of a network.
+
+    Args:
+        features: float[n, d] of clean training images.
+        kernel: float[d, c]; gives the number of classes.
+        labels: int[n].
+        validation: float[m, d] of clean validation images for the unit; the training features if None.
+
+    Returns:
+        A `Reference`. The unit is 0 where all features are equal; quantities divided by it are then NaN.
+    """
+    features = np.asarray(features, np.float64)
+    labels, classes = np.asarray(labels), np.asarray(kernel).shape[1]
+    mu = features.mean(0)
+    sums = np.zeros((classes, features.shape[1]))
+    np.add.at(sums, labels, features)
+    counts = np.bincount(labels, minlength=classes)[:, None]
+    class_mean = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    spread = (features if validation is None else np.asarray(validation, np.float64)) - mu
+    unit = float(np.sqrt((spread**2).sum(1).mean()))
+    return Reference(mu.astype(np.float32), class_mean.astype(np.float32), unit)
+
+
+def angle_between(a, b):
+    """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
+
+    Kahan's form 2 atan2(|u - v|, |u + v|) of the unit vectors keeps small angles exact, where arccos
+    of a float32 cosine loses everything below 3e-4.
+
+    >>> float(angle_between(jnp.array([1.0, 0.0]), jnp.array([0.0, 2.0])))
+    1.5707963705062866
+    """
+    length_a = jnp.linalg.norm(a, axis=-1, keepdims=True)
+    length_b = jnp.linalg.norm(b, axis=-1, keepdims=True)
+    u = a / jnp.where(length_a > 0, length_a, 1)
+    v = b / jnp.where(length_b > 0, length_b, 1)
+    difference, total = jnp.linalg.norm(u - v, axis=-1), jnp.linalg.norm(u + v, axis=-1)
+    defined = (length_a[..., 0] > 0) & (length_b[..., 0] > 0)
+    return jnp.where(defined, 2 * jnp.arctan2(difference, total), jnp.pi / 2)
+
+
+def class_distances(kernel):
+    """float32[c, c]: |w_i - w_j|, exactly zero where two directions are equal.
+
+    Row by row: a Gram matrix would lose small distances to cancellation, and [c, c, d] does not fit.
+    """
+    columns = kernel.T
+    return jax.lax.map(lambda column: jnp.linalg.norm(columns - column, axis=-1), columns)
+
+
+def margins(logits, bias, labels, distances):
+    """The signed margin, prediction and rival of every sample; see `measure`.
+
+    Args:
+        logits: float32[n, c].
+        bias: float32[c]; decides between classes with equal directions.
+        labels: int[n].
+        distances: float32[c, c] from `class_distances`.
+    """
+    classes = jnp.arange(logits.shape[1])
+    own = classes == labels[:, None]
+    gap = jnp.take_along_axis(logits, labels[:, None], 1) - logits
+    apart = distances[labels]
+    equal = (apart == 0) & ~own
+    # Between equal directions only the biases decide, whatever rounding made of the logits.
+    wins = jnp.where(equal, bias[labels][:, None] > bias, gap > 0)
+    correct = (wins | own).all(1)
+    distance = jnp.where(own | equal, jnp.inf, gap / jnp.where(apart > 0, apart, 1))
+    margin = distance.min(1)
+    undefined = (equal & ~wins).any(1)
+    strongest = jnp.argmax(jnp.where(own | wins, -jnp.inf, logits), 1)
+    prediction = jnp.where(correct, labels, strongest)
+    fallback = jnp.argmax(jnp.where(own, -jnp.inf, logits), 1)
+    rival = jnp.where(jnp.isfinite(margin), jnp.argmin(distance, 1), fallback)
+    return jnp.where(undefined, jnp.nan, margin), prediction, rival
+
+
+def _per_sample(features, kernel, bias, labels, reference: Reference, distances):
+    x, kernel, bias = (jnp.asarray(part, jnp.float32) for part in (features, kernel, bias))
+    logits = jnp.matmul(x, kernel, precision=EXACT) + bias
+    margin, prediction, rival = margins(logits, bias, labels, distances)
+    chosen = jnp.take_along_axis(logits, prediction[:, None], 1) - logits
+    apart = distances[prediction]
+    elsewhere = (apart > 0) & (jnp.arange(kernel.shape[1]) != prediction[:, None])
+    leaving = jnp.where(elsewhere, chosen / jnp.where(apart > 0, apart, 1), jnp.inf).min(1)
+    directions = kernel.T
+    lengths = jnp.linalg.norm(directions, axis=1)
+    norm = jnp.linalg.norm(x, axis=1)
+    scale = norm[:, None] * lengths
+    cosine = (logits - bias) / jnp.where(scale > 0, scale, 1)
+    return {
+        "logits": logits,
+        "norm": norm,
+        "angle": angle_between(x, directions[labels]),
+        "angle_centred": angle_between(
+            x - reference.mu, directions[labels] - directions.mean(0)
+        ),
+        "angle_class_mean": angle_between(
+            x - reference.mu, reference.class_mean[labels] - reference.mu
+        ),
+        "margin": margin,
+        "margin_predicted": jnp.maximum(leaving, 0),
+        "prediction": prediction.astype(jnp.int16),
+        "rival": rival.astype(jnp.int16),
+    }, jnp.where(scale > 0, jnp.arccos(jnp.clip(cosine, -1, 1)), jnp.pi / 2)
+
+
+@jax.jit
+def measure_batch(features, kernel, bias, labels, valid, reference: Reference, distances):
+    """One batch of a stream: per-sample arrays, and sums that `finish` turns into class statistics.
+
+    `valid` bool[n] leaves padding out of the sums; `distances` come from `class_distances`. All else as
+    in `measure`.
+    """
+    samples, class_angle = _per_sample(features, kernel, bias, labels, reference, distances)
+    x = jnp.asarray(features, jnp.float32)
+    member = (labels[:, None] == jnp.arange(kernel.shape[1])) & valid[:, None]
+    weight = member.astype(jnp.float32)
+    # Relative to the clean class means, so that squares do not cancel.
+    centre = jnp.nan_to_num(jnp.asarray(reference.class_mean))
+    offset = x - centre[labels]
+    from_bias = samples["logits"] - bias
+    nearest = jnp.argmin(class_angle, 1) == samples["prediction"]
+    sums = {
+        "count": weight.sum(0),
+        "offset": jnp.matmul(weight.T, offset, precision=EXACT),
+        "square": jnp.matmul(weight.T, (offset**2).sum(1), precision=EXACT),
+        "class_angle": jnp.matmul(weight.T, class_angle, precision=EXACT),
+        "agreement": (nearest & valid).sum().astype(jnp.float32),
+        "spread": jnp.where(valid[:, None], (from_bias - from_bias.mean(1, keepdims=True)) ** 2, 0).sum(),
+    }
+    return samples, sums
+
+
+def finish(sums: dict[str, np.ndarray], reference: Reference, bias) -> dict[str, np.ndarray]:
+    """Class statistics and shares of a cell from the added sums of its batches; see `measure`."""
+    sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
+    count = sums["count"][:, None]
+    known = count > 0
+    nan = np.full_like(sums["offset"], np.nan)
+    shift = np.divide(sums["offset"], count, out=nan, where=known)
+    mean_square = np.where(known[:, 0], sums["square"] / np.maximum(count[:, 0], 1), np.nan)
+    angles = np.full_like(sums["class_angle"], np.nan)
+    np.divide(sums["class_angle"], count, out=angles, where=known)
+    total = count.sum()
+    bias = np.asarray(bias, np.float64)
+    from_bias = total * ((bias - bias.mean()) ** 2).sum()
+    whole = from_bias + sums["spread"]
+    return {
+        "class_mean": (np.nan_to_num(reference.class_mean) + shift).astype(np.float32),
+        "class_scatter": np.maximum(mean_square - (shift**2).sum(1), 0).astype(np.float32),
+        "mean_class_angle": angles.astype(np.float16),
+        "angle_agreement": np.float32(sums["agreement"] / max(total, 1)),
+        "bias_share": np.float32(from_bias / whole if whole else 0),
+    }
+
+
+def measure(features, kernel, bias, labels, *, reference: Reference, nearest: int | None = None):
+    """The geometry of samples under one head, all in float32.
+
+    Args:
+        features: float[n, d].
+        kernel: float[d, c], whose columns are the class directions w_k.
+        bias: float[c].
+        labels: int[n] in 0..c-1.
+        reference: of the network, from `reference`.
+        nearest: keep only so many of the largest logits per sample (see `results`); None keeps all.
+
+    Returns:
+        NumPy arrays by name:
+
+        * `logits` float32[n, c]. With `nearest`: float32[n, k], `class_id` int16[n, k], the true class
+          always among them, and `logsumexp`, `brier` float32[n] over all classes.
+        * `norm`: |x| >= 0.
+        * `angle`: between x and w_y in radians [0, pi]; smaller is closer to the class direction; pi/2
+          if either is zero.
+        * `angle_centred`: between x - mu and w_y minus the mean direction.
+        * `angle_class_mean`: between x - mu and the class's clean mean minus mu; needs no head.
+        * `margin`: min over j != y of (z_y - z_j) / |w_y - w_j|; positive exactly when correct (a tie is
+          not). Correct: the distance to the decision boundary. Wrong: a lower bound of the distance to
+          the true region. NaN where a class with the same direction has at least the same bias; inf
+          where no other class has another direction.
+        * `margin_predicted` >= 0: distance to leave the predicted class's region; inf as above.
+        * `prediction`, `rival` int16[n]: the predicted class (of tied classes, a rival); the j of the
+          minimum.
+        * `class_mean` float32[c, d], `class_scatter` float32[c] (mean squared distance to it) and
+          `mean_class_angle` float16[c, c] (class i's samples to direction j): NaN for absent classes.
+        * `angle_agreement`: share of samples whose smallest angle names the prediction.
+        * `bias_share`: the bias's share of the variance of logits between classes, [0, 1].
+
+    Raises:
+        ValueError: shapes that do not fit, labels out of range, NaN in features or head.
+
+    >>> head = np.eye(2, dtype=np.float32)
+    >>> x = np.array([[3.0, 1.0]], np.float32)
+    >>> there = reference(x, head, [0])
+    >>> round(float(measure(x, head, np.zeros(2), [0], reference=there)["margin"][0]), 4)  # 2 / sqrt(2)
+    1.4142
+    """
+    check(features, kernel, bias, labels)
+    labels = jnp.asarray(np.asarray(labels), jnp.int32)
+    kernel, bias = jnp.asarray(kernel, jnp.float32), jnp.asarray(bias, jnp.float32)
+    valid = jnp.ones(len(labels), bool)
+    distances = class_distances(kernel)
+    samples, sums = measure_batch(features, kernel, bias, labels, valid, reference, distances)
+    arrays = {name: np.asarray(value) for name, value in samples.items()}
+    arrays |= finish(jax.device_get(sums), reference, bias)
+    return arrays if nearest is None else keep_nearest(arrays, np.asarray(labels), nearest)
+
+
+def keep_nearest(arrays: dict[str, np.ndarray], labels: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Replace `logits` by the `count` largest and what can no longer be derived from them."""
+    logits = arrays["logits"].astype(np.float64)
+    count = min(count, logits.shape[1])
+    rows = np.arange(len(logits))[:, None]
+    top = np.argsort(-logits, axis=1, kind="stable")[:, :count]
+    missing = ~(top == labels[:, None]).any(1)
+    top[missing, -1] = labels[missing]
+    peak = logits.max(1, keepdims=True)
+    logsumexp = (peak + np.log(np.exp(logits - peak).sum(1, keepdims=True)))[:, 0]
+    probability = np.exp(logits - logsumexp[:, None])
+    probability[rows[:, 0], labels] -= 1
+    return {
+        **arrays,
+        "logits": arrays["logits"][rows, top],
+        "class_id": top.astype(np.int16),
+        "logsumexp": logsumexp.astype(np.float32),
+        "brier": (probability**2).sum(1).astype(np.float32),
+    }
+
+
+def check(features, kernel, bias, labels) -> None:
+    """Raise ValueError unless features[n, d], kernel[d, c], bias[c] and labels[n] fit and are finite."""
+    shapes = [tuple(np.shape(part)) for part in (features, kernel, bias, labels)]
+    feature_shape, kernel_shape, bias_shape, label_shape = shapes
+    fits = (
+        len(feature_shape) == len(kernel_shape) == 2
+        and feature_shape[1] == kernel_shape[0]
+        and bias_shape == (kernel_shape[1],)
+        and label_shape == feature_shape[:1]
+    )
+    if not fits:
+        raise ValueError(
+            "features [n, d], kernel [d, c], bias [c] and labels [n] must fit, got "
+            f"{', '.join(str(list(shape)) for shape in shapes)}."
+        )
+    labels = np.asarray(labels)
+    if labels.size and (labels.min() < 0 or labels.max() >= kernel_shape[1]):
+        span = f"{labels.min()}..{labels.max()}"
+        raise ValueError(f"labels must lie in 0..{kernel_shape[1] - 1}, got {span}.")
+    for name, part in (("features", features), ("kernel", kernel), ("bias", bias)):
+        if not bool(jnp.isfinite(jnp.asarray(part)).all()):
+            raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")
+
+
+def dead_classes(kernel) -> list[int]:
+    """The classes whose direction is exactly zero; every angle to them is pi/2 by definition."""
+    return np.flatnonzero(~np.asarray(kernel).any(0)).tolist()

@@ -1,0 +1,104 @@
+"""Convolutional backbones: a small `cnn`, CIFAR-style residual networks and `vgg16_bn`.
+
+A backbone is a Flax module with a field `width` and `__call__(x, train) -> features[n, d]`; x is
+float32[n, h, w, c], normalised. Convolutions before a BatchNorm have no bias.
+"""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+"""He initialisation by fan-out, as in the residual-network references (arXiv 1512.03385)."""
+
+
+def _norm(train: bool, name: str) -> nn.BatchNorm:
+    # The scale starts at 1 also at the end of a residual branch: a zero there makes every gradient
+    # saliency in the branch exactly zero at initialisation (SNIP, GraSP and SynFlow prune it whole).
+    return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=name)
+
+
+def _conv(features: int, kernel: int, stride: int, name: str) -> nn.Conv:
+    pad = kernel // 2
+    return nn.Conv(
+        features,
+        (kernel, kernel),
+        (stride, stride),
+        padding=((pad, pad), (pad, pad)),
+        use_bias=False,
+        kernel_init=HE,
+        name=name,
+    )
+
+
+class Cnn(nn.Module):
+    """Three 3x3 convolutions with BatchNorm, strides 2, 1, 2, widths w, 2w, 4w; global mean."""
+
+    width: int = 24
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        for index, (scale, stride) in enumerate(((1, 2), (2, 1), (4, 2))):
+            x = _conv(scale * self.width, 3, stride, f"conv{index}")(x)
+            x = nn.relu(_norm(train, f"norm{index}")(x))
+        return x.mean((1, 2))
+
+
+class ResNet(nn.Module):
+    """Basic residual blocks over a 3x3 stem; 1x1 convolutions where the shape changes.
+
+    `blocks` gives the number of blocks of each stage; every stage but the first halves the image and
+    doubles the width (arXiv 1512.03385, the CIFAR form: no pooling after the stem).
+    """
+
+    width: int
+    blocks: Sequence[int]
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.relu(_norm(train, "stem_norm")(_conv(self.width, 3, 1, "stem")(x)))
+        for stage, count in enumerate(self.blocks):
+            for block in range(count):
+                stride = 2 if stage and not block else 1
+                x = self._block(x, self.width * 2**stage, stride, f"stage{stage}_{block}", train)
+        return x.mean((1, 2))
+
+    def _block(self, x, width: int, stride: int, name: str, train: bool):
+        y = nn.relu(_norm(train, f"{name}_norm1")(_conv(width, 3, stride, f"{name}_conv1")(x)))
+        y = _norm(train, f"{name}_norm2")(_conv(width, 3, 1, f"{name}_conv2")(y))
+        if x.shape != y.shape:
+            x = _norm(train, f"{name}_norm0")(_conv(width, 1, stride, f"{name}_conv0")(x))
+        return nn.relu(x + y)
+
+
+class ResNet20(ResNet):
+    """Three stages of three blocks, 16 channels first: 0.27 million weights."""
+
+    width: int = 16
+    blocks: Sequence[int] = (3, 3, 3)
+
+
+class ResNet18(ResNet):
+    """Four stages of two blocks, 64 channels first: 11.17 million weights on CIFAR-10."""
+
+    width: int = 64
+    blocks: Sequence[int] = (2, 2, 2, 2)
+
+
+class Vgg16(nn.Module):
+    """Thirteen 3x3 convolutions with BatchNorm in five stages, then a global mean (arXiv 1409.1556)."""
+
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        index = 0
+        for scale, count in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
+            for _ in range(count):
+                x = _conv(scale * self.width, 3, 1, f"conv{index}")(x)
+                x = nn.relu(_norm(train, f"norm{index}")(x))
+                index += 1
+            if min(x.shape[1:3]) >= 2:
+                x = nn.max_pool(x, (2, 2), (2, 2))
+        return jnp.mean(x, (1, 2))
