@@ -2,8 +2,8 @@
 
 `cifar`, `tiny` and `imagenet` are the constants of the published generators (arXiv 1903.12261) for
 32, 64 and 224 pixels; `mnist` are those of MNIST-C's functions (arXiv 1906.02337), which are
-ImageNet's. `digits` is rosalind's own, for the 16-pixel digits of the demo: ImageNet's noise and fog,
-CIFAR's contrast, and blurs that scale with the image; it is no published benchmark.
+ImageNet's. `digits` is rosalind's own, for the 16-pixel digits of the demo: ImageNet's noise and
+brightness, CIFAR's fog and contrast, and blurs that scale with the image; it is no published benchmark.
 """
 
 Row = tuple[float, ...]
@@ -67,8 +67,8 @@ _DIGITS: Table = {
     "gaussian_blur": _rows(0.8, 1.1, 1.4, 1.8, 2.2),
     "defocus_blur": _rows((1, 0.5), (1.5, 0.5), (2, 0.5), (2.5, 0.5), (3, 0.5)),
     "zoom_blur": _rows((0.05, 1.20), (0.05, 1.30), (0.05, 1.45), (0.05, 1.60), (0.05, 1.80)),
-    "fog": _IMAGENET["fog"],
-    "brightness": _IMAGENET["brightness"],
+    "fog": _CIFAR["fog"],
+    "brightness": _TINY["brightness"],
     "contrast": _CIFAR["contrast"],
     "pixelate": _rows(0.6, 0.5, 0.4, 0.3, 0.25),
 }

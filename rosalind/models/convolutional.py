@@ -33,16 +33,17 @@ def _conv(features: int, kernel: int, stride: int, name: str) -> nn.Conv:
 
 
 class Cnn(nn.Module):
-    """Three 3x3 convolutions with BatchNorm, strides 2, 1, 2, widths w, 2w, 4w; global mean."""
+    """Three 3x3 convolutions of stride 2 with BatchNorm, widths w, 2w, 4w; features are 2x2 means."""
 
     width: int = 24
 
     @nn.compact
     def __call__(self, x, train: bool):
-        for index, (scale, stride) in enumerate(((1, 2), (2, 1), (4, 2))):
-            x = _conv(scale * self.width, 3, stride, f"conv{index}")(x)
+        for index, scale in enumerate((1, 2, 4)):
+            x = _conv(scale * self.width, 3, 2, f"conv{index}")(x)
             x = nn.relu(_norm(train, f"norm{index}")(x))
-        return x.mean((1, 2))
+        cell = (max(x.shape[1] // 2, 1), max(x.shape[2] // 2, 1))
+        return nn.avg_pool(x, cell, cell).reshape(x.shape[0], -1)
 
 
 class ResNet(nn.Module):

@@ -1,0 +1,29 @@
+"""Pruning of nested dicts of parameters: scores, exact masks, recipes; knows no data sets and no models."""
+
+from rosalind.pruning import masks
+from rosalind.pruning.masks import SCOPES
+from rosalind.pruning.recipes import (
+    METHODS,
+    Parent,
+    Pruned,
+    Recipe,
+    Weights,
+    check,
+    planned_epochs,
+    prune,
+)
+from rosalind.pruning.scores import SCORES
+
+__all__ = [
+    "METHODS",
+    "SCOPES",
+    "SCORES",
+    "Parent",
+    "Pruned",
+    "Recipe",
+    "Weights",
+    "check",
+    "masks",
+    "planned_epochs",
+    "prune",
+]

@@ -1,0 +1,106 @@
+"""Masks that are learned while the random initial weights stay frozen (multi-prize tickets)."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind.pruning import masks
+from rosalind.training import by_path, map_by_path
+
+
+def binarise(weight, mask):
+    """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
+
+    That gain is the one with the least squared distance to the kept weights; a layer that keeps nothing
+    is zero.
+
+    >>> binarise(jnp.array([1.0, -3.0, 2.0]), jnp.array([True, True, False])).tolist()
+    [2.0, -2.0, 0.0]
+    """
+    kept = jnp.where(mask, jnp.abs(weight), 0)
+    gain = kept.sum() / jnp.maximum(mask.sum(), 1)
+    return jnp.where(mask, gain * jnp.sign(weight), 0)
+
+
+def effective(scores, frozen, kept):
+    """The parameters a binarised ticket computes with, differentiable in the scores.
+
+    Args:
+        scores: nested dict of float arrays for the prunable kernels.
+        frozen: all parameters at initialisation.
+        kept: int32 per path, how many weights of a layer stay.
+
+    The gradient passes straight through the selection and the gain: d/d|score| is the gradient of the
+    weight times the frozen weight (arXiv 2103.09377).
+    """
+    scores = by_path(scores)
+
+    def one(path, weight):
+        if path not in scores:
+            return weight
+        strength = jnp.abs(scores[path])
+        binary = binarise(weight, masks.top_traced(jax.lax.stop_gradient(strength), kept[path]))
+        return jax.lax.stop_gradient(binary) + (strength - jax.lax.stop_gradient(strength)) * weight
+
+    return map_by_path(one, frozen)
+
+
+@functools.cache
+def _ticket_loss(loss):
+    """The loss of scores; frozen weights and counts ride in the state, so that seeds and sparsities share
+    one compilation (in a closure they would be compiled in as constants, once per network)."""
+
+    def of_scores(scores, state, batch, train: bool = True):
+        params = effective(scores, state["frozen"], state["kept"])
+        value, (inner, records) = loss(params, state["inner"], batch, train)
+        return value, ({**state, "inner": inner}, records)
+
+    return of_scores
+
+
+def initial_scores(trainable, key):
+    """Scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for every prunable kernel, as nested dicts."""
+    kernels = masks.prunable(trainable)
+
+    def one(path, weight):
+        if path not in kernels:
+            return None
+        bound = 1 / np.sqrt(np.prod(weight.shape[:-1]))
+        return jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
+
+    # None marks parameters without scores; an empty leaf would be trained, so they are cut out.
+    return _without_none(map_by_path(one, trainable))
+
+
+def _without_none(tree):
+    if not isinstance(tree, dict):
+        return tree
+    cut = {name: _without_none(part) for name, part in tree.items()}
+    return {name: part for name, part in cut.items() if part is not None and part != {}}
+
+
+def biprop(trainable, state, sparsity, *, loss, batches, config, fit, protected, key):
+    """A multi-prize ticket: frozen random weights, learned masks, binarised (arXiv 2103.09377).
+
+    Only scores are trained; weight decay acts on them. Biases and BatchNorm scales stay as initialised,
+    running statistics follow. Every layer, head included, keeps the same fraction, its rounding shared
+    out so that the total is exact; protected layers keep all weights, binarised.
+
+    Returns:
+        The effective weights and state, the masks, and what `fit` gave.
+    """
+    kernels = masks.prunable(trainable)
+    uniform = {path: np.zeros(weight.shape, np.float32) for path, weight in kernels.items()}
+    chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
+    kept = {path: jnp.asarray(mask.sum(), jnp.int32) for path, mask in chosen.items()}
+    scores = initial_scores(trainable, jax.random.fold_in(key, 0x73636F72))
+    carried = {"inner": state, "frozen": trainable, "kept": kept}
+    everywhere = {path: np.ones(weight.shape, bool) for path, weight in kernels.items()}
+    loss = _ticket_loss(loss)
+    fitted = fit(loss, scores, carried, batches, config=config, masks=everywhere, key=key)
+    strengths = {path: jnp.abs(score) for path, score in by_path(fitted.trainable).items()}
+    final = {path: np.asarray(masks.top_traced(s, kept[path])) for path, s in strengths.items()}
+    found = effective(fitted.trainable, trainable, kept)
+    return (found, fitted.state["inner"]), final, fitted
