@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning import masks
-from rosalind.training import by_path, map_by_path
+from rosalind.training import map_by_path
 
 
 def binarise(weight, mask):
@@ -28,14 +28,13 @@ def effective(scores, frozen, kept):
     """The parameters a binarised ticket computes with, differentiable in the scores.
 
     Args:
-        scores: nested dict of float arrays for the prunable kernels.
+        scores: float arrays of the prunable kernels, by path.
         frozen: all parameters at initialisation.
         kept: int32 per path, how many weights of a layer stay.
 
     The gradient passes straight through the selection and the gain: d/d|score| is the gradient of the
     weight times the frozen weight (arXiv 2103.09377).
     """
-    scores = by_path(scores)
 
     def one(path, weight):
         if path not in scores:
@@ -60,25 +59,13 @@ def _ticket_loss(loss):
     return of_scores
 
 
-def initial_scores(trainable, key):
-    """Scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for every prunable kernel, as nested dicts."""
-    kernels = masks.prunable(trainable)
-
-    def one(path, weight):
-        if path not in kernels:
-            return None
-        bound = 1 / np.sqrt(np.prod(weight.shape[:-1]))
-        return jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
-
-    # None marks parameters without scores; an empty leaf would be trained, so they are cut out.
-    return _without_none(map_by_path(one, trainable))
-
-
-def _without_none(tree):
-    if not isinstance(tree, dict):
-        return tree
-    cut = {name: _without_none(part) for name, part in tree.items()}
-    return {name: part for name, part in cut.items() if part is not None and part != {}}
+def initial_scores(kernels, key):
+    """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
+    bounds = {path: 1 / np.sqrt(np.prod(weight.shape[:-1])) for path, weight in kernels.items()}
+    return {
+        path: jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
+        for (path, weight), bound in zip(kernels.items(), bounds.values(), strict=True)
+    }
 
 
 def biprop(trainable, state, sparsity, *, loss, batches, config, fit, protected, key):
@@ -95,12 +82,12 @@ def biprop(trainable, state, sparsity, *, loss, batches, config, fit, protected,
     uniform = {path: np.zeros(weight.shape, np.float32) for path, weight in kernels.items()}
     chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
     kept = {path: jnp.asarray(mask.sum(), jnp.int32) for path, mask in chosen.items()}
-    scores = initial_scores(trainable, jax.random.fold_in(key, 0x73636F72))
+    scores = initial_scores(kernels, jax.random.fold_in(key, 0x73636F72))
     carried = {"inner": state, "frozen": trainable, "kept": kept}
     everywhere = {path: np.ones(weight.shape, bool) for path, weight in kernels.items()}
     loss = _ticket_loss(loss)
     fitted = fit(loss, scores, carried, batches, config=config, masks=everywhere, key=key)
-    strengths = {path: jnp.abs(score) for path, score in by_path(fitted.trainable).items()}
+    strengths = {path: jnp.abs(score) for path, score in fitted.trainable.items()}
     final = {path: np.asarray(masks.top_traced(s, kept[path])) for path, s in strengths.items()}
     found = effective(fitted.trainable, trainable, kept)
     return (found, fitted.state["inner"]), final, fitted
