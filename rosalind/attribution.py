@@ -20,7 +20,9 @@ def grid(side: int, patch: int | None = None, stride: int | None = None) -> tupl
     patch = max(side // 4, 2) if patch is None else patch
     stride = max(side // 8, 1) if stride is None else stride
     if not 0 < patch <= side or stride < 1:
-        raise ValueError(f"a patch of 1 to {side} pixels and a stride of 1 or more, got {patch} and {stride}.")
+        raise ValueError(
+            f"a patch of 1 to {side} pixels and a stride of 1 or more, got {patch} and {stride}."
+        )
     return patch, stride, np.arange(0, side - patch + 1, stride)
 
 

@@ -45,7 +45,9 @@ def check(condition: Condition, table: str | None = None) -> None:
     if condition.draw < 0 or int(condition.draw) != condition.draw:
         raise ValueError(f"a draw is a number 0, 1, 2, ..., got {condition.draw} for {condition.name}.")
     if condition.name in corruptions.CORRUPTIONS:
-        severity = int(condition.severity) if condition.severity == int(condition.severity) else condition.severity
+        severity = (
+            int(condition.severity) if condition.severity == int(condition.severity) else condition.severity
+        )
         corruptions.check(condition.name, severity, condition.table or table)
     elif condition.severity:
         raise ValueError(f"{condition.name} has no severity, got {condition.severity:g}.")
@@ -69,7 +71,7 @@ def clean(condition: Condition, network, images, labels, ids, key):
 @functools.partial(jax.jit, static_argnames=("name", "table"))
 def _corrupted(name: str, table: str, images, ids, key, severity):
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
-    one = lambda k, image: corruptions.draw(name, k, image, severity, table=table)  # noqa: E731
+    one = lambda k, image: corruptions.draw(name, k, image, severity, table=table)
     draws = jax.vmap(one)(keys, images)
     return corruptions.apply(name, images, draws, severity, table=table)
 
@@ -114,9 +116,8 @@ def realise(condition: Condition, network: Network | None, images, labels, ids, 
     """
     check(condition)
     if getattr(images, "dtype", None) != np.uint8 or images.ndim != 4:
-        raise ValueError(
-            f"images must be uint8[n, h, w, c], got {getattr(images, 'dtype', None)}{getattr(images, 'shape', '')}."
-        )
+        came = f"{getattr(images, 'dtype', type(images))}{getattr(images, 'shape', '')}"
+        raise ValueError(f"images must be uint8[n, h, w, c], got {came}.")
     return CONDITIONS[condition.name](condition, network, images, labels, ids, key)
 
 

@@ -90,9 +90,8 @@ def _digits(folder: Path | None) -> Raw:
 def _read_idx(folder: Path, stem: str) -> np.ndarray:
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.exists():
-            opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
-            with opened as file:
-                content = file.read()
+            packed = path.read_bytes()
+            content = gzip.decompress(packed) if path.suffix == ".gz" else packed
             if len(content) < 4 or content[:3] != b"\0\0\x08":
                 raise ValueError(f"{path} is not an idx file of bytes (magic {content[:4]!r}).")
             shape = tuple(np.frombuffer(content, ">i4", content[3], 4))
@@ -107,16 +106,14 @@ def _idx(folder: Path | None) -> Raw:
     """The four idx files of MNIST and its relatives, gzipped or not."""
     folder = _needed(folder, "idx")
     names = [
-        f"{split}-{kind}-ubyte"
-        for split in ("train", "t10k")
-        for kind in ("images-idx3", "labels-idx1")
+        f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
     ]
     parts = [_read_idx(folder, name) for name in names]
     return parts[0], parts[1], parts[2], parts[3], None
 
 
 def _npz(folder: Path | None) -> Raw:
-    """One npz file (or the only one in a folder) with train_images, train_labels, test_images, test_labels."""
+    """One npz file, or the only one of a folder, with {train,test}_{images,labels}."""
     path = _needed(folder, "npz")
     if path.is_dir():
         found = sorted(path.glob("*.npz"))
@@ -303,7 +300,7 @@ def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """uint8[n, h, w, c] brought to [n, size, size, c] by bilinear interpolation (antialiased when smaller)."""
+    """uint8[n, h, w, c] as [n, size, size, c], by bilinear interpolation (antialiased when smaller)."""
     from PIL import Image
 
     if images.shape[1:3] == (size, size):

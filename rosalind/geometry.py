@@ -72,6 +72,7 @@ def angle_between(a, b):
     return jnp.where(defined, 2 * jnp.arctan2(difference, total), jnp.pi / 2)
 
 
+@jax.jit
 def class_distances(kernel):
     """float32[c, c]: |w_i - w_j|, exactly zero where two directions are equal.
 
@@ -125,12 +126,8 @@ def _per_sample(features, kernel, bias, labels, reference: Reference, distances)
         "logits": logits,
         "norm": norm,
         "angle": angle_between(x, directions[labels]),
-        "angle_centred": angle_between(
-            x - reference.mu, directions[labels] - directions.mean(0)
-        ),
-        "angle_class_mean": angle_between(
-            x - reference.mu, reference.class_mean[labels] - reference.mu
-        ),
+        "angle_centred": angle_between(x - reference.mu, directions[labels] - directions.mean(0)),
+        "angle_class_mean": angle_between(x - reference.mu, reference.class_mean[labels] - reference.mu),
         "margin": margin,
         "margin_predicted": jnp.maximum(leaving, 0),
         "prediction": prediction.astype(jnp.int16),

@@ -47,9 +47,7 @@ def _features(config: Model, variables, images):
 def _measured(config: Model, variables, images, labels, valid, reference, distances, keep):
     _, features, _ = models.apply(config, variables, images)
     kernel, bias = models.head(config, variables)
-    samples, sums = geometry.measure_batch(
-        features, kernel, bias, labels, valid, reference, distances
-    )
+    samples, sums = geometry.measure_batch(features, kernel, bias, labels, valid, reference, distances)
     return samples, sums, features[keep]
 
 
@@ -68,7 +66,9 @@ def _network_features(network: Network, images):
     found = np.asarray(network.features(np.asarray(images)), np.float32)
     wanted = (len(images), np.shape(network.kernel)[0])
     if found.shape != wanted:
-        raise ValueError(f"the callable of {network.name!r} must give float{list(wanted)}, got {list(found.shape)}.")
+        raise ValueError(
+            f"the callable of {network.name!r} must give float{list(wanted)}, got {list(found.shape)}."
+        )
     return found
 
 
@@ -80,7 +80,9 @@ def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(network.kernel, np.float32), np.asarray(network.bias, np.float32)
 
 
-def reference(network: Network, train: Split, validation: Split, *, limit: int = 10_000) -> geometry.Reference:
+def reference(
+    network: Network, train: Split, validation: Split, *, limit: int = 10_000
+) -> geometry.Reference:
     """The reference of a network from up to `limit` clean training images and the validation split."""
     some = Split(train.images[:limit], train.labels[:limit], train.ids[:limit])
     found, held = features_of(network, some), features_of(network, validation)
@@ -168,15 +170,16 @@ def measure(
             parts[network.name].append((samples, sums, features, len(rows)))
     count = len(split)
     for network, kernel, bias, _ in prepared:
-        yield network.name, _collect(parts.pop(network.name), network, kernel, bias, split, count, subset, nearest)
+        yield (
+            network.name,
+            _collect(parts.pop(network.name), network, kernel, bias, split, count, subset, nearest),
+        )
 
 
 def _collect(parts: list, network: Network, kernel, bias, split: Split, count: int, subset, nearest: int):
     """One network's arrays from its batches."""
     parts = jax.device_get(parts)
-    arrays = {
-        name: np.concatenate([part[0][name] for part in parts])[:count] for name in parts[0][0]
-    }
+    arrays = {name: np.concatenate([part[0][name] for part in parts])[:count] for name in parts[0][0]}
     if not np.isfinite(arrays["norm"]).all():
         bad = int((~np.isfinite(arrays["norm"])).sum())
         raise ValueError(f"{bad} samples have NaN or infinite features in network {network.name!r}.")

@@ -86,7 +86,9 @@ def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False)
     ready = {key: np.asarray(value) for key, value in arrays.items()}
     for key, value in ready.items():
         if value.dtype == object:
-            raise ValueError(f"{key!r} of {path.name} is an array of objects; give it a number or text dtype.")
+            raise ValueError(
+                f"{key!r} of {path.name} is an array of objects; give it a number or text dtype."
+            )
     temporary = _temporary(path)
     with builtins.open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **ready)
@@ -186,7 +188,9 @@ def check_writable(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise PermissionError(f"cannot write in {folder}: {error.strerror or error}. Choose another folder.") from error
+        raise PermissionError(
+            f"cannot write in {folder}: {error.strerror or error}. Choose another folder."
+        ) from error
 
 
 def network_file(folder: Path, network: str, ending: str = "npz") -> Path:
@@ -282,7 +286,7 @@ class Results:
         return rows, np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def open(folder: str | Path) -> Results:  # noqa: A001 - results.open reads as what it does
+def open(folder: str | Path) -> Results:
     """Read a study folder; unreadable parts are listed in `problems`, the rest is there.
 
     Raises:
@@ -315,7 +319,14 @@ def open(folder: str | Path) -> Results:  # noqa: A001 - results.open reads as w
 
     def condition_order(item: tuple[str, dict]) -> tuple:
         info = item[1]
-        return info["name"] != "clean", info["order"], info["name"], info["severity"], info["draw"], info["bn"]
+        return (
+            info["name"] != "clean",
+            info["order"],
+            info["name"],
+            info["severity"],
+            info["draw"],
+            info["bn"],
+        )
 
     return Results(
         folder,
@@ -385,7 +396,9 @@ def add_network(
             raise ValueError(f"the study has no condition {condition!r}; it has {list(results.conditions)}.")
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
-                raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")
+                raise ValueError(
+                    f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes."
+                )
     ready = {key: np.asarray(value) for key, value in arrays.items()}
     digest = hash_arrays(ready)
     full = {

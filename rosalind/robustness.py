@@ -183,13 +183,15 @@ def mean_and_deviation(values: Sequence[float]) -> str:
 
 
 def text_table(results: Results) -> str:
-    """The table that `rosalind run` prints: one line per group, means and deviations over seeds in percent."""
-    clean, rest = corruption_columns(results)
+    """The table that `rosalind run` prints: a line per group, means and deviations over seeds in percent."""
+    _, rest = corruption_columns(results)
     header = f"{'network':24s} {'seeds':>5s} {'clean':>14s} {'corrupted':>14s} {'retained':>14s}"
     lines = [header, "-" * len(header)]
     for row in table(results):
         cells = [mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        lines.append(f"{row.group.name:24s} {len(row.group.networks):5d} " + " ".join(f"{c:>14s}" for c in cells))
+        lines.append(
+            f"{row.group.name:24s} {len(row.group.networks):5d} " + " ".join(f"{c:>14s}" for c in cells)
+        )
     names = list(dict.fromkeys(list(results.conditions.values())[k]["name"] for k in rest))
     severities = sorted({list(results.conditions.values())[k]["severity"] for k in rest})
     lines.append("")

@@ -41,7 +41,9 @@ class Similarity:
     """Whether severities were averaged because there were more than `LIMIT` cells."""
 
 
-def vector(cell: Mapping[str, np.ndarray], unit: float, measures: tuple[str, ...] = COORDINATES) -> np.ndarray:
+def vector(
+    cell: Mapping[str, np.ndarray], unit: float, measures: tuple[str, ...] = COORDINATES
+) -> np.ndarray:
     """float32[len(measures) * n]: the geometry of a cell, norms and margins divided by the unit."""
     parts = [cell[name] if name.startswith("angle") else cell[name] / unit for name in measures]
     return np.concatenate(parts).astype(np.float32)

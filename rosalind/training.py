@@ -144,7 +144,7 @@ def _gather(images, labels, index, key, crop: int, flip: bool):
         border = ((0, 0), (crop, crop), (crop, crop), (0, 0))
         padded = jnp.pad(chosen, border, "reflect")
         offsets = jax.random.randint(jax.random.fold_in(key, 0), (len(index), 2), 0, 2 * crop + 1)
-        cut = lambda image, at: jax.lax.dynamic_slice(image, (at[0], at[1], 0), shape)  # noqa: E731
+        cut = lambda image, at: jax.lax.dynamic_slice(image, (at[0], at[1], 0), shape)
         chosen = jax.vmap(cut)(padded, offsets)
     if flip:
         turned = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.5, (len(index), 1, 1, 1))
@@ -154,7 +154,7 @@ def _gather(images, labels, index, key, crop: int, flip: bool):
 
 def _optimizer(name: str, momentum: float, weight_decay: float, decayed: frozenset[str]):
     """The optax transformation without the learning rate, which the step gets as a traced number."""
-    chosen = lambda tree: map_by_path(lambda p, _: p in decayed, tree)  # noqa: E731
+    chosen = lambda tree: map_by_path(lambda p, _: p in decayed, tree)
     decay = optax.add_decayed_weights(weight_decay, chosen)
     if name == "sgd":
         return optax.chain(decay, optax.trace(momentum, nesterov=True))
@@ -250,7 +250,7 @@ def fit(
     first = batches(key, start)
     copied, cut = _placement(len(jax.tree.leaves(first)[0]))
     # Copies: the step donates its buffers, and a rewinding point must survive it.
-    place = lambda tree: jax.tree.map(lambda x: jax.device_put(jnp.array(x), copied), tree)  # noqa: E731
+    place = lambda tree: jax.tree.map(lambda x: jax.device_put(jnp.array(x), copied), tree)
     masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
     fresh = optimizer.init(trainable) if optimizer_state is None else optimizer_state
@@ -285,7 +285,7 @@ def fit(
                 trainable, optimizer_state, masks = changed
                 masks = place(dict(masks))
                 trainable = project(trainable, masks)
-                kept = lambda moment: project(moment, masks)  # noqa: E731, B023
+                kept = lambda moment: project(moment, masks)  # noqa: B023
                 optimizer_state = _map_moments(kept, optimizer_state, trainable)
         pending.append((batch.get("index"), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
@@ -312,8 +312,8 @@ def fit(
 def _map_moments(function: Callable[[Tree], Tree], optimizer_state: Tree, trainable: Tree) -> Tree:
     """The optimizer state with `function` applied to every part that is shaped like the parameters."""
     shape = jax.tree.structure(trainable)
-    alike = lambda part: jax.tree.structure(part) == shape  # noqa: E731
-    change = lambda part: function(part) if alike(part) else part  # noqa: E731
+    alike = lambda part: jax.tree.structure(part) == shape
+    change = lambda part: function(part) if alike(part) else part
     return jax.tree.map(change, optimizer_state, is_leaf=alike)
 
 

@@ -97,7 +97,7 @@ def draw(name: str, key, image, severity, *, table: str) -> dict[str, jax.Array]
 @functools.partial(jax.jit, static_argnames=("name", "table"))
 def _apply(name: str, images, draws, index, table: str):
     rows = np.asarray(TABLES[table][name], np.float64)
-    one = lambda image, drawn: CORRUPTIONS[name].apply(image, drawn, rows, index)  # noqa: E731
+    one = lambda image, drawn: CORRUPTIONS[name].apply(image, drawn, rows, index)
     changed = jax.vmap(one)(images, draws)
     return jnp.clip(changed, 0, 255).astype(jnp.uint8)
 

@@ -30,7 +30,7 @@ MODELS: dict[str, type[nn.Module]] = {
 """Backbones by name."""
 
 Variables = dict[str, Any]
-"""`{"params": ..., "batch_stats": ...}`, nested dicts of arrays; networks without BatchNorm have no second."""
+"""Nested dicts of arrays: `params`, and with BatchNorm `batch_stats`."""
 
 
 class _Classifier(nn.Module):
@@ -113,9 +113,7 @@ def apply(config: Model, variables: Variables, images, *, train: bool = False):
     if not train:
         logits, features = _module(config).apply(variables, images, train=False)
         return logits, features, stats
-    (logits, features), state = _module(config).apply(
-        variables, images, train=True, mutable=["batch_stats"]
-    )
+    (logits, features), state = _module(config).apply(variables, images, train=True, mutable=["batch_stats"])
     return logits, features, state.get("batch_stats", {})
 
 

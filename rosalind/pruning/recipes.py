@@ -201,7 +201,11 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
 def _pack(weights: Weights, kept: Mapping, records: Mapping, steps: int) -> dict[str, np.ndarray]:
     """One flat dict of arrays, so that a chain can be resumed from any mapping or file."""
     parts = {"trainable": weights.trainable, "state": weights.state}
-    flat = {f"{name}/{p}": np.asarray(x) for name, tree in parts.items() for p, x in training.by_path(tree).items()}
+    flat = {
+        f"{name}/{p}": np.asarray(x)
+        for name, tree in parts.items()
+        for p, x in training.by_path(tree).items()
+    }
     flat |= {f"masks/{path}": np.asarray(mask) for path, mask in kept.items()}
     flat |= {f"records/{name}": np.asarray(values) for name, values in records.items()}
     return flat | {"steps": np.asarray(steps)}

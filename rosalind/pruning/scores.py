@@ -33,7 +33,7 @@ def _select(tree, masks) -> dict:
 
 def random(trainable, state, *, loss, batches, masks, options, key):
     """Uniform numbers, one key per layer: the control that every method must beat."""
-    draw = lambda path, leaf: jax.random.uniform(path_key(key, path), leaf.shape)  # noqa: E731
+    draw = lambda path, leaf: jax.random.uniform(path_key(key, path), leaf.shape)
     return _select(map_by_path(draw, trainable), masks)
 
 

@@ -1,0 +1,94 @@
+"""Occlusion maps of a study's samples."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from rosalind import attribution, conditions, data, measuring
+from rosalind import results as files
+from rosalind.config import Condition, Study
+from rosalind.progress import Progress
+from rosalind.study import cells, networks, planning
+from rosalind.study.planning import DRAW_SEED, Unit
+
+
+def attribute(
+    folder: str | Path, network: str, condition: str = "clean", ids: tuple[int, ...] | None = None
+) -> int:
+    """Make occlusion maps of samples for one network and condition, beside those already stored.
+
+    Args:
+        folder: of a study whose data can still be loaded.
+        network: its id.
+        condition: id of a condition of the study.
+        ids: sample ids of the test set; None takes twelve, stratified by class.
+
+    Returns:
+        How many maps were made; those that exist are kept.
+
+    Raises:
+        ValueError: an unknown network, condition or sample.
+    """
+    folder = Path(folder)
+    results = files.open(folder)
+    for kind, name, known in (
+        ("network", network, results.networks),
+        ("condition", condition, results.conditions),
+    ):
+        if name not in known:
+            raise ValueError(f"the study has no {kind} {name!r}; it has {', '.join(known)}.")
+    dataset = cells.dataset_of(results)
+    if ids is None:
+        ids = tuple(dataset.test.ids[attribution_rows(dataset, 12)].tolist())
+    unknown = sorted(set(ids) - set(dataset.test.ids.tolist()))
+    if unknown:
+        raise ValueError(
+            f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
+        )
+    return attribute_some(dataset, folder, network, cells.condition_of(results, condition), ids)
+
+
+def attribution_rows(dataset: data.Dataset, count: int) -> np.ndarray:
+    """int[count]: positions in the test split, stratified by class."""
+    return np.sort(data.stratified(dataset.test.labels, count, seed=DRAW_SEED))
+
+
+def attribute_some(
+    dataset: data.Dataset, folder: Path, network: str, condition: Condition, ids: tuple[int, ...]
+) -> int:
+    """Add maps of the samples that have none yet; gives how many."""
+    path = files.attribution_file(folder, network, condition.id)
+    there = files.load_arrays(path) if files.readable(path, ("id", "map")) else None
+    known = set() if there is None else set(there["id"].tolist())
+    rows = np.flatnonzero(np.isin(dataset.test.ids, [i for i in ids if i not in known]))
+    if not rows.size:
+        return 0
+    loaded = networks.load_network(folder, network)
+    images = cells.condition_images(dataset, condition, rows)
+    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
+    source = dataset.train if condition.bn == "recalibrated" else dataset.test
+    ready = measuring.with_batch_norm(loaded, condition.bn, source, condition, key)
+    arrays = attribution.occlusion(ready, images)
+    if there is not None:
+        for name in ("id", "map", "baseline"):
+            arrays[name] = np.concatenate([there[name], arrays[name]])
+    files.save_arrays(path, arrays, replace=True)
+    return len(rows)
+
+
+def attributions(
+    study: Study, dataset: data.Dataset, folder: Path, parents: list[Unit], rest: list[Unit]
+) -> None:
+    """Occlusion maps for the networks of the first seed under the chosen conditions."""
+    if not study.attributions:
+        return
+    first = [unit for unit in [*parents, *rest] if unit.seed == study.seeds[0]]
+    names = [name for unit in first for name in planning.expected(study, dataset, unit)]
+    ids = tuple(dataset.test.ids[attribution_rows(dataset, study.attributions)].tolist())
+    chosen = [c for c in study.conditions if c.id in study.attribution_conditions]
+    with Progress("attributing", len(names) * len(chosen), unit="networks") as progress:
+        for condition in chosen:
+            for name in names:
+                attribute_some(dataset, folder, name, condition, ids)
+                progress.advance(1, name)

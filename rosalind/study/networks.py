@@ -1,0 +1,300 @@
+"""Units that train: dense networks, baselines and the networks of a method; their files."""
+
+import dataclasses
+import functools
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind import data, geometry, measuring, models, pruning, training
+from rosalind import results as files
+from rosalind.conditions import Network
+from rosalind.config import Model, Study, difference, fingerprint
+from rosalind.study import planning
+from rosalind.study.planning import Unit
+
+
+def keys_of(seed: int):
+    """The keys of a seed's initialisation and of its data order."""
+    return jax.random.split(jax.random.key(seed))
+
+
+def is_there(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
+    """Whether a network is finished; refuses one of the same name that was made differently."""
+    path = files.network_file(folder, name, "json")
+    if not path.exists():
+        return False
+    try:
+        info = files.load_json(path)
+    except files.Damaged as error:
+        print(f"{error} The network is made again.", file=sys.stderr)
+        path.unlink()
+        return False
+    if info.get("fingerprint") != fingerprint(made_by):
+        lines = "; ".join(difference(info.get("made_by", {}), json.loads(json.dumps(made_by))))
+        raise files.Mismatch(
+            f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
+            "folder, or delete that network's files."
+        )
+    if files.readable(files.network_file(folder, name), ("head/kernel",)):
+        return True
+    path.unlink()
+    return False
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that figures depend on."""
+    names = ("rosalind", "jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def revision() -> str | None:
+    """The git revision of a checkout of rosalind, or None."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+def logger(folder: Path, name: str, advance: Callable[[float, str], None] | None) -> Callable[[dict], None]:
+    """A `report` for `training.fit`: a line of JSON per epoch, and progress."""
+    path = folder / "log" / f"{socket.gethostname()}-{os.getpid()}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    last = [None]
+
+    def report(row: dict[str, float]) -> None:
+        with path.open("a") as file:
+            file.write(json.dumps({"network": name, "time": round(time.time(), 3), **row}) + "\n")
+        if advance is not None:
+            # Part epochs (from a rewinding point) count for what they are.
+            before = last[0] if last[0] is not None and last[0] < row["epoch"] else np.ceil(row["epoch"]) - 1
+            advance(row["epoch"] - before, name)
+            last[0] = row["epoch"]
+
+    return report
+
+
+@functools.cache
+def loss_of(model: Model, label_smoothing: float) -> training.Loss:
+    """The study's loss; it records, from the step's own logits, who is right and by what margin."""
+
+    def records(logits, params, labels):
+        kernel, bias = models.head(model, {"params": params})
+        found, _, _ = geometry.margins(logits, bias, labels, geometry.class_distances(kernel))
+        best = jnp.argmax(logits, 1)
+        return {"correct": (best == labels).astype(jnp.float32), "margin": found}
+
+    return models.cross_entropy(model, label_smoothing=label_smoothing, records=records)
+
+
+def save_network(
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    name: str,
+    unit: Unit,
+    model: Model,
+    weights: pruning.Weights,
+    masks: dict[str, np.ndarray],
+    records: dict[str, np.ndarray],
+    provenance: dict[str, Any],
+) -> None:
+    """Write a network's arrays, its training records, and last its JSON, which says that it is done."""
+    variables = jax.device_get({"params": weights.trainable, **weights.state})
+    kernel, bias = models.head(model, variables)
+    network = Network(name, None, model, variables)
+    reference = measuring.reference(network, dataset.train, dataset.validation)
+    arrays = {f"variables/{path}": np.asarray(x) for path, x in models.flatten(variables).items()}
+    arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in masks.items()}
+    arrays |= {
+        "head/kernel": np.asarray(kernel),
+        "head/bias": np.asarray(bias),
+        "mu": reference.mu,
+        "class_mean": reference.class_mean,
+        "unit": np.float64(reference.unit),
+    }
+    if records:
+        right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
+        margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
+        files.save_arrays(
+            folder / "training" / f"{name}.npz",
+            {"correct": right, "margin": margin, "id": dataset.train.ids},
+        )
+    path = files.network_file(folder, name)
+    files.save_arrays(path, arrays)
+    # The file of whoever was first counts, so its hash is recorded and not that of this process.
+    there = files.load_arrays(path)
+    made_by = planning.made_by(
+        study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
+    )
+    removed = pruning.masks.report(masks, weights.trainable)
+    files.save_json(
+        files.network_file(folder, name, "json"),
+        {
+            "name": name,
+            "model": study.model.name,
+            "config": dataclasses.asdict(model),
+            "label": unit.label,
+            "seed": unit.seed,
+            "sparsity": removed["sparsity"],
+            "sparsity_all": removed["sparsity_all"],
+            "parameters": removed["parameters"],
+            "nonzero": removed["nonzero"],
+            "layers": removed["layers"],
+            "collapsed": removed["collapsed"],
+            "unit": float(there["unit"]),
+            "dead_classes": geometry.dead_classes(there["head/kernel"]),
+            "made_by": made_by,
+            "fingerprint": fingerprint(made_by),
+            "hash": files.hash_arrays(there),
+            "versions": versions(),
+            **provenance,
+        },
+    )
+
+
+def load_network(folder: str | Path, name: str, model: Model | None = None) -> Network:
+    """A network of a study with its variables, masks and reference, ready to be measured or pruned.
+
+    Raises:
+        FileNotFoundError, results.Damaged: see `results.load_arrays`.
+        ValueError: an imported network, whose variables are not stored.
+    """
+    folder = Path(folder)
+    info = files.load_json(files.network_file(folder, name, "json"))
+    arrays = files.load_arrays(files.network_file(folder, name))
+    if "config" not in info:
+        raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
+    config = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}
+    part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
+    return Network(
+        name,
+        reference,
+        model or Model(**config),
+        models.unflatten(part("variables/")),
+        part("masks/"),
+        kernel=arrays["head/kernel"],
+        bias=arrays["head/bias"],
+        hash=info["hash"],
+    )
+
+
+def budget(steps: int, per_epoch: int) -> dict[str, float]:
+    """Epochs and passes over batches that a network cost, its dense parent included where it needs one."""
+    return {"epochs": round(steps / per_epoch, 3), "forward_passes": steps, "backward_passes": steps}
+
+
+def train_dense(study: Study, folder: Path, unit: Unit, advance=None) -> None:
+    """Train the dense network of a seed, or a baseline."""
+    dataset = planning.load(study.data)
+    name = planning.name_of(study, unit)
+    if is_there(folder, name, planning.made_by(study, dataset, unit, None)):
+        return
+    model, train = planning.model_and_schedule(study, unit)
+    initial_key, order_key = keys_of(unit.seed)
+    variables = models.init(model, initial_key)
+    masks = pruning.masks.everything(variables["params"])
+    batches = training.Batches(
+        dataset.train.images, dataset.train.labels, train.batch_size, train.crop, train.flip
+    )
+    fitted = training.fit(
+        loss_of(model, train.label_smoothing),
+        variables["params"],
+        {k: v for k, v in variables.items() if k != "params"},
+        batches,
+        config=train,
+        masks=masks,
+        report=logger(folder, name, advance),
+        key=order_key,
+    )
+    provenance = {
+        "method": "dense",
+        "options": {},
+        "family": "dense",
+        "parent": None,
+        "sparsity_requested": 0.0,
+        "budget": budget(fitted.steps, batches.steps),
+    }
+    weights = pruning.Weights(fitted.trainable, fitted.state)
+    save_network(study, dataset, folder, name, unit, model, weights, masks, fitted.records, provenance)
+
+
+def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
+    """Make all networks of one method and seed that are missing."""
+    assert unit.method is not None
+    dataset = planning.load(study.data)
+    expected = planning.expected(study, dataset, unit)
+    missing = {name for name, made_by in expected.items() if not is_there(folder, name, made_by)}
+    if not missing:
+        return
+    model, train = study.model, study.train
+    initial_key, order_key = keys_of(unit.seed)
+    initial = models.init(model, initial_key)
+    parent_unit = Unit(unit.seed, "dense")
+    parent_name = planning.name_of(study, parent_unit)
+    trained = load_network(folder, parent_name, model).variables
+    split = lambda v: pruning.Weights(v["params"], {k: x for k, x in v.items() if k != "params"})
+    images, labels = dataset.train.images, dataset.train.labels
+    batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
+    scoring = training.Batches(images, labels, train.batch_size)
+    recipe = pruning.METHODS[unit.method.name]
+    # The chain's identity without its targets: levels of a longer chain with equal beginnings are shared.
+    made_by = planning.made_by(study, dataset, unit, max(unit.method.sparsities))
+    prefix = fingerprint({k: v for k, v in made_by.items() if k != "sparsity"})
+    report = logger(folder, planning.name_of(study, unit), advance)
+    found = pruning.prune(
+        unit.method,
+        pruning.Parent(split(initial), split(trained)),
+        loss=loss_of(model, train.label_smoothing),
+        batches=batches,
+        scoring=scoring,
+        config=train,
+        fit=functools.partial(training.fit, report=report),
+        protected=study.protected,
+        resume=files.Checkpoints(folder / "checkpoints", prefix),
+        key=order_key,
+    )
+    parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
+    for pruned in found:
+        name = planning.name_of(study, unit, pruned.sparsity)
+        if name not in missing:
+            continue
+        provenance = {
+            "method": unit.method.name,
+            "options": dict(pruning.check(unit.method)),
+            "family": recipe.family,
+            "parent": parent_name if recipe.ranked == "trained" else None,
+            "sparsity_requested": pruned.sparsity,
+            "budget": budget(parent_steps + pruned.steps, batches.steps),
+        }
+        save_network(
+            study,
+            dataset,
+            folder,
+            name,
+            unit,
+            model,
+            pruned.weights,
+            pruned.masks,
+            pruned.records,
+            provenance,
+        )
+
+
+def train(study: Study, folder: Path, unit: Unit, advance=None) -> None:
+    """Make a unit that is not a parent: a baseline or a method's networks."""
+    (prune if unit.method is not None else train_dense)(study, folder, unit, advance)

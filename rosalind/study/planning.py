@@ -1,0 +1,147 @@
+"""What a study consists of: its units, their names and what makes each of them; no work is done here."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosalind import conditions, corruptions, data, models, pruning
+from rosalind import results as files
+from rosalind.config import Baseline, Data, Method, Model, Study, Train, describe
+
+DRAW_SEED = 0
+"""Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One piece of work: the dense network of a seed, a baseline, or all networks of a method."""
+
+    seed: int
+    label: str
+    method: Method | None = None
+    baseline: Baseline | None = None
+
+
+def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
+    """Find everything that is wrong with a study before any work is done, and load its data.
+
+    Raises:
+        ValueError: unknown names, values out of range, labels or ids given twice; see the parts' checks.
+        PermissionError: a folder that cannot be written.
+    """
+    models.backbone(study.model.name)
+    labels = ["dense", *(m.label or m.name for m in study.methods), *(b.label for b in study.baselines)]
+    twice = {label for label in labels if labels.count(label) > 1}
+    if twice:
+        raise ValueError(f"labels must differ, {sorted(twice)} come twice; give one of them another label.")
+    for label in labels:
+        files.check_name(label)
+    for method in study.methods:
+        pruning.check(method)
+    if not study.seeds or len(set(study.seeds)) != len(study.seeds):
+        raise ValueError(f"seeds must be given, each once, got {list(study.seeds)}.")
+    ids = [condition.id for condition in study.conditions]
+    if len(set(ids)) != len(ids) or not ids:
+        raise ValueError(f"conditions must be given, each once, got {ids}.")
+    for condition in study.conditions:
+        conditions.check(condition)
+    unknown = [c for c in study.attribution_conditions if c not in ids]
+    if unknown and study.attributions:
+        raise ValueError(f"attribution conditions {unknown} are not among the study's: {ids}.")
+    for count, name in ((study.train.epochs, "epochs"), (study.train.batch_size, "batch_size")):
+        if not count > 0:
+            raise ValueError(f"{name} must be above 0, got {count}.")
+    if folder is not None:
+        files.check_writable(Path(folder))
+    return load(study.data)
+
+
+def completed(study: Study, dataset: data.Dataset) -> Study:
+    """The study with the model's fields that follow from the data, and every label given."""
+    mean, std = dataset.statistics()
+    model = dataclasses.replace(
+        study.model,
+        image_shape=dataset.image_shape,
+        classes=len(dataset.class_names),
+        mean=mean,
+        std=std,
+    )
+    methods = tuple(dataclasses.replace(m, label=m.label or m.name) for m in study.methods)
+    return dataclasses.replace(study, model=model, methods=methods)
+
+
+@functools.lru_cache(maxsize=2)
+def load(config: Data) -> data.Dataset:
+    return data.load(config.name, folder=config.folder, size=config.size, train_limit=config.train_limit)
+
+
+def table_of(study: Study, dataset: data.Dataset) -> str:
+    return corruptions.table_for(max(dataset.image_shape[:2]))
+
+
+def name_of(study: Study, unit: Unit, sparsity: float | None = None) -> str:
+    model = study.model.name.partition(":")[2] or study.model.name
+    middle = "" if sparsity is None else f"-{sparsity:g}"
+    return f"{model.lower()}-{unit.label}{middle}-seed{unit.seed}"
+
+
+def units(study: Study) -> tuple[list[Unit], list[Unit]]:
+    """Dense parents first, then everything else; what is in one list can be done at the same time."""
+    parents = [Unit(seed, "dense") for seed in study.seeds]
+    rest = [Unit(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
+    rest += [Unit(seed, m.label or m.name, method=m) for seed in study.seeds for m in study.methods]
+    return parents, rest
+
+
+def model_and_schedule(study: Study, unit: Unit) -> tuple[Model, Train]:
+    """Model and schedule of a dense unit."""
+    width = unit.baseline.width if unit.baseline else None
+    epochs = unit.baseline.epochs if unit.baseline else None
+    model = study.model if width is None else dataclasses.replace(study.model, width=width)
+    train = study.train if epochs is None else dataclasses.replace(study.train, epochs=epochs)
+    return model, train
+
+
+def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | None) -> dict[str, Any]:
+    """Everything that a network depends on; its fingerprint is of this."""
+    model, train = model_and_schedule(study, unit)
+    made = {
+        "data": dataset.hash,
+        "model": describe(dataclasses.replace(model)),
+        "train": describe(train),
+        "seed": unit.seed,
+    }
+    if unit.method is not None and sparsity is not None:
+        method, recipe = unit.method, pruning.METHODS[unit.method.name]
+        made |= {
+            "method": method.name,
+            "options": {k: v for k, v in sorted(pruning.check(method).items())},
+            "sparsity": sparsity,
+            "protected": list(study.protected),
+        }
+        if recipe.iterative:
+            # What a chain does at a level depends on the targets before it, not on those after.
+            made["targets"] = sorted(s for s in method.sparsities if s <= sparsity)
+    return made
+
+
+def expected(study: Study, dataset: data.Dataset, unit: Unit) -> dict[str, dict[str, Any]]:
+    """The networks of a unit by name, and what makes each."""
+    sparsities = [None] if unit.method is None else sorted(unit.method.sparsities)
+    return {name_of(study, unit, s): made_by(study, dataset, unit, s) for s in sparsities}
+
+
+def epochs_of(study: Study, unit: Unit) -> float:
+    if unit.method is not None:
+        return pruning.planned_epochs(unit.method, study.train)
+    return model_and_schedule(study, unit)[1].epochs
+
+
+def plan(study: Study, dataset: data.Dataset) -> dict[str, float]:
+    """How much work a study is from nothing: networks, epochs and cells."""
+    parents, rest = units(study)
+    epochs = sum(epochs_of(study, unit) for unit in [*parents, *rest])
+    networks = sum(len(expected(study, dataset, unit)) for unit in [*parents, *rest])
+    return {"networks": networks, "epochs": epochs, "cells": networks * len(study.conditions)}

@@ -1,0 +1,141 @@
+"""Run a study in a folder, doing only what is not there yet."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from rosalind import data, robustness, similarity
+from rosalind import results as files
+from rosalind.config import Study, describe, fingerprint
+from rosalind.progress import Progress
+from rosalind.results import Results
+from rosalind.study import cells, maps, networks, planning
+from rosalind.study.planning import DRAW_SEED, Unit
+
+
+def use_compilation_cache() -> None:
+    """Keep jax's compilations in the user's cache folder, or in $JAX_COMPILATION_CACHE_DIR."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(base / "rosalind" / "jax"))
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def each(
+    executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress
+) -> Iterator:
+    """Run one function over argument tuples, here with fine progress or on an executor with coarse."""
+    if executor is None:
+        for args in arguments:
+            yield args, function(*args, advance=progress.advance)
+        return
+    futures = [(args, executor.submit(function, *args)) for args in arguments]
+    for args, future in futures:
+        yield args, future.result()
+
+
+def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -> Results:
+    """Carry a study out in a folder, doing only what is not there yet.
+
+    Args:
+        study: what to do. Methods, seeds and conditions may be added to a folder later.
+        folder: made if missing.
+        executor: where units run: None for one after the other in this process; a process pool made with
+            the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
+
+    Returns:
+        The study as it is on disk. Killed and run again, it goes on and ends with the same arrays, bit for
+        bit on one CPU set-up.
+
+    Raises:
+        ValueError: see `planning.check`; before any work.
+        results.Mismatch: the folder has another data set, or a unit of the same name made differently.
+        FloatingPointError: training diverged.
+    """
+    folder = Path(folder)
+    dataset = planning.check(study, folder)
+    study = planning.completed(study, dataset)
+    parents, rest = planning.units(study)
+
+    def unfinished(units: list[Unit]) -> list[Unit]:
+        expected = {unit: planning.expected(study, dataset, unit) for unit in units}
+        there = {
+            unit: [networks.is_there(folder, *item) for item in expected[unit].items()] for unit in units
+        }
+        return [unit for unit in units if not all(there[unit])]
+
+    todo = [unfinished(parents), unfinished(rest)]
+    subset = np.sort(data.stratified(dataset.test.labels, study.features, seed=DRAW_SEED))
+    files.create(
+        folder,
+        {
+            "dataset": dataset.name,
+            "dataset_hash": dataset.hash,
+            "data": dataclasses.asdict(study.data),
+            "class_names": list(dataset.class_names),
+            "image_shape": list(dataset.image_shape),
+            "table": planning.table_of(study, dataset),
+            "seed": DRAW_SEED,
+            "seeds": list(study.seeds),
+            "config": describe(study),
+            "versions": networks.versions(),
+            "revision": networks.revision(),
+        },
+        {
+            "id": dataset.test.ids,
+            "label": dataset.test.labels.astype(np.int16),
+            "subset": subset.astype(np.int32),
+        },
+    )
+    for order, condition in enumerate(study.conditions):
+        cells.declare_condition(study, dataset, folder, condition, order)
+
+    epochs = sum(planning.epochs_of(study, unit) for units in todo for unit in units)
+    if epochs:
+        with Progress("training", epochs, unit="epochs") as progress:
+            for function, units in ((networks.train_dense, todo[0]), (networks.train, todo[1])):
+                work = [(study, folder, unit) for unit in units]
+                for args, _ in each(executor, function, work, progress):
+                    if executor is not None:
+                        progress.advance(planning.epochs_of(study, args[2]), args[2].label)
+
+    names = tuple(n for unit in [*parents, *rest] for n in planning.expected(study, dataset, unit))
+    digests = cells.hashes(folder, names)
+    waiting = [
+        condition
+        for condition in study.conditions
+        if not all([cells.cell_is_there(folder, n, condition.id, digests[n]) for n in names])
+    ]
+    if waiting:
+        with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:
+            work = [(study, folder, condition, names) for condition in waiting]
+            for _ in each(executor, cells.measure, work, progress):
+                if executor is not None:
+                    progress.advance(len(names))
+    maps.attributions(study, dataset, folder, parents, rest)
+    return compare(folder, umap=study.umap)
+
+
+def compare(folder: Path, *, umap: bool = False) -> Results:
+    """Make what is derived over all networks, unless it is there for the same cells."""
+    results = files.open(folder)
+    stamp = {
+        "cells": fingerprint([[n, c, results.networks[n]["hash"]] for n, c in results.cells()]),
+        "umap": umap,
+    }
+    path = folder / "comparison" / "stamp.json"
+    if path.exists() and files.load_json(path) == stamp:
+        return results
+    with Progress("comparing", 3, unit="tables") as progress:
+        robustness.save_summary(results)
+        progress.advance(1, "summary.csv")
+        similarity.save(results, umap=umap)
+        progress.advance(2, "similarity")
+    files.save_json(path, stamp, replace=True)
+    return results
