@@ -1,0 +1,44 @@
+"""The study that `rosalind demo` makes: eight ways of pruning on the embedded digits."""
+
+from rosalind.config import Condition, Method, Study, Train, conditions
+
+CORRUPTIONS = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "zoom_blur",
+    "fog",
+    "brightness",
+    "contrast",
+    "pixelate",
+    "gaussian_blur",
+)
+SEVERITIES = (1, 3, 5)
+SPARSITIES = (0.8, 0.95)
+
+
+def study(seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
+    """A dense cnn of 56,000 weights per seed and eight methods at two sparsities, paired by seed.
+
+    Retraining after one shot and fine-tuning take 6 epochs at a tenth of the rate; the chains remove
+    60 % of what is left per level, so that 0.95 takes four levels.
+    """
+    short = {"epochs": 6}
+    methods = (
+        Method("random", SPARSITIES, short),
+        Method("magnitude", SPARSITIES, short),
+        Method("taylor", SPARSITIES, short),
+        Method("snip", SPARSITIES),
+        Method("finetune", SPARSITIES, {"rate": 0.6, **short}),
+        Method("lth", SPARSITIES, {"rate": 0.6}),
+        Method("lrr", SPARSITIES, {"rate": 0.6}),
+        Method("biprop", SPARSITIES),
+    )
+    return Study(
+        train=Train(epochs=15, learning_rate=4e-3, crop=1),
+        methods=methods,
+        conditions=conditions(CORRUPTIONS, SEVERITIES),
+        seeds=seeds,
+        attribution_conditions=(Condition().id, Condition("gaussian_noise", 3).id),
+    )

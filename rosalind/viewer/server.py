@@ -1,0 +1,103 @@
+"""The Bokeh server: loopback unless told otherwise, exact origins, nothing but a study's own figures."""
+
+import contextlib
+import socket
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bokeh.application import Application
+from bokeh.application.handlers.function import FunctionHandler
+from bokeh.server.server import Server
+from tornado.web import RequestHandler
+
+from rosalind.viewer.app import application, initial
+from rosalind.viewer.store import Store
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Health(RequestHandler):
+    """Answers `ok`, for scripts that wait for the server."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain")
+        self.write("ok")
+
+
+def make_server(
+    folders: str | Path | Sequence[str | Path], *, host: str = "127.0.0.1", port: int = 0
+) -> Server:
+    """A started server that does not block; `server.run_until_shutdown()` or an event loop drives it.
+
+    The first study is at `/`, every one at `/<folder name>`.
+
+    Raises:
+        FileNotFoundError, ValueError: a folder without a study, or without a measured cell.
+        OSError: the port is taken.
+    """
+    paths = [folders] if isinstance(folders, str | Path) else list(folders)
+    stores = [Store(path) for path in paths]
+    for store in stores:
+        initial(store)
+    routes: dict[str, Any] = {f"/{store.name}": _application(store) for store in stores}
+    routes["/"] = _application(stores[0])
+    names = LOOPBACK[:2] if host in LOOPBACK else (*LOOPBACK[:2], host)
+    port = port or _free_port(host)
+    server = Server(
+        routes,
+        address=host,
+        port=port,
+        # Bokeh's own list is localhost alone, so that a page at 127.0.0.1 would get a 403 for its socket.
+        allow_websocket_origin=[f"{name}:{port}" for name in names],
+        websocket_compression_level=1,
+        extra_patterns=[(r"/healthz", Health)],
+    )
+    server.start()
+    return server
+
+
+def _free_port(host: str) -> int:
+    """A port that nothing listens on; the allowed origins must name it before the server exists."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def _application(store: Store) -> Application:
+    # A callable application answers a broken study with HTTP 500; a script would answer a blank 200.
+    return Application(FunctionHandler(application(store)))
+
+
+def serve(
+    folders: str | Path | Sequence[str | Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_browser: bool = True,
+) -> None:
+    """Show studies in the browser until interrupted.
+
+    Args:
+        folders: one or more study folders.
+        host: address to listen on; anything but loopback lets others on the network read the studies.
+        port: 0 takes a free one.
+        open_browser: open the page in the user's browser.
+
+    Raises:
+        see `make_server`.
+    """
+    server = make_server(folders, host=host, port=port)
+    if host not in LOOPBACK:
+        print(
+            f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr
+        )
+    shown = "127.0.0.1" if host in ("0.0.0.0", *LOOPBACK) else host
+    address = f"http://{shown}:{server.port}/"
+    print(f"rosalind shows the study at {address} (Ctrl-C ends it)", flush=True)
+    if open_browser:
+        webbrowser.open(address)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run_until_shutdown()

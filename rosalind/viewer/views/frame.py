@@ -1,0 +1,123 @@
+"""What every view gets to draw, and the parts that views are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.layouts import column
+from bokeh.models import Div, LinearColorMapper, UIElement
+from bokeh.palettes import Colorblind, interp_palette
+from bokeh.plotting import figure
+
+from rosalind.viewer import state as states
+from rosalind.viewer.state import FLIPS, State
+from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+
+Change = Callable[..., None]
+"""`change(**fields)` sets fields of the state; `change(step={...})` adds a step to the selection rule."""
+
+CLEAR = "rgba(0, 0, 0, 0)"
+SELECTED = "#E69F00"
+FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#555555")
+FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
+FAMILY_COLOURS = Colorblind[8]
+POINTS = 2000
+"""Most samples that are drawn one by one; beyond that only densities travel to the browser."""
+
+
+def _ramp(*colours: str) -> list[str]:
+    return list(interp_palette(colours, 256))
+
+
+GREYS = _ramp("#e4e7ec", "#8a94a6", "#1c2536")
+ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00")
+DIVERGING = _ramp("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
+SEQUENTIAL = _ramp("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One state of the viewer with the masks that follow from it."""
+
+    store: Store
+    state: State
+    selected: np.ndarray = field(repr=False)
+    """bool[n]: the selection; all False when there is none."""
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """bool[n]: what passes the class filter."""
+        return states.shown(self.store, self.state)
+
+    @cached_property
+    def flips(self) -> np.ndarray:
+        """uint8[n]: index into `FLIPS`, from A to B."""
+        return states.flips(self.store, self.state.a, self.state.b)
+
+    def values(self, cell: Cell, measure: str) -> np.ndarray:
+        """A measure of every sample as the state wants it, raw or in the unit."""
+        return self.store.values(cell, measure, self.state.raw)
+
+
+def measure_label(measure: str, raw: bool = False) -> str:
+    """How an axis is called: `angle to the class direction (degrees)`."""
+    unit = UNITS.get(measure, "degrees")
+    return f"{MEASURES[measure]} ({'raw' if raw and unit == 'units' else unit})"
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in words, escaped for HTML."""
+    return escape(f"{cell[0]} · {cell[1]}")
+
+
+def plot(name: str, label: str, **options: Any):
+    """An empty figure in the house style; `name` is for tests, `label` for screen readers."""
+    options = {"toolbar_location": None, "tools": "", "height": 260, **options}
+    options.setdefault("sizing_mode", "stretch_width")
+    made = figure(name=name, min_border=4, **options)
+    made.html_attributes = {"role": "img", "aria-label": label, "tabindex": "0"}
+    made.grid.grid_line_color = "#eceff3"
+    made.outline_line_color = "#d5dae1"
+    made.axis.axis_line_color = None
+    made.axis.major_tick_line_color = "#c3cad4"
+    made.axis.minor_tick_line_color = None
+    made.axis.major_label_text_color = "#4a5565"
+    made.axis.axis_label_text_color = "#4a5565"
+    made.axis.axis_label_text_font_style = "normal"
+    made.title.text_font_size = "12px"
+    made.title.text_color = "#1c2536"
+    return made
+
+
+def see_through(palette: list[str]) -> LinearColorMapper:
+    """Colours for a uint8 density in which empty bins are transparent."""
+    return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
+
+
+def symmetric(limit: float) -> tuple[float, float]:
+    """Colour limits around zero; of width 2 where there is nothing."""
+    limit = float(limit) if np.isfinite(limit) and limit > 0 else 1.0
+    return -limit, limit
+
+
+def titled(title: str, *parts: UIElement, caption: Div) -> UIElement:
+    """A view's panel: heading, parts, and under them the sentence that says what they show."""
+    heading = Div(text=f"<h2>{escape(title)}</h2>", css_classes=["heading"], sizing_mode="stretch_width")
+    return column(heading, *parts, caption, sizing_mode="stretch_width", css_classes=["view"])
+
+
+def caption(name: str) -> Div:
+    """The sentence under a view, filled at every update."""
+    return Div(text="", name=name, css_classes=["caption"], sizing_mode="stretch_width")
+
+
+def flip_legend() -> str:
+    """The flip states with their colours, as HTML."""
+    shapes = ("●", "▲", "▼", "✕")
+    return " ".join(
+        f'<span style="color:{colour}">{shape}</span> {escape(text)}'
+        for colour, shape, text in zip(FLIP_COLOURS, shapes, FLIPS, strict=True)
+    )
