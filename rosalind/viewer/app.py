@@ -14,7 +14,6 @@ from bokeh.models import (
     Button,
     CustomJS,
     Div,
-    GlobalInlineStyleSheet,
     InlineStyleSheet,
     Select,
     Switch,
@@ -32,12 +31,6 @@ ROWS = (("evaluation",), ("similarity",), ("local",), ("global",), ("samples", "
 """Which views stand side by side."""
 
 WIDE = {"sizing_mode": "stretch_width"}
-
-STYLE = """
-.view, .rail { background: #fff; border: 1px solid #dfe3e9; border-radius: 6px; padding: 10px 14px 12px; }
-.view { margin: 0 0 12px; }
-.rail { margin-right: 12px; }
-"""
 
 TEXT = """
 h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: #1c2536; }
@@ -72,11 +65,16 @@ class Session:
         self.widgets = self._widgets()
         frame = self._frame()
         self.views = {name: view(frame, self.change) for name, view in VIEWS.items()}
+        for name, view in self.views.items():
+            view.root.name = f"view-{name}"
         self._update(frame)
-        document.add_root(self._layout())
+        for part in [self._rail(), self.errors, *(view.root for view in self.views.values())]:
+            for div in part.select({"type": Div}):
+                div.stylesheets = [InlineStyleSheet(css=TEXT)]
+            document.add_root(part)
         document.title = f"rosalind: {store.name}"
         document.template = _template()
-        document.template_variables["study"] = self._summary()
+        document.template_variables.update(study=self._summary(), views=list(self.views))
 
     def _summary(self) -> str:
         study = self.store.results.study
@@ -120,7 +118,8 @@ class Session:
                 widget.sizing_mode = "stretch_width"
         return made
 
-    def _layout(self):
+    def _rail(self):
+        """The controls on the left."""
         swap = Button(label="swap A and B", name="swap", sizing_mode="stretch_width")
         swap.on_click(lambda: self.change(a=self.state.b, b=self.state.a))
         clear = Button(label="clear selection", name="clear", sizing_mode="stretch_width")
@@ -131,7 +130,7 @@ class Session:
             button.on_click(partial(self._select_flip, text))
             flips.append(button)
         w = self.widgets
-        rail = column(
+        return column(
             w["a-network"],
             w["a-condition"],
             w["b-network"],
@@ -146,21 +145,9 @@ class Session:
             clear,
             self.status,
             self.address,
-            width=250,
-            css_classes=["rail"],
-            styles={"position": "sticky", "top": "12px", "align-self": "flex-start"},
+            name="rail",
+            sizing_mode="stretch_width",
         )
-        rows = [row(*(self.views[name].root for name in names), **WIDE) for names in ROWS]
-        main = column(self.errors, *rows, **WIDE)
-        whole = row(rail, main, name="main", **WIDE)
-        whole.stylesheets = [GlobalInlineStyleSheet(css=STYLE)]
-        for div in whole.select({"type": Div}):
-            div.stylesheets = [InlineStyleSheet(css=TEXT)]
-        for part in [rail, *(view.root for view in self.views.values())]:
-            part.stylesheets = [
-                InlineStyleSheet(css=STYLE.replace(".view", ":host(.view)").replace(".rail", ":host(.rail)"))
-            ]
-        return whole
 
     def _choose_cell(self, side: str, attr: str, old: str, new: str) -> None:
         cell = (self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value)

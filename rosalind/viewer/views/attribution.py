@@ -25,7 +25,9 @@ class Attribution:
                 figure = plot(
                     f"attribution-{side}-{kind}",
                     f"{kind} of the shown sample, {side}.",
-                    height=135,
+                    width=104,
+                    height=122,
+                    sizing_mode="fixed",
                     x_range=Range1d(0, 1),
                     y_range=Range1d(1, 0),
                 )
@@ -45,7 +47,7 @@ class Attribution:
             rows.append(figures)
         self.missing = Div(text="", name="attribution-missing", sizing_mode="stretch_width")
         self.caption = caption("attribution-caption")
-        grid = gridplot(rows, sizing_mode="stretch_width", toolbar_location=None)
+        grid = gridplot(rows, toolbar_location=None)
         self.root = titled("Why this sample?", self.missing, grid, caption=self.caption)
 
     def update(self, frame: Frame) -> None:

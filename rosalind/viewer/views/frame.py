@@ -105,13 +105,13 @@ def symmetric(limit: float) -> tuple[float, float]:
 
 def titled(title: str, *parts: UIElement, caption: Div) -> UIElement:
     """A view's panel: heading, parts, and under them the sentence that says what they show."""
-    heading = Div(text=f"<h2>{escape(title)}</h2>", css_classes=["heading"], sizing_mode="stretch_width")
-    return column(heading, *parts, caption, sizing_mode="stretch_width", css_classes=["view"])
+    heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
+    return column(heading, *parts, caption, sizing_mode="stretch_width")
 
 
 def caption(name: str) -> Div:
     """The sentence under a view, filled at every update."""
-    return Div(text="", name=name, css_classes=["caption"], sizing_mode="stretch_width")
+    return Div(text="", name=name, sizing_mode="stretch_width")
 
 
 def flip_legend() -> str:
