@@ -10,6 +10,8 @@ import tyro
 
 from rosalind.config import Data, Method, Model, Study, Train, conditions
 
+_DATA, _MODEL, _TRAIN = Data(), Model(), Train()
+
 Folder = Annotated[Path, tyro.conf.Positional]
 
 
@@ -32,9 +34,9 @@ def demo(out: Path = Path("studies/digits"), no_view: bool = False, port: int = 
 
 def run(
     out: Path,
-    data: Data = Data(),
-    model: Model = Model(),
-    train: Train = Train(),
+    data: Data = _DATA,
+    model: Model = _MODEL,
+    train: Train = _TRAIN,
     methods: tuple[str, ...] = ("random", "magnitude"),
     sparsities: tuple[float, ...] = (0.8, 0.95),
     corruptions: tuple[str, ...] = (),

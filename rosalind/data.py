@@ -155,11 +155,12 @@ def _tfds(name: str, folder: Path | None, size: int | None) -> Raw:
     """A TFDS set, read from ArrayRecord files; TensorFlow is needed only to prepare it once."""
     import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.builder(name, file_format="array_record")
-    except tfds.core.DatasetNotFoundError as error:
-        known = [*SOURCES, *tfds.list_builders()]
-        raise ValueError(unknown("data set", name, known).partition(" Known:")[0]) from error
+    # Asked for an unknown set, TFDS looks for it on a server and fails for want of TensorFlow.
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.partition("/")[0].partition(":")[0] not in known:
+        hint = unknown("data set", name, [*SOURCES, *known]).partition(" Known:")[0].rstrip(".")
+        raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, and the {len(known)} sets of TFDS.")
+    builder = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
         raise ValueError(f"TFDS set {name!r} has no image and label; it has {list(features or [])}.")

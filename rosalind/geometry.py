@@ -79,7 +79,7 @@ def class_distances(kernel):
     Row by row: a Gram matrix would lose small distances to cancellation, and [c, c, d] does not fit.
     """
     columns = kernel.T
-    return jax.lax.map(lambda column: jnp.linalg.norm(columns - column, axis=-1), columns)
+    return jax.lax.map(lambda column: jnp.linalg.norm(columns - column[None], axis=-1), columns)
 
 
 def margins(logits, bias, labels, distances):
@@ -92,12 +92,12 @@ def margins(logits, bias, labels, distances):
         distances: float32[c, c] from `class_distances`.
     """
     classes = jnp.arange(logits.shape[1])
-    own = classes == labels[:, None]
+    own = classes[None] == labels[:, None]
     gap = jnp.take_along_axis(logits, labels[:, None], 1) - logits
     apart = distances[labels]
     equal = (apart == 0) & ~own
     # Between equal directions only the biases decide, whatever rounding made of the logits.
-    wins = jnp.where(equal, bias[labels][:, None] > bias, gap > 0)
+    wins = jnp.where(equal, bias[labels][:, None] > bias[None], gap > 0)
     correct = (wins | own).all(1)
     distance = jnp.where(own | equal, jnp.inf, gap / jnp.where(apart > 0, apart, 1))
     margin = distance.min(1)
@@ -111,23 +111,23 @@ def margins(logits, bias, labels, distances):
 
 def _per_sample(features, kernel, bias, labels, reference: Reference, distances):
     x, kernel, bias = (jnp.asarray(part, jnp.float32) for part in (features, kernel, bias))
-    logits = jnp.matmul(x, kernel, precision=EXACT) + bias
+    logits = jnp.matmul(x, kernel, precision=EXACT) + bias[None]
     margin, prediction, rival = margins(logits, bias, labels, distances)
     chosen = jnp.take_along_axis(logits, prediction[:, None], 1) - logits
     apart = distances[prediction]
-    elsewhere = (apart > 0) & (jnp.arange(kernel.shape[1]) != prediction[:, None])
+    elsewhere = (apart > 0) & (jnp.arange(kernel.shape[1])[None] != prediction[:, None])
     leaving = jnp.where(elsewhere, chosen / jnp.where(apart > 0, apart, 1), jnp.inf).min(1)
-    directions = kernel.T
+    directions, mu = kernel.T, reference.mu[None]
     lengths = jnp.linalg.norm(directions, axis=1)
     norm = jnp.linalg.norm(x, axis=1)
-    scale = norm[:, None] * lengths
-    cosine = (logits - bias) / jnp.where(scale > 0, scale, 1)
+    scale = norm[:, None] * lengths[None]
+    cosine = (logits - bias[None]) / jnp.where(scale > 0, scale, 1)
     return {
         "logits": logits,
         "norm": norm,
         "angle": angle_between(x, directions[labels]),
-        "angle_centred": angle_between(x - reference.mu, directions[labels] - directions.mean(0)),
-        "angle_class_mean": angle_between(x - reference.mu, reference.class_mean[labels] - reference.mu),
+        "angle_centred": angle_between(x - mu, directions[labels] - directions.mean(0, keepdims=True)),
+        "angle_class_mean": angle_between(x - mu, reference.class_mean[labels] - mu),
         "margin": margin,
         "margin_predicted": jnp.maximum(leaving, 0),
         "prediction": prediction.astype(jnp.int16),
@@ -144,12 +144,12 @@ def measure_batch(features, kernel, bias, labels, valid, reference: Reference, d
     """
     samples, class_angle = _per_sample(features, kernel, bias, labels, reference, distances)
     x = jnp.asarray(features, jnp.float32)
-    member = (labels[:, None] == jnp.arange(kernel.shape[1])) & valid[:, None]
+    member = (labels[:, None] == jnp.arange(kernel.shape[1])[None]) & valid[:, None]
     weight = member.astype(jnp.float32)
     # Relative to the clean class means, so that squares do not cancel.
     centre = jnp.nan_to_num(jnp.asarray(reference.class_mean))
     offset = x - centre[labels]
-    from_bias = samples["logits"] - bias
+    from_bias = samples["logits"] - bias[None]
     nearest = jnp.argmin(class_angle, 1) == samples["prediction"]
     sums = {
         "count": weight.sum(0),

@@ -11,7 +11,7 @@ from rosalind.corruptions.blur import per_axis, separable
 def contrast(image, draws, rows, index):
     """(x - mean) * c + mean, the mean per channel of the image."""
     pixels = image.astype(jnp.float32)
-    mean = pixels.mean((0, 1))
+    mean = pixels.mean((0, 1), keepdims=True)
     return (pixels - mean) * jnp.asarray(rows)[index, 0] + mean
 
 

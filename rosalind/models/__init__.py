@@ -46,7 +46,8 @@ class _Classifier(nn.Module):
         x = images.astype(jnp.float32)
         if images.dtype == jnp.uint8:
             x = x / 255
-        x = (x - jnp.asarray(self.mean)) / jnp.asarray(self.std)
+        channels = (1, 1, 1, -1)
+        x = (x - jnp.asarray(self.mean).reshape(channels)) / jnp.asarray(self.std).reshape(channels)
         features = self.backbone(x, train)
         return nn.Dense(self.classes, name="head")(features), features
 

@@ -1,0 +1,72 @@
+"""Strict jax, one compilation cache for all tests and subprocesses, and a small study to look at."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rosalind-test-cache"))
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import jax
+import pytest
+
+from rosalind import config, data, models, study, training
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+study.use_compilation_cache()
+
+MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
+"""A model that compiles in a moment, for properties."""
+
+
+@pytest.fixture(scope="session")
+def digits() -> data.Dataset:
+    """The embedded digits."""
+    return data.load("digits")
+
+
+def small_study(**changes) -> config.Study:
+    """Two seeds of an mlp on few digits: seconds, but every room is used."""
+    from dataclasses import replace
+
+    base = config.Study(
+        data=config.Data(train_limit=200),
+        model=config.Model("mlp", 16),
+        train=config.Train(epochs=3, batch_size=50, learning_rate=5e-3),
+        methods=(
+            config.Method("magnitude", (0.5, 0.9), {"epochs": 1}),
+            config.Method("lth", (0.5, 0.9), {"rate": 0.6, "rewind": 0.2}),
+            config.Method("biprop", (0.5,), {"epochs": 1}),
+        ),
+        conditions=config.conditions(("gaussian_noise", "contrast"), (1, 5)),
+        seeds=(0, 1),
+        features=50,
+        thumbnails=100,
+        attributions=4,
+        attribution_conditions=("clean", "contrast-5"),
+    )
+    return replace(base, **changes)
+
+
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory) -> Path:
+    """The folder of a finished small study; tests must not change it."""
+    folder = tmp_path_factory.mktemp("small") / "study"
+    study.run(small_study(), folder)
+    return folder
+
+
+@pytest.fixture()
+def toy():
+    """A loss, weights, state and batches of a small classification problem for an mlp."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(60, dtype=np.int32) % 3
+    images = generator.integers(0, 60, (60, 8, 8, 1)).astype(np.uint8)
+    images[np.arange(60), labels] += 180
+    variables = models.init(MLP, jax.random.key(3))
+    batches = training.Batches(images, labels, 20)
+    return models.cross_entropy(MLP), variables["params"], {}, batches

@@ -1,0 +1,201 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rosalind import geometry
+
+
+def problem(seed=0, n=200, d=7, c=5):
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(n, d)).astype(np.float32) + 0.5
+    kernel = generator.normal(size=(d, c)).astype(np.float32)
+    bias = generator.normal(size=c).astype(np.float32) * 0.3
+    labels = generator.integers(0, c, n)
+    return features, kernel, bias, labels
+
+
+def measure(features, kernel, bias, labels, **options):
+    there = geometry.reference(features, kernel, labels)
+    return geometry.measure(features, kernel, bias, labels, reference=there, **options)
+
+
+def test_logits_are_norms_times_cosine_plus_bias():
+    features, kernel, bias, labels = problem()
+    cell = measure(features, kernel, bias, labels)
+    length = np.linalg.norm(kernel, axis=0)
+    rebuilt = length[labels] * cell["norm"] * np.cos(cell["angle"]) + bias[labels]
+    np.testing.assert_allclose(rebuilt, cell["logits"][np.arange(200), labels], atol=1e-5)
+
+
+def test_margin_is_the_signed_distance_in_two_dimensions():
+    # w = +-(1, 0): the boundary is x = 0, and a point's distance to it is |x|.
+    kernel = np.array([[1.0, -1.0], [0.0, 0.0]], np.float32)
+    features = np.array([[3.0, 5.0], [-2.0, 1.0]], np.float32)
+    cell = measure(features, kernel, np.zeros(2), np.array([0, 0]))
+    np.testing.assert_allclose(cell["margin"], [3, -2], atol=1e-6)
+    np.testing.assert_allclose(cell["margin_predicted"], [3, 2], atol=1e-6)
+    assert cell["prediction"].tolist() == [0, 1]
+
+
+def test_moving_by_the_margin_lands_on_the_rivals_hyperplane():
+    features, kernel, bias, labels = problem()
+    cell = measure(features, kernel, bias, labels)
+    rival = cell["rival"].astype(int)
+    normal = (kernel[:, labels] - kernel[:, rival]).T
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    moved = (features - cell["margin"][:, None] * normal) @ kernel + bias
+    rows = np.arange(len(labels))
+    np.testing.assert_allclose(moved[rows, labels], moved[rows, rival], atol=2e-5)
+    right = cell["margin"] > 0
+    # For correct samples that is the decision boundary: no third class is above.
+    assert (moved[right].max(1) - moved[rows, labels][right] < 2e-5).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_margin_is_positive_exactly_when_correct(seed):
+    features, kernel, bias, labels = problem(seed)
+    # Whole numbers make ties, repeated columns make equal directions.
+    features, kernel, bias = np.round(features), np.round(kernel), np.round(bias)
+    kernel[:, 1] = kernel[:, 0]
+    cell = measure(features, kernel, bias, labels)
+    logits = cell["logits"].astype(np.float64)
+    rows = np.arange(len(labels))
+    others = np.where(np.arange(5) == labels[:, None], -np.inf, logits)
+    correct = logits[rows, labels] > others.max(1)
+    assert ((logits == logits[rows, labels][:, None]).sum(1) > 1).any(), "the case has ties"
+    finite = np.isfinite(cell["margin"])
+    assert ((cell["margin"] > 0) == correct)[finite].all()
+    assert ((cell["prediction"] == labels) == correct).all()
+
+
+def test_a_tie_is_wrong_and_names_the_rival():
+    kernel = np.array([[1.0, -1.0]], np.float32)
+    cell = measure(np.zeros((1, 1), np.float32), kernel, np.zeros(2), np.array([0]))
+    assert cell["margin"].tolist() == [0]
+    assert (cell["prediction"][0], cell["rival"][0]) == (1, 1)
+
+
+def test_equal_directions_have_no_boundary():
+    kernel = np.array([[1.0, 1.0, -1.0]], np.float32)
+    features, labels = np.ones((3, 1), np.float32), np.array([0, 1, 2])
+    cell = measure(features, kernel, np.array([1.0, 0.0, 0.0]), labels)
+    # Class 0 beats its twin by the bias: only class 2 bounds it. The twin can never win: undefined.
+    np.testing.assert_allclose(cell["margin"][0], 1.5)
+    assert np.isnan(cell["margin"][1])
+    assert cell["prediction"].tolist() == [0, 0, 0]
+    same = measure(features, np.ones((1, 2), np.float32), np.array([1.0, 0.0]), np.array([0, 0, 1]))
+    assert np.isposinf(same["margin"][0])
+    assert np.isnan(same["margin"][2])
+
+
+def test_equal_biases_of_equal_directions_are_a_tie():
+    cell = measure(np.ones((2, 1), np.float32), np.ones((1, 2), np.float32), np.zeros(2), np.array([0, 1]))
+    assert np.isnan(cell["margin"]).all()
+    assert cell["prediction"].tolist() == [1, 0]
+
+
+def test_zero_features_and_zero_directions():
+    kernel = np.array([[1.0, 0.0], [0.0, 0.0]], np.float32)
+    features = np.array([[0.0, 0.0], [1.0, 0.0]], np.float32)
+    cell = measure(features, kernel, np.zeros(2), np.array([0, 1]))
+    np.testing.assert_allclose(cell["angle"], np.pi / 2)
+    assert geometry.dead_classes(kernel) == [1]
+    assert np.isfinite(cell["mean_class_angle"]).all()
+
+
+def test_a_common_vector_in_all_directions_changes_angles_only():
+    features, kernel, bias, labels = problem()
+    shifted = kernel + np.full((7, 1), 2.0, np.float32)
+    a, b = measure(features, kernel, bias, labels), measure(features, shifted, bias, labels)
+    for name in ("angle_centred", "angle_class_mean", "margin", "margin_predicted", "norm"):
+        np.testing.assert_allclose(a[name], b[name], atol=2e-4)
+    assert np.abs(a["angle"] - b["angle"]).mean() > 0.05
+
+
+def test_scaled_features_change_nothing_in_the_unit():
+    features, kernel, bias, labels = problem()
+    small, large = (
+        (f, k, geometry.reference(f, k, labels)) for f, k in ((features, kernel), (features * 8, kernel / 8))
+    )
+    a = geometry.measure(small[0], small[1], bias, labels, reference=small[2])
+    b = geometry.measure(large[0], large[1], bias, labels, reference=large[2])
+    for name in geometry.MEASURES:
+        scale = 1 if name.startswith("angle") else large[2].unit / small[2].unit
+        np.testing.assert_allclose(a[name] * scale, b[name], rtol=1e-4, atol=1e-4)
+    assert large[2].unit == pytest.approx(8 * small[2].unit)
+
+
+def test_margin_predicted_needs_no_label():
+    features, kernel, bias, labels = problem()
+    a = measure(features, kernel, bias, labels)
+    right = a["prediction"] == labels
+    np.testing.assert_allclose(a["margin_predicted"][right], a["margin"][right], rtol=1e-6)
+    relabelled = geometry.measure(
+        features, kernel, bias, a["prediction"].astype(int), reference=geometry.reference(features, kernel, labels)
+    )
+    np.testing.assert_allclose(a["margin_predicted"], relabelled["margin"], rtol=1e-6)
+
+
+def test_small_angles_are_exact():
+    # arccos of a float32 cosine gives 0 or 3.5e-4 here.
+    angle = float(geometry.angle_between(jnp.array([1.0, 1e-4]), jnp.array([1.0, 0.0])))
+    assert angle == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_class_statistics_are_numpys():
+    features, kernel, bias, labels = problem()
+    cell = measure(features, kernel, bias, labels)
+    for k in range(5):
+        here = features[labels == k]
+        np.testing.assert_allclose(cell["class_mean"][k], here.mean(0), atol=1e-5)
+        scatter = ((here - here.mean(0)) ** 2).sum(1).mean()
+        assert cell["class_scatter"][k] == pytest.approx(scatter, rel=1e-4)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    angles = np.arccos(np.clip(unit @ (kernel / np.linalg.norm(kernel, axis=0)), -1, 1))
+    np.testing.assert_allclose(cell["mean_class_angle"][2], angles[labels == 2].mean(0), atol=2e-3)
+    assert cell["angle_agreement"] == pytest.approx((angles.argmin(1) == cell["prediction"]).mean())
+    share = ((bias - bias.mean()) ** 2).sum() * 200
+    product = features @ kernel
+    whole = share + ((product - product.mean(1, keepdims=True)) ** 2).sum()
+    assert cell["bias_share"] == pytest.approx(share / whole, rel=1e-4)
+
+
+def test_nearest_keeps_the_true_class_and_what_is_lost():
+    features, kernel, bias, labels = problem(c=9)
+    full = measure(features, kernel, bias, labels)
+    kept = measure(features, kernel, bias, labels, nearest=3)
+    assert kept["logits"].shape == (200, 3)
+    assert (kept["class_id"] == labels[:, None]).any(1).all()
+    rows = np.arange(200)[:, None]
+    np.testing.assert_array_equal(kept["logits"], full["logits"][rows, kept["class_id"]])
+    exact = np.log(np.exp(full["logits"].astype(np.float64)).sum(1))
+    np.testing.assert_allclose(kept["logsumexp"], exact, rtol=1e-6)
+
+
+def test_adding_samples_of_one_shape_compiles_once():
+    features, kernel, bias, labels = problem(n=64)
+    there = geometry.reference(features, kernel, labels)
+    before = None
+    for seed in range(3):
+        features, _, _, labels = problem(seed, n=64)
+        geometry.measure(features, kernel, bias, labels, reference=there)
+        size = geometry.measure_batch._cache_size()
+        assert before is None or size == before
+        before = size
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": np.full((200, 7), np.nan, np.float32)}, "features contain NaN"),
+        ({"kernel": np.zeros((6, 5), np.float32)}, "must fit"),
+        ({"labels": np.full(200, 5)}, "labels must lie in 0..4, got 5..5"),
+        ({"bias": np.zeros(4)}, "must fit"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    features, kernel, bias, labels = problem()
+    there = geometry.reference(features, kernel, labels)
+    arguments = {"features": features, "kernel": kernel, "bias": bias, "labels": labels, **change}
+    with pytest.raises(ValueError, match=message):
+        geometry.measure(**arguments, reference=there)
