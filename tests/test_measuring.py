@@ -1,0 +1,180 @@
+"""Conditions and the stream that measures them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rosalind import attribution, conditions, config, corruptions, data, geometry, measuring, models
+from rosalind.conditions import Network
+from rosalind.config import Condition
+
+MODEL = config.Model("cnn", 4, (16, 16, 1), 10, (0.3,), (0.3,))
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    digits = data.load("digits")
+    made = Network("one", None, MODEL, models.init(MODEL, jax.random.key(1)))
+    reference = measuring.reference(made, digits.train, digits.validation)
+    return Network("one", reference, MODEL, made.variables)
+
+
+def measured(network, condition, split, **options):
+    return dict(measuring.measure([network], condition, split, KEY, **options))["one"]
+
+
+@pytest.mark.parametrize("name", list(conditions.CONDITIONS))
+def test_every_condition_gives_bytes_whatever_the_batch(digits, network, name):
+    condition = Condition(name, 0 if name == "clean" else 3)
+    key = conditions.condition_key(KEY, "digits", condition)
+    split = digits.test.take(np.arange(40))
+    whole = np.asarray(conditions.realise(condition, network, split.images, split.labels, split.ids, key)[1])
+    part = split.take(np.arange(30, 40))
+    alone = np.asarray(conditions.realise(condition, network, part.images, part.labels, part.ids, key)[1])
+    assert whole.dtype == np.uint8
+    np.testing.assert_array_equal(whole[30:], alone)
+    assert conditions.is_shared(condition)
+    assert (name == "clean") == bool((whole == split.images).all())
+
+
+def test_keys_are_of_corruption_and_draw_but_not_of_severity():
+    def key(**fields):
+        return jax.random.key_data(conditions.condition_key(KEY, "digits", Condition(**fields))).tolist()
+
+    base = key(name="fog", severity=1)
+    assert base == key(name="fog", severity=5)
+    assert base != key(name="fog", severity=1, draw=1)
+    assert base != key(name="contrast", severity=1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (Condition("fogg", 1), "unknown condition 'fogg'; did you mean 'fog'"),
+        (Condition("fog", 0), "must be 1, 2, 3, 4 or 5, got 0"),
+        (Condition("fog", 2.5), "got 2.5"),
+        (Condition("clean", 1), "has no severity"),
+        (Condition("fog", 1, draw=-1), "a draw is a number"),
+        (Condition("fog", 1, bn="adapt"), "did you mean 'adapted'"),
+        (Condition("fog", 1, table="cifr"), "did you mean 'cifar'"),
+    ],
+)
+def test_bad_conditions_are_refused(condition, message):
+    with pytest.raises(ValueError, match=message):
+        conditions.check(condition)
+
+
+def test_measured_is_the_models_own_forward_pass(digits, network):
+    cell = measured(network, Condition(), digits.test, subset=np.array([5, 2, 100]))
+    logits, features, _ = models.apply(MODEL, network.variables, digits.test.images)
+    np.testing.assert_allclose(cell["logits"], logits, atol=1e-4)
+    np.testing.assert_allclose(cell["features"], np.asarray(features)[[5, 2, 100]], atol=2e-3)
+    exact = geometry.measure(
+        features, *models.head(MODEL, network.variables), digits.test.labels, reference=network.reference
+    )
+    for name in geometry.MEASURES:
+        np.testing.assert_allclose(cell[name], exact[name], atol=1e-4)
+
+
+def test_batches_change_nothing(digits, network, monkeypatch):
+    whole = measured(network, Condition("fog", 3), digits.test, subset=np.arange(0, 597, 7))
+    monkeypatch.setattr(measuring, "BATCH", 130)
+    parts = measured(network, Condition("fog", 3), digits.test, subset=np.arange(0, 597, 7))
+    assert set(whole) == set(parts)
+    for name, array in whole.items():
+        assert array.shape == parts[name].shape
+        np.testing.assert_allclose(array, parts[name], rtol=1e-3, atol=2e-3, err_msg=name)
+
+
+def test_a_callable_is_measured_like_the_model(digits, network):
+    kernel, bias = models.head(MODEL, network.variables)
+    forward = jax.jit(lambda images: models.apply(MODEL, network.variables, images)[1])
+    other = Network("one", network.reference, features=forward, kernel=kernel, bias=bias)
+    a, b = (measured(n, Condition("contrast", 5), digits.test) for n in (network, other))
+    np.testing.assert_allclose(a["margin"], b["margin"], atol=1e-4)
+
+
+def test_adding_networks_and_severities_compiles_nothing(digits, network):
+    measured(network, Condition("fog", 1), digits.test)
+    before = measuring._measured._cache_size(), conditions._corrupted._cache_size()
+    others = [
+        Network(f"n{k}", network.reference, MODEL, models.init(MODEL, jax.random.key(k))) for k in range(3)
+    ]
+    for severity in (2, 5):
+        dict(measuring.measure(others, Condition("fog", severity), digits.test, KEY))
+    assert (measuring._measured._cache_size(), conditions._corrupted._cache_size()) == before
+
+
+class TestBatchNorm:
+    def test_statistics_are_those_of_the_images(self, digits, network):
+        images = digits.train.images[:64]
+        found = conditions.recalibrated(MODEL, network.variables, [images])
+        # With a momentum of zero a training pass leaves exactly the batch's own statistics.
+        x = jnp.asarray(images, jnp.float32) / 255
+        x = (x - 0.3) / 0.3
+        kernel = network.variables["params"]["backbone"]["conv0"]["kernel"]
+        out = jax.lax.conv_general_dilated(
+            x, kernel, (2, 2), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        stats = found["batch_stats"]["backbone"]["norm0"]
+        np.testing.assert_allclose(stats["mean"], out.mean((0, 1, 2)), atol=1e-4)
+        np.testing.assert_allclose(stats["var"], out.var((0, 1, 2)), rtol=1e-3, atol=1e-4)
+
+    def test_modes_differ_and_leave_the_network_alone(self, digits, network):
+        before = jax.tree.map(np.array, network.variables)
+        cells = {
+            mode: measured(network, Condition("contrast", 5, bn=mode), digits.test, train=digits.train)
+            for mode in ("train", "recalibrated", "adapted")
+        }
+        margins = [cell["margin"] for cell in cells.values()]
+        assert not np.allclose(margins[0], margins[1])
+        assert not np.allclose(margins[1], margins[2])
+        assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), before, network.variables))
+
+    def test_without_batch_norm_nothing_changes(self):
+        model = config.Model("mlp", 8, (16, 16, 1), 10, (0.3,), (0.3,))
+        variables = models.init(model, KEY)
+        assert conditions.recalibrated(model, variables, []) is variables
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (lambda images: np.zeros((3, 5)), "must give float"),
+        (lambda images: np.full((len(images), 64), np.nan), "NaN"),
+    ],
+)
+def test_callables_that_are_wrong_are_refused(digits, network, features, message):
+    kernel, bias = models.head(MODEL, network.variables)
+    other = Network("one", network.reference, features=features, kernel=kernel, bias=bias)
+    with pytest.raises(ValueError, match=message):
+        measured(other, Condition(), digits.test)
+
+
+def test_occlusion_of_a_linear_network_is_its_weights(network):
+    # One bright pixel and a head that sees only it: hiding it lowers the norm by its value.
+    images = np.zeros((1, 16, 16, 1), np.uint8)
+    images[0, 5, 5] = 255
+    split = data.Split(images, np.zeros(1, np.int32), np.arange(1, dtype=np.int32))
+    kernel, bias = np.array([[1.0, -1.0]], np.float32), np.zeros(2, np.float32)
+    reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
+    linear = Network(
+        "linear",
+        reference,
+        features=lambda x: x[:, 5, 5].astype(np.float32) / 255,
+        kernel=kernel,
+        bias=bias,
+    )
+    found = attribution.occlusion(linear, split, patch=2, stride=2)
+    norm = found["map"][0, attribution.MAPPED.index("norm")]
+    assert np.unravel_index(norm.argmin(), norm.shape) == (2, 2)
+    mean = round(255 / 256) / 255
+    assert norm[2, 2] == pytest.approx(mean - 1, abs=1e-3)
+    assert np.count_nonzero(norm) == 1
+    assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
+
+
+def test_corruption_names_are_conditions():
+    assert set(corruptions.CORRUPTIONS) < set(conditions.CONDITIONS)
