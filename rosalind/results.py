@@ -105,7 +105,8 @@ def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.n
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because np.load leaves the file open when it is damaged.
+        with builtins.open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise Damaged(f"{path} is a single array, not an npz.")
             wanted = file.files if keys is None else list(keys)
@@ -122,8 +123,8 @@ def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.n
         raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
 
 
-def readable(path: Path, keys: Sequence[str] = ()) -> bool:
-    """Whether an npz is there and whole; a damaged one is named on stderr and moved aside.
+def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
+    """Whether an npz is there and its arrays (or some) can be read; a damaged one is named and moved aside.
 
     It gets the ending `.damaged`, so that it is made again and nothing is lost.
     """

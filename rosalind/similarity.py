@@ -151,6 +151,8 @@ def spanning_tree(distance: np.ndarray) -> np.ndarray:
     SciPy takes a zero distance for no edge, so duplicates are merged first.
     """
     count = len(distance)
+    if not count:
+        return np.zeros((0, 2), np.int32)
     first = np.argmax(distance == 0, axis=1)
     unique = np.flatnonzero(first == np.arange(count))
     edges = [(first[index], index) for index in range(count) if first[index] != index]

@@ -198,7 +198,9 @@ class TestBlur:
 
 class TestWeather:
     def test_plasma_of_zero_draws_but_one_is_bilinear(self):
-        draws = {f"level{level}_{part}": jnp.zeros((2**level, 2**level)) for level in range(2) for part in range(3)}
+        draws = {
+            f"level{level}_{part}": jnp.zeros((2**level, 2**level)) for level in range(2) for part in range(3)
+        }
         draws["level0_0"] = jnp.ones((1, 1))
         fractal = np.asarray(weather.plasma(draws, 2.0, 2))
         # The centre is the only raised point; its neighbours on the wrapping grid get half or quarter of it.

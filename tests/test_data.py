@@ -28,7 +28,12 @@ def write_idx(folder, packed: bool) -> None:
 
 
 def write_npz(folder) -> None:
-    arrays = {"train_images": images(40), "train_labels": LABELS, "test_images": images(40), "test_labels": LABELS}
+    arrays = {
+        "train_images": images(40),
+        "train_labels": LABELS,
+        "test_images": images(40),
+        "test_labels": LABELS,
+    }
     np.savez(folder / "set.npz", class_names=np.array(["cat", "dog"]), **arrays)
 
 
@@ -98,7 +103,12 @@ def test_resized(digits):
     ],
 )
 def test_bad_arrays_are_refused(change, message):
-    good = {"train_images": images(40), "train_labels": LABELS, "test_images": images(40), "test_labels": LABELS}
+    good = {
+        "train_images": images(40),
+        "train_labels": LABELS,
+        "test_images": images(40),
+        "test_labels": LABELS,
+    }
     with pytest.raises(ValueError, match=message):
         data.from_arrays("mine", **{**good, **change}, class_names=("a", "b"))
 
@@ -127,7 +137,10 @@ class TestTfds:
         builder.as_data_source = lambda split: [
             {"image": image, "label": label} for image, label in zip(images(40), LABELS, strict=True)
         ]
-        with mock.patch.object(tfds, "builder", return_value=builder), mock.patch.dict(sys.modules, {"tensorflow": None}):
+        with (
+            mock.patch.object(tfds, "builder", return_value=builder),
+            mock.patch.dict(sys.modules, {"tensorflow": None}),
+        ):
             loaded = data.load("mnist")
         assert loaded.class_names == ("a", "b")
         assert len(loaded.test) == 40

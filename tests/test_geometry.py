@@ -131,7 +131,11 @@ def test_margin_predicted_needs_no_label():
     right = a["prediction"] == labels
     np.testing.assert_allclose(a["margin_predicted"][right], a["margin"][right], rtol=1e-6)
     relabelled = geometry.measure(
-        features, kernel, bias, a["prediction"].astype(int), reference=geometry.reference(features, kernel, labels)
+        features,
+        kernel,
+        bias,
+        a["prediction"].astype(int),
+        reference=geometry.reference(features, kernel, labels),
     )
     np.testing.assert_allclose(a["margin_predicted"], relabelled["margin"], rtol=1e-6)
 

@@ -32,7 +32,12 @@ ARROWS = {
     "cli": {"study", "viewer", "figures", "demo"},
 }
 WITHOUT_JAX = ("config", "results", "similarity", "robustness", "figures", "viewer", "progress", "demo")
-ONLY_IN = {"flax": {"models"}, "optax": {"training", "models"}, "bokeh": {"viewer"}, "matplotlib": {"figures"}}
+ONLY_IN = {
+    "flax": {"models"},
+    "optax": {"training", "models"},
+    "bokeh": {"viewer"},
+    "matplotlib": {"figures"},
+}
 
 
 def reachable(module: str) -> set[str]:

@@ -16,15 +16,11 @@ KEY = jax.random.key(5)
 SPARSITIES = (0.5, 0.9)
 
 
-
-
 def parent_of(toy):
     loss, params, state, batches = toy
     dense = masks.everything(params)
     fitted = training.fit(loss, params, state, batches, config=CONFIG, masks=dense, key=KEY)
-    return pruning.Parent(
-        pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state)
-    )
+    return pruning.Parent(pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state))
 
 
 def run(toy, method, **options):
@@ -135,9 +131,7 @@ def test_scores_follow_a_permutation_of_hidden_units(toy, name):
         },
     }
     arguments = {"loss": loss, "batches": batches, "options": {"score_batches": 3}, "key": KEY}
-    a, b = (
-        scores.SCORES[name](p, state, masks=masks.everything(p), **arguments) for p in (params, permuted)
-    )
+    a, b = (scores.SCORES[name](p, state, masks=masks.everything(p), **arguments) for p in (params, permuted))
     np.testing.assert_allclose(
         np.asarray(a["backbone/dense0/kernel"])[:, order], b["backbone/dense0/kernel"], rtol=2e-4, atol=1e-8
     )
@@ -198,7 +192,7 @@ class TestKeep:
 
 
 class TestErk:
-    # ResNet-20 with 1x1 shortcuts, all kernels in P: measured values of specs in arXiv 1911.11134's rule.
+    # ResNet-20 with 1x1 shortcuts, all kernels in P, under the rule of arXiv 1911.11134.
     SHAPES = [
         (3, 3, 3, 16),
         *[(3, 3, 16, 16)] * 6,
@@ -247,7 +241,13 @@ def test_a_target_on_a_level_is_not_followed_by_an_empty_one():
 def test_snip_is_the_derivative_by_the_mask(toy):
     loss, params, state, batches = toy
     batch = batches(KEY, 0)
-    arguments = {"loss": loss, "batches": batches, "masks": masks.everything(params), "options": {}, "key": KEY}
+    arguments = {
+        "loss": loss,
+        "batches": batches,
+        "masks": masks.everything(params),
+        "options": {},
+        "key": KEY,
+    }
     found = scores.snip(params, state, **arguments)
 
     def masked(gates):
@@ -262,7 +262,13 @@ def test_snip_is_the_derivative_by_the_mask(toy):
 def test_snip_refuses_layers_that_no_gradient_reaches(toy):
     loss, params, state, batches = toy
     silent = {**params, "head": jax.tree.map(jnp.zeros_like, params["head"])}
-    arguments = {"loss": loss, "batches": batches, "masks": masks.everything(params), "options": {}, "key": KEY}
+    arguments = {
+        "loss": loss,
+        "batches": batches,
+        "masks": masks.everything(params),
+        "options": {},
+        "key": KEY,
+    }
     with pytest.raises(ValueError, match="start them at 1"):
         scores.snip(silent, state, **arguments)
 
@@ -363,7 +369,11 @@ class TestRewinding:
             return training.fit(*args, **options)
 
         run(toy, Method("magnitude", (0.5,), {"epochs": 1}), fit=watched)
-        assert (seen[-1].schedule, seen[-1].epochs, seen[-1].learning_rate) == ("constant", 1, pytest.approx(0.002))
+        assert (seen[-1].schedule, seen[-1].epochs, seen[-1].learning_rate) == (
+            "constant",
+            1,
+            pytest.approx(0.002),
+        )
 
 
 def test_report_counts_layers_and_names_collapse(toy):
@@ -378,7 +388,10 @@ def test_report_counts_layers_and_names_collapse(toy):
 
 def test_plain_nested_dicts_need_no_model_of_ours():
     generator = np.random.default_rng(0)
-    x, y = generator.normal(size=(40, 3)).astype(np.float32), generator.normal(size=(40, 1)).astype(np.float32)
+    x, y = (
+        generator.normal(size=(40, 3)).astype(np.float32),
+        generator.normal(size=(40, 1)).astype(np.float32),
+    )
     params = {"layer": {"kernel": jnp.ones((3, 1))}}
 
     def loss(trainable, state, batch, train=True):
@@ -409,7 +422,10 @@ def test_plain_nested_dicts_need_no_model_of_ours():
         (Method("magnitude", (1.0,)), r"in \[0, 1\), got 1.0"),
         (Method("magnitude", ()), "needs sparsities"),
         (Method("magnitude", (0.5, 0.5)), "each once"),
-        (Method("magnitude", (0.5,), {"scop": "layer"}), "unknown option of magnitude 'scop'; did you mean 'scope'"),
+        (
+            Method("magnitude", (0.5,), {"scop": "layer"}),
+            "unknown option of magnitude 'scop'; did you mean 'scope'",
+        ),
         (Method("magnitude", (0.5,), {"scope": "erq"}), "unknown scope 'erq'"),
     ],
 )

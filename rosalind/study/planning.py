@@ -53,9 +53,10 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for count, name in ((study.train.epochs, "epochs"), (study.train.batch_size, "batch_size")):
         if not count > 0:
             raise ValueError(f"{name} must be above 0, got {count}.")
+    dataset = load(study.data)
     if folder is not None:
         files.check_writable(Path(folder))
-    return load(study.data)
+    return dataset
 
 
 def completed(study: Study, dataset: data.Dataset) -> Study:

@@ -65,13 +65,12 @@ def to_query(state: State) -> str:
         "b": "/".join(state.b),
         "x": state.x,
         "y": state.y,
+        "sample": "none" if state.primary is None else state.primary,
     }
     if state.true_class is not None:
         parts["class"] = state.true_class
     if state.rule:
         parts["rule"] = json.dumps(state.rule, separators=(",", ":"))
-    if state.primary is not None:
-        parts["sample"] = state.primary
     if state.mode != "absolute":
         parts["mode"] = state.mode
     if state.raw:
@@ -112,13 +111,16 @@ def from_query(store: Store, query: Mapping[str, str]) -> tuple[State, list[str]
             raise ValueError(f"no mode {text[:40]!r}")
         return text
 
+    def sample(text: str) -> int | None:
+        return None if text == "none" else number(int(store.ids.max()) + 1)(text)
+
     readers = {
         "a": ("a", cell),
         "b": ("b", cell),
         "x": ("x", measure),
         "y": ("y", measure),
         "class": ("true_class", number(classes)),
-        "sample": ("primary", number(int(store.ids.max()) + 1)),
+        "sample": ("primary", sample),
         "mode": ("mode", mode),
         "raw": ("raw", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),

@@ -1,0 +1,211 @@
+"""How fast is rosalind, as ratios of two sides measured in one run?
+
+Question: what do the masks cost a training step, what does measuring cost beyond the forward pass, how
+does the geometry kernel compare with plain NumPy, and how long does a study take per cell?
+
+Command (about four minutes on two cores; `--images 1000` for a quick look):
+
+    python experiments/benchmarks.py
+
+Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
+slows both. Expected result on two CPU cores: the table in the README.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tyro
+
+from rosalind import demo, geometry, measuring, models, pruning, results, study, training
+from rosalind.conditions import Network
+from rosalind.config import Condition, Model, Train
+from rosalind.data import Split
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line sets."""
+
+    images: int = 10_000
+    """32-pixel images of the measuring benchmark."""
+    rounds: int = 5
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """How long one call takes, its results waited for."""
+    began = time.perf_counter()
+    jax.block_until_ready(function())
+    return time.perf_counter() - began
+
+
+def compare(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+) -> tuple[float, float, float]:
+    """Median seconds of both sides and the median of their ratios, after a warm-up of each."""
+    seconds(ours), seconds(theirs)
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    ratio = statistics.median(a / b for a, b in pairs)
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
+
+
+def masked_step(options: Options) -> tuple[float, float, float]:
+    """A training step with masks over the same step in plain optax, resnet20, batches of 128."""
+    model = Model("resnet20", None, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3)
+    variables = models.init(model, jax.random.key(0))
+    loss = models.cross_entropy(model)
+    generator = np.random.default_rng(0)
+    batch = {
+        "images": jnp.asarray(generator.integers(0, 256, (128, 32, 32, 3)).astype(np.uint8)),
+        "labels": jnp.asarray(generator.integers(0, 10, 128)),
+    }
+    params, state = variables["params"], {"batch_stats": variables["batch_stats"]}
+    masks = {path: jnp.asarray(mask) for path, mask in pruning.masks.everything(params).items()}
+    config = Train(optimizer="sgd")
+    optimizer, step = training._compiled(
+        loss, config.optimizer, config.momentum, config.weight_decay, frozenset(masks)
+    )
+
+    @jax.jit
+    def plain(params, state, optimizer_state):
+        (value, (state, _)), gradient = jax.value_and_grad(loss, has_aux=True)(params, state, batch)
+        update, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+        return (
+            optax.apply_updates(params, jax.tree.map(lambda u: -0.1 * u, update)),
+            state,
+            optimizer_state,
+            value,
+        )
+
+    copy = lambda tree: jax.tree.map(jnp.copy, tree)
+    start = optimizer.init(params)
+
+    def ours() -> object:
+        p, s, o = copy(params), copy(state), copy(start)
+        for _ in range(5):
+            p, s, o, value, _ = step(p, s, o, batch, masks, 0.1)
+        return value
+
+    def theirs() -> object:
+        p, s, o = copy(params), copy(state), copy(start)
+        for _ in range(5):
+            p, s, o, value = plain(p, s, o)
+        return value
+
+    return compare(ours, theirs, options.rounds)
+
+
+def measuring_loop(options: Options) -> tuple[float, float, float]:
+    """Measuring clean images, everything but writing, over a bare forward pass of the same network."""
+    model = Model("resnet20", None, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3)
+    variables = models.init(model, jax.random.key(0))
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (options.images, 32, 32, 3)).astype(np.uint8)
+    labels = (np.arange(options.images) % 10).astype(np.int32)
+    split = Split(images, labels, np.arange(options.images, dtype=np.int32))
+    some = split.take(np.arange(min(1000, options.images)))
+    network = Network("resnet20", None, model, variables)
+    network = replace(network, reference=measuring.reference(network, some, some))
+    forward = jax.jit(lambda images: models.apply(model, variables, images)[0])
+    size, key = measuring.batch_size(split), jax.random.key(0)
+
+    def ours() -> object:
+        return dict(measuring.measure([network], Condition(), split, key, subset=np.arange(500)))["resnet20"]
+
+    def theirs() -> object:
+        return [np.asarray(forward(images[k : k + size])) for k in range(0, options.images, size)]
+
+    found = compare(ours, theirs, options.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        cell = ours()
+        wrote = seconds(lambda: results.save_arrays(Path(folder) / "cell.npz", cell))
+    print(f"  (writing the cell of {options.images:,} samples: {wrote:.3f} s)")
+    return found
+
+
+def geometry_kernel(options: Options) -> tuple[float, float, float]:
+    """All geometry of 10,000 samples x 512 features x 100 classes, over straightforward NumPy."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(10_000, 512)).astype(np.float32)
+    kernel = generator.normal(size=(512, 100)).astype(np.float32)
+    bias, labels = np.zeros(100, np.float32), generator.integers(0, 100, 10_000)
+    there = geometry.reference(features, kernel, labels)
+    valid = jnp.ones(10_000, bool)
+    distances = geometry.class_distances(jnp.asarray(kernel))
+    placed = [jnp.asarray(part) for part in (features, kernel, bias, labels)]
+
+    def ours() -> object:
+        return geometry.measure_batch(*placed, valid, there, distances)
+
+    def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        return np.arccos(np.clip(cosine, -1, 1))
+
+    def theirs() -> object:
+        logits = features @ kernel + bias
+        rows = np.arange(len(labels))
+        apart = np.linalg.norm(kernel[:, :, None] - kernel[:, None], axis=0)
+        gap = logits[rows, labels][:, None] - logits
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = gap / apart[labels]
+        distance[rows, labels] = np.inf
+        prediction = logits.argmax(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            leaving = (logits[rows, prediction][:, None] - logits) / apart[prediction]
+        leaving[rows, prediction] = np.inf
+        directions = kernel.T[labels]
+        norm = np.linalg.norm(features, axis=1)
+        cosine = logits / norm[:, None] / np.linalg.norm(kernel, axis=0)
+        class_angle = np.arccos(np.clip(cosine, -1, 1))
+        member = np.eye(100, dtype=np.float32)[labels]
+        offset = features - there.class_mean[labels]
+        return (
+            distance.min(1),
+            distance.argmin(1),
+            leaving.min(1),
+            norm,
+            angle(features, directions),
+            angle(features - there.mu, directions - kernel.mean(1)),
+            angle(features - there.mu, there.class_mean[labels] - there.mu),
+            member.T @ class_angle,
+            member.T @ offset,
+            member.T @ (offset**2).sum(1),
+        )
+
+    return compare(ours, theirs, options.rounds)
+
+
+def study_cell() -> float:
+    """Seconds per network x condition of one seed of the demo, training and comparing included."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        found = study.run(demo.study((0,)), folder)
+        return (time.perf_counter() - began) / len(found.cells())
+
+
+def main() -> None:
+    """Print the table."""
+    options = tyro.cli(Options, description=__doc__)
+    study.use_compilation_cache()
+    print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}, {options.rounds} rounds\n")
+    lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
+    for title, function in (
+        ("masked training step / plain optax step (resnet20, 5 x 128)", masked_step),
+        (f"measuring loop / bare forward pass (resnet20, {options.images:,} images)", measuring_loop),
+        ("geometry kernel / plain NumPy (10,000 x 512 x 100)", geometry_kernel),
+    ):
+        ours, theirs, ratio = function(options)
+        lines.append(f"| {title} | {ours:.3f} s | {theirs:.3f} s | {ratio:.2f} |")
+    lines.append(f"| demo study, one seed, per network x condition | {1000 * study_cell():.0f} ms | | |")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

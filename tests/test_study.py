@@ -1,0 +1,279 @@
+"""A folder is added to, never overwritten; killed and run again it ends with the same arrays."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from conftest import small_study
+
+from rosalind import config, results, study
+from rosalind.config import Baseline, Condition, Method
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from conftest import small_study
+from rosalind import study
+study.run(small_study(seeds=(0,)), {folder!r})
+"""
+
+
+def contents(folder) -> dict[str, dict[str, np.ndarray]]:
+    """Every array of a study by file and key; checkpoints and derived tables aside."""
+    found = {}
+    for kind in ("networks", "geometry", "attribution", "training"):
+        for path in sorted((folder / kind).rglob("*.npz")):
+            found[str(path.relative_to(folder))] = results.load_arrays(path)
+    for path in sorted((folder / "images").glob("*.npy")):
+        found[str(path.relative_to(folder))] = {"": np.load(path)}
+    return found
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(
+        a[f].keys() == b[f].keys()
+        and all(np.array_equal(a[f][k], b[f][k], equal_nan=a[f][k].dtype.kind == "f") for k in a[f])
+        for f in a
+    )
+
+
+def start(folder, extra=""):
+    script = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder)) + extra
+    return subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def one_seed(tmp_path_factory):
+    """One seed of the small study, made without disturbance."""
+    folder = tmp_path_factory.mktemp("one") / "study"
+    began = time.monotonic()
+    done = start(folder)
+    _, error = done.communicate()
+    assert done.returncode == 0, error
+    return folder, time.monotonic() - began
+
+
+@pytest.mark.xdist_group("processes")
+class TestProcesses:
+    def test_killed_ten_times_it_ends_with_the_same_arrays(self, one_seed, tmp_path):
+        undisturbed, seconds = one_seed
+        folder = tmp_path / "study"
+        moments = random.Random(0)
+        kills = 0
+        for _ in range(10):
+            process = start(folder)
+            try:
+                # Importing takes the first half; most kills should hit work.
+                process.communicate(timeout=moments.uniform(0.4, 0.95) * seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                kills += 1
+        process = start(folder)
+        _, error = process.communicate()
+        assert process.returncode == 0, error
+        assert kills >= 1
+        assert same(contents(folder), contents(undisturbed))
+        assert not [p for p in (folder / "geometry").rglob("*.damaged")]
+
+    def test_two_processes_on_one_folder_agree(self, one_seed, tmp_path):
+        folder = tmp_path / "study"
+        both = [start(folder) for _ in range(2)]
+        errors = [process.communicate()[1] for process in both]
+        assert [process.returncode for process in both] == [0, 0], errors
+        found = results.open(folder)
+        assert len(found.cells()) == len(found.networks) * len(found.conditions)
+        for network, condition in found.cells():
+            recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
+            assert recorded == found.networks[network]["hash"]
+        assert same(contents(folder), contents(one_seed[0]))
+
+    def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
+        folder = tmp_path / "study"
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            study.run(small_study(seeds=(0,)), folder, executor=pool)
+        assert same(contents(folder), contents(one_seed[0]))
+
+
+def stamps(folder) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and p.parent.name != "log"}
+
+
+@pytest.fixture()
+def folder(small_folder, tmp_path):
+    """A copy of the finished small study that may be changed."""
+    copied = tmp_path / "copy"
+    shutil.copytree(small_folder, copied)
+    return copied
+
+
+def test_run_again_nothing_is_made_again(folder):
+    before = stamps(folder)
+    study.run(small_study(), folder)
+    assert stamps(folder) == before
+
+
+def test_everything_of_the_schema_is_there(small_folder):
+    found = results.open(small_folder)
+    info = found.networks["mlp-lth-0.9-seed1"]
+    assert info["parent"] == "mlp-dense-seed1"
+    assert info["sparsity"] == pytest.approx(0.9, abs=1e-3)
+    assert info["budget"]["epochs"] > 3
+    arrays = results.load_arrays(results.network_file(small_folder, "mlp-lth-0.9-seed1"))
+    for path, mask in arrays.items():
+        if path.startswith("masks/"):
+            kernel = arrays["variables/params/" + path.removeprefix("masks/")]
+            assert not kernel[~mask].any()
+    assert info["hash"] == results.hash_arrays(arrays)
+    cell = found.geometry("mlp-biprop-0.5-seed0", "contrast-5")
+    assert set(results.GEOMETRY) < set(cell)
+    assert cell["features"].shape == (50, 16)
+    assert cell["features"].dtype == np.float16
+    rows, images = found.images("contrast-5")
+    assert images.shape == (100, 16, 16, 1)
+    assert len(rows) == 100
+    maps = results.load_arrays(results.attribution_file(small_folder, "mlp-dense-seed0", "contrast-5"))
+    assert maps["map"].shape == (4, 3, 7, 7)
+    learned = results.load_arrays(small_folder / "training" / "mlp-dense-seed0.npz")
+    assert learned["margin"].shape == (3, 180)
+    assert np.unpackbits(learned["correct"], axis=1)[:, :180].mean() > 0.2
+    assert (small_folder / "summary.csv").read_text().count("\n") == 1 + len(found.cells())
+
+
+def test_training_records_agree_with_each_other(small_folder):
+    arrays = results.load_arrays(small_folder / "training" / "mlp-dense-seed0.npz")
+    right = np.unpackbits(arrays["correct"], axis=1)[:, : arrays["margin"].shape[1]].astype(bool)
+    assert (right == (arrays["margin"] > 0)).mean() > 0.999
+
+
+def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
+    before = stamps(folder)
+    more = small_study(
+        seeds=(0, 1, 2),
+        methods=(*small_study().methods, Method("random", (0.5,), {"epochs": 1})),
+        conditions=(*small_study().conditions, Condition("fog", 3)),
+        baselines=(Baseline("wide", width=24), Baseline("short", epochs=1)),
+    )
+    found = study.run(more, folder)
+    assert len(found.networks) == 3 * (1 + 5 + 1 + 2)
+    assert len(found.cells()) == len(found.networks) * 6
+    assert found.networks["mlp-wide-seed2"]["family"] == "dense"
+    kept = ("networks", "geometry", "training")
+    after = stamps(folder)
+    assert all(after[p] == stamp for p, stamp in before.items() if any(f"/{k}/" in p for k in kept))
+
+
+def test_a_chain_shares_its_levels_with_a_longer_one(folder):
+    longer = replace(small_study(), methods=(Method("lth", (0.5, 0.9, 0.95), {"rate": 0.6, "rewind": 0.2}),))
+    found = study.run(longer, folder)
+    assert found.networks["mlp-lth-0.95-seed0"]["sparsity"] == pytest.approx(0.95, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": config.Train(epochs=4, batch_size=50, learning_rate=5e-3)}, "epochs: 3 -> 4"),
+        ({"model": config.Model("mlp", 24)}, "width: 16 -> 24"),
+        ({"methods": (Method("magnitude", (0.5,), {"epochs": 2}),)}, "epochs: 1 -> 2"),
+        ({"data": config.Data(train_limit=300)}, "train_limit|hash|data"),
+    ],
+)
+def test_the_same_name_made_differently_is_refused(folder, change, message):
+    before = stamps(folder)
+    with pytest.raises(results.Mismatch, match=message):
+        study.run(small_study(**change), folder)
+    assert stamps(folder) == before
+
+
+@pytest.mark.parametrize(
+    "kind", ["networks/mlp-lth-0.5-seed0.npz", "geometry/mlp-lth-0.5-seed0/contrast-5.npz"]
+)
+def test_a_truncated_file_is_named_and_made_again(folder, kind, capsys):
+    path = folder / kind
+    whole = results.load_arrays(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    study.run(small_study(), folder)
+    again = results.load_arrays(path)
+    assert path.name in capsys.readouterr().err
+    assert all(np.array_equal(again[k], whole[k], equal_nan=again[k].dtype.kind == "f") for k in whole)
+
+
+def test_a_network_made_elsewhere_is_measured_and_resumed(folder):
+    # Stands in for a PyTorch model: NumPy in, NumPy out, trained by least squares.
+    from rosalind import data
+
+    digits = data.load("digits", train_limit=200)
+    flat = digits.train.images.reshape(len(digits.train), -1) / 255.0
+    weight, *_ = np.linalg.lstsq(flat, np.eye(10)[digits.train.labels], rcond=None)
+    features = lambda images: images.reshape(len(images), -1) / 255.0
+    found = study.add_network(folder, "least-squares", features, (weight, np.zeros(10)), family="linear")
+    assert found.networks["least-squares"]["family"] == "linear"
+    assert sum(network == "least-squares" for network, _ in found.cells()) == 5
+    cell = found.geometry("least-squares", "clean")
+    exact = features(digits.test.images) @ weight
+    np.testing.assert_allclose(cell["logits"], exact, rtol=1e-3, atol=1e-3)
+    results.geometry_file(folder, "least-squares", "contrast-5").unlink()
+    before = stamps(folder)
+    again = study.add_network(folder, "least-squares", features, (weight, np.zeros(10)), family="linear")
+    assert again.has("least-squares", "contrast-5")
+    cells = {p: t for p, t in before.items() if "/geometry/" in p}
+    after = stamps(folder)
+    assert all(after[p] == t for p, t in cells.items())
+    with pytest.raises(results.Mismatch):
+        study.add_network(folder, "least-squares", lambda x: 2 * features(x), (weight, np.zeros(10)))
+
+
+def test_maps_of_more_samples_join_those_stored(folder):
+    name = "mlp-dense-seed0"
+    before = results.load_arrays(results.attribution_file(folder, name, "clean"))
+    fresh = next(i for i in range(597) if i not in before["id"])
+    assert study.attribute(folder, name, "clean", (fresh, int(before["id"][0]))) == 1
+    after = results.load_arrays(results.attribution_file(folder, name, "clean"))
+    assert after["id"].tolist() == [*before["id"].tolist(), fresh]
+    np.testing.assert_array_equal(after["map"][:-1], before["map"])
+    with pytest.raises(ValueError, match="no network 'mlp'"):
+        study.attribute(folder, "mlp")
+    with pytest.raises(ValueError, match="no samples .9999."):
+        study.attribute(folder, name, "clean", (9999,))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": config.Model("mpl")}, "unknown model 'mpl'; did you mean 'mlp'"),
+        ({"data": config.Data("digit")}, "unknown data set 'digit'"),
+        ({"methods": (Method("magnitud"),)}, "unknown method"),
+        ({"methods": (Method("random", (1.0,)),)}, r"in \[0, 1\)"),
+        (
+            {"methods": (Method("random", (0.5,)), Method("random", (0.5,), {"scope": "erk"}))},
+            "labels must differ",
+        ),
+        ({"conditions": (Condition("fog", 7),)}, "must be 1, 2, 3, 4 or 5, got 7"),
+        ({"conditions": (Condition("fog", 1), Condition("fog", 1))}, "each once"),
+        ({"attribution_conditions": ("fog-1",)}, "not among the study's"),
+        ({"seeds": ()}, "seeds must be given"),
+        ({"train": config.Train(epochs=0)}, "epochs must be above 0"),
+    ],
+)
+def test_bad_studies_are_refused_before_any_work(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        study.run(small_study(**change), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.filterwarnings("default")  # an unknown data set imports tensorflow-datasets
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PermissionError, match="Choose another folder"):
+        study.run(small_study(), tmp_path / "file" / "study")

@@ -1,0 +1,356 @@
+"""The viewer without a browser: arrays, rules, documents, and a server on loopback."""
+
+import json
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+from bokeh.events import SelectionGeometry, Tap
+
+from rosalind import results, viewer
+from rosalind.viewer import compute, state
+from rosalind.viewer.app import Session, application
+from rosalind.viewer.store import MEASURES, Store
+from rosalind.viewer.views import VIEWS, Frame
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+@pytest.fixture()
+def start(store):
+    a, b = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
+    return state.State(a, b)
+
+
+class TestCompute:
+    def test_density_counts_what_is_inside(self):
+        generator = np.random.default_rng(0)
+        x, y = generator.normal(size=(2, 500))
+        x[:3] = np.nan
+        counts = compute.density(x, y, (-1, 1), (-2, 2))
+        inside = (np.abs(x) <= 1) & (np.abs(y) <= 2)
+        assert counts.sum() == inside.sum()
+
+    def test_density_has_row_zero_at_the_bottom(self):
+        counts = compute.density(np.array([0.1]), np.array([0.9]), (0, 1), (0, 1))
+        row, column = np.argwhere(counts)[0]
+        assert row > compute.BINS / 2 > column
+
+    def test_parallel_density_is_one_line_per_sample_and_column(self):
+        axes = np.random.default_rng(0).random((300, 4))
+        image = compute.parallel_density(axes)
+        np.testing.assert_allclose(image.sum(0), 300)
+        assert compute.parallel_density(np.array([[0.0, 1.0]]), width=10, height=10)[0, 0] == 1
+        axes[0, 1] = np.nan
+        np.testing.assert_allclose(compute.parallel_density(axes).sum(0)[[0, -1]], [299, 300])
+
+    def test_sheet_reads_from_the_top_left(self):
+        images = np.stack([np.full((4, 4, 1), value, np.uint8) for value in (10, 20, 30)])
+        sheet = compute.contact_sheet(images, 2, gap=1).view(np.uint8).reshape(10, 10, 4)
+        assert sheet[0, 0].tolist() == [10, 10, 10, 255]
+        assert sheet[0, 5].tolist() == [20, 20, 20, 255]
+        assert sheet[5, 0].tolist() == [30, 30, 30, 255]
+        assert sheet[5, 5].tolist() == [0, 0, 0, 255] or sheet[5, 5, 3] == 255
+
+    @pytest.mark.parametrize("values", [[], [np.nan], [2.0], [2.0, 2.0], [0.0, 1.0, np.inf]])
+    def test_limits_of_anything_are_an_interval(self, values):
+        low, high = compute.limits(np.array(values, float))
+        assert np.isfinite([low, high]).all()
+        assert low < high
+
+
+class TestState:
+    def test_the_address_gives_the_state_back(self, store, start):
+        box = {"op": "replace", "box": [1.0, 2.0, 3.0, 4.0], "cell": start.a, "x": "angle", "y": "norm"}
+        flip = {"op": "intersect", "flip": "B breaks", "cell": start.a, "other": start.b}
+        full = replace(
+            start,
+            x="margin",
+            y="confidence",
+            true_class=3,
+            rule=state.check_rule(store, [box, flip]),
+            primary=17,
+            mode="change_from_clean",
+            raw=True,
+        )
+        for given in (start, full):
+            again, errors = state.from_query(store, dict(parse_qsl(state.to_query(given))))
+            assert not errors
+            assert again == given
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"a": "nothing/clean"},
+            {"a": "../../etc/passwd"},
+            {"x": "<script>"},
+            {"class": "99999999999999999999"},
+            {"class": "-1"},
+            {"sample": "1e9"},
+            {"rule": "{"},
+            {"rule": "[" * 100_000},
+            {"rule": json.dumps([{"op": "replace", "box": [1, 2, 3, "x"]}])},
+            {"rule": json.dumps([{"op": "replace", "ids": [1] * 1000}])},
+            {"rule": json.dumps([{"op": "exec", "ids": [1]}])},
+            {
+                "rule": json.dumps(
+                    [{"op": "add", "band": [0, 1], "class": 77, "cell": ["mlp-dense-seed0", "clean"]}]
+                )
+            },
+            {"mode": "other"},
+        ],
+    )
+    def test_a_broken_or_hostile_address_shows_the_default(self, store, query):
+        found, errors = state.from_query(store, query)
+        assert found == state.default(store)
+        assert len(errors) == 1
+
+    def test_rules_select_what_numpy_selects(self, store, start):
+        angle, norm = (store.values(start.a, m) for m in ("angle", "norm"))
+        box = {"op": "replace", "box": [70, 95, 0.8, 1.2], "cell": start.a, "x": "angle", "y": "norm"}
+        inside = (angle >= 70) & (angle <= 95) & (norm >= 0.8) & (norm <= 1.2)
+        assert 0 < inside.sum() < 597
+        chosen = replace(start, rule=state.check_rule(store, [box]))
+        np.testing.assert_array_equal(state.select(store, chosen), inside)
+        broken = store.correct(start.a) & ~store.correct(start.b)
+        flip = {"flip": "B breaks", "cell": start.a, "other": start.b}
+        for op, exact in (
+            ("add", inside | broken),
+            ("subtract", inside & ~broken),
+            ("intersect", inside & broken),
+            ("replace", broken),
+        ):
+            rule = state.check_rule(store, [box, {"op": op, **flip}])
+            np.testing.assert_array_equal(state.select(store, replace(start, rule=rule)), exact)
+        three = replace(chosen, true_class=3)
+        np.testing.assert_array_equal(state.select(store, three), inside & (store.labels == 3))
+
+    def test_bands_pairs_and_ids(self, store, start):
+        classes, angles = store.class_angles(start.a)
+        band = {"op": "replace", "band": [0, 80], "class": 4, "cell": start.a}
+        rule = state.check_rule(store, [band])
+        exact = angles[:, classes.tolist().index(4)] <= 80
+        np.testing.assert_array_equal(state.select(store, replace(start, rule=rule)), exact)
+        pair = state.check_rule(store, [{"op": "replace", "pair": [2, 8], "cell": start.b}])
+        exact = (store.labels == 2) & (store.predictions(start.b) == 8)
+        np.testing.assert_array_equal(state.select(store, replace(start, rule=pair)), exact)
+        ids = state.check_rule(store, [{"op": "replace", "ids": [5, 7]}])
+        assert store.ids[state.select(store, replace(start, rule=ids))].tolist() == [5, 7]
+
+    def test_nothing_is_selected_without_a_rule(self, store, start):
+        assert not state.select(store, start).any()
+
+
+def session(store) -> Session:
+    return Session(store, Document())
+
+
+class TestDocument:
+    def test_every_view_has_a_root_and_a_sentence(self, store):
+        made = session(store)
+        assert list(made.views) == list(VIEWS)
+        for name, view in made.views.items():
+            assert view.root.name == f"view-{name}"
+        for name in ("evaluation", "similarity", "local", "global", "samples"):
+            caption = made.views[name].caption.text
+            assert len(caption) > 40
+            assert "nan" not in caption
+
+    @pytest.mark.parametrize("name", list(VIEWS))
+    def test_every_view_draws_every_measure_and_nothing_twice(self, store, start, name):
+        changes = []
+        frame = Frame(store, start, state.select(store, start))
+        view = VIEWS[name](frame, lambda **change: changes.append(change))
+        for measure in MEASURES:
+            rule = state.check_rule(
+                store, [{"op": "replace", "flip": "B breaks", "cell": start.a, "other": start.b}]
+            )
+            some = replace(start, x=measure, rule=rule, primary=int(store.ids[3]))
+            view.update(Frame(store, some, state.select(store, some)))
+        assert not changes
+
+    def test_columns_travel_in_binary(self, store):
+        from bokeh.models import ColumnDataSource
+
+        document = Document()
+        application(store)(document)
+        document.validate()
+        for root in document.roots:
+            for source in root.select({"type": ColumnDataSource}):
+                for key, column in source.data.items():
+                    if isinstance(column, np.ndarray):
+                        assert column.dtype.kind in "buif", key
+                        assert column.dtype != np.float16, key
+                        assert column.ndim == 1, key
+
+    def test_two_readers_share_no_models(self, store):
+        first, second = Document(), Document()
+        application(store)(first)
+        application(store)(second)
+        ids = [{model.id for root in d.roots for model in root.references()} for d in (first, second)]
+        assert ids[0].isdisjoint(ids[1])
+
+    def test_a_brush_in_one_view_reaches_all_others(self, store):
+        made = session(store)
+        values = [store.values(made.state.a, m) for m in ("angle", "norm")]
+        box = {"type": "rect", "x0": 60.0, "x1": 85.0, "y0": 0.7, "y1": 1.1}
+        figure = made.views["local"].figures["a"]
+        figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
+        inside = (values[0] >= 60) & (values[0] <= 85) & (values[1] >= 0.7) & (values[1] <= 1.1)
+        assert f"<b>{inside.sum():,} of 597</b>" in made.status.text
+        assert made.views["local"].images["b"].data["picked"][0].any()
+        assert len(made.views["global"].lines["a"].data["xs"]) == min(100, inside.sum())
+        listed = made.views["samples"].rows.data["id"]
+        assert set(listed) <= set(store.ids[inside].tolist())
+        assert "rule=" in made.address.text
+
+    def test_a_tap_on_a_cell_makes_it_b_and_with_shift_a(self, store):
+        made = session(store)
+        view = made.views["evaluation"]
+        line = [group.name for group in view.groups].index("lth 0.9")
+        column = view.conditions.index("contrast-5")
+        figure = view.root.select_one({"name": "evaluation"})
+        figure._trigger_event(Tap(figure, x=column, y=line, modifiers={"shift": False}))
+        assert made.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
+        figure._trigger_event(Tap(figure, x=column, y=line, modifiers={"shift": True}))
+        assert made.state.a == made.state.b
+        assert made.widgets["a-network"].value == "mlp-lth-0.9-seed0"
+
+    def test_a_tile_shows_its_maps_or_the_command_that_makes_them(self, store, small_folder):
+        made = session(store)
+        stored = store.maps(made.state.a)["id"]
+        made.change(primary=int(stored[0]))
+        view = made.views["attribution"]
+        assert len(view.maps["a", "margin"][0].data["image"]) == 1
+        other = next(int(i) for i in store.ids if i not in stored)
+        made.change(primary=other)
+        assert f"--ids {other}" in view.missing.text
+        assert str(small_folder) in view.missing.text
+
+    def test_names_are_escaped(self, small_folder, tmp_path):
+        folder = tmp_path / "copy"
+        shutil.copytree(small_folder, folder)
+        info = results.load_json(folder / "study.json")
+        info["class_names"][3] = "<img src=x onerror=alert(1)>"
+        results.save_json(folder / "study.json", info, replace=True)
+        made = session(Store(folder))
+        three = int(made.store.ids[made.store.labels == 3][0])
+        made.change(primary=three)
+        made.change(step={"pair": [3, 3], "cell": list(made.state.a)})
+        for text in (made.status.text, *(view.caption.text for view in made.views.values())):
+            assert "<img" not in text
+
+    def test_a_damaged_file_is_named_and_the_rest_works(self, small_folder, tmp_path):
+        folder = tmp_path / "copy"
+        shutil.copytree(small_folder, folder)
+        (folder / "comparison" / "histograms.npz").write_bytes(b"broken")
+        cell = ("mlp-lth-0.9-seed0", "contrast-5")
+        results.geometry_file(folder, *cell).write_bytes(b"broken")
+        made = session(Store(folder))
+        assert "histograms.npz" in made.errors.text
+        before = made.state
+        made.change(b=cell)
+        assert "contrast-5.npz" in made.errors.text
+        assert made.errors.visible
+        assert made.state == before
+
+    def test_the_store_is_bounded(self, small_folder):
+        small = Store(small_folder, limit=10_000)
+        for cell in sorted(small.cells):
+            small.values(cell, "angle")
+        assert sum(array.nbytes for array in small._kept.values()) <= 10_000
+
+
+@pytest.fixture(scope="module")
+def server(small_folder):
+    """A server in a thread, and its address."""
+    from tornado.ioloop import IOLoop
+
+    ready, box = threading.Event(), {}
+
+    def serve():
+        import asyncio
+
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        box["server"] = viewer.make_server([small_folder])
+        box["loop"] = IOLoop.current()
+        box["loop"].add_callback(ready.set)
+        box["loop"].start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    yield box["server"]
+    box["loop"].add_callback(box["server"].stop)
+    box["loop"].add_callback(box["loop"].stop)
+    thread.join(10)
+
+
+def get(server, path) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as answer:
+        return answer.read().decode()
+
+
+class TestServer:
+    def test_every_page_answers(self, server, small_folder):
+        assert get(server, "/healthz") == "ok"
+        for path in ("/", f"/{small_folder.name}"):
+            body = get(server, path)
+            assert "rosalind" in body
+            assert "view-evaluation" in body or "evaluation" in body
+
+    def test_nothing_else_is_served(self, server):
+        for path in ("/study.json", "/../study.json", "/static/../../study.json", "/networks/"):
+            with pytest.raises(urllib.error.HTTPError) as error:
+                get(server, path)
+            error.value.close()
+            assert error.value.code in (403, 404)
+
+    def test_it_listens_on_loopback_only(self, server):
+        import socket
+
+        assert server.address == "127.0.0.1"
+        names = socket.gethostbyname_ex(socket.gethostname())[2]
+        for name in [n for n in names if not n.startswith("127.")]:
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((name, server.port), timeout=2)
+
+    @pytest.mark.parametrize(
+        ("origin", "status"), [("127.0.0.1", 101), ("localhost", 101), ("evil.example", 403)]
+    )
+    def test_sockets_open_to_exact_origins(self, server, origin, status):
+        import re
+        import socket
+
+        page = get(server, "/")
+        token = re.search(r'"token":"([^"]+)"', page)
+        assert token
+        port = f":{server.port}" if status == 101 else ""
+        request = (
+            "GET /ws HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{server.port}\r\nOrigin: http://{origin}{port}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: bokeh, {token[1]}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as opened:
+            opened.sendall(request.encode())
+            answer = opened.recv(200).decode(errors="replace")
+        assert answer.startswith(f"HTTP/1.1 {status}")
+
+    def test_folders_without_a_study_are_refused(self, tmp_path, small_folder):
+        with pytest.raises(FileNotFoundError, match=r"no study\.json"):
+            viewer.make_server(tmp_path)
+        bare = tmp_path / "bare"
+        shutil.copytree(small_folder, bare)
+        shutil.rmtree(bare / "geometry")
+        with pytest.raises(ValueError, match="no measured cell yet"):
+            viewer.make_server(bare)
