@@ -48,14 +48,16 @@ def occlusion(
     patch, stride, rows = grid(height, patch, stride)
     columns = grid(width, patch, stride)[2]
     kernel, bias = measuring.head_of(network)
-    assert network.reference is not None
-    unit = network.reference.unit or np.nan
+    reference = network.reference
+    if reference is None:
+        raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
+    unit = reference.unit or np.nan
     scale = np.array([1, unit, unit])
 
     def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         some = Split(images, labels, np.zeros(len(labels), np.int32))
         found = measuring.features_of(network, some)
-        cell = geometry.measure(found, kernel, bias, labels, reference=network.reference)
+        cell = geometry.measure(found, kernel, bias, labels, reference=reference)
         table = np.stack([cell[name] for name in MAPPED], 1) / scale
         return np.where(np.isfinite(table), table, np.nan)
 

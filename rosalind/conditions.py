@@ -45,10 +45,7 @@ def check(condition: Condition, table: str | None = None) -> None:
     if condition.draw < 0 or int(condition.draw) != condition.draw:
         raise ValueError(f"a draw is a number 0, 1, 2, ..., got {condition.draw} for {condition.name}.")
     if condition.name in corruptions.CORRUPTIONS:
-        severity = (
-            int(condition.severity) if condition.severity == int(condition.severity) else condition.severity
-        )
-        corruptions.check(condition.name, severity, condition.table or table)
+        corruptions.check(condition.name, condition.severity, condition.table or table)
     elif condition.severity:
         raise ValueError(f"{condition.name} has no severity, got {condition.severity:g}.")
 

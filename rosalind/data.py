@@ -59,9 +59,9 @@ class Dataset:
         for split in (self.train, self.validation, self.test):
             digest.update(repr(split.images.shape).encode())
             for start in range(0, len(split), 4096):
-                digest.update(np.ascontiguousarray(split.images[start : start + 4096]))
-            digest.update(np.ascontiguousarray(split.labels))
-            digest.update(np.ascontiguousarray(split.ids))
+                digest.update(np.ascontiguousarray(split.images[start : start + 4096]).tobytes())
+            digest.update(split.labels.tobytes())
+            digest.update(split.ids.tobytes())
         return digest.hexdigest()[:16]
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -79,9 +79,9 @@ def _digits(folder: Path | None) -> Raw:
     """The 1,797 handwritten 8x8 digits of scikit-learn, doubled to 16x16 by bilinear interpolation."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    small = (bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    images, labels = resize(small, 16), bunch.target.astype(np.int32)
+    flat, target = load_digits(return_X_y=True)
+    small = (np.asarray(flat).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    images, labels = resize(small, 16), np.asarray(target).astype(np.int32)
     held = stratified(labels, 597, seed=0)
     rest = np.setdiff1d(np.arange(len(labels)), held)
     return images[rest], labels[rest], images[held], labels[held], tuple("0123456789")
@@ -160,7 +160,7 @@ def _tfds(name: str, folder: Path | None, size: int | None) -> Raw:
     if name.partition("/")[0].partition(":")[0] not in known:
         hint = unknown("data set", name, [*SOURCES, *known]).partition(" Known:")[0].rstrip(".")
         raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, and the {len(known)} sets of TFDS.")
-    builder = tfds.builder(name, file_format="array_record")
+    builder: Any = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
         raise ValueError(f"TFDS set {name!r} has no image and label; it has {list(features or [])}.")

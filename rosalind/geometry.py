@@ -6,7 +6,8 @@ comparable, which its angle alone is not: adding one vector to all w_k changes n
 angle.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -162,7 +163,7 @@ def measure_batch(features, kernel, bias, labels, valid, reference: Reference, d
     return samples, sums
 
 
-def finish(sums: dict[str, np.ndarray], reference: Reference, bias) -> dict[str, np.ndarray]:
+def finish(sums: Mapping[str, Any], reference: Reference, bias) -> dict[str, Any]:
     """Class statistics and shares of a cell from the added sums of its batches; see `measure`."""
     sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
     count = sums["count"][:, None]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -180,13 +180,13 @@ def _collect(parts: list, network: Network, kernel, bias, split: Split, count: i
     """One network's arrays from its batches."""
     parts = jax.device_get(parts)
     arrays = {name: np.concatenate([part[0][name] for part in parts])[:count] for name in parts[0][0]}
+    reference = network.reference
+    assert reference is not None  # measure has checked
     if not np.isfinite(arrays["norm"]).all():
         bad = int((~np.isfinite(arrays["norm"])).sum())
         raise ValueError(f"{bad} samples have NaN or infinite features in network {network.name!r}.")
-    added: Mapping[str, np.ndarray] = {
-        name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]
-    }
-    arrays |= geometry.finish(dict(added), network.reference, bias)
+    added = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
+    arrays |= geometry.finish(added, reference, bias)
     if subset is not None:
         kept = np.concatenate([features[:rows] for _, _, features, rows in parts])
         order = np.argsort(np.argsort(subset, kind="stable"), kind="stable")

@@ -117,7 +117,9 @@ def groups(results: Results) -> list[Group]:
     found: dict[tuple, list[str]] = {}
     for network, info in results.networks.items():
         found.setdefault((info["label"], info["family"], info["sparsity_requested"]), []).append(network)
-    return [Group(*key, tuple(names)) for key, names in found.items()]
+    return [
+        Group(label, family, sparsity, tuple(names)) for (label, family, sparsity), names in found.items()
+    ]
 
 
 def corruption_columns(results: Results, bn: str = "train") -> tuple[int | None, np.ndarray]:
@@ -169,7 +171,7 @@ def table(results: Results, bn: str = "train", *, accuracies: np.ndarray | None 
     return rows
 
 
-def mean_and_deviation(values: Sequence[float]) -> str:
+def mean_and_deviation(values: Sequence[float] | np.ndarray) -> str:
     """Percent as `mean +- deviation` over seeds; the deviation needs two, NaN shows as a dash.
 
     >>> mean_and_deviation([0.5, 0.7]), mean_and_deviation([0.5]), mean_and_deviation([float("nan")])

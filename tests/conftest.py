@@ -58,7 +58,7 @@ def small_folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def toy():
     """A loss, weights, state and batches of a small classification problem for an mlp."""
     import numpy as np

@@ -83,7 +83,7 @@ class Page:
         self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
-@pytest.fixture()
+@pytest.fixture
 def page(browser, address):
     opened = Page(browser, address)
     yield opened

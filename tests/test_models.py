@@ -134,5 +134,4 @@ def test_a_model_of_your_own_is_named_by_its_module():
 )
 def test_bad_models_are_refused(model, message):
     with pytest.raises(ValueError, match=message):
-        models.backbone(model.name)
         models.init(model, jax.random.key(0))

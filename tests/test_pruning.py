@@ -191,20 +191,21 @@ class TestKeep:
             np.testing.assert_array_equal(np.asarray(inside).ravel(), masks.top(values, count))
 
 
-class TestErk:
-    # ResNet-20 with 1x1 shortcuts, all kernels in P, under the rule of arXiv 1911.11134.
-    SHAPES = [
-        (3, 3, 3, 16),
-        *[(3, 3, 16, 16)] * 6,
-        (3, 3, 16, 32),
-        *[(3, 3, 32, 32)] * 5,
-        (3, 3, 32, 64),
-        *[(3, 3, 64, 64)] * 5,
-        (1, 1, 16, 32),
-        (1, 1, 32, 64),
-        (64, 10),
-    ]
+# ResNet-20 with 1x1 shortcuts, all kernels in P, under the rule of arXiv 1911.11134.
+RESNET20 = [
+    (3, 3, 3, 16),
+    *[(3, 3, 16, 16)] * 6,
+    (3, 3, 16, 32),
+    *[(3, 3, 32, 32)] * 5,
+    (3, 3, 32, 64),
+    *[(3, 3, 64, 64)] * 5,
+    (1, 1, 16, 32),
+    (1, 1, 32, 64),
+    (64, 10),
+]
 
+
+class TestErk:
     @pytest.mark.parametrize(
         ("sparsity", "golden"),
         [
@@ -214,14 +215,14 @@ class TestErk:
         ],
     )
     def test_golden_densities(self, sparsity, golden):
-        found = masks.erk_density(self.SHAPES, 1 - sparsity)
+        found = masks.erk_density(RESNET20, 1 - sparsity)
         for layer, density in golden.items():
             assert found[layer] == pytest.approx(density, abs=6e-4)
 
     def test_the_overall_density_holds(self):
-        sizes = np.array([np.prod(s) for s in self.SHAPES])
+        sizes = np.array([np.prod(s) for s in RESNET20])
         for sparsity in (0.1, 0.5, 0.9, 0.99):
-            found = np.array(masks.erk_density(self.SHAPES, 1 - sparsity))
+            found = np.array(masks.erk_density(RESNET20, 1 - sparsity))
             assert (found * sizes).sum() / sizes.sum() == pytest.approx(1 - sparsity)
             assert (found <= 1).all()
 

@@ -65,7 +65,7 @@ def test_damaged_files_are_named_and_moved_aside(tmp_path, kind, capsys):
 
 def test_missing_keys_are_named(tmp_path):
     results.save_arrays(tmp_path / "a.npz", {"x": np.arange(3)})
-    with pytest.raises(results.Damaged, match="lacks .'y'."):
+    with pytest.raises(results.Damaged, match=r"lacks \['y'\]"):
         results.load_arrays(tmp_path / "a.npz", ("x", "y"))
 
 

@@ -107,5 +107,5 @@ def test_the_report_writes_every_figure(small_folder, tmp_path):
 
 
 def test_nothing_to_report(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no study.json"):
+    with pytest.raises(FileNotFoundError, match=r"no study\.json"):
         figures.report(tmp_path)

@@ -25,7 +25,7 @@ def store(small_folder):
     return Store(small_folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 def start(store):
     a, b = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
     return state.State(a, b)

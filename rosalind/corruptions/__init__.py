@@ -55,14 +55,14 @@ NAMES = tuple(name for name in CORRUPTIONS if name not in EXTRA)
 """The benchmark corruptions, in the order of the papers."""
 
 
-def check(name: str, severity: int | None = None, table: str | None = None) -> None:
+def check(name: str, severity: float | None = None, table: str | None = None) -> None:
     """Raise ValueError for an unknown corruption or table, or a severity that is not 1 to 5."""
     if name not in CORRUPTIONS:
         raise ValueError(unknown("corruption", name, CORRUPTIONS))
     if table is not None and table not in TABLES:
         raise ValueError(unknown("severity table", table, TABLES))
     if severity is not None and severity not in (1, 2, 3, 4, 5):
-        raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity!r}.")
+        raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity:g}.")
 
 
 def _index(name: str, severity, table: str):

@@ -34,7 +34,7 @@ def _gaussian_matrices(sigmas: tuple[float, ...], length: int) -> np.ndarray:
         offsets = np.arange(-int(4 * sigma + 0.5), int(4 * sigma + 0.5) + 1)
         taps = np.exp(-0.5 * (offsets / sigma) ** 2)
         for tap, offset in zip(taps / taps.sum(), offsets, strict=True):
-            np.add.at(matrix, (range(length), np.clip(np.arange(length) + offset, 0, length - 1)), tap)
+            np.add.at(matrix, (np.arange(length), np.clip(np.arange(length) + offset, 0, length - 1)), tap)
     return stack.astype(np.float32)
 
 
@@ -97,8 +97,8 @@ def zoom_matrix(length: int, factor: float) -> np.ndarray:
     low = np.minimum(positions.astype(int), crop - 1)
     high = np.minimum(low + 1, crop - 1)
     matrix = np.zeros((length, length))
-    np.add.at(matrix, (range(length), top + low), 1 - (positions - low))
-    np.add.at(matrix, (range(length), top + high), positions - low)
+    np.add.at(matrix, (np.arange(length), top + low), 1 - (positions - low))
+    np.add.at(matrix, (np.arange(length), top + high), positions - low)
     return matrix
 
 

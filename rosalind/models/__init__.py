@@ -84,7 +84,7 @@ def _module(config: Model) -> _Classifier:
 @functools.partial(jax.jit, static_argnames="config")
 def _init(config: Model, key) -> Variables:
     images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
-    return _module(config).init(key, images, train=False)
+    return dict(_module(config).init(key, images, train=False))
 
 
 def init(config: Model, key) -> Variables:
@@ -93,6 +93,7 @@ def init(config: Model, key) -> Variables:
     Raises:
         ValueError: unknown model, or a config that does not know its data.
     """
+    backbone(config.name)
     _module(config)
     return _init(config, key)
 

@@ -118,7 +118,7 @@ def erk_density(shapes: Sequence[tuple[int, ...]], density: float) -> list[float
         dense[np.argmax(np.where(dense, -np.inf, found))] = True
 
 
-def allocate(weights: Sequence[float], total: int, limits: Sequence[int]) -> list[int]:
+def allocate(weights: Sequence[float] | np.ndarray, total: int, limits: Sequence[int]) -> list[int]:
     """Whole counts proportional to `weights` that add up to `total`, none above its limit.
 
     Fractions are given to the largest remainders, the first of equal ones, so that rounding per layer

@@ -73,7 +73,7 @@ def logger(folder: Path, name: str, advance: Callable[[float, str], None] | None
     """A `report` for `training.fit`: a line of JSON per epoch, and progress."""
     path = folder / "log" / f"{socket.gethostname()}-{os.getpid()}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = [None]
+    last: list[float | None] = [None]
 
     def report(row: dict[str, float]) -> None:
         with path.open("a") as file:
@@ -178,7 +178,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     arrays = files.load_arrays(files.network_file(folder, name))
     if "config" not in info:
         raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
-    config = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}
+    config: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}
     part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
     return Network(

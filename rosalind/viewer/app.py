@@ -43,7 +43,7 @@ code { background: #f0f2f5; padding: 1px 4px; }
 def query_of(document: Document) -> dict[str, str]:
     """The arguments of the address of a session, the first of each name."""
     context = document.session_context
-    request = None if context is None else context.request
+    request = getattr(context, "request", None)
     if request is None:
         return {}
     return {k: v[0].decode("utf-8", "replace") for k, v in request.arguments.items() if v}
@@ -86,27 +86,23 @@ class Session:
     def _widgets(self) -> dict[str, Any]:
         store, state = self.store, self.state
         made: dict[str, Any] = {}
+
+        def select(name: str, title: str, options: Any, value: str, chosen: Callable[..., None]) -> None:
+            made[name] = Select(title=title, options=options, value=value)
+            made[name].on_change("value", chosen)
+
         for side in ("a", "b"):
             network, condition = getattr(state, side)
-            letter = side.upper()
-            made[f"{side}-network"] = Select(
-                title=f"{letter}: network", options=store.networks, value=network
-            )
-            made[f"{side}-condition"] = Select(
-                title=f"{letter}: condition", options=store.conditions, value=condition
-            )
-            for part in ("network", "condition"):
-                made[f"{side}-{part}"].on_change("value", partial(self._choose_cell, side))
-        measures = list(MEASURES.items())
+            chosen = partial(self._choose_cell, side)
+            select(f"{side}-network", f"{side.upper()}: network", store.networks, network, chosen)
+            select(f"{side}-condition", f"{side.upper()}: condition", store.conditions, condition, chosen)
         for axis in ("x", "y"):
-            made[axis] = Select(title=f"{axis} axis", options=measures, value=getattr(state, axis))
-            made[axis].on_change("value", lambda attr, old, new, axis=axis: self.change(**{axis: new}))
+            place = partial(self._choose_measure, axis)
+            select(axis, f"{axis} axis", list(MEASURES.items()), getattr(state, axis), place)
         classes = [("", "all"), *((str(k), name) for k, name in enumerate(store.class_names))]
         chosen = "" if state.true_class is None else str(state.true_class)
-        made["class"] = Select(title="true class", options=classes, value=chosen)
-        made["class"].on_change(
-            "value", lambda attr, old, new: self.change(true_class=int(new) if new else None)
-        )
+        keep = lambda attr, old, new: self.change(true_class=int(new) if new else None)
+        select("class", "true class", classes, chosen, keep)
         made["raw"] = Switch(active=state.raw)
         made["raw"].on_change("active", lambda attr, old, new: self.change(raw=new))
         made["operation"] = Select(
@@ -154,10 +150,15 @@ class Session:
         if cell == getattr(self.state, side):
             return
         if cell in self.store.cells:
-            self.change(**{side: cell})
+            fields: dict[str, Any] = {side: cell}
+            self.change(**fields)
         else:
             self._fail(f"{cell[0]} has not been measured under {cell[1]}; the old choice stays.")
             self._show_state()
+
+    def _choose_measure(self, axis: str, attr: str, old: str, new: str) -> None:
+        fields: dict[str, Any] = {axis: new}
+        self.change(**fields)
 
     def _select_flip(self, text: str) -> None:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})

@@ -1,0 +1,107 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import small_study
+
+from rosalind import cli, demo, results, study
+
+
+def rosalind(*words: str, folder: Path | None = None):
+    script = "from rosalind.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, cwd=folder)
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    script = (
+        "import sys; from rosalind import cli\n"
+        "heavy = {'jax', 'bokeh', 'matplotlib', 'flax', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    done = rosalind("--help")
+    assert done.returncode == 0
+    for command in ("demo", "run", "view", "report", "attribute"):
+        assert command in done.stdout
+
+
+def test_a_study_from_flags(tmp_path):
+    done = rosalind(
+        *"run --out out --model.name mlp --model.width 8 --train.epochs 1 --data.train-limit 100".split(" "),
+        *"--methods random --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0".split(" "),
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "random 0.5" in done.stdout
+    found = results.open(tmp_path / "out")
+    assert len(found.cells()) == 4
+    log = next((tmp_path / "out" / "log").glob("*.jsonl")).read_text().splitlines()
+    assert {"network", "epoch", "loss", "correct", "seconds"} <= set(json.loads(log[0]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run --out out --methods magnitud", "unknown method 'magnitud'; did you mean 'magnitude'"),
+        ("run --out out --corruptions fogg", "unknown condition 'fogg'; did you mean 'fog'"),
+        ("run --out out --sparsities 80", "To remove 80 % pass 0.8"),
+        ("run --out out --model.name resnet2", "unknown model 'resnet2'"),
+        ("view nowhere", "holds no study.json"),
+        ("report nowhere", "holds no study.json"),
+        ("attribute nowhere --network x", "holds no study.json"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, words, message):
+    done = rosalind(*words.split(" "), folder=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_report_and_attribute(small_folder, tmp_path, capsys):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(small_folder, folder)
+    cli.report(folder)
+    assert (folder / "report" / "report.md").exists()
+    cli.attribute(folder, "mlp-dense-seed1", "clean", (3, 4))
+    assert "2 maps made" in capsys.readouterr().out
+    cli.attribute(folder, "mlp-dense-seed1", "clean", (3, 4))
+    assert "0 maps made" in capsys.readouterr().out
+
+
+def test_the_demo_is_a_study_that_passes_its_checks():
+    made = demo.study()
+    dataset = study.check(made)
+    work = study.plan(made, dataset)
+    assert work == {"networks": 51, "epochs": pytest.approx(751.5), "cells": 51 * 31}
+
+
+def test_progress_says_how_much_is_left(capsys, monkeypatch):
+    from rosalind import progress
+
+    clock = iter(np.arange(0, 1000, 6.0))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    with progress.Progress("training", 4, unit="epochs") as bar:
+        for _ in range(4):
+            bar.advance(1, "dense")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "training: 2 of 4 epochs, 0:12 left  dense"
+    assert lines[-1].startswith("training: done in")
+
+
+def test_experiments_state_question_command_time_and_result():
+    for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
+        text = path.read_text()
+        head = text.split('"""')[1]
+        for word in ("?", f"python experiments/{path.name}", "xpected"):
+            assert word in head, (path.name, word)
+
+
+def test_small_study_is_what_the_tests_think():
+    assert study.plan(small_study(), study.check(small_study()))["networks"] == 12
