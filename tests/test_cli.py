@@ -30,8 +30,31 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 def test_a_study_from_flags(tmp_path):
     done = rosalind(
-        *"run --out out --model.name mlp --model.width 8 --train.epochs 1 --data.train-limit 100".split(" "),
-        *"--methods random --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0".split(" "),
+        *[
+            "run",
+            "--out",
+            "out",
+            "--model.name",
+            "mlp",
+            "--model.width",
+            "8",
+            "--train.epochs",
+            "1",
+            "--data.train-limit",
+            "100",
+        ],
+        *[
+            "--methods",
+            "random",
+            "--sparsities",
+            "0.5",
+            "--corruptions",
+            "contrast",
+            "--severities",
+            "1",
+            "--seeds",
+            "0",
+        ],
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stderr
