@@ -44,7 +44,7 @@ class Store:
         self.cells = set(self.results.cells())
         self.summary = self._read_summary()
         self.histograms = self._read_histograms()
-        self._similar: dict[str, similarity.Similarity] = {}
+        self._similar: dict[str, tuple[similarity.Similarity, np.ndarray | None]] = {}
 
     @property
     def name(self) -> str:
@@ -132,10 +132,10 @@ class Store:
         """Positions of the samples that have thumbnails, and those."""
         return self.results.images(condition)
 
-    def similar(self, mode: str) -> similarity.Similarity:
-        """The comparison of all cells in one mode."""
+    def similar(self, mode: str) -> tuple[similarity.Similarity, np.ndarray | None]:
+        """The comparison of all cells in one mode, and its UMAP layout if one was stored."""
         if mode not in self._similar:
-            self._similar[mode] = similarity.load(self.results, mode)[0]
+            self._similar[mode] = similarity.load(self.results, mode)
         return self._similar[mode]
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:

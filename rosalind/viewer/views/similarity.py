@@ -26,6 +26,11 @@ class Similarity:
         options = list(MODES.items())
         self.mode = Select(options=options, value=frame.state.mode, title="distances", width=170)
         self.mode.on_change("value", lambda attr, old, new: change(mode=new))
+        layouts = [("scaling", "classical scaling")]
+        if self.store.similar(frame.state.mode)[1] is not None:
+            layouts.append(("umap", "UMAP"))
+        self.layout = Select(options=layouts, value="scaling", title="layout", width=170, name="layout")
+        self.layout.on_change("value", lambda attr, old, new: self._redraw())
         self.points, self.edges, self.marks = (ColumnDataSource() for _ in range(3))
         figure = plot(
             "similarity",
@@ -78,11 +83,12 @@ class Similarity:
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips), TapTool(renderers=[dots]))
         self.points.selected.on_change("indices", self._tap)
         self.caption = caption("similarity-caption")
-        self.root = titled("Which are alike?", row(self.mode), figure, caption=self.caption)
+        self.root = titled("Which are alike?", row(self.mode, self.layout), figure, caption=self.caption)
 
     def _fill(self, mode: str) -> None:
-        found = self.store.similar(mode)
+        found, umap = self.store.similar(mode)
         self.drawn, self.found = mode, found
+        self.places = umap if umap is not None and self.layout.value == "umap" else found.layout
         infos, conditions = self.store.results.networks, self.store.results.conditions
         by_name = {info["name"]: info for info in conditions.values()}
         colours, sizes, markers, family, right, nearest = [], [], [], [], [], []
@@ -99,7 +105,7 @@ class Similarity:
             near = [f"{' '.join(found.cells[k])} ({found.distance[place, k]:.2f})" for k in order[place]]
             nearest.append(", ".join(near))
         tree = found.tree
-        x, y = found.layout.T if len(found.layout) else (np.empty(0), np.empty(0))
+        x, y = self.places.T if len(self.places) else (np.empty(0), np.empty(0))
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         self.points.data = {
             "x": x,
@@ -114,6 +120,10 @@ class Similarity:
             "nearest": nearest,
         }
 
+    def _redraw(self) -> None:
+        self._fill(self.drawn)
+        self.update(self.frame)
+
     def _tap(self, attr: str, old, new) -> None:
         if new:
             cell = self.found.cells[new[0]]
@@ -122,6 +132,7 @@ class Similarity:
                 self.change(b=cell)
 
     def update(self, frame: Frame) -> None:
+        self.frame = frame
         if frame.state.mode != self.drawn:
             self.mode.value = frame.state.mode
             self._fill(frame.state.mode)
@@ -134,11 +145,15 @@ class Similarity:
         ]
         at = [k for _, k in here]
         self.marks.data = {
-            "x": found.layout[at, 0],
-            "y": found.layout[at, 1],
+            "x": self.places[at, 0],
+            "y": self.places[at, 1],
             "text": [letter for letter, _ in here],
         }
-        words = f"{len(found.cells)} cells; the plane shows {100 * found.kept:.0f} % of the squared distances"
+        words = f"{len(found.cells)} cells; "
+        if self.places is found.layout:
+            words += f"the plane shows {100 * found.kept:.0f} % of the squared distances"
+        else:
+            words += "the plane shows neighbourhoods, its distances mean nothing"
         if len(at) == 2:
             words += f"; A and B are {found.distance[at[0], at[1]]:.2f} deviations apart"
         if found.averaged:
