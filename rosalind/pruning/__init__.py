@@ -1,17 +1,9 @@
 """Pruning of nested dicts of parameters: scores, exact masks, recipes; knows no data sets and no models."""
 
 from rosalind.pruning import masks
+from rosalind.pruning.engines import Parent, Pruned, Recipe, Weights
 from rosalind.pruning.masks import SCOPES
-from rosalind.pruning.recipes import (
-    METHODS,
-    Parent,
-    Pruned,
-    Recipe,
-    Weights,
-    check,
-    planned_epochs,
-    prune,
-)
+from rosalind.pruning.recipes import METHODS, check, planned_epochs, prune
 from rosalind.pruning.scores import SCORES
 
 __all__ = [

@@ -1,16 +1,7 @@
-"""The study folder: its files and schema, written atomically, read without jax and without unpickling."""
+"""The study folder: what is where, read without jax; see the README for the schema."""
 
-import builtins
-import contextlib
-import csv
-import hashlib
-import json
-import os
-import secrets
 import shutil
-import sys
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +9,55 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.results.derived import brier, class_angle, confidence, correct, log_softmax, loss
+from rosalind.results.files import (
+    Checkpoints,
+    Damaged,
+    check_writable,
+    hash_arrays,
+    load_arrays,
+    load_json,
+    readable,
+    save_arrays,
+    save_csv,
+    save_json,
+)
+
+__all__ = [
+    "GEOMETRY",
+    "SCHEMA",
+    "Checkpoints",
+    "Damaged",
+    "Mismatch",
+    "Results",
+    "add_network",
+    "attribution_file",
+    "brier",
+    "check_name",
+    "check_writable",
+    "class_angle",
+    "confidence",
+    "correct",
+    "create",
+    "geometry_file",
+    "hash_arrays",
+    "load_arrays",
+    "load_json",
+    "log_softmax",
+    "loss",
+    "network_file",
+    "open",
+    "readable",
+    "remove_network",
+    "save_arrays",
+    "save_csv",
+    "save_json",
+]
+
+
 SCHEMA = 1
 """Number of the folder's layout; a reader refuses a higher one."""
+
 
 GEOMETRY = {
     "logits": 2,
@@ -35,163 +73,8 @@ GEOMETRY = {
 """Arrays that every geometry file has, and their number of axes; the first is the sample."""
 
 
-class Damaged(ValueError):
-    """A file of a study that cannot be read: truncated, foreign, or without what it should hold."""
-
-
 class Mismatch(ValueError):
     """A unit of the same name that was made differently, or a folder of another data set."""
-
-
-def _temporary(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
-def _publish(temporary: Path, path: Path, replace: bool) -> bool:
-    """Let a finished temporary file appear under its name; False if another writer was first."""
-    try:
-        if replace:
-            os.replace(temporary, path)
-            return True
-        try:
-            os.link(temporary, path)
-            return True
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without hard links
-            if path.exists():
-                return False
-            os.replace(temporary, path)
-            return True
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False) -> bool:
-    """Write an npz that appears whole or not at all.
-
-    Args:
-        path: ends in `.npz`; folders are made.
-        arrays: by key; keys may contain slashes.
-        replace: overwrite; otherwise the first writer wins.
-
-    Returns:
-        Whether this call's file is the one that stays.
-
-    Raises:
-        ValueError: an array of Python objects, which could only be pickled.
-    """
-    ready = {key: np.asarray(value) for key, value in arrays.items()}
-    for key, value in ready.items():
-        if value.dtype == object:
-            raise ValueError(
-                f"{key!r} of {path.name} is an array of objects; give it a number or text dtype."
-            )
-    temporary = _temporary(path)
-    with builtins.open(temporary, "wb") as file:
-        np.savez(file, allow_pickle=False, **ready)
-    return _publish(temporary, path, replace)
-
-
-def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an npz, all or some; nothing is ever unpickled.
-
-    Raises:
-        FileNotFoundError: no such file.
-        Damaged: truncated, not an npz, pickled, or without one of the keys.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist.")
-    try:
-        # Opened here, because np.load leaves the file open when it is damaged.
-        with builtins.open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise Damaged(f"{path} is a single array, not an npz.")
-            wanted = file.files if keys is None else list(keys)
-            missing = [key for key in wanted if key not in file.files]
-            if missing:
-                raise Damaged(f"{path} lacks {missing}; it has {sorted(file.files)[:20]}.")
-            return {key: file[key] for key in wanted}
-    except Damaged:
-        raise
-    except ValueError as error:
-        reason = "holds pickled objects, which are never read" if "pickle" in str(error) else str(error)
-        raise Damaged(f"{path} {reason}.") from error
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
-        raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
-
-
-def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
-    """Whether an npz is there and its arrays (or some) can be read; a damaged one is named and moved aside.
-
-    It gets the ending `.damaged`, so that it is made again and nothing is lost.
-    """
-    if not path.exists():
-        return False
-    try:
-        load_arrays(path, keys)
-        return True
-    except Damaged as error:
-        aside = path.with_name(path.name + ".damaged")
-        os.replace(path, aside)
-        print(f"{error} It is made again; the old file is {aside.name}.", file=sys.stderr)
-        return False
-
-
-def save_json(path: Path, value: Any, *, replace: bool = False) -> bool:
-    """Write JSON that appears whole or not at all; see `save_arrays`."""
-    temporary = _temporary(path)
-    temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    return _publish(temporary, path, replace)
-
-
-def load_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        FileNotFoundError: no such file.
-        Damaged: not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise Damaged(f"{path} is not JSON ({error}).") from error
-
-
-def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV table by rename; None and NaN become empty cells."""
-    temporary = _temporary(path)
-    with builtins.open(temporary, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow(["" if v is None or v != v else v for v in row])
-    _publish(temporary, path, replace=True)
-
-
-def hash_arrays(arrays: Mapping[str, Any]) -> str:
-    """Sixteen hexadecimal digits over names, dtypes, shapes and bytes of arrays."""
-    digest = hashlib.sha256()
-    for key in sorted(arrays):
-        value = np.ascontiguousarray(arrays[key])
-        digest.update(f"{key}|{value.dtype.str}|{value.shape}|".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()[:16]
-
-
-def check_writable(folder: Path) -> None:
-    """Raise a clear error unless files can be written in the folder, which is made if it is missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(folder / "probe")
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise PermissionError(
-            f"cannot write in {folder}: {error.strerror or error}. Choose another folder."
-        ) from error
 
 
 def network_file(folder: Path, network: str, ending: str = "npz") -> Path:
@@ -439,88 +322,3 @@ def remove_network(folder: str | Path, name: str) -> None:
     (folder / "training" / f"{name}.npz").unlink(missing_ok=True)
     for directory in ("geometry", "attribution"):
         shutil.rmtree(folder / directory / name, ignore_errors=True)
-
-
-def log_softmax(cell: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float64[n, k]: log-probabilities of the stored logits (all classes, or the nearest)."""
-    logits = cell["logits"].astype(np.float64)
-    if "logsumexp" in cell:
-        return logits - cell["logsumexp"][:, None]
-    peak = logits.max(1, keepdims=True)
-    return logits - peak - np.log(np.exp(logits - peak).sum(1, keepdims=True))
-
-
-def _true_column(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    if "class_id" in cell:
-        return np.argmax(cell["class_id"] == labels[:, None], 1)
-    return labels.astype(np.int64)
-
-
-def loss(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """float64[n]: cross entropy of every sample in nats, >= 0; lower is better."""
-    table = log_softmax(cell)
-    return -table[np.arange(len(table)), _true_column(cell, labels)]
-
-
-def confidence(cell: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float64[n]: the largest softmax probability, in (0, 1]."""
-    return np.exp(log_softmax(cell).max(1))
-
-
-def brier(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """float64[n]: squared distance of the probabilities to the one-hot label, [0, 2]; lower is better."""
-    if "brier" in cell:
-        return cell["brier"].astype(np.float64)
-    probability = np.exp(log_softmax(cell))
-    probability[np.arange(len(labels)), labels.astype(np.int64)] -= 1
-    return (probability**2).sum(1)
-
-
-def class_angle(cell: Mapping[str, np.ndarray], kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """float32[n, k]: angle in radians between a sample and the directions of the stored logits' classes.
-
-    pi/2 where the features or the direction are zero.
-    """
-    columns = cell.get("class_id")
-    length, bias = np.linalg.norm(kernel, axis=0).astype(np.float32), np.asarray(bias, np.float32)
-    if columns is not None:
-        length, bias = length[columns], bias[columns]
-    scale = cell["norm"][:, None] * length
-    cosine = np.divide(cell["logits"] - bias, scale, out=np.zeros_like(cell["logits"]), where=scale > 0)
-    return np.arccos(np.clip(cosine, -1, 1))
-
-
-def correct(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """bool[n]: whether the predicted class is the true one; ties are wrong."""
-    return cell["prediction"] == labels
-
-
-class Checkpoints(MutableMapping[str, dict[str, np.ndarray]]):
-    """A folder of npz files as a mapping, for `pruning.prune`'s `resume`; deleting the files is safe."""
-
-    def __init__(self, folder: Path, prefix: str):
-        self._folder, self._prefix = folder, prefix
-
-    def _file(self, name: str) -> Path:
-        return self._folder / f"{self._prefix}-{name}.npz"
-
-    def __contains__(self, name: object) -> bool:
-        return readable(self._file(str(name)))
-
-    def __getitem__(self, name: str) -> dict[str, np.ndarray]:
-        if name not in self:
-            raise KeyError(name)
-        return load_arrays(self._file(name))
-
-    def __setitem__(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        save_arrays(self._file(name), arrays)
-
-    def __delitem__(self, name: str) -> None:
-        self._file(name).unlink()
-
-    def __iter__(self) -> Iterator[str]:
-        files = self._folder.glob(f"{self._prefix}-*.npz")
-        return (path.stem.removeprefix(f"{self._prefix}-") for path in sorted(files))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

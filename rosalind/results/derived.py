@@ -1,0 +1,59 @@
+"""Quantities that follow from a stored cell, so that nothing is stored twice. NumPy only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def log_softmax(cell: Mapping[str, np.ndarray]) -> np.ndarray:
+    """float64[n, k]: log-probabilities of the stored logits (all classes, or the nearest)."""
+    logits = cell["logits"].astype(np.float64)
+    if "logsumexp" in cell:
+        return logits - cell["logsumexp"][:, None]
+    peak = logits.max(1, keepdims=True)
+    return logits - peak - np.log(np.exp(logits - peak).sum(1, keepdims=True))
+
+
+def _true_column(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    if "class_id" in cell:
+        return np.argmax(cell["class_id"] == labels[:, None], 1)
+    return labels.astype(np.int64)
+
+
+def loss(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """float64[n]: cross entropy of every sample in nats, >= 0; lower is better."""
+    table = log_softmax(cell)
+    return -table[np.arange(len(table)), _true_column(cell, labels)]
+
+
+def confidence(cell: Mapping[str, np.ndarray]) -> np.ndarray:
+    """float64[n]: the largest softmax probability, in (0, 1]."""
+    return np.exp(log_softmax(cell).max(1))
+
+
+def brier(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """float64[n]: squared distance of the probabilities to the one-hot label, [0, 2]; lower is better."""
+    if "brier" in cell:
+        return cell["brier"].astype(np.float64)
+    probability = np.exp(log_softmax(cell))
+    probability[np.arange(len(labels)), labels.astype(np.int64)] -= 1
+    return (probability**2).sum(1)
+
+
+def class_angle(cell: Mapping[str, np.ndarray], kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """float32[n, k]: angle in radians between a sample and the directions of the stored logits' classes.
+
+    pi/2 where the features or the direction are zero.
+    """
+    columns = cell.get("class_id")
+    length, bias = np.linalg.norm(kernel, axis=0).astype(np.float32), np.asarray(bias, np.float32)
+    if columns is not None:
+        length, bias = length[columns], bias[columns]
+    scale = cell["norm"][:, None] * length
+    cosine = np.divide(cell["logits"] - bias, scale, out=np.zeros_like(cell["logits"]), where=scale > 0)
+    return np.arccos(np.clip(cosine, -1, 1))
+
+
+def correct(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """bool[n]: whether the predicted class is the true one; ties are wrong."""
+    return cell["prediction"] == labels

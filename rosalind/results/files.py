@@ -1,0 +1,201 @@
+"""Files that appear whole or not at all: npz without pickles, JSON and CSV, with clear errors when damaged."""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import secrets
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Damaged(ValueError):
+    """A file of a study that cannot be read: truncated, foreign, or without what it should hold."""
+
+
+def _temporary(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+
+
+def _publish(temporary: Path, path: Path, replace: bool) -> bool:
+    """Let a finished temporary file appear under its name; False if another writer was first."""
+    try:
+        if replace:
+            os.replace(temporary, path)
+            return True
+        try:
+            os.link(temporary, path)
+            return True
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            if path.exists():
+                return False
+            os.replace(temporary, path)
+            return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False) -> bool:
+    """Write an npz that appears whole or not at all.
+
+    Args:
+        path: ends in `.npz`; folders are made.
+        arrays: by key; keys may contain slashes.
+        replace: overwrite; otherwise the first writer wins.
+
+    Returns:
+        Whether this call's file is the one that stays.
+
+    Raises:
+        ValueError: an array of Python objects, which could only be pickled.
+    """
+    ready = {key: np.asarray(value) for key, value in arrays.items()}
+    for key, value in ready.items():
+        if value.dtype == object:
+            raise ValueError(
+                f"{key!r} of {path.name} is an array of objects; give it a number or text dtype."
+            )
+    temporary = _temporary(path)
+    with open(temporary, "wb") as file:
+        np.savez(file, allow_pickle=False, **ready)
+    return _publish(temporary, path, replace)
+
+
+def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an npz, all or some; nothing is ever unpickled.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: truncated, not an npz, pickled, or without one of the keys.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist.")
+    try:
+        # Opened here, because np.load leaves the file open when it is damaged.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise Damaged(f"{path} is a single array, not an npz.")
+            wanted = file.files if keys is None else list(keys)
+            missing = [key for key in wanted if key not in file.files]
+            if missing:
+                raise Damaged(f"{path} lacks {missing}; it has {sorted(file.files)[:20]}.")
+            return {key: file[key] for key in wanted}
+    except Damaged:
+        raise
+    except ValueError as error:
+        reason = "holds pickled objects, which are never read" if "pickle" in str(error) else str(error)
+        raise Damaged(f"{path} {reason}.") from error
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
+        raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
+
+
+def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
+    """Whether an npz is there and its arrays (or some) can be read; a damaged one is named and moved aside.
+
+    It gets the ending `.damaged`, so that it is made again and nothing is lost.
+    """
+    if not path.exists():
+        return False
+    try:
+        load_arrays(path, keys)
+        return True
+    except Damaged as error:
+        aside = path.with_name(path.name + ".damaged")
+        os.replace(path, aside)
+        print(f"{error} It is made again; the old file is {aside.name}.", file=sys.stderr)
+        return False
+
+
+def save_json(path: Path, value: Any, *, replace: bool = False) -> bool:
+    """Write JSON that appears whole or not at all; see `save_arrays`."""
+    temporary = _temporary(path)
+    temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    return _publish(temporary, path, replace)
+
+
+def load_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"{path} is not JSON ({error}).") from error
+
+
+def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV table by rename; None and NaN become empty cells."""
+    temporary = _temporary(path)
+    with open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(["" if v is None or v != v else v for v in row])
+    _publish(temporary, path, replace=True)
+
+
+def hash_arrays(arrays: Mapping[str, Any]) -> str:
+    """Sixteen hexadecimal digits over names, dtypes, shapes and bytes of arrays."""
+    digest = hashlib.sha256()
+    for key in sorted(arrays):
+        value = np.ascontiguousarray(arrays[key])
+        digest.update(f"{key}|{value.dtype.str}|{value.shape}|".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def check_writable(folder: Path) -> None:
+    """Raise a clear error unless files can be written in the folder, which is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = _temporary(folder / "probe")
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise PermissionError(
+            f"cannot write in {folder}: {error.strerror or error}. Choose another folder."
+        ) from error
+
+
+class Checkpoints(MutableMapping[str, dict[str, np.ndarray]]):
+    """A folder of npz files as a mapping, for `pruning.prune`'s `resume`; deleting the files is safe."""
+
+    def __init__(self, folder: Path, prefix: str):
+        self._folder, self._prefix = folder, prefix
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{self._prefix}-{name}.npz"
+
+    def __contains__(self, name: object) -> bool:
+        return readable(self._file(str(name)))
+
+    def __getitem__(self, name: str) -> dict[str, np.ndarray]:
+        if name not in self:
+            raise KeyError(name)
+        return load_arrays(self._file(name))
+
+    def __setitem__(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        save_arrays(self._file(name), arrays)
+
+    def __delitem__(self, name: str) -> None:
+        self._file(name).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        files = self._folder.glob(f"{self._prefix}-*.npz")
+        return (path.stem.removeprefix(f"{self._prefix}-") for path in sorted(files))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
