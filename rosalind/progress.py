@@ -28,7 +28,7 @@ class Progress:
         self._bar = None
         if sys.stderr.isatty() and total:
             layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
-            self._bar = tqdm(total=total, desc=what, bar_format=layout, leave=True, delay=0.5)
+            self._bar = tqdm(total=total, desc=what, bar_format=layout, leave=True)
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,6 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rosalind-test-cache"))
 os.environ.setdefault("MPLBACKEND", "agg")
-os.environ.setdefault("TQDM_DISABLE", "1")
 
 import jax
 import pytest
