@@ -166,7 +166,7 @@ def markdown(results: Results) -> str:
     names = list(dict.fromkeys(infos[k]["name"] for k in rest))
     severities = ", ".join(f"{s:g}" for s in sorted({infos[k]["severity"] for k in rest}))
     lines = [
-        f"# {study['dataset']}: {len(results.networks)} networks under {len(results.conditions)} conditions",
+        f"# {results.title}: {len(results.networks)} networks under {len(results.conditions)} conditions",
         "",
         f"{len(results.labels):,} test images, {len(results.class_names)} classes, data hash "
         f"`{study['dataset_hash']}`. Corrupted: mean over {', '.join(names) or 'no corruption'}"

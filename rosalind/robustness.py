@@ -198,7 +198,7 @@ def text_table(results: Results) -> str:
     severities = sorted({list(results.conditions.values())[k]["severity"] for k in rest})
     lines.append("")
     lines.append(
-        f"Percent of {len(results.labels)} test images of {results.study['dataset']}, mean +- deviation over "
+        f"Percent of {len(results.labels)} test images of {results.title}, mean +- deviation over "
         f"seeds. Corrupted: {len(names)} corruptions"
         + (f" at severity {', '.join(f'{s:g}' for s in severities)}" if severities else "")
         + f" (table {results.study['table']}). Retained: corrupted over clean."

@@ -128,6 +128,12 @@ class Results:
     def class_names(self) -> list[str]:
         return self.study["class_names"]
 
+    @property
+    def title(self) -> str:
+        """The data set in words: its name, and the folder it was read from if there is one."""
+        folder = self.study["data"]["folder"]
+        return self.study["dataset"] + (f" ({Path(folder).name})" if folder else "")
+
     def has(self, network: str, condition: str) -> bool:
         """Whether a cell has been measured."""
         return geometry_file(self.folder, network, condition).exists()

@@ -77,9 +77,8 @@ class Session:
         document.template_variables.update(study=self._summary(), views=list(self.views))
 
     def _summary(self) -> str:
-        study = self.store.results.study
         return (
-            f"{study['dataset']}: {len(self.store.networks)} networks x {len(self.store.conditions)} "
+            f"{self.store.results.title}: {len(self.store.networks)} networks x {len(self.store.conditions)} "
             f"conditions, {len(self.store.ids):,} test images"
         )
 
