@@ -58,14 +58,14 @@ class Similarity:
             legend_group="family",
         )
         figure.scatter(
-            "x", "y", source=self.marks, size=18, fill_color=None, line_color="#E69F00", line_width=2.5
+            "x", "y", source=self.marks, size=18, fill_color=None, line_color="#000000", line_width=2.5
         )
         figure.text(
             "x",
             "y",
             text="text",
             source=self.marks,
-            text_color="#8a4b00",
+            text_color="#000000",
             text_font_style="bold",
             text_font_size="12px",
             x_offset=10,
