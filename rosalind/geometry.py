@@ -55,22 +55,31 @@ def reference(features, kernel, labels, *, validation=None) -> Reference:
     return Reference(mu.astype(np.float32), class_mean.astype(np.float32), unit)
 
 
-def angle_between(a, b):
+def angle_between(a, b, rows=None):
     """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
 
     Kahan's form 2 atan2(|u - v|, |u + v|) of the unit vectors keeps small angles exact, where arccos
     of a float32 cosine loses everything below 3e-4.
 
-    >>> float(angle_between(jnp.array([1.0, 0.0]), jnp.array([0.0, 2.0])))
-    1.5707963705062866
+    Args:
+        a: float[n, d].
+        b: float[n, d], or float[c, d] with `rows`.
+        rows: int[n], which row of b belongs to which of a; b is then normalised once per row of its own.
+
+    >>> angle_between(jnp.array([[1.0, 0.0], [0.0, 0.0]]), jnp.array([[0.0, 2.0], [1.0, 0.0]])).tolist()
+    [1.5707963705062866, 1.5707963705062866]
     """
-    length_a = jnp.linalg.norm(a, axis=-1, keepdims=True)
-    length_b = jnp.linalg.norm(b, axis=-1, keepdims=True)
-    u = a / jnp.where(length_a > 0, length_a, 1)
+    length_a, length_b = (jnp.linalg.norm(part, axis=-1, keepdims=True) for part in (a, b))
     v = b / jnp.where(length_b > 0, length_b, 1)
-    difference, total = jnp.linalg.norm(u - v, axis=-1), jnp.linalg.norm(u + v, axis=-1)
+    if rows is not None:
+        v, length_b = v[rows], length_b[rows]
+    scale = 1 / jnp.where(length_a > 0, length_a, 1)
+    difference = ((a * scale - v) ** 2).sum(-1)
+    # The barrier keeps XLA from fusing both sums into one loop, which on CPU is 4 times slower.
+    difference, scale, v = jax.lax.optimization_barrier((difference, scale, v))
+    total = ((a * scale + v) ** 2).sum(-1)
     defined = (length_a[..., 0] > 0) & (length_b[..., 0] > 0)
-    return jnp.where(defined, 2 * jnp.arctan2(difference, total), jnp.pi / 2)
+    return jnp.where(defined, 2 * jnp.arctan2(jnp.sqrt(difference), jnp.sqrt(total)), jnp.pi / 2)
 
 
 @jax.jit
@@ -119,6 +128,8 @@ def _per_sample(features, kernel, bias, labels, reference: Reference, distances)
     elsewhere = (apart > 0) & (jnp.arange(kernel.shape[1])[None] != prediction[:, None])
     leaving = jnp.where(elsewhere, chosen / jnp.where(apart > 0, apart, 1), jnp.inf).min(1)
     directions, mu = kernel.T, reference.mu[None]
+    # Computed once, not again inside every sum that uses it (20 ms instead of 6 for 10,000 x 512).
+    centred = jax.lax.optimization_barrier(x - mu)
     lengths = jnp.linalg.norm(directions, axis=1)
     norm = jnp.linalg.norm(x, axis=1)
     scale = norm[:, None] * lengths[None]
@@ -126,9 +137,9 @@ def _per_sample(features, kernel, bias, labels, reference: Reference, distances)
     return {
         "logits": logits,
         "norm": norm,
-        "angle": angle_between(x, directions[labels]),
-        "angle_centred": angle_between(x - mu, directions[labels] - directions.mean(0, keepdims=True)),
-        "angle_class_mean": angle_between(x - mu, reference.class_mean[labels] - mu),
+        "angle": angle_between(x, directions, labels),
+        "angle_centred": angle_between(centred, directions - directions.mean(0, keepdims=True), labels),
+        "angle_class_mean": angle_between(centred, reference.class_mean - mu, labels),
         "margin": margin,
         "margin_predicted": jnp.maximum(leaving, 0),
         "prediction": prediction.astype(jnp.int16),

@@ -142,7 +142,7 @@ def test_margin_predicted_needs_no_label():
 
 def test_small_angles_are_exact():
     # arccos of a float32 cosine gives 0 or 3.5e-4 here.
-    angle = float(geometry.angle_between(jnp.array([1.0, 1e-4]), jnp.array([1.0, 0.0])))
+    angle = float(geometry.angle_between(jnp.array([[1.0, 1e-4]]), jnp.array([[1.0, 0.0]]))[0])
     assert angle == pytest.approx(1e-4, rel=1e-3)
 
 
