@@ -113,14 +113,15 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     some = split.take(np.arange(min(1000, options.images)))
     network = Network("resnet20", None, model, variables)
     network = replace(network, reference=measuring.reference(network, some, some))
-    forward = jax.jit(lambda images: models.apply(model, variables, images)[0])
+    # Weights are an argument on both sides: as constants of the program they would be folded into it.
+    forward = jax.jit(lambda variables, images: models.apply(model, variables, images)[0])
     size, key = measuring.batch_size(split), jax.random.key(0)
 
     def ours() -> object:
         return dict(measuring.measure([network], Condition(), split, key, subset=np.arange(500)))["resnet20"]
 
     def theirs() -> object:
-        return [np.asarray(forward(images[k : k + size])) for k in range(0, options.images, size)]
+        return [np.asarray(forward(variables, images[k : k + size])) for k in range(0, options.images, size)]
 
     found = compare(ours, theirs, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
