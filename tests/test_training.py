@@ -221,7 +221,7 @@ def test_four_devices_agree_with_one(tmp_path):
     for count in (1, 4):
         out = str(tmp_path / f"{count}.npy")
         script = DEVICES.format(tests=os.path.dirname(__file__), out=out)
-        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+        flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"}
         done = subprocess.run(
             [sys.executable, "-c", script], env={**os.environ, **flags}, capture_output=True, text=True
         )
