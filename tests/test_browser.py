@@ -11,7 +11,6 @@ from playwright.sync_api import sync_playwright
 
 from rosalind.viewer.store import Store
 
-pytestmark = pytest.mark.xdist_group("browser")
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
 FRAME = """name => {

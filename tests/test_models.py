@@ -23,11 +23,7 @@ def images(count=4) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *SHAPE)).astype(np.uint8)
 
 
-# One worker per model, so that each is compiled once.
-PARAMS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in models.MODELS]
-
-
-@pytest.fixture(scope="module", params=PARAMS)
+@pytest.fixture(scope="module", params=list(models.MODELS))
 def made(request):
     model = small(request.param)
     return model, models.init(model, jax.random.key(0))

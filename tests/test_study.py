@@ -64,7 +64,6 @@ def one_seed(tmp_path_factory):
     return folder, time.monotonic() - began
 
 
-@pytest.mark.xdist_group("processes")
 class TestProcesses:
     def test_killed_ten_times_it_ends_with_the_same_arrays(self, one_seed, tmp_path):
         undisturbed, seconds = one_seed
