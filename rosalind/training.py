@@ -288,8 +288,7 @@ def fit(
                 trainable, optimizer_state, masks = changed
                 masks = place(dict(masks))
                 trainable = project(trainable, masks)
-                kept = lambda moment: project(moment, masks)  # noqa: B023
-                optimizer_state = _map_moments(kept, optimizer_state, trainable)
+                optimizer_state = _project_moments(optimizer_state, trainable, masks)
         pending.append((batch.get("index"), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
             row, kept_records = _close_epoch(pending, batches.samples)
@@ -312,11 +311,11 @@ def fit(
     return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0))
 
 
-def _map_moments(function: Callable[[Tree], Tree], optimizer_state: Tree, trainable: Tree) -> Tree:
-    """The optimizer state with `function` applied to every part that is shaped like the parameters."""
+def _project_moments(optimizer_state: Tree, trainable: Tree, masks: Masks) -> Tree:
+    """The optimizer state with every part that is shaped like the parameters projected on the masks."""
     shape = jax.tree.structure(trainable)
     alike = lambda part: jax.tree.structure(part) == shape
-    change = lambda part: function(part) if alike(part) else part
+    change = lambda part: project(part, masks) if alike(part) else part
     return jax.tree.map(change, optimizer_state, is_leaf=alike)
 
 
