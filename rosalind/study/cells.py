@@ -55,6 +55,7 @@ def declare_condition(
 
 
 def condition_of(results: Results, name: str) -> Condition:
+    """The condition of an id, as the folder declares it."""
     info = results.conditions[name]
     return Condition(info["name"], info["severity"], info["draw"], info["bn"], info["table"])
 

@@ -75,14 +75,17 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
 
 @functools.lru_cache(maxsize=2)
 def load(config: Data) -> data.Dataset:
+    """The data set of a config, kept in memory for the units of a process."""
     return data.load(config.name, folder=config.folder, size=config.size, train_limit=config.train_limit)
 
 
 def table_of(study: Study, dataset: data.Dataset) -> str:
+    """The severity table of conditions that name none: the one for the image size."""
     return corruptions.table_for(max(dataset.image_shape[:2]))
 
 
 def name_of(study: Study, unit: Unit, sparsity: float | None = None) -> str:
+    """The id of a network: `<model>-<label>[-<sparsity>]-seed<k>`."""
     model = study.model.name.partition(":")[2] or study.model.name
     middle = "" if sparsity is None else f"-{sparsity:g}"
     return f"{model.lower()}-{unit.label}{middle}-seed{unit.seed}"
@@ -110,7 +113,7 @@ def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | N
     model, train = model_and_schedule(study, unit)
     made = {
         "data": dataset.hash,
-        "model": describe(dataclasses.replace(model)),
+        "model": describe(model),
         "train": describe(train),
         "seed": unit.seed,
     }
@@ -135,6 +138,7 @@ def expected(study: Study, dataset: data.Dataset, unit: Unit) -> dict[str, dict[
 
 
 def epochs_of(study: Study, unit: Unit) -> float:
+    """How many epochs a unit trains, for progress."""
     if unit.method is not None:
         return pruning.planned_epochs(unit.method, study.train)
     return model_and_schedule(study, unit)[1].epochs

@@ -27,11 +27,6 @@ from rosalind.viewer.views import VIEWS, Frame
 
 OPERATIONS = ("replace", "add", "subtract", "intersect")
 
-ROWS = (("evaluation",), ("similarity",), ("local",), ("global",), ("samples", "attribution"))
-"""Which views stand side by side."""
-
-WIDE = {"sizing_mode": "stretch_width"}
-
 TEXT = """
 h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: #1c2536; }
 :host { color: #4a5565; font: 12.5px/1.45 system-ui, sans-serif; }
