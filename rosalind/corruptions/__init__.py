@@ -13,10 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.config import unknown
-from rosalind.corruptions import blur, digital, noise, weather
-from rosalind.corruptions.severities import TABLES, table_for
+from rosalind.corruptions import blur, digital, jpeg, mnist_c, noise, spatter, textures, weather
+from rosalind.corruptions.severities import MNIST_C, PLAIN, TABLES, table_for
+from rosalind.corruptions.textures import Textures
 
-__all__ = ["CORRUPTIONS", "EXTRA", "NAMES", "TABLES", "apply", "check", "draw", "table_for"]
+__all__ = [
+    "CORRUPTIONS",
+    "EXTRA",
+    "MNIST_C",
+    "NAMES",
+    "TABLES",
+    "Textures",
+    "apply",
+    "benchmark",
+    "check",
+    "draw",
+    "load_textures",
+    "table_for",
+]
 
 
 def _nothing(key, image, rows, index) -> dict:
@@ -38,21 +52,67 @@ CORRUPTIONS: dict[str, Corruption] = {
     "shot_noise": Corruption("noise", noise.shot_noise, noise.shot_noise_draw),
     "impulse_noise": Corruption("noise", noise.impulse_noise, noise.impulse_noise_draw),
     "defocus_blur": Corruption("blur", blur.defocus_blur),
+    "glass_blur": Corruption("blur", blur.glass_blur, blur.glass_blur_draw),
+    "motion_blur": Corruption("blur", blur.motion_blur, blur.motion_blur_draw),
     "zoom_blur": Corruption("blur", blur.zoom_blur),
+    "snow": Corruption("weather", weather.snow, weather.snow_draw),
+    "frost": Corruption("weather", weather.frost, weather.frost_draw),
     "fog": Corruption("weather", weather.fog, weather.fog_draw),
     "brightness": Corruption("weather", weather.brightness),
     "contrast": Corruption("digital", digital.contrast),
+    "elastic_transform": Corruption("digital", digital.elastic_transform, digital.elastic_transform_draw),
     "pixelate": Corruption("digital", digital.pixelate),
+    "jpeg_compression": Corruption("digital", jpeg.jpeg_compression),
     "speckle_noise": Corruption("noise", noise.speckle_noise, noise.gaussian_noise_draw),
     "gaussian_blur": Corruption("blur", blur.gaussian_blur),
+    "spatter": Corruption("weather", spatter.spatter, spatter.spatter_draw),
+    "saturate": Corruption("digital", digital.saturate),
+    "frost_synthetic": Corruption("weather", weather.frost, weather.frost_synthetic_draw),
+    "shear": Corruption("shape", mnist_c.shear, mnist_c.sign_draw),
+    "scale": Corruption("shape", mnist_c.scale),
+    "rotate": Corruption("shape", mnist_c.rotate, mnist_c.sign_draw),
+    "translate": Corruption("shape", mnist_c.translate, mnist_c.sign_draw),
+    "stripe": Corruption("drawing", mnist_c.stripe),
+    "dotted_line": Corruption("drawing", mnist_c.dotted_line, mnist_c.dotted_line_draw),
+    "zigzag": Corruption("drawing", mnist_c.zigzag, mnist_c.zigzag_draw),
+    "canny_edges": Corruption("drawing", mnist_c.canny_edges),
 }
-"""Every corruption by name."""
+"""Every corruption by name: the 15 of the benchmark in the papers' order, the 4 held out, and others."""
 
-EXTRA = ("speckle_noise", "gaussian_blur")
+NAMES = tuple(CORRUPTIONS)[:15]
+"""The benchmark corruptions, in the order of the papers."""
+
+EXTRA = tuple(CORRUPTIONS)[15:19]
 """The held-out corruptions, kept out of benchmark means."""
 
-NAMES = tuple(name for name in CORRUPTIONS if name not in EXTRA)
-"""The benchmark corruptions, in the order of the papers."""
+
+def benchmark(folder: str | None = None) -> tuple[str, ...]:
+    """The 15 benchmark names, with `frost_synthetic` in the place of `frost` if there are no textures.
+
+    Args:
+        folder: of the textures; None looks for the installed package `imagecorruptions`.
+
+    Raises:
+        FileNotFoundError: a folder that lacks a texture.
+    """
+    there = textures.find(folder) is not None
+    return tuple("frost_synthetic" if n == "frost" and not there else n for n in NAMES)
+
+
+def load_textures(folder: str | None, shape: tuple[int, ...], table: str) -> Textures:
+    """What `draw` needs for `frost`: the five pictures of ice at the scale of a table.
+
+    Args:
+        folder: of `frost1.png` ... `frost5.jpg`; None takes them from the installed package `imagecorruptions`.
+        shape: (h, w, c) of the images.
+        table: in `TABLES`.
+
+    Raises:
+        FileNotFoundError: no textures, or not all.
+    """
+    scale = TABLES[table]["frost"][0][2]
+    height, width, channels = shape
+    return textures.load(textures.required(folder), scale, (height, width, channels))
 
 
 def check(name: str, severity: float | None = None, table: str | None = None) -> None:
@@ -61,8 +121,18 @@ def check(name: str, severity: float | None = None, table: str | None = None) ->
         raise ValueError(unknown("corruption", name, CORRUPTIONS))
     if table is not None and table not in TABLES:
         raise ValueError(unknown("severity table", table, TABLES))
+    if table is not None and _constants(name) not in TABLES[table]:
+        having = [known for known, rows in TABLES.items() if _constants(name) in rows]
+        raise ValueError(f"{name} has no constants in table {table!r}, only in {', '.join(having)}.")
     if severity is not None and severity not in (1, 2, 3, 4, 5):
         raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity:g}.")
+    if severity is not None and name in PLAIN and severity != 1:
+        raise ValueError(f"{name} has no severities: ask for severity 1, got {severity:g}.")
+
+
+def _constants(name: str) -> str:
+    """The name whose constants a corruption uses."""
+    return "frost" if name == "frost_synthetic" else name
 
 
 def _index(name: str, severity, table: str):
@@ -71,7 +141,9 @@ def _index(name: str, severity, table: str):
     return jnp.asarray(severity, jnp.int32) - 1
 
 
-def draw(name: str, key, image, severity, *, table: str) -> dict[str, jax.Array]:
+def draw(
+    name: str, key, image, severity, *, table: str, textures: Textures | None = None
+) -> dict[str, jax.Array]:
     """The random numbers of one corruption for one image, on the scale of the reference generator.
 
     The same key gives the same underlying numbers at every severity, so that one draw grows.
@@ -82,21 +154,28 @@ def draw(name: str, key, image, severity, *, table: str) -> dict[str, jax.Array]
         image: uint8[h, w, c]; most draws use its shape only, shot noise its pixels.
         severity: 1 to 5; may be traced.
         table: in `TABLES`.
+        textures: from `load_textures`, for `frost` only.
 
     Returns:
         Named arrays, empty for a corruption that is not random.
 
     Raises:
-        ValueError: unknown name or table, severity outside 1 to 5.
+        ValueError: unknown name or table, severity outside 1 to 5, a key that is not threefry, frost
+            without textures.
     """
     index = _index(name, severity, table)
-    rows = np.asarray(TABLES[table][name], np.float32)
-    return CORRUPTIONS[name].draw(key, jnp.asarray(image), rows, index)
+    rows = np.asarray(TABLES[table][_constants(name)], np.float32)
+    if name != "frost":
+        return CORRUPTIONS[name].draw(key, jnp.asarray(image), rows, index)
+    if textures is None:
+        raise ValueError("frost needs textures=corruptions.load_textures(folder, image.shape, table).")
+    placed = Textures(*map(jnp.asarray, textures))
+    return weather.frost_draw(key, jnp.asarray(image), rows, index, placed)
 
 
 @functools.partial(jax.jit, static_argnames=("name", "table"))
 def _apply(name: str, images, draws, index, table: str):
-    rows = np.asarray(TABLES[table][name], np.float64)
+    rows = np.asarray(TABLES[table][_constants(name)], np.float64)
     one = lambda image, drawn: CORRUPTIONS[name].apply(image, drawn, rows, index)
     changed = jax.vmap(one)(images, draws)
     return jnp.clip(changed, 0, 255).astype(jnp.uint8)

@@ -1,11 +1,13 @@
-"""Corruptions of display and storage; signatures as in `noise.py`. None of these draws."""
+"""Corruptions of display and geometry; signatures as in `noise.py`."""
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.corruptions.blur import per_axis, separable
+from rosalind.corruptions import draws as numbers
+from rosalind.corruptions.blur import gaussian_matrices, per_axis, separable
 
 
 def contrast(image, draws, rows, index):
@@ -48,3 +50,135 @@ def pixelate(image, draws, rows, index):
         pixels = jnp.floor(separable(pixels, jnp.eye(image.shape[0]), width[step, index]) + 0.5)
         pixels = jnp.floor(separable(pixels, height[step, index], jnp.eye(image.shape[1])) + 0.5)
     return pixels
+
+
+def _colours(hue, saturation, value):
+    """float32[h, w, 3] from hue in 0 .. 1 (a turn), saturation in 0 .. 1 and value, each [h, w, 1]."""
+    position = (jnp.array([5.0, 3.0, 1.0]) + 6 * hue) % 6
+    return value * (1 - saturation * jnp.clip(jnp.minimum(position, 4 - position), 0, 1))
+
+
+def saturate(image, draws, rows, index):
+    """Multiplies the saturation of HSV and adds to it; MNIST's table does so to all of HSV.
+
+    Grey pixels have hue 0, red, as in the reference, so adding saturation reddens them. Grey images go
+    through RGB and come back by luminance (0.2125, 0.7154, 0.0721).
+    """
+    times, plus, everything = jnp.asarray(rows)[index]
+    pixels = jnp.broadcast_to(image, (*image.shape[:2], 3)).astype(jnp.float32)
+    value, low = pixels.max(-1, keepdims=True), pixels.min(-1, keepdims=True)
+    spread = value - low
+    saturation = jnp.clip(spread / jnp.maximum(value, 1) * times + plus, 0, 1)
+    # Every channel keeps its place between the lowest and the highest; grey pixels are red at hue 0.
+    place = jnp.where(spread > 0, (value - pixels) / jnp.maximum(spread, 1), jnp.array([0.0, 1.0, 1.0]))
+    changed = value - value * saturation * place
+    if rows[0, 2]:
+        red, green, blue = jnp.moveaxis((pixels - low) / jnp.maximum(spread, 1), -1, 0)[..., None]
+        top = pixels == value
+        hue = jnp.where(top[..., :1], (green - blue) / 6, (red - green) / 6 + 2 / 3)
+        hue = jnp.where(top[..., 1:2], (blue - red) / 6 + 1 / 3, hue)
+        hue = jnp.where(top[..., 2:], (red - green) / 6 + 2 / 3, hue)
+        hue = jnp.where(spread > 0, hue % 1, 0)
+        brighter = jnp.clip(value * times + 255 * plus, 0, 255)
+        changed = _colours(jnp.clip(hue * times + plus, 0, 1), saturation, brighter)
+    if image.shape[-1] == 3:
+        return changed
+    return (changed * jnp.array([0.2125, 0.7154, 0.0721])).sum(-1, keepdims=True)
+
+
+def elastic_transform_draw(key, image, rows, index):
+    """float32[3, 2] moves of three points from U(-a, a), and float32[h, w] twice from U(-1, 1), as (x, y)."""
+    points, right, down = jax.random.split(key, 3)
+    far = jnp.asarray(rows)[index, 2] * _scale(image)
+    return {
+        "points": far * (2 * numbers.uniform(points, (3, 2)) - 1),
+        "right": 2 * numbers.uniform(right, image.shape[:2]) - 1,
+        "down": 2 * numbers.uniform(down, image.shape[:2]) - 1,
+    }
+
+
+def _scale(image) -> float:
+    """Elastic constants are fractions of the side, of 244 and not 224 pixels in ImageNet's generator."""
+    return float({224: 244}.get(image.shape[0], image.shape[0]))
+
+
+@functools.cache
+def _displacement_matrices(sigmas: tuple[float, ...], length: int) -> np.ndarray:
+    return gaussian_matrices(sigmas, length, 3, mirrored=True)
+
+
+def sampled(image, rows, columns, border):
+    """Bilinear values of [h, w, c] at float rows and columns [a, b].
+
+    Args:
+        border: gives, for integer positions and a length, the index to read and whether to read at all.
+    """
+    height, width, channels = image.shape
+    flat = image.reshape(height * width, channels)
+    top, left = jnp.floor(rows), jnp.floor(columns)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    top, left = top.astype(jnp.int32), left.astype(jnp.int32)
+
+    def at(row, column):
+        row, row_inside = border(row, height)
+        column, column_inside = border(column, width)
+        return jnp.where((row_inside & column_inside)[..., None], flat[row * width + column], 0)
+
+    upper = at(top, left) * (1 - right) + at(top, left + 1) * right
+    lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
+    return upper * (1 - down) + lower * down
+
+
+def mirror_without_edge(position, length: int):
+    """Index of a position mirrored at the first and last pixel, which are not repeated."""
+    period = 2 * length - 2
+    position = jnp.abs(position) % period
+    return jnp.minimum(position, period - position), jnp.ones((), bool)
+
+
+def mirror_with_edge(position, length: int):
+    """Index of a position mirrored at the border between pixels, so that the edge is repeated."""
+    position = position % (2 * length)
+    return jnp.minimum(position, 2 * length - 1 - position), jnp.ones((), bool)
+
+
+def zero_outside(position, length: int):
+    """Index of a position, and whether it is inside."""
+    return jnp.clip(position, 0, length - 1), (position >= 0) & (position < length)
+
+
+def _affine(image, points):
+    """Positions (row, column) float32[h, w] of an image warped so that three points move by `points` (x, y).
+
+    As OpenCV up to version 4 does: the inverse map in 1/1024 of a pixel, cut to 1/32.
+    """
+    height, width, _ = image.shape
+    centre, half = jnp.array([width // 2, height // 2], jnp.float32), min(height, width) // 3
+    corner = centre - half  # the third point; the others are the corner's opposite and the one above it
+    moved = jnp.stack([centre + half, centre + jnp.array([half, -half]), corner]) + points
+    # Columns of the linear part, from the sides of the square: x from the third to the second point.
+    x_side, y_side = (moved[1] - moved[2]) / (2 * half), (moved[0] - moved[1]) / (2 * half)
+    determinant = x_side[0] * y_side[1] - x_side[1] * y_side[0]
+    inverse = jnp.array([[y_side[1], -y_side[0]], [-x_side[1], x_side[0]]]) / determinant
+    start = corner - (inverse * moved[2]).sum(1)
+    x = jnp.round(1024 * inverse[:, :1] * jnp.arange(width)).astype(jnp.int32)
+    y = jnp.round(1024 * (inverse[:, 1:] * jnp.arange(height) + start[:, None])).astype(jnp.int32)
+    positions = (x[:, None, :] + y[:, :, None] + 16) >> 5
+    return positions[1] / 32, positions[0] / 32
+
+
+def elastic_transform(image, draws, rows, index):
+    """A random affine map, then a smooth random displacement, both bilinear; borders mirrored.
+
+    MNIST's table fills with zeros instead.
+    """
+    height, width, _ = image.shape
+    strength = jnp.asarray(rows)[index, 0] * _scale(image)
+    sigmas = tuple(float(row[1] * _scale(image)) for row in rows)
+    down, across = per_axis(functools.partial(_displacement_matrices, sigmas), image)
+    fields = jnp.stack([draws["down"], draws["right"]], -1)
+    smooth = strength * separable(fields, down[index], across[index])
+    first, second = (mirror_without_edge, mirror_with_edge) if not rows[0, 3] else (zero_outside,) * 2
+    warped = sampled(image.astype(jnp.float32), *_affine(image, draws["points"]), first)
+    to_rows = jnp.arange(height)[:, None] + smooth[..., 0]
+    return sampled(warped, to_rows, jnp.arange(width) + smooth[..., 1], second)

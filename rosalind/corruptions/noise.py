@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import pdtr
 
+from rosalind.corruptions import draws as numbers
+
 
 def gaussian_noise_draw(key, image, rows, index):
     """float32[h, w, c] from N(0, sigma), independent per channel."""
-    return {"normal": jnp.asarray(rows)[index, 0] * jax.random.normal(key, image.shape)}
+    return {"normal": jnp.asarray(rows)[index, 0] * numbers.normal(key, image.shape)}
 
 
 def gaussian_noise(image, draws, rows, index):
@@ -40,7 +42,7 @@ def shot_noise_draw(key, image, rows, index):
     """int32[h, w, c] photon counts from Poisson(c * x), by inversion of one uniform number each."""
     table = jnp.asarray(_poisson_cdf(tuple(float(r[0]) for r in rows)))[index]
     length = table.shape[-1]
-    uniform = jax.random.uniform(key, image.shape)
+    uniform = numbers.uniform(key, image.shape)
     flat = table.reshape(-1)
     start = image.astype(jnp.int32) * length
 
@@ -61,11 +63,14 @@ def shot_noise(image, draws, rows, index):
 
 
 def impulse_noise_draw(key, image, rows, index):
-    """bool[h, w, c] twice: which values flip, and which of those become white; independent keys."""
-    flip, salt = jax.random.split(key)
+    """bool[h, w, c] twice: which values flip, and which of those become white.
+
+    Both come from one random word, from bits that do not overlap: the upper 24 and the lowest.
+    """
+    words = numbers.bits(key, image.shape)
     return {
-        "flip": jax.random.uniform(flip, image.shape) < jnp.asarray(rows)[index, 0],
-        "salt": jax.random.bernoulli(salt, 0.5, image.shape),
+        "flip": numbers.as_uniform(words) < jnp.asarray(rows)[index, 0],
+        "salt": (words & 1).astype(bool),
     }
 
 

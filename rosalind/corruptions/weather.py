@@ -1,7 +1,102 @@
 """Corruptions that imitate weather and light; signatures as in `noise.py`."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from rosalind.corruptions import draws as numbers
+from rosalind.corruptions.blur import motion, per_axis, separable, zoom_matrix
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in a grey level (BT.601)."""
+
+
+def grey(pixels):
+    """[h, w, 1]: the grey level of an RGB image, or a grey image as it is."""
+    return pixels if pixels.shape[-1] == 1 else (pixels * LUMA).sum(-1, keepdims=True)
+
+
+def snow_draw(key, image, rows, index):
+    """float32[h, w] flakes from N(mean, deviation), and float32[] angle in degrees from U(-135, -45)."""
+    flakes, angle = jax.random.split(key)
+    mean, deviation = jnp.asarray(rows)[index, :2]
+    return {
+        "flakes": mean + deviation * numbers.normal(flakes, image.shape[:2]),
+        "angle": 90 * numbers.uniform(angle, ()) - 135,
+    }
+
+
+@functools.cache
+def _snow_zooms(factors: tuple[float, ...], length: int) -> np.ndarray:
+    return np.stack([zoom_matrix(length, factor) for factor in factors]).astype(np.float32)
+
+
+def snow(image, draws, rows, index):
+    """Whitens the image, then adds zoomed, thresholded and motion-blurred flakes, once also turned round."""
+    _, _, _, threshold, radius, sigma, keep = jnp.asarray(rows)[index]
+    factors = tuple(float(row[2]) for row in rows)
+    down, across = per_axis(functools.partial(_snow_zooms, factors), image)
+    flakes = separable(draws["flakes"][..., None], down[index], across[index])
+    flakes = jnp.floor(255 * jnp.clip(jnp.where(flakes < threshold, 0, flakes), 0, 1))
+    flakes = motion(flakes, radius, sigma, draws["angle"], int(2 * rows[:, 4].max() + 1))
+    pixels = image.astype(jnp.float32)
+    white = jnp.maximum(pixels, 1.5 * grey(pixels) + 127.5)
+    return keep * pixels + (1 - keep) * white + flakes + flakes[::-1, ::-1]
+
+
+def frost_draw(key, image, rows, index, textures):
+    """uint8[h, w, c]: a random crop of one of five textures; two of the five are the same picture."""
+    which, row, column = numbers.bits(key, (3,))
+    chosen = numbers.whole(which, textures.pixels.shape[0])
+    height, width = textures.sizes[chosen, 0], textures.sizes[chosen, 1]
+    top = numbers.whole(row, height - image.shape[0])
+    left = numbers.whole(column, width - image.shape[1])
+    return {"ice": crop(textures, chosen, top, left, image.shape)}
+
+
+def crop(textures, which, top, left, shape: tuple[int, int, int]):
+    """uint8[h, w, c]: a piece of texture `which` that starts at row `top`, column `left`."""
+    return jax.lax.dynamic_slice(textures.pixels, (which, top, left, 0), (1, *shape))[0]
+
+
+# Mean and deviation over pixels of each published texture's red, green and blue at a fifth of its size.
+_ICE = np.array(
+    [
+        ((77, 149, 166), (27, 16, 15)),
+        ((201, 205, 214), (21, 22, 23)),
+        ((201, 205, 214), (21, 22, 23)),
+        ((138, 153, 166), (29, 29, 30)),
+        ((112, 123, 135), (44, 43, 42)),
+    ],
+    np.float32,
+)
+
+
+def frost_synthetic_draw(key, image, rows, index):
+    """float32[h, w, c]: a made-up ice texture, a plasma fractal with the colours of a published texture."""
+    which, fractal = jax.random.split(key)
+    mean, deviation = jnp.asarray(_ICE)[numbers.whole(numbers.bits(which, ()), len(_ICE))]
+    height, width, channels = image.shape
+    # A decay of 1.5 gives neighbours at 1, 4 and 16 pixels roughly the textures' correlations.
+    levels = _levels(image)
+    draws = {
+        f"level{level}_{part}": 2 * numbers.uniform(jax.random.fold_in(fractal, 3 * level + part), (p, p)) - 1
+        for level, p in enumerate(levels)
+        for part in range(3)
+    }
+    draws = {name: 100 / 1.5 ** int(name[5 : name.index("_")]) * draw for name, draw in draws.items()}
+    ice = plasma(draws, 1.5, len(levels))[:height, :width, None]
+    ice = (ice - ice.mean()) / ice.std()
+    colour = jnp.clip(mean + deviation * ice, 0, 255)
+    return {"ice": colour if channels == 3 else grey(colour)}
+
+
+def frost(image, draws, rows, index):
+    """A weighted sum of the image and ice."""
+    image_weight, ice_weight, _ = jnp.asarray(rows)[index]
+    return image_weight * image + ice_weight * draws["ice"]
 
 
 def _levels(image) -> list[int]:
@@ -21,8 +116,7 @@ def fog_draw(key, image, rows, index):
         width = 100 / decay**level
         for part in range(3):
             here = jax.random.fold_in(key, 3 * level + part)
-            uniform = jax.random.uniform(here, (points, points), minval=-1.0, maxval=1.0)
-            draws[f"level{level}_{part}"] = width * uniform
+            draws[f"level{level}_{part}"] = width * (2 * numbers.uniform(here, (points, points)) - 1)
     return draws
 
 
