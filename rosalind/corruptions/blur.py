@@ -94,20 +94,24 @@ def defocus_blur(image, draws, rows, index):
     # sums would truncate those by chance (7 % of pixels). Taps cut to 15 bits sum without rounding, so
     # the whole part is exact and the rest is small enough to be precise.
     coarse = jnp.round(kernel * 2**15) / 2**15
-    height, width, _ = image.shape
+    height, width, channels = image.shape
     if size > 7:
         planes = jnp.moveaxis(padded, -1, 0)[:, None]
         taps = jnp.stack([coarse, kernel - coarse])[:, None]
         whole, rest = jnp.moveaxis(jax.lax.conv(planes, taps, (1, 1), "VALID", precision=EXACT), 1, 0)
         whole, rest = jnp.moveaxis(whole, 0, -1), jnp.moveaxis(rest, 0, -1)
     else:
-        # A convolution of one channel runs at a tenth of the speed of shifted sums on a CPU.
-        whole = rest = jnp.zeros(image.shape)
+        # A convolution of one channel runs at a tenth of the speed of shifted sums on a CPU, and those
+        # are faster along rows whose channels are joined.
+        lines = padded.reshape(padded.shape[0], -1)
+        whole = rest = jnp.zeros((height, width * channels))
         for row in range(size):
             for column in range(size):
-                shifted = padded[row : row + height, column : column + width]
+                start = channels * column
+                shifted = lines[row : row + height, start : start + width * channels]
                 whole += coarse[row, column] * shifted
                 rest += (kernel - coarse)[row, column] * shifted
+        whole, rest = whole.reshape(image.shape), rest.reshape(image.shape)
     floor = jnp.floor(whole)
     return floor + jnp.floor((whole - floor) + rest)
 
@@ -200,15 +204,19 @@ def motion(image, radius, sigma, angle, longest: int):
     height, width, channels = image.shape
     step = jnp.arange(longest)
     taps = jnp.where(step <= 2 * radius, jnp.exp(-(step**2) / (2 * sigma**2)), 0)
-    radians = jnp.deg2rad(angle)
-    right = jnp.ceil(step * jnp.cos(radians) - 0.5).astype(jnp.int32)
-    down = jnp.ceil(step * jnp.sin(radians) - 0.5).astype(jnp.int32)
-    rows = jnp.clip(jnp.arange(height) + down[:, None], 0, height - 1)
-    columns = jnp.clip(jnp.arange(width) + right[:, None], 0, width - 1)
-    pixels = image.astype(jnp.float32).reshape(height * width, channels)
-    there = pixels[rows[:, :, None] * width + columns[:, None, :]]
-    blurred = (there * (taps / taps.sum())[:, None, None, None]).sum(0)
-    return jnp.floor(blurred + 0.5 / 257)
+    taps /= taps.sum()
+    radians, reach = jnp.deg2rad(angle), longest - 1
+    right = jnp.ceil(step * jnp.cos(radians) - 0.5).astype(jnp.int32) + reach
+    down = jnp.ceil(step * jnp.sin(radians) - 0.5).astype(jnp.int32) + reach
+    padded = jnp.pad(image.astype(jnp.float32), ((reach, reach), (reach, reach), (0, 0)), "edge")
+    # Pieces of whole rows: pixel by pixel, the same sum takes 12 times as long on a CPU.
+    lines = padded.reshape(padded.shape[0], -1)
+    # Pieces of whole rows: pixel by pixel, the same sum takes 12 times as long on a CPU.
+    blurred = jnp.zeros((height, width * channels))
+    for tap in range(longest):
+        start = (down[tap], channels * right[tap])
+        blurred += taps[tap] * jax.lax.dynamic_slice(lines, start, blurred.shape)
+    return jnp.floor(blurred + 0.5 / 257).reshape(image.shape)
 
 
 def motion_blur(image, draws, rows, index):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.corruptions import draws as numbers
-from rosalind.corruptions.blur import gaussian_matrices, per_axis, separable
+from rosalind.corruptions.blur import EXACT, gaussian_matrices, per_axis, separable
 
 
 def contrast(image, draws, rows, index):
@@ -47,8 +47,9 @@ def pixelate(image, draws, rows, index):
     height, width = per_axis(functools.partial(_box_matrices, scales), image)
     pixels = image.astype(jnp.float32)
     for step in range(2):
-        pixels = jnp.floor(separable(pixels, jnp.eye(image.shape[0]), width[step, index]) + 0.5)
-        pixels = jnp.floor(separable(pixels, height[step, index], jnp.eye(image.shape[1])) + 0.5)
+        across = jnp.einsum("jw,hwc->hjc", width[step, index], pixels, precision=EXACT)
+        down = jnp.einsum("ih,hwc->iwc", height[step, index], jnp.floor(across + 0.5), precision=EXACT)
+        pixels = jnp.floor(down + 0.5)
     return pixels
 
 
@@ -122,7 +123,8 @@ def sampled(image, rows, columns, border):
     def at(row, column):
         row, row_inside = border(row, height)
         column, column_inside = border(column, width)
-        return jnp.where((row_inside & column_inside)[..., None], flat[row * width + column], 0)
+        there = flat.at[row * width + column].get(mode="promise_in_bounds")
+        return jnp.where((row_inside & column_inside)[..., None], there, 0)
 
     upper = at(top, left) * (1 - right) + at(top, left + 1) * right
     lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
@@ -130,16 +132,15 @@ def sampled(image, rows, columns, border):
 
 
 def mirror_without_edge(position, length: int):
-    """Index of a position mirrored at the first and last pixel, which are not repeated."""
-    period = 2 * length - 2
-    position = jnp.abs(position) % period
-    return jnp.minimum(position, period - position), jnp.ones((), bool)
+    """Index of a position mirrored once at the first or last pixel, which are not repeated."""
+    position = jnp.abs(position)
+    return jnp.clip(jnp.minimum(position, 2 * length - 2 - position), 0, length - 1), jnp.ones((), bool)
 
 
 def mirror_with_edge(position, length: int):
-    """Index of a position mirrored at the border between pixels, so that the edge is repeated."""
-    position = position % (2 * length)
-    return jnp.minimum(position, 2 * length - 1 - position), jnp.ones((), bool)
+    """Index of a position mirrored once at the border between pixels, so that the edge is repeated."""
+    position = jnp.maximum(position, -1 - position)
+    return jnp.clip(jnp.minimum(position, 2 * length - 1 - position), 0, length - 1), jnp.ones((), bool)
 
 
 def zero_outside(position, length: int):

@@ -7,6 +7,7 @@ relative to 1; results are float32[h, w, c] on the scale 0 to 255, not yet clipp
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ def gaussian_noise(image, draws, rows, index):
 
 
 @functools.cache
-def _poisson_cdf(counts_per_unit: tuple[float, ...]) -> np.ndarray:
+def poisson_table(counts_per_unit: tuple[float, ...]) -> np.ndarray:
     """P(count <= k) as float32[5, 256, k] for every pixel value: a byte has 256 possible rates.
 
     `jax.random.poisson` takes 2.1 ms per 32-pixel image on a CPU, this lookup 0.1.
@@ -38,22 +39,31 @@ def _poisson_cdf(counts_per_unit: tuple[float, ...]) -> np.ndarray:
     return pdtr(np.arange(highest), rates[..., None]).astype(np.float32)
 
 
+def poisson_guess(uniform, rates):
+    """int32 counts at a uniform number's place in Poisson distributions, wrong by at most 1.
+
+    The Cornish-Fisher expansion, its second term damped at low rates; measured on all rates of all tables.
+    In the last 2^-21 of the distribution it may be wrong by 3.
+    """
+    normal = math.sqrt(2) * jax.lax.erf_inv(jnp.clip(2 * uniform - 1, -1 + 2.0**-23, 1 - 2.0**-24))
+    deviation = jnp.sqrt(rates)
+    skew = (normal**2 - 1) / 6 * jnp.minimum(1, jnp.sqrt(1.2 * deviation))
+    return jnp.floor(rates + normal * deviation + skew + 0.5).astype(jnp.int32)
+
+
 def shot_noise_draw(key, image, rows, index):
     """int32[h, w, c] photon counts from Poisson(c * x), by inversion of one uniform number each."""
-    table = jnp.asarray(_poisson_cdf(tuple(float(r[0]) for r in rows)))[index]
+    table = jnp.asarray(poisson_table(tuple(float(r[0]) for r in rows)))[index]
     length = table.shape[-1]
     uniform = numbers.uniform(key, image.shape)
-    flat = table.reshape(-1)
+    guess = poisson_guess(uniform, image * (jnp.asarray(rows)[index, 0] / 255))
     start = image.astype(jnp.int32) * length
-
-    def halve(bounds, _):
-        low, high = bounds
-        middle = (low + high) // 2
-        below = flat[start + middle] <= uniform
-        return (jnp.where(below, middle + 1, low), jnp.where(below, high, middle)), None
-
-    bounds = (jnp.zeros(image.shape, jnp.int32), jnp.full(image.shape, length - 1, jnp.int32))
-    (count, _), _ = jax.lax.scan(halve, bounds, length=int(np.ceil(np.log2(length))) + 1)
+    flat = table.reshape(-1)
+    # Two halvings among the four counts around the guess, instead of ten among all.
+    count = jnp.clip(guess - 1, 0, length - 4)
+    for half in (2, 1):
+        below = flat.at[start + count + half - 1].get(mode="promise_in_bounds") <= uniform
+        count += jnp.where(below, half, 0)
     return {"poisson": count}
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.corruptions import draws as numbers
-from rosalind.corruptions.blur import motion, per_axis, separable, zoom_matrix
+from rosalind.corruptions.blur import EXACT, motion, per_axis, separable, zoom_matrix
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in a grey level (BT.601)."""
@@ -15,7 +15,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 def grey(pixels):
     """[h, w, 1]: the grey level of an RGB image, or a grey image as it is."""
-    return pixels if pixels.shape[-1] == 1 else (pixels * LUMA).sum(-1, keepdims=True)
+    if pixels.shape[-1] == 1:
+        return pixels
+    return LUMA[0] * pixels[..., :1] + LUMA[1] * pixels[..., 1:2] + LUMA[2] * pixels[..., 2:]
 
 
 def snow_draw(key, image, rows, index):
@@ -43,7 +45,10 @@ def snow(image, draws, rows, index):
     flakes = motion(flakes, radius, sigma, draws["angle"], int(2 * rows[:, 4].max() + 1))
     pixels = image.astype(jnp.float32)
     white = jnp.maximum(pixels, 1.5 * grey(pixels) + 127.5)
-    return keep * pixels + (1 - keep) * white + flakes + flakes[::-1, ::-1]
+    # A matrix product is computed once, where XLA would repeat the blur for every channel and both turns.
+    sides = [np.stack([np.eye(n), np.eye(n)[::-1]]).astype(np.float32) for n in image.shape[:2]]
+    fallen = jnp.einsum("kih,hwc,kjw->ijc", sides[0], flakes, sides[1], precision=EXACT)
+    return keep * pixels + (1 - keep) * white + fallen
 
 
 def frost_draw(key, image, rows, index, textures):
