@@ -16,9 +16,9 @@ class Data:
     """Which images: a name that `data.load` knows, and where its files are."""
 
     name: str = "digits"
-    """`digits`, `idx`, `npz`, `cifar`, or any classification set of TFDS."""
+    """`digits`, `idx`, `npz`, `npy`, `cifar`, or any classification set of TFDS."""
     folder: str | None = None
-    """Folder of the files (idx, npz, cifar), or of archives already on disk (TFDS)."""
+    """Folder of the files (idx, npz, npy, cifar), or of archives already on disk (TFDS)."""
     size: int | None = None
     """Side of the square images in pixels; None keeps the data set's own (digits: 16)."""
     train_limit: int | None = None
@@ -77,26 +77,43 @@ class Method:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done before measuring: a corruption at a severity, or `clean`.
+    """What is done before measuring: a name in `conditions.CONDITIONS` and how strongly.
 
     >>> Condition("gaussian_noise", 3).id, Condition("fog", 5, draw=2, bn="adapted").id
     ('gaussian_noise-3', 'fog-5-draw2-adapted')
+    >>> Condition("pgd-linf", 8, options={"steps": 50}).id, Condition("shift", label="cifar10.1").id
+    ('pgd-linf-8-steps50', 'shift-cifar10.1')
     """
 
     name: str = "clean"
     severity: float = 0
-    """1 to 5 for corruptions, the relative strength for `weight_noise`, 0 for `clean`."""
+    """1 to 5 for corruptions, the strength of an attack or of noise elsewhere, 0 for `clean` and `shift`."""
     draw: int = 0
     bn: BatchNorm = "train"
     """Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch."""
     table: str | None = None
     """Severity table; None takes the one for the image size (`corruptions.table_for`)."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the condition, such as `steps` of an attack; each is part of the id."""
+    files: str | None = None
+    """Where the images are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
+    (cifar10_corrupted, mnist_corrupted), or for `shift` the folder of its own samples."""
+    textures: str | None = None
+    """Folder of frost's pictures; None looks for the installed package `imagecorruptions`."""
+    label: str | None = None
+    """How a `shift` is called."""
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @property
     def id(self) -> str:
         parts = [self.name]
-        if self.name != "clean":
+        if self.label is not None:
+            parts.append(self.label)
+        elif self.name != "clean":
             parts.append(f"{self.severity:g}")
+        parts += [f"{name}{value:g}" for name, value in sorted(self.options.items())]
         if self.draw:
             parts.append(f"draw{self.draw}")
         if self.bn != "train":
@@ -148,17 +165,32 @@ def conditions(
     *,
     draws: Iterable[int] = (0,),
     bn: BatchNorm = "train",
+    files: str | None = None,
+    textures: str | None = None,
 ) -> tuple[Condition, ...]:
-    """The clean condition followed by every name at every severity and draw.
+    """The clean condition followed by every corruption at every severity and draw.
+
+    Args:
+        names: of corruptions; with severities, `{"shot_noise": 5, ...}` as `corruptions.MNIST_C` has them.
+        severities: for names without their own.
+        draws: numbers of the draws.
+        bn: statistics of BatchNorm, see `Condition`.
+        files: official files that stand in for generated images, see `Condition`.
+        textures: folder of frost's pictures.
 
     >>> [c.id for c in conditions(["fog"], [1, 3])]
     ['clean', 'fog-1', 'fog-3']
     """
-    draws = tuple(draws)
-    severities = tuple(severities)
+    draws, severities = tuple(draws), tuple(severities)
+    chosen = [(n, (names[n],) if isinstance(names, Mapping) else severities) for n in names]
     return (
         Condition(bn=bn),
-        *(Condition(n, s, draw=d, bn=bn) for n in names for s in severities for d in draws),
+        *(
+            Condition(n, s, d, bn, files=files, textures=textures if n == "frost" else None)
+            for n, own in chosen
+            for s in own
+            for d in draws
+        ),
     )
 
 

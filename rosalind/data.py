@@ -17,6 +17,32 @@ VALIDATION = 0.1
 """Share of the training images that is held out, stratified by class, for every choice."""
 
 
+LARGE = 2 * 2**30
+"""Images of more bytes than this stay in their files, are read in pieces, and are hashed by a part."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of images that stay where they are until they are read; read-only."""
+
+    images: Any
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.images.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.images.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index) -> np.ndarray:
+        return self.images[self.rows[index]]
+
+
 @dataclass(frozen=True)
 class Split:
     """Images and labels of one split, in a fixed order.
@@ -33,8 +59,13 @@ class Split:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> "Split":
-        """The rows of this split, in that order, with their ids."""
-        return Split(self.images[rows], self.labels[rows], self.ids[rows])
+        """The rows of this split, in that order, with their ids; images in files stay there."""
+        images, inside = self.images, type(self.images) is np.ndarray
+        if isinstance(images, Rows):
+            images = Rows(images.images, images.rows[rows])
+        else:
+            images = images[rows] if inside else Rows(images, np.asarray(rows))
+        return Split(images, self.labels[rows], self.ids[rows])
 
 
 @dataclass(frozen=True)
@@ -54,24 +85,35 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits over the pixels, labels and ids of all splits."""
+        """Sixteen hexadecimal digits over the pixels, labels and ids of all splits.
+
+        Of a split larger than `LARGE`, every image's label and id and the pixels of 4,096 spread-out images.
+        """
         digest = hashlib.sha256(self.name.encode())
         for split in (self.train, self.validation, self.test):
             digest.update(repr(split.images.shape).encode())
-            for start in range(0, len(split), 4096):
-                digest.update(np.ascontiguousarray(split.images[start : start + 4096]).tobytes())
+            part = split
+            if np.prod(split.images.shape) > LARGE:
+                part = split.take(np.linspace(0, len(split) - 1, 4096).astype(int))
+            for start in range(0, len(part), 512):
+                digest.update(np.ascontiguousarray(part.images[start : start + 512]).tobytes())
             digest.update(split.labels.tobytes())
             digest.update(split.ids.tobytes())
         return digest.hexdigest()[:16]
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation per channel of up to 10,000 training images, scaled to [0, 1]."""
-        pixels = np.asarray(self.train.images[:10_000]).astype(np.float64) / 255
+        """Mean and standard deviation per channel of up to 10,000 training images, scaled to [0, 1].
+
+        Of fewer images where they are larger than 64 pixels: 41 million pixels in all.
+        """
+        height, width, _ = self.image_shape
+        count = min(10_000, max(10_000 * 64 * 64 // (height * width), 1))
+        pixels = np.asarray(self.train.images[:count]).astype(np.float64) / 255
         mean, std = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2))
         return tuple(np.round(mean, 4).tolist()), tuple(np.round(np.maximum(std, 1e-2), 4).tolist())
 
 
-Raw = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...] | None]
+Raw = tuple[Any, np.ndarray, Any, np.ndarray, tuple[str, ...] | None]
 """Training images and labels, test images and labels, and class names if the source has them."""
 
 
@@ -129,6 +171,21 @@ def _npz(folder: Path | None) -> Raw:
         return file[keys[0]], file[keys[1]], file[keys[2]], file[keys[3]], names
 
 
+def _npy(folder: Path | None) -> Raw:
+    """A folder with {train,test}_{images,labels}.npy, whose images stay on disk (memory-mapped)."""
+    folder = _needed(folder, "npy")
+    names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise FileNotFoundError(
+            f"no {missing[0]} in {folder}; the four files {', '.join(names)} belong there."
+        )
+    parts = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    listed = folder / "class_names.txt"
+    classes = tuple(listed.read_text().split("\n")) if listed.exists() else None
+    return parts[0], np.asarray(parts[1]), parts[2], np.asarray(parts[3]), classes
+
+
 def _cifar(folder: Path | None) -> Raw:
     """The binary files of CIFAR-10 (data_batch_*.bin) or CIFAR-100 (train.bin, fine labels)."""
     folder = _needed(folder, "cifar")
@@ -149,6 +206,34 @@ def _cifar(folder: Path | None) -> Raw:
     meta = folder / ("batches.meta.txt" if ten else "fine_label_names.txt")
     names = tuple(meta.read_text().split()) if meta.exists() else None
     return (*read(files[0]), *read(files[1]), names)
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Images of a TFDS split, decoded when they are read."""
+
+    source: Any
+    size: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.source), *self._read(0).shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def _read(self, row: int) -> np.ndarray:
+        image = self.source[row]["image"]
+        return image if self.size is None else resize(image[None], self.size)[0]
+
+    def __getitem__(self, index) -> np.ndarray:
+        rows = np.atleast_1d(np.arange(len(self.source))[index])
+        found = np.stack([self._read(int(row)) for row in rows])
+        return found[0] if np.ndim(np.arange(len(self.source))[index]) == 0 else found
 
 
 def _tfds(name: str, folder: Path | None, size: int | None) -> Raw:
@@ -179,9 +264,14 @@ def _tfds(name: str, folder: Path | None, size: int | None) -> Raw:
     if "train" not in splits or test not in splits:
         raise ValueError(f"TFDS set {name!r} has splits {list(splits)}; train and test are needed.")
 
-    def read(split: str) -> tuple[np.ndarray, np.ndarray]:
+    def read(split: str) -> tuple[Any, np.ndarray]:
         source = builder.as_data_source(split)
         labels = np.empty(len(source), np.int32)
+        first = _Records(source, size)
+        if len(source) and np.prod(first.shape) > LARGE:
+            for row in range(len(source)):
+                labels[row] = source[row]["label"]
+            return first, labels
         images: np.ndarray | None = None
         for row, record in enumerate(source):
             image = record["image"] if size is None else resize(record["image"][None], size)[0]
@@ -204,6 +294,7 @@ SOURCES: dict[str, Callable[[Path | None], Raw]] = {
     "digits": _digits,
     "idx": _idx,
     "npz": _npz,
+    "npy": _npy,
     "cifar": _cifar,
 }
 
@@ -219,7 +310,8 @@ def load(
     """A data set by name, checked and split.
 
     Args:
-        name: `digits` (embedded), `idx`, `npz` or `cifar` (files in `folder`), or a TFDS name.
+        name: `digits` (embedded), `idx`, `npz`, `npy` or `cifar` (files in `folder`; those of `npy` and
+            large sets of TFDS are read in pieces), or a TFDS name.
         folder: where the files are; for TFDS, where archives already on disk lie (`manual_dir`).
         size: side in pixels to which images are resized, bilinear; None keeps them.
         seed: of the validation split and of the subset that `train_limit` draws.
@@ -246,9 +338,9 @@ def load(
 
 def from_arrays(
     name: str,
-    train_images: np.ndarray,
+    train_images: Any,
     train_labels: np.ndarray,
-    test_images: np.ndarray,
+    test_images: Any,
     test_labels: np.ndarray,
     class_names: tuple[str, ...] | None = None,
     *,
@@ -325,10 +417,10 @@ def check_images(what: str, images: Any) -> None:
         raise ValueError(f"{what} images must be [n, h, w, 1 or 3] with 8 pixels or more, got {shape}.")
 
 
-def _checked(what: str, images: np.ndarray, labels: np.ndarray, classes: int, size: int | None) -> Split:
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim == 3:
-        images = images[..., None]
+def _checked(what: str, images: Any, labels: np.ndarray, classes: int, size: int | None) -> Split:
+    labels = np.asarray(labels)
+    if len(images.shape) == 3:
+        images = np.asarray(images)[..., None]
     check_images(what, images)
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{what} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
@@ -340,7 +432,9 @@ def _checked(what: str, images: np.ndarray, labels: np.ndarray, classes: int, si
         empty = np.flatnonzero(counts == 0)[:5].tolist()
         raise ValueError(f"{what} has no image of class {empty}; drop the class or add images.")
     split = Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
-    return split if size is None else replace(split, images=resize(images, size))
+    if size is None or images.shape[1:3] == (size, size):
+        return split
+    return replace(split, images=resize(np.asarray(images[:]), size))
 
 
 def _needed(folder: Path | None, name: str) -> Path:

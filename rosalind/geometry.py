@@ -192,7 +192,7 @@ def finish(sums: Mapping[str, Any], reference: Reference, bias) -> dict[str, Any
         "class_mean": (np.nan_to_num(reference.class_mean) + shift).astype(np.float32),
         "class_scatter": np.maximum(mean_square - (shift**2).sum(1), 0).astype(np.float32),
         "mean_class_angle": angles.astype(np.float16),
-        "angle_agreement": np.float32(sums["agreement"] / max(total, 1)),
+        "angle_agreement": np.float32(sums["agreement"] / total if total else np.nan),
         "bias_share": np.float32(from_bias / whole if whole else 0),
     }
 

@@ -32,7 +32,7 @@ def _batches(split: Split, size: int) -> Iterator[tuple[Any, np.ndarray, np.ndar
     for start in range(0, len(split), size):
         rows = np.minimum(np.arange(start, start + size), len(split) - 1)
         valid = np.arange(start, start + size) < len(split)
-        images = split.images[start : start + size]
+        images = np.asarray(split.images[start : start + size])
         if not valid.all():
             images = np.concatenate([images, np.repeat(images[-1:], (~valid).sum(), 0)])
         yield jnp.asarray(images), split.labels[rows], split.ids[rows], valid
@@ -84,28 +84,49 @@ def reference(
     network: Network, train: Split, validation: Split, *, limit: int = 10_000
 ) -> geometry.Reference:
     """The reference of a network from up to `limit` clean training images and the validation split."""
-    some = Split(train.images[:limit], train.labels[:limit], train.ids[:limit])
+    some = train.take(np.arange(min(limit, len(train))))
     found, held = features_of(network, some), features_of(network, validation)
     kernel, bias = head_of(network)
     geometry.check(found, kernel, bias, some.labels)
     return geometry.reference(found, kernel, some.labels, validation=held)
 
 
-def with_batch_norm(network: Network, mode: str, split: Split | None, condition: Condition, key) -> Network:
-    """The network with BatchNorm statistics of clean training images or of the condition's own images."""
+def with_batch_norm(
+    network: Network,
+    mode: str,
+    split: Split | None,
+    condition: Condition,
+    key,
+    *,
+    attacked: Network | None = None,
+) -> Network:
+    """The network with BatchNorm statistics of clean training images or of the condition's own images.
+
+    `attacked` is whom `pgd_transfer` attacks. An attack on the network itself is made before it adapts.
+    """
     if mode == "train" or network.config is None or split is None:
         return network
     plain = dataclasses.replace(condition, bn="train") if mode == "adapted" else Condition()
     size = batch_size(split)
+    victim = _victim(plain, network, attacked)
 
     def images():
         for batch, labels, ids, valid in _batches(split, size):
             if valid.all():
-                yield conditions.realise(plain, network, batch, labels, ids, key)[1]
+                yield conditions.realise(plain, victim, batch, labels, ids, key)[1]
 
     return dataclasses.replace(
         network, variables=conditions.recalibrated(network.config, network.variables, images())
     )
+
+
+def _victim(condition: Condition, network: Network, attacked: Network | None) -> Network:
+    """Whom a condition works on: the network measured, or the one that a transferred attack was made for."""
+    if condition.name != "pgd_transfer":
+        return network
+    if attacked is None:
+        raise ValueError("pgd_transfer is made on one dense network for all: give it as attacked=...")
+    return attacked
 
 
 def measure(
@@ -117,26 +138,40 @@ def measure(
     train: Split | None = None,
     subset: np.ndarray | None = None,
     nearest: int = NEAREST,
+    attacked: Network | None = None,
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Measure networks under one condition; every batch is corrupted once for all of them.
 
     Args:
         networks: with their references; many at once share the images.
         condition: what to do before measuring.
-        split: the samples, in the order in which arrays are indexed.
+        split: the samples, in the order in which arrays are indexed; a condition with samples of its own
+            is measured on those.
         key: from `conditions.condition_key`.
         train: clean training images, for `bn="recalibrated"`.
-        subset: positions whose features are kept, float16[m, d].
+        subset: positions whose features are kept, float16[m, d]; left out for a condition's own samples.
         nearest: with more classes than this, keep so many of the largest logits.
+        attacked: whom `pgd_transfer` attacks.
 
     Yields:
         The network's name and its arrays, see `geometry.measure`, with `features` if there is a subset.
+        Samples without label (-1) have NaN for what needs one, and rival -1.
 
     Raises:
-        ValueError: bad images, a network without reference, a callable that gives wrong shapes or NaN.
+        ValueError: bad images, a network without reference, a callable that gives wrong shapes or NaN, an
+            attack on a callable.
     """
+    split = conditions.samples_of(condition, split)
+    if conditions.has_own_samples(condition):
+        subset = None
+    if condition.name == "weight_noise":
+        some = (np.asarray(split.images[:1]), split.labels[:1], split.ids[:1])
+        noisy = [conditions.realise(condition, n, *some, key)[0] for n in networks]
+        networks = [dataclasses.replace(n, variables=v) for n, v in zip(networks, noisy, strict=True)]
+        # The weights are changed once, before BatchNorm adapts to them; the images are clean.
+        condition = Condition(bn=condition.bn)
     source = train if condition.bn == "recalibrated" else split
-    networks = [with_batch_norm(n, condition.bn, source, condition, key) for n in networks]
+    networks = [with_batch_norm(n, condition.bn, source, condition, key, attacked=attacked) for n in networks]
     prepared = []
     for network in networks:
         if network.reference is None:
@@ -156,15 +191,17 @@ def measure(
         for network, kernel, bias, distances in prepared:
             variables = network.variables
             if changed is None or not conditions.is_shared(condition):
-                variables, changed = conditions.realise(condition, network, images, labels, ids, key)
+                victim = _victim(condition, network, attacked)
+                changed = conditions.realise(condition, victim, images, labels, ids, key)[1]
+            known, counted = np.maximum(labels, 0), valid & (labels >= 0)
             if network.config is not None:
                 samples, sums, features = _measured(
-                    network.config, variables, changed, labels, valid, network.reference, distances, keep
+                    network.config, variables, changed, known, counted, network.reference, distances, keep
                 )
             else:
                 found = _network_features(network, changed)
                 samples, sums = geometry.measure_batch(
-                    found, kernel, bias, labels, valid, network.reference, distances
+                    found, kernel, bias, known, counted, network.reference, distances
                 )
                 features = found[keep]
             parts[network.name].append((samples, sums, features, len(rows)))
@@ -192,5 +229,11 @@ def _collect(parts: list, network: Network, kernel, bias, split: Split, count: i
         order = np.argsort(np.argsort(subset, kind="stable"), kind="stable")
         arrays["features"] = np.clip(kept[order], -65504, 65504).astype(np.float16)
     if kernel.shape[1] > nearest:
-        arrays = geometry.keep_nearest(arrays, split.labels, nearest)
+        arrays = geometry.keep_nearest(arrays, np.maximum(split.labels, 0), nearest)
+    unknown = split.labels < 0
+    if unknown.any():
+        for name in ("angle", "angle_centred", "angle_class_mean", "margin", "brier"):
+            if name in arrays:
+                arrays[name] = np.where(unknown, np.float32(np.nan), arrays[name])
+        arrays["rival"] = np.where(unknown, -1, arrays["rival"]).astype(np.int16)
     return arrays

@@ -99,10 +99,11 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
 
 @dataclass
 class Batches:
-    """Shuffled batches of uint8 images held on the device; the same key and step give the same batch.
+    """Shuffled batches of uint8 images; the same key and step give the same batch.
 
     An epoch visits every sample; the last batch is filled up from the start of the epoch's order.
-    `images` is uint8[n, h, w, c], `labels` int32[n].
+    `images` is uint8[n, h, w, c], `labels` int32[n]. Arrays in memory are put on the device once; images
+    that stay in files (`data.Rows`) are read batch by batch.
     """
 
     images: Any
@@ -114,7 +115,9 @@ class Batches:
     """The key, epoch and order of the last batch."""
 
     def __post_init__(self):
-        self.images, self.labels = jnp.asarray(self.images), jnp.asarray(self.labels)
+        self.labels = jnp.asarray(self.labels)
+        if type(self.images) is np.ndarray:
+            self.images = jnp.asarray(self.images)
         self.size = min(self.size, len(self.labels))
 
     @property
@@ -132,14 +135,17 @@ class Batches:
             self._order = (key, epoch, np.asarray(shuffled))
         rows = np.arange(position * self.size, (position + 1) * self.size)
         index = np.take(self._order[2], rows, mode="wrap")
-        return _gather(self.images, self.labels, index, key, step, self.crop, self.flip)
+        images, places = self.images, index
+        if not isinstance(images, jax.Array):
+            images, places = jnp.asarray(images[index]), np.arange(len(index))
+        return _gather(images, self.labels, places, index, key, step, self.crop, self.flip)
 
 
-@functools.partial(jax.jit, static_argnums=(5, 6))
-def _gather(images, labels, index, key, step, crop: int, flip: bool):
+@functools.partial(jax.jit, static_argnums=(6, 7))
+def _gather(images, labels, places, index, key, step, crop: int, flip: bool):
     # Keys are folded in here: three eager calls per step cost 2 ms, as much as a small network's step.
     key = jax.random.fold_in(jax.random.fold_in(key, 0x61756721), step)
-    chosen = images[index]
+    chosen = images[places]
     if crop:
         shape = chosen.shape[1:]
         border = ((0, 0), (crop, crop), (crop, crop), (0, 0))

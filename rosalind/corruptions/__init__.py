@@ -22,6 +22,7 @@ __all__ = [
     "EXTRA",
     "MNIST_C",
     "NAMES",
+    "PLAIN",
     "TABLES",
     "Textures",
     "apply",
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "draw",
     "load_textures",
+    "sets_of",
     "table_for",
 ]
 
@@ -84,6 +86,24 @@ NAMES = tuple(CORRUPTIONS)[:15]
 
 EXTRA = tuple(CORRUPTIONS)[15:19]
 """The held-out corruptions, kept out of benchmark means."""
+
+
+def sets_of(name: str, severity: float, table: str) -> list[str]:
+    """The benchmarks that a corruption belongs to: `common15`, `common19`, `mnist-c`, or none.
+
+    `frost_synthetic` takes the place of `frost`; whoever averages says so.
+
+    >>> sets_of("fog", 5, "mnist"), sets_of("spatter", 1, "cifar")
+    (['common15', 'common19', 'mnist-c'], ['common19'])
+    """
+    found = []
+    if name in NAMES or name == "frost_synthetic":
+        found.append("common15")
+    if found or name in EXTRA:
+        found.append("common19")
+    if table == "mnist" and MNIST_C.get(name) == severity:
+        found.append("mnist-c")
+    return found
 
 
 def benchmark(folder: str | None = None) -> tuple[str, ...]:

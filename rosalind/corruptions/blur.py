@@ -167,7 +167,7 @@ def glass_blur(image, draws, rows, index):
     sigmas = tuple(float(row[0]) for row in rows)
     _, reach, passes = jnp.asarray(rows)[index, :3].astype(jnp.int32)
     height, width, channels = image.shape
-    down, across = jnp.arange(height)[:, None], jnp.arange(width)
+    down, across = jnp.arange(height)[:, None], jnp.arange(width)[None]
     # The loops run over (d, n - d], the last pixels first.
     inside = (down > reach) & (down <= height - reach) & (across > reach) & (across <= width - reach)
 

@@ -55,7 +55,7 @@ def pixelate(image, draws, rows, index):
 
 def _colours(hue, saturation, value):
     """float32[h, w, 3] from hue in 0 .. 1 (a turn), saturation in 0 .. 1 and value, each [h, w, 1]."""
-    position = (jnp.array([5.0, 3.0, 1.0]) + 6 * hue) % 6
+    position = (jnp.array([[[5.0, 3.0, 1.0]]]) + 6 * hue) % 6
     return value * (1 - saturation * jnp.clip(jnp.minimum(position, 4 - position), 0, 1))
 
 
@@ -65,13 +65,13 @@ def saturate(image, draws, rows, index):
     Grey pixels have hue 0, red, as in the reference, so adding saturation reddens them. Grey images go
     through RGB and come back by luminance (0.2125, 0.7154, 0.0721).
     """
-    times, plus, everything = jnp.asarray(rows)[index]
+    times, plus, _ = jnp.asarray(rows)[index]
     pixels = jnp.broadcast_to(image, (*image.shape[:2], 3)).astype(jnp.float32)
     value, low = pixels.max(-1, keepdims=True), pixels.min(-1, keepdims=True)
     spread = value - low
     saturation = jnp.clip(spread / jnp.maximum(value, 1) * times + plus, 0, 1)
     # Every channel keeps its place between the lowest and the highest; grey pixels are red at hue 0.
-    place = jnp.where(spread > 0, (value - pixels) / jnp.maximum(spread, 1), jnp.array([0.0, 1.0, 1.0]))
+    place = jnp.where(spread > 0, (value - pixels) / jnp.maximum(spread, 1), jnp.array([[[0.0, 1.0, 1.0]]]))
     changed = value - value * saturation * place
     if rows[0, 2]:
         red, green, blue = jnp.moveaxis((pixels - low) / jnp.maximum(spread, 1), -1, 0)[..., None]
@@ -84,7 +84,7 @@ def saturate(image, draws, rows, index):
         changed = _colours(jnp.clip(hue * times + plus, 0, 1), saturation, brighter)
     if image.shape[-1] == 3:
         return changed
-    return (changed * jnp.array([0.2125, 0.7154, 0.0721])).sum(-1, keepdims=True)
+    return (changed * jnp.array([[[0.2125, 0.7154, 0.0721]]])).sum(-1, keepdims=True)
 
 
 def elastic_transform_draw(key, image, rows, index):
@@ -161,9 +161,9 @@ def _affine(image, points):
     x_side, y_side = (moved[1] - moved[2]) / (2 * half), (moved[0] - moved[1]) / (2 * half)
     determinant = x_side[0] * y_side[1] - x_side[1] * y_side[0]
     inverse = jnp.array([[y_side[1], -y_side[0]], [-x_side[1], x_side[0]]]) / determinant
-    start = corner - (inverse * moved[2]).sum(1)
-    x = jnp.round(1024 * inverse[:, :1] * jnp.arange(width)).astype(jnp.int32)
-    y = jnp.round(1024 * (inverse[:, 1:] * jnp.arange(height) + start[:, None])).astype(jnp.int32)
+    start = corner - (inverse * moved[2][None]).sum(1)
+    x = jnp.round(1024 * inverse[:, :1] * jnp.arange(width)[None]).astype(jnp.int32)
+    y = jnp.round(1024 * (inverse[:, 1:] * jnp.arange(height)[None] + start[:, None])).astype(jnp.int32)
     positions = (x[:, None, :] + y[:, :, None] + 16) >> 5
     return positions[1] / 32, positions[0] / 32
 
@@ -182,4 +182,4 @@ def elastic_transform(image, draws, rows, index):
     first, second = (mirror_without_edge, mirror_with_edge) if not rows[0, 3] else (zero_outside,) * 2
     warped = sampled(image.astype(jnp.float32), *_affine(image, draws["points"]), first)
     to_rows = jnp.arange(height)[:, None] + smooth[..., 0]
-    return sampled(warped, to_rows, jnp.arange(width) + smooth[..., 1], second)
+    return sampled(warped, to_rows, jnp.arange(width)[None] + smooth[..., 1], second)

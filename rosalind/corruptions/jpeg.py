@@ -95,6 +95,7 @@ def _coded(plane, steps):
     blocks = (plane - 128).reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3)
     flip = lambda x: x.swapaxes(-1, -2)
     # Rows with two bits to spare, then columns: eight times the orthonormal coefficients.
+    steps = steps[None, None]
     coefficients = flip(_rounded(flip(_rounded(blocks, _FORWARD, 11, 128)), _FORWARD, 15, 2**13))
     levels = (jnp.abs(coefficients) + 4 * steps) // (8 * steps) * jnp.sign(coefficients)
     columns = flip(_rounded(flip(levels * steps), _INVERSE, 11, 2**13))
@@ -149,7 +150,7 @@ def jpeg_compression(image, draws, rows, index):
         # Columns are padded before halving, rows after it: so does libjpeg.
         plane = _padded(plane, 2 * rows_half, wide)
         fours = plane.reshape(rows_half, 2, wide // 2, 2).sum((1, 3))
-        small = (fours + 1 + jnp.arange(wide // 2) % 2) >> 2
+        small = (fours + 1 + jnp.arange(wide // 2)[None] % 2) >> 2
         decoded = _coded(_padded(small, tall // 2, wide // 2), steps[1])
         colour.append(_up(decoded[:rows_half, :columns_half])[:height, :width] - 128)
     blue_difference, red_difference = colour

@@ -3,12 +3,11 @@
 They are defined on 28 pixels; on other sizes positions, shifts and lines scale with the image.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosalind.corruptions import draws as numbers
-from rosalind.corruptions.blur import separable, gaussian_matrices
+from rosalind.corruptions.blur import gaussian_matrices, separable
 from rosalind.corruptions.digital import sampled, zero_outside
 from rosalind.corruptions.spatter import spread
 
@@ -25,7 +24,7 @@ def _warped(image, matrix, shift):
     """The image read at matrix @ (x, y) + shift about its centre, shift in 28ths; zero outside."""
     height, width, _ = image.shape
     middle = jnp.array([(width - 1) / 2, (height - 1) / 2])
-    x, y = jnp.arange(width) - middle[0], (jnp.arange(height) - middle[1])[:, None]
+    x, y = jnp.arange(width)[None] - middle[0], (jnp.arange(height) - middle[1])[:, None]
     shift = shift * jnp.array([width - 1, height - 1]) / SIDE
     columns = matrix[0, 0] * x + matrix[0, 1] * y + middle[0] + shift[0]
     rows = matrix[1, 0] * x + matrix[1, 1] * y + middle[1] + shift[1]
@@ -65,12 +64,12 @@ def stripe(image, draws, rows, index):
     """Left and right quarter inverted."""
     columns = jnp.arange(image.shape[1]) / image.shape[1]
     outside = (columns < 0.25) | (columns >= 0.75)
-    return jnp.where(outside[:, None], 255 - image.astype(jnp.float32), image)
+    return jnp.where(outside[None, :, None], 255 - image.astype(jnp.float32), image)
 
 
 def _line(image, start_column, start_row, end_column, end_row):
     """float32[h, w, 1] in 0 .. 1: opacity log(1 - d / 2.3) + 1 at a vertical distance d from a line."""
-    rows, columns = _positions(image.shape[0])[:, None], _positions(image.shape[1])
+    rows, columns = _positions(image.shape[0])[:, None], _positions(image.shape[1])[None]
     slope = (end_row - start_row) / (end_column - start_column)
     distance = jnp.clip(jnp.abs(rows - (slope * (columns - start_column) + start_row)), 0, 2.29999)
     opacity = jnp.clip(jnp.log(1 - distance / 2.3) + 1, 0, 1)
@@ -90,7 +89,7 @@ def dotted_line(image, draws, rows, index):
     first, last = draws["rows"]
     on = jnp.floor(_positions(image.shape[1]) + 1e-4) % 4 >= 2
     line = _line(image, 0.0, first, SIDE, last)
-    return image + 255 * jnp.where(on[:, None], line, 0)
+    return image + 255 * jnp.where(on[None, :, None], line, 0)
 
 
 def zigzag_draw(key, image, rows, index):
@@ -118,7 +117,11 @@ def zigzag(image, draws, rows, index):
 def canny_edges(image, draws, rows, index):
     """White edges on black: Canny as in scikit-image, sigma 1, thresholds 0.1 and 0.2; colour as grey."""
     pixels = image.astype(jnp.float32) / 255
-    plane = pixels if image.shape[-1] == 1 else (pixels * np.array([0.2125, 0.7154, 0.0721])).sum(-1, keepdims=True)
+    plane = (
+        pixels
+        if image.shape[-1] == 1
+        else (pixels * np.array([[[0.2125, 0.7154, 0.0721]]], np.float32)).sum(-1, keepdims=True)
+    )
     edges = _canny(plane)
     return jnp.broadcast_to(255.0 * edges[..., None], image.shape)
 
@@ -153,7 +156,10 @@ def _canny(plane):
         return (ahead <= size) & (behind <= size)
 
     steep, gentle = wide / jnp.maximum(tall, 1e-30), tall / jnp.maximum(wide, 1e-30)
-    same, opposite = ((x >= 0) & (y >= 0)) | ((x <= 0) & (y <= 0)), ((x >= 0) & (y <= 0)) | ((x <= 0) & (y >= 0))
+    same, opposite = (
+        ((x >= 0) & (y >= 0)) | ((x <= 0) & (y <= 0)),
+        ((x >= 0) & (y <= 0)) | ((x <= 0) & (y >= 0)),
+    )
     found = jnp.zeros(size.shape, bool)
     # In scikit-image's order: where two cases hold, the later decides.
     for case, answer in (
@@ -163,7 +169,7 @@ def _canny(plane):
         (opposite & (tall >= wide), peak((-1, 0), (-1, 1), steep)),
     ):
         found = jnp.where(case, answer, found)
-    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
     inside = (rows > 0) & (rows < height - 1) & (columns > 0) & (columns < width - 1)
     found &= inside & (size > 0)
     return spread(found & (size >= 0.2), found & (size >= 0.1))

@@ -160,12 +160,12 @@ def spatter(image, draws, rows, index):
         kept = jnp.where(liquid < threshold, 0, liquid)
         # The reference's cast to bytes wraps around above 1.
         amount = strength * shade((255 * kept).astype(jnp.int32) & 255)
-        return pixels + amount[..., None] * (WATER if channels == 3 else (WATER * LUMA).sum())
+        return pixels + amount[..., None] * (WATER[None, None] if channels == 3 else (WATER * LUMA).sum())
 
     def cover():
         blurs = tuple(float(row[4]) for row in rows)
         amount = smooth((liquid > threshold)[..., None], blurs, index)
         amount = jnp.where(amount < 0.8, 0, amount)
-        return pixels * (1 - amount) + amount * (MUD if channels == 3 else MUD[:1])
+        return pixels * (1 - amount) + amount * (MUD if channels == 3 else MUD[:1])[None, None]
 
     return jax.lax.cond(mud > 0, cover, water)

@@ -94,7 +94,7 @@ def frost_synthetic_draw(key, image, rows, index):
     draws = {name: 100 / 1.5 ** int(name[5 : name.index("_")]) * draw for name, draw in draws.items()}
     ice = plasma(draws, 1.5, len(levels))[:height, :width, None]
     ice = (ice - ice.mean()) / ice.std()
-    colour = jnp.clip(mean + deviation * ice, 0, 255)
+    colour = jnp.clip(mean[None, None] + deviation[None, None] * ice, 0, 255)
     return {"ice": colour if channels == 3 else grey(colour)}
 
 

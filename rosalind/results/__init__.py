@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the folder's layout; a reader refuses a higher one."""
 
 
@@ -113,6 +113,8 @@ class Results:
     conditions: dict[str, dict[str, Any]]
     problems: tuple[str, ...] = ()
     """What could not be read, one sentence each; the rest is there."""
+    shifts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Conditions with samples of their own, whose arrays are indexed by those and not by `samples`."""
 
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
@@ -138,14 +140,21 @@ class Results:
         """Whether a cell has been measured."""
         return geometry_file(self.folder, network, condition).exists()
 
-    def cells(self) -> list[tuple[str, str]]:
-        """All measured pairs of network and condition, in order."""
+    def cells(self, *, own_samples: bool = False) -> list[tuple[str, str]]:
+        """All measured pairs of network and condition, in order; shifts only where `own_samples` is set."""
         found = []
+        listed = [*self.conditions, *(self.shifts if own_samples else ())]
         for network in self.networks:
             directory = self.folder / "geometry" / network
             there = {p.stem for p in directory.glob("*.npz")} if directory.is_dir() else set()
-            found += [(network, condition) for condition in self.conditions if condition in there]
+            found += [(network, condition) for condition in listed if condition in there]
         return found
+
+    def labels_of(self, condition: str) -> np.ndarray:
+        """int16[n] true classes in the order of a condition's arrays; -1 where a shift's are unknown."""
+        if condition not in self.shifts:
+            return self.labels
+        return load_arrays(self.folder / "conditions" / f"{condition}.npz", ("label",))["label"]
 
     def geometry(
         self, network: str, condition: str, keys: Iterable[str] | None = None
@@ -218,12 +227,14 @@ def open(folder: str | Path) -> Results:
             info["bn"],
         )
 
+    ordered = dict(sorted(conditions.items(), key=condition_order))
     return Results(
         folder,
         study,
         dict(sorted(networks.items(), key=network_order)),
-        dict(sorted(conditions.items(), key=condition_order)),
+        {name: info for name, info in ordered.items() if not info.get("own_samples")},
         tuple(problems),
+        {name: info for name, info in ordered.items() if info.get("own_samples")},
     )
 
 

@@ -24,19 +24,29 @@ from rosalind.study.planning import DRAW_SEED
 def declare_condition(
     study: Study, dataset: data.Dataset, folder: Path, condition: Condition, order: int
 ) -> None:
-    """Write conditions/<id>.json, or planning.check that what is there is the same."""
+    """Write conditions/<id>.json, or see that what is there is the same.
+
+    `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and
+    `mnist-c`. `source` says whether images were generated or read, and `source_hash` which files were.
+    """
     entry = corruptions.CORRUPTIONS.get(condition.name)
+    table = (condition.table or planning.table_of(study, dataset)) if entry else None
     info = {
         "name": condition.name,
+        "label": condition.label,
         "kind": "corruption" if entry else condition.name,
-        "group": entry.group if entry else "clean",
-        "benchmark": condition.name in corruptions.NAMES,
+        "group": entry.group if entry else GROUPS.get(condition.name, condition.name),
+        "sets": corruptions.sets_of(condition.name, condition.severity, table) if table else [],
         "severity": condition.severity,
         "draw": condition.draw,
         "bn": condition.bn,
-        "table": (condition.table or planning.table_of(study, dataset)) if entry else None,
+        "table": table,
+        "options": dict(condition.options),
         "shared": conditions.is_shared(condition),
-        "source": "generated",
+        "own_samples": conditions.has_own_samples(condition),
+        "source": "files" if conditions.reads_files(condition) else "generated",
+        "source_hash": conditions.source_hash(condition, dataset.test),
+        "attacked": planning.attacked(study) if condition.name == "pgd_transfer" else None,
         "key": [
             DRAW_SEED,
             zlib.crc32(dataset.name.encode()),
@@ -44,8 +54,13 @@ def declare_condition(
             condition.draw,
         ],
     }
+    if conditions.has_own_samples(condition):
+        own = conditions.samples_of(condition, dataset.test)
+        arrays = {"id": own.ids, "label": own.labels.astype(np.int16)}
+        files.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
     path = folder / "conditions" / f"{condition.id}.json"
-    if not files.save_json(path, {**info, "order": order}):
+    where = {"files": condition.files, "textures": condition.textures, "order": order}
+    if not files.save_json(path, {**info, **where}):
         there = files.load_json(path)
         lines = difference({k: there.get(k) for k in info}, info)
         if lines:
@@ -54,10 +69,30 @@ def declare_condition(
             )
 
 
+GROUPS = {
+    "fgsm": "attack",
+    "pgd-linf": "attack",
+    "pgd-l2": "attack",
+    "pgd_transfer": "attack",
+    "weight_noise": "weights",
+    "fourier": "frequency",
+}
+"""The group of conditions that are not corruptions, where it is not their name."""
+
+
 def condition_of(results: Results, name: str) -> Condition:
     """The condition of an id, as the folder declares it."""
-    info = results.conditions[name]
-    return Condition(info["name"], info["severity"], info["draw"], info["bn"], info["table"])
+    info = results.conditions[name] if name in results.conditions else results.shifts[name]
+    fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures", "label")
+    return Condition(**{key: info[key] for key in fields})
+
+
+def attacked_network(folder: Path, condition: Condition) -> Network | None:
+    """Whom a transferred attack was made for; None for every other condition."""
+    if condition.name != "pgd_transfer":
+        return None
+    info = files.load_json(folder / "conditions" / f"{condition.id}.json")
+    return networks.load_network(folder, info["attacked"])
 
 
 def dataset_of(results: Results) -> data.Dataset:
@@ -116,7 +151,15 @@ def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, 
     loaded = [_loaded(folder, name, digest[name]) for name in missing]
     subset = files.load_arrays(folder / "samples.npz", ("subset",))["subset"]
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-    found = measuring.measure(loaded, condition, dataset.test, key, train=dataset.train, subset=subset)
+    found = measuring.measure(
+        loaded,
+        condition,
+        dataset.test,
+        key,
+        train=dataset.train,
+        subset=subset,
+        attacked=attacked_network(folder, condition),
+    )
     for name, arrays in found:
         save_cell(folder, name, condition.id, arrays, digest[name])
         if advance is not None:
@@ -129,33 +172,52 @@ def thumbnail_rows(study: Study, dataset: data.Dataset) -> np.ndarray:
     return np.sort(chosen).astype(np.int32)
 
 
-def condition_images(dataset: data.Dataset, condition: Condition, rows: np.ndarray) -> data.Split:
-    """Some test images as they are under a shared condition; the same pixels that are measured."""
-    split = dataset.test.take(rows)
+def condition_images(
+    dataset: data.Dataset,
+    condition: Condition,
+    rows: np.ndarray,
+    *,
+    network: Network | None = None,
+    largest: int | None = None,
+) -> data.Split:
+    """Some test images as they are under a condition; the same pixels that are measured.
+
+    Args:
+        dataset: whose test split is meant.
+        condition: without its BatchNorm mode.
+        rows: positions in the test split, or in the condition's own samples.
+        network: whom an attack attacks.
+        largest: shrink images to so many pixels.
+    """
+    split = conditions.samples_of(condition, dataset.test)
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
     plain = dataclasses.replace(condition, bn="train")
-    size, parts = measuring.batch_size(dataset.test), []
+    size, parts = min(measuring.batch_size(dataset.test), max(len(rows), 1)), []
     for start in range(0, len(rows), size):
-        some = np.minimum(np.arange(start, start + size), len(rows) - 1)
-        batch = split.take(some)
-        made = conditions.realise(plain, None, jnp.asarray(batch.images), batch.labels, batch.ids, key)[1]
-        parts.append(np.asarray(made)[: len(rows) - start])
-    return data.Split(np.concatenate(parts), split.labels, split.ids)
+        some = rows[np.minimum(np.arange(start, start + size), len(rows) - 1)]
+        images = np.asarray(split.images[some])
+        labels, ids = split.labels[some], split.ids[some]
+        made = np.asarray(conditions.realise(plain, network, jnp.asarray(images), labels, ids, key)[1])
+        if made.dtype != np.uint8:
+            made = np.round(255 * made).astype(np.uint8)
+        made = made[: len(rows) - start]
+        parts.append(data.resize(made, largest) if largest and max(made.shape[1:3]) > largest else made)
+    return data.Split(np.concatenate(parts), split.labels[rows], split.ids[rows])
 
 
 def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, condition: Condition) -> None:
     """Keep the images of a shared condition, at most 64 pixels wide, unless they are there."""
     directory = folder / "images"
     path = directory / f"{condition.id}.npy"
-    if path.exists() or not study.thumbnails or not conditions.is_shared(condition):
+    kept = conditions.is_shared(condition) and not conditions.has_own_samples(condition)
+    if path.exists() or not study.thumbnails or not kept:
         return
     rows_path = directory / "ids.npy"
     directory.mkdir(exist_ok=True)
     # The rows that are there decide, so that all conditions of a folder show the same samples.
     rows = np.load(rows_path, allow_pickle=False) if rows_path.exists() else thumbnail_rows(study, dataset)
-    images = condition_images(dataset, condition, rows).images
-    if max(images.shape[1:3]) > 64:
-        images = data.resize(images, 64)
+    attacked = attacked_network(folder, condition)
+    images = condition_images(dataset, condition, rows, network=attacked, largest=64).images
     for target, array in ((rows_path, rows), (path, images)):
         if not target.exists():
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

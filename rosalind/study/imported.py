@@ -40,7 +40,7 @@ def add_network(
 
     Returns:
         The study as it is then. Killed and called again, it goes on where it was. Conditions that change
-        BatchNorm are left out: only a rosalind model's statistics can be changed.
+        BatchNorm or weights, or attack the network itself, are left out: they need a rosalind model.
 
     Raises:
         ValueError: a name that cannot be an id, shapes that do not fit, NaN.
@@ -75,16 +75,23 @@ def add_network(
     )
     digest = files.load_json(files.network_file(folder, name, "json"))["hash"]
     subset = results.samples["subset"]
+    declared = {**results.conditions, **results.shifts}
     todo = [
         c
-        for c in results.conditions
-        if results.conditions[c]["bn"] == "train" and not cells.cell_is_there(folder, name, c, digest)
+        for c in declared
+        if declared[c]["bn"] == "train"
+        and declared[c]["shared"]
+        and not cells.cell_is_there(folder, name, c, digest)
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
             condition = cells.condition_of(results, id_)
             key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-            for _, cell in measuring.measure([network], condition, dataset.test, key, subset=subset):
+            attacked = cells.attacked_network(folder, condition)
+            found = measuring.measure(
+                [network], condition, dataset.test, key, subset=subset, attacked=attacked
+            )
+            for _, cell in found:
                 cells.save_cell(folder, name, id_, cell, digest)
             progress.advance(1, id_)
     return running.compare(folder)

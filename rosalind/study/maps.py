@@ -1,5 +1,6 @@
 """Occlusion maps of a study's samples."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -65,10 +66,15 @@ def attribute_some(
     if not rows.size:
         return 0
     loaded = networks.load_network(folder, network)
-    images = cells.condition_images(dataset, condition, rows)
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
+    if condition.name == "weight_noise":
+        noisy = conditions.with_weight_noise(loaded, condition.severity, key)
+        loaded, condition = dataclasses.replace(loaded, variables=noisy), Condition(bn=condition.bn)
+    attacked = cells.attacked_network(folder, condition)
     source = dataset.train if condition.bn == "recalibrated" else dataset.test
-    ready = measuring.with_batch_norm(loaded, condition.bn, source, condition, key)
+    source = source if condition.bn == "recalibrated" else conditions.samples_of(condition, source)
+    ready = measuring.with_batch_norm(loaded, condition.bn, source, condition, key, attacked=attacked)
+    images = cells.condition_images(dataset, condition, rows, network=attacked or ready)
     arrays = attribution.occlusion(ready, images)
     if there is not None:
         for name in ("id", "map", "baseline"):

@@ -54,6 +54,10 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         if not count > 0:
             raise ValueError(f"{name} must be above 0, got {count}.")
     dataset = load(study.data)
+    table = table_of(study, dataset)
+    for condition in study.conditions:
+        conditions.check(condition, table)
+        conditions.check_files(condition, dataset.test, table)
     if folder is not None:
         files.check_writable(Path(folder))
     return dataset
@@ -89,6 +93,11 @@ def name_of(study: Study, unit: Unit, sparsity: float | None = None) -> str:
     model = study.model.name.partition(":")[2] or study.model.name
     middle = "" if sparsity is None else f"-{sparsity:g}"
     return f"{model.lower()}-{unit.label}{middle}-seed{unit.seed}"
+
+
+def attacked(study: Study) -> str:
+    """The dense network that `pgd_transfer` attacks: that of the first seed."""
+    return name_of(study, Unit(study.seeds[0], "dense"))
 
 
 def units(study: Study) -> tuple[list[Unit], list[Unit]]:

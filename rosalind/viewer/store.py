@@ -62,6 +62,26 @@ class Store:
         measured = {condition for _, condition in self.cells}
         return [name for name in self.results.conditions if name in measured]
 
+    @property
+    def columns(self) -> list[str]:
+        """What the evaluation view shows: conditions, then shifts and means, which other views cannot show."""
+        known = {condition for _, condition in self.summary}
+        shifts = [name for name in self.results.shifts if name in known]
+        means = [mean.name for mean in robustness.means(self.results) if mean.name in known]
+        return [*self.conditions, *shifts, *means]
+
+    @property
+    def sources(self) -> str:
+        """What a reader must know of where images come from; empty where all were generated as published."""
+        infos = self.results.conditions.values()
+        words = []
+        read = sorted({info["name"] for info in infos if info.get("source") == "files"})
+        if read:
+            words.append(f"Read from official files: {', '.join(read)}.")
+        if any(info["name"] == "frost_synthetic" for info in infos):
+            words.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
+        return " ".join(words)
+
     def _keep(self, key: tuple, make) -> np.ndarray:
         if key not in self._kept:
             self._kept[key] = make()

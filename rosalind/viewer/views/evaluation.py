@@ -14,9 +14,35 @@ MODES = {
     "angle mean": ("angle_mean", 180 / np.pi, "mean angle, degrees"),
     "angle deviation": ("angle_deviation", 180 / np.pi, "deviation of the angle, degrees"),
     "margin median": ("margin_median", 1, "median margin, units"),
+    "change to parent": ("change_to_parent", 100, "paired change to the dense parent, points"),
+    "error over dense": ("relative_to_dense", 1, "error over the dense parent's, corruption by corruption"),
+    "increase over dense": (
+        "relative_increase_to_dense",
+        1,
+        "error added to clean over what is added to the dense parent's (means only)",
+    ),
+    "effective robustness": ("effective_robustness", 100, "points above the dense networks' line"),
+    "retained": ("retention", 100, "accuracy over clean accuracy, percent"),
+    "flips to wrong": ("negative_flips", 100, "percent that the dense parent had right"),
+    "flips to right": ("positive_flips", 100, "percent that the dense parent had wrong"),
+    "loss": ("loss", 1, "negative log-likelihood, nats"),
+    "Brier score": ("brier", 1, "Brier score"),
     "calibration error": ("calibration_error", 100, "expected calibration error, percent"),
+    "RMS calibration": ("adaptive_calibration_error", 100, "adaptive RMS calibration error, percent"),
+    "mCE": ("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)"),
+    "relative mCE": ("relative_mce", 100, "relative mean corruption error (ImageNet only)"),
 }
 """Column of summary.csv, factor and meaning of what a cell shows."""
+
+TENTHS = (
+    "margin median",
+    "angle deviation",
+    "error over dense",
+    "increase over dense",
+    "loss",
+    "Brier score",
+)
+"""Modes whose numbers need a decimal."""
 
 NUMBERS = 45
 """Most conditions whose cells are wide enough for a number."""
@@ -27,7 +53,7 @@ class Evaluation:
 
     def __init__(self, frame: Frame, change: Change):
         store = frame.store
-        self.change, self.groups, self.conditions = change, store.groups, store.conditions
+        self.change, self.groups, self.conditions = change, store.groups, store.columns
         self.store = store
         rows, columns = len(self.groups), len(self.conditions)
         self.mode = Select(options=list(MODES), value="accuracy", title="cells show", width=170, name="mode")
@@ -108,7 +134,7 @@ class Evaluation:
         colours[~np.isfinite(values)] = "#ffffff"
         dark = (index < 130) if mode != "difference" else (np.abs(index - 128) > 90)
         ink = np.where(dark & np.isfinite(values), "#ffffff", "#1c2536")
-        digits = 1 if mode in ("margin median", "angle deviation") else 0
+        digits = 1 if mode in TENTHS else 0
         y, x = (axis.ravel() for axis in np.indices(values.shape))
         text = [
             "·" if not np.isfinite(v) else f"{v:+.0f}" if mode == "difference" else f"{v:.{digits}f}"
@@ -142,6 +168,7 @@ class Evaluation:
         if not (0 <= column < len(self.conditions) and 0 <= line < len(self.groups)):
             return
         condition = self.conditions[column]
+        # Means and shifts have no samples of the study, so no other view could show them.
         there = [n for n in self.groups[line].networks if (n, condition) in self.store.cells]
         if there:
             self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": (there[0], condition)})
@@ -159,13 +186,17 @@ class Evaluation:
             cells = [self.store.summary.get((n, condition)) for n in group.networks]
             accuracies = [cell["accuracy"] for cell in cells if cell is not None]
             seeds = f"{len(accuracies)} seed{'s' * (len(accuracies) != 1)}"
+            ends = [(c["accuracy_low"], c["accuracy_high"]) for c in cells if c is not None]
+            low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
             words.append(
-                f"{letter}: {group.name} under {condition}, {mean_and_deviation(accuracies)} % right ({seeds})"
+                f"{letter}: {group.name} under {condition}, {mean_and_deviation(accuracies)} % right "
+                f"({seeds}; over images {low:.1f} to {high:.1f})"
             )
         meaning = MODES[self.mode.value][2]
         self.caption.text = (
             f"{'; '.join(words)}. Cells: {meaning}, mean over seeds; curves: all samples' margins. "
             "Click a cell to make it B, shift-click to make it A."
+            + (f" {self.store.sources}" if self.store.sources else "")
         )
 
 

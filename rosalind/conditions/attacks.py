@@ -1,0 +1,205 @@
+"""Adversarial images by the gradient of the loss, and noise along one frequency of the image plane.
+
+RobustBench's conventions: pixels in [0, 1], normalisation inside the model, evaluation mode. These are
+FGSM (arXiv 1412.6572) and PGD (arXiv 1706.06083) and no more: upper bounds of robust accuracy, weaker
+than an ensemble of attacks, and not to be compared with leaderboards.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind import models
+from rosalind.config import Model
+
+STEPS = 20
+"""Gradient steps of PGD when none are given."""
+
+
+def _per_sample(values, like):
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _inside(images, clean, size, norm: str):
+    """The nearest images in the ball of a size around the clean ones, then in [0, 1]."""
+    change = images - clean
+    if norm == "linf":
+        change = jnp.clip(change, -size, size)
+    else:
+        length = jnp.sqrt((change**2).sum((1, 2, 3)))
+        change *= _per_sample(jnp.minimum(1, size / jnp.maximum(length, 1e-12)), change)
+    return jnp.clip(clean + change, 0, 1)
+
+
+def _direction(gradient, norm: str):
+    """The steepest step of length one: signs, or the gradient over its length (0 where that is 0)."""
+    if norm == "linf":
+        return jnp.sign(gradient)
+    length = jnp.sqrt((gradient**2).sum((1, 2, 3)))
+    return gradient / _per_sample(jnp.maximum(length, 1e-12), gradient)
+
+
+def _start(clean, ids, key, size, norm: str):
+    """Uniform in the cube of a size, or in the ball of that radius; drawn per image by its id."""
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
+    shape = clean.shape[1:]
+    if norm == "linf":
+        return size * jax.vmap(lambda k: jax.random.uniform(k, shape, minval=-1, maxval=1))(keys)
+    normal = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(k, 0), shape))(keys)
+    part = jax.vmap(lambda k: jax.random.uniform(jax.random.fold_in(k, 1)))(keys)
+    return _direction(normal, norm) * _per_sample(size * part ** (1 / clean[0].size), normal)
+
+
+@functools.partial(jax.jit, static_argnames=("config", "norm", "random", "restarts"))
+def attack(
+    config: Model,
+    variables,
+    images,
+    labels,
+    ids,
+    key,
+    size,
+    step,
+    steps,
+    *,
+    norm: str,
+    random: bool = True,
+    restarts: int = 1,
+):
+    """Projected gradient ascent of the cross entropy; the worst image of the whole path is kept.
+
+    Args:
+        config: of the model.
+        variables: nested dict of arrays, evaluation mode.
+        images: uint8[n, h, w, c] or float32 in [0, 1].
+        labels: int32[n].
+        ids: int32[n], which with the key decide the random starts.
+        key: jax key.
+        size: radius of the ball around the image, pixels in [0, 1].
+        step: length of a step.
+        steps: number of steps, traced; 0 gives the clean images.
+        norm: `linf` or `l2`.
+        random: start at a random point of the ball.
+        restarts: how many starts.
+
+    Returns:
+        float32[n, h, w, c] in [0, 1], within the ball. Of all points seen, the clean image among them, the
+        one whose true logit is least above the largest other: more steps or restarts never help the network.
+    """
+    clean = jnp.asarray(images)
+    clean = clean.astype(jnp.float32) / 255 if clean.dtype == jnp.uint8 else clean
+    hot = jax.nn.one_hot(labels, config.classes)
+
+    def judged(x):
+        logits = models.apply(config, variables, x)[0]
+        true = (hot * logits).sum(1)
+        lead = true - jnp.where(hot > 0, -jnp.inf, logits).max(1)
+        return (jax.nn.logsumexp(logits, 1) - true).sum(), lead
+
+    slope = jax.value_and_grad(judged, has_aux=True)
+
+    def keep(best, x, lead):
+        image, least = best
+        better = lead < least
+        return jnp.where(_per_sample(better, x), x, image), jnp.where(better, lead, least)
+
+    def advance(_, state):
+        x, best = state
+        (_, lead), gradient = slope(x)
+        best = keep(best, x, lead)
+        return _inside(x + step * _direction(gradient, norm), clean, size, norm), best
+
+    best = (clean, judged(clean)[1])
+    for restart in range(restarts):
+        x = clean
+        if random:
+            here = jax.random.fold_in(key, restart)
+            x = _inside(
+                clean + jnp.where(steps > 0, 1, 0) * _start(clean, ids, here, size, norm), clean, size, norm
+            )
+        x, best = jax.lax.fori_loop(0, steps, advance, (x, best))
+        best = keep(best, x, judged(x)[1])
+    return best[0]
+
+
+def basis(height: int, width: int, row, column):
+    """float32[h, w]: the real Fourier wave of a frequency, of length one.
+
+    Args:
+        height: pixels.
+        width: pixels.
+        row: cycles per height, -h/2 .. h/2; may be traced.
+        column: cycles per width.
+    """
+    down, across = jnp.arange(height)[:, None] / height, jnp.arange(width)[None] / width
+    phase = 2 * jnp.pi * (row * down + column * across)
+    # At the frequencies that are their own mirror image cosine and sine differ by more than a shift.
+    wave = jnp.cos(phase) + jnp.sin(phase)
+    return wave / jnp.sqrt((wave**2).sum())
+
+
+@jax.jit
+def fourier(images, ids, key, strength, row, column):
+    """Images plus or minus a wave of one frequency, its sign drawn per image and channel (arXiv 1906.08988).
+
+    Args:
+        images: uint8[n, h, w, c].
+        ids: int32[n], which with the key decide the signs.
+        key: jax key.
+        strength: Euclidean length of the change per channel, pixels in [0, 1].
+        row: cycles per height; may be traced.
+        column: cycles per width; may be traced.
+
+    Returns:
+        uint8[n, h, w, c], rounded.
+    """
+    height, width, channels = images.shape[1:]
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
+    signs = jax.vmap(lambda k: jax.random.rademacher(k, (1, 1, channels), jnp.float32))(keys)
+    wave = basis(height, width, row, column)[None, :, :, None]
+    return quantised(images.astype(jnp.float32) / 255 + strength * signs * wave)
+
+
+def quantised(images):
+    """uint8 from float32 in [0, 1], rounded to the nearest."""
+    return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
+
+
+def frequencies(height: int, width: int) -> list[tuple[int, int]]:
+    """One of each pair of mirrored frequencies that an image can hold, as (row, column) cycles.
+
+    >>> frequencies(2, 2)
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    seen, found = set(), []
+    for row in range(-(height // 2) + (1 - height % 2), height // 2 + 1):
+        for column in range(width // 2 + 1):
+            mirror = ((-row) % height, (-column) % width)
+            if mirror not in seen:
+                seen.add((row % height, column % width))
+                found.append((row, column))
+    return found
+
+
+def options_of(name: str, options) -> dict[str, float]:
+    """The options of an attack with their defaults; ValueError for an unknown one or a bad value."""
+    defaults: dict[str, dict[str, float]] = {
+        "fgsm": {},
+        "pgd-linf": {"steps": STEPS, "restarts": 1},
+        "pgd-l2": {"steps": STEPS, "restarts": 1},
+        "pgd_transfer": {"steps": STEPS, "restarts": 1},
+        "fourier": {"row": 0, "column": 1},
+    }
+    known = defaults[name]
+    wrong = [key for key in options if key not in known]
+    if wrong:
+        raise ValueError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known) or 'none'}.")
+    for key, value in options.items():
+        least = {"steps": 0, "restarts": 1}.get(key, -np.inf)
+        if value != int(value) or value < least:
+            raise ValueError(
+                f"{key} of {name} must be a whole number from {max(least, -(10**6)):g}, got {value}."
+            )
+    return {**known, **options}

@@ -1,0 +1,189 @@
+"""Corrupted images and natural shifts that come from files instead of being made.
+
+The layout of CIFAR-10-C and CIFAR-100-C is a folder with `labels.npy` and a `<corruption>.npy` for each
+corruption, uint8[5n, h, w, c]: all n test images at severity 1, then at 2, and so on. `writing.py` writes
+it for any data set; a file may also hold severity 1 only.
+"""
+
+import functools
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosalind.config import Condition
+from rosalind.data import Rows, Split, check_images
+
+TFDS = "tfds:"
+"""Start of `Condition.files` that names a TFDS set instead of a folder."""
+
+TFDS_NAMES = {"glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
+"""What cifar10_corrupted calls corruptions, where it is not their name."""
+
+
+def _opened(path: Path) -> np.ndarray:
+    if not path.exists():
+        raise FileNotFoundError(f"no {path.name} in {path.parent}; `rosalind corrupt` writes this layout.")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a NumPy file of plain numbers: {error}") from error
+
+
+@functools.lru_cache(maxsize=64)
+def _block(folder: str, name: str, severity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8[n, h, w, c] of one severity, memory-mapped, and labels int[n]."""
+    where = Path(folder).expanduser()
+    images, labels = _opened(where / f"{name}.npy"), _opened(where / "labels.npy")
+    if images.ndim == 3:
+        images = images[..., None]
+    check_images(str(where / f"{name}.npy"), images)
+    if labels.ndim != 1 or not len(labels) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{where / 'labels.npy'} must be int[n], got {labels.dtype}{list(labels.shape)}.")
+    total, count = len(images), len(labels)
+    if count == total and total % 5 == 0:
+        # The published labels repeat the test labels five times.
+        count //= 5
+        parts = np.asarray(labels).reshape(5, count)
+        if (parts != parts[0]).any():
+            raise ValueError(
+                f"{where / 'labels.npy'} does not repeat the same {count} labels five times: the severities "
+                "are mixed or the images are in another order; blocks of one severity are needed."
+            )
+        labels = parts[0]
+    if total not in (count, 5 * count):
+        raise ValueError(
+            f"{where / f'{name}.npy'} holds {total} images for {count} labels; five severities one after "
+            f"the other would be {5 * count}."
+        )
+    if total == count and severity != 1:
+        raise ValueError(f"{where / f'{name}.npy'} holds severity 1 only, not {severity}.")
+    return images[(severity - 1) * count : severity * count], np.asarray(labels[:count]).astype(np.int32)
+
+
+@functools.lru_cache(maxsize=2)
+def _prepared(name: str, config: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of a prepared TFDS set, in its own order."""
+    import tensorflow_datasets as tfds
+
+    builder: Any = tfds.builder(f"{name}/{config}", file_format="array_record")
+    if not (builder.data_path / "dataset_info.json").exists():
+        if importlib.util.find_spec("tensorflow") is None:
+            raise ModuleNotFoundError(
+                f"TFDS set {name}/{config} is not prepared in {builder.data_path}, and preparing needs "
+                "TensorFlow once: pip install 'rosalind[tfds]', then run this again."
+            )
+        builder.download_and_prepare(file_format="array_record")
+    source = builder.as_data_source("test")
+    images = np.stack([record["image"] for record in source])
+    return images, np.array([record["label"] for record in source], np.int32)
+
+
+def _in_order_of(name: str, config: str, test: Split) -> np.ndarray:
+    """uint8[n, h, w, c] of a TFDS set in the order of the test images.
+
+    TFDS shuffles every set when it prepares it, so images are paired by their pixels: each test image
+    with the corrupted one of its class that correlates with it most.
+    """
+    images, labels = _prepared(name, config)
+    if len(images) != len(test) or images.shape[1:] != test.images.shape[1:]:
+        raise ValueError(
+            f"{name}/{config} has {len(images)} images of {images.shape[1:]}, the test split "
+            f"{len(test)} of {test.images.shape[1:]}."
+        )
+    order = np.empty(len(test), np.int64)
+    for label in np.unique(test.labels):
+        here, there = np.flatnonzero(test.labels == label), np.flatnonzero(labels == label)
+        best = (_standardised(test.images[here]) @ _standardised(images[there]).T).argmax(1)
+        if len(here) != len(there) or len(np.unique(best)) != len(here):
+            raise ValueError(
+                f"the images of {name}/{config} cannot be paired with the test images (class {label}); "
+                "use the original files instead: a folder with <corruption>.npy and labels.npy."
+            )
+        order[here] = there[best]
+    return images[order]
+
+
+def _standardised(images: np.ndarray) -> np.ndarray:
+    flat = np.asarray(images).reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+
+
+def stand_in(condition: Condition, test: Split) -> Split:
+    """The official images of a corruption for a test split, with its labels and ids.
+
+    Args:
+        condition: with `files`: a folder in the layout of CIFAR-10-C, or `tfds:cifar10_corrupted`,
+            `tfds:mnist_corrupted`.
+        test: the test split (all of it for TFDS), whose labels are compared.
+
+    Raises:
+        ValueError: images of another size or number, labels in another order, mixed severities.
+        FileNotFoundError: no such file. ModuleNotFoundError: a TFDS set that must be prepared first.
+    """
+    assert condition.files is not None
+    if condition.files.startswith(TFDS):
+        name = condition.files.removeprefix(TFDS)
+        config = condition.name
+        if name != "mnist_corrupted":
+            config = f"{TFDS_NAMES.get(config, config)}_{condition.severity:g}"
+        return Split(_in_order_of(name, config, test), test.labels, test.ids)
+    images, labels = _block(condition.files, condition.name, int(condition.severity))
+    if images.shape[1:] != test.images.shape[1:] or len(labels) <= int(test.ids.max()):
+        raise ValueError(
+            f"{condition.files} holds {len(labels)} images of {images.shape[1:]}, the test split "
+            f"{len(test)} of {test.images.shape[1:]} (ids up to {test.ids.max()})."
+        )
+    wrong = np.flatnonzero(labels[test.ids] != test.labels)
+    if wrong.size:
+        raise ValueError(
+            f"{condition.files} has other labels than the test split for {wrong.size} of {len(test)} images "
+            f"(first at id {test.ids[wrong[0]]}): its images are in another order or of another set."
+        )
+    return Split(Rows(images, test.ids), test.labels, test.ids)
+
+
+def hash_of(images) -> str:
+    """Sixteen hexadecimal digits over the pixels, read in pieces."""
+    digest = hashlib.sha256(repr(images.shape).encode())
+    for start in range(0, len(images), 1024):
+        digest.update(np.ascontiguousarray(images[start : start + 1024]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=8)
+def own_samples(folder: str) -> Split:
+    """The samples of a natural shift: the only images file of a folder, and its labels if there are any.
+
+    Images are the `.npy` file whose name has `data` or `images` (CIFAR-10.1 calls it
+    `cifar10.1_v6_data.npy`), uint8[n, h, w, c]; labels the one whose name has `labels`, int[n], where -1
+    marks a sample without label. Without labels every label is -1.
+
+    Raises:
+        FileNotFoundError: no or several files of images.
+        ValueError: arrays of other shapes or dtypes.
+    """
+    where = Path(folder).expanduser()
+    found = sorted(where.glob("*.npy"))
+    images = [
+        path for path in found if "label" not in path.stem and ("data" in path.stem or "image" in path.stem)
+    ]
+    labels = [path for path in found if "label" in path.stem]
+    if len(images) != 1 or len(labels) > 1:
+        raise FileNotFoundError(
+            f"{where} must hold one .npy of images (its name with 'data' or 'images') and at most one of "
+            f"labels; it holds {[path.name for path in found]}."
+        )
+    pixels = _opened(images[0])
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
+    check_images(str(images[0]), pixels)
+    known = np.full(len(pixels), -1, np.int32)
+    if labels:
+        known = np.asarray(_opened(labels[0]))
+        if known.shape != (len(pixels),) or not np.issubdtype(known.dtype, np.integer):
+            raise ValueError(f"{labels[0]} must be int[{len(pixels)}], got {known.dtype}{list(known.shape)}.")
+    return Split(pixels, known.astype(np.int32), np.arange(len(pixels), dtype=np.int32))

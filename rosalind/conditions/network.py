@@ -1,0 +1,91 @@
+"""A network as it is measured, and what conditions do to its weights and BatchNorm statistics."""
+
+import functools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind import models
+from rosalind.config import Model
+from rosalind.geometry import Reference
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network ready to be measured: variables of a known model, or a callable from elsewhere."""
+
+    name: str
+    reference: Reference | None
+    """None until `measuring.reference` has made it."""
+    config: Model | None = None
+    variables: models.Variables = field(default_factory=dict)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
+    features: Callable[[np.ndarray], Any] | None = None
+    """From uint8[b, h, w, c] to float[b, d], for networks made elsewhere."""
+    kernel: Any = None
+    bias: Any = None
+    hash: str = ""
+
+
+def with_weight_noise(network: Network, strength: float, key) -> models.Variables:
+    """Variables with noise on every surviving weight: w + N(0, strength^2 * mean(w^2)), the mean per layer.
+
+    Relative to the root mean square of the layer's surviving weights, so that rescaling a layer changes
+    nothing (cf. arXiv 2206.10915, whose own protocol is not known). Pruned weights stay zero; biases and
+    norms are left alone. The same key gives every network of an architecture the same standard normals.
+
+    Args:
+        network: of a known model.
+        strength: >= 0; 0 gives the variables back.
+        key: jax key.
+    """
+    flat = models.flatten(network.variables)
+    for path, mask in network.masks.items():
+        name = path if path in flat else f"params/{path}"
+        weights, alive = jnp.asarray(flat[name]), jnp.asarray(mask)
+        count = jnp.maximum(alive.sum(), 1)
+        size = jnp.sqrt((jnp.where(alive, weights, 0) ** 2).sum() / count)
+        noise = jax.random.normal(jax.random.fold_in(key, zlib.crc32(name.encode())), weights.shape)
+        flat[name] = jnp.where(alive, weights + strength * size * noise, weights)
+    return models.unflatten(flat)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _batch_statistics(config: Model, variables, images):
+    """Means and variances of every BatchNorm on one batch, whatever the momentum of its running mean.
+
+    The running value is m * old + (1 - m) * new; two calls with old 0 and 1 give m and so new.
+    """
+
+    def after(old: float):
+        stats = jax.tree.map(lambda x: jnp.full_like(x, old), variables["batch_stats"])
+        return models.apply(config, {**variables, "batch_stats": stats}, images, train=True)[2]
+
+    zero, one = after(0.0), after(1.0)
+    return jax.tree.map(lambda a, b: a / (1 - (b - a)), zero, one)
+
+
+def recalibrated(config: Model, variables: models.Variables, batches) -> models.Variables:
+    """Variables whose BatchNorm statistics are those of some images, averaged over equal batches.
+
+    Args:
+        config: of the model.
+        variables: returned unchanged where there is no BatchNorm.
+        batches: iterable of images [b, h, w, c]; clean training images for `recalibrated`, a condition's
+            own for `adapted`.
+    """
+    if not variables.get("batch_stats"):
+        return variables
+    total, count = None, 0
+    for images in batches:
+        found = _batch_statistics(config, variables, images)
+        total = found if total is None else jax.tree.map(jnp.add, total, found)
+        count += 1
+    if total is None:
+        raise ValueError("recalibrating BatchNorm needs at least one batch of images.")
+    return {**variables, "batch_stats": jax.tree.map(lambda x: x / count, total)}

@@ -1,0 +1,243 @@
+"""Figures of robustness and calibration of plain arrays. NumPy only.
+
+Errors and accuracies are fractions in [0, 1]. An array over corruptions and severities is float[c, s].
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binom
+
+ALEXNET = {
+    "gaussian_noise": 0.886428,
+    "shot_noise": 0.894468,
+    "impulse_noise": 0.922640,
+    "defocus_blur": 0.819880,
+    "glass_blur": 0.826268,
+    "motion_blur": 0.785948,
+    "zoom_blur": 0.798360,
+    "snow": 0.866816,
+    "frost": 0.826572,
+    "fog": 0.819324,
+    "brightness": 0.564592,
+    "contrast": 0.853204,
+    "elastic_transform": 0.646056,
+    "pixelate": 0.717840,
+    "jpeg_compression": 0.606500,
+}
+"""AlexNet's errors on ImageNet-C, mean over the five severities (as published with arXiv 1912.02781)."""
+
+ALEXNET_CLEAN = 0.435
+"""AlexNet's clean error on ImageNet, from the table of arXiv 1903.12261 (43.5 %)."""
+
+BINS = 15
+"""Bins of both calibration errors."""
+
+ENOUGH = 5
+"""Fewest dense baselines for a fit of effective robustness."""
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error: sum over bins of n_b / n |accuracy_b - confidence_b| (arXiv 1706.04599).
+
+    Equal-width bins (low, high] of the largest probability, 1.0 in the last. In [0, 1]; lower is better;
+    NaN without samples.
+
+    >>> calibration_error(np.array([0.9, 0.9]), np.array([True, False]))
+    0.4
+    """
+    if not len(confidence):
+        return float("nan")
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(index, weights=correct - confidence, minlength=bins)
+    return round(float(np.abs(gap).sum() / len(confidence)), 12)
+
+
+def adaptive_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+    """Root mean square calibration error over bins of equal mass (arXiv 1912.02781, 1809.05053).
+
+    sqrt(sum over bins of n_b / n (accuracy_b - confidence_b)^2), the samples sorted by confidence and cut
+    into bins that differ by one sample at most. In [0, 1]; lower is better; NaN without samples.
+
+    >>> round(adaptive_calibration_error(np.array([0.5, 0.9]), np.array([True, True]), bins=1), 12)
+    0.3
+    """
+    if not len(confidence):
+        return float("nan")
+    order = np.argsort(confidence, kind="stable")
+    gaps = (np.asarray(correct, float) - confidence)[order]
+    parts = np.array_split(gaps, min(bins, len(gaps)))
+    return float(np.sqrt(sum(len(part) * part.mean() ** 2 for part in parts) / len(gaps)))
+
+
+def corruption_errors(errors: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """CE: every corruption's error over a reference's, both summed over severities (arXiv 1903.12261).
+
+    Args:
+        errors: float[c, s].
+        reference: float[c, s], or float[c] means over severities.
+
+    Returns:
+        float[c], 1 where both are equal, lower is better; NaN where the reference has no error.
+    """
+    ours, theirs = np.asarray(errors, float).mean(-1), np.asarray(reference, float)
+    theirs = theirs.mean(-1) if theirs.ndim == 2 else theirs
+    return np.divide(ours, theirs, out=np.full(ours.shape, np.nan), where=theirs > 0)
+
+
+def relative_corruption_errors(
+    errors: np.ndarray, clean: float, reference: np.ndarray, reference_clean: float
+) -> np.ndarray:
+    """Relative CE: how much a corruption adds to the clean error, over what it adds to a reference's.
+
+    Args:
+        errors: float[c, s].
+        clean: the network's clean error.
+        reference: float[c, s], or float[c] means over severities.
+        reference_clean: the reference's clean error.
+
+    Returns:
+        float[c], lower is better; NaN where a corruption does not add to the reference's error
+        (arXiv 1903.12261).
+    """
+    theirs = np.asarray(reference, float)
+    theirs = (theirs.mean(-1) if theirs.ndim == 2 else theirs) - reference_clean
+    ours = np.asarray(errors, float).mean(-1) - clean
+    return np.divide(ours, theirs, out=np.full(ours.shape, np.nan), where=theirs > 0)
+
+
+def imagenet_errors(errors: dict[str, np.ndarray], clean: float) -> tuple[float, float]:
+    """mCE and relative mCE of ImageNet-C, AlexNet's being 1 (arXiv 1903.12261); lower is better.
+
+    Args:
+        errors: float[5] over severities for each of the 15 corruptions; all are needed.
+        clean: clean error.
+
+    Returns:
+        Both means over corruptions; NaN where one of the 15 is missing.
+    """
+    if set(errors) != set(ALEXNET):
+        return float("nan"), float("nan")
+    table, published = np.array([errors[name] for name in ALEXNET]), np.array(list(ALEXNET.values()))
+    relative = relative_corruption_errors(table, clean, published, ALEXNET_CLEAN)
+    return float(corruption_errors(table, published).mean()), float(relative.mean())
+
+
+def retention(shifted: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """Accuracy under shift over clean accuracy, in [0, ...); higher is better, NaN where clean is 0.
+
+    It flatters networks that are bad on clean data; read it beside their accuracy.
+    """
+    shifted, clean = np.asarray(shifted, float), np.asarray(clean, float)
+    return np.divide(shifted, clean, out=np.full(clean.shape, np.nan), where=clean > 0)
+
+
+class Effective(NamedTuple):
+    """The line of accuracy under shift over clean accuracy that dense networks lie on, in logits."""
+
+    slope: float
+    intercept: float
+    r2: float
+    """Share of the baselines' variance that the line explains, at most 1; NaN if they do not vary."""
+    baselines: int
+
+    def robustness(self, clean, shifted, samples: int) -> np.ndarray:
+        """rho = accuracy under shift minus what the line expects at this clean accuracy (arXiv 2007.00644).
+
+        In [-1, 1]; 0 is an ordinary dense network, higher is better; NaN without a line.
+        """
+        expected = self.intercept + self.slope * logit(clean, samples)
+        return np.asarray(shifted, float) - 1 / (1 + np.exp(-expected))
+
+
+def logit(accuracy, samples: int) -> np.ndarray:
+    """log(a / (1 - a)), the accuracy kept within half a sample of 0 and 1."""
+    edge = 1 / (2 * samples)
+    kept = np.clip(np.asarray(accuracy, float), edge, 1 - edge)
+    return np.log(kept / (1 - kept))
+
+
+def effective_fit(clean, shifted, samples: int) -> Effective:
+    """Fit the line of effective robustness to dense baselines by least squares on logits.
+
+    Args:
+        clean: float[k] clean accuracies of dense networks that differ in width, epochs or seed.
+        shifted: float[k] their accuracies under shift.
+        samples: number of test samples.
+
+    Returns:
+        The line; all NaN with fewer than five baselines, or where they all have one clean accuracy.
+    """
+    x, y = logit(clean, samples), logit(shifted, samples)
+    there = np.isfinite(np.asarray(clean, float)) & np.isfinite(np.asarray(shifted, float))
+    x, y = x[there], y[there]
+    if len(x) < ENOUGH or np.ptp(x) == 0:
+        return Effective(float("nan"), float("nan"), float("nan"), len(x))
+    slope, intercept = np.polyfit(x, y, 1)
+    rest, total = ((y - intercept - slope * x) ** 2).sum(), ((y - y.mean()) ** 2).sum()
+    return Effective(
+        float(slope), float(intercept), float(1 - rest / total) if total else float("nan"), len(x)
+    )
+
+
+class Flips(NamedTuple):
+    """How predictions changed against a parent on the same samples."""
+
+    negative: float
+    """Share that the parent had right and the network has wrong, [0, 1]; lower is better (2011.09161)."""
+    positive: float
+    """Share that the parent had wrong and the network has right, [0, 1]; higher is better."""
+    p: float
+    """McNemar's exact two-sided p, that both kinds of flips are equally likely; 1 without flips."""
+
+
+def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
+    """Negative and positive flips and McNemar's test, from bool[n] whether each sample is right.
+
+    NaN without samples.
+
+    >>> flips(np.array([True, True, False]), np.array([False, True, True]))
+    Flips(negative=0.3333333333333333, positive=0.3333333333333333, p=1.0)
+    """
+    parent, network = np.asarray(parent, bool), np.asarray(network, bool)
+    if not len(parent):
+        return Flips(float("nan"), float("nan"), float("nan"))
+    lost, won = int((parent & ~network).sum()), int((~parent & network).sum())
+    p = min(2 * float(binom.cdf(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
+    return Flips(lost / len(parent), won / len(parent), p)
+
+
+REPLICATES = 1000
+
+
+def resampled(count: int, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+    """uint8[replicates, n]: how often each sample is drawn in each bootstrap replicate; rows sum to n.
+
+    The same for every network and condition, so that differences between them are paired by sample.
+    """
+    generator = np.random.default_rng(seed)
+    table = np.empty((replicates, count), np.uint8)
+    for row in table:
+        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
+        row[:] = np.minimum(drawn, 255)
+    return table
+
+
+def bootstrap(values: np.ndarray, draws: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of means over samples.
+
+    Args:
+        values: float[n, k], one column per mean; for a difference pass the samples' differences.
+        draws: uint8[replicates, n] from `resampled`.
+        level: coverage.
+
+    Returns:
+        Lower and upper ends float64[k]; NaN where a column has NaN or there are no samples.
+    """
+    values = np.asarray(values, np.float32)
+    means = np.empty((len(draws), values.shape[1]))
+    for start in range(0, len(draws), 100):
+        weights = draws[start : start + 100].astype(np.float32)
+        means[start : start + 100] = weights @ values / np.maximum(weights.sum(1, keepdims=True), 1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high

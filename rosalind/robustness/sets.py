@@ -1,0 +1,94 @@
+"""Which conditions may be averaged together: benchmarks, groups and severities, never mixed."""
+
+from dataclasses import dataclass
+
+from rosalind.results import Results
+
+SIZES = {"common15": 15, "common19": 19, "mnist-c": 15}
+"""Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, and MNIST-C's."""
+
+WORDS = {
+    "common15": "the 15 common corruptions",
+    "common19": "the 15 common corruptions and the 4 held out",
+    "mnist-c": "the 15 corruptions of MNIST-C",
+}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over conditions of one kind, one BatchNorm mode and one source of images."""
+
+    name: str
+    """`mean-<set>`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`."""
+    group: str
+    """The set, or of the 15 a group or a severity."""
+    bn: str
+    conditions: tuple[str, ...]
+    missing: int
+    """Corruptions of the set that the study lacks."""
+    source: str
+    """`generated`, `files`, or `mixed`; with `, frost synthetic` where that stands in for frost."""
+
+
+def means(results: Results) -> list[Mean]:
+    """All means that a study's conditions allow, in the order of the study.
+
+    The 15 and the 19 corruptions are two means; groups and severities are of the 15. A set of which the
+    study has nothing held out has no mean over 19. Where nothing but part of a set is there, the mean is
+    over that part, and `missing` says so.
+    """
+    found = []
+    for bn in dict.fromkeys(info["bn"] for info in results.conditions.values()):
+        here = {
+            name: info
+            for name, info in results.conditions.items()
+            if info["kind"] == "corruption" and info["bn"] == bn
+        }
+        ending = "" if bn == "train" else f"-{bn}"
+        for set_, size in SIZES.items():
+            inside = [name for name, info in here.items() if set_ in sets_of(info)]
+            if set_ == "common19" and not any(sets_of(here[name]) == ["common19"] for name in inside):
+                continue
+            if set_ == "mnist-c" and len({here[name]["name"] for name in inside}) < size:
+                # A shot noise of severity 5 alone is no MNIST-C.
+                continue
+            if inside:
+                found.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, here, size))
+        common = [name for name, info in here.items() if "common15" in sets_of(info)]
+        for group in dict.fromkeys(here[name]["group"] for name in common):
+            some = [name for name in common if here[name]["group"] == group]
+            found.append(_mean(f"mean-{group}{ending}", group, bn, some, here, 0))
+        severities = sorted({here[name]["severity"] for name in common})
+        for severity in severities if len(severities) > 1 else ():
+            some = [name for name in common if here[name]["severity"] == severity]
+            label = f"severity {severity:g}"
+            found.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, some, here, 0))
+    return found
+
+
+def sets_of(info: dict) -> list[str]:
+    """The benchmarks of a condition, as its JSON has them; schema 1 knew only the 15."""
+    return info.get("sets", ["common15", "common19"] if info.get("benchmark") else [])
+
+
+def _mean(name: str, group: str, bn: str, inside: list[str], infos: dict, size: int) -> Mean:
+    names = {infos[condition]["name"] for condition in inside}
+    sources = {infos[condition].get("source", "generated") for condition in inside}
+    source = sources.pop() if len(sources) == 1 else "mixed"
+    if "frost_synthetic" in names:
+        source += ", frost synthetic"
+    return Mean(name, group, bn, tuple(inside), max(size - len(names), 0), source)
+
+
+def described(mean: Mean, results: Results) -> str:
+    """What a mean is over, in words, for tables and captions."""
+    infos = [results.conditions[name] for name in mean.conditions]
+    names = list(dict.fromkeys(info["name"] for info in infos))
+    severities = sorted({info["severity"] for info in infos})
+    total = SIZES.get(mean.group)
+    words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
+    if total:
+        words = WORDS[mean.group] if not mean.missing else f"{len(names)} of {total}: {WORDS[mean.group]}"
+    listed = ", ".join(f"{s:g}" for s in severities)
+    tables = ", ".join(sorted({str(info["table"]) for info in infos}))
+    return f"{words} at severity {listed} (table {tables}, {mean.source})"
