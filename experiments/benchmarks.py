@@ -1,30 +1,49 @@
 """How fast is rosalind, as ratios of two sides measured in one run?
 
-Question: what do the masks cost a training step, what does measuring cost beyond the forward pass, how
-does the geometry kernel compare with plain NumPy, and how long does a study take per cell?
+Questions: what do the masks cost a training step, what does measuring cost beyond the forward pass, how
+does the geometry kernel compare with plain NumPy, and how long does a study take per cell? And how do the
+19 common corruptions compare with NumPy, SciPy, scikit-image, OpenCV and Pillow, and with the package
+imagecorruptions where it still runs?
 
-Command (about four minutes on two cores; `--images 1000` for a quick look):
+Commands (about four and three minutes on two cores; `--images 1000` and `200` for a quick look):
 
     python experiments/benchmarks.py
+    python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
-slows both. Expected result on two CPU cores: the table in the README.
+slows both. Expected result on two CPU cores: the tables in the README; the original generator of CIFAR-10-C
+needs 99 s of one core for 1,000 images x 95 cells.
 """
 
+import functools
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
+from scipy import ndimage
 
-from rosalind import demo, geometry, measuring, models, pruning, results, study, training
+from rosalind import (
+    conditions,
+    corruptions,
+    demo,
+    geometry,
+    measuring,
+    models,
+    pruning,
+    results,
+    study,
+    training,
+)
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Train
 from rosalind.data import Split
@@ -34,9 +53,18 @@ from rosalind.data import Split
 class Options:
     """What the command line sets."""
 
-    images: int = 10_000
-    """32-pixel images of the measuring benchmark."""
+    kind: Annotated[Literal["study", "corruptions"], tyro.conf.Positional] = "study"
+    """What to measure."""
+    images: int | None = None
+    """32-pixel images: 10,000 for measuring, 1,000 for corruptions."""
     rounds: int = 5
+    frost_textures: str | None = None
+    """Folder of frost's pictures; without it the installed package imagecorruptions."""
+
+
+def images_of(options: Options) -> int:
+    """How many images to use."""
+    return options.images or {"study": 10_000, "corruptions": 1000}[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -107,10 +135,10 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     model = Model("resnet20", None, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3)
     variables = models.init(model, jax.random.key(0))
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (options.images, 32, 32, 3)).astype(np.uint8)
-    labels = (np.arange(options.images) % 10).astype(np.int32)
-    split = Split(images, labels, np.arange(options.images, dtype=np.int32))
-    some = split.take(np.arange(min(1000, options.images)))
+    images = generator.integers(0, 256, (images_of(options), 32, 32, 3)).astype(np.uint8)
+    labels = (np.arange(images_of(options)) % 10).astype(np.int32)
+    split = Split(images, labels, np.arange(images_of(options), dtype=np.int32))
+    some = split.take(np.arange(min(1000, images_of(options))))
     network = Network("resnet20", None, model, variables)
     network = replace(network, reference=measuring.reference(network, some, some))
     # Weights are an argument on both sides: as constants of the program they would be folded into it.
@@ -121,13 +149,15 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
         return dict(measuring.measure([network], Condition(), split, key, subset=np.arange(500)))["resnet20"]
 
     def theirs() -> object:
-        return [np.asarray(forward(variables, images[k : k + size])) for k in range(0, options.images, size)]
+        return [
+            np.asarray(forward(variables, images[k : k + size])) for k in range(0, images_of(options), size)
+        ]
 
     found = compare(ours, theirs, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
         cell = ours()
         wrote = seconds(lambda: results.save_arrays(Path(folder) / "cell.npz", cell))
-    print(f"  (writing the cell of {options.images:,} samples: {wrote:.3f} s)")
+    print(f"  (writing the cell of {images_of(options):,} samples: {wrote:.3f} s)")
     return found
 
 
@@ -191,15 +221,91 @@ def study_cell() -> float:
         return (time.perf_counter() - began) / len(found.cells())
 
 
+PLAIN_IMAGES = 50
+"""Images of the other sides, which take one after the other."""
+
+
+def photographs(count: int) -> np.ndarray:
+    """uint8[n, 32, 32, 3]: smooth random images, as neighbouring pixels of photographs are alike."""
+    noise = np.random.default_rng(0).normal(size=(count, 32, 32, 3))
+    smooth = ndimage.gaussian_filter(noise, (0, 2, 2, 0))
+    low, high = smooth.min((1, 2, 3), keepdims=True), smooth.max((1, 2, 3), keepdims=True)
+    return (255 * (smooth - low) / (high - low)).astype(np.uint8)
+
+
+def per_image(function: Callable[[np.ndarray, int], object], images: np.ndarray) -> float:
+    """Milliseconds per image and severity of a function of one image and a severity."""
+    function(images[0], 1)
+    began = time.perf_counter()
+    for severity in range(1, 6):
+        for image in images:
+            function(image, severity)
+    return 1000 * (time.perf_counter() - began) / (5 * len(images))
+
+
+def packaged(name: str) -> Callable[[np.ndarray, int], object]:
+    """The corruption of the package imagecorruptions; whatever it raises, it raises when called."""
+    from imagecorruptions import corrupt
+
+    return lambda image, severity: corrupt(image, corruption_name=name, severity=severity)
+
+
+def corruption_speed(options: Options) -> None:
+    """Print milliseconds per image and cell of every corruption, and how many times faster rosalind is."""
+    from plain_corruptions import PLAIN
+
+    pictures = photographs(images_of(options))
+    images, some = jnp.asarray(pictures), pictures[:PLAIN_IMAGES]
+    ids, key = np.arange(len(images), dtype=np.int32), jax.random.key(0)
+    totals = np.zeros(2)
+    print(f"| corruption | rosalind, ms | plain, ms | ratio | imagecorruptions | ratio |\n{'|---' * 6}|")
+    for name in (*corruptions.NAMES, *corruptions.EXTRA):
+        rows = corruptions.TABLES["cifar"][name]
+        plain = PLAIN[name]
+        if name == "frost":
+            textures = corruptions.load_textures(options.frost_textures, (32, 32, 3), "cifar")
+            plain = functools.partial(plain, textures=textures)
+        generator = np.random.default_rng(0)
+        cells = [Condition(name, s, table="cifar", textures=options.frost_textures) for s in range(1, 6)]
+
+        def ours(cells=cells) -> object:
+            return [conditions.corrupted_batch(cell, images, ids, key) for cell in cells]
+
+        def theirs(image, severity, plain=plain, rows=rows, generator=generator) -> object:
+            return plain(image, rows[severity - 1], generator)
+
+        seconds(ours)
+        pairs = [
+            (1000 * seconds(ours) / (5 * len(images)), per_image(theirs, some)) for _ in range(options.rounds)
+        ]
+        mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ratio = statistics.median(b / a for a, b in pairs)
+        totals += [5 * mine, 5 * other]
+        try:
+            package = per_image(packaged(name), some[:10])
+            words = f"{package:.3f} | {package / mine:.0f}"
+        except Exception as error:
+            words = f"does not run ({type(error).__name__}) | "
+        print(f"| {name} | {mine:.4f} | {other:.3f} | {ratio:.1f} | {words} |", flush=True)
+    print(
+        f"| all 95 cells, 1,000 images | {totals[0]:.2f} s | {totals[1]:.1f} s | {totals[1] / totals[0]:.1f} | | |"
+    )
+    print(f"\nThe original generator's 99 s (one core) are {99 / totals[0]:.1f} times rosalind's.")
+
+
 def main() -> None:
     """Print the table."""
     options = tyro.cli(Options, description=__doc__)
     study.use_compilation_cache()
-    print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}, {options.rounds} rounds\n")
+    cores = f", {os.cpu_count()} cores" if jax.default_backend() == "cpu" else ""
+    print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}{cores}, {options.rounds} rounds\n")
+    if options.kind == "corruptions":
+        corruption_speed(options)
+        return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (
         ("masked training step / plain optax step (resnet20, 5 x 128)", masked_step),
-        (f"measuring loop / bare forward pass (resnet20, {options.images:,} images)", measuring_loop),
+        (f"measuring loop / bare forward pass (resnet20, {images_of(options):,} images)", measuring_loop),
         ("geometry kernel / plain NumPy (10,000 x 512 x 100)", geometry_kernel),
     ):
         ours, theirs, ratio = function(options)

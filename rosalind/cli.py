@@ -3,12 +3,13 @@
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
-from rosalind.config import Data, Method, Model, Study, Train, conditions
+from rosalind.config import BatchNorm, Condition, Data, Method, Model, Study, Train, conditions
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
 
@@ -40,7 +41,16 @@ def run(
     methods: tuple[str, ...] = ("random", "magnitude"),
     sparsities: tuple[float, ...] = (0.8, 0.95),
     corruptions: tuple[str, ...] = (),
+    benchmark: Literal["common15", "common19", "mnist-c"] = "common15",
     severities: tuple[int, ...] = (1, 2, 3, 4, 5),
+    textures: str | None = None,
+    files: str | None = None,
+    draws: int = 1,
+    bn: BatchNorm = "train",
+    attacks: tuple[Literal["fgsm", "pgd-linf", "pgd-l2", "pgd_transfer"], ...] = (),
+    epsilon: float = 8,
+    weight_noise: tuple[float, ...] = (),
+    shifts: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
 ) -> None:
     """Run a study of your own; for options per method write a Python file like experiments/digits.py.
@@ -52,16 +62,93 @@ def run(
         train: How the dense networks are trained.
         methods: Pruning methods by name.
         sparsities: Removed fractions of the prunable weights.
-        corruptions: By name; all benchmark corruptions if none is given.
+        corruptions: By name; all of the benchmark if none is given.
+        benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
         severities: 1 to 5.
+        textures: Folder of frost's pictures (frost1.png, ...). Without them, and without the package
+            imagecorruptions, the benchmark has frost_synthetic instead, and says so.
+        files: Official images that stand in for generated ones: a folder in the layout of CIFAR-10-C, or
+            tfds:cifar10_corrupted, tfds:mnist_corrupted.
+        draws: Of every random corruption; claims about single samples need at least three.
+        bn: Statistics of BatchNorm: stored, recalibrated on clean training images, or adapted to each condition.
+        attacks: On each network, or made on the first dense network and shared (pgd_transfer).
+        epsilon: Size of the attacks in grey levels; of pgd-l2 on pixels in [0, 1], divided by 16 (8 is 0.5).
+        weight_noise: Strengths relative to each layer's root mean square weight.
+        shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
         seeds: One dense network and one of every method and sparsity each.
     """
-    from rosalind.corruptions import NAMES
+    from rosalind import corruptions as known
 
     chosen = tuple(Method(name, sparsities) for name in methods)
-    cells = conditions(corruptions or NAMES, severities)
-    _run(Study(data, model, train, chosen, cells, seeds), out)
+    names: Iterable[str] = corruptions
+    if not names:
+        common = known.NAMES if files else known.benchmark(textures)
+        names = {"common15": common, "common19": (*common, *known.EXTRA), "mnist-c": known.MNIST_C}[benchmark]
+    cells = conditions(names, severities, draws=range(draws), bn=bn, files=files, textures=textures)
+    others = [Condition(name, epsilon / 16 if name == "pgd-l2" else epsilon, bn=bn) for name in attacks]
+    others += [Condition("weight_noise", strength, bn=bn) for strength in weight_noise]
+    others += [Condition("shift", files=folder, label=Path(folder).name, bn=bn) for folder in shifts]
+    _run(Study(data, model, train, chosen, (*cells, *others), seeds), out)
     print(f"\nSee it with: rosalind view {out}")
+
+
+def corrupt(
+    dataset: Annotated[str, tyro.conf.Positional],
+    out: Folder,
+    folder: str | None = None,
+    size: int | None = None,
+    corruptions: tuple[str, ...] = (),
+    table: str | None = None,
+    textures: str | None = None,
+    draw: int = 0,
+) -> None:
+    """Write a data set's corrupted test images as <name>.npy and labels.npy, in the layout of CIFAR-10-C.
+
+    Images of severity 1 come first, then those of 2, and so on: uint8[5n, h, w, c]. Memory does not grow with
+    the set. Interrupted and run again, it goes on where it was.
+
+    Args:
+        dataset: digits, idx, npz, npy, cifar, or a TFDS name.
+        out: Folder to write.
+        folder: Of the data set's files.
+        size: Side in pixels to resize images to.
+        corruptions: By name; the 15 common ones and the 4 held out if none is given.
+        table: Severity table: cifar, tiny, imagenet, mnist or digits; that for the image size by default.
+        textures: Folder of frost's pictures; without any, frost_synthetic.npy is written instead.
+        draw: Number of the draw.
+    """
+    from rosalind import corruptions as known
+    from rosalind import study
+    from rosalind.conditions import writing
+
+    study.use_compilation_cache()
+    names = corruptions or (*known.benchmark(textures), *known.EXTRA)
+    for name in names:
+        known.check(name, 1, table)
+    from rosalind.data import load
+
+    found = load(dataset, folder=folder, size=size)
+    for path in writing.write(found, out, names=names, table=table, textures=textures, draw=draw):
+        print(path)
+
+
+def fourier(
+    folder: Folder, networks: tuple[str, ...] = (), strength: float = 4.0, images: int = 1000
+) -> None:
+    """Map a study's networks' errors under noise of every frequency (arXiv 1906.08988).
+
+    Args:
+        folder: The study folder.
+        networks: Ids; all of the first seed if none is given.
+        strength: Euclidean length of the noise per channel, pixels in [0, 1]; 4 is usual for 32 pixels.
+        images: Test images per frequency, stratified by class.
+    """
+    from rosalind import study
+
+    study.use_compilation_cache()
+    for path in study.frequency_maps(folder, networks or None, strength=strength, images=images):
+        print(path)
+    print(f"\nrosalind report {folder} draws them.")
 
 
 def view(
@@ -124,7 +211,7 @@ def _run(study_: Study, out: Path) -> None:
 
 def main() -> None:
     """Entry point of the command line; errors a user can mend are one line, without a traceback."""
-    commands = {f.__name__: f for f in (demo, run, view, report, attribute)}
+    commands = {f.__name__: f for f in (demo, run, view, report, corrupt, attribute, fourier)}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=__doc__)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:

@@ -148,6 +148,32 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     return figure
 
 
+def frequency_figure(results: Results) -> Figure | None:
+    """Errors under noise of every frequency, a map per network, the constant in the middle; None without maps."""
+    found = sorted((results.folder / "fourier").glob("*.npz"))
+    if not found:
+        return None
+    columns = min(len(found), 5)
+    lines = -(-len(found) // columns)
+    figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * lines + 0.3), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes, path in zip(grid.ravel(), found, strict=False):
+        arrays = files.load_arrays(path, ("error", "clean", "samples"))
+        height, width = arrays["error"].shape
+        drawn = axes.imshow(
+            100 * arrays["error"],
+            cmap="cividis",
+            vmin=0,
+            vmax=100,
+            extent=(-width / 2, width / 2, height / 2, -height / 2),
+        )
+        axes.set_title(f"{path.stem}\nclean error {100 * float(arrays['clean']):.1f} %", fontsize=6)
+    figure.colorbar(drawn, ax=grid, shrink=0.8, label="error in percent")
+    return figure
+
+
 def figures(results: Results) -> Iterator[tuple[str, Figure]]:
     """All figures of a study with their file names."""
     yield "accuracy", accuracy_figure(results)
@@ -156,6 +182,9 @@ def figures(results: Results) -> Iterator[tuple[str, Figure]]:
         yield "distributions", distribution_figure(results)
     for mode in similarity.MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
+    waves = frequency_figure(results)
+    if waves is not None:
+        yield "frequencies", waves
 
 
 REPORTED = {

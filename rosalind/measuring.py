@@ -213,6 +213,21 @@ def measure(
         )
 
 
+def right(
+    networks: Sequence[Network], condition: Condition, split: Split, key
+) -> Iterator[tuple[str, float]]:
+    """The share of samples that networks get right under a condition whose images they share; no geometry."""
+    counts = dict.fromkeys((network.name for network in networks), 0)
+    for images, labels, ids, valid in _batches(split, batch_size(split)):
+        changed = conditions.realise(condition, None, images, labels, ids, key)[1]
+        for network in networks:
+            kernel, bias = head_of(network)
+            logits = np.asarray(_network_features(network, changed)) @ kernel + bias
+            counts[network.name] += int((logits.argmax(1) == labels)[valid].sum())
+    for name, count in counts.items():
+        yield name, count / len(split)
+
+
 def _collect(parts: list, network: Network, kernel, bias, split: Split, count: int, subset, nearest: int):
     """One network's arrays from its batches."""
     parts = jax.device_get(parts)

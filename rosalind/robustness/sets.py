@@ -33,9 +33,8 @@ class Mean:
 def means(results: Results) -> list[Mean]:
     """All means that a study's conditions allow, in the order of the study.
 
-    The 15 and the 19 corruptions are two means; groups and severities are of the 15. A set of which the
-    study has nothing held out has no mean over 19. Where nothing but part of a set is there, the mean is
-    over that part, and `missing` says so.
+    The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
+    lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all.
     """
     found = []
     for bn in dict.fromkeys(info["bn"] for info in results.conditions.values()):
@@ -47,10 +46,8 @@ def means(results: Results) -> list[Mean]:
         ending = "" if bn == "train" else f"-{bn}"
         for set_, size in SIZES.items():
             inside = [name for name, info in here.items() if set_ in sets_of(info)]
-            if set_ == "common19" and not any(sets_of(here[name]) == ["common19"] for name in inside):
-                continue
-            if set_ == "mnist-c" and len({here[name]["name"] for name in inside}) < size:
-                # A shot noise of severity 5 alone is no MNIST-C.
+            if set_ != "common15" and len({here[name]["name"] for name in inside}) < size:
+                # Some held-out corruptions, or shot noise of severity 5 alone, are no benchmark.
                 continue
             if inside:
                 found.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, here, size))

@@ -1,9 +1,19 @@
 """A study is planned as units, run on an executor, and kept in a folder; what exists is not made again."""
 
+from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network
 from rosalind.study.maps import attribute
 from rosalind.study.networks import load_network
 from rosalind.study.planning import check, plan
 from rosalind.study.running import run, use_compilation_cache
 
-__all__ = ["add_network", "attribute", "check", "load_network", "plan", "run", "use_compilation_cache"]
+__all__ = [
+    "add_network",
+    "attribute",
+    "check",
+    "frequency_maps",
+    "load_network",
+    "plan",
+    "run",
+    "use_compilation_cache",
+]

@@ -47,6 +47,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise ValueError(f"conditions must be given, each once, got {ids}.")
     for condition in study.conditions:
         conditions.check(condition)
+        files.check_name(condition.id)
     unknown = [c for c in study.attribution_conditions if c not in ids]
     if unknown and study.attributions:
         raise ValueError(f"attribution conditions {unknown} are not among the study's: {ids}.")

@@ -1,0 +1,79 @@
+"""Maps of a network's error over the frequencies of the image plane."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from rosalind import conditions, data, measuring
+from rosalind import results as files
+from rosalind.config import Condition
+from rosalind.progress import Progress
+from rosalind.study import cells, networks
+from rosalind.study.planning import DRAW_SEED
+
+
+def frequency_maps(
+    folder: str | Path, names: Sequence[str] | None = None, *, strength: float = 4.0, images: int = 1000
+) -> list[Path]:
+    """Measure the error of networks under noise of one frequency at a time, for all frequencies.
+
+    Args:
+        folder: of a study whose data can still be loaded.
+        names: networks; None takes those of the first seed.
+        strength: Euclidean length of the noise per channel, pixels in [0, 1].
+        images: how many test images, stratified by class.
+
+    Returns:
+        `fourier/<network>-<strength>.npz` of each network, unless it was there: `error` float32[h, w] in [0, 1],
+        lower is better, the constant image in the middle (row h // 2, column w // 2) and both halves filled
+        in, as a frequency and its mirror image are one wave; `clean` float32, `samples`, `strength`.
+
+    Raises:
+        ValueError: an unknown network, a strength or number that is not above 0.
+    """
+    folder = Path(folder)
+    results = files.open(folder)
+    if not strength > 0 or images < 1:
+        raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
+    seed = results.study["seeds"][0]
+    chosen = (
+        list(names)
+        if names
+        else [name for name, info in results.networks.items() if info["seed"] == seed and "config" in info]
+    )
+    unknown = [name for name in chosen if name not in results.networks]
+    if unknown:
+        raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(results.networks)}.")
+    dataset = cells.dataset_of(results)
+    rows = np.sort(data.stratified(dataset.test.labels, images, seed=DRAW_SEED))
+    some = dataset.test.take(rows)
+    height, width = dataset.image_shape[:2]
+    waves = conditions.attacks.frequencies(height, width)
+    paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in chosen}
+    todo = [name for name in chosen if not files.readable(paths[name], ("error",))]
+    if todo:
+        loaded = [networks.load_network(folder, name) for name in todo]
+        found = {name: np.full((height, width), np.nan, np.float32) for name in todo}
+        key = conditions.condition_key(
+            jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength)
+        )
+        clean = {n: right for n, right in measuring.right(loaded, Condition(), some, key)}
+        with Progress("frequencies", len(waves), unit="waves") as progress:
+            for row, column in waves:
+                wave = Condition("fourier", strength, options={"row": row, "column": column})
+                for name, right in measuring.right(loaded, wave, some, key):
+                    for sign in (1, -1):
+                        place = (sign * row + height // 2) % height, (sign * column + width // 2) % width
+                        found[name][place] = 1 - right
+                progress.advance(1, f"{row}, {column}")
+        for name in todo:
+            arrays = {
+                "error": found[name],
+                "clean": np.float32(1 - clean[name]),
+                "samples": np.int32(len(rows)),
+                "strength": np.float32(strength),
+            }
+            files.save_arrays(paths[name], arrays)
+    return [paths[name] for name in chosen]
