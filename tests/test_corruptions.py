@@ -1,3 +1,9 @@
+"""What every corruption promises, and the statistics of what each draws."""
+
+import functools
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,11 +12,43 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from rosalind import corruptions
-from rosalind.corruptions import blur, digital, severities, weather
+from rosalind.corruptions import blur, digital, mnist_c, noise, severities, weather
+from rosalind.corruptions import textures as ice
 
 ALL = sorted(corruptions.CORRUPTIONS)
 RANDOM = [name for name in ALL if corruptions.CORRUPTIONS[name].draw is not corruptions._nothing]
-SIZES = [(8, 8, 1), (16, 16, 3), (28, 28, 1), (33, 20, 3)]
+SIZES = [(8, 8, 1), (33, 20, 3)]
+DARK = ("dotted_line", "zigzag", "canny_edges", "spatter")
+"""Corruptions that may leave some images as they are, or are not random on all."""
+
+
+def table_of(name):
+    """A table that has constants of a corruption."""
+    return "cifar" if name == "frost_synthetic" or name in corruptions.TABLES["cifar"] else "mnist"
+
+
+def severity_of(name):
+    return 1 if name in corruptions.PLAIN else 3
+
+
+@pytest.fixture(scope="session")
+def frost_folder(tmp_path_factory):
+    """Five small pictures under the names of the published textures."""
+    folder = tmp_path_factory.mktemp("frost")
+    for k, name in enumerate(ice.FILES):
+        noise = np.random.default_rng(k).normal(size=(60 + 5 * k, 90 + 7 * k, 3))
+        smooth = ndimage.gaussian_filter(noise, (3, 3, 0))
+        picture = Image.fromarray((120 + 20 * k + 300 * smooth).clip(0, 255).astype(np.uint8))
+        picture.save(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def textures(frost_folder):
+    """Gives the textures that a corruption of images of a shape needs, or None."""
+    return lambda name, shape, table: (
+        corruptions.load_textures(str(frost_folder), shape, table) if name == "frost" else None
+    )
 
 
 def photographs(count=6, shape=(16, 16, 3), seed=0):
@@ -21,82 +59,117 @@ def photographs(count=6, shape=(16, 16, 3), seed=0):
     return (255 * (smooth - low) / (high - low)).astype(np.uint8)
 
 
-def corrupt(name, images, severity, table="cifar", seed=0):
+@functools.partial(jax.jit, static_argnames=("name", "table"))
+def _drawn(name, keys, images, severity, table, textures):
+    one = lambda key, image: corruptions.draw(name, key, image, severity, table=table, textures=textures)
+    return jax.vmap(one)(keys, images)
+
+
+def draw_all(name, images, severity, table=None, seed=0, textures=None):
+    corruptions.check(name, severity, table)
     keys = jax.random.split(jax.random.key(seed), len(images))
-    one = lambda key, image: corruptions.draw(name, key, image, severity, table=table)
-    draws = jax.vmap(one)(keys, jnp.asarray(images))
+    return _drawn(name, keys, jnp.asarray(images), jnp.int32(severity), table or table_of(name), textures)
+
+
+def corrupt(name, images, severity, table=None, seed=0, textures=None):
+    table = table or table_of(name)
+    draws = draw_all(name, images, severity, table, seed, textures)
     return np.asarray(corruptions.apply(name, images, draws, severity, table=table))
 
 
 @pytest.mark.parametrize("name", ALL)
 class TestEveryCorruption:
     @pytest.mark.parametrize("shape", SIZES, ids=str)
-    def test_bytes_in_bytes_out(self, name, shape):
+    def test_bytes_in_bytes_out(self, name, shape, textures):
         images = photographs(2, shape)
-        made = corrupt(name, images, 3)
+        made = corrupt(name, images, severity_of(name), textures=textures(name, shape, table_of(name)))
         assert made.dtype == np.uint8
         assert made.shape == images.shape
-        assert (made != images).any()
+        assert (made != images).any() or name in DARK
 
-    def test_same_key_same_pixels_in_any_batch(self, name):
-        images = photographs()
-        whole = corrupt(name, images, 4)
-        keys = jax.random.split(jax.random.key(0), len(images))
-        draws = [corruptions.draw(name, keys[2], images[2], 4, table="cifar")]
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *draws)
-        alone = np.asarray(corruptions.apply(name, images[2:3], stacked, 4, table="cifar"))
+    def test_same_key_same_pixels_in_any_batch(self, name, textures):
+        images, severity, table = photographs(), severity_of(name), table_of(name)
+        some = textures(name, images.shape[1:], table)
+        whole = corrupt(name, images, severity, textures=some)
+        key = jax.random.split(jax.random.key(0), len(images))[2]
+        drawn = corruptions.draw(name, key, images[2], severity, table=table, textures=some)
+        stacked = jax.tree.map(lambda part: part[None], drawn)
+        alone = np.asarray(corruptions.apply(name, images[2:3], stacked, severity, table=table))
         np.testing.assert_array_equal(alone[0], whole[2])
 
-    def test_all_severities_share_one_compilation(self, name):
-        images = photographs(3)
+    def test_all_severities_share_one_compilation(self, name, textures):
+        images, table = photographs(3), table_of(name)
+        some = textures(name, images.shape[1:], table)
         traced = []
 
         @jax.jit
         def run(keys, images, severity):
             traced.append(severity)
-            one = lambda key, image: corruptions.draw(name, key, image, severity, table="tiny")
+            one = lambda key, image: corruptions.draw(name, key, image, severity, table=table, textures=some)
             draws = jax.vmap(one)(keys, images)
-            return corruptions.apply(name, images, draws, severity, table="tiny")
+            return corruptions.apply(name, images, draws, severity, table=table)
 
         keys = jax.random.split(jax.random.key(0), 3)
         made = [np.asarray(run(keys, images, jnp.int32(severity))) for severity in range(1, 6)]
         assert len(traced) == 1
-        for severity in (1, 5):
-            np.testing.assert_array_equal(made[severity - 1], corrupt(name, images, severity, "tiny"))
+        for severity in (1,) if name in corruptions.PLAIN else (1, 5):
+            np.testing.assert_array_equal(
+                made[severity - 1], corrupt(name, images, severity, textures=some), str(severity)
+            )
 
-    def test_every_table_has_its_constants(self, name):
-        for table, rows in corruptions.TABLES.items():
-            assert len(rows[name]) == 5, table
+    def test_every_table_has_five_rows_of_its_constants(self, name):
+        key = "frost" if name == "frost_synthetic" else name
+        having = [rows[key] for rows in corruptions.TABLES.values() if key in rows]
+        assert having
+        for rows in having:
+            assert len(rows) == 5
+            assert len({len(row) for row in rows}) == 1
 
     def test_bad_input_is_refused(self, name):
-        images = photographs(1)
+        images, table = photographs(1), table_of(name)
         with pytest.raises(ValueError, match="must be uint8"):
-            corruptions.apply(name, images / 255.0, {}, 1, table="cifar")
+            corruptions.apply(name, images / 255.0, {}, 1, table=table)
         with pytest.raises(ValueError, match="8 pixels or more"):
-            corruptions.apply(name, images[:, :7], {}, 1, table="cifar")
+            corruptions.apply(name, images[:, :7], {}, 1, table=table)
+        with pytest.raises(ValueError, match="1 or 3"):
+            corruptions.apply(name, images[..., :2], {}, 1, table=table)
         with pytest.raises(ValueError, match="must be 1, 2, 3, 4 or 5, got 6"):
-            corruptions.apply(name, images, {}, 6, table="cifar")
+            corruptions.apply(name, images, {}, 6, table=table)
         with pytest.raises(ValueError, match="unknown severity table 'cifr'; did you mean 'cifar'"):
             corruptions.apply(name, images, {}, 1, table="cifr")
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_other_keys_other_draws(name):
-    images = photographs()
-    assert (corrupt(name, images, 5, seed=0) != corrupt(name, images, 5, seed=1)).any()
-    same = np.repeat(images[:1], 2, 0)
-    made = corrupt(name, same, 5)
-    assert (made[0] != made[1]).any()
+def test_other_keys_other_draws(name, textures):
+    images, severity = np.repeat(photographs(1), 8, 0), severity_of(name)
+    some = textures(name, images.shape[1:], table_of(name))
+    made = corrupt(name, images, severity, seed=0, textures=some)
+    assert (made != corrupt(name, images, severity, seed=1, textures=some)).any()
+    assert (made != made[:1]).any()
 
 
 def test_names_are_the_papers_in_their_order():
     order = (
         "gaussian_noise shot_noise impulse_noise defocus_blur glass_blur motion_blur zoom_blur snow frost fog"
+        " brightness contrast elastic_transform pixelate jpeg_compression"
     )
-    order += " brightness contrast elastic_transform pixelate jpeg_compression"
-    order = order.split(" ")
-    assert [name for name in order if name in corruptions.NAMES] == list(corruptions.NAMES)
-    assert set(corruptions.NAMES).isdisjoint(corruptions.EXTRA)
+    assert list(corruptions.NAMES) == order.split()
+    assert corruptions.EXTRA == ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+    groups = [corruptions.CORRUPTIONS[name].group for name in corruptions.NAMES]
+    assert groups == ["noise"] * 3 + ["blur"] * 4 + ["weather"] * 4 + ["digital"] * 4
+
+
+def test_mnist_c_is_its_own_benchmark():
+    assert len(corruptions.MNIST_C) == 15
+    for name, severity in corruptions.MNIST_C.items():
+        assert "mnist-c" in corruptions.sets_of(name, severity, "mnist"), name
+        assert "mnist-c" not in corruptions.sets_of(name, severity, "cifar"), name
+    assert corruptions.sets_of("shear", 2, "mnist") == ["mnist-c"]
+    assert corruptions.sets_of("shot_noise", 4, "mnist") == ["common15", "common19"]
+    with pytest.raises(ValueError, match="shear has no constants in table 'cifar', only in mnist"):
+        corruptions.check("shear", 1, "cifar")
+    with pytest.raises(ValueError, match="stripe has no severities: ask for severity 1, got 2"):
+        corruptions.check("stripe", 2)
 
 
 def test_unknown_corruption_names_the_closest():
@@ -148,6 +221,34 @@ class TestNoise:
         )
         assert bool((~mild | hard).all())
         assert int(hard.sum()) > int(mild.sum()) > 0
+
+    def test_impulses_are_per_channel(self):
+        flip = np.asarray(draw_all("impulse_noise", GREY, 5)["flip"])[0]
+        assert abs(np.corrcoef(flip[..., 0].ravel(), flip[..., 1].ravel())[0, 1]) < 0.06
+
+    def test_every_count_of_a_photon_is_within_one_of_the_guess(self):
+        # Two halvings look at four counts around the guess; the true count must be among them.
+        for table in corruptions.TABLES:
+            constants = tuple(float(row[0]) for row in severities.TABLES[table]["shot_noise"])
+            cumulative = noise.poisson_table(constants)
+            for row, constant in zip(cumulative, constants, strict=True):
+                rates = (np.arange(256) * np.float32(constant / 255)).astype(np.float32)
+                steps = np.floor(row * 2.0**24) / 2.0**24
+                places = np.concatenate([steps, steps - 2.0**-24, steps + 2.0**-24], 1)
+                places = np.clip(places, 2.0**-23, 1 - 2.0**-21).astype(np.float32)
+                guess = np.asarray(noise.poisson_guess(places, rates[:, None]))
+                true = np.stack([np.searchsorted(r, p, "right") for r, p in zip(row, places, strict=True)])
+                assert (np.abs(true - np.maximum(guess, 0)) <= 1).all(), (table, constant)
+
+    @pytest.mark.parametrize("value", [0, 3, 100, 255])
+    @pytest.mark.parametrize("severity", [1, 5])
+    def test_photons_have_the_mean_and_variance_of_their_rate(self, value, severity):
+        image = np.full((64, 64, 3), value, np.uint8)
+        found = corruptions.draw("shot_noise", jax.random.key(7), image, severity, table="cifar")
+        counts = np.asarray(found["poisson"]).astype(float)
+        rate = severities.TABLES["cifar"]["shot_noise"][severity - 1][0] * value / 255
+        assert counts.mean() == pytest.approx(rate, abs=5 * np.sqrt(rate / counts.size) + 1e-9)
+        assert counts.var() == pytest.approx(rate, rel=0.08, abs=1e-9)
 
     def test_no_value_is_unlucky(self):
         # Salt and pepper from one key would be all salt.
@@ -257,3 +358,225 @@ class TestDigital:
         matrix = digital.box_matrix(32, 20, 32)
         np.testing.assert_allclose(matrix[:20].sum(1), 1)
         assert not matrix[20:].any()
+
+
+class TestDraws:
+    """The numbers themselves: moments, independence between images and between conditions."""
+
+    def test_normal_numbers_are_normal(self):
+        draws = draw_all("gaussian_noise", np.zeros((20, 32, 32, 3), np.uint8), 3)
+        values = np.asarray(draws["normal"]).ravel() / 0.08
+        assert stats.kstest(values, "norm").pvalue > 1e-4
+        assert abs(values.mean()) < 5 / np.sqrt(values.size)
+        assert values.std() == pytest.approx(1, abs=5 / np.sqrt(2 * values.size))
+        assert stats.kurtosis(values) == pytest.approx(0, abs=0.1)
+
+    def test_uniform_numbers_are_uniform(self):
+        draws = draw_all("elastic_transform", np.zeros((20, 32, 32, 3), np.uint8), 3)
+        for name in ("right", "down"):
+            values = np.asarray(draws[name]).ravel()
+            assert stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue > 1e-4
+        both = np.corrcoef(np.asarray(draws["right"]).ravel(), np.asarray(draws["down"]).ravel())
+        assert abs(both[0, 1]) < 0.04
+
+    def test_images_do_not_share_numbers(self):
+        values = np.asarray(draw_all("gaussian_noise", np.zeros((12, 32, 32, 3), np.uint8), 3)["normal"])
+        related = np.corrcoef(values.reshape(12, -1)) - np.eye(12)
+        assert np.abs(related).max() < 5 / np.sqrt(32 * 32 * 3)
+
+    def test_conditions_do_not_share_numbers(self):
+        from rosalind.conditions import condition_key
+        from rosalind.config import Condition
+
+        image = np.zeros((32, 32, 3), np.uint8)
+        seen = []
+        for condition in (
+            Condition("gaussian_noise", 3),
+            Condition("speckle_noise", 3),
+            Condition("gaussian_noise", 3, draw=1),
+        ):
+            key = jax.random.fold_in(condition_key(jax.random.key(0), "digits", condition), 5)
+            drawn = corruptions.draw(condition.name, key, image, 3, table="cifar")["normal"]
+            seen.append(np.asarray(drawn).ravel())
+        related = np.corrcoef(seen) - np.eye(3)
+        assert np.abs(related).max() < 5 / np.sqrt(image.size)
+
+    @pytest.mark.parametrize(("severity", "reach"), [(1, 1), (2, 2), (5, 4)])
+    def test_displacements_are_even(self, severity, reach):
+        image = np.zeros((64, 64, 3), np.uint8)
+        found = corruptions.draw("glass_blur", jax.random.key(0), image, severity, table="imagenet")
+        offsets = np.asarray(found["displacement"]).reshape(-1, 2)
+        for axis in (0, 1):
+            counts = np.bincount(offsets[:, axis] + reach, minlength=2 * reach)
+            assert len(counts) == 2 * reach
+            assert stats.chisquare(counts).pvalue > 1e-4
+        pairs = np.histogram2d(*offsets.T, bins=2 * reach)[0]
+        assert stats.chi2_contingency(pairs).pvalue > 1e-4
+        assert np.asarray(found["swap"]).all()
+
+    def test_mnist_c_swaps_half_of_the_pixels(self):
+        image = np.zeros((28, 28, 1), np.uint8)
+        found = [
+            corruptions.draw("glass_blur", jax.random.key(k), image, 1, table="mnist")["swap"]
+            for k in range(20)
+        ]
+        share, count = np.mean(found), np.size(found)
+        assert share == pytest.approx(0.5, abs=2.5 / np.sqrt(count))
+
+    @pytest.mark.parametrize(("name", "low", "high"), [("motion_blur", -45, 45), ("snow", -135, -45)])
+    def test_angles_are_even(self, name, low, high):
+        draws = draw_all(name, np.zeros((600, 8, 8, 1), np.uint8), 3)
+        assert stats.kstest(np.asarray(draws["angle"]), stats.uniform(low, high - low).cdf).pvalue > 1e-4
+
+    def test_other_generators_are_refused(self):
+        with pytest.raises(ValueError, match="threefry"):
+            corruptions.draw(
+                "gaussian_noise",
+                jax.random.key(0, impl="rbg"),
+                np.zeros((8, 8, 1), np.uint8),
+                1,
+                table="cifar",
+            )
+
+    def test_four_devices_give_the_pixels_of_one(self):
+        script = """
+import jax, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from rosalind.conditions import corrupted_batch
+from rosalind.config import Condition
+assert len(jax.devices()) == 4
+images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+ids = np.arange(8, dtype=np.int32)
+mesh = jax.make_mesh((4,), ("images",), axis_types=(AxisType.Auto,))
+spread = jax.device_put(images, NamedSharding(mesh, PartitionSpec("images")))
+for name in ("gaussian_noise", "shot_noise", "impulse_noise", "glass_blur", "fog", "elastic_transform"):
+    condition = Condition(name, 4, table="cifar")
+    one = corrupted_batch(condition, images, ids, jax.random.key(3))
+    four = corrupted_batch(condition, spread, ids, jax.random.key(3))
+    assert (np.asarray(one) == np.asarray(four)).all(), name
+"""
+        import os
+
+        flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=4"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XLA_FLAGS": flags},
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class TestFrost:
+    def test_two_fifths_come_from_the_picture_that_is_there_twice(self, frost_folder):
+        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        keys = jax.random.split(jax.random.key(0), 500)
+        draw = lambda key: corruptions.draw(
+            "frost", key, np.zeros((8, 8, 3), np.uint8), 1, table="cifar", textures=some
+        )["ice"]
+        found = np.asarray(jax.vmap(draw)(keys))
+        seen = [(found == crop).all((1, 2, 3)).any() for crop in (some.pixels[k, :8, :8] for k in range(5))]
+        assert found.shape == (500, 8, 8, 3)
+        assert sum(seen) >= 1  # some draw starts in a corner
+
+    def test_a_crop_never_reaches_the_padding(self, frost_folder):
+        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        bright = some._replace(pixels=some.pixels.copy())
+        for k, (height, width) in enumerate(some.sizes):
+            bright.pixels[k] = 0
+            bright.pixels[k, :height, :width] = 255
+        keys = jax.random.split(jax.random.key(1), 400)
+        image = np.zeros((8, 8, 3), np.uint8)
+        draw = lambda key: corruptions.draw("frost", key, image, 1, table="cifar", textures=bright)["ice"]
+        assert (np.asarray(jax.vmap(draw)(keys)) == 255).all()
+
+    def test_large_images_get_enlarged_textures(self, frost_folder):
+        some = corruptions.load_textures(str(frost_folder), (200, 100, 3), "imagenet")
+        assert (some.sizes[:, 0] > 200).all()
+        assert (some.sizes[:, 1] > 100).all()
+
+    def test_a_fifth_of_a_texture_is_every_fifth_pixel(self, frost_folder):
+        # Bilinear at pixel centres without smoothing, as the reference's resize does.
+        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        with Image.open(frost_folder / ice.FILES[0]) as file:
+            exact = np.asarray(file.convert("RGB"))[2::5, 2::5]
+        np.testing.assert_array_equal(some.pixels[0, : exact.shape[0], : exact.shape[1]], exact)
+
+    def test_missing_textures_say_what_to_do(self, tmp_path, monkeypatch):
+        with pytest.raises(FileNotFoundError, match=r"no frost textures .* use 'frost_synthetic'"):
+            corruptions.load_textures(str(tmp_path), (8, 8, 3), "cifar")
+        monkeypatch.setattr(ice.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(FileNotFoundError, match="no published corruption"):
+            corruptions.load_textures(None, (8, 8, 3), "cifar")
+        assert "frost_synthetic" in corruptions.benchmark()
+        assert "frost" not in corruptions.benchmark()
+        with pytest.raises(ValueError, match="frost needs textures"):
+            corruptions.draw("frost", jax.random.key(0), np.zeros((8, 8, 3), np.uint8), 1, table="cifar")
+
+    def test_the_package_is_found_and_not_imported(self, frost_folder, tmp_path, monkeypatch):
+        package = tmp_path / "imagecorruptions"
+        (package / "frost").mkdir(parents=True)
+        (package / "__init__.py").write_text("raise RuntimeError('imported')")
+        for name in ice.FILES:
+            (package / "frost" / name).write_bytes((frost_folder / name).read_bytes())
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert ice.find() == package / "frost"
+        assert corruptions.benchmark() == corruptions.NAMES
+
+    def test_synthetic_ice_has_the_colours_of_the_published_textures(self):
+        draws = draw_all("frost_synthetic", np.zeros((300, 32, 32, 3), np.uint8), 3)
+        made = np.asarray(draws["ice"])
+        # Weights 20, 40, 20 and 20 % of the four different pictures.
+        expected = np.array(
+            [[77, 149, 166], [201, 205, 214], [201, 205, 214], [138, 153, 166], [112, 123, 135]]
+        )
+        np.testing.assert_allclose(made.mean((0, 1, 2)), expected.mean(0), atol=8)
+
+
+class TestMnistC:
+    IMAGE = photographs(1, (28, 28, 1))
+
+    def test_stripe_inverts_the_outer_quarters(self):
+        made = corrupt("stripe", self.IMAGE, 1)
+        np.testing.assert_array_equal(made[:, :, 7:21], self.IMAGE[:, :, 7:21])
+        np.testing.assert_array_equal(made[:, :, :7], 255 - self.IMAGE[:, :, :7])
+        np.testing.assert_array_equal(made[:, :, 21:], 255 - self.IMAGE[:, :, 21:])
+
+    @pytest.mark.parametrize("severity", [1, 3, 5])
+    def test_translate_moves_by_whole_pixels(self, severity):
+        for sign in ((1.0, 1.0), (-1.0, 1.0)):
+            draws = {"sign": jnp.array([sign])}
+            made = np.asarray(corruptions.apply("translate", self.IMAGE, draws, severity, table="mnist"))
+            x, y = (int(severity * s) for s in sign)
+            moved = ndimage.shift(self.IMAGE[0, ..., 0].astype(float), (-y, -x), order=0)
+            np.testing.assert_allclose(made[0, ..., 0], moved, atol=1)
+
+    def test_a_line_is_white_where_it_passes(self):
+        draws = {"rows": jnp.array([[5, 5]])}
+        black = np.zeros((1, 28, 28, 1), np.uint8)
+        made = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
+        on = np.arange(28) % 4 >= 2
+        on[27] = False  # the line ends at column 27, which it leaves out
+        np.testing.assert_array_equal(made[5], np.where(on, 255, 0))
+        exact = 255 * np.clip(
+            np.log(1 - np.arange(4) / 2.3, where=np.arange(4) < 2.3, out=np.full(4, -9.0)) + 1, 0, 1
+        )
+        np.testing.assert_allclose(made[5:9, 2], np.floor(exact), atol=1)
+
+    def test_zigzags_stay_about_their_line(self):
+        draws = {"row": jnp.array([13]), "rise": jnp.array([0])}
+        black = np.zeros((1, 28, 28, 1), np.uint8)
+        made = np.asarray(corruptions.apply("zigzag", black, draws, 1, table="mnist"))[0, ..., 0]
+        assert not made[:, :2].any()
+        assert not made[:, 25:].any()
+        assert (made[:, 2:25].max(0) > 100).all()
+        rows = np.flatnonzero(made.any(1))
+        assert rows.min() >= 13 - 2 - 3
+        assert rows.max() <= 13 + 2 + 3
+
+    def test_lines_scale_with_the_image(self):
+        draws = {"rows": jnp.array([[0, 26]])}
+        black = np.zeros((1, 56, 56, 1), np.uint8)
+        made = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
+        assert made[:, 30:].any()
+        assert mnist_c._positions(56)[-1] == pytest.approx(27)

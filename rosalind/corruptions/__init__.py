@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.config import unknown
-from rosalind.corruptions import blur, digital, jpeg, mnist_c, noise, spatter, textures, weather
+from rosalind.corruptions import blur, colour, digital, jpeg, mnist_c, noise, spatter, textures, weather
 from rosalind.corruptions.severities import MNIST_C, PLAIN, TABLES, table_for
 from rosalind.corruptions.textures import Textures
 
@@ -60,7 +60,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "snow": Corruption("weather", weather.snow, weather.snow_draw),
     "frost": Corruption("weather", weather.frost, weather.frost_draw),
     "fog": Corruption("weather", weather.fog, weather.fog_draw),
-    "brightness": Corruption("weather", weather.brightness),
+    "brightness": Corruption("weather", colour.brightness),
     "contrast": Corruption("digital", digital.contrast),
     "elastic_transform": Corruption("digital", digital.elastic_transform, digital.elastic_transform_draw),
     "pixelate": Corruption("digital", digital.pixelate),
@@ -68,7 +68,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "speckle_noise": Corruption("noise", noise.speckle_noise, noise.gaussian_noise_draw),
     "gaussian_blur": Corruption("blur", blur.gaussian_blur),
     "spatter": Corruption("weather", spatter.spatter, spatter.spatter_draw),
-    "saturate": Corruption("digital", digital.saturate),
+    "saturate": Corruption("digital", colour.saturate),
     "frost_synthetic": Corruption("weather", weather.frost, weather.frost_synthetic_draw),
     "shear": Corruption("shape", mnist_c.shear, mnist_c.sign_draw),
     "scale": Corruption("shape", mnist_c.scale),

@@ -53,40 +53,6 @@ def pixelate(image, draws, rows, index):
     return pixels
 
 
-def _colours(hue, saturation, value):
-    """float32[h, w, 3] from hue in 0 .. 1 (a turn), saturation in 0 .. 1 and value, each [h, w, 1]."""
-    position = (jnp.array([[[5.0, 3.0, 1.0]]]) + 6 * hue) % 6
-    return value * (1 - saturation * jnp.clip(jnp.minimum(position, 4 - position), 0, 1))
-
-
-def saturate(image, draws, rows, index):
-    """Multiplies the saturation of HSV and adds to it; MNIST's table does so to all of HSV.
-
-    Grey pixels have hue 0, red, as in the reference, so adding saturation reddens them. Grey images go
-    through RGB and come back by luminance (0.2125, 0.7154, 0.0721).
-    """
-    times, plus, _ = jnp.asarray(rows)[index]
-    pixels = jnp.broadcast_to(image, (*image.shape[:2], 3)).astype(jnp.float32)
-    value, low = pixels.max(-1, keepdims=True), pixels.min(-1, keepdims=True)
-    spread = value - low
-    saturation = jnp.clip(spread / jnp.maximum(value, 1) * times + plus, 0, 1)
-    # Every channel keeps its place between the lowest and the highest; grey pixels are red at hue 0.
-    place = jnp.where(spread > 0, (value - pixels) / jnp.maximum(spread, 1), jnp.array([[[0.0, 1.0, 1.0]]]))
-    changed = value - value * saturation * place
-    if rows[0, 2]:
-        red, green, blue = jnp.moveaxis((pixels - low) / jnp.maximum(spread, 1), -1, 0)[..., None]
-        top = pixels == value
-        hue = jnp.where(top[..., :1], (green - blue) / 6, (red - green) / 6 + 2 / 3)
-        hue = jnp.where(top[..., 1:2], (blue - red) / 6 + 1 / 3, hue)
-        hue = jnp.where(top[..., 2:], (red - green) / 6 + 2 / 3, hue)
-        hue = jnp.where(spread > 0, hue % 1, 0)
-        brighter = jnp.clip(value * times + 255 * plus, 0, 255)
-        changed = _colours(jnp.clip(hue * times + plus, 0, 1), saturation, brighter)
-    if image.shape[-1] == 3:
-        return changed
-    return (changed * jnp.array([[[0.2125, 0.7154, 0.0721]]])).sum(-1, keepdims=True)
-
-
 def elastic_transform_draw(key, image, rows, index):
     """float32[3, 2] moves of three points from U(-a, a), and float32[h, w] twice from U(-1, 1), as (x, y)."""
     points, right, down = jax.random.split(key, 3)

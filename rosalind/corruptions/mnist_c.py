@@ -8,6 +8,7 @@ import numpy as np
 
 from rosalind.corruptions import draws as numbers
 from rosalind.corruptions.blur import gaussian_matrices, separable
+from rosalind.corruptions.colour import LUMINANCE
 from rosalind.corruptions.digital import sampled, zero_outside
 from rosalind.corruptions.spatter import spread
 
@@ -117,11 +118,7 @@ def zigzag(image, draws, rows, index):
 def canny_edges(image, draws, rows, index):
     """White edges on black: Canny as in scikit-image, sigma 1, thresholds 0.1 and 0.2; colour as grey."""
     pixels = image.astype(jnp.float32) / 255
-    plane = (
-        pixels
-        if image.shape[-1] == 1
-        else (pixels * np.array([[[0.2125, 0.7154, 0.0721]]], np.float32)).sum(-1, keepdims=True)
-    )
+    plane = pixels if image.shape[-1] == 1 else (pixels * LUMINANCE).sum(-1, keepdims=True)
     edges = _canny(plane)
     return jnp.broadcast_to(255.0 * edges[..., None], image.shape)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from rosalind.corruptions import draws as numbers
 from rosalind.corruptions.blur import EXACT, smooth
-from rosalind.corruptions.weather import LUMA
+from rosalind.corruptions.colour import LUMA
 
 FAR = 20
 """Distances are capped at so many pixels."""

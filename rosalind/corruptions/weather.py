@@ -8,16 +8,7 @@ import numpy as np
 
 from rosalind.corruptions import draws as numbers
 from rosalind.corruptions.blur import EXACT, motion, per_axis, separable, zoom_matrix
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue in a grey level (BT.601)."""
-
-
-def grey(pixels):
-    """[h, w, 1]: the grey level of an RGB image, or a grey image as it is."""
-    if pixels.shape[-1] == 1:
-        return pixels
-    return LUMA[0] * pixels[..., :1] + LUMA[1] * pixels[..., 1:2] + LUMA[2] * pixels[..., 2:]
+from rosalind.corruptions.colour import grey
 
 
 def snow_draw(key, image, rows, index):
@@ -152,17 +143,3 @@ def fog(image, draws, rows, index):
     fractal = plasma(draws, decay, len(_levels(image)))[:height, :width, None]
     brightest = image.max().astype(jnp.float32)
     return (image + 255 * strength * fractal) * brightest / (brightest + 255 * strength)
-
-
-def _with_value(image, value):
-    """An image whose HSV value is replaced, hue and saturation kept: RGB scaled by new over old value."""
-    old = image.max(-1, keepdims=True)
-    # Black has no hue; adding value to it gives grey.
-    return jnp.where(old > 0, image * value / jnp.maximum(old, 1), value)
-
-
-def brightness(image, draws, rows, index):
-    """Adds a constant to the value of HSV, clipped; for grey images that is adding it to the pixel."""
-    pixels = image.astype(jnp.float32)
-    value = pixels.max(-1, keepdims=True) + 255 * jnp.asarray(rows)[index, 0]
-    return _with_value(pixels, jnp.clip(value, 0, 255))
