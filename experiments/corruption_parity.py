@@ -29,8 +29,9 @@ exit status is 1 if any line is past its tolerance.
 
 The statistics are the columns `corruption`, `severity`, `rmse_mean`, `rmse_std_over_images`,
 `mean_abs_diff` and `frac_pixels_changed`, of 1000 images; ours are made from `clean` of the file. Other
-images of the same kind move them: the tolerance is four standard errors plus 10 % (15 % where the image's
-own contrast decides, that is for everything but noise), and the line shows both.
+images of the same kind move them: the tolerance is four standard errors plus 3 % for noise and 8 % where
+the image's own contrast decides. On images that were once JPEG files the lines of jpeg_compression fail, and
+say so: what they lose to JPEG they have lost before.
 """
 
 import csv
@@ -177,7 +178,7 @@ def statistics(path: Path, reference: Path, table: str, folder: Path | None) -> 
             textures = corruptions.load_textures(folder and str(folder), images.shape[1:], table)
         found = measured(name, images, severity, table, textures)
         error = 4 * float(line["rmse_std_over_images"]) * np.sqrt(1 / len(images) + 1 / 1000)
-        part = 0.10 if corruptions.CORRUPTIONS[name].group == "noise" else 0.15
+        part = 0.03 if corruptions.CORRUPTIONS[name].group == "noise" else 0.08
         bad = []
         for column, value in found.items():
             expected = float(line[column])

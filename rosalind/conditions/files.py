@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.config import Condition
+from rosalind.corruptions.severities import PLAIN
 from rosalind.data import Rows, Split, check_images
 
 TFDS = "tfds:"
@@ -43,16 +44,15 @@ def _block(folder: str, name: str, severity: int) -> tuple[np.ndarray, np.ndarra
     if labels.ndim != 1 or not len(labels) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{where / 'labels.npy'} must be int[n], got {labels.dtype}{list(labels.shape)}.")
     total, count = len(images), len(labels)
-    if count == total and total % 5 == 0:
-        # The published labels repeat the test labels five times.
+    # The published labels repeat those of the test set five times.
+    repeated = count % 5 == 0 and bool((np.asarray(labels).reshape(5, -1) == labels[: count // 5]).all())
+    if repeated and total in (count, count // 5):
         count //= 5
-        parts = np.asarray(labels).reshape(5, count)
-        if (parts != parts[0]).any():
-            raise ValueError(
-                f"{where / 'labels.npy'} does not repeat the same {count} labels five times: the severities "
-                "are mixed or the images are in another order; blocks of one severity are needed."
-            )
-        labels = parts[0]
+    elif count == total and name not in PLAIN:
+        raise ValueError(
+            f"{where / 'labels.npy'} does not repeat the labels of one test set five times: the severities "
+            "are mixed or the images are in another order; blocks of one severity are needed."
+        )
     if total not in (count, 5 * count):
         raise ValueError(
             f"{where / f'{name}.npy'} holds {total} images for {count} labels; five severities one after "
