@@ -252,7 +252,7 @@ def packaged(name: str) -> Callable[[np.ndarray, int], object]:
 
 def corruption_speed(options: Options) -> None:
     """Print milliseconds per image and cell of every corruption, and how many times faster rosalind is."""
-    from plain_corruptions import PLAIN
+    from plain.corruptions import PLAIN
 
     pictures = photographs(images_of(options))
     images, some = jnp.asarray(pictures), pictures[:PLAIN_IMAGES]

@@ -72,6 +72,24 @@ def small_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def frost_folder(tmp_path_factory) -> Path:
+    """Five small pictures under the names of the published textures."""
+    import numpy as np
+    from PIL import Image
+    from scipy import ndimage
+
+    from rosalind.corruptions import textures
+
+    folder = tmp_path_factory.mktemp("frost")
+    for k, name in enumerate(textures.FILES):
+        noise = np.random.default_rng(k).normal(size=(60 + 5 * k, 90 + 7 * k, 3))
+        smooth = ndimage.gaussian_filter(noise, (3, 3, 0))
+        picture = Image.fromarray((120 + 20 * k + 300 * smooth).clip(0, 255).astype(np.uint8))
+        picture.save(folder / name)
+    return folder
+
+
 @pytest.fixture
 def toy():
     """A loss, weights, state and batches of a small classification problem for an mlp."""

@@ -158,9 +158,14 @@ def test_the_first_tile_is_at_the_top_left_and_asks_why(page):
 
 
 def test_a_tap_on_a_cell_makes_it_b(page):
-    page.click("evaluation", 0.9, 0.5)
+    page.click("evaluation", 0.45, 0.5)
     page.wait("location.search.includes('contrast-5')")
     assert "contrast-5" in page.wait_text("evaluation-caption", "B: ")
+    # Five conditions, and five means after them, which a tap does not choose.
+    page.tab.wait_for_timeout(700)
+    page.click("evaluation", 0.95, 0.5)
+    page.tab.wait_for_timeout(700)
+    assert "contrast-5" in page.tab.evaluate("location.search")
 
 
 def test_a_copied_address_shows_the_same(browser, page):

@@ -32,18 +32,6 @@ def severity_of(name):
 
 
 @pytest.fixture(scope="session")
-def frost_folder(tmp_path_factory):
-    """Five small pictures under the names of the published textures."""
-    folder = tmp_path_factory.mktemp("frost")
-    for k, name in enumerate(ice.FILES):
-        noise = np.random.default_rng(k).normal(size=(60 + 5 * k, 90 + 7 * k, 3))
-        smooth = ndimage.gaussian_filter(noise, (3, 3, 0))
-        picture = Image.fromarray((120 + 20 * k + 300 * smooth).clip(0, 255).astype(np.uint8))
-        picture.save(folder / name)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def textures(frost_folder):
     """Gives the textures that a corruption of images of a shape needs, or None."""
     return lambda name, shape, table: (

@@ -24,7 +24,7 @@ ARROWS = {
     "robustness": {"results"},
     "figures": {"similarity", "robustness"},
     "viewer": {"similarity", "robustness"},
-    "conditions": {"models", "corruptions", "data", "geometry"},
+    "conditions": {"models", "corruptions", "data", "geometry", "progress"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
     "study": {"measuring", "pruning", "attribution", "similarity", "robustness", "results", "progress"},

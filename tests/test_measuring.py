@@ -18,25 +18,50 @@ def network():
     digits = data.load("digits")
     made = Network("one", None, MODEL, models.init(MODEL, jax.random.key(1)))
     reference = measuring.reference(made, digits.train, digits.validation)
-    return Network("one", reference, MODEL, made.variables)
+    kernels = {path: x for path, x in models.flatten(made.variables["params"]).items() if x.ndim > 1}
+    masks = {path: np.ones(x.shape, bool) for path, x in kernels.items()}
+    return Network("one", reference, MODEL, made.variables, masks)
 
 
 def measured(network, condition, split, **options):
     return dict(measuring.measure([network], condition, split, KEY, **options))["one"]
 
 
+def some_condition(name, frost_folder):
+    """A condition of a name that changes something, if any can."""
+    if name in corruptions.CORRUPTIONS:
+        severity = 1 if name in corruptions.PLAIN else 3
+        table = (
+            "mnist" if name not in corruptions.TABLES["digits"] and name != "frost_synthetic" else "digits"
+        )
+        textures = str(frost_folder) if name == "frost" else None
+        return Condition(name, severity, table=table, textures=textures)
+    if name == "shift":
+        return Condition(name, label="other", files="not read here")
+    return Condition(name, {"clean": 0, "weight_noise": 0.5}.get(name, 3))
+
+
 @pytest.mark.parametrize("name", list(conditions.CONDITIONS))
-def test_every_condition_gives_bytes_whatever_the_batch(digits, network, name):
-    condition = Condition(name, 0 if name == "clean" else 3)
+def test_every_condition_gives_the_same_images_whatever_the_batch(digits, network, name, frost_folder):
+    condition = some_condition(name, frost_folder)
+    conditions.check(condition)
     key = conditions.condition_key(KEY, "digits", condition)
     split = digits.test.take(np.arange(40))
-    whole = np.asarray(conditions.realise(condition, network, split.images, split.labels, split.ids, key)[1])
+    variables, whole = conditions.realise(condition, network, split.images, split.labels, split.ids, key)
     part = split.take(np.arange(30, 40))
-    alone = np.asarray(conditions.realise(condition, network, part.images, part.labels, part.ids, key)[1])
-    assert whole.dtype == np.uint8
-    np.testing.assert_array_equal(whole[30:], alone)
-    assert conditions.is_shared(condition)
-    assert (name == "clean") == bool((whole == split.images).all())
+    alone = conditions.realise(condition, network, part.images, part.labels, part.ids, key)[1]
+    whole, alone = np.asarray(whole), np.asarray(alone)
+    if conditions.is_shared(condition) or name == "weight_noise":
+        assert whole.dtype == np.uint8
+        np.testing.assert_array_equal(whole[30:], alone)
+    else:
+        assert whole.dtype == np.float32
+        np.testing.assert_allclose(whole[30:], alone, atol=1e-5)
+        whole = np.round(255 * whole)
+    same = ("clean", "weight_noise", "shift")
+    assert (name in same) == bool((whole == split.images).all())
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), variables, network.variables)
+    assert jax.tree.reduce(lambda a, b: a or b, changed, False) == (name == "weight_noise")
 
 
 def test_keys_are_of_corruption_and_draw_but_not_of_severity():

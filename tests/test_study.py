@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import config, results, study
+from rosalind import config, results, robustness, study
 from rosalind.config import Baseline, Condition, Method
 
 SCRIPT = """
@@ -147,7 +147,8 @@ def test_everything_of_the_schema_is_there(small_folder):
     learned = results.load_arrays(small_folder / "training" / "mlp-dense-seed0.npz")
     assert learned["margin"].shape == (3, 180)
     assert np.unpackbits(learned["correct"], axis=1)[:, :180].mean() > 0.2
-    assert (small_folder / "summary.csv").read_text().count("\n") == 1 + len(found.cells())
+    rows = len(found.cells()) + len(found.networks) * len(robustness.means(found))
+    assert (small_folder / "summary.csv").read_text().count("\n") == 1 + rows
 
 
 def test_training_records_agree_with_each_other(small_folder):

@@ -247,6 +247,11 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
     check_writable(folder)
     save_json(folder / "study.json", {"schema": SCHEMA, **study})
     there = load_json(folder / "study.json")
+    if there.get("schema") != SCHEMA:
+        raise Mismatch(
+            f"{folder} was made with schema {there.get('schema')}, whose corruptions drew other numbers; it can "
+            f"be viewed, but a study of schema {SCHEMA} needs another folder."
+        )
     for key in ("dataset", "dataset_hash", "seed", "table"):
         if there.get(key) != study[key]:
             raise Mismatch(

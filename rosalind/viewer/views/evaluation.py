@@ -3,7 +3,7 @@
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Select
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Select, Span
 
 from rosalind.robustness import mean_and_deviation
 from rosalind.viewer.views.frame import DIVERGING, SEQUENTIAL, Change, Frame, caption, plot, titled
@@ -56,6 +56,7 @@ class Evaluation:
         self.change, self.groups, self.conditions = change, store.groups, store.columns
         self.store = store
         rows, columns = len(self.groups), len(self.conditions)
+        self.has_more = columns > len(store.conditions)
         self.mode = Select(options=list(MODES), value="accuracy", title="cells show", width=170, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._fill())
         self.cells, self.marks, self.lines = (ColumnDataSource() for _ in range(3))
@@ -101,6 +102,9 @@ class Evaluation:
             x_offset=-14,
             y_offset=12,
         )
+        if self.has_more:
+            place = len(store.conditions) - 0.5
+            figure.add_layout(Span(location=place, dimension="height", line_color="#1c2536"))
         figure.on_event(Tap, self._tap)
         self.caption = caption("evaluation-caption")
         self.root = titled("Which networks hold?", row(self.mode), figure, caption=self.caption)
@@ -195,7 +199,8 @@ class Evaluation:
         meaning = MODES[self.mode.value][2]
         self.caption.text = (
             f"{'; '.join(words)}. Cells: {meaning}, mean over seeds; curves: all samples' margins. "
-            "Click a cell to make it B, shift-click to make it A."
+            "Click a cell to make it B, shift-click to make it A"
+            + ("; right of the line: means and shifts, to read only." if self.has_more else ".")
             + (f" {self.store.sources}" if self.store.sources else "")
         )
 
