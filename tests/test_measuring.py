@@ -1,5 +1,7 @@
 """Conditions and the stream that measures them."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -157,6 +159,19 @@ class TestBatchNorm:
         assert not np.allclose(margins[0], margins[1])
         assert not np.allclose(margins[1], margins[2])
         assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), before, network.variables))
+
+    @pytest.mark.parametrize("name", ["pgd-linf", "weight_noise", "fourier"])
+    def test_every_kind_of_condition_takes_every_mode(self, digits, network, name):
+        condition = some_condition(name, None)
+        split = digits.test.take(np.arange(100))
+        cells = [
+            measured(network, replace(condition, bn=mode), split, train=digits.train)
+            for mode in ("train", "recalibrated", "adapted")
+        ]
+        for a, b in ((0, 1), (1, 2), (0, 2)):
+            assert not np.allclose(cells[a]["margin"], cells[b]["margin"]), (a, b)
+        for cell in cells:
+            np.testing.assert_array_equal(cell["margin"] > 0, cell["prediction"] == split.labels)
 
     def test_without_batch_norm_nothing_changes(self):
         model = config.Model("mlp", 8, (16, 16, 1), 10, (0.3,), (0.3,))

@@ -88,6 +88,7 @@ def attack(
         float32[n, h, w, c] in [0, 1], within the ball. Of all points seen, the clean image among them, the
         one whose true logit is least above the largest other: more steps or restarts never help the network.
     """
+    assert config.classes is not None
     clean = jnp.asarray(images)
     clean = clean.astype(jnp.float32) / 255 if clean.dtype == jnp.uint8 else clean
     hot = jax.nn.one_hot(labels, config.classes)

@@ -56,17 +56,12 @@ def pixelate(image, draws, rows, index):
 def elastic_transform_draw(key, image, rows, index):
     """float32[3, 2] moves of three points from U(-a, a), and float32[h, w] twice from U(-1, 1), as (x, y)."""
     points, right, down = jax.random.split(key, 3)
-    far = jnp.asarray(rows)[index, 2] * _scale(image)
+    far = jnp.asarray(rows)[index, 2] * image.shape[0]
     return {
         "points": far * (2 * numbers.uniform(points, (3, 2)) - 1),
         "right": 2 * numbers.uniform(right, image.shape[:2]) - 1,
         "down": 2 * numbers.uniform(down, image.shape[:2]) - 1,
     }
-
-
-def _scale(image) -> float:
-    """Elastic constants are fractions of the side, of 244 and not 224 pixels in ImageNet's generator."""
-    return float({224: 244}.get(image.shape[0], image.shape[0]))
 
 
 @functools.cache
@@ -140,8 +135,8 @@ def elastic_transform(image, draws, rows, index):
     MNIST's table fills with zeros instead.
     """
     height, width, _ = image.shape
-    strength = jnp.asarray(rows)[index, 0] * _scale(image)
-    sigmas = tuple(float(row[1] * _scale(image)) for row in rows)
+    strength = jnp.asarray(rows)[index, 0] * image.shape[0]
+    sigmas = tuple(float(row[1] * image.shape[0]) for row in rows)
     down, across = per_axis(functools.partial(_displacement_matrices, sigmas), image)
     fields = jnp.stack([draws["down"], draws["right"]], -1)
     smooth = strength * separable(fields, down[index], across[index])

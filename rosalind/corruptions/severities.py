@@ -28,6 +28,9 @@ def _rows(*values: float | Row) -> tuple[Row, Row, Row, Row, Row]:
 
 # zoom_blur is (step, last factor): floating arange includes the end at the first two CIFAR
 # severities, so the factors are listed by their last one and not by an end.
+# The generator for 224 pixels multiplies its fractions by 244.
+_ODD = 244 / 224
+
 _IMAGENET: Table = {
     "gaussian_noise": _rows(0.08, 0.12, 0.18, 0.26, 0.38),
     "shot_noise": _rows(60, 25, 12, 5, 3),
@@ -52,11 +55,11 @@ _IMAGENET: Table = {
     "frost": _rows((1, 0.4, 1), (0.8, 0.6, 1), (0.7, 0.7, 1), (0.65, 0.7, 1), (0.6, 0.75, 1)),
     "saturate": _rows((0.3, 0, 0), (0.1, 0, 0), (2, 0, 0), (5, 0.1, 0), (20, 0.2, 0)),
     "elastic_transform": _rows(
-        (2, 0.7, 0.1, 0),
-        (2, 0.08, 0.2, 0),
-        (0.05, 0.01, 0.02, 0),
-        (0.07, 0.01, 0.02, 0),
-        (0.12, 0.01, 0.02, 0),
+        (2 * _ODD, 0.7 * _ODD, 0.1 * _ODD, 0),
+        (2 * _ODD, 0.08 * _ODD, 0.2 * _ODD, 0),
+        (0.05 * _ODD, 0.01 * _ODD, 0.02 * _ODD, 0),
+        (0.07 * _ODD, 0.01 * _ODD, 0.02 * _ODD, 0),
+        (0.12 * _ODD, 0.01 * _ODD, 0.02 * _ODD, 0),
     ),
     "jpeg_compression": _rows(25, 18, 15, 10, 7),
     "spatter": _rows(

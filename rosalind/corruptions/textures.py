@@ -3,7 +3,7 @@
 import functools
 import importlib.util
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,11 +13,11 @@ FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
 
 
 class Textures(NamedTuple):
-    """Ice at the scale of an image size, padded to one shape."""
+    """Ice at the scale of an image size, padded to one shape; NumPy or jax arrays."""
 
-    pixels: np.ndarray
+    pixels: Any
     """uint8[5, h, w, c]"""
-    sizes: np.ndarray
+    sizes: Any
     """int32[5, 2]: height and width of each that are not padding"""
 
 

@@ -1,6 +1,7 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def parent_of(results: Results, network: str) -> str | None:
     return same[0] if same else None
 
 
-def summarise(results: Results, network: str, condition: str) -> dict[str, object]:
+def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
     """What one cell says by itself; columns that compare are NaN. Unlabelled samples count nowhere but in n."""
     done = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*files.GEOMETRY, "angle_agreement", "bias_share"]
@@ -113,7 +114,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, objec
     right = files.correct(cell, labels)
     confidence, margin = files.confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
-    row: dict[str, object] = dict.fromkeys(COLUMNS[len(TEXT) :], float("nan"))
+    row: dict[str, Any] = dict.fromkeys(COLUMNS[len(TEXT) :], float("nan"))
     return {
         **_words(results, network),
         "condition": condition,
@@ -140,7 +141,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, objec
     }
 
 
-def _words(results: Results, network: str) -> dict[str, object]:
+def _words(results: Results, network: str) -> dict[str, Any]:
     info = results.networks[network]
     return {
         "network": network,
@@ -155,7 +156,7 @@ def _right(results: Results, network: str, condition: str) -> np.ndarray:
     return (prediction == labels)[labels >= 0]
 
 
-def rows(results: Results) -> Iterator[dict[str, object]]:
+def rows(results: Results) -> Iterator[dict[str, Any]]:
     """All rows of `summary.csv`, a network's cells and then its means, dense networks first."""
     chosen = means(results)
     cells: dict[str, list[str]] = {}
@@ -165,7 +166,7 @@ def rows(results: Results) -> Iterator[dict[str, object]]:
     order = sorted(cells, key=lambda name: results.networks[name]["family"] != "dense")
     accuracies: dict[tuple[str, str], float] = {}
     kept: dict[str, dict[str, np.ndarray]] = {}
-    finished: list[dict[str, object]] = []
+    finished: list[dict[str, Any]] = []
     for network in order:
         right = {condition: _right(results, network, condition) for condition in cells[network]}
         parent = parent_of(results, network)
@@ -178,12 +179,12 @@ def rows(results: Results) -> Iterator[dict[str, object]]:
         }
         pending: Pending = []
         own = [_cell_row(results, network, c, right, base, pending) for c in cells[network]]
-        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in own}  # type: ignore[arg-type]
+        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in own}
         averaged = []
         for mean in chosen:
             if set(mean.conditions) <= set(right):
                 averaged.append(_mean_row(results, network, mean, own, right, base, pending))
-                accuracies[network, mean.name] = float(averaged[-1]["accuracy"])  # type: ignore[arg-type]
+                accuracies[network, mean.name] = float(averaged[-1]["accuracy"])
         _fill_intervals(pending, draws)
         _compare_with_clean(results, network, parent, [*own, *averaged], accuracies)
         for row, mean in zip(averaged, [m for m in chosen if set(m.conditions) <= set(right)], strict=True):
@@ -197,7 +198,7 @@ def _unpacked(packed: np.ndarray, count: int) -> np.ndarray:
     return np.unpackbits(packed, count=count).astype(bool)
 
 
-Pending = list[tuple[dict[str, object], str, np.ndarray]]
+Pending = list[tuple[dict[str, Any], str, np.ndarray]]
 """Intervals to be found together: the row, the columns' common start, and a value per sample."""
 
 
@@ -218,7 +219,7 @@ def _fill_intervals(pending: Pending, draws: dict[int, np.ndarray]) -> None:
 
 def _cell_row(
     results: Results, network: str, condition: str, right, base, pending: Pending
-) -> dict[str, object]:
+) -> dict[str, Any]:
     row = summarise(results, network, condition)
     pending.append((row, "accuracy", right[condition].astype(np.float32)))
     if condition in base and len(base[condition]):
@@ -232,12 +233,12 @@ def _cell_row(
 
 def _mean_row(
     results: Results, network: str, mean: Mean, own, right, base, pending: Pending
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
     of = {str(row["condition"]): row for row in own}
     each = np.mean([right[c] for c in mean.conditions], 0)
     first = results.conditions[mean.conditions[0]]
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, float("nan")),
         **_words(results, network),
         **{"condition": mean.name, "corruption": "", "group": mean.group, "severity": "", "draw": ""},
@@ -306,7 +307,7 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
     return found
 
 
-def _effective(results: Results, found: list[dict[str, object]], accuracies) -> None:
+def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> None:
     """Fill in effective robustness: the fit is over dense networks only, per condition or mean."""
     dense = [name for name, info in results.networks.items() if info["family"] == "dense"]
     lines: dict[tuple[str, str | None], measures.Effective] = {}
