@@ -147,10 +147,10 @@ class TestTfds:
 
     def test_preparing_without_tensorflow_says_what_to_install(self, tmp_path, monkeypatch):
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-        real = data.importlib.util.find_spec
+        real = data.sources.importlib.util.find_spec
         hidden = lambda name: None if name == "tensorflow" else real(name)
         with (
-            mock.patch.object(data.importlib.util, "find_spec", hidden),
+            mock.patch.object(data.sources.importlib.util, "find_spec", hidden),
             pytest.raises(ModuleNotFoundError, match=r"pip install 'rosalind\[tfds\]'"),
         ):
             data.load("fashion_mnist")

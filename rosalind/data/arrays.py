@@ -1,0 +1,208 @@
+"""Images and labels in splits: what a data set is, how it is checked, subset and resized."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+VALIDATION = 0.1
+"""Share of the training images that is held out, stratified by class, for every choice."""
+
+
+LARGE = 2 * 2**30
+"""Images of more bytes than this stay in their files, are read in pieces, and are hashed by a part."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of images that stay where they are until they are read; read-only."""
+
+    images: Any
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.images.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.images.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index) -> np.ndarray:
+        return self.images[self.rows[index]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and labels of one split, in a fixed order.
+
+    `images` is uint8[n, h, w, c] with c 1 or 3: anything with shape, dtype and slicing. `labels` is
+    int32[n]. `ids` is int32[n], unique: the position in the source, so that a subset keeps its ids.
+    """
+
+    images: Any
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """The rows of this split, in that order, with their ids; images in files stay there."""
+        images, inside = self.images, type(self.images) is np.ndarray
+        if isinstance(images, Rows):
+            images = Rows(images.images, images.rows[rows])
+        else:
+            images = images[rows] if inside else Rows(images, np.asarray(rows))
+        return Split(images, self.labels[rows], self.ids[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set in three splits. The test split is only ever measured."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height and width in pixels, and channels."""
+        return tuple(self.train.images.shape[1:])
+
+    @cached_property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits over the pixels, labels and ids of all splits.
+
+        Of a split larger than `LARGE`, every image's label and id and the pixels of 4,096 spread-out images.
+        """
+        digest = hashlib.sha256(self.name.encode())
+        for split in (self.train, self.validation, self.test):
+            digest.update(repr(split.images.shape).encode())
+            part = split
+            if np.prod(split.images.shape) > LARGE:
+                part = split.take(np.linspace(0, len(split) - 1, 4096).astype(int))
+            for start in range(0, len(part), 512):
+                digest.update(np.ascontiguousarray(part.images[start : start + 512]).tobytes())
+            digest.update(split.labels.tobytes())
+            digest.update(split.ids.tobytes())
+        return digest.hexdigest()[:16]
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation per channel of up to 10,000 training images, scaled to [0, 1].
+
+        Of fewer images where they are larger than 64 pixels: 41 million pixels in all.
+        """
+        height, width, _ = self.image_shape
+        count = min(10_000, max(10_000 * 64 * 64 // (height * width), 1))
+        pixels = np.asarray(self.train.images[:count]).astype(np.float64) / 255
+        mean, std = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2))
+        return tuple(np.round(mean, 4).tolist()), tuple(np.round(np.maximum(std, 1e-2), 4).tolist())
+
+
+def from_arrays(
+    name: str,
+    train_images: Any,
+    train_labels: np.ndarray,
+    test_images: Any,
+    test_labels: np.ndarray,
+    class_names: tuple[str, ...] | None = None,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    train_limit: int | None = None,
+) -> Dataset:
+    """A data set from arrays in memory; see `load` for arguments, result and errors."""
+    names = class_names or tuple(str(k) for k in range(int(np.max(train_labels)) + 1))
+    whole = _checked(f"{name} train", train_images, train_labels, len(names), size)
+    test = _checked(f"{name} test", test_images, test_labels, len(names), size)
+    if whole.images.shape[1:] != test.images.shape[1:]:
+        shapes = f"{whole.images.shape[1:]} and {test.images.shape[1:]}"
+        raise ValueError(f"train and test images of {name} differ in shape: {shapes}.")
+    if train_limit is not None and train_limit < len(whole):
+        whole = whole.take(np.sort(stratified(whole.labels, train_limit, seed=seed)))
+    held = stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)
+    inside = np.zeros(len(whole), bool)
+    inside[held] = True
+    train, validation = whole.take(np.flatnonzero(~inside)), whole.take(np.flatnonzero(inside))
+    for split, part in (("train", train), ("validation", validation)):
+        empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
+        if empty.size:
+            listed = ", ".join(names[k] for k in empty[:5])
+            raise ValueError(f"the {split} split of {name} has no image of class {listed}; add images.")
+    return Dataset(name, train, validation, test, names)
+
+
+def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """Positions of `count` samples in which every class has its share, in a seeded order.
+
+    Args:
+        labels: int[n].
+        count: from 0 to n; more gives all n.
+        seed: of the choice within a class.
+
+    Returns:
+        int[count], unique. Any prefix is as balanced as it can be.
+
+    >>> sorted(np.array([0, 0, 0, 0, 1, 1])[stratified(np.array([0, 0, 0, 0, 1, 1]), 3, seed=0)])
+    [np.int64(0), np.int64(0), np.int64(1)]
+    """
+    generator = np.random.default_rng(seed)
+    quantile = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        # One position per equal slice of [0, 1): sorting all classes by it interleaves them.
+        quantile[generator.permutation(rows)] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.argsort(quantile, kind="stable")[: min(count, len(labels))]
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """uint8[n, h, w, c] as [n, size, size, c], by bilinear interpolation (antialiased when smaller)."""
+    from PIL import Image
+
+    if images.shape[1:3] == (size, size):
+        return images
+    out = np.empty((len(images), size, size, images.shape[3]), np.uint8)
+    for row, image in enumerate(images):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        out[row] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(out[row].shape)
+    return out
+
+
+def check_images(what: str, images: Any) -> None:
+    """Raise ValueError unless images are uint8[n, h, w, c] with n > 0, h and w >= 8, c 1 or 3."""
+    dtype, shape = getattr(images, "dtype", None), getattr(images, "shape", ())
+    if dtype != np.uint8:
+        fix = ""
+        if dtype is not None and np.issubdtype(dtype, np.floating) and len(shape) == 4:
+            fix = " Floats in [0, 1]: pass (255 * images).round().astype(np.uint8)."
+        raise ValueError(f"{what} images must be uint8 in 0..255, got {dtype}.{fix}")
+    if len(shape) != 4 or shape[3] not in (1, 3) or min(shape[1:3]) < 8 or not shape[0]:
+        raise ValueError(f"{what} images must be [n, h, w, 1 or 3] with 8 pixels or more, got {shape}.")
+
+
+def _checked(what: str, images: Any, labels: np.ndarray, classes: int, size: int | None) -> Split:
+    labels = np.asarray(labels)
+    if len(images.shape) == 3:
+        images = np.asarray(images)[..., None]
+    check_images(what, images)
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{what} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
+    if labels.min() < 0 or labels.max() >= classes:
+        span = f"{labels.min()}..{labels.max()}"
+        raise ValueError(f"{what} labels must lie in 0..{classes - 1}, got {span}.")
+    counts = np.bincount(labels, minlength=classes)
+    if (counts == 0).any():
+        empty = np.flatnonzero(counts == 0)[:5].tolist()
+        raise ValueError(f"{what} has no image of class {empty}; drop the class or add images.")
+    split = Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
+    if size is None or images.shape[1:3] == (size, size):
+        return split
+    return replace(split, images=resize(np.asarray(images[:]), size))

@@ -1,0 +1,206 @@
+"""The formats that data sets are read from: embedded digits, files in a folder, TFDS."""
+
+import gzip
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosalind.config import unknown
+from rosalind.data.arrays import LARGE, resize, stratified
+
+Raw = tuple[Any, np.ndarray, Any, np.ndarray, tuple[str, ...] | None]
+"""Training images and labels, test images and labels, and class names if the source has them."""
+
+
+def _digits(folder: Path | None) -> Raw:
+    """The 1,797 handwritten 8x8 digits of scikit-learn, doubled to 16x16 by bilinear interpolation."""
+    from sklearn.datasets import load_digits
+
+    flat, target = load_digits(return_X_y=True)
+    small = (np.asarray(flat).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    images, labels = resize(small, 16), np.asarray(target).astype(np.int32)
+    held = stratified(labels, 597, seed=0)
+    rest = np.setdiff1d(np.arange(len(labels)), held)
+    return images[rest], labels[rest], images[held], labels[held], tuple("0123456789")
+
+
+def _read_idx(folder: Path, stem: str) -> np.ndarray:
+    for path in (folder / stem, folder / f"{stem}.gz"):
+        if path.exists():
+            packed = path.read_bytes()
+            content = gzip.decompress(packed) if path.suffix == ".gz" else packed
+            if len(content) < 4 or content[:3] != b"\0\0\x08":
+                raise ValueError(f"{path} is not an idx file of bytes (magic {content[:4]!r}).")
+            shape = tuple(np.frombuffer(content, ">i4", content[3], 4))
+            body = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape))
+            if body.size != np.prod(shape):
+                raise ValueError(f"{path} holds {body.size} values, its header says {shape}.")
+            return body.reshape(shape)
+    raise FileNotFoundError(f"no {stem} or {stem}.gz in {folder}; the four idx files belong there.")
+
+
+def _idx(folder: Path | None) -> Raw:
+    """The four idx files of MNIST and its relatives, gzipped or not."""
+    folder = _needed(folder, "idx")
+    names = [
+        f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+    ]
+    parts = [_read_idx(folder, name) for name in names]
+    return parts[0], parts[1], parts[2], parts[3], None
+
+
+def _npz(folder: Path | None) -> Raw:
+    """One npz file, or the only one of a folder, with {train,test}_{images,labels}."""
+    path = _needed(folder, "npz")
+    if path.is_dir():
+        found = sorted(path.glob("*.npz"))
+        if len(found) != 1:
+            raise FileNotFoundError(f"{path} holds {len(found)} npz files; name the file itself.")
+        path = found[0]
+    keys = ("train_images", "train_labels", "test_images", "test_labels")
+    with np.load(path, allow_pickle=False) as file:
+        missing = [k for k in keys if k not in file.files]
+        if missing:
+            raise ValueError(f"{path} lacks {missing}; it has {sorted(file.files)}.")
+        names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else None
+        return file[keys[0]], file[keys[1]], file[keys[2]], file[keys[3]], names
+
+
+def _npy(folder: Path | None) -> Raw:
+    """A folder with {train,test}_{images,labels}.npy, whose images stay on disk (memory-mapped)."""
+    folder = _needed(folder, "npy")
+    names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise FileNotFoundError(
+            f"no {missing[0]} in {folder}; the four files {', '.join(names)} belong there."
+        )
+    parts = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    listed = folder / "class_names.txt"
+    classes = tuple(listed.read_text().split("\n")) if listed.exists() else None
+    return parts[0], np.asarray(parts[1]), parts[2], np.asarray(parts[3]), classes
+
+
+def _cifar(folder: Path | None) -> Raw:
+    """The binary files of CIFAR-10 (data_batch_*.bin) or CIFAR-100 (train.bin, fine labels)."""
+    folder = _needed(folder, "cifar")
+    ten = sorted(folder.glob("data_batch_*.bin"))
+    files = (ten, [folder / "test_batch.bin"]) if ten else ([folder / "train.bin"], [folder / "test.bin"])
+    lead = 1 if ten else 2
+
+    def read(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+        for path in paths:
+            if not path.exists():
+                raise FileNotFoundError(f"no {path.name} in {folder}; unpack the binary version there.")
+            if path.stat().st_size % (3072 + lead):
+                raise ValueError(f"{path} is not a whole number of {3072 + lead}-byte records.")
+        rows = np.concatenate([np.fromfile(p, np.uint8).reshape(-1, 3072 + lead) for p in paths])
+        images = rows[:, lead:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(images), rows[:, lead - 1]
+
+    meta = folder / ("batches.meta.txt" if ten else "fine_label_names.txt")
+    names = tuple(meta.read_text().split()) if meta.exists() else None
+    return (*read(files[0]), *read(files[1]), names)
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Images of a TFDS split, decoded when they are read."""
+
+    source: Any
+    size: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.source), *self._read(0).shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def _read(self, row: int) -> np.ndarray:
+        image = self.source[row]["image"]
+        return image if self.size is None else resize(image[None], self.size)[0]
+
+    def __getitem__(self, index) -> np.ndarray:
+        rows = np.atleast_1d(np.arange(len(self.source))[index])
+        found = np.stack([self._read(int(row)) for row in rows])
+        return found[0] if np.ndim(np.arange(len(self.source))[index]) == 0 else found
+
+
+def tfds_set(name: str, folder: Path | None, size: int | None) -> Raw:
+    """A TFDS set, read from ArrayRecord files; TensorFlow is needed only to prepare it once."""
+    import tensorflow_datasets as tfds
+
+    # Asked for an unknown set, TFDS looks for it on a server and fails for want of TensorFlow.
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.partition("/")[0].partition(":")[0] not in known:
+        hint = unknown("data set", name, [*SOURCES, *known]).partition(" Known:")[0].rstrip(".")
+        raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, and the {len(known)} sets of TFDS.")
+    builder: Any = tfds.builder(name, file_format="array_record")
+    features = builder.info.features
+    if features is None or not {"image", "label"} <= set(features):
+        raise ValueError(f"TFDS set {name!r} has no image and label; it has {list(features or [])}.")
+    if not (builder.data_path / "dataset_info.json").exists():
+        if importlib.util.find_spec("tensorflow") is None:
+            raise ModuleNotFoundError(
+                f"TFDS set {name!r} is not prepared in {builder.data_path}, and preparing needs "
+                "TensorFlow once: pip install 'rosalind[tfds]', then run this again. "
+                "Reading it afterwards needs no TensorFlow."
+            )
+        manual = None if folder is None else str(folder)
+        download = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)
+        builder.download_and_prepare(download_config=download, file_format="array_record")
+    splits = builder.info.splits
+    test = "test" if "test" in splits else "validation"
+    if "train" not in splits or test not in splits:
+        raise ValueError(f"TFDS set {name!r} has splits {list(splits)}; train and test are needed.")
+
+    def read(split: str) -> tuple[Any, np.ndarray]:
+        source = builder.as_data_source(split)
+        labels = np.empty(len(source), np.int32)
+        first = _Records(source, size)
+        if len(source) and np.prod(first.shape) > LARGE:
+            for row in range(len(source)):
+                labels[row] = source[row]["label"]
+            return first, labels
+        images: np.ndarray | None = None
+        for row, record in enumerate(source):
+            image = record["image"] if size is None else resize(record["image"][None], size)[0]
+            if images is None:
+                images = np.empty((len(source), *image.shape), np.uint8)
+            if image.shape != images.shape[1:]:
+                raise ValueError(
+                    f"images of {name!r} differ in shape ({images.shape[1:]}, {image.shape}); "
+                    "give a size in pixels to bring them to one."
+                )
+            images[row], labels[row] = image, record["label"]
+        if images is None:
+            raise ValueError(f"split {split!r} of {name!r} is empty.")
+        return images, labels
+
+    return (*read("train"), *read(test), tuple(features["label"].names))
+
+
+SOURCES: dict[str, Callable[[Path | None], Raw]] = {
+    "digits": _digits,
+    "idx": _idx,
+    "npz": _npz,
+    "npy": _npy,
+    "cifar": _cifar,
+}
+
+
+def _needed(folder: Path | None, name: str) -> Path:
+    if folder is None:
+        raise ValueError(f"data set {name!r} is read from files: say which folder they are in.")
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder} does not exist; data set {name!r} should be in there.")
+    return folder
