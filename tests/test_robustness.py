@@ -151,7 +151,7 @@ class TestMeans:
         mean = self.names_of(infos)["mean-common15"]
         assert mean.source == "mixed, frost synthetic"
         words = robustness.described(mean, fake_results(infos, {("net", "clean"): [0]}))
-        assert words.startswith("2 of 15: the 15 common corruptions at severity 1 (table cifar, mixed, frost")
+        assert words.startswith("2 of the 15 common corruptions at severity 1 (table cifar, mixed, frost")
 
     def test_mnist_c_is_all_or_nothing(self):
         from rosalind import corruptions

@@ -1,6 +1,8 @@
 """Writing a data set's corruptions in the layout of CIFAR-10-C, in constant memory, resumable."""
 
+import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +101,14 @@ def _whole(path: Path, array: np.ndarray) -> None:
     os.replace(temporary, path)
 
 
+def _header(shape: tuple[int, ...]) -> bytes:
+    """The first bytes of a .npy file of uint8."""
+    file = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue()
+
+
 def _write_one(
     dataset: Dataset,
     target: Path,
@@ -115,26 +125,29 @@ def _write_one(
     test, count = dataset.test, len(dataset.test)
     part, mark = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.done")
     shape = (severities * count, *dataset.image_shape)
+    header = _header(shape)
     done = int(mark.read_text()) if mark.exists() and part.exists() else 0
-    mode = "r+" if done else "w+"
-    array = np.lib.format.open_memmap(part, mode, None if done else np.uint8, None if done else shape)
-    progress.advance(done, name)
-    while done < len(array):
-        severity, start = done // count + 1, done % count
-        rows = np.arange(start, min(start + size, count))
-        # One length for all steps, as another would compile again.
-        padded = np.minimum(np.arange(start, start + size), count - 1)
-        condition = Condition(name, severity, draw, table=table, textures=textures)
-        key = condition_key(jax.random.key(seed), dataset.name, condition)
-        changed = np.asarray(corrupted_batch(condition, test.images[padded], test.ids[padded], key))
-        array[done : done + len(rows)] = changed[: len(rows)]
-        array.flush()
-        done += len(rows)
-        # The count is written after the pixels are on disk, so that it never promises too much.
-        temporary = mark.with_name(f"{mark.name}.tmp")
-        temporary.write_text(str(done))
-        os.replace(temporary, mark)
-        progress.advance(len(rows), name)
-    del array
+    # Written as a stream: a memory-mapped file would count as memory and grow with the set.
+    with part.open("r+b" if done else "wb") as file:
+        file.write(header)
+        file.seek(len(header) + done * math.prod(dataset.image_shape))
+        progress.advance(done, name)
+        while done < shape[0]:
+            severity, start = done // count + 1, done % count
+            rows = np.arange(start, min(start + size, count))
+            # One length for all steps, as another would compile again.
+            padded = np.minimum(np.arange(start, start + size), count - 1)
+            condition = Condition(name, severity, draw, table=table, textures=textures)
+            key = condition_key(jax.random.key(seed), dataset.name, condition)
+            changed = np.asarray(corrupted_batch(condition, test.images[padded], test.ids[padded], key))
+            file.write(changed[: len(rows)].tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+            done += len(rows)
+            # The count is written after the pixels are on disk, so that it never promises too much.
+            temporary = mark.with_name(f"{mark.name}.tmp")
+            temporary.write_text(str(done))
+            os.replace(temporary, mark)
+            progress.advance(len(rows), name)
     os.replace(part, target)
     mark.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def described(mean: Mean, results: Results) -> str:
     total = SIZES.get(mean.group)
     words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
     if total:
-        words = WORDS[mean.group] if not mean.missing else f"{len(names)} of {total}: {WORDS[mean.group]}"
+        words = WORDS[mean.group] if not mean.missing else f"{len(names)} of {WORDS[mean.group]}"
     listed = ", ".join(f"{s:g}" for s in severities)
     tables = ", ".join(sorted({str(info["table"]) for info in infos}))
     return f"{words} at severity {listed} (table {tables}, {mean.source})"

@@ -102,6 +102,11 @@ def parent_of(results: Results, network: str) -> str | None:
 
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
     """What one cell says by itself; columns that compare are NaN. Unlabelled samples count nowhere but in n."""
+    return _summarised(results, network, condition)[0]
+
+
+def _summarised(results: Results, network: str, condition: str) -> tuple[dict[str, Any], np.ndarray]:
+    """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
     done = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*files.GEOMETRY, "angle_agreement", "bias_share"]
     cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
@@ -115,7 +120,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
     confidence, margin = files.confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = dict.fromkeys(COLUMNS[len(TEXT) :], float("nan"))
-    return {
+    row = {
         **_words(results, network),
         "condition": condition,
         "corruption": done["name"],
@@ -139,6 +144,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
         "angle_agreement": float(cell["angle_agreement"]),
         "bias_share": float(cell["bias_share"]),
     }
+    return row, right
 
 
 def _words(results: Results, network: str) -> dict[str, Any]:
@@ -147,13 +153,6 @@ def _words(results: Results, network: str) -> dict[str, Any]:
         "network": network,
         **{k: info[k] for k in ("model", "method", "label", "family", "seed", "sparsity")},
     }
-
-
-def _right(results: Results, network: str, condition: str) -> np.ndarray:
-    """bool[n]: which labelled samples are right."""
-    labels = results.labels_of(condition)
-    prediction = results.geometry(network, condition, ("prediction",))["prediction"]
-    return (prediction == labels)[labels >= 0]
 
 
 def rows(results: Results) -> Iterator[dict[str, Any]]:
@@ -168,7 +167,8 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     kept: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
     for network in order:
-        right = {condition: _right(results, network, condition) for condition in cells[network]}
+        read = {condition: _summarised(results, network, condition) for condition in cells[network]}
+        right = {condition: found for condition, (_, found) in read.items()}
         parent = parent_of(results, network)
         if results.networks[network]["family"] == "dense":
             kept[network] = {name: np.packbits(values) for name, values in right.items()}
@@ -178,7 +178,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
             if name in right
         }
         pending: Pending = []
-        own = [_cell_row(results, network, c, right, base, pending) for c in cells[network]]
+        own = [_cell_row(c, read[c][0], right, base, pending) for c in cells[network]]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in own}
         averaged = []
         for mean in chosen:
@@ -217,10 +217,8 @@ def _fill_intervals(pending: Pending, draws: dict[int, np.ndarray]) -> None:
             row[f"{start}_low"], row[f"{start}_high"] = float(least), float(most)
 
 
-def _cell_row(
-    results: Results, network: str, condition: str, right, base, pending: Pending
-) -> dict[str, Any]:
-    row = summarise(results, network, condition)
+def _cell_row(condition: str, row: dict[str, Any], right, base, pending: Pending) -> dict[str, Any]:
+    """The row of one cell with its interval, and what it says against the parent's cell."""
     pending.append((row, "accuracy", right[condition].astype(np.float32)))
     if condition in base and len(base[condition]):
         change = right[condition].astype(np.float32) - base[condition]
