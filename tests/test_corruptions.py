@@ -252,13 +252,28 @@ class TestBlur:
             # One level less is truncation of 99.99999.
             assert set(np.unique(corrupt(name, GREY[:, :32, :32], severity))) <= {99, 100}
 
-    def test_gaussian_is_scipys(self):
-        images = photographs(2, (24, 24, 3))
-        made = corrupt("gaussian_blur", images, 5)
+    @pytest.mark.parametrize("severity", range(1, 6))
+    def test_gaussian_is_scipys_in_float64(self, severity):
+        images = photographs(3, (24, 24, 3))
+        images[0, :12] = (
+            np.arange(24)[:, None] * 9
+        )  # columns of equal pixels, which float32 would cut by chance
+        made = corrupt("gaussian_blur", images, severity)
+        sigma = severities.TABLES["cifar"]["gaussian_blur"][severity - 1][0]
         for image, found in zip(images, made, strict=True):
-            exact = ndimage.gaussian_filter(image.astype(float), (1, 1, 0), mode="nearest", truncate=4)
-            assert np.abs(found - np.floor(exact)).max() <= 1
-            assert (found != np.floor(exact)).mean() < 0.01
+            blurred = ndimage.gaussian_filter(image / 255, (sigma, sigma, 0), mode="nearest", truncate=4)
+            exact = (255 * np.clip(blurred, 0, 1)).astype(np.uint8)
+            assert np.abs(found.astype(int) - exact).max() <= 1
+            assert (found != exact).mean() < 0.01
+
+    @pytest.mark.parametrize("severity", range(1, 6))
+    def test_a_flat_image_is_blurred_as_float64_does(self, severity):
+        sigma = severities.TABLES["cifar"]["gaussian_blur"][severity - 1][0]
+        images = np.repeat(np.arange(256, dtype=np.uint8), 64).reshape(256, 8, 8, 1)
+        made = corrupt("gaussian_blur", images, severity)
+        flat = np.broadcast_to(images[..., 0] / 255, (256, 8, 8))
+        exact = [ndimage.gaussian_filter(x, sigma, mode="nearest", truncate=4)[4, 4] for x in flat]
+        np.testing.assert_array_equal(made[:, 4, 4, 0], (255 * np.clip(exact, 0, 1)).astype(np.uint8))
 
     def test_defocus_is_a_plus_at_severity_four(self):
         # Radius 1 is five pixels of one fifth each; the alias blur moves less than a thousandth.
