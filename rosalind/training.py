@@ -294,7 +294,7 @@ def fit(
                 trainable, optimizer_state, masks = changed
                 masks = place(dict(masks))
                 trainable = project(trainable, masks)
-                optimizer_state = _project_moments(optimizer_state, trainable, masks)
+                optimizer_state = project_moments(optimizer_state, trainable, masks)
         pending.append((batch.get("index"), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
             row, kept_records = _close_epoch(pending, batches.samples)
@@ -317,7 +317,7 @@ def fit(
     return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0))
 
 
-def _project_moments(optimizer_state: Tree, trainable: Tree, masks: Masks) -> Tree:
+def project_moments(optimizer_state: Tree, trainable: Tree, masks: Masks) -> Tree:
     """The optimizer state with every part that is shaped like the parameters projected on the masks."""
     shape = jax.tree.structure(trainable)
     alike = lambda part: jax.tree.structure(part) == shape

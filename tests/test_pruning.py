@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import MLP
 
-from rosalind import pruning, training
+from rosalind import models, pruning, training
 from rosalind.config import Method, Train
 from rosalind.pruning import learned, masks, recipes, schedules, scores
 
@@ -23,9 +24,12 @@ def parent_of(toy):
     return pruning.Parent(pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state))
 
 
+PROBES = pruning.Probes(lambda t: models.cross_entropy(MLP, temperature=t), models.flow(MLP))
+
+
 def run(toy, method, **options):
     loss, _, _, batches = toy
-    arguments = {"loss": loss, "batches": batches, "config": CONFIG, "key": KEY, **options}
+    arguments = {"loss": loss, "batches": batches, "config": CONFIG, "key": KEY, "probes": PROBES, **options}
     return list(pruning.prune(method, parent_of(toy), **arguments))
 
 
@@ -69,6 +73,7 @@ class TestEveryMethod:
             batches=batches,
             config=CONFIG,
             resume=store,
+            probes=PROBES,
             key=KEY,
         )
         next(stopped)
@@ -96,13 +101,16 @@ class TestEveryMethod:
     def test_more_sparsity_keeps_a_subset_where_levels_build_on_each_other(self, toy, name):
         small, large = run(toy, Method(name, SPARSITIES))
         nested = all(not (large.masks[p] & ~small.masks[p]).any() for p in small.masks)
-        if pruning.METHODS[name].iterative or name in ("random", "magnitude", "taylor", "snip"):
+        one_score = ("random", "magnitude", "maggrad", "taylor", "fisher", "snip", "grasp")
+        if pruning.METHODS[name].iterative or name in one_score:
             assert nested
 
     def test_the_table_says_where_it_comes_from(self, toy, name):
         recipe = pruning.METHODS[name]
         assert recipe.paper
-        assert recipe.family in ("control", "one-shot", "initialisation", "iterative", "ticket")
+        assert recipe.family in (
+            *("control", "one-shot", "initialisation", "iterative", "gradual", "dynamic", "ticket"),
+        )
         assert pruning.planned_epochs(Method(name, SPARSITIES), CONFIG) > 0
 
     def test_planned_epochs_are_what_is_trained(self, toy, name):
@@ -118,7 +126,7 @@ class TestEveryMethod:
         assert steps / 3 == pytest.approx(pruning.planned_epochs(Method(name, SPARSITIES), CONFIG), rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["magnitude", "taylor", "snip"])
+@pytest.mark.parametrize("name", ["magnitude", "maggrad", "taylor", "fisher", "snip", "grasp", "synflow"])
 def test_scores_follow_a_permutation_of_hidden_units(toy, name):
     loss, params, state, batches = toy
     order = np.random.default_rng(0).permutation(16)
@@ -130,7 +138,8 @@ def test_scores_follow_a_permutation_of_hidden_units(toy, name):
             "dense1": {"kernel": second["kernel"][order], "bias": second["bias"]},
         },
     }
-    arguments = {"loss": loss, "batches": batches, "options": {"score_batches": 3}, "key": KEY}
+    options = {"score_batches": 3, "score_samples": 40, "temperature": 200.0}
+    arguments = {"loss": loss, "batches": batches, "options": options, "key": KEY, "probes": PROBES}
     a, b = (scores.SCORES[name](p, state, masks=masks.everything(p), **arguments) for p in (params, permuted))
     np.testing.assert_allclose(
         np.asarray(a["backbone/dense0/kernel"])[:, order], b["backbone/dense0/kernel"], rtol=2e-4, atol=1e-8
@@ -324,7 +333,7 @@ class TestBiprop:
 
     def test_seeds_and_sparsities_share_one_compilation(self, toy):
         run(toy, Method("biprop", (0.3,)))
-        loss = learned._ticket_loss(toy[0])
+        loss = learned._ticket_loss(toy[0], True)
         paths = frozenset(masks.everything(toy[1]))
         config = replace(CONFIG, optimizer="sgd", weight_decay=5e-4)
         _, step = training._compiled(loss, "sgd", config.momentum, config.weight_decay, paths)

@@ -144,11 +144,18 @@ def unflatten(arrays: dict[str, Any]) -> Variables:
 
 
 @functools.cache
-def cross_entropy(config: Model, *, label_smoothing: float = 0.0, records: Callable | None = None):
+def cross_entropy(
+    config: Model,
+    *,
+    label_smoothing: float = 0.0,
+    records: Callable | None = None,
+    temperature: float = 1.0,
+):
     """A loss for `training.fit` and `pruning.prune`: `loss(params, state, batch, train)`.
 
     The batch has `images` and `labels`; the state is `{"batch_stats": ...}`. `records(logits, params,
-    labels)` gives named float arrays per sample that `fit` collects per epoch. Equal arguments give
+    labels)` gives named float arrays per sample that `fit` collects per epoch; logits are divided by
+    `temperature`. Equal arguments give
     the same function object, so that all networks of a study share one compiled step.
 
     Returns:
@@ -160,8 +167,30 @@ def cross_entropy(config: Model, *, label_smoothing: float = 0.0, records: Calla
         logits, _, stats = apply(config, variables, batch["images"], train=train)
         hot = jax.nn.one_hot(batch["labels"], logits.shape[-1])
         target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
-        value = optax.losses.softmax_cross_entropy(logits, target).mean()
+        value = optax.losses.softmax_cross_entropy(logits / temperature, target).mean()
         kept = {} if records is None else records(logits, params, batch["labels"])
         return value, ({**state, "batch_stats": stats} if stats else state, kept)
 
     return loss
+
+
+@functools.cache
+def flow(config: Model):
+    """SynFlow's function of parameters and state: the sum of logits of an input of ones (arXiv 2006.05467).
+
+    All parameters count with their absolute values; BatchNorm's running mean is 0 and its variance 1.
+    """
+    neutral = {"mean": 0.0, "var": 1.0}
+    # Ones behind the normalisation that is part of the model.
+    image = jnp.asarray(config.mean or ()) + jnp.asarray(config.std or ())
+    ones = jnp.broadcast_to(image, (1, *(config.image_shape or ()))).astype(jnp.float32)
+
+    def total(params, state):
+        stats = flatten(dict(state.get("batch_stats", {})))
+        plain = {path: jnp.full_like(x, neutral[path.split("/")[-1]]) for path, x in stats.items()}
+        variables = {"params": jax.tree.map(jnp.abs, params)}
+        if plain:
+            variables["batch_stats"] = unflatten(plain)
+        return apply(config, variables, ones)[0].sum()
+
+    return total

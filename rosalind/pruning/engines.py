@@ -9,9 +9,9 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import Train
-from rosalind.pruning import learned, masks
+from rosalind.pruning import dynamic, learned, masks
 from rosalind.pruning.schedules import levels
-from rosalind.pruning.scores import SCORES
+from rosalind.pruning.scores import SCORES, Probes
 
 Retraining = Literal["finetune", "rewind", "restart", "train"]
 
@@ -51,11 +51,15 @@ class Recipe:
     paper: str
     """Its arXiv id, or what it controls for."""
     family: str
-    """For legends and held-out tests: control, one-shot, initialisation, iterative or ticket."""
+    """For legends and held-out tests: control, one-shot, initialisation, iterative, gradual, dynamic or ticket."""
     engine: Callable[["Job"], Iterator[Pruned]]
     score: str | None = None
     ranked: Literal["trained", "initial"] = "trained"
     """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
+    change: str | None = None
+    """Of `dynamic.CHANGES`: how masks change during training."""
+    binary: bool = False
+    """Whether a learned ticket's weights are binarised."""
     iterative: bool = False
     """Whether sparsity grows in levels, each ranking the result of the last."""
     retraining: Retraining = "finetune"
@@ -78,6 +82,7 @@ class Job:
     protected: tuple[str, ...]
     resume: MutableMapping[str, dict[str, np.ndarray]]
     key: Any
+    probes: Probes | None = None
 
     @property
     def epochs(self) -> float:
@@ -135,6 +140,30 @@ def _retrain(job: Job, survivors: Weights, kept: Mapping[str, np.ndarray]) -> tr
     )
 
 
+def _chosen(job: Job, weights: Weights, kept: Mapping, sparsity: float) -> dict[str, np.ndarray]:
+    """The masks of one sparsity, scored in as many rounds as the options say.
+
+    Each round keeps the density to the power of the part done, so that what a round removes changes the
+    scores of the next.
+    """
+    rounds = job.options.get("rounds", 1)
+    for done in range(1, rounds + 1):
+        scores = SCORES[job.recipe.score or ""](
+            weights.trainable,
+            weights.state,
+            loss=job.loss,
+            batches=job.scoring,
+            masks=kept,
+            options=job.options,
+            key=job.key,
+            probes=job.probes,
+        )
+        part = sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
+        if masks.sparsity_of(kept) < part or done == rounds:
+            kept = masks.keep(scores, part, scope=job.options["scope"], within=kept, protected=job.protected)
+    return dict(kept)
+
+
 def rank_and_retrain(job: Job) -> Iterator[Pruned]:
     """Score, keep the best, retrain: once per sparsity, or in levels that build on each other."""
     recipe = job.recipe
@@ -147,17 +176,7 @@ def rank_and_retrain(job: Job) -> Iterator[Pruned]:
             current, kept, spent = begun, dense, 0
         name = f"level-{level}-{sparsity:.6f}"
         if name not in job.resume:
-            scores = SCORES[recipe.score or ""](
-                current.trainable,
-                current.state,
-                loss=job.loss,
-                batches=job.scoring,
-                masks=kept,
-                options=job.options,
-                key=job.key,
-            )
-            scope = job.options["scope"]
-            chosen = masks.keep(scores, sparsity, scope=scope, within=kept, protected=job.protected)
+            chosen = _chosen(job, current, kept, sparsity)
             fitted = _retrain(job, current, chosen)
             found = Weights(fitted.trainable, fitted.state)
             job.resume[name] = _pack(found, chosen, fitted.records, spent + fitted.steps)
@@ -173,10 +192,12 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
     for sparsity in job.sparsities:
         name = f"learned-{sparsity:.6f}"
         if name not in job.resume:
-            weights, kept, fitted = learned.biprop(
+            weights, kept, fitted = learned.ticket(
                 start.trainable,
                 start.state,
                 sparsity,
+                binary=job.recipe.binary,
+                constant=job.options.get("constant", False),
                 loss=job.loss,
                 batches=job.batches,
                 config=dataclasses.replace(
@@ -191,6 +212,41 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
                 key=job.key,
             )
             job.resume[name] = _pack(Weights(*weights), kept, fitted.records, fitted.steps)
+        yield _unpack(job.resume[name], start)._replace(sparsity=sparsity)
+
+
+def train_sparse(job: Job) -> Iterator[Pruned]:
+    """Train once per sparsity from the initial weights while the masks change (`dynamic.py`)."""
+    start = job.parent.initial
+    config = dataclasses.replace(job.config, epochs=job.epochs)
+    for sparsity in job.sparsities:
+        name = f"sparse-{sparsity:.6f}"
+        if name not in job.resume:
+            total = round(config.epochs * job.batches.steps)
+            change = dynamic.CHANGES[job.recipe.change or ""]
+            plan = change(
+                start.trainable,
+                start.state,
+                sparsity,
+                total=total,
+                loss=job.loss,
+                batches=job.batches,
+                options=job.options,
+                protected=job.protected,
+                key=job.key,
+            )
+            fitted = job.fit(
+                job.loss,
+                start.trainable,
+                start.state,
+                job.batches,
+                config=config,
+                masks=plan.masks,
+                after_step=plan.after_step,
+                key=job.key,
+            )
+            found = Weights(fitted.trainable, fitted.state)
+            job.resume[name] = _pack(found, plan.masks, fitted.records, fitted.steps)
         yield _unpack(job.resume[name], start)._replace(sparsity=sparsity)
 
 

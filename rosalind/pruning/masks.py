@@ -14,8 +14,9 @@ from rosalind.training import by_path
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
 
-SCOPES = ("global", "layer", "erk")
-"""Where scores compete: all together, in every layer at equal sparsity, or in every layer at ERK's."""
+SCOPES = ("global", "layer", "erk", "lamp")
+"""Where scores compete: all together, in every layer at equal sparsity, in every layer at ERK's, or all
+together after LAMP's scaling (`lamp`)."""
 
 
 def is_prunable(path: str, leaf: Any) -> bool:
@@ -147,6 +148,25 @@ def allocate(weights: Sequence[float] | np.ndarray, total: int, limits: Sequence
     return counts.tolist()
 
 
+def lamp(scores: np.ndarray) -> np.ndarray:
+    """float64[n]: each squared score over the sum of those of its layer that are at least as large (2010.07611).
+
+    A layer's largest score becomes 1, so that no layer that may keep anything loses everything.
+
+    >>> lamp(np.array([1.0, 2.0, 0.0])).tolist()
+    [0.2, 1.0, 0.0]
+    """
+    squares = np.asarray(scores, np.float64) ** 2
+    order = np.argsort(squares, kind="stable")
+    left = np.cumsum(squares[order][::-1])[::-1]
+    # Of equal scores, all count for each: the sum from the first of them on.
+    ranked = squares[order]
+    first = np.searchsorted(ranked, ranked, "left")
+    found = np.empty_like(squares)
+    found[order] = np.divide(ranked, left[first], out=np.zeros_like(ranked), where=left[first] > 0)
+    return found
+
+
 def is_protected(path: str, protected: Sequence[str]) -> bool:
     """Whether any part of a path, such as `head` in `head/kernel`, is among the protected names."""
     return any(part in protected for part in path.split("/"))
@@ -204,7 +224,9 @@ def keep(
             f"sparsity {sparsity} would keep {wanted} of {sum(limits)} weights that may be removed; "
             f"protected: {list(protected) or 'none'}. Ask for another sparsity or protect less."
         )
-    if scope == "global":
+    if scope in ("global", "lamp"):
+        if scope == "lamp":
+            values = {path: lamp(np.where(alive[path], values[path], 0)) for path in free}
         joined = np.concatenate([values[path] for path in free])
         chosen = top(joined, wanted, np.concatenate([alive[path] for path in free]))
         parts = np.split(chosen, np.cumsum([values[path].size for path in free])[:-1])

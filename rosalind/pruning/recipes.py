@@ -12,8 +12,17 @@ import numpy as np
 from rosalind import training
 from rosalind.config import Method, Train, unknown
 from rosalind.pruning import masks
-from rosalind.pruning.engines import Job, Parent, Pruned, Recipe, learn_masks, rank_and_retrain
+from rosalind.pruning.engines import (
+    Job,
+    Parent,
+    Pruned,
+    Recipe,
+    learn_masks,
+    rank_and_retrain,
+    train_sparse,
+)
 from rosalind.pruning.schedules import levels
+from rosalind.pruning.scores import Probes
 
 _ONE_SHOT = {"scope": "global", "epochs": None, "learning_rate": None}
 
@@ -37,14 +46,72 @@ METHODS: dict[str, Recipe] = {
         score="taylor",
         options={**_ONE_SHOT, "score_batches": 10},
     ),
+    "maggrad": Recipe("2003.03033", "one-shot", rank_and_retrain, score="maggrad", options=_ONE_SHOT),
+    "fisher": Recipe(
+        "1801.05787",
+        "one-shot",
+        rank_and_retrain,
+        score="fisher",
+        options={**_ONE_SHOT, "score_samples": 1000},
+    ),
     "snip": Recipe(
-        "1810.02340",
+        "1810.02340; rounds: 2006.09081",
         "initialisation",
         rank_and_retrain,
         score="snip",
         ranked="initial",
         retraining="train",
-        options={"scope": "global", "epochs": None},
+        options={"scope": "global", "epochs": None, "rounds": 1},
+    ),
+    "grasp": Recipe(
+        "2002.07376",
+        "initialisation",
+        rank_and_retrain,
+        score="grasp",
+        ranked="initial",
+        retraining="train",
+        options={"scope": "global", "epochs": None, "temperature": 200.0},
+    ),
+    "synflow": Recipe(
+        "2006.05467",
+        "initialisation",
+        rank_and_retrain,
+        score="synflow",
+        ranked="initial",
+        retraining="train",
+        options={"scope": "global", "epochs": None, "rounds": 100},
+    ),
+    "gmp": Recipe(
+        "1710.01878",
+        "gradual",
+        train_sparse,
+        ranked="initial",
+        change="gradual",
+        options={"scope": "layer", "epochs": None, "begin": 0.2, "end": 0.77, "every": None},
+    ),
+    "static": Recipe(
+        "1911.11134",
+        "dynamic",
+        train_sparse,
+        ranked="initial",
+        change="static",
+        options={"scope": "erk", "epochs": None},
+    ),
+    "set": Recipe(
+        "1707.04780",
+        "dynamic",
+        train_sparse,
+        ranked="initial",
+        change="set",
+        options={"scope": "erk", "epochs": None, "drop": 0.3, "end": 0.75, "every": None},
+    ),
+    "rigl": Recipe(
+        "1911.11134",
+        "dynamic",
+        train_sparse,
+        ranked="initial",
+        change="rigl",
+        options={"scope": "erk", "epochs": None, "drop": 0.3, "end": 0.75, "every": None},
     ),
     "finetune": Recipe(
         "1506.02626", "iterative", rank_and_retrain, score="magnitude", iterative=True, options=_CHAIN
@@ -67,11 +134,19 @@ METHODS: dict[str, Recipe] = {
         retraining="restart",
         options={"scope": "global", "epochs": None, "rate": 0.2},
     ),
+    "edge_popup": Recipe(
+        "1911.13299",
+        "ticket",
+        learn_masks,
+        ranked="initial",
+        options={"epochs": None, "learning_rate": 0.1, "weight_decay": 5e-4, "constant": True},
+    ),
     "biprop": Recipe(
         "2103.09377",
         "ticket",
         learn_masks,
         ranked="initial",
+        binary=True,
         options={"epochs": None, "learning_rate": 0.1, "weight_decay": 5e-4},
     ),
 }
@@ -111,6 +186,7 @@ def prune(
     fit: Callable[..., training.Fitted] = training.fit,
     protected: tuple[str, ...] = (),
     resume: MutableMapping[str, dict[str, np.ndarray]] | None = None,
+    probes: Probes | None = None,
     key,
 ) -> Iterator[Pruned]:
     """The networks that a method makes of a dense parent, one per sparsity, the least sparse first.
@@ -126,10 +202,11 @@ def prune(
         protected: parts of paths that are never pruned.
         resume: any mapping of names to dicts of arrays, such as a dict or a folder of checkpoints; what
             it holds is not trained again.
+        probes: what `grasp` and `synflow` ask of a model beyond its loss.
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
     Raises:
-        ValueError: see `check` and `masks.keep`; parents without prunable weights.
+        ValueError: see `check` and `masks.keep`; parents without prunable weights; probes that are needed.
         FloatingPointError: training diverged.
     """
     options = check(method)
@@ -158,6 +235,7 @@ def prune(
         protected=protected,
         resume={} if resume is None else resume,
         key=key,
+        probes=probes,
     )
     return recipe.engine(job)
 

@@ -1,5 +1,6 @@
 """How sparsity grows over the levels of an iterative method."""
 
+import math
 from collections.abc import Iterable
 
 
@@ -28,3 +29,35 @@ def levels(targets: Iterable[float], rate: float) -> list[float]:
                 break
             found.append(1 - density)
     return found
+
+
+def cubic(step: float, begin: float, end: float, target: float) -> float:
+    """Sparsity that grows fast and then slowly: target - target (1 - done)^3 (arXiv 1710.01878).
+
+    >>> [round(cubic(t, 0, 100, 0.95), 4) for t in (0, 25, 50, 75, 100)]
+    [0.0, 0.5492, 0.8312, 0.9352, 0.95]
+    """
+    done = min(max((step - begin) / max(end - begin, 1), 0.0), 1.0)
+    return target - target * (1 - done) ** 3
+
+
+def update_steps(total: int, begin: float, end: float, every: int) -> list[int]:
+    """Steps from `begin` to `end` (fractions of a run) at which masks change; the last one is always there.
+
+    A schedule that is only asked every so many steps may never land on its end: 0.8928 for 0.9.
+
+    >>> update_steps(20, 0.0, 0.5, 4)
+    [0, 4, 8, 9]
+    """
+    first = round(begin * (total - 1))
+    last = max(min(round(end * total) - 1, total - 1), first)
+    return sorted({*range(first, last, max(every, 1)), last})
+
+
+def drop_fraction(step: float, end: float, start: float) -> float:
+    """The share of active weights that dynamic sparse training exchanges: cosine from `start` to 0 at `end`.
+
+    >>> [round(drop_fraction(t, 100, 0.3), 4) for t in (0, 25, 50, 75, 100)]
+    [0.3, 0.2561, 0.15, 0.0439, 0.0]
+    """
+    return start / 2 * (1 + math.cos(math.pi * min(step / max(end, 1), 1.0)))

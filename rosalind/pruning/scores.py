@@ -1,17 +1,40 @@
 """How much every weight matters: functions that score weights, higher is kept.
 
-Each takes `(trainable, state, *, loss, batches, masks, options, key)` and gives a float32 array per path
-of `masks`. Scores never change the state: BatchNorm statistics of scoring passes are thrown away.
+Each takes `(trainable, state, *, loss, batches, masks, options, key, probes)` and gives a float32 array per
+path of `masks`. Scores never change the state: BatchNorm statistics of scoring passes are thrown away.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from rosalind.pruning.masks import path_key
 from rosalind.training import by_path, map_by_path, project
+
+
+class Probes(NamedTuple):
+    """What some scores need to know of a model beyond its loss.
+
+    Of a rosalind model: `Probes(lambda t: models.cross_entropy(config, temperature=t), models.flow(config))`.
+    """
+
+    tempered: Callable[[float], Any] | None = None
+    """From a temperature to the loss of the logits divided by it (GraSP)."""
+    flow: Callable[[Any, Any], Any] | None = None
+    """From parameters and state to the sum of logits of an input of ones, all parameters taken as their
+    absolute values and BatchNorm as identity but for scale and shift (SynFlow)."""
+
+
+def _needed(probes: Probes | None, name: str, method: str):
+    found = getattr(probes, name) if probes is not None else None
+    if found is None:
+        raise ValueError(
+            f"{method} needs {name!r} of the model: prune(..., probes=pruning.Probes({name}=...))."
+        )
+    return found
 
 
 @functools.cache
@@ -31,18 +54,18 @@ def _select(tree, masks) -> dict:
     return {path: leaves[path] for path in masks}
 
 
-def random(trainable, state, *, loss, batches, masks, options, key):
+def random(trainable, state, *, loss, batches, masks, options, key, probes=None):
     """Uniform numbers, one key per layer: the control that every method must beat."""
     draw = lambda path, leaf: jax.random.uniform(path_key(key, path), leaf.shape)
     return _select(map_by_path(draw, trainable), masks)
 
 
-def magnitude(trainable, state, *, loss, batches, masks, options, key):
+def magnitude(trainable, state, *, loss, batches, masks, options, key, probes=None):
     """|weight| (arXiv 1506.02626)."""
     return {path: jnp.abs(leaf) for path, leaf in _select(trainable, masks).items()}
 
 
-def taylor(trainable, state, *, loss, batches, masks, options, key):
+def taylor(trainable, state, *, loss, batches, masks, options, key, probes=None):
     """Mean over batches of (weight * gradient)^2, squared inside the mean (arXiv 1906.10771).
 
     In BatchNorm's evaluation mode: with batch statistics a filter's sum of weight * gradient is exactly
@@ -56,15 +79,65 @@ def taylor(trainable, state, *, loss, batches, masks, options, key):
     return _select(total, masks)
 
 
-def snip(trainable, state, *, loss, batches, masks, options, key):
+def maggrad(trainable, state, *, loss, batches, masks, options, key, probes=None):
+    """|weight * gradient| of one batch after training, batch statistics (ShrinkBench, arXiv 2003.03033)."""
+    return _select(_saliency(loss, True)(project(trainable, masks), state, batches(key, 0)), masks)
+
+
+@functools.cache
+def _squared_gradients(loss):
+    """The sum over the samples of a batch of each sample's squared gradient, evaluation mode."""
+
+    @jax.jit
+    def one(trainable, state, batch):
+        def squared(sample):
+            alone = jax.tree.map(lambda x: x[None], sample)
+            return jax.tree.map(jnp.square, jax.grad(lambda p: loss(p, state, alone, False)[0])(trainable))
+
+        return jax.tree.map(lambda x: x.sum(0), jax.vmap(squared)(batch))
+
+    return one
+
+
+def fisher(trainable, state, *, loss, batches, masks, options, key, probes=None):
+    """weight^2 times the empirical Fisher diagonal, over two (optimal brain damage; arXiv 1801.05787).
+
+    The diagonal is the mean over `score_samples` samples of each one's squared gradient, in evaluation mode;
+    squaring a batch's mean gradient instead would be smaller by its size.
+    """
+    total, count, step = None, 0, 0
+    dense = project(trainable, masks)
+    while count < options["score_samples"]:
+        batch = batches(key, step)
+        size = len(jax.tree.leaves(batch)[0])
+        # Pieces, as every sample has a gradient of the model's size.
+        for start in range(0, size, 32):
+            piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
+            found = _squared_gradients(loss)(dense, state, piece)
+            total = found if total is None else jax.tree.map(jnp.add, total, found)
+        count, step = count + size, step + 1
+    return {
+        path: 0.5 * square / count * jnp.square(by_path(dense)[path])
+        for path, square in _select(total, masks).items()
+    }
+
+
+def snip(trainable, state, *, loss, batches, masks, options, key, probes=None):
     """|weight * gradient| of one batch with batch statistics, at initialisation (arXiv 1810.02340).
+
+    In rounds, the gradient is that of what is left, times the dense weight (arXiv 2006.09081).
 
     Raises:
         ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
             zero: it would be removed whole, for no reason in the data.
     """
-    scores = _select(_saliency(loss, True)(trainable, state, batches(key, 0)), masks)
-    silent = [path for path, score in scores.items() if not bool(score.any())]
+    gradient = _gradient(loss)(project(trainable, masks), state, batches(key, 0))
+    scores = {path: jnp.abs(w * by_path(gradient)[path]) for path, w in _select(trainable, masks).items()}
+    return _not_silent(scores)
+
+
+def _not_silent(scores):
+    silent = [path for path, score in scores.items() if not bool(jnp.any(score))]
     if silent:
         raise ValueError(
             f"every score of {silent} is exactly zero: no gradient reaches it. BatchNorm scales that "
@@ -73,10 +146,68 @@ def snip(trainable, state, *, loss, batches, masks, options, key):
     return scores
 
 
+@functools.cache
+def _gradient(loss):
+    return jax.jit(lambda p, state, batch: jax.grad(lambda q: loss(q, state, batch, True)[0])(p))
+
+
+@functools.cache
+def _curvature(loss):
+    """The gradient of one batch, and the product of its Hessian with a direction."""
+
+    @jax.jit
+    def product(trainable, state, batch, direction):
+        slope = lambda p: jax.grad(lambda q: loss(q, state, batch, True)[0])(p)
+        return jax.jvp(slope, (trainable,), (direction,))[1]
+
+    return product
+
+
+def grasp(trainable, state, *, loss, batches, masks, options, key, probes=None):
+    """weight * (Hessian gradient), signed: what keeps the gradient flowing, at initialisation (arXiv 2002.07376).
+
+    The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept.
+    """
+    tempered = _needed(probes, "tempered", "grasp")(options["temperature"])
+    halves = [batches(key, step) for step in range(2)]
+    dense = project(trainable, masks)
+    slopes = [_gradient(tempered)(dense, state, batch) for batch in halves]
+    direction = jax.tree.map(jnp.add, *slopes)
+    products = [_curvature(tempered)(dense, state, batch, direction) for batch in halves]
+    return _select(jax.tree.map(lambda w, a, b: w * (a + b), dense, *products), masks)
+
+
+def synflow(trainable, state, *, loss, batches, masks, options, key, probes=None):
+    """|weight * d flow / d weight|, the flow of ones through absolute weights; no data (arXiv 2006.05467).
+
+    Raises:
+        FloatingPointError: the flow overflows float32, as in very deep or wide networks.
+        ValueError: a layer that no flow reaches.
+    """
+    flow = _needed(probes, "flow", "synflow")
+    value, gradient = _flow_gradient(flow)(project(trainable, masks), state)
+    if not bool(jnp.isfinite(value)):
+        raise FloatingPointError(
+            f"synflow's flow is {float(value)}: the products of absolute weights overflow float32. Scale the "
+            "initial weights down, which changes no rank."
+        )
+    scores = {path: jnp.abs(w * by_path(gradient)[path]) for path, w in _select(trainable, masks).items()}
+    return scores if any((~mask).any() for mask in masks.values()) else _not_silent(scores)
+
+
+@functools.cache
+def _flow_gradient(flow):
+    return jax.jit(jax.value_and_grad(flow))
+
+
 SCORES: dict[str, Callable] = {
     "random": random,
     "magnitude": magnitude,
+    "maggrad": maggrad,
     "taylor": taylor,
+    "fisher": fisher,
     "snip": snip,
+    "grasp": grasp,
+    "synflow": synflow,
 }
 """Scores by name."""

@@ -266,6 +266,7 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=files.Checkpoints(folder / "checkpoints", prefix),
+        probes=pruning.Probes(lambda t: models.cross_entropy(model, temperature=t), models.flow(model)),
         key=order_key,
     )
     parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
