@@ -1,6 +1,7 @@
 """Known answers, and the properties that every method inherits from the table."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -458,3 +459,247 @@ def test_bad_parents_are_refused(toy):
         pruning.prune(
             Method("random", (0.99,)), pruning.Parent(weights, weights), protected=("backbone",), **arguments
         )
+
+
+class TestMoreScores:
+    def arguments(self, toy, **changes):
+        loss, params, state, batches = toy
+        given = {
+            "loss": loss,
+            "batches": batches,
+            "masks": masks.everything(params),
+            "key": KEY,
+            "probes": PROBES,
+        }
+        options = {"score_batches": 1, "score_samples": 60, "temperature": 1.0}
+        return params, state, {**given, "options": options, **changes}
+
+    def test_snip_is_the_derivative_by_the_mask(self, toy):
+        params, state, given = self.arguments(toy)
+        loss, batch = given["loss"], given["batches"](KEY, 0)
+        path = "backbone/dense0/kernel"
+
+        def masked(c):
+            changed = training.map_by_path(lambda p, w: w * c if p == path else w, params)
+            return loss(changed, state, batch, True)[0]
+
+        weight = training.by_path(params)[path]
+        exact = np.abs(jax.grad(masked)(jnp.ones_like(weight)))
+        np.testing.assert_allclose(scores.snip(params, state, **given)[path], exact, rtol=1e-4, atol=1e-8)
+
+    def test_snip_in_rounds_scores_what_is_left_with_its_first_weights(self, toy):
+        once, rounds = (run(toy, Method("snip", (0.8,), {"rounds": n, "epochs": 1}))[0] for n in (1, 5))
+        assert masks.sparsity_of(once.masks) == masks.sparsity_of(rounds.masks)
+        assert any((once.masks[p] != rounds.masks[p]).any() for p in once.masks)
+
+    def test_fisher_is_the_mean_of_squared_gradients_and_not_the_square_of_the_mean(self, toy):
+        params, state, given = self.arguments(toy)
+        loss, path = given["loss"], "backbone/dense0/kernel"
+        batches = [given["batches"](KEY, step) for step in range(3)]
+        one = jax.jit(jax.grad(lambda p, sample: loss(p, state, sample, False)[0]))
+        gradients = [
+            np.asarray(training.by_path(one(params, jax.tree.map(lambda x, k=k: x[k : k + 1], batch)))[path])
+            for batch in batches
+            for k in range(20)
+        ]
+        weight = np.asarray(training.by_path(params)[path])
+        exact = 0.5 * np.mean(np.square(gradients), 0) * weight**2
+        found = np.asarray(scores.fisher(params, state, **given)[path])
+        np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-10)
+        biased = 0.5 * np.square(np.mean(gradients, 0)) * weight**2
+        assert found.sum() > 2 * biased.sum()
+
+    def test_grasp_keeps_what_the_gradient_needs(self, toy):
+        # Shrinking a weight by e changes the squared gradient by -2 e weight (H g): the score's sign.
+        params, state, given = self.arguments(toy)
+        loss, path = given["loss"], "backbone/dense1/kernel"
+        halves = [given["batches"](KEY, step) for step in range(2)]
+        slope = jax.jit(jax.grad(lambda p: sum(loss(p, state, batch, True)[0] for batch in halves)))
+        size = lambda p: float(sum((g**2).sum() for g in jax.tree.leaves(slope(p))))
+        found = np.asarray(scores.grasp(params, state, **given)[path])
+        for place in [np.unravel_index(f(found), found.shape) for f in (np.argmax, np.argmin)]:
+            shrunk = training.map_by_path(
+                lambda p, w, place=place: w.at[place].multiply(0.99) if p == path else w, params
+            )
+            change = (size(shrunk) - size(params)) / 0.01
+            assert change == pytest.approx(-2 * found[place], rel=0.1)
+
+    def test_grasp_divides_logits_by_its_temperature(self, toy):
+        params, state, given = self.arguments(toy)
+        hot = {**given, "options": {**given["options"], "temperature": 200.0}}
+        a, b = (scores.grasp(params, state, **g)["head/kernel"] for g in (given, hot))
+        assert not np.allclose(a / np.abs(a).max(), b / np.abs(b).max(), atol=1e-3)
+
+    def test_synflow_is_conserved_from_layer_to_layer(self, toy):
+        params, state, given = self.arguments(toy)
+        plain = training.map_by_path(lambda p, w: w if p.endswith("kernel") else jnp.zeros_like(w), params)
+        found = scores.synflow(plain, state, **given)
+        flow = float(PROBES.flow(plain, state))
+        for path, score in found.items():
+            assert float(score.sum()) == pytest.approx(flow, rel=1e-4), path
+
+    def test_synflow_in_rounds_survives_where_one_round_collapses(self):
+        # Nine layers at a compression of 300: published and measured behaviour of the method.
+        sizes = [20, *[20] * 8, 10]
+        keys = jax.random.split(jax.random.key(0), 9)
+        params = {
+            f"layer{k}": {"kernel": jax.random.normal(keys[k], (a, b)) / np.sqrt(a)}
+            for k, (a, b) in enumerate(pairwise(sizes))
+        }
+
+        def flow(p, state):
+            x = jnp.ones((1, 20))
+            for k in range(9):
+                x = x @ jnp.abs(p[f"layer{k}"]["kernel"])
+            return x.sum()
+
+        given = {
+            "loss": None,
+            "batches": None,
+            "options": {},
+            "key": KEY,
+            "probes": pruning.Probes(flow=flow),
+        }
+
+        def left(rounds):
+            kept = masks.everything(params)
+            for done in range(1, rounds + 1):
+                scored = scores.synflow(params, {}, masks=kept, **given)
+                kept = masks.keep(scored, 1 - (1 / 300) ** (done / rounds), within=kept)
+            return [int(mask.sum()) for mask in kept.values()]
+
+        assert min(left(100)) >= 1
+        assert min(left(1)) == 0
+
+    def test_synflow_needs_no_data_and_says_when_it_overflows(self, toy):
+        params, state, given = self.arguments(toy)
+        found = scores.synflow(params, state, **{**given, "batches": None, "loss": None})
+        assert all(np.isfinite(score).all() for score in found.values())
+        huge = jax.tree.map(lambda w: w * 1e20, params)
+        with pytest.raises(FloatingPointError, match="overflow"):
+            scores.synflow(huge, state, **given)
+
+    @pytest.mark.parametrize(("name", "needed"), [("grasp", "tempered"), ("synflow", "flow")])
+    def test_what_a_score_needs_is_asked_for(self, toy, name, needed):
+        with pytest.raises(ValueError, match=f"{name} needs '{needed}'"):
+            run(toy, Method(name, (0.5,)), probes=None)
+
+
+class TestLamp:
+    def test_scores_are_shares_of_what_is_as_large(self):
+        found = masks.lamp(np.array([3.0, -1.0, 2.0, 2.0]))
+        np.testing.assert_allclose(found, [1, 1 / 18, 4 / 17, 4 / 17])
+        assert not masks.lamp(np.zeros(3)).any()
+
+    def test_no_layer_collapses(self):
+        generator = np.random.default_rng(0)
+        layers = {
+            "a": generator.normal(size=2000) * 1e-3,
+            "b": generator.normal(size=50),
+            "c": generator.normal(size=9),
+        }
+        kept = masks.keep({k: np.abs(v) for k, v in layers.items()}, 0.99, scope="lamp")
+        assert all(mask.any() for mask in kept.values())
+        assert sum(int(mask.sum()) for mask in kept.values()) == 2059 - int(np.floor(0.99 * 2059 + 0.5))
+        plain = masks.keep({k: np.abs(v) for k, v in layers.items()}, 0.99)
+        assert not plain["a"].any()
+
+
+class TestChangingMasks:
+    def watched(self, toy, name, sparsity=0.6, **options):
+        """The masks after every step, and the run."""
+        seen = []
+
+        def fit(*args, after_step=None, **kwargs):
+            def watch(step, trainable, optimizer_state, kept):
+                changed = after_step(step, trainable, optimizer_state, kept) if after_step else None
+                seen.append({p: np.array(m) for p, m in (changed[2] if changed else kept).items()})
+                return changed
+
+            return training.fit(*args, after_step=watch, **kwargs)
+
+        made = run(toy, Method(name, (sparsity,), options), fit=fit, config=replace(CONFIG, epochs=8))[0]
+        return seen, made
+
+    def test_a_gradual_schedule_grows_and_ends_exactly(self, toy):
+        seen, made = self.watched(toy, "gmp", begin=0.1, end=0.7, every=5)
+        levels = [masks.sparsity_of(m) for m in seen]
+        assert levels == sorted(levels)
+        assert levels[-1] == masks.sparsity_of(made.masks)
+        for before, after in pairwise(seen):
+            assert all(not (after[p] & ~before[p]).any() for p in after)
+        # The cubic schedule is ahead of a straight line.
+        assert levels[len(levels) // 3] > 0.6 / 3
+
+    def test_every_schedule_lands_on_its_last_step(self):
+        for every in range(1, 12):
+            steps = schedules.update_steps(30, 0.1, 0.8, every)
+            assert steps[-1] == 23
+            assert steps[0] == 3
+
+    def test_static_masks_stay(self, toy):
+        seen, made = self.watched(toy, "static")
+        for kept in seen:
+            assert equal(kept, made.masks)
+
+    @pytest.mark.parametrize("name", ["set", "rigl"])
+    def test_dynamic_methods_exchange_and_keep_every_layers_count(self, toy, name):
+        seen, _ = self.watched(toy, name, every=2, drop=0.5)
+        counts = [{p: int(m.sum()) for p, m in kept.items()} for kept in seen]
+        assert all(count == counts[0] for count in counts)
+        exchanged = sum((seen[0][p] != seen[-1][p]).sum() for p in seen[0])
+        assert exchanged > 0
+        # No exchange after three quarters of the run.
+        assert equal(seen[int(0.8 * len(seen))], seen[-1])
+
+    def test_an_exchange_drops_the_smallest_and_grows_the_largest_gradient(self):
+        from rosalind.pruning import dynamic
+
+        weights = np.array([[0.5, -0.1, 0.0], [0.9, 0.0, 0.0]], np.float32)
+        mask = np.array([[True, True, False], [True, False, False]])
+        growth = np.array([[9.0, 0.2, 0.1], [9.0, 0.3, 0.7]], np.float32)
+        found, grown = dynamic.exchange(weights, mask, growth, 1)
+        assert found.tolist() == [[True, False, False], [True, False, True]]
+        assert np.flatnonzero(grown).tolist() == [5]
+        # What was just dropped may come back, and starts again at zero.
+        growth[0, 1] = 5
+        found, grown = dynamic.exchange(weights, mask, growth, 1)
+        assert found.tolist() == mask.tolist()
+        assert np.flatnonzero(grown).tolist() == [1]
+
+    def test_grown_weights_start_at_zero_without_momentum(self, toy):
+        from rosalind.pruning import dynamic
+
+        loss, params, state, batches = toy
+        options = {"scope": "erk", "drop": 0.5, "end": 0.9, "every": 1}
+        plan = dynamic.CHANGES["rigl"](
+            params, state, 0.6, total=20, loss=loss, batches=batches, options=options, protected=(), key=KEY
+        )
+        before = {p: m.copy() for p, m in plan.masks.items()}
+        moments = jax.tree.map(jnp.ones_like, params)
+        start = training.project(params, before)
+        after, projected, kept = plan.after_step(3, start, {"momentum": moments}, before)
+        assert plan.exchanged[0] > 0
+        leaves, old = training.by_path(after), training.by_path(projected["momentum"])
+        for path, mask in kept.items():
+            new = mask & ~before[path]
+            assert not np.asarray(leaves[path])[new].any()
+            assert not np.asarray(old[path])[new].any()
+
+
+class TestEdgePopup:
+    def test_kept_weights_are_signed_constants_of_the_kept_fan(self, toy):
+        made = run(toy, Method("edge_popup", (0.7,)))[0]
+        initial = training.by_path(parent_of(toy).initial.trainable)
+        for path, mask in made.masks.items():
+            weight = np.asarray(training.by_path(made.weights.trainable)[path])
+            fan = np.prod(mask.shape[:-1]) * mask.mean()
+            np.testing.assert_allclose(np.abs(weight[mask]), np.sqrt(2 / fan), rtol=1e-5)
+            np.testing.assert_array_equal(np.sign(weight[mask]), np.sign(np.asarray(initial[path])[mask]))
+
+    def test_without_constants_the_initial_weights_stay(self, toy):
+        made = run(toy, Method("edge_popup", (0.5,), {"constant": False}))[0]
+        initial = training.by_path(parent_of(toy).initial.trainable)
+        for path, mask in made.masks.items():
+            weight = np.asarray(training.by_path(made.weights.trainable)[path])
+            np.testing.assert_array_equal(weight, np.where(mask, initial[path], 0))
