@@ -34,12 +34,13 @@ def gaussian_matrices(
     length: int,
     truncate: float = 4,
     mirrored: bool = False,
-    minus_identity: bool = False,
 ) -> np.ndarray:
-    """float32[k, length, length]: taps to int(truncate * sigma + 0.5); edges replicated, or mirrored with the edge.
+    """float32[k, length, length]: taps to int(truncate * sigma + 0.5); edges replicated, or mirrored with the edge."""
+    return _gaussian_stack(sigmas, length, truncate, mirrored).astype(np.float32)
 
-    `minus_identity` gives what the blur adds to a pixel, exactly 0 where all pixels are equal.
-    """
+
+def _gaussian_stack(sigmas, length: int, truncate: float, mirrored: bool) -> np.ndarray:
+    """`gaussian_matrices` in float64."""
     stack = np.zeros((len(sigmas), length, length))
     for matrix, sigma in zip(stack, sigmas, strict=True):
         reach = int(truncate * sigma + 0.5)
@@ -51,12 +52,7 @@ def gaussian_matrices(
                 there %= 2 * length
                 there = np.minimum(there, 2 * length - 1 - there)
             np.add.at(matrix, (np.arange(length), np.clip(there, 0, length - 1)), tap)
-    if minus_identity:
-        rest = np.arange(length)
-        stack[:, rest, rest] = 0
-        stack = stack.astype(np.float32).astype(float)
-        stack[:, rest, rest] = -stack.sum(-1)
-    return stack.astype(np.float32)
+    return stack
 
 
 def smooth(image, sigmas: tuple[float, ...], index):
@@ -80,21 +76,41 @@ def _lowered(sigmas: tuple[float, ...]) -> np.ndarray:
     return np.packbits(lowered, 1, bitorder="little").view("<u4").astype(np.uint32)
 
 
+@functools.cache
+def _additions(sigmas: tuple[float, ...], length: int) -> np.ndarray:
+    """float32[2, k, length, length]: Gaussian matrices less the identity, as 15-bit numbers and the rest."""
+    stack = _gaussian_stack(sigmas, length, 4, False)
+    here = np.arange(length)
+    stack[:, here, here] = 0
+    coarse = np.round(stack * 2**15) / 2**15
+    parts = np.stack([coarse, stack - coarse])
+    parts[..., here, here] = -parts.sum(-1)
+    return parts.astype(np.float32)
+
+
 def smooth_bytes(image, sigmas: tuple[float, ...], index):
     """The Gaussian of sigmas[index] pixels on bytes, cut to whole numbers as float64 would cut it.
 
     What the blur adds to a pixel is computed by itself: at a sigma of 0.25 its steps are 1.1e-7 grey
-    levels, and float32 sums of pixels would cut one value in seventy the other way.
+    levels, and float32 sums of pixels would cut one value in seventy the other way. Taps of 15 bits sum
+    without rounding, what is left of them is small enough to be precise.
     """
-    less_one = lambda length: gaussian_matrices(sigmas, length, minus_identity=True)
-    down, across = per_axis(less_one, image)
+    down, across = per_axis(functools.partial(_additions, sigmas), image)
+    down, across = down[:, index], across[:, index]
     pixels = image.astype(jnp.float32)
-    sideways = jnp.einsum("jw,hwc->hjc", across[index], pixels, precision=EXACT)
-    added = sideways + jnp.einsum("ih,hwc->iwc", down[index], pixels + sideways, precision=EXACT)
+    height, width, channels = image.shape
+    # Columns first, as one product: rows of the image with their channels joined.
+    below = jnp.matmul(down.reshape(-1, height), pixels.reshape(height, -1), precision=EXACT)
+    below = below.reshape(2, height, width, channels)
+    beside = jnp.einsum("kjw,hwc->khjc", across, pixels, precision=EXACT)
+    corner = jnp.einsum("jw,hwc->hjc", across[0] + across[1], below[0] + below[1], precision=EXACT)
+    exact, rest = below[0] + beside[0], below[1] + beside[1] + corner
     values, words = image.astype(jnp.uint32), jnp.asarray(_lowered(sigmas))[index]
     word = sum(jnp.where(values >> 5 == k, words[k], 0) for k in range(8))
     lowered = (word >> (values & 31) & 1).astype(jnp.float32)
-    return pixels + jnp.where(jnp.abs(added) < 2e-8, -lowered, jnp.floor(added))
+    whole = jnp.floor(exact)
+    added = whole + jnp.floor((exact - whole) + rest)
+    return pixels + jnp.where((exact == 0) & (jnp.abs(rest) < 2e-8), -lowered, added)
 
 
 def gaussian_blur(image, draws, rows, index):
