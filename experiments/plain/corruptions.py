@@ -4,6 +4,7 @@ OpenCV and Pillow: the other side of `benchmarks.py corruptions`. Needs the extr
 Each is `name(image uint8[h, w, 3], constants of a severity, generator) -> uint8[h, w, 3]`.
 """
 
+import functools
 import io
 import math
 from collections.abc import Callable
@@ -113,10 +114,14 @@ def frost(image, row, generator, textures: Textures):
     return np.clip(row[0] * image + row[1] * ice, 0, 255).astype(np.uint8)
 
 
+def _noise(generator, width, points):
+    return width * generator.uniform(-width, width, (points, points))
+
+
 def _plasma(size, decay, generator):
     grid, width, points = np.zeros((1, 1)), 100.0, 1
     while points < size:
-        noise = lambda: width * generator.uniform(-width, width, (points, points))  # noqa: B023
+        noise = functools.partial(_noise, generator, width, points)
         below = grid + np.roll(grid, -1, 0)
         centre = (below + np.roll(below, -1, 1)) / 4 + noise()
         across = (centre + np.roll(centre, 1, 0) + grid + np.roll(grid, -1, 1)) / 4 + noise()

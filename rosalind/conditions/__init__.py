@@ -50,15 +50,13 @@ def check(condition: Condition, table: str | None = None) -> None:
         raise ValueError(
             f"only a shift is called by a label, and needs one; got {condition.label!r} for {name}."
         )
-    if condition.files is not None and name not in corruptions.CORRUPTIONS and name not in ("shift", "clean"):
+    if condition.files is not None and name not in corruptions.CORRUPTIONS and name != "shift":
         raise ValueError(f"{name} is made, not read from files; got files={condition.files!r}.")
     if name in corruptions.CORRUPTIONS:
         corruptions.check(name, condition.severity, condition.table or table)
-    elif name in ATTACKS or name == "fourier":
-        attacks.options_of(name, condition.options)
-        if not condition.severity >= 0:
-            raise ValueError(f"the strength of {name} must be 0 or more, got {condition.severity}.")
-    elif name == "weight_noise":
+    elif name in (*ATTACKS, "fourier", "weight_noise"):
+        if name != "weight_noise":
+            attacks.options_of(name, condition.options)
         if not condition.severity >= 0:
             raise ValueError(f"the strength of {name} must be 0 or more, got {condition.severity}.")
     elif condition.severity:

@@ -267,7 +267,6 @@ def motion(image, radius, sigma, angle, longest: int):
     right = jnp.ceil(step * jnp.cos(radians) - 0.5).astype(jnp.int32) + reach
     down = jnp.ceil(step * jnp.sin(radians) - 0.5).astype(jnp.int32) + reach
     padded = jnp.pad(image.astype(jnp.float32), ((reach, reach), (reach, reach), (0, 0)), "edge")
-    # Pieces of whole rows: pixel by pixel, the same sum takes 12 times as long on a CPU.
     lines = padded.reshape(padded.shape[0], -1)
     # Pieces of whole rows: pixel by pixel, the same sum takes 12 times as long on a CPU.
     blurred = jnp.zeros((height, width * channels))

@@ -6,11 +6,10 @@ point transform would move 10 to 24 % of the pixels. libjpeg 9 samples colour di
 1.3 to 1.7 grey levels on average, whoever compares with it.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-EXACT = jax.lax.Precision.HIGHEST
+from rosalind.corruptions.blur import EXACT
 
 # Annex K of the JPEG standard (ITU T.81): luminance and chrominance at quality 50.
 _LUMINANCE = np.array(

@@ -9,7 +9,8 @@ contrast, and blurs that scale with the image; it is no published benchmark.
 What the numbers of a row are, where it is not plain from the corruption:
 
 * defocus_blur: radius, alias sigma. glass_blur: sigma, reach, passes, whether true swaps of half the
-  pixels (MNIST-C). motion_blur: radius, sigma. zoom_blur: step, last factor.
+  pixels (MNIST-C). motion_blur: radius, sigma. zoom_blur: step and last factor, not the
+  end of a range: the reference's floating range includes its end at the first two CIFAR severities.
 * snow: mean, deviation, zoom, threshold, motion radius, motion sigma, weight of the image.
 * frost: weight of the image, weight of the ice, scale of the textures. fog: strength, decay.
 * saturate: times, plus, whether to hue and value too. elastic_transform: displacement, its smoothing and
@@ -26,8 +27,6 @@ def _rows(*values: float | Row) -> tuple[Row, Row, Row, Row, Row]:
     return first, second, third, fourth, fifth
 
 
-# zoom_blur is (step, last factor): floating arange includes the end at the first two CIFAR
-# severities, so the factors are listed by their last one and not by an end.
 # The generator for 224 pixels multiplies its fractions by 244.
 _ODD = 244 / 224
 

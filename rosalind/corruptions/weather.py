@@ -76,14 +76,7 @@ def frost_synthetic_draw(key, image, rows, index):
     mean, deviation = jnp.asarray(_ICE)[numbers.whole(numbers.bits(which, ()), len(_ICE))]
     height, width, channels = image.shape
     # A decay of 1.5 gives neighbours at 1, 4 and 16 pixels roughly the textures' correlations.
-    levels = _levels(image)
-    draws = {
-        f"level{level}_{part}": 2 * numbers.uniform(jax.random.fold_in(fractal, 3 * level + part), (p, p)) - 1
-        for level, p in enumerate(levels)
-        for part in range(3)
-    }
-    draws = {name: 100 / 1.5 ** int(name[5 : name.index("_")]) * draw for name, draw in draws.items()}
-    ice = plasma(draws, 1.5, len(levels))[:height, :width, None]
+    ice = plasma(_plasma_draws(fractal, image, 1.5), 1.5, len(_levels(image)))[:height, :width, None]
     ice = (ice - ice.mean()) / ice.std()
     colour = jnp.clip(mean[None, None] + deviation[None, None] * ice, 0, 255)
     return {"ice": colour if channels == 3 else grey(colour)}
@@ -106,7 +99,10 @@ def _levels(image) -> list[int]:
 
 def fog_draw(key, image, rows, index):
     """Three float32[p, p] per level from U(-w, w), w = 100 divided by the decay once per level."""
-    decay = jnp.asarray(rows)[index, 1]
+    return _plasma_draws(key, image, jnp.asarray(rows)[index, 1])
+
+
+def _plasma_draws(key, image, decay):
     draws = {}
     for level, points in enumerate(_levels(image)):
         width = 100 / decay**level
