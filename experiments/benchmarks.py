@@ -97,7 +97,7 @@ def masked_step(options: Options) -> tuple[float, float, float]:
     params, state = variables["params"], {"batch_stats": variables["batch_stats"]}
     masks = {path: jnp.asarray(mask) for path, mask in pruning.masks.everything(params).items()}
     config = Train(optimizer="sgd")
-    optimizer, step = training._compiled(
+    optimizer, step, _ = training.fitting.compiled(
         loss, config.optimizer, config.momentum, config.weight_decay, frozenset(masks)
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]
+Control = Literal["random", "dense_extended", "dense_narrow"]
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,28 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class ChannelGroup:
+    """Channels of a network that can only be removed together, as a residual stream's can.
+
+    Members are parameter paths with the axis that has the channels: -1 for a kernel's output, -2 for its
+    input, 0 for a bias or a norm's scale. An axis longer than `size` has the channels innermost, repeated,
+    as where positions are flattened before a dense layer.
+    """
+
+    size: int
+    members: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Baseline:
     """A dense network of another width or length, trained beside the parents."""
 
     label: str
     width: int | None = None
     epochs: float | None = None
+    """Of one cycle of the schedule."""
+    cycles: int = 1
+    """How often the schedule is run, each time from its start with a fresh optimizer."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +162,10 @@ class Study:
     conditions: tuple[Condition, ...] = (Condition(),)
     seeds: tuple[int, ...] = (0, 1, 2)
     baselines: tuple[Baseline, ...] = ()
+    controls: tuple[Control, ...] = ("random", "dense_extended", "dense_narrow")
+    """What every method is compared with: random masks at every sparsity of the study; the dense network
+    trained for as many cycles and epochs as the longest chain; dense networks that are narrower, with as
+    many parameters as the pruned ones have left."""
     protected: tuple[str, ...] = ()
     """Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference."""
     features: int = 500

@@ -197,8 +197,8 @@ class TestKeep:
         generator = np.random.default_rng(0)
         for values in (generator.random(100), np.round(3 * generator.random(100)), np.zeros(100)):
             values = values.astype(np.float32)
-            inside = jax.jit(masks.top_traced)(values.reshape(10, 10), count)
-            np.testing.assert_array_equal(np.asarray(inside).ravel(), masks.top(values, count))
+            inside = jax.jit(ranking.top_traced)(values.reshape(10, 10), count)
+            np.testing.assert_array_equal(np.asarray(inside).ravel(), ranking.top(values, count))
 
 
 # ResNet-20 with 1x1 shortcuts, all kernels in P, under the rule of arXiv 1911.11134.
@@ -337,7 +337,7 @@ class TestBiprop:
         loss = learned._ticket_loss(toy[0], True)
         paths = frozenset(masks.everything(toy[1]))
         config = replace(CONFIG, optimizer="sgd", weight_decay=5e-4)
-        _, step = training._compiled(loss, "sgd", config.momentum, config.weight_decay, paths)
+        _, step, _ = training.fitting.compiled(loss, "sgd", config.momentum, config.weight_decay, paths)
         before = step._cache_size()
         run(toy, Method("biprop", (0.4, 0.8)))
         assert step._cache_size() == before == 1
@@ -587,9 +587,9 @@ class TestMoreScores:
 
 class TestLamp:
     def test_scores_are_shares_of_what_is_as_large(self):
-        found = masks.lamp(np.array([3.0, -1.0, 2.0, 2.0]))
+        found = ranking.lamp(np.array([3.0, -1.0, 2.0, 2.0]))
         np.testing.assert_allclose(found, [1, 1 / 18, 4 / 17, 4 / 17])
-        assert not masks.lamp(np.zeros(3)).any()
+        assert not ranking.lamp(np.zeros(3)).any()
 
     def test_no_layer_collapses(self):
         generator = np.random.default_rng(0)

@@ -99,7 +99,7 @@ def test_networks_rates_and_masks_share_one_compilation(toy):
     masks = pruning.masks.everything(params)
     training.fit(loss, params, state, batches, config=CONFIG, masks=masks, stop=1, key=KEY)
     settings = (CONFIG.optimizer, CONFIG.momentum, CONFIG.weight_decay, frozenset(masks))
-    _, step = training._compiled(loss, *settings)
+    _, step, _ = training.fitting.compiled(loss, *settings)
     before = step._cache_size()
     other = models.init(MLP, jax.random.key(9))["params"]
     for rate in (0.1, 0.2):

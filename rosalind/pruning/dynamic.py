@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind import training
-from rosalind.pruning import masks
+from rosalind.pruning import masks, ranking
 from rosalind.pruning.schedules import cubic, drop_fraction, update_steps
 
 
@@ -41,7 +41,12 @@ def gradual(trainable, state, sparsity, *, total, loss, batches, options, protec
         leaves = training.by_path(trainable)
         scores = {path: jnp.abs(leaves[path]) for path in plan.masks}
         plan.masks = masks.keep(
-            scores, target, scope=options["scope"], within=plan.masks, protected=protected
+            scores,
+            target,
+            scope=options["scope"],
+            within=plan.masks,
+            protected=protected,
+            layers=masks.no_more_than(options["layers"], target, sparsity),
         )
         return trainable, optimizer_state, plan.masks
 
@@ -53,7 +58,10 @@ def static(trainable, state, sparsity, *, total, loss, batches, options, protect
     """Random masks that never change, by default at ERK's densities (arXiv 1911.11134)."""
     kernels = masks.prunable(trainable)
     scores = {path: jax.random.uniform(masks.path_key(key, path), w.shape) for path, w in kernels.items()}
-    return Plan(masks.keep(scores, sparsity, scope=options["scope"], protected=protected))
+    chosen = masks.keep(
+        scores, sparsity, scope=options["scope"], protected=protected, layers=options["layers"]
+    )
+    return Plan(chosen)
 
 
 @functools.cache
@@ -74,8 +82,8 @@ def exchange(weights, mask, growth, count: int) -> tuple[np.ndarray, np.ndarray]
         The mask, with as many True as before, and bool of the weights that start again at zero.
     """
     flat, active = np.abs(np.asarray(weights, np.float32)).ravel(), np.asarray(mask).ravel()
-    stay = masks.top(flat, int(active.sum()) - count, active)
-    grown = masks.top(np.asarray(growth, np.float32).ravel(), count, ~stay)
+    stay = ranking.top(flat, int(active.sum()) - count, active)
+    grown = ranking.top(np.asarray(growth, np.float32).ravel(), count, ~stay)
     return (stay | grown).reshape(np.shape(mask)), grown.reshape(np.shape(mask))
 
 

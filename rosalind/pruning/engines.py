@@ -1,274 +1,237 @@
-"""What a method is, and the engines that carry it out: rank, mask and retrain; or learn the mask."""
+"""The engines of methods: rank, mask and retrain; learn the masks; or change them while a network trains."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rosalind import training
-from rosalind.config import Train
-from rosalind.pruning import dynamic, learned, masks
+from rosalind.pruning import dynamic, form, learned, masks
+from rosalind.pruning.job import Counted, Job, Pruned, Weights
 from rosalind.pruning.schedules import levels
-from rosalind.pruning.scores import SCORES, Probes
-
-Retraining = Literal["finetune", "rewind", "restart", "train"]
-
-
-class Weights(NamedTuple):
-    """Trainable parameters and the state beside them (BatchNorm statistics)."""
-
-    trainable: Any
-    state: Any
-
-
-class Parent(NamedTuple):
-    """A dense network at initialisation and after training, from one seed."""
-
-    initial: Weights
-    trained: Weights
-
-
-class Pruned(NamedTuple):
-    """One network that a method made."""
-
-    sparsity: float
-    """As asked for."""
-    masks: dict[str, np.ndarray]
-    weights: Weights
-    """Exactly zero where a mask is False; of learned masks, the effective weights."""
-    records: dict[str, np.ndarray]
-    """Per-epoch records of the last retraining, see `training.Fitted`."""
-    steps: int
-    """Training steps of the method up to here, all levels; the dense parent's are not counted."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a method works, and every option it takes with its default."""
-
-    paper: str
-    """Its arXiv id, or what it controls for."""
-    family: str
-    """For legends and held-out tests: control, one-shot, initialisation, iterative, gradual, dynamic or ticket."""
-    engine: Callable[["Job"], Iterator[Pruned]]
-    score: str | None = None
-    ranked: Literal["trained", "initial"] = "trained"
-    """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
-    change: str | None = None
-    """Of `dynamic.CHANGES`: how masks change during training."""
-    binary: bool = False
-    """Whether a learned ticket's weights are binarised."""
-    iterative: bool = False
-    """Whether sparsity grows in levels, each ranking the result of the last."""
-    retraining: Retraining = "finetune"
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything an engine needs: the arguments of `prune`, checked, with all options filled in."""
-
-    recipe: Recipe
-    sparsities: tuple[float, ...]
-    options: Mapping[str, Any]
-    parent: Parent
-    loss: training.Loss
-    batches: training.BatchSource
-    scoring: training.BatchSource
-    config: Train
-    fit: Callable[..., training.Fitted]
-    protected: tuple[str, ...]
-    resume: MutableMapping[str, dict[str, np.ndarray]]
-    key: Any
-    probes: Probes | None = None
-
-    @property
-    def epochs(self) -> float:
-        """Epochs per (re)training: the option, or as many as the dense network had."""
-        given = self.options.get("epochs")
-        return self.config.epochs if given is None else given
+from rosalind.pruning.selection import SELECTIONS
 
 
 def _rewound(job: Job) -> tuple[Weights, int]:
-    """The dense network at the rewinding step, trained to there once per chain, and that step."""
+    """The dense network at the rewinding step, trained to there once for all methods, and that step."""
     step = round(job.options["rewind"] * job.config.epochs * job.batches.steps)
     start = job.parent.initial
     if step == 0:
         return start, 0
-    name = f"rewind-{step}"
-    if name not in job.resume:
+
+    def make() -> Pruned:
+        dense = masks.everything(start.trainable)
         fitted = job.fit(
             job.loss,
             start.trainable,
             start.state,
             job.batches,
             config=job.config,
-            masks=masks.everything(start.trainable),
+            masks=dense,
             stop=step,
             key=job.key,
         )
-        job.resume[name] = _pack(Weights(fitted.trainable, fitted.state), {}, {}, step)
-    return _unpack(job.resume[name], start).weights, step
+        return Pruned(0.0, dense, Weights(fitted.trainable, fitted.state), {}, fitted.steps)
+
+    return job.once({"rewind": step}, make).weights, step
 
 
 def _retrain(job: Job, survivors: Weights, kept: Mapping[str, np.ndarray]) -> training.Fitted:
     """Train the kept weights again in the recipe's way; optimizer state is always fresh."""
-    weights, start, config = survivors, 0, dataclasses.replace(job.config, epochs=job.epochs)
     match job.recipe.retraining:
         case "finetune":
-            # The last rate of a step schedule; a cosine ends at zero, so a tenth of the peak.
-            drops = len(job.config.drops) if job.config.schedule == "step" else 1
-            rate = job.options["learning_rate"]
-            rate = job.config.learning_rate * 0.1**drops if rate is None else rate
-            config = dataclasses.replace(config, schedule="constant", warmup=0.0, learning_rate=rate)
+            return job.train(survivors, kept, config=job.finetuning)
         case "rewind":
             weights, start = _rewound(job)
-            config = job.config
+            return job.train(weights, kept, config=job.config, start=start)
         case "train":
-            weights = job.parent.initial
-    return job.fit(
-        job.loss,
-        weights.trainable,
-        weights.state,
-        job.batches,
-        config=config,
-        masks=kept,
-        start=start,
-        key=job.key,
-    )
-
-
-def _chosen(job: Job, weights: Weights, kept: Mapping, sparsity: float) -> dict[str, np.ndarray]:
-    """The masks of one sparsity, scored in as many rounds as the options say.
-
-    Each round keeps the density to the power of the part done, so that what a round removes changes the
-    scores of the next.
-    """
-    rounds = job.options.get("rounds", 1)
-    for done in range(1, rounds + 1):
-        scores = SCORES[job.recipe.score or ""](
-            weights.trainable,
-            weights.state,
-            loss=job.loss,
-            batches=job.scoring,
-            masks=kept,
-            options=job.options,
-            key=job.key,
-            probes=job.probes,
-        )
-        part = sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
-        if masks.sparsity_of(kept) < part or done == rounds:
-            kept = masks.keep(scores, part, scope=job.options["scope"], within=kept, protected=job.protected)
-    return dict(kept)
+            survivors = job.parent.initial
+    return job.train(survivors, kept, config=dataclasses.replace(job.config, epochs=job.epochs))
 
 
 def rank_and_retrain(job: Job) -> Iterator[Pruned]:
     """Score, keep the best, retrain: once per sparsity, or in levels that build on each other."""
     recipe = job.recipe
     begun = job.parent.initial if recipe.ranked == "initial" else job.parent.trained
-    dense = masks.everything(begun.trainable)
-    current, kept, spent = begun, dense, 0
+    start = Pruned(0.0, masks.everything(begun.trainable), begun, {}, 0)
     chain = levels(job.sparsities, job.options["rate"]) if recipe.iterative else job.sparsities
-    for level, sparsity in enumerate(chain):
+    current, started, reached = start, job.parent.initial, ()
+    for sparsity in chain:
         if not recipe.iterative:
-            current, kept, spent = begun, dense, 0
-        name = f"level-{level}-{sparsity:.6f}"
-        if name not in job.resume:
-            chosen = _chosen(job, current, kept, sparsity)
-            fitted = _retrain(job, current, chosen)
-            found = Weights(fitted.trainable, fitted.state)
-            job.resume[name] = _pack(found, chosen, fitted.records, spent + fitted.steps)
-        made = _unpack(job.resume[name], begun)
-        current, kept, spent = made.weights, made.masks, made.steps
+            current, started, reached = start, job.parent.initial, ()
+        reached = (*reached, sparsity)
+        made = _level(job, current, reached, started.trainable)
+        # What the training of this level began with, for the next one's `activate`.
+        rewinds = recipe.retraining == "rewind" and job.options.get("activate")
+        started, current = _rewound(job)[0] if rewinds else current.weights, made
         if sparsity in job.sparsities:
-            yield made._replace(sparsity=sparsity)
+            yield _controlled(job, made, reached)._replace(sparsity=sparsity)
+
+
+def _level(job: Job, before: Pruned, reached: Sequence[float], started: Any) -> Pruned:
+    """Prune to the last of the sparsities and train again, unless that is done already."""
+    sparsity = reached[-1]
+
+    def make() -> Pruned:
+        scoring = Counted(job.scoring)
+        kept, trainable, notes = SELECTIONS[job.recipe.unit](job, before, sparsity, scoring, started)
+        survivors = Weights(training.project(trainable, kept), before.weights.state)
+        seen = dict(job.evaluate(survivors)) if job.evaluate else None
+        fitted = _retrain(job, survivors, kept)
+        extra = round((job.options.get("l1_epochs") or 0) * job.batches.steps)
+        return Pruned(
+            sparsity,
+            dict(kept),
+            Weights(fitted.trainable, fitted.state),
+            fitted.records,
+            before.steps + fitted.steps + extra,
+            before.scoring + scoring.count,
+            seen,
+            fitted.step_bytes,
+            notes,
+        )
+
+    return job.once({**_identity(job), "levels": list(reached)}, make)
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    """What a level depends on; chains that differ only in later levels or in controls share their beginnings."""
+    recipe = job.recipe
+    return {
+        "score": recipe.score,
+        "unit": recipe.unit,
+        "ranked": recipe.ranked,
+        "retraining": recipe.retraining,
+        "iterative": recipe.iterative,
+        "options": {k: v for k, v in job.options.items() if k not in ("rate", "control")},
+    }
+
+
+def _controlled(job: Job, made: Pruned, reached: Sequence[float]) -> Pruned:
+    """The level itself, or what a control makes of its masks or of the weights they were found for.
+
+    `reinitialised`: a fresh draw of the same distribution (the initial weights permuted within each layer),
+    trained from the start. `shuffled`: the masks permuted within each layer. `signs`: only the signs of the
+    rewound weights, times the deviation of the layer's initial ones (arXiv 1905.01067).
+    """
+    control = job.options.get("control")
+    if control is None:
+        return made
+
+    def make() -> Pruned:
+        kept, (weights, start) = made.masks, _rewound(job)
+        initial = training.by_path(job.parent.initial.trainable)
+        if control == "reinitialised":
+            weights, start = job.parent.initial, 0
+            anew = lambda path, x: jax.random.permutation(masks.path_key(job.key, path), x.ravel()).reshape(
+                x.shape
+            )
+        elif control == "signs":
+            anew = lambda path, x: jnp.sign(x) * jnp.std(initial[path])
+        else:
+            kept, anew = masks.shuffled(kept, job.key), lambda path, x: x
+        changed = training.map_by_path(
+            lambda p, x: anew(p, jnp.asarray(x)) if p in kept else x, weights.trainable
+        )
+        fitted = job.train(Weights(changed, weights.state), kept, config=job.config, start=start)
+        return made._replace(
+            masks=dict(kept),
+            weights=Weights(fitted.trainable, fitted.state),
+            records=fitted.records,
+            steps=made.steps + fitted.steps,
+            before=None,
+        )
+
+    return job.once({**_identity(job), "levels": list(reached), "control": control}, make)
 
 
 def learn_masks(job: Job) -> Iterator[Pruned]:
-    """Freeze the initial weights and learn which of them to keep (`learned.py`), once per sparsity."""
-    start = job.parent.initial
+    """Train in one of the forms of `learned.FORMS`, once per sparsity, and keep the masks that come out."""
+    recipe, options = job.recipe, job.options
+    start = job.parent.initial if recipe.ranked == "initial" else job.parent.trained
+    config = dataclasses.replace(job.config, epochs=job.epochs)
+    if recipe.ranked == "trained":
+        config = job.finetuning
+    elif "learning_rate" in options:
+        # Scores of frozen weights are trained with momentum and decay of their own, as published.
+        config = dataclasses.replace(
+            config,
+            optimizer="sgd",
+            learning_rate=options["learning_rate"],
+            weight_decay=options["weight_decay"],
+        )
+    kernels = masks.prunable(start.trainable)
+
+    def make(sparsity: float) -> Pruned:
+        chosen = learned.FORMS[recipe.change or ""](options, kernels, sparsity, job.protected)
+        trained, state = form.begin(
+            chosen,
+            start.trainable,
+            start.state,
+            sparsity,
+            options=options,
+            total=round(config.epochs * job.batches.steps),
+            per_epoch=job.batches.steps,
+            protected=job.protected,
+            key=job.key,
+        )
+        # Scores and gates beside weights do not decay; scores of frozen weights do.
+        decayed = {
+            path: mask
+            for path, mask in masks.everything(trained).items()
+            if not path.startswith(("scores/", "gates/"))
+        }
+        loss = form.loss_of(job.loss, chosen)
+        fitted = job.fit(loss, trained, state, job.batches, config=config, masks=decayed, key=job.key)
+        params, inner, found, notes = form.finish(chosen, fitted.trainable, fitted.state)
+        return Pruned(
+            sparsity,
+            found,
+            Weights(params, inner),
+            fitted.records,
+            fitted.steps,
+            step_bytes=fitted.step_bytes,
+            notes=notes,
+        )
+
     for sparsity in job.sparsities:
-        name = f"learned-{sparsity:.6f}"
-        if name not in job.resume:
-            weights, kept, fitted = learned.ticket(
-                start.trainable,
-                start.state,
-                sparsity,
-                binary=job.recipe.binary,
-                constant=job.options.get("constant", False),
-                loss=job.loss,
-                batches=job.batches,
-                config=dataclasses.replace(
-                    job.config,
-                    epochs=job.epochs,
-                    optimizer="sgd",
-                    learning_rate=job.options["learning_rate"],
-                    weight_decay=job.options["weight_decay"],
-                ),
-                fit=job.fit,
-                protected=job.protected,
-                key=job.key,
-            )
-            job.resume[name] = _pack(Weights(*weights), kept, fitted.records, fitted.steps)
-        yield _unpack(job.resume[name], start)._replace(sparsity=sparsity)
+        made_by = {"learned": recipe.change, "options": dict(options), "sparsity": sparsity}
+        yield job.once(made_by, functools.partial(make, sparsity))
 
 
 def train_sparse(job: Job) -> Iterator[Pruned]:
     """Train once per sparsity from the initial weights while the masks change (`dynamic.py`)."""
     start = job.parent.initial
     config = dataclasses.replace(job.config, epochs=job.epochs)
+
+    def make(sparsity: float) -> Pruned:
+        batches = Counted(job.batches)
+        plan = dynamic.CHANGES[job.recipe.change or ""](
+            start.trainable,
+            start.state,
+            sparsity,
+            total=round(config.epochs * job.batches.steps),
+            loss=job.loss,
+            batches=batches,
+            options=job.options,
+            protected=job.protected,
+            key=job.key,
+        )
+        fitted = job.train(start, plan.masks, config=config, after_step=plan.after_step)
+        return Pruned(
+            sparsity,
+            plan.masks,
+            Weights(fitted.trainable, fitted.state),
+            fitted.records,
+            fitted.steps,
+            batches.count,
+            step_bytes=fitted.step_bytes,
+        )
+
     for sparsity in job.sparsities:
-        name = f"sparse-{sparsity:.6f}"
-        if name not in job.resume:
-            total = round(config.epochs * job.batches.steps)
-            change = dynamic.CHANGES[job.recipe.change or ""]
-            plan = change(
-                start.trainable,
-                start.state,
-                sparsity,
-                total=total,
-                loss=job.loss,
-                batches=job.batches,
-                options=job.options,
-                protected=job.protected,
-                key=job.key,
-            )
-            fitted = job.fit(
-                job.loss,
-                start.trainable,
-                start.state,
-                job.batches,
-                config=config,
-                masks=plan.masks,
-                after_step=plan.after_step,
-                key=job.key,
-            )
-            found = Weights(fitted.trainable, fitted.state)
-            job.resume[name] = _pack(found, plan.masks, fitted.records, fitted.steps)
-        yield _unpack(job.resume[name], start)._replace(sparsity=sparsity)
-
-
-def _pack(weights: Weights, kept: Mapping, records: Mapping, steps: int) -> dict[str, np.ndarray]:
-    """One flat dict of arrays, so that a chain can be resumed from any mapping or file."""
-    parts = {"trainable": weights.trainable, "state": weights.state}
-    flat = {
-        f"{name}/{p}": np.asarray(x)
-        for name, tree in parts.items()
-        for p, x in training.by_path(tree).items()
-    }
-    flat |= {f"masks/{path}": np.asarray(mask) for path, mask in kept.items()}
-    flat |= {f"records/{name}": np.asarray(values) for name, values in records.items()}
-    return flat | {"steps": np.asarray(steps)}
-
-
-def _unpack(flat: Mapping[str, np.ndarray], like: Weights) -> Pruned:
-    def tree(name: str, shape: Any) -> Any:
-        return training.map_by_path(lambda path, _: flat[f"{name}/{path}"], shape)
-
-    def part(name: str) -> dict[str, np.ndarray]:
-        return {k.removeprefix(f"{name}/"): v for k, v in flat.items() if k.startswith(f"{name}/")}
-
-    weights = Weights(tree("trainable", like.trainable), tree("state", like.state))
-    return Pruned(0.0, part("masks"), weights, part("records"), int(flat["steps"]))
+        made_by = {"changing": job.recipe.change, "options": dict(job.options), "sparsity": sparsity}
+        yield job.once(made_by, functools.partial(make, sparsity))

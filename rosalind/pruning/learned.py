@@ -1,121 +1,200 @@
-"""Masks that are learned while the random initial weights stay frozen (multi-prize tickets)."""
+"""Masks that are learned with the weights: movement, random gates, and straight through N:M groups."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning import masks
+from rosalind.pruning import blocks, masks
+from rosalind.pruning.form import Form, counts_of, top_of
+from rosalind.pruning.tickets import ticket
 from rosalind.training import map_by_path
 
 
-def binarise(weight, mask):
-    """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
+def _movement() -> Form:
+    """Weights and scores are trained together; a score falls where its weight moves towards zero (arXiv 2005.07683).
 
-    That gain is the one with the least squared distance to the kept weights; a layer that keeps nothing
-    is zero.
-
-    >>> binarise(jnp.array([1.0, -3.0, 2.0]), jnp.array([True, True, False])).tolist()
-    [2.0, -2.0, 0.0]
-    """
-    kept = jnp.where(mask, jnp.abs(weight), 0)
-    gain = kept.sum() / jnp.maximum(mask.sum(), 1)
-    return jnp.where(mask, gain * jnp.sign(weight), 0)
-
-
-def effective(scores, frozen, kept, binary: bool = True):
-    """The parameters a ticket computes with, differentiable in the scores.
-
-    Args:
-        scores: float arrays of the prunable kernels, by path.
-        frozen: all parameters at initialisation.
-        kept: int32 per path, how many weights of a layer stay.
-        binary: whether kept weights are binarised, or stay as they are.
-
-    The gradient passes straight through the selection and the gain: d/d|score| is the gradient of the
-    weight times the frozen weight (arXiv 2103.09377).
+    The network computes with the weights of the highest scores, signed; their number falls along a cubic
+    from all of them at `begin` to the target at `end` (fractions of the run). d/d score is the gradient of
+    the effective weight times the weight, so that removed weights can come back until the end. Scores
+    start at zero, where equal ones are kept by position.
     """
 
-    def one(path, weight):
-        if path not in scores:
-            return weight
-        strength = jnp.abs(scores[path])
-        mask = masks.top_traced(jax.lax.stop_gradient(strength), kept[path])
-        chosen = binarise(weight, mask) if binary else jnp.where(mask, weight, 0)
-        return jax.lax.stop_gradient(chosen) + (strength - jax.lax.stop_gradient(strength)) * weight
+    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
+        kernels = masks.prunable(trainable)
+        scores = {path: jnp.zeros(weight.shape, jnp.float32) for path, weight in kernels.items()}
+        return {"weights": trainable, "scores": scores}, {
+            "kept": counts_of(kernels, sparsity, options["scope"], protected),
+            "dense": counts_of(kernels, 0.0, options["scope"], protected),
+            "begin": jnp.float32(options["begin"] * total),
+            "end": jnp.float32(options["end"] * total),
+        }
 
-    return map_by_path(one, frozen)
+    def effective(trained, carried, train):
+        counts = carried["kept"]
+        if train:
+            span = jnp.maximum(carried["end"] - carried["begin"], 1)
+            left = (1 - jnp.clip((carried["step"] - carried["begin"]) / span, 0, 1)) ** 3
+            between = lambda last, first: last + jnp.round((first - last) * left).astype(jnp.int32)
+            counts = jax.tree.map(between, carried["kept"], carried["dense"])
+        scores = trained["scores"]
+        chosen = top_of(jax.lax.stop_gradient(scores), counts)
+
+        def one(path, weight):
+            if path not in scores:
+                return weight
+            straight = scores[path] - jax.lax.stop_gradient(scores[path])
+            return jnp.where(chosen[path], weight, 0) + straight * jax.lax.stop_gradient(weight)
+
+        return map_by_path(one, trained["weights"]), 0.0
+
+    def finish(trained, carried):
+        return {path: np.asarray(m) for path, m in top_of(trained["scores"], carried["kept"]).items()}, ()
+
+    return Form(begin, effective, finish)
+
+
+STRETCH = (-0.1, 1.1, 2 / 3)
+"""Ends and temperature of the hard concrete distribution, as published."""
+
+
+def hard_concrete(log_alpha, uniform=None):
+    """Gates in [0, 1] of the hard concrete distribution (arXiv 1712.01312); without a draw, the ones used for testing.
+
+    >>> [round(float(hard_concrete(jnp.float32(a))), 3) for a in (-5, 0, 5)]
+    [0.0, 0.5, 1.0]
+    """
+    low, high, temperature = STRETCH
+    if uniform is not None:
+        log_alpha = (jnp.log(uniform) - jnp.log1p(-uniform) + log_alpha) / temperature
+    return jnp.clip(jax.nn.sigmoid(log_alpha) * (high - low) + low, 0, 1)
+
+
+def open_share(log_alpha):
+    """The probability that a gate is not zero."""
+    low, high, temperature = STRETCH
+    return jax.nn.sigmoid(log_alpha - temperature * np.log(-low / high))
 
 
 @functools.cache
-def _ticket_loss(loss, binary: bool):
-    """The loss of scores; frozen weights and counts ride in the state, so that seeds and sparsities share
-    one compilation (in a closure they would be compiled in as constants, once per network)."""
+def _l0(rate: float) -> Form:
+    """Weights times random gates; the expected number of open gates is held to the target (arXiv 1712.01312).
 
-    def of_scores(scores, state, batch, train: bool = True):
-        params = effective(scores, state["frozen"], state["kept"], binary)
-        value, (inner, records) = loss(params, state["inner"], batch, train)
-        return value, ({**state, "inner": inner}, records)
-
-    return of_scores
-
-
-def initial_scores(kernels, key):
-    """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
-    bounds = {path: 1 / np.sqrt(np.prod(weight.shape[:-1])) for path, weight in kernels.items()}
-    return {
-        path: jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
-        for (path, weight), bound in zip(kernels.items(), bounds.values(), strict=True)
-    }
-
-
-def signed_constants(trainable, kept):
-    """The parameters with every prunable weight replaced by its sign times sqrt(2 / (fan in * kept share))."""
-
-    def one(path, weight):
-        if path not in kept:
-            return weight
-        share = kept[path] / weight.size
-        return jnp.sign(weight) * jnp.sqrt(2 / (np.prod(weight.shape[:-1]) * share))
-
-    return map_by_path(one, trainable)
-
-
-def ticket(trainable, state, sparsity, *, binary, constant=False, loss, batches, config, fit, protected, key):
-    """Learned masks over frozen random weights (arXiv 1911.13299), binarised if asked (arXiv 2103.09377).
-
-    Only scores are trained; weight decay acts on them. Biases and BatchNorm scales stay as initialised,
-    running statistics follow. Every layer, head included, keeps the same fraction, its rounding shared
-    out so that the total is exact; protected layers keep all weights.
-
-    Args:
-        trainable: parameters at initialisation.
-        state: beside them.
-        sparsity: removed fraction of P.
-        binary: binarise the kept weights, with one gain per layer.
-        constant: freeze signed constants instead of the initial weights (edge-popup's best variant).
-        loss: see `training.Loss`.
-        batches: see `training.BatchSource`.
-        config: of the training of scores.
-        fit: `training.fit` or a wrapper.
-        protected: parts of paths that keep all weights.
-        key: of scores and data order.
-
-    Returns:
-        The effective weights and state, the masks, and what `fit` gave.
+    The paper weighs the expected number by a constant that must be searched for every sparsity; here its
+    weight is a multiplier that grows while too many gates are open and falls while too few are (as in
+    arXiv 2208.04425). Gates are trained `gate_rate` times as fast as weights. At the end the weights with
+    the highest log alpha stay, as many as asked for, each times its gate.
     """
-    kernels = masks.prunable(trainable)
-    uniform = {path: np.zeros(weight.shape, np.float32) for path, weight in kernels.items()}
-    chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
-    kept = {path: jnp.asarray(mask.sum(), jnp.int32) for path, mask in chosen.items()}
-    frozen = signed_constants(trainable, kept) if constant else trainable
-    scores = initial_scores(kernels, jax.random.fold_in(key, 0x73636F72))
-    carried = {"inner": state, "frozen": frozen, "kept": kept}
-    everywhere = {path: np.ones(weight.shape, bool) for path, weight in kernels.items()}
-    loss = _ticket_loss(loss, binary)
-    fitted = fit(loss, scores, carried, batches, config=config, masks=everywhere, key=key)
-    strengths = {path: jnp.abs(score) for path, score in fitted.trainable.items()}
-    final = {path: np.asarray(masks.top_traced(s, kept[path])) for path, s in strengths.items()}
-    found = effective(fitted.trainable, frozen, kept, binary)
-    return (found, fitted.state["inner"]), final, fitted
+
+    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
+        kernels = masks.prunable(trainable)
+        # Open with probability 0.9 at first: a network that is half closed would have to learn anew.
+        start = np.log(0.9 / 0.1) / rate
+        free = {path: w for path, w in kernels.items() if not masks.is_protected(path, protected)}
+        gates = {path: jnp.full(weight.shape, start, jnp.float32) for path, weight in free.items()}
+        counts = counts_of(kernels, sparsity, "global", protected)
+        size = sum(weight.size for weight in free.values())
+        return {"weights": trainable, "gates": gates}, {
+            "kept": counts,
+            "density": jnp.float32(counts["all"] / size),
+            "multiplier": jnp.float32(0),
+            "growth": jnp.float32(options["multiplier_rate"]),
+            "key": jax.random.key_data(jax.random.fold_in(key, 0x6C30)),
+        }
+
+    def share(trained):
+        gates = trained["gates"]
+        size = sum(gate.size for gate in gates.values())
+        return sum(open_share(rate * gate).sum() for gate in gates.values()) / size
+
+    def effective(trained, carried, train):
+        key = jax.random.fold_in(jax.random.wrap_key_data(carried["key"]), carried["step"])
+
+        def one(path, weight):
+            if path not in trained["gates"]:
+                return weight
+            draw = None
+            if train:
+                draw = jax.random.uniform(
+                    masks.path_key(key, path), weight.shape, minval=1e-6, maxval=1 - 1e-6
+                )
+            return weight * hard_concrete(rate * trained["gates"][path], draw)
+
+        penalty = carried["multiplier"] * share(trained) if train else 0.0
+        return map_by_path(one, trained["weights"]), penalty
+
+    def advance(trained, carried):
+        excess = share(trained) - carried["density"]
+        return {"multiplier": jnp.maximum(carried["multiplier"] + carried["growth"] * excess, 0)}
+
+    def finish(trained, carried):
+        whole = {p: np.ones(np.shape(w), bool) for p, w in masks.prunable(trained["weights"]).items()}
+        found = top_of(trained["gates"], {"all": carried["kept"]["all"]})
+        note = (
+            f"gates expected to be open: {float(share(trained)):.4f}, wanted {float(carried['density']):.4f}"
+        )
+        return {**whole, **{path: np.asarray(mask) for path, mask in found.items()}}, (note,)
+
+    return Form(begin, effective, finish, advance)
+
+
+@functools.cache
+def _sr_ste(group: int, count: int, decay: float, protected: tuple[str, ...]) -> Form:
+    """Dense weights are trained through the N:M mask of their own magnitudes (SR-STE, arXiv 2102.04010).
+
+    The gradient of a masked weight passes straight through to the weight; removed weights also decay, by
+    `sparse_decay` times themselves, so that the masks settle.
+    """
+    pruned = lambda path, weight: (
+        masks.is_prunable(path, weight)
+        and blocks.fits(weight.shape, group)
+        and not masks.is_protected(path, protected)
+    )
+
+    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
+        return trainable, {}
+
+    def effective(trained, carried, train):
+        removed = []
+
+        def one(path, weight):
+            if not pruned(path, weight):
+                return weight
+            kept = blocks.best(jax.lax.stop_gradient(weight), count, group)
+            removed.append(jnp.square(jnp.where(kept, 0, weight)).sum())
+            return weight + jax.lax.stop_gradient(jnp.where(kept, weight, 0) - weight)
+
+        return map_by_path(one, trained), 0.5 * decay * sum(removed) if train else 0.0
+
+    def finish(trained, carried):
+        kernels = masks.prunable(trained)
+        skipped = tuple(
+            p for p, w in kernels.items() if not pruned(p, w) and not masks.is_protected(p, protected)
+        )
+        chosen = {
+            path: np.asarray(blocks.best(w, count, group)) if pruned(path, w) else np.ones(w.shape, bool)
+            for path, w in kernels.items()
+        }
+        return chosen, blocks.note(count, group, skipped)
+
+    return Form(begin, effective, finish)
+
+
+def sr_ste(options, kernels, sparsity: float, protected) -> Form:
+    """See `_sr_ste`; the pattern is the one nearest to the sparsity."""
+    count, _ = blocks.choose(kernels, sparsity, options["group"], protected)
+    return _sr_ste(options["group"], count, float(options["sparse_decay"]), tuple(protected))
+
+
+MOVEMENT = _movement()
+
+FORMS: dict[str, Callable[..., Form]] = {
+    "edge_popup": lambda options, kernels, sparsity, protected: ticket(False),
+    "biprop": lambda options, kernels, sparsity, protected: ticket(True),
+    "movement": lambda options, kernels, sparsity, protected: MOVEMENT,
+    "l0": lambda options, kernels, sparsity, protected: _l0(float(options["gate_rate"])),
+    "sr_ste": sr_ste,
+}
+"""How masks are learned, by name: `(options, kernels, sparsity, protected)` gives the form."""

@@ -1,22 +1,23 @@
-"""Which weights stay: exact counts, scopes, ties by position, and a report of what was removed."""
+"""Which weights stay: the prunable set, and masks of exactly the sparsity asked for, in every scope."""
 
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from rosalind.config import unknown
+from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
 from rosalind.training import by_path
 
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
 
-SCOPES = ("global", "layer", "erk", "lamp")
-"""Where scores compete: all together, in every layer at equal sparsity, in every layer at ERK's, or all
-together after LAMP's scaling (`lamp`)."""
+SCOPES = ("global", "layer", "output", "uniform_plus", "erk", "lamp")
+"""Where scores compete: all together; in every layer at equal sparsity; in every output unit of every
+layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus`, arXiv 1902.09574); in
+every layer at ERK's sparsities; or all together after LAMP's scaling (`lamp`)."""
 
 
 def is_prunable(path: str, leaf: Any) -> bool:
@@ -62,45 +63,6 @@ def kept_count(total: int, sparsity: float) -> int:
     return total - int(np.floor(sparsity * total + 0.5))
 
 
-def top(scores: np.ndarray, count: int, among: np.ndarray | None = None) -> np.ndarray:
-    """bool[n]: the `count` largest of float[n] scores, of equal ones the first; no full sort.
-
-    >>> top(np.array([1.0, 3.0, 1.0, 1.0]), 2).tolist()
-    [True, True, False, False]
-    """
-    positions = np.arange(scores.size) if among is None else np.flatnonzero(among)
-    chosen = np.zeros(scores.size, bool)
-    if count <= 0:
-        return chosen
-    if count >= positions.size:
-        chosen[positions] = True
-        return chosen
-    values = scores[positions]
-    threshold = np.partition(values, values.size - count)[values.size - count]
-    chosen[positions[values > threshold]] = True
-    tied = positions[values == threshold]
-    chosen[tied[: count - int(chosen.sum())]] = True
-    return chosen
-
-
-def top_traced(scores, count):
-    """`top` for use inside jit: non-negative float32 of any shape, a traced count, exact on ties.
-
-    Bisection on the bit pattern, which orders non-negative floats like integers: 32 counting passes
-    instead of a sort (0.9 s against 6.9 s for 11 million scores on two cores).
-    """
-    bits = jax.lax.bitcast_convert_type(scores.reshape(-1).astype(jnp.float32), jnp.uint32)
-
-    def narrow(bit, threshold):
-        candidate = threshold | (jnp.uint32(1) << (jnp.uint32(31) - bit.astype(jnp.uint32)))
-        return jnp.where((bits >= candidate).sum() >= count, candidate, threshold)
-
-    threshold = jax.lax.fori_loop(0, 32, narrow, jnp.uint32(0))
-    above, tied = bits > threshold, bits == threshold
-    room = count - above.sum()
-    return (above | (tied & (jnp.cumsum(tied) <= room))).reshape(scores.shape)
-
-
 def erk_density(shapes: Sequence[tuple[int, ...]], density: float) -> list[float]:
     """Kept fraction per layer of the Erdos-Renyi-kernel rule (arXiv 1911.11134), overall `density`.
 
@@ -119,52 +81,28 @@ def erk_density(shapes: Sequence[tuple[int, ...]], density: float) -> list[float
         dense[np.argmax(np.where(dense, -np.inf, found))] = True
 
 
-def allocate(weights: Sequence[float] | np.ndarray, total: int, limits: Sequence[int]) -> list[int]:
-    """Whole counts proportional to `weights` that add up to `total`, none above its limit.
+def stem_and_head(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str | None, str | None]:
+    """Paths of the first convolution and of the head, as far as names and shapes tell; None where they do not.
 
-    Fractions are given to the largest remainders, the first of equal ones, so that rounding per layer
-    never drifts; what a full layer cannot take goes to the others.
-
-    >>> allocate([1.0, 1.0, 1.0], 10, [100, 100, 2])
-    [4, 4, 2]
+    The stem is the convolution with the fewest input channels, if only one has so few; the head is the
+    dense kernel of a layer called `head`, or the only dense kernel.
     """
-    share, limit = np.asarray(weights, float), np.asarray(limits)
-    ideal = np.zeros(len(share))
-    full = np.zeros(len(share), bool)
-    for _ in range(len(share) + 1):
-        left = total - limit[full].sum()
-        scale = left / share[~full].sum() if share[~full].sum() > 0 else 0.0
-        ideal = np.where(full, limit, share * scale)
-        over = (ideal > limit) & ~full
-        if not over.any():
-            break
-        full |= over
-    counts = np.floor(ideal + 1e-9).astype(int)
-    order = np.argsort(-(ideal - counts), kind="stable")
-    for index in [*order, *order]:
-        if counts.sum() == total:
-            break
-        counts[index] += int(counts[index] < limit[index])
-    return counts.tolist()
+    convolutions = {path: shape[-2] for path, shape in shapes.items() if len(shape) == 4}
+    fewest = [path for path, count in convolutions.items() if count == min(convolutions.values())]
+    dense = [path for path, shape in shapes.items() if len(shape) == 2]
+    named = [path for path in dense if "head" in path.split("/")]
+    head = named or dense
+    return (fewest[0] if len(fewest) == 1 else None), (head[0] if len(head) == 1 else None)
 
 
-def lamp(scores: np.ndarray) -> np.ndarray:
-    """float64[n]: each squared score over the sum of those of its layer that are at least as large (2010.07611).
-
-    A layer's largest score becomes 1, so that no layer that may keep anything loses everything.
-
-    >>> lamp(np.array([1.0, 2.0, 0.0])).tolist()
-    [0.2, 1.0, 0.0]
-    """
-    squares = np.asarray(scores, np.float64) ** 2
-    order = np.argsort(squares, kind="stable")
-    left = np.cumsum(squares[order][::-1])[::-1]
-    # Of equal scores, all count for each: the sum from the first of them on.
-    ranked = squares[order]
-    first = np.searchsorted(ranked, ranked, "left")
-    found = np.empty_like(squares)
-    found[order] = np.divide(ranked, left[first], out=np.zeros_like(ranked), where=left[first] > 0)
-    return found
+def shuffled(kept: Mapping[str, Any], key) -> dict[str, np.ndarray]:
+    """Masks whose entries are permuted within every layer: the same counts without the choice (2009.08576)."""
+    return {
+        path: np.asarray(jax.random.permutation(path_key(key, path), np.asarray(mask).ravel())).reshape(
+            np.shape(mask)
+        )
+        for path, mask in kept.items()
+    }
 
 
 def is_protected(path: str, protected: Sequence[str]) -> bool:
@@ -179,6 +117,7 @@ def keep(
     scope: str = "global",
     within: Mapping[str, Any] | None = None,
     protected: Sequence[str] = (),
+    layers: Mapping[str, float] | None = None,
 ) -> dict[str, np.ndarray]:
     """The masks that keep the highest scores at exactly the sparsity asked for.
 
@@ -188,14 +127,16 @@ def keep(
         scope: one of `SCOPES`.
         within: masks; only what they keep may be kept (weights do not come back).
         protected: parts of paths that stay dense; the other layers carry the difference.
+        layers: sparsities of layers by a part of their path, such as `{"stem": 0.3}`; the other layers
+            carry the difference, so that the overall sparsity holds.
 
     Returns:
         bool arrays by path. Together they keep N - floor(sparsity N + 1/2) of N weights, of equal scores
         those of the first position in sorted paths.
 
     Raises:
-        ValueError: NaN scores; sparsity outside [0, 1); unknown scope; more asked to be kept than
-            `within` has, or more asked to be removed than is not protected.
+        ValueError: NaN scores; sparsity outside [0, 1); unknown scope; `layers` that name no path; more
+            asked to be kept than `within` has, or more asked to be removed than is not protected.
 
     >>> keep({"a": np.array([3.0, 1.0]), "b": np.array([2.0, 0.5])}, 0.5)["a"].tolist()
     [True, False]
@@ -215,15 +156,22 @@ def keep(
         for path in paths
     }
     masks = {path: alive[path] for path in paths if is_protected(path, protected)}
+    for path, own in own_sparsities(shapes, layers or {}).items():
+        if path not in masks:
+            count = min(kept_count(values[path].size, own), int(alive[path].sum()))
+            masks[path] = top(values[path], count, alive[path])
     free = [path for path in paths if path not in masks]
     total = sum(v.size for v in values.values())
     wanted = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
     limits = [int(alive[path].sum()) for path in free]
     if not 0 <= wanted <= sum(limits):
         raise ValueError(
-            f"sparsity {sparsity} would keep {wanted} of {sum(limits)} weights that may be removed; "
-            f"protected: {list(protected) or 'none'}. Ask for another sparsity or protect less."
+            f"sparsity {sparsity} would keep {wanted} of {sum(limits)} weights that may be removed; protected: "
+            f"{list(protected) or 'none'}, layers with a sparsity of their own: {dict(layers or {}) or 'none'}. "
+            "Ask for another sparsity or fix fewer layers."
         )
+    if not free:
+        return {path: masks[path].reshape(shapes[path]) for path in paths}
     if scope in ("global", "lamp"):
         if scope == "lamp":
             values = {path: lamp(np.where(alive[path], values[path], 0)) for path in free}
@@ -232,48 +180,69 @@ def keep(
         parts = np.split(chosen, np.cumsum([values[path].size for path in free])[:-1])
         masks |= dict(zip(free, parts, strict=True))
     else:
-        sizes = np.array([values[path].size for path in free], float)
-        density = wanted / sizes.sum()
-        densities = (
-            np.full(len(free), density)
-            if scope == "layer"
-            else erk_density([shapes[path] for path in free], density)
-        )
-        counts = allocate(sizes * densities, wanted, limits)
+        here = {path: shapes[path] for path in free}
+        counts = _layer_counts(scope, here, wanted, limits)
         for path, count in zip(free, counts, strict=True):
-            masks[path] = top(values[path], count, alive[path])
+            choose = top_per_output if scope == "output" else top
+            outputs = (shapes[path][-1],) if scope == "output" else ()
+            masks[path] = choose(values[path], count, alive[path], *outputs)
     return {path: masks[path].reshape(shapes[path]) for path in paths}
+
+
+def own_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dict[str, float]:
+    """The sparsity of every path that a part of it names; a name that no path has is an error."""
+    found = {}
+    for name, sparsity in layers.items():
+        check_sparsity(sparsity)
+        named = [path for path in paths if is_protected(path, (name,)) or path == name]
+        if not named:
+            parts = sorted({part for path in paths for part in path.split("/")} - {"kernel"})
+            raise ValueError(unknown("layer", name, parts))
+        found |= dict.fromkeys(named, float(sparsity))
+    return found
+
+
+def no_more_than(layers: Mapping[str, float], level: float, target: float) -> dict[str, float]:
+    """The layers' own sparsities at a level on the way to a target, where none is ahead of the whole."""
+    return {name: own if level >= target else min(own, level) for name, own in layers.items()}
+
+
+def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], wanted: int, limits: list[int]):
+    """How many weights every layer keeps in the scopes that say so."""
+    sizes = np.array([np.prod(shape) for shape in shapes.values()], float)
+    density = wanted / sizes.sum()
+    if scope == "erk":
+        return allocate(sizes * erk_density(list(shapes.values()), density), wanted, limits)
+    if scope != "uniform_plus":
+        return allocate(sizes, wanted, limits)
+    stem, head = stem_and_head(shapes)
+    # A head of at most 80 % keeps a fifth; the rest is shared out, and rounding goes to the others.
+    floor = {stem: 1.0, head: max(density, 0.2)}
+    fixed = [
+        min(limit, round(floor[path] * size)) if path in (stem, head) and path is not None else 0
+        for path, size, limit in zip(shapes, sizes, limits, strict=True)
+    ]
+    others = np.array([0.0 if part else size for part, size in zip(fixed, sizes, strict=True)])
+    if wanted < sum(fixed) or not others.any():
+        return allocate(sizes, wanted, limits)
+    room = [0 if part else limit for part, limit in zip(fixed, limits, strict=True)]
+    spread = allocate(others, min(wanted - sum(fixed), sum(room)), room)
+    rest = wanted - sum(fixed) - sum(spread)
+    more = (
+        allocate(sizes, rest, [n - part for n, part in zip(limits, fixed, strict=True)])
+        if rest
+        else [0] * len(fixed)
+    )
+    return [a + b + c for a, b, c in zip(fixed, spread, more, strict=True)]
+
+
+def weights_only(masks: Mapping[str, Any]) -> dict[str, Any]:
+    """The masks of P; structured methods also mask biases and norms, which no sparsity counts."""
+    return {path: mask for path, mask in masks.items() if np.ndim(mask) >= 2}
 
 
 def sparsity_of(masks: Mapping[str, Any]) -> float:
     """The removed fraction of P."""
-    total = sum(np.size(mask) for mask in masks.values())
-    return 1 - sum(int(np.sum(np.asarray(mask))) for mask in masks.values()) / total
-
-
-def report(masks: Mapping[str, Any], trainable: Any) -> dict[str, Any]:
-    """What was removed, ready for JSON.
-
-    Returns:
-        `sparsity` over P and `sparsity_all` over all parameters, `parameters`, `nonzero`, and per layer
-        its path, weights, kept and sparsity; `collapsed` lists layers that kept nothing.
-    """
-    layers = [
-        {
-            "path": path,
-            "weights": int(np.size(masks[path])),
-            "kept": int(np.sum(np.asarray(masks[path]))),
-            "sparsity": round(1 - float(np.mean(np.asarray(masks[path]))), 6),
-        }
-        for path in sorted(masks)
-    ]
-    removed = sum(layer["weights"] - layer["kept"] for layer in layers)
-    parameters = sum(int(np.size(leaf)) for leaf in by_path(trainable).values())
-    return {
-        "sparsity": sparsity_of(masks),
-        "sparsity_all": removed / parameters,
-        "parameters": parameters,
-        "nonzero": parameters - removed,
-        "layers": layers,
-        "collapsed": [layer["path"] for layer in layers if layer["kept"] == 0],
-    }
+    counted = weights_only(masks)
+    total = sum(np.size(mask) for mask in counted.values())
+    return 1 - sum(int(np.sum(np.asarray(mask))) for mask in counted.values()) / total

@@ -1,129 +1,119 @@
-"""The table of methods, and `prune`, which runs one on any nested dict of parameters.
+"""The table of methods: which score, in which scope, on which weights, in how many levels, retrained how.
 
-A method is a `Recipe`: which score, in which scope, on which weights, in how many levels, retrained how.
 To add one that ranks weights, write a score in `scores.py` and a line in `METHODS`.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from rosalind.pruning.engines import learn_masks, rank_and_retrain, train_sparse
+from rosalind.pruning.job import Recipe
 
-import numpy as np
+_SCOPED = {"scope": "global", "layers": {}}
+"""Where scores compete, and sparsities of single layers (see `masks.keep`)."""
 
-from rosalind import training
-from rosalind.config import Method, Train, unknown
-from rosalind.pruning import masks
-from rosalind.pruning.engines import (
-    Job,
-    Parent,
-    Pruned,
-    Recipe,
-    learn_masks,
-    rank_and_retrain,
-    train_sparse,
-)
-from rosalind.pruning.schedules import levels
-from rosalind.pruning.scores import Probes
+_DISTILLED = {"distil": 0.0, "distil_temperature": 4.0}
+"""The share of the dense parent's softened outputs in the loss of retraining (arXiv 1503.02531)."""
 
-_ONE_SHOT = {"scope": "global", "epochs": None, "learning_rate": None}
+_TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
+"""Fine-tuning at a constant rate: epochs as many as the dense network had, a tenth of its peak rate."""
+
+_ONE_SHOT = {**_SCOPED, **_TUNED, "activate": 0.0}
+"""`activate` is the share of what is alive that `activating.ap_step` removes in place of the score."""
+
+_INITIAL = {**_SCOPED, "epochs": None}
+
+_CHAIN = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
+
+_CHANNELS = {"scope": "layer", **_TUNED}
 
 
-_CHAIN = {"scope": "global", "epochs": None, "learning_rate": None, "rate": 0.2}
+def _one_shot(paper: str, score: str, probe: str | None = None, **options) -> Recipe:
+    return Recipe(
+        paper, "one-shot", rank_and_retrain, score=score, probe=probe, options={**_ONE_SHOT, **options}
+    )
 
+
+def _at_initialisation(paper: str, score: str, probe: str | None = None, **options) -> Recipe:
+    return Recipe(
+        paper,
+        "initialisation",
+        rank_and_retrain,
+        score=score,
+        probe=probe,
+        ranked="initial",
+        retraining="train",
+        options={**_INITIAL, **options},
+    )
+
+
+def _while_training(paper: str, family: str, change: str, **options) -> Recipe:
+    defaults = {"scope": "erk", "layers": {}, "epochs": None}
+    return Recipe(
+        paper, family, train_sparse, ranked="initial", change=change, options={**defaults, **options}
+    )
+
+
+def _channels(paper: str, score: str, **options) -> Recipe:
+    return Recipe(
+        paper,
+        "structured",
+        rank_and_retrain,
+        score=score,
+        unit="channel",
+        options={**_CHANNELS, **options},
+    )
+
+
+_TICKET = {"epochs": None, "learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}
+"""`ramp` counts epochs and is of the scope `global` only."""
 
 METHODS: dict[str, Recipe] = {
     "random": Recipe(
-        "control: equal sparsity without a criterion",
+        "control: equal sparsity without a criterion; like: 2009.08576",
         "control",
         rank_and_retrain,
         score="random",
-        options={**_ONE_SHOT, "scope": "layer"},
+        options={**_ONE_SHOT, "scope": "layer", "like": None},
     ),
-    "magnitude": Recipe("1506.02626", "one-shot", rank_and_retrain, score="magnitude", options=_ONE_SHOT),
-    "taylor": Recipe(
-        "1906.10771",
-        "one-shot",
-        rank_and_retrain,
-        score="taylor",
-        options={**_ONE_SHOT, "score_batches": 10},
+    "magnitude": _one_shot("1506.02626", "magnitude"),
+    "taylor": _one_shot("1906.10771", "taylor", score_batches=10),
+    "maggrad": _one_shot("2003.03033", "maggrad"),
+    "fisher": _one_shot("1801.05787", "fisher", score_samples=1000),
+    "woodfisher": _one_shot(
+        "2004.14340",
+        "woodfisher",
+        score_samples=1000,
+        fisher_batch=1,
+        block=64,
+        damping=1e-5,
+        correct=True,
+        rounds=1,
     ),
-    "maggrad": Recipe("2003.03033", "one-shot", rank_and_retrain, score="maggrad", options=_ONE_SHOT),
-    "fisher": Recipe(
-        "1801.05787",
-        "one-shot",
-        rank_and_retrain,
-        score="fisher",
-        options={**_ONE_SHOT, "score_samples": 1000},
+    "wanda": _one_shot("2306.11695", "wanda", "inputs", scope="output", score_samples=128, epochs=0),
+    "snip": _at_initialisation("1810.02340; rounds: 2006.09081", "snip", rounds=1),
+    "grasp": _at_initialisation("2002.07376", "grasp", "tempered", temperature=200.0),
+    "synflow": _at_initialisation("2006.05467", "synflow", "flow", rounds=100),
+    "magnitude_initial": _at_initialisation("2009.08576", "magnitude"),
+    "gmp": _while_training(
+        "1710.01878", "gradual", "gradual", scope="layer", begin=0.2, end=0.77, every=None
     ),
-    "snip": Recipe(
-        "1810.02340; rounds: 2006.09081",
-        "initialisation",
-        rank_and_retrain,
-        score="snip",
-        ranked="initial",
-        retraining="train",
-        options={"scope": "global", "epochs": None, "rounds": 1},
-    ),
-    "grasp": Recipe(
-        "2002.07376",
-        "initialisation",
-        rank_and_retrain,
-        score="grasp",
-        ranked="initial",
-        retraining="train",
-        options={"scope": "global", "epochs": None, "temperature": 200.0},
-    ),
-    "synflow": Recipe(
-        "2006.05467",
-        "initialisation",
-        rank_and_retrain,
-        score="synflow",
-        ranked="initial",
-        retraining="train",
-        options={"scope": "global", "epochs": None, "rounds": 100},
-    ),
-    "gmp": Recipe(
-        "1710.01878",
-        "gradual",
-        train_sparse,
-        ranked="initial",
-        change="gradual",
-        options={"scope": "layer", "epochs": None, "begin": 0.2, "end": 0.77, "every": None},
-    ),
-    "static": Recipe(
-        "1911.11134",
-        "dynamic",
-        train_sparse,
-        ranked="initial",
-        change="static",
-        options={"scope": "erk", "epochs": None},
-    ),
-    "set": Recipe(
-        "1707.04780",
-        "dynamic",
-        train_sparse,
-        ranked="initial",
-        change="set",
-        options={"scope": "erk", "epochs": None, "drop": 0.3, "end": 0.75, "every": None},
-    ),
-    "rigl": Recipe(
-        "1911.11134",
-        "dynamic",
-        train_sparse,
-        ranked="initial",
-        change="rigl",
-        options={"scope": "erk", "epochs": None, "drop": 0.3, "end": 0.75, "every": None},
-    ),
+    "static": _while_training("1911.11134", "dynamic", "static"),
+    "set": _while_training("1707.04780", "dynamic", "set", drop=0.3, end=0.75, every=None),
+    "rigl": _while_training("1911.11134", "dynamic", "rigl", drop=0.3, end=0.75, every=None),
     "finetune": Recipe(
-        "1506.02626", "iterative", rank_and_retrain, score="magnitude", iterative=True, options=_CHAIN
+        "1506.02626",
+        "iterative",
+        rank_and_retrain,
+        score="magnitude",
+        iterative=True,
+        options={**_CHAIN, **_TUNED},
     ),
     "lth": Recipe(
-        "1803.03635, 1912.05671",
+        "1803.03635, 1912.05671; control: 1905.01067, 2009.08576",
         "iterative",
         rank_and_retrain,
         score="magnitude",
         iterative=True,
         retraining="rewind",
-        options={"scope": "global", "rate": 0.2, "rewind": 0.1},
+        options={**_CHAIN, "rewind": 0.1, "control": None},
     ),
     "lrr": Recipe(
         "2003.02389",
@@ -132,123 +122,67 @@ METHODS: dict[str, Recipe] = {
         score="magnitude",
         iterative=True,
         retraining="restart",
-        options={"scope": "global", "epochs": None, "rate": 0.2},
+        options={**_CHAIN, "epochs": None},
+    ),
+    "ap": Recipe(
+        "2212.06145",
+        "iterative",
+        rank_and_retrain,
+        score="magnitude",
+        iterative=True,
+        retraining="rewind",
+        options={**_CHAIN, "rewind": 0.0, "activate": 0.02},
+    ),
+    "movement": Recipe(
+        "2005.07683",
+        "fine-tuning",
+        learn_masks,
+        change="movement",
+        options={"scope": "global", **_TUNED, "begin": 0.1, "end": 0.7},
+    ),
+    "l0": Recipe(
+        "1712.01312, 2208.04425",
+        "ticket",
+        learn_masks,
+        change="l0",
+        ranked="initial",
+        options={"epochs": None, "gate_rate": 10.0, "multiplier_rate": 0.1},
     ),
     "edge_popup": Recipe(
         "1911.13299",
         "ticket",
         learn_masks,
+        change="edge_popup",
         ranked="initial",
-        options={"epochs": None, "learning_rate": 0.1, "weight_decay": 5e-4, "constant": True},
+        options={**_TICKET, "constant": True},
     ),
-    "biprop": Recipe(
-        "2103.09377",
-        "ticket",
-        learn_masks,
+    "biprop": Recipe("2103.09377", "ticket", learn_masks, change="biprop", ranked="initial", options=_TICKET),
+    "filter_l1": _channels("1608.08710", "filter_l1"),
+    "filter_l2": _channels("1808.06866", "filter_l2"),
+    "fpgm": _channels("1811.00250", "fpgm"),
+    "bn_scale": _channels("1708.06519", "bn_scale", scope="global", l1_epochs=0, l1=1e-4),
+    "taylor_gate": _channels("1906.10771", "taylor_gate", scope="global", score_batches=10),
+    "random_search": Recipe(
+        "2403.08265",
+        "structured",
+        rank_and_retrain,
+        score="random",
+        unit="channel",
         ranked="initial",
-        binary=True,
-        options={"epochs": None, "learning_rate": 0.1, "weight_decay": 5e-4},
+        retraining="train",
+        options={"scope": "layer", "epochs": None, "candidates": 64, "score_batches": 4},
+    ),
+    "n_m": Recipe(
+        "2104.08378", "semi-structured", rank_and_retrain, unit="block", options={**_TUNED, "group": 4}
+    ),
+    "sr_ste": Recipe(
+        "2102.04010",
+        "semi-structured",
+        learn_masks,
+        unit="block",
+        change="sr_ste",
+        ranked="initial",
+        options={"epochs": None, "group": 4, "sparse_decay": 2e-4},
     ),
 }
 """Every pruning method by name."""
-
-
-def check(method: Method) -> dict[str, Any]:
-    """All options of a method, its own over the recipe's defaults.
-
-    Raises:
-        ValueError: unknown method or option; a sparsity outside [0, 1); none, or one given twice.
-    """
-    if method.name not in METHODS:
-        raise ValueError(unknown("method", method.name, METHODS))
-    if not method.sparsities or len(set(method.sparsities)) != len(method.sparsities):
-        raise ValueError(f"{method.name} needs sparsities, each once, got {list(method.sparsities)}.")
-    for sparsity in method.sparsities:
-        masks.check_sparsity(sparsity)
-    defaults = METHODS[method.name].options
-    for option in method.options:
-        if option not in defaults:
-            raise ValueError(unknown(f"option of {method.name}", option, defaults))
-    options = {**defaults, **method.options}
-    if options.get("scope", "global") not in masks.SCOPES:
-        raise ValueError(unknown("scope", str(options["scope"]), masks.SCOPES))
-    return options
-
-
-def prune(
-    method: Method,
-    parent: Parent,
-    *,
-    loss: training.Loss,
-    batches: training.BatchSource,
-    config: Train,
-    scoring: training.BatchSource | None = None,
-    fit: Callable[..., training.Fitted] = training.fit,
-    protected: tuple[str, ...] = (),
-    resume: MutableMapping[str, dict[str, np.ndarray]] | None = None,
-    probes: Probes | None = None,
-    key,
-) -> Iterator[Pruned]:
-    """The networks that a method makes of a dense parent, one per sparsity, the least sparse first.
-
-    Args:
-        method: name, sparsities and options; `METHODS` has the defaults.
-        parent: nested dicts of float arrays, before and after dense training.
-        loss: see `training.Loss`.
-        batches: for training; see `training.BatchSource`.
-        config: of the dense training; retraining is derived from it by the recipe.
-        scoring: batches for scores, usually without augmentation; `batches` if None.
-        fit: `training.fit`, or a wrapper of it that reports.
-        protected: parts of paths that are never pruned.
-        resume: any mapping of names to dicts of arrays, such as a dict or a folder of checkpoints; what
-            it holds is not trained again.
-        probes: what `grasp` and `synflow` ask of a model beyond its loss.
-        key: the key that the dense parent was trained with: data order and rewinding follow it.
-
-    Raises:
-        ValueError: see `check` and `masks.keep`; parents without prunable weights; probes that are needed.
-        FloatingPointError: training diverged.
-    """
-    options = check(method)
-    for path in (dense := masks.everything(parent.initial.trainable)):
-        if not np.isfinite(np.asarray(training.by_path(parent.trained.trainable)[path])).all():
-            raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
-    sizes = {path: mask.size for path, mask in dense.items()}
-    fixed = sum(size for path, size in sizes.items() if masks.is_protected(path, protected))
-    for sparsity in method.sparsities:
-        if masks.kept_count(sum(sizes.values()), sparsity) < fixed:
-            raise ValueError(
-                f"sparsity {sparsity} cannot be reached: protected {list(protected)} hold {fixed} of "
-                f"{sum(sizes.values())} weights. Protect less or ask for less."
-            )
-    recipe = METHODS[method.name]
-    job = Job(
-        recipe=recipe,
-        sparsities=tuple(sorted(method.sparsities)),
-        options=options,
-        parent=parent,
-        loss=loss,
-        batches=batches,
-        scoring=batches if scoring is None else scoring,
-        config=config,
-        fit=fit,
-        protected=protected,
-        resume={} if resume is None else resume,
-        key=key,
-        probes=probes,
-    )
-    return recipe.engine(job)
-
-
-def planned_epochs(method: Method, config: Train) -> float:
-    """How many epochs a method trains for one seed, over all sparsities, for progress bars."""
-    options, recipe = check(method), METHODS[method.name]
-    epochs = options.get("epochs")
-    per_level = config.epochs if epochs is None else epochs
-    count = len(method.sparsities)
-    if recipe.iterative:
-        count = len(levels(method.sparsities, options["rate"]))
-    if recipe.retraining == "rewind":
-        rewound = options["rewind"] * config.epochs
-        return rewound + count * (config.epochs - rewound)
-    return count * per_level

@@ -1,40 +1,21 @@
 """How much every weight matters: functions that score weights, higher is kept.
 
-Each takes `(trainable, state, *, loss, batches, masks, options, key, probes)` and gives a float32 array per
-path of `masks`. Scores never change the state: BatchNorm statistics of scoring passes are thrown away.
+Each is called with `(trainable, state, *, loss, batches, masks, options, key, probes)`, names what it uses
+and leaves the rest to `**_`. It gives a float32 array per path of `masks`; or that, and a function from the
+chosen masks to corrected weights. Scores never change the state: BatchNorm statistics of scoring passes are
+thrown away.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from rosalind.pruning.masks import path_key
+from rosalind.pruning.probes import needed
+from rosalind.pruning.woodfisher import woodfisher
 from rosalind.training import by_path, map_by_path, project
-
-
-class Probes(NamedTuple):
-    """What some scores need to know of a model beyond its loss.
-
-    Of a rosalind model: `Probes(lambda t: models.cross_entropy(config, temperature=t), models.flow(config))`.
-    """
-
-    tempered: Callable[[float], Any] | None = None
-    """From a temperature to the loss of the logits divided by it (GraSP)."""
-    flow: Callable[[Any, Any], Any] | None = None
-    """From parameters and state to the sum of logits of an input of ones, all parameters taken as their
-    absolute values and BatchNorm as identity but for scale and shift (SynFlow)."""
-
-
-def _needed(probes: Probes | None, name: str, method: str):
-    found = getattr(probes, name) if probes is not None else None
-    if found is None:
-        raise ValueError(
-            f"{method} needs {name!r} of the model: prune(..., probes=pruning.Probes({name}=...))."
-        )
-    return found
 
 
 @functools.cache
@@ -54,18 +35,18 @@ def _select(tree, masks) -> dict:
     return {path: leaves[path] for path in masks}
 
 
-def random(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def random(trainable, state, *, masks, key, **_):
     """Uniform numbers, one key per layer: the control that every method must beat."""
     draw = lambda path, leaf: jax.random.uniform(path_key(key, path), leaf.shape)
     return _select(map_by_path(draw, trainable), masks)
 
 
-def magnitude(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def magnitude(trainable, state, *, masks, **_):
     """|weight| (arXiv 1506.02626)."""
     return {path: jnp.abs(leaf) for path, leaf in _select(trainable, masks).items()}
 
 
-def taylor(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def taylor(trainable, state, *, loss, batches, masks, options, key, **_):
     """Mean over batches of (weight * gradient)^2, squared inside the mean (arXiv 1906.10771).
 
     In BatchNorm's evaluation mode: with batch statistics a filter's sum of weight * gradient is exactly
@@ -79,7 +60,7 @@ def taylor(trainable, state, *, loss, batches, masks, options, key, probes=None)
     return _select(total, masks)
 
 
-def maggrad(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def maggrad(trainable, state, *, loss, batches, masks, key, **_):
     """|weight * gradient| of one batch after training, batch statistics (ShrinkBench, arXiv 2003.03033)."""
     return _select(_saliency(loss, True)(project(trainable, masks), state, batches(key, 0)), masks)
 
@@ -99,7 +80,7 @@ def _squared_gradients(loss):
     return one
 
 
-def fisher(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def fisher(trainable, state, *, loss, batches, masks, options, key, **_):
     """weight^2 times the empirical Fisher diagonal, over two (optimal brain damage; arXiv 1801.05787).
 
     The diagonal is the mean over `score_samples` samples of each one's squared gradient, in evaluation mode;
@@ -122,7 +103,7 @@ def fisher(trainable, state, *, loss, batches, masks, options, key, probes=None)
     }
 
 
-def snip(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def snip(trainable, state, *, loss, batches, masks, key, **_):
     """|weight * gradient| of one batch with batch statistics, at initialisation (arXiv 1810.02340).
 
     In rounds, the gradient is that of what is left, times the dense weight (arXiv 2006.09081).
@@ -163,12 +144,12 @@ def _curvature(loss):
     return product
 
 
-def grasp(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def grasp(trainable, state, *, batches, masks, options, key, probes, **_):
     """weight * (Hessian gradient), signed: what keeps the gradient flowing, at initialisation (arXiv 2002.07376).
 
     The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept.
     """
-    tempered = _needed(probes, "tempered", "grasp")(options["temperature"])
+    tempered = needed(probes, "tempered", "grasp")(options["temperature"])
     halves = [batches(key, step) for step in range(2)]
     dense = project(trainable, masks)
     slopes = [_gradient(tempered)(dense, state, batch) for batch in halves]
@@ -177,14 +158,14 @@ def grasp(trainable, state, *, loss, batches, masks, options, key, probes=None):
     return _select(jax.tree.map(lambda w, a, b: w * (a + b), dense, *products), masks)
 
 
-def synflow(trainable, state, *, loss, batches, masks, options, key, probes=None):
+def synflow(trainable, state, *, masks, probes, **_):
     """|weight * d flow / d weight|, the flow of ones through absolute weights; no data (arXiv 2006.05467).
 
     Raises:
         FloatingPointError: the flow overflows float32, as in very deep or wide networks.
         ValueError: a layer that no flow reaches.
     """
-    flow = _needed(probes, "flow", "synflow")
+    flow = needed(probes, "flow", "synflow")
     value, gradient = _flow_gradient(flow)(project(trainable, masks), state)
     if not bool(jnp.isfinite(value)):
         raise FloatingPointError(
@@ -200,6 +181,30 @@ def _flow_gradient(flow):
     return jax.jit(jax.value_and_grad(flow))
 
 
+def wanda(trainable, state, *, batches, masks, options, key, probes, **_):
+    """|weight| times the Euclidean norm of its input over `score_samples` samples (arXiv 2306.11695).
+
+    Raises:
+        ValueError: the probe `inputs` is missing or does not know a layer.
+    """
+    probe = needed(probes, "inputs", "wanda")
+    dense, total, count, step = project(trainable, masks), {}, 0, 0
+    while count < options["score_samples"]:
+        batch = batches(key, step)
+        found = _inputs(probe)(dense, state, batch)
+        total = jax.tree.map(jnp.add, total, found) if total else found
+        count, step = count + len(jax.tree.leaves(batch)[0]), step + 1
+    unknown = sorted(set(masks) - set(total))
+    if unknown:
+        raise ValueError(f"wanda: the probe 'inputs' gives no inputs of {unknown}; protect these layers.")
+    return {path: jnp.abs(w) * jnp.sqrt(total[path]) for path, w in _select(dense, masks).items()}
+
+
+@functools.cache
+def _inputs(probe):
+    return jax.jit(probe)
+
+
 SCORES: dict[str, Callable] = {
     "random": random,
     "magnitude": magnitude,
@@ -209,5 +214,7 @@ SCORES: dict[str, Callable] = {
     "snip": snip,
     "grasp": grasp,
     "synflow": synflow,
+    "wanda": wanda,
+    "woodfisher": woodfisher,
 }
 """Scores by name."""

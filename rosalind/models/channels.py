@@ -1,0 +1,173 @@
+"""Which channels of a model belong together, and at how many positions its layers work; found by tracing."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from rosalind.config import ChannelGroup, Model
+from rosalind.models import layers
+from rosalind.models.forward import Variables, apply, flatten, init
+
+
+class Structure:
+    """How the layers of a model are connected by operations that leave channels where they are.
+
+    Found by cutting the network at every layer: each gives a free array instead of its output, and the
+    derivative of every layer's input by it tells who feeds whom, channel by channel.
+    """
+
+    def __init__(self, run: Callable[[Any, Any], Any], image, variables: Mapping[str, Any]):
+        self.modules: dict[str, nn.Module] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.opaque: set[str] = set()
+        self.norms: set[str] = set()
+        repeated: set[str] = set()
+
+        def shapes_only(path, module, x, go_on):
+            y = go_on(x)
+            if isinstance(module, layers.LAYERS):
+                repeated.update({path} & set(self.modules))
+                self.modules[path], self.shapes[path] = module, y.shape
+            return y
+
+        with layers.intercepted(shapes_only):
+            jax.eval_shape(lambda v: run(v, image), variables)
+        self.opaque |= repeated
+        self.opaque |= {p for p, m in self.modules.items() if isinstance(m, nn.DenseGeneral)}
+        self.opaque |= {
+            p for p, m in self.modules.items() if isinstance(m, nn.Conv) and m.feature_group_count != 1
+        }
+
+        def cut(free):
+            read: dict[str, Any] = {}
+
+            def handle(path, module, x, go_on):
+                if isinstance(module, layers.LAYERS):
+                    read[path] = x
+                    return free[path]
+                if isinstance(module, nn.BatchNorm):
+                    read[path] = x
+                    self.norms.add(path)
+                    return x
+                if isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)):
+                    # Mixes channels, so whatever feeds it stays whole.
+                    read[path] = x
+                    self.opaque.add(path)
+                    return x
+                return go_on(x)
+
+            with layers.intercepted(handle):
+                read["output"] = run(variables, image)
+            return read
+
+        generator = np.random.default_rng(0)
+        free = {path: generator.uniform(0.5, 1.5, s).astype(np.float32) for path, s in self.shapes.items()}
+        self.inputs = {path: x.shape for path, x in jax.eval_shape(cut, free).items()}
+        self.opaque.add("output")
+        self._still = {path: np.zeros(shape, np.float32) for path, shape in self.shapes.items()}
+
+        @jax.jit
+        def push(tangents):
+            moved = jax.jvp(cut, (free,), (tangents,))[1]
+            return {name: (x != 0).reshape(-1, x.shape[-1]).any(0) for name, x in moved.items()}
+
+        self._push = push
+
+    def fed_by(self, path: str, channel: int | None = None) -> dict[str, np.ndarray]:
+        """bool[input size] per reader of a layer's output: which of its inputs move with it, or with one channel."""
+        moved = np.zeros_like(self._still[path])
+        moved[..., slice(None) if channel is None else channel] = 1
+        found = jax.device_get(self._push({**self._still, path: moved}))
+        return {name: hit for name, hit in found.items() if hit.any()}
+
+
+def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[ChannelGroup, ...]:
+    """The channels of a model that can be removed, those that are coupled together, in the order of its layers.
+
+    Left out are channels that reach the output, a layer of unknown kind or a norm over channels, and those
+    that are found in other places than the usual (concatenated, shuffled).
+    """
+    producers = [path for path in structure.modules]
+    readers = {path: structure.fed_by(path) for path in producers}
+    leader = {path: path for path in producers}
+
+    def find(path: str) -> str:
+        while leader[path] != path:
+            path = leader[path]
+        return path
+
+    for name in structure.inputs:
+        feeding = [path for path in producers if name in readers[path]]
+        for other in feeding[1:]:
+            leader[find(other)] = find(feeding[0])
+    found = []
+    for first in producers:
+        members = [path for path in producers if find(path) == first]
+        if find(first) != first or not _plain(structure, members, readers):
+            continue
+        size = structure.shapes[first][-1]
+        read = sorted({name for path in members for name in readers[path]}, key=list(structure.inputs).index)
+        entries = [(f"{path}/kernel", -1) for path in members]
+        entries += [(f"{path}/bias", 0) for path in members]
+        entries += [
+            (f"{name}/{part}", 0) for name in read if name in structure.norms for part in ("scale", "bias")
+        ]
+        entries += [(f"{name}/kernel", -2) for name in read if name in structure.modules]
+        found.append(ChannelGroup(size, tuple(e for e in entries if e[0] in parameters)))
+    return tuple(found)
+
+
+def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mapping[str, np.ndarray]]) -> bool:
+    """Whether a set of coupled layers has one number of channels, and each is read where it is expected."""
+    sizes = {structure.shapes[path][-1] for path in members}
+    touched = {*members, *(name for path in members for name in readers[path])}
+    if (
+        len(sizes) != 1
+        or touched & structure.opaque
+        or not any(n in structure.modules for p in members for n in readers[p])
+    ):
+        return False
+    (size,) = sizes
+    for path in members:
+        for channel in (0, size - 1):
+            for name, hit in structure.fed_by(path, channel).items():
+                expected = np.arange(structure.inputs[name][-1]) % size == channel
+                if structure.inputs[name][-1] % size or (hit & ~expected).any():
+                    return False
+    return True
+
+
+def _like(config: Model) -> Variables:
+    """Zeros of the shapes that a model's variables have."""
+    made = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
+
+
+@functools.cache
+def _structure(config: Model) -> Structure:
+    image = jnp.zeros((1, *(config.image_shape or ())), jnp.float32)
+    return Structure(lambda v, x: apply(config, v, x)[0], image, _like(config))
+
+
+def groups(config: Model) -> tuple[ChannelGroup, ...]:
+    """Which channels of a model can be removed, and which only together; found by tracing, for any Flax model.
+
+    A residual network has a group per block, inside it, and one per stage, its residual stream.
+    """
+    return groups_of(_structure(config), flatten(_like(config)["params"]))
+
+
+def positions(config: Model) -> dict[str, int]:
+    """At how many positions of its output every kernel is applied, by path; 1 for the head."""
+    found = {}
+    for path, shape in _structure(config).shapes.items():
+        # Attention's layers may have several output axes; what is left of the output are positions.
+        outputs = _structure(config).modules[path].features
+        found[f"{path}/kernel"] = math.prod(shape) // math.prod(np.atleast_1d(outputs).tolist())
+    return found

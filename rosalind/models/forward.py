@@ -1,0 +1,143 @@
+"""Variables and forward passes of a model config: normalising, a backbone, the head."""
+
+import functools
+import importlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from rosalind.config import Model, unknown
+from rosalind.models import layers
+from rosalind.models.convolutional import Cnn, ResNet18, ResNet20, Vgg16
+from rosalind.models.plain import Mlp, Vit
+
+MODELS: dict[str, type[nn.Module]] = {
+    "mlp": Mlp,
+    "cnn": Cnn,
+    "resnet20": ResNet20,
+    "resnet18": ResNet18,
+    "vgg16_bn": Vgg16,
+    "vit": Vit,
+}
+"""Backbones by name."""
+
+Variables = dict[str, Any]
+"""Nested dicts of arrays: `params`, and with BatchNorm `batch_stats`."""
+
+
+class _Classifier(nn.Module):
+    """Normalising, a backbone and the head; returns logits and the head's input."""
+
+    backbone: nn.Module
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @nn.compact
+    def __call__(self, images, train: bool):
+        x = images.astype(jnp.float32)
+        if images.dtype == jnp.uint8:
+            x = x / 255
+        channels = (1, 1, 1, -1)
+        x = (x - jnp.asarray(self.mean).reshape(channels)) / jnp.asarray(self.std).reshape(channels)
+        features = self.backbone(x, train)
+        return nn.Dense(self.classes, name="head")(features), features
+
+
+def backbone(name: str) -> type[nn.Module]:
+    """The Flax module of a name in `MODELS` or of `package.module:CLASS`.
+
+    Raises:
+        ValueError: a name that is neither, or a module without that class.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if ":" not in name:
+        raise ValueError(unknown("model", name, MODELS))
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"no model {name!r}: {error}. It should name package.module:CLASS.") from error
+
+
+@functools.cache
+def _module(config: Model) -> _Classifier:
+    if config.image_shape is None or config.classes is None or not config.mean or not config.std:
+        raise ValueError(
+            "the model does not know its data yet: set image_shape, classes, mean and std "
+            "(Dataset.image_shape and Dataset.statistics() have them)."
+        )
+    width = {} if config.width is None else {"width": config.width}
+    inner = backbone(config.name)(**width, name="backbone")
+    return _Classifier(inner, config.classes, config.mean, config.std)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _init(config: Model, key) -> Variables:
+    images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
+    return dict(_module(config).init(key, images, train=False))
+
+
+def init(config: Model, key) -> Variables:
+    """Fresh float32 variables for a complete model config, the same for the same key.
+
+    Raises:
+        ValueError: unknown model, or a config that does not know its data.
+    """
+    backbone(config.name)
+    _module(config)
+    return _init(config, key)
+
+
+def apply(config: Model, variables: Variables, images, *, train: bool = False):
+    """One forward pass; not jitted, so that it can be part of a larger program.
+
+    Variables may have fewer channels than the model, as `pruning.structured.shrink` leaves them.
+
+    Args:
+        config: complete, see `init`.
+        variables: nested dict of arrays.
+        images: uint8[n, h, w, c], or float32 in [0, 1] where gradients to pixels are wanted.
+        train: use and update the statistics of the batch.
+
+    Returns:
+        logits float32[n, classes], features float32[n, d] (the head's input), and the new
+        `batch_stats` (those given where `train` is False; an empty dict without BatchNorm).
+    """
+    stats = variables.get("batch_stats", {})
+    with layers.sized():
+        if not train:
+            logits, features = _module(config).apply(variables, images, train=False)
+            return logits, features, stats
+        (logits, features), state = _module(config).apply(
+            variables, images, train=True, mutable=["batch_stats"]
+        )
+    return logits, features, state.get("batch_stats", {})
+
+
+def head(config: Model, variables: Variables):
+    """The class directions: kernel float32[d, classes] and bias float32[classes]."""
+    layer = variables["params"]["head"]
+    return layer["kernel"], layer["bias"]
+
+
+def flatten(variables: Variables) -> dict[str, Any]:
+    """Nested dicts as one dict from `params/backbone/conv0/kernel` to array, sorted by path.
+
+    >>> list(flatten({"params": {"b": 1, "a": {"c": 2}}}))
+    ['params/a/c', 'params/b']
+    """
+    return dict(sorted(flatten_dict(variables, sep="/").items()))
+
+
+def unflatten(arrays: dict[str, Any]) -> Variables:
+    """The inverse of `flatten`.
+
+    >>> unflatten({"params/a/c": 2})
+    {'params': {'a': {'c': 2}}}
+    """
+    return unflatten_dict(arrays, sep="/")

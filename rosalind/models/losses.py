@@ -1,0 +1,134 @@
+"""Losses of a model config, and what else pruning methods may ask of a model."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rosalind.config import Model
+from rosalind.models import layers
+from rosalind.models.forward import apply, flatten, unflatten
+
+
+@functools.cache
+def cross_entropy(
+    config: Model,
+    *,
+    label_smoothing: float = 0.0,
+    records: Callable | None = None,
+    temperature: float = 1.0,
+    logits: bool = False,
+):
+    """A loss for `training.fit` and `pruning.prune`: `loss(params, state, batch, train)`.
+
+    The batch has `images` and `labels`; the state is `{"batch_stats": ...}`. `records(logits, params,
+    labels)` gives named float arrays per sample that `fit` collects per epoch; logits are divided by
+    `temperature`, and are among the records where `logits` is set. Equal arguments give the same function
+    object, so that all networks of a study share one compiled step.
+
+    Returns:
+        A function that gives the mean loss and `(state, records)`.
+    """
+
+    def loss(params, state, batch, train: bool = True):
+        variables = {"params": params, **state}
+        found, _, stats = apply(config, variables, batch["images"], train=train)
+        hot = jax.nn.one_hot(batch["labels"], found.shape[-1])
+        target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
+        value = optax.losses.softmax_cross_entropy(found / temperature, target).mean()
+        kept = {} if records is None else records(found, params, batch["labels"])
+        kept = {**kept, "logits": found} if logits else kept
+        return value, ({**state, "batch_stats": stats} if stats else state, kept)
+
+    return loss
+
+
+@functools.cache
+def flow(config: Model):
+    """SynFlow's function of parameters and state: the sum of logits of an input of ones (arXiv 2006.05467).
+
+    All parameters count with their absolute values; BatchNorm's running mean is 0 and its variance 1.
+    """
+    neutral = {"mean": 0.0, "var": 1.0}
+    # Ones behind the normalisation that is part of the model.
+    image = jnp.asarray(config.mean or ()) + jnp.asarray(config.std or ())
+    ones = jnp.broadcast_to(image, (1, *(config.image_shape or ()))).astype(jnp.float32)
+
+    def total(params, state):
+        stats = flatten(dict(state.get("batch_stats", {})))
+        plain = {path: jnp.full_like(x, neutral[path.split("/")[-1]]) for path, x in stats.items()}
+        variables = {"params": jax.tree.map(jnp.abs, params)}
+        if plain:
+            variables["batch_stats"] = unflatten(plain)
+        with layers.without_norms_over_channels():
+            return apply(config, variables, ones)[0].sum()
+
+    return total
+
+
+@functools.cache
+def inputs(config: Model):
+    """A function of parameters, state and batch: the squared inputs of every kernel, summed over the batch.
+
+    float32 by path, of the kernel's shape with 1 for its outputs (for `pruning.scores.wanda`).
+    """
+
+    def of(params, state, batch):
+        found = {}
+
+        def read(path, module, x, go_on):
+            if isinstance(module, layers.LAYERS):
+                found[f"{path}/kernel"] = layers.squared_inputs(module, x)
+            return go_on(x)
+
+        with layers.intercepted(read):
+            apply(config, {"params": params, **state}, batch["images"])
+        return found
+
+    return of
+
+
+@functools.cache
+def distilled(config: Model, temperature: float, share: float, **arguments):
+    """The loss of a student: (1 - share) * its own + share * T^2 * KL(teacher || student) at temperature T.
+
+    The state is `{"inner": the student's, "teacher": {"trainable": ..., "state": ...}}`; the teacher sees
+    the same images in evaluation mode (arXiv 1503.02531). `arguments` are those of `cross_entropy`.
+
+    Raises:
+        ValueError: a share outside (0, 1], a temperature that is not above 0.
+    """
+    if not 0 < share <= 1 or not temperature > 0:
+        raise ValueError(
+            f"distilling needs a share in (0, 1] and a temperature above 0, got {share} and {temperature}."
+        )
+    own = cross_entropy(config, logits=True, **arguments)
+
+    def loss(params, state, batch, train: bool = True):
+        value, (inner, kept) = own(params, state["inner"], batch, train)
+        teacher = {"params": state["teacher"]["trainable"], **state["teacher"]["state"]}
+        target = jax.nn.log_softmax(apply(config, teacher, batch["images"])[0] / temperature)
+        student = jax.nn.log_softmax(kept["logits"] / temperature)
+        apart = (jnp.exp(target) * (target - student)).sum(1).mean()
+        return (1 - share) * value + share * temperature**2 * apart, (
+            {**state, "inner": inner},
+            {name: record for name, record in kept.items() if name != "logits"},
+        )
+
+    return loss
+
+
+def probes(config: Model, **arguments) -> dict[str, Any]:
+    """What pruning methods may ask of a model beyond its loss: `pruning.Probes(**models.probes(config))`.
+
+    `arguments` are those of `cross_entropy`, for losses that stand in for the study's own.
+    """
+    return {
+        "tempered": lambda temperature: cross_entropy(config, temperature=temperature),
+        "flow": flow(config),
+        "inputs": inputs(config),
+        "distilled": lambda temperature, share: distilled(config, temperature, share, **arguments),
+    }

@@ -1,0 +1,107 @@
+"""Masks over frozen random weights: edge-popup and multi-prize tickets."""
+
+import functools
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind.pruning import masks
+from rosalind.pruning.form import Form, counts_of, top_of
+from rosalind.training import map_by_path
+
+
+def binarise(weight, mask):
+    """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
+
+    That gain is the one with the least squared distance to the kept weights; a layer that keeps nothing
+    is zero.
+
+    >>> binarise(jnp.array([1.0, -3.0, 2.0]), jnp.array([True, True, False])).tolist()
+    [2.0, -2.0, 0.0]
+    """
+    kept = jnp.where(mask, jnp.abs(weight), 0)
+    gain = kept.sum() / jnp.maximum(mask.sum(), 1)
+    return jnp.where(mask, gain * jnp.sign(weight), 0)
+
+
+def initial_scores(kernels, key):
+    """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
+    bounds = {path: 1 / np.sqrt(np.prod(weight.shape[:-1])) for path, weight in kernels.items()}
+    return {
+        path: jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
+        for (path, weight), bound in zip(kernels.items(), bounds.values(), strict=True)
+    }
+
+
+def signed_constants(trainable, shares: Mapping[str, float]):
+    """The parameters with every prunable weight replaced by its sign times sqrt(2 / (fan in * kept share))."""
+
+    def one(path, weight):
+        if path not in shares:
+            return weight
+        return jnp.sign(weight) * jnp.sqrt(2 / (np.prod(weight.shape[:-1]) * shares[path]))
+
+    return map_by_path(one, trainable)
+
+
+@functools.cache
+def ticket(binary: bool) -> Form:
+    """Scores over frozen random weights (edge-popup, arXiv 1911.13299), binarised if asked (arXiv 2103.09377).
+
+    Only scores are trained; weight decay acts on them. Biases and BatchNorm scales stay as initialised,
+    running statistics follow. In the scope `layer` every layer, head included, keeps the same fraction. In
+    the scope `global` the largest scores of all layers stay, and a sparsity above one half is approached
+    along a cubic ramp of `ramp` epochs: scores start at the size 1/sqrt(fan in), so that wide layers would
+    be emptied at once. With `constant`, frozen weights are signed constants (edge-popup's best variant).
+    The gradient passes straight through the selection and the gain: d/d|score| is the gradient of the
+    weight times the frozen weight.
+    """
+
+    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
+        kernels = masks.prunable(trainable)
+        final = counts_of(kernels, sparsity, options["scope"], protected)
+        # Of a global selection no layer's share is known before training.
+        share = {
+            path: float(final.get(path, (1 - sparsity) * w.size)) / w.size for path, w in kernels.items()
+        }
+        frozen = signed_constants(trainable, share) if options.get("constant") else trainable
+        ramp = (
+            min(options["ramp"] * per_epoch, total / 2)
+            if options["scope"] == "global" and sparsity > 0.5
+            else 0.0
+        )
+        half = counts_of(kernels, 0.5, options["scope"], protected)
+        return initial_scores(kernels, jax.random.fold_in(key, 0x73636F72)), {
+            "frozen": frozen,
+            "kept": final,
+            "begun": half if ramp else final,
+            "ramp": jnp.float32(ramp),
+        }
+
+    def now(carried, train):
+        if not train:
+            return carried["kept"]
+        left = jnp.clip(1 - carried["step"] / jnp.maximum(carried["ramp"], 1e-6), 0, 1) ** 3
+        between = lambda last, first: last + jnp.round((first - last) * left).astype(jnp.int32)
+        return jax.tree.map(between, carried["kept"], carried["begun"])
+
+    def effective(scores, carried, train):
+        strengths = {path: jnp.abs(score) for path, score in scores.items()}
+        chosen = top_of(jax.lax.stop_gradient(strengths), now(carried, train))
+
+        def one(path, weight):
+            if path not in scores:
+                return weight
+            kept = binarise(weight, chosen[path]) if binary else jnp.where(chosen[path], weight, 0)
+            straight = strengths[path] - jax.lax.stop_gradient(strengths[path])
+            return jax.lax.stop_gradient(kept) + straight * weight
+
+        return map_by_path(one, carried["frozen"]), 0.0
+
+    def finish(scores, carried):
+        strengths = {path: jnp.abs(score) for path, score in scores.items()}
+        return {path: np.asarray(mask) for path, mask in top_of(strengths, carried["kept"]).items()}, ()
+
+    return Form(begin, effective, finish)

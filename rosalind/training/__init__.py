@@ -1,0 +1,27 @@
+"""One jitted step and one loop: dense training, masked retraining and mask learning are the same.
+
+It gets a loss function, arrays and masks, and knows neither data sets nor models, so it serves anyone's
+nested dict of parameters. Whoever has a loop of their own takes `masked` around their optax optimizer.
+"""
+
+from rosalind.training.batches import Batches, BatchSource
+from rosalind.training.fitting import Fitted, Loss, fit
+from rosalind.training.optimizers import learning_rate, masked
+from rosalind.training.trees import Masks, Tree, by_path, check_masks, map_by_path, project, project_moments
+
+__all__ = [
+    "BatchSource",
+    "Batches",
+    "Fitted",
+    "Loss",
+    "Masks",
+    "Tree",
+    "by_path",
+    "check_masks",
+    "fit",
+    "learning_rate",
+    "map_by_path",
+    "masked",
+    "project",
+    "project_moments",
+]

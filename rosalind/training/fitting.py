@@ -1,0 +1,208 @@
+"""The jitted step and the loop around it."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from rosalind.config import Train
+from rosalind.training.batches import BatchSource
+from rosalind.training.optimizers import learning_rate, optimizer_of
+from rosalind.training.trees import Masks, Tree, check_masks, project, project_moments
+
+Loss = Callable[..., tuple[Any, tuple[Tree, dict[str, Any]]]]
+"""`loss(trainable, state, batch, train=True) -> (value, (state, records))`; records are float[b]."""
+
+
+class Fitted(NamedTuple):
+    """What `fit` gives back; everything is on the device but the records."""
+
+    trainable: Tree
+    state: Tree
+    optimizer_state: Tree
+    records: dict[str, np.ndarray]
+    """Per name float32[epochs, samples], NaN where a sample was not visited in an epoch."""
+    steps: int
+    """How many steps were taken."""
+    step_bytes: int | None = None
+    """Memory of one step as XLA planned it: arguments, results and temporaries; None where it does not say."""
+
+
+@functools.cache
+def compiled(loss: Loss, name: str, momentum: float, weight_decay: float, decayed: frozenset[str]):
+    """The optimizer, the step of one loss, and its executables by shapes; rates, masks and weights are arguments."""
+    optimizer = optimizer_of(name, momentum, weight_decay, decayed)
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(trainable, state, optimizer_state, batch, masks, rate):
+        graded = jax.value_and_grad(loss, has_aux=True)
+        (value, (state, records)), gradient = graded(trainable, state, batch)
+        # Gradients are taken at weights that are already zero where pruned, so they are dense (regrowth
+        # needs that); the optimizer sees only the kept ones, which keeps its moments zero elsewhere.
+        update, optimizer_state = optimizer.update(project(gradient, masks), optimizer_state, trainable)
+        moved = jax.tree.map(lambda x, u: x - rate * u, trainable, update)
+        return project(moved, masks), state, optimizer_state, value, records
+
+    return optimizer, step, {}
+
+
+def _executable(step, known: dict[Any, Any], arguments: tuple):
+    """The compiled step for arguments of these shapes and places; compiled ahead, as only that tells its memory."""
+    leaves, structure = jax.tree.flatten(arguments)
+    name = structure, tuple((jnp.shape(x), jnp.result_type(x), getattr(x, "sharding", None)) for x in leaves)
+    if name not in known:
+        known[name] = step.lower(*arguments).compile()
+    return known[name]
+
+
+def _bytes(executable) -> int | None:
+    found = executable.memory_analysis()
+    if found is None:
+        return None
+    buffers = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
+    return buffers + found.temp_size_in_bytes
+
+
+def _placement(batch_size: int):
+    """How to place arrays: copies on every device used, batches cut along their first axis.
+
+    All local devices are used, or the largest number of them that divides the batch.
+    """
+    devices = jax.local_devices()
+    count = max(k for k in range(1, len(devices) + 1) if batch_size % k == 0)
+    mesh = Mesh(np.array(devices[:count]), ("batch",))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
+
+
+def fit(
+    loss: Loss,
+    trainable: Tree,
+    state: Tree,
+    batches: BatchSource,
+    *,
+    config: Train,
+    masks: Masks,
+    after_step: Callable | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    optimizer_state: Tree | None = None,
+    report: Callable[[dict[str, float]], None] | None = None,
+    key,
+) -> Fitted:
+    """Train from step `start` to `stop` of the schedule; the arguments stay untouched.
+
+    Runs that share `loss` (the same object), optimizer settings and shapes share one compilation: rates,
+    masks and weights are arguments of the step. Sharded along the batch over the local devices.
+
+    Args:
+        loss: see `Loss`. Its state passes through; frozen arrays that differ between runs belong there.
+        trainable: nested dict of float arrays.
+        state: nested dict of arrays, updated by the loss.
+        batches: see `BatchSource`; batches may have `index` int[b], the samples' positions.
+        config: optimizer, schedule and number of epochs.
+        masks: for all prunable parameters, True where kept. Those of two axes or more decay, no others do.
+        after_step: `(step, trainable, optimizer_state, masks)` after every update, giving the last three
+            back changed, or None; parameters and moments are then projected on the masks.
+        start, stop: steps of the schedule and the data order; by default the whole run.
+        optimizer_state: to go on with; fresh by default.
+        report: called once per epoch with epoch, step, loss (mean), learning_rate, seconds and the mean
+            of every record.
+        key: of the data order and augmentation.
+
+    Raises:
+        FloatingPointError: the loss is not finite; says at which step.
+        ValueError: masks that do not fit the parameters.
+    """
+    check_masks(trainable, masks)
+    total = round(config.epochs * batches.steps)
+    stop = total if stop is None else min(stop, total)
+    decayed = frozenset(path for path, mask in masks.items() if mask.ndim >= 2)
+    settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
+    optimizer, step_function, executables = compiled(loss, *settings)
+    first = batches(key, start)
+    copied, cut = _placement(len(jax.tree.leaves(first)[0]))
+    several = copied.mesh.size > 1
+    # Copies: the step donates its buffers, and a rewinding point must survive it.
+    place = lambda tree: jax.tree.map(lambda x: jax.device_put(jnp.array(x), copied), tree)
+    masks = place(dict(masks))
+    trainable, state = place(project(trainable, masks)), place(state)
+    fresh = optimizer.init(trainable) if optimizer_state is None else optimizer_state
+    optimizer_state = place(fresh)
+
+    pending: list[tuple[Any, Any, dict]] = []
+    epochs: list[dict[str, np.ndarray]] = []
+    began, checked = time.monotonic(), start
+    value = executable = None
+
+    def check(number: int, found) -> None:
+        if not np.isfinite(found):
+            raise FloatingPointError(
+                f"the loss is {float(found)} at step {number} (epoch {number / batches.steps:.1f}); "
+                "lower the learning rate, lengthen the warm-up, or check the data for NaN."
+            )
+
+    for step in range(start, stop):
+        batch = first if step == start else batches(key, step)
+        rate = learning_rate(config, step, batches.steps)
+        previous = value
+        placed = jax.device_put(batch, cut) if several else batch
+        if executable is None:
+            executable = _executable(
+                step_function, executables, (trainable, state, optimizer_state, placed, masks, rate)
+            )
+        trainable, state, optimizer_state, value, records = executable(
+            trainable, state, optimizer_state, placed, masks, rate
+        )
+        if previous is not None:
+            # One step behind, so that the device never waits for the check.
+            check(checked, previous)
+            checked += 1
+        if after_step is not None:
+            changed = after_step(step, trainable, optimizer_state, masks)
+            if changed is not None:
+                trainable, optimizer_state, masks = changed
+                masks = place(dict(masks))
+                trainable = place(project(trainable, masks))
+                optimizer_state = place(project_moments(optimizer_state, trainable, masks))
+        pending.append((batch.get("index"), value, records))
+        if (step + 1) % batches.steps == 0 or step + 1 == stop:
+            row, kept_records = _close_epoch(pending, batches.samples)
+            epochs.append(kept_records)
+            pending = []
+            if report is not None:
+                report(
+                    {
+                        "epoch": (step + 1) / batches.steps,
+                        "step": step + 1,
+                        "learning_rate": rate,
+                        "seconds": round(time.monotonic() - began, 3),
+                        **row,
+                    }
+                )
+    if value is not None:
+        check(checked, value)
+    names = epochs[0] if epochs else {}
+    stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
+    return Fitted(
+        trainable, state, optimizer_state, stacked, max(stop - start, 0), executable and _bytes(executable)
+    )
+
+
+def _close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Means over an epoch, and its records in the order of the samples."""
+    row = {"loss": float(np.mean([float(value) for _, value, _ in pending]))}
+    arrays: dict[str, np.ndarray] = {}
+    for name in pending[0][2]:
+        values = np.concatenate([np.asarray(records[name], np.float32) for _, _, records in pending])
+        row[name] = float(values.mean())
+        if pending[0][0] is not None:
+            index = np.concatenate([np.asarray(index) for index, _, _ in pending])
+            # Backwards, so that the first visit wins where the last batch was filled up.
+            arrays[name] = np.full(samples, np.nan, np.float32)
+            arrays[name][index[::-1]] = values[::-1]
+    return row, arrays
