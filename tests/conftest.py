@@ -1,5 +1,6 @@
 """Strict jax, one compilation cache for all tests and subprocesses, and a small study to look at."""
 
+import functools
 import os
 import tempfile
 import time
@@ -13,11 +14,30 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 import jax
 import pytest
+from flax import linen as nn
 
 from rosalind import config, data, models, study, training
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 study.use_compilation_cache()
+
+
+class NormMlp(nn.Module):
+    """Two dense layers with BatchNorm: a network of a user's own."""
+
+    width: int = 16
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = x.reshape(x.shape[0], -1)
+        for index in range(2):
+            x = nn.Dense(self.width, use_bias=False, name=f"dense{index}")(x)
+            x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, name=f"norm{index}")(x))
+        return x
+
+
+NORM_MLP = config.Model("conftest:NormMlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
+"""The same with norms."""
 
 MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 """A model that compiles in a moment, for properties."""
@@ -44,6 +64,7 @@ def small_study(**changes) -> config.Study:
         ),
         conditions=config.conditions(("gaussian_noise", "contrast"), (1, 5)),
         seeds=(0, 1),
+        controls=(),
         features=50,
         thumbnails=100,
         attributions=4,
@@ -90,15 +111,22 @@ def frost_folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def toy():
-    """A loss, weights, state and batches of a small classification problem for an mlp."""
+@functools.cache
+def toy_problem(model: config.Model):
+    """A loss, weights, state and batches of a small classification problem."""
     import numpy as np
 
     generator = np.random.default_rng(0)
     labels = np.arange(60, dtype=np.int32) % 3
     images = generator.integers(0, 60, (60, 8, 8, 1)).astype(np.uint8)
     images[np.arange(60), labels] += 180
-    variables = models.init(MLP, jax.random.key(3))
+    variables = models.init(model, jax.random.key(3))
     batches = training.Batches(images, labels, 20)
-    return models.cross_entropy(MLP), variables["params"], {}, batches
+    state = {name: x for name, x in variables.items() if name != "params"}
+    return models.cross_entropy(model), variables["params"], state, batches
+
+
+@pytest.fixture
+def toy():
+    """The small problem for an mlp."""
+    return toy_problem(MLP)

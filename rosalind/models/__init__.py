@@ -5,7 +5,7 @@ head, everything that measures and the groups of coupled channels come with it.
 """
 
 from rosalind.models.channels import groups, positions
-from rosalind.models.forward import MODELS, Variables, apply, backbone, flatten, head, init, unflatten
+from rosalind.models.forward import MODELS, Variables, apply, backbone, blank, flatten, head, init, unflatten
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, probes
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Variables",
     "apply",
     "backbone",
+    "blank",
     "cross_entropy",
     "distilled",
     "flatten",

@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from rosalind.config import ChannelGroup, Model
 from rosalind.models import layers
-from rosalind.models.forward import Variables, apply, flatten, init
+from rosalind.models.forward import apply, blank, flatten
 
 
 class Structure:
@@ -143,16 +143,10 @@ def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mappi
     return True
 
 
-def _like(config: Model) -> Variables:
-    """Zeros of the shapes that a model's variables have."""
-    made = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
-
-
 @functools.cache
 def _structure(config: Model) -> Structure:
     image = jnp.zeros((1, *(config.image_shape or ())), jnp.float32)
-    return Structure(lambda v, x: apply(config, v, x)[0], image, _like(config))
+    return Structure(lambda v, x: apply(config, v, x)[0], image, blank(config))
 
 
 def groups(config: Model) -> tuple[ChannelGroup, ...]:
@@ -160,7 +154,7 @@ def groups(config: Model) -> tuple[ChannelGroup, ...]:
 
     A residual network has a group per block, inside it, and one per stage, its residual stream.
     """
-    return groups_of(_structure(config), flatten(_like(config)["params"]))
+    return groups_of(_structure(config), flatten(blank(config)["params"]))
 
 
 def positions(config: Model) -> dict[str, int]:

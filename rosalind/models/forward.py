@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -91,6 +92,13 @@ def init(config: Model, key) -> Variables:
     backbone(config.name)
     _module(config)
     return _init(config, key)
+
+
+@functools.cache
+def blank(config: Model) -> Variables:
+    """Zeros of the shapes and dtypes that a model's variables have; nothing is computed."""
+    made = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
 
 
 def apply(config: Model, variables: Variables, images, *, train: bool = False):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning.masks import sparsity_of, weights_only
+from rosalind.pruning.scores import flow_gradient
 from rosalind.training import by_path, map_by_path
 
 
@@ -15,7 +15,8 @@ def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dic
     """Which kept weights lie on a path of kept weights from the input to the output (arXiv 2107.02306).
 
     Every kept weight becomes a positive constant and every bias zero; a weight is on a path exactly when
-    the flow of an input of ones changes with it.
+    the flow of an input of ones changes with it. Of a dense network, weights that only ever meet padding
+    are on none.
 
     Args:
         flow: see `Probes.flow`.
@@ -35,7 +36,7 @@ def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dic
             return mask * leaf.shape[-1] / jnp.maximum(mask.sum(), 1)
         return jnp.zeros_like(leaf) if path.endswith("bias") else jnp.ones_like(leaf)
 
-    slopes = by_path(jax.jit(jax.grad(flow))(map_by_path(constant, trainable), state))
+    slopes = by_path(flow_gradient(flow)(map_by_path(constant, trainable), state)[1])
     return {path: np.asarray(mask) & (np.asarray(slopes[path]) != 0) for path, mask in kept.items()}
 
 

@@ -165,13 +165,14 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
             weight_decay=options["weight_decay"],
         )
     kernels = masks.prunable(start.trainable)
+    own_loss, own_state, back = job.lesson(start.state)
 
     def make(sparsity: float) -> Pruned:
         chosen = learned.FORMS[recipe.change or ""](options, kernels, sparsity, job.protected)
         trained, state = form.begin(
             chosen,
             start.trainable,
-            start.state,
+            own_state,
             sparsity,
             options=options,
             total=round(config.epochs * job.batches.steps),
@@ -185,13 +186,13 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
             for path, mask in masks.everything(trained).items()
             if not path.startswith(("scores/", "gates/"))
         }
-        loss = form.loss_of(job.loss, chosen)
+        loss = form.loss_of(own_loss, chosen)
         fitted = job.fit(loss, trained, state, job.batches, config=config, masks=decayed, key=job.key)
         params, inner, found, notes = form.finish(chosen, fitted.trainable, fitted.state)
         return Pruned(
             sparsity,
             found,
-            Weights(params, inner),
+            Weights(params, back(inner)),
             fitted.records,
             fitted.steps,
             step_bytes=fitted.step_bytes,

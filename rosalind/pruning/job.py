@@ -127,14 +127,21 @@ class Job:
             self.config, epochs=self.epochs, schedule="constant", warmup=0.0, learning_rate=rate
         )
 
-    def train(self, weights: Weights, masks: Mapping, *, config: Train, **arguments) -> training.Fitted:
-        """`fit` from weights under masks; a student of the dense parent where the option `distil` asks for it."""
+    def lesson(self, state: Any) -> tuple[training.Loss, Any, Callable[[Any], Any]]:
+        """The loss to train with, the state it wants, and how to get back what is left of the given state.
+
+        With the option `distil`, it is the loss of a student of the dense parent.
+        """
         share = self.options.get("distil", 0.0)
-        loss, state = self.loss, weights.state
-        if share:
-            loss = needed(self.probes, "distilled", self.name)(self.options["distil_temperature"], share)
-            teacher = {"trainable": self.parent.trained.trainable, "state": self.parent.trained.state}
-            state = {"inner": state, "teacher": teacher}
+        if not share:
+            return self.loss, state, lambda found: found
+        loss = needed(self.probes, "distilled", self.name)(self.options["distil_temperature"], share)
+        teacher = {"trainable": self.parent.trained.trainable, "state": self.parent.trained.state}
+        return loss, {"inner": state, "teacher": teacher}, lambda found: found["inner"]
+
+    def train(self, weights: Weights, masks: Mapping, *, config: Train, **arguments) -> training.Fitted:
+        """`fit` from weights under masks, with the loss of `lesson`."""
+        loss, state, back = self.lesson(weights.state)
         fitted = self.fit(
             loss,
             weights.trainable,
@@ -145,7 +152,7 @@ class Job:
             key=self.key,
             **arguments,
         )
-        return fitted._replace(state=fitted.state["inner"]) if share else fitted
+        return fitted._replace(state=back(fitted.state))
 
     def once(self, made_by: Mapping[str, Any], make: Callable[[], Pruned]) -> Pruned:
         """What `make` gives, or what an earlier run or another method with an equal step has left of it.

@@ -166,7 +166,7 @@ def synflow(trainable, state, *, masks, probes, **_):
         ValueError: a layer that no flow reaches.
     """
     flow = needed(probes, "flow", "synflow")
-    value, gradient = _flow_gradient(flow)(project(trainable, masks), state)
+    value, gradient = flow_gradient(flow)(project(trainable, masks), state)
     if not bool(jnp.isfinite(value)):
         raise FloatingPointError(
             f"synflow's flow is {float(value)}: the products of absolute weights overflow float32. Scale the "
@@ -177,7 +177,8 @@ def synflow(trainable, state, *, masks, probes, **_):
 
 
 @functools.cache
-def _flow_gradient(flow):
+def flow_gradient(flow):
+    """The jitted value and gradient of `Probes.flow` by the parameters."""
     return jax.jit(jax.value_and_grad(flow))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from rosalind import data, geometry, measuring, models, pruning, training
 from rosalind import results as files
 from rosalind.conditions import Network
-from rosalind.config import Model, Study, difference, fingerprint
+from rosalind.config import Condition, Model, Study, difference, fingerprint
 from rosalind.study import planning
 from rosalind.study.planning import Unit
 
@@ -87,9 +87,14 @@ def logger(folder: Path, name: str, advance: Callable[[float, str], None] | None
     return report
 
 
-@functools.cache
 def loss_of(model: Model, label_smoothing: float) -> training.Loss:
-    """The study's loss; it records, from the step's own logits, who is right and by what margin."""
+    """The study's loss."""
+    return models.cross_entropy(model, label_smoothing=label_smoothing, records=records_of(model))
+
+
+@functools.cache
+def records_of(model: Model) -> Callable:
+    """What every training step records, from its own logits: who is right and by what margin."""
 
     def records(logits, params, labels):
         kernel, bias = models.head(model, {"params": params})
@@ -97,7 +102,12 @@ def loss_of(model: Model, label_smoothing: float) -> training.Loss:
         best = jnp.argmax(logits, 1)
         return {"correct": (best == labels).astype(jnp.float32), "margin": found}
 
-    return models.cross_entropy(model, label_smoothing=label_smoothing, records=records)
+    return records
+
+
+def probes_of(model: Model, label_smoothing: float) -> pruning.Probes:
+    """What methods may ask of a study's model; students record what the study's loss does."""
+    return pruning.Probes(**models.probes(model, label_smoothing=label_smoothing, records=records_of(model)))
 
 
 def save_network(
@@ -140,7 +150,21 @@ def save_network(
     made_by = planning.made_by(
         study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
     )
-    removed = pruning.masks.report(masks, weights.trainable)
+    flow = models.flow(model)
+    paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
+    positions = models.positions(model)
+    removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
+    if unit.method is not None and (removed["collapsed"] or removed["cut"]):
+        words = (
+            f"kept nothing of {', '.join(removed['collapsed'])}"
+            if removed["collapsed"]
+            else "has no path left"
+        )
+        print(
+            f"{name} {words}: it gives every image the same logits. Other scopes (layer, erk, lamp) keep every "
+            "layer alive.",
+            file=sys.stderr,
+        )
     files.save_json(
         files.network_file(folder, name, "json"),
         {
@@ -149,12 +173,7 @@ def save_network(
             "config": dataclasses.asdict(model),
             "label": unit.label,
             "seed": unit.seed,
-            "sparsity": removed["sparsity"],
-            "sparsity_all": removed["sparsity_all"],
-            "parameters": removed["parameters"],
-            "nonzero": removed["nonzero"],
-            "layers": removed["layers"],
-            "collapsed": removed["collapsed"],
+            **removed,
             "unit": float(there["unit"]),
             "dead_classes": geometry.dead_classes(there["head/kernel"]),
             "made_by": made_by,
@@ -193,9 +212,43 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     )
 
 
-def budget(steps: int, per_epoch: int) -> dict[str, float]:
-    """Epochs and passes over batches that a network cost, its dense parent included where it needs one."""
-    return {"epochs": round(steps / per_epoch, 3), "forward_passes": steps, "backward_passes": steps}
+def budget(steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None) -> dict[str, Any]:
+    """What a network cost, its dense parent included where it needs one.
+
+    Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them), and the
+    peak memory of a training step in bytes as XLA plans it.
+    """
+    passes = steps + scoring
+    return {
+        "epochs": round(steps / per_epoch, 3),
+        "forward_passes": passes,
+        "backward_passes": passes,
+        "scoring_passes": scoring,
+        "step_bytes": step_bytes,
+    }
+
+
+def split(variables: models.Variables) -> pruning.Weights:
+    """Parameters, and the state beside them."""
+    return pruning.Weights(variables["params"], {k: x for k, x in variables.items() if k != "params"})
+
+
+def validation_accuracy(
+    dataset: data.Dataset, model: Model, weights: pruning.Weights, *, recalibrated: bool = True
+) -> dict[str, float]:
+    """The share of validation images that are classified correctly: as it is, and with BatchNorm recalibrated.
+
+    Recalibration is on up to 10,000 clean training images; networks without BatchNorm have no second number.
+    """
+    variables = {"params": weights.trainable, **weights.state}
+    network, key = Network("", None, model, variables), jax.random.key(0)
+    share = lambda n: float(dict(measuring.right([n], Condition(), dataset.validation, key))[""])
+    found = {"accuracy": share(network)}
+    if recalibrated and weights.state.get("batch_stats"):
+        some = dataset.train.take(np.arange(min(10_000, len(dataset.train))))
+        clean = Condition(bn="recalibrated")
+        found["recalibrated"] = share(measuring.with_batch_norm(network, "recalibrated", some, clean, key))
+    return found
 
 
 def train_dense(study: Study, folder: Path, unit: Unit, advance=None) -> None:
@@ -211,25 +264,27 @@ def train_dense(study: Study, folder: Path, unit: Unit, advance=None) -> None:
     batches = training.Batches(
         dataset.train.images, dataset.train.labels, train.batch_size, train.crop, train.flip
     )
-    fitted = training.fit(
-        loss_of(model, train.label_smoothing),
-        variables["params"],
-        {k: v for k, v in variables.items() if k != "params"},
-        batches,
-        config=train,
-        masks=masks,
-        report=logger(folder, name, advance),
-        key=order_key,
-    )
+    weights, steps = split(variables), 0
+    for _ in range(unit.baseline.cycles if unit.baseline else 1):
+        fitted = training.fit(
+            loss_of(model, train.label_smoothing),
+            weights.trainable,
+            weights.state,
+            batches,
+            config=train,
+            masks=masks,
+            report=logger(folder, name, advance),
+            key=order_key,
+        )
+        weights, steps = pruning.Weights(fitted.trainable, fitted.state), steps + fitted.steps
     provenance = {
         "method": "dense",
         "options": {},
         "family": "dense",
         "parent": None,
         "sparsity_requested": 0.0,
-        "budget": budget(fitted.steps, batches.steps),
+        "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes),
     }
-    weights = pruning.Weights(fitted.trainable, fitted.state)
     save_network(study, dataset, folder, name, unit, model, weights, masks, fitted.records, provenance)
 
 
@@ -247,14 +302,12 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
     parent_unit = Unit(unit.seed, "dense")
     parent_name = planning.name_of(study, parent_unit)
     trained = load_network(folder, parent_name, model).variables
-    split = lambda v: pruning.Weights(v["params"], {k: x for k, x in v.items() if k != "params"})
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
     scoring = training.Batches(images, labels, train.batch_size)
     recipe = pruning.METHODS[unit.method.name]
-    # The chain's identity without its targets: levels of a longer chain with equal beginnings are shared.
-    made_by = planning.made_by(study, dataset, unit, max(unit.method.sparsities))
-    prefix = fingerprint({k: v for k, v in made_by.items() if k != "sparsity"})
+    # All methods of a parent share one store: equal beginnings of chains are trained once.
+    prefix = fingerprint(planning.made_by(study, dataset, parent_unit, None))
     report = logger(folder, planning.name_of(study, unit), advance)
     found = pruning.prune(
         unit.method,
@@ -266,9 +319,12 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=files.Checkpoints(folder / "checkpoints", prefix),
-        probes=pruning.Probes(lambda t: models.cross_entropy(model, temperature=t), models.flow(model)),
+        groups=models.groups(model) if recipe.unit == "channel" else (),
+        probes=probes_of(model, train.label_smoothing),
+        evaluate=functools.partial(validation_accuracy, dataset, model),
         key=order_key,
     )
+    before = validation_accuracy(dataset, model, split(trained), recalibrated=False)["accuracy"]
     parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
     for pruned in found:
         name = planning.name_of(study, unit, pruned.sparsity)
@@ -280,8 +336,19 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,
-            "budget": budget(parent_steps + pruned.steps, batches.steps),
+            "budget": budget(parent_steps + pruned.steps, batches.steps, pruned.scoring, pruned.step_bytes),
+            "validation": {
+                "parent": before,
+                **{f"pruned_{name}": value for name, value in (pruned.before or {}).items()},
+                "retrained": validation_accuracy(dataset, model, pruned.weights, recalibrated=False)[
+                    "accuracy"
+                ],
+            },
+            "exact": recipe.exact,
+            "notes": list(pruned.notes),
         }
+        for note in pruned.notes:
+            print(f"{name}: {note}.", file=sys.stderr)
         save_network(
             study,
             dataset,

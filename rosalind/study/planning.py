@@ -4,11 +4,11 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rosalind import conditions, corruptions, data, models, pruning
 from rosalind import results as files
-from rosalind.config import Baseline, Data, Method, Model, Study, Train, describe
+from rosalind.config import Baseline, Control, Data, Method, Model, Study, Train, describe, unknown
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
@@ -32,13 +32,17 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         PermissionError: a folder that cannot be written.
     """
     models.backbone(study.model.name)
-    labels = ["dense", *(m.label or m.name for m in study.methods), *(b.label for b in study.baselines)]
+    methods = with_random(study)
+    labels = ["dense", *(m.label or m.name for m in methods), *(b.label for b in study.baselines)]
     twice = {label for label in labels if labels.count(label) > 1}
     if twice:
         raise ValueError(f"labels must differ, {sorted(twice)} come twice; give one of them another label.")
     for label in labels:
         files.check_name(label)
-    for method in study.methods:
+    for control in study.controls:
+        if control not in get_args(Control):
+            raise ValueError(unknown("control", control, get_args(Control)))
+    for method in methods:
         pruning.check(method)
     if not study.seeds or len(set(study.seeds)) != len(study.seeds):
         raise ValueError(f"seeds must be given, each once, got {list(study.seeds)}.")
@@ -48,13 +52,22 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for condition in study.conditions:
         conditions.check(condition)
         files.check_name(condition.id)
-    unknown = [c for c in study.attribution_conditions if c not in ids]
-    if unknown and study.attributions:
-        raise ValueError(f"attribution conditions {unknown} are not among the study's: {ids}.")
+    missing = [c for c in study.attribution_conditions if c not in ids]
+    if missing and study.attributions:
+        raise ValueError(f"attribution conditions {missing} are not among the study's: {ids}.")
     for count, name in ((study.train.epochs, "epochs"), (study.train.batch_size, "batch_size")):
         if not count > 0:
             raise ValueError(f"{name} must be above 0, got {count}.")
     dataset = load(study.data)
+    model = completed(study, dataset).model
+    for method in methods:
+        pruning.check_network(
+            method,
+            models.blank(model)["params"],
+            protected=study.protected,
+            probes=pruning.Probes(**models.probes(model)),
+            groups=models.groups(model) if pruning.METHODS[method.name].unit == "channel" else (),
+        )
     table = table_of(study, dataset)
     for condition in study.conditions:
         conditions.check(condition, table)
@@ -74,8 +87,72 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
         mean=mean,
         std=std,
     )
-    methods = tuple(dataclasses.replace(m, label=m.label or m.name) for m in study.methods)
-    return dataclasses.replace(study, model=model, methods=methods)
+    methods = tuple(dataclasses.replace(m, label=m.label or m.name) for m in with_random(study))
+    controls = dense_controls(dataclasses.replace(study, model=model))
+    return dataclasses.replace(
+        study, model=model, methods=methods, baselines=(*study.baselines, *controls), controls=()
+    )
+
+
+def with_random(study: Study) -> tuple[Method, ...]:
+    """The study's methods, with `random` at every sparsity if it is among the controls."""
+    wanted = sorted({s for method in study.methods for s in method.sparsities})
+    if "random" not in study.controls or not wanted:
+        return study.methods
+    mine = [m for m in study.methods if m.name == "random" and not m.options.get("like")]
+    if not mine:
+        return (Method("random", tuple(wanted)), *study.methods)
+    # What single networks are made of does not depend on the other sparsities, so theirs can grow.
+    full = dataclasses.replace(mine[0], sparsities=tuple(sorted({*wanted, *mine[0].sparsities})))
+    return tuple(full if m is mine[0] else m for m in study.methods)
+
+
+def dense_controls(study: Study) -> list[Baseline]:
+    """The baselines that the study's controls stand for; its model must be complete.
+
+    `dense_extended` runs the dense schedule as often as the epochs of the longest method and its parent
+    allow; `dense_narrow` is as wide as leaves it the parameters that a pruned network has, per sparsity.
+    """
+    if not study.methods:
+        return []
+    found = []
+    if "dense_extended" in study.controls:
+        longest = max(
+            pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
+            for m in study.methods
+        )
+        found.append(Baseline("dense_extended", cycles=1 + max(round(longest / study.train.epochs), 1)))
+    if "dense_narrow" in study.controls:
+        for sparsity in sorted({s for m in study.methods for s in m.sparsities if s}):
+            width = narrow_width(study.model, sparsity)
+            if width is not None:
+                found.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
+    return found
+
+
+def narrow_width(model: Model, sparsity: float) -> int | None:
+    """The width at which a dense model has nearest to as many parameters as the pruned one keeps.
+
+    None for a model of the user's own without a field `width`.
+    """
+    full = model.width or getattr(models.backbone(model.name), "width", None)
+    if full is None:
+        return None
+    sizes = lambda width: {
+        path: leaf.size
+        for path, leaf in models.flatten(
+            models.blank(dataclasses.replace(model, width=width))["params"]
+        ).items()
+    }
+    dense = sizes(full)
+    prunable = pruning.masks.prunable(models.blank(model)["params"])
+    removed = round(sparsity * sum(leaf.size for leaf in prunable.values()))
+    wanted = sum(dense.values()) - removed
+    low, high = 1, full
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if sum(sizes(middle).values()) <= wanted else (low, middle)
+    return min((low, high), key=lambda width: abs(sum(sizes(width).values()) - wanted))
 
 
 @functools.lru_cache(maxsize=2)
@@ -127,6 +204,8 @@ def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | N
         "train": describe(train),
         "seed": unit.seed,
     }
+    if unit.baseline is not None and unit.baseline.cycles > 1:
+        made["cycles"] = unit.baseline.cycles
     if unit.method is not None and sparsity is not None:
         method, recipe = unit.method, pruning.METHODS[unit.method.name]
         made |= {
@@ -151,11 +230,13 @@ def epochs_of(study: Study, unit: Unit) -> float:
     """How many epochs a unit trains, for progress."""
     if unit.method is not None:
         return pruning.planned_epochs(unit.method, study.train)
-    return model_and_schedule(study, unit)[1].epochs
+    cycles = unit.baseline.cycles if unit.baseline else 1
+    return cycles * model_and_schedule(study, unit)[1].epochs
 
 
 def plan(study: Study, dataset: data.Dataset) -> dict[str, float]:
-    """How much work a study is from nothing: networks, epochs and cells."""
+    """How much work a study is from nothing, its controls included: networks, epochs and cells."""
+    study = completed(study, dataset)
     parents, rest = units(study)
     epochs = sum(epochs_of(study, unit) for unit in [*parents, *rest])
     networks = sum(len(expected(study, dataset, unit)) for unit in [*parents, *rest])
