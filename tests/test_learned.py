@@ -5,11 +5,12 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pruned import CONFIG, parent_of, run
+import pytest
+from pruned import CONFIG, KEY, parent_of, run
 
 from rosalind import training
 from rosalind.config import Method
-from rosalind.pruning import form, masks, tickets
+from rosalind.pruning import blocks, form, learned, masks, tickets
 
 
 class TestBiprop:
@@ -72,3 +73,153 @@ class TestEdgePopup:
         for path, mask in made.masks.items():
             weight = np.asarray(training.by_path(made.weights.trainable)[path])
             np.testing.assert_array_equal(weight, np.where(mask, initial[path], 0))
+
+
+class TestGlobalTickets:
+    """Scores of all layers compete; the ramp keeps wide layers from being emptied at once."""
+
+    def test_the_count_is_exact_and_layers_differ(self):
+        made = run(Method("biprop", (0.9,), {"scope": "global"}))[0]
+        shares = {path: mask.mean() for path, mask in made.masks.items()}
+        total = sum(mask.size for mask in made.masks.values())
+        assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, 0.9)
+        assert max(shares.values()) > 1.5 * min(shares.values())
+
+    def test_the_ramp_is_the_published_cubic(self):
+        kernels = {"a/kernel": jnp.ones((20, 50))}
+        tree = {"a": {"kernel": kernels["a/kernel"]}}
+        options = {"scope": "global", "ramp": 10.0}
+        ticket = tickets.ticket(True)
+        trained, carried = ticket.begin(
+            tree, 0.9, options=options, total=200, per_epoch=10, protected=(), key=KEY
+        )
+        kept = {}
+        for step in (0, 50, 100, 150):
+            state = {**carried, "step": jnp.int32(step)}
+            weights = ticket.effective(trained, state, True)[0]["a"]["kernel"]
+            kept[step] = float((weights != 0).mean())
+        # s = 0.9 + (0.5 - 0.9) (1 - e / 10)^3 over ten epochs.
+        assert kept == pytest.approx({0: 0.5, 50: 0.15, 100: 0.1, 150: 0.1})
+
+    def test_there_is_none_below_one_half_and_none_per_layer(self):
+        tree = {"a": {"kernel": jnp.ones((20, 50))}}
+        for sparsity, scope in ((0.4, "global"), (0.9, "layer")):
+            options = {"scope": scope, "ramp": 10.0}
+            _, carried = tickets.ticket(True).begin(
+                tree, sparsity, options=options, total=200, per_epoch=10, protected=(), key=KEY
+            )
+            assert float(carried["ramp"]) == 0
+
+
+class TestMovement:
+    def test_scores_fall_where_weights_move_towards_zero(self):
+        weights = {"a": {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}}
+        chosen = learned.FORMS["movement"]({}, {}, 0.5, ())
+        options = {"scope": "global", "begin": 0.0, "end": 1.0}
+        trained, carried = chosen.begin(
+            weights, 0.5, options=options, total=10, per_epoch=5, protected=(), key=KEY
+        )
+        state = {**carried, "step": jnp.int32(0)}
+        pull = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
+        value = lambda t: (chosen.effective(t, state, True)[0]["a"]["kernel"] * pull).sum()
+        slope = jax.grad(value)(trained)
+        # S <- S - rate * gradient * weight: descent moves 1 and -2 down, 3 and 0.5 up.
+        np.testing.assert_allclose(slope["scores"]["a/kernel"], pull * weights["a"]["kernel"])
+        np.testing.assert_allclose(slope["weights"]["a"]["kernel"], pull)
+
+    def test_removed_weights_get_scores_and_no_steps(self):
+        weights = {"a": {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}}
+        chosen = learned.FORMS["movement"]({}, {}, 0.5, ())
+        scored = {"weights": weights, "scores": {"a/kernel": jnp.array([[-1.0, 2.0], [1.0, -2.0]])}}
+        state = {"kept": {"all": jnp.int32(2)}, "step": jnp.int32(9)}
+        value = lambda t: chosen.effective(t, state, False)[0]["a"]["kernel"].sum()
+        slope = jax.grad(value)(scored)
+        np.testing.assert_allclose(slope["weights"]["a"]["kernel"], [[0, 1], [1, 0]])
+        np.testing.assert_allclose(slope["scores"]["a/kernel"], weights["a"]["kernel"])
+        np.testing.assert_array_equal(
+            chosen.effective(scored, state, False)[0]["a"]["kernel"], [[0, -2], [3, 0]]
+        )
+
+    def test_sparsity_grows_along_the_cubic(self):
+        weights = {"a": {"kernel": jnp.arange(1.0, 101.0).reshape(10, 10)}}
+        chosen = learned.FORMS["movement"]({}, {}, 0.9, ())
+        options = {"scope": "global", "begin": 0.0, "end": 1.0}
+        trained, carried = chosen.begin(
+            weights, 0.95, options=options, total=100, per_epoch=5, protected=(), key=KEY
+        )
+        for step, golden in ((0, 0), (25, 0.5492), (50, 0.8312), (75, 0.9352), (100, 0.95)):
+            state = {**carried, "step": jnp.int32(step)}
+            kept = chosen.effective(trained, state, True)[0]["a"]["kernel"]
+            assert float((kept == 0).mean()) == pytest.approx(golden, abs=0.006)
+
+
+class TestHardConcrete:
+    def test_the_share_of_open_gates_is_the_published_one(self):
+        log_alpha = jnp.linspace(-4, 4, 9)
+        uniform = (jnp.arange(20_000) + 0.5) / 20_000
+        sampled = [(np.asarray(learned.hard_concrete(a, uniform)) > 0).mean() for a in log_alpha]
+        np.testing.assert_allclose(sampled, learned.open_share(log_alpha), atol=2e-4)
+
+    def test_gates_reach_zero_and_one_exactly(self):
+        gates = np.asarray(learned.hard_concrete(jnp.float32(0.0), (jnp.arange(1000) + 0.5) / 1000))
+        assert (gates == 0).any()
+        assert (gates == 1).any()
+        assert ((gates > 0) & (gates < 1)).any()
+
+    def test_in_a_longer_run_the_multiplier_reaches_the_target(self):
+        made = run(Method("l0", (0.7,), {"epochs": 150, "multiplier_rate": 1.0}))[0]
+        share = float(made.notes[0].split()[5][:-1])
+        assert share == pytest.approx(0.3, abs=0.06)
+
+    def test_gates_of_protected_layers_do_not_exist(self):
+        made = run(Method("l0", (0.6,)), protected=("head",))[0]
+        assert made.masks["head/kernel"].all()
+
+
+class TestGroupsOfInputs:
+    @pytest.mark.parametrize(("count", "group"), [(2, 4), (1, 4), (4, 8), (1, 2), (3, 16)])
+    def test_every_group_keeps_its_largest(self, count, group):
+        weights = np.random.default_rng(0).normal(size=(3, 3, 32, 5)).astype(np.float32)
+        mask = np.asarray(blocks.best(weights, count, group))
+        cut = np.moveaxis(np.abs(weights), -2, -1).reshape(3, 3, 5, -1, group)
+        kept = np.moveaxis(mask, -2, -1).reshape(cut.shape)
+        assert (kept.sum(-1) == count).all()
+        smallest = np.where(kept, cut, np.inf).min(-1)
+        assert (np.where(kept, 0, cut).max(-1) <= smallest).all()
+
+    def test_equal_weights_are_kept_by_position(self):
+        mask = np.asarray(blocks.best(np.ones((8, 1)), 2, 4))
+        assert mask.ravel().tolist() == [True, True, False, False] * 2
+
+    def test_layers_that_do_not_fit_stay_dense_and_are_named_and_counted(self):
+        kernels = {
+            "stem/kernel": np.ones((3, 3, 3, 8)),
+            "body/kernel": np.random.default_rng(0).random((3, 3, 8, 8)),
+        }
+        chosen, notes = blocks.select(kernels, 0.5, 4)
+        assert chosen["stem/kernel"].all()
+        assert notes == ("2:4 along the inputs; left dense, as 4 does not divide their inputs: stem/kernel",)
+        assert masks.sparsity_of(chosen) == pytest.approx(0.5 * 576 / (576 + 216))
+
+    def test_the_pattern_nearest_to_the_sparsity_is_taken(self):
+        kernels = {"a/kernel": np.ones((16, 4))}
+        assert [blocks.choose(kernels, s, 4)[0] for s in (0.0, 0.2, 0.5, 0.7, 0.99)] == [4, 3, 2, 1, 1]
+
+    def test_no_layer_that_fits_is_an_error_before_any_work(self):
+        with pytest.raises(ValueError, match=r"no layer has inputs .* that 7 divides"):
+            run(Method("n_m", (0.5,), {"group": 7}))
+
+    def test_straight_through_gradients_reach_removed_weights_and_decay_them(self):
+        weights = {"a": {"kernel": jnp.array([[3.0], [1.0], [-2.0], [0.5]])}}
+        chosen = learned.FORMS["sr_ste"](
+            {"group": 4, "sparse_decay": 0.1}, {"a/kernel": np.ones((4, 1))}, 0.5, ()
+        )
+
+        def value(tree):
+            params, penalty = chosen.effective(tree, {}, True)
+            return params["a"]["kernel"].sum() + penalty
+
+        slope = jax.grad(value)(weights)["a"]["kernel"]
+        np.testing.assert_allclose(slope.ravel(), [1, 1 + 0.1 * 1.0, 1, 1 + 0.1 * 0.5], rtol=1e-6)
+        kept = chosen.effective(weights, {}, False)[0]["a"]["kernel"]
+        assert kept.ravel().tolist() == [3, 0, -2, 0]

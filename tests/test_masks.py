@@ -1,5 +1,7 @@
 """Exact masks in every scope, ERK, LAMP, schedules, and the report of what was removed."""
 
+from typing import ClassVar
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ class TestKeep:
     @pytest.mark.parametrize("sparsity", [0.0, 0.001, 0.37, 0.9, 0.999])
     def test_the_count_is_exact_in_every_scope(self, scope, sparsity):
         generator = np.random.default_rng(0)
-        shapes = {"stem": (3, 3, 3, 7), "body": (3, 3, 7, 13), "head": (13, 10)}
+        shapes: ClassVar[dict] = {"stem": (3, 3, 3, 7), "body": (3, 3, 7, 13), "head": (13, 10)}
         for quantised in (False, True):
             found = {p: generator.random(s) for p, s in shapes.items()}
             found = {p: np.round(4 * s) for p, s in found.items()} if quantised else found
@@ -137,3 +139,139 @@ class TestLamp:
         assert sum(int(mask.sum()) for mask in kept.values()) == 2059 - int(np.floor(0.99 * 2059 + 0.5))
         plain = masks.keep({k: np.abs(v) for k, v in layers.items()}, 0.99)
         assert not plain["a"].any()
+
+
+class TestScopes:
+    shapes = {"stem/kernel": (3, 3, 3, 8), "body/kernel": (3, 3, 8, 16), "head/kernel": (16, 10)}
+
+    def scores(self, seed=0):
+        generator = np.random.default_rng(seed)
+        return {path: generator.random(shape) for path, shape in self.shapes.items()}
+
+    def test_uniform_plus_keeps_the_stem_and_a_fifth_of_the_head(self):
+        for sparsity in (0.5, 0.7):
+            kept = masks.keep(self.scores(), sparsity, scope="uniform_plus")
+            assert kept["stem/kernel"].all()
+            assert kept["head/kernel"].mean() == pytest.approx(max(1 - sparsity, 0.2), abs=0.01)
+        # Where that cannot be, it is a uniform sparsity.
+        assert masks.keep(self.scores(), 0.95, scope="uniform_plus")["stem/kernel"].mean() < 0.1
+
+    def test_stem_and_head_are_told_by_shape_and_name(self):
+        assert masks.stem_and_head(self.shapes) == ("stem/kernel", "head/kernel")
+        assert masks.stem_and_head({"a": (5, 5), "b": (5, 5)}) == (None, None)
+        assert masks.stem_and_head({"a": (3, 3, 8, 8), "b": (3, 3, 8, 8), "c": (8, 2)}) == (None, "c")
+
+    def test_every_output_keeps_as_many(self):
+        kept = masks.keep(self.scores(), 0.7, scope="output")
+        for mask in kept.values():
+            counts = mask.reshape(-1, mask.shape[-1]).sum(0)
+            assert counts.max() - counts.min() <= 1
+
+    def test_layers_of_their_own_keep_the_overall_target(self):
+        for scope in masks.SCOPES:
+            kept = masks.keep(self.scores(), 0.8, scope=scope, layers={"stem": 0.25})
+            assert kept["stem/kernel"].mean() == pytest.approx(0.75, abs=0.01)
+            total = sum(mask.size for mask in kept.values())
+            assert sum(int(m.sum()) for m in kept.values()) == total - int(np.floor(0.8 * total + 0.5))
+
+    def test_a_layer_can_be_named_by_its_path(self):
+        kept = masks.keep(self.scores(), 0.8, layers={"body/kernel": 0.9})
+        assert kept["body/kernel"].mean() == pytest.approx(0.1, abs=0.01)
+
+    @pytest.mark.parametrize(
+        ("layers", "message"),
+        [
+            ({"stm": 0.5}, "unknown layer 'stm'; did you mean 'stem'"),
+            ({"stem": 1.0}, r"in \[0, 1\), got 1.0"),
+            ({"body": 0.0, "stem": 0.0}, "would keep -"),
+        ],
+    )
+    def test_layers_that_cannot_be_are_refused(self, layers, message):
+        with pytest.raises(ValueError, match=message):
+            masks.keep(self.scores(), 0.9, layers=layers)
+
+    def test_shuffling_keeps_counts_and_is_keyed(self):
+        kept = masks.keep(self.scores(), 0.8)
+        a, b, c = (masks.shuffled(kept, jax.random.key(k)) for k in (0, 0, 1))
+        for path, mask in kept.items():
+            assert a[path].sum() == mask.sum()
+            np.testing.assert_array_equal(a[path], b[path])
+        assert any((a[path] != c[path]).any() for path in kept)
+        assert any((a[path] != kept[path]).any() for path in kept)
+
+
+@pytest.mark.parametrize("count", [0, 1, 17, 60, 99, 100])
+def test_signed_scores_rank_inside_jit(count):
+    generator = np.random.default_rng(0)
+    values = np.round(2 * generator.normal(size=100)).astype(np.float32)
+    values[:3] = [-0.0, np.inf, -np.inf]
+    inside = np.asarray(jax.jit(ranking.top_traced)(values, count))
+    np.testing.assert_array_equal(inside, ranking.top(values, count))
+
+
+class TestDiagnosis:
+    def chain(self, *kernels):
+        return {f"layer{k}": {"kernel": np.asarray(kernel, np.float32)} for k, kernel in enumerate(kernels)}
+
+    def flow(self, params, state):
+        x = np.ones((1, params["layer0"]["kernel"].shape[0]), np.float32)
+        for name in sorted(params):
+            x = x @ abs(params[name]["kernel"])
+        return x.sum()
+
+    def test_weights_that_lead_nowhere_are_on_no_path(self):
+        params = self.chain(np.ones((2, 3)), np.ones((3, 2)))
+        kept = {
+            # Unit 0 has no way out, unit 2 no way in; unit 1 is whole.
+            "layer0/kernel": np.array([[True, True, False], [True, False, False]]),
+            "layer1/kernel": np.array([[False, False], [True, False], [True, True]]),
+        }
+        paths = diagnosis.on_a_path(self.flow, params, {}, kept)
+        assert paths["layer0/kernel"].tolist() == [[False, True, False], [False, False, False]]
+        assert paths["layer1/kernel"].tolist() == [[False, False], [True, False], [False, False]]
+        found = diagnosis.report(kept, params, paths=paths)
+        assert found["sparsity"] == pytest.approx(0.5)
+        assert found["sparsity_effective"] == pytest.approx(10 / 12)
+        assert [layer["dead_channels"] for layer in found["layers"]] == [2, 1]
+        assert not found["cut"]
+
+    def test_a_cut_network_is_found_though_no_layer_is_empty(self):
+        params = self.chain(np.ones((2, 2)), np.ones((2, 2)))
+        kept = {
+            "layer0/kernel": np.array([[True, False], [True, False]]),
+            "layer1/kernel": np.array([[False, False], [True, True]]),
+        }
+        found = diagnosis.report(kept, params, paths=diagnosis.on_a_path(self.flow, params, {}, kept))
+        assert found["collapsed"] == []
+        assert found["cut"]
+        assert found["sparsity_effective"] == 1
+
+    def test_a_random_sparse_layer_loses_the_expected_share_of_units(self):
+        # A unit of fan-in D is static with probability (1 - density)^D.
+        generator = np.random.default_rng(0)
+        kept = {"layer0/kernel": generator.random((20, 4000)) < 0.1}
+        params = self.chain(np.zeros((20, 4000)))
+        dead = diagnosis.report(kept, params)["dead_channels"] / 4000
+        assert dead == pytest.approx(0.9**20, abs=0.02)
+
+    def test_multiply_adds_count_positions(self):
+        kept = {
+            "a/kernel": np.ones((3, 3, 2, 4), bool),
+            "b/kernel": np.array([[True, False], [False, False]]),
+        }
+        assert diagnosis.multiply_adds(kept, {"a/kernel": 100, "b/kernel": 1}) == (7204, 7201)
+
+    def test_storage_of_known_masks(self):
+        params = {"a": {"kernel": np.zeros((20, 10)), "bias": np.zeros(10)}}
+        mask = np.zeros((20, 10), bool)
+        mask[:3, 0] = True
+        found = diagnosis.storage({"a/kernel": mask}, params)
+        assert found == {"dense": 840, "bitmask": 40 + 12 + 25, "csr": 40 + 3 * 6 + 44}
+
+    def test_masks_of_norms_do_not_count_as_weights(self):
+        params = {"a": {"kernel": np.ones((4, 2)), "bias": np.ones(2)}}
+        kept = {"a/kernel": np.array([[True, False]] * 4), "a/bias": np.array([True, False])}
+        found = diagnosis.report(kept, params)
+        assert found["sparsity"] == 0.5
+        assert found["nonzero"] == 5
+        assert found["sparsity_all"] == 0.5

@@ -1,6 +1,7 @@
 """Known answers of the scores that rank weights."""
 
 from itertools import pairwise
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 from pruned import KEY, PROBES, run
 
-from rosalind import pruning, training
-from rosalind.config import Method
-from rosalind.pruning import masks, scores
+from rosalind import models, pruning, training
+from rosalind.config import Method, Model
+from rosalind.pruning import masks, scores, woodfisher
 
 
 @pytest.mark.parametrize("name", ["magnitude", "maggrad", "taylor", "fisher", "snip", "grasp", "synflow"])
@@ -187,3 +188,123 @@ class TestMoreScores:
     def test_what_a_score_needs_is_asked_for(self, toy, name, needed):
         with pytest.raises(ValueError, match=f"{name} needs '{needed}'"):
             run(Method(name, (0.5,)), probes=None)
+
+
+class TestWoodFisher:
+    options: ClassVar[dict] = {
+        "block": 8,
+        "score_samples": 40,
+        "fisher_batch": 1,
+        "damping": 1e-2,
+        "correct": True,
+    }
+
+    def test_the_recursion_is_the_inverse(self):
+        gradients = np.random.default_rng(0).normal(size=(30, 2, 6)).astype(np.float32)
+        found = woodfisher.inverse_start(2, 6, 0.1)
+        for part in np.split(gradients, 3):
+            found = woodfisher.add_gradients(found, jnp.asarray(part), jnp.float32(30))
+        for block in range(2):
+            outer = np.einsum("ni,nj->ij", gradients[:, block], gradients[:, block]) / 30
+            np.testing.assert_allclose(
+                found[block], np.linalg.inv(0.1 * np.eye(6) + outer), rtol=1e-3, atol=1e-4
+            )
+
+    def test_the_update_zeroes_a_single_weight_and_costs_what_the_score_says(self):
+        generator = np.random.default_rng(1)
+        gradients = generator.normal(size=(50, 1, 5)).astype(np.float32)
+        inverse = woodfisher.add_gradients(
+            woodfisher.inverse_start(1, 5, 1e-2), jnp.asarray(gradients), jnp.float32(50)
+        )
+        weight = generator.normal(size=5).astype(np.float32)
+        removed = np.arange(5) == 2
+        change = np.asarray(woodfisher.correction(weight, inverse, removed))
+        assert (weight + change)[2] == pytest.approx(0, abs=1e-5)
+        fisher = np.linalg.inv(np.asarray(inverse[0], np.float64))
+        cost = 0.5 * change @ fisher @ change
+        assert cost == pytest.approx(weight[2] ** 2 / (2 * float(inverse[0, 2, 2])), rel=1e-3)
+
+    def test_blocks_of_one_rank_like_the_diagonal(self, toy):
+        loss, params, state, batches = toy
+        given = {"loss": loss, "batches": batches, "masks": masks.everything(params), "key": KEY}
+        options = {**self.options, "block": 1, "damping": 1e-7, "correct": False, "score_samples": 60}
+        found = scores.woodfisher(params, state, **given, options=options)
+        diagonal = scores.fisher(params, state, **given, options={"score_samples": 60})
+        path = "head/kernel"
+        np.testing.assert_allclose(found[path], diagonal[path], rtol=0.02, atol=1e-7)
+
+    def test_the_update_lowers_the_loss_right_after_pruning(self, toy):
+        loss, _, _, batches = toy
+        value = lambda w: {"loss": float(loss(w.trainable, w.state, batches(KEY, 0), False)[0])}
+        given = {"epochs": 0, "damping": 1e-3}
+        plain, moved = (
+            run(Method("woodfisher", (0.8,), {**given, "correct": c}), evaluate=value)[0].before["loss"]
+            for c in (False, True)
+        )
+        assert moved < plain
+
+    def test_too_large_groups_are_refused(self):
+        with pytest.raises(ValueError, match="fisher_batch is 30, batches have 20 samples"):
+            run(Method("woodfisher", (0.5,), {"fisher_batch": 30}))
+
+
+class TestWanda:
+    def test_scores_are_weights_times_input_norms(self, toy):
+        _, params, state, batches = toy
+        options = {"score_samples": 20}
+        found = scores.wanda(
+            params,
+            state,
+            batches=batches,
+            masks=masks.everything(params),
+            options=options,
+            key=KEY,
+            probes=PROBES,
+        )
+        images = np.asarray(batches(KEY, 0)["images"], np.float32) / 255
+        inputs = ((images - 0.5) / 0.25).reshape(20, -1)
+        kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
+        exact = np.abs(kernel) * np.linalg.norm(inputs, axis=0)[:, None]
+        np.testing.assert_allclose(found["backbone/dense0/kernel"], exact, rtol=1e-4)
+
+    @pytest.mark.parametrize("name", ["cnn", "resnet20", "vit"])
+    def test_inputs_of_every_layer_are_those_that_meet_the_weights(self, name):
+        # The derivative of sum(output^2) / 2 with one weight on and all others off is that weight's squared inputs.
+        width, shape = (32, (16, 16, 3)) if name == "vit" else (4, (16, 16, 3))
+        model = Model(name, width, shape, 3, (0.5,) * 3, (0.25,) * 3)
+        variables = models.init(model, jax.random.key(0))
+        images = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(np.uint8)
+        state = {k: v for k, v in variables.items() if k != "params"}
+        found = models.inputs(model)(variables["params"], state, {"images": images})
+        kernels = masks.everything(variables["params"])
+        assert set(found) == set(kernels)
+        for path, mask in kernels.items():
+            assert np.broadcast_shapes(found[path].shape, mask.shape) == mask.shape
+            assert (np.asarray(found[path]) >= 0).all()
+        first = "backbone/patches/kernel" if name == "vit" else sorted(kernels)[0]
+        if name == "cnn":
+            pixels = jnp.asarray((images / 255 - 0.5) / 0.25, jnp.float32)
+            one = jnp.zeros((*kernels[first].shape[:3], 1))
+            for place in ((0, 0, 0), (1, 2, 1), (2, 2, 2)):
+                out = jax.lax.conv_general_dilated(
+                    pixels,
+                    one.at[place].set(1),
+                    (2, 2),
+                    [(1, 1), (1, 1)],
+                    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                )
+                assert float(found[first][place][0]) == pytest.approx(float((out**2).sum()), rel=1e-4)
+
+    def test_a_layer_the_probe_does_not_know_is_named(self, toy):
+        _, params, state, batches = toy
+        blind = pruning.Probes(inputs=lambda p, s, b: {"head/kernel": jnp.ones((16, 1))})
+        with pytest.raises(ValueError, match=r"gives no inputs of \['backbone/dense0/kernel'"):
+            scores.wanda(
+                params,
+                state,
+                batches=batches,
+                masks=masks.everything(params),
+                options={"score_samples": 5},
+                key=KEY,
+                probes=blind,
+            )

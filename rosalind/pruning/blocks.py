@@ -31,22 +31,20 @@ def best(weights, count: int, group: int):
 def choose(
     kernels: Mapping[str, Any], sparsity: float, group: int, protected: Sequence[str] = ()
 ) -> tuple[int, tuple[str, ...]]:
-    """How many of every `group` inputs stay, so that the sparsity of P is nearest; and which layers do not fit.
+    """How many of every `group` inputs stay in the pattern nearest to a sparsity, and which layers do not fit.
+
+    Half of four is 2:4 whatever other layers stay dense; those make the sparsity of P less.
 
     Raises:
         ValueError: no layer's inputs can be cut into such groups.
     """
-    sizes = {path: int(np.size(kernel)) for path, kernel in kernels.items()}
     free = [path for path in kernels if not is_protected(path, protected)]
     skipped = tuple(path for path in free if not fits(np.shape(kernels[path]), group))
-    changed = sum(sizes[path] for path in free if path not in skipped)
-    if not changed:
+    if len(skipped) == len(free):
         shapes = {path: tuple(np.shape(kernel)) for path, kernel in kernels.items()}
         raise ValueError(f"no layer has inputs (last axis but one) that {group} divides: {shapes}.")
-    reached = [(1 - count / group) * changed / sum(sizes.values()) for count in range(group + 1)]
     # A layer never loses all of a group: that would be structured pruning.
-    count = min(range(1, group + 1), key=lambda n: (abs(reached[n] - sparsity), reached[n]))
-    return count, skipped
+    return min(range(1, group + 1), key=lambda count: abs(1 - count / group - sparsity)), skipped
 
 
 def select(

@@ -1,0 +1,294 @@
+"""Coupled channels: found by tracing, scored, removed, and the smaller network that computes the same."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import MLP, NORM_MLP, toy_problem
+from pruned import KEY, default_run, parent_of, run
+
+from rosalind import models, pruning, training
+from rosalind.config import ChannelGroup, Method, Model
+from rosalind.pruning import filters, masks, structured
+
+MODELS = {
+    "mlp": MLP,
+    "norm_mlp": NORM_MLP,
+    "cnn": Model("cnn", 4, (16, 16, 1), 3, (0.5,), (0.25,)),
+    "resnet20": Model("resnet20", 4, (16, 16, 3), 3, (0.5,) * 3, (0.25,) * 3),
+    "vgg16_bn": Model("vgg16_bn", 2, (32, 32, 3), 3, (0.5,) * 3, (0.25,) * 3),
+    "vit": Model("vit", 32, (16, 16, 3), 3, (0.5,) * 3, (0.25,) * 3),
+}
+COUNTS = {"mlp": 2, "norm_mlp": 2, "cnn": 3, "resnet20": 12, "vgg16_bn": 13, "vit": 4}
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestGroups:
+    def test_every_model_has_the_groups_that_its_shape_says(self, name):
+        assert len(models.groups(MODELS[name])) == COUNTS[name]
+
+    def test_the_head_and_the_pixels_are_in_no_group(self, name):
+        for group in models.groups(MODELS[name]):
+            assert ("head/kernel", -1) not in group.members
+            assert all(axis != -2 or np.shape(self.leaf(name, path))[-2] != 1 for path, axis in group.members)
+
+    def leaf(self, name, path):
+        return models.flatten(models.blank(MODELS[name])["params"])[path]
+
+    def test_a_removed_channel_has_no_effect_and_a_kept_one_has(self, name):
+        # The definition: with all members zero at a channel, whatever fed it no longer matters.
+        model = MODELS[name]
+        variables = models.init(model, jax.random.key(1))
+        noisy = lambda tree: jax.tree.map(
+            lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), tree
+        )
+        params = noisy(variables["params"])
+        groups = models.groups(model)
+        group = groups[min(1, len(groups) - 1)]
+        kept = [np.ones(g.size, bool) for g in groups]
+        kept[groups.index(group)][0] = False
+        chosen = structured.masks_of(kept, groups, params)
+        images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
+        logits = lambda p: np.asarray(models.apply(model, {**variables, "params": p}, images)[0])
+        removed = training.project(params, chosen)
+        assert not np.allclose(logits(params), logits(removed))
+        # Any value of the removed entries of consumers alone changes nothing.
+        consumers = {p for p, axis in group.members if axis == -2}
+        poked = training.map_by_path(
+            lambda p, x: jnp.where(chosen[p], x, 9.0) if p in consumers else x, removed
+        )
+        np.testing.assert_allclose(logits(poked), logits(removed), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_the_smaller_network_computes_the_same(name, scope):
+    model = MODELS[name]
+    variables = models.init(model, jax.random.key(1))
+    params = jax.tree.map(
+        lambda x: x + 0.1 * jax.random.normal(jax.random.key(x.size), x.shape), variables["params"]
+    )
+    stats = jax.tree.map(lambda x: x + 0.3, variables.get("batch_stats", {}))
+    state = {"batch_stats": stats} if stats else {}
+    groups = models.groups(model)
+    scores = filters.filter_l1(params, state, groups=groups)
+    chosen, _ = structured.select(scores, 0.5, groups, params, scope=scope)
+    masked = training.project(params, chosen)
+    small, small_state = structured.shrink(masked, state, chosen, groups)
+    images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
+    logits, features, _ = models.apply(model, {"params": masked, **state}, images)
+    fewer, small_features, _ = models.apply(model, {"params": small, **small_state}, images)
+    np.testing.assert_allclose(logits, fewer, atol=2e-5)
+    assert small_features.shape[1] <= features.shape[1]
+    size = lambda tree: sum(np.size(leaf) for leaf in jax.tree.leaves(tree))
+    kept = sum(int(mask.sum()) for mask in chosen.values())
+    rest = sum(np.size(x) for p, x in training.by_path(params).items() if p not in chosen)
+    assert size(small) == kept + rest
+    # And it trains: batch statistics have the smaller sizes.
+    if stats:
+        assert models.apply(model, {"params": small, **small_state}, images, train=True)[0].shape == (4, 3)
+
+
+def test_shrinking_refuses_to_lose_a_constant():
+    params = parent_of().trained.trainable
+    groups = models.groups(MLP)
+    kept = [np.arange(16) > 3, np.ones(16, bool)]
+    chosen = structured.masks_of(kept, groups, params)
+    leaky = {path: mask for path, mask in chosen.items() if not path.endswith("bias")}
+    with pytest.raises(ValueError, match="'backbone/dense0/bias' is not zero behind channels"):
+        structured.shrink(training.project(params, leaky), {}, leaky, groups)
+
+
+@pytest.mark.parametrize("name", [n for n, r in pruning.METHODS.items() if r.unit == "channel"])
+class TestEveryStructuredMethod:
+    def test_biases_and_norms_are_masked_with_their_channels(self, name):
+        for pruned in default_run(name):
+            leaves = training.by_path(pruned.weights.trainable)
+            model = NORM_MLP if name == "bn_scale" else MLP
+            for group in models.groups(model):
+                alive = structured.alive_channels(pruned.masks, [group])[0]
+                assert alive.any()
+                for path, axis in group.members:
+                    if axis == 0:
+                        np.testing.assert_array_equal(pruned.masks[path], alive)
+                        assert not np.asarray(leaves[path])[~alive].any()
+
+    def test_half_the_channels_are_three_quarters_of_hidden_weights(self, name):
+        pruned = run(Method(name, (0.55,)))[0]
+        total, kept = 0, 0
+        for path, mask in masks.weights_only(pruned.masks).items():
+            rows = mask.reshape(-1, mask.shape[-1]).any(0).sum()
+            columns = mask.any(-1).sum()
+            assert mask.sum() == rows * columns, path
+            total, kept = total + mask.size, kept + mask.sum()
+        assert kept / total == pytest.approx(0.45, abs=0.03)
+
+
+class TestScores:
+    def leaves(self):
+        return parent_of().trained, models.groups(MLP)
+
+    def test_norms_of_filters(self):
+        (params, state), groups = self.leaves()
+        kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
+        np.testing.assert_allclose(
+            filters.filter_l1(params, state, groups=groups)[0], np.abs(kernel).sum(0), rtol=1e-5
+        )
+        np.testing.assert_allclose(
+            filters.filter_l2(params, state, groups=groups)[0], np.linalg.norm(kernel, axis=0), rtol=1e-5
+        )
+
+    def test_distances_to_the_other_filters(self):
+        (params, state), groups = self.leaves()
+        kernel = np.asarray(params["backbone"]["dense0"]["kernel"]).T
+        exact = np.linalg.norm(kernel[:, None] - kernel[None], axis=2).sum(1)
+        np.testing.assert_allclose(filters.fpgm(params, state, groups=groups)[0], exact, rtol=1e-4)
+
+    def test_the_gate_is_the_derivative_by_a_factor_on_the_unit(self):
+        for model in (MLP, NORM_MLP):
+            loss, _, _, batches = toy_problem(model)
+            params, state = parent_of(model).trained
+            groups = models.groups(model)
+            found = filters.taylor_gate(
+                params,
+                state,
+                groups=groups,
+                loss=loss,
+                batches=batches,
+                options={"score_batches": 1},
+                key=KEY,
+            )[0]
+            names = {"kernel", "bias"} if model is MLP else {"scale", "bias"}
+            place = "dense0" if model is MLP else "norm0"
+
+            def gated(gate, model=model, params=params, state=state, loss=loss, names=names, place=place):
+                layer = params["backbone"][place]
+                along = lambda x: gate.reshape((1,) * (x.ndim - 1) + (16,))
+                scaled = {n: x * along(x) if n in names else x for n, x in layer.items()}
+                changed = {**params, "backbone": {**params["backbone"], place: scaled}}
+                return loss(changed, state, toy_problem(model)[3](KEY, 0), False)[0]
+
+            # A ReLU lets a positive factor on its input through.
+            np.testing.assert_allclose(found, np.square(jax.grad(gated)(jnp.ones(16))), rtol=1e-3, atol=1e-9)
+
+    def test_before_batch_statistics_a_filters_sum_is_zero(self):
+        # Why the gate is taken behind the norm, and in evaluation mode.
+        loss, _, _, batches = toy_problem(NORM_MLP)
+        params, state = parent_of(NORM_MLP).trained
+        slope = lambda train: jax.grad(lambda p: loss(p, state, batches(KEY, 0), train)[0])(params)
+        kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
+        sums = [
+            np.abs((kernel * np.asarray(slope(train)["backbone"]["dense0"]["kernel"])).sum(0)).max()
+            for train in (True, False)
+        ]
+        assert sums[0] < 1e-3 * sums[1]
+
+    def test_scales_that_are_missing_or_zero_are_refused(self):
+        (params, state), groups = self.leaves()
+        with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
+            filters.bn_scale(params, state, groups=groups)
+        weights = parent_of(NORM_MLP).trained
+        silent = training.map_by_path(
+            lambda p, x: jnp.zeros_like(x) if p.endswith("scale") else x, weights.trainable
+        )
+        with pytest.raises(ValueError, match=r"all scales of .* are zero"):
+            filters.bn_scale(silent, weights.state, groups=models.groups(NORM_MLP))
+
+    def test_slimming_makes_scales_smaller(self):
+        before = {"epochs": 0, "l1_epochs": 20, "learning_rate": 0.01}
+        scales = [
+            sum(
+                float(jnp.abs(x).sum())
+                for p, x in training.by_path(
+                    run(Method("bn_scale", (0.3,), {**before, "l1": strength}))[0].weights.trainable
+                ).items()
+                if p.endswith("scale")
+            )
+            for strength in (1e-6, 0.1)
+        ]
+        # The retraining starts from weights trained with the penalty: epochs=0 leaves them as they are.
+        assert scales[1] < scales[0]
+
+
+class TestSelection:
+    def select(self, sparsity, **options):
+        params, groups = parent_of().trained.trainable, models.groups(MLP)
+        scores = filters.filter_l1(params, {}, groups=groups)
+        return structured.select(scores, sparsity, groups, params, **options)
+
+    def test_no_whole_number_of_channels_is_nearer(self):
+        reached = {
+            masks.sparsity_of(
+                structured.masks_of(
+                    [np.arange(16) < n] * 2, models.groups(MLP), parent_of().trained.trainable
+                )
+            )
+            for n in range(1, 17)
+        }
+        for wanted in (0.1, 0.3, 0.62, 0.8):
+            found = masks.sparsity_of(self.select(wanted)[0])
+            assert abs(found - wanted) == pytest.approx(min(abs(r - wanted) for r in reached), abs=1e-9)
+
+    def test_the_lowest_go_first_and_of_equal_ones_the_last(self):
+        params, groups = parent_of().trained.trainable, models.groups(MLP)
+        equal = [np.ones(16), np.ones(16)]
+        chosen, _ = structured.select(equal, 0.5, groups, params)
+        alive = structured.alive_channels(chosen, groups)[0]
+        assert alive.tolist() == sorted(alive.tolist(), reverse=True)
+
+    def test_out_of_reach_is_said(self):
+        _, note = self.select(0.9999)
+        assert "channels can remove at most" in note[0]
+        chosen, note = self.select(0.9, protected=("dense0",))
+        assert note
+        assert chosen["backbone/dense0/kernel"].all()
+
+    def test_levels_do_not_bring_channels_back(self):
+        first, _ = self.select(0.4)
+        params, groups = parent_of().trained.trainable, models.groups(MLP)
+        other = [np.arange(16)[::-1].astype(float)] * 2
+        second, _ = structured.select(other, 0.7, groups, params, within=first)
+        assert all(not (second[p] & ~first[p]).any() for p in first)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"groups": ()}, "needs to know which belong together"),
+            ({"groups": (ChannelGroup(4, (("nothing/kernel", -1),)),)}, "names 'nothing/kernel'"),
+            ({"groups": (ChannelGroup(5, (("head/kernel", -2),)),)}, "no multiple of 5 channels"),
+        ],
+    )
+    def test_groups_that_do_not_fit_are_refused_before_any_work(self, changes, message):
+        with pytest.raises(ValueError, match=message):
+            run(Method("filter_l1", (0.5,)), **changes)
+
+    def test_other_scopes_and_nan_are_refused(self):
+        with pytest.raises(ValueError, match="'layer' or 'global', not 'erk'"):
+            self.select(0.5, scope="erk")
+        params, groups = parent_of().trained.trainable, models.groups(MLP)
+        with pytest.raises(ValueError, match="16 scores of the channels of 'backbone/dense0/kernel' are NaN"):
+            structured.select([np.full(16, np.nan), np.ones(16)], 0.5, groups, params)
+
+
+class TestRandomSearch:
+    def test_the_best_of_more_draws_is_no_worse(self):
+        losses = [
+            float(
+                run(Method("random_search", (0.5,), {"candidates": n, "epochs": 0}))[0]
+                .notes[-1]
+                .split()[3][:-1]
+            )
+            for n in (2, 8, 32)
+        ]
+        assert losses == sorted(losses, reverse=True)
+
+    def test_one_draw_is_the_control(self):
+        pruned = run(Method("random_search", (0.5,), {"candidates": 1, "epochs": 0}))[0]
+        assert pruned.scoring == 0
+        assert pruned.notes == ()
+
+    def test_hidden_weights_are_the_square_of_the_nodes_kept(self):
+        pruned = run(Method("random_search", (0.6,), {"candidates": 2, "epochs": 0}))[0]
+        nodes = [alive.mean() for alive in structured.alive_channels(pruned.masks, models.groups(MLP))]
+        assert nodes[0] == nodes[1]
+        assert pruned.masks["backbone/dense1/kernel"].mean() == pytest.approx(nodes[0] * nodes[1])
