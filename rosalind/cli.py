@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rosalind.config import BatchNorm, Condition, Data, Method, Model, Study, Train, conditions
+from rosalind.config import BatchNorm, Condition, Control, Data, Method, Model, Study, Train, conditions
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
+_CONTROLS = Study().controls
 
 Folder = Annotated[Path, tyro.conf.Positional]
 
@@ -52,6 +53,7 @@ def run(
     weight_noise: tuple[float, ...] = (),
     shifts: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
+    controls: tuple[Control, ...] = _CONTROLS,
 ) -> None:
     """Run a study of your own; for options per method write a Python file like experiments/digits.py.
 
@@ -76,6 +78,8 @@ def run(
         weight_noise: Strengths relative to each layer's root mean square weight.
         shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
         seeds: One dense network and one of every method and sparsity each.
+        controls: What methods are compared with: random masks at every sparsity, the dense network trained
+            as long as the longest chain, and narrower dense networks.
     """
     from rosalind import corruptions as known
 
@@ -88,7 +92,7 @@ def run(
     others = [Condition(name, epsilon / 16 if name == "pgd-l2" else epsilon, bn=bn) for name in attacks]
     others += [Condition("weight_noise", strength, bn=bn) for strength in weight_noise]
     others += [Condition("shift", files=folder, label=Path(folder).name, bn=bn) for folder in shifts]
-    _run(Study(data, model, train, chosen, (*cells, *others), seeds), out)
+    _run(Study(data, model, train, chosen, (*cells, *others), seeds, controls=controls), out)
     print(f"\nSee it with: rosalind view {out}")
 
 
@@ -179,6 +183,19 @@ def report(folder: Folder, out: Path | None = None) -> None:
         print(path)
 
 
+def compare(folder: Folder) -> None:
+    """Print what every method kept, cost and reached, beside random masks and dense controls.
+
+    The numbers of each network are in comparison/methods.csv; `rosalind report` draws them.
+
+    Args:
+        folder: The study folder.
+    """
+    from rosalind import results, robustness
+
+    print(robustness.methods.text(results.open(folder)))
+
+
 def attribute(folder: Folder, network: str, condition: str = "clean", ids: tuple[int, ...] = ()) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
@@ -211,7 +228,7 @@ def _run(study_: Study, out: Path) -> None:
 
 def main() -> None:
     """Entry point of the command line; errors a user can mend are one line, without a traceback."""
-    commands = {f.__name__: f for f in (demo, run, view, report, corrupt, attribute, fourier)}
+    commands = {f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=__doc__)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:

@@ -134,6 +134,7 @@ def markdown(results: Results) -> str:
         )
     if chosen:
         lines += _robustness_section(results, chosen)
+    lines += robustness.methods.markdown(results)
     lines += _other_conditions(results)
     collapsed = [
         f"{name} ({', '.join(info['collapsed'])})"
@@ -145,7 +146,14 @@ def markdown(results: Results) -> str:
         for name, info in results.networks.items()
         if info["dead_classes"]
     ]
-    for title, found in (("Layers that kept no weight", collapsed), ("Classes without a direction", dead)):
+    cut = [name for name, info in results.networks.items() if info.get("cut")]
+    notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.get("notes", ())]
+    for title, found in (
+        ("Layers that kept no weight", collapsed),
+        ("No path from input to output", cut),
+        ("Classes without a direction", dead),
+        ("Notes", notes),
+    ):
         if found:
             lines += ["", f"{title}: {'; '.join(found)}."]
     if results.problems:

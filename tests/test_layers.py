@@ -21,6 +21,7 @@ ARROWS = {
     "training": {"config"},
     "pruning": {"training"},
     "similarity": {"results"},
+    "agreement": {"results"},
     "robustness": {"results"},
     "report": {"robustness"},
     "figures": {"similarity", "robustness", "report"},
@@ -28,11 +29,30 @@ ARROWS = {
     "conditions": {"models", "corruptions", "data", "geometry", "progress"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {"measuring", "pruning", "attribution", "similarity", "robustness", "results", "progress"},
+    "study": {
+        "measuring",
+        "pruning",
+        "attribution",
+        "similarity",
+        "agreement",
+        "robustness",
+        "results",
+        "progress",
+    },
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
-WITHOUT_JAX = ("config", "results", "similarity", "robustness", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = (
+    "config",
+    "results",
+    "similarity",
+    "agreement",
+    "robustness",
+    "figures",
+    "viewer",
+    "progress",
+    "demo",
+)
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

@@ -142,7 +142,11 @@ class TestLamp:
 
 
 class TestScopes:
-    shapes = {"stem/kernel": (3, 3, 3, 8), "body/kernel": (3, 3, 8, 16), "head/kernel": (16, 10)}
+    shapes: ClassVar[dict] = {
+        "stem/kernel": (3, 3, 3, 8),
+        "body/kernel": (3, 3, 8, 16),
+        "head/kernel": (16, 10),
+    }
 
     def scores(self, seed=0):
         generator = np.random.default_rng(seed)

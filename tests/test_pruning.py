@@ -19,7 +19,7 @@ EXACT = [name for name, recipe in pruning.METHODS.items() if recipe.exact]
 NESTED = [
     name
     for name, recipe in pruning.METHODS.items()
-    if recipe.iterative
+    if ("rate" in recipe.options)
     or (
         recipe.engine is rank_and_retrain
         and recipe.unit != "block"
@@ -109,7 +109,7 @@ class TestEveryMethod:
         if name in PLACED:
             return
         options = {"epochs": 1} if "epochs" in recipe.options else {}
-        options |= {"rate": 0.6} if recipe.iterative else {}
+        options |= {"rate": 0.6} if ("rate" in recipe.options) else {}
         order, model = np.random.default_rng(0).permutation(16), model_of(name)
         parent = parent_of(model)
         state = lambda s: jax.tree.map(lambda x: x[order], s["batch_stats"]["backbone"]["norm0"]) if s else s
@@ -161,7 +161,7 @@ class TestEveryMethod:
         scope = "layer" if recipe.options.get("scope") == "global" else "global"
         changes = {**CHANGED, **source, "scope": scope}
         base = {"epochs": 1} if "epochs" in recipe.options else {}
-        base |= {"rate": 0.6} if recipe.iterative else {}
+        base |= {"rate": 0.6} if ("rate" in recipe.options) else {}
         once = functools.cache(lambda: run(Method(name, (0.7,), base))[0])
         for option in recipe.options:
             if option in base:

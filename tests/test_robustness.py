@@ -393,7 +393,7 @@ def test_histograms_count_every_sample(small_folder):
 def test_the_report_writes_every_figure(small_folder, tmp_path):
     written = figures.report(small_folder, tmp_path / "report")
     assert {p.suffix for p in written} == {".png", ".pdf", ".md"}
-    assert len(written) == 2 * 5 + 1
+    assert len(written) == 2 * 6 + 1
     assert all(path.stat().st_size > 500 for path in written)
     text = (tmp_path / "report" / "report.md").read_text()
     rows = robustness.table(results.open(small_folder))

@@ -58,10 +58,11 @@ def rank_and_retrain(job: Job) -> Iterator[Pruned]:
     recipe = job.recipe
     begun = job.parent.initial if recipe.ranked == "initial" else job.parent.trained
     start = Pruned(0.0, masks.everything(begun.trainable), begun, {}, 0)
-    chain = levels(job.sparsities, job.options["rate"]) if recipe.iterative else job.sparsities
+    iterative = job.options.get("rate") is not None
+    chain = levels(job.sparsities, job.options["rate"]) if iterative else job.sparsities
     current, started, reached = start, job.parent.initial, ()
     for sparsity in chain:
-        if not recipe.iterative:
+        if not iterative:
             current, started, reached = start, job.parent.initial, ()
         reached = (*reached, sparsity)
         made = _level(job, current, reached, started.trainable)
@@ -106,7 +107,6 @@ def _identity(job: Job) -> dict[str, Any]:
         "unit": recipe.unit,
         "ranked": recipe.ranked,
         "retraining": recipe.retraining,
-        "iterative": recipe.iterative,
         "options": {k: v for k, v in job.options.items() if k not in ("rate", "control")},
     }
 

@@ -70,8 +70,6 @@ class Recipe:
     """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
     change: str | None = None
     """Of `dynamic.CHANGES` or `learned.FORMS`: how masks change during training, or how they are learned."""
-    iterative: bool = False
-    """Whether sparsity grows in levels, each ranking the result of the last."""
     retraining: Retraining = "finetune"
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -60,6 +60,10 @@ STRETCH = (-0.1, 1.1, 2 / 3)
 """Ends and temperature of the hard concrete distribution, as published."""
 
 
+PROPORTION = 20.0
+"""How strongly an excess of open gates acts at once, in units of the loss."""
+
+
 def hard_concrete(log_alpha, uniform=None):
     """Gates in [0, 1] of the hard concrete distribution (arXiv 1712.01312); without a draw, the ones used for testing.
 
@@ -83,9 +87,10 @@ def _l0(rate: float) -> Form:
     """Weights times random gates; the expected number of open gates is held to the target (arXiv 1712.01312).
 
     The paper weighs the expected number by a constant that must be searched for every sparsity; here its
-    weight is a multiplier that grows while too many gates are open and falls while too few are (as in
-    arXiv 2208.04425). Gates are trained `gate_rate` times as fast as weights. At the end the weights with
-    the highest log alpha stay, as many as asked for, each times its gate.
+    weight follows the excess of open gates: a part in proportion to it, and a multiplier that grows by
+    `multiplier_rate` times the excess with every step and falls when too few are open (cf. arXiv
+    2208.04425). Gates are trained `gate_rate` times as fast as weights. At the end the weights with the
+    highest log alpha stay, as many as asked for, each times its gate.
     """
 
     def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
@@ -122,12 +127,17 @@ def _l0(rate: float) -> Form:
                 )
             return weight * hard_concrete(rate * trained["gates"][path], draw)
 
-        penalty = carried["multiplier"] * share(trained) if train else 0.0
+        penalty = 0.0
+        if train:
+            # The multiplier and a part in proportion to the excess: the multiplier alone swings past the target.
+            found = share(trained)
+            excess = jax.lax.stop_gradient(found) - carried["density"]
+            penalty = (carried["multiplier"] + PROPORTION * excess) * found
         return map_by_path(one, trained["weights"]), penalty
 
     def advance(trained, carried):
         excess = share(trained) - carried["density"]
-        return {"multiplier": jnp.maximum(carried["multiplier"] + carried["growth"] * excess, 0)}
+        return {"multiplier": carried["multiplier"] + carried["growth"] * excess}
 
     def finish(trained, carried):
         whole = {p: np.ones(np.shape(w), bool) for p, w in masks.prunable(trained["weights"]).items()}

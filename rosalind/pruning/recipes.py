@@ -21,6 +21,7 @@ _ONE_SHOT = {**_SCOPED, **_TUNED, "activate": 0.0}
 _INITIAL = {**_SCOPED, "epochs": None}
 
 _CHAIN = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
+"""`rate` is what a level removes of what is left; None goes to every sparsity at once from the dense parent."""
 
 _CHANNELS = {"scope": "layer", **_TUNED}
 
@@ -103,7 +104,6 @@ METHODS: dict[str, Recipe] = {
         "iterative",
         rank_and_retrain,
         score="magnitude",
-        iterative=True,
         options={**_CHAIN, **_TUNED},
     ),
     "lth": Recipe(
@@ -111,7 +111,6 @@ METHODS: dict[str, Recipe] = {
         "iterative",
         rank_and_retrain,
         score="magnitude",
-        iterative=True,
         retraining="rewind",
         options={**_CHAIN, "rewind": 0.1, "control": None},
     ),
@@ -120,7 +119,6 @@ METHODS: dict[str, Recipe] = {
         "iterative",
         rank_and_retrain,
         score="magnitude",
-        iterative=True,
         retraining="restart",
         options={**_CHAIN, "epochs": None},
     ),
@@ -129,7 +127,6 @@ METHODS: dict[str, Recipe] = {
         "iterative",
         rank_and_retrain,
         score="magnitude",
-        iterative=True,
         retraining="rewind",
         options={**_CHAIN, "rewind": 0.0, "activate": 0.02},
     ),
@@ -146,7 +143,7 @@ METHODS: dict[str, Recipe] = {
         learn_masks,
         change="l0",
         ranked="initial",
-        options={"epochs": None, "gate_rate": 10.0, "multiplier_rate": 0.1},
+        options={"epochs": None, "gate_rate": 10.0, "multiplier_rate": 0.02},
     ),
     "edge_popup": Recipe(
         "1911.13299",

@@ -19,7 +19,7 @@ CONTROLS = ("reinitialised", "shuffled", "signs")
 """What the option `control` of lth can be, beside None."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
-    "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1)"),
+    "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
     "rewind": (0, 1 - 1e-9, "the fraction of the dense run to rewind to, in [0, 1)"),
     "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
     "distil": (0, 1, "the teacher's share of the loss, in [0, 1]"),
@@ -95,7 +95,7 @@ def check(method: Method) -> dict[str, Any]:
 
 
 def _shuffleable(recipe) -> bool:
-    return recipe.engine is rank_and_retrain and recipe.unit == "weight" and not recipe.iterative
+    return recipe.engine is rank_and_retrain and recipe.unit == "weight" and "rate" not in recipe.options
 
 
 def check_network(
@@ -208,7 +208,7 @@ def planned_epochs(method: Method, config: Train) -> float:
     epochs = options.get("epochs")
     per_level = (config.epochs if epochs is None else epochs) + (options.get("l1_epochs") or 0)
     count = len(method.sparsities)
-    if recipe.iterative:
+    if options.get("rate") is not None:
         count = len(levels(method.sparsities, options["rate"]))
     if recipe.retraining == "rewind":
         rewound = options["rewind"] * config.epochs

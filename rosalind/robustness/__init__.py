@@ -1,5 +1,6 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
+from rosalind.robustness import methods
 from rosalind.robustness.histograms import BINS, HISTOGRAMMED, save_summary
 from rosalind.robustness.measures import (
     adaptive_calibration_error,
@@ -49,6 +50,7 @@ __all__ = [
     "main_mean",
     "mean_and_deviation",
     "means",
+    "methods",
     "parent_of",
     "relative_corruption_errors",
     "resampled",

@@ -207,14 +207,14 @@ def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | N
     if unit.baseline is not None and unit.baseline.cycles > 1:
         made["cycles"] = unit.baseline.cycles
     if unit.method is not None and sparsity is not None:
-        method, recipe = unit.method, pruning.METHODS[unit.method.name]
+        method = unit.method
         made |= {
             "method": method.name,
             "options": {k: v for k, v in sorted(pruning.check(method).items())},
             "sparsity": sparsity,
             "protected": list(study.protected),
         }
-        if recipe.iterative:
+        if made["options"].get("rate") is not None:
             # What a chain does at a level depends on the targets before it, not on those after.
             made["targets"] = sorted(s for s in method.sparsities if s <= sparsity)
     return made

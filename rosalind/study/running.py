@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import data, robustness, similarity
+from rosalind import agreement, data, robustness, similarity
 from rosalind import results as files
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
@@ -132,9 +132,13 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
     path = folder / "comparison" / "stamp.json"
     if path.exists() and files.load_json(path) == stamp:
         return results
-    with Progress("comparing", 3, unit="tables") as progress:
+    with Progress("comparing", 5, unit="tables") as progress:
         robustness.save_summary(results)
         progress.advance(1, "summary.csv")
+        robustness.methods.save(results)
+        progress.advance(1, "methods.csv")
+        agreement.save(results)
+        progress.advance(1, "agreement")
         similarity.save(results, umap=umap)
         progress.advance(2, "similarity")
     files.save_json(path, stamp, replace=True)

@@ -1,0 +1,116 @@
+"""How alike networks are in what they keep and in what they say: overlap of masks, agreement of predictions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.results import Results
+
+COLUMNS_AT_ONCE = 1 << 18
+"""Weights of all networks that are compared in one product, so that memory stays bounded."""
+
+
+def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Overlap of every pair of masks, and what chance would give masks of as many entries.
+
+    Args:
+        masks: bool[n, weights].
+
+    Returns:
+        float64[n, n] intersection over union, in [0, 1], 1 on the diagonal, NaN for two empty masks; and the
+        expected one of independent masks, p q / (p + q - p q) for densities p and q.
+
+    >>> found, chance = overlaps(np.array([[True, True, False, False], [True, False, True, False]]))
+    >>> found[0, 1].round(3), chance[0, 1].round(3)
+    (np.float64(0.333), np.float64(0.333))
+    """
+    both = np.zeros((len(masks), len(masks)))
+    for start in range(0, masks.shape[1], COLUMNS_AT_ONCE):
+        part = masks[:, start : start + COLUMNS_AT_ONCE].astype(np.float32)
+        both += part @ part.T
+    counts = masks.sum(1).astype(float)
+    union = counts[:, None] + counts[None] - both
+    density = counts / max(masks.shape[1], 1)
+    product = density[:, None] * density[None]
+    with np.errstate(invalid="ignore"):
+        return both / union, product / (density[:, None] + density[None] - product)
+
+
+def predictions(found: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Agreement of every pair of networks' predictions, and what their accuracies alone would give.
+
+    Args:
+        found: int[n, samples] predicted classes.
+        labels: int[samples] true classes.
+        classes: how many there are.
+
+    Returns:
+        float64[n, n] share of samples with the same prediction (churn is 1 minus it), in [0, 1]; and its
+        expectation if both were right independently and wrong uniformly: a b + (1 - a)(1 - b) / (classes - 1).
+    """
+    same = np.stack([(found == one).mean(1) for one in found])
+    right = (found == labels).mean(1)
+    wrong = 1 - right
+    return same, np.outer(right, right) + np.outer(wrong, wrong) / max(classes - 1, 1)
+
+
+def compare(results: Results) -> dict[str, np.ndarray]:
+    """All pairs of a study's networks; those without masks, or with others' shapes, have NaN overlaps.
+
+    Returns:
+        `network` str[n]; `layer` str[l]; `overlap` and `overlap_chance` float32[n, n]; `layer_overlap` and
+        `layer_overlap_chance` float16[l, n, n]; `condition` str[c]; `agreement` and `agreement_chance`
+        float16[c, n, n], NaN where one of the two is not measured.
+    """
+    names = list(results.networks)
+    kept = {name: _masks(results, name) for name in names}
+    shapes = next(({p: m.shape for p, m in found.items()} for found in kept.values() if found), {})
+    alike = [
+        k for k, name in enumerate(names) if {p: m.shape for p, m in kept[name].items()} == shapes and shapes
+    ]
+    count = len(names)
+    empty = lambda *lead: np.full((*lead, count, count), np.nan)
+    layer, chance = empty(len(shapes)), empty(len(shapes))
+    whole, whole_chance = empty(), empty()
+    grid = np.ix_(alike, alike)
+    if alike:
+        flat = [np.stack([kept[names[k]][path].ravel() for k in alike]) for path in shapes]
+        for row, masks in enumerate(flat):
+            layer[row][grid], chance[row][grid] = overlaps(masks)
+        whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
+    same, expected = (np.full((len(results.conditions), count, count), np.nan) for _ in range(2))
+    measured = set(results.cells())
+    for row, condition in enumerate(results.conditions):
+        here = [k for k, name in enumerate(names) if (name, condition) in measured]
+        if here:
+            found = np.stack(
+                [results.geometry(names[k], condition, ("prediction",))["prediction"] for k in here]
+            )
+            place = np.ix_(here, here)
+            same[row][place], expected[row][place] = predictions(
+                found, results.labels, len(results.class_names)
+            )
+    return {
+        "network": np.array(names, dtype=np.str_),
+        "layer": np.array(list(shapes), dtype=np.str_),
+        "overlap": whole.astype(np.float32),
+        "overlap_chance": whole_chance.astype(np.float32),
+        "layer_overlap": layer.astype(np.float16),
+        "layer_overlap_chance": chance.astype(np.float16),
+        "condition": np.array(list(results.conditions), dtype=np.str_),
+        "agreement": same.astype(np.float16),
+        "agreement_chance": expected.astype(np.float16),
+    }
+
+
+def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
+    """Masks of kernels by path; none of an imported network."""
+    arrays = files.load_arrays(files.network_file(results.folder, network))
+    found = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
+    return {path: mask for path, mask in sorted(found.items()) if mask.ndim >= 2}
+
+
+def save(results: Results) -> None:
+    """Store `compare` as `comparison/agreement.npz`, replacing what is there."""
+    files.save_arrays(results.folder / "comparison" / "agreement.npz", compare(results), replace=True)
