@@ -3,12 +3,13 @@
 Questions: what do the masks cost a training step, what does measuring cost beyond the forward pass, how
 does the geometry kernel compare with plain NumPy, and how long does a study take per cell? And how do the
 19 common corruptions compare with NumPy, SciPy, scikit-image, OpenCV and Pillow, and with the package
-imagecorruptions where it still runs?
+imagecorruptions where it still runs? And how long does it take to find the largest scores of a ResNet-18?
 
-Commands (about four and three minutes on two cores; `--images 1000` and `200` for a quick look):
+Commands (about four, three and two minutes on two cores; `--images 1000` and `200` for a quick look):
 
     python experiments/benchmarks.py
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
+    python experiments/benchmarks.py pruning
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
 slows both. Expected result on two CPU cores: the tables in the README; the original generator of CIFAR-10-C
@@ -47,13 +48,14 @@ from rosalind import (
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Train
 from rosalind.data import Split
+from rosalind.pruning import ranking
 
 
 @dataclass(frozen=True)
 class Options:
     """What the command line sets."""
 
-    kind: Annotated[Literal["study", "corruptions"], tyro.conf.Positional] = "study"
+    kind: Annotated[Literal["study", "corruptions", "pruning"], tyro.conf.Positional] = "study"
     """What to measure."""
     images: int | None = None
     """32-pixel images: 10,000 for measuring, 1,000 for corruptions."""
@@ -64,7 +66,7 @@ class Options:
 
 def images_of(options: Options) -> int:
     """How many images to use."""
-    return options.images or {"study": 10_000, "corruptions": 1000}[options.kind]
+    return options.images or {"study": 10_000, "corruptions": 1000, "pruning": 0}[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -293,6 +295,54 @@ def corruption_speed(options: Options) -> None:
     print(f"\nThe original generator's 99 s (one core) are {99 / totals[0]:.1f} times rosalind's.")
 
 
+SCORES = 11_164_352
+"""Prunable weights of a ResNet-18 for CIFAR-10."""
+
+
+def top_scores(options: Options) -> None:
+    """Print how long the largest tenth of a ResNet-18's scores takes, against sorting and `lax.top_k`.
+
+    Scores of half precision repeat, so that the border falls among equal ones; all sides must keep the same.
+    """
+    generator = np.random.default_rng(0)
+    scores = generator.exponential(size=SCORES).astype(np.float16).astype(np.float32)
+    count = pruning.masks.kept_count(SCORES, 0.9)
+    placed = jnp.asarray(scores)
+
+    def sorted_all() -> np.ndarray:
+        kept = np.zeros(SCORES, bool)
+        kept[np.argsort(-scores, kind="stable")[:count]] = True
+        return kept
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def argsort(values, count):
+        return jnp.zeros(SCORES, bool).at[jnp.argsort(-values, stable=True)[:count]].set(True)
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def top_k(values, count):
+        return jnp.zeros(SCORES, bool).at[jax.lax.top_k(values, count)[1]].set(True)
+
+    bisected = jax.jit(ranking.top_traced)
+    expected = sorted_all()
+    ours = {
+        "ranking.top (NumPy)": lambda: ranking.top(scores, count),
+        "ranking.top_traced (inside jit)": lambda: bisected(placed, count),
+    }
+    theirs = {
+        "np.argsort": sorted_all,
+        "jnp.argsort": lambda: argsort(placed, count),
+        "lax.top_k": lambda: top_k(placed, count),
+    }
+    for side in (*ours.values(), *theirs.values()):
+        assert (np.asarray(side()) == expected).all()
+    print(f"The largest {count:,} of {SCORES:,} scores with ties; all sides keep the same ones.\n")
+    print("| rosalind | s | other side | s | ratio |\n|---|---|---|---|---|")
+    for mine, own in ours.items():
+        for other, their in theirs.items():
+            a, b, ratio = compare(own, their, options.rounds)
+            print(f"| {mine} | {a:.2f} | {other} | {b:.2f} | {ratio:.3f} |", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     options = tyro.cli(Options, description=__doc__)
@@ -301,6 +351,9 @@ def main() -> None:
     print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}{cores}, {options.rounds} rounds\n")
     if options.kind == "corruptions":
         corruption_speed(options)
+        return
+    if options.kind == "pruning":
+        top_scores(options)
         return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (

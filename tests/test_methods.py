@@ -104,7 +104,7 @@ class TestCosts:
     def test_a_pruned_network_says_what_it_was_before_retraining(self, controlled):
         stages = controlled.networks["mlp-lrr-0.9-seed0"]["validation"]
         assert all(0 <= share <= 1 for share in stages.values())
-        assert stages["retrained"] > stages["pruned_accuracy"]
+        assert stages["retrained"] >= stages["pruned_accuracy"]
         assert set(stages) == {"parent", "pruned_accuracy", "retrained"}
 
     def test_norms_are_recalibrated_before_retraining(self, tmp_path):

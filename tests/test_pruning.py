@@ -1,6 +1,8 @@
 """Properties that every method inherits from the table, and what `prune` refuses."""
 
 import functools
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -244,6 +246,62 @@ def test_plain_nested_dicts_need_no_model_of_ours():
     assert masks.sparsity_of(next(made).masks) == pytest.approx(1 / 3)
 
 
+@jax.tree_util.register_dataclass
+@dataclass
+class Linear:
+    """A layer in the manner of Equinox: a pytree with attributes."""
+
+    weight: Any
+    bias: Any
+
+
+@pytest.mark.parametrize("style", ["lists", "attributes"])
+@pytest.mark.parametrize("name", ["magnitude", "lth", "rigl", "biprop", "movement", "woodfisher", "gmp"])
+def test_parameters_may_be_any_pytree(style, name):
+    generator = np.random.default_rng(0)
+    draw = lambda *shape: jnp.asarray(generator.normal(size=shape), jnp.float32)
+    make = (lambda w, b: {"w": w, "b": b}) if style == "lists" else Linear
+    params = {"layers": [make(draw(4, 6), draw(6)), make(draw(6, 2), draw(2))]}
+    x, y = draw(20, 4), draw(20, 2)
+
+    def loss(p, state, batch, train=True):
+        read = (
+            (lambda layer: (layer["w"], layer["b"])) if style == "lists" else (lambda q: (q.weight, q.bias))
+        )
+        (w0, b0), (w1, b1) = map(read, p["layers"])
+        out = jax.nn.relu(batch["x"] @ w0 + b0[None]) @ w1 + b1[None]
+        return ((out - batch["y"]) ** 2).mean(), (state, {})
+
+    class Whole:
+        steps, samples = 2, 20
+
+        def __call__(self, key, step):
+            return {"x": x, "y": y}
+
+    weights = pruning.Weights(params, {})
+    made = next(
+        pruning.prune(
+            Method(name, (0.5,)),
+            pruning.Parent(weights, weights),
+            loss=loss,
+            batches=Whole(),
+            config=Train(epochs=4, warmup=0),
+            key=KEY,
+        )
+    )
+    suffix = "w" if style == "lists" else "weight"
+    assert set(made.masks) == {f"layers/0/{suffix}", f"layers/1/{suffix}"}
+    assert masks.sparsity_of(made.masks) == 0.5
+    assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
+
+
+def test_an_emptied_layer_is_noted():
+    made = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
+    empty = [path for path, mask in made.masks.items() if not mask.any()]
+    assert empty
+    assert f"kept nothing of {', '.join(empty)}" in made.notes[-1]
+
+
 @pytest.mark.parametrize(
     ("method", "message"),
     [
@@ -256,6 +314,18 @@ def test_plain_nested_dicts_need_no_model_of_ours():
             "unknown option of magnitude 'scop'; did you mean 'scope'",
         ),
         (Method("magnitude", (0.5,), {"scope": "erq"}), "unknown scope 'erq'"),
+        (Method("filter_l1", (0.5,), {"scope": "erk"}), "unknown scope 'erk'"),
+        (Method("lth", (0.5,), {"rewind": 1.0}), r"rewind of lth is the fraction .* got 1.0"),
+        (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
+        (Method("lth", (0.5,), {"rate": 0.0}), r"rate of lth .* got 0.0"),
+        (Method("magnitude", (0.5,), {"epochs": -1}), "epochs of magnitude .* got -1"),
+        (Method("magnitude", (0.5,), {"distil": "yes"}), "distil of magnitude .* got 'yes'"),
+        (Method("magnitude", (0.5,), {"layers": {"head": 2.0}}), r"in \[0, 1\), got 2.0"),
+        (Method("random", (0.5,), {"like": "lth"}), "control='shuffled' does this"),
+        (Method("random", (0.5,), {"like": "snp"}), "did you mean 'snip'"),
+        (Method("n_m", (0.5,), {"group": 1}), "group of n_m is inputs per group, 2 to 64, got 1"),
+        (Method("movement", (0.5,), {"begin": 0.8, "end": 0.7}), "begins at 0.8 of the run and ends at 0.7"),
+        (Method("woodfisher", (0.5,), {"damping": 0}), "damping of woodfisher is above 0, got 0"),
     ],
 )
 def test_bad_methods_are_refused(method, message):

@@ -20,9 +20,17 @@ layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus
 every layer at ERK's sparsities; or all together after LAMP's scaling (`lamp`)."""
 
 
+KERNELS = ("kernel", "weight", "weights", "w", "W")
+"""What a kernel may be called: by Flax, and by other libraries and hands."""
+
+
 def is_prunable(path: str, leaf: Any) -> bool:
-    """Whether a parameter is in P: kernels of convolutions and dense layers, of two axes or more."""
-    return path.split("/")[-1] == "kernel" and leaf.ndim >= 2
+    """Whether a parameter is in P: kernels of convolutions and dense layers, of two axes or more.
+
+    The last axis is taken for the outputs, the one before it for the inputs. That matters in the scope
+    `output`, for N:M groups, for whole channels and where a fan in is counted.
+    """
+    return path.split("/")[-1] in KERNELS and leaf.ndim >= 2
 
 
 def prunable(trainable: Any) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def prunable(trainable: Any) -> dict[str, Any]:
     kernels = {path: leaf for path, leaf in leaves.items() if is_prunable(path, leaf)}
     if not kernels:
         raise ValueError(
-            "nothing to prune: no parameter is called 'kernel' and has two axes or more; "
+            f"nothing to prune: no parameter is called one of {', '.join(KERNELS)} and has two axes or more; "
             f"there are {sorted(leaves)}."
         )
     return kernels

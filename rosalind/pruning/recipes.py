@@ -1,6 +1,12 @@
 """The table of methods: which score, in which scope, on which weights, in how many levels, retrained how.
 
 To add one that ranks weights, write a score in `scores.py` and a line in `METHODS`.
+
+What is left out: every method ranks all kernels, stem and head included, but for layers that are protected.
+Biases and norms are never removed, except by structured methods together with their channel. `n_m` and
+`sr_ste` leave layers dense whose inputs M does not divide; structured methods cannot remove pixels, classes
+or what reaches a layer of unknown kind; ERK (`static`, `set`, `rigl`) makes small layers dense. Head biases of
+tickets stay as initialised.
 """
 
 from rosalind.pruning.engines import learn_masks, rank_and_retrain, train_sparse

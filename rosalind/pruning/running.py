@@ -199,7 +199,15 @@ def prune(
         job = dataclasses.replace(
             job, like=dataclasses.replace(job, name=options["like"], recipe=other, options=other.options)
         )
-    return recipe.engine(job)
+    return _noted(recipe.engine(job))
+
+
+def _noted(made: Iterator[Pruned]) -> Iterator[Pruned]:
+    """The networks, with a note on layers that kept nothing."""
+    for pruned in made:
+        empty = [path for path, mask in sorted(pruned.masks.items()) if not np.asarray(mask).any()]
+        words = f"kept nothing of {', '.join(empty)}: every image gets the same logits unless a shortcut passes it"
+        yield pruned._replace(notes=(*pruned.notes, words)) if empty else pruned
 
 
 def planned_epochs(method: Method, config: Train) -> float:

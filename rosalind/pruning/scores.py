@@ -112,9 +112,8 @@ def snip(trainable, state, *, loss, batches, masks, key, **_):
         ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
             zero: it would be removed whole, for no reason in the data.
     """
-    gradient = _gradient(loss)(project(trainable, masks), state, batches(key, 0))
-    scores = {path: jnp.abs(w * by_path(gradient)[path]) for path, w in _select(trainable, masks).items()}
-    return _not_silent(scores)
+    gradient = by_path(_gradient(loss)(project(trainable, masks), state, batches(key, 0)))
+    return _not_silent({path: jnp.abs(w * gradient[path]) for path, w in _select(trainable, masks).items()})
 
 
 def _not_silent(scores):
@@ -148,6 +147,9 @@ def grasp(trainable, state, *, batches, masks, options, key, probes, **_):
     """weight * (Hessian gradient), signed: what keeps the gradient flowing, at initialisation (arXiv 2002.07376).
 
     The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept.
+
+    Raises:
+        ValueError: a layer whose scores are all exactly zero, see `snip`.
     """
     tempered = needed(probes, "tempered", "grasp")(options["temperature"])
     halves = [batches(key, step) for step in range(2)]
@@ -155,7 +157,7 @@ def grasp(trainable, state, *, batches, masks, options, key, probes, **_):
     slopes = [_gradient(tempered)(dense, state, batch) for batch in halves]
     direction = jax.tree.map(jnp.add, *slopes)
     products = [_curvature(tempered)(dense, state, batch, direction) for batch in halves]
-    return _select(jax.tree.map(lambda w, a, b: w * (a + b), dense, *products), masks)
+    return _not_silent(_select(jax.tree.map(lambda w, a, b: w * (a + b), dense, *products), masks))
 
 
 def synflow(trainable, state, *, masks, probes, **_):

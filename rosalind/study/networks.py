@@ -154,17 +154,6 @@ def save_network(
     paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
     positions = models.positions(model)
     removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
-    if unit.method is not None and (removed["collapsed"] or removed["cut"]):
-        words = (
-            f"kept nothing of {', '.join(removed['collapsed'])}"
-            if removed["collapsed"]
-            else "has no path left"
-        )
-        print(
-            f"{name} {words}: it gives every image the same logits. Other scopes (layer, erk, lamp) keep every "
-            "layer alive.",
-            file=sys.stderr,
-        )
     files.save_json(
         files.network_file(folder, name, "json"),
         {
