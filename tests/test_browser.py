@@ -204,3 +204,49 @@ def test_figures_have_names_for_screen_readers(page):
 def test_health(address):
     with urllib.request.urlopen(f"{address}healthz") as answer:
         assert answer.read() == b"ok"
+
+
+def test_keys_undo_and_the_dark_theme(page):
+    background = "() => getComputedStyle(document.body).backgroundColor"
+    light, pale = page.tab.evaluate(background), canvas(page, "local-a").mean()
+    page.tab.keyboard.press("d")
+    page.wait("location.search.includes('theme=dark')")
+    page.tab.wait_for_timeout(400)
+    assert page.tab.evaluate(background) != light
+    assert canvas(page, "local-a").mean() < pale - 80
+    page.tab.keyboard.press("Control+z")
+    page.wait("!location.search.includes('theme=dark')")
+    page.tab.keyboard.press("Control+Shift+Z")
+    page.wait("location.search.includes('theme=dark')")
+    page.tab.keyboard.press("?")
+    assert page.tab.locator("#help").is_visible()
+    # Keys belong to the dialog now.
+    page.tab.keyboard.press("d")
+    page.tab.keyboard.press("Escape")
+    assert not page.tab.locator("#help").is_visible()
+    assert page.tab.evaluate("location.search").count("theme=dark") == 1
+    assert page.errors() == []
+
+
+def test_keys_are_the_fields_while_someone_types(page):
+    before = page.tab.evaluate("location.search")
+    page.tab.locator("input[placeholder='a name']").click()
+    page.tab.keyboard.type("x [d")
+    page.tab.wait_for_timeout(500)
+    assert page.tab.evaluate("location.search") == before
+
+
+def test_a_selection_is_exported_as_it_is(page, small_folder):
+    import csv
+
+    page.drag("local-a", 0.15, 0.2, 0.6, 0.8)
+    page.wait("location.search.includes('rule=')")
+    page.wait(IDLE)
+    status = page.tab.evaluate(TEXT, "status")
+    for _ in range(2):
+        with page.tab.expect_download() as waiting:
+            page.tab.keyboard.press("e")
+        text = waiting.value.path().read_text()
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    assert status.startswith(f"<b>{len(rows):,} of")
+    assert waiting.value.suggested_filename == f"{small_folder.name}-selection.csv"

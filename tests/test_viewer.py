@@ -1,11 +1,13 @@
 """The viewer without a browser: arrays, rules, documents, and a server on loopback."""
 
+import csv
 import json
 import shutil
 import threading
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -14,7 +16,7 @@ from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
 
 from rosalind import results, viewer
-from rosalind.viewer import compute, state
+from rosalind.viewer import app, compute, exports, history, slices, state, theme
 from rosalind.viewer.app import Session, application
 from rosalind.viewer.store import MEASURES, Store
 from rosalind.viewer.views import VIEWS, Frame
@@ -206,12 +208,12 @@ class TestDocument:
         figure = made.views["local"].figures["a"]
         figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
         inside = (values[0] >= 60) & (values[0] <= 85) & (values[1] >= 0.7) & (values[1] <= 1.1)
-        assert f"<b>{inside.sum():,} of 597</b>" in made.status.text
+        assert f"<b>{inside.sum():,} of 597</b>" in made.controls.status.text
         assert made.views["local"].images["b"].data["picked"][0].any()
         assert len(made.views["global"].lines["a"].data["xs"]) == min(100, inside.sum())
         listed = made.views["samples"].rows.data["id"]
         assert set(listed) <= set(store.ids[inside].tolist())
-        assert "rule=" in made.address.text
+        assert "rule=" in made.controls.address.text
 
     def test_a_tap_on_a_cell_makes_it_b_and_with_shift_a(self, store):
         made = session(store)
@@ -260,7 +262,7 @@ class TestDocument:
         three = int(made.store.ids[made.store.labels == 3][0])
         made.change(primary=three)
         made.change(step={"pair": [3, 3], "cell": list(made.state.a)})
-        for text in (made.status.text, *(view.caption.text for view in made.views.values())):
+        for text in (made.controls.status.text, *(view.caption.text for view in made.views.values())):
             assert "<img" not in text
 
     def test_a_damaged_file_is_named_and_the_rest_works(self, small_folder, tmp_path):
@@ -368,3 +370,176 @@ class TestServer:
         shutil.rmtree(bare / "geometry")
         with pytest.raises(ValueError, match="no measured cell yet"):
             viewer.make_server(bare)
+
+
+@pytest.fixture
+def copied(small_folder, tmp_path):
+    """A store whose folder may be written."""
+    shutil.copytree(small_folder, tmp_path / "study")
+    return Store(tmp_path / "study")
+
+
+class TestHistory:
+    def test_undo_and_redo_walk_over_whole_states(self, start):
+        second, third = replace(start, x="margin"), replace(start, x="margin", raw=True)
+        walked = history.History().after(start).after(second)
+        walked, now = walked.undo(third)
+        assert now == second
+        walked, now = walked.undo(now)
+        assert now == start
+        assert walked.undo(now) == (walked, start)
+        walked, now = walked.redo(now)
+        walked, now = walked.redo(now)
+        assert now == third
+        assert walked.redo(now) == (walked, third)
+
+    def test_a_new_gesture_leaves_nothing_to_redo(self, start):
+        walked, now = history.History().after(start).undo(replace(start, raw=True))
+        assert walked.future
+        assert not walked.after(now).future
+
+    def test_it_is_bounded(self, start):
+        walked = history.History()
+        for _ in range(2 * history.LONGEST):
+            walked = walked.after(start)
+        assert len(walked.past) == history.LONGEST
+
+
+class TestSlices:
+    rule: ClassVar = ({"op": "replace", "ids": [1, 2, 3]},)
+
+    def test_what_is_saved_is_read_and_others_stay(self, copied):
+        slices.save(copied, "first", self.rule)
+        slices.save(copied, " second ", self.rule)
+        slices.save(copied, "first", None)
+        found, problems = slices.load(copied)
+        assert found == {"second": self.rule}
+        assert problems == []
+
+    @pytest.mark.parametrize(
+        ("name", "rule", "message"),
+        [("", rule, "needs a name"), ("a" * 81, rule, "1 to 80"), ("empty", (), "nothing is selected")],
+    )
+    def test_what_cannot_be_saved_is_refused(self, copied, name, rule, message):
+        with pytest.raises(ValueError, match=message):
+            slices.save(copied, name, rule)
+        assert not slices.path_of(copied).exists()
+
+    @pytest.mark.parametrize("text", ["{", "[]", '{"a": 3}', '{"a": [{"op": "replace", "ids": ["x"]}]}'])
+    def test_a_broken_file_is_named_and_the_rest_works(self, copied, text):
+        slices.path_of(copied).write_text(text)
+        found, problems = slices.load(copied)
+        assert found == {}
+        assert problems
+        assert Session(copied, Document()).errors.visible
+
+    def test_a_folder_that_cannot_be_written_says_where_the_rule_is(self, copied, monkeypatch):
+        def refused(*args, **kwargs):
+            raise OSError(30, "Read-only file system")
+
+        monkeypatch.setattr(slices.files, "save_json", refused)
+        with pytest.raises(PermissionError, match="the address holds the selection: copy the link"):
+            slices.save(copied, "a", self.rule)
+
+    def test_the_page_saves_shows_and_removes_them(self, copied):
+        made = Session(copied, Document())
+        made.change(rule=self.rule)
+        made.widgets["slice-name"].value = "<b>three</b>"
+        made._save_slice("<b>three</b>")
+        assert made.widgets["slice"].value == "<b>three</b>"
+        made.change(rule=())
+        made._show_slice("<b>three</b>")
+        assert made.state.rule == self.rule
+        made._remove_slice("<b>three</b>")
+        assert made.widgets["slice"].options == [""]
+        made._save_slice("")
+        assert "needs a name" in made.errors.text
+
+
+class TestExports:
+    def test_csv_has_every_chosen_sample_and_says_what_it_is(self, store, start):
+        chosen = np.zeros(len(store.ids), bool)
+        chosen[[3, 5, 8]] = True
+        lines = exports.as_csv(store, start, chosen).splitlines()
+        comments = [line for line in lines if line.startswith("#")]
+        assert any("arXiv 2206.07918" in line for line in comments)
+        assert any("versions" in line for line in comments)
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+        assert [int(row["id"]) for row in rows] == store.ids[[3, 5, 8]].tolist()
+        margin = store.values(start.b, "margin")
+        assert float(rows[0]["margin_b"]) == pytest.approx(margin[3], rel=1e-5)
+        assert {row["change"] for row in rows} <= set(state.FLIPS)
+
+    def test_json_holds_the_rule_and_its_samples(self, store, start):
+        rule = state.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
+        asked = replace(start, rule=rule)
+        found = json.loads(exports.as_json(store, asked, state.select(store, asked)))
+        assert found["ids"] == store.ids[:4].tolist()
+        assert state.check_rule(store, found["rule"]) == rule
+        query = dict(parse_qsl(found["link"].lstrip("?")))
+        assert state.from_query(store, query) == (asked, [])
+
+    def test_names_with_line_ends_stay_in_their_comment(self, store, start, monkeypatch):
+        monkeypatch.setitem(store.results.study, "dataset_hash", "a\nb,c")
+        lines = exports.as_csv(store, start, np.ones(len(store.ids), bool)).splitlines()
+        assert sum(not line.startswith("#") for line in lines) == len(store.ids) + 1
+
+
+class TestKeys:
+    def test_each_does_what_the_page_says(self, copied):
+        made = Session(copied, Document())
+        start = made.state
+        made._press("x")
+        assert (made.state.a, made.state.b) == (start.b, start.a)
+        made._press("undo")
+        assert made.state == start
+        made._press("redo")
+        made._press("undo")
+        made._press("]")
+        names = copied.conditions
+        assert made.state.b[1] == names[names.index(start.b[1]) + 1]
+        made._press("[")
+        made._press(".")
+        assert made.state.b[0] == copied.networks[copied.networks.index(start.b[0]) + 1]
+        made._press(",")
+        assert made.state.b == start.b
+        made.change(primary=None)
+        made._press("ArrowRight")
+        first = made.state.primary
+        assert first == copied.ids[made.views["samples"].listed[0]]
+        made._press("ArrowRight")
+        assert made.state.primary == copied.ids[made.views["samples"].listed[1]]
+        made._press("ArrowLeft")
+        assert made.state.primary == first
+        made._press("s")
+        assert made.state.rule == ({"op": "add", "ids": [first]},)
+        made._press("Escape")
+        assert made.state.rule == ()
+        made._press("s")
+        assert "no sample is shown large" in made.errors.text
+
+    def test_an_unknown_key_does_nothing(self, copied):
+        made = Session(copied, Document())
+        start = made.state
+        made._press("q")
+        assert made.state == start
+
+
+class TestTheme:
+    def test_dark_reaches_every_figure_and_light_comes_back(self, store):
+        from bokeh.models import LinearColorMapper, Plot
+
+        document = Document()
+        made = Session(store, document)
+        before = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
+        made._press("d")
+        panel = theme.COLOURS["dark"]["panel"]
+        assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {panel}
+        assert "theme=dark" in made.controls.address.text
+        made._press("d")
+        assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {"#ffffff"}
+        after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
+        assert after == before
+
+    def test_every_key_is_explained(self):
+        assert {"?", "Esc", "x", "d", "e", "g", "s", "[ ]", ", ."} <= set(app.KEYS)

@@ -3,36 +3,43 @@
 import dataclasses
 import time
 from collections.abc import Callable
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.layouts import column, row
-from bokeh.models import (
-    Button,
-    CustomJS,
-    Div,
-    InlineStyleSheet,
-    Select,
-    Switch,
-)
+from bokeh.models import Div, InlineStyleSheet, Widget
 from jinja2 import Environment, FileSystemLoader
 
+from rosalind.viewer import exports, slices, theme
 from rosalind.viewer import state as states
-from rosalind.viewer.state import FLIPS, State
-from rosalind.viewer.store import MEASURES, Store
+from rosalind.viewer.controls import Controls
+from rosalind.viewer.history import History
+from rosalind.viewer.state import State
+from rosalind.viewer.store import Store
 from rosalind.viewer.views import VIEWS, Frame
 
-OPERATIONS = ("replace", "add", "subtract", "intersect")
-
 TEXT = """
-h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: #1c2536; }
-:host { color: #4a5565; font: 12.5px/1.45 system-ui, sans-serif; }
-.error { color: #b2182b; }
-code { background: #f0f2f5; padding: 1px 4px; }
+h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
+:host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
+.error { color: var(--error); }
+code { background: var(--page); padding: 1px 4px; }
 """
+
+KEYS = {
+    "?": "show or hide this",
+    "Esc": "clear the selection",
+    "[ ]": "previous and next condition of B",
+    ", .": "previous and next network of B",
+    "x": "swap A and B",
+    "← →": "walk through the samples on the sheet",
+    "s": "add the sample that is shown large to the selection",
+    "g": "go to the samples",
+    "e": "export the selection as CSV",
+    "d": "dark or light",
+    "Ctrl-Z, Ctrl-Shift-Z": "undo and redo",
+}
+"""What keys do, as the page shows it."""
 
 
 def query_of(document: Document) -> dict[str, str]:
@@ -48,28 +55,51 @@ class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
     def __init__(self, store: Store, document: Document):
-        self.store = store
+        self.store, self.document = store, document
         self.state, errors = states.from_query(store, query_of(document))
-        self.status = Div(text="", name="status", sizing_mode="stretch_width")
-        errors += store.problems
+        self.history = History()
+        self._painted = ""
+        self.slices, problems = slices.load(store)
+        errors += [*store.problems, *problems]
         text = "".join(f"<p class='error'>{escape(error)}</p>" for error in errors)
         self.errors = Div(text=text, name="errors", visible=bool(errors), sizing_mode="stretch_width")
-        self.address = Div(text="", name="address", visible=False)
-        script = "history.replaceState(null, '', location.pathname + '?' + cb_obj.text)"
-        self.address.js_on_change("text", CustomJS(code=script))
-        self.widgets = self._widgets()
+        acts = {
+            "change": self.change,
+            "cell": self._choose_cell,
+            "flip": self._select_flip,
+            "swap": lambda: self.change(a=self.state.b, b=self.state.a),
+            "clear": lambda: self.change(rule=(), primary=None),
+            "undo": lambda: self._travel(self.history.undo),
+            "redo": lambda: self._travel(self.history.redo),
+            "slice": self._show_slice,
+            "save": self._save_slice,
+            "remove": self._remove_slice,
+            "export": self._export,
+            "dark": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
+            "key": self._press,
+        }
+        self.controls = Controls(store, self.state, acts)
         frame = self._frame()
         self.views = {name: view(frame, self.change) for name, view in VIEWS.items()}
         for name, view in self.views.items():
             view.root.name = f"view-{name}"
-        self._update(frame)
-        for part in [self._rail(), self.errors, *(view.root for view in self.views.values())]:
+        for part in [self.controls.root, self.errors, *(view.root for view in self.views.values())]:
             for div in part.select({"type": Div}):
                 div.stylesheets = [InlineStyleSheet(css=TEXT)]
+            theme.dress([w for w in part.select({"type": Widget}) if not isinstance(w, Div)])
             document.add_root(part)
+        self._update(frame)
         document.title = f"rosalind: {store.name}"
         document.template = _template()
-        document.template_variables.update(study=self._summary(), views=list(self.views))
+        script = (Path(__file__).parent / "keys.js").read_text()
+        document.template_variables.update(
+            study=self._summary(), views=list(self.views), theme=self.state.theme, keys=KEYS, script=script
+        )
+
+    @property
+    def widgets(self) -> dict[str, Any]:
+        """The controls by name."""
+        return self.controls.widgets
 
     def _summary(self) -> str:
         return (
@@ -77,70 +107,8 @@ class Session:
             f"conditions, {len(self.store.ids):,} test images"
         )
 
-    def _widgets(self) -> dict[str, Any]:
-        store, state = self.store, self.state
-        made: dict[str, Any] = {}
-
-        def select(name: str, title: str, options: Any, value: str, chosen: Callable[..., None]) -> None:
-            made[name] = Select(title=title, options=options, value=value)
-            made[name].on_change("value", chosen)
-
-        for side in ("a", "b"):
-            network, condition = getattr(state, side)
-            chosen = partial(self._choose_cell, side)
-            select(f"{side}-network", f"{side.upper()}: network", store.networks, network, chosen)
-            select(f"{side}-condition", f"{side.upper()}: condition", store.conditions, condition, chosen)
-        for axis in ("x", "y"):
-            place = partial(self._choose_measure, axis)
-            select(axis, f"{axis} axis", list(MEASURES.items()), getattr(state, axis), place)
-        classes = [("", "all"), *((str(k), name) for k, name in enumerate(store.class_names))]
-        chosen = "" if state.true_class is None else str(state.true_class)
-        keep = lambda attr, old, new: self.change(true_class=int(new) if new else None)
-        select("class", "true class", classes, chosen, keep)
-        made["raw"] = Switch(active=state.raw)
-        made["raw"].on_change("active", lambda attr, old, new: self.change(raw=new))
-        made["operation"] = Select(
-            title="a new selection will", options=list(OPERATIONS), value=OPERATIONS[0]
-        )
-        for name, widget in made.items():
-            widget.name = name
-            if not isinstance(widget, Switch):
-                widget.sizing_mode = "stretch_width"
-        return made
-
-    def _rail(self):
-        """The controls on the left."""
-        swap = Button(label="swap A and B", name="swap", sizing_mode="stretch_width")
-        swap.on_click(lambda: self.change(a=self.state.b, b=self.state.a))
-        clear = Button(label="clear selection", name="clear", sizing_mode="stretch_width")
-        clear.on_click(lambda: self.change(rule=(), primary=None))
-        flips = []
-        for text in (FLIPS[1], FLIPS[2]):
-            button = Button(label=f"select what {text}", name=text, sizing_mode="stretch_width")
-            button.on_click(partial(self._select_flip, text))
-            flips.append(button)
-        w = self.widgets
-        return column(
-            w["a-network"],
-            w["a-condition"],
-            w["b-network"],
-            w["b-condition"],
-            swap,
-            w["x"],
-            w["y"],
-            w["class"],
-            row(w["raw"], Div(text="raw norms and margins")),
-            w["operation"],
-            *flips,
-            clear,
-            self.status,
-            self.address,
-            name="rail",
-            sizing_mode="stretch_width",
-        )
-
-    def _choose_cell(self, side: str, attr: str, old: str, new: str) -> None:
-        cell = (self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value)
+    def _choose_cell(self, side: str) -> None:
+        cell = self.controls.cell(side)
         if cell == getattr(self.state, side):
             return
         if cell in self.store.cells:
@@ -149,10 +117,6 @@ class Session:
         else:
             self._fail(f"{cell[0]} has not been measured under {cell[1]}; the old choice stays.")
             self._show_state()
-
-    def _choose_measure(self, axis: str, attr: str, old: str, new: str) -> None:
-        fields: dict[str, Any] = {axis: new}
-        self.change(**fields)
 
     def _select_flip(self, text: str) -> None:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})
@@ -166,17 +130,104 @@ class Session:
                 # After a replacement nothing before it matters.
                 kept = () if operation == "replace" else self.state.rule
                 fields["rule"] = states.check_rule(self.store, [*kept, {"op": operation, **step}])
-            changed = dataclasses.replace(self.state, **fields)
-            if changed == self.state:
-                return
-            before, self.state = self.state, changed
-            try:
-                self._update(self._frame(), began)
-            except Exception:
-                self.state = before
-                raise
+            before = self.state
+            changed = dataclasses.replace(before, **fields)
+            if changed != before and self._become(changed, began):
+                self.history = self.history.after(before)
+                self._show_state()
         except (ValueError, OSError) as error:
             self._fail(str(error))
+
+    def _become(self, changed: State, began: float) -> bool:
+        """Show another state; the old one stays where that fails."""
+        before, self.state = self.state, changed
+        try:
+            self._update(self._frame(), began)
+        except (ValueError, OSError) as error:
+            self.state = before
+            self._fail(str(error))
+            return False
+        return True
+
+    def _travel(self, way: Callable[[State], tuple[History, State]]) -> None:
+        history, state = way(self.state)
+        if state != self.state and self._become(state, time.monotonic()):
+            self.history = history
+            self._show_state()
+
+    def _show_slice(self, name: str) -> None:
+        if name in self.slices:
+            self.change(rule=self.slices[name])
+
+    def _save_slice(self, name: str) -> None:
+        try:
+            slices.save(self.store, name, self.state.rule)
+        except (ValueError, OSError) as error:
+            self._fail(str(error))
+        else:
+            self.widgets["slice-name"].value = ""
+            self._reload_slices(name.strip())
+
+    def _remove_slice(self, name: str) -> None:
+        try:
+            if name:
+                slices.save(self.store, name, None)
+        except (ValueError, OSError) as error:
+            self._fail(str(error))
+        else:
+            self._reload_slices("")
+
+    def _reload_slices(self, chosen: str) -> None:
+        self.slices, problems = slices.load(self.store)
+        self._show_state()
+        self.widgets["slice"].value = chosen if chosen in self.slices else ""
+        for problem in problems:
+            self._fail(problem)
+
+    def _export(self, kind: str) -> None:
+        frame = self._frame()
+        chosen = frame.selected if frame.selected.any() else frame.shown
+        make = exports.as_csv if kind == "csv" else exports.as_json
+        self.controls.download(kind, make(self.store, self.state, chosen))
+
+    def _press(self, key: str) -> None:
+        """What a key does; see `KEYS`."""
+        a, b = self.state.a, self.state.b
+        plain: dict[str, Callable[[], None]] = {
+            "Escape": lambda: self.change(rule=(), primary=None),
+            "x": lambda: self.change(a=b, b=a),
+            "d": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
+            "e": lambda: self._export("csv"),
+            "undo": lambda: self._travel(self.history.undo),
+            "redo": lambda: self._travel(self.history.redo),
+            "s": self._star,
+        }
+        steps = {"[": (1, -1), "]": (1, 1), ",": (0, -1), ".": (0, 1)}
+        if key in plain:
+            plain[key]()
+        elif key in steps:
+            place, by = steps[key]
+            names = self.store.conditions if place else self.store.networks
+            chosen = names[(names.index(b[place]) + by) % len(names)]
+            cell = (b[0], chosen) if place else (chosen, b[1])
+            if cell in self.store.cells:
+                self.change(b=cell)
+            else:
+                self._fail(f"{cell[0]} has not been measured under {cell[1]}.")
+        elif key in ("ArrowLeft", "ArrowRight"):
+            listed = self.store.ids[self.views["samples"].listed].tolist()
+            if listed:
+                now = listed.index(self.state.primary) if self.state.primary in listed else -1
+                by = 1 if key == "ArrowRight" else -1
+                self.change(primary=listed[(now + by) % len(listed)] if now >= 0 else listed[0])
+
+    def _star(self) -> None:
+        """Add the sample that is shown large to the selection."""
+        if self.state.primary is None:
+            self._fail("no sample is shown large: click one, then s adds it to the selection.")
+            return
+        step = {"op": "add", "ids": [self.state.primary]}
+        self.change(rule=states.check_rule(self.store, [*self.state.rule, step]))
 
     def _frame(self) -> Frame:
         return Frame(self.store, self.state, states.select(self.store, self.state))
@@ -184,21 +235,20 @@ class Session:
     def _update(self, frame: Frame, began: float | None = None) -> None:
         for view in self.views.values():
             view.update(frame)
+        if self.state.theme != self._painted:
+            theme.paint(self.document, self.state.theme)
+            self._painted = self.state.theme
         self._show_state()
         self.errors.visible = bool(self.errors.text) and began is None
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
         rule = states.describe_rule(self.store, self.state.rule) or "nothing selected"
         took = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
-        self.status.text = f"<b>{count:,} of {total:,}</b> selected<br>{escape(rule)}{took}"
-        self.address.text = states.to_query(self.state)
+        self.controls.status.text = f"<b>{count:,} of {total:,}</b> selected<br>{escape(rule)}{took}"
+        self.controls.address.text = states.to_query(self.state)
 
     def _show_state(self) -> None:
-        for side in ("a", "b"):
-            network, condition = getattr(self.state, side)
-            self.widgets[f"{side}-network"].value = network
-            self.widgets[f"{side}-condition"].value = condition
-        self.widgets["x"].value, self.widgets["y"].value = self.state.x, self.state.y
-        self.widgets["class"].value = "" if self.state.true_class is None else str(self.state.true_class)
+        past, future = bool(self.history.past), bool(self.history.future)
+        self.controls.show(self.state, past=past, future=future, slices=list(self.slices))
 
     def _fail(self, message: str) -> None:
         self.errors.text = f"<p class='error'>{escape(message)}</p>"

@@ -42,6 +42,7 @@ class State:
     """Id of the one sample that is shown large."""
     mode: str = "absolute"
     raw: bool = False
+    theme: str = "light"
 
 
 def default(store: Store) -> State:
@@ -75,6 +76,8 @@ def to_query(state: State) -> str:
         parts["mode"] = state.mode
     if state.raw:
         parts["raw"] = 1
+    if state.theme != "light":
+        parts["theme"] = state.theme
     return urlencode(parts)
 
 
@@ -111,6 +114,11 @@ def from_query(store: Store, query: Mapping[str, str]) -> tuple[State, list[str]
             raise ValueError(f"no mode {text[:40]!r}")
         return text
 
+    def theme(text: str) -> str:
+        if text not in ("light", "dark"):
+            raise ValueError(f"no theme {text[:40]!r}")
+        return text
+
     def sample(text: str) -> int | None:
         return None if text == "none" else number(int(store.ids.max()) + 1)(text)
 
@@ -122,6 +130,7 @@ def from_query(store: Store, query: Mapping[str, str]) -> tuple[State, list[str]
         "class": ("true_class", number(classes)),
         "sample": ("primary", sample),
         "mode": ("mode", mode),
+        "theme": ("theme", theme),
         "raw": ("raw", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),
     }

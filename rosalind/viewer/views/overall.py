@@ -143,7 +143,7 @@ class Global:
         )
         self.caption.text = (
             f"Every sample is a line through its angle, norm, margin and its angle to each class direction; "
-            f"darker is more of {shown.sum():,} samples{drawn}. Drag along an axis to select.{listed} "
+            f"stronger is more of {shown.sum():,} samples{drawn}. Drag along an axis to select.{listed} "
             f"Below: mean angle from class to direction; {self._spread(frame)} Click a field for its samples."
         )
 

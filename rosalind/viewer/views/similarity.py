@@ -58,7 +58,14 @@ class Similarity:
             legend_group="family",
         )
         figure.scatter(
-            "x", "y", source=self.marks, size=18, fill_color=None, line_color="#000000", line_width=2.5
+            "x",
+            "y",
+            source=self.marks,
+            size=18,
+            fill_color=None,
+            line_color="#000000",
+            line_width=2.5,
+            name="ink",
         )
         figure.text(
             "x",
@@ -66,6 +73,7 @@ class Similarity:
             text="text",
             source=self.marks,
             text_color="#000000",
+            name="ink",
             text_font_style="bold",
             text_font_size="12px",
             x_offset=10,

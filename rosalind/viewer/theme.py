@@ -1,0 +1,86 @@
+"""Light and dark: the colours of figures and widgets; those of the page are in index.html."""
+
+from bokeh.document import Document
+from bokeh.models import (
+    Axis,
+    CategoricalAxis,
+    ColorBar,
+    Grid,
+    InlineStyleSheet,
+    Legend,
+    LinearColorMapper,
+    Plot,
+    Span,
+    Widget,
+)
+from bokeh.palettes import interp_palette
+
+COLOURS = {
+    "light": {
+        "panel": "#ffffff",
+        "ink": "#1c2536",
+        "soft": "#4a5565",
+        "line": "#d5dae1",
+        "grid": "#eceff3",
+        "density": ("#e4e7ec", "#8a94a6", "#1c2536"),
+    },
+    "dark": {
+        "panel": "#1b212c",
+        "ink": "#e9edf3",
+        "soft": "#aeb8c6",
+        "line": "#3a4454",
+        "grid": "#2a3240",
+        "density": ("#333d4d", "#8a94a6", "#f3f5f8"),
+    },
+}
+"""What is drawn in which colour."""
+
+# Widgets live in shadow roots, which inherit the page's variables and nothing else.
+WIDGETS = """
+:host { color: var(--soft); }
+.bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
+  border-color: var(--line) !important; }
+.bk-btn[disabled] { opacity: .45; }
+.slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
+  background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
+"""
+
+
+def dress(widgets: list[Widget]) -> None:
+    """Let widgets follow the page's colours."""
+    for widget in widgets:
+        widget.stylesheets = [*widget.stylesheets, InlineStyleSheet(css=WIDGETS)]
+
+
+def paint(document: Document, theme: str) -> None:
+    """Give every figure of a document the colours of a theme."""
+    colours = COLOURS[theme]
+    density = list(interp_palette(colours["density"], 256))
+    greys = [list(interp_palette(c["density"], 256)) for c in COLOURS.values()]
+    for plot in document.select({"type": Plot}):
+        plot.background_fill_color = plot.border_fill_color = colours["panel"]
+        plot.outline_line_color = colours["line"]
+        plot.title.text_color = colours["ink"]
+    for axis in document.select({"type": Axis}):
+        axis.major_label_text_color = axis.axis_label_text_color = colours["soft"]
+        axis.major_tick_line_color = colours["line"]
+        if isinstance(axis, CategoricalAxis):
+            axis.group_text_color = colours["soft"]
+    for grid in document.select({"type": Grid}):
+        if grid.grid_line_color is not None:
+            grid.grid_line_color = colours["grid"]
+    for legend in document.select({"type": Legend}):
+        legend.background_fill_color, legend.label_text_color = colours["panel"], colours["ink"]
+        legend.border_line_color = colours["line"]
+    for bar in document.select({"type": ColorBar}):
+        bar.background_fill_color, bar.major_label_text_color = colours["panel"], colours["soft"]
+    for span in document.select({"type": Span}):
+        span.line_color = colours["soft"]
+    for marks in document.select({"name": "ink"}):
+        if hasattr(marks.glyph, "line_color"):
+            marks.glyph.line_color = colours["ink"]
+        else:
+            marks.glyph.text_color = colours["ink"]
+    for mapper in document.select({"type": LinearColorMapper}):
+        if list(mapper.palette) in greys:
+            mapper.palette = density
