@@ -29,191 +29,202 @@ def controlled(tmp_path_factory):
     return results.open(folder)
 
 
-class TestControls:
-    def test_they_are_there_beside_the_methods(self, controlled):
-        labels = {info["label"] for info in controlled.networks.values()}
-        wanted = {"dense_extended", "dense_narrow-0.5", "dense_narrow-0.9", "random"}
-        assert wanted <= labels
-        random = {i["sparsity_requested"] for i in controlled.networks.values() if i["label"] == "random"}
-        assert random == {0.5, 0.9}
-
-    def test_the_extended_network_has_the_epochs_of_the_longest_chain(self, controlled):
-        longest = max(
-            info["budget"]["epochs"]
-            for info in controlled.networks.values()
-            if info["label"] not in ("dense_extended",)
-        )
-        extended = controlled.networks["mlp-dense_extended-seed0"]["budget"]["epochs"]
-        assert extended == longest == 12
-
-    def test_the_narrow_network_has_the_parameters_that_pruning_leaves(self, controlled):
-        for sparsity in (0.5, 0.9):
-            narrow = controlled.networks[f"mlp-dense_narrow-{sparsity:g}-seed0"]
-            pruned = controlled.networks[f"mlp-lrr-{sparsity:g}-seed0"]
-            # Widths are whole numbers: one unit of the 256-pixel mlp is 277 parameters.
-            assert abs(narrow["parameters"] - pruned["nonzero"]) < 160
-            assert narrow["family"] == "dense"
-
-    def test_no_width_is_nearer(self):
-        model = Model("cnn", 24, (16, 16, 1), 10, (0.5,), (0.25,))
-        size = lambda w: sum(
-            x.size for x in models.flatten(models.blank(replace(model, width=w))["params"]).values()
-        )
-        prunable = sum(
-            x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel")
-        )
-        for sparsity in (0.3, 0.8, 0.95, 0.99):
-            wanted = size(24) - round(sparsity * prunable)
-            found = study.planning.narrow_width(model, sparsity)
-            assert abs(size(found) - wanted) == min(abs(size(w) - wanted) for w in range(1, 25))
-
-    def test_random_joins_the_sparsities_of_a_random_that_is_there(self):
-        mine = Method("random", (0.3,), {"scope": "erk"})
-        made = study.planning.with_random(
-            small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",))
-        )
-        assert [m.name for m in made] == ["random", "magnitude"]
-        assert made[0].sparsities == (0.3, 0.8)
-        assert made[0].options == {"scope": "erk"}
-
-    def test_without_controls_nothing_is_added(self):
-        small = small_study()
-        dataset = data.load("digits", train_limit=200)
-        assert study.planning.completed(small, dataset).baselines == ()
-
-    def test_an_unknown_control_is_refused(self):
-        with pytest.raises(ValueError, match="unknown control 'dense_long'; did you mean"):
-            study.check(small_study(controls=("dense_long",)))
-
-    def test_cycles_restart_the_schedule(self, tmp_path):
-        twice = small_study(seeds=(0,), methods=(), conditions=small_study().conditions[:1], attributions=0)
-        found = study.run(replace(twice, baselines=(Baseline("twice", cycles=2),)), tmp_path / "study")
-        budget = found.networks["mlp-twice-seed0"]["budget"]
-        assert budget["epochs"] == 2 * found.networks["mlp-dense-seed0"]["budget"]["epochs"]
+def test_they_are_there_beside_the_methods(controlled):
+    labels = {info["label"] for info in controlled.networks.values()}
+    wanted = {"dense_extended", "dense_narrow-0.5", "dense_narrow-0.9", "random"}
+    assert wanted <= labels
+    random = {i["sparsity_requested"] for i in controlled.networks.values() if i["label"] == "random"}
+    assert random == {0.5, 0.9}
 
 
-class TestCosts:
-    def test_every_network_says_what_it_cost(self, controlled):
-        for name, info in controlled.networks.items():
-            assert info["budget"]["step_bytes"] > 10_000, name
-            assert info["budget"]["forward_passes"] >= info["budget"]["scoring_passes"]
-            assert info["multiply_adds"] <= info["multiply_adds_dense"]
-            assert info["storage"]["dense"] == 4 * info["parameters"]
-        assert controlled.networks["mlp-snip-0.9-seed0"]["budget"]["scoring_passes"] == 1
-
-    def test_a_pruned_network_says_what_it_was_before_retraining(self, controlled):
-        stages = controlled.networks["mlp-lrr-0.9-seed0"]["validation"]
-        assert all(0 <= share <= 1 for share in stages.values())
-        assert stages["retrained"] >= stages["pruned_accuracy"]
-        assert set(stages) == {"parent", "pruned_accuracy", "retrained"}
-
-    def test_norms_are_recalibrated_before_retraining(self, tmp_path):
-        small = small_study(
-            seeds=(0,),
-            model=Model("cnn", 4),
-            methods=(Method("magnitude", (0.8,), {"epochs": 1}),),
-            conditions=small_study().conditions[:1],
-            attributions=0,
-        )
-        found = study.run(small, tmp_path / "study")
-        assert "pruned_recalibrated" in found.networks["cnn-magnitude-0.8-seed0"]["validation"]
-
-    def test_methods_that_cannot_hit_a_sparsity_record_both_figures(self, controlled):
-        for name in ("mlp-filter_l1-0.5-seed0", "mlp-n_m-0.5-seed0"):
-            info = controlled.networks[name]
-            assert not info["exact"]
-            assert info["sparsity_requested"] == 0.5
-            assert info["sparsity"] == pytest.approx(0.5, abs=0.05)
-        assert controlled.networks["mlp-n_m-0.5-seed0"]["notes"] == ["2:4 along the inputs"]
-        assert controlled.networks["mlp-lrr-0.5-seed0"]["exact"]
+def test_the_extended_network_has_the_epochs_of_the_longest_chain(controlled):
+    longest = max(
+        info["budget"]["epochs"]
+        for info in controlled.networks.values()
+        if info["label"] not in ("dense_extended",)
+    )
+    extended = controlled.networks["mlp-dense_extended-seed0"]["budget"]["epochs"]
+    assert extended == longest == 12
 
 
-class TestTable:
-    def test_differences_to_random_are_paired_by_seed_and_sparsity(self, controlled):
-        rows = {row["network"]: row for row in robustness.methods.rows(controlled)}
-        lrr, random = rows["mlp-lrr-0.9-seed0"], rows["mlp-random-0.9-seed0"]
-        assert lrr["clean_over_random"] == pytest.approx(lrr["clean"] - random["clean"])
-        assert random["clean_over_random"] == 0
-        assert np.isnan(rows["mlp-dense-seed0"]["clean_over_random"])
+def test_the_narrow_network_has_the_parameters_that_pruning_leaves(controlled):
+    for sparsity in (0.5, 0.9):
+        narrow = controlled.networks[f"mlp-dense_narrow-{sparsity:g}-seed0"]
+        pruned = controlled.networks[f"mlp-lrr-{sparsity:g}-seed0"]
+        # Widths are whole numbers: one unit of the 256-pixel mlp is 277 parameters.
+        assert abs(narrow["parameters"] - pruned["nonzero"]) < 160
+        assert narrow["family"] == "dense"
 
-    def test_what_is_left_is_counted_over_the_dense_parent(self, controlled):
-        dense = controlled.networks["mlp-dense-seed0"]["parameters"]
-        for name in ("mlp-dense_narrow-0.9-seed0", "mlp-lrr-0.9-seed0"):
-            info = controlled.networks[name]
-            assert robustness.methods.left_of(controlled, name) == info["nonzero"] / dense
 
-    def test_a_row_per_network_is_saved(self, controlled):
-        with (controlled.folder / "comparison" / "methods.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert [row["network"] for row in rows] == [
-            n for g in robustness.groups(controlled) for n in g.networks
+def test_no_width_is_nearer():
+    model = Model("cnn", 24, (16, 16, 1), 10, (0.5,), (0.25,))
+    size = lambda w: sum(
+        x.size for x in models.flatten(models.blank(replace(model, width=w))["params"]).values()
+    )
+    prunable = sum(
+        x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel")
+    )
+    for sparsity in (0.3, 0.8, 0.95, 0.99):
+        wanted = size(24) - round(sparsity * prunable)
+        found = study.planning.narrow_width(model, sparsity)
+        assert abs(size(found) - wanted) == min(abs(size(w) - wanted) for w in range(1, 25))
+
+
+def test_random_joins_the_sparsities_of_a_random_that_is_there():
+    mine = Method("random", (0.3,), {"scope": "erk"})
+    made = study.planning.with_random(
+        small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",))
+    )
+    assert [m.name for m in made] == ["random", "magnitude"]
+    assert made[0].sparsities == (0.3, 0.8)
+    assert made[0].options == {"scope": "erk"}
+
+
+def test_without_controls_nothing_is_added():
+    small = small_study()
+    dataset = data.load("digits", train_limit=200)
+    assert study.planning.completed(small, dataset).baselines == ()
+
+
+def test_an_unknown_control_is_refused():
+    with pytest.raises(ValueError, match="unknown control 'dense_long'; did you mean"):
+        study.check(small_study(controls=("dense_long",)))
+
+
+def test_cycles_restart_the_schedule(tmp_path):
+    twice = small_study(seeds=(0,), methods=(), conditions=small_study().conditions[:1], attributions=0)
+    found = study.run(replace(twice, baselines=(Baseline("twice", cycles=2),)), tmp_path / "study")
+    budget = found.networks["mlp-twice-seed0"]["budget"]
+    assert budget["epochs"] == 2 * found.networks["mlp-dense-seed0"]["budget"]["epochs"]
+
+
+def test_every_network_says_what_it_cost(controlled):
+    for name, info in controlled.networks.items():
+        assert info["budget"]["step_bytes"] > 10_000, name
+        assert info["budget"]["forward_passes"] >= info["budget"]["scoring_passes"]
+        assert info["multiply_adds"] <= info["multiply_adds_dense"]
+        assert info["storage"]["dense"] == 4 * info["parameters"]
+    assert controlled.networks["mlp-snip-0.9-seed0"]["budget"]["scoring_passes"] == 1
+
+
+def test_a_pruned_network_says_what_it_was_before_retraining(controlled):
+    stages = controlled.networks["mlp-lrr-0.9-seed0"]["validation"]
+    assert all(0 <= share <= 1 for share in stages.values())
+    assert stages["retrained"] >= stages["pruned_accuracy"]
+    assert set(stages) == {"parent", "pruned_accuracy", "retrained"}
+
+
+def test_norms_are_recalibrated_before_retraining(tmp_path):
+    small = small_study(
+        seeds=(0,),
+        model=Model("cnn", 4),
+        methods=(Method("magnitude", (0.8,), {"epochs": 1}),),
+        conditions=small_study().conditions[:1],
+        attributions=0,
+    )
+    found = study.run(small, tmp_path / "study")
+    assert "pruned_recalibrated" in found.networks["cnn-magnitude-0.8-seed0"]["validation"]
+
+
+def test_methods_that_cannot_hit_a_sparsity_record_both_figures(controlled):
+    for name in ("mlp-filter_l1-0.5-seed0", "mlp-n_m-0.5-seed0"):
+        info = controlled.networks[name]
+        assert not info["exact"]
+        assert info["sparsity_requested"] == 0.5
+        assert info["sparsity"] == pytest.approx(0.5, abs=0.05)
+    assert controlled.networks["mlp-n_m-0.5-seed0"]["notes"] == ["2:4 along the inputs"]
+    assert controlled.networks["mlp-lrr-0.5-seed0"]["exact"]
+
+
+def test_differences_to_random_are_paired_by_seed_and_sparsity(controlled):
+    rows = {row["network"]: row for row in robustness.methods.rows(controlled)}
+    lrr, random = rows["mlp-lrr-0.9-seed0"], rows["mlp-random-0.9-seed0"]
+    assert lrr["clean_over_random"] == pytest.approx(lrr["clean"] - random["clean"])
+    assert random["clean_over_random"] == 0
+    assert np.isnan(rows["mlp-dense-seed0"]["clean_over_random"])
+
+
+def test_what_is_left_is_counted_over_the_dense_parent(controlled):
+    dense = controlled.networks["mlp-dense-seed0"]["parameters"]
+    for name in ("mlp-dense_narrow-0.9-seed0", "mlp-lrr-0.9-seed0"):
+        info = controlled.networks[name]
+        assert robustness.methods.left_of(controlled, name) == info["nonzero"] / dense
+
+
+def test_a_row_per_network_is_saved(controlled):
+    with (controlled.folder / "comparison" / "methods.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["network"] for row in rows] == [n for g in robustness.groups(controlled) for n in g.networks]
+    assert set(rows[0]) == set(robustness.methods.COLUMNS)
+    assert float(rows[0]["clean"]) > 0.3
+
+
+def test_it_is_printed_and_reported(controlled, capsys, tmp_path):
+    cli.compare(controlled.folder)
+    printed = capsys.readouterr().out
+    for word in ("dense_extended", "over random", "lrr 0.9", "snip 0.9"):
+        assert word in printed
+    written = {path.name for path in figures.report(controlled.folder, tmp_path)}
+    assert {"methods.png", "methods.pdf"} <= written
+    assert "## Methods" in (tmp_path / "report.md").read_text()
+
+
+def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(small_folder, tmp_path / "study")
+    for path in (tmp_path / "study" / "networks").glob("*.json"):
+        info = results.load_json(path)
+        for key in ("budget", "validation", "storage", "sparsity_effective", "multiply_adds"):
+            info.pop(key, None)
+        results.save_json(path, info, replace=True)
+    old = results.open(tmp_path / "study")
+    assert "nan" not in robustness.methods.text(old)
+
+
+def test_overlap_of_known_masks():
+    masks = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
+    found, chance = agreement.overlaps(masks)
+    np.testing.assert_allclose(found[0], [1, 1 / 3, 1, 0])
+    assert np.isnan(found[3, 3])
+    assert chance[0, 1] == pytest.approx(0.25 / 0.75)
+
+
+def test_independent_masks_overlap_by_chance():
+    generator = np.random.default_rng(0)
+    found, chance = agreement.overlaps(generator.random((2, 1 << 19)) < np.array([[0.2], [0.5]]))
+    assert found[0, 1] == pytest.approx(chance[0, 1], abs=0.003)
+
+
+def test_predictions_that_are_right_alone_agree_by_chance():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 10, 200_000)
+    found = np.stack(
+        [
+            np.where(
+                generator.random(200_000) < a, labels, (labels + generator.integers(1, 10, 200_000)) % 10
+            )
+            for a in (0.7, 0.9)
         ]
-        assert set(rows[0]) == set(robustness.methods.COLUMNS)
-        assert float(rows[0]["clean"]) > 0.3
-
-    def test_it_is_printed_and_reported(self, controlled, capsys, tmp_path):
-        cli.compare(controlled.folder)
-        printed = capsys.readouterr().out
-        for word in ("dense_extended", "over random", "lrr 0.9", "snip 0.9"):
-            assert word in printed
-        written = {path.name for path in figures.report(controlled.folder, tmp_path)}
-        assert {"methods.png", "methods.pdf"} <= written
-        assert "## Methods" in (tmp_path / "report.md").read_text()
-
-    def test_a_study_without_budgets_has_dashes(self, small_folder, tmp_path):
-        import shutil
-
-        shutil.copytree(small_folder, tmp_path / "study")
-        for path in (tmp_path / "study" / "networks").glob("*.json"):
-            info = results.load_json(path)
-            for key in ("budget", "validation", "storage", "sparsity_effective", "multiply_adds"):
-                info.pop(key, None)
-            results.save_json(path, info, replace=True)
-        old = results.open(tmp_path / "study")
-        assert "nan" not in robustness.methods.text(old)
+    )
+    same, chance = agreement.predictions(found, labels, 10)
+    assert same[0, 1] == pytest.approx(chance[0, 1], abs=0.005)
+    assert same[0, 0] == 1
 
 
-class TestAgreement:
-    def test_overlap_of_known_masks(self):
-        masks = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
-        found, chance = agreement.overlaps(masks)
-        np.testing.assert_allclose(found[0], [1, 1 / 3, 1, 0])
-        assert np.isnan(found[3, 3])
-        assert chance[0, 1] == pytest.approx(0.25 / 0.75)
-
-    def test_independent_masks_overlap_by_chance(self):
-        generator = np.random.default_rng(0)
-        found, chance = agreement.overlaps(generator.random((2, 1 << 19)) < np.array([[0.2], [0.5]]))
-        assert found[0, 1] == pytest.approx(chance[0, 1], abs=0.003)
-
-    def test_predictions_that_are_right_alone_agree_by_chance(self):
-        generator = np.random.default_rng(0)
-        labels = generator.integers(0, 10, 200_000)
-        found = np.stack(
-            [
-                np.where(
-                    generator.random(200_000) < a, labels, (labels + generator.integers(1, 10, 200_000)) % 10
-                )
-                for a in (0.7, 0.9)
-            ]
-        )
-        same, chance = agreement.predictions(found, labels, 10)
-        assert same[0, 1] == pytest.approx(chance[0, 1], abs=0.005)
-        assert same[0, 0] == 1
-
-    def test_pairs_of_a_study(self, controlled):
-        arrays = results.load_arrays(controlled.folder / "comparison" / "agreement.npz")
-        names = arrays["network"].tolist()
-        a, b = names.index("mlp-lrr-0.5-seed0"), names.index("mlp-lrr-0.9-seed0")
-        narrow = names.index("mlp-dense_narrow-0.9-seed0")
-        # A chain's later masks are subsets: the union is the earlier one.
-        kept = [controlled.networks[names[k]]["nonzero"] for k in (a, b)]
-        biases = controlled.networks[names[a]]["parameters"] - sum(
-            layer["weights"] for layer in controlled.networks[names[a]]["layers"]
-        )
-        assert arrays["overlap"][a, b] == pytest.approx((kept[1] - biases) / (kept[0] - biases), rel=1e-4)
-        assert np.isnan(arrays["overlap"][a, narrow])
-        assert arrays["layer_overlap"].shape == (3, len(names), len(names))
-        assert arrays["condition"].tolist() == list(controlled.conditions)
-        clean = [controlled.geometry(names[k], "clean", ("prediction",))["prediction"] for k in (a, narrow)]
-        assert arrays["agreement"][0, a, narrow] == pytest.approx((clean[0] == clean[1]).mean(), abs=1e-3)
+def test_pairs_of_a_study(controlled):
+    arrays = results.load_arrays(controlled.folder / "comparison" / "agreement.npz")
+    names = arrays["network"].tolist()
+    a, b = names.index("mlp-lrr-0.5-seed0"), names.index("mlp-lrr-0.9-seed0")
+    narrow = names.index("mlp-dense_narrow-0.9-seed0")
+    # A chain's later masks are subsets: the union is the earlier one.
+    kept = [controlled.networks[names[k]]["nonzero"] for k in (a, b)]
+    biases = controlled.networks[names[a]]["parameters"] - sum(
+        layer["weights"] for layer in controlled.networks[names[a]]["layers"]
+    )
+    assert arrays["overlap"][a, b] == pytest.approx((kept[1] - biases) / (kept[0] - biases), rel=1e-4)
+    assert np.isnan(arrays["overlap"][a, narrow])
+    assert arrays["layer_overlap"].shape == (3, len(names), len(names))
+    assert arrays["condition"].tolist() == list(controlled.conditions)
+    clean = [controlled.geometry(names[k], "clean", ("prediction",))["prediction"] for k in (a, narrow)]
+    assert arrays["agreement"][0, a, narrow] == pytest.approx((clean[0] == clean[1]).mean(), abs=1e-3)

@@ -275,7 +275,7 @@ class TestWanda:
         variables = models.init(model, jax.random.key(0))
         images = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(np.uint8)
         state = {k: v for k, v in variables.items() if k != "params"}
-        found = models.inputs(model)(variables["params"], state, {"images": images})
+        found = jax.jit(models.inputs(model))(variables["params"], state, {"images": images})
         kernels = masks.everything(variables["params"])
         assert set(found) == set(kernels)
         for path, mask in kernels.items():

@@ -1,5 +1,7 @@
 """Coupled channels: found by tracing, scored, removed, and the smaller network that computes the same."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +51,8 @@ class TestGroups:
         kept[groups.index(group)][0] = False
         chosen = structured.masks_of(kept, groups, params)
         images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
-        logits = lambda p: np.asarray(models.apply(model, {**variables, "params": p}, images)[0])
+        run_jitted = jax.jit(functools.partial(models.apply, model))
+        logits = lambda p: np.asarray(run_jitted({**variables, "params": p}, images)[0])
         removed = training.project(params, chosen)
         assert not np.allclose(logits(params), logits(removed))
         # Any value of the removed entries of consumers alone changes nothing.
@@ -76,8 +79,9 @@ def test_the_smaller_network_computes_the_same(name, scope):
     masked = training.project(params, chosen)
     small, small_state = structured.shrink(masked, state, chosen, groups)
     images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
-    logits, features, _ = models.apply(model, {"params": masked, **state}, images)
-    fewer, small_features, _ = models.apply(model, {"params": small, **small_state}, images)
+    forward = jax.jit(functools.partial(models.apply, model), static_argnames="train")
+    logits, features, _ = forward({"params": masked, **state}, images)
+    fewer, small_features, _ = forward({"params": small, **small_state}, images)
     np.testing.assert_allclose(logits, fewer, atol=2e-5)
     assert small_features.shape[1] <= features.shape[1]
     size = lambda tree: sum(np.size(leaf) for leaf in jax.tree.leaves(tree))
@@ -86,7 +90,7 @@ def test_the_smaller_network_computes_the_same(name, scope):
     assert size(small) == kept + rest
     # And it trains: batch statistics have the smaller sizes.
     if stats:
-        assert models.apply(model, {"params": small, **small_state}, images, train=True)[0].shape == (4, 3)
+        assert forward({"params": small, **small_state}, images, train=True)[0].shape == (4, 3)
 
 
 def test_shrinking_refuses_to_lose_a_constant():
@@ -169,13 +173,14 @@ class TestScores:
                 return loss(changed, state, toy_problem(model)[3](KEY, 0), False)[0]
 
             # A ReLU lets a positive factor on its input through.
-            np.testing.assert_allclose(found, np.square(jax.grad(gated)(jnp.ones(16))), rtol=1e-3, atol=1e-9)
+            slope = jax.jit(jax.grad(gated))(jnp.ones(16))
+            np.testing.assert_allclose(found, np.square(slope), rtol=1e-3, atol=1e-9)
 
     def test_before_batch_statistics_a_filters_sum_is_zero(self):
         # Why the gate is taken behind the norm, and in evaluation mode.
         loss, _, _, batches = toy_problem(NORM_MLP)
         params, state = parent_of(NORM_MLP).trained
-        slope = lambda train: jax.grad(lambda p: loss(p, state, batches(KEY, 0), train)[0])(params)
+        slope = lambda train: jax.jit(jax.grad(lambda p: loss(p, state, batches(KEY, 0), train)[0]))(params)
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
         sums = [
             np.abs((kernel * np.asarray(slope(train)["backbone"]["dense0"]["kernel"])).sum(0)).max()
