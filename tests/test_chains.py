@@ -306,3 +306,14 @@ class TestDistilling:
             for d in (0.0, 1.0)
         )
         assert np.abs(logits(taught) - dense).mean() < np.abs(logits(alone) - dense).mean()
+
+
+@pytest.mark.parametrize("name", ["lrr", "gmp", "magnitude", "synflow", "static"])
+def test_a_layer_has_its_own_sparsity_at_every_target_of_a_chain(name):
+    own = {"layers": {"dense0": 0.9, "head": 0.1}}
+    options = {**own, "rate": 0.3} if name == "lrr" else own
+    for made in run(Method(name, (0.7, 0.85), options)):
+        total = sum(mask.size for mask in made.masks.values())
+        assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, made.sparsity)
+        assert made.masks["backbone/dense0/kernel"].mean() == pytest.approx(0.1, abs=0.01)
+        assert made.masks["head/kernel"].mean() == pytest.approx(0.9, abs=0.02)

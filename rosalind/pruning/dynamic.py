@@ -46,7 +46,7 @@ def gradual(trainable, state, sparsity, *, total, loss, batches, options, protec
             scope=options["scope"],
             within=plan.masks,
             protected=protected,
-            layers=masks.no_more_than(options["layers"], target, sparsity),
+            layers=masks.on_the_way(options["layers"], target, sparsity),
         )
         return trainable, optimizer_state, plan.masks
 

@@ -96,13 +96,17 @@ def _level(job: Job, before: Pruned, reached: Sequence[float], started: Any) -> 
             notes,
         )
 
-    return job.once({**_identity(job), "levels": list(reached)}, make)
+    return job.once(_made_by(job, reached), make)
 
 
-def _identity(job: Job) -> dict[str, Any]:
+def _made_by(job: Job, reached: Sequence[float]) -> dict[str, Any]:
     """What a level depends on; chains that differ only in later levels or in controls share their beginnings."""
     recipe = job.recipe
+    # Layers with a sparsity of their own approach it together with the whole.
+    towards = {"towards": job.towards(reached[-1])} if job.options.get("layers") else {}
     return {
+        **towards,
+        "levels": list(reached),
         "score": recipe.score,
         "unit": recipe.unit,
         "ranked": recipe.ranked,
@@ -146,7 +150,7 @@ def _controlled(job: Job, made: Pruned, reached: Sequence[float]) -> Pruned:
             before=None,
         )
 
-    return job.once({**_identity(job), "levels": list(reached), "control": control}, make)
+    return job.once({**_made_by(job, reached), "control": control}, make)
 
 
 def learn_masks(job: Job) -> Iterator[Pruned]:

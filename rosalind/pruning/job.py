@@ -125,6 +125,10 @@ class Job:
             self.config, epochs=self.epochs, schedule="constant", warmup=0.0, learning_rate=rate
         )
 
+    def towards(self, sparsity: float) -> float:
+        """The sparsity asked for that a level leads to."""
+        return min((s for s in self.sparsities if s >= sparsity), default=sparsity)
+
     def lesson(self, state: Any) -> tuple[training.Loss, Any, Callable[[Any], Any]]:
         """The loss to train with, the state it wants, and how to get back what is left of the given state.
 

@@ -164,14 +164,20 @@ def keep(
         for path in paths
     }
     masks = {path: alive[path] for path in paths if is_protected(path, protected)}
-    for path, own in own_sparsities(shapes, layers or {}).items():
-        if path not in masks:
-            count = min(kept_count(values[path].size, own), int(alive[path].sum()))
-            masks[path] = top(values[path], count, alive[path])
-    free = [path for path in paths if path not in masks]
+    own = {p: s for p, s in own_sparsities(shapes, layers or {}).items() if p not in masks}
+    free = [path for path in paths if path not in masks and path not in own]
     total = sum(v.size for v in values.values())
-    wanted = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
+    counts = {p: min(kept_count(values[p].size, s), int(alive[p].sum())) for p, s in own.items()}
     limits = [int(alive[path].sum()) for path in free]
+    wanted = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
+    # Rounding in several layers and levels may ask the others for some weights more than they have left.
+    short = wanted - sum(counts.values()) - sum(limits)
+    for path in [*own, *own] if short <= 2 * len(paths) else ():
+        if short > 0 and counts[path] < alive[path].sum():
+            counts[path], short = counts[path] + 1, short - 1
+    for path, count in counts.items():
+        masks[path] = top(values[path], count, alive[path])
+    wanted -= sum(counts.values())
     if not 0 <= wanted <= sum(limits):
         raise ValueError(
             f"sparsity {sparsity} would keep {wanted} of {sum(limits)} weights that may be removed; protected: "
@@ -210,9 +216,13 @@ def own_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dic
     return found
 
 
-def no_more_than(layers: Mapping[str, float], level: float, target: float) -> dict[str, float]:
-    """The layers' own sparsities at a level on the way to a target, where none is ahead of the whole."""
-    return {name: own if level >= target else min(own, level) for name, own in layers.items()}
+def on_the_way(layers: Mapping[str, float], level: float, target: float) -> dict[str, float]:
+    """The layers' own sparsities at a level on the way to a target: as far along as the whole is.
+
+    Were they ahead or behind, the other layers would have to give weights back, or lose them too early.
+    """
+    part = min(level / target, 1.0) if target else 1.0
+    return {name: own * part for name, own in layers.items()}
 
 
 def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], wanted: int, limits: list[int]):

@@ -49,7 +49,7 @@ def weights(job: Job, before: Pruned, sparsity: float, scoring: Counted, started
         rules = {
             "scope": job.options["scope"],
             "protected": job.protected,
-            "layers": masks.no_more_than(job.options["layers"], part, sparsity),
+            "layers": masks.on_the_way(job.options["layers"], part, job.towards(sparsity)),
         }
         share = job.options.get("activate", 0.0)
         if share:
