@@ -1,5 +1,7 @@
 """Light and dark: the colours of figures and widgets; those of the page are in index.html."""
 
+from typing import Any
+
 from bokeh.document import Document
 from bokeh.models import (
     Axis,
@@ -52,35 +54,41 @@ def dress(widgets: list[Widget]) -> None:
         widget.stylesheets = [*widget.stylesheets, InlineStyleSheet(css=WIDGETS)]
 
 
+def models_of(document: Document, **selector: Any) -> list[Any]:
+    """The models of a document by type or name; Bokeh makes their properties at run time, unknown to type checkers."""
+    asked: Any = selector
+    return list(document.select(asked))
+
+
 def paint(document: Document, theme: str) -> None:
     """Give every figure of a document the colours of a theme."""
     colours = COLOURS[theme]
     density = list(interp_palette(colours["density"], 256))
     greys = [list(interp_palette(c["density"], 256)) for c in COLOURS.values()]
-    for plot in document.select({"type": Plot}):
+    for plot in models_of(document, type=Plot):
         plot.background_fill_color = plot.border_fill_color = colours["panel"]
         plot.outline_line_color = colours["line"]
         plot.title.text_color = colours["ink"]
-    for axis in document.select({"type": Axis}):
+    for axis in models_of(document, type=Axis):
         axis.major_label_text_color = axis.axis_label_text_color = colours["soft"]
         axis.major_tick_line_color = colours["line"]
         if isinstance(axis, CategoricalAxis):
             axis.group_text_color = colours["soft"]
-    for grid in document.select({"type": Grid}):
+    for grid in models_of(document, type=Grid):
         if grid.grid_line_color is not None:
             grid.grid_line_color = colours["grid"]
-    for legend in document.select({"type": Legend}):
+    for legend in models_of(document, type=Legend):
         legend.background_fill_color, legend.label_text_color = colours["panel"], colours["ink"]
         legend.border_line_color = colours["line"]
-    for bar in document.select({"type": ColorBar}):
+    for bar in models_of(document, type=ColorBar):
         bar.background_fill_color, bar.major_label_text_color = colours["panel"], colours["soft"]
-    for span in document.select({"type": Span}):
+    for span in models_of(document, type=Span):
         span.line_color = colours["soft"]
-    for marks in document.select({"name": "ink"}):
+    for marks in models_of(document, name="ink"):
         if hasattr(marks.glyph, "line_color"):
             marks.glyph.line_color = colours["ink"]
         else:
             marks.glyph.text_color = colours["ink"]
-    for mapper in document.select({"type": LinearColorMapper}):
+    for mapper in models_of(document, type=LinearColorMapper):
         if list(mapper.palette) in greys:
             mapper.palette = density
