@@ -65,18 +65,22 @@ def compare(results: Results) -> dict[str, np.ndarray]:
     """
     names = list(results.networks)
     kept = {name: _masks(results, name) for name in names}
-    shapes = next(({p: m.shape for p, m in found.items()} for found in kept.values() if found), {})
-    alike = [
-        k for k, name in enumerate(names) if {p: m.shape for p, m in kept[name].items()} == shapes and shapes
-    ]
+    # Networks of one architecture and width can be compared mask by mask.
+    alike: dict[tuple, list[int]] = {}
+    for k, name in enumerate(names):
+        alike.setdefault(tuple((path, mask.shape) for path, mask in kept[name].items()), []).append(k)
+    layers = list(dict.fromkeys(path for shapes in alike for path, _ in shapes))
     count = len(names)
     empty = lambda *lead: np.full((*lead, count, count), np.nan)
-    layer, chance = empty(len(shapes)), empty(len(shapes))
+    layer, chance = empty(len(layers)), empty(len(layers))
     whole, whole_chance = empty(), empty()
-    grid = np.ix_(alike, alike)
-    if alike:
-        flat = [np.stack([kept[names[k]][path].ravel() for k in alike]) for path in shapes]
-        for row, masks in enumerate(flat):
+    for shapes, members in alike.items():
+        if not shapes:
+            continue
+        grid = np.ix_(members, members)
+        flat = [np.stack([kept[names[k]][path].ravel() for k in members]) for path, _ in shapes]
+        for (path, _), masks in zip(shapes, flat, strict=True):
+            row = layers.index(path)
             layer[row][grid], chance[row][grid] = overlaps(masks)
         whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
     same, expected = (np.full((len(results.conditions), count, count), np.nan) for _ in range(2))
@@ -93,7 +97,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
             )
     return {
         "network": np.array(names, dtype=np.str_),
-        "layer": np.array(list(shapes), dtype=np.str_),
+        "layer": np.array(layers, dtype=np.str_),
         "overlap": whole.astype(np.float32),
         "overlap_chance": whole_chance.astype(np.float32),
         "layer_overlap": layer.astype(np.float16),

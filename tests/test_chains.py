@@ -317,3 +317,11 @@ def test_a_layer_has_its_own_sparsity_at_every_target_of_a_chain(name):
         assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, made.sparsity)
         assert made.masks["backbone/dense0/kernel"].mean() == pytest.approx(0.1, abs=0.01)
         assert made.masks["head/kernel"].mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_activating_leaves_layers_of_their_own_alone():
+    options = {"activate": 0.1, "layers": {"dense0": 0.85}, "epochs": 0}
+    made = run(Method("magnitude", (0.8,), options))[0]
+    total = sum(mask.size for mask in made.masks.values())
+    assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, 0.8)
+    assert made.masks["backbone/dense0/kernel"].mean() == pytest.approx(0.15, abs=0.01)

@@ -279,3 +279,15 @@ class TestDiagnosis:
         assert found["sparsity"] == 0.5
         assert found["nonzero"] == 5
         assert found["sparsity_all"] == 0.5
+
+
+def test_lamp_refuses_signed_scores():
+    # Squared, the most negative score would be kept first.
+    with pytest.raises(ValueError, match=r"for sizes, but scores of \['a'\] are negative"):
+        masks.keep({"a": np.array([-9.0, 1.0, 2.0])}, 0.5, scope="lamp")
+
+
+def test_fan_in_of_attention_counts_inputs_and_not_heads():
+    assert masks.fan_in("block0_attention/query/kernel", (32, 4, 8)) == 32
+    assert masks.fan_in("block0_attention/out/kernel", (4, 8, 32)) == 32
+    assert masks.fan_in("conv/kernel", (3, 3, 4, 8)) == 36

@@ -228,3 +228,38 @@ def test_pairs_of_a_study(controlled):
     assert arrays["condition"].tolist() == list(controlled.conditions)
     clean = [controlled.geometry(names[k], "clean", ("prediction",))["prediction"] for k in (a, narrow)]
     assert arrays["agreement"][0, a, narrow] == pytest.approx((clean[0] == clean[1]).mean(), abs=1e-3)
+
+
+def test_two_models_in_one_folder_are_not_averaged(controlled, tmp_path):
+    import shutil
+
+    shutil.copytree(controlled.folder, tmp_path / "study")
+    other = small_study(
+        seeds=(0,),
+        model=Model("mlp", 8),
+        controls=(),
+        methods=(Method("random", (0.5,), {"epochs": 1}),),
+        attributions=0,
+    )
+    # A module of a user's own.
+    named = replace(other, model=Model("conftest:NormMlp", 8))
+    study.run(named, tmp_path / "study")
+    found = results.open(tmp_path / "study")
+    groups = {group.name: group.networks for group in robustness.groups(found)}
+    assert groups["mlp dense"] == ("mlp-dense-seed0",)
+    assert all(len(networks) == 1 for networks in groups.values())
+    rows = {row["network"]: row for row in robustness.methods.rows(found)}
+    own = [name for name in rows if name.startswith("mlp-dense-seed0")]
+    assert rows[own[0]]["parameters_left"] == 1
+
+
+def test_methods_without_a_parent_are_extended_by_none():
+    made = small_study(methods=(Method("snip", (0.5,)),), controls=("dense_extended",))
+    completed = study.planning.completed(made, data.load("digits", train_limit=200))
+    assert [b.cycles for b in completed.baselines] == [1]
+
+
+def test_attention_is_not_asked_for_paths():
+    shape = ((16, 16, 3), 3, (0.5,) * 3, (0.25,) * 3)
+    assert not models.traceable(Model("vit", 32, *shape))
+    assert models.traceable(Model("resnet20", 4, *shape))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import MLP
 from pruned import CONFIG, KEY, SPARSITIES, default_run, equal, model_of, parent_of, run, start
 
 from rosalind import pruning, training
@@ -326,6 +327,11 @@ def test_an_emptied_layer_is_noted():
         (Method("n_m", (0.5,), {"group": 1}), "group of n_m is inputs per group, 2 to 64, got 1"),
         (Method("movement", (0.5,), {"begin": 0.8, "end": 0.7}), "begins at 0.8 of the run and ends at 0.7"),
         (Method("woodfisher", (0.5,), {"damping": 0}), "damping of woodfisher is above 0, got 0"),
+        (Method("gmp", (0.5,), {"epochs": 0}), "gmp finds its masks while it trains"),
+        (Method("gmp", (0.5,), {"begin": None}), "begin of gmp is a fraction of the run, got None"),
+        (Method("snip", (0.5,), {"rounds": 1.5}), r"rounds of snip .* a whole number, got 1\.5"),
+        (Method("grasp", (0.5,), {"scope": "lamp"}), "grasp's scores are signed"),
+        (Method("random", (0.5,), {"like": "snip", "scope": "erk"}), r"leave out \['scope'\]"),
     ],
 )
 def test_bad_methods_are_refused(method, message):
@@ -347,3 +353,10 @@ def test_bad_parents_are_refused(toy):
         pruning.prune(
             Method("random", (0.99,)), pruning.Parent(weights, weights), protected=("backbone",), **arguments
         )
+
+
+def test_what_a_method_needs_is_asked_for_before_any_work():
+    with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
+        start(Method("bn_scale", (0.5,)), model=MLP)
+    with pytest.raises(ValueError, match="synflow needs 'flow'"):
+        start(Method("random", (0.5,), {"like": "synflow"}), probes=pruning.Probes())

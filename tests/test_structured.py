@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import MLP, NORM_MLP, toy_problem
+from flax import linen as nn
 from pruned import KEY, default_run, parent_of, run
 
 from rosalind import models, pruning, training
@@ -99,6 +100,8 @@ def test_shrinking_refuses_to_lose_a_constant():
     kept = [np.arange(16) > 3, np.ones(16, bool)]
     chosen = structured.masks_of(kept, groups, params)
     leaky = {path: mask for path, mask in chosen.items() if not path.endswith("bias")}
+    # Somebody reads what the biases make.
+    leaky["backbone/dense1/kernel"] = np.ones((16, 16), bool)
     with pytest.raises(ValueError, match="'backbone/dense0/bias' is not zero behind channels"):
         structured.shrink(training.project(params, leaky), {}, leaky, groups)
 
@@ -297,3 +300,45 @@ class TestRandomSearch:
         nodes = [alive.mean() for alive in structured.alive_channels(pruned.masks, models.groups(MLP))]
         assert nodes[0] == nodes[1]
         assert pruned.masks["backbone/dense1/kernel"].mean() == pytest.approx(nodes[0] * nodes[1])
+
+
+class Shuffling(nn.Module):
+    """A network of a user's own whose channels change places between two layers."""
+
+    width: int = 16
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.relu(nn.Dense(self.width, name="dense0")(x.reshape(x.shape[0], -1)))
+        x = x.reshape(-1, 2, self.width // 2).swapaxes(1, 2).reshape(-1, self.width)
+        return nn.relu(nn.Dense(self.width, name="dense1")(x))
+
+
+def test_channels_that_are_shuffled_are_in_no_group():
+    # The shuffle leaves the first and the last channel where they are.
+    found = models.groups(Model("test_structured:Shuffling", 16, (8, 8, 1), 3, (0.5,), (0.25,)))
+    assert [group.members[0][0] for group in found] == ["backbone/dense1/kernel"]
+
+
+def test_a_constant_of_a_norm_is_not_lost_either():
+    # Without kept weights a channel is its running mean, scaled; masks of learned tickets leave norms whole.
+    params, state = parent_of(NORM_MLP).trained
+    groups = models.groups(NORM_MLP)
+    chosen = structured.masks_of([np.arange(16) > 3, np.ones(16, bool)], groups, params)
+    kernels = {path: mask for path, mask in chosen.items() if mask.ndim >= 2}
+    kernels["backbone/dense1/kernel"] = np.ones((16, 16), bool)
+    with pytest.raises(ValueError, match="is not zero behind channels"):
+        structured.shrink(training.project(params, kernels), state, kernels, groups)
+
+
+def test_channels_that_nobody_reads_may_keep_their_bias():
+    params = parent_of().trained.trainable
+    groups = models.groups(MLP)
+    kept = masks.everything(params)
+    kept["backbone/dense1/kernel"][:4] = False
+    masked = training.project(params, kept)
+    small, _ = structured.shrink(masked, {}, kept, groups)
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype(np.uint8)
+    logits = [models.apply(MLP, {"params": p}, images)[0] for p in (masked, small)]
+    np.testing.assert_allclose(*logits, atol=1e-5)
+    assert small["backbone"]["dense0"]["kernel"].shape == (64, 12)

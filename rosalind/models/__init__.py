@@ -4,7 +4,7 @@ To add a network, write a backbone (see `convolutional.py`) and add its name to 
 head, everything that measures and the groups of coupled channels come with it.
 """
 
-from rosalind.models.channels import groups, positions
+from rosalind.models.channels import groups, positions, traceable
 from rosalind.models.forward import MODELS, Variables, apply, backbone, blank, flatten, head, init, unflatten
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, probes
 
@@ -24,5 +24,6 @@ __all__ = [
     "inputs",
     "positions",
     "probes",
+    "traceable",
     "unflatten",
 ]

@@ -79,10 +79,10 @@ class Structure:
 
         self._push = push
 
-    def fed_by(self, path: str, channel: int | None = None) -> dict[str, np.ndarray]:
-        """bool[input size] per reader of a layer's output: which of its inputs move with it, or with one channel."""
+    def fed_by(self, path: str, channels: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """bool[input size] per reader of a layer's output: which of its inputs move with it, or with some channels."""
         moved = np.zeros_like(self._still[path])
-        moved[..., slice(None) if channel is None else channel] = 1
+        moved[..., slice(None) if channels is None else channels] = 1
         found = jax.device_get(self._push({**self._still, path: moved}))
         return {name: hit for name, hit in found.items() if hit.any()}
 
@@ -134,12 +134,15 @@ def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mappi
     ):
         return False
     (size,) = sizes
+    # Channels with a bit of their number set, then those without, for every bit: no two channels are alike in all.
+    numbers = np.arange(size)
     for path in members:
-        for channel in (0, size - 1):
-            for name, hit in structure.fed_by(path, channel).items():
-                expected = np.arange(structure.inputs[name][-1]) % size == channel
-                if structure.inputs[name][-1] % size or (hit & ~expected).any():
-                    return False
+        for bit in range(max(size - 1, 1).bit_length()):
+            for picked in ((numbers >> bit) % 2 == 1, (numbers >> bit) % 2 == 0):
+                for name, hit in structure.fed_by(path, picked).items():
+                    length = structure.inputs[name][-1]
+                    if length % size or (hit & ~np.tile(picked, length // size)).any():
+                        return False
     return True
 
 
@@ -155,6 +158,14 @@ def groups(config: Model) -> tuple[ChannelGroup, ...]:
     A residual network has a group per block, inside it, and one per stage, its residual stream.
     """
     return groups_of(_structure(config), flatten(blank(config)["params"]))
+
+
+def traceable(config: Model) -> bool:
+    """Whether all layers are convolutions and dense layers, so that a flow through them says what is on a path.
+
+    In attention all tokens of a constant image are equal, and their weights have no derivative.
+    """
+    return not any(isinstance(module, nn.DenseGeneral) for module in _structure(config).modules.values())
 
 
 def positions(config: Model) -> dict[str, int]:

@@ -66,12 +66,15 @@ def activating(
     total = sum(mask.size for mask in within.values())
     alive = sum(int(np.sum(mask)) for mask in within.values())
     wanted = masks.kept_count(total, sparsity)
-    count = min(round(share * alive), alive - wanted)
-    if count <= 0:
-        return masks.keep(scores, sparsity, within=within, **rules), ()
-    first = masks.keep(scores, 1 - (wanted + count) / total, within=within, **rules)
+    plain = masks.keep(scores, sparsity, within=within, **rules)
     fixed = [path for path in within if masks.is_protected(path, rules.get("protected", ()))]
     fixed += list(masks.own_sparsities(within, rules.get("layers") or {}))
+    # Layers that are not free to choose from lose what they lose.
+    free = sum(int(np.sum(within[p])) - int(np.sum(plain[p])) for p in within if p not in fixed)
+    count = min(round(share * alive), free)
+    if count <= 0:
+        return plain, ()
+    first = masks.keep(scores, 1 - (wanted + count) / total, within=within, **rules)
     left, missing = ap_step(first, by_path(trainable), by_path(started), count, fixed)
     if not missing:
         return left, ()

@@ -14,9 +14,9 @@ from rosalind.training import by_path, map_by_path
 def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Which kept weights lie on a path of kept weights from the input to the output (arXiv 2107.02306).
 
-    Every kept weight becomes a positive constant and every bias zero; a weight is on a path exactly when
-    the flow of an input of ones changes with it. Of a dense network, weights that only ever meet padding
-    are on none.
+    Every kept weight becomes a positive constant, every norm's scale one and all else zero; a weight is on a
+    path exactly when the flow of an input of ones changes with it. Of a dense network, weights that only
+    ever meet padding are on none. Not for attention (`models.traceable`).
 
     Args:
         flow: see `Probes.flow`.
@@ -34,7 +34,7 @@ def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dic
             # The mean sum over inputs is 1, so that the flow neither overflows nor dies out in deep networks.
             mask = jnp.asarray(kept[path], jnp.float32)
             return mask * leaf.shape[-1] / jnp.maximum(mask.sum(), 1)
-        return jnp.zeros_like(leaf) if path.endswith("bias") else jnp.ones_like(leaf)
+        return jnp.ones_like(leaf) if path.split("/")[-1] == "scale" else jnp.zeros_like(leaf)
 
     slopes = by_path(flow_gradient(flow)(map_by_path(constant, trainable), state)[1])
     return {path: np.asarray(mask) & (np.asarray(slopes[path]) != 0) for path, mask in kept.items()}

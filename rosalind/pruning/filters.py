@@ -55,17 +55,23 @@ def _scales(group: ChannelGroup) -> list[str]:
     return [path for path, axis in group.members if axis == 0 and path.split("/")[-1] == "scale"]
 
 
+def check_norms(groups) -> None:
+    """Raise ValueError unless there is a norm behind every channel."""
+    for group in groups:
+        if not _scales(group):
+            raise ValueError(f"bn_scale needs a norm behind every channel; there is none on {group.members}.")
+
+
 def bn_scale(trainable, state, *, groups, **_):
     """|scale| of the norms behind a channel, summed; see the option `l1_epochs` (arXiv 1708.06519).
 
     Raises:
         ValueError: channels without a norm, or scales that are all zero.
     """
+    check_norms(groups)
     leaves, found = by_path(trainable), []
     for group in groups:
         paths = _scales(group)
-        if not paths:
-            raise ValueError(f"bn_scale needs a norm behind every channel; there is none on {group.members}.")
         found.append(sum(jnp.abs(leaves[path]) for path in paths))
         if not bool(jnp.any(found[-1])):
             raise ValueError(f"all scales of {paths} are zero: start them at 1, or train the network first.")

@@ -33,6 +33,13 @@ def is_prunable(path: str, leaf: Any) -> bool:
     return path.split("/")[-1] in KERNELS and leaf.ndim >= 2
 
 
+def fan_in(path: str, shape: Sequence[int]) -> int:
+    """How many inputs an output unit has: all axes but the last, or the first of attention's three projections."""
+    if len(shape) == 3 and path.split("/")[-2:-1] in (["query"], ["key"], ["value"]):
+        return int(shape[0])
+    return int(np.prod(shape[:-1]))
+
+
 def prunable(trainable: Any) -> dict[str, Any]:
     """The prunable set P of nested parameters, by path.
 
@@ -143,8 +150,9 @@ def keep(
         those of the first position in sorted paths.
 
     Raises:
-        ValueError: NaN scores; sparsity outside [0, 1); unknown scope; `layers` that name no path; more
-            asked to be kept than `within` has, or more asked to be removed than is not protected.
+        ValueError: NaN scores, or negative ones in the scope `lamp`; sparsity outside [0, 1); unknown scope;
+            `layers` that name no path; more asked to be kept than `within` has, or more asked to be removed
+            than is not protected.
 
     >>> keep({"a": np.array([3.0, 1.0]), "b": np.array([2.0, 0.5])}, 0.5)["a"].tolist()
     [True, False]
@@ -188,6 +196,9 @@ def keep(
         return {path: masks[path].reshape(shapes[path]) for path in paths}
     if scope in ("global", "lamp"):
         if scope == "lamp":
+            negative = [path for path in free if (values[path][alive[path]] < 0).any()]
+            if negative:
+                raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
             values = {path: lamp(np.where(alive[path], values[path], 0)) for path in free}
         joined = np.concatenate([values[path] for path in free])
         chosen = top(joined, wanted, np.concatenate([alive[path] for path in free]))

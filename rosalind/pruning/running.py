@@ -8,7 +8,7 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train, unknown
-from rosalind.pruning import blocks, masks, structured
+from rosalind.pruning import blocks, filters, masks, structured
 from rosalind.pruning.engines import learn_masks, rank_and_retrain
 from rosalind.pruning.job import Job, Parent, Pruned, Weights
 from rosalind.pruning.probes import Probes, needed
@@ -49,6 +49,11 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 """What numbers an option may be, and in words."""
 
+_WHOLE = (
+    *("rounds", "score_batches", "score_samples", "fisher_batch", "block", "candidates", "group", "every"),
+)
+"""Options that count something."""
+
 
 def check(method: Method) -> dict[str, Any]:
     """All options of a method, its own over the recipe's defaults.
@@ -69,10 +74,18 @@ def check(method: Method) -> dict[str, Any]:
             raise ValueError(unknown(f"option of {method.name}", option, recipe.options))
     options = {**recipe.options, **method.options}
     for option, value in options.items():
-        if option in _RANGES and value is not None:
-            low, high, words = _RANGES[option]
-            if isinstance(value, (str, bool)) or not low <= value <= high:
-                raise ValueError(f"{option} of {method.name} is {words}, got {value!r}.")
+        may_be_none = recipe.options[option] is None or option == "rate"
+        if option not in _RANGES or (value is None and may_be_none):
+            continue
+        low, high, words = _RANGES[option]
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{option} of {method.name} is {words}, got {value!r}.")
+        if option in _WHOLE and value != int(value):
+            raise ValueError(f"{option} of {method.name} is {words}, a whole number, got {value!r}.")
+    if recipe.change is not None and options["epochs"] == 0:
+        raise ValueError(f"{method.name} finds its masks while it trains: epochs must be above 0.")
+    if options.get("scope") == "lamp" and recipe.score == "grasp":
+        raise ValueError("scope 'lamp' is for sizes, but grasp's scores are signed; choose another scope.")
     plain = recipe.unit == "channel" or recipe.engine is learn_masks
     scopes = ("layer", "global") if plain else masks.SCOPES
     if "scope" in options and options["scope"] not in scopes:
@@ -91,6 +104,9 @@ def check(method: Method) -> dict[str, Any]:
         if like not in able:
             hint = " Of lth, the option control='shuffled' does this." if like == "lth" else ""
             raise ValueError(unknown("method to shuffle", str(like), able) + hint)
+        given = [name for name in ("scope", "layers", "activate") if name in method.options]
+        if given:
+            raise ValueError(f"random like {like} takes its layers' counts from there; leave out {given}.")
     return options
 
 
@@ -115,12 +131,15 @@ def check_network(
     options, recipe = check(method), METHODS[method.name]
     kernels = masks.prunable(trainable)
     probes = Probes() if probes is None else probes
-    if recipe.probe is not None:
-        needed(probes, recipe.probe, method.name)
+    for name in (method.name, options.get("like")):
+        if name is not None and METHODS[name].probe is not None:
+            needed(probes, METHODS[name].probe or "", name)
     if options.get("distil"):
         needed(probes, "distilled", f"{method.name} with distil")
     if recipe.unit == "channel":
         structured.check(groups, trainable)
+        if recipe.score == "bn_scale":
+            filters.check_norms(groups)
     if recipe.unit == "block":
         for sparsity in method.sparsities:
             blocks.choose(kernels, sparsity, options["group"], protected)

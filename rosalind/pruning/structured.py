@@ -181,10 +181,13 @@ def shrink(
     alive = [here if here.any() else np.arange(len(here)) == 0 for here in alive]
     cuts: dict[str, list[tuple[int, np.ndarray]]] = {}
     for here, group in zip(alive, groups, strict=True):
+        readers = [(path, axis) for path, axis in group.members if axis == -2]
+        read = np.any([by_channel(np.asarray(masks[p]), group, a).any(1) for p, a in readers], 0)
         for path, axis in group.members:
             entries = np.tile(here, np.shape(leaves[path])[axis] // group.size)
-            name = path.split("/")[-1]
-            if axis == 0 and name == "bias" and np.asarray(leaves[path])[~entries].any():
+            # A norm's scale makes a constant of its running mean, as a bias is one; it matters if it is read.
+            lost = ~here & read
+            if axis == 0 and np.asarray(leaves[path])[lost].any():
                 raise ValueError(f"{path!r} is not zero behind channels that are removed; mask it too.")
             cuts.setdefault(path, []).append((axis, np.flatnonzero(entries)))
             if axis == 0:

@@ -28,7 +28,7 @@ def binarise(weight, mask):
 
 def initial_scores(kernels, key):
     """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
-    bounds = {path: 1 / np.sqrt(np.prod(weight.shape[:-1])) for path, weight in kernels.items()}
+    bounds = {path: 1 / np.sqrt(masks.fan_in(path, w.shape)) for path, w in kernels.items()}
     return {
         path: jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
         for (path, weight), bound in zip(kernels.items(), bounds.values(), strict=True)
@@ -41,7 +41,7 @@ def signed_constants(trainable, shares: Mapping[str, float]):
     def one(path, weight):
         if path not in shares:
             return weight
-        return jnp.sign(weight) * jnp.sqrt(2 / (np.prod(weight.shape[:-1]) * shares[path]))
+        return jnp.sign(weight) * jnp.sqrt(2 / (masks.fan_in(path, weight.shape) * shares[path]))
 
     return map_by_path(one, trainable)
 

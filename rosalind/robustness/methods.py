@@ -18,16 +18,18 @@ COLUMNS = (
 """Columns of comparison/methods.csv: one row per network."""
 
 
-def dense_parameters(results: Results) -> float:
-    """Parameters of the dense parents, the denominator of what is left; NaN without one."""
-    sizes = [info["parameters"] for info in results.networks.values() if info["label"] == "dense"]
+def dense_parameters(results: Results, model: str) -> float:
+    """Parameters of a model's dense parents, the denominator of what is left; NaN without one."""
+    known = results.networks.values()
+    sizes = [info["parameters"] for info in known if info["label"] == "dense" and info["model"] == model]
     return float(sizes[0]) if sizes and sizes[0] else float("nan")
 
 
 def left_of(results: Results, network: str) -> float:
     """A network's nonzero parameters over those of the dense parent, for pruned and for narrower networks."""
-    nonzero = results.networks[network].get("nonzero")
-    return float("nan") if nonzero is None else nonzero / dense_parameters(results)
+    info = results.networks[network]
+    nonzero = info.get("nonzero")
+    return float("nan") if nonzero is None else nonzero / dense_parameters(results, info["model"])
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
@@ -40,15 +42,19 @@ def rows(results: Results) -> list[dict[str, Any]]:
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            if info["method"] == "random" and not (info["options"] or {}).get("like"):
-                random[info["seed"], info["sparsity_requested"]] = row.clean[k], row.corrupted[k]
+            key = info["model"], info["seed"], info["sparsity_requested"]
+            # Of several kinds of random masks, the one that is called so is the control, else the first.
+            plain = info["method"] == "random" and not (info["options"] or {}).get("like")
+            if plain and (key not in random or info["label"] == "random"):
+                random[key] = row.clean[k], row.corrupted[k]
     nan = float("nan")
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
             budget, stages = info.get("budget") or {}, info.get("validation") or {}
             storage = info.get("storage") or {}
-            clean, corrupted = random.get((info["seed"], info["sparsity_requested"]), (nan, nan))
+            key = info["model"], info["seed"], info["sparsity_requested"]
+            clean, corrupted = random.get(key, (nan, nan))
             found.append(
                 {
                     "method": row.group.label,
@@ -140,7 +146,8 @@ def _signed(values: np.ndarray) -> str:
 
 EXPLAINED = (
     "left: nonzero parameters, percent of the dense parent's. epochs and passes: with the dense parent where a "
-    "method needs one. MB: memory of a training step. dead: percent of kept weights on no path (or only under "
+    "method needs one; a batch that is scored counts as a pass, SynFlow's rounds without data and a teacher's "
+    "passes do not. MB: memory of a training step. dead: percent of kept weights on no path (or only under "
     "padding). pruned, recalibrated: validation accuracy before retraining, as it is and with BatchNorm "
     "recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in points, against "
     "random masks of the same seed and sparsity."

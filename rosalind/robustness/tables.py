@@ -29,20 +29,27 @@ class Group:
     family: str
     sparsity: float
     networks: tuple[str, ...]
+    model: str = ""
+    """Given where a study has networks of several models."""
 
     @property
     def name(self) -> str:
         """As written in tables: the label, and the sparsity where anything was removed."""
-        return f"{self.label} {self.sparsity:g}" if self.sparsity else self.label
+        words = f"{self.label} {self.sparsity:g}" if self.sparsity else self.label
+        return f"{self.model} {words}" if self.model else words
 
 
 def groups(results: Results) -> list[Group]:
-    """Networks grouped by label and requested sparsity, in the order of the results."""
+    """Networks grouped by model, label and requested sparsity, in the order of the results."""
     found: dict[tuple, list[str]] = {}
+    several = len({info["model"] for info in results.networks.values()} - {"imported"}) > 1
     for network, info in results.networks.items():
-        found.setdefault((info["label"], info["family"], info["sparsity_requested"]), []).append(network)
+        model = info["model"] if several and info["model"] != "imported" else ""
+        key = (info["label"], info["family"], info["sparsity_requested"], model)
+        found.setdefault(key, []).append(network)
     return [
-        Group(label, family, sparsity, tuple(names)) for (label, family, sparsity), names in found.items()
+        Group(label, family, sparsity, tuple(names), model)
+        for (label, family, sparsity, model), names in found.items()
     ]
 
 

@@ -150,8 +150,10 @@ def save_network(
     made_by = planning.made_by(
         study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
     )
-    flow = models.flow(model)
-    paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
+    paths = None
+    if models.traceable(model):
+        flow = models.flow(model)
+        paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
     positions = models.positions(model)
     removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
     files.save_json(

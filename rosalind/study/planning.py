@@ -119,9 +119,10 @@ def dense_controls(study: Study) -> list[Baseline]:
     if "dense_extended" in study.controls:
         longest = max(
             pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
+            + (study.train.epochs if pruning.METHODS[m.name].ranked == "trained" else 0)
             for m in study.methods
         )
-        found.append(Baseline("dense_extended", cycles=1 + max(round(longest / study.train.epochs), 1)))
+        found.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
     if "dense_narrow" in study.controls:
         for sparsity in sorted({s for m in study.methods for s in m.sparsities if s}):
             width = narrow_width(study.model, sparsity)
