@@ -59,7 +59,8 @@ def trade_figure(results: Results) -> Figure:
             axes.annotate(row.group.name, mean, fontsize=6, xytext=(4, 3), textcoords="offset points")
     for family, colour in colours.items():
         axes.scatter([], [], color=colour, label=family)
-    axes.legend(fontsize=7, frameon=False)
+    # Not "best", which tries every place against every point.
+    axes.legend(loc="upper left", fontsize=7, frameon=False)
     axes.set_xlabel("clean accuracy, percent")
     axes.set_ylabel("mean corruption accuracy, percent")
     axes.grid(alpha=0.3)
@@ -200,7 +201,8 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
             zorder=2,
         )
         seen.add(family)
-    axes.legend(fontsize=7, frameon=False)
+    # Not "best", which tries every place against every point.
+    axes.legend(loc="upper left", fontsize=7, frameon=False)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
