@@ -433,6 +433,23 @@ class TestSlices:
         assert problems
         assert Session(copied, Document()).errors.visible
 
+    def test_saving_loses_nothing_that_was_not_understood(self, copied):
+        strange = [
+            {"op": "replace", "box": [0, 1, 0, 1], "cell": ["gone", "clean"], "x": "angle", "y": "norm"}
+        ]
+        slices.path_of(copied).write_text(json.dumps({"of a network that is gone": strange}))
+        slices.save(copied, "new", self.rule)
+        written = json.loads(slices.path_of(copied).read_text())
+        assert written["of a network that is gone"] == strange
+        assert set(written) == {"of a network that is gone", "new"}
+
+    @pytest.mark.parametrize("text", ["{", "[]"])
+    def test_a_damaged_file_is_not_written_over(self, copied, text):
+        slices.path_of(copied).write_text(text)
+        with pytest.raises(ValueError, match="saving would lose what is in it"):
+            slices.save(copied, "new", self.rule)
+        assert slices.path_of(copied).read_text() == text
+
     def test_a_folder_that_cannot_be_written_says_where_the_rule_is(self, copied, monkeypatch):
         def refused(*args, **kwargs):
             raise OSError(30, "Read-only file system")
@@ -540,6 +557,23 @@ class TestTheme:
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {"#ffffff"}
         after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
         assert after == before
+
+    def test_grids_that_are_axes_keep_their_colour(self, store):
+        document = Document()
+        Session(store, document)
+        assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {"#8a94a6"}
+
+    def test_a_state_that_cannot_be_shown_leaves_the_old_one(self, store, monkeypatch):
+        made = Session(store, Document())
+        before = made.state, made.history
+
+        def broken(frame):
+            raise RuntimeError("a view's own mistake")
+
+        monkeypatch.setattr(made.views["samples"], "update", broken)
+        with pytest.raises(RuntimeError):
+            made.change(x="margin")
+        assert (made.state, made.history) == before
 
     def test_every_key_is_explained(self):
         assert {"?", "Esc", "x", "d", "e", "g", "s", "[ ]", ", ."} <= set(app.KEYS)

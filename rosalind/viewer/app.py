@@ -63,7 +63,7 @@ class Session:
         errors += [*store.problems, *problems]
         text = "".join(f"<p class='error'>{escape(error)}</p>" for error in errors)
         self.errors = Div(text=text, name="errors", visible=bool(errors), sizing_mode="stretch_width")
-        acts = {
+        self.acts: dict[str, Callable[..., None]] = {
             "change": self.change,
             "cell": self._choose_cell,
             "flip": self._select_flip,
@@ -78,7 +78,7 @@ class Session:
             "dark": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
             "key": self._press,
         }
-        self.controls = Controls(store, self.state, acts)
+        self.controls = Controls(store, self.state, self.acts)
         frame = self._frame()
         self.views = {name: view(frame, self.change) for name, view in VIEWS.items()}
         for name, view in self.views.items():
@@ -93,7 +93,12 @@ class Session:
         document.template = _template()
         script = (Path(__file__).parent / "keys.js").read_text()
         document.template_variables.update(
-            study=self._summary(), views=list(self.views), theme=self.state.theme, keys=KEYS, script=script
+            study=self._summary(),
+            views=list(self.views),
+            theme=self.state.theme,
+            themes={name: {k: c[k] for k in theme.PAGE} for name, c in theme.COLOURS.items()},
+            keys=KEYS,
+            script=script,
         )
 
     @property
@@ -130,30 +135,28 @@ class Session:
                 # After a replacement nothing before it matters.
                 kept = () if operation == "replace" else self.state.rule
                 fields["rule"] = states.check_rule(self.store, [*kept, {"op": operation, **step}])
-            before = self.state
-            changed = dataclasses.replace(before, **fields)
-            if changed != before and self._become(changed, began):
-                self.history = self.history.after(before)
-                self._show_state()
+            changed = dataclasses.replace(self.state, **fields)
+            if changed != self.state:
+                self._become(changed, self.history.after(self.state), began)
         except (ValueError, OSError) as error:
             self._fail(str(error))
 
-    def _become(self, changed: State, began: float) -> bool:
-        """Show another state; the old one stays where that fails."""
-        before, self.state = self.state, changed
+    def _become(self, changed: State, history: History, began: float) -> None:
+        """Show another state; where that fails, the old one stays."""
+        before = self.state, self.history
+        self.state, self.history = changed, history
         try:
             self._update(self._frame(), began)
-        except (ValueError, OSError) as error:
-            self.state = before
-            self._fail(str(error))
-            return False
-        return True
+        except Exception:
+            self.state, self.history = before
+            raise
 
     def _travel(self, way: Callable[[State], tuple[History, State]]) -> None:
         history, state = way(self.state)
-        if state != self.state and self._become(state, time.monotonic()):
-            self.history = history
-            self._show_state()
+        try:
+            self._become(state, history, time.monotonic())
+        except (ValueError, OSError) as error:
+            self._fail(str(error))
 
     def _show_slice(self, name: str) -> None:
         if name in self.slices:
@@ -192,14 +195,14 @@ class Session:
 
     def _press(self, key: str) -> None:
         """What a key does; see `KEYS`."""
-        a, b = self.state.a, self.state.b
-        plain: dict[str, Callable[[], None]] = {
-            "Escape": lambda: self.change(rule=(), primary=None),
-            "x": lambda: self.change(a=b, b=a),
-            "d": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
+        b, acts = self.state.b, self.acts
+        plain: dict[str, Callable[..., None]] = {
+            "Escape": acts["clear"],
+            "x": acts["swap"],
+            "d": acts["dark"],
             "e": lambda: self._export("csv"),
-            "undo": lambda: self._travel(self.history.undo),
-            "redo": lambda: self._travel(self.history.redo),
+            "undo": acts["undo"],
+            "redo": acts["redo"],
             "s": self._star,
         }
         steps = {"[": (1, -1), "]": (1, 1), ",": (0, -1), ".": (0, 1)}

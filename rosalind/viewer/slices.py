@@ -1,6 +1,5 @@
 """Named selections of a study, kept as rules in its `slices.json`, the one file that the viewer writes."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,27 @@ def path_of(store: Store) -> Path:
     return store.results.folder / "slices.json"
 
 
-def load(store: Store) -> tuple[dict[str, Rule], list[str]]:
-    """The rules by name, sorted, and what could not be read, one sentence each."""
+def _written(store: Store) -> dict[str, Any]:
+    """What the file holds, by name, understood or not; nothing where there is no file.
+
+    Raises:
+        Damaged: it is not JSON, or no table of slices.
+    """
     path = path_of(store)
     if not path.exists():
-        return {}, []
+        return {}
+    found = files.load_json(path)
+    if not isinstance(found, dict):
+        raise files.Damaged(f"{path} holds no table of slices.")
+    return found
+
+
+def load(store: Store) -> tuple[dict[str, Rule], list[str]]:
+    """The rules by name, sorted, and what could not be read, one sentence each."""
     try:
-        written = files.load_json(path)
+        written = _written(store)
     except (files.Damaged, OSError) as error:
-        return {}, [f"{error} Its slices are not shown."]
-    if not isinstance(written, Mapping):
-        return {}, [f"{path} holds no slices."]
+        return {}, [f"{error} Slices are not shown."]
     found, problems = {}, []
     for name, rule in list(written.items())[:MOST]:
         try:
@@ -41,26 +50,30 @@ def load(store: Store) -> tuple[dict[str, Rule], list[str]]:
 
 
 def save(store: Store, name: str, rule: Rule | None) -> None:
-    """Add, replace or (without a rule) remove a slice; others' slices that were written meanwhile stay.
+    """Add, replace or (without a rule) remove a slice; all others in the file stay, also those not understood.
 
     Raises:
-        ValueError: an empty or too long name, an empty rule, too many slices.
+        ValueError: an empty or too long name, an empty rule, too many slices; a damaged file, which is left
+            as it is.
         PermissionError: the study cannot be written; the address holds the rule.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME:
         raise ValueError(f"a slice needs a name of 1 to {LONGEST_NAME} characters.")
-    found, _ = load(store)
+    try:
+        written = _written(store)
+    except files.Damaged as error:
+        raise ValueError(f"{error} Mend or move the file first: saving would lose what is in it.") from error
     if rule is None:
-        found.pop(name, None)
+        written.pop(name, None)
     elif not rule:
         raise ValueError("nothing is selected that could be saved.")
     else:
-        found[name] = rule
-    if len(found) > MOST:
+        written[name] = rule
+    if len(written) > MOST:
         raise ValueError(f"a study holds at most {MOST} slices; remove one first.")
     try:
-        files.save_json(path_of(store), found, replace=True)
+        files.save_json(path_of(store), written, replace=True)
     except OSError as error:
         raise PermissionError(
             f"{path_of(store)} cannot be written ({error.strerror or error}); the address holds the selection: "

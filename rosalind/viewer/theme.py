@@ -1,4 +1,4 @@
-"""Light and dark: the colours of figures and widgets; those of the page are in index.html."""
+"""Light and dark: the colours of figures, widgets and the page."""
 
 from typing import Any
 
@@ -19,6 +19,8 @@ from bokeh.palettes import interp_palette
 
 COLOURS = {
     "light": {
+        "page": "#f5f6f8",
+        "error": "#b2182b",
         "panel": "#ffffff",
         "ink": "#1c2536",
         "soft": "#4a5565",
@@ -27,6 +29,8 @@ COLOURS = {
         "density": ("#e4e7ec", "#8a94a6", "#1c2536"),
     },
     "dark": {
+        "page": "#11151c",
+        "error": "#ff8a80",
         "panel": "#1b212c",
         "ink": "#e9edf3",
         "soft": "#aeb8c6",
@@ -35,7 +39,10 @@ COLOURS = {
         "density": ("#333d4d", "#8a94a6", "#f3f5f8"),
     },
 }
-"""What is drawn in which colour."""
+"""What is drawn in which colour, in figures and on the page."""
+
+PAGE = ("page", "panel", "ink", "soft", "line", "error")
+"""Colours that the page has as variables of the same names."""
 
 # Widgets live in shadow roots, which inherit the page's variables and nothing else.
 WIDGETS = """
@@ -75,7 +82,8 @@ def paint(document: Document, theme: str) -> None:
         if isinstance(axis, CategoricalAxis):
             axis.group_text_color = colours["soft"]
     for grid in models_of(document, type=Grid):
-        if grid.grid_line_color is not None:
+        # Grids with a colour of their own are part of the figure, such as the axes of parallel coordinates.
+        if grid.grid_line_color in [known["grid"] for known in COLOURS.values()]:
             grid.grid_line_color = colours["grid"]
     for legend in models_of(document, type=Legend):
         legend.background_fill_color, legend.label_text_color = colours["panel"], colours["ink"]

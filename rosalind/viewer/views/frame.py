@@ -15,6 +15,7 @@ from bokeh.plotting import figure
 from rosalind.viewer import state as states
 from rosalind.viewer.state import FLIPS, State
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+from rosalind.viewer.theme import COLOURS
 
 Change = Callable[..., None]
 """`change(**fields)` sets fields of the state; `change(step={...})` adds a step to the selection rule."""
@@ -32,7 +33,8 @@ def _ramp(*colours: str) -> list[str]:
     return list(interp_palette(colours, 256))
 
 
-GREYS = _ramp("#e4e7ec", "#8a94a6", "#1c2536")
+LIGHT = COLOURS["light"]
+GREYS = _ramp(*LIGHT["density"])
 ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00")
 DIVERGING = _ramp("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
 SEQUENTIAL = _ramp("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")
@@ -79,16 +81,12 @@ def plot(name: str, label: str, **options: Any):
     options.setdefault("sizing_mode", "stretch_width")
     made = figure(name=name, min_border=4, **options)
     made.html_attributes = {"role": "img", "aria-label": label, "tabindex": "0"}
-    made.grid.grid_line_color = "#eceff3"
-    made.outline_line_color = "#d5dae1"
+    # Other colours are the theme's, which paints every figure; a grid without one is left out by it.
+    made.grid.grid_line_color = LIGHT["grid"]
     made.axis.axis_line_color = None
-    made.axis.major_tick_line_color = "#c3cad4"
     made.axis.minor_tick_line_color = None
-    made.axis.major_label_text_color = "#4a5565"
-    made.axis.axis_label_text_color = "#4a5565"
     made.axis.axis_label_text_font_style = "normal"
     made.title.text_font_size = "12px"
-    made.title.text_color = "#1c2536"
     return made
 
 
