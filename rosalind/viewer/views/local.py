@@ -9,10 +9,15 @@ from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
     FixedTicker,
+    Image,
+    MultiLine,
     PanTool,
     Range1d,
     ResetTool,
+    Scatter,
+    Segment,
     Span,
+    Text,
     WheelZoomTool,
 )
 
@@ -28,6 +33,7 @@ from rosalind.viewer.views.frame import (
     SELECTED,
     Change,
     Frame,
+    axis_label,
     caption,
     cell_name,
     flip_legend,
@@ -58,6 +64,7 @@ class Local:
         self.change, self.frame = change, frame
         self.figures, self.images, self.points, self.contours, self.medians = {}, {}, {}, {}, {}
         self.drawn: dict[str, object] = {}
+        self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
         moved = (Range1d(), Range1d())
         for side in SIDES:
@@ -91,34 +98,19 @@ class Local:
         image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
         picked = ColumnDataSource({"picked": [], "x": [], "y": [], "dw": [], "dh": []})
         place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
-        figure.image("base", color_mapper=see_through(GREYS), source=image, **place)
-        figure.image(
-            "picked", color_mapper=see_through(ORANGES), source=picked, name=f"picked-{side}", **place
-        )
+        figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
+        figure.add_glyph(picked, Image(image="picked", color_mapper=self.oranges, **place))
         self.points[side] = []
         for colour, marker in zip(FLIP_COLOURS, FLIP_MARKERS, strict=True):
             points = ColumnDataSource({"x": [], "y": [], "alpha": []})
-            figure.scatter(
-                "x",
-                "y",
-                source=points,
-                size=5,
-                marker=marker,
-                fill_color=colour,
-                line_color=colour,
-                fill_alpha="alpha",
-                line_alpha="alpha",
-            )
+            look = {"fill_color": colour, "line_color": colour, "fill_alpha": "alpha", "line_alpha": "alpha"}
+            figure.add_glyph(points, Scatter(x="x", y="y", size=5, marker=marker, **look))
             self.points[side].append(points)
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
-        figure.multi_line("xs", "ys", source=contours, line_color="#1c2536", line_width=1.5, name="ink")
-        figure.text(
-            "x", "y", "name", source=contours, text_color="#1c2536", text_font_size="11px", name="ink"
-        )
+        figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
+        figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
         median = ColumnDataSource({"x": [], "y": []})
-        figure.scatter(
-            "x", "y", source=median, marker="cross", size=16, line_color="#000000", line_width=2, name="ink"
-        )
+        figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
         if side in ("difference", "null"):
             for dimension in ("width", "height"):
                 zero = Span(location=0, dimension=dimension, line_color="#4a5565", line_dash="dotted")
@@ -137,13 +129,10 @@ class Local:
         )
         figure.ygrid.grid_line_color = None
         source = ColumnDataSource({"y": [], "a": [], "b": []})
-        figure.segment("a", "y", "b", "y", source=source, line_color="#8a94a6", line_width=3)
+        figure.add_glyph(source, Segment(x0="a", y0="y", x1="b", y1="y", line_color="#8a94a6", line_width=3))
         for name, marker, colour in (("a", "circle", "#0072B2"), ("b", "diamond", SELECTED)):
-            figure.scatter(
-                name, "y", source=source, marker=marker, size=11, color=colour, legend_label=name.upper()
-            )
-        figure.legend.orientation, figure.legend.label_text_font_size = "horizontal", "10px"
-        figure.legend.padding, figure.legend.margin = 2, 2
+            look = {"fill_color": colour, "line_color": colour}
+            figure.add_glyph(source, Scatter(x=name, y="y", marker=marker, size=11, **look))
         figure.on_event(Tap, self._tap)
         return figure, source
 
@@ -222,14 +211,14 @@ class Local:
         self.figures["null"].visible = frame.null is not None
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
-            figure.xaxis.axis_label = change + measure_label(state.x, state.raw)
-            figure.yaxis.axis_label = change + measure_label(state.y, state.raw)
-        self.figures["a"].title.text = f"A: {' · '.join(state.a)}"
-        self.figures["b"].title.text = f"B: {' · '.join(state.b)}"
-        self.figures["difference"].title.text = "B minus A"
+            figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
+            figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
+        self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
+        self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
+        self.figures["difference"].title.text = "B minus A\n"
         if frame.null is not None:
             first, second = frame.null
-            self.figures["null"].title.text = f"null: {second[0]} {second[1]} minus {first[0]} {first[1]}"
+            self.figures["null"].title.text = f"null: {second[0]} minus\n{first[0]}, {second[1]}"
 
     def _densities(self, sides: tuple[str, ...]) -> None:
         """Send the images that are other than those on screen."""
@@ -278,9 +267,9 @@ class Local:
     def _marks(self, frame: Frame) -> None:
         some, self.pointed = self._single(frame)
         strong = frame.selected if frame.selected.any() else frame.shown
-        alpha = np.where(strong[some], 0.85, 0.08).astype(np.float32)
-        flips = frame.flips[some]
         contours = frame.choice("local-contours") == "classes"
+        alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
+        flips = frame.flips[some]
         classes = self._contoured(frame) if contours else np.empty(0, int)
         asked = (frame.state.rule, self.pointed, contours, frame.state.true_class)
         if self.drawn.get("marks") == asked:
@@ -336,7 +325,9 @@ class Local:
         self.shift.height = 90 + 17 * count
         self.shift.yaxis.ticker = FixedTicker(ticks=list(range(count)))
         self.shift.yaxis.major_label_overrides = dict(enumerate(names))
-        self.shift.xaxis.axis_label = f"median {measure_label(measure, state.raw)} of each class, A to B"
+        self.shift.xaxis.axis_label = (
+            f"median {measure_label(measure, state.raw)} of each class, from A (circle) to B (diamond)"
+        )
         words = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
         self.moved = (
             f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(words)}"
@@ -388,11 +379,13 @@ class Local:
             return ""
         if "null" not in placed:
             return f"No null: {escape(frame.null_words)}."
-        spread = lambda side: [
-            float(np.nanstd(v[frame.shown])) if frame.shown.any() else np.nan for v in placed[side]
-        ]
-        (x, y), (null_x, null_y) = spread("difference"), spread("null")
-        return (
-            f"Null, {escape(frame.null_words)}: samples move by {null_x:.2f} and {null_y:.2f} (deviation), "
-            f"from A to B by {x:.2f} and {y:.2f}."
-        )
+        asked = zip((frame.state.x, frame.state.y), placed["difference"], placed["null"], strict=True)
+        words = []
+        for measure, found, null in asked:
+            here, there = found[frame.shown], null[frame.shown]
+            if frame.shown.any():
+                words.append(
+                    f"{measure} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
+                    f"in the null by {np.nanmean(there):.2f} +- {np.nanstd(there):.2f}"
+                )
+        return f"Null, {escape(frame.null_words)}: {'; '.join(words)}."
