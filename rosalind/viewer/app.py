@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,10 @@ def query_of(document: Document) -> dict[str, str]:
 class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
-    def __init__(self, store: Store, document: Document):
+    def __init__(self, store: Store, document: Document, query: Mapping[str, str]):
         self.store, self.document, self.generation = store, document, store.generation
         self.choices = choices(store)
-        self.state, problems = address.from_query(store, query_of(document), self.choices)
+        self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
         self.slices, more = slices.load(store)
         problems += more
@@ -125,6 +125,9 @@ class Session:
                     raise ValueError(
                         f"{network} has not been measured under {condition}; the old choice stays."
                     )
+                if side in fields:
+                    # A damaged file is refused here, before any view has changed.
+                    self.store.predictions(fields[side])
             changed = dataclasses.replace(self.state, **fields)
             if choices:
                 changed = with_choices(changed, choices, self.choices)
@@ -270,7 +273,7 @@ def application(store: Store) -> Callable[[Document], None]:
     """A function that fills one reader's document; all readers share the store."""
 
     def fill(document: Document) -> None:
-        Session(store, document)
+        Session(store, document, query_of(document))
 
     return fill
 
