@@ -5,16 +5,16 @@ A view draws what a `Frame` holds and tells the rest through `change`; views nev
 
 from typing import Any, Protocol
 
+from rosalind.viewer.state import Choices
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.attribution import Attribution
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
+from rosalind.viewer.views.lineage import Lineage
 from rosalind.viewer.views.local import Local
 from rosalind.viewer.views.overall import Global
 from rosalind.viewer.views.samples import Samples
 from rosalind.viewer.views.similarity import Similarity
-
-from rosalind.viewer.state import Choices
-from rosalind.viewer.store import Store
 
 __all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
 
@@ -32,6 +32,7 @@ class View(Protocol):
 
 VIEWS: dict[str, type] = {
     "evaluation": Evaluation,
+    "lineage": Lineage,
     "similarity": Similarity,
     "local": Local,
     "global": Global,
@@ -41,7 +42,7 @@ VIEWS: dict[str, type] = {
 """Views by name, in the order in which they stand on the page; made as `VIEWS[name](frame, change)`."""
 
 SHOWN = {
-    "networks": ("evaluation", "similarity"),
+    "networks": ("evaluation", "lineage", "similarity"),
     "geometry": ("local", "global"),
     "samples": ("samples", "attribution"),
     "all": tuple(VIEWS),
