@@ -1,6 +1,7 @@
 """The smallest differences that a number of samples or of seeds can show, and intervals over seeds."""
 
 import functools
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -70,7 +71,8 @@ def _shift(seeds: int, power: float, level: float) -> float:
     critical = t.ppf(1 - level / 2, free)
     # With power over one half the other tail adds less than 1e-3, in the direction of more power.
     missing = lambda shift: nct.sf(critical, free, shift) - power
-    return float(brentq(missing, 0.0, 10 * (critical + 1)))
+    found: Any = brentq(missing, 0.0, 10 * (critical + 1))
+    return float(found)
 
 
 def seed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

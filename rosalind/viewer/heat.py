@@ -130,8 +130,15 @@ def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> 
     return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
 
 
-def numbers_in(means: np.ndarray, mode: Mode) -> list[str]:
-    """The texts of cells, row by row; a dot for a gap."""
-    sign = "+" if mode.signed else ""
-    digits = mode.digits
-    return ["·" if not np.isfinite(v) else f"{v:{sign}.{digits}f}" for v in means.ravel().tolist()]
+def numbers_in(means: np.ndarray, mode: Mode, *, narrow: bool = False) -> list[str]:
+    """The texts of cells, row by row; a dot for a gap.
+
+    Args:
+        means: float[rows, columns].
+        mode: says how many decimals, and whether numbers carry a sign.
+        narrow: leave out the plus, of which colours speak too.
+    """
+    sign = "+" if mode.signed and not narrow else ""
+    zero = f"{0:.{mode.digits}f}"
+    texts = [f"{v:{sign}.{mode.digits}f}" if np.isfinite(v) else "·" for v in means.ravel().tolist()]
+    return [zero if text.strip("+-") == zero else text for text in texts]

@@ -74,7 +74,7 @@ def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigre
     first = {name: group.networks[0] for group in groups for name in group.networks} if grouped else {}
     edges, made_from = [], origins(infos)
     for name, k in place.items():
-        origin = made_from.get(name)
+        origin = made_from.get(name, "")
         origin = first.get(origin, origin)
         if origin in place and origin != name:
             edges.append((place[origin], k))
@@ -109,6 +109,23 @@ def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigre
         tuple(words[key] for key in lines),
         grouped,
     )
+
+
+def paths(found: Pedigree) -> tuple[np.ndarray, np.ndarray]:
+    """The edges as one line, x and y float32, with a NaN after each.
+
+    An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node
+    that it does not end in, it passes below, so that a straight line through nodes is a chain.
+    """
+    at = list(zip(found.x.tolist(), found.y.tolist(), strict=True))
+    x, y = [], []
+    for a, b in found.edges.tolist():
+        (x0, y0), (x1, y1) = at[a], at[b]
+        between = any(y == y1 and x0 < x < x1 for x, y in at)
+        lane = y1 + 0.33 * between
+        x += [x0, x0 + 0.35 * np.sign(x1 - x0), x1 - 0.2 * between * np.sign(x1 - x0), x1, np.nan]
+        y += [y0, lane, lane, y1, np.nan]
+    return np.array(x, np.float32), np.array(y, np.float32)
 
 
 def _label(key: tuple[int, str, str], several: bool, seed: Any) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -166,17 +165,17 @@ def deviation_of(values: np.ndarray) -> np.ndarray:
     return np.where(count > 1, np.sqrt(square.sum(-1) / np.maximum(count - 1, 1)), np.nan)
 
 
-def by_seed(
-    results: Results, first: Sequence[str], second: Sequence[str], numbers: Mapping[str, Mapping[str, Any]]
-) -> np.ndarray:
-    """float64[pairs]: the accuracy of the second minus the first of each pair of networks that share a seed.
+def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
+    """float64[pairs]: numbers of the second networks minus those of the first that have their seed.
+
+    Networks without a seed make no pair.
 
     Args:
         results: of the study.
-        first: networks of A's group.
-        second: networks of B's.
-        numbers: `{"a": {network: accuracy}, "b": ...}`; networks that are not measured are absent.
+        first: a number by network.
+        second: likewise.
     """
-    seed = {results.networks[name]["seed"]: name for name in first if name in numbers["a"]}
-    pairs = [(seed.get(results.networks[name]["seed"]), name) for name in second if name in numbers["b"]]
-    return np.array([numbers["b"][name] - numbers["a"][other] for other, name in pairs if other is not None])
+    seeds = {results.networks[name]["seed"]: value for name, value in first.items()}
+    pairs = [(seeds.get(results.networks[name]["seed"]), name) for name in second]
+    known = [(value, name) for value, name in pairs if value is not None]
+    return np.array([second[n] - v for v, n in known if results.networks[n]["seed"] is not None], float)

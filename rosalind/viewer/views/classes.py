@@ -50,7 +50,7 @@ class Classes:
         self.rows = ColumnDataSource(data={name: [] for name in ("name", "count", "a", "b", "change")})
         number = NumberFormatter(format="0.0")
         columns = [
-            TableColumn(field="name", title="images", width=190, formatter=StringFormatter()),
+            TableColumn(field="name", title="images", width=130, formatter=StringFormatter()),
             TableColumn(field="count", title="n", width=60, formatter=NumberFormatter(format="0,0")),
             TableColumn(field="a", title="A, % right", width=80, formatter=number),
             TableColumn(field="b", title="B, % right", width=80, formatter=number),
@@ -60,16 +60,17 @@ class Classes:
             source=self.rows,
             columns=columns,
             index_position=None,
-            width=500,
+            width=440,
             height=60,
             row_height=22,
+            reorderable=False,
             name="evaluation-classes",
         )
         # From 3.9.0 on a table whose number of rows stays does not repaint by itself.
         self.rows.js_on_change("data", CustomJS(args={"table": self.table}, code="table.change.emit()"))
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")
-        self.root = column(chooser, self.table, width=520)
+        self.root = column(chooser, self.table, self.caption, width=450)
 
     def update(self, frame: Frame) -> None:
         state, by = frame.state, frame.choice("evaluation-by")

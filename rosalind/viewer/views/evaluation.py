@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import row
+from bokeh.layouts import column, row
 from bokeh.models import (
     ColumnDataSource,
     CustomJSHover,
@@ -16,9 +16,8 @@ from bokeh.models import (
 )
 from bokeh.transform import linear_cmap
 
-from rosalind.robustness import Group, mean_and_deviation
-from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds
-from rosalind.viewer import heat, table
+from rosalind.robustness import Group
+from rosalind.viewer import grid, heat, table, words
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.table import COMPARED, MODES
 from rosalind.viewer.views.classes import Classes
@@ -38,6 +37,9 @@ from rosalind.viewer.views.severities import Severities
 NUMBERS = 45
 """Most columns whose cells are wide enough for a number."""
 
+WIDE = 30
+"""Most columns whose cells hold a sign and three digits on a narrow page."""
+
 CELLS = 2500
 """Most cells that get numbers and histograms; beyond, only colours travel to the browser."""
 
@@ -46,9 +48,9 @@ INK = ("#1c2536", "#ffffff")
 
 HOVER = """
 const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
-if (format == "column") { return columns[column] ?? ""; }
-if (format == "row") { return rows[line] ?? ""; }
-const place = line * columns.length + column;
+if (format == "column") { return columns.data.name[column] ?? ""; }
+if (format == "row") { return rows.data.name[line] ?? ""; }
+const place = line * columns.data.name.length + column;
 const number = (name) => source.data[name][0][place];
 const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
 if (format == "images") { return `${words(number("low"))} to ${words(number("high"))}`; }
@@ -80,7 +82,6 @@ class Evaluation:
         self.store, self.change = store, change
         self.groups, self.conditions = store.groups, store.columns
         self.measured = len(store.conditions)
-        self.dense = table.dense_of(store.results, self.groups)
         self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
         self._drawn: dict[str, tuple] = {}
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
@@ -89,19 +90,20 @@ class Evaluation:
         self.severities = Severities(frame, change)
         self.classes = Classes(frame, change)
         self.caption = caption("evaluation-caption")
-        self.root = titled(
-            "Which networks hold?",
+        choosers = [
+            frame.chooser(change, f"evaluation-{part}", words)
+            for part, words in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
+        ]
+        self.root = column(
+            titled("Which networks hold?", row(*choosers), self.figure, caption=self.caption),
+            # One under the other where the page is too narrow for both.
             row(
-                frame.chooser(change, "evaluation-cells", "cells show"),
-                frame.chooser(change, "evaluation-rows", "rows by"),
-                frame.chooser(change, "evaluation-columns", "columns by"),
+                self.severities.root,
+                self.classes.root,
+                sizing_mode="stretch_width",
+                styles={"flex-wrap": "wrap", "gap": "0 24px"},
             ),
-            self.figure,
-            self.caption,
-            self.severities.root,
-            self.severities.caption,
-            self.classes.root,
-            caption=self.classes.caption,
+            sizing_mode="stretch_width",
         )
 
     def _figure(self):
@@ -117,7 +119,9 @@ class Evaluation:
         figure.grid.grid_line_color = None
         figure.xaxis.major_label_orientation = np.pi / 2
         # A label needs about 11 pixels; where cells are lower or narrower, only some of them are named.
-        self.steps = [-(-rows * 11 // 1000) if rows > 38 else 1, -(-columns // 110)]
+        steps = (-(-rows * 11 // 1000) if rows > 38 else 1, -(-columns // 110))
+        for axis, count, step in zip((figure.yaxis, figure.xaxis), (rows, columns), steps, strict=True):
+            axis.ticker = FixedTicker(ticks=list(range(0, count, step)))
         if columns > 70:
             figure.xaxis.major_label_text_font_size = "8px"
         if rows > 38:
@@ -137,7 +141,7 @@ class Evaluation:
                 text_alpha="alpha",
                 text_align="center",
                 text_baseline="middle",
-                text_font_size="10px",
+                text_font_size="10px" if columns <= WIDE else "9px",
                 y_offset=-4,
             )
         dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=CLEAR)
@@ -160,68 +164,37 @@ class Evaluation:
             figure.add_layout(
                 Span(location=self.measured - 0.5, dimension="height", line_color="#1c2536", line_width=2)
             )
-        self.hover = CustomJSHover(code=HOVER, args={"source": self.cells, "rows": [], "columns": []})
+        # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
+        self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
+        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1]}
+        hover = CustomJSHover(code=HOVER, args=args)
         tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
         if rows * columns <= CELLS:
             tips.append(("95 % over images", "@mean{images}"))
-        formatters = {"$x": self.hover, "$y": self.hover, "@mean": self.hover}
+        formatters = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, self._tap)
         return figure
 
-    def _collected(self, column: str) -> np.ndarray:
-        """float32[groups, columns, seeds] of a column of summary.csv, for all readers."""
-        return self.store.keep(
-            ("evaluation", column),
-            lambda: table.collect(self.store.summary, self.groups, self.conditions, column),
-        )
-
-    def values(self, mode: str) -> np.ndarray:
-        """float32[groups, columns, seeds] of what cells show, before the mean; one seed where it is a rank."""
-
-        def make() -> np.ndarray:
-            found = MODES[mode].factor * self._collected(MODES[mode].column)
-            if mode == "difference":
-                return table.over_dense(found, self.groups, self.dense)
-            if mode == "rank":
-                return table.ranks(table.mean_of(found))[..., None]
-            return found
-
-        return self.store.keep(("evaluation", "mode", mode), make)
-
-    def spread(self) -> np.ndarray:
-        """float32[columns]: the largest difference between two dense seeds, in points."""
-        return table.dense_spread(100 * self._collected("accuracy"), self.groups, self.dense)
-
-    def _interval(self, mode: str) -> tuple[np.ndarray, np.ndarray]:
-        """float32[groups, columns] ends of the interval over images, mean over seeds; NaN for most modes."""
-        names = {"accuracy": "accuracy", "difference": "change", "change to parent": "change"}
-        if mode not in names:
-            nothing = np.full((len(self.groups), len(self.conditions)), np.nan)
-            return nothing, nothing
-        low, high = (table.mean_of(100 * self._collected(f"{names[mode]}_{end}")) for end in ("low", "high"))
-        return low, high
-
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
         """Put rows and columns in order and name them."""
         condition = frame.state.b[1]
-        column = self.conditions.index(condition) if condition in self.conditions else None
+        place = self.conditions.index(condition) if condition in self.conditions else None
         # The better ranks are the smaller ones, and the best comes first.
         shown = -means if frame.choice("evaluation-cells") == "rank" else means
-        self.rows = heat.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, column)
+        self.rows = heat.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, place)
         self.columns = heat.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
         rows = [self.groups[k].name for k in self.rows]
         columns = [self.conditions[k] for k in self.columns]
-        self.hover.args = {"source": self.cells, "rows": rows, "columns": columns}
-        for axis, names, step in zip(
-            (self.figure.yaxis, self.figure.xaxis), (rows, columns), self.steps, strict=True
+        for axis, names, source in zip(
+            (self.figure.yaxis, self.figure.xaxis), (rows, columns), self.names, strict=True
         ):
-            axis.ticker = FixedTicker(ticks=list(range(0, len(names), step)))
             axis.major_label_overrides = dict(enumerate(names))
+            source.data = {"name": names}
 
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
-        mode, values = MODES[name], self.values(name)
+        mode, values = MODES[name], grid.values(self.store, name)
         means = table.mean_of(values)
         self._arrange(frame, means)
         at = np.ix_(self.rows, self.columns)
@@ -233,12 +206,12 @@ class Evaluation:
         data["deviation"] = [table.deviation_of(values)[at].astype(np.float32)]
         data["count"] = [np.isfinite(values).sum(-1)[at].astype(np.uint8)]
         if shown.size <= CELLS:
-            ends = [end[at].astype(np.float32) for end in self._interval(name)]
+            ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
             data["low"], data["high"] = [ends[0]], [ends[1]]
         self.cells.data = data
         inside = np.zeros(shown.shape, bool)
         if frame.state.null and name in COMPARED:
-            inside = np.abs(shown) <= self.spread()[self.columns]
+            inside = np.abs(shown) <= grid.spread(self.store)[self.columns]
         self.nothing.data = {"mark": [heat.corner_marks(inside, 8 if self.small else 3)]}
         if not self.small:
             return
@@ -248,38 +221,22 @@ class Evaluation:
         self.texts.data = {
             "x": x,
             "y": y,
-            "text": heat.numbers_in(shown, mode),
+            "text": heat.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE),
             "ink": ink.ravel(),
             "alpha": np.where(inside, 0.5, 1.0).astype(np.float32).ravel(),
         }
-        heights = self._heights()[at].reshape(ink.size, -1)
+        heights = grid.heights(self.store)[at].reshape(ink.size, -1)
         for k, line in enumerate(self.lines):
             here = ink.ravel() == k
             xs, ys = heat.broken_lines(heights[here], y[here], x[here])
             line.data = {"x": xs, "y": ys}
 
-    def _heights(self) -> np.ndarray:
-        """float32[groups, columns, bins]: margin histograms of all samples and seeds, for all readers."""
-
-        def make() -> np.ndarray:
-            counts, edges = self.store.histograms
-            bins = max(edges.shape[1] - 1, 1)
-            found = np.zeros((len(self.groups), len(self.conditions), bins), np.int64)
-            for i, group in enumerate(self.groups):
-                for j, condition in enumerate(self.conditions):
-                    for network in group.networks:
-                        if (network, condition) in counts:
-                            found[i, j] += counts[network, condition][2]
-            return heat.outlines(heat.merged(found))
-
-        return self.store.keep(("evaluation", "histograms"), make)
-
     def _tap(self, event: Tap) -> None:
-        column, line = round(event.x or 0), round(event.y or 0)
-        if not (0 <= column < len(self.conditions) and 0 <= line < len(self.groups)):
+        place, line = round(event.x or 0), round(event.y or 0)
+        if not (0 <= place < len(self.conditions) and 0 <= line < len(self.groups)):
             return
         side = "a" if (event.modifiers or {}).get("shift") else "b"
-        group, condition = self.groups[self.rows[line]], self.conditions[self.columns[column]]
+        group, condition = self.groups[self.rows[line]], self.conditions[self.columns[place]]
         # Means and shifts have no samples of the study, so no other view could show them.
         there = [n for n in group.networks if (n, condition) in self.store.cells]
         if there:
@@ -308,7 +265,7 @@ class Evaluation:
             self._mark(frame)
             self.caption.text = self._words(frame)
             self._drawn["sides"] = here
-        self.severities.update(frame, self)
+        self.severities.update(frame)
         self.classes.update(frame)
 
     def _mark(self, frame: Frame) -> None:
@@ -316,8 +273,8 @@ class Evaluation:
         for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
             group = self.groups.index(self.store.group(name))
             line = int(np.flatnonzero(self.rows == group)[0])
-            column = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
-            found[column, line] = found.get((column, line), "") + letter
+            place = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
+            found[place, line] = found.get((place, line), "") + letter
         self.marks.data = {
             "x": np.array([x for x, _ in found], np.float32),
             "y": np.array([y for _, y in found], np.float32),
@@ -326,41 +283,25 @@ class Evaluation:
 
     def _words(self, frame: Frame) -> str:
         """The sentences under the map."""
-        name = frame.choice("evaluation-cells")
-        words = "; ".join(
-            self._side(letter, cell) for letter, cell in (("A", frame.state.a), ("B", frame.state.b))
-        )
-        text = f"{words}. Cells: {MODES[name].words}, mean over seeds"
+        name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
+        text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
+        text += f"Cells: {MODES[name].words}, mean over seeds"
         text += "; curves: all samples' margins. " if self.small else ". "
         if name == "difference":
-            without = sum(len(g.networks) for g in self.groups) - len(self.dense)
+            without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
             if without:
                 text += f"{without} networks have no dense network of their seed and show gaps. "
         if frame.state.null:
             text += self._null_words(frame, name)
-        text += self._shown_by(frame)
-        text += "Click a cell to make it B, shift-click to make it A"
+        text += f"{words.shown_by(self.store, a, b)} Click a cell to make it B, shift-click to make it A"
         more = "; right of the line: means and shifts, to read only."
         text += more if len(self.conditions) > self.measured else "."
         return f"{text} {escape(self.store.sources)}".strip()
 
-    def _side(self, letter: str, cell: Cell) -> str:
-        group = self.store.group(cell[0])
-        cells = [self.store.summary.get((network, cell[1])) for network in group.networks]
-        accuracies = [found["accuracy"] for found in cells if found is not None]
-        seeds = f"{len(accuracies)} seed{'s' * (len(accuracies) != 1)}"
-        ends = [(found["accuracy_low"], found["accuracy_high"]) for found in cells if found is not None]
-        low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
-        return (
-            f"{letter}: {escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies)} % right "
-            f"({seeds}; over images {low:.1f} to {high:.1f})"
-        )
-
     def _null_words(self, frame: Frame, name: str) -> str:
         """How large differences are that mean nothing."""
-        condition = frame.state.b[1]
-        reach = self.spread()
-        text = ""
+        condition, text = frame.state.b[1], ""
+        reach = grid.spread(self.store)
         if name in COMPARED and np.isfinite(reach).any():
             here = reach[self.conditions.index(condition)]
             text = (
@@ -372,34 +313,3 @@ class Evaluation:
             return f"{text}No null: {escape(frame.null_words)}. "
         first, second = (100 * self.store.correct(cell).mean() for cell in frame.null)
         return f"{text}Null: {escape(frame.null_words)}, {second - first:+.1f} points. "
-
-    def _shown_by(self, frame: Frame) -> str:
-        """What so many images and seeds can show of the difference between A and B."""
-        a, b = frame.state.a, frame.state.b
-        pairs = self.store.pairs(a, b)
-        if a == b or not pairs:
-            return ""
-        right = [(self.store.correct(x), self.store.correct(y)) for x, y in pairs]
-        discordant = float(np.mean([np.mean(x != y) for x, y in right]))
-        change = 100 * float(np.mean([y.mean() - x.mean() for x, y in right]))
-        least = 100 * detectable_with_samples(len(self.store.ids), discordant)
-        text = (
-            f"B - A is {change:+.1f} points{f' over {len(pairs)} seeds, paired' if len(pairs) > 1 else ''}. "
-            f"{len(self.store.ids):,} images show differences from {least:.1f} points on (McNemar, power 80 %, "
-            f"level 5 %: 2.80 sqrt(share that only one has right / images), the share being {100 * discordant:.1f} %)"
-        )
-        ours, theirs = self.store.group(a[0]), self.store.group(b[0])
-        accuracies = {
-            side: {
-                n: self.store.summary[n, cell[1]]["accuracy"]
-                for n in group.networks
-                if (n, cell[1]) in self.store.summary
-            }
-            for side, cell, group in (("a", a, ours), ("b", b, theirs))
-        }
-        changes = 100 * table.by_seed(self.store.results, ours.networks, theirs.networks, accuracies)
-        if len(changes) > 1:
-            deviation = changes.std(ddof=1)
-            least = detectable_with_seeds(len(changes), deviation)
-            text += f"; {len(changes)} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
-        return f"{text}. "

@@ -4,11 +4,11 @@ from html import escape
 
 import numpy as np
 from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LogTicker, Range1d, TapTool
+from bokeh.models import BasicTickFormatter, ColumnDataSource, FixedTicker, HoverTool, Range1d, TapTool
 
 from rosalind import robustness
 from rosalind.robustness.methods import left_of
-from rosalind.viewer.pedigree import pedigree
+from rosalind.viewer import pedigree
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     FAMILY_COLOURS,
@@ -27,6 +27,9 @@ SHAPES = "●■▲◆▼⬢★✚"
 
 EDGE = "#8a94a6"
 
+TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
+"""Percent of parameters left that are named on the axis."""
+
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
 
@@ -43,10 +46,11 @@ class Lineage:
         self._drawn: dict[str, tuple] = {}
         infos = self.store.results.networks
         self.families = list(dict.fromkeys(info["family"] for info in infos.values()))
-        self.map = self.store.keep(("lineage", "map"), lambda: (pedigree(infos, self.store.groups),))[0]
-        self.lines, self.nodes, self.sides, self.seeds, self.means, self.labels = (
-            ColumnDataSource() for _ in range(6)
-        )
+        self.map = self.store.keep(
+            ("lineage", "map"), lambda: (pedigree.pedigree(infos, self.store.groups),)
+        )[0]
+        self.lines, self.nodes, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(5))
+        self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
         for source in (self.nodes, self.seeds, self.means):
             source.selected.on_change("indices", lambda attr, old, new, source=source: self._tap(source, new))
@@ -70,7 +74,7 @@ class Lineage:
             "lineage",
             "Map of networks: dense parents on the left, what was made from them on the right.",
             height=self._height(),
-            x_range=Range1d(-0.3, layers - 0.4 + 0.45 * max(layers - 1, 1)),
+            x_range=Range1d(-0.3, layers - 0.4 + 0.75 * max(layers - 1, 1)),
             y_range=Range1d(max(rows, 1) - 0.2, -0.8),
         )
         figure.grid.grid_line_color = None
@@ -78,16 +82,9 @@ class Lineage:
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
         figure.xaxis.major_label_overrides = {k: f"{100 * s:g} %" for k, s in enumerate(found.layers)}
         figure.xaxis.axis_label = "removed"
-        x, y, edges = found.x, found.y, found.edges
-        gap = np.full(len(edges), np.nan, np.float32)
-        # A chain runs along its line; from a parent a line first falls or rises, then runs on.
-        middle = x[edges[:, 0]] + 0.35 * np.sign(x[edges[:, 1]] - x[edges[:, 0]])
-        self.lines.data = {
-            "x": np.stack([x[edges[:, 0]], middle, x[edges[:, 1]], gap], 1).astype(np.float32).ravel(),
-            "y": np.stack([y[edges[:, 0]], y[edges[:, 1]], y[edges[:, 1]], gap], 1)
-            .astype(np.float32)
-            .ravel(),
-        }
+        x, y = found.x, found.y
+        across, down = pedigree.paths(found)
+        self.lines.data = {"x": across, "y": down}
         looks = [self._look(k) for k in found.groups]
         self.nodes.data = {
             "x": x,
@@ -164,25 +161,26 @@ class Lineage:
             y_range=Range1d(0, 100),
         )
         figure.xaxis.axis_label = "parameters left, % of the dense network's"
-        figure.xaxis.ticker = LogTicker(mantissas=[1, 2, 5])
-        figure.xaxis.formatter.min_exponent = 4
+        figure.xaxis.ticker = FixedTicker(ticks=TICKS)
+        figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
         points = self._dots(figure, self.seeds, 5, 0.5)
         means = self._dots(figure, self.means, 11, 0.95)
-        figure.scatter(
-            "x", "y", source=self.labels, size=18, fill_color=None, line_color=SELECTED, line_width=2.5
-        )
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.labels,
-            name="ink",
-            text_font_size="12px",
-            text_font_style="bold",
-            text_align="align",
-            text_baseline="middle",
-            x_offset="offset",
-        )
+        for align, source in self.labels.items():
+            figure.scatter(
+                "x", "y", source=source, size=18, fill_color=None, line_color=SELECTED, line_width=2.5
+            )
+            figure.text(
+                "x",
+                "y",
+                text="text",
+                source=source,
+                name="ink",
+                text_font_size="12px",
+                text_font_style="bold",
+                text_align=align,
+                text_baseline="middle",
+                x_offset=13 if align == "left" else -13,
+            )
         tips = [("", "@name"), ("left", "@x{0.0} %"), ("right", "@y{0.0} %")]
         dots = [points, means]
         figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
@@ -298,16 +296,15 @@ class Lineage:
         for letter, k in groups.items():
             if k in self.middle:
                 found[k] = f"{found[k]}, {letter}" if k in found else letter
-        x = np.array([self.middle[k][0] for k in found], np.float32)
         # Right of the middle of the logarithmic axis there is more room on the left.
         half = np.sqrt(self.sizes.x_range.start * self.sizes.x_range.end)
-        self.labels.data = {
-            "x": x,
-            "y": np.array([self.middle[k][1] for k in found], np.float32),
-            "text": [f"{letters}: {self.store.groups[k].name}" for k, letters in found.items()],
-            "align": ["right" if value > half else "left" for value in x],
-            "offset": np.where(x > half, -13, 13).astype(np.float32),
-        }
+        for align, source in self.labels.items():
+            here = [k for k in found if (self.middle[k][0] > half) == (align == "right")]
+            source.data = {
+                "x": np.array([self.middle[k][0] for k in here], np.float32),
+                "y": np.array([self.middle[k][1] for k in here], np.float32),
+                "text": [f"{found[k]}: {self.store.groups[k].name}" for k in here],
+            }
 
     def _caption(self, frame: Frame, sides: dict[str, str]) -> str:
         store, found = self.store, self.map
