@@ -20,7 +20,7 @@ ARROWS = {
     "results": {"config"},
     "training": {"config"},
     "pruning": {"training"},
-    "similarity": {"results"},
+    "similarity": {"results", "robustness"},
     "agreement": {"results"},
     "robustness": {"results"},
     "report": {"robustness"},
