@@ -1,10 +1,12 @@
 """How alike networks under conditions are: exact distances, a layout, an order and the spanning tree."""
 
-from rosalind.similarity.comparison import Similarity, compare, floors, load, save
+from rosalind.similarity.comparison import Similarity, compare, floors, has_umap, load, save
 from rosalind.similarity.layout import (
     classical_scaling,
     leaf_order,
     nearest,
+    picture,
+    picture_rows,
     spanning_tree,
     trustworthiness,
     umap_layout,
@@ -23,10 +25,13 @@ __all__ = [
     "compare",
     "distances",
     "floors",
+    "has_umap",
     "leaf_order",
     "load",
     "measure",
     "nearest",
+    "picture",
+    "picture_rows",
     "points",
     "save",
     "spanning_tree",

@@ -136,6 +136,14 @@ def load(
         return compare(results, mode, metric), None
 
 
+def has_umap(results: Results) -> bool:
+    """Whether a UMAP layout was stored with the comparison."""
+    try:
+        return _umap(_file(results, MODES[0])) is not None
+    except FileNotFoundError:
+        return False
+
+
 def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
     """Raises FileNotFoundError for a comparison of other cells, or without the metric."""
     try:

@@ -71,6 +71,24 @@ def leaf_order(distance: np.ndarray) -> np.ndarray:
     return (order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order).astype(np.int32)
 
 
+def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int = 700) -> np.ndarray:
+    """uint8[p, p], p = min(q, pixels): the distances with rows and columns in an order, 255 at the limit.
+
+    With more rows than pixels, every pixel is the mean of its cells.
+    """
+    edges = picture_rows(len(order), pixels)
+    sizes = np.diff([*edges, len(order)])
+    ordered = distance[np.ix_(order, order)]
+    if len(edges) < len(order):
+        ordered = np.add.reduceat(np.add.reduceat(ordered, edges, 0), edges, 1) / np.outer(sizes, sizes)
+    return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
+
+
+def picture_rows(count: int, pixels: int = 700) -> np.ndarray:
+    """int64[p]: the first row of every pixel of a `picture`."""
+    return np.linspace(0, count, min(count, pixels), endpoint=False).astype(int)
+
+
 def nearest(distance: np.ndarray, count: int = 5) -> np.ndarray:
     """int32[q, min(count, q - 1)]: the rows nearest to each, nearest first and never itself."""
     apart = distance.astype(np.float32)

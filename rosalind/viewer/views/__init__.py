@@ -12,6 +12,7 @@ from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.local import Local
 from rosalind.viewer.views.overall import Global
+from rosalind.viewer.views.redundancy import Redundancy
 from rosalind.viewer.views.samples import Samples
 from rosalind.viewer.views.similarity import Similarity
 
@@ -32,6 +33,7 @@ class View(Protocol):
 VIEWS: dict[str, type] = {
     "evaluation": Evaluation,
     "similarity": Similarity,
+    "redundancy": Redundancy,
     "local": Local,
     "global": Global,
     "samples": Samples,
@@ -40,7 +42,7 @@ VIEWS: dict[str, type] = {
 """Views by name, in the order in which they stand on the page; made as `VIEWS[name](frame, change)`."""
 
 SHOWN = {
-    "networks": ("evaluation", "similarity"),
+    "networks": ("evaluation", "similarity", "redundancy"),
     "geometry": ("local", "global"),
     "samples": ("samples", "attribution"),
     "all": tuple(VIEWS),
