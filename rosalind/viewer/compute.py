@@ -20,14 +20,22 @@ def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
 
     Degenerate input gives a range of width 1 around it, none (0, 1).
     """
-    values = np.concatenate([a[np.isfinite(a)] for a in arrays]) if arrays else np.empty(0)
-    if not values.size:
+    low, high = ends(np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0), share)
+    if np.isnan(low):
         return 0.0, 1.0
-    low, high = (float(v) for v in np.quantile(values, [share, 1 - share]))
     if high <= low:
         return low - 0.5, low + 0.5
     pad = 0.04 * (high - low)
     return low - pad, high + pad
+
+
+def ends(values: np.ndarray, share: float = 0.002) -> tuple[float, float]:
+    """What all but a share of the finite values at either end lie between; NaN, NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [share, 1 - share])
+    return float(low), float(high)
 
 
 def density(

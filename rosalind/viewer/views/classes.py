@@ -248,7 +248,9 @@ class Classes:
     def _fill(self, frame: Frame) -> None:
         store, state = frame.store, frame.state
         self.rows, show = rows_of(frame), frame.choice("global-show")
-        weights = None if show == CONFUSION else np.bincount(store.labels[store.labels >= 0], minlength=self.count)
+        weights = (
+            None if show == CONFUSION else np.bincount(store.labels[store.labels >= 0], minlength=self.count)
+        )
         if show == BETWEEN:
             weights = np.ones(self.count)
         read = lambda cell: classes.gathered(table(store, cell, show), self.rows, weights)
@@ -305,7 +307,9 @@ class Classes:
                 axis.major_label_overrides = labels
                 axis.axis_label = label + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
-            figure.title.text = NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
+            figure.title.text = (
+                NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
+            )
 
     def _show_path(self, frame: Frame) -> None:
         chosen = frame.choice("global-group") if "global-group" in frame.choices else ""
@@ -313,7 +317,10 @@ class Classes:
         self.back.visible = opened
         if opened:
             name = classes.rows_of_groups(
-                apart(frame.store), order_of_likeness(frame.store), groups_of(frame.store), frame.store.class_names
+                apart(frame.store),
+                order_of_likeness(frame.store),
+                groups_of(frame.store),
+                frame.store.class_names,
             ).names[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
         elif self.rows.grouped:
@@ -373,7 +380,9 @@ class Classes:
         if frame.null is not None:
             columns["null"] = collapsed(store, frame.null[1]) - collapsed(store, frame.null[0])
         corner, signed = collapse.equal_angle(self.count), ("B minus A", "null")
-        cell = lambda text, tag="td", side="right": f'<{tag} style="padding:1px 9px;text-align:{side}">{text}</{tag}>'
+        cell = lambda text, tag="td", side="right": (
+            f'<{tag} style="padding:1px 9px;text-align:{side}">{text}</{tag}>'
+        )
         lines = ["".join(cell(name, "th") for name in columns)]
         for k, (key, what) in enumerate(collapse.MEASURES.items()):
             form = ".1f" if key == "closest_angle" else ".3f"
@@ -383,7 +392,11 @@ class Classes:
             ]
             note = NOTES[key].format(corner=corner)
             lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", side="left"))
-        widths = [store.results.head(name)[0].shape[0] for side in (state.a, state.b) for name, _ in store.seeds(side)]
+        widths = [
+            store.results.head(name)[0].shape[0]
+            for side in (state.a, state.b)
+            for name, _ in store.seeds(side)
+        ]
         narrow = (
             f" With {min(widths)} features {self.count:,} classes cannot all be at equal angles."
             if collapse.too_narrow(self.count, min(widths))
@@ -396,7 +409,9 @@ class Classes:
             f"whose features are stored.{narrow}"
         )
         rows = "".join(f"<tr>{line}</tr>" for line in lines)
-        return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
+        return (
+            f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
+        )
 
 
 def _short(name: str) -> str:
