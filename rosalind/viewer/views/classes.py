@@ -1,4 +1,4 @@
-"""The class matrices of the global geometry, and the numbers of neural collapse under them."""
+"""The class matrices of the global geometry, grouped where there are many."""
 
 from html import escape
 
@@ -17,14 +17,23 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind import collapse
-from rosalind.results import Damaged
 from rosalind.viewer import classes
 from rosalind.viewer.classes import Rows
-from rosalind.viewer.store import Cell, Store
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, SEQUENTIAL, Change, Frame, plot, symmetric
+from rosalind.viewer.matrices import ANGLES, BETWEEN, CONFUSION, apart, groups_of, order_of_likeness, table
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.collapse import collapse_table
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    SELECTED,
+    SEQUENTIAL,
+    Change,
+    Frame,
+    caption,
+    plot,
+    symmetric,
+)
 
-ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
 ORDERS = ("class order", "likeness")
 MANY = 20
 """Beyond so many classes they come in order of likeness, and parallel coordinates show one class's surroundings."""
@@ -35,17 +44,6 @@ TICKS = 25
 SIDES = ("a", "b", "difference", "null")
 NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
 
-NOTES = {
-    "spread": "0: every class is a point; lower is tighter",
-    "mean_lengths": "0: all class means equally far from their centre",
-    "head_lengths": "0: all class directions equally long",
-    "mean_angles": "0: class means spread evenly, all at {corner:.1f} degrees",
-    "head_angles": "0: class directions spread evenly, all at {corner:.1f} degrees",
-    "closest_angle": "{corner:.1f} degrees in full collapse; less where classes crowd",
-    "duality": "0: directions point at the class means; 2: nothing in common",
-    "disagreement": "0: the prediction is always the nearest class mean",
-}
-
 NAME_HOVER = "return names.data.name[Math.floor(value)] ?? ''"
 VALUE_HOVER = """
 if (value == 255) { return "no samples"; }
@@ -53,33 +51,6 @@ const [low, high, counts] = [source.data.low[0], source.data.high[0], source.dat
 const found = low + value / 254 * (high - low);
 return counts ? Math.round(Math.sign(found) * Math.expm1(Math.abs(found))) + " samples" : found.toFixed(1) + " degrees";
 """
-
-
-def reference(store: Store) -> Cell:
-    """The cell by whose angles classes are ordered and grouped: the first network's first condition.
-
-    It does not follow A and B, so that rows stay where they are and a group's number in an address means
-    the same classes for everyone.
-    """
-    network = store.networks[0]
-    return next((network, condition) for condition in store.conditions if store.has((network, condition)))
-
-
-def apart(store: Store) -> np.ndarray:
-    """float32[c, c]: distances between classes, from the mean angles of the reference cell."""
-    return store.keep(("classes", "apart"), lambda: classes.distances(table(store, reference(store), ANGLES)))
-
-
-def order_of_likeness(store: Store) -> np.ndarray:
-    """int[c]: classes with similar ones beside each other."""
-    return store.keep(("classes", "order"), lambda: classes.likeness(apart(store)))
-
-
-def groups_of(store: Store) -> np.ndarray:
-    """int[c]: the group of each class, numbered in order of likeness."""
-    count = classes.group_count(len(store.class_names))
-    make = lambda: classes.segments(apart(store), order_of_likeness(store), count)
-    return store.keep(("classes", "groups"), make)
 
 
 def class_order(frame: Frame) -> np.ndarray:
@@ -100,45 +71,12 @@ def rows_of(frame: Frame) -> Rows:
     return classes.rows_of_groups(apart(store), order_of_likeness(store), groups, store.class_names)
 
 
-def table(store: Store, cell: Cell, show: str) -> np.ndarray:
-    """float32[c, c]: what a matrix shows of a side, in degrees or samples; all NaN where it is not stored."""
-    count = len(store.class_names)
-
-    def directions() -> np.ndarray:
-        heads = [store.results.head(name)[0] for name, _ in store.seeds(cell)]
-        return np.mean([classes.between_directions(kernel) for kernel in heads], axis=0)
-
-    if show == BETWEEN:
-        return store.keep(("classes", show, cell[0]), directions)
-    if show == CONFUSION:
-        make = lambda: classes.confusion(store.labels, store.predictions(cell), count)
-        return store.keep(("classes", show, cell), make)
-    try:
-        return store.class_matrix(cell)
-    except Damaged:
-        # Cells that others have added may lack what no view but this one needs.
-        return np.full((count, count), np.nan, np.float32)
-
-
-def collapsed(store: Store, cell: Cell) -> np.ndarray:
-    """float64[numbers]: neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`."""
-
-    def one(seed: Cell) -> list[float]:
-        try:
-            return list(collapse.of_cell(store.results, *seed).values())
-        except Damaged:
-            return [np.nan] * len(collapse.MEASURES)
-
-    make = lambda: np.mean([one(seed) for seed in store.seeds(cell)], axis=0)
-    return store.keep(("classes", "collapse", cell), make)
-
-
 class Classes:
     """Matrices of A, B, their difference and the null; a click selects a field's samples or opens a group."""
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
-        self.shown, self.measured, self.sentence = None, None, ""
+        self.shown, self.measured = None, None
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
         for side in SIDES:
@@ -147,7 +85,8 @@ class Classes:
         self.back = Button(label="back to all groups", name="global-back", visible=False, width=150)
         self.back.on_click(lambda: change(choices={"global-group": ""}))
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
-        self.numbers = Div(text="", name="global-collapse", sizing_mode="stretch_width")
+        self.caption = caption("matrix-caption")
+        self.numbers = caption("global-collapse")
         choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
@@ -155,7 +94,7 @@ class Classes:
         self.parts = (
             row(*choosers, self.back, self.path, sizing_mode="stretch_width"),
             row(*self.figures.values(), sizing_mode="stretch_width"),
-            self.numbers,
+            self.caption,
         )
 
     @staticmethod
@@ -181,6 +120,8 @@ class Classes:
             y_range=Range1d(1, 0),
         )
         figure.grid.grid_line_color = None
+        # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
+        figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
         if side != "a":
             figure.yaxis.visible = False
@@ -241,24 +182,22 @@ class Classes:
             self.shown = shown
         measured = (state.a, state.b, frame.null)
         if measured != self.measured:
-            self.numbers.text = self._collapse(frame)
+            self.numbers.text = collapse_table(frame)
             self.measured = measured
         self._mark(frame)
 
     def _fill(self, frame: Frame) -> None:
         store, state = frame.store, frame.state
         self.rows, show = rows_of(frame), frame.choice("global-show")
-        weights = (
-            None if show == CONFUSION else np.bincount(store.labels[store.labels >= 0], minlength=self.count)
-        )
-        if show == BETWEEN:
-            weights = np.ones(self.count)
+        # Angles of samples count by samples, counts are added up.
+        samples = np.bincount(store.labels[store.labels >= 0], minlength=self.count)
+        weights = {ANGLES: samples, BETWEEN: np.ones(self.count), CONFUSION: None}[show]
         read = lambda cell: classes.gathered(table(store, cell, show), self.rows, weights)
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
-        self.sentence = self._words(frame, tables, show)
+        self.caption.text = self._words(frame, tables, show)
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
         limits = _limits(tables)
@@ -303,7 +242,7 @@ class Classes:
         }[show]
         for side, figure in self.figures.items():
             for axis, label in ((figure.xaxis, across), (figure.yaxis, down)):
-                axis.ticker = FixedTicker(ticks=ticks)
+                axis.ticker.ticks = ticks
                 axis.major_label_overrides = labels
                 axis.axis_label = label + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
@@ -324,9 +263,7 @@ class Classes:
             ).names[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
         elif self.rows.grouped:
-            self.path.text = (
-                f"{self.count:,} classes in {len(self.rows)} groups of similar ones; click a row to open its group."
-            )
+            self.path.text = f"{self.count:,} classes in {len(self.rows)} groups of similar ones"
         else:
             self.path.text = ""
 
@@ -371,47 +308,6 @@ class Classes:
         }[show]
         click = "Click a row to open its group." if self.grouped else "Click a field for its samples."
         return f"Matrices: {what}; {'; '.join(told)}. {click}"
-
-    def _collapse(self, frame: Frame) -> str:
-        """The numbers of neural collapse as an HTML table."""
-        store, state = frame.store, frame.state
-        first, second = collapsed(store, state.a), collapsed(store, state.b)
-        columns = {"A": first, "B": second, "B minus A": second - first}
-        if frame.null is not None:
-            columns["null"] = collapsed(store, frame.null[1]) - collapsed(store, frame.null[0])
-        corner, signed = collapse.equal_angle(self.count), ("B minus A", "null")
-        cell = lambda text, tag="td", side="right": (
-            f'<{tag} style="padding:1px 9px;text-align:{side}">{text}</{tag}>'
-        )
-        lines = ["".join(cell(name, "th") for name in columns)]
-        for k, (key, what) in enumerate(collapse.MEASURES.items()):
-            form = ".1f" if key == "closest_angle" else ".3f"
-            texts = [
-                format(found[k], f"+{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
-                for name, found in columns.items()
-            ]
-            note = NOTES[key].format(corner=corner)
-            lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", side="left"))
-        widths = [
-            store.results.head(name)[0].shape[0]
-            for side in (state.a, state.b)
-            for name, _ in store.seeds(side)
-        ]
-        narrow = (
-            f" With {min(widths)} features {self.count:,} classes cannot all be at equal angles."
-            if collapse.too_narrow(self.count, min(widths))
-            else ""
-        )
-        conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
-        nearest = len(store.results.samples["subset"])
-        head = (
-            f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
-            f"whose features are stored.{narrow}"
-        )
-        rows = "".join(f"<tr>{line}</tr>" for line in lines)
-        return (
-            f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
-        )
 
 
 def _short(name: str) -> str:

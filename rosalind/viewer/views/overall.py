@@ -105,9 +105,8 @@ class Global:
             self._figure(side)
         self.classes = Classes(frame, change)
         self.caption = caption("global-caption")
-        self.root = titled(
-            "How do classes lie?", *self.figures.values(), *self.classes.parts, caption=self.caption
-        )
+        parts = (*self.figures.values(), self.caption, *self.classes.parts)
+        self.root = titled("How do classes lie?", *parts, caption=self.classes.numbers)
 
     def _figure(self, side: str) -> None:
         figure = plot(
@@ -121,6 +120,7 @@ class Global:
         figure.ygrid.grid_line_color = None
         figure.xgrid.grid_line_color = "#8a94a6"
         figure.xaxis.major_label_text_font_size = "10px"
+        figure.xaxis.ticker = FixedTicker(ticks=[])
         scale = LinearAxis(ticker=FixedTicker(ticks=[0, 0.5, 1]), axis_line_color=None)
         scale.major_label_text_font_size = "10px"
         figure.add_layout(scale, "right")
@@ -128,7 +128,7 @@ class Global:
         lines = ColumnDataSource({"xs": [], "ys": []})
         bands = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": []})
         figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=see_through(GREYS))
-        figure.multi_line("xs", "ys", source=lines, line_color=SELECTED, line_alpha=0.6)
+        figure.multi_line("xs", "ys", source=lines, line_color=SELECTED, line_alpha=0.45)
         figure.quad(
             left="left",
             right="right",
@@ -221,7 +221,7 @@ class Global:
         for side, figure in self.figures.items():
             self.images[side].data = {"image": [compute.shade(counts[side], peak)], "width": [count - 1]}
             figure.x_range.end = count - 0.7
-            figure.xaxis.ticker = FixedTicker(ticks=list(range(count)))
+            figure.xaxis.ticker.ticks = list(range(count))
             figure.xaxis.major_label_overrides = {k: self._label(k) for k in range(count)}
             figure.title.text = f"{side.upper()}: {' · '.join(self._cell(side))}"
             scale = self.scales[side]
@@ -280,7 +280,7 @@ class Global:
             told.append(
                 f"Lines and matrices are means over seeds (A {seeds['a']}, B {seeds['b']}; {pairs} pairs of one seed)."
             )
-        return " ".join([*told, self.classes.sentence])
+        return " ".join(told)
 
 
 def _is_band(step: dict[str, Any]) -> bool:
