@@ -38,8 +38,8 @@ ORDERS = ("class order", "likeness")
 MANY = 20
 """Beyond so many classes they come in order of likeness, and parallel coordinates show one class's surroundings."""
 
-TICKS = 25
-"""Most rows whose names stand on the axes; beyond they are read by hovering."""
+TICKS = {"down": 25, "across": 12}
+"""Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
 
 SIDES = ("a", "b", "difference", "null")
 NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
@@ -92,7 +92,8 @@ class Classes:
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
         self.parts = (
-            row(*choosers, self.back, self.path, sizing_mode="stretch_width"),
+            row(*choosers, sizing_mode="stretch_width"),
+            row(self.back, self.path, sizing_mode="stretch_width", visible=self.count > classes.GROUPED),
             row(*self.figures.values(), sizing_mode="stretch_width"),
             self.caption,
         )
@@ -160,7 +161,8 @@ class Classes:
             self.change(choices={"global-group": str(i + 1)})
             return
         true, predicted = (int(self.rows.classes[k][0]) for k in (i, j))
-        cell = self.frame.state.a if side == "a" else self.frame.state.b
+        null = self.frame.null[1] if self.frame.null is not None else None
+        cell = {"a": self.frame.state.a, "null": null}.get(side) or self.frame.state.b
         step = {"pair": [true, predicted], "cell": list(cell)}
         # With many classes the parallel coordinates show the surroundings of the class that was clicked.
         self.change(step=step, **({"true_class": true} if self.count > MANY else {}))
@@ -224,25 +226,27 @@ class Classes:
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
         value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
         sign = "+" if side in ("difference", "null") else ""
-        text = lambda v: f"{v:{sign}.0f}" if abs(v) >= 10 or counts else f"{v:{sign}.1f}"
+        text = lambda v: "0" if v == 0 else f"{v:{sign}.0f}" if abs(v) >= 10 or counts else f"{v:{sign}.1f}"
         unit = "" if counts else "°"
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
         count, short = len(self.rows), [_short(name) for name in self.rows.names]
-        ticks = [k + 0.5 for k in range(count)] if count <= TICKS else []
-        labels = {k + 0.5: short[k] for k in range(count)} if ticks else {}
+        labels = {k + 0.5: name for k, name in enumerate(short)}
         what = "groups" if self.rows.grouped else "classes"
-        unnamed = "" if ticks else f" ({count} {what}, hover for names)"
-        turned = sum(map(len, short)) > 45
+        unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
+        turned = sum(map(len, short)) > 25
         across, down = {
             ANGLES: ("direction of class", "samples of class"),
             BETWEEN: ("direction of class", "direction of class"),
             CONFUSION: ("predicted class", "true class"),
         }[show]
         for side, figure in self.figures.items():
-            for axis, label in ((figure.xaxis, across), (figure.yaxis, down)):
-                axis.ticker.ticks = ticks
+            for axis, label, most in (
+                (figure.xaxis, across, TICKS["across"]),
+                (figure.yaxis, down, TICKS["down"]),
+            ):
+                axis.ticker.ticks = list(labels) if count <= most else []
                 axis.major_label_overrides = labels
                 axis.axis_label = label + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
@@ -312,7 +316,7 @@ class Classes:
 
 def _short(name: str) -> str:
     """A name that fits beside an axis."""
-    return name if len(name) <= 16 else f"{name[:15]}…"
+    return name if len(name) <= 11 else f"{name[:10]}…"
 
 
 def _limits(tables: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -29,18 +29,18 @@ def collapse_table(frame: Frame) -> str:
     if frame.null is not None:
         columns["null"] = collapsed(store, frame.null[1]) - collapsed(store, frame.null[0])
     corner, signed = collapse.equal_angle(classes), ("B minus A", "null")
-    cell = lambda text, tag="td", side="right": (
-        f'<{tag} style="padding:1px 9px;text-align:{side}">{text}</{tag}>'
+    cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
+        f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
     )
     lines = ["".join(cell(name, "th") for name in columns)]
     for k, (key, what) in enumerate(collapse.MEASURES.items()):
         form = ".1f" if key == "closest_angle" else ".3f"
         texts = [
-            format(found[k], f"+{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
+            format(found[k], f"+z{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
             for name, found in columns.items()
         ]
         note = NOTES[key].format(corner=corner)
-        lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", side="left"))
+        lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", style="text-align:left"))
     widths = [
         store.results.head(name)[0].shape[0] for side in (state.a, state.b) for name, _ in store.seeds(side)
     ]

@@ -21,8 +21,8 @@ LINES = 100
 """Most selected samples that are drawn as lines."""
 
 SIDES = ("a", "b")
-REACH = 0.07
-"""Half the width of the box that shows a band, in distances of axes."""
+REACH = 0.006
+"""Half the width of the box that shows a band, as a share of the figure's."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class Global:
         figure = plot(
             f"global-{side}",
             "Parallel coordinates of angle, norm, margin and class angles; drag on an axis to select.",
-            height=230,
-            x_range=Range1d(-0.3, 1),
+            height=240,
+            x_range=Range1d(0, 1),
             y_range=Range1d(-0.03, 1.03),
         )
         figure.yaxis.visible = False
@@ -148,6 +148,11 @@ class Global:
         self.figures[side], self.images[side], self.lines[side] = figure, image, lines
         self.bands[side], self.scales[side] = bands, scale
 
+    @property
+    def reach(self) -> float:
+        """Half the width of a band's box, in distances of axes."""
+        return REACH * (len(self.axes) - 1)
+
     def _cell(self, side: str) -> Cell:
         return self.frame.state.a if side == "a" else self.frame.state.b
 
@@ -176,7 +181,7 @@ class Global:
         """Take away the band that was clicked."""
         rule = self.frame.state.rule
         for number, place, bottom, top in self._placed(side):
-            if event.x is not None and abs(event.x - place) <= 2 * REACH and bottom <= event.y <= top:
+            if event.x is not None and abs(event.x - place) <= 2 * self.reach and bottom <= event.y <= top:
                 left = [*rule[:number], *rule[number + 1 :]]
                 # What comes first has nothing before it to change.
                 self.change(rule=tuple({**s, "op": "replace"} if k == 0 else s for k, s in enumerate(left)))
@@ -220,7 +225,8 @@ class Global:
         low, high = self.limits[-1]
         for side, figure in self.figures.items():
             self.images[side].data = {"image": [compute.shade(counts[side], peak)], "width": [count - 1]}
-            figure.x_range.end = count - 0.7
+            room = 0.03 * (count - 1)
+            figure.x_range.update(start=-room, end=count - 1 + room)
             figure.xaxis.ticker.ticks = list(range(count))
             figure.xaxis.major_label_overrides = {k: self._label(k) for k in range(count)}
             figure.title.text = f"{side.upper()}: {' · '.join(self._cell(side))}"
@@ -232,9 +238,9 @@ class Global:
         """Below a measure its ends; class directions share the scale on the right."""
         axis, (low, high) = self.axes[place], self.limits[place]
         if axis.measure:
-            return f"{axis.name}\n{low:.3g} to {high:.3g}"
-        longest = 60 // len(self.axes) + 6
-        return "to " + (axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
+            return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
+        longest = 60 // len(self.axes) + 4
+        return "to\n" + (axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
 
     def _draw_lines(self, frame: Frame) -> np.ndarray:
         """Selected samples as lines, and the bands as boxes; the positions of the samples."""
@@ -249,7 +255,9 @@ class Global:
             # A line without two neighbouring ends would not be seen.
             rows = [line for line in scaled.round(4).tolist() if np.isfinite(line[:2]).all()]
             self.lines[side].data = {"xs": [places for _ in rows], "ys": rows}
-            boxes = [(k - REACH, k + REACH, bottom, top) for _, k, bottom, top in self._placed(side)]
+            boxes = [
+                (k - self.reach, k + self.reach, bottom, top) for _, k, bottom, top in self._placed(side)
+            ]
             names = ("left", "right", "bottom", "top")
             self.bands[side].data = {name: [box[k] for box in boxes] for k, name in enumerate(names)}
         return picked
