@@ -41,14 +41,6 @@ class TestCompute:
         row, column = np.argwhere(counts)[0]
         assert row > compute.BINS / 2 > column
 
-    def test_parallel_density_is_one_line_per_sample_and_column(self):
-        axes = np.random.default_rng(0).random((300, 4))
-        image = compute.parallel_density(axes)
-        np.testing.assert_allclose(image.sum(0), 300)
-        assert compute.parallel_density(np.array([[0.0, 1.0]]), width=10, height=10)[0, 0] == 1
-        axes[0, 1] = np.nan
-        np.testing.assert_allclose(compute.parallel_density(axes).sum(0)[[0, -1]], [299, 300])
-
     def test_sheet_reads_from_the_top_left(self):
         images = np.stack([np.full((4, 4, 1), value, np.uint8) for value in (10, 20, 30)])
         sheet = compute.contact_sheet(images, 2, gap=1).view(np.uint8).reshape(10, 10, 4)

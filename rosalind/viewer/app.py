@@ -106,11 +106,16 @@ class Session:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})
 
     def change(
-        self, step: dict[str, Any] | None = None, choices: dict[str, str] | None = None, **fields: Any
+        self,
+        step: dict[str, Any] | None = None,
+        choices: dict[str, str] | None = None,
+        instead: tuple[dict[str, Any], ...] | None = None,
+        **fields: Any,
     ) -> None:
         """Set fields of the state, add a step to the rule or choose inside a view, and let every view follow.
 
-        A step says by `op` what it does to the selection; without, the reader's setting does.
+        A step says by `op` what it does to the selection; without, the reader's setting does. Where that is to
+        replace, `instead` is the whole rule that comes instead of the old one, if it is more than the step.
         """
         began = time.monotonic()
         try:
@@ -118,7 +123,8 @@ class Session:
                 step = {"op": self.widgets["operation"].value, **step}
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
-                fields["rule"] = rules.check_rule(self.store, [*kept, step])
+                replaced = step["op"] == "replace" and instead is not None
+                fields["rule"] = rules.check_rule(self.store, instead if replaced else [*kept, step])
             for side in ("a", "b"):
                 if side in fields and not self.store.has(fields[side]):
                     network, condition = fields[side]

@@ -20,7 +20,7 @@ from rosalind.robustness import Group
 from rosalind.viewer import grid, heat, table, words
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.table import COMPARED, MODES
-from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.breakdown import Classes
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
