@@ -37,7 +37,7 @@ def own_columns(store: Store) -> tuple[dict[str, np.ndarray], str]:
     return store.keep(("classes", "samples.csv"), make)
 
 
-class Classes:
+class Breakdown:
     """A table of groups of images, the lowest accuracy of B first."""
 
     @staticmethod
