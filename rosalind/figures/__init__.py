@@ -83,6 +83,8 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=160)
                 written.append(path)
+                # The first saving found the layout; finding it again is most of the time of the others.
+                figure.set_layout_engine("none")
     path = target / "report.md"
     path.write_text(report_text.markdown(store.results))
     return [*written, path]

@@ -1,6 +1,7 @@
 """Where samples lie: distributions of angle, norm and margin, likeness of all cells, A beside B."""
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from rosalind import robustness, similarity
@@ -64,23 +65,19 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     by_name = {info["name"]: info for info in results.conditions.values()}
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
-    for a, b in found.tree:
-        axes.plot(*found.layout[[a, b]].T, color="#c3cad4", linewidth=0.6, zorder=1)
-    seen = set()
+    axes.add_collection(LineCollection(found.layout[found.tree], colors="#c3cad4", linewidths=0.6, zorder=1))
+    # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
+    points: dict[str, list[tuple]] = {}
     for (network, condition), place in zip(found.cells, found.layout, strict=True):
         info = results.conditions.get(condition) or by_name[condition]
-        family = results.networks[network]["family"]
-        axes.scatter(
-            *place,
-            s=70 if info["name"] == "clean" else 8 + 5 * float(info["severity"]),
-            color=colours[family],
-            marker=MARKERS.get(info["group"], "h"),
-            edgecolors="white",
-            linewidths=0.3,
-            label=None if family in seen else family,
-            zorder=2,
-        )
-        seen.add(family)
+        size = 70 if info["name"] == "clean" else 8 + 5 * float(info["severity"])
+        marker = MARKERS.get(info["group"], "h")
+        points.setdefault(marker, []).append((*place, size, colours[results.networks[network]["family"]]))
+    for marker, rows in points.items():
+        x, y, size, colour = zip(*rows, strict=True)
+        axes.scatter(x, y, s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.3, zorder=2)
+    for family, colour in colours.items():
+        axes.scatter([], [], color=colour, label=family)
     # Not "best", which tries every place against every point.
     axes.legend(loc="upper left", fontsize=7, frameon=False)
     axes.set_aspect("equal")

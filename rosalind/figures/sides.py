@@ -10,11 +10,11 @@ from rosalind.viewer import compute, maps, rules
 from rosalind.viewer.state import FLIPS
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
 
-EXAMPLES = 24
-"""Images of each kind on the sheet of samples broken and fixed."""
+EXAMPLES, ACROSS = 24, 12
+"""Images of each kind on the sheet of samples broken and fixed, and of them in a row."""
 
-ACROSS = 12
-"""Of them in a row."""
+BINS = 64
+"""Bins per axis of a density; half the viewer's, as paper is not zoomed into."""
 
 
 def _title(side: str, cell: Cell) -> str:
@@ -38,7 +38,9 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
         ranges = [compute.limits(part) for part in change] if moved else shared
-        counts = compute.shade(compute.density(*values, *ranges))
+        counts = compute.density(*values, *ranges)
+        step = len(counts) // BINS
+        counts = compute.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
         # A picture of fixed size, so that files do not grow with samples.
         axes.imshow(
             np.ma.masked_equal(counts, 0),
@@ -54,7 +56,7 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
         if len(middle) == 2:
             axes.axvline(middle[0], color="#D55E00", linestyle="--", linewidth=0.9)
             axes.axhline(middle[1], color="#D55E00", linestyle="--", linewidth=0.9)
-            title += f"\nmedians {middle[0]:.3g} and {middle[1]:.3g}"
+            title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
         words = "change of " if moved else ""
         axes.set_xlabel(f"{words}{MEASURES[x]}, {UNITS.get(x, 'degrees')}", fontsize=8)
         axes.set_ylabel(f"{words}{MEASURES[y]}, {UNITS.get(y, 'degrees')}", fontsize=8)
@@ -69,7 +71,7 @@ def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
     low, high = compute.limits(*tables, share=0)
     change = tables[1] - tables[0]
     reach = float(np.abs(change[np.isfinite(change)]).max(initial=0)) or 1.0
-    figure = Figure(figsize=(11.4, 3.9), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     grid = figure.subplots(1, 3)
     names = store.class_names if len(store.class_names) <= 20 else []
     scales = ({"cmap": "cividis_r", "vmin": low, "vmax": high},) * 2
@@ -84,9 +86,10 @@ def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
         axes.set_yticks(ticks, names, fontsize=7)
         axes.set_xlabel("direction of class", fontsize=8)
         axes.set_title(title, fontsize=8)
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label("change in degrees" if table is change else "degrees", fontsize=7)
+        if axes is not grid[0]:
+            bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+            bar.ax.tick_params(labelsize=7)
+            bar.set_label("change in degrees" if table is change else "A and B, degrees", fontsize=7)
     grid[0].set_ylabel("samples of class", fontsize=8)
     return figure
 
@@ -109,29 +112,31 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
     flips = rules.flips(store, a, b)
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
     rows, images = store.images(b[1])
-    kinds = (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a)))
-    lines = -(-EXAMPLES // ACROSS)
-    figure = Figure(figsize=(8.6, 2 * lines * 0.88 + 1.1), layout="constrained")
-    grid = figure.subplots(2 * lines, ACROSS, squeeze=False)
-    for axes in grid.ravel():
-        axes.set_axis_off()
-    for place, (kind, sign, wrong) in enumerate(kinds):
+    parts = []
+    for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
         there = np.flatnonzero(flips[rows] == FLIPS.index(kind))
-        total = int((flips == FLIPS.index(kind)).sum())
         chosen = there[np.argsort(sign * moved[rows[there]], kind="stable")][:EXAMPLES]
-        own = grid[place * lines : (place + 1) * lines]
-        for axes, at in zip(own.ravel(), chosen, strict=False):
-            row = rows[at]
-            picture = np.asarray(images[at])
-            axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        total = int((flips == FLIPS.index(kind)).sum())
+        some = f", {len(chosen)} of them here" if len(chosen) < total else ""
+        parts.append((f"{kind} {total:,} of {len(flips):,} samples{some}", chosen, wrong))
+    heights = [0.5 + 0.85 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
+    figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
+    grid = figure.subplots(2, 1, height_ratios=heights)
+    for axes, (title, chosen, wrong) in zip(grid, parts, strict=True):
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=8, fontweight="bold", loc="left")
+        if not len(chosen):
+            continue
+        pictures = np.asarray(images[chosen])
+        side, gap = pictures.shape[1:3], max(pictures.shape[1] // 4, 2)
+        sheet = compute.contact_sheet(pictures, ACROSS, gap=gap)
+        axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
+        for place, row in enumerate(rows[chosen]):
+            line, column = divmod(place, ACROSS)
             names = [store.class_names[store.labels[row]], store.class_names[wrong[row]]]
-            short = [textwrap.shorten(name, 12, placeholder="…") or name[:12] for name in names]
-            axes.set_title(" not ".join(short), fontsize=6, pad=2)
-        words = f"{kind} {total:,} of {len(flips):,} samples"
-        words += f"; {len(chosen)} of them here" if len(chosen) < total else ""
-        own[0][0].text(
-            0, 1.35, words, transform=own[0][0].transAxes, fontsize=8, fontweight="bold", va="bottom"
-        )
+            words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
+            middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
+            axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
     figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}", fontsize=8)
     return figure
 
@@ -147,18 +152,21 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
         "B minus A": maps.difference(store, store.pairs(a, b)),
     }
     tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
+    cell = next((c for c in (*store.seeds(a), *store.seeds(b)) if maps.stamp(store, c)), None)
     figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     grid = figure.subplots(3, 4)
     for axes in grid.ravel():
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_frame_on(False)
-    for line, ((name, table), cell) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
-        grid[line][0].set_ylabel(name if cell is None else textwrap.fill(f"{name}: {' '.join(cell)}", 20), fontsize=8)
-        if cell is not None:
-            rows, images = store.images(cell[1])
+    for line, ((name, table), side) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
+        grid[line][0].set_ylabel(name if side is None else "\n".join((name, *side)), fontsize=7)
+        if side is not None:
+            rows, images = store.images(side[1])
             for picture in images[np.flatnonzero(store.ids[rows] == sample)]:
-                grid[line][0].imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                grid[line][0].imshow(
+                    picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+                )
         for column, (kind, unit) in enumerate(zip(maps.MAPPED, maps.UNITS, strict=True)):
             found = [t[column] for t in tables.values() if t is not None]
             reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in found), default=0) or 1.0
@@ -167,7 +175,12 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             if table is None:
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
-            drawn = axes.imshow(table[column], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
+            (left, wide), (top, tall) = (maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1])
+            extent = (left, left + wide, top + tall, top)
+            scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+            drawn = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
+            # As large as the image, whose outermost pixels are no patch's middle.
+            axes.set(xlim=(0, 1), ylim=(1, 0))
             if line == 2 or tables["B minus A"] is None:
                 figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
     at = np.flatnonzero(store.ids == sample)

@@ -12,6 +12,8 @@ GREY = "#8a94a6"
 NEAR = 0.03
 """How far from a dot a click may be, as a share of the figure."""
 
+LEGEND = "dot: a sample; line: median\ngrey: maps of different samples"
+
 
 class Accord:
     """A band per quantity: dots are samples, a line their median, grey what maps of different samples have."""
@@ -21,13 +23,13 @@ class Accord:
         self.figure = plot(
             "attribution-agreement",
             "Correlation of A's and B's maps, a dot per sample; grey: maps of different samples.",
-            width=380,
-            height=452,
-            sizing_mode="fixed",
+            min_width=260,
+            height=320,
             x_range=Range1d(-1.05, 1.05),
-            y_range=Range1d(3, 0),
+            y_range=Range1d(3, -0.06),
         )
         figure = self.figure
+        figure.xaxis.axis_label_text_font_size = "11px"
         figure.ygrid.grid_line_color = None
         figure.yaxis.ticker = FixedTicker(ticks=[0.5, 1.5, 2.5])
         figure.yaxis.major_label_overrides = {k + 0.5: kind for k, kind in enumerate(MAPPED)}
@@ -66,8 +68,8 @@ class Accord:
             sample: the one that gets a ring.
         """
         at = CORRELATIONS.index(kind)
-        what = "Rank correlation" if kind == "Spearman" else "Correlation"
-        self.figure.title.text = f"{what} of A's and B's maps"
+        self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
+        self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
         dots, bars, medians, rings = [], [], [], []
         for band in range(len(MAPPED) if found is not None else 0):
             own = found.own[:, band, at]
@@ -75,7 +77,7 @@ class Accord:
             if null is not None:
                 bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
             low, middle, high = maps.quartiles(own)
-            words = f"median {middle:+.2f}, quartiles {low:+.2f} and {high:+.2f}"
+            words = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
             words = words if np.isfinite(middle) else "undefined: constant maps"
             medians.append((middle, band + 0.22, band + 0.78, words))
             good = np.flatnonzero(np.isfinite(own))

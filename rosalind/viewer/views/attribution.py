@@ -47,13 +47,13 @@ class Attribution:
             frame.chooser(change, "attribution-of", "maps of", OF),
             frame.chooser(change, "attribution-by", "agreement by", BY),
         )
-        # Side by side where there is room; of fixed width, because two that stretch never come to rest.
-        wrapping = {"flex-wrap": "wrap"}
+        # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
+        wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         self.root = titled(
             "Why this sample?",
             row(*choosers),
-            row(self.tiles.figure, self.accord.figure, styles=wrapping),
-            row(self.missing, self.copy, styles=wrapping),
+            row(self.tiles.figure, self.accord.figure, **wrapping),
+            row(self.missing, self.copy, **wrapping),
             caption=self.caption,
         )
 
@@ -184,15 +184,16 @@ def _agreements(
         own, other = found.own[:, k, at], found.other[:, k, at]
         low, middle, high = maps.quartiles(own)
         part = f"{kind} median {_number(middle)} (quartiles {_number(low)} to {_number(high)})"
-        if np.isfinite(other).any():
-            chance = maps.exceeds(own, other)
-            part += f", of different samples {_number(maps.quartiles(other)[1])}"
-            part += f", higher than those in {100 * chance:.0f} %" if np.isfinite(chance) else ""
+        chance = maps.exceeds(own, other)
+        if np.isfinite(chance):
+            part += f", above different samples' {_number(maps.quartiles(other)[1])} in {100 * chance:.0f} %"
         if null is not None:
-            part += f", of the null {_number(maps.quartiles(null.own[:, k, at])[1])}"
+            part += f", null {_number(maps.quartiles(null.own[:, k, at])[1])}"
         parts.append(part)
     kind = BY[CORRELATIONS[at]].capitalize()
     words.append(f"<b>Is the reason preserved?</b> {kind} over {count:,} samples: {'; '.join(parts)}.")
+    if len(found.ids) > count:
+        words.append(f"Every pair of seeds counts by itself: {len(found.ids):,} correlations.")
     undefined = int((~np.isfinite(found.own[..., at])).any(1).sum())
     if undefined:
         words.append(f"{undefined:,} have a constant map, which correlates with nothing.")

@@ -7,28 +7,34 @@ from rosalind.viewer import compute, maps
 from rosalind.viewer.maps import MAPPED
 from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, Frame, plot, symmetric
 
-LEFT, TOP, TILE, STEP, FOOT = 146, 34, 118, 128, 34
-"""Pixels: before the first column, above the first row, of a tile, from tile to tile, under the last row."""
+LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
+"""Pixels: before the first column, above the first row of tiles, of a tile, under the last one."""
 
-WIDTH = LEFT + 4 * STEP
+ACROSS, DOWN = TILE + 6, TILE + 20
+"""Pixels from tile to tile; above every row stands its name."""
+
+WIDTH = 2 * LEFT + 3 * ACROSS + TILE
+"""Pixels: 446, what fits beside the contact sheet."""
+
 PLACE = ("x", "y", "dw", "dh")
-LETTERS = 25
-"""Letters of a name that fit before the first column."""
+LETTERS = 66
+"""Letters that fit above a row."""
 
 MARK = """
 // The patch under the pointer, outlined on every tile.
 const {x, y} = cb_data.geometry
-const {left, top, tile, step, lines, rows, columns, across, wide, patch_x, down, tall, patch_y} = marks.tags[0]
-const column = Math.floor((((x - left) % step) / tile - across) / wide * columns)
-const row = Math.floor((((y - top) % step) / tile - down) / tall * rows)
+const {left, top, tile, step_x, step_y, lines, rows, columns, ...span} = marks.tags[0]
+const {across, wide, patch_x, down, tall, patch_y} = span
+const column = Math.floor((((x - left) % step_x) / tile - across) / wide * columns)
+const row = Math.floor((((y - top) % step_y) / tile - down) / tall * rows)
 const found = {x: [], y: [], width: [], height: []}
-const inside = x >= left && y >= top && y < top + lines * step
+const inside = x >= left && y >= top && y < top + lines * step_y
 if (inside && column >= 0 && column < columns && row >= 0 && row < rows) {
   for (let i = 0; i < 4; i++) {
     for (let j = 0; j < lines; j++) {
       if (i == 0 && j > 1) continue  // Differences have no image.
-      found.x.push(left + i * step + tile * (across + wide * (column + 0.5) / columns))
-      found.y.push(top + j * step + tile * (down + tall * (row + 0.5) / rows))
+      found.x.push(left + i * step_x + tile * (across + wide * (column + 0.5) / columns))
+      found.y.push(top + j * step_y + tile * (down + tall * (row + 0.5) / rows))
       found.width.push(tile * patch_x)
       found.height.push(tile * patch_y)
     }
@@ -42,13 +48,15 @@ class Tiles:
     """Rows A, B, B minus A and the null's difference; columns image, angle, norm and margin."""
 
     def __init__(self):
-        height = TOP + 3 * STEP + FOOT
+        height = TOP + 3 * DOWN + FOOT
         self.figure = plot(
             "attribution-maps",
             "Images and occlusion maps of angle, norm and margin; rows A, B, B minus A.",
             width=WIDTH,
             height=height,
             sizing_mode="fixed",
+            # A row would give it the margins of the figure beside it, and patches would not be square.
+            frame_align=False,
             x_range=Range1d(0, WIDTH),
             # Turned around, so that row 0 of every tile is at its top.
             y_range=Range1d(height, 0),
@@ -92,14 +100,16 @@ class Tiles:
             samples: int[k] ids whose mean image is shown.
             spans: where a map lies on the image across and down, see `maps.placed`.
         """
-        bottom = TOP + len(tables) * STEP
+        bottom = TOP + len(tables) * DOWN - 12
         texts = [self._heading(0, "mean image" if len(samples) > 1 else "image")]
         empty = []
         for line, (name, table) in enumerate(tables.items()):
-            middle = TOP + line * STEP + TILE / 2
-            texts += _beside(middle, _words(frame, name))
+            middle = TOP + line * DOWN + TILE / 2
+            texts += _above(TOP + line * DOWN - 9, *_words(frame, name))
+            if name == "difference" and table is not None:
+                texts += _legend(middle)
             for column in range(1, 4) if table is None else ():
-                empty.append((LEFT + column * STEP + TILE / 2, middle))
+                empty.append((LEFT + column * ACROSS + TILE / 2, middle))
                 texts.append((*empty[-1], "no map", "center", "11px", "normal"))
         for column, (kind, unit) in enumerate(zip(MAPPED, maps.UNITS, strict=True), 1):
             there = {name: table[column - 1] for name, table in tables.items() if table is not None}
@@ -116,7 +126,7 @@ class Tiles:
                 for name, t in there.items()
             ]
             if there:
-                left = LEFT + column * STEP
+                left = LEFT + column * ACROSS
                 ramp = np.linspace(low, high, 64, dtype=np.float32)[None]
                 scale = {"x": left, "y": bottom, "dw": TILE, "dh": 9}
                 parts.append({**scale, "image": ramp, "words": f"the colour of a change in {kind} by"})
@@ -135,19 +145,26 @@ class Tiles:
 
     @staticmethod
     def _heading(column: int, words: str) -> tuple:
-        return (LEFT + column * STEP + TILE / 2, TOP - 12, words, "center", "12px", "bold")
+        return (LEFT + column * ACROSS + TILE / 2, 9, words, "center", "12px", "bold")
 
     @staticmethod
     def _box(column: int, line: int, spans) -> dict[str, float]:
         (across, wide, _), (down, tall, _) = spans
-        left, top = LEFT + column * STEP, TOP + line * STEP
+        left, top = LEFT + column * ACROSS, TOP + line * DOWN
         return {"x": left + across * TILE, "y": top + down * TILE, "dw": wide * TILE, "dh": tall * TILE}
 
     def _prepare_marks(self, tables: dict[str, np.ndarray | None], spans) -> None:
         """Tell the browser where patches lie."""
         rows, columns = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
         (across, wide, patch_x), (down, tall, patch_y) = spans
-        grid = {"left": LEFT, "top": TOP, "tile": TILE, "step": STEP, "lines": len(tables)}
+        grid = {
+            "left": LEFT,
+            "top": TOP,
+            "tile": TILE,
+            "step_x": ACROSS,
+            "step_y": DOWN,
+            "lines": len(tables),
+        }
         grid |= {"rows": rows, "columns": columns, "across": across, "wide": wide, "patch_x": patch_x}
         grid |= {"down": down, "tall": tall, "patch_y": patch_y}
         self.marks.update(tags=[grid], data={key: [] for key in ("x", "y", "width", "height")})
@@ -166,24 +183,29 @@ class Tiles:
         return found
 
 
-def _words(frame: Frame, name: str) -> list[str]:
-    """What stands before a row of tiles, line by line."""
+def _words(frame: Frame, name: str) -> tuple[str, str]:
+    """What stands above a row of tiles: what it is, and of what."""
     if name in ("a", "b"):
-        return [name.upper(), *getattr(frame.state, name)]
+        return name.upper(), " · ".join(getattr(frame.state, name))
     if name == "difference":
-        return ["B minus A"]
+        return "B minus A", ""
     (first, one), (second, other) = frame.null
-    return ["null", second, "minus", first, one if one == other else f"{other} minus {one}"]
+    return "null", f"{second} minus {first}" if one == other else f"{second} · {other} minus {first} · {one}"
 
 
-def _beside(middle: float, words: list[str]) -> list[tuple]:
-    """Texts before a row, the first one large, names cut where they would reach into the tiles."""
-    texts = []
-    for k, word in enumerate(words):
-        short = word if len(word) <= LETTERS else word[: LETTERS - 1] + "…"
-        size, style = ("14px", "bold") if k == 0 else ("10px", "normal")
-        texts.append((4, middle + 16 * (k - (len(words) - 1) / 2), short, "left", size, style))
-    return texts
+def _above(y: float, title: str, words: str) -> list[tuple]:
+    """Texts above a row, cut where they would reach beyond the figure."""
+    short = words if len(words) <= LETTERS else words[: LETTERS - 1] + "…"
+    start = LEFT + 8 * len(title) + 8
+    return [(LEFT, y, title, "left", "12px", "bold"), (start, y, short, "left", "11px", "normal")]
+
+
+def _legend(middle: float) -> list[tuple]:
+    """What the colours mean, where differences have no image."""
+    lines = ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it")
+    return [
+        (LEFT + 4, middle + 13 * (k - 2), words, "left", "10.5px", "normal") for k, words in enumerate(lines)
+    ]
 
 
 def _hidden(name: str, kind: str) -> str:
