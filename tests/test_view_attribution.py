@@ -222,7 +222,7 @@ def test_a_click_on_a_dot_shows_its_sample(folder):
 
 
 def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
-    session = Session(Store(small_folder), Document())
+    session = Session(Store(small_folder), Document(), {})
     session.change(layout="samples", null=True)
     view = session.views["attribution"]
     assert "null" in view.tiles.texts.data["text"]

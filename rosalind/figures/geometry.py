@@ -65,7 +65,9 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     by_name = {info["name"]: info for info in results.conditions.values()}
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
-    axes.add_collection(LineCollection(found.layout[found.tree], colors="#c3cad4", linewidths=0.6, zorder=1))
+    axes.add_collection(
+        LineCollection(list(found.layout[found.tree]), colors="#c3cad4", linewidths=0.6, zorder=1)
+    )
     # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
     points: dict[str, list[tuple]] = {}
     for (network, condition), place in zip(found.cells, found.layout, strict=True):

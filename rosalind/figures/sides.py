@@ -38,7 +38,7 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
         ranges = [compute.limits(part) for part in change] if moved else shared
-        counts = compute.density(*values, *ranges)
+        counts = compute.density(values[0], values[1], ranges[0], ranges[1])
         step = len(counts) // BINS
         counts = compute.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
         # A picture of fixed size, so that files do not grow with samples.
@@ -172,7 +172,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in found), default=0) or 1.0
             axes = grid[line][column + 1]
             axes.set_title(f"{kind}, {unit}" if line == 0 else "", fontsize=8)
-            if table is None:
+            if table is None or cell is None:
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
             (left, wide), (top, tall) = (maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1])
