@@ -6,12 +6,11 @@ from html import escape
 
 import numpy as np
 import pytest
-from bokeh.document import Document
 from bokeh.events import ButtonClick, SelectionGeometry, Tap
+from pages import opened
 
 from rosalind import geometry, results
 from rosalind.viewer import classes, compute, matrices, rules
-from rosalind.viewer.app import Session
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
@@ -178,8 +177,8 @@ class TestTables:
         angles = classes.between_directions(kernel)
         np.testing.assert_allclose(angles[0, 1:3], [90, 45], rtol=1e-6)
         assert np.isnan(angles[3]).all()
-        assert classes.nearest_directions(kernel, 0, 3).tolist() == [0, 2, 1]
-        assert classes.nearest_directions(kernel, 1, 4).tolist() == [1, 2, 0, 3]
+        assert classes.nearest_directions(angles, 0, 3).tolist() == [0, 2, 1]
+        assert classes.nearest_directions(angles, 1, 4).tolist() == [1, 2, 0, 3]
 
 
 def drag(view, side, place, low, high):
@@ -214,8 +213,7 @@ class TestBands:
         np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5))
 
     def test_other_rules_are_replaced_and_other_operations_are_kept(self, store):
-        page = Session(store, Document())
-        page.change(layout="geometry")
+        page = opened(store, "geometry")
         shown = page.views["global"]
         drag(shown, "a", 0, 0.2, 0.8)
         drag(shown, "a", 3, 0.2, 0.8)

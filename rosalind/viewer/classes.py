@@ -195,11 +195,16 @@ def shades(table: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return np.where(np.isfinite(table), scaled + 0.5, GAP).astype(np.uint8)
 
 
-def nearest_directions(kernel: np.ndarray, wanted: int, count: int) -> np.ndarray:
+def nearest_directions(between: np.ndarray, wanted: int, count: int) -> np.ndarray:
     """int[count]: a class and those whose directions are nearest to its own, itself first.
 
     Classes without a direction come last.
+
+    Args:
+        between: float[c, c] from `between_directions`.
+        wanted: the class.
+        count: how many.
     """
-    angles = between_directions(kernel)[wanted]
+    angles = np.nan_to_num(between[wanted], nan=np.inf)
     angles[wanted] = -1
-    return np.argsort(np.nan_to_num(angles, nan=np.inf), kind="stable")[:count]
+    return np.argsort(angles, kind="stable")[:count]

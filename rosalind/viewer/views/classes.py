@@ -41,6 +41,9 @@ MANY = 20
 TICKS = {"down": 25, "across": 12}
 """Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
 
+# Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than can be told apart.
+NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
+
 SIDES = ("a", "b", "difference", "null")
 NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
 
@@ -127,7 +130,7 @@ class Classes:
         if side != "a":
             figure.yaxis.visible = False
         source = ColumnDataSource({key: [] for key in ("image", "size", "low", "high", "counts")})
-        palette = DIVERGING if difference else SEQUENTIAL[::-1]
+        palette = CHANGE if difference else NEAR
         mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
         image = figure.image("image", x=0, y=0, dw="size", dh="size", source=source, color_mapper=mapper)
         bar = ColorBar(
@@ -221,8 +224,7 @@ class Classes:
         }
         figure.x_range.end = figure.y_range.start = size
         if side in ("a", "b"):
-            # Yellow is near, or many.
-            self.mappers[side].palette = SEQUENTIAL if counts else SEQUENTIAL[::-1]
+            self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
         value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
         sign = "+" if side in ("difference", "null") else ""
