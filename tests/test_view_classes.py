@@ -143,7 +143,7 @@ class TestOrder:
     def test_a_group_is_called_after_its_middle(self):
         apart = np.abs(np.arange(5.0)[:, None] - np.arange(5))
         rows = classes.rows_of_groups(apart, np.arange(5), np.array([0, 0, 0, 1, 1]), list("abcde"))
-        assert rows.names == ("b + 2 more", "d + 1 more")
+        assert rows.titles() == ["b +2", "d +1"]
         assert rows.grouped
         assert not classes.rows_of_classes(np.arange(5), list("abcde")).grouped
 

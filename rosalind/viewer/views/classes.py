@@ -41,6 +41,9 @@ MANY = 20
 TICKS = {"down": 25, "across": 12}
 """Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
 
+LONGEST = 9
+"""Letters of a class's name beside an axis."""
+
 # Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than can be told apart.
 NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
 
@@ -90,13 +93,14 @@ class Classes:
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
         self.caption = caption("matrix-caption")
         self.numbers = caption("global-collapse")
+        self.trail = row(self.back, self.path, sizing_mode="stretch_width")
         choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
         self.parts = (
             row(*choosers, sizing_mode="stretch_width"),
-            row(self.back, self.path, sizing_mode="stretch_width", visible=self.count > classes.GROUPED),
+            self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
             self.caption,
         )
@@ -127,7 +131,10 @@ class Classes:
         # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
-        if side != "a":
+        if side == "a":
+            # About as much wider as its names are wider than the others' bars of colour.
+            figure.styles = {"flex-grow": "1.2"}
+        else:
             figure.yaxis.visible = False
         source = ColumnDataSource({key: [] for key in ("image", "size", "low", "high", "counts")})
         palette = CHANGE if difference else NEAR
@@ -206,7 +213,7 @@ class Classes:
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
         limits = _limits(tables)
-        self.names.data = {"name": list(self.rows.names)}
+        self.names.data = {"name": self.rows.titles()}
         for side, found in tables.items():
             self._draw(side, found, limits[side], counts=show == CONFUSION)
         self.figures["null"].visible = frame.null is not None
@@ -233,7 +240,7 @@ class Classes:
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
-        count, short = len(self.rows), [_short(name) for name in self.rows.names]
+        count, short = len(self.rows), self.rows.titles(LONGEST)
         labels = {k + 0.5: name for k, name in enumerate(short)}
         what = "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
@@ -250,7 +257,8 @@ class Classes:
             ):
                 axis.ticker.ticks = list(labels) if count <= most else []
                 axis.major_label_overrides = labels
-                axis.axis_label = label + unnamed
+                axis.axis_label = label
+            figure.yaxis.axis_label = down + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
             figure.title.text = (
                 NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
@@ -259,14 +267,14 @@ class Classes:
     def _show_path(self, frame: Frame) -> None:
         chosen = frame.choice("global-group") if "global-group" in frame.choices else ""
         opened = bool(chosen) and frame.choice("global-detail") == "grouped"
-        self.back.visible = opened
+        self.back.visible, self.trail.visible = opened, opened or self.rows.grouped
         if opened:
             name = classes.rows_of_groups(
                 apart(frame.store),
                 order_of_likeness(frame.store),
                 groups_of(frame.store),
                 frame.store.class_names,
-            ).names[int(chosen) - 1]
+            ).titles()[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
         elif self.rows.grouped:
             self.path.text = f"{self.count:,} classes in {len(self.rows)} groups of similar ones"
@@ -314,11 +322,6 @@ class Classes:
         }[show]
         click = "Click a row to open its group." if self.grouped else "Click a field for its samples."
         return f"Matrices: {what}; {'; '.join(told)}. {click}"
-
-
-def _short(name: str) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= 11 else f"{name[:10]}…"
 
 
 def _limits(tables: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
