@@ -255,8 +255,9 @@ class Classes:
                 (figure.xaxis, across, TICKS["across"]),
                 (figure.yaxis, down, TICKS["down"]),
             ):
+                # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
                 axis.ticker.ticks = list(labels) if count <= most else []
-                axis.major_label_overrides = labels
+                axis.major_label_overrides = labels if count <= most else {}
                 axis.axis_label = label
             figure.yaxis.axis_label = down + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
@@ -283,7 +284,8 @@ class Classes:
 
     def _mark(self, frame: Frame) -> None:
         """Frame the fields whose samples the rule selects."""
-        place = {int(found[0]): k for k, found in enumerate(self.rows.classes)} if not self.grouped else {}
+        rows = () if self.grouped else self.rows.classes
+        place = {int(found[0]): k for k, found in enumerate(rows)}
         for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
             pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
@@ -302,7 +304,8 @@ class Classes:
             found = tables[side]
             if show == CONFUSION:
                 right, all_ = np.trace(found), found.sum()
-                told.append(f"{NAMES[side]} {right:,.0f} of {all_:,.0f} on the diagonal")
+                where = "in the own group" if self.rows.grouped else "right"
+                told.append(f"{NAMES[side]} {right:,.0f} of {all_:,.0f} {where}")
             elif show == BETWEEN:
                 told.append(f"{NAMES[side]} {number(mean(found), ' degrees')} on average")
             else:
