@@ -315,7 +315,10 @@ class TestLayouts:
         assert "local-contours=classes" in made.controls.address.text
         assert len(made.views["local"].contours["a"].data["xs"]) == 10
         keys.press(made, "undo")
-        assert made.choosers["local"][0].value == "off"
+        assert {chooser.name: chooser.value for chooser in made.choosers["local"]} == {
+            "local-contours": "off",
+            "local-shift": "x axis",
+        }
         made.change(choices={"local-contours": "<b>"})
         assert "allowed: off, classes" in made.errors.text
         assert not made.state.choices

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
+from bokeh.events import DocumentReady
 from bokeh.layouts import column
 from bokeh.models import Div, Select, Spacer
 from jinja2 import Environment, FileSystemLoader
@@ -69,6 +70,8 @@ class Session:
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select]] = {}
+        self.waiting = list(SHOWN[self.state.layout][1:])
+        """Views of the first page that are made once its first one is on screen."""
         self.places = {
             name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
@@ -96,6 +99,7 @@ class Session:
             script=script,
         )
         document.add_periodic_callback(self._watch, WATCHED)
+        document.on_event(DocumentReady, lambda event: self._next())
 
     @property
     def widgets(self) -> dict[str, Any]:
@@ -220,11 +224,27 @@ class Session:
             theme.dress(note)
             place.children = [note]
 
+    def _next(self) -> None:
+        """Make the next view that waits; each reaches the screen before the one after it is begun."""
+        if self.waiting:
+            self.complete(1)
+            self.document.add_next_tick_callback(self._next)
+
+    def complete(self, count: int | None = None) -> None:
+        """Make what waits until the page is on screen, all of it or so many views."""
+        ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
+        frame = self._frame()
+        with self.document.models.freeze():
+            for name in ready:
+                if name in SHOWN[self.state.layout]:
+                    self._draw(name, frame)
+
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
         with self.document.models.freeze():
             for name in SHOWN[self.state.layout]:
-                self._draw(name, frame)
+                if name not in self.waiting:
+                    self._draw(name, frame)
         if repainted:
             for view in self.views.values():
                 theme.paint(view.root, self.state.theme)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rosalind import results as files
-from rosalind import robustness, similarity
+from rosalind import robustness
 from rosalind.results import Results
 
 MEASURES = {
@@ -69,7 +69,6 @@ class Store:
         """Conditions with at least one measured cell, in order."""
         self.summary = self._read_summary()
         self.histograms = self._read_histograms()
-        self._similar: dict[str, tuple[similarity.Similarity, np.ndarray | None]] = {}
 
     def _stamp(self) -> tuple:
         """What changes when a study grows: the time of every folder that gets files, and of the tables."""
@@ -318,12 +317,6 @@ class Store:
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the samples that have thumbnails, and those."""
         return self.results.images(condition)
-
-    def similar(self, mode: str) -> tuple[similarity.Similarity, np.ndarray | None]:
-        """The comparison of all cells in one mode, and its UMAP layout if one was stored."""
-        if mode not in self._similar:
-            self._similar[mode] = similarity.load(self.results, mode)
-        return self._similar[mode]
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:
         """Stored occlusion maps of a single cell, or None."""
