@@ -322,7 +322,8 @@ class Lineage:
         accuracy = ACCURACIES[frame.choice("lineage-accuracy")]
         text += f"On the right: {accuracy}{f', {escape(self.words)}' if self.words != accuracy else ''}. "
         if self.gaps:
-            text += f"{self.gaps} networks are not there: this accuracy or their size is not known. "
+            every = len(store.results.networks)
+            text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
         made = set(found.edges[:, 1].tolist())
         alone = sum(k not in made for k in range(len(found.nodes)) if found.x[k] > 0)
         text += f"On the left: {len(found.nodes)} {'groups of seeds' if found.grouped else 'networks'}"

@@ -57,7 +57,7 @@ class Severities:
         figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
         figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
         dots = figure.scatter(
-            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color="edge"
+            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color=GREY
         )
         figure.text(
             "x",
@@ -126,7 +126,7 @@ class Severities:
         self.grey.data = {"x": [], "y": []}
         self.coloured.data = {"xs": [], "ys": [], "colour": [], "width": []}
         self.whiskers.data = {"x": [], "low": [], "high": [], "colour": [], "width": [], "alpha": []}
-        names = ("x", "y", "marker", "size", "colour", "edge", "name", "tick", "spread")
+        names = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
         self.points.data = {name: [] for name in names}
         self.labels.data = {"x": [], "y": [], "text": [], "style": []}
         self.leaders.data = {"x": [], "y": []}
@@ -182,7 +182,6 @@ class Severities:
                 np.uint8
             ),
             "colour": [colour.get(k, GREY) for k in every for _ in across],
-            "edge": [GREY for _ in every for _ in across],
             "name": [found.names[k] for k in every for _ in across],
             "tick": [tick for _ in every for tick in found.ticks],
             "spread": [f"+- {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
