@@ -2,12 +2,13 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
+from bokeh.events import DocumentReady
 from bokeh.layouts import column
 from bokeh.models import Div, Select, Spacer
 from jinja2 import Environment, FileSystemLoader
@@ -36,10 +37,10 @@ def query_of(document: Document) -> dict[str, str]:
 class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
-    def __init__(self, store: Store, document: Document):
+    def __init__(self, store: Store, document: Document, query: Mapping[str, str]):
         self.store, self.document, self.generation = store, document, store.generation
         self.choices = choices(store)
-        self.state, problems = address.from_query(store, query_of(document), self.choices)
+        self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
         self.slices, more = slices.load(store)
         problems += more
@@ -69,6 +70,8 @@ class Session:
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select]] = {}
+        self.waiting = list(SHOWN[self.state.layout][1:])
+        """Views of the first page that are made once its first one is on screen."""
         self.places = {
             name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
@@ -96,6 +99,7 @@ class Session:
             script=script,
         )
         document.add_periodic_callback(self._watch, WATCHED)
+        document.on_event(DocumentReady, lambda event: self._next())
 
     @property
     def widgets(self) -> dict[str, Any]:
@@ -106,11 +110,16 @@ class Session:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})
 
     def change(
-        self, step: dict[str, Any] | None = None, choices: dict[str, str] | None = None, **fields: Any
+        self,
+        step: dict[str, Any] | None = None,
+        choices: dict[str, str] | None = None,
+        instead: tuple[dict[str, Any], ...] | None = None,
+        **fields: Any,
     ) -> None:
         """Set fields of the state, add a step to the rule or choose inside a view, and let every view follow.
 
-        A step says by `op` what it does to the selection; without, the reader's setting does.
+        A step says by `op` what it does to the selection; without, the reader's setting does. Where that is to
+        replace, `instead` is the whole rule that comes instead of the old one, if it is more than the step.
         """
         began = time.monotonic()
         try:
@@ -118,13 +127,17 @@ class Session:
                 step = {"op": self.widgets["operation"].value, **step}
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
-                fields["rule"] = rules.check_rule(self.store, [*kept, step])
+                replaced = step["op"] == "replace" and instead is not None
+                fields["rule"] = rules.check_rule(self.store, instead if replaced else [*kept, step])
             for side in ("a", "b"):
                 if side in fields and not self.store.has(fields[side]):
                     network, condition = fields[side]
                     raise ValueError(
                         f"{network} has not been measured under {condition}; the old choice stays."
                     )
+                if side in fields:
+                    # A damaged file is refused here, before any view has changed.
+                    self.store.predictions(fields[side])
             changed = dataclasses.replace(self.state, **fields)
             if choices:
                 changed = with_choices(changed, choices, self.choices)
@@ -211,11 +224,27 @@ class Session:
             theme.dress(note)
             place.children = [note]
 
+    def _next(self) -> None:
+        """Make the next view that waits; each reaches the screen before the one after it is begun."""
+        if self.waiting:
+            self.complete(1)
+            self.document.add_next_tick_callback(self._next)
+
+    def complete(self, count: int | None = None) -> None:
+        """Make what waits until the page is on screen, all of it or so many views."""
+        ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
+        frame = self._frame()
+        with self.document.models.freeze():
+            for name in ready:
+                if name in SHOWN[self.state.layout]:
+                    self._draw(name, frame)
+
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
         with self.document.models.freeze():
             for name in SHOWN[self.state.layout]:
-                self._draw(name, frame)
+                if name not in self.waiting:
+                    self._draw(name, frame)
         if repainted:
             for view in self.views.values():
                 theme.paint(view.root, self.state.theme)
@@ -270,7 +299,7 @@ def application(store: Store) -> Callable[[Document], None]:
     """A function that fills one reader's document; all readers share the store."""
 
     def fill(document: Document) -> None:
-        Session(store, document)
+        Session(store, document, query_of(document))
 
     return fill
 

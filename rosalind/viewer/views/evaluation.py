@@ -20,7 +20,7 @@ from rosalind.robustness import Group
 from rosalind.viewer import grid, heat, table, words
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.table import COMPARED, MODES
-from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.breakdown import Breakdown
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -74,7 +74,7 @@ class Evaluation:
             "evaluation-rows": heat.ROWS,
             "evaluation-columns": heat.COLUMNS,
             **Severities.choices(store),
-            **Classes.choices(store),
+            **Breakdown.choices(store),
         }
 
     def __init__(self, frame: Frame, change: Change):
@@ -88,7 +88,7 @@ class Evaluation:
         self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
         self.severities = Severities(frame, change)
-        self.classes = Classes(frame, change)
+        self.classes = Breakdown(frame, change)
         self.caption = caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", words)
