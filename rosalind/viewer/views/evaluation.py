@@ -286,14 +286,15 @@ class Evaluation:
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
         text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
         text += f"Cells: {MODES[name].words}, mean over seeds"
-        text += "; curves: all samples' margins. " if self.small else ". "
+        text += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "difference":
             without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
             if without:
                 text += f"Gaps: networks without a parent and without a dense network of their seed, {without} in all. "
         if frame.state.null:
             text += self._null_words(frame, name)
-        text += f"{words.shown_by(self.store, a, b)} Click a cell to make it B, shift-click to make it A"
+        text += f"{words.shown_by(self.store, a, b)} ".lstrip()
+        text += "Click a cell to make it B, shift-click to make it A"
         more = "; right of the line: means and shifts, to read only."
         text += more if len(self.conditions) > self.measured else "."
         return f"{text} {escape(self.store.sources)}".strip()
