@@ -119,7 +119,7 @@ def central(apart: np.ndarray, members: np.ndarray) -> int:
 
 def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
     """Every class a row, in an order."""
-    return Rows(tuple(np.array([k]) for k in order), tuple(names[k] for k in order))
+    return Rows(tuple(np.array([k]) for k in order), tuple(names[int(k)] for k in order))
 
 
 def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> Rows:

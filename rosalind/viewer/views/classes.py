@@ -131,11 +131,7 @@ class Classes:
         # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
-        if side == "a":
-            # About as much wider as its names are wider than the others' bars of colour.
-            figure.styles = {"flex-grow": "1.2"}
-        else:
-            figure.yaxis.visible = False
+        figure.yaxis.visible = side == "a"
         source = ColumnDataSource({key: [] for key in ("image", "size", "low", "high", "counts")})
         palette = CHANGE if difference else NEAR
         mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
@@ -245,6 +241,9 @@ class Classes:
         what = "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
         turned = sum(map(len, short)) > 25
+        # A has names where the others have a bar of colour; so its field is about as wide as theirs.
+        widest = max(map(len, short)) if not unnamed else 0
+        self.figures["a"].styles = {"flex-grow": "1.2" if widest > 3 else "1"}
         across, down = {
             ANGLES: ("direction of class", "samples of class"),
             BETWEEN: ("direction of class", "direction of class"),

@@ -9,6 +9,7 @@ from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis, Range1d
 
 from rosalind.viewer import classes, compute, matrices
+from rosalind.viewer.store import NEAREST as STORED
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.classes import MANY, Classes, class_order
 from rosalind.viewer.views.frame import GREYS, SELECTED, Change, Frame, caption, plot, see_through, titled
@@ -282,6 +283,10 @@ class Global:
         elif len(store.class_names) > MANY:
             name = escape(store.class_names[state.true_class])
             told.append(f"The axes are the {NEAREST} directions in A that are nearest to that of {name}.")
+        if len(store.class_names) > STORED and state.true_class is not None:
+            told.append(
+                f"Lines end where a class is not among the {STORED} of a sample whose logits are stored."
+            )
         seeds = {side: len(store.seeds(self._cell(side))) for side in SIDES}
         if max(seeds.values()) > 1:
             pairs = len(store.pairs(state.a, state.b))
