@@ -1,15 +1,17 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from bokeh.document import Document
 from bokeh.events import Tap
 
 from rosalind import results, similarity
-from rosalind.similarity import reading
-from rosalind.viewer.app import Session
+from rosalind.similarity import comparison, reading
+from rosalind.similarity.points import points
+from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
-from rosalind.viewer.views import choices as store_choices
+from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.views.similarity import Similarity
 
 
 def line(*places):
@@ -305,99 +307,107 @@ def store(small_folder):
     return Store(small_folder)
 
 
+def show(store, **fields):
+    """The view of a state on its own, a function that shows it another state, and what it asked for."""
+    offered, asked = Similarity.choices(store), []
+
+    def framed(**fields):
+        state = replace(default(store), **fields)
+        return Frame(store, state, np.zeros(len(store.ids), bool), offered)
+
+    view = Similarity(framed(**fields), lambda **change: asked.append(change))
+    view.update(framed(**fields))
+    return view, lambda **fields: view.update(framed(**fields)), asked
+
+
 class TestView:
     def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
-        made = Session(store, Document())
-        view = made.views["similarity"]
-        place = view.kept["found"].cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
+        view, again, asked = show(store)
+        cells, order = view.kept["found"].cells, view.kept["found"].order
+        place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
         x, y = view.places[place]
         figure = view.root.select_one({"name": "similarity"})
         figure._trigger_event(Tap(figure, x=x, y=y, modifiers={"shift": False}))
-        assert made.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
         far = view.places.max() + np.ptp(view.places)
         figure._trigger_event(Tap(figure, x=far, y=far, modifiers={"shift": True}))
-        order = view.kept["found"].order
         figure = view.root.select_one({"name": "similarity-matrix"})
         figure._trigger_event(Tap(figure, x=0.5, y=len(order) - 0.5, modifiers={"shift": True}))
-        assert made.state.a == view.kept["found"].cells[order[-1]]
-        apart = view.kept["distance"][order[-1], place]
-        assert f"{apart:.2f} apart" in view.caption.text
+        assert asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
+        again(b=cells[place], a=cells[order[-1]])
+        assert f"{view.kept['distance'][order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
         assert view.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.marks.data["row"][0])] == place
 
     def test_a_group_is_marked_at_every_seed(self, store):
-        made = Session(store, Document())
-        made.change(a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
-        view = made.views["similarity"]
+        view, _, _ = show(store, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
-        cells, distance = view.kept["found"].cells, view.kept["distance"]
-        apart = np.mean(
-            [
-                distance[
-                    cells.index((f"mlp-dense-seed{k}", "clean")),
-                    cells.index((f"mlp-lth-0.9-seed{k}", "clean")),
-                ]
-                for k in (0, 1)
-            ]
-        )
-        assert f"{apart:.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
+        place, distance = view.kept["member"], view.kept["distance"]
+        apart = [
+            distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]]
+            for k in (0, 1)
+        ]
+        assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
 
-    def test_a_brush_sends_nothing_and_a_metric_everything(self, store):
-        made = Session(store, Document())
-        view = made.views["similarity"]
+    def test_another_selection_sends_nothing_and_another_metric_everything(self, store):
+        view, again, _ = show(store)
         sources = (view.points, view.matrix, view.marks, view.edges)
         before = [source.data for source in sources]
-        made.change(step={"flip": "B breaks", "cell": list(made.state.a), "other": list(made.state.b)})
+        again(rule=({"op": "replace", "ids": [int(store.ids[0])]},), primary=None)
         assert all(source.data is data for source, data in zip(sources, before, strict=True))
-        made.change(choices={"similarity-metric": "norm"})
+        again(choices=(("similarity-metric", "norm"),))
         expected = similarity.load(store.results, metric="norm")[0]
         np.testing.assert_array_equal(view.kept["distance"], expected.distance)
         assert "points, norm, as measured" in view.caption.text
-        made.change(mode="change_from_clean")
+        again(choices=(("similarity-metric", "norm"),), mode="change_from_clean")
         assert view.mode.value == "change_from_clean"
         assert "points, norm, change from clean" in view.caption.text
 
     def test_floors_are_drawn_in_true_length(self, store):
-        view = Session(store, Document()).views["similarity"]
+        view, _, _ = show(store)
         length, _ = similarity.floors(store.results, view.kept["found"])["seeds"]
         assert view.bars.data["x1"] - view.bars.data["x0"] == pytest.approx([length], rel=1e-5)
         assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
 
+    def test_the_null_is_drawn_between_its_cells(self, store):
+        view, again, _ = show(store)
+        assert not len(view.nothing.data["x0"])
+        again(null=True)
+        place = view.kept["member"]
+        ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
+        assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
+        assert f"{view.kept['distance'][tuple(ends)]:.2f} apart (dashed)" in view.caption.text
+
     def test_a_stored_umap_layout_can_be_chosen(self, store, copy):
-        assert store_choices(store)["similarity-layout"] == ("scaling",)
+        assert Similarity.choices(store)["similarity-layout"] == ("scaling",)
         path = copy / "comparison" / "similarity-absolute.npz"
         arrays = results.load_arrays(path)
         arrays["umap"] = np.arange(2.0 * len(arrays["network"]), dtype=np.float32).reshape(-1, 2)
         results.save_arrays(path, arrays, replace=True)
-        made = Session(Store(copy), Document())
-        made.change(choices={"similarity-layout": "umap"})
-        view = made.views["similarity"]
+        umap = ("similarity-layout", "umap")
+        view, again, _ = show(Store(copy), choices=(umap,))
         np.testing.assert_array_equal(view.points.data["y"], arrays["umap"][:, 1])
         assert "neighbourhoods" in view.caption.text
         # A plane without lengths has no bars.
         assert not len(view.bars.data["x0"])
-        made.change(choices={"similarity-metric": "norm"})
+        again(choices=(umap, ("similarity-metric", "norm")))
         assert "UMAP is stored for all measures together only" in view.caption.text
 
     def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
-        from rosalind.similarity import comparison
-        from rosalind.similarity.points import points
-
         found = results.open(copy)
         limit = len(found.networks) // 2 * 3
         for module in (comparison, similarity):
             monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
         similarity.save(found)
-        made = Session(Store(copy), Document())
-        view = made.views["similarity"]
+        view, again, asked = show(Store(copy))
         assert "severities and seeds are averaged" in view.caption.text
         place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
         figure = view.root.select_one({"name": "similarity"})
         x, y = view.places[place]
         figure._trigger_event(Tap(figure, x=x, y=y, modifiers={}))
-        assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
-        assert view.marks.data["text"][-1] == "B"
+        assert asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
+        again(b=("mlp-lth-0.9-seed1", "contrast-1"))
+        assert view.marks.data["x"][view.marks.data["text"].index("B")] == x
 
 
 def test_unknown_names(small_folder):
