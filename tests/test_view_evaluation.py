@@ -139,6 +139,9 @@ class TestHeat:
         assert (low, high) == (-2, 2)
         assert heat.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
         assert heat.numbers_in(means, table.MODES["difference"]) == ["-2", "0", "·", "+2"]
+        few = np.array([[0.254, -0.1, 0, np.nan]])
+        assert heat.numbers_in(few, table.MODES["margin median"]) == ["0.25", "-0.10", "0", "·"]
+        assert heat.numbers_in(few, table.MODES["margin median"], narrow=True) == [".25", "-.10", "0", "·"]
         marks = heat.corner_marks(np.array([[False, True], [False, False]]), 4)
         assert marks.shape == (8, 8)
         assert np.argwhere(marks).tolist() == [[1, 5]]

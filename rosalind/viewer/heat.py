@@ -142,10 +142,15 @@ def numbers_in(means: np.ndarray, mode: Mode, *, narrow: bool = False) -> list[s
 
     Args:
         means: float[rows, columns].
-        mode: says how many decimals, and whether numbers carry a sign.
-        narrow: leave out the plus, of which colours speak too.
+        mode: says how many decimals, and whether numbers carry a sign; fractions below one get a decimal more.
+        narrow: leave out the plus, of which colours speak too, and the zero before a point.
     """
-    sign = "+" if mode.signed and not narrow else ""
-    zero = f"{0:.{mode.digits}f}"
-    texts = [f"{v:{sign}.{mode.digits}f}" if np.isfinite(v) else "·" for v in means.ravel().tolist()]
-    return [zero if text.strip("+-") == zero else text for text in texts]
+    finite = np.abs(means[np.isfinite(means)])
+    digits = mode.digits + bool(mode.digits and finite.size and finite.max() < 1)
+    sign, zero = "+" if mode.signed and not narrow else "", f"{0:.{digits}f}"
+    found = []
+    for value in means.ravel().tolist():
+        text = f"{value:{sign}.{digits}f}" if np.isfinite(value) else "·"
+        text = "0" if text.strip("+-") == zero else text
+        found.append(text.replace("0.", ".", 1) if narrow and abs(value) < 1 else text)
+    return found

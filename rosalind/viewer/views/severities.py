@@ -211,12 +211,12 @@ class Severities:
         self, found: curves.Curves, mean, half, count, sides: dict[int, str], frame: Frame, mode: str
     ) -> str:
         """What the lines of A and B are at the last severity."""
-        words = []
+        words, digits = [], MODES[mode].digits + 1
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
-                spread = f" +- {half[k, -1]:.1f}" if np.isfinite(half[k, -1]) else ""
+                spread = f" +- {half[k, -1]:.{digits}f}" if np.isfinite(half[k, -1]) else ""
                 seeds = counted(int(count[k, -1]), "seed")
-                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.1f}{spread} ({seeds})")
+                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f}{spread} ({seeds})")
         b = frame.store.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
