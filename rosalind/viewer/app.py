@@ -1,5 +1,6 @@
 """One reader's document: controls, the views, and the only place where a change reaches them all."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
@@ -241,10 +242,12 @@ class Session:
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
-        with self.document.models.freeze():
-            for name in SHOWN[self.state.layout]:
-                if name not in self.waiting:
-                    self._draw(name, frame)
+        shown = [name for name in SHOWN[self.state.layout] if name not in self.waiting]
+        # Bokeh walks over all models when it may again, 50 ms, so that it is told to wait only for new ones.
+        new = not self.views.keys() >= set(shown)
+        with self.document.models.freeze() if new else contextlib.nullcontext():
+            for name in shown:
+                self._draw(name, frame)
         if repainted:
             for view in self.views.values():
                 theme.paint(view.root, self.state.theme)
