@@ -30,6 +30,9 @@ SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelec
 FIGURES = """() => Bokeh.documents[0]._all_models.size && [...Bokeh.documents[0]._all_models.values()]
   .filter((model) => model.type === "Figure" && Bokeh.index.find_one(model)?.el.checkVisibility())
   .map((model) => model.name)"""
+ALL, NETWORKS, SAMPLES = (
+    pytest.mark.parametrize("page", [layout], indirect=True) for layout in ("all", "networks", "samples")
+)
 TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
 
 
@@ -107,9 +110,9 @@ class Page:
 
 
 @pytest.fixture
-def page(browser, address):
-    """Everything on one page."""
-    opened = Page(browser, address + "?layout=all")
+def page(browser, address, request):
+    """The page of one question, or all views on one, which takes longest."""
+    opened = Page(browser, f"{address}?layout={getattr(request, 'param', 'geometry')}")
     yield opened
     assert opened.errors() == []
     opened.tab.close()
@@ -126,6 +129,7 @@ def canvas(page: Page, name: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(page.tab.screenshot(clip=clip))).convert("RGB"))
 
 
+@ALL
 def test_it_opens_without_errors_and_asks_no_other_host(page, address):
     assert page.errors() == []
     hosts = {url.split("/")[2] for url in page.asked if not url.startswith("data:")}
@@ -154,6 +158,7 @@ def test_pages_by_question(browser, address):
     opened.tab.close()
 
 
+@ALL
 def test_a_dragged_box_reaches_every_view(page, small_folder):
     import json
     from urllib.parse import parse_qs, urlparse
@@ -176,6 +181,7 @@ def test_a_dragged_box_reaches_every_view(page, small_folder):
     assert page.errors() == []
 
 
+@SAMPLES
 def test_the_table_repaints_when_only_its_data_change(page):
     # Bokeh 3.9.0 to 3.9.2 leave the old text when the number of rows stays the same.
     text = """() => {
@@ -193,6 +199,7 @@ def test_the_table_repaints_when_only_its_data_change(page):
     assert after.count("|") == before.count("|")
 
 
+@SAMPLES
 def test_the_first_tile_is_at_the_top_left_and_asks_why(page):
     source = """() => {
       const model = Bokeh.documents[0].get_model_by_name("sample-table");
@@ -203,6 +210,7 @@ def test_the_first_tile_is_at_the_top_left_and_asks_why(page):
     page.wait_text("attribution-caption", f"Sample {first},")
 
 
+@NETWORKS
 def test_a_tap_on_a_cell_makes_it_b(page):
     page.click("evaluation", 0.45, 0.5)
     page.wait("location.search.includes('contrast-5')")
@@ -230,8 +238,7 @@ def test_dragging_along_an_axis_selects(page):
     assert not status.startswith("<b>0 of")
 
 
-@pytest.mark.parametrize("width", [1000, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
 def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
     assert narrow.errors() == []
@@ -241,6 +248,7 @@ def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     narrow.tab.close()
 
 
+@ALL
 def test_every_figure_can_be_read_out_and_reached_by_keyboard(page):
     names = page.tab.evaluate(FIGURES)
     assert len(names) > 15
@@ -363,7 +371,7 @@ def test_a_hostile_link_shows_an_error_and_the_default(browser, address):
     assert text.count("was not understood") == 4
     assert "<img" not in text
     assert opened.tab.locator("#errors").is_visible()
-    assert "a=mlp-dense-seed0%2Fclean" in opened.tab.url
+    assert opened.tab.evaluate(TEXT, "address").startswith("a=mlp-dense-seed0%2Fclean")
     assert opened.errors() == []
     opened.tab.close()
 
