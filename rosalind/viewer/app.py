@@ -9,7 +9,7 @@ from typing import Any
 
 from bokeh.document import Document
 from bokeh.layouts import column
-from bokeh.models import Div, InlineStyleSheet, UIElement, Widget
+from bokeh.models import Div, InlineStyleSheet, Spacer, UIElement, Widget
 from jinja2 import Environment, FileSystemLoader
 
 from rosalind.results import Damaged
@@ -79,7 +79,8 @@ class Session:
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.places = {
-            name: column(name=f"view-{name}", sizing_mode="stretch_width", children=[]) for name in VIEWS
+            name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width")
+            for name in VIEWS
         }
         for part in (*self.controls.roots, self.errors):
             self._dress(part)

@@ -5,6 +5,8 @@ A view draws what a `Frame` holds and tells the rest through `change`; views nev
 
 from typing import Any, Protocol
 
+from rosalind.viewer.state import Choices
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.attribution import Attribution
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
@@ -12,9 +14,6 @@ from rosalind.viewer.views.local import Local
 from rosalind.viewer.views.overall import Global
 from rosalind.viewer.views.samples import Samples
 from rosalind.viewer.views.similarity import Similarity
-
-from rosalind.viewer.state import Choices
-from rosalind.viewer.store import Store
 
 __all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
 
