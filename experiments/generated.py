@@ -56,7 +56,8 @@ SUBSET = 500
 MAPS = 8
 """Samples that have maps, under the clean condition and for networks of the first seed."""
 
-DEFAULT_CONDITIONS = config.conditions(("gaussian_noise", "contrast"), (1, 5)) + (
+DEFAULT_CONDITIONS = (
+    *config.conditions(("gaussian_noise", "contrast"), (1, 5)),
     Condition("gaussian_noise", 5, draw=1),
 )
 """Two corruptions at two severities, one of them drawn twice."""
@@ -118,7 +119,7 @@ def world(conditions: Sequence[Condition], samples: int, classes: int) -> World:
     centres *= 3 / np.linalg.norm(centres, axis=1, keepdims=True)
     labels = generator.permutation(np.arange(samples) % classes)
     # Few samples are hard, and those are hard for every network.
-    hardness = generator.lognormal(-0.9, 0.45, samples).astype(np.float32)
+    hardness = generator.lognormal(-0.7, 0.45, samples).astype(np.float32)
     clean = centres[labels] + hardness[:, None] * normal(samples, width)
     shifts = {}
     for condition in conditions:
@@ -128,10 +129,10 @@ def world(conditions: Sequence[Condition], samples: int, classes: int) -> World:
         # Severities and draws of a corruption push in one direction; draws differ in what they add to it.
         own = np.random.default_rng([zlib.crc32(condition.name.encode()), width])
         direction = own.standard_normal(width).astype(np.float32)
-        direction *= 0.25 * condition.severity / np.linalg.norm(direction)
+        direction *= 0.4 * condition.severity / np.linalg.norm(direction)
         drawn = np.random.default_rng([zlib.crc32(condition.name.encode()), condition.draw])
         noise = drawn.standard_normal(clean.shape, dtype=np.float32)
-        shifts[condition.id] = direction + (0.08 * condition.severity) * noise
+        shifts[condition.id] = direction + (0.14 * condition.severity) * noise
     return World(labels, centres, clean, shifts)
 
 

@@ -40,6 +40,9 @@ from rosalind.viewer import state as states
 from rosalind.viewer.store import Store
 
 STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")
+PATIENCE = 300
+"""Seconds to wait for a socket: the pages of readers who come at once are made one after the other."""
+
 EXPIRED = 45
 """Seconds after which a session that nobody reads is gone: Bokeh waits 15 and looks every 17."""
 
@@ -171,7 +174,9 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
     token = generate_jwt_token(generate_session_id())
     url = f"{address.replace('http', 'ws', 1)}ws?layout={layout}"
     # Browsers compress too, and Bokeh's server wants the origin of a page of its own.
-    request = HTTPRequest(url, headers={"Origin": address.rstrip("/")})
+    request = HTTPRequest(
+        url, headers={"Origin": address.rstrip("/")}, connect_timeout=PATIENCE, request_timeout=PATIENCE
+    )
     socket = await websocket_connect(
         request, subprotocols=["bokeh", token], compression_options={}, max_message_size=1 << 30
     )
@@ -296,9 +301,7 @@ def report(options: Options) -> str:
         memory = [server.memory()]
         for _ in range(2):
             met = asyncio.run(
-                crowd(
-                    server.address, boxes, options.readers, seconds=options.seconds, pause=options.pause
-                )
+                crowd(server.address, boxes, options.readers, seconds=options.seconds, pause=options.pause)
             )
             memory.append(server.memory())
             slow = statistics.quantiles(met.answered, n=20)[-1]

@@ -1,16 +1,16 @@
 """How long does a reader of the viewer wait, what travels to the browser, and what does the server hold?
 
 Studies are drawn by `generated.py`, the viewer runs in a process of its own, and a real Chromium opens it and
-drags boxes with the mouse. Times and bytes are medians of six:
+drags boxes with the mouse. Everything is a median of six:
 
 * first paint: from asking for the address to Bokeh being idle and two frames more; the study is in the
   server's memory. `cold` is a browser that has never seen the server, `warm` has its scripts in the cache.
 * brush: from releasing the mouse to the frame after the last canvas was painted, with the status line changed
   and Bokeh idle, all views on one page (`all`) or those of the geometry page.
 * bytes: as they pass a TCP proxy between browser and server, compressed as they travel, headers included.
-* memory: resident memory of the server (Linux only), and what ten readers more add, divided by ten.
-* work: seconds of the server's processor per reader who opens the page and per brush. A busy machine stretches
-  every other time, this one hardly.
+* work: seconds of processor that the server and the browser spend on the same. A busy machine stretches the
+  times, this hardly; on an idle one a time is about the sum of both.
+* memory: resident memory of the server (Linux only), and what ten more readers add, divided by ten.
 
 Commands (also as `python experiments/benchmarks.py viewer`; needs the extra `test` and a Chromium):
 
@@ -26,6 +26,7 @@ Expected result, what the viewer is built for (12 networks, 10,000, 50,000 and 2
 """
 
 import asyncio
+import itertools
 import os
 import socket
 import statistics
@@ -48,7 +49,6 @@ from rosalind.viewer.store import Store
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-REPEATS = 6
 EXTRA_READERS = 10
 
 StudyName = Literal["samples-10000", "samples-50000", "samples-200000", "classes-1000", "networks-300"]
@@ -100,7 +100,11 @@ class Wire:
                 browser, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self.target)
+            try:
+                server = socket.create_connection(self.target)
+            except OSError:
+                browser.close()
+                continue
             for source, sink, way in ((browser, server, "up"), (server, browser, "down")):
                 threading.Thread(target=self._pump, args=(source, sink, way), daemon=True).start()
 
@@ -121,10 +125,11 @@ class Wire:
 
 
 WATCH = """
-window.seen = {paints: 0, released: 0};
+window.seen = {paints: 0, acted: 0};
 const clear = CanvasRenderingContext2D.prototype.clearRect;
 CanvasRenderingContext2D.prototype.clearRect = function (...box) { seen.paints += 1; clear.apply(this, box); };
-addEventListener("pointerup", () => { seen.released = performance.now(); }, true);
+for (const kind of ["pointerup", "keydown"])
+  addEventListener(kind, () => { seen.acted = performance.now(); }, true);
 window.idle = () => window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length
   && Bokeh.documents[0].is_idle;
 window.text = (name) => window.idle() ? Bokeh.documents[0].get_model_by_name(name).text : null;
@@ -150,204 +155,198 @@ FRAME = """name => {
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A page as a reader sees it."""
+class Cost:
+    """What one thing that a reader does takes."""
 
-    tab: Any
     seconds: float
-    """First paint."""
     megabytes: float
-    """What travelled to the browser."""
+    """Sent to the browser."""
+    server: float
+    """Seconds of the server's processor."""
+    browser: float
+    """Seconds of the browser's processor, all its processes."""
 
 
-def open_page(context: Any, address: str, wire: Wire) -> Opened:
-    """Ask for an address in a new tab and wait until it is painted."""
-    before = wire.down
-    tab = context.new_page()
-    tab.goto(address, wait_until="commit")
-    took = tab.evaluate("() => settled(() => 0, () => true)")
-    return Opened(tab, took / 1000, (wire.down - before) / 1e6)
+@dataclass(frozen=True)
+class Desk:
+    """A browser before a running viewer, and all that counts."""
 
+    browser: Browser
+    server: readers.Server
+    wire: Wire
+    repeats: int
 
-def first_paints(browser: Browser, address: str, wire: Wire) -> tuple[list[Opened], list[Opened]]:
-    """The page opened by browsers that have never seen it, and by each of them once more; tabs are closed."""
-    cold, warm = [], []
-    for _ in range(REPEATS):
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    @property
+    def address(self) -> str:
+        """What the browser opens: the proxy."""
+        return f"http://{self.wire.origin}/"
+
+    def _counts(self) -> tuple[float, float, float]:
+        session = self.browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        session.detach()
+        return self.wire.down / 1e6, self.server.work(), sum(process["cpuTime"] for process in processes)
+
+    def cost(self, act: Callable[[], float]) -> Cost:
+        """What an act takes, which gives its own seconds."""
+        before = self._counts()
+        seconds = act()
+        return Cost(seconds, *(b - a for a, b in zip(before, self._counts(), strict=True)))
+
+    def context(self) -> Any:
+        """A browser that has never seen the server."""
+        context = self.browser.new_context(viewport={"width": 1440, "height": 1000})
+        context.set_default_timeout(120_000)
         context.add_init_script(WATCH)
-        for found in (cold, warm):
-            found.append(open_page(context, address, wire))
-            found[-1].tab.close()
-        context.close()
-    return cold, warm
+        return context
+
+    def tab(self, layout: str) -> Any:
+        """One page of the viewer in a new browser, painted."""
+        tab = self.context().new_page()
+        self._open(tab, layout)
+        return tab
+
+    def _open(self, tab: Any, layout: str) -> float:
+        tab.goto(f"{self.address}?layout={layout}", wait_until="commit")
+        return tab.evaluate("() => settled(() => 0, () => true)") / 1000
+
+    def opening(self, layout: str) -> dict[str, list[Cost]]:
+        """First paints of a page by browsers that have never seen it, and by each of them once more."""
+        found: dict[str, list[Cost]] = {f"opens, {layout}, cold": [], f"opens, {layout}, warm": []}
+        for _ in range(self.repeats):
+            context = self.context()
+            for costs in found.values():
+                tab = context.new_page()
+                costs.append(self.cost(lambda tab=tab: self._open(tab, layout)))
+                tab.close()
+            context.close()
+        return found
+
+    def acting(self, tab: Any, act: Callable[[int], None], text: str) -> list[Cost]:
+        """What acts 0, 1, ... of the mouse or a key take until all is repainted and a named text has changed.
+
+        The first, before which the server may have had to read files, is not counted.
+        """
+        costs = []
+        for number in range(self.repeats + 1):
+            before = tab.evaluate("name => text(name)", text)
+            tab.evaluate("() => { seen.acted = 0; }")
+
+            def once(number=number, before=before) -> float:
+                act(number)
+                done = "([name, old]) => settled(() => seen.acted, () => seen.acted && text(name) !== old)"
+                return tab.evaluate(done, [text, before]) / 1000
+
+            costs.append(self.cost(once))
+        return costs[1:]
 
 
-def settle(tab: Any, act: Callable[[], None], text: str) -> float:
-    """Seconds from what `act` does with the mouse to the last repaint, once a named text has changed."""
-    before = tab.evaluate("text", text)
-    tab.evaluate("seen.released = 0")
-    act()
-    took = tab.evaluate(
-        "([name, old]) => settled(() => seen.released, () => seen.released && text(name) !== old)", [text, before]
-    )
-    return took / 1000
+@contextmanager
+def desk(browser: Browser, folder: Path, repeats: int) -> Iterator[Desk]:
+    """The viewer of a study behind a counting proxy, and the browser before it."""
+    wire = Wire()
+    try:
+        with readers.serving(folder, origin=wire.origin) as server:
+            wire.start(int(server.address.rsplit(":", 1)[1].strip("/")))
+            yield Desk(browser, server, wire, repeats)
+    finally:
+        wire.close()
 
 
-def drag(tab: Any, figure: str, number: int) -> None:
-    """Drag a box in a figure's frame with the mouse; every number another box."""
-    left, top, width, height = tab.evaluate(FRAME, figure)
+def drag(tab: Any, number: int) -> None:
+    """Drag a box on A's samples with the mouse; every number another box."""
+    left, top, width, height = tab.evaluate(FRAME, "local-a")
     x0, y0 = left + 0.2 * width, top + 0.2 * height
     x1, y1 = left + (0.45 + 0.05 * number) * width, top + (0.5 + 0.05 * number) * height
     tab.mouse.move(x0, y0)
     tab.mouse.down()
     tab.mouse.move((x0 + x1) / 2, (y0 + y1) / 2, steps=3)
     tab.mouse.move(x1, y1, steps=3)
-    tab.wait_for_timeout(100)
     tab.mouse.up()
 
 
-def brushes(tab: Any, wire: Wire) -> tuple[list[float], list[float]]:
-    """Seconds and megabytes down of drags on an open page, after one that is not counted."""
-    took, travelled = [], []
-    for number in range(REPEATS + 1):
-        before = wire.down
-        took.append(settle(tab, lambda number=number: drag(tab, "local-a", number), "status"))
-        travelled.append((wire.down - before) / 1e6)
-    return took[1:], travelled[1:]
+def click(tab: Any, number: int) -> None:
+    """Click on a field of the heat map; every number another one."""
+    left, top, width, height = tab.evaluate(FRAME, "evaluation")
+    tab.mouse.click(left + (0.1 + 0.08 * number) * width, top + (0.2 + 0.08 * number) * height)
 
 
-def clicks(tab: Any, figure: str) -> list[float]:
-    """Seconds from clicks on different places of a figure to the last repaint; the address must follow."""
-    found = []
-    for number in range(REPEATS + 1):
-        left, top, width, height = tab.evaluate(FRAME, figure)
-        place = (0.1 + 0.12 * number) % 1
-        act = lambda x=left + place * width, y=top + (0.2 + 0.1 * number) * height: tab.mouse.click(x, y)
-        found.append(settle(tab, act, "address"))
-    return found[1:]
+Rows = dict[str, list[Cost] | str]
+"""Costs, or a number in words, by what is measured."""
 
 
-@contextmanager
-def viewing(folder: Path) -> Iterator[tuple[readers.Server, Wire, str]]:
-    """The viewer of a study behind a counting proxy: server, proxy and the address to open."""
-    wire = Wire()
-    try:
-        with readers.serving(folder, origin=wire.origin) as server:
-            wire.start(int(server.address.rsplit(":", 1)[1].strip("/")))
-            yield server, wire, f"http://{wire.origin}/"
-    finally:
-        wire.close()
-
-
-def middle(values: Any) -> float:
-    """The median."""
-    return statistics.median(values)
-
-
-def by_samples(browser: Browser, folder: Path) -> dict[str, str]:
+def by_samples(here: Desk) -> Rows:
     """Everything that a reader of 12 networks meets."""
-    found: dict[str, str] = {}
-    with viewing(folder) as (server, wire, address):
-        for layout in ("networks", "all"):
-            cold, warm = first_paints(browser, f"{address}?layout={layout}", wire)
-            found[f"first paint, {layout}: cold / warm"] = (
-                f"{middle(p.seconds for p in cold):.2f} / {middle(p.seconds for p in warm):.2f} s"
-            )
-            found[f"down on load, {layout}: cold / warm"] = (
-                f"{middle(p.megabytes for p in cold):.2f} / {middle(p.megabytes for p in warm):.2f} MB"
-            )
-        for layout in ("geometry", "all"):
-            context = browser.new_context(viewport={"width": 1440, "height": 1000})
-            context.add_init_script(WATCH)
-            tab = open_page(context, f"{address}?layout={layout}", wire).tab
-            took, travelled = brushes(tab, wire)
-            found[f"brush, {layout}"] = f"{middle(took):.2f} s"
-            found[f"down per brush, {layout}"] = f"{middle(travelled):.3f} MB"
-            context.close()
-    return found | held(folder)
+    found: Rows = {**here.opening("networks"), **here.opening("all")}
+    for layout in ("geometry", "all"):
+        tab = here.tab(layout)
+        found[f"brush, {layout}"] = here.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
+        tab.context.close()
+    return found
 
 
-def held(folder: Path) -> dict[str, str]:
-    """Memory and work of a server without a browser: with one reader, and what ten more add."""
-    boxes = readers.drags(Store(folder), REPEATS)
-    crowd = lambda address, **options: asyncio.run(readers.crowd(address, boxes, **options))
+def many_classes(here: Desk) -> Rows:
+    """What a reader of 1,000 classes meets: opening, and the class matrix under another condition of B."""
+    found: Rows = dict(here.opening("geometry"))
+    tab = here.tab("geometry")
+    found["another condition"] = here.acting(tab, lambda _: tab.keyboard.press("]"), "global-caption")
+    found["brush"] = here.acting(tab, lambda number: drag(tab, number), "status")
+    return found
+
+
+def many_networks(here: Desk) -> Rows:
+    """What a reader of 300 networks meets: opening, and clicks on the heat map."""
+    found: Rows = dict(here.opening("networks"))
+    tab = here.tab("networks")
+    found["click on the heat map"] = here.acting(tab, lambda number: click(tab, number), "address")
+    return found
+
+
+def held(folder: Path, repeats: int) -> Rows:
+    """Memory of a server without a browser: with one reader, and what ten more add; and its work for each."""
+    boxes = readers.drags(Store(folder), repeats)
+
+    def crowd(address: str, count: int, brushes: int) -> None:
+        met = asyncio.run(readers.crowd(address, boxes, count, brushes=brushes))
+        if met.errors or met.wrong:
+            raise RuntimeError(f"{met.errors[:1]} {met.wrong[:1]}")
+
     with readers.serving(folder) as server:
-        crowd(server.address, readers=1, brushes=REPEATS)
-        before, work = server.memory(), server.work()
-        met = crowd(server.address, readers=EXTRA_READERS, brushes=0)
-        opened, with_readers = server.work(), server.memory()
-        met.errors += crowd(server.address, readers=1, brushes=REPEATS).errors
-        brushed = server.work()
-        time.sleep(readers.EXPIRED)
-        crowd(server.address, readers=EXTRA_READERS, brushes=0)
-        again = server.memory()
-    if met.errors:
-        raise RuntimeError(met.errors[0])
-    per_page = (opened - work) / EXTRA_READERS
+        crowd(server.address, 1, repeats)
+        memory = [server.memory()]
+        for _ in range(2):
+            crowd(server.address, EXTRA_READERS, 0)
+            memory.append(server.memory())
+            time.sleep(readers.EXPIRED)
+    each = [(after - before) / EXTRA_READERS for before, after in itertools.pairwise(memory)]
     return {
-        "memory with the study": f"{before:.0f} MB",
-        "memory per reader": f"{(with_readers - before) / EXTRA_READERS:.1f} MB",
-        "memory per reader, when ten had gone before": f"{(again - with_readers) / EXTRA_READERS:.1f} MB",
-        "work per page, geometry": f"{per_page:.2f} s",
-        "work per brush, geometry": f"{(brushed - opened - per_page) / REPEATS:.3f} s",
+        "memory with one reader": f"{memory[0]:.0f} MB",
+        "memory per further reader": f"{each[0]:.1f} MB",
+        "memory per further reader after ten others had gone": f"{each[1]:.1f} MB",
     }
 
 
-def many_classes(browser: Browser, folder: Path) -> dict[str, str]:
-    """What a reader of 1,000 classes meets: opening, and the class matrix following another condition of B."""
-    with viewing(folder) as (server, wire, address):
-        cold, warm = first_paints(browser, f"{address}?layout=geometry", wire)
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        context.add_init_script(WATCH)
-        tab = open_page(context, f"{address}?layout=geometry", wire).tab
-        before, took = wire.down, []
-        for _ in range(REPEATS + 1):
-            took.append(settle(tab, lambda: press(tab, "]"), "global-caption"))
-        travelled = (wire.down - before) / 1e6 / (REPEATS + 1)
-        drags, _ = brushes(tab, wire)
-        context.close()
-        return {
-            "opens, geometry: cold / warm": (
-                f"{middle(p.seconds for p in cold):.2f} / {middle(p.seconds for p in warm):.2f} s"
-            ),
-            "down on load, warm": f"{middle(p.megabytes for p in warm):.2f} MB",
-            "another condition, geometry": f"{middle(took[1:]):.2f} s, {travelled:.2f} MB",
-            "brush, geometry": f"{middle(drags):.2f} s",
-            "memory of the server": f"{server.memory():.0f} MB",
-        }
-
-
-def press(tab: Any, key: str) -> None:
-    """Press a key; for `settle` that is when the mouse would be released."""
-    tab.evaluate("seen.released = performance.now()")
-    tab.keyboard.press(key)
-
-
-def many_networks(browser: Browser, folder: Path) -> dict[str, str]:
-    """What a reader of 300 networks meets: opening, and clicks on the heat map and among the similar."""
-    with viewing(folder) as (server, wire, address):
-        cold, warm = first_paints(browser, address, wire)
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        context.add_init_script(WATCH)
-        tab = open_page(context, address, wire).tab
-        took = clicks(tab, "evaluation")
-        context.close()
-        return {
-            "first paint: cold / warm": (
-                f"{middle(p.seconds for p in cold):.2f} / {middle(p.seconds for p in warm):.2f} s"
-            ),
-            "down on load, warm": f"{middle(p.megabytes for p in warm):.2f} MB",
-            "click on the heat map": f"{middle(took):.2f} s",
-            "memory of the server": f"{server.memory():.0f} MB",
-        }
-
-
-MEASURES: dict[str, Callable[[Browser, Path], dict[str, str]]] = {
+MEASURES: dict[str, Callable[[Desk], Rows]] = {
     **dict.fromkeys(("samples-10000", "samples-50000", "samples-200000"), by_samples),
     "classes-1000": many_classes,
     "networks-300": many_networks,
 }
 """What is measured on each study."""
+
+
+def lines(rows: Rows) -> str:
+    """Medians as rows of a table in Markdown."""
+    found = []
+    for title, costs in rows.items():
+        if isinstance(costs, str):
+            found.append(f"| {title} | {costs} | | | |")
+            continue
+        middle = lambda part, costs=costs: statistics.median(getattr(cost, part) for cost in costs)
+        found.append(
+            f"| {title} | {middle('seconds'):.2f} s | {middle('megabytes'):.3f} MB "
+            f"| {middle('server'):.2f} s | {middle('browser'):.2f} s |"
+        )
+    return "\n".join(found)
 
 
 @dataclass(frozen=True)
@@ -362,6 +361,8 @@ class Options:
     """Instead of all else: so many readers at once on the first of the studies."""
     seconds: float = 60
     """How long those drag."""
+    repeats: int = 6
+    """How often everything is measured."""
 
 
 def study_folder(home: Path, name: str) -> Path:
@@ -382,13 +383,19 @@ def run(options: Options) -> None:
             folder = study_folder(home, options.studies[0])
             print(readers.report(readers.Options(folder, options.readers, options.seconds)))
             return
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for name in options.studies:
-                found = MEASURES[name](browser, study_folder(home, name))
-                print(f"\n| {name} | |\n|---|---|")
-                print("\n".join(f"| {title} | {words} |" for title, words in found.items()), flush=True)
-            browser.close()
+        for name in options.studies:
+            folder = study_folder(home, name)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                with desk(browser, folder, options.repeats) as here:
+                    rows = MEASURES[name](here)
+                    rows["memory of the server"] = f"{here.server.memory():.0f} MB"
+                browser.close()
+            print(
+                f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}"
+            )
+            # After the browser has gone: Playwright has an event loop of its own.
+            print(lines(held(folder, options.repeats)), flush=True)
 
 
 def main() -> None:
