@@ -3,8 +3,9 @@
 Studies are drawn by `generated.py`, the viewer runs in a process of its own, and a real Chromium opens it and
 drags boxes with the mouse. Everything is a median of six:
 
-* first paint: from asking for the address to Bokeh being idle and two frames more; the study is in the
-  server's memory. `cold` is a browser that has never seen the server, `warm` has its scripts in the cache.
+* first paint: from asking for the address to Bokeh being idle with the first view there, and two frames more;
+  whole page: to the last view's last paint. The study is in the server's memory. `cold` is a browser that has
+  never seen the server, `warm` has its scripts in the cache.
 * brush: from releasing the mouse to the frame after the last canvas was painted, with the status line changed
   and Bokeh idle, all views on one page (`all`) or those of the geometry page.
 * bytes: as they pass a TCP proxy between browser and server, compressed as they travel, headers included.
@@ -133,6 +134,19 @@ for (const kind of ["pointerup", "keydown"])
 window.idle = () => window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length
   && Bokeh.documents[0].is_idle;
 window.text = (name) => window.idle() ? Bokeh.documents[0].get_model_by_name(name).text : null;
+// Places on the page whose view is there; views are made one after the other.
+window.filled = () => {
+  const shown = [...document.querySelectorAll("section")].filter((el) => getComputedStyle(el).display !== "none");
+  const places = shown.map((el) => Bokeh.documents[0].get_model_by_name(`view-${el.id}`));
+  return [places.filter((place) => place.children.some((child) => child.type !== "Spacer")).length, places.length];
+};
+window.painted = () => new Promise((done) => {
+  const frame = () => {
+    if (!window.idle() || window.filled()[0] === 0) requestAnimationFrame(frame);
+    else requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())));
+  };
+  frame();
+});
 // Every paint clears its canvas first. Settled is: the condition holds, and 20 frames pass without a paint.
 window.settled = (since, condition) => new Promise((done) => {
   let quiet = 0, paints = -1, end = 0;
@@ -165,6 +179,10 @@ class Cost:
     """Seconds of the server's processor."""
     browser: float
     """Seconds of the browser's processor, all its processes."""
+
+
+Rows = dict[str, list[Cost] | str]
+"""Costs, or a number in words, by what is measured."""
 
 
 @dataclass(frozen=True)
@@ -206,20 +224,31 @@ class Desk:
         self._open(tab, layout)
         return tab
 
-    def _open(self, tab: Any, layout: str) -> float:
+    def _open(self, tab: Any, layout: str) -> list[float]:
         tab.goto(f"{self.address}?layout={layout}", wait_until="commit")
-        return tab.evaluate("() => settled(() => 0, () => true)") / 1000
+        whole = "settled(() => 0, () => filled()[0] === filled()[1])"
+        return [number / 1000 for number in tab.evaluate(f"async () => [await painted(), await {whole}]")]
 
-    def opening(self, layout: str) -> dict[str, list[Cost]]:
-        """First paints of a page by browsers that have never seen it, and by each of them once more."""
-        found: dict[str, list[Cost]] = {f"opens, {layout}, cold": [], f"opens, {layout}, warm": []}
+    def opening(self, layout: str) -> Rows:
+        """A page opened by browsers that have never seen it, and by each of them once more."""
+        found: Rows = {}
+        firsts, wholes = ({"cold": [], "warm": []} for _ in range(2))
         for _ in range(self.repeats):
             context = self.context()
-            for costs in found.values():
+            for kind in firsts:
                 tab = context.new_page()
-                costs.append(self.cost(lambda tab=tab: self._open(tab, layout)))
+
+                def once(tab=tab, kind=kind) -> float:
+                    first, whole = self._open(tab, layout)
+                    firsts[kind].append(first)
+                    return whole
+
+                wholes[kind].append(self.cost(once))
                 tab.close()
             context.close()
+        for kind in firsts:
+            found[f"first paint, {layout}, {kind}"] = f"{statistics.median(firsts[kind]):.2f} s"
+            found[f"whole page, {layout}, {kind}"] = wholes[kind]
         return found
 
     def acting(self, tab: Any, act: Callable[[int], None], text: str) -> list[Cost]:
@@ -271,13 +300,9 @@ def click(tab: Any, number: int) -> None:
     tab.mouse.click(left + (0.1 + 0.08 * number) * width, top + (0.2 + 0.08 * number) * height)
 
 
-Rows = dict[str, list[Cost] | str]
-"""Costs, or a number in words, by what is measured."""
-
-
 def by_samples(here: Desk) -> Rows:
     """Everything that a reader of 12 networks meets."""
-    found: Rows = {**here.opening("networks"), **here.opening("all")}
+    found = {**here.opening("networks"), **here.opening("all")}
     for layout in ("geometry", "all"):
         tab = here.tab(layout)
         found[f"brush, {layout}"] = here.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
@@ -287,7 +312,7 @@ def by_samples(here: Desk) -> Rows:
 
 def many_classes(here: Desk) -> Rows:
     """What a reader of 1,000 classes meets: opening, and the class matrix under another condition of B."""
-    found: Rows = dict(here.opening("geometry"))
+    found = here.opening("geometry")
     tab = here.tab("geometry")
     found["another condition"] = here.acting(tab, lambda _: tab.keyboard.press("]"), "global-caption")
     found["brush"] = here.acting(tab, lambda number: drag(tab, number), "status")
@@ -296,7 +321,7 @@ def many_classes(here: Desk) -> Rows:
 
 def many_networks(here: Desk) -> Rows:
     """What a reader of 300 networks meets: opening, and clicks on the heat map."""
-    found: Rows = dict(here.opening("networks"))
+    found = here.opening("networks")
     tab = here.tab("networks")
     found["click on the heat map"] = here.acting(tab, lambda number: click(tab, number), "address")
     return found
