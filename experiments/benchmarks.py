@@ -11,7 +11,7 @@ Commands (about four, three and two minutes on two cores; `--images 1000` and `2
     python experiments/benchmarks.py
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
     python experiments/benchmarks.py pruning
-    python experiments/benchmarks.py viewer     # eight minutes; its options are those of viewer_benchmark.py
+    python experiments/benchmarks.py viewer     # half an hour; its options are those of viewer_benchmark.py
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
 slows both. Expected result on two CPU cores: the tables in the README; the original generator of CIFAR-10-C

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 import generated
 import readers
 
-SAMPLES, READERS, BRUSHES = 300, 5, 3
+SAMPLES, READERS, BRUSHES = 300, 4, 2
 
 
 @pytest.fixture(scope="module")
