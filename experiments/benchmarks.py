@@ -4,12 +4,14 @@ Questions: what do the masks cost a training step, what does measuring cost beyo
 does the geometry kernel compare with plain NumPy, and how long does a study take per cell? And how do the
 19 common corruptions compare with NumPy, SciPy, scikit-image, OpenCV and Pillow, and with the package
 imagecorruptions where it still runs? And how long does it take to find the largest scores of a ResNet-18?
+How long a reader of the viewer waits is the question of `viewer_benchmark.py`, which `viewer` starts.
 
 Commands (about four, three and two minutes on two cores; `--images 1000` and `200` for a quick look):
 
     python experiments/benchmarks.py
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
     python experiments/benchmarks.py pruning
+    python experiments/benchmarks.py viewer     # half an hour; its options are those of viewer_benchmark.py
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
 slows both. Expected result on two CPU cores: the tables in the README; the original generator of CIFAR-10-C
@@ -19,6 +21,7 @@ needs 99 s of one core for 1,000 images x 95 cells.
 import functools
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -345,6 +348,12 @@ def top_scores(options: Options) -> None:
 
 def main() -> None:
     """Print the table."""
+    if sys.argv[1:2] == ["viewer"]:
+        # Imported here, because a browser is needed for nothing else.
+        import viewer_benchmark
+
+        viewer_benchmark.run(tyro.cli(viewer_benchmark.Options, args=sys.argv[2:]))
+        return
     options = tyro.cli(Options, description=__doc__)
     study.use_compilation_cache()
     cores = f", {os.cpu_count()} cores" if jax.default_backend() == "cpu" else ""

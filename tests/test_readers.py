@@ -1,0 +1,93 @@
+"""Drawn studies are as valid as trained ones, and many readers at once get their own answers."""
+
+import asyncio
+import gc
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rosalind import config, results, similarity
+from rosalind.viewer import make_server
+from rosalind.viewer.app import Session
+from rosalind.viewer.store import Store
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
+
+import generated
+import readers
+
+SAMPLES, READERS, BRUSHES = 300, 4, 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A drawn study of two seeds with three pruned networks."""
+    path = tmp_path_factory.mktemp("drawn") / "study"
+    conditions = config.conditions(("gaussian_noise", "fog"), (5,), draws=(0, 1))
+    generated.make(
+        path, networks=5, conditions=conditions, samples=SAMPLES, classes=4, image_size=8, thumbnails=20
+    )
+    return path
+
+
+def test_a_drawn_study_opens_whole_and_its_arrays_agree(folder):
+    study = results.open(folder)
+    assert study.problems == ()
+    assert len(study.cells()) == 5 * 5
+    for cell in study.cells():
+        arrays, (kernel, bias) = study.geometry(*cell), study.head(cell[0])
+        correct = results.correct(arrays, study.labels)
+        np.testing.assert_array_equal(arrays["margin"] > 0, correct)
+        # z_k = |w_k| |x| cos(angle_k) + b_k
+        lengths = np.linalg.norm(kernel, axis=0) * arrays["norm"][:, None]
+        again = lengths * np.cos(results.class_angle(arrays, kernel, bias)) + bias
+        np.testing.assert_allclose(again, arrays["logits"], atol=1e-2)
+    assert Store(folder).problems == []
+
+
+def test_sparse_drawn_networks_suffer_more_and_resemble_their_seed(folder):
+    store = Store(folder)
+    dense, sparse = "generated-dense-seed0", "generated-magnitude-0.95-seed0"
+    accuracy = lambda network, condition: store.summary[network, condition]["accuracy"]
+    assert accuracy(dense, "clean") > 0.9
+    assert accuracy(dense, "mean-common15") - accuracy(sparse, "mean-common15") > 0.02
+    found = similarity.load(store.results)[0]
+    place = {cell: k for k, cell in enumerate(found.cells)}
+    apart = lambda a, b: found.distance[place[dense, a], place[dense, b]]
+    # Two draws of one corruption are nearer to each other than to the clean images.
+    assert apart("fog-5", "fog-5-draw1") < apart("clean", "fog-5")
+
+
+def test_readers_at_once_get_their_own_selections_and_leave_nothing_behind(folder):
+    boxes = readers.drags(Store(folder), 7)
+    assert len({drag.inside for drag in boxes}) > 3
+
+    def sessions() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Session) for thing in gc.get_objects())
+
+    before = sessions()
+
+    async def scenario() -> tuple[readers.Crowd, int, int]:
+        server = make_server(folder)
+        address = f"http://127.0.0.1:{server.port}/"
+        met = await readers.crowd(address, boxes, READERS, brushes=BRUSHES)
+        there = len(server.get_sessions("/"))
+        while any(session.connection_count for session in server.get_sessions("/")):
+            await asyncio.sleep(0.01)
+        for session in server.get_sessions("/"):
+            # What Bokeh does 15 to 32 seconds after a reader has gone.
+            session.request_expiration()
+        await server._tornado._applications["/"]._cleanup_sessions(0)
+        left = len(server.get_sessions("/"))
+        server.stop()
+        return met, there, left
+
+    met, there, left = asyncio.run(scenario())
+    assert met.errors == []
+    assert met.wrong == []
+    assert len(met.answered) == READERS * BRUSHES
+    assert (there, left) == (READERS, 0)
+    assert sessions() == before
