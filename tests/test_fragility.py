@@ -218,6 +218,7 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     del stamp["tables"]
     results.save_json(folder / "comparison" / "stamp.json", stamp)
     assert fragility.load(opened) is None
+    monkeypatch.setattr(running.robustness, "save_summary", lambda _: None)
     for slow in (running.agreement, running.similarity, running.robustness.methods):
         monkeypatch.setattr(slow, "save", lambda *_, **__: None)
     running.compare(folder)
