@@ -110,7 +110,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
 
 def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
     """Masks of kernels by path; none of an imported network."""
-    arrays = files.load_arrays(files.network_file(results.folder, network))
+    arrays = files.load_arrays(results.network_file(network))
     found = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
     return {path: mask for path, mask in sorted(found.items()) if mask.ndim >= 2}
 

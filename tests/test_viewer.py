@@ -16,10 +16,10 @@ from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
 
 from rosalind import results, viewer
-from rosalind.viewer import app, compute, exports, history, slices, state, theme
+from rosalind.viewer import address, compute, exports, history, keys, rules, slices, state, theme
 from rosalind.viewer.app import Session, application
 from rosalind.viewer.store import MEASURES, Store
-from rosalind.viewer.views import VIEWS, Frame
+from rosalind.viewer.views import VIEWS, Frame, choices
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,15 @@ class TestState:
             x="margin",
             y="confidence",
             true_class=3,
-            rule=state.check_rule(store, [box, flip]),
+            rule=rules.check_rule(store, [box, flip]),
             primary=17,
             mode="change_from_clean",
             raw=True,
         )
         for given in (start, full):
-            again, errors = state.from_query(store, dict(parse_qsl(state.to_query(given))))
+            again, errors = address.from_query(
+                store, dict(parse_qsl(address.to_query(given))), choices(store)
+            )
             assert not errors
             assert again == given
 
@@ -112,7 +114,7 @@ class TestState:
         ],
     )
     def test_a_broken_or_hostile_address_shows_the_default(self, store, query):
-        found, errors = state.from_query(store, query)
+        found, errors = address.from_query(store, query, choices(store))
         assert found == state.default(store)
         assert len(errors) == 1
 
@@ -121,8 +123,8 @@ class TestState:
         box = {"op": "replace", "box": [70, 95, 0.8, 1.2], "cell": start.a, "x": "angle", "y": "norm"}
         inside = (angle >= 70) & (angle <= 95) & (norm >= 0.8) & (norm <= 1.2)
         assert 0 < inside.sum() < 597
-        chosen = replace(start, rule=state.check_rule(store, [box]))
-        np.testing.assert_array_equal(state.select(store, chosen), inside)
+        chosen = replace(start, rule=rules.check_rule(store, [box]))
+        np.testing.assert_array_equal(rules.select(store, chosen), inside)
         broken = store.correct(start.a) & ~store.correct(start.b)
         flip = {"flip": "B breaks", "cell": start.a, "other": start.b}
         for op, exact in (
@@ -131,25 +133,25 @@ class TestState:
             ("intersect", inside & broken),
             ("replace", broken),
         ):
-            rule = state.check_rule(store, [box, {"op": op, **flip}])
-            np.testing.assert_array_equal(state.select(store, replace(start, rule=rule)), exact)
+            rule = rules.check_rule(store, [box, {"op": op, **flip}])
+            np.testing.assert_array_equal(rules.select(store, replace(start, rule=rule)), exact)
         three = replace(chosen, true_class=3)
-        np.testing.assert_array_equal(state.select(store, three), inside & (store.labels == 3))
+        np.testing.assert_array_equal(rules.select(store, three), inside & (store.labels == 3))
 
     def test_bands_pairs_and_ids(self, store, start):
         classes, angles = store.class_angles(start.a)
         band = {"op": "replace", "band": [0, 80], "class": 4, "cell": start.a}
-        rule = state.check_rule(store, [band])
+        rule = rules.check_rule(store, [band])
         exact = angles[:, classes.tolist().index(4)] <= 80
-        np.testing.assert_array_equal(state.select(store, replace(start, rule=rule)), exact)
-        pair = state.check_rule(store, [{"op": "replace", "pair": [2, 8], "cell": start.b}])
+        np.testing.assert_array_equal(rules.select(store, replace(start, rule=rule)), exact)
+        pair = rules.check_rule(store, [{"op": "replace", "pair": [2, 8], "cell": start.b}])
         exact = (store.labels == 2) & (store.predictions(start.b) == 8)
-        np.testing.assert_array_equal(state.select(store, replace(start, rule=pair)), exact)
-        ids = state.check_rule(store, [{"op": "replace", "ids": [5, 7]}])
-        assert store.ids[state.select(store, replace(start, rule=ids))].tolist() == [5, 7]
+        np.testing.assert_array_equal(rules.select(store, replace(start, rule=pair)), exact)
+        ids = rules.check_rule(store, [{"op": "replace", "ids": [5, 7]}])
+        assert store.ids[rules.select(store, replace(start, rule=ids))].tolist() == [5, 7]
 
     def test_nothing_is_selected_without_a_rule(self, store, start):
-        assert not state.select(store, start).any()
+        assert not rules.select(store, start).any()
 
 
 def session(store) -> Session:
@@ -170,14 +172,14 @@ class TestDocument:
     @pytest.mark.parametrize("name", list(VIEWS))
     def test_every_view_draws_every_measure_and_nothing_twice(self, store, start, name):
         changes = []
-        frame = Frame(store, start, state.select(store, start))
+        frame = Frame(store, start, rules.select(store, start))
         view = VIEWS[name](frame, lambda **change: changes.append(change))
         for measure in MEASURES:
-            rule = state.check_rule(
+            rule = rules.check_rule(
                 store, [{"op": "replace", "flip": "B breaks", "cell": start.a, "other": start.b}]
             )
             some = replace(start, x=measure, rule=rule, primary=int(store.ids[3]))
-            view.update(Frame(store, some, state.select(store, some)))
+            view.update(Frame(store, some, rules.select(store, some)))
         assert not changes
 
     def test_columns_travel_in_binary(self, store):
@@ -488,13 +490,13 @@ class TestExports:
         assert {row["change"] for row in rows} <= set(state.FLIPS)
 
     def test_json_holds_the_rule_and_its_samples(self, store, start):
-        rule = state.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
+        rule = rules.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
         asked = replace(start, rule=rule)
-        found = json.loads(exports.as_json(store, asked, state.select(store, asked)))
+        found = json.loads(exports.as_json(store, asked, rules.select(store, asked)))
         assert found["ids"] == store.ids[:4].tolist()
-        assert state.check_rule(store, found["rule"]) == rule
+        assert rules.check_rule(store, found["rule"]) == rule
         query = dict(parse_qsl(found["link"].lstrip("?")))
-        assert state.from_query(store, query) == (asked, [])
+        assert address.from_query(store, query) == (asked, [], choices(store))
 
     def test_names_with_line_ends_stay_in_their_comment(self, store, start, monkeypatch):
         monkeypatch.setitem(store.results.study, "dataset_hash", "a\nb,c")
@@ -576,4 +578,4 @@ class TestTheme:
         assert (made.state, made.history) == before
 
     def test_every_key_is_explained(self):
-        assert {"?", "Esc", "x", "d", "e", "g", "s", "[ ]", ", ."} <= set(app.KEYS)
+        assert {"?", "Esc", "x", "d", "e", "g", "s", "[ ]", ", ."} <= set(keys.KEYS)

@@ -1,4 +1,4 @@
-"""One reader's document: controls, the six views, and the only place where a change reaches them all."""
+"""One reader's document: controls, the views, and the only place where a change reaches them all."""
 
 import dataclasses
 import time
@@ -8,38 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.models import Div, InlineStyleSheet, Widget
+from bokeh.layouts import column
+from bokeh.models import Div, InlineStyleSheet, Spacer, UIElement, Widget
 from jinja2 import Environment, FileSystemLoader
 
-from rosalind.viewer import exports, slices, theme
-from rosalind.viewer import state as states
+from rosalind.results import Damaged
+from rosalind.viewer import address, exports, keys, rules, slices, theme
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.history import History
-from rosalind.viewer.state import State
+from rosalind.viewer.state import LAYOUTS, State, default, with_choices
 from rosalind.viewer.store import Store
-from rosalind.viewer.views import VIEWS, Frame
+from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
 
 TEXT = """
 h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 :host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
+table { border-collapse: collapse; }
+td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
+th { color: var(--ink); }
 """
 
-KEYS = {
-    "?": "show or hide this",
-    "Esc": "clear the selection",
-    "[ ]": "previous and next condition of B",
-    ", .": "previous and next network of B",
-    "x": "swap A and B",
-    "← →": "walk through the samples on the sheet",
-    "s": "add the sample that is shown large to the selection",
-    "g": "go to the samples",
-    "e": "export the selection as CSV",
-    "d": "dark or light",
-    "Ctrl-Z, Ctrl-Shift-Z": "undo and redo",
-}
-"""What keys do, as the page shows it."""
+WATCHED = 2000
+"""Milliseconds between two looks at whether the study has grown."""
 
 
 def query_of(document: Document) -> dict[str, str]:
@@ -55,17 +47,21 @@ class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
     def __init__(self, store: Store, document: Document):
-        self.store, self.document = store, document
-        self.state, errors = states.from_query(store, query_of(document))
+        self.store, self.document, self.generation = store, document, store.generation
+        self.choices = choices(store)
+        self.state, problems = address.from_query(store, query_of(document), self.choices)
         self.history = History()
-        self._painted = ""
-        self.slices, problems = slices.load(store)
-        errors += [*store.problems, *problems]
-        text = "".join(f"<p class='error'>{escape(error)}</p>" for error in errors)
-        self.errors = Div(text=text, name="errors", visible=bool(errors), sizing_mode="stretch_width")
+        self.slices, more = slices.load(store)
+        problems += more
+        try:
+            frame = self._frame()
+        except (Damaged, OSError) as error:
+            problems.append(f"Nothing is selected: {error}")
+            self.state = dataclasses.replace(self.state, rule=())
+            frame = self._frame()
+        self.errors = Div(text="", name="errors", visible=False, sizing_mode="stretch_width")
         self.acts: dict[str, Callable[..., None]] = {
             "change": self.change,
-            "cell": self._choose_cell,
             "flip": self._select_flip,
             "swap": lambda: self.change(a=self.state.b, b=self.state.a),
             "clear": lambda: self.change(rule=(), primary=None),
@@ -76,70 +72,81 @@ class Session:
             "remove": self._remove_slice,
             "export": self._export,
             "dark": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
-            "key": self._press,
+            "fail": self._fail,
+            "key": lambda key: keys.press(self, key),
         }
         self.controls = Controls(store, self.state, self.acts)
-        frame = self._frame()
-        self.views = {name: view(frame, self.change) for name, view in VIEWS.items()}
-        for name, view in self.views.items():
-            view.root.name = f"view-{name}"
-        for part in [self.controls.root, self.errors, *(view.root for view in self.views.values())]:
-            for div in part.select({"type": Div}):
-                div.stylesheets = [InlineStyleSheet(css=TEXT)]
-            theme.dress([w for w in part.select({"type": Widget}) if not isinstance(w, Div)])
+        self.views: dict[str, View] = {}
+        """The views that have been shown so far."""
+        self.places = {
+            name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width")
+            for name in VIEWS
+        }
+        for part in (*self.controls.roots, self.errors):
+            self._dress(part)
             document.add_root(part)
+        for place in self.places.values():
+            document.add_root(place)
         self._update(frame)
+        problems += store.problems
+        if problems:
+            self._fail(*problems)
         document.title = f"rosalind: {store.name}"
         document.template = _template()
         script = (Path(__file__).parent / "keys.js").read_text()
         document.template_variables.update(
-            study=self._summary(),
-            views=list(self.views),
-            theme=self.state.theme,
+            views={name: [k for k, shown in SHOWN.items() if name in shown] for name in VIEWS},
+            layouts=LAYOUTS,
+            state=self.state,
+            study=self.controls.study.text,
             themes={name: {k: c[k] for k in theme.PAGE} for name, c in theme.COLOURS.items()},
-            keys=KEYS,
+            keys=keys.KEYS,
             script=script,
         )
+        document.add_periodic_callback(self._watch, WATCHED)
 
     @property
     def widgets(self) -> dict[str, Any]:
         """The controls by name."""
         return self.controls.widgets
 
-    def _summary(self) -> str:
-        return (
-            f"{self.store.results.title}: {len(self.store.networks)} networks x {len(self.store.conditions)} "
-            f"conditions, {len(self.store.ids):,} test images"
-        )
-
-    def _choose_cell(self, side: str) -> None:
-        cell = self.controls.cell(side)
-        if cell == getattr(self.state, side):
-            return
-        if cell in self.store.cells:
-            fields: dict[str, Any] = {side: cell}
-            self.change(**fields)
-        else:
-            self._fail(f"{cell[0]} has not been measured under {cell[1]}; the old choice stays.")
-            self._show_state()
+    def _dress(self, part: UIElement) -> None:
+        """Give a part of the page its fonts and colours."""
+        for div in part.select({"type": Div}):
+            div.stylesheets = [InlineStyleSheet(css=TEXT)]
+        theme.dress([w for w in part.select({"type": Widget}) if not isinstance(w, Div)])
 
     def _select_flip(self, text: str) -> None:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})
 
-    def change(self, step: dict[str, Any] | None = None, **fields: Any) -> None:
-        """Set fields of the state, or add a step to the rule, and let every view follow."""
+    def change(
+        self, step: dict[str, Any] | None = None, choices: dict[str, str] | None = None, **fields: Any
+    ) -> None:
+        """Set fields of the state, add a step to the rule or choose inside a view, and let every view follow.
+
+        A step says by `op` what it does to the selection; without, the reader's setting does.
+        """
         began = time.monotonic()
         try:
             if step is not None:
-                operation = self.widgets["operation"].value
+                step = {"op": self.widgets["operation"].value, **step}
                 # After a replacement nothing before it matters.
-                kept = () if operation == "replace" else self.state.rule
-                fields["rule"] = states.check_rule(self.store, [*kept, {"op": operation, **step}])
+                kept = () if step["op"] == "replace" else self.state.rule
+                fields["rule"] = rules.check_rule(self.store, [*kept, step])
+            for side in ("a", "b"):
+                if side in fields and not self.store.has(fields[side]):
+                    network, condition = fields[side]
+                    raise ValueError(
+                        f"{network} has not been measured under {condition}; the old choice stays."
+                    )
             changed = dataclasses.replace(self.state, **fields)
+            if choices:
+                changed = with_choices(changed, choices, self.choices)
             if changed != self.state:
                 self._become(changed, self.history.after(self.state), began)
         except (ValueError, OSError) as error:
             self._fail(str(error))
+            self._show_state()
 
     def _become(self, changed: State, history: History, began: float) -> None:
         """Show another state; where that fails, the old one stays."""
@@ -160,15 +167,15 @@ class Session:
 
     def _show_slice(self, name: str) -> None:
         if name in self.slices:
-            self.change(rule=self.slices[name])
+            self.change(rule=self.slices[name].rule)
 
-    def _save_slice(self, name: str) -> None:
+    def _save_slice(self, name: str, note: str) -> None:
         try:
-            slices.save(self.store, name, self.state.rule)
+            slices.save(self.store, name, slices.Slice(self.state.rule, note))
         except (ValueError, OSError) as error:
             self._fail(str(error))
         else:
-            self.widgets["slice-name"].value = ""
+            self.widgets["slice-name"].value = self.widgets["slice-note"].value = ""
             self._reload_slices(name.strip())
 
     def _remove_slice(self, name: str) -> None:
@@ -184,8 +191,8 @@ class Session:
         self.slices, problems = slices.load(self.store)
         self._show_state()
         self.widgets["slice"].value = chosen if chosen in self.slices else ""
-        for problem in problems:
-            self._fail(problem)
+        if problems:
+            self._fail(*problems)
 
     def _export(self, kind: str) -> None:
         frame = self._frame()
@@ -193,68 +200,74 @@ class Session:
         make = exports.as_csv if kind == "csv" else exports.as_json
         self.controls.download(kind, make(self.store, self.state, chosen))
 
-    def _press(self, key: str) -> None:
-        """What a key does; see `KEYS`."""
-        b, acts = self.state.b, self.acts
-        plain: dict[str, Callable[..., None]] = {
-            "Escape": acts["clear"],
-            "x": acts["swap"],
-            "d": acts["dark"],
-            "e": lambda: self._export("csv"),
-            "undo": acts["undo"],
-            "redo": acts["redo"],
-            "s": self._star,
-        }
-        steps = {"[": (1, -1), "]": (1, 1), ",": (0, -1), ".": (0, 1)}
-        if key in plain:
-            plain[key]()
-        elif key in steps:
-            place, by = steps[key]
-            names = self.store.conditions if place else self.store.networks
-            chosen = names[(names.index(b[place]) + by) % len(names)]
-            cell = (b[0], chosen) if place else (chosen, b[1])
-            if cell in self.store.cells:
-                self.change(b=cell)
-            else:
-                self._fail(f"{cell[0]} has not been measured under {cell[1]}.")
-        elif key in ("ArrowLeft", "ArrowRight"):
-            listed = self.store.ids[self.views["samples"].listed].tolist()
-            if listed:
-                now = listed.index(self.state.primary) if self.state.primary in listed else -1
-                by = 1 if key == "ArrowRight" else -1
-                self.change(primary=listed[(now + by) % len(listed)] if now >= 0 else listed[0])
-
-    def _star(self) -> None:
-        """Add the sample that is shown large to the selection."""
-        if self.state.primary is None:
-            self._fail("no sample is shown large: click one, then s adds it to the selection.")
-            return
-        step = {"op": "add", "ids": [self.state.primary]}
-        self.change(rule=states.check_rule(self.store, [*self.state.rule, step]))
-
     def _frame(self) -> Frame:
-        return Frame(self.store, self.state, states.select(self.store, self.state))
+        return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
+
+    def _draw(self, name: str, frame: Frame) -> None:
+        """Bring one view up to date; a file that cannot be read costs this view only."""
+        place = self.places[name]
+        try:
+            made = name not in self.views
+            if made:
+                self.views[name] = VIEWS[name](frame, self.change)
+            self.views[name].update(frame)
+            if made:
+                self._dress(self.views[name].root)
+                theme.paint(self.views[name].root, self.state.theme)
+                place.children = [self.views[name].root]
+        except (Damaged, OSError) as error:
+            self.views.pop(name, None)
+            note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
+            self._dress(note)
+            place.children = [note]
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
-        for view in self.views.values():
-            view.update(frame)
-        if self.state.theme != self._painted:
-            theme.paint(self.document, self.state.theme)
-            self._painted = self.state.theme
+        repainted = self.state.theme != self.controls.theme
+        for name in SHOWN[self.state.layout]:
+            self._draw(name, frame)
+        if repainted:
+            for view in self.views.values():
+                theme.paint(view.root, self.state.theme)
         self._show_state()
-        self.errors.visible = bool(self.errors.text) and began is None
+        self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
-        rule = states.describe_rule(self.store, self.state.rule) or "nothing selected"
+        rule = rules.describe_rule(self.store, self.state.rule) or "nothing selected"
         took = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
-        self.controls.status.text = f"<b>{count:,} of {total:,}</b> selected<br>{escape(rule)}{took}"
-        self.controls.address.text = states.to_query(self.state)
+        self.controls.status.text = f"<b>{count:,} of {total:,}</b> selected: {escape(rule)}{took}"
+        self.controls.address.text = address.to_query(self.state)
 
     def _show_state(self) -> None:
         past, future = bool(self.history.past), bool(self.history.future)
-        self.controls.show(self.state, past=past, future=future, slices=list(self.slices))
+        self.controls.show(self.state, past=past, future=future, slices=self.slices)
+        chosen = dict(self.state.choices)
+        for view in self.views.values():
+            for widget in view.root.select({"type": Widget}):
+                if widget.name in self.choices:
+                    value = chosen.get(widget.name, self.choices[widget.name][0])
+                    if getattr(widget, "value", value) != value:
+                        widget.value = value
 
-    def _fail(self, message: str) -> None:
-        self.errors.text = f"<p class='error'>{escape(message)}</p>"
+    def _watch(self) -> None:
+        """Where the study has grown, make everything that lists its parts anew; the state stays."""
+        if self.store.refresh() == self.generation:
+            return
+        self.generation = self.store.generation
+        self.choices = choices(self.store)
+        problems = list(self.store.problems)
+        state = with_choices(self.state, {}, self.choices)
+        for side in ("a", "b"):
+            if not self.store.has(getattr(state, side)):
+                problems.append(f"{' / '.join(getattr(state, side))} is gone; the default is shown.")
+                state = dataclasses.replace(state, **{side: getattr(default(self.store), side)}, rule=())
+        self.state = state
+        self.views = {}
+        self.controls.refill(self.state)
+        self._update(self._frame())
+        if problems:
+            self._fail(*problems)
+
+    def _fail(self, *messages: str) -> None:
+        self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
 
 
@@ -274,4 +287,4 @@ def application(store: Store) -> Callable[[Document], None]:
 
 def initial(store: Store) -> State:
     """What a reader sees first; raises ValueError where nothing has been measured."""
-    return states.default(store)
+    return default(store)

@@ -1,16 +1,17 @@
-"""The rail on the left: what is compared and selected, and what can be done with it."""
+"""The rail on the left and the bar on top: what is compared and selected, and what can be done with it."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from html import escape
 from typing import Any
 
 from bokeh.layouts import column, row
 from bokeh.models import Button, CustomJS, Div, Select, Switch, TextInput
 
+from rosalind.viewer.rules import OPERATIONS
+from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import FLIPS, State
 from rosalind.viewer.store import MEASURES, Store
-
-OPERATIONS = ("replace", "add", "subtract", "intersect")
 
 DOWNLOAD = """
 if (!cb_obj.text) { return; }
@@ -22,6 +23,13 @@ link.click();
 setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 """
 
+COPY = """
+const done = () => { cb_obj.origin.label = "copied"; setTimeout(() => { cb_obj.origin.label = "copy link"; }, 1500); };
+// Pages that are not served from this machine over https have no clipboard.
+if (navigator.clipboard) { navigator.clipboard.writeText(location.href).then(done); }
+else { window.prompt("The link to this page:", location.href); }
+"""
+
 Act = Callable[..., None]
 
 
@@ -30,61 +38,100 @@ class Controls:
 
     def __init__(self, store: Store, state: State, act: Mapping[str, Act]):
         self.store, self._act = store, act
+        self.theme = state.theme
+        """The theme that was shown last."""
         self.status = Div(text="", name="status", sizing_mode="stretch_width")
+        self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
-        self._selects(state)
-        self.address = Div(text="", name="address", visible=False)
-        script = "history.replaceState(null, '', location.pathname + '?' + cb_obj.text)"
-        self.address.js_on_change("text", CustomJS(code=script))
-        self.keys = Div(text="", name="keys", visible=False)
+        self._showing = False
+        self._slices: Mapping[str, Slice] = {}
+        self._make(state)
+        self.address = self._hidden(
+            "address", "history.replaceState(null, '', location.pathname + '?' + cb_obj.text)"
+        )
+        self.keys = self._hidden("keys", "")
         self.keys.on_change("text", lambda attr, old, new: act["key"](new.partition(" ")[2]))
-        self.theme = Div(text=state.theme, name="theme", visible=False)
-        self.theme.js_on_change("text", CustomJS(code="document.body.dataset.theme = cb_obj.text"))
+        place = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
+        self.page = self._hidden("page", place)
+        self.study = self._hidden("study", "document.getElementById('study').textContent = cb_obj.text")
         self.downloads = {}
         for kind, mime in (("csv", "text/csv"), ("json", "application/json")):
-            file = Div(text="", name=f"download-{kind}", visible=False)
+            file = self._hidden(f"download-{kind}", DOWNLOAD)
             file.tags = [mime, f"{store.name}-selection.{kind}"]
-            file.js_on_change("text", CustomJS(code=DOWNLOAD))
             self.downloads[kind] = file
-        self.root = self._rail()
+        self.roots = (self._bar(), self._rail())
+        self.refill(state)
 
-    def _selects(self, state: State) -> None:
-        store, made = self.store, self.widgets
+    @staticmethod
+    def _hidden(name: str, script: str) -> Div:
+        """Text that goes to the page's own script, or comes from it."""
+        made = Div(text="", name=name, visible=False)
+        if script:
+            made.js_on_change("text", CustomJS(code=script))
+        return made
 
-        def select(name: str, title: str, options: Any, value: str, chosen: Callable[..., None]) -> None:
-            made[name] = Select(title=title, options=options, value=value)
-            made[name].on_change("value", chosen)
+    def _select(self, name: str, title: str, options: Any, value: str, chosen: Callable[..., None]) -> None:
+        self.widgets[name] = Select(title=title, options=options, value=value)
+        self.widgets[name].on_change("value", lambda attr, old, new: chosen(new))
 
+    def _make(self, state: State) -> None:
+        made, change = self.widgets, self._act["change"]
         for side in ("a", "b"):
             network, condition = getattr(state, side)
-            chosen = lambda attr, old, new, side=side: self._act["cell"](side)
-            select(f"{side}-network", f"{side.upper()}: network", store.networks, network, chosen)
-            select(f"{side}-condition", f"{side.upper()}: condition", store.conditions, condition, chosen)
+            chosen = lambda new, side=side: self._choose(side)
+            self._select(
+                f"{side}-network", f"{side.upper()}: network, or a group of seeds", [], network, chosen
+            )
+            self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, chosen)
         for axis in ("x", "y"):
-            place = lambda attr, old, new, axis=axis: self._act["change"](**{axis: new})
-            select(axis, f"{axis} axis", list(MEASURES.items()), getattr(state, axis), place)
-        classes = [("", "all"), *((str(k), name) for k, name in enumerate(store.class_names))]
+            place = lambda new, axis=axis: change(**{axis: new})
+            self._select(axis, f"{axis} axis", list(MEASURES.items()), getattr(state, axis), place)
+        classes = [("", "all"), *((str(k), name) for k, name in enumerate(self.store.class_names))]
         chosen = "" if state.true_class is None else str(state.true_class)
-        keep = lambda attr, old, new: self._act["change"](true_class=int(new) if new else None)
-        select("class", "true class", classes, chosen, keep)
-        made["raw"] = Switch(active=state.raw)
-        made["raw"].on_change("active", lambda attr, old, new: self._act["change"](raw=new))
+        keep = lambda new: change(true_class=int(new) if new else None)
+        self._select("class", "true class", classes, chosen, keep)
+        for name in ("raw", "null"):
+            made[name] = Switch(active=getattr(state, name))
+            made[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
         made["operation"] = Select(
             title="a new selection will", options=list(OPERATIONS), value=OPERATIONS[0]
         )
-        made["slice"] = Select(title="saved slices", options=[""], value="")
-        made["slice"].on_change("value", lambda attr, old, new: self._act["slice"](new))
-        made["slice-name"] = TextInput(title="save the selection as", placeholder="a name", max_length=80)
+        self._select("slice", "saved slices", [""], "", self._act["slice"])
+        made["slice"].on_change("value", lambda attr, old, new: self._show_note())
+        made["slice-name"] = TextInput(
+            title="save the selection as", placeholder="a name", max_length=LONGEST_NAME
+        )
+        made["slice-note"] = TextInput(placeholder="a note", max_length=LONGEST_NOTE)
         for name, widget in made.items():
             widget.name = name
             if not isinstance(widget, Switch):
                 widget.sizing_mode = "stretch_width"
 
-    def _button(self, label: str, name: str, act: Callable[[], None]) -> Button:
-        button = Button(label=label, name=name, sizing_mode="stretch_width")
+    def _choose(self, side: str) -> None:
+        if not self._showing:
+            self._act["change"](**{side: self.cell(side)})
+
+    def _button(self, label: str, name: str, act: Callable[[], None], **options: Any) -> Button:
+        button = Button(label=label, name=name, **({"sizing_mode": "stretch_width"} | options))
         button.on_click(act)
         self.widgets[name] = button
         return button
+
+    def _bar(self):
+        act = self._act
+        small = {"sizing_mode": "fixed", "width": 66, "height": 30}
+        link = Button(label="copy link", name="link", **small)
+        link.js_on_click(CustomJS(code=COPY))
+        buttons = [
+            self._button("undo", "undo", act["undo"], **small),
+            self._button("redo", "redo", act["redo"], **small),
+            self._button("clear", "clear", act["clear"], **small),
+            link,
+            self._button("CSV", "export-csv", partial(act["export"], "csv"), **small),
+            self._button("JSON", "export-json", partial(act["export"], "json"), **small),
+            self._button("dark", "dark", act["dark"], **small),
+        ]
+        return row(self.status, *buttons, name="bar", sizing_mode="stretch_width")
 
     def _rail(self):
         act, w = self._act, self.widgets
@@ -93,7 +140,7 @@ class Controls:
             for text in (FLIPS[1], FLIPS[2])
         ]
         pair = lambda *parts: row(*parts, sizing_mode="stretch_width")
-        keep = self._button("save", "save", lambda: act["save"](w["slice-name"].value))
+        keep = self._button("save", "save", lambda: act["save"](w["slice-name"].value, w["slice-note"].value))
         forget = self._button("remove", "remove", lambda: act["remove"](w["slice"].value))
         return column(
             w["a-network"],
@@ -101,50 +148,66 @@ class Controls:
             w["b-network"],
             w["b-condition"],
             self._button("swap A and B", "swap", act["swap"]),
+            row(w["null"], Div(text="show what no difference looks like")),
             w["x"],
             w["y"],
-            w["class"],
             row(w["raw"], Div(text="raw norms and margins")),
+            w["class"],
             w["operation"],
             *flips,
-            pair(
-                self._button("undo", "undo", act["undo"]),
-                self._button("redo", "redo", act["redo"]),
-                self._button("clear", "clear", act["clear"]),
-            ),
-            self.status,
             w["slice"],
+            self.note,
             w["slice-name"],
+            w["slice-note"],
             pair(keep, forget),
-            pair(
-                self._button("CSV", "export-csv", partial(act["export"], "csv")),
-                self._button("JSON", "export-json", partial(act["export"], "json")),
-                self._button("dark", "dark", act["dark"]),
-            ),
             self.address,
             self.keys,
-            self.theme,
+            self.page,
+            self.study,
             *self.downloads.values(),
             name="rail",
             sizing_mode="stretch_width",
+        )
+
+    def refill(self, state: State) -> None:
+        """Offer the networks and conditions that the study has now."""
+        store, groups = self.store, list(self.store.groups_by_id)
+        names = {"networks": store.networks, **({"groups of seeds": groups} if groups else {})}
+        for side in ("a", "b"):
+            self.widgets[f"{side}-network"].options = names
+            self.widgets[f"{side}-condition"].options = store.conditions
+        self.study.text = (
+            f"{store.results.title}: {len(store.networks)} networks x {len(store.conditions)} conditions, "
+            f"{len(store.ids):,} test images"
         )
 
     def cell(self, side: str) -> tuple[str, str]:
         """The network and condition that are chosen for A or B."""
         return self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value
 
-    def show(self, state: State, *, past: bool, future: bool, slices: list[str]) -> None:
+    def show(self, state: State, *, past: bool, future: bool, slices: Mapping[str, Slice]) -> None:
         """Bring every widget in line with a state."""
         w = self.widgets
         for side in ("a", "b"):
-            w[f"{side}-network"].value, w[f"{side}-condition"].value = getattr(state, side)
-        w["x"].value, w["y"].value, w["raw"].active = state.x, state.y, state.raw
+            network, condition = getattr(state, side)
+            # Between the two the widgets name a cell that nobody has chosen.
+            self._showing = True
+            w[f"{side}-network"].value, w[f"{side}-condition"].value = network, condition
+            self._showing = False
+        w["x"].value, w["y"].value = state.x, state.y
+        w["raw"].active, w["null"].active = state.raw, state.null
         w["class"].value = "" if state.true_class is None else str(state.true_class)
         w["undo"].disabled, w["redo"].disabled = not past, not future
         w["dark"].label = "light" if state.theme == "dark" else "dark"
-        self.theme.text = state.theme
+        self.theme, self.page.text = state.theme, f"{state.theme} {state.layout}"
+        self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]
+        self._show_note()
+
+    def _show_note(self) -> None:
+        chosen = self._slices.get(self.widgets["slice"].value)
+        self.note.text = escape(chosen.note) if chosen else ""
 
     def download(self, kind: str, text: str) -> None:
         """Hand a file to the browser; the text is taken away again, so that the same file can be had twice."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.viewer import state as states
+from rosalind.viewer import address, rules
 from rosalind.viewer.state import FLIPS, State
 from rosalind.viewer.store import Store
 
@@ -28,13 +28,13 @@ def about(store: Store, state: State) -> dict[str, Any]:
         "a": list(state.a),
         "b": list(state.b),
         "norms_and_margins": "raw" if state.raw else "in units of each network",
-        "selection": states.describe_rule(store, state.rule) or "everything shown",
-        "link": "?" + states.to_query(state),
+        "selection": rules.describe_rule(store, state.rule) or "everything shown",
+        "link": "?" + address.to_query(state),
     }
 
 
 def _rows(store: Store, state: State, chosen: np.ndarray):
-    flips = states.flips(store, state.a, state.b)
+    flips = rules.flips(store, state.a, state.b)
     names = np.array(store.class_names, dtype=object)
     columns = {"id": store.ids, "true": names[store.labels], "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):

@@ -1,8 +1,15 @@
 // Keys reach the server as text of a hidden element; while someone types into a field they are the field's.
+// Sockets are watched, so that the page can say when the server works and when it is gone.
 (() => {
   const named = (name) => window.Bokeh?.documents[0]?.get_model_by_name(name);
   const help = () => document.getElementById("help");
   let pressed = 0;
+  const send = (key) => {
+    const element = named("keys");
+    if (!element) return;
+    pressed += 1;
+    element.text = `${pressed} ${key}`;
+  };
   document.addEventListener("keydown", (event) => {
     const typing = event.composedPath().some((el) => ["INPUT", "TEXTAREA", "SELECT"].includes(el.tagName));
     if (typing || event.altKey) return;
@@ -16,15 +23,45 @@
       if (key.toLowerCase() !== "z") return;
       key = event.shiftKey ? "redo" : "undo";
     }
-    if (key === "g") {
-      document.getElementById("samples")?.scrollIntoView({ behavior: "smooth" });
-      return;
-    }
-    const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "undo", "redo", "ArrowLeft", "ArrowRight"];
-    const element = named("keys");
-    if (!known.includes(key) || !element) return;
+    if (key === "g") setTimeout(() => document.getElementById("samples")?.scrollIntoView({ behavior: "smooth" }), 300);
+    const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "n", "g", "1", "2", "3", "4",
+      "undo", "redo", "ArrowLeft", "ArrowRight"];
+    if (!known.includes(key)) return;
     event.preventDefault();
-    pressed += 1;
-    element.text = `${pressed} ${key}`;
+    send(key);
   });
+  document.querySelectorAll("[data-key]").forEach((button) =>
+    button.addEventListener("click", () => send(button.dataset.key)));
+  document.getElementById("ask").addEventListener("click", () => help().showModal());
+
+  const lost = () => {
+    document.body.dataset.lost = "1";
+    const again = () =>
+      fetch(`${location.pathname.replace(/[^/]*$/, "")}healthz`, { cache: "no-store" })
+        .then((answer) => { if (answer.ok) location.reload(); else throw new Error("not yet"); })
+        .catch(() => setTimeout(again, 1000));
+    setTimeout(again, 1000);
+  };
+  // Bokeh answers every change with an OK once its Python has run; headers are messages of their own.
+  let asked = 0;
+  const count = (by) => {
+    asked = Math.max(0, asked + by);
+    document.body.toggleAttribute("data-busy", asked > 0);
+  };
+  const Plain = window.WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...given) {
+      super(...given);
+      let leaving = false;
+      window.addEventListener("beforeunload", () => { leaving = true; });
+      this.addEventListener("close", () => { if (!leaving) lost(); });
+      this.addEventListener("message", (event) => {
+        if (typeof event.data === "string" && event.data.includes('"reqid"')) count(-1);
+      });
+    }
+    send(data) {
+      if (typeof data === "string" && data.includes('"msgtype":"PATCH-DOC"')) count(1);
+      super.send(data);
+    }
+  };
 })();

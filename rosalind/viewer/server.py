@@ -32,10 +32,12 @@ def make_server(
 ) -> Server:
     """A started server that does not block; `server.run_until_shutdown()` or an event loop drives it.
 
-    The first study is at `/`, every one at `/<folder name>`.
+    Every study is at `/<folder name>`. At `/` is the only one; of several all together, or the first where
+    they are of different test images (said on stderr).
 
     Raises:
-        FileNotFoundError, ValueError: a folder without a study, or without a measured cell.
+        FileNotFoundError, ValueError: a folder without a study, or without a measured cell; two folders of
+            one name.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
@@ -43,7 +45,9 @@ def make_server(
     for store in stores:
         initial(store)
     routes: dict[str, Any] = {f"/{store.name}": _application(store) for store in stores}
-    routes["/"] = _application(stores[0])
+    if len(routes) < len(stores):
+        raise ValueError(f"two of the folders have one name: {', '.join(store.name for store in stores)}.")
+    routes["/"] = _application(_together(stores))
     names = LOOPBACK[:2] if host in LOOPBACK else (*LOOPBACK[:2], host)
     port = port or _free_port(host)
     server = Server(
@@ -57,6 +61,17 @@ def make_server(
     )
     server.start()
     return server
+
+
+def _together(stores: list[Store]) -> Store:
+    """Several studies as one, or the first where they cannot be."""
+    if len(stores) == 1:
+        return stores[0]
+    try:
+        return Store([store.results.folder for store in stores])
+    except ValueError as error:
+        print(f"The studies are shown one by one, not together: {error}", file=sys.stderr)
+        return stores[0]
 
 
 def _free_port(host: str) -> int:

@@ -1,21 +1,43 @@
 """Named selections of a study, kept as rules in its `slices.json`, the one file that the viewer writes."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rosalind import results as files
-from rosalind.viewer import state as states
+from rosalind.viewer.rules import check_rule
 from rosalind.viewer.store import Store
-
-LONGEST_NAME = 80
-MOST = 500
-"""Slices of one study."""
 
 Rule = tuple[dict[str, Any], ...]
 
+LONGEST_NAME = 80
+
+LONGEST_NOTE = 1000
+
+MOST = 200
+"""Slices per study; beyond it a new one is refused."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A selection rule, and what somebody had to say about it."""
+
+    rule: Rule
+    note: str = ""
+
 
 def path_of(store: Store) -> Path:
-    """Where a study's slices are."""
+    """Where a study's slices are.
+
+    Raises:
+        PermissionError: several studies are shown together, whose networks have other names when alone.
+    """
+    if len(store.folders) > 1:
+        raise PermissionError(
+            "slices belong to one study, and several are shown together; the address holds the selection: "
+            "copy the link instead."
+        )
     return store.results.folder / "slices.json"
 
 
@@ -34,27 +56,31 @@ def _written(store: Store) -> dict[str, Any]:
     return found
 
 
-def load(store: Store) -> tuple[dict[str, Rule], list[str]]:
-    """The rules by name, sorted, and what could not be read, one sentence each."""
+def load(store: Store) -> tuple[dict[str, Slice], list[str]]:
+    """The slices by name, sorted, and what could not be read, one sentence each."""
+    if len(store.folders) > 1:
+        return {}, []
     try:
         written = _written(store)
     except (files.Damaged, OSError) as error:
         return {}, [f"{error} Slices are not shown."]
     found, problems = {}, []
-    for name, rule in list(written.items())[:MOST]:
+    for name, value in list(written.items())[:MOST]:
+        # Before there were notes, a slice was the bare rule.
+        rule, note = (value.get("rule"), value.get("note", "")) if isinstance(value, Mapping) else (value, "")
         try:
-            found[name[:LONGEST_NAME]] = states.check_rule(store, rule)
+            found[name[:LONGEST_NAME]] = Slice(check_rule(store, rule), str(note)[:LONGEST_NOTE])
         except (ValueError, TypeError, KeyError) as error:
-            problems.append(f"slice {name[:LONGEST_NAME]!r} was not understood ({error}).")
-    return found, problems
+            problems.append(f"The slice {name[:40]!r} was not understood ({error}).")
+    return dict(sorted(found.items())), problems
 
 
-def save(store: Store, name: str, rule: Rule | None) -> None:
-    """Add, replace or (without a rule) remove a slice; all others in the file stay, also those not understood.
+def save(store: Store, name: str, slice_: Slice | None) -> None:
+    """Add, replace or (with None) remove a slice; all others in the file stay, also those not understood.
 
     Raises:
-        ValueError: an empty or too long name, an empty rule, too many slices; a damaged file, which is left
-            as it is.
+        ValueError: an empty or too long name or note, an empty rule, too many slices; a damaged file, which is
+            left as it is.
         PermissionError: the study cannot be written; the address holds the rule.
     """
     name = name.strip()
@@ -64,12 +90,14 @@ def save(store: Store, name: str, rule: Rule | None) -> None:
         written = _written(store)
     except files.Damaged as error:
         raise ValueError(f"{error} Mend or move the file first: saving would lose what is in it.") from error
-    if rule is None:
+    if slice_ is None:
         written.pop(name, None)
-    elif not rule:
+    elif not slice_.rule:
         raise ValueError("nothing is selected that could be saved.")
+    elif len(slice_.note) > LONGEST_NOTE:
+        raise ValueError(f"a note has at most {LONGEST_NOTE} characters, this one {len(slice_.note)}.")
     else:
-        written[name] = rule
+        written[name] = {"rule": list(slice_.rule), "note": slice_.note.strip()}
     if len(written) > MOST:
         raise ValueError(f"a study holds at most {MOST} slices; remove one first.")
     try:
@@ -77,5 +105,5 @@ def save(store: Store, name: str, rule: Rule | None) -> None:
     except OSError as error:
         raise PermissionError(
             f"{path_of(store)} cannot be written ({error.strerror or error}); the address holds the selection: "
-            "copy the link."
+            "copy the link instead."
         ) from error

@@ -1,31 +1,40 @@
-"""What a reader looks at, as one frozen record that fits into the address, and rules that select samples."""
+"""What a reader looks at, as one frozen record; `address` writes it into the link."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
-
-import numpy as np
 
 from rosalind.config import unknown
-from rosalind.viewer.store import MEASURES, Cell, Store
+from rosalind.viewer.store import Cell, Store
 
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
 """What becomes of a sample from A to B."""
 
-STEPS = 32
-"""Longest rule that an address may carry."""
+LAYOUTS = {
+    "networks": "Which networks?",
+    "geometry": "How do they differ?",
+    "samples": "Which samples, and why?",
+    "all": "All",
+}
+"""The questions that a page can show, and how they are put."""
+
+MODES = ("absolute", "change_from_clean")
+
+Choices = Mapping[str, tuple[str, ...]]
+"""What can be chosen inside the views: by name the allowed values, the first is the default."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Two cells to compare, how samples are placed, and which are selected by what rule.
+    """Two sides to compare, how samples are placed, and which are selected by what rule.
+
+    A side is a cell: a network, or a group of seeds, under a condition.
 
     A rule is a tuple of steps, each a plain dict with `op` (replace, add, subtract, intersect) and one of:
 
-    * `box`: `[x0, x1, y0, y1]` with `cell` and the measures `x` and `y`;
+    * `box`: `[x0, x1, y0, y1]` with `cell` and the measures `x` and `y`, and `other` where it was drawn on the
+      difference to a second cell;
     * `band`: `[low, high]` with `cell` and a measure `x`, or a class number `class` (angle to it);
     * `pair`: `[i, j]` true class and prediction, with `cell`;
     * `flip`: one of `FLIPS`, with `cell` and `other`;
@@ -42,7 +51,12 @@ class State:
     """Id of the one sample that is shown large."""
     mode: str = "absolute"
     raw: bool = False
+    null: bool = False
+    """Whether differences show beside them what no difference looks like."""
     theme: str = "light"
+    layout: str = "networks"
+    choices: tuple[tuple[str, str], ...] = ()
+    """What was chosen inside views, where it is not the default; sorted by name."""
 
 
 def default(store: Store) -> State:
@@ -52,6 +66,8 @@ def default(store: Store) -> State:
         raise ValueError(f"{store.results.folder} has no measured cell yet; run the study first.")
     other = next((n for n in networks if store.results.networks[n]["family"] != "dense"), networks[-1])
     a, b = (networks[0], conditions[0]), (other, conditions[0])
+    if a not in store.cells:
+        a = next(cell for cell in sorted(store.cells) if cell[0] == networks[0])
     if b not in store.cells:
         b = next(cell for cell in sorted(store.cells) if cell[0] == other)
     maps = store.maps(a)
@@ -59,223 +75,20 @@ def default(store: Store) -> State:
     return State(a, b, primary=primary)
 
 
-def to_query(state: State) -> str:
-    """The state as the query of an address; `from_query` gives it back."""
-    parts: dict[str, Any] = {
-        "a": "/".join(state.a),
-        "b": "/".join(state.b),
-        "x": state.x,
-        "y": state.y,
-        "sample": "none" if state.primary is None else state.primary,
-    }
-    if state.true_class is not None:
-        parts["class"] = state.true_class
-    if state.rule:
-        parts["rule"] = json.dumps(state.rule, separators=(",", ":"))
-    if state.mode != "absolute":
-        parts["mode"] = state.mode
-    if state.raw:
-        parts["raw"] = 1
-    if state.theme != "light":
-        parts["theme"] = state.theme
-    return urlencode(parts)
+def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> State:
+    """The state with some choices made; defaults are not kept.
 
-
-def from_query(store: Store, query: Mapping[str, str]) -> tuple[State, list[str]]:
-    """The state of an address, and what in it could not be used, one sentence each.
-
-    Whatever is broken or hostile falls back to the default: nothing of an address is ever run, opened as
-    a path or shown unescaped.
+    Raises:
+        ValueError: a choice or a value that no view offers.
     """
-    state, errors = default(store), []
-    classes = len(store.class_names)
-
-    def cell(text: str) -> Cell:
-        network, _, condition = text.partition("/")
-        if (network, condition) not in store.cells:
-            raise ValueError(f"no cell {text[:80]!r}")
-        return network, condition
-
-    def measure(text: str) -> str:
-        if text not in MEASURES:
-            raise ValueError(unknown("measure", text[:40], MEASURES))
-        return text
-
-    def number(limit: int):
-        def parse(text: str) -> int:
-            if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) >= limit:
-                raise ValueError(f"{text[:20]!r} is not a number below {limit}")
-            return int(text)
-
-        return parse
-
-    def mode(text: str) -> str:
-        if text not in ("absolute", "change_from_clean"):
-            raise ValueError(f"no mode {text[:40]!r}")
-        return text
-
-    def theme(text: str) -> str:
-        if text not in ("light", "dark"):
-            raise ValueError(f"no theme {text[:40]!r}")
-        return text
-
-    def sample(text: str) -> int | None:
-        return None if text == "none" else number(int(store.ids.max()) + 1)(text)
-
-    readers = {
-        "a": ("a", cell),
-        "b": ("b", cell),
-        "x": ("x", measure),
-        "y": ("y", measure),
-        "class": ("true_class", number(classes)),
-        "sample": ("primary", sample),
-        "mode": ("mode", mode),
-        "theme": ("theme", theme),
-        "raw": ("raw", lambda text: text == "1"),
-        "rule": ("rule", lambda text: check_rule(store, json.loads(text))),
-    }
-    for name, text in query.items():
-        if name not in readers:
-            continue
-        field, read = readers[name]
-        try:
-            state = dataclasses.replace(state, **{field: read(text)})
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            errors.append(f"The address's {name} was not understood ({error}); the default is shown.")
-    return state, errors
-
-
-def check_rule(store: Store, steps: Any) -> tuple[dict[str, Any], ...]:
-    """A rule with every part checked and copied; raises ValueError for anything else."""
-    if not isinstance(steps, list | tuple) or len(steps) > STEPS:
-        raise ValueError(f"a rule is a list of at most {STEPS} steps")
-    return tuple(_check_step(store, step) for step in steps)
-
-
-def _check_step(store: Store, step: Any) -> dict[str, Any]:
-    if not isinstance(step, Mapping) or step.get("op") not in ("replace", "add", "subtract", "intersect"):
-        raise ValueError("a step needs an op: replace, add, subtract or intersect")
-
-    def numbers(name: str, count: int) -> list[float]:
-        found = step[name]
-        good = isinstance(found, list | tuple) and len(found) == count
-        if not good or not all(isinstance(v, int | float) and np.isfinite(v) for v in found):
-            raise ValueError(f"{name} must be {count} numbers")
-        return [float(v) for v in found]
-
-    def cell(name: str) -> Cell:
-        found = step.get(name)
-        if not isinstance(found, list | tuple) or tuple(found) not in store.cells:
-            raise ValueError(f"{name} is no cell of the study")
-        return (found[0], found[1])
-
-    def measure(name: str) -> str:
-        if step.get(name) not in MEASURES:
-            raise ValueError(f"{name} is no measure")
-        return step[name]
-
-    checked: dict[str, Any] = {"op": step["op"]}
-    if "box" in step:
-        checked |= {"box": numbers("box", 4), "cell": cell("cell"), "x": measure("x"), "y": measure("y")}
-        if "other" in step:
-            checked["other"] = cell("other")
-    elif "band" in step:
-        checked |= {"band": numbers("band", 2), "cell": cell("cell")}
-        if "class" in step:
-            if not isinstance(step["class"], int) or not 0 <= step["class"] < len(store.class_names):
-                raise ValueError("class is no class of the study")
-            checked["class"] = step["class"]
-        else:
-            checked["x"] = measure("x")
-    elif "pair" in step:
-        checked |= {"pair": [int(v) for v in numbers("pair", 2)], "cell": cell("cell")}
-    elif "flip" in step:
-        if step["flip"] not in FLIPS:
-            raise ValueError(unknown("flip state", str(step["flip"])[:40], FLIPS))
-        checked |= {"flip": step["flip"], "cell": cell("cell"), "other": cell("other")}
-    elif "ids" in step:
-        ids = step["ids"]
-        if not isinstance(ids, list | tuple) or len(ids) > 500 or not all(isinstance(i, int) for i in ids):
-            raise ValueError("ids must be at most 500 whole numbers")
-        checked["ids"] = [int(i) for i in ids]
-    else:
-        raise ValueError("a step selects by box, band, pair, flip or ids")
-    return checked
-
-
-def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
-    """uint8[n]: per sample the index into `FLIPS`."""
-    before, after = store.correct(a), store.correct(b)
-    return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
-
-
-def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
-    def inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
-        return (values >= min(low, high)) & (values <= max(low, high))
-
-    def placed(measure: str) -> np.ndarray:
-        # With a second cell the box was drawn on the difference between the two.
-        values = store.values(step["cell"], measure, raw)
-        return store.values(step["other"], measure, raw) - values if "other" in step else values
-
-    if "box" in step:
-        x0, x1, y0, y1 = step["box"]
-        return inside(placed(step["x"]), x0, x1) & inside(placed(step["y"]), y0, y1)
-    if "band" in step:
-        if "class" not in step:
-            return inside(store.values(step["cell"], step["x"], raw), *step["band"])
-        classes, angles = store.class_angles(step["cell"])
-        column = np.flatnonzero(classes == step["class"])
-        return inside(angles[:, column[0]], *step["band"]) if column.size else np.zeros(len(store.ids), bool)
-    if "pair" in step:
-        return (store.labels == step["pair"][0]) & (store.predictions(step["cell"]) == step["pair"][1])
-    if "flip" in step:
-        return flips(store, step["cell"], step["other"]) == FLIPS.index(step["flip"])
-    return np.isin(store.ids, step["ids"])
-
-
-def select(store: Store, state: State) -> np.ndarray:
-    """bool[n]: the samples that the rule and the class filter select; all False without a rule."""
-    chosen = np.zeros(len(store.ids), bool)
-    for step in state.rule:
-        here = _step_mask(store, step, state.raw)
-        match step["op"]:
-            case "replace":
-                chosen = here
-            case "add":
-                chosen = chosen | here
-            case "subtract":
-                chosen = chosen & ~here
-            case "intersect":
-                chosen = chosen & here
-    return chosen & shown(store, state)
-
-
-def shown(store: Store, state: State) -> np.ndarray:
-    """bool[n]: the samples that pass the class filter."""
-    if state.true_class is None:
-        return np.ones(len(store.ids), bool)
-    return store.labels == state.true_class
-
-
-def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
-    """A rule in words, for the status line and exports."""
-    words = []
-    for step in rule:
-        where = " / ".join(step["cell"]) if "cell" in step else ""
-        if "other" in step:
-            where += " to " + " / ".join(step["other"])
-        if "box" in step:
-            x0, x1, y0, y1 = step["box"]
-            text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}"
-        elif "band" in step:
-            what = f"angle to {store.class_names[step['class']]}" if "class" in step else step["x"]
-            text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}"
-        elif "pair" in step:
-            text = " predicted as ".join(store.class_names[k] for k in step["pair"])
-        elif "flip" in step:
-            text = step["flip"]
-        else:
-            text = f"{len(step['ids'])} chosen samples"
-        words.append(f"{step['op']} {text}" + (f" ({where})" if where else ""))
-    return "; ".join(words)
+    found = dict(state.choices)
+    for name, value in chosen.items():
+        if name not in choices:
+            raise ValueError(unknown("choice", str(name)[:40], choices))
+        if value not in choices[name]:
+            raise ValueError(
+                f"{name} cannot be {str(value)[:40]!r}; allowed: {', '.join(choices[name][:20])}"
+            )
+        found[name] = value
+    kept = {name: value for name, value in found.items() if name in choices and value != choices[name][0]}
+    return dataclasses.replace(state, choices=tuple(sorted(kept.items())))

@@ -1,8 +1,12 @@
 """A study's arrays for the views: read once, shared by all readers, bounded in bytes. NumPy only."""
 
 import csv
+import os
+import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,43 +28,150 @@ MEASURES = {
 UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confidence": "probability"}
 """Measures that are not angles; `units` are the network's own, RMS distance of validation features."""
 
+NEAREST = 100
+"""Up to so many classes every logit of a sample is stored, beyond only the largest."""
+
 Cell = tuple[str, str]
-"""A network's id and a condition's id."""
+"""The id of a network, or of a group of seeds, and a condition's id."""
 
 
 class Store:
-    """What all sessions of a server share. It only reads, and keeps at most `limit` bytes of arrays."""
+    """What all sessions of a server share. It only reads, and keeps at most `limit` bytes of arrays.
 
-    def __init__(self, folder: str | Path, limit: int = 512 * 2**20):
-        self.results: Results = files.open(folder)
-        self.problems: list[str] = list(self.results.problems)
-        self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
+    Several folders of the same test images are one study, whose networks are called `<folder>+<network>`.
+    """
+
+    def __init__(self, folder: str | Path | Sequence[str | Path], limit: int = 512 * 2**20):
+        self.folders = [Path(folder)] if isinstance(folder, str | Path) else [Path(path) for path in folder]
         self._limit = limit
+        self._lock = threading.RLock()
+        self.generation = 0
+        self._read()
+
+    def _read(self) -> None:
+        self._seen = self._stamp()
+        self.results: Results = files.join([files.open(folder) for folder in self.folders])
+        self.problems: list[str] = list(self.results.problems)
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._sizes: dict[Any, int] = {}
         self.labels = self.results.labels.astype(np.int64)
         self.ids = self.results.samples["id"]
         self.class_names = self.results.class_names
         self.groups = robustness.groups(self.results)
         self.group_of = {name: group for group in self.groups for name in group.networks}
+        self.groups_by_id = {f"{g.name} over seeds": g for g in self.groups if len(g.networks) > 1}
         self.cells = set(self.results.cells())
+        measured = {network for network, _ in self.cells}
+        self.networks: list[str] = [name for name in self.results.networks if name in measured]
+        """Networks with at least one measured cell, in order."""
+        under = {condition for _, condition in self.cells}
+        self.conditions: list[str] = [name for name in self.results.conditions if name in under]
+        """Conditions with at least one measured cell, in order."""
         self.summary = self._read_summary()
         self.histograms = self._read_histograms()
         self._similar: dict[str, tuple[similarity.Similarity, np.ndarray | None]] = {}
 
+    def _stamp(self) -> tuple:
+        """What changes when a study grows: the time of every folder that gets files, and of the tables."""
+        found = []
+        for folder in self.folders:
+            watched = [
+                folder / "networks",
+                folder / "conditions",
+                folder / "summary.csv",
+                folder / "comparison",
+            ]
+            cells = folder / "geometry"
+            with_cells = sorted(os.scandir(cells), key=lambda entry: entry.name) if cells.is_dir() else []
+            found += [path.stat().st_mtime_ns if path.exists() else 0 for path in watched]
+            found += [(entry.name, entry.stat().st_mtime_ns) for entry in with_cells]
+        return tuple(found)
+
+    def refresh(self) -> int:
+        """Read the study again where it has grown; the number of times that it has.
+
+        A folder that cannot be read any more leaves what is shown and becomes a problem.
+        """
+        with self._lock:
+            try:
+                if self._stamp() != self._seen:
+                    self._read()
+                    self.generation += 1
+            except (OSError, ValueError) as error:
+                message = f"The study could not be read again: {error}"
+                if message not in self.problems:
+                    self.problems.append(message)
+            return self.generation
+
     @property
     def name(self) -> str:
-        return self.results.folder.name
+        return "+".join(folder.resolve().name for folder in self.folders)
 
     @property
-    def networks(self) -> list[str]:
-        """Networks with at least one measured cell, in order."""
-        measured = {network for network, _ in self.cells}
-        return [name for name in self.results.networks if name in measured]
+    def names(self) -> list[str]:
+        """What a side can be: networks, then groups of seeds."""
+        return [*self.networks, *self.groups_by_id]
 
-    @property
-    def conditions(self) -> list[str]:
-        """Conditions with at least one measured cell, in order."""
-        measured = {condition for _, condition in self.cells}
-        return [name for name in self.results.conditions if name in measured]
+    def members(self, name: str) -> tuple[str, ...]:
+        """The networks of a side: the seeds of a group, or a network itself."""
+        group = self.groups_by_id.get(name)
+        return group.networks if group else (name,)
+
+    def seeds(self, cell: Cell) -> list[Cell]:
+        """The measured single cells of a side, one per seed."""
+        return [(name, cell[1]) for name in self.members(cell[0]) if (name, cell[1]) in self.cells]
+
+    def has(self, cell: Any) -> bool:
+        """Whether anything has been measured of a side."""
+        if not isinstance(cell, tuple) or len(cell) != 2 or not all(isinstance(part, str) for part in cell):
+            return False
+        return bool(self.seeds(cell))
+
+    def group(self, name: str) -> robustness.Group:
+        """The group that a network belongs to, or that a group's id names."""
+        return self.groups_by_id.get(name) or self.group_of[name]
+
+    def _seed(self, cell: Cell) -> Any:
+        return self.results.networks[cell[0]]["seed"]
+
+    def pairs(self, a: Cell, b: Cell) -> list[tuple[Cell, Cell]]:
+        """Single cells of two sides that belong together: of one seed, in the order of A.
+
+        Two networks are a pair whatever their seeds; a network beside a group is paired with the seed it
+        shares, else with every one. Empty where two groups share no seed.
+        """
+        ours, theirs = self.seeds(a), self.seeds(b)
+        if len(ours) == 1 and len(theirs) == 1:
+            return [(ours[0], theirs[0])]
+        shared = [(x, y) for x in ours for y in theirs if self._seed(x) == self._seed(y) is not None]
+        if shared or (len(ours) > 1 and len(theirs) > 1):
+            return shared
+        return [(x, y) for x in ours for y in theirs]
+
+    def null(self, a: Cell, b: Cell) -> tuple[tuple[Cell, Cell] | None, str]:
+        """Two cells between which a difference means nothing, and in words what they are.
+
+        Draw against draw where two sides are the same networks and B's condition has another draw; else dense
+        against dense of another seed, under B's condition. None where the study has neither.
+        """
+        if a[0] == b[0]:
+            info = self.results.conditions[b[1]]
+            same = ("name", "severity", "bn", "table", "options")
+            for other, found in self.results.conditions.items():
+                alike = all(found.get(key) == info.get(key) for key in same)
+                if other != b[1] and alike and found["draw"] != info["draw"] and self.has((b[0], other)):
+                    return (b, (b[0], other)), f"two draws of the same condition, {b[1]} and {other}"
+        plain = [
+            (name, b[1])
+            for name in self.networks
+            if self.results.networks[name]["label"] == "dense" and (name, b[1]) in self.cells
+        ]
+        # Networks of one model only: another model is a difference, not a null.
+        models = self.results.networks
+        for second in plain[1:]:
+            if models[second[0]]["model"] == models[plain[0][0]]["model"]:
+                return (plain[0], second), f"two dense networks that differ in the seed, under {b[1]}"
+        return None, "the study has neither two dense networks of one kind nor two draws of the condition"
 
     @property
     def columns(self) -> list[str]:
@@ -82,47 +193,81 @@ class Store:
             words.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
         return " ".join(words)
 
-    def _keep(self, key: tuple, make) -> np.ndarray:
-        if key not in self._kept:
-            self._kept[key] = make()
-            while sum(array.nbytes for array in self._kept.values()) > self._limit and len(self._kept) > 1:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, kept for all readers under a key until `limit` bytes are full.
+
+        Args:
+            key: hashable; begin it with the module's name.
+            make: gives an array, or a tuple or dict whose arrays are counted.
+        """
+        with self._lock:
+            if key not in self._kept:
+                made = make()
+                self._kept[key], self._sizes[key] = made, _bytes(made)
+                while sum(self._sizes.values()) > self._limit and len(self._kept) > 1:
+                    oldest, _ = self._kept.popitem(last=False)
+                    del self._sizes[oldest]
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
     def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample; angles in degrees, norms and margins in the unit.
 
+        Of a group the mean over seeds, NaN where one of them is.
+
         Args:
-            cell: network and condition.
+            cell: network or group, and condition.
             measure: in `MEASURES`.
             raw: leave norms and margins undivided, as the features have them.
         """
-        return self._keep((cell, measure, raw), lambda: self._values(cell, measure, raw))
+        return self.keep(("values", cell, measure, raw), lambda: self._values(cell, measure, raw))
 
     def _values(self, cell: Cell, measure: str, raw: bool) -> np.ndarray:
+        seeds = self.seeds(cell)
+        if seeds != [cell]:
+            return self._over(seeds, lambda one: self.values(one, measure, raw))
         if measure == "confidence":
-            keys = ("logits",) if len(self.class_names) <= 100 else ("logits", "logsumexp")
+            keys = ("logits",) if len(self.class_names) <= NEAREST else ("logits", "logsumexp")
             return files.confidence(self.results.geometry(*cell, keys)).astype(np.float32)
         found = self.results.geometry(*cell, (measure,))[measure]
         if measure.startswith("angle"):
             return np.degrees(found)
         return found if raw else (found / self.results.unit(cell[0])).astype(np.float32)
 
+    @staticmethod
+    def _over(seeds: list[Cell], read: Callable[[Cell], np.ndarray]) -> np.ndarray:
+        """float32 mean over seeds."""
+        total = sum(read(seed).astype(np.float64) for seed in seeds)
+        return np.asarray(total / len(seeds), np.float32)
+
     def predictions(self, cell: Cell) -> np.ndarray:
-        """int16[n] predicted classes."""
-        return self._keep(
-            (cell, "prediction"), lambda: self.results.geometry(*cell, ("prediction",))["prediction"]
-        )
+        """int16[n] predicted classes; of a group the one that most seeds name, the smallest of equals."""
+        return self.keep(("prediction", cell), lambda: self._predictions(cell))
+
+    def _predictions(self, cell: Cell) -> np.ndarray:
+        seeds = self.seeds(cell)
+        if seeds == [cell]:
+            return self.results.geometry(*cell, ("prediction",))["prediction"]
+        votes = np.stack([self.predictions(seed) for seed in seeds])
+        counts = (votes[:, None] == votes[None]).sum(1)
+        # The class breaks ties, so that the order of seeds does not matter.
+        best = np.lexsort((votes, -counts), axis=0)[0]
+        return np.take_along_axis(votes, best[None], 0)[0]
 
     def correct(self, cell: Cell) -> np.ndarray:
-        """bool[n] whether the prediction is right."""
-        return self.predictions(cell) == self.labels
+        """bool[n] whether the prediction is right; of a group in more than half of the seeds."""
+
+        def vote() -> np.ndarray:
+            right = [self.predictions(seed) == self.labels for seed in self.seeds(cell)]
+            return 2 * np.sum(right, 0) > len(right)
+
+        return self.keep(("correct", cell), vote)
 
     def class_angles(self, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
         """Classes int[k] and angles in degrees float32[n, k] to their directions; 12 classes at most.
 
-        With more classes, those that have the most samples among the true classes come first.
+        With more classes, those that have the most samples among the true classes come first. Of a group the
+        mean over seeds.
         """
         count = min(len(self.class_names), 12)
         chosen = np.sort(
@@ -130,7 +275,10 @@ class Store:
         )
 
         def make() -> np.ndarray:
-            keys = ["logits", "norm"] + (["class_id"] if len(self.class_names) > 100 else [])
+            seeds = self.seeds(cell)
+            if seeds != [cell]:
+                return self._over(seeds, lambda one: self.class_angles(one)[1])
+            keys = ["logits", "norm"] + (["class_id"] if len(self.class_names) > NEAREST else [])
             arrays = self.results.geometry(*cell, keys)
             angles = np.degrees(files.class_angle(arrays, *self.results.head(cell[0])))
             if "class_id" not in arrays:
@@ -141,12 +289,19 @@ class Store:
                 full[row, column] = angles[row, place]
             return full
 
-        return chosen, self._keep((cell, "class_angles"), make)
+        return chosen, self.keep(("class_angles", cell), make)
 
     def class_matrix(self, cell: Cell) -> np.ndarray:
-        """float32[c, c]: mean angle in degrees from class i's samples to direction j."""
-        found = self.results.geometry(*cell, ("mean_class_angle",))["mean_class_angle"]
-        return np.degrees(found.astype(np.float32))
+        """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
+
+        def make() -> np.ndarray:
+            seeds = self.seeds(cell)
+            if seeds != [cell]:
+                return self._over(seeds, self.class_matrix)
+            found = self.results.geometry(*cell, ("mean_class_angle",))["mean_class_angle"]
+            return np.degrees(found.astype(np.float32))
+
+        return self.keep(("class_matrix", cell), make)
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the samples that have thumbnails, and those."""
@@ -159,21 +314,27 @@ class Store:
         return self._similar[mode]
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:
-        """Stored occlusion maps of a cell, or None."""
-        path = files.attribution_file(self.results.folder, *cell)
+        """Stored occlusion maps of a single cell, or None."""
+        path = self.results.attribution_file(*cell)
         try:
             return files.load_arrays(path, ("id", "map", "baseline")) if path.exists() else None
         except files.Damaged as error:
-            self.problems.append(str(error))
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
             return None
 
     def _read_summary(self) -> dict[Cell, dict[str, float]]:
         """The numeric columns of summary.csv by cell; empty cells are NaN."""
-        path = self.results.folder / "summary.csv"
-        if not path.exists():
-            return {cell: self._numbers(robustness.summarise(self.results, *cell)) for cell in self.cells}
-        with path.open(newline="") as file:
-            return {(row["network"], row["condition"]): self._numbers(row) for row in csv.DictReader(file)}
+        found: dict[Cell, dict[str, float]] = {}
+        for path, rename in self.results.derived("summary.csv"):
+            if path.exists():
+                with path.open(newline="") as file:
+                    for row in csv.DictReader(file):
+                        found[rename(row["network"]), row["condition"]] = self._numbers(row)
+        # A study in progress has cells that no table holds yet.
+        for cell in self.cells - found.keys():
+            found[cell] = self._numbers(robustness.summarise(self.results, *cell))
+        return found
 
     @staticmethod
     def _numbers(row) -> dict[str, float]:
@@ -182,11 +343,29 @@ class Store:
 
     def _read_histograms(self) -> tuple[dict[Cell, np.ndarray], np.ndarray]:
         """Counts uint32[3, bins] by cell, and the shared edges."""
-        path = self.results.folder / "comparison" / "histograms.npz"
-        try:
-            arrays = files.load_arrays(path)
-        except (FileNotFoundError, files.Damaged) as error:
-            self.problems.append(f"{error} Cells have no histograms.")
-            return {}, np.zeros((3, 2), np.float32)
-        cells = zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True)
-        return dict(zip(cells, arrays["counts"], strict=True)), arrays["edges"]
+        found: dict[Cell, np.ndarray] = {}
+        edges = np.zeros((3, 2), np.float32)
+        for path, rename in self.results.derived("comparison/histograms.npz"):
+            try:
+                arrays = files.load_arrays(path)
+            except (FileNotFoundError, files.Damaged) as error:
+                self.problems.append(f"{error} Cells have no histograms.")
+                continue
+            if found and not np.array_equal(edges, arrays["edges"]):
+                self.problems.append(
+                    f"{path} has other bins than the first study's; its cells have no histograms."
+                )
+                continue
+            edges = arrays["edges"]
+            cells = zip(map(rename, arrays["network"].tolist()), arrays["condition"].tolist(), strict=True)
+            found.update(zip(cells, arrays["counts"], strict=True))
+        return found, edges
+
+
+def _bytes(made: Any) -> int:
+    """Bytes of the arrays in what is kept."""
+    if isinstance(made, np.ndarray):
+        return made.nbytes
+    if isinstance(made, dict):
+        return sum(map(_bytes, made.values()))
+    return sum(map(_bytes, made)) if isinstance(made, tuple | list) else 0

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.models import (
     Axis,
     CategoricalAxis,
     ColorBar,
+    GlyphRenderer,
     Grid,
     InlineStyleSheet,
     Legend,
@@ -46,7 +47,7 @@ PAGE = ("page", "panel", "ink", "soft", "line", "error")
 
 # Widgets live in shadow roots, which inherit the page's variables and nothing else.
 WIDGETS = """
-:host { color: var(--soft); }
+:host { color: var(--soft); font-size: 12.5px; }
 .bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
   border-color: var(--line) !important; }
 .bk-btn[disabled] { opacity: .45; }
@@ -61,42 +62,39 @@ def dress(widgets: list[Widget]) -> None:
         widget.stylesheets = [*widget.stylesheets, InlineStyleSheet(css=WIDGETS)]
 
 
-def models_of(document: Document, **selector: Any) -> list[Any]:
-    """The models of a document by type or name; Bokeh makes their properties at run time, unknown to type checkers."""
-    asked: Any = selector
-    return list(document.select(asked))
-
-
-def paint(document: Document, theme: str) -> None:
-    """Give every figure of a document the colours of a theme."""
+def paint(root: Model, theme: str) -> None:
+    """Give every figure under a model the colours of a theme."""
     colours = COLOURS[theme]
     density = list(interp_palette(colours["density"], 256))
     greys = [list(interp_palette(c["density"], 256)) for c in COLOURS.values()]
-    for plot in models_of(document, type=Plot):
-        plot.background_fill_color = plot.border_fill_color = colours["panel"]
-        plot.outline_line_color = colours["line"]
-        plot.title.text_color = colours["ink"]
-    for axis in models_of(document, type=Axis):
-        axis.major_label_text_color = axis.axis_label_text_color = colours["soft"]
-        axis.major_tick_line_color = colours["line"]
-        if isinstance(axis, CategoricalAxis):
-            axis.group_text_color = colours["soft"]
-    for grid in models_of(document, type=Grid):
-        # Grids with a colour of their own are part of the figure, such as the axes of parallel coordinates.
-        if grid.grid_line_color in [known["grid"] for known in COLOURS.values()]:
-            grid.grid_line_color = colours["grid"]
-    for legend in models_of(document, type=Legend):
-        legend.background_fill_color, legend.label_text_color = colours["panel"], colours["ink"]
-        legend.border_line_color = colours["line"]
-    for bar in models_of(document, type=ColorBar):
-        bar.background_fill_color, bar.major_label_text_color = colours["panel"], colours["soft"]
-    for span in models_of(document, type=Span):
-        span.line_color = colours["soft"]
-    for marks in models_of(document, name="ink"):
-        if hasattr(marks.glyph, "line_color"):
-            marks.glyph.line_color = colours["ink"]
-        else:
-            marks.glyph.text_color = colours["ink"]
-    for mapper in models_of(document, type=LinearColorMapper):
-        if list(mapper.palette) in greys:
-            mapper.palette = density
+    grids = [known["grid"] for known in COLOURS.values()]
+    # Bokeh makes the properties of its models at run time, unknown to type checkers.
+    models: set[Any] = root.references()
+    for model in models:
+        if isinstance(model, Plot):
+            model.background_fill_color = model.border_fill_color = colours["panel"]
+            model.outline_line_color = colours["line"]
+            model.title.text_color = colours["ink"]
+        elif isinstance(model, Axis):
+            model.major_label_text_color = model.axis_label_text_color = colours["soft"]
+            model.major_tick_line_color = colours["line"]
+            if isinstance(model, CategoricalAxis):
+                model.group_text_color = colours["soft"]
+        elif isinstance(model, Grid):
+            # Grids with a colour of their own are part of the figure, such as the axes of parallel coordinates.
+            if model.grid_line_color in grids:
+                model.grid_line_color = colours["grid"]
+        elif isinstance(model, Legend):
+            model.background_fill_color, model.label_text_color = colours["panel"], colours["ink"]
+            model.border_line_color = colours["line"]
+        elif isinstance(model, ColorBar):
+            model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
+        elif isinstance(model, Span):
+            model.line_color = colours["soft"]
+        elif isinstance(model, LinearColorMapper) and list(model.palette) in greys:
+            model.palette = density
+        elif isinstance(model, GlyphRenderer) and model.name == "ink":
+            if hasattr(model.glyph, "line_color"):
+                model.glyph.line_color = colours["ink"]
+            else:
+                model.glyph.text_color = colours["ink"]

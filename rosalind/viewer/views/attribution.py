@@ -8,6 +8,7 @@ from bokeh.layouts import gridplot
 from bokeh.models import ColumnDataSource, Div, LinearColorMapper, Range1d
 
 from rosalind.viewer import compute
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import DIVERGING, Change, Frame, caption, plot, symmetric, titled
 
 MAPPED = ("angle", "norm", "margin")
@@ -15,6 +16,11 @@ MAPPED = ("angle", "norm", "margin")
 
 class Attribution:
     """The image under A and B and its occlusion maps; blue and red are shared along a column."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.images, self.maps, self.figures = {}, {}, {}

@@ -6,6 +6,7 @@ from bokeh.layouts import row
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Select, Span
 
 from rosalind.robustness import mean_and_deviation
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import DIVERGING, SEQUENTIAL, Change, Frame, caption, plot, titled
 
 MODES = {
@@ -50,6 +51,11 @@ NUMBERS = 45
 
 class Evaluation:
     """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         store = frame.store

@@ -1,6 +1,6 @@
 """What every view gets to draw, and the parts that views are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Div, LinearColorMapper, UIElement
+from bokeh.models import Div, LinearColorMapper, Select, UIElement
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
-from rosalind.viewer import state as states
-from rosalind.viewer.state import FLIPS, State
+from rosalind.viewer import rules
+from rosalind.viewer.state import FLIPS, Choices, State
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
 from rosalind.viewer.theme import COLOURS
 
 Change = Callable[..., None]
-"""`change(**fields)` sets fields of the state; `change(step={...})` adds a step to the selection rule."""
+"""`change(**fields)` sets fields of the state, `change(step={...})` adds a step to the selection rule, and
+`change(choices={name: value})` chooses something inside a view."""
 
 CLEAR = "rgba(0, 0, 0, 0)"
 SELECTED = "#E69F00"
@@ -48,20 +49,53 @@ class Frame:
     state: State
     selected: np.ndarray = field(repr=False)
     """bool[n]: the selection; all False when there is none."""
+    choices: Choices = field(default_factory=dict, repr=False)
+    """What can be chosen inside the views."""
 
     @cached_property
     def shown(self) -> np.ndarray:
         """bool[n]: what passes the class filter."""
-        return states.shown(self.store, self.state)
+        return rules.shown(self.store, self.state)
 
     @cached_property
     def flips(self) -> np.ndarray:
         """uint8[n]: index into `FLIPS`, from A to B."""
-        return states.flips(self.store, self.state.a, self.state.b)
+        return rules.flips(self.store, self.state.a, self.state.b)
 
     def values(self, cell: Cell, measure: str) -> np.ndarray:
         """A measure of every sample as the state wants it, raw or in the unit."""
         return self.store.values(cell, measure, self.state.raw)
+
+    def choice(self, name: str) -> str:
+        """What is chosen inside a view."""
+        return dict(self.state.choices).get(name, self.choices[name][0])
+
+    @cached_property
+    def null(self) -> tuple[Cell, Cell] | None:
+        """Two cells between which a difference means nothing; None where none is asked for or measured."""
+        return self.store.null(self.state.a, self.state.b)[0] if self.state.null else None
+
+    @property
+    def null_words(self) -> str:
+        """What the null is, or why there is none; not escaped."""
+        return self.store.null(self.state.a, self.state.b)[1]
+
+    def chooser(
+        self, change: Change, name: str, title: str, words: Mapping[str, str] | None = None, width: int = 170
+    ) -> Select:
+        """The widget of a choice; the session keeps it in line with the state.
+
+        Args:
+            change: of the view.
+            name: of the choice, and of the widget.
+            title: above it.
+            words: how values are called, where not by themselves.
+            width: in pixels.
+        """
+        options = [(value, (words or {}).get(value, value)) for value in self.choices[name]]
+        made = Select(name=name, title=title, options=options, value=self.choice(name), width=width)
+        made.on_change("value", lambda attr, old, new: change(choices={name: new}))
+        return made
 
 
 def measure_label(measure: str, raw: bool = False) -> str:

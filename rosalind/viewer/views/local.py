@@ -6,6 +6,7 @@ from bokeh.layouts import row
 from bokeh.models import BoxSelectTool, ColumnDataSource, Range1d, Span
 
 from rosalind.viewer import compute
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     FLIP_COLOURS,
     FLIP_MARKERS,
@@ -28,6 +29,11 @@ SIDES = ("a", "b", "difference")
 
 class Local:
     """Densities of two measures with the selection on top; drag a box to select."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.change = change

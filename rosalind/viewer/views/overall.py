@@ -6,6 +6,7 @@ from bokeh.layouts import row
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearColorMapper, Range1d
 
 from rosalind.viewer import compute
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     DIVERGING,
     GREYS,
@@ -27,6 +28,11 @@ LINES = 100
 
 class Global:
     """Densities of lines over angle, norm, margin and the angle to every class; drag on an axis to select."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.change, store = change, frame.store

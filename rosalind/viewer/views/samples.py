@@ -14,6 +14,7 @@ from bokeh.models import (
 )
 
 from rosalind.viewer import compute
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import FLIP_COLOURS, Change, Frame, caption, flip_legend, plot, titled
 
 TILES = 60
@@ -26,6 +27,11 @@ SORTS = ("broken most by B", "gained most by B", "lowest margin in A", "lowest m
 
 class Samples:
     """A contact sheet, left half under A and right half under B; click a tile to show it in full."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.change = change

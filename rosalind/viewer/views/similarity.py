@@ -4,6 +4,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import ColumnDataSource, HoverTool, Select, TapTool
 
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import FAMILY_COLOURS, Change, Frame, caption, plot, titled
 
 MARKERS = {
@@ -18,6 +19,11 @@ MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}
 
 class Similarity:
     """A layout of the exact distances with their spanning tree; a click makes a point B."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Nothing is chosen here."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.drawn = frame.store, change, ""

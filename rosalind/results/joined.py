@@ -1,0 +1,90 @@
+"""Several studies of the same test images as one, read only."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rosalind.results.reading import Results
+
+PINNED = ("dataset_hash", "seed", "table", "class_names")
+"""What studies must share for a sample under a condition to be the same image in all of them."""
+
+ORDERING = ("order", "sets", "group", "textures")
+"""What may differ in a condition without changing its images."""
+
+
+def join(studies: Sequence[Results]) -> Results:
+    """One study out of several of the same images; networks are called `<folder>+<network>`.
+
+    Conditions are united by id. A condition that is not the same in a later study keeps the first one's, and
+    that study's cells under it are left out and named in `problems`. A single study is given back as it is.
+
+    Raises:
+        ValueError: no study, two folders of one name, or studies of other test images, classes or draws.
+    """
+    if not studies:
+        raise ValueError("there is no study to join.")
+    first = studies[0]
+    if len(studies) == 1:
+        return first
+    names = [study.folder.resolve().name for study in studies]
+    if len(set(names)) < len(names):
+        raise ValueError(f"studies that are joined need folders of different names, got {', '.join(names)}.")
+    for name, study in zip(names, studies, strict=True):
+        _check(name, study, names[0], first)
+    networks, homes, problems = {}, {}, []
+    conditions, shifts = dict(first.conditions), dict(first.shifts)
+    barred: dict[str, frozenset[str]] = {}
+    for name, study in zip(names, studies, strict=True):
+        problems += study.problems
+        other = []
+        for table, known in ((study.conditions, conditions), (study.shifts, shifts)):
+            for condition, info in table.items():
+                if not _same(known.setdefault(condition, info), info):
+                    other.append(condition)
+        if other:
+            problems.append(
+                f"{name} has other images under {', '.join(other)}; its cells there are left out."
+            )
+        barred |= {f"{name}+{network}": frozenset(other) for network in study.networks}
+        for network, info in study.networks.items():
+            parent = info.get("parent")
+            label = info["label"] if study is first else f"{info['label']} ({name})"
+            networks[f"{name}+{network}"] = {
+                **info,
+                "label": label,
+                "parent": f"{name}+{parent}" if parent else parent,
+            }
+            homes[f"{name}+{network}"] = (study.folder, network)
+    return dataclasses.replace(
+        first,
+        networks=networks,
+        conditions=conditions,
+        shifts=shifts,
+        problems=tuple(problems),
+        homes=homes,
+        barred=barred,
+    )
+
+
+def _check(name: str, study: Results, first_name: str, first: Results) -> None:
+    for key in PINNED:
+        if study.study.get(key) != first.study.get(key):
+            raise ValueError(
+                f"{name} cannot be joined to {first_name}: {key} is {_short(study.study.get(key))} there and "
+                f"{_short(first.study.get(key))} here; open it on a page of its own."
+            )
+    if not np.array_equal(study.samples["id"], first.samples["id"]):
+        raise ValueError(f"{name} cannot be joined to {first_name}: it measured other samples.")
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:80]
+
+
+def _same(a: dict, b: dict) -> bool:
+    """Whether two conditions of one id are the same images."""
+    names = (a.keys() | b.keys()) - set(ORDERING)
+    return all(a.get(name) == b.get(name) for name in names)

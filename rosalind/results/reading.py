@@ -1,0 +1,181 @@
+"""Reading a study: small tables at once, arrays when asked for. Without jax."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosalind.results.files import Damaged, load_arrays, load_json
+from rosalind.results.layout import SCHEMA, attribution_file, geometry_file, network_file
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study as it is on disk: small tables now, arrays when asked for. Reading only.
+
+    Made by `open`. Networks come dense first, then by label, sparsity and seed; conditions clean first,
+    then by corruption in the order of the study, severity and draw.
+    """
+
+    folder: Path
+    study: dict[str, Any]
+    networks: dict[str, dict[str, Any]]
+    conditions: dict[str, dict[str, Any]]
+    problems: tuple[str, ...] = ()
+    """What could not be read, one sentence each; the rest is there."""
+    shifts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Conditions with samples of their own, whose arrays are indexed by those and not by `samples`."""
+    homes: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    """Where several studies are joined: a network's own folder and its id there; see `join`."""
+    barred: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Conditions of a joined network that are other images than those of this name here."""
+
+    def home(self, network: str) -> tuple[Path, str]:
+        """The folder that holds a network, and its id in it."""
+        return self.homes.get(network, (self.folder, network))
+
+    def derived(self, file: str) -> list[tuple[Path, Callable[[str], str]]]:
+        """Where a derived table is, once per folder, and how that folder's networks are called here."""
+        folders = list(dict.fromkeys(folder for folder, _ in self.homes.values())) or [self.folder]
+        names = {home: name for name, home in self.homes.items()}
+        return [(f / file, lambda network, f=f: names.get((f, network), network)) for f in folders]
+
+    @cached_property
+    def samples(self) -> dict[str, np.ndarray]:
+        """`id` int32[n], `label` int16[n] and `subset` int32[m], positions whose features are kept."""
+        return load_arrays(self.folder / "samples.npz", ("id", "label", "subset"))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int16[n] true classes, in the order of `samples`."""
+        return self.samples["label"]
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.study["class_names"]
+
+    @property
+    def title(self) -> str:
+        """The data set in words: its name, and the folder it was read from if there is one."""
+        folder = self.study["data"]["folder"]
+        return self.study["dataset"] + (f" ({Path(folder).name})" if folder else "")
+
+    def has(self, network: str, condition: str) -> bool:
+        """Whether a cell has been measured."""
+        return self.geometry_file(network, condition).exists()
+
+    def geometry_file(self, network: str, condition: str) -> Path:
+        """Where a cell's arrays are, measured or not."""
+        folder, name = self.home(network)
+        return geometry_file(folder, name, condition)
+
+    def attribution_file(self, network: str, condition: str) -> Path:
+        """Where a cell's occlusion maps are, made or not."""
+        folder, name = self.home(network)
+        return attribution_file(folder, name, condition)
+
+    def network_file(self, network: str) -> Path:
+        """Where a network's arrays are."""
+        return network_file(*self.home(network))
+
+    def cells(self, *, own_samples: bool = False) -> list[tuple[str, str]]:
+        """All measured pairs of network and condition, in order; shifts only where `own_samples` is set."""
+        found = []
+        listed = [*self.conditions, *(self.shifts if own_samples else ())]
+        for network in self.networks:
+            folder, name = self.home(network)
+            directory = folder / "geometry" / name
+            there = {p.stem for p in directory.glob("*.npz")} if directory.is_dir() else set()
+            there -= self.barred.get(network, frozenset())
+            found += [(network, condition) for condition in listed if condition in there]
+        return found
+
+    def labels_of(self, condition: str) -> np.ndarray:
+        """int16[n] true classes in the order of a condition's arrays; -1 where a shift's are unknown."""
+        if condition not in self.shifts:
+            return self.labels
+        return load_arrays(self.folder / "conditions" / f"{condition}.npz", ("label",))["label"]
+
+    def geometry(
+        self, network: str, condition: str, keys: Iterable[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The arrays of a cell, all or some; the README lists them.
+
+        Raises:
+            FileNotFoundError: not measured.
+            Damaged: see `load_arrays`.
+        """
+        return load_arrays(self.geometry_file(network, condition), keys)
+
+    def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
+        """Class directions float32[d, c] and bias float32[c]."""
+        arrays = load_arrays(self.network_file(network), ("head/kernel", "head/bias"))
+        return arrays["head/kernel"], arrays["head/bias"]
+
+    def unit(self, network: str) -> float:
+        """What raw norms and margins of a network are divided by before any comparison; NaN if it is 0."""
+        return float(self.networks[network]["unit"] or np.nan)
+
+    def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
+        """Positions int32[m] in `samples` and thumbnails uint8[m, s, s, c], memory-mapped; maybe none."""
+        path = self.folder / "images" / f"{condition}.npy"
+        if not path.exists():
+            return np.empty(0, np.int32), np.empty((0, 8, 8, 1), np.uint8)
+        rows = np.load(self.folder / "images" / "ids.npy", allow_pickle=False)
+        return rows, np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def open(folder: str | Path) -> Results:
+    """Read a study folder; unreadable parts are listed in `problems`, the rest is there.
+
+    Raises:
+        FileNotFoundError: no study in this folder.
+        Damaged: study.json is unreadable or of a newer schema.
+    """
+    folder = Path(folder)
+    if not (folder / "study.json").exists():
+        raise FileNotFoundError(f"{folder} holds no study.json; `rosalind demo --out {folder}` makes one.")
+    study = load_json(folder / "study.json")
+    if study.get("schema", 0) > SCHEMA:
+        raise Damaged(f"{folder} has schema {study['schema']}, this rosalind reads {SCHEMA}; upgrade it.")
+    problems: list[str] = []
+
+    def table(directory: str) -> dict[str, dict]:
+        found = {}
+        for path in sorted((folder / directory).glob("*.json")):
+            try:
+                found[path.stem] = load_json(path)
+            except Damaged as error:
+                problems.append(str(error))
+        return found
+
+    networks, conditions = table("networks"), table("conditions")
+
+    def network_order(item: tuple[str, dict]) -> tuple:
+        info = item[1]
+        dense = info["family"] != "dense"
+        return dense, info["label"] != "dense", info["label"], info["sparsity"], info["seed"] or 0, item[0]
+
+    def condition_order(item: tuple[str, dict]) -> tuple:
+        info = item[1]
+        return (
+            info["name"] != "clean",
+            info["order"],
+            info["name"],
+            info["severity"],
+            info["draw"],
+            info["bn"],
+        )
+
+    ordered = dict(sorted(conditions.items(), key=condition_order))
+    return Results(
+        folder,
+        study,
+        dict(sorted(networks.items(), key=network_order)),
+        {name: info for name, info in ordered.items() if not info.get("own_samples")},
+        tuple(problems),
+        {name: info for name, info in ordered.items() if info.get("own_samples")},
+    )

@@ -1,0 +1,92 @@
+"""A state as the query of an address and back, whatever the address holds."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from rosalind.config import unknown
+from rosalind.viewer.rules import check_rule
+from rosalind.viewer.state import LAYOUTS, MODES, Choices, State, default, with_choices
+from rosalind.viewer.store import MEASURES, Cell, Store
+
+
+def to_query(state: State) -> str:
+    """The state as the query of an address; `from_query` gives it back."""
+    parts: dict[str, Any] = {
+        "a": "/".join(state.a),
+        "b": "/".join(state.b),
+        "x": state.x,
+        "y": state.y,
+        "sample": "none" if state.primary is None else state.primary,
+    }
+    if state.true_class is not None:
+        parts["class"] = state.true_class
+    if state.rule:
+        parts["rule"] = json.dumps(state.rule, separators=(",", ":"))
+    for field in dataclasses.fields(State):
+        value = getattr(state, field.name)
+        if field.name in ("mode", "raw", "null", "theme", "layout") and value != field.default:
+            parts[field.name] = 1 if value is True else value
+    return urlencode({**parts, **dict(state.choices)})
+
+
+def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tuple[State, list[str]]:
+    """The state of an address, and what in it could not be used, one sentence each.
+
+    Whatever is broken or hostile falls back to the default: nothing of an address is ever run, opened as
+    a path or shown unescaped.
+    """
+    state, errors = default(store), []
+    classes = len(store.class_names)
+
+    def cell(text: str) -> Cell:
+        network, _, condition = text.partition("/")
+        if not store.has((network, condition)):
+            raise ValueError(f"no cell {text[:80]!r}")
+        return network, condition
+
+    def one_of(kind: str, allowed):
+        def parse(text: str) -> str:
+            if text not in allowed:
+                raise ValueError(unknown(kind, text[:40], allowed))
+            return text
+
+        return parse
+
+    def number(limit: int):
+        def parse(text: str) -> int:
+            if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) >= limit:
+                raise ValueError(f"{text[:20]!r} is not a number below {limit}")
+            return int(text)
+
+        return parse
+
+    def sample(text: str) -> int | None:
+        return None if text == "none" else number(int(store.ids.max()) + 1)(text)
+
+    readers = {
+        "a": ("a", cell),
+        "b": ("b", cell),
+        "x": ("x", one_of("measure", MEASURES)),
+        "y": ("y", one_of("measure", MEASURES)),
+        "class": ("true_class", number(classes)),
+        "sample": ("primary", sample),
+        "mode": ("mode", one_of("mode", MODES)),
+        "theme": ("theme", one_of("theme", ("light", "dark"))),
+        "layout": ("layout", one_of("layout", LAYOUTS)),
+        "raw": ("raw", lambda text: text == "1"),
+        "null": ("null", lambda text: text == "1"),
+        "rule": ("rule", lambda text: check_rule(store, json.loads(text))),
+    }
+    for name, text in query.items():
+        try:
+            if name in readers:
+                field, read = readers[name]
+                state = dataclasses.replace(state, **{field: read(text)})
+            elif name in choices:
+                state = with_choices(state, {name: text}, choices)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            errors.append(f"The address's {name} was not understood ({error}); the default is shown.")
+    return state, errors

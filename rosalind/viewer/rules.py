@@ -1,0 +1,152 @@
+"""Rules that select samples: checked, applied, and put into words. A rule fits into the address."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rosalind.config import unknown
+from rosalind.viewer.state import FLIPS, State
+from rosalind.viewer.store import MEASURES, Cell, Store
+
+STEPS = 32
+"""Longest rule that an address may carry."""
+
+OPERATIONS = ("replace", "add", "subtract", "intersect")
+"""What a new step does to what is selected already."""
+
+
+def check_rule(store: Store, steps: Any) -> tuple[dict[str, Any], ...]:
+    """A rule with every part checked and copied; raises ValueError for anything else."""
+    if not isinstance(steps, list | tuple) or len(steps) > STEPS:
+        raise ValueError(f"a rule is a list of at most {STEPS} steps")
+    return tuple(_check_step(store, step) for step in steps)
+
+
+def _check_step(store: Store, step: Any) -> dict[str, Any]:
+    if not isinstance(step, Mapping) or step.get("op") not in OPERATIONS:
+        raise ValueError("a step needs an op: replace, add, subtract or intersect")
+
+    def numbers(name: str, count: int) -> list[float]:
+        found = step[name]
+        good = isinstance(found, list | tuple) and len(found) == count
+        if not good or not all(isinstance(v, int | float) and np.isfinite(v) for v in found):
+            raise ValueError(f"{name} must be {count} numbers")
+        return [float(v) for v in found]
+
+    def cell(name: str) -> Cell:
+        found = step.get(name)
+        if not isinstance(found, list | tuple) or not store.has(tuple(found)):
+            raise ValueError(f"{name} is no cell of the study")
+        return (found[0], found[1])
+
+    def measure(name: str) -> str:
+        if step.get(name) not in MEASURES:
+            raise ValueError(f"{name} is no measure")
+        return step[name]
+
+    checked: dict[str, Any] = {"op": step["op"]}
+    if "box" in step:
+        checked |= {"box": numbers("box", 4), "cell": cell("cell"), "x": measure("x"), "y": measure("y")}
+        if "other" in step:
+            checked["other"] = cell("other")
+    elif "band" in step:
+        checked |= {"band": numbers("band", 2), "cell": cell("cell")}
+        if "class" in step:
+            if not isinstance(step["class"], int) or not 0 <= step["class"] < len(store.class_names):
+                raise ValueError("class is no class of the study")
+            checked["class"] = step["class"]
+        else:
+            checked["x"] = measure("x")
+    elif "pair" in step:
+        checked |= {"pair": [int(v) for v in numbers("pair", 2)], "cell": cell("cell")}
+    elif "flip" in step:
+        if step["flip"] not in FLIPS:
+            raise ValueError(unknown("flip state", str(step["flip"])[:40], FLIPS))
+        checked |= {"flip": step["flip"], "cell": cell("cell"), "other": cell("other")}
+    elif "ids" in step:
+        ids = step["ids"]
+        if not isinstance(ids, list | tuple) or len(ids) > 500 or not all(isinstance(i, int) for i in ids):
+            raise ValueError("ids must be at most 500 whole numbers")
+        checked["ids"] = [int(i) for i in ids]
+    else:
+        raise ValueError("a step selects by box, band, pair, flip or ids")
+    return checked
+
+
+def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
+    """uint8[n]: per sample the index into `FLIPS`."""
+    before, after = store.correct(a), store.correct(b)
+    return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
+
+
+def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
+    def inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
+        return (values >= min(low, high)) & (values <= max(low, high))
+
+    def placed(measure: str) -> np.ndarray:
+        # With a second cell the box was drawn on the difference between the two.
+        values = store.values(step["cell"], measure, raw)
+        return store.values(step["other"], measure, raw) - values if "other" in step else values
+
+    if "box" in step:
+        x0, x1, y0, y1 = step["box"]
+        return inside(placed(step["x"]), x0, x1) & inside(placed(step["y"]), y0, y1)
+    if "band" in step:
+        if "class" not in step:
+            return inside(store.values(step["cell"], step["x"], raw), *step["band"])
+        classes, angles = store.class_angles(step["cell"])
+        column = np.flatnonzero(classes == step["class"])
+        return inside(angles[:, column[0]], *step["band"]) if column.size else np.zeros(len(store.ids), bool)
+    if "pair" in step:
+        return (store.labels == step["pair"][0]) & (store.predictions(step["cell"]) == step["pair"][1])
+    if "flip" in step:
+        return flips(store, step["cell"], step["other"]) == FLIPS.index(step["flip"])
+    return np.isin(store.ids, step["ids"])
+
+
+def select(store: Store, state: State) -> np.ndarray:
+    """bool[n]: the samples that the rule and the class filter select; all False without a rule."""
+    chosen = np.zeros(len(store.ids), bool)
+    for step in state.rule:
+        here = _step_mask(store, step, state.raw)
+        match step["op"]:
+            case "replace":
+                chosen = here
+            case "add":
+                chosen = chosen | here
+            case "subtract":
+                chosen = chosen & ~here
+            case "intersect":
+                chosen = chosen & here
+    return chosen & shown(store, state)
+
+
+def shown(store: Store, state: State) -> np.ndarray:
+    """bool[n]: the samples that pass the class filter."""
+    if state.true_class is None:
+        return np.ones(len(store.ids), bool)
+    return store.labels == state.true_class
+
+
+def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
+    """A rule in words, for the status line and exports."""
+    words = []
+    for step in rule:
+        where = " / ".join(step["cell"]) if "cell" in step else ""
+        if "other" in step:
+            where += " to " + " / ".join(step["other"])
+        if "box" in step:
+            x0, x1, y0, y1 = step["box"]
+            text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}"
+        elif "band" in step:
+            what = f"angle to {store.class_names[step['class']]}" if "class" in step else step["x"]
+            text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}"
+        elif "pair" in step:
+            text = " predicted as ".join(store.class_names[k] for k in step["pair"])
+        elif "flip" in step:
+            text = step["flip"]
+        else:
+            text = f"{len(step['ids'])} chosen samples"
+        words.append(f"{step['op']} {text}" + (f" ({where})" if where else ""))
+    return "; ".join(words)
