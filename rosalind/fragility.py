@@ -1,9 +1,9 @@
 """How often pruning or corruption breaks each sample, over seeds and draws; and every sample's margins in one row."""
 
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -137,6 +137,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
 
     Returns:
         * `group` str[g]: groups of seeds (`robustness.groups`), and last `PRUNED`;
+        * `network` str[m] and `network_group` int32[m]: the group's number of every network;
         * `pruning/<k>` of the k-th group: unsigned [2, 3, n], first how often a sample was right in its own
           dense parent and wrong in the pruned network under the same condition, then how often it was right in
           the parent; each over all cells, over the first half and over the second half of replicates;
@@ -192,7 +193,10 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
         made.append(counts.halves)
     stored |= {f"{kind}/{len(groups)}": _small(pruned.found[kind]) for kind in KINDS}
     made.append(pruned.halves)
+    listed = [(name, place) for place, group in enumerate(groups) for name in group.networks]
     return stored | {
+        "network": np.array([name for name, _ in listed], np.str_),
+        "network_group": np.array([place for _, place in listed], np.int32),
         "group": np.array([*(group.name for group in groups), PRUNED], np.str_),
         "halves": np.array([halves.by for halves in made], np.str_),
         "first": np.array([halves.words[0] for halves in made], np.str_),
@@ -271,33 +275,74 @@ def save_margins(results: Results) -> bool:
     return True
 
 
-def load(results: Results) -> dict[str, np.ndarray] | None:
-    """The small tables of `fragility.npz` (`group`, `halves`, `first`, `second`, `wrong`, `cells`), or None.
+@dataclass(frozen=True)
+class Stored:
+    """What one folder's `fragility.npz` says of itself; the counts of a group are read by `counted`."""
+
+    path: Path
+    place: dict[str, int]
+    """The number of every network's group, by the network's name in the study that was opened."""
+    group: list[str]
+    halves: list[tuple[str, str]]
+    """Per group both halves in words, two empty ones where there are none."""
+    wrong: np.ndarray = field(repr=False)
+    cells: np.ndarray = field(repr=False)
+
+
+def load(results: Results) -> list[Stored]:
+    """What is stored, one per folder of a joined study; empty where nothing is.
 
     Raises:
-        results.Damaged: the file cannot be read, or is of another number of samples.
+        results.Damaged: a file cannot be read, or is of another number of samples.
     """
-    path = results.folder / "comparison" / "fragility.npz"
-    if not path.exists():
-        return None
-    found = files.load_arrays(path, ("group", "halves", "first", "second", "wrong", "cells"))
-    if found["wrong"].shape != (3, len(results.labels)):
-        raise files.Damaged(f"{path} is of another number of samples; delete it and run the study again.")
+    found = []
+    for path, rename in results.derived("comparison/fragility.npz"):
+        if not path.exists():
+            continue
+        arrays = files.load_arrays(
+            path, ("group", "network", "network_group", "first", "second", "wrong", "cells")
+        )
+        if arrays["wrong"].shape != (3, len(results.labels)):
+            raise files.Damaged(f"{path} is of another number of samples; delete it and run the study again.")
+        names, places = map(rename, arrays["network"].tolist()), arrays["network_group"].tolist()
+        halves = zip(arrays["first"].tolist(), arrays["second"].tolist(), strict=True)
+        found.append(
+            Stored(
+                path,
+                dict(zip(names, places, strict=True)),
+                arrays["group"].tolist(),
+                list(halves),
+                arrays["wrong"],
+                arrays["cells"],
+            )
+        )
     return found
 
 
-def counted(results: Results, kind: str, place: int) -> np.ndarray:
-    """Unsigned [2, 3, n] counts of one kind and group, see `tables`; share(*found[:, part]) is the fragility."""
-    key = f"{kind}/{place}"
-    return files.load_arrays(results.folder / "comparison" / "fragility.npz", (key,))[key]
+def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
+    """uint32[2, 3, n] counts of one kind and group, the last being all pruned networks; see `tables`.
+
+    `share(*counts[:, part])` is the fragility over all cells (part 0) or in a half (1, 2).
+    """
+    key = f"{kind}/{range(len(stored.group))[place]}"
+    return files.load_arrays(stored.path, (key,))[key].astype(np.uint32)
 
 
-def margins(results: Results) -> tuple[list[tuple[str, str]], np.ndarray] | None:
-    """The cells of the columns and float16[n, cells], memory-mapped; None where they are not stored or unreadable."""
-    folder = results.folder / "comparison"
-    try:
-        cells = [(str(n), str(c)) for n, c in files.load_json(folder / "margins.json")["cells"]]
-        rows = np.load(folder / "margins.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError):
-        return None
-    return (cells, rows) if rows.shape == (len(results.labels), len(cells)) else None
+def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
+    """Where margins are stored and the cells of their columns, one per folder; empty where none are readable."""
+    found = []
+    for path, rename in results.derived("comparison/margins.json"):
+        try:
+            cells = [(rename(str(n)), str(c)) for n, c in files.load_json(path)["cells"]]
+            rows = path.with_suffix(".npy")
+            shape = np.load(rows, mmap_mode="r", allow_pickle=False).shape
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if shape == (len(results.labels), len(cells)):
+            found.append((rows, cells))
+    return found
+
+
+def fingerprint(path: Path, position: int) -> np.ndarray:
+    """float16[cells]: the margins of one sample in every network's unit, by one read of a file of `columns`."""
+    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[position])

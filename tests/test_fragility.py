@@ -187,9 +187,9 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
     # Blocks of seven columns do not divide the number of cells.
     monkeypatch.setattr(fragility, "BLOCK_BYTES", 7 * 2 * len(opened.labels))
     assert fragility.save_margins(opened)
-    cells, rows = fragility.margins(opened) or ([], np.empty(0))
+    ((path, cells),) = fragility.columns(opened)
     assert cells == opened.cells()
-    assert rows.flags.c_contiguous
+    rows = np.stack([fragility.fingerprint(path, k) for k in range(len(opened.labels))])
     for column in (0, 6, 7, len(cells) - 1):
         arrays = opened.geometry(*cells[column])
         exact = arrays["margin"] / opened.unit(cells[column][0])
@@ -197,7 +197,7 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
         np.testing.assert_array_equal(rows[:, column] > 0, results.correct(arrays, opened.labels))
     monkeypatch.setattr(fragility, "MARGIN_BYTES", 2 * len(opened.labels) * len(cells) - 1)
     assert not fragility.save_margins(opened)
-    assert fragility.margins(opened) is None
+    assert fragility.columns(opened) == []
     assert not list((folder / "comparison").glob("*.tmp*"))
 
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     shutil.copytree(small_folder, folder)
     opened = results.open(folder)
     np.save(folder / "comparison" / "margins.npy", np.zeros((3, 2), np.float16))
-    assert fragility.margins(opened) is None
+    assert fragility.columns(opened) == []
     path = folder / "comparison" / "fragility.npz"
     stored = results.load_arrays(path)
     results.save_arrays(path, stored | {"wrong": stored["wrong"][:, :5]}, replace=True)
@@ -217,11 +217,13 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     stamp = results.load_json(small_folder / "comparison" / "stamp.json")
     del stamp["tables"]
     results.save_json(folder / "comparison" / "stamp.json", stamp)
-    assert fragility.load(opened) is None
+    assert fragility.load(opened) == []
     monkeypatch.setattr(running.robustness, "save_summary", lambda _: None)
     for slow in (running.agreement, running.similarity, running.robustness.methods):
         monkeypatch.setattr(slow, "save", lambda *_, **__: None)
     running.compare(folder)
-    found = fragility.load(opened)
-    assert found is not None
-    np.testing.assert_array_equal(found["wrong"], stored["wrong"])
+    (found,) = fragility.load(opened)
+    np.testing.assert_array_equal(found.wrong, stored["wrong"])
+    assert found.group[found.place["mlp-lth-0.9-seed1"]] == "lth 0.9"
+    whole = fragility.counted(found, "pruning")
+    np.testing.assert_array_equal(whole, stored[f"pruning/{len(found.group) - 1}"])

@@ -79,8 +79,7 @@ class Session:
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.places = {
-            name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width")
-            for name in VIEWS
+            name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
         for part in (*self.controls.roots, self.errors):
             self._dress(part)

@@ -1,0 +1,133 @@
+"""What a contact sheet is made of: which samples come first, their pictures side by side, one sample's classes."""
+
+import base64
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rosalind import results as files
+from rosalind.viewer.store import NEAREST, Cell, Store
+
+
+def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tuple[np.ndarray, int, int]:
+    """One page of samples, smallest key first; of equals the one that comes first in the study.
+
+    Args:
+        key: float[n]; NaN comes last.
+        candidates: int[m] ascending positions to choose from.
+        size: samples on a page.
+        number: of the page, from 1; a number beyond the last is the last.
+
+    Returns:
+        int[<= size] positions, the number of the page shown, and how many pages there are (at least 1).
+
+    >>> page(np.array([3.0, np.nan, 1, 2, 1]), np.arange(5), 2, 2)[0].tolist()
+    [3, 0]
+    """
+    pages = max(-(-len(candidates) // size), 1)
+    number = min(max(number, 1), pages)
+    stop = min(number * size, len(candidates))
+    if not stop:
+        return candidates[:0], number, pages
+    value = np.where(np.isnan(key[candidates]), np.inf, key[candidates])
+    # Only what comes up to this page is sorted: 3 ms for 200,000 instead of 20.
+    limit = np.partition(value, stop - 1)[stop - 1]
+    below, tied = np.flatnonzero(value < limit), np.flatnonzero(value == limit)
+    some = np.sort(np.concatenate([below, tied[: stop - len(below)]]))
+    return candidates[some[np.argsort(value[some], kind="stable")]][(number - 1) * size :], number, pages
+
+
+def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.ndarray:
+    """Pictures in reading order as one, row 0 on top: what is no picture is 0, a picture's own black is 1.
+
+    Args:
+        pictures: uint8[m, h, w, c], c 1 or 3; at most columns x lines are shown.
+        columns: per line.
+        lines: there are; those without a picture are empty.
+        gap: empty pixels right of and below each.
+
+    Returns:
+        uint8[lines (h + gap), columns (w + gap)] of grey pictures; uint32 of the same shape, RGBA, of coloured.
+    """
+    pictures = pictures[: columns * lines]
+    count, height, width, channels = pictures.shape
+    full = np.zeros((columns * lines, height + gap, width + gap, channels), np.uint8)
+    full[:count, :height, :width] = np.maximum(pictures, 1)
+    shape = (lines, columns, height + gap, width + gap, channels)
+    flat = full.reshape(shape).transpose(0, 2, 1, 3, 4)
+    flat = flat.reshape(lines * (height + gap), columns * (width + gap), channels)
+    if channels == 1:
+        return flat[..., 0]
+    alpha = np.where(flat.any(-1, keepdims=True), 255, 0).astype(np.uint8)
+    return np.concatenate([flat, alpha], -1).view(np.uint32)[..., 0]
+
+
+def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bool[m] which of some samples have a picture under a condition, and uint8[m, s, s, c], 0 where none."""
+    rows, stored = store.images(condition)
+    there = np.isin(positions, rows)
+    found = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
+    if there.any():
+        found[there] = stored[np.searchsorted(rows, positions[there])]
+    return there, found
+
+
+def data_address(picture: np.ndarray) -> str:
+    """A picture uint8[h, w, 1 or 3] as the address of a PNG that an HTML page can show."""
+    file = io.BytesIO()
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "png")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def member_row(path: Path, key: str, position: int) -> np.ndarray:
+    """One row of an array in an npz, without reading the others; of a compressed npz all are read.
+
+    Raises:
+        results.Damaged: truncated, not an npz, or without the key.
+    """
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            info = archive.getinfo(f"{key}.npy")
+            if info.compress_type != zipfile.ZIP_STORED:
+                return files.load_arrays(path, (key,))[key][position]
+            # The header in front of the data has its own lengths of name and extra field (APPNOTE 4.3.7).
+            file.seek(info.header_offset + 26)
+            name, extra = np.frombuffer(file.read(4), "<u2").tolist()
+            file.seek(info.header_offset + 30 + name + extra)
+            version = np.lib.format.read_magic(file)
+            read: Callable = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read(file)
+            if dtype.hasobject or fortran or not 0 <= position < shape[0]:
+                raise files.Damaged(f"{path} has no row {position} of {key!r}.")
+            count = int(np.prod(shape[1:], dtype=int))
+            file.seek(position * count * dtype.itemsize, 1)
+            return np.frombuffer(file.read(count * dtype.itemsize), dtype).reshape(shape[1:])
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise files.Damaged(f"{path} has no readable {key!r} ({error}).") from error
+
+
+def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list[tuple[int, float]]:
+    """The most probable classes of one sample and their probabilities, best first; means over seeds of a group.
+
+    With more than 100 classes only the nearest ones of each network are stored; a class that a seed has not
+    stored counts as 0 there.
+    """
+    total: dict[int, float] = {}
+    seeds = store.seeds(cell)
+    for seed in seeds:
+        path = store.results.geometry_file(*seed)
+        nearest = ("class_id", "logsumexp") if len(store.class_names) > NEAREST else ()
+        arrays = {key: member_row(path, key, position)[None] for key in ("logits", *nearest)}
+        probability = np.exp(files.log_softmax(arrays))[0]
+        classes = arrays["class_id"][0] if nearest else np.arange(len(probability))
+        for k, p in zip(classes.tolist(), probability.tolist(), strict=True):
+            total[k] = total.get(k, 0.0) + p / len(seeds)
+    return sorted(total.items(), key=lambda item: (-item[1], item[0]))[:count]
