@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -345,4 +346,22 @@ def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
 
 def fingerprint(path: Path, position: int) -> np.ndarray:
     """float16[cells]: the margins of one sample in every network's unit, by one read of a file of `columns`."""
-    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[position])
+    with open(path, "rb") as file:
+        return npy_row(file, position)
+
+
+def npy_row(file: BinaryIO, position: int) -> np.ndarray:
+    """One row of the array that begins, in npy format, where an open file stands; the others are not read.
+
+    Raises:
+        ValueError: not npy, of Python objects, stored by columns, or without such a row.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = read(file)
+    # An array of one axis is stored both ways.
+    if dtype.hasobject or (by_columns and len(shape) > 1) or not shape or not 0 <= position < shape[0]:
+        raise ValueError(f"there is no row {position} to read in an array of shape {shape}")
+    count = int(np.prod(shape[1:], dtype=int))
+    file.seek(position * count * dtype.itemsize, os.SEEK_CUR)
+    return np.frombuffer(file.read(count * dtype.itemsize), dtype).reshape(shape[1:])

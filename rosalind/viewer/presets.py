@@ -43,6 +43,22 @@ class Picked:
     """Cases of the picked samples in the rest."""
 
 
+def report(preset: str, picked: Picked) -> str:
+    """A preset's outcome in a sentence: what the replicates that it was not picked on say, and what chance gives."""
+    given, event = PRESETS[preset]
+    words = (
+        f"{len(picked.positions)} samples {preset}{f' ({picked.scope})' if picked.scope else ''}, picked on "
+    )
+    if not picked.on:
+        return words + "all there is: too few seeds and draws to say whether they behave so again."
+    if not picked.cases:
+        return f"{words}{picked.on}; none was {given} on {picked.rest}, which says nothing about them."
+    return (
+        f"{words}{picked.on}: on {picked.rest} they are {event} in {100 * picked.again:.0f} % of their "
+        f"{picked.cases:,} cases {given} (null: {100 * picked.null:.0f} % over all samples)."
+    )
+
+
 def ranked(counts: np.ndarray) -> np.ndarray:
     """float64[n]: how clearly a sample behaves so; -1 where it never could.
 
@@ -150,8 +166,9 @@ def _pairs(store: Store, preset: str, a: Cell, b: Cell) -> tuple[np.ndarray, np.
     def outcomes(pairs: list[tuple[Cell, Cell]]) -> np.ndarray:
         before = np.stack([store.correct(pair[0]) for pair in pairs])
         after = np.stack([store.correct(pair[1]) for pair in pairs])
-        given = before if preset == "broken by B" else ~before
-        return fragility.outcomes(given, given ^ after if preset == "rescued by B" else ~after)
+        if preset == "broken by B":
+            return fragility.outcomes(before, ~after)
+        return fragility.outcomes(~before, after)
 
     if not first:
         return np.zeros((2, len(store.ids)), int), None, "", ""

@@ -3,14 +3,58 @@
 import base64
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from rosalind import fragility
 from rosalind import results as files
-from rosalind.viewer.store import NEAREST, Cell, Store
+from rosalind.viewer import presets
+from rosalind.viewer.store import MEASURES, NEAREST, Cell, Store
+
+LOWEST = {f"lowest {MEASURES[measure]} in {side}": (measure, side) for measure in MEASURES for side in "AB"}
+"""Orders by a measure, and the measure and side of each."""
+
+WRONG = "wrong in most cells"
+
+SORTS = ("broken most by B", "gained most by B", *LOWEST, *presets.KINDS, WRONG, "sample id")
+"""What samples can be sorted by."""
+
+
+def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray:
+    """float[n]: what samples are sorted by, lowest first; NaN where a sample has no such number.
+
+    Fragility is that of B's group of seeds, of all pruned networks where it has none (`presets.fragile`).
+    """
+    if sort in LOWEST:
+        measure, side = LOWEST[sort]
+        return store.values(a if side == "A" else b, measure, raw)
+    if sort in presets.KINDS:
+        kind = presets.KINDS[sort]
+        return store.keep(("sheet", kind, store.members(b[0])[0]), lambda: _fragility(store, kind, b))
+    if sort == WRONG:
+        return store.keep(("sheet", WRONG), lambda: _wrong(store))
+    if sort == "sample id":
+        return store.ids.astype(float)
+    change = store.values(b, "margin", raw) - store.values(a, "margin", raw)
+    return change if sort == SORTS[0] else -change
+
+
+def _fragility(store: Store, kind: str, b: Cell) -> np.ndarray:
+    found = presets.fragile(store, kind, b)
+    return _nothing(store) if found is None else -fragility.share(*found[0][:, 0])
+
+
+def _wrong(store: Store) -> np.ndarray:
+    stored = fragility.load(store.results)
+    if not stored:
+        return _nothing(store)
+    return -np.stack([one.wrong[0] for one in stored]).sum(0, dtype=np.float32)
+
+
+def _nothing(store: Store) -> np.ndarray:
+    return np.full(len(store.ids), np.nan, np.float32)
 
 
 def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tuple[np.ndarray, int, int]:
@@ -66,13 +110,22 @@ def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.n
     return np.concatenate([flat, alpha], -1).view(np.uint32)[..., 0]
 
 
+def pictured(store: Store, *conditions: str) -> np.ndarray:
+    """bool[n]: which samples have a picture under some of the conditions."""
+    found = np.zeros(len(store.ids), bool)
+    for condition in conditions:
+        found[store.images(condition)[0]] = True
+    return found
+
+
 def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """bool[m] which of some samples have a picture under a condition, and uint8[m, s, s, c], 0 where none."""
     rows, stored = store.images(condition)
-    there = np.isin(positions, rows)
     found = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
-    if there.any():
-        found[there] = stored[np.searchsorted(rows, positions[there])]
+    # Pictures are stored in the order of the samples.
+    at = np.minimum(np.searchsorted(rows, positions), max(len(rows) - 1, 0))
+    there = rows[at] == positions if len(rows) else np.zeros(len(positions), bool)
+    found[there] = stored[at[there]]
     return there, found
 
 
@@ -98,18 +151,7 @@ def member_row(path: Path, key: str, position: int) -> np.ndarray:
             file.seek(info.header_offset + 26)
             name, extra = np.frombuffer(file.read(4), "<u2").tolist()
             file.seek(info.header_offset + 30 + name + extra)
-            version = np.lib.format.read_magic(file)
-            read: Callable = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = read(file)
-            if dtype.hasobject or fortran or not 0 <= position < shape[0]:
-                raise files.Damaged(f"{path} has no row {position} of {key!r}.")
-            count = int(np.prod(shape[1:], dtype=int))
-            file.seek(position * count * dtype.itemsize, 1)
-            return np.frombuffer(file.read(count * dtype.itemsize), dtype).reshape(shape[1:])
+            return fragility.npy_row(file, position)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise files.Damaged(f"{path} has no readable {key!r} ({error}).") from error
 

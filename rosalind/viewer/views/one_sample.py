@@ -193,7 +193,7 @@ class OneSample:
         words = (
             f"Where it breaks: margin in each network's unit{', mean over seeds' if grouped else ''}, "
             f"{'crossed and ' if crossed else ''}red where wrong, blue where right (colours end at ±{high:.2g}); "
-            f"right in {found.right:,} of {found.cells:,} measured networks under conditions"
+            f"right in {found.right:,} of {found.cells:,} cells (networks under conditions)"
         )
         if not found.complete:
             words += (
@@ -202,7 +202,7 @@ class OneSample:
             )
         else:
             missing = len(store.cells) - found.cells
-            words += f" ({missing:,} have none: no boundary, or newer than the table)" if missing else ""
+            words += f"; {missing:,} more have no margin or are newer than the table" if missing else ""
         place = found.place(store, b)
         first = fingerprint.breaks(store, found, b)
         if place is None or not first:

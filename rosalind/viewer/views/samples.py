@@ -9,21 +9,16 @@ from bokeh.layouts import row
 from bokeh.models import (
     Button,
     ColumnDataSource,
-    CustomJS,
-    DataTable,
     Div,
     LinearColorMapper,
-    NumberFormatter,
     Range1d,
-    TableColumn,
     TextInput,
 )
 from bokeh.palettes import Greys256
 
-from rosalind import fragility
 from rosalind.viewer import presets, rules, sheet
-from rosalind.viewer.presets import KINDS, PRESETS, Picked
-from rosalind.viewer.store import MEASURES, Cell, Store
+from rosalind.viewer.presets import KINDS, PRESETS
+from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.frame import (
     CLEAR,
     FLIP_COLOURS,
@@ -36,6 +31,7 @@ from rosalind.viewer.views.frame import (
     titled,
 )
 from rosalind.viewer.views.one_sample import OneSample
+from rosalind.viewer.views.sample_table import sample_table, table_columns
 
 TILES = 60
 """Samples on one sheet."""
@@ -46,18 +42,6 @@ PAGES = 200
 """Sheets that can be leafed through; beyond, a narrower selection says more."""
 
 PAIRS = ("A | B", "clean | B")
-
-LOWEST = {f"lowest {MEASURES[measure]} in {side}": (measure, side) for measure in MEASURES for side in "AB"}
-
-SORTS = (
-    "broken most by B",
-    "gained most by B",
-    *LOWEST,
-    "most fragile to pruning",
-    "most fragile to corruption",
-    "wrong in most cells",
-    "sample id",
-)
 
 NOT_STORED = (
     "The study holds no comparison/fragility.npz, which says how often each sample breaks; running the study "
@@ -73,8 +57,8 @@ class Samples:
         """What is sorted by and which way, what stands side by side, the page, and the preset chosen last."""
         pages = min(max(-(-len(store.ids) // TILES), 1), PAGES)
         return {
-            "samples-sort": SORTS,
-            "samples-order": ("in this order", "backwards"),
+            "samples-sort": sheet.SORTS,
+            "samples-order": ("forwards", "backwards"),
             "samples-pair": PAIRS,
             "samples-page": tuple(str(k + 1) for k in range(pages)),
             "samples-preset": ("none", *PRESETS),
@@ -86,9 +70,9 @@ class Samples:
         self.listed = np.empty(0, int)
         self.shown_page, self.pages = 1, 1
         self._sheet(frame)
-        self._table()
+        self.table, self.rows = sample_table()
         self.message = Div(text="", name="samples-message", visible=False, sizing_mode="stretch_width")
-        self.find = TextInput(placeholder="find id", name="samples-find", width=80, max_length=20)
+        self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20)
         self.find.on_change("value", lambda attr, old, new: self._find(new))
         self.leaf = {
             by: Button(label=label, width=34, name=f"samples-{name}", align="end")
@@ -96,14 +80,14 @@ class Samples:
         }
         for by, button in self.leaf.items():
             button.on_click(partial(self._leaf, by))
-        self.place = Div(text="", name="samples-place", align="end", width=66)
+        self.place = Div(text="", name="samples-place", align="end", width=42)
         self.find.align = "end"
         choose = partial(frame.chooser, change)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         controls = row(
-            choose("samples-sort", "first", width=205),
-            choose("samples-order", "sorted", width=105),
-            choose("samples-pair", "side by side", width=90),
+            choose("samples-sort", "first", width=170),
+            choose("samples-order", "order", width=98),
+            choose("samples-pair", "side by side", width=102),
             self.leaf[-1],
             self.place,
             self.leaf[1],
@@ -111,7 +95,8 @@ class Samples:
             **wrapped,
         )
         buttons = [
-            Button(label=name, name=f"preset-{name}", width=len(name) * 7 + 14, height=28) for name in PRESETS
+            Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
+            for name, label in ((name, name.removeprefix("most ")) for name in PRESETS)
         ]
         for button, name in zip(buttons, PRESETS, strict=True):
             button.on_click(partial(self._preset, name))
@@ -120,7 +105,7 @@ class Samples:
         self.root = titled(
             "Which samples?",
             controls,
-            row(Div(text="select those", width=70, align="center"), *buttons, **wrapped),
+            row(Div(text="select", width=38, align="center"), *buttons, **wrapped),
             self.message,
             self.figure,
             self.caption,
@@ -137,8 +122,9 @@ class Samples:
         self.figure = plot(
             "samples",
             "Contact sheet of the selected samples; click one to see it in full.",
-            height=100,
-            aspect_ratio=2 * COLUMNS / lines,
+            width=620,
+            height=620 * lines // (2 * COLUMNS),
+            sizing_mode="scale_width",
             x_range=Range1d(0, COLUMNS),
             y_range=Range1d(lines, 0),
         )
@@ -169,37 +155,15 @@ class Samples:
             "top",
             source=self.tiles,
             marker="marker",
-            size=9,
+            size=8,
             fill_color="colour",
             line_color="#ffffff",
         )
         # A cross has no inside to colour.
         self.figure.scatter(
-            "x", "top", source=self.tiles, marker="marker", size=6, line_color="colour", line_width=2
+            "x", "top", source=self.tiles, marker="marker", size=5, line_color="colour", line_width=2
         )
         self.figure.on_event(Tap, self._tap)
-
-    def _table(self) -> None:
-        names = ("id", "true", "A", "B", "margin A", "margin B")
-        self.rows = ColumnDataSource({name: [] for name in names})
-        number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
-        columns = [
-            TableColumn(field=name, title=name, **({"formatter": number} if "margin" in name else {}))
-            for name in names
-        ]
-        self.table = DataTable(
-            source=self.rows,
-            columns=columns,
-            height=180,
-            sizing_mode="stretch_width",
-            index_position=None,
-            name="sample-table",
-            sortable=False,
-            reorderable=False,
-        )
-        # Bokeh 3.9.0 to 3.9.2 do not repaint a table whose data change but not its number of rows
-        # (bokeh issue 15328); 3.8.2 does.
-        self.rows.js_on_change("data", CustomJS(args={"t": self.table}, code="t.change.emit()"))
 
     def _tap(self, event: Tap) -> None:
         place = int(event.y or 0) * COLUMNS + int(event.x or 0)
@@ -255,46 +219,16 @@ class Samples:
         ]
         return next(((b[0], name) for name in clean if store.has((b[0], name))), frame.state.a)
 
-    def _key(self, frame: Frame, left: Cell) -> np.ndarray:
-        """float[n]: what samples are sorted by, lowest first."""
-        store, sort, b = frame.store, frame.choice("samples-sort"), frame.state.b
-        if sort in LOWEST:
-            measure, side = LOWEST[sort]
-            return frame.values({"A": left, "B": b}[side], measure)
-        if sort in KINDS:
-            return -self._fragility(frame, KINDS[sort])
-        if sort == "wrong in most cells":
-            stored = fragility.load(store.results)
-            return -np.sum([one.wrong[0] for one in stored], 0, dtype=float) if stored else self._none(frame)
-        if sort == "sample id":
-            return store.ids.astype(float)
-        change = frame.values(b, "margin") - frame.values(left, "margin")
-        return change if sort == SORTS[0] else -change
-
-    def _fragility(self, frame: Frame, kind: str) -> np.ndarray:
-        store, b = frame.store, frame.state.b
-
-        def make() -> np.ndarray:
-            found = presets.fragile(store, kind, b)
-            return self._none(frame) if found is None else fragility.share(*found[0][:, 0])
-
-        return store.keep(("samples", kind, store.members(b[0])[0]), make)
-
-    @staticmethod
-    def _none(frame: Frame) -> np.ndarray:
-        return np.full(len(frame.store.ids), np.nan, np.float32)
-
     def update(self, frame: Frame) -> None:
         self.frame = frame
         self._say("")
         store, state = frame.store, frame.state
         left = self._left(frame)
         some = frame.selected if frame.selected.any() else frame.shown
-        pictured = np.zeros(len(store.ids), bool)
-        for cell in (left, state.b):
-            pictured[store.images(cell[1])[0]] = True
-        key = self._key(frame, left)
-        key = key if frame.choice("samples-order") == "in this order" else -key
+        shown = (left[1], state.b[1])
+        pictured = store.keep(("samples", "pictured", *shown), lambda: sheet.pictured(store, *shown))
+        key = sheet.sort_key(store, frame.choice("samples-sort"), left, state.b, state.raw)
+        key = -key if frame.choice("samples-order") == "backwards" else key
         # Without any picture the sheet still lists samples, for the table and the arrow keys.
         candidates = np.flatnonzero(some & pictured if pictured.any() else some)
         self.listed, self.shown_page, self.pages = sheet.page(
@@ -302,7 +236,7 @@ class Samples:
         )
         flips = frame.flips if left == state.a else rules.flips(store, left, state.b)
         self._send(frame, left, flips)
-        self.place.text = f"page {self.shown_page} of {self.pages:,}"
+        self.place.text = f"{self.shown_page} / {self.pages:,}"
         self.leaf[-1].disabled = self.shown_page <= 1
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
         self.caption.text = self._sentence(frame, left, flips, some, pictured, np.isnan(key[candidates]))
@@ -330,18 +264,10 @@ class Samples:
         size = max((pictures.shape[1:] for pictures in sides if pictures.size), default=None)
         shape = (len(listed), *(size or (8, 8, 1)))
         sides = [p if p.shape == shape else np.zeros(shape, np.uint8) for p in sides]
-        lines = TILES // COLUMNS
-        pairs = np.concatenate(sides, 2)
-        self.sheet.data = {"image": [sheet.mosaic(pairs, COLUMNS, lines)] if len(listed) else []}
-        names = np.array(store.class_names, dtype=object)
-        self.rows.data = {
-            "id": store.ids[listed].tolist(),
-            "true": names[store.labels[listed]].tolist(),
-            "A": names[store.predictions(state.a)[listed]].tolist(),
-            "B": names[store.predictions(state.b)[listed]].tolist(),
-            "margin A": frame.values(state.a, "margin")[listed],
-            "margin B": frame.values(state.b, "margin")[listed],
-        }
+        pairs = np.stack(sides, 1).reshape(-1, *shape[1:])
+        made = sheet.mosaic(pairs, 2 * COLUMNS, TILES // COLUMNS, gap=max(shape[1] // 20, 1))
+        self.sheet.data = {"image": [made] if len(listed) else []}
+        self.rows.data = table_columns(frame, listed)
         self.sent = wanted
 
     def _sentence(self, frame: Frame, left: Cell, flips, some, pictured, undefined) -> str:
@@ -359,7 +285,7 @@ class Samples:
         if without:
             words += f" {without:,} have no stored image and are not on the sheet."
         if undefined.any():
-            stored = sort not in (*KINDS, "wrong in most cells") or not undefined.all()
+            stored = sort not in (*KINDS, sheet.WRONG) or not undefined.all()
             words += (
                 f" {int(undefined.sum()):,} have no such number and come last."
                 if stored
@@ -385,20 +311,4 @@ class Samples:
         picked = presets.pick(frame.store, preset, state.a, state.b)
         if picked is None or frame.store.ids[picked.positions].tolist() != state.rule[0]["ids"]:
             return ""
-        return " " + report(preset, picked)
-
-
-def report(preset: str, picked: Picked) -> str:
-    """A preset's outcome in a sentence, as HTML."""
-    given, event = PRESETS[preset]
-    scope = f" ({escape(picked.scope)})" if picked.scope else ""
-    words = f"<b>{len(picked.positions)} samples {preset}{scope}</b>"
-    if not picked.on:
-        return f"{words}, picked on all there is: there are not enough seeds or draws to say whether they behave so again."
-    words += f", picked on {escape(picked.on)}"
-    if not picked.cases:
-        return f"{words}; none of them was {given} on {escape(picked.rest)}, so nothing can be said there."
-    return (
-        f"{words}: on {escape(picked.rest)} they are {event} in {100 * picked.again:.0f} % of their "
-        f"{picked.cases:,} cases {given} (all samples: {100 * picked.null:.0f} %)."
-    )
+        return f" <b>{escape(presets.report(preset, picked))}</b>"
