@@ -31,6 +31,7 @@ __all__ = [
     "measuring",
     "models",
     "pruning",
+    "redundancy",
     "results",
     "robustness",
     "similarity",

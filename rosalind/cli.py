@@ -170,16 +170,19 @@ def view(
     viewer.serve(list(folders), host=host, port=port)
 
 
-def report(folder: Folder, out: Path | None = None) -> None:
-    """Write the figures of a study as PNG and PDF, and a summary in Markdown.
+def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
+    """Write the figures of a study as PNG, PDF and SVG, a summary in Markdown, and the views as one HTML file.
 
     Args:
         folder: The study folder.
         out: Where to; the study's folder report/ by default.
+        link: An address copied from the viewer: the HTML file shows what it shows.
     """
     from rosalind import figures
+    from rosalind.viewer import standalone
 
-    for path in figures.report(folder, out):
+    page = standalone.write(folder, (out or folder / "report") / "report.html", link)
+    for path in [*figures.report(folder, out), page]:
         print(path)
 
 

@@ -1,7 +1,21 @@
+import shutil
+
 import numpy as np
 import pytest
 
 from rosalind import results, similarity
+from rosalind.similarity import reading
+
+
+def line(*places):
+    places = np.array(places, np.float32)
+    return np.abs(places[:, None] - places)
+
+
+@pytest.fixture
+def copy(small_folder, tmp_path):
+    shutil.copytree(small_folder, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 def test_distances_are_root_mean_squares():
@@ -31,17 +45,62 @@ def test_points_of_a_plane_are_laid_out_exactly():
     np.testing.assert_array_equal(similarity.classical_scaling(distance)[0], layout)
 
 
+def test_a_corner_of_space_keeps_two_of_its_three_directions():
+    # The simplex of four corners has three equal eigenvalues, of which the plane shows two.
+    _, kept = similarity.classical_scaling(1 - np.eye(4))
+    assert kept == pytest.approx(2 / 3)
+
+
 def test_the_tree_of_a_line_is_the_line():
-    places = np.array([0.0, 1.0, 3.0, 6.0])
-    distance = np.abs(places[:, None] - places)
-    assert similarity.spanning_tree(distance).tolist() == [[0, 1], [1, 2], [2, 3]]
+    assert similarity.spanning_tree(line(0, 1, 3, 6)).tolist() == [[0, 1], [1, 2], [2, 3]]
 
 
 def test_duplicates_hang_on_the_first_of_them():
-    places = np.array([0.0, 2.0, 0.0, 2.0, 0.0])
-    distance = np.abs(places[:, None] - places)
-    tree = similarity.spanning_tree(distance)
+    tree = similarity.spanning_tree(line(0, 2, 0, 2, 0))
     assert tree.tolist() == [[0, 1], [0, 2], [0, 4], [1, 3]]
+
+
+def test_no_tree_is_shorter():
+    points = np.random.default_rng(1).normal(size=(30, 5))
+    distance = np.linalg.norm(points[:, None] - points, axis=-1)
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
+    a, b = similarity.spanning_tree(distance).T
+    assert distance[a, b].sum() == pytest.approx(minimum_spanning_tree(distance).sum())
+
+
+def test_alike_rows_stand_side_by_side():
+    places = np.random.default_rng(2).permutation(20).astype(float)
+    order = similarity.leaf_order(line(*places))
+    assert sorted(order) == list(range(20))
+    assert (np.abs(np.diff(places[order])) == 1).all()
+
+
+def test_the_nearest_are_sorted_and_never_oneself():
+    distance = line(0, 1, 3, 7, 7)
+    assert similarity.nearest(distance, 2).tolist() == [[1, 2], [0, 2], [1, 0], [4, 2], [3, 2]]
+    assert similarity.nearest(distance[:2, :2]).tolist() == [[1], [0]]
+
+
+def test_trust_is_one_for_true_neighbours_and_falls_for_false_ones():
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    distance = np.linalg.norm(points[:, None] - points, axis=-1)
+    assert similarity.trustworthiness(distance, points) == 1
+    assert similarity.trustworthiness(distance, points[:, :1] * [1, 0]) < 0.95
+    shuffled = np.random.default_rng(1).permutation(points)
+    assert 0.3 < similarity.trustworthiness(distance, shuffled) < 0.7
+    assert np.isnan(similarity.trustworthiness(distance[:10, :10], points[:10]))
+
+
+def test_trust_by_hand():
+    distance = np.array([[0, 1, 2, 3], [1, 0, 2, 4], [2, 2, 0, 1], [3, 4, 1, 0]], float)
+    layout = np.array([[9.0, 0], [0, 0], [20, 0], [14.5, 0]])
+    shown = similarity.nearest(line(*layout[:, 0]), 1)[:, 0]
+    assert shown.tolist() == [3, 0, 3, 0]
+    # Row 0 is shown its third nearest, row 3 its second; the others their first.
+    lost = (3 - 1) + (2 - 1)
+    expected = 1 - 2 * lost / (4 * 1 * (2 * 4 - 3 - 1))
+    assert similarity.trustworthiness(distance, layout, 1) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -49,6 +108,9 @@ def test_nothing_to_compare(count):
     distance = np.zeros((count, count))
     assert similarity.classical_scaling(distance)[0].shape == (count, 2)
     assert similarity.spanning_tree(distance).shape == (0, 2)
+    assert similarity.leaf_order(distance).tolist() == list(range(count))
+    assert similarity.nearest(distance).shape == (count, 0)
+    assert similarity.distances(np.zeros((count, 5), np.float32)).shape == (count, count)
 
 
 def test_a_study_is_compared_in_both_modes(small_folder):
@@ -58,43 +120,171 @@ def test_a_study_is_compared_in_both_modes(small_folder):
     count = len(found.cells())
     assert len(absolute.cells) == count
     assert absolute.tree.shape == (count - 1, 2)
+    assert sorted(absolute.order) == list(range(count))
     clean = [k for k, (_, condition) in enumerate(change.cells) if condition == "clean"]
     assert not change.distance[np.ix_(clean, clean)].any()
     assert absolute.distance[np.ix_(clean, clean)].any()
-    fresh = similarity.compare(found, "absolute")
-    np.testing.assert_array_equal(fresh.distance, absolute.distance)
+
+
+@pytest.mark.parametrize("metric", list(similarity.METRICS))
+def test_what_is_stored_is_what_is_computed(small_folder, metric):
+    found = results.open(small_folder)
+    stored, fresh = similarity.load(found, metric=metric)[0], similarity.compare(found, metric=metric)
+    for name in ("cells", "kept", "trust", "left_out", "averaged"):
+        assert getattr(stored, name) == getattr(fresh, name), name
+    for name in ("distance", "layout", "tree", "order"):
+        np.testing.assert_array_equal(getattr(stored, name), getattr(fresh, name))
 
 
 def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
     found = results.open(small_folder)
-    cells, table, left_out, averaged = similarity.vectors(found)
-    first = cells.index(("mlp-dense-seed0", "clean"))
-    np.testing.assert_allclose(table[first].reshape(3, -1).std(1), 1, rtol=1e-5)
-    assert not left_out
-    assert not averaged
+    reference, other = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed1", "contrast-5")
+
+    def vectors(cell):
+        arrays = found.geometry(*cell)
+        unit = {"angle": 1, "norm": found.unit(cell[0]), "margin": found.unit(cell[0])}
+        return np.stack([arrays[name] / unit[name] for name in unit])
+
+    scaled = (vectors(other) - vectors(reference)) / vectors(reference).std(1, keepdims=True)
+    expected = {"all": scaled, "angle": scaled[0], "norm": scaled[1], "margin": scaled[2]}
+    for metric, values in expected.items():
+        there = similarity.compare(found, metric=metric)
+        place = [there.cells.index(cell) for cell in (reference, other)]
+        assert there.distance[tuple(place)] == pytest.approx(np.sqrt((values**2).mean()), rel=1e-4)
 
 
-def test_values_that_are_not_finite_leave_their_cell_out(small_folder, tmp_path):
-    import shutil
+def test_reading_in_blocks_of_samples_changes_nothing(small_folder, monkeypatch):
+    found = results.open(small_folder)
+    whole = similarity.compare(found)
+    monkeypatch.setattr(reading, "BLOCK", 4 * 3 * len(whole.cells) * 250)
+    np.testing.assert_allclose(similarity.compare(found).distance, whole.distance, rtol=1e-4, atol=1e-6)
 
-    folder = tmp_path / "copy"
-    shutil.copytree(small_folder, folder)
-    path = results.geometry_file(folder, "mlp-biprop-0.5-seed0", "contrast-5")
+
+def test_values_that_are_not_finite_leave_their_cell_out(copy):
+    path = results.geometry_file(copy, "mlp-biprop-0.5-seed0", "contrast-5")
     cell = results.load_arrays(path)
     cell["margin"][3] = np.nan
     results.save_arrays(path, cell, replace=True)
-    found = similarity.compare(results.open(folder))
+    found = similarity.compare(results.open(copy))
     assert ("mlp-biprop-0.5-seed0", "contrast-5") not in found.cells
     assert found.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
 
 
-def test_too_many_cells_are_averaged_over_severities(small_folder, monkeypatch):
-    monkeypatch.setattr(similarity, "LIMIT", 10)
-    found = similarity.compare(results.open(small_folder))
-    assert found.averaged
-    assert {condition for _, condition in found.cells} == {"clean", "gaussian_noise", "contrast"}
+def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy):
+    found = results.open(small_folder)
+    compared = similarity.compare(found)
+    place = {cell: k for k, cell in enumerate(compared.cells)}
+    pairs = [
+        compared.distance[place[network, condition], place[network.replace("seed0", "seed1"), condition]]
+        for network, condition in compared.cells
+        if network.endswith("seed0")
+    ]
+    assert similarity.floors(found, compared) == {"seeds": (pytest.approx(np.median(pairs)), len(pairs))}
+    info = results.load_json(copy / "conditions" / "gaussian_noise-5.json")
+    again = "gaussian_noise-5-draw1"
+    results.save_json(copy / "conditions" / f"{again}.json", {**info, "draw": 1})
+    for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0"):
+        cell = results.load_arrays(results.geometry_file(copy, network, "gaussian_noise-5"))
+        results.save_arrays(results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1})
+    found = results.open(copy)
+    compared = similarity.compare(found, metric="norm")
+    place = {cell: k for k, cell in enumerate(compared.cells)}
+    pairs = [
+        compared.distance[place[network, "gaussian_noise-5"], place[network, again]]
+        for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0")
+    ]
+    assert similarity.floors(found, compared)["draws"] == (pytest.approx(np.median(pairs)), 2)
 
 
-def test_unknown_mode(small_folder):
+class TestTooManyCells:
+    def test_nothing_is_averaged_without_need(self, small_folder):
+        found = results.open(small_folder)
+        cells = tuple(found.cells())
+        kept = similarity.points(found, len(cells))
+        assert (kept.names, kept.averaged) == (cells, ())
+        assert kept.members == tuple((cell,) for cell in cells)
+
+    def test_severities_first(self, small_folder):
+        found = results.open(small_folder)
+        kept = similarity.points(found, len(found.networks) * 3)
+        assert kept.averaged == ("severities",)
+        assert {condition for _, condition in kept.names} == {"clean", "gaussian_noise", "contrast"}
+        place = kept.names.index(("mlp-lth-0.9-seed1", "contrast"))
+        assert kept.members[place] == tuple(("mlp-lth-0.9-seed1", f"contrast-{s}") for s in (1, 5))
+
+    def test_then_seeds_and_landmarks_at_last(self, small_folder):
+        found = results.open(small_folder)
+        groups = len(found.networks) // 2
+        kept = similarity.points(found, groups * 3)
+        assert kept.averaged == ("severities", "seeds")
+        assert ("lth 0.9 over seeds", "contrast") in kept.names
+        assert sorted(cell for cells in kept.members for cell in cells) == sorted(found.cells())
+        few = similarity.points(found, 4)
+        assert few.averaged == ("severities", "seeds", "landmarks")
+        assert len(few.names) == 4
+        assert (few.names[0], few.names[-1]) == (kept.names[0], kept.names[-1])
+
+    def test_batchnorm_modes_are_never_averaged_together(self, copy):
+        info = results.load_json(copy / "conditions" / "contrast-5.json")
+        results.save_json(copy / "conditions" / "contrast-5-adapted.json", {**info, "bn": "adapted"})
+        source = results.geometry_file(copy, "mlp-dense-seed0", "contrast-5")
+        shutil.copy(source, source.with_name("contrast-5-adapted.npz"))
+        kept = similarity.points(results.open(copy), 3)
+        whole = similarity.points(results.open(copy), 20)
+        assert ("dense over seeds", "contrast-adapted") in whole.names
+        assert kept.averaged[-1] == "landmarks"
+
+    def test_a_point_is_the_mean_of_its_cells(self, small_folder):
+        found = results.open(small_folder)
+        compared = similarity.compare(found, metric="angle", limit=len(found.networks) * 3)
+        assert compared.averaged == ("severities",)
+        spread = found.geometry("mlp-dense-seed0", "clean")["angle"].std()
+        clean = found.geometry("mlp-dense-seed0", "clean")["angle"]
+        mean = np.mean([found.geometry("mlp-dense-seed0", f"contrast-{s}")["angle"] for s in (1, 5)], 0)
+        a, b = (compared.cells.index(("mlp-dense-seed0", name)) for name in ("clean", "contrast"))
+        expected = np.sqrt((((mean - clean) / spread) ** 2).mean())
+        assert compared.distance[a, b] == pytest.approx(expected, rel=1e-4)
+
+
+class TestStored:
+    def test_added_cells_are_seen(self, copy):
+        count = len(results.open(copy).cells())
+        results.geometry_file(copy, "mlp-biprop-0.5-seed0", "contrast-5").unlink()
+        assert len(similarity.load(results.open(copy))[0].cells) == count - 1
+
+    def test_a_damaged_comparison_is_made_anew(self, copy):
+        (copy / "comparison" / "similarity-absolute.npz").write_bytes(b"broken")
+        found = results.open(copy)
+        assert len(similarity.load(found)[0].cells) == len(found.cells())
+
+    def test_a_comparison_of_an_earlier_version_is_read(self, copy):
+        found = results.open(copy)
+        fresh = similarity.compare(found)
+        keys = ("distance", "layout", "tree", "left_out")
+        marked = np.where(np.eye(len(fresh.cells)), 0, fresh.distance + 1).astype(np.float32)
+        arrays = {name: np.asarray(getattr(fresh, name)) for name in keys} | {
+            "network": np.array([cell[0] for cell in fresh.cells]),
+            "condition": np.array([cell[1] for cell in fresh.cells]),
+            "left_out": np.array([], np.str_),
+            "distance": marked,
+            "kept": np.float32(0.5),
+            "averaged": np.asarray(False),
+            "umap": fresh.layout,
+        }
+        path = copy / "comparison" / "similarity-absolute.npz"
+        results.save_arrays(path, arrays, replace=True)
+        stored, umap = similarity.load(found)
+        np.testing.assert_array_equal(stored.distance, marked)
+        assert (stored.kept, stored.averaged) == (0.5, ())
+        np.testing.assert_array_equal(umap, fresh.layout)
+        single, umap = similarity.load(found, metric="norm")
+        np.testing.assert_array_equal(single.distance, similarity.compare(found, metric="norm").distance)
+        assert umap is None
+
+
+def test_unknown_names(small_folder):
+    found = results.open(small_folder)
     with pytest.raises(ValueError, match="unknown mode 'relative'"):
-        similarity.compare(results.open(small_folder), "relative")
+        similarity.compare(found, "relative")
+    with pytest.raises(ValueError, match=r"unknown metric 'norms'; did you mean 'norm'\?"):
+        similarity.load(found, metric="norms")

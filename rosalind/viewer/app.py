@@ -2,14 +2,15 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
+from bokeh.events import DocumentReady
 from bokeh.layouts import column
-from bokeh.models import Div, InlineStyleSheet, Spacer, UIElement, Widget
+from bokeh.models import Div, Select, Spacer
 from jinja2 import Environment, FileSystemLoader
 
 from rosalind.results import Damaged
@@ -19,16 +20,6 @@ from rosalind.viewer.history import History
 from rosalind.viewer.state import LAYOUTS, State, default, with_choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
-
-TEXT = """
-h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
-:host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
-.error { color: var(--error); }
-code { background: var(--page); padding: 1px 4px; }
-table { border-collapse: collapse; }
-td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
-th { color: var(--ink); }
-"""
 
 WATCHED = 2000
 """Milliseconds between two looks at whether the study has grown."""
@@ -46,10 +37,10 @@ def query_of(document: Document) -> dict[str, str]:
 class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
-    def __init__(self, store: Store, document: Document):
+    def __init__(self, store: Store, document: Document, query: Mapping[str, str]):
         self.store, self.document, self.generation = store, document, store.generation
         self.choices = choices(store)
-        self.state, problems = address.from_query(store, query_of(document), self.choices)
+        self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
         self.slices, more = slices.load(store)
         problems += more
@@ -78,15 +69,20 @@ class Session:
         self.controls = Controls(store, self.state, self.acts)
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
+        self.choosers: dict[str, list[Select]] = {}
+        self.waiting = list(SHOWN[self.state.layout][1:])
+        """Views of the first page that are made once its first one is on screen."""
         self.places = {
             name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
-        for part in (*self.controls.roots, self.errors):
-            self._dress(part)
-            document.add_root(part)
-        for place in self.places.values():
-            document.add_root(place)
-        self._update(frame)
+        # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
+        with document.models.freeze():
+            for part in (*self.controls.roots, self.errors):
+                theme.dress(part)
+                document.add_root(part)
+            for place in self.places.values():
+                document.add_root(place)
+            self._update(frame)
         problems += store.problems
         if problems:
             self._fail(*problems)
@@ -103,27 +99,27 @@ class Session:
             script=script,
         )
         document.add_periodic_callback(self._watch, WATCHED)
+        document.on_event(DocumentReady, lambda event: self._next())
 
     @property
     def widgets(self) -> dict[str, Any]:
         """The controls by name."""
         return self.controls.widgets
 
-    def _dress(self, part: UIElement) -> None:
-        """Give a part of the page its fonts and colours."""
-        for div in part.select({"type": Div}):
-            div.stylesheets = [InlineStyleSheet(css=TEXT)]
-        theme.dress([w for w in part.select({"type": Widget}) if not isinstance(w, Div)])
-
     def _select_flip(self, text: str) -> None:
         self.change(step={"flip": text, "cell": list(self.state.a), "other": list(self.state.b)})
 
     def change(
-        self, step: dict[str, Any] | None = None, choices: dict[str, str] | None = None, **fields: Any
+        self,
+        step: dict[str, Any] | None = None,
+        choices: dict[str, str] | None = None,
+        instead: tuple[dict[str, Any], ...] | None = None,
+        **fields: Any,
     ) -> None:
         """Set fields of the state, add a step to the rule or choose inside a view, and let every view follow.
 
-        A step says by `op` what it does to the selection; without, the reader's setting does.
+        A step says by `op` what it does to the selection; without, the reader's setting does. Where that is to
+        replace, `instead` is the whole rule that comes instead of the old one, if it is more than the step.
         """
         began = time.monotonic()
         try:
@@ -131,13 +127,17 @@ class Session:
                 step = {"op": self.widgets["operation"].value, **step}
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
-                fields["rule"] = rules.check_rule(self.store, [*kept, step])
+                replaced = step["op"] == "replace" and instead is not None
+                fields["rule"] = rules.check_rule(self.store, instead if replaced else [*kept, step])
             for side in ("a", "b"):
                 if side in fields and not self.store.has(fields[side]):
                     network, condition = fields[side]
                     raise ValueError(
                         f"{network} has not been measured under {condition}; the old choice stays."
                     )
+                if side in fields:
+                    # A damaged file is refused here, before any view has changed.
+                    self.store.predictions(fields[side])
             changed = dataclasses.replace(self.state, **fields)
             if choices:
                 changed = with_choices(changed, choices, self.choices)
@@ -211,19 +211,40 @@ class Session:
                 self.views[name] = VIEWS[name](frame, self.change)
             self.views[name].update(frame)
             if made:
-                self._dress(self.views[name].root)
-                theme.paint(self.views[name].root, self.state.theme)
-                place.children = [self.views[name].root]
+                root = self.views[name].root
+                self.choosers[name] = [
+                    m for m in root.references() if isinstance(m, Select) and m.name in self.choices
+                ]
+                theme.dress(root)
+                theme.paint(root, self.state.theme)
+                place.children = [root]
         except (Damaged, OSError) as error:
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
-            self._dress(note)
+            theme.dress(note)
             place.children = [note]
+
+    def _next(self) -> None:
+        """Make the next view that waits; each reaches the screen before the one after it is begun."""
+        if self.waiting:
+            self.complete(1)
+            self.document.add_next_tick_callback(self._next)
+
+    def complete(self, count: int | None = None) -> None:
+        """Make what waits until the page is on screen, all of it or so many views."""
+        ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
+        frame = self._frame()
+        with self.document.models.freeze():
+            for name in ready:
+                if name in SHOWN[self.state.layout]:
+                    self._draw(name, frame)
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
-        for name in SHOWN[self.state.layout]:
-            self._draw(name, frame)
+        with self.document.models.freeze():
+            for name in SHOWN[self.state.layout]:
+                if name not in self.waiting:
+                    self._draw(name, frame)
         if repainted:
             for view in self.views.values():
                 theme.paint(view.root, self.state.theme)
@@ -239,12 +260,11 @@ class Session:
         past, future = bool(self.history.past), bool(self.history.future)
         self.controls.show(self.state, past=past, future=future, slices=self.slices)
         chosen = dict(self.state.choices)
-        for view in self.views.values():
-            for widget in view.root.select({"type": Widget}):
-                if widget.name in self.choices:
-                    value = chosen.get(widget.name, self.choices[widget.name][0])
-                    if getattr(widget, "value", value) != value:
-                        widget.value = value
+        for name in self.views:
+            for widget in self.choosers[name]:
+                value = chosen.get(widget.name, self.choices[widget.name][0])
+                if widget.value != value:
+                    widget.value = value
 
     def _watch(self) -> None:
         """Where the study has grown, make everything that lists its parts anew; the state stays."""
@@ -279,7 +299,7 @@ def application(store: Store) -> Callable[[Document], None]:
     """A function that fills one reader's document; all readers share the store."""
 
     def fill(document: Document) -> None:
-        Session(store, document)
+        Session(store, document, query_of(document))
 
     return fill
 

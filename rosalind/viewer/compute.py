@@ -1,9 +1,18 @@
 """Arrays that views and figures draw: densities, flip counts, contact sheets. Pure NumPy."""
 
+from functools import cache
+
 import numpy as np
+from scipy import sparse
 
 BINS = 128
 """Bins per axis of a density: fixed, so that bytes to the browser do not grow with samples or pixels."""
+
+LEVELS = 96
+"""Levels of an axis of parallel coordinates."""
+
+GAP = 255
+"""The level of a value that is not there."""
 
 
 def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
@@ -11,22 +20,54 @@ def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
 
     Degenerate input gives a range of width 1 around it, none (0, 1).
     """
-    values = np.concatenate([a[np.isfinite(a)] for a in arrays]) if arrays else np.empty(0)
-    if not values.size:
+    low, high = ends(np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0), share)
+    if np.isnan(low):
         return 0.0, 1.0
-    low, high = (float(v) for v in np.quantile(values, [share, 1 - share]))
     if high <= low:
         return low - 0.5, low + 0.5
     pad = 0.04 * (high - low)
     return low - pad, high + pad
 
 
+def ends(values: np.ndarray, share: float = 0.002) -> tuple[float, float]:
+    """What all but a share of the finite values at either end lie between; NaN, NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [share, 1 - share])
+    return float(low), float(high)
+
+
 def density(
-    x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float]
+    x: np.ndarray,
+    y: np.ndarray,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """uint32[bins, bins] counts of points, row 0 at the bottom; points outside or NaN are not counted."""
-    counts, _, _ = np.histogram2d(y, x, bins=BINS, range=[y_range, x_range])
-    return counts.astype(np.uint32)
+    """uint32[bins, bins] counts of points, row 0 at the bottom; points outside or NaN are not counted.
+
+    Args:
+        x: float[n].
+        y: float[n].
+        x_range: low and high end of the columns; a point at the high end is in the last one.
+        y_range: of the rows.
+        mask: bool[n], the points that count; all without.
+
+    200,000 points took 7 ms on a busy core, numpy.histogram2d 65.
+    """
+    if mask is not None:
+        x, y = x[mask], y[mask]
+    good = (x >= x_range[0]) & (x <= x_range[1]) & (y >= y_range[0]) & (y <= y_range[1])
+    if not good.all():
+        x, y = x[good], y[good]
+
+    def place(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+        found = ((values - np.float32(ends[0])) * np.float32(BINS / (ends[1] - ends[0]))).astype(np.int32)
+        return np.clip(found, 0, BINS - 1)
+
+    counts = np.bincount(place(y, y_range) * BINS + place(x, x_range), minlength=BINS * BINS)
+    return counts.reshape(BINS, BINS).astype(np.uint32)
 
 
 def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
@@ -41,35 +82,51 @@ def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
     return (255 * np.log1p(np.minimum(counts, peak)) / np.log1p(peak)).round().astype(np.uint8)
 
 
-def parallel_density(axes: np.ndarray, width: int = 48, height: int = 96) -> np.ndarray:
-    """float32[height, (k - 1) * width]: the density of polylines through k axes, row 0 at the bottom.
+def levels(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """uint8[n]: the level of each value on an axis of `LEVELS`, 0 at the low limit; 255 for NaN.
+
+    Values beyond the limits lie at the ends of the axis, as lines are cut there.
+
+    >>> levels(np.array([0.0, 0.5, 9.0, np.nan]), (0.0, 1.0)).tolist()
+    [0, 48, 95, 255]
+    """
+    low, high = limits
+    scaled = np.clip((values - low) * ((LEVELS - 1) / (high - low)), 0, LEVELS - 1)
+    return np.where(np.isfinite(values), scaled + 0.5, GAP).astype(np.uint8)
+
+
+@cache
+def _rows_of_lines(width: int) -> sparse.csr_matrix:
+    """float32[LEVELS * width, LEVELS * LEVELS]: which pixels the line between two levels goes through."""
+    start, stop = np.divmod(np.arange(LEVELS * LEVELS), LEVELS)
+    places = (np.arange(width) + 0.5) / width
+    rows = (start[:, None] + (stop - start)[:, None] * places).round().astype(np.int32)
+    pixels = (rows * width + np.arange(width)).ravel()
+    ends = np.arange(LEVELS * LEVELS + 1) * width
+    shape = (LEVELS * LEVELS, LEVELS * width)
+    return sparse.csr_matrix((np.ones(pixels.size, np.float32), pixels, ends), shape).T.tocsr()
+
+
+def parallel_density(axes: np.ndarray, width: int = 48) -> np.ndarray:
+    """float32[LEVELS, (k - 1) * width]: the density of polylines through k axes, row 0 at the bottom.
 
     Args:
-        axes: float[n, k] scaled to [0, 1]; a NaN breaks the line.
+        axes: uint8[k, n] from `levels`; a line is broken where either end is NaN.
         width: pixels between two axes.
-        height: pixels of an axis.
 
-    Lines are binned by their ends on both axes and each bin is drawn once, so the cost depends on bins
-    and not on samples; the image sums to width lines per sample and gap.
+    Lines are counted by their ends on both axes, and one sparse product draws every pair of ends once: the
+    image sums to width lines per sample and gap. 13 axes of 200,000 samples cost 10 ms on one core,
+    drawing each pair by itself cost 90 to 300.
     """
-    count = axes.shape[1]
-    image = np.zeros((height, max(count - 1, 0) * width), np.float32)
-    places = (np.arange(width) + 0.5) / width
-    for gap in range(count - 1):
-        left, right = axes[:, gap], axes[:, gap + 1]
-        good = np.isfinite(left) & np.isfinite(right)
-        ends = (np.clip(np.stack([left, right])[:, good], 0, 1) * (height - 1)).round().astype(int)
-        joint = np.bincount(ends[0] * height + ends[1], minlength=height * height)
-        used = np.flatnonzero(joint)
-        start, stop = np.divmod(used, height)
-        rows = (start[:, None] + (stop - start)[:, None] * places).round().astype(int)
-        columns = gap * width + np.broadcast_to(np.arange(width), rows.shape)
-        weights = np.broadcast_to(joint[used][:, None], rows.shape)
-        flat = np.bincount(
-            (rows * image.shape[1] + columns).ravel(), weights=weights.ravel(), minlength=image.size
-        )
-        image += flat.reshape(image.shape)
-    return image
+    gaps = max(len(axes) - 1, 0)
+    joint = np.zeros((LEVELS * LEVELS, gaps), np.float32)
+    for gap in range(gaps):
+        # Both ends in 16 bits: NaN has a place of its own there, so that nothing needs to be left out first.
+        ends = (axes[gap].astype(np.uint16) << 8) | axes[gap + 1]
+        counts = np.bincount(ends, minlength=2**16).reshape(256, 256)
+        joint[:, gap] = counts[:LEVELS, :LEVELS].ravel()
+    drawn = _rows_of_lines(width) @ joint
+    return drawn.reshape(LEVELS, width, gaps).transpose(0, 2, 1).reshape(LEVELS, gaps * width)
 
 
 def contact_sheet(

@@ -148,7 +148,7 @@ class Controls:
             w["b-network"],
             w["b-condition"],
             self._button("swap A and B", "swap", act["swap"]),
-            row(w["null"], Div(text="show what no difference looks like")),
+            row(w["null"], Div(text="show the null", name="null-words")),
             w["x"],
             w["y"],
             row(w["raw"], Div(text="raw norms and margins")),

@@ -95,9 +95,7 @@ def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
     if "band" in step:
         if "class" not in step:
             return inside(store.values(step["cell"], step["x"], raw), *step["band"])
-        classes, angles = store.class_angles(step["cell"])
-        column = np.flatnonzero(classes == step["class"])
-        return inside(angles[:, column[0]], *step["band"]) if column.size else np.zeros(len(store.ids), bool)
+        return inside(store.class_angles(step["cell"], (step["class"],))[1][:, 0], *step["band"])
     if "pair" in step:
         return (store.labels == step["pair"][0]) & (store.predictions(step["cell"]) == step["pair"][1])
     if "flip" in step:

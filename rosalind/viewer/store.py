@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rosalind import results as files
-from rosalind import robustness, similarity
+from rosalind import robustness
 from rosalind.results import Results
 
 MEASURES = {
@@ -69,7 +69,6 @@ class Store:
         """Conditions with at least one measured cell, in order."""
         self.summary = self._read_summary()
         self.histograms = self._read_histograms()
-        self._similar: dict[str, tuple[similarity.Similarity, np.ndarray | None]] = {}
 
     def _stamp(self) -> tuple:
         """What changes when a study grows: the time of every folder that gets files, and of the tables."""
@@ -263,33 +262,41 @@ class Store:
 
         return self.keep(("correct", cell), vote)
 
-    def class_angles(self, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-        """Classes int[k] and angles in degrees float32[n, k] to their directions; 12 classes at most.
+    def class_angles(
+        self, cell: Cell, wanted: tuple[int, ...] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Classes int[k] and angles in degrees float32[n, k] to their directions.
 
-        With more classes, those that have the most samples among the true classes come first. Of a group the
-        mean over seeds.
+        Where only the largest logits are stored, the angle to another class is NaN. Of a group the mean over
+        seeds.
+
+        Args:
+            cell: network or group, and condition.
+            wanted: classes; without, the 12 that have the most samples, in order.
         """
-        count = min(len(self.class_names), 12)
-        chosen = np.sort(
-            np.argsort(-np.bincount(self.labels, minlength=len(self.class_names)), kind="stable")[:count]
-        )
+        if wanted is None:
+            samples = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
+            wanted = tuple(np.sort(np.argsort(-samples, kind="stable")[:12]).tolist())
+        chosen = np.array(wanted, int)
 
         def make() -> np.ndarray:
             seeds = self.seeds(cell)
             if seeds != [cell]:
-                return self._over(seeds, lambda one: self.class_angles(one)[1])
-            keys = ["logits", "norm"] + (["class_id"] if len(self.class_names) > NEAREST else [])
-            arrays = self.results.geometry(*cell, keys)
-            angles = np.degrees(files.class_angle(arrays, *self.results.head(cell[0])))
-            if "class_id" not in arrays:
-                return angles[:, chosen]
-            full = np.full((len(angles), count), np.nan, np.float32)
-            for column, wanted in enumerate(chosen):
-                row, place = np.nonzero(arrays["class_id"] == wanted)
+                return self._over(seeds, lambda one: self.class_angles(one, wanted)[1])
+            kernel, bias = self.results.head(cell[0])
+            if len(self.class_names) <= NEAREST:
+                arrays = self.results.geometry(*cell, ("logits", "norm"))
+                arrays["logits"] = arrays["logits"][:, chosen]
+                return np.degrees(files.class_angle(arrays, kernel[:, chosen], bias[chosen]))
+            arrays = self.results.geometry(*cell, ("logits", "norm", "class_id"))
+            angles = np.degrees(files.class_angle(arrays, kernel, bias))
+            full = np.full((len(angles), len(chosen)), np.nan, np.float32)
+            for column, number in enumerate(chosen):
+                row, place = np.nonzero(arrays["class_id"] == number)
                 full[row, column] = angles[row, place]
             return full
 
-        return chosen, self.keep(("class_angles", cell), make)
+        return chosen, self.keep(("class_angles", cell, wanted), make)
 
     def class_matrix(self, cell: Cell) -> np.ndarray:
         """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
@@ -306,12 +313,6 @@ class Store:
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the samples that have thumbnails, and those."""
         return self.results.images(condition)
-
-    def similar(self, mode: str) -> tuple[similarity.Similarity, np.ndarray | None]:
-        """The comparison of all cells in one mode, and its UMAP layout if one was stored."""
-        if mode not in self._similar:
-            self._similar[mode] = similarity.load(self.results, mode)
-        return self._similar[mode]
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:
         """Stored occlusion maps of a single cell, or None."""

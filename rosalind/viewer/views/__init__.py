@@ -10,8 +10,10 @@ from rosalind.viewer.store import Store
 from rosalind.viewer.views.attribution import Attribution
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
+from rosalind.viewer.views.lineage import Lineage
 from rosalind.viewer.views.local import Local
 from rosalind.viewer.views.overall import Global
+from rosalind.viewer.views.redundancy import Redundancy
 from rosalind.viewer.views.samples import Samples
 from rosalind.viewer.views.similarity import Similarity
 
@@ -31,7 +33,9 @@ class View(Protocol):
 
 VIEWS: dict[str, type] = {
     "evaluation": Evaluation,
+    "lineage": Lineage,
     "similarity": Similarity,
+    "redundancy": Redundancy,
     "local": Local,
     "global": Global,
     "samples": Samples,
@@ -40,7 +44,7 @@ VIEWS: dict[str, type] = {
 """Views by name, in the order in which they stand on the page; made as `VIEWS[name](frame, change)`."""
 
 SHOWN = {
-    "networks": ("evaluation", "similarity"),
+    "networks": ("evaluation", "lineage", "similarity", "redundancy"),
     "geometry": ("local", "global"),
     "samples": ("samples", "attribution"),
     "all": tuple(VIEWS),

@@ -1,129 +1,204 @@
-"""View 5: which parts of the shown sample hold its angle, norm and margin."""
+"""View 5: which parts of the image hold a sample's angle, norm and margin, and whether A and B agree."""
 
-import shlex
 from html import escape
 
 import numpy as np
-from bokeh.layouts import gridplot
-from bokeh.models import ColumnDataSource, Div, LinearColorMapper, Range1d
+from bokeh.layouts import row
+from bokeh.models import Button, CustomJS, Div
 
-from rosalind.viewer import compute
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import DIVERGING, Change, Frame, caption, plot, symmetric, titled
+from rosalind.viewer import maps
+from rosalind.viewer.maps import CORRELATIONS, MAPPED, Agreement, Maps
+from rosalind.viewer.store import Cell, Store
+from rosalind.viewer.views.accord import Accord
+from rosalind.viewer.views.frame import Change, Frame, caption, titled
+from rosalind.viewer.views.tiles import WIDTH, Tiles
 
-MAPPED = ("angle", "norm", "margin")
+OF = {"sample": "the shown sample", "selection": "average over the selection"}
+BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
+
+COPY = """
+const text = button.tags[0]
+if (navigator.clipboard) {
+  navigator.clipboard.writeText(text)
+} else {
+  // A page that another machine serves without encryption has no clipboard.
+  const area = document.body.appendChild(document.createElement("textarea"))
+  area.value = text
+  area.select()
+  document.execCommand("copy")
+  area.remove()
+}
+button.label = "Copied"
+setTimeout(() => { button.label = "Copy" }, 1500)
+"""
 
 
 class Attribution:
-    """The image under A and B and its occlusion maps; blue and red are shared along a column."""
+    """Images and occlusion maps of A, B, their difference and the null; beside them how all samples agree."""
+
+    def __init__(self, frame: Frame, change: Change):
+        self._drawn = None
+        self.tiles, self.accord = Tiles(), Accord(change)
+        self.missing = Div(text="", name="attribution-missing", width=WIDTH)
+        self.copy = Button(label="Copy", name="attribution-copy", width=90, visible=False, tags=[""])
+        self.copy.js_on_event("button_click", CustomJS(args={"button": self.copy}, code=COPY))
+        self.caption = caption("attribution-caption")
+        choosers = (
+            frame.chooser(change, "attribution-of", "maps of", OF),
+            frame.chooser(change, "attribution-by", "agreement by", BY),
+        )
+        # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
+        wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
+        self.root = titled(
+            "Why this sample?",
+            row(*choosers),
+            row(self.tiles.figure, self.accord.figure, **wrapping),
+            row(self.missing, self.copy, **wrapping),
+            caption=self.caption,
+        )
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Nothing is chosen here."""
-        return {}
-
-    def __init__(self, frame: Frame, change: Change):
-        self.images, self.maps, self.figures = {}, {}, {}
-        rows = []
-        for side in ("a", "b", "difference"):
-            figures = []
-            for kind in ("image", *MAPPED):
-                figure = plot(
-                    f"attribution-{side}-{kind}",
-                    f"{kind} of the shown sample, {side}.",
-                    width=104,
-                    height=122,
-                    sizing_mode="fixed",
-                    x_range=Range1d(0, 1),
-                    y_range=Range1d(1, 0),
-                )
-                figure.axis.visible = False
-                figure.grid.grid_line_color = None
-                figure.title.text_font_size = "10px"
-                source = ColumnDataSource({"image": []})
-                if kind == "image":
-                    figure.image_rgba("image", x=0, y=0, dw=1, dh=1, source=source)
-                    self.images[side] = source
-                else:
-                    mapper = LinearColorMapper(palette=DIVERGING, nan_color="#ffffff")
-                    figure.image("image", x=0, y=0, dw=1, dh=1, source=source, color_mapper=mapper)
-                    self.maps[side, kind] = (source, mapper)
-                self.figures[side, kind] = figure
-                figures.append(figure)
-            rows.append(figures)
-        self.missing = Div(text="", name="attribution-missing", sizing_mode="stretch_width")
-        self.caption = caption("attribution-caption")
-        grid = gridplot(rows, toolbar_location=None)
-        self.root = titled("Why this sample?", self.missing, grid, caption=self.caption)
+        """What can be chosen here."""
+        return {"attribution-of": tuple(OF), "attribution-by": tuple(BY)}
 
     def update(self, frame: Frame) -> None:
+        """Draw the maps of a frame; nothing is sent where nothing that they show has changed."""
         store, state = frame.store, frame.state
-        cells = {"a": state.a, "b": state.b}
-        found = {side: self._stored(frame, cell) for side, cell in cells.items()}
-        if state.primary is None:
-            self._clear()
-            self.missing.text = "<p>Click a sample in the contact sheet to see it here.</p>"
-            self.caption.text = ""
+        averaging = frame.choice("attribution-of") == "selection"
+        chosen = frame.selected if frame.selected.any() else frame.shown
+        cells = _cells(frame)
+        looked = (
+            (state.a, state.b, frame.null, state.primary, averaging, frame.choice("attribution-by")),
+            chosen.tobytes() if averaging else b"",
+            tuple(maps.stamp(store, cell) for cell in cells),
+        )
+        if looked == self._drawn:
             return
-        for side, cell in cells.items():
-            rows, images = store.images(cell[1])
-            at = np.flatnonzero(store.ids[rows] == state.primary)
-            sheet = compute.contact_sheet(np.asarray(images[at[:1]]), 1, gap=0) if at.size else None
-            self.images[side].data = {"image": [] if sheet is None else [sheet]}
-            self.figures[side, "image"].title.text = f"{side.upper()} {cell[1]}"
-        commands = [self._command(frame, cell) for side, cell in cells.items() if found[side] is None]
-        self.missing.text = "".join(
-            f"<p>No maps of sample {state.primary} are stored. Make them with<br><code>{escape(c)}</code></p>"
-            for c in dict.fromkeys(commands)
+        sides = {"a": maps.mean(store, store.seeds(state.a)), "b": maps.mean(store, store.seeds(state.b))}
+        pairs = store.pairs(state.a, state.b)
+        sides["difference"] = maps.difference(store, pairs)
+        found, null = maps.agreement(store, pairs), None
+        if frame.null is not None:
+            sides["null"] = maps.difference(store, store.pairs(*frame.null))
+            null = maps.agreement(store, store.pairs(*frame.null))
+        ids = _averaged(sides, store.ids[chosen]) if averaging else _one(state.primary)
+        tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
+        self.tiles.draw(frame, tables, ids, _spans(frame, tables))
+        self.accord.draw(found, null, frame.choice("attribution-by"), state.primary)
+        self._offer(frame, cells, averaging)
+        words = [_subject(frame, sides, ids, averaging), *_agreements(found, null, frame, ids, averaging)]
+        self.caption.text = " ".join(word for word in words if word)
+        self._drawn = looked
+
+    def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
+        """The commands that make what is missing, and the button that copies them."""
+        sample = None if averaging else frame.state.primary
+        if sample is None and not averaging:
+            self.missing.text = "<p>Click a sample in the contact sheet, or a dot, to see its maps here.</p>"
+            self.copy.visible = False
+            return
+        lacking = maps.missing(frame.store, cells, sample)
+        lines = [maps.command(frame.store, cell, () if sample is None else (sample,)) for cell in lacking]
+        what = "No maps are stored" if sample is None else f"No maps of sample {sample} are stored"
+        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+        here = f"for {len(lines)} of the {len(cells)} networks and conditions shown here"
+        self.missing.text = f"<p>{what} {here}. Make them with<br>{codes}</p>" if lines else ""
+        self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
+
+
+def _cells(frame: Frame) -> list[Cell]:
+    """The single cells whose maps are shown, A's first."""
+    sides = (frame.state.a, frame.state.b, *(frame.null or ()))
+    return list(dict.fromkeys(cell for side in sides for cell in frame.store.seeds(side)))
+
+
+def _one(sample: int | None) -> np.ndarray:
+    return np.array([] if sample is None else [sample], int)
+
+
+def _averaged(sides: dict[str, Maps | None], chosen: np.ndarray) -> np.ndarray:
+    """The ids that an average is over: chosen samples with maps in both sides, or in the one that has any."""
+    known = sides["difference"] or sides["a"] or sides["b"]
+    return np.empty(0, int) if known is None else np.intersect1d(chosen, known.ids)
+
+
+def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[float, float, float]]:
+    """Where maps lie on the image, across and down."""
+    table = next((table for table in tables.values() if table is not None), None)
+    cell = next((cell for cell in _cells(frame) if maps.stamp(frame.store, cell)), None)
+    if table is None or cell is None:
+        return [(0.0, 1.0, 1.0)] * 2
+    rows, columns = table.shape[1:]
+    return [maps.placed(frame.store, cell, count) for count in (columns, rows)]
+
+
+def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, averaging: bool) -> str:
+    """What is shown, and how to read its colours."""
+    store, state = frame.store, frame.state
+    if not averaging and state.primary is None:
+        return ""
+    if averaging:
+        among = "selected" if frame.selected.any() else "shown"
+        words = [f"Mean over the {len(ids):,} {among} samples that have maps in A and in B."]
+        if sides["difference"] is None:
+            words = [f"Mean over the {len(ids):,} {among} samples that have maps."]
+    else:
+        at = np.flatnonzero(store.ids == state.primary)
+        true = store.class_names[store.labels[at[0]]] if at.size else "unknown"
+        words = [f"Sample {state.primary}, class {escape(true)}."]
+    for name, cell in (("a", state.a), ("b", state.b)):
+        side, seeds = sides[name], len(store.seeds(cell))
+        if seeds > 1:
+            there = 0 if side is None or not len(ids) else side.among(ids).networks.max(initial=0)
+            words.append(f"{name.upper()} is the mean of {there} of its {seeds} seeds.")
+    if not maps.fit(sides["a"], sides["b"]):
+        shapes = [" x ".join(map(str, sides[name].values.shape[2:])) for name in ("a", "b")]
+        words.append(
+            f"A's maps have {shapes[0]} patches and B's {shapes[1]}: they can be neither subtracted nor compared."
         )
-        agreement = self._draw(found)
-        row = np.flatnonzero(store.ids == state.primary)
-        true = store.class_names[store.labels[row[0]]] if row.size else "?"
-        self.caption.text = (
-            f"Sample {state.primary}, class {escape(true)}: how hiding a patch changes angle (degrees), norm and "
-            f"margin (units). Red raises the value, blue lowers it: blue margin and red angle mark what speaks "
-            f"for the class.{agreement}"
-        )
-
-    def _stored(self, frame: Frame, cell) -> np.ndarray | None:
-        """float32[3, rows, columns] of the shown sample, or None."""
-        arrays = frame.store.maps(cell)
-        at = np.flatnonzero(arrays["id"] == frame.state.primary) if arrays is not None else np.empty(0, int)
-        if arrays is None or not at.size:
-            return None
-        found = arrays["map"][at[0]].astype(np.float32)
-        return found * np.array([180 / np.pi, 1, 1], np.float32)[:, None, None]
-
-    def _command(self, frame: Frame, cell) -> str:
-        parts = ["rosalind", "attribute", str(frame.store.results.folder), "--network", cell[0]]
-        return shlex.join([*parts, "--condition", cell[1], "--ids", str(frame.state.primary)])
-
-    def _draw(self, found: dict[str, np.ndarray | None]) -> str:
-        a, b = found["a"], found["b"]
-        change = b - a if a is not None and b is not None and a.shape == b.shape else None
-        tables = {"a": a, "b": b, "difference": change}
-        for place, kind in enumerate(MAPPED):
-            there = [t[place] for t in tables.values() if t is not None]
-            reach = max((np.nanmax(np.abs(t), initial=0) for t in there), default=1.0)
-            low, high = symmetric(reach)
-            for side, table in tables.items():
-                source, mapper = self.maps[side, kind]
-                mapper.update(low=low, high=high)
-                source.data = {"image": [] if table is None else [table[place]]}
-                name = "B minus A" if side == "difference" else side.upper()
-                self.figures[side, kind].title.text = f"{name} {kind} ±{high:.2g}"
-        if a is None or b is None or change is None:
-            return ""
-        words = [f"{kind} {_correlation(a[k], b[k])}" for k, kind in enumerate(MAPPED)]
-        return f" Correlation of A's and B's maps: {', '.join(words)}."
-
-    def _clear(self) -> None:
-        for source in [*self.images.values(), *(source for source, _ in self.maps.values())]:
-            source.data = {"image": []}
+    words.append(
+        "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin mark what speaks "
+        "for the class."
+    )
+    if frame.state.null:
+        words.append(f"Null: {escape(frame.null_words)}.")
+    return " ".join(words)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> str:
-    good = np.isfinite(a) & np.isfinite(b)
-    if good.sum() < 3 or a[good].std() == 0 or b[good].std() == 0:
-        return "undefined"
-    return f"{np.corrcoef(a[good], b[good])[0, 1]:.2f}"
+def _agreements(
+    found: Agreement | None, null: Agreement | None, frame: Frame, ids: np.ndarray, averaging: bool
+) -> list[str]:
+    """Is the reason preserved? Correlations of the sample and of all, against what no agreement looks like."""
+    if found is None:
+        return []
+    words = []
+    if not averaging and frame.state.primary in found.ids:
+        of = found.of(frame.state.primary)
+        numbers = [f"{kind} {_number(of[k, 0])} ({_number(of[k, 1])})" for k, kind in enumerate(MAPPED)]
+        words.append(f"Correlation of A's and B's map (of ranks): {', '.join(numbers)}.")
+    at = CORRELATIONS.index(frame.choice("attribution-by"))
+    count = len(np.unique(found.ids))
+    parts = []
+    for k, kind in enumerate(MAPPED):
+        own, other = found.own[:, k, at], found.other[:, k, at]
+        low, middle, high = maps.quartiles(own)
+        part = f"{kind} median {_number(middle)} (quartiles {_number(low)} to {_number(high)})"
+        chance = maps.exceeds(own, other)
+        if np.isfinite(chance):
+            part += f", above different samples' {_number(maps.quartiles(other)[1])} in {100 * chance:.0f} %"
+        if null is not None:
+            part += f", null {_number(maps.quartiles(null.own[:, k, at])[1])}"
+        parts.append(part)
+    kind = BY[CORRELATIONS[at]].capitalize()
+    words.append(f"<b>Is the reason preserved?</b> {kind} over {count:,} samples: {'; '.join(parts)}.")
+    if len(found.ids) > count:
+        words.append(f"Every pair of seeds counts by itself: {len(found.ids):,} correlations.")
+    undefined = int((~np.isfinite(found.own[..., at])).any(1).sum())
+    if undefined:
+        words.append(f"{undefined:,} have a constant map, which correlates with nothing.")
+    return words
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "undefined"

@@ -1,218 +1,315 @@
 """View 1: networks x conditions, with numbers and margin histograms in the cells."""
 
+from html import escape
+
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Select, Span
-
-from rosalind.robustness import mean_and_deviation
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import DIVERGING, SEQUENTIAL, Change, Frame, caption, plot, titled
-
-MODES = {
-    "accuracy": ("accuracy", 100, "percent right"),
-    "difference": ("accuracy", 100, "percentage points against dense"),
-    "angle mean": ("angle_mean", 180 / np.pi, "mean angle, degrees"),
-    "angle deviation": ("angle_deviation", 180 / np.pi, "deviation of the angle, degrees"),
-    "margin median": ("margin_median", 1, "median margin, units"),
-    "change to parent": ("change_to_parent", 100, "paired change to the dense parent, points"),
-    "error over dense": ("relative_to_dense", 1, "error over the dense parent's, corruption by corruption"),
-    "increase over dense": (
-        "relative_increase_to_dense",
-        1,
-        "error added to clean over what is added to the dense parent's (means only)",
-    ),
-    "effective robustness": ("effective_robustness", 100, "points above the dense networks' line"),
-    "retained": ("retention", 100, "accuracy over clean accuracy, percent"),
-    "flips to wrong": ("negative_flips", 100, "percent that the dense parent had right"),
-    "flips to right": ("positive_flips", 100, "percent that the dense parent had wrong"),
-    "loss": ("loss", 1, "negative log-likelihood, nats"),
-    "Brier score": ("brier", 1, "Brier score"),
-    "calibration error": ("calibration_error", 100, "expected calibration error, percent"),
-    "RMS calibration": ("adaptive_calibration_error", 100, "adaptive RMS calibration error, percent"),
-    "mCE": ("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)"),
-    "relative mCE": ("relative_mce", 100, "relative mean corruption error (ImageNet only)"),
-}
-"""Column of summary.csv, factor and meaning of what a cell shows."""
-
-TENTHS = (
-    "margin median",
-    "angle deviation",
-    "error over dense",
-    "increase over dense",
-    "loss",
-    "Brier score",
+from bokeh.layouts import column, row
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSHover,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+    Span,
 )
-"""Modes whose numbers need a decimal."""
+from bokeh.transform import linear_cmap
+
+from rosalind.robustness import Group
+from rosalind.viewer import grid, heat, table, words
+from rosalind.viewer.store import Cell, Store
+from rosalind.viewer.table import COMPARED, MODES
+from rosalind.viewer.views.breakdown import Breakdown
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    SELECTED,
+    SEQUENTIAL,
+    Change,
+    Frame,
+    caption,
+    plot,
+    titled,
+)
+from rosalind.viewer.views.severities import Severities
 
 NUMBERS = 45
-"""Most conditions whose cells are wide enough for a number."""
+"""Most columns whose cells are wide enough for a number."""
+
+WIDE = 30
+"""Most columns whose cells hold a sign and three digits on a narrow page."""
+
+CELLS = 2500
+"""Most cells that get numbers and histograms; beyond, only colours travel to the browser."""
+
+INK = ("#1c2536", "#ffffff")
+"""Dark and light ink on the cells, whatever the theme: the cells keep their colours."""
+
+HOVER = """
+const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
+if (format == "column") { return columns.data.name[column] ?? ""; }
+if (format == "row") { return rows.data.name[line] ?? ""; }
+const place = line * columns.data.name.length + column;
+const number = (name) => source.data[name][0][place];
+const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
+if (format == "images") { return `${words(number("low"))} to ${words(number("high"))}`; }
+const count = number("count");
+const spread = Number.isFinite(number("deviation")) ? ` +- ${words(number("deviation"))}` : "";
+return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
+"""
 
 
 class Evaluation:
-    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
+    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B.
+
+    Below it stand the curves over severities of B's corruption and the accuracy by class, which follow A and B.
+    """
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Nothing is chosen here."""
-        return {}
+        """What cells show, the order of rows and columns, what curves show, and what images are grouped by."""
+        return {
+            "evaluation-cells": tuple(MODES),
+            "evaluation-rows": heat.ROWS,
+            "evaluation-columns": heat.COLUMNS,
+            **Severities.choices(store),
+            **Breakdown.choices(store),
+        }
 
     def __init__(self, frame: Frame, change: Change):
         store = frame.store
-        self.change, self.groups, self.conditions = change, store.groups, store.columns
-        self.store = store
+        self.store, self.change = store, change
+        self.groups, self.conditions = store.groups, store.columns
+        self.measured = len(store.conditions)
+        self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
+        self._drawn: dict[str, tuple] = {}
+        self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
+        self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK]
+        self.figure = self._figure()
+        self.severities = Severities(frame, change)
+        self.classes = Breakdown(frame, change)
+        self.caption = caption("evaluation-caption")
+        choosers = [
+            frame.chooser(change, f"evaluation-{part}", words)
+            for part, words in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
+        ]
+        self.root = column(
+            titled("Which networks hold?", row(*choosers), self.figure, caption=self.caption),
+            # One under the other where the page is too narrow for both.
+            row(
+                self.severities.root,
+                self.classes.root,
+                sizing_mode="stretch_width",
+                styles={"flex-wrap": "wrap", "gap": "0 24px"},
+            ),
+            sizing_mode="stretch_width",
+        )
+
+    def _figure(self):
         rows, columns = len(self.groups), len(self.conditions)
-        self.has_more = columns > len(store.conditions)
-        self.mode = Select(options=list(MODES), value="accuracy", title="cells show", width=170, name="mode")
-        self.mode.on_change("value", lambda attr, old, new: self._fill())
-        self.cells, self.marks, self.lines = (ColumnDataSource() for _ in range(3))
+        self.small = columns <= NUMBERS and rows * columns <= CELLS
         figure = plot(
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
-            height=150 + 26 * rows,
+            height=150 + min(26 * rows, 1000),
             x_range=Range1d(-0.5, columns - 0.5),
             y_range=Range1d(rows - 0.5, -0.5),
         )
         figure.grid.grid_line_color = None
-        figure.xaxis.ticker = FixedTicker(ticks=list(range(columns)))
-        figure.yaxis.ticker = FixedTicker(ticks=list(range(rows)))
-        figure.xaxis.major_label_overrides = dict(enumerate(self.conditions))
-        figure.yaxis.major_label_overrides = {k: group.name for k, group in enumerate(self.groups)}
         figure.xaxis.major_label_orientation = np.pi / 2
-        self._fill()
-        figure.rect("x", "y", 0.96, 0.92, source=self.cells, fill_color="colour", line_color=None)
-        figure.multi_line("xs", "ys", source=self.lines, line_color="ink", line_alpha=0.55)
-        if columns <= NUMBERS:
+        # A label needs about 11 pixels; where cells are lower or narrower, only some of them are named.
+        steps = (-(-rows * 11 // 1000) if rows > 38 else 1, -(-columns // 110))
+        for axis, count, step in zip((figure.yaxis, figure.xaxis), (rows, columns), steps, strict=True):
+            axis.ticker = FixedTicker(ticks=list(range(0, count, step)))
+        if columns > 70:
+            figure.xaxis.major_label_text_font_size = "8px"
+        if rows > 38:
+            figure.yaxis.major_label_text_font_size = "9px"
+        self.mapper = LinearColorMapper(palette=SEQUENTIAL, low=1, high=255, low_color=CLEAR)
+        place = {"x": -0.5, "y": -0.5, "dw": columns, "dh": rows}
+        image = figure.image("shade", source=self.cells, color_mapper=self.mapper, **place)
+        if self.small:
+            for line, ink in zip(self.lines, INK, strict=True):
+                figure.line("x", "y", source=line, line_color=ink, line_alpha=0.55)
             figure.text(
                 "x",
                 "y",
                 text="text",
-                source=self.cells,
-                text_color="ink",
+                source=self.texts,
+                text_color=linear_cmap("ink", INK, 0, 1),
+                text_alpha="alpha",
                 text_align="center",
                 text_baseline="middle",
-                text_font_size="10px",
+                text_font_size="10px" if columns <= WIDE else "9px",
                 y_offset=-4,
             )
-        figure.rect(
-            "x", "y", 0.96, 0.92, source=self.marks, fill_color=None, line_color="#E69F00", line_width=2.5
-        )
+        dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=CLEAR)
+        figure.image("mark", source=self.nothing, color_mapper=dots, **place)
+        figure.rect("x", "y", 1, 1, source=self.marks, fill_color=None, line_color=SELECTED, line_width=2.5)
         figure.text(
             "x",
             "y",
             text="text",
             source=self.marks,
-            text_color="#E69F00",
-            text_font_size="11px",
+            text_color="#1c2536",
+            background_fill_color=SELECTED,
+            text_font_size="9px",
             text_font_style="bold",
-            x_offset=-14,
-            y_offset=12,
+            text_baseline="top",
+            text_align="left",
+            padding=1,
         )
-        if self.has_more:
-            place = len(store.conditions) - 0.5
-            figure.add_layout(Span(location=place, dimension="height", line_color="#1c2536"))
+        if columns > self.measured:
+            figure.add_layout(
+                Span(location=self.measured - 0.5, dimension="height", line_color="#1c2536", line_width=2)
+            )
+        # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
+        self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
+        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1]}
+        hover = CustomJSHover(code=HOVER, args=args)
+        tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
+        if rows * columns <= CELLS:
+            tips.append(("95 % over images", "@mean{images}"))
+        formatters = {"$x": hover, "$y": hover, "@mean": hover}
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, self._tap)
-        self.caption = caption("evaluation-caption")
-        self.root = titled("Which networks hold?", row(self.mode), figure, caption=self.caption)
+        return figure
 
-    def _values(self, mode: str) -> np.ndarray:
-        """float[groups, conditions, seeds], NaN where a cell or seed is missing."""
-        name, factor, _ = MODES[mode]
-        seeds = max(len(group.networks) for group in self.groups)
-        found = np.full((len(self.groups), len(self.conditions), seeds), np.nan)
-        for i, group in enumerate(self.groups):
-            for j, condition in enumerate(self.conditions):
-                for k, network in enumerate(group.networks):
-                    here = self.store.summary.get((network, condition))
-                    found[i, j, k] = np.nan if here is None else factor * here[name]
-        if mode == "difference":
-            return found - _mean(found[:1])[..., None]
-        return found
+    def _arrange(self, frame: Frame, means: np.ndarray) -> None:
+        """Put rows and columns in order and name them."""
+        condition = frame.state.b[1]
+        place = self.conditions.index(condition) if condition in self.conditions else None
+        # The better ranks are the smaller ones, and the best comes first.
+        shown = -means if frame.choice("evaluation-cells") == "rank" else means
+        self.rows = heat.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, place)
+        self.columns = heat.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
+        rows = [self.groups[k].name for k in self.rows]
+        columns = [self.conditions[k] for k in self.columns]
+        for axis, names, source in zip(
+            (self.figure.yaxis, self.figure.xaxis), (rows, columns), self.names, strict=True
+        ):
+            axis.major_label_overrides = dict(enumerate(names))
+            source.data = {"name": names}
 
-    def _fill(self) -> None:
-        mode = self.mode.value
-        values = _mean(self._values(mode))
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        palette = SEQUENTIAL
-        if mode == "difference":
-            reach = max(abs(low), abs(high), 1e-9)
-            low, high, palette = -reach, reach, DIVERGING[::-1]
-        place = np.nan_to_num((values - low) / max(high - low, 1e-9))
-        index = np.clip(255 * place, 0, 255).astype(int)
-        colours = np.array(palette)[index]
-        colours[~np.isfinite(values)] = "#ffffff"
-        dark = (index < 130) if mode != "difference" else (np.abs(index - 128) > 90)
-        ink = np.where(dark & np.isfinite(values), "#ffffff", "#1c2536")
-        digits = 1 if mode in TENTHS else 0
-        y, x = (axis.ravel() for axis in np.indices(values.shape))
-        text = [
-            "·" if not np.isfinite(v) else f"{v:+.0f}" if mode == "difference" else f"{v:.{digits}f}"
-            for v in values.ravel()
-        ]
-        self.cells.data = {
+    def _fill(self, frame: Frame) -> None:
+        name = frame.choice("evaluation-cells")
+        mode, values = MODES[name], grid.values(self.store, name)
+        means = table.mean_of(values)
+        self._arrange(frame, means)
+        at = np.ix_(self.rows, self.columns)
+        shown = means[at]
+        low, high = heat.limits_of(shown, mode.signed)
+        shade = heat.shades(shown, low, high)
+        self.mapper.palette = DIVERGING[::-1] if mode.signed else SEQUENTIAL
+        data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
+        data["deviation"] = [table.deviation_of(values)[at].astype(np.float32)]
+        data["count"] = [np.isfinite(values).sum(-1)[at].astype(np.uint8)]
+        if shown.size <= CELLS:
+            ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
+            data["low"], data["high"] = [ends[0]], [ends[1]]
+        self.cells.data = data
+        inside = np.zeros(shown.shape, bool)
+        if frame.state.null and name in COMPARED:
+            inside = np.abs(shown) <= grid.spread(self.store)[self.columns]
+        self.nothing.data = {"mark": [heat.corner_marks(inside, 8 if self.small else 3)]}
+        if not self.small:
+            return
+        dark = np.abs(shade.astype(int) - 128) > 90 if mode.signed else shade < 130
+        ink = (dark & (shade > 0)).astype(np.uint8)
+        y, x = (axis.ravel().astype(np.float32) for axis in np.indices(shown.shape))
+        self.texts.data = {
             "x": x,
             "y": y,
-            "colour": colours.ravel().tolist(),
-            "ink": ink.ravel().tolist(),
-            "text": text,
+            "text": heat.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE),
+            "ink": ink.ravel(),
+            "alpha": np.where(inside, 0.5, 1.0).astype(np.float32).ravel(),
         }
-        self.lines.data = self._sparklines(ink)
-
-    def _sparklines(self, ink: np.ndarray) -> dict[str, list]:
-        """The margin histogram of every cell, in the lower part of it; counts of all seeds."""
-        counts, _ = self.store.histograms
-        xs, ys, inks = [], [], []
-        for i, group in enumerate(self.groups):
-            for j, condition in enumerate(self.conditions):
-                some = [counts[n, condition][2] for n in group.networks if (n, condition) in counts]
-                if some:
-                    total = np.sum(some, 0)
-                    xs.append((j + np.linspace(-0.44, 0.44, len(total))).round(3).tolist())
-                    ys.append((i + 0.44 - 0.4 * total / max(total.max(), 1)).round(3).tolist())
-                    inks.append(str(ink[i, j]))
-        return {"xs": xs, "ys": ys, "ink": inks}
+        heights = grid.heights(self.store)[at].reshape(ink.size, -1)
+        for k, line in enumerate(self.lines):
+            here = ink.ravel() == k
+            xs, ys = heat.broken_lines(heights[here], y[here], x[here])
+            line.data = {"x": xs, "y": ys}
 
     def _tap(self, event: Tap) -> None:
-        column, line = round(event.x or 0), round(event.y or 0)
-        if not (0 <= column < len(self.conditions) and 0 <= line < len(self.groups)):
+        place, line = round(event.x or 0), round(event.y or 0)
+        if not (0 <= place < len(self.conditions) and 0 <= line < len(self.groups)):
             return
-        condition = self.conditions[column]
+        side = "a" if (event.modifiers or {}).get("shift") else "b"
+        group, condition = self.groups[self.rows[line]], self.conditions[self.columns[place]]
         # Means and shifts have no samples of the study, so no other view could show them.
-        there = [n for n in self.groups[line].networks if (n, condition) in self.store.cells]
+        there = [n for n in group.networks if (n, condition) in self.store.cells]
         if there:
-            self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": (there[0], condition)})
+            self.change(**{side: (self._like(getattr(self.frame.state, side), group, there), condition)})
+
+    def _like(self, now: Cell, group: Group, there: list[str]) -> str:
+        """Of a group its seeds together where a side is one, else the network of the side's seed."""
+        if now[0] in self.store.groups_by_id:
+            whole = [name for name, other in self.store.groups_by_id.items() if other is group]
+            return whole[0] if whole else there[0]
+        infos = self.store.results.networks
+        same = [name for name in there if infos[name]["seed"] == infos[now[0]]["seed"]]
+        return same[0] if same else there[0]
 
     def update(self, frame: Frame) -> None:
-        marks = {"x": [], "y": [], "text": []}
-        for letter, (network, condition) in (("A", frame.state.a), ("B", frame.state.b)):
-            marks["x"].append(self.conditions.index(condition))
-            marks["y"].append(self.groups.index(self.store.group_of[network]))
-            marks["text"].append(letter)
-        self.marks.data = marks
-        words = []
-        for letter, (network, condition) in (("A", frame.state.a), ("B", frame.state.b)):
-            group = self.store.group_of[network]
-            cells = [self.store.summary.get((n, condition)) for n in group.networks]
-            accuracies = [cell["accuracy"] for cell in cells if cell is not None]
-            seeds = f"{len(accuracies)} seed{'s' * (len(accuracies) != 1)}"
-            ends = [(c["accuracy_low"], c["accuracy_high"]) for c in cells if c is not None]
-            low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
-            words.append(
-                f"{letter}: {group.name} under {condition}, {mean_and_deviation(accuracies)} % right "
-                f"({seeds}; over images {low:.1f} to {high:.1f})"
+        self.frame = frame
+        state, chosen = frame.state, frame.choice
+        way = chosen("evaluation-rows")
+        ordered = (way, chosen("evaluation-columns"), state.b[1] if way == "B's column" else "")
+        cells = (chosen("evaluation-cells"), *ordered, state.null)
+        if self._drawn.get("cells") != cells:
+            self._fill(frame)
+            self._drawn["cells"] = cells
+        here = (*cells, state.a, state.b)
+        if self._drawn.get("sides") != here:
+            self._mark(frame)
+            self.caption.text = self._words(frame)
+            self._drawn["sides"] = here
+        self.severities.update(frame)
+        self.classes.update(frame)
+
+    def _mark(self, frame: Frame) -> None:
+        found: dict[tuple[int, int], str] = {}
+        for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
+            group = self.groups.index(self.store.group(name))
+            line = int(np.flatnonzero(self.rows == group)[0])
+            place = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
+            found[place, line] = found.get((place, line), "") + letter
+        self.marks.data = {
+            "x": np.array([x for x, _ in found], np.float32),
+            "y": np.array([y for _, y in found], np.float32),
+            "text": list(found.values()),
+        }
+
+    def _words(self, frame: Frame) -> str:
+        """The sentences under the map."""
+        name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
+        text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
+        text += f"Cells: {MODES[name].words}, mean over seeds"
+        text += "; curves: all samples' margins. " if self.small else ". "
+        if name == "difference":
+            without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
+            if without:
+                text += f"{without} networks have no dense network of their seed and show gaps. "
+        if frame.state.null:
+            text += self._null_words(frame, name)
+        text += f"{words.shown_by(self.store, a, b)} Click a cell to make it B, shift-click to make it A"
+        more = "; right of the line: means and shifts, to read only."
+        text += more if len(self.conditions) > self.measured else "."
+        return f"{text} {escape(self.store.sources)}".strip()
+
+    def _null_words(self, frame: Frame, name: str) -> str:
+        """How large differences are that mean nothing."""
+        condition, text = frame.state.b[1], ""
+        reach = grid.spread(self.store)
+        if name in COMPARED and np.isfinite(reach).any():
+            here = reach[self.conditions.index(condition)]
+            text = (
+                f"Two dense networks that differ in the seed lie up to {here:.1f} points apart under "
+                f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a dot in the "
+                "corner is a difference no larger than that of its column. "
             )
-        meaning = MODES[self.mode.value][2]
-        self.caption.text = (
-            f"{'; '.join(words)}. Cells: {meaning}, mean over seeds; curves: all samples' margins. "
-            "Click a cell to make it B, shift-click to make it A"
-            + ("; right of the line: means and shifts, to read only." if self.has_more else ".")
-            + (f" {self.store.sources}" if self.store.sources else "")
-        )
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is there; NaN where nothing is."""
-    there = np.isfinite(values)
-    total = np.where(there, values, 0).sum(-1)
-    return np.divide(total, there.sum(-1), out=np.full(total.shape, np.nan), where=there.any(-1))
+        if frame.null is None:
+            return f"{text}No null: {escape(frame.null_words)}. "
+        first, second = (100 * self.store.correct(cell).mean() for cell in frame.null)
+        return f"{text}Null: {escape(frame.null_words)}, {second - first:+.1f} points. "

@@ -12,10 +12,9 @@ from bokeh.models import Div, LinearColorMapper, Select, UIElement
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
-from rosalind.viewer import rules
+from rosalind.viewer import rules, theme
 from rosalind.viewer.state import FLIPS, Choices, State
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
-from rosalind.viewer.theme import COLOURS
 
 Change = Callable[..., None]
 """`change(**fields)` sets fields of the state, `change(step={...})` adds a step to the selection rule, and
@@ -30,13 +29,13 @@ POINTS = 2000
 """Most samples that are drawn one by one; beyond that only densities travel to the browser."""
 
 
-def _ramp(*colours: str) -> list[str]:
-    return list(interp_palette(colours, 256))
+def _ramp(*colours: str, count: int = 256) -> list[str]:
+    return list(interp_palette(colours, count))
 
 
-LIGHT = COLOURS["light"]
-GREYS = _ramp(*LIGHT["density"])
-ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00")
+LIGHT = theme.COLOURS["light"]
+GREYS = _ramp(*LIGHT["density"], count=theme.SHADES)
+ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00", count=theme.SHADES)
 DIVERGING = _ramp("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
 SEQUENTIAL = _ramp("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")
 
@@ -102,6 +101,12 @@ def measure_label(measure: str, raw: bool = False) -> str:
     """How an axis is called: `angle to the class direction (degrees)`."""
     unit = UNITS.get(measure, "degrees")
     return f"{MEASURES[measure]} ({'raw' if raw and unit == 'units' else unit})"
+
+
+def axis_label(measure: str, raw: bool = False) -> str:
+    """The same in few words, for axes: `angle (degrees)`."""
+    unit = UNITS.get(measure, "degrees")
+    return f"{measure.replace('_', ' ')} ({'raw' if raw and unit == 'units' else unit})"
 
 
 def cell_name(cell: Cell) -> str:

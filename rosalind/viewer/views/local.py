@@ -1,11 +1,28 @@
 """View 3: where every sample lies, under A, under B, and how it moved."""
 
-import numpy as np
-from bokeh.events import SelectionGeometry
-from bokeh.layouts import row
-from bokeh.models import BoxSelectTool, ColumnDataSource, Range1d, Span
+from html import escape
 
-from rosalind.viewer import compute
+import numpy as np
+from bokeh.events import RangesUpdate, Reset, SelectionGeometry, Tap
+from bokeh.layouts import row
+from bokeh.models import (
+    BoxSelectTool,
+    ColumnDataSource,
+    FixedTicker,
+    Image,
+    MultiLine,
+    PanTool,
+    Range1d,
+    ResetTool,
+    Scatter,
+    Segment,
+    Span,
+    Text,
+    WheelZoomTool,
+)
+
+from rosalind.viewer import compute, shift
+from rosalind.viewer.state import FLIPS
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     FLIP_COLOURS,
@@ -13,8 +30,10 @@ from rosalind.viewer.views.frame import (
     GREYS,
     ORANGES,
     POINTS,
+    SELECTED,
     Change,
     Frame,
+    axis_label,
     caption,
     cell_name,
     flip_legend,
@@ -24,58 +43,104 @@ from rosalind.viewer.views.frame import (
     titled,
 )
 
-SIDES = ("a", "b", "difference")
+SIDES = ("a", "b", "difference", "null")
+
+CONTOURS = 10
+"""Most classes whose contours are drawn: those that moved most."""
+
+LISTED = 20
+"""Most classes in the list of shifts."""
 
 
 class Local:
-    """Densities of two measures with the selection on top; drag a box to select."""
+    """Densities of two measures with the selection on top; drag a box to select, turn the wheel to zoom."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Nothing is chosen here."""
-        return {}
+        """Contours of classes, and the measure that the list of shifts is about."""
+        return {"local-contours": ("off", "classes"), "local-shift": ("x axis", "y axis")}
 
     def __init__(self, frame: Frame, change: Change):
-        self.change = change
-        self.figures, self.images, self.points = {}, {}, {}
+        self.change, self.frame = change, frame
+        self.figures, self.images, self.points, self.contours, self.medians = {}, {}, {}, {}, {}
+        self.drawn: dict[str, object] = {}
+        self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
+        moved = (Range1d(), Range1d())
         for side in SIDES:
-            x_range, y_range = shared if side != "difference" else (Range1d(), Range1d())
-            figure = plot(
-                f"local-{side}",
-                f"Samples by two measures, {side}; drag a box to select.",
-                height=320,
-                x_range=x_range,
-                y_range=y_range,
-            )
-            image = ColumnDataSource({"base": [], "picked": [], "x": [], "y": [], "dw": [], "dh": []})
-            points = ColumnDataSource({"x": [], "y": [], "colour": [], "marker": [], "alpha": []})
-            place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": image}
-            figure.image("base", color_mapper=see_through(GREYS), **place)
-            figure.image("picked", color_mapper=see_through(ORANGES), name=f"picked-{side}", **place)
-            figure.scatter(
-                "x",
-                "y",
-                source=points,
-                size=5,
-                marker="marker",
-                fill_color="colour",
-                line_color="colour",
-                fill_alpha="alpha",
-                line_alpha="alpha",
-            )
-            if side == "difference":
-                for dimension in ("width", "height"):
-                    zero = Span(location=0, dimension=dimension, line_color="#4a5565", line_dash="dotted")
-                    figure.add_layout(zero)
-            tool = BoxSelectTool(name=f"box-{side}")
-            figure.add_tools(tool)
-            figure.toolbar.active_drag = tool
-            figure.on_event(SelectionGeometry, lambda event, side=side: self._brush(side, event))
-            self.figures[side], self.images[side], self.points[side] = figure, image, points
+            self._panel(side, *(shared if side in ("a", "b") else moved))
+        self.figures["null"].visible = False
+        self.shift, self.shifts = self._list()
         self.caption = caption("local-caption")
+        controls = row(
+            frame.chooser(change, "local-contours", "contours"),
+            frame.chooser(change, "local-shift", "classes listed by their shift on the"),
+        )
         figures = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = titled("How do samples move?", figures, caption=self.caption)
+        self.root = titled("How do samples move?", controls, figures, self.shift, caption=self.caption)
+
+    def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
+        tools = [BoxSelectTool(name=f"box-{side}"), WheelZoomTool(), PanTool(), ResetTool()]
+        if side == "null":
+            tools = tools[1:]
+        figure = plot(
+            f"local-{side}",
+            f"Samples by two measures, {side}; drag a box to select.",
+            height=340,
+            x_range=x_range,
+            y_range=y_range,
+            tools=tools,
+            toolbar_location="below",
+        )
+        figure.toolbar.logo = None
+        if side != "null":
+            figure.toolbar.active_drag = tools[0]
+        image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
+        picked = ColumnDataSource({"picked": [], "x": [], "y": [], "dw": [], "dh": []})
+        place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
+        figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
+        figure.add_glyph(picked, Image(image="picked", color_mapper=self.oranges, **place))
+        self.points[side] = []
+        for colour, marker in zip(FLIP_COLOURS, FLIP_MARKERS, strict=True):
+            points = ColumnDataSource({"x": [], "y": [], "alpha": []})
+            look = {"fill_color": colour, "line_color": colour, "fill_alpha": "alpha", "line_alpha": "alpha"}
+            figure.add_glyph(points, Scatter(x="x", y="y", size=5, marker=marker, **look))
+            self.points[side].append(points)
+        contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
+        figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
+        figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
+        median = ColumnDataSource({"x": [], "y": []})
+        figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
+        if side in ("difference", "null"):
+            for dimension in ("width", "height"):
+                zero = Span(location=0, dimension=dimension, line_color="#4a5565", line_dash="dotted")
+                figure.add_layout(zero)
+        figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
+        figure.on_event(RangesUpdate, lambda event: self._zoom(side))
+        figure.on_event(Reset, lambda event: self._unzoom(side))
+        self.figures[side], self.images[side] = figure, (image, picked)
+        self.contours[side], self.medians[side] = contours, median
+
+    def _list(self):
+        figure = plot(
+            "local-shifts",
+            "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
+            height=200,
+        )
+        figure.ygrid.grid_line_color = None
+        source = ColumnDataSource({"y": [], "a": [], "b": []})
+        figure.add_glyph(source, Segment(x0="a", y0="y", x1="b", y1="y", line_color="#8a94a6", line_width=3))
+        for name, marker, colour in (("a", "circle", "#0072B2"), ("b", "diamond", SELECTED)):
+            look = {"fill_color": colour, "line_color": colour}
+            figure.add_glyph(source, Scatter(x=name, y="y", marker=marker, size=11, **look))
+        figure.on_event(Tap, self._tap)
+        return figure, source
+
+    def _tap(self, event: Tap) -> None:
+        place = round(event.y if event.y is not None else -1)
+        if 0 <= place < len(self.listed):
+            chosen = int(self.listed[place])
+            self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
         box = event.geometry
@@ -92,61 +157,184 @@ class Local:
             step["other"] = list(state.b)
         self.change(step=step)
 
+    def _window(self, side: str) -> tuple[tuple[float, float], tuple[float, float]]:
+        figure = self.figures[side]
+        return (figure.x_range.start, figure.x_range.end), (figure.y_range.start, figure.y_range.end)
+
+    def _zoom(self, side: str) -> None:
+        """Bin anew what is on screen; the panels that share the axes follow."""
+        self._densities(("a", "b") if side in ("a", "b") else ("difference", "null"))
+
+    def _unzoom(self, side: str) -> None:
+        self.drawn = {}
+        self.update(self.frame)
+
     def _placed(self, frame: Frame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         state = frame.state
-        a = (frame.values(state.a, state.x), frame.values(state.a, state.y))
-        b = (frame.values(state.b, state.x), frame.values(state.b, state.y))
-        return {"a": a, "b": b, "difference": (b[0] - a[0], b[1] - a[1])}
+        of = lambda cell: (frame.values(cell, state.x), frame.values(cell, state.y))
+        apart = lambda a, b: tuple(y - x for x, y in zip(a, b, strict=True))
+        a, b = of(state.a), of(state.b)
+        found = {"a": a, "b": b, "difference": apart(a, b)}
+        if frame.null is not None:
+            found["null"] = apart(*(of(cell) for cell in frame.null))
+        return found
 
     def update(self, frame: Frame) -> None:
-        self.frame = frame
+        self.frame, self.placed = frame, self._placed(frame)
         state, shown = frame.state, frame.shown
-        placed = self._placed(frame)
-        ranges = {
-            "a": [compute.limits(placed["a"][k][shown], placed["b"][k][shown]) for k in range(2)],
-            "difference": [compute.limits(placed["difference"][k][shown]) for k in range(2)],
-        }
-        ranges["b"] = ranges["a"]
-        some = (
-            shown
-            if shown.sum() <= POINTS
-            else frame.selected
-            if frame.selected.sum() <= POINTS
-            else shown & False
-        )
-        strong = frame.selected if frame.selected.any() else shown
-        for side in SIDES:
-            x, y = placed[side]
-            x_limits, y_limits = ranges[side]
-            figure = self.figures[side]
-            figure.x_range.update(start=x_limits[0], end=x_limits[1])
-            figure.y_range.update(start=y_limits[0], end=y_limits[1])
-            base = compute.density(x[shown], y[shown], x_limits, y_limits)
-            picked = compute.density(x[frame.selected], y[frame.selected], x_limits, y_limits)
-            peak = int(base.max())
-            self.images[side].data = {
-                "base": [compute.shade(base, peak)],
-                "picked": [compute.shade(picked, peak)],
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null)
+        if self.drawn.get("where") != where:
+            self.drawn = {"where": where}
+            self._ranges(shown)
+            self._titles(frame)
+            self._shifts(frame)
+        self._densities(tuple(self.placed))
+        self._marks(frame)
+        self.caption.text = self._sentence(frame, self.placed)
+
+    def _ranges(self, shown: np.ndarray) -> None:
+        placed = self.placed
+        both = [("a", "b"), tuple(side for side in ("difference", "null") if side in placed)]
+        for sides in both:
+            for axis, limits in zip(
+                ("x_range", "y_range"),
+                (compute.limits(*(placed[side][k][shown] for side in sides)) for k in range(2)),
+                strict=True,
+            ):
+                # The reset tool goes back to these.
+                getattr(self.figures[sides[0]], axis).update(
+                    start=limits[0], end=limits[1], reset_start=limits[0], reset_end=limits[1]
+                )
+
+    def _titles(self, frame: Frame) -> None:
+        state = frame.state
+        self.figures["null"].visible = frame.null is not None
+        for side, figure in self.figures.items():
+            change = "change of " if side in ("difference", "null") else ""
+            figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
+            figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
+        self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
+        self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
+        self.figures["difference"].title.text = "B minus A\n"
+        if frame.null is not None:
+            first, second = frame.null
+            self.figures["null"].title.text = f"null: {second[0]} minus\n{first[0]}, {second[1]}"
+
+    def _densities(self, sides: tuple[str, ...]) -> None:
+        """Send the images that are other than those on screen."""
+        frame = self.frame
+        for side in sides:
+            if side not in self.placed:
+                continue
+            (x, y), (x_limits, y_limits) = self.placed[side], self._window(side)
+            place = {
                 "x": [x_limits[0]],
                 "y": [y_limits[0]],
                 "dw": [x_limits[1] - x_limits[0]],
                 "dh": [y_limits[1] - y_limits[0]],
             }
-            flips = frame.flips[some]
-            self.points[side].data = {
-                "x": x[some].astype(np.float32),
-                "y": y[some].astype(np.float32),
-                "colour": [FLIP_COLOURS[k] for k in flips],
-                "marker": [FLIP_MARKERS[k] for k in flips],
-                "alpha": np.where(strong[some], 0.85, 0.08).astype(np.float32),
+            base, picked = self.images[side]
+            window = (x_limits, y_limits)
+            if self.drawn.get(f"base-{side}") != window:
+                counts = compute.density(x, y, x_limits, y_limits, frame.shown)
+                self.drawn[f"peak-{side}"] = int(counts.max())
+                base.data = {"base": [compute.shade(counts)], **place}
+            chosen = frame.selected.any()
+            key = (window, frame.state.rule, frame.state.a, frame.state.b) if chosen else None
+            if self.drawn.get(f"picked-{side}", None) != key:
+                counts = compute.density(x, y, x_limits, y_limits, frame.selected)
+                picked.data = {
+                    "picked": [compute.shade(counts, self.drawn[f"peak-{side}"])] if chosen else [],
+                    **(place if chosen else {name: [] for name in place}),
+                }
+            self.drawn[f"base-{side}"], self.drawn[f"picked-{side}"] = window, key
+
+    def _single(self, frame: Frame) -> tuple[np.ndarray, str]:
+        """Positions of the samples that are drawn one by one, and which these are in words."""
+        chosen, shown = int(frame.selected.sum()), int(frame.shown.sum())
+        if shown <= POINTS:
+            return np.flatnonzero(frame.shown), ""
+        if 0 < chosen <= POINTS:
+            return np.flatnonzero(frame.selected), "Points: the selection."
+        changed = np.flatnonzero(
+            (frame.selected if chosen else frame.shown) & ((frame.flips == 1) | (frame.flips == 2))
+        )
+        if len(changed) > POINTS:
+            some = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
+            return some, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."
+        return changed, f"Points: the {len(changed):,} samples that B fixes or breaks."
+
+    def _marks(self, frame: Frame) -> None:
+        some, self.pointed = self._single(frame)
+        strong = frame.selected if frame.selected.any() else frame.shown
+        contours = frame.choice("local-contours") == "classes"
+        alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
+        flips = frame.flips[some]
+        classes = self._contoured(frame) if contours else np.empty(0, int)
+        asked = (frame.state.rule, self.pointed, contours, frame.state.true_class)
+        if self.drawn.get("marks") == asked:
+            return
+        self.drawn["marks"] = asked
+        for side, (x, y) in self.placed.items():
+            for k in range(len(FLIPS)):
+                here = some[flips == k]
+                self.points[side][k].data = {
+                    "x": x[here].astype(np.float32),
+                    "y": y[here].astype(np.float32),
+                    "alpha": alpha[flips == k],
+                }
+            curves = [shift.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
+            self.contours[side].data = {
+                "xs": [curve[:, 0].tolist() for curve in curves],
+                "ys": [curve[:, 1].tolist() for curve in curves],
+                "x": [float(curve[:, 0].max()) for curve in curves],
+                "y": [float(curve[:, 1].mean()) for curve in curves],
+                "name": [frame.store.class_names[k] for k in classes],
             }
-            change = "change of " if side == "difference" else ""
-            figure.xaxis.axis_label = change + measure_label(state.x, state.raw)
-            figure.yaxis.axis_label = change + measure_label(state.y, state.raw)
-        self.figures["a"].title.text = f"A: {' · '.join(state.a)}"
-        self.figures["b"].title.text = f"B: {' · '.join(state.b)}"
-        self.figures["difference"].title.text = "B minus A"
-        self.caption.text = self._sentence(frame, placed)
+            middle = [[float(np.nanmedian(v[frame.shown]))] if frame.shown.any() else [] for v in (x, y)]
+            self.medians[side].data = {"x": middle[0], "y": middle[1]}
+
+    @staticmethod
+    def _of(frame: Frame, true_class: int) -> np.ndarray:
+        return frame.shown & (frame.store.labels == true_class)
+
+    def _contoured(self, frame: Frame) -> np.ndarray:
+        if frame.state.true_class is not None:
+            return np.array([frame.state.true_class])
+        return np.sort(self.order[:CONTOURS])
+
+    def _shifts(self, frame: Frame) -> None:
+        state, store = frame.state, frame.store
+        measure = state.x if frame.choice("local-shift") == "x axis" else state.y
+        key = ("local", "shifts", state.a, state.b, measure, state.raw)
+        values = (frame.values(state.a, measure), frame.values(state.b, measure))
+        found: shift.Shifts = store.keep(
+            key, lambda: shift.class_shifts(*values, store.labels, len(store.class_names))
+        )
+        self.order, self.measured = found.order, measure
+        self.listed = self.order[:LISTED]
+        count = len(self.listed)
+        rows = np.arange(count, dtype=np.float32)
+        self.shifts.data = {
+            "y": rows,
+            "a": found.before[self.listed].astype(np.float32),
+            "b": found.after[self.listed].astype(np.float32),
+        }
+        names = [store.class_names[k] for k in self.listed]
+        self.shift.y_range.update(start=count - 0.5, end=-0.5)
+        self.shift.height = 90 + 17 * count
+        self.shift.yaxis.ticker = FixedTicker(ticks=list(range(count)))
+        self.shift.yaxis.major_label_overrides = dict(enumerate(names))
+        self.shift.xaxis.axis_label = (
+            f"median {measure_label(measure, state.raw)} of each class, from A (circle) to B (diamond)"
+        )
+        words = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
+        self.moved = (
+            f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(words)}"
+            + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
+            + "; click one to keep only it."
+        )
+        self.drawn["marks"] = None
 
     def _sentence(self, frame: Frame, placed: dict) -> str:
         counts = np.bincount(frame.flips[frame.shown], minlength=4)
@@ -156,16 +344,48 @@ class Local:
             medians.append(f"{letter} median {frame.state.x} {x:.2f}, {frame.state.y} {y:.2f}")
         words = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
-            f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)}. {flip_legend()}."
+            f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
+            f"{self.pointed} {escape(self.moved)} {self._seeds(frame)}{self._null(frame, placed)}"
         )
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:
             words += f" {missing:,} have no finite value here and are not drawn."
         for letter, cell in (("A", frame.state.a), ("B", frame.state.b)):
-            share = frame.store.summary[cell]["angle_agreement"]
-            if "angle" in (frame.state.x, frame.state.y) and share < 0.99:
+            share = min(frame.store.summary[seed]["angle_agreement"] for seed in frame.store.seeds(cell))
+            if any(v.startswith("angle") for v in (frame.state.x, frame.state.y)) and share < 0.99:
                 words += (
                     f" <b>Angles do not tell the whole story of {letter}</b> ({cell_name(cell)}): the smallest "
                     f"angle names the prediction of {100 * share:.0f} % of samples."
                 )
         return words
+
+    @staticmethod
+    def _seeds(frame: Frame) -> str:
+        """What is said where a side is a group."""
+        store, (a, b) = frame.store, (frame.state.a, frame.state.b)
+        if max(len(store.seeds(a)), len(store.seeds(b))) == 1:
+            return ""
+        shared = len(store.pairs(a, b))
+        words = "Groups: every sample's mean over seeds, right where most seeds are; "
+        return words + (
+            f"differences are paired over {shared} shared seeds. "
+            if len(store.seeds(a)) == len(store.seeds(b)) == shared
+            else f"A has {len(store.seeds(a))} and B {len(store.seeds(b))} seeds, so differences are of means. "
+        )
+
+    @staticmethod
+    def _null(frame: Frame, placed: dict) -> str:
+        if not frame.state.null:
+            return ""
+        if "null" not in placed:
+            return f"No null: {escape(frame.null_words)}."
+        asked = zip((frame.state.x, frame.state.y), placed["difference"], placed["null"], strict=True)
+        words = []
+        for measure, found, null in asked:
+            here, there = found[frame.shown], null[frame.shown]
+            if frame.shown.any():
+                words.append(
+                    f"{measure} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
+                    f"in the null by {np.nanmean(there):.2f} +- {np.nanstd(there):.2f}"
+                )
+        return f"Null, {escape(frame.null_words)}: {'; '.join(words)}."

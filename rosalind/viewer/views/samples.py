@@ -184,10 +184,7 @@ class Samples:
             self.change(primary=number)
             self._say("")
         else:
-            reach = f"{ids.min()} to {ids.max()}" if len(ids) else "none"
-            self._say(
-                f"There is no sample {text!r}; ids are whole numbers, here {reach}, not all of them taken."
-            )
+            self._say(f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}.")
 
     def _say(self, message: str) -> None:
         self.message.text = f"<p class='error'>{escape(message)}</p>" if message else ""

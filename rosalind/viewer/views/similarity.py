@@ -1,56 +1,148 @@
 """View 2: every network under every condition as one point; near means alike geometry of all samples."""
 
-import numpy as np
-from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, HoverTool, Select, TapTool
+from html import escape
+from typing import Any
 
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import FAMILY_COLOURS, Change, Frame, caption, plot, titled
+import numpy as np
+from bokeh.events import Tap
+from bokeh.layouts import row
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    CustomJSHover,
+    Div,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+    Select,
+)
+
+from rosalind import similarity
+from rosalind.similarity import METRICS
+from rosalind.viewer.store import Cell, Store
+from rosalind.viewer.views.frame import FAMILY_COLOURS, SEQUENTIAL, Change, Frame, caption, plot, titled
 
 MARKERS = {
-    "clean": "star",
-    "noise": "circle",
-    "blur": "square",
-    "weather": "diamond",
-    "digital": "triangle",
+    "clean": ("star", "★"),
+    "noise": ("circle", "●"),
+    "blur": ("square", "■"),
+    "weather": ("diamond", "◆"),
+    "digital": ("triangle", "▲"),
 }
+OTHER = ("hex", "⬢")
 MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}
+METRIC_WORDS = {"all": "angle, norm and margin"}
+LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
+LABELS = 30
+"""Most rows of the matrix that are named beside it."""
+
+MARGIN = 0.1
+"""Width of the strips of families and the letters beside the matrix, over the matrix's."""
+
+FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one condition"}
+
+NEAREST = """
+const data = source.data, index = special_vars.index, found = [];
+for (let k = 0; k < 5 && `near${k}` in data; k++) {
+  const other = data[`near${k}`][index];
+  found.push(`${data.network[other]} · ${data.condition[other]} (${data[`far${k}`][index].toFixed(2)})`);
+}
+return found.join("; ");
+"""
+NAME = """
+const data = source.data, place = data.order[Math.floor(value)];
+return place === undefined ? "" : `${data.network[place]} · ${data.condition[place]}`;
+"""
+
+
+def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
+    """The comparison of a study and what is drawn of it, made once for all readers.
+
+    `found` and `umap` as `similarity.load` gives them, `nearest`, the matrix as `picture` with 255 at `limit`,
+    `floors`, the trust in the UMAP layout, and `member` and `members`: the points of cells, the cells of points.
+    """
+
+    def make() -> dict[str, Any]:
+        found, umap = similarity.load(store.results, mode, metric)
+        upper = found.distance[np.triu_indices(len(found.cells), 1)]
+        limit = float(np.percentile(upper, 98)) if upper.size else 1.0
+        chosen = similarity.points(store.results)
+        members = dict(zip(chosen.names, chosen.members, strict=True))
+        return {
+            "found": found,
+            "distance": found.distance,
+            "umap": umap,
+            "umap_trust": None if umap is None else similarity.trustworthiness(found.distance, umap),
+            "nearest": found.nearest,
+            "limit": limit,
+            "picture": similarity.picture(found.distance, found.order, limit),
+            "floors": similarity.floors(store.results, found),
+            "members": [members.get(cell, (cell,)) for cell in found.cells],
+            "member": {one: k for k, cell in enumerate(found.cells) for one in members.get(cell, (cell,))},
+        }
+
+    return store.keep(("similarity", mode, metric), make)
 
 
 class Similarity:
-    """A layout of the exact distances with their spanning tree; a click makes a point B."""
+    """A layout of the exact distances with their spanning tree, and beside it the distances themselves."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Nothing is chosen here."""
-        return {}
+        """The measures of a distance, and the layout."""
+        layouts = ("scaling", "umap") if similarity.has_umap(store.results) else ("scaling",)
+        return {"similarity-metric": tuple(METRICS), "similarity-layout": layouts}
 
     def __init__(self, frame: Frame, change: Change):
-        self.store, self.change, self.drawn = frame.store, change, ""
-        families = [info["family"] for info in self.store.results.networks.values()]
-        self.families = list(dict.fromkeys(families))
-        options = list(MODES.items())
-        self.mode = Select(options=options, value=frame.state.mode, title="distances", width=170)
-        self.mode.on_change("value", lambda attr, old, new: change(mode=new))
-        layouts = [("scaling", "classical scaling")]
-        if self.store.similar(frame.state.mode)[1] is not None:
-            layouts.append(("umap", "UMAP"))
-        self.layout = Select(options=layouts, value="scaling", title="layout", width=170, name="layout")
-        self.layout.on_change("value", lambda attr, old, new: self._redraw())
-        self.points, self.edges, self.marks = (ColumnDataSource() for _ in range(3))
+        self.store, self.change = frame.store, change
+        self.drawn: tuple[str, str, str] | None = None
+        infos = self.store.results.networks.values()
+        self.families = list(dict.fromkeys(info["family"] for info in infos))
+        self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
+        self.mode = Select(
+            options=list(MODES.items()), value=frame.state.mode, title="distances", width=150, name="mode"
+        )
+        self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
+        metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 180)
+        layout = frame.chooser(change, "similarity-layout", "plane", LAYOUT_WORDS, 150)
+        sources = [ColumnDataSource() for _ in range(7)]
+        self.points, self.edges, self.marks, self.nothing, self.bars, self.matrix, self.strips = sources
+        legend = Div(text=self._legend(), sizing_mode="stretch_width")
+        self.caption = caption("similarity-caption")
+        self.root = titled(
+            "Which are alike?",
+            row(self.mode, metric, layout),
+            legend,
+            row(self._map(), self._heat(), sizing_mode="stretch_width"),
+            caption=self.caption,
+        )
+
+    def _choose_mode(self, mode: str) -> None:
+        if mode != self.frame.state.mode:
+            self.change(mode=mode)
+
+    def _legend(self) -> str:
+        groups = dict.fromkeys(info["group"] for info in self.store.results.conditions.values())
+        families = zip(self.families, self.colours, strict=True)
+        words = [f'<span style="color:{colour}">⬤</span> {escape(name)}' for name, colour in families]
+        shapes = [f"{MARKERS.get(group, OTHER)[1]} {escape(group)}" for group in groups]
+        return f"Colour: {' &nbsp;'.join(words)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
+
+    def _map(self):
         figure = plot(
             "similarity",
             "Map of networks under conditions; near points have alike geometry.",
-            height=420,
+            height=430,
             match_aspect=True,
             tools="pan,wheel_zoom,reset",
-            toolbar_location="right",
+            toolbar_location="above",
             active_scroll="wheel_zoom",
         )
         figure.axis.visible = False
         figure.grid.grid_line_color = None
-        self._fill(frame.state.mode)
-        figure.segment("x0", "y0", "x1", "y1", source=self.edges, line_color="#b4bcc9", line_width=1)
+        ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
+        figure.segment(source=self.edges, line_color="#b4bcc9", line_width=1, **ends)
         dots = figure.scatter(
             "x",
             "y",
@@ -61,119 +153,314 @@ class Similarity:
             line_color="#ffffff",
             line_width=0.5,
             fill_alpha=0.85,
-            legend_group="family",
         )
-        figure.scatter(
-            "x",
-            "y",
-            source=self.marks,
-            size=18,
-            fill_color=None,
-            line_color="#000000",
-            line_width=2.5,
-            name="ink",
-        )
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.marks,
-            text_color="#000000",
-            name="ink",
-            text_font_style="bold",
-            text_font_size="12px",
-            x_offset=10,
-            y_offset=-6,
-        )
-        figure.legend.location = "top_left"
-        figure.legend.label_text_font_size = "10px"
-        figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
+        ink = {"line_color": "#000000", "name": "ink"}
+        figure.segment(source=self.nothing, line_width=2, line_dash="dashed", **ink, **ends)
+        figure.segment(source=self.bars, line_width=4, **ink, **ends)
+        text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
+        figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
+        figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
+        letters = {"text_font_style": "bold", "text_font_size": "14px", "x_offset": 10}
+        figure.text("x", "y", source=self.marks, **text, **letters)
         tips = [
             ("network", "@network"),
             ("condition", "@condition"),
             ("right", "@accuracy{0.0} %"),
-            ("nearest", "@nearest"),
+            ("truly nearest", "@size{custom}"),
         ]
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips), TapTool(renderers=[dots]))
-        self.points.selected.on_change("indices", self._tap)
-        self.caption = caption("similarity-caption")
-        self.root = titled("Which are alike?", row(self.mode, self.layout), figure, caption=self.caption)
+        near = CustomJSHover(args={"source": self.points}, code=NEAREST)
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters={"@size": near}))
+        figure.on_event(Tap, self._tap_map)
+        return figure
 
-    def _fill(self, mode: str) -> None:
-        found, umap = self.store.similar(mode)
-        self.drawn, self.found = mode, found
-        self.places = umap if umap is not None and self.layout.value == "umap" else found.layout
+    def _heat(self):
+        figure = plot(
+            "similarity-matrix",
+            "Matrix of the true distances between all networks under all conditions; alike rows side by side.",
+            height=430,
+            x_range=Range1d(),
+            y_range=Range1d(),
+        )
+        self.heat = figure
+        figure.grid.grid_line_color = None
+        figure.xaxis.visible = False
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        figure.yaxis.ticker = FixedTicker()
+        figure.yaxis.major_label_text_font_size = "9px"
+        figure.yaxis.major_tick_line_color = None
+        mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=255)
+        whole = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
+        cells = figure.image("image", source=self.matrix, color_mapper=mapper, **whole)
+        strip = LinearColorMapper(palette=self.colours, low=0, high=len(self.colours))
+        figure.image("image", source=self.strips, color_mapper=strip, **whole)
+        # White within black is seen on every colour of the matrix.
+        for colour, size in (("#000000", 13), ("#ffffff", 10)):
+            figure.scatter(
+                "column",
+                "row",
+                source=self.marks,
+                marker="square",
+                size=size,
+                fill_color=None,
+                line_color=colour,
+                line_width=1.5,
+            )
+        letters = {
+            "text": "text",
+            "source": self.marks,
+            "text_color": "#000000",
+            "name": "ink",
+            "text_font_style": "bold",
+            "text_font_size": "12px",
+            "text_align": "center",
+            "text_baseline": "middle",
+        }
+        figure.text("side", "place", **letters)
+        figure.text("place", "side", **letters)
+        self.bar = ColorBar(color_mapper=mapper, ticker=FixedTicker(), width=10, padding=4, title_standoff=4)
+        figure.add_layout(self.bar, "right")
+        name = CustomJSHover(args={"source": self.points}, code=NAME)
+        value = CustomJSHover(
+            args={"source": self.matrix}, code="return (value * source.data.limit[0] / 255).toFixed(2)"
+        )
+        tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance, about", "@image{custom}")]
+        formatters = {"$x": name, "$y": name, "@image": value}
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.on_event(Tap, self._tap_matrix)
+        return figure
+
+    def _tap_map(self, event: Tap) -> None:
+        if not len(self.places):
+            return
+        away = np.hypot(*(self.places - [event.x, event.y]).T)
+        if away.min() <= 0.04 * max(np.ptp(self.places, axis=0).max(), 1e-9):
+            self._take(int(away.argmin()), event)
+
+    def _tap_matrix(self, event: Tap) -> None:
+        order = self.kept["found"].order
+        if 0 <= event.y < len(order) and event.x < len(order):
+            self._take(int(order[int(event.y)]), event)
+
+    def _take(self, place: int, event: Tap) -> None:
+        """Make a point B, or A with shift: of averaged cells the most severe."""
+        cell = self._side(place)
+        if self.store.has(cell):
+            self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": cell})
+
+    def _side(self, place: int) -> Cell:
+        infos, name = self.store.results.conditions, self.kept["found"].cells[place][0]
+        return name, max(self.kept["members"][place], key=lambda cell: infos[cell[1]]["severity"])[1]
+
+    def _fill(self, frame: Frame) -> None:
+        mode, metric, layout = self.drawn = self._chosen(frame)
+        self.kept = kept = read(self.store, mode, metric)
+        found, umap = kept["found"], kept["umap"]
+        self.places = umap if umap is not None and layout == "umap" else found.layout
         infos, conditions = self.store.results.networks, self.store.results.conditions
-        by_name = {info["name"]: info for info in conditions.values()}
-        colours, sizes, markers, family, right, nearest = [], [], [], [], [], []
-        order = np.argsort(found.distance, 1)[:, 1:4] if len(found.cells) > 1 else [[]] * len(found.cells)
-        for place, (network, condition) in enumerate(found.cells):
-            info = infos[network]
-            known = conditions.get(condition) or by_name[condition]
-            family.append(info["family"])
-            colours.append(FAMILY_COLOURS[self.families.index(info["family"]) % len(FAMILY_COLOURS)])
-            markers.append(MARKERS.get(known["group"], "hex"))
-            sizes.append(13 if known["name"] == "clean" else 5 + float(known["severity"]))
-            summary = self.store.summary.get((network, condition))
-            right.append(np.nan if summary is None else 100 * summary["accuracy"])
-            near = [f"{' '.join(found.cells[k])} ({found.distance[place, k]:.2f})" for k in order[place]]
-            nearest.append(", ".join(near))
-        tree = found.tree
-        x, y = self.places.T if len(self.places) else (np.empty(0), np.empty(0))
+        columns: dict[str, list] = {name: [] for name in ("colour", "marker", "size", "accuracy")}
+        family = np.zeros(len(found.cells), np.uint8)
+        for place, members in enumerate(kept["members"]):
+            known = [conditions[condition] for _, condition in members]
+            family[place] = self.families.index(infos[members[0][0]]["family"])
+            columns["colour"].append(self.colours[family[place]])
+            columns["marker"].append(MARKERS.get(known[0]["group"], OTHER)[0])
+            severity = np.mean([float(info["severity"]) for info in known])
+            columns["size"].append(13.0 if known[0]["name"] == "clean" else 5 + severity)
+            right = [self.store.summary[one]["accuracy"] for one in members if one in self.store.summary]
+            columns["accuracy"].append(100 * float(np.mean(right)) if right else np.nan)
+        near = {}
+        for k, others in enumerate(kept["nearest"].T):
+            far = found.distance[np.arange(len(others)), others]
+            near |= {f"near{k}": others.astype(np.int32), f"far{k}": far.astype(np.float32)}
+        (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         self.points.data = {
             "x": x,
             "y": y,
             "network": [cell[0] for cell in found.cells],
             "condition": [cell[1] for cell in found.cells],
-            "colour": colours,
-            "marker": markers,
-            "size": sizes,
-            "family": family,
-            "accuracy": np.array(right),
-            "nearest": nearest,
+            "colour": columns["colour"],
+            "marker": columns["marker"],
+            "size": np.array(columns["size"], np.float32),
+            "accuracy": np.array(columns["accuracy"], np.float32),
+            "order": found.order,
+            **near,
+        }
+        self._fill_bars(x, y)
+        self._fill_heat(family[found.order])
+
+    def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Bars as long as a distance that means nothing, below the points; a UMAP plane has no lengths."""
+        floors = self.kept["floors"] if self.places is self.kept["found"].layout and len(x) else {}
+        left, low, high = (x.min(), y.min(), y.max()) if len(x) else (0, 0, 0)
+        heights = [low - (0.08 + 0.1 * k) * max(high - low, 1e-6) for k in range(len(floors))]
+        self.bars.data = {
+            "x0": np.array([left] * len(floors), np.float32),
+            "x1": np.array([left + length for length, _ in floors.values()], np.float32),
+            "y0": np.array(heights, np.float32),
+            "y1": np.array(heights, np.float32),
+            "text": [f"{FLOORS[kind]}: {length:.2f}" for kind, (length, _) in floors.items()],
         }
 
-    def _redraw(self) -> None:
-        self._fill(self.drawn)
-        self.update(self.frame)
+    def _fill_heat(self, family: np.ndarray) -> None:
+        found, limit, picture = self.kept["found"], self.kept["limit"], self.kept["picture"]
+        count = max(len(found.cells), 1)
+        start, self.heat.x_range.end = -MARGIN * count, count
+        self.heat.x_range.start = self.heat.y_range.end = start
+        # Flipped, so that the first row is on top.
+        self.heat.y_range.start = count
+        self.matrix.data = {
+            "image": [picture],
+            "x": [0],
+            "y": [0],
+            "dw": [count],
+            "dh": [count],
+            "limit": [limit],
+        }
+        strip = family[similarity.picture_rows(len(family))]
+        width = 0.03 * count
+        self.strips.data = {
+            "image": [strip[:, None], strip[None]],
+            "x": [-0.04 * count, 0],
+            "y": [0, -0.04 * count],
+            "dw": [width, count],
+            "dh": [count, width],
+        }
+        labels = [" · ".join(found.cells[k]) for k in found.order] if count <= LABELS else []
+        self.heat.yaxis.visible = bool(labels)
+        self.heat.yaxis.ticker.ticks = [k + 0.5 for k in range(len(labels))]
+        self.heat.yaxis.major_label_overrides = {k + 0.5: label for k, label in enumerate(labels)}
+        ticks = {0: "0", 255: f"≥ {limit:.2g}"}
+        for kind, (length, _) in self.kept["floors"].items():
+            at = min(int(255 * length / limit), 255)
+            # Labels nearer than this would cover each other.
+            if all(abs(at - other) > 12 for other in ticks):
+                ticks[at] = f"{length:.2g} {kind}"
+        self.bar.ticker.ticks = list(ticks)
+        self.bar.major_label_overrides = ticks
 
-    def _tap(self, attr: str, old, new) -> None:
-        if new:
-            cell = self.found.cells[new[0]]
-            self.points.selected.indices = []
-            if cell in self.store.cells:
-                self.change(b=cell)
+    def _chosen(self, frame: Frame) -> tuple[str, str, str]:
+        return frame.state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
+
+    def _places(self, cell: Cell) -> list[int]:
+        """The points of a side: one, or one per seed."""
+        member = self.kept["member"]
+        return list(dict.fromkeys(member[one] for one in self.store.seeds(cell) if one in member))
+
+    def _between(self, a: Cell, b: Cell) -> tuple[float, int]:
+        """Mean distance between two sides over the cells that belong together, and how many pairs."""
+        member, distance = self.kept["member"], self.kept["distance"]
+        pairs = [(x, y) for x, y in self.store.pairs(a, b) if x in member and y in member]
+        found = {(member[x], member[y]) for x, y in pairs}
+        return (float(np.mean([distance[pair] for pair in found])) if found else np.nan), len(found)
 
     def update(self, frame: Frame) -> None:
         self.frame = frame
-        if frame.state.mode != self.drawn:
-            self.mode.value = frame.state.mode
-            self._fill(frame.state.mode)
-        found = self.found
-        place = {cell: k for k, cell in enumerate(found.cells)}
-        here = [
-            (letter, place[cell])
-            for letter, cell in (("A", frame.state.a), ("B", frame.state.b))
-            if cell in place
-        ]
+        try:
+            if self._chosen(frame) != self.drawn:
+                self.mode.value = frame.state.mode
+                self._fill(frame)
+        except ValueError as error:
+            self.drawn = None
+            self.caption.text = escape(str(error))
+            return
+        state, order = frame.state, self.kept["found"].order
+        here = [(letter, k) for letter, cell in (("A", state.a), ("B", state.b)) for k in self._places(cell)]
         at = [k for _, k in here]
-        self.marks.data = {
-            "x": self.places[at, 0],
-            "y": self.places[at, 1],
+        rank = np.argsort(order)[at] + 0.5 if at else np.empty(0)
+        # The square in the matrix is where A's column meets B's row.
+        pair = [
+            int(np.argsort(order)[places[0]]) + 0.5
+            for places in map(self._places, (state.a, state.b))
+            if places
+        ]
+        cross = pair if len(pair) == 2 else [np.nan, np.nan]
+        marks = {
+            "x": self.places[at, 0].astype(np.float32),
+            "y": self.places[at, 1].astype(np.float32),
             "text": [letter for letter, _ in here],
+            "place": rank.astype(np.float32),
+            "side": np.full(len(at), -0.07 * len(order), np.float32),
+            "column": np.full(len(at), cross[0], np.float32),
+            "row": np.full(len(at), cross[1], np.float32),
         }
-        words = f"{len(found.cells)} cells; "
-        if self.places is found.layout:
-            words += f"the plane shows {100 * found.kept:.0f} % of the squared distances"
+        # A brush changes nothing here, so nothing is sent.
+        if not _same(marks, self.marks.data):
+            self.marks.data = marks
+        ends = [places[0] for cell in frame.null or () if (places := self._places(cell))]
+        ends = ends if len(ends) == 2 else []
+        nothing = {
+            name: self.places[ends[k : k + 1], axis].astype(np.float32)
+            for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
+        }
+        if not _same(nothing, self.nothing.data):
+            self.nothing.data = nothing
+        words = self._words(frame)
+        if words != self.caption.text:
+            self.caption.text = words
+
+    def _words(self, frame: Frame) -> str:
+        kept, state = self.kept, frame.state
+        found, layout = kept["found"], kept["found"].layout
+        metric = frame.choice("similarity-metric")
+        words = [f"{len(found.cells):,} points, {METRIC_WORDS.get(metric, metric)}, {MODES[state.mode]}."]
+        apart, pairs = self._between(state.a, state.b)
+        if np.isfinite(apart):
+            words.append(
+                f"<b>A and B are {apart:.2f} apart</b>{f' (mean of {pairs} pairs of a seed)' if pairs > 1 else ''}; "
+                "the unit is the deviation of the first dense network's samples on clean images."
+            )
         else:
-            words += "the plane shows neighbourhoods, its distances mean nothing"
-        if len(at) == 2:
-            words += f"; A and B are {found.distance[at[0], at[1]]:.2f} deviations apart"
-        if found.averaged:
-            words += "; severities are averaged, there are too many cells to draw"
+            words.append("A and B are not both among the points.")
+        floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in kept["floors"].items()]
+        if floors:
+            bar = " (the bars, in true distance)" if self.places is layout else ""
+            words.append(f"What chance alone makes, the median: {', '.join(floors)}{bar}.")
+        if state.null:
+            far = self._between(*frame.null)[0] if frame.null else np.nan
+            number = f", {far:.2f} apart (dashed)" if np.isfinite(far) else ""
+            words.append(f"Null: {escape(frame.null_words)}{number}.")
+        if self.places is layout:
+            words.append(
+                f"The plane keeps {100 * found.kept:.0f} % of the squared distances{_trusted(found.trust)}; "
+                "the matrix shows all."
+            )
+        else:
+            words.append(
+                f"The plane shows neighbourhoods{_trusted(kept['umap_trust'])}; its lengths mean nothing."
+            )
+        if frame.choice("similarity-layout") == "umap" and self.places is layout:
+            words.append("UMAP is stored for all measures together only.")
+        words += _averaged(found.averaged)
         if found.left_out:
-            words += f"; {len(found.left_out)} left out for values that are not finite"
-        self.caption.text = (
-            f"{words}. Lines: spanning tree of the true distances. Click a point to make it B."
+            words.append(f"{len(found.left_out)} cells are left out: {escape(found.left_out[0])}, ...")
+        words.append(
+            "Lines: spanning tree of the true distances. Click a point, or a row of the matrix, to make it B; "
+            "with Shift, A."
         )
+        return " ".join(words)
+
+
+def _trusted(trust: float) -> str:
+    return f", trustworthiness {trust:.2f} (5 neighbours)" if np.isfinite(trust) else ""
+
+
+def _averaged(steps: tuple[str, ...]) -> list[str]:
+    if not steps:
+        return []
+    means = " and ".join(step for step in steps if step != "landmarks")
+    words = [f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."]
+    if "landmarks" in steps:
+        words.append("Only evenly spread landmarks of these are shown.")
+    return words
+
+
+def _same(new: dict[str, Any], old: dict[str, Any]) -> bool:
+    """Whether columns hold the same; gaps are equal."""
+    if new.keys() != old.keys():
+        return False
+
+    def equal(a: Any, b: Any) -> bool:
+        return a == b if isinstance(a, list) else np.array_equal(a, b, equal_nan=True)
+
+    return all(equal(new[name], old[name]) for name in new)

@@ -1,0 +1,168 @@
+"""How near a cell is to neural collapse: tight classes, equal means, a head that points at them. NumPy only."""
+
+import numpy as np
+
+from rosalind.results import Results
+
+MEASURES = {
+    "spread": "spread within classes over distance between them",
+    "mean_lengths": "unequal lengths of class means",
+    "head_lengths": "unequal lengths of class directions",
+    "mean_angles": "class means off the equal angles",
+    "head_angles": "class directions off the equal angles",
+    "closest_angle": "angle to the nearest other class mean",
+    "duality": "class directions against class means",
+    "disagreement": "samples whose nearest class mean is not the prediction",
+}
+"""Every number of a cell, how it is called, in the order in which `numbers` gives them."""
+
+SMALL = 1e-12
+"""Lengths below this share of the largest are no direction."""
+
+
+def equal_angle(classes: int) -> float:
+    """The angle in degrees between any two corners of a simplex, as classes are in full collapse.
+
+    >>> [round(equal_angle(c), 3) for c in (10, 100, 1000)]
+    [96.379, 90.579, 90.057]
+    """
+    return float(np.degrees(np.arccos(-1 / (classes - 1)))) if classes > 1 else float("nan")
+
+
+def _unequal(lengths: np.ndarray) -> float:
+    mean = lengths.mean() if lengths.size else 0.0
+    return float(lengths.std() / mean) if mean > 0 else float("nan")
+
+
+def _cosines(rows: np.ndarray) -> np.ndarray:
+    """float64[k, k]: cosines between the rows that have a direction, NaN on the diagonal."""
+    length = np.linalg.norm(rows, axis=1)
+    rows = rows[length > SMALL * max(length.max(initial=0), SMALL)]
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = np.clip(unit @ unit.T, -1, 1)
+    np.fill_diagonal(cosines, np.nan)
+    return cosines
+
+
+def _off(cosines: np.ndarray, corner: float) -> float:
+    """Mean over pairs of how far their cosine is from that of a simplex."""
+    return float(np.nanmean(np.abs(cosines - corner))) if len(cosines) > 1 else float("nan")
+
+
+def spread(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
+    """Class-distance normalised variance: mean over pairs of (s_i + s_j) / (2 |m_i - m_j|^2), >= 0.
+
+    0 when every class is one point, around 1 when classes are as wide as they are apart; it needs no
+    inverse of a covariance. Pairs with one mean are infinitely spread, unless both have no scatter
+    (NaN, left out); NaN with fewer than two classes. Source: arXiv 2112.15121.
+
+    Args:
+        class_mean: float[c, d].
+        class_scatter: float[c], mean squared distance of a class's samples to its mean.
+
+    >>> spread(np.array([[0.0], [2.0]]), np.array([1.0, 3.0]))
+    0.5
+    """
+    mean = class_mean.astype(np.float64) - class_mean.mean(0, dtype=np.float64)
+    square = (mean**2).sum(1)
+    first, second = np.triu_indices(len(mean), 1)
+    apart = np.maximum(square[:, None] + square - 2 * mean @ mean.T, 0)[first, second]
+    scatter = (class_scatter[first].astype(np.float64) + class_scatter[second]) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = scatter / apart
+    ratio = ratio[~np.isnan(ratio)]
+    return float(ratio.mean()) if ratio.size else float("nan")
+
+
+def nearest_mean(features: np.ndarray, class_mean: np.ndarray) -> np.ndarray:
+    """int[n]: the class whose mean is nearest to each sample; classes with NaN means are never nearest."""
+    known = np.flatnonzero(np.isfinite(class_mean).all(1))
+    mean = class_mean[known].astype(np.float32)
+    distance = (mean**2).sum(1) - 2 * features.astype(np.float32) @ mean.T
+    return known[distance.argmin(1)]
+
+
+def numbers(
+    class_mean: np.ndarray,
+    class_scatter: np.ndarray,
+    kernel: np.ndarray,
+    *,
+    features: np.ndarray | None = None,
+    prediction: np.ndarray | None = None,
+) -> dict[str, float]:
+    """The numbers of neural collapse of one cell, by the names of `MEASURES`.
+
+    With m_k the mean features of class k less the mean of those, and w_k the class directions as stored:
+
+    * `spread`: see there; 0 is collapsed (NC1 without the pooled covariance).
+    * `mean_lengths`, `head_lengths`: deviation over mean of |m_k| and of |w_k|; 0 is equal (NC2).
+    * `mean_angles`, `head_angles`: mean over pairs of |cos + 1 / (c - 1)|; 0 is a simplex (NC2).
+    * `closest_angle`: mean over classes of the angle in degrees to the nearest other m_k; `equal_angle` in a
+      simplex and less elsewhere, where some classes crowd. (The mean over all pairs says nothing: centred
+      vectors are at that angle on average, whatever they are.)
+    * `duality`: |W/|W| - M/|M||^2 in Frobenius norms, [0, 4]; 0 if directions are means but for one
+      scale, 2 if they have nothing in common (NC3).
+    * `disagreement`: share of samples whose nearest class mean is not their prediction, [0, 1] (NC4).
+
+    Classes without samples are left out. NaN where fewer than two are there, where all lengths are zero,
+    and for `disagreement` without features. The source, arXiv 2008.08186, measures training samples
+    at the end of training; these are of the given, here tested, samples, whose means are never as tight.
+
+    Args:
+        class_mean: float[c, d] mean features, NaN for absent classes.
+        class_scatter: float[c] mean squared distance to it.
+        kernel: float[d, c] the head.
+        features: float[m, d] of some samples, raw.
+        prediction: int[m] of the same samples.
+    """
+    known = np.isfinite(class_mean).all(1)
+    if known.sum() < 2:
+        return dict.fromkeys(MEASURES, float("nan"))
+    found = class_mean[known].astype(np.float64)
+    mean = found - found.mean(0)
+    head = kernel.T[known].astype(np.float64)
+    # The corners of the simplex that the present classes could form.
+    corner = -1 / (int(known.sum()) - 1)
+    cosines = _cosines(mean)
+    closest = np.degrees(np.arccos(np.nanmax(cosines, 1))).mean() if len(cosines) > 1 else np.nan
+    sizes = np.linalg.norm(head), np.linalg.norm(mean)
+    apart = ((head / sizes[0] - mean / sizes[1]) ** 2).sum() if min(sizes) > 0 else np.nan
+    wrong = np.nan
+    if features is not None and prediction is not None and len(features):
+        wrong = (nearest_mean(features, class_mean) != prediction).mean()
+    return {
+        "spread": spread(found, class_scatter[known]),
+        "mean_lengths": _unequal(np.linalg.norm(mean, axis=1)),
+        "head_lengths": _unequal(np.linalg.norm(head, axis=1)),
+        "mean_angles": _off(cosines, corner),
+        "head_angles": _off(_cosines(head), corner),
+        "closest_angle": float(closest),
+        "duality": float(apart),
+        "disagreement": float(wrong),
+    }
+
+
+def of_cell(results: Results, network: str, condition: str) -> dict[str, float]:
+    """`numbers` of a measured cell; `disagreement` over the samples whose features are stored.
+
+    Raises what `Results.geometry` raises.
+    """
+    arrays = results.geometry(network, condition, ("class_mean", "class_scatter", "prediction"))
+    subset = results.samples["subset"]
+    features = results.geometry(network, condition, ("features",))["features"] if len(subset) else None
+    return numbers(
+        arrays["class_mean"],
+        arrays["class_scatter"],
+        results.head(network)[0],
+        features=features,
+        prediction=arrays["prediction"][subset],
+    )
+
+
+def too_narrow(classes: int, width: int) -> bool:
+    """Whether features have too few dimensions for a simplex: d < c - 1.
+
+    >>> too_narrow(10, 9), too_narrow(10, 8)
+    (False, True)
+    """
+    return width < classes - 1

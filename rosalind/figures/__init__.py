@@ -1,0 +1,90 @@
+"""Figures for papers, drawn with matplotlib from a study's results, beside its report in words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from rosalind import report as report_text
+from rosalind import results as files
+from rosalind import similarity
+from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
+from rosalind.figures.comparison import comparison_figure
+from rosalind.figures.geometry import distribution_figure, similarity_figure
+from rosalind.figures.sides import attribution_figure, density_figure, matrix_figure, sheet_figure
+from rosalind.viewer.state import default
+from rosalind.viewer.store import Store
+
+__all__ = [
+    "ENDINGS",
+    "accuracy_figure",
+    "attribution_figure",
+    "comparison_figure",
+    "density_figure",
+    "distribution_figure",
+    "figures",
+    "frequency_figure",
+    "matrix_figure",
+    "report",
+    "sheet_figure",
+    "similarity_figure",
+    "trade_figure",
+]
+
+ENDINGS = ("png", "pdf", "svg")
+"""How every figure is written."""
+
+
+def figures(store: Store) -> Iterator[tuple[str, Figure]]:
+    """All figures of a study with their file names; A and B are what the viewer opens with."""
+    results = store.results
+    yield "accuracy", accuracy_figure(results)
+    yield "clean-and-corrupted", trade_figure(results)
+    yield "methods", comparison_figure(results)
+    if any(info["kind"] == "corruption" for info in results.conditions.values()):
+        yield "distributions", distribution_figure(results)
+    for mode in similarity.MODES:
+        yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
+    waves = frequency_figure(results)
+    if waves is not None:
+        yield "frequencies", waves
+    sides = default(store)
+    yield "densities", density_figure(store, sides.a, sides.b)
+    yield "class-angles", matrix_figure(store, sides.a, sides.b)
+    yield "broken-and-fixed", sheet_figure(store, sides.a, sides.b)
+    if sides.primary is not None:
+        yield "attribution", attribution_figure(store, sides.a, sides.b, sides.primary)
+
+
+def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+    """Write every figure as PNG, PDF and SVG and the report as `report.md`.
+
+    Args:
+        folder: of a study.
+        out: where to; `report/` in the study by default.
+
+    Returns:
+        The files.
+
+    Raises:
+        FileNotFoundError: no study there. ValueError: nothing measured yet.
+    """
+    store = Store(folder)
+    if not store.cells:
+        raise ValueError(f"{folder} has no measured cell yet; run the study first.")
+    target = Path(out) if out is not None else Path(folder) / "report"
+    files.check_writable(target)
+    written = []
+    # Letters stay letters in an SVG: drawn as outlines they are most of the file.
+    with rc_context({"svg.fonttype": "none"}):
+        for name, figure in figures(store):
+            for ending in ENDINGS:
+                path = target / f"{name}.{ending}"
+                figure.savefig(path, dpi=160)
+                written.append(path)
+                # The first saving found the layout; finding it again is most of the time of the others.
+                figure.set_layout_engine("none")
+    path = target / "report.md"
+    path.write_text(report_text.markdown(store.results))
+    return [*written, path]

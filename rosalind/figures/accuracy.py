@@ -1,0 +1,78 @@
+"""How often networks are right: under every condition, clean against corrupted, and by frequency of noise."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rosalind import results as files
+from rosalind import robustness
+from rosalind.figures.palette import families
+from rosalind.results import Results
+
+
+def accuracy_figure(results: Results) -> Figure:
+    """Accuracy of every group of seeds under every condition, means in percent; gaps are not measured."""
+    accuracies = robustness.accuracy(results)
+    index = {name: k for k, name in enumerate(results.networks)}
+    groups = robustness.groups(results)
+    table = np.stack([accuracies[[index[n] for n in group.networks]].mean(0) for group in groups])
+    rows, columns = table.shape
+    figure = Figure(figsize=(2.2 + 0.3 * columns, 1.6 + 0.27 * rows), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(100 * table, cmap="cividis", aspect="auto", vmin=0, vmax=100)
+    axes.set_xticks(range(columns), list(results.conditions), rotation=90, fontsize=7)
+    axes.set_yticks(range(rows), [group.name for group in groups], fontsize=7)
+    if columns <= 45:
+        for i, j in np.argwhere(np.isfinite(table)):
+            dark = "white" if table[i, j] < 0.55 else "black"
+            axes.text(j, i, f"{100 * table[i, j]:.0f}", ha="center", va="center", fontsize=6, color=dark)
+    axes.set_title("Accuracy in percent, mean over seeds", fontsize=9)
+    figure.colorbar(drawn, ax=axes, shrink=0.8)
+    return figure
+
+
+def trade_figure(results: Results) -> Figure:
+    """Clean against mean corruption accuracy: one point per seed, a larger one for the mean of a group."""
+    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    colours = families(results)
+    for row in robustness.table(results):
+        colour = colours[row.group.family]
+        axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, color=colour, alpha=0.5, linewidths=0)
+        if np.isfinite(row.corrupted).all() and np.isfinite(row.clean).all():
+            mean = (100 * row.clean.mean(), 100 * row.corrupted.mean())
+            axes.scatter(*mean, s=45, color=colour, edgecolors="black", linewidths=0.5)
+            axes.annotate(row.group.name, mean, fontsize=6, xytext=(4, 3), textcoords="offset points")
+    for family, colour in colours.items():
+        axes.scatter([], [], color=colour, label=family)
+    # Not "best", which tries every place against every point.
+    axes.legend(loc="upper left", fontsize=7, frameon=False)
+    axes.set_xlabel("clean accuracy, percent")
+    axes.set_ylabel("mean corruption accuracy, percent")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def frequency_figure(results: Results) -> Figure | None:
+    """Errors under noise of every frequency, a map per network, the constant in the middle; None without maps."""
+    found = sorted((results.folder / "fourier").glob("*.npz"))
+    if not found:
+        return None
+    columns = min(len(found), 5)
+    lines = -(-len(found) // columns)
+    figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * lines + 0.3), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes, path in zip(grid.ravel(), found, strict=False):
+        arrays = files.load_arrays(path, ("error", "clean", "samples"))
+        height, width = arrays["error"].shape
+        drawn = axes.imshow(
+            100 * arrays["error"],
+            cmap="cividis",
+            vmin=0,
+            vmax=100,
+            extent=(-width / 2, width / 2, height / 2, -height / 2),
+        )
+        axes.set_title(f"{path.stem}\nclean error {100 * float(arrays['clean']):.1f} %", fontsize=6)
+    figure.colorbar(drawn, ax=grid, shrink=0.8, label="error in percent")
+    return figure

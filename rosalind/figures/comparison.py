@@ -1,0 +1,70 @@
+"""What every method reaches with what it keeps and with what it costs."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from rosalind import robustness
+from rosalind.figures.palette import COLOURS
+from rosalind.results import Results
+
+
+def _mean_and_spread(values: list[float]) -> tuple[float, float]:
+    """Mean and standard deviation over seeds; 0 for a single one, as error bars need a number."""
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def comparison_figure(results: Results) -> Figure:
+    """Clean and corruption accuracy against what is left of the network, and against epochs.
+
+    A line per method over its sparsities, mean and deviation over seeds; random masks are dashed, dense
+    networks of any width are stars.
+    """
+    by_method: dict[str, dict[str, list[dict]]] = {}
+    for row in robustness.methods.rows(results):
+        dense = row["family"] == "dense"
+        # `dense_narrow-0.8` and `dense_narrow-0.95` are one line.
+        name = row["method"].partition("-")[0] if dense else row["method"]
+        level = row["method"] if dense else str(row["sparsity_requested"])
+        by_method.setdefault(name, {}).setdefault(level, []).append(row)
+    figure = Figure(figsize=(9.5, 6.4), layout="constrained")
+    grid = figure.subplots(2, 2, sharex="col")
+    markers = "os^Dv<>Ph8X"
+    for line, (measure, title) in zip(grid, (("clean", "clean"), ("corrupted", "corrupted")), strict=True):
+        for axes, across in zip(line, ("parameters_left", "epochs"), strict=True):
+            for k, (name, levels) in enumerate(by_method.items()):
+                points = sorted(
+                    (
+                        float(np.mean([row[across] for row in level])),
+                        *_mean_and_spread([100 * row[measure] for row in level]),
+                    )
+                    for level in levels.values()
+                )
+                x, y, spread = np.array(points, float).T
+                dense = next(iter(levels.values()))[0]["family"] == "dense"
+                random = name == "random"
+                axes.errorbar(
+                    100 * x if across == "parameters_left" else x,
+                    y,
+                    yerr=spread,
+                    color="0.35" if random else COLOURS[k % len(COLOURS)],
+                    marker="*" if dense else markers[k % len(markers)],
+                    markersize=11 if dense else 5,
+                    linestyle="--" if random else "-",
+                    linewidth=1,
+                    capsize=2,
+                    label=name,
+                )
+            axes.grid(alpha=0.3)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set_ylabel(f"{title} accuracy, percent", fontsize=8)
+            axes.tick_params(labelsize=7)
+    grid[1][0].set_xlabel("parameters left, percent of the dense parent's", fontsize=8)
+    grid[1][1].set_xlabel("epochs, dense parent included", fontsize=8)
+    figure.legend(
+        *grid[0][0].get_legend_handles_labels(), loc="outside right upper", fontsize=7, frameon=False
+    )
+    return figure

@@ -1,0 +1,90 @@
+"""Where samples lie: distributions of angle, norm and margin, likeness of all cells, A beside B."""
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from rosalind import robustness, similarity
+from rosalind.figures.palette import MARKERS, families
+from rosalind.results import Results
+
+
+def distribution_figure(results: Results, conditions: tuple[str, ...] | None = None) -> Figure:
+    """Distributions of angle, norm and margin of every group (all seeds together) under some conditions.
+
+    By default the clean condition and the hardest severity of the first corruption.
+    """
+    if conditions is None:
+        corrupted = [name for name, info in results.conditions.items() if info["kind"] == "corruption"]
+        first = [
+            n for n in corrupted if results.conditions[n]["name"] == results.conditions[corrupted[0]]["name"]
+        ]
+        conditions = tuple(name for name in ("clean", *first[-1:]) if name in results.conditions)
+    groups = robustness.groups(results)
+    colours = families(results)
+    figure = Figure(figsize=(9.5, (0.8 + 0.24 * len(groups)) * len(conditions) + 0.4), layout="constrained")
+    grid = figure.subplots(len(conditions), 3, squeeze=False, sharey=True)
+    labels = {"angle": "angle, degrees", "norm": "norm, units", "margin": "margin, units"}
+    for line, condition in zip(grid, conditions, strict=True):
+        for axes, measure in zip(line, labels, strict=True):
+            for place, group in enumerate(groups):
+                values = _pooled(results, group, condition, measure)
+                if not values.size:
+                    continue
+                low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
+                colour = colours[group.family]
+                axes.plot([low, high], [place, place], color=colour, linewidth=1)
+                axes.plot([first, third], [place, place], color=colour, linewidth=4, solid_capstyle="butt")
+                axes.plot(middle, place, "|", color="white", markersize=6)
+            axes.set_xlabel(labels[measure], fontsize=8)
+            axes.tick_params(labelsize=7)
+            axes.grid(axis="x", alpha=0.3)
+            if measure == "margin":
+                axes.axvline(0, color="black", linewidth=0.6)
+        line[0].set_yticks(range(len(groups)), [group.name for group in groups], fontsize=7)
+        line[0].set_title(f"{condition}: 5, 25, 50, 75, 95 % of samples", fontsize=8, loc="left")
+    grid[0][0].invert_yaxis()
+    return figure
+
+
+def _pooled(results: Results, group: robustness.Group, condition: str, measure: str) -> np.ndarray:
+    """Finite values of all seeds of a group, in degrees or units."""
+    parts = []
+    for network in group.networks:
+        if results.has(network, condition):
+            found = results.geometry(network, condition, (measure,))[measure]
+            parts.append(np.degrees(found) if measure == "angle" else found / results.unit(network))
+    values = np.concatenate(parts) if parts else np.empty(0)
+    return values[np.isfinite(values)]
+
+
+def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
+    """The layout of all cells with the spanning tree of their true distances."""
+    found, _ = similarity.load(results, mode)
+    colours = families(results)
+    by_name = {info["name"]: info for info in results.conditions.values()}
+    figure = Figure(figsize=(6.2, 5.2), layout="constrained")
+    axes = figure.subplots()
+    axes.add_collection(LineCollection(found.layout[found.tree], colors="#c3cad4", linewidths=0.6, zorder=1))
+    # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
+    points: dict[str, list[tuple]] = {}
+    for (network, condition), place in zip(found.cells, found.layout, strict=True):
+        info = results.conditions.get(condition) or by_name[condition]
+        size = 70 if info["name"] == "clean" else 8 + 5 * float(info["severity"])
+        marker = MARKERS.get(info["group"], "h")
+        points.setdefault(marker, []).append((*place, size, colours[results.networks[network]["family"]]))
+    for marker, rows in points.items():
+        x, y, size, colour = zip(*rows, strict=True)
+        axes.scatter(x, y, s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.3, zorder=2)
+    for family, colour in colours.items():
+        axes.scatter([], [], color=colour, label=family)
+    # Not "best", which tries every place against every point.
+    axes.legend(loc="upper left", fontsize=7, frameon=False)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    words = "as measured" if mode == "absolute" else "change from clean"
+    axes.set_title(
+        f"Geometric similarity, {words}: {100 * found.kept:.0f} % of squared distances", fontsize=9
+    )
+    return figure

@@ -1,0 +1,189 @@
+"""A beside B: densities, angles between classes, samples broken and fixed, and attribution maps."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rosalind.viewer import compute, maps, rules
+from rosalind.viewer.state import FLIPS
+from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+
+EXAMPLES, ACROSS = 24, 12
+"""Images of each kind on the sheet of samples broken and fixed, and of them in a row."""
+
+BINS = 64
+"""Bins per axis of a density; half the viewer's, as paper is not zoomed into."""
+
+
+def _title(side: str, cell: Cell) -> str:
+    return textwrap.fill(f"{side}: {cell[0]}, {cell[1]}", 44)
+
+
+def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
+    """Where all samples lie by two measures under A, under B, and how far they moved; medians are dashed.
+
+    Args:
+        store: of the study.
+        a, b: sides, networks or groups of seeds under a condition.
+        x, y: measures, in `viewer.store.MEASURES`.
+    """
+    placed = {"A": [store.values(a, m) for m in (x, y)], "B": [store.values(b, m) for m in (x, y)]}
+    shared = [compute.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
+    change = [after - before for before, after in zip(placed["A"], placed["B"], strict=True)]
+    figure = Figure(figsize=(10.2, 3.6), layout="constrained")
+    grid = figure.subplots(1, 3)
+    titles = (_title("A", a), _title("B", b), "B minus A, sample by sample")
+    for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
+        moved = values is change
+        ranges = [compute.limits(part) for part in change] if moved else shared
+        counts = compute.density(*values, *ranges)
+        step = len(counts) // BINS
+        counts = compute.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
+        # A picture of fixed size, so that files do not grow with samples.
+        axes.imshow(
+            np.ma.masked_equal(counts, 0),
+            origin="lower",
+            extent=(*ranges[0], *ranges[1]),
+            cmap="Greys",
+            vmin=-60,
+            vmax=255,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        middle = [float(np.median(part[np.isfinite(part)])) for part in values if np.isfinite(part).any()]
+        if len(middle) == 2:
+            axes.axvline(middle[0], color="#D55E00", linestyle="--", linewidth=0.9)
+            axes.axhline(middle[1], color="#D55E00", linestyle="--", linewidth=0.9)
+            title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
+        words = "change of " if moved else ""
+        axes.set_xlabel(f"{words}{MEASURES[x]}, {UNITS.get(x, 'degrees')}", fontsize=8)
+        axes.set_ylabel(f"{words}{MEASURES[y]}, {UNITS.get(y, 'degrees')}", fontsize=8)
+        axes.set_title(title, fontsize=8)
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
+    """Mean angle from the samples of every class to every class direction: A, B and B minus A, in degrees."""
+    tables = [store.class_matrix(a), store.class_matrix(b)]
+    low, high = compute.limits(*tables, share=0)
+    change = tables[1] - tables[0]
+    reach = float(np.abs(change[np.isfinite(change)]).max(initial=0)) or 1.0
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    grid = figure.subplots(1, 3)
+    names = store.class_names if len(store.class_names) <= 20 else []
+    scales = ({"cmap": "cividis_r", "vmin": low, "vmax": high},) * 2
+    scales += ({"cmap": "RdBu_r", "vmin": -reach, "vmax": reach},)
+    titles = (_title("A", a), _title("B", b), "B minus A")
+    for axes, table, scale, title in zip(grid, [*tables, change], scales, titles, strict=True):
+        drawn = axes.imshow(table, interpolation="nearest", **scale)
+        if len(store.class_names) <= 12:
+            _numbers(axes, table, scale["vmin"], scale["vmax"])
+        ticks = range(len(names))
+        axes.set_xticks(ticks, names, fontsize=7, rotation=90 if max(map(len, names), default=0) > 3 else 0)
+        axes.set_yticks(ticks, names, fontsize=7)
+        axes.set_xlabel("direction of class", fontsize=8)
+        axes.set_title(title, fontsize=8)
+        if axes is not grid[0]:
+            bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+            bar.ax.tick_params(labelsize=7)
+            bar.set_label("change in degrees" if table is change else "A and B, degrees", fontsize=7)
+    grid[0].set_ylabel("samples of class", fontsize=8)
+    return figure
+
+
+def _numbers(axes: Axes, table: np.ndarray, low: float, high: float) -> None:
+    """Write a matrix's numbers in white where its colours are dark: at high angles, and at both ends of changes."""
+    for i, j in np.argwhere(np.isfinite(table)):
+        share = (table[i, j] - low) / (high - low)
+        dark = abs(share - 0.5) > 0.33 if low < 0 else share > 0.5
+        words = f"{table[i, j]:.0f}".replace("-0", "0") if abs(table[i, j]) < 0.5 else f"{table[i, j]:.0f}"
+        axes.text(j, i, words, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+
+
+def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
+    """Samples that B breaks and that B fixes, as B sees them, those whose margin moved furthest first.
+
+    Under each image the true class and B's (broken) or A's (fixed) wrong one. At most `EXAMPLES` of each, of
+    those that have a thumbnail.
+    """
+    flips = rules.flips(store, a, b)
+    moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
+    rows, images = store.images(b[1])
+    parts = []
+    for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
+        there = np.flatnonzero(flips[rows] == FLIPS.index(kind))
+        chosen = there[np.argsort(sign * moved[rows[there]], kind="stable")][:EXAMPLES]
+        total = int((flips == FLIPS.index(kind)).sum())
+        some = f", {len(chosen)} of them here" if len(chosen) < total else ""
+        parts.append((f"{kind} {total:,} of {len(flips):,} samples{some}", chosen, wrong))
+    heights = [0.5 + 0.85 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
+    figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
+    grid = figure.subplots(2, 1, height_ratios=heights)
+    for axes, (title, chosen, wrong) in zip(grid, parts, strict=True):
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=8, fontweight="bold", loc="left")
+        if not len(chosen):
+            continue
+        pictures = np.asarray(images[chosen])
+        side, gap = pictures.shape[1:3], max(pictures.shape[1] // 4, 2)
+        sheet = compute.contact_sheet(pictures, ACROSS, gap=gap)
+        axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
+        for place, row in enumerate(rows[chosen]):
+            line, column = divmod(place, ACROSS)
+            names = [store.class_names[store.labels[row]], store.class_names[wrong[row]]]
+            words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
+            middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
+            axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
+    figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}", fontsize=8)
+    return figure
+
+
+def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
+    """What hiding a patch does to a sample's angle, norm and margin under A, under B, and the difference.
+
+    Colours are shared along a column; red raises the value, blue lowers it. A row without stored maps is empty.
+    """
+    sides = {
+        "A": maps.mean(store, store.seeds(a)),
+        "B": maps.mean(store, store.seeds(b)),
+        "B minus A": maps.difference(store, store.pairs(a, b)),
+    }
+    tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
+    cell = next((c for c in (*store.seeds(a), *store.seeds(b)) if maps.stamp(store, c)), None)
+    figure = Figure(figsize=(7.4, 5.6), layout="constrained")
+    grid = figure.subplots(3, 4)
+    for axes in grid.ravel():
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_frame_on(False)
+    for line, ((name, table), side) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
+        grid[line][0].set_ylabel(name if side is None else "\n".join((name, *side)), fontsize=7)
+        if side is not None:
+            rows, images = store.images(side[1])
+            for picture in images[np.flatnonzero(store.ids[rows] == sample)]:
+                grid[line][0].imshow(
+                    picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+                )
+        for column, (kind, unit) in enumerate(zip(maps.MAPPED, maps.UNITS, strict=True)):
+            found = [t[column] for t in tables.values() if t is not None]
+            reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in found), default=0) or 1.0
+            axes = grid[line][column + 1]
+            axes.set_title(f"{kind}, {unit}" if line == 0 else "", fontsize=8)
+            if table is None:
+                axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
+                continue
+            (left, wide), (top, tall) = (maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1])
+            extent = (left, left + wide, top + tall, top)
+            scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+            drawn = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
+            # As large as the image, whose outermost pixels are no patch's middle.
+            axes.set(xlim=(0, 1), ylim=(1, 0))
+            if line == 2 or tables["B minus A"] is None:
+                figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
+    at = np.flatnonzero(store.ids == sample)
+    true = store.class_names[store.labels[at[0]]] if at.size else "unknown"
+    figure.suptitle(f"Sample {sample}, class {true}: change when a patch is hidden", fontsize=9)
+    return figure

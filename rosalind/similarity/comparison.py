@@ -1,0 +1,232 @@
+"""The comparison of a study: made once, stored under `comparison/`, read by figures and views."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.distance import squareform
+
+from rosalind import results as files
+from rosalind import robustness
+from rosalind.config import unknown
+from rosalind.results import Results
+from rosalind.similarity import layout as layouts
+from rosalind.similarity.points import LIMIT, Cell, points
+from rosalind.similarity.reading import COORDINATES, METRICS, MODES, measure
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Distances between cells in one metric, and what a view draws of them."""
+
+    cells: tuple[Cell, ...]
+    """Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`)."""
+    distance: np.ndarray
+    """float32[q, q]: root mean square difference per coordinate, in deviations of the reference cell."""
+    layout: np.ndarray
+    """float32[q, 2]: classical scaling of the distances."""
+    tree: np.ndarray
+    """int32[q - 1, 2]: edges of the minimum spanning tree of the true distances."""
+    order: np.ndarray
+    """int32[q]: the rows as average linkage puts them side by side."""
+    kept: float
+    """Share of the squared distances that the layout shows, [0, 1]; higher is more faithful."""
+    trust: float
+    """Trustworthiness of the layout over five neighbours, [0, 1]; NaN for fewer than 11 cells."""
+    left_out: tuple[str, ...]
+    """Cells with non-finite values, named with the reason."""
+    averaged: tuple[str, ...]
+    """What was done because there were more cells than `LIMIT`: see `Points`."""
+
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """int32[q, up to 5]: the truly nearest cells of each, nearest first."""
+        return layouts.nearest(self.distance)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays, nearly all of them distances."""
+        return self.distance.nbytes + self.layout.nbytes + self.tree.nbytes + self.order.nbytes
+
+
+def compare(
+    results: Results, mode: str = "absolute", metric: str = "all", *, limit: int = LIMIT
+) -> Similarity:
+    """Distances, layout, order and spanning tree of the measured cells of a study.
+
+    Args:
+        results: with at least one clean cell.
+        mode: in `MODES`.
+        metric: in `METRICS`.
+        limit: most points; past it cells are averaged, see `points`.
+
+    Raises:
+        ValueError: unknown mode or metric, or nothing clean to refer to.
+    """
+    _check(metric)
+    chosen = points(results, limit)
+    cells, apart, left_out = measure(results, chosen, mode)
+    distance = _metric(apart, metric)
+    return Similarity(
+        tuple(cells), distance, **_arrange(distance), left_out=tuple(left_out), averaged=chosen.averaged
+    )
+
+
+def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
+    """What distance means nothing: the median over pairs that differ in chance alone, and how many pairs.
+
+    `draws`: one network under two draws of one condition. `seeds`: two networks of one method, sparsity and
+    model under one condition. A key is missing where the study has no such pair, or where they are averaged.
+    """
+    group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
+    alike: dict[str, dict[tuple, list[int]]] = {"draws": {}, "seeds": {}}
+    for place, (network, condition) in enumerate(found.cells):
+        info = results.conditions.get(condition)
+        if info is not None and network in results.networks:
+            key = network, info["name"], info["severity"], info["bn"]
+            alike["draws"].setdefault(key, []).append(place)
+        if network in group_of:
+            alike["seeds"].setdefault((group_of[network], condition), []).append(place)
+    numbers = {}
+    for kind, rows in alike.items():
+        pairs = [pair for some in rows.values() for pair in combinations(some, 2)]
+        if pairs:
+            first, second = np.array(pairs).T
+            numbers[kind] = float(np.median(found.distance[first, second])), len(pairs)
+    return numbers
+
+
+def save(results: Results, *, umap: bool = False) -> None:
+    """Store the comparison in both modes and every metric under `comparison/`, replacing what is there."""
+    chosen = points(results)
+    for mode in MODES:
+        cells, apart, left_out = measure(results, chosen, mode)
+        arrays = {
+            "network": np.array([cell[0] for cell in cells], dtype=np.str_),
+            "condition": np.array([cell[1] for cell in cells], dtype=np.str_),
+            "left_out": np.array(left_out, dtype=np.str_),
+            "averaged": np.array(chosen.averaged, dtype=np.str_),
+            "measured": np.int32(len(results.cells())),
+        }
+        for name, distance in apart.items():
+            arrays[f"distance/{name}"] = squareform(distance, checks=False)
+        for metric in METRICS:
+            distance = _metric(apart, metric)
+            for name, value in _arrange(distance).items():
+                arrays[f"{name}/{metric}"] = np.asarray(value)
+            if umap and metric == "all" and len(cells) > 2:
+                arrays["umap"] = layouts.umap_layout(distance)
+        files.save_arrays(_file(results, mode), arrays, replace=True)
+
+
+def load(
+    results: Results, mode: str = "absolute", metric: str = "all"
+) -> tuple[Similarity, np.ndarray | None]:
+    """The stored comparison, and its UMAP layout (of the metric `all`) if there is one.
+
+    Made anew where it is missing or damaged, where cells have been added since, and for a single measure where
+    an earlier rosalind stored all three together. Raises ValueError as `compare` does.
+    """
+    _check(metric)
+    try:
+        return _stored(_file(results, mode), len(results.cells()), metric)
+    except (FileNotFoundError, files.Damaged):
+        return compare(results, mode, metric), None
+
+
+def has_umap(results: Results) -> bool:
+    """Whether a UMAP layout was stored with the comparison."""
+    try:
+        return _umap(_file(results, MODES[0])) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
+    """Raises FileNotFoundError for a comparison of other cells, or without the metric."""
+    try:
+        about = files.load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
+    except files.Damaged:
+        return _stored_together(path, measured, metric)
+    if int(about["measured"]) != measured:
+        raise FileNotFoundError(f"{path} is of {about['measured']} cells, the study has {measured}.")
+    names = [f"{name}/{metric}" for name in ("layout", "tree", "order", "kept", "trust")]
+    arrays = files.load_arrays(path, [*(f"distance/{name}" for name in METRICS[metric]), *names])
+    apart = {name: squareform(arrays[f"distance/{name}"]) for name in METRICS[metric]}
+    found = Similarity(
+        _cells(about),
+        # Of no pairs SciPy makes a matrix of one row, also where there is none.
+        _metric(apart, metric)[: len(about["network"]), : len(about["network"])],
+        arrays[f"layout/{metric}"],
+        arrays[f"tree/{metric}"],
+        arrays[f"order/{metric}"],
+        float(arrays[f"kept/{metric}"]),
+        float(arrays[f"trust/{metric}"]),
+        tuple(about["left_out"].tolist()),
+        tuple(about["averaged"].tolist()),
+    )
+    return found, _umap(path) if metric == "all" else None
+
+
+def _stored_together(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
+    """A comparison of an earlier rosalind: one matrix of all measures, and whether severities were averaged."""
+    keys = ("network", "condition", "distance", "layout", "tree", "kept", "left_out", "averaged")
+    arrays = files.load_arrays(path, keys)
+    averaged, left_out = bool(arrays["averaged"]), tuple(arrays["left_out"].tolist())
+    if metric != "all" or not (averaged or len(arrays["network"]) + len(left_out) == measured):
+        raise FileNotFoundError(f"{path} is of other cells or measures.")
+    distance = arrays["distance"]
+    found = Similarity(
+        _cells(arrays),
+        distance,
+        arrays["layout"],
+        arrays["tree"],
+        layouts.leaf_order(distance),
+        float(arrays["kept"]),
+        layouts.trustworthiness(distance, arrays["layout"]),
+        left_out,
+        ("severities",) if averaged else (),
+    )
+    return found, _umap(path)
+
+
+def _umap(path: Path) -> np.ndarray | None:
+    try:
+        return files.load_arrays(path, ("umap",))["umap"]
+    except files.Damaged:
+        return None
+
+
+def _cells(arrays: dict[str, np.ndarray]) -> tuple[Cell, ...]:
+    return tuple(zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True))
+
+
+def _check(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(unknown("metric", metric, METRICS))
+
+
+def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
+    """float32[q, q]: the distance over one measure or over all; squares add over coordinates."""
+    names = METRICS[metric]
+    if len(names) == 1:
+        return apart[names[0]]
+    total = sum(apart[name] ** 2 for name in COORDINATES)
+    return np.sqrt(total / np.float32(len(COORDINATES)))
+
+
+def _arrange(distance: np.ndarray) -> dict:
+    layout, kept = layouts.classical_scaling(distance)
+    return {
+        "layout": layout,
+        "tree": layouts.spanning_tree(distance),
+        "order": layouts.leaf_order(distance),
+        "kept": kept,
+        "trust": layouts.trustworthiness(distance, layout),
+    }
+
+
+def _file(results: Results, mode: str) -> Path:
+    return results.folder / "comparison" / f"similarity-{mode}.npz"

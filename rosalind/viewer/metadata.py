@@ -1,0 +1,138 @@
+"""People's own columns about samples, and accuracy by groups of samples. NumPy only."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+LARGEST = 200 * 2**20
+"""Bytes of the largest samples.csv that is read."""
+
+FEW = 5
+"""Groups of fewer samples say little and come last."""
+
+SHOWN = 12
+"""Most groups that a table shows."""
+
+
+def read(folder: Path, ids: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
+    """The columns of a study's samples.csv by name, in the order of `ids`, and what is wrong with the file.
+
+    The file has a header and an `id` column; a sample without a row has empty text in all columns, rows of unknown
+    ids are passed over. A file that cannot be used gives no columns and one sentence; no file gives neither.
+
+    Args:
+        folder: of the study.
+        ids: int[n] of the study's samples.
+
+    Returns:
+        Arrays of text[n] by column, and the sentence, empty where nothing is wrong.
+    """
+    path = folder / "samples.csv"
+    try:
+        if not path.exists():
+            return {}, ""
+        if path.stat().st_size > LARGEST:
+            return {}, f"samples.csv is larger than {LARGEST // 2**20} MB and was not read."
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file, strict=True) if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return {}, f"samples.csv was not read: {error}."
+    header = lines[0] if lines else []
+    if "id" not in header or len(set(header)) < len(header):
+        return {}, "samples.csv was not read: its first line must name each column once, one of them id."
+    where = header.index("id")
+    row = {int(i): k for k, i in enumerate(ids.tolist())}
+    places, seen = [], set()
+    for number, line in enumerate(lines[1:], 2):
+        text = line[where].strip() if len(line) == len(header) else ""
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            return {}, f"samples.csv was not read: line {number} has no whole number as id or misses columns."
+        if int(text) in seen:
+            return {}, f"samples.csv was not read: id {int(text)} is in it twice."
+        seen.add(int(text))
+        places.append(row.get(int(text), -1))
+    kept = [(k, line) for k, line in zip(places, lines[1:], strict=True) if k >= 0]
+    if not kept:
+        return {}, "samples.csv has no id of this study."
+    found = {}
+    at = np.array([k for k, _ in kept])
+    for c, name in enumerate(header):
+        if c != where:
+            texts = np.array([line[c].strip() for _, line in kept], np.str_)
+            column = np.zeros(len(ids), texts.dtype)
+            column[at] = texts
+            found[name] = column
+    return found, ""
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Accuracy of two cells in groups of samples, worst first."""
+
+    names: tuple[str, ...]
+    count: np.ndarray
+    """int64[k] samples."""
+    a: np.ndarray
+    """float64[k] share that A has right."""
+    b: np.ndarray
+    """float64[k] share that B has right."""
+
+    @property
+    def difference(self) -> np.ndarray:
+        """float64[k]: B minus A."""
+        return self.b - self.a
+
+
+def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarray:
+    """text[n]: the groups that a column makes: its texts, or quarters of numbers where there are many.
+
+    A column whose texts are all finite numbers (empty ones aside) with more than `most` different ones is cut at
+    its quantiles. Empty texts become `(none)`.
+
+    >>> groups_of(np.array(["a", "", "b"])).tolist()
+    ['a', '(none)', 'b']
+    >>> groups_of(np.array(["1", "2", "3", "10"]), most=3, parts=2).tolist()
+    ['1 to 2', '1 to 2', '3 to 10', '3 to 10']
+    """
+    there = texts != ""
+    known = np.unique(texts[there])
+    if len(known) > most:
+        try:
+            numbers = texts[there].astype(float)
+        except ValueError:
+            numbers = np.array([np.nan])
+        if np.isfinite(numbers).all():
+            cuts = np.unique(np.quantile(numbers, np.arange(1, parts) / parts))
+            part = np.searchsorted(cuts, numbers, side="left")
+            ends = {p: (numbers[part == p].min(), numbers[part == p].max()) for p in np.unique(part)}
+            words = {
+                p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()
+            }
+            found = np.full(len(texts), "(none)", dtype=object)
+            found[there] = [words[p] for p in part.tolist()]
+            return found.astype(np.str_)
+    return np.where(there, texts, "(none)")
+
+
+def by_group(groups: np.ndarray, right_a: np.ndarray, right_b: np.ndarray) -> Grouped:
+    """Accuracy of A and B in every group, by the accuracy of B from the lowest; small groups last.
+
+    Groups of fewer than `FEW` samples stand behind all others. Ties go to the larger fall from A to B, then to the
+    name.
+
+    Args:
+        groups: text[n] or int[n].
+        right_a: bool[n] whether A has a sample right.
+        right_b: bool[n] for B.
+
+    >>> found = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
+    >>> found.names, found.b.tolist()
+    (('y', 'x'), [0.4, 1.0])
+    """
+    names, inverse, count = np.unique(groups, return_inverse=True, return_counts=True)
+    share = [np.bincount(inverse, right, len(names)) / np.maximum(count, 1) for right in (right_a, right_b)]
+    a, b = share
+    order = np.lexsort((np.arange(len(names)), b - a, b, count < FEW))
+    return Grouped(tuple(str(name) for name in names[order]), count[order], a[order], b[order])

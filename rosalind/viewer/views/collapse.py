@@ -1,0 +1,59 @@
+"""The numbers of neural collapse under the class matrices."""
+
+from html import escape
+
+import numpy as np
+
+from rosalind import collapse
+from rosalind.viewer.matrices import collapsed
+from rosalind.viewer.views.frame import Frame
+
+NOTES = {
+    "spread": "0: every class is a point; lower is tighter",
+    "mean_lengths": "0: all class means equally far from their centre",
+    "head_lengths": "0: all class directions equally long",
+    "mean_angles": "0: class means spread evenly, all at {corner:.1f} degrees",
+    "head_angles": "0: class directions spread evenly, all at {corner:.1f} degrees",
+    "closest_angle": "{corner:.1f} degrees in full collapse; less where classes crowd",
+    "duality": "0: directions point at the class means; 2: nothing in common",
+    "disagreement": "0: the prediction is always the nearest class mean",
+}
+
+
+def collapse_table(frame: Frame) -> str:
+    """The numbers of neural collapse of A, B, their difference and the null's, as an HTML table with a line on each."""
+    store, state = frame.store, frame.state
+    classes = len(store.class_names)
+    first, second = collapsed(store, state.a), collapsed(store, state.b)
+    columns = {"A": first, "B": second, "B minus A": second - first}
+    if frame.null is not None:
+        columns["null"] = collapsed(store, frame.null[1]) - collapsed(store, frame.null[0])
+    corner, signed = collapse.equal_angle(classes), ("B minus A", "null")
+    cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
+        f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
+    )
+    lines = ["".join(cell(name, "th") for name in columns)]
+    for k, (key, what) in enumerate(collapse.MEASURES.items()):
+        form = ".1f" if key == "closest_angle" else ".3f"
+        texts = [
+            format(found[k], f"+z{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
+            for name, found in columns.items()
+        ]
+        note = NOTES[key].format(corner=corner)
+        lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", style="text-align:left"))
+    widths = [
+        store.results.head(name)[0].shape[0] for side in (state.a, state.b) for name, _ in store.seeds(side)
+    ]
+    narrow = (
+        f" With {min(widths)} features {classes:,} classes cannot all be at equal angles."
+        if collapse.too_narrow(classes, min(widths))
+        else ""
+    )
+    conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
+    nearest = len(store.results.samples["subset"])
+    head = (
+        f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
+        f"whose features are stored.{narrow}"
+    )
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

@@ -1,0 +1,62 @@
+"""Sentences about the two sides that are compared: how often they are right, and what so much data can show."""
+
+from html import escape
+
+import numpy as np
+
+from rosalind.robustness import mean_and_deviation
+from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds
+from rosalind.viewer import table
+from rosalind.viewer.store import Cell, Store
+
+
+def side(store: Store, cell: Cell) -> str:
+    """The method of a side under its condition, as mean over seeds with the interval over images; escaped."""
+    group = store.group(cell[0])
+    found = [store.summary[name, cell[1]] for name in group.networks if (name, cell[1]) in store.summary]
+    accuracies = [numbers["accuracy"] for numbers in found]
+    ends = [(numbers["accuracy_low"], numbers["accuracy_high"]) for numbers in found]
+    low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
+    images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
+    return (
+        f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies)} % right "
+        f"({len(accuracies)} seed{'s' * (len(accuracies) != 1)}{images})"
+    )
+
+
+def shown_by(store: Store, a: Cell, b: Cell) -> str:
+    """The difference of two sides, and the smallest that so many images and pairs of seeds can show.
+
+    Empty where both sides are the same, or are groups that share no seed.
+    """
+    pairs = store.pairs(a, b)
+    if a == b or not pairs:
+        return ""
+    right = [(store.correct(x), store.correct(y)) for x, y in pairs]
+    discordant = float(np.mean([np.mean(x != y) for x, y in right]))
+    change = 100 * float(np.mean([y.mean() - x.mean() for x, y in right]))
+    images = len(store.ids)
+    least = 100 * detectable_with_samples(images, discordant)
+    over = f" over {len(pairs)} seeds, paired" if len(pairs) > 1 else ""
+    text = (
+        f"B - A is {change:+.1f} points{over}. With power 80 % at level 5 %, {images:,} images show differences "
+        f"from {least:.1f} points on (McNemar: 2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one "
+        "has right)"
+    )
+    changes = 100 * between_methods(store, a, b)
+    if len(changes) > 1:
+        deviation = float(changes.std(ddof=1))
+        least = detectable_with_seeds(len(changes), deviation)
+        text += (
+            f"; {len(changes)} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
+        )
+    return f"{text}."
+
+
+def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
+    """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
+    accuracies = []
+    for name, condition in (a, b):
+        found = {n: store.summary.get((n, condition)) for n in store.group(name).networks}
+        accuracies.append({n: numbers["accuracy"] for n, numbers in found.items() if numbers is not None})
+    return table.by_seed(store.results, *accuracies)

@@ -1,0 +1,101 @@
+"""Neural collapse: closed forms of the simplex, and what the numbers do not depend on."""
+
+import numpy as np
+import pytest
+
+from rosalind import collapse, results
+
+
+def simplex(classes: int, width: int, length: float) -> np.ndarray:
+    """float64[classes, width]: corners of a simplex around zero, turned at random."""
+    corners = np.eye(classes) - 1 / classes
+    turn = np.linalg.qr(np.random.default_rng(classes).normal(size=(width, width)))[0][:, :classes]
+    return length * np.sqrt(classes / (classes - 1)) * corners @ turn.T
+
+
+class TestSimplex:
+    def test_a_collapsed_network_is_at_zero(self):
+        mean = simplex(10, 16, 3.0) + 5
+        found = collapse.numbers(
+            mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10)
+        )
+        assert found.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
+        np.testing.assert_allclose(list(found.values()), 0, atol=1e-12)
+        assert list(found) == [name for name in collapse.MEASURES if name != "closest_angle"]
+
+    @pytest.mark.parametrize("classes", [2, 10])
+    def test_spread_of_a_noisy_simplex(self, classes):
+        # Corners of length a are a sqrt(2 C / (C - 1)) apart; d directions of deviation s scatter by d s^2.
+        width, length, noise = 20, 3.0, 0.2
+        scatter = np.full(classes, width * noise**2)
+        exact = width * noise**2 * (classes - 1) / (2 * classes * length**2)
+        found = collapse.spread(simplex(classes, width, length), scatter)
+        assert found == pytest.approx(exact, rel=1e-9)
+
+    def test_lengths_and_directions_that_are_off_show_where_they_are(self):
+        mean, head = simplex(4, 8, 1.0), simplex(4, 8, 1.0)
+        # Lengths 1, 1, 3, 3 have mean 2 and deviation 1.
+        found = collapse.numbers(mean, np.ones(4), head.T * np.array([1, 1, 3, 3]))
+        assert found["head_lengths"] == pytest.approx(0.5)
+        assert found["mean_lengths"] == pytest.approx(0, abs=1e-12)
+        assert found["head_angles"] == pytest.approx(0, abs=1e-12)
+        # All classes on one line: cosines 1, 1 and four times -1 against -1/3.
+        line = np.outer([1.0, 1.0, -1.0, -1.0], np.eye(8)[0])
+        found = collapse.numbers(line, np.ones(4), head.T)
+        assert found["mean_angles"] == pytest.approx((2 * 4 / 3 + 4 * 2 / 3) / 6)
+        assert found["closest_angle"] == 0
+
+    def test_duality_is_two_for_what_has_nothing_in_common_and_four_for_opposites(self):
+        both = simplex(5, 20, 1.0)
+        first, second = both[:, :10], both[:, 10:]
+        apart = np.hstack([first - first.mean(0), np.zeros((5, 10))]), np.hstack([np.zeros((5, 10)), second])
+        assert collapse.numbers(apart[0], np.ones(5), apart[1].T)["duality"] == pytest.approx(2)
+        assert collapse.numbers(both, np.ones(5), -3 * both.T)["duality"] == pytest.approx(4)
+
+    def test_numbers_do_not_depend_on_turning_moving_and_scaling_features(self):
+        generator = np.random.default_rng(1)
+        mean, head = generator.normal(size=(2, 6, 9))
+        scatter, features = generator.random(6), generator.normal(size=(40, 9))
+        prediction = generator.integers(0, 6, 40)
+        turn, shift = np.linalg.qr(generator.normal(size=(9, 9)))[0], generator.normal(size=9)
+        move = lambda rows: 7 * rows @ turn + shift
+        before = collapse.numbers(mean, scatter, head.T, features=features, prediction=prediction)
+        after = collapse.numbers(
+            move(mean), 49 * scatter, (head @ turn).T / 7, features=move(features), prediction=prediction
+        )
+        for name, value in before.items():
+            assert after[name] == pytest.approx(value, rel=1e-6), name
+            assert value > 0
+
+    def test_classes_without_samples_are_left_out(self):
+        mean, head = simplex(5, 8, 2.0), simplex(5, 8, 1.0)
+        gone = np.vstack([mean, np.full((1, 8), np.nan)])
+        kernel = np.vstack([head, np.ones((1, 8))]).T
+        features = np.vstack([mean, mean])
+        found = collapse.numbers(
+            gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2)
+        )
+        np.testing.assert_allclose([v for k, v in found.items() if k != "closest_angle"], 0, atol=1e-12)
+        alone = collapse.numbers(gone[4:], np.zeros(2), kernel[:, 4:])
+        assert np.isnan(list(alone.values())).all()
+
+    def test_classes_in_one_place_are_infinitely_spread_or_nothing(self):
+        assert collapse.spread(np.ones((3, 2)), np.ones(3)) == np.inf
+        assert np.isnan(collapse.spread(np.ones((3, 2)), np.zeros(3)))
+        assert np.isnan(
+            list(collapse.numbers(np.zeros((3, 2)), np.zeros(3), np.zeros((2, 3))).values())
+        ).all()
+
+
+def test_a_stored_cell_gives_what_its_features_give(small_folder):
+    found = results.open(small_folder)
+    network, condition = found.cells()[0]
+    arrays, subset = found.geometry(network, condition), found.samples["subset"]
+    value = collapse.of_cell(found, network, condition)
+    features = arrays["features"].astype(np.float64)
+    nearest = ((features[:, None] - arrays["class_mean"]) ** 2).sum(2).argmin(1)
+    assert value["disagreement"] == pytest.approx((nearest != arrays["prediction"][subset]).mean())
+    first, second = arrays["class_mean"][:2].astype(np.float64)
+    pair = collapse.spread(arrays["class_mean"][:2], arrays["class_scatter"][:2])
+    assert pair == pytest.approx(arrays["class_scatter"][:2].mean() / ((first - second) ** 2).sum(), rel=1e-5)
+    assert np.isfinite(list(value.values())).all()

@@ -1,0 +1,213 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rosalind import redundancy, results, robustness
+
+
+def table(accuracy, families, names=None, clean=None):
+    accuracy = np.asarray(accuracy, float)
+    names = names or tuple("abcdefghij"[: accuracy.shape[1]])
+    clean = np.full(len(accuracy), np.nan) if clean is None else clean
+    networks = tuple(f"net{k}" for k in range(len(accuracy)))
+    return redundancy.Benchmarks(networks, tuple(families), tuple(names), accuracy, clean)
+
+
+@pytest.fixture(scope="module")
+def twelve():
+    """Twelve networks of three families under five corruptions, alike but not the same."""
+    random = np.random.default_rng(0)
+    common = random.uniform(0.3, 0.9, (12, 1))
+    accuracy = common * random.uniform(0.4, 1, 5) + random.normal(0, 0.04, (12, 5))
+    return table(accuracy, np.repeat(["one", "two", "three"], 4), clean=common[:, 0])
+
+
+class TestCorrelations:
+    def test_without_gaps_they_are_pearsons(self, twelve):
+        found, count = redundancy.correlations(twelve.accuracy)
+        np.testing.assert_allclose(found, np.corrcoef(twelve.accuracy.T), atol=1e-12)
+        assert (count == 12).all()
+
+    def test_gaps_are_left_out_pair_by_pair(self, twelve):
+        x = twelve.accuracy.copy()
+        x[:5, 0] = x[4:7, 1] = x[:10, 2] = np.nan
+        x[:, 3] = 0.25
+        found, count = redundancy.correlations(x)
+        both = np.isfinite(x[:, :2]).all(1)
+        assert count[0, 1] == both.sum() == 5
+        assert found[0, 1] == pytest.approx(np.corrcoef(x[both, :2].T)[0, 1])
+        # Two networks are always on a line, and what never varies is correlated with nothing.
+        assert count[2, 2] == 2
+        assert np.isnan(found[2]).all()
+        assert np.isnan(found[3]).all()
+
+    def test_a_copy_is_correlated_fully(self, twelve):
+        found, _ = redundancy.correlations(twelve.accuracy[:, [0, 0, 1]])
+        assert found[0, 1] == pytest.approx(1)
+
+
+class TestCurve:
+    def test_a_copy_is_never_chosen_second(self, twelve):
+        x = twelve.accuracy[:, [0, 0, 1, 2]]
+        found = redundancy.curve(replace(twelve, accuracy=x, names=("a", "copy", "b", "c")), 0)
+        assert set(found.names[:2]) != {"a", "copy"}
+        assert found.names[-1] in ("a", "copy")
+        # Three of four say all, because one stands for its copy.
+        assert found.error[2] == pytest.approx(0, abs=1e-8)
+
+    def test_of_identical_ones_the_first_by_name_says_all(self, twelve):
+        same = replace(twelve, accuracy=np.repeat(twelve.accuracy[:, :1], 4, 1), names=tuple("dbca"))
+        found = redundancy.curve(same, 0)
+        assert found.names[0] == "a"
+        np.testing.assert_allclose(found.error, 0, atol=1e-10)
+        np.testing.assert_allclose(found.random, 0, atol=1e-10)
+        assert found.smallest(0.01) == 1
+
+    def test_all_of_them_say_all(self, twelve):
+        found = redundancy.curve(twelve, 0)
+        assert sorted(found.names) == sorted(twelve.names)
+        assert found.error[-1] == pytest.approx(0, abs=1e-8)
+        assert found.largest[-1] == pytest.approx(0, abs=1e-8)
+        assert found.agree[-1] == 3
+        assert (found.largest >= found.error).all()
+
+    def test_one_benchmark_is_scored_by_a_line_through_the_other_families(self, twelve):
+        found = redundancy.curve(twelve, 0)
+        family, target = np.array(twelve.families), twelve.accuracy.mean(1)
+
+        def line(values):
+            missed = np.empty(12)
+            for name, held in ((name, family == name) for name in set(family)):
+                x = values if values.ndim == 1 else values[:, twelve.names.index(found.folds[name][0])]
+                missed[held] = np.polyval(np.polyfit(x[~held], target[~held], 1), x[held]) - target[held]
+            return 100 * missed
+
+        assert found.error[0] == pytest.approx(np.sqrt((line(twelve.accuracy) ** 2).mean()))
+        assert found.largest[0] == pytest.approx(np.abs(line(twelve.accuracy)).max())
+        assert found.clean == pytest.approx(np.sqrt((line(twelve.clean) ** 2).mean()))
+        # Of one benchmark there are five subsets, so that every draw is one of five numbers.
+        alone = [np.sqrt((line(column) ** 2).mean()) for column in twelve.accuracy.T]
+        mean, low, high = found.random[0]
+        assert min(alone) <= low < mean < high <= max(alone) + 1e-9
+        assert min(abs(np.array(alone) - low)) < 1e-9
+
+    def test_order_does_not_matter(self, twelve):
+        found = redundancy.curve(twelve, 3)
+        columns, rows = np.array([3, 0, 4, 2, 1]), np.random.default_rng(5).permutation(12)
+        turned = redundancy.Benchmarks(
+            tuple(twelve.networks[k] for k in rows),
+            tuple(twelve.families[k] for k in rows),
+            tuple(twelve.names[k] for k in columns),
+            twelve.accuracy[np.ix_(rows, columns)],
+            twelve.clean[rows],
+        )
+        again = redundancy.curve(turned, 3)
+        assert again.names == found.names
+        assert again.folds == found.folds
+        for name in ("error", "largest", "random", "clean"):
+            np.testing.assert_allclose(getattr(again, name), getattr(found, name), atol=1e-9)
+
+    def test_a_family_that_is_held_out_has_no_say(self, twelve):
+        three = np.array(twelve.families) == "three"
+        x = twelve.accuracy.copy()
+        # In the third family the least useful benchmark of the others is the mean itself, and the rest noise.
+        useless = twelve.names.index(redundancy.curve(twelve, 0).folds["three"][-1])
+        x[three] = np.random.default_rng(1).uniform(0, 1, (4, 5))
+        others = np.delete(np.arange(5), useless)
+        x[three, useless] = x[np.ix_(three, others)].mean(1)
+        before, after = redundancy.curve(twelve, 0), redundancy.curve(replace(twelve, accuracy=x), 0)
+        assert after.folds["three"] == before.folds["three"]
+        assert after.folds["one"] != before.folds["one"]
+        assert after.error[0] > before.error[0]
+
+    def test_weights_below_zero_are_not_used(self):
+        # b is a little wrong copy of a: with a weight below zero on it, a and b give the mean exactly.
+        random = np.random.default_rng(0)
+        a, error = random.uniform(0.3, 0.9, 12), random.normal(0, 0.1, 12)
+        x = np.column_stack([a, a + error, a - 4 * error])
+        found = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
+        target = x.mean(1)
+        pair = np.linalg.lstsq(np.column_stack([x[:, :2], np.ones(12)]), target, rcond=None)[0]
+        assert pair[1] < 0
+        assert set(found.names[:2]) == {"a", "c"} or found.error[1] > 0.1
+
+    def test_the_same_key_draws_the_same(self, twelve):
+        first, second, other = (redundancy.curve(twelve, key, draws=5).random for key in (1, 1, 2))
+        np.testing.assert_array_equal(first, second)
+        assert not np.array_equal(first, other)
+
+    def test_networks_with_gaps_are_left_out(self, twelve):
+        x = twelve.accuracy.copy()
+        x[[0, 5], 1] = np.nan
+        clean = twelve.clean.copy()
+        clean[7] = np.nan
+        found = redundancy.curve(replace(twelve, accuracy=x, clean=clean), 0)
+        assert found.networks == 10
+        assert np.isfinite(found.error).all()
+        assert np.isnan(found.clean)
+
+    def test_a_benchmark_that_never_varies_is_chosen_last(self, twelve):
+        x = twelve.accuracy.copy()
+        x[:, 0] = 1
+        assert redundancy.curve(replace(twelve, accuracy=x), 0).names[-1] == "a"
+
+    def test_a_tolerance_that_no_subset_meets(self, twelve):
+        found = replace(redundancy.curve(twelve, 0), error=np.array([3.0, 1.0, 1.2, 0.4, 0.2]))
+        assert [found.smallest(points) for points in (5, 1, 0.5, 0.1)] == [1, 2, 4, None]
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"accuracy": slice(0, 1)}, "at least 2 corruptions"),
+            ({"rows": 4}, "needs 5 networks with every corruption measured; there are 4"),
+            ({"gap": 9}, r"there are 3 \(b is missing for 9 of 12\)"),
+            ({"families": ("one",) * 12}, "needs 2; all networks are of one"),
+            ({"families": ("one",) * 10 + ("two",) * 2}, "without the family one only 2 networks"),
+        ],
+    )
+    def test_what_is_missing_is_said(self, twelve, change, words):
+        x, families = twelve.accuracy.copy(), change.get("families", twelve.families)
+        if "gap" in change:
+            x[: change["gap"], 1] = np.nan
+        x = x[: change.get("rows", 12), change.get("accuracy", slice(None))]
+        with pytest.raises(ValueError, match=words):
+            redundancy.curve(table(x, families[: len(x)]), 0)
+
+
+@pytest.fixture(scope="module")
+def study(small_folder):
+    """A study and its accuracies."""
+    found = results.open(small_folder)
+    return found, {
+        cell: {"accuracy": robustness.summarise(found, *cell)["accuracy"]} for cell in found.cells()
+    }
+
+
+class TestBenchmarks:
+    def test_accuracies_are_averaged_over_severities(self, study):
+        found, summary = study
+        assert redundancy.kinds(found) == ("mean", "severity 1", "severity 5", "condition")
+        mean = redundancy.benchmarks(found, summary)
+        assert mean.names == ("gaussian_noise", "contrast")
+        row = mean.networks.index("mlp-lth-0.9-seed1")
+        one, five = (summary["mlp-lth-0.9-seed1", f"contrast-{s}"]["accuracy"] for s in (1, 5))
+        assert mean.accuracy[row, 1] == pytest.approx((one + five) / 2)
+        assert mean.clean[row] == summary["mlp-lth-0.9-seed1", "clean"]["accuracy"]
+        assert mean.families[row] == found.networks["mlp-lth-0.9-seed1"]["family"]
+        severe = redundancy.benchmarks(found, summary, "severity 5")
+        assert severe.accuracy[row, 1] == five
+        single = redundancy.benchmarks(found, summary, "condition")
+        assert single.names == tuple(c for c in found.conditions if c != "clean")
+
+    def test_a_missing_severity_is_a_gap(self, study):
+        found, summary = study
+        some = {cell: row for cell, row in summary.items() if cell != ("mlp-lth-0.9-seed1", "contrast-5")}
+        mean = redundancy.benchmarks(found, some)
+        row = mean.networks.index("mlp-lth-0.9-seed1")
+        assert np.isnan(mean.accuracy[row, 1])
+        assert np.isfinite(mean.accuracy[row, 0])
+
+    def test_unknown_kind(self, study):
+        with pytest.raises(ValueError, match=r"unknown kind of benchmark 'severity 2'"):
+            redundancy.benchmarks(*study, "severity 2")

@@ -1,0 +1,77 @@
+"""The page that needs no server: whole, alone, and of the state that was asked for."""
+
+import re
+
+import numpy as np
+import pytest
+from pages import opened
+
+from rosalind.viewer import standalone, state
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import VIEWS
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+@pytest.fixture(scope="module")
+def text(store):
+    return standalone.page(store, state.default(store))
+
+
+def test_it_asks_for_nothing_from_elsewhere(text):
+    assert len(text) < 12e6
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=\s*[\"']?(?!data:)\w", text)
+
+
+def test_every_view_is_on_it_with_its_sentence(text):
+    for name in VIEWS:
+        assert f'<section id="{name}"' in text
+    assert "local-caption" in text
+    assert "linked-caption" in text
+
+
+def test_it_says_what_it_is(text, store):
+    assert store.results.study["dataset_hash"] in text
+    assert "arXiv 2206.07918" in text
+
+
+def test_a_link_decides_what_is_shown(small_folder, store, tmp_path):
+    made = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
+    link = f"http://127.0.0.1:5006/study?{made.controls.address.text}"
+    written = standalone.write(small_folder, tmp_path / "page.html", link).read_text()
+    assert "mlp-lth-0.9-seed1 · contrast-5" in written
+    with pytest.raises(ValueError, match="b was not understood"):
+        standalone.write(small_folder, tmp_path / "other.html", "?b=nothing/clean")
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_names_are_escaped(store, monkeypatch):
+    hostile = "</script><img src=x onerror=alert(1)>"
+    monkeypatch.setattr(store, "class_names", [*store.class_names[:3], hostile, *store.class_names[4:]])
+    written = standalone.page(store, state.default(store))
+    assert "onerror=alert(1)" in written
+    assert "</script><img" not in written
+    assert "<img src=x" not in re.sub(
+        r'<script type="application/json".*?</script>', "", written, flags=re.DOTALL
+    )
+
+
+def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
+    from rosalind.viewer import rules
+    from rosalind.viewer.views import Frame, choices
+
+    monkeypatch.setattr(standalone, "POINTS", 50)
+    ids = store.ids[100:120].tolist()
+    shown = state.State(
+        ("mlp-dense-seed0", "clean"),
+        ("mlp-lth-0.9-seed0", "contrast-5"),
+        rule=rules.check_rule(store, [{"op": "replace", "ids": ids}]),
+    )
+    frame = Frame(store, shown, rules.select(store, shown), choices(store))
+    some = standalone._some(frame)
+    assert len(some) == 50
+    assert set(range(100, 120)) <= set(some.tolist())
+    np.testing.assert_array_equal(some, np.unique(some))

@@ -1,0 +1,339 @@
+"""The global geometry without a browser: parallel coordinates, class matrices, groups of classes."""
+
+import itertools
+from dataclasses import replace
+from html import escape
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+from bokeh.events import ButtonClick, SelectionGeometry, Tap
+
+from rosalind import geometry, results
+from rosalind.viewer import classes, compute, matrices, rules
+from rosalind.viewer.app import Session
+from rosalind.viewer.classes import Rows
+from rosalind.viewer.state import default, with_choices
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.views.overall import Global
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+class Reader:
+    """A reader of the global view alone: what changes the state draws it again."""
+
+    def __init__(self, store):
+        self.store, self.choices, self.state = store, Global.choices(store), default(store)
+        self.view = Global(self.frame(), self.change)
+        self.view.update(self.frame())
+
+    def frame(self):
+        return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
+
+    def change(self, step=None, choices=None, instead=None, **fields):
+        if step is not None:
+            fields["rule"] = rules.check_rule(self.store, instead or [{"op": "replace", **step}])
+        self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
+        self.view.update(self.frame())
+
+
+@pytest.fixture
+def view(store):
+    """The global view, and its reader."""
+    made = Reader(store)
+    return made.view, made
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A study of 60 classes in 12 families of 5, whose directions are alike; its networks are not trained."""
+    folder, generator = tmp_path_factory.mktemp("many") / "study", np.random.default_rng(0)
+    count, width, labels = 60, 24, np.repeat(np.arange(60), 2)
+    family = generator.normal(size=(12, width))[np.arange(60) % 12]
+    study = {"class_names": [f"class{k}" for k in range(count)], "dataset": "made", "dataset_hash": "0"}
+    study["class_names"][0] = HOSTILE
+    study |= {"seed": 0, "table": "cifar", "data": {"folder": None}, "seeds": [0]}
+    subset = np.arange(20, dtype=np.int32)
+    samples = {"id": np.arange(120, dtype=np.int32), "label": labels.astype(np.int16), "subset": subset}
+    results.create(folder, study, samples)
+    condition = {
+        "name": "clean",
+        "kind": "clean",
+        "severity": 0,
+        "draw": 0,
+        "order": 0,
+        "bn": "train",
+        "group": "clean",
+    }
+    condition |= {"table": None, "options": {}, "source": "generated"}
+    results.save_json(folder / "conditions" / "clean.json", condition)
+    for seed in range(2):
+        directions = (family + 0.2 * generator.normal(size=(count, width))).astype(np.float32)
+        features = (directions[labels] + 0.3 * generator.normal(size=(120, width))).astype(np.float32)
+        reference = geometry.reference(features, directions.T, labels)
+        measured = geometry.measure(features, directions.T, np.zeros(count), labels, reference=reference)
+        measured["features"] = features[subset].astype(np.float16)
+        arrays = {"head/kernel": directions.T, "head/bias": np.zeros(count, np.float32)}
+        arrays |= {"mu": reference.mu, "class_mean": reference.class_mean}
+        info = {"name": f"net{seed}", "label": "dense", "family": "dense", "seed": seed}
+        results.add_network(folder, info, arrays, {"clean": measured})
+    return Store(folder)
+
+
+class TestParallelDensity:
+    def test_it_is_one_line_per_sample_and_column(self):
+        axes = np.random.default_rng(0).random((4, 300))
+        levels = np.stack([compute.levels(values, (0, 1)) for values in axes])
+        np.testing.assert_array_equal(compute.parallel_density(levels).sum(0), 300)
+        levels[1, 0] = compute.GAP
+        image = compute.parallel_density(levels, width=7)
+        assert image.shape == (compute.LEVELS, 21)
+        np.testing.assert_array_equal(image.sum(0), np.repeat([299, 299, 300], 7))
+
+    def test_every_line_goes_where_it_is_drawn_by_hand(self):
+        generator, width = np.random.default_rng(1), 9
+        levels = generator.integers(0, compute.LEVELS, (3, 20)).astype(np.uint8)
+        exact = np.zeros((compute.LEVELS, 2 * width))
+        places = (np.arange(width) + 0.5) / width
+        for gap, sample in itertools.product(range(2), range(20)):
+            start, stop = levels[gap : gap + 2, sample].astype(int)
+            exact[np.round(start + (stop - start) * places).astype(int), gap * width + np.arange(width)] += 1
+        np.testing.assert_array_equal(compute.parallel_density(levels, width), exact)
+
+
+class TestOrder:
+    def test_similar_classes_become_neighbours_whatever_their_numbers(self):
+        family = np.random.default_rng(2).permutation(np.repeat(np.arange(4), 5))
+        apart = np.where(family[:, None] == family, 10.0, 90.0)
+        np.fill_diagonal(apart, 0)
+        ordered = family[classes.likeness(apart)]
+        assert (np.diff(ordered) != 0).sum() == 3
+        groups = classes.segments(apart, classes.likeness(apart), 4)
+        assert len(set(zip(family.tolist(), groups.tolist(), strict=True))) == 4
+
+    def test_groups_are_the_best_contiguous_cut(self):
+        points = np.random.default_rng(3).random((7, 2))
+        apart = np.linalg.norm(points[:, None] - points, axis=2)
+        order = classes.likeness(apart)
+
+        def inner(groups):
+            within = [points[groups == g] for g in range(3)]
+            return sum(((p - p.mean(0)) ** 2).sum() for p in within)
+
+        cuts = []
+        for first, second in itertools.combinations(range(1, 7), 2):
+            groups = np.empty(7, int)
+            groups[order] = np.repeat([0, 1, 2], [first, second - first, 7 - second])
+            cuts.append(inner(groups))
+        assert inner(classes.segments(apart, order, 3)) == pytest.approx(min(cuts))
+
+    def test_distances_fill_gaps_and_leave_the_table_alone(self):
+        table = np.array([[1.0, np.nan, 70.0], [60.0, 2.0, np.nan], [80.0, np.nan, 3.0]])
+        before = table.copy()
+        np.testing.assert_array_equal(classes.distances(table), [[0, 60, 75], [60, 0, 75], [75, 75, 0]])
+        np.testing.assert_array_equal(table, before)
+        assert classes.distances(np.full((3, 3), np.nan)).tolist() == np.zeros((3, 3)).tolist()
+
+    def test_a_group_is_called_after_its_middle(self):
+        apart = np.abs(np.arange(5.0)[:, None] - np.arange(5))
+        rows = classes.rows_of_groups(apart, np.arange(5), np.array([0, 0, 0, 1, 1]), list("abcde"))
+        assert rows.names == ("b + 2 more", "d + 1 more")
+        assert rows.grouped
+        assert not classes.rows_of_classes(np.arange(5), list("abcde")).grouped
+
+
+class TestTables:
+    def test_a_group_is_the_mean_over_its_samples(self):
+        generator = np.random.default_rng(4)
+        counts = np.array([3, 1, 0, 5])
+        labels = np.repeat(np.arange(4), counts)
+        angles = generator.random((9, 4))
+        table = np.full((4, 4), np.nan)
+        for k in np.flatnonzero(counts):
+            table[k] = angles[labels == k].mean(0)
+        rows = Rows((np.array([0, 2]), np.array([3, 1])), ("first", "second"))
+        exact = [
+            [angles[np.isin(labels, i)][:, j].mean() for j in ([0, 2], [1, 3])] for i in ([0, 2], [1, 3])
+        ]
+        np.testing.assert_allclose(classes.gathered(table, rows, counts), exact, rtol=1e-5)
+        alone = Rows((np.array([2]), np.array([0, 1])), ("absent", "there"))
+        assert np.isnan(classes.gathered(table, alone, counts)[0]).all()
+
+    def test_confusion_counts_every_labelled_sample_once(self):
+        labels, predictions = np.array([0, 1, 1, 2, -1]), np.array([0, 2, 2, 2, 1], np.int16)
+        table = classes.confusion(labels, predictions, 3)
+        assert table.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 1]]
+        rows = Rows((np.array([1]), np.array([0, 2])), ("one", "two"))
+        assert classes.gathered(table, rows).tolist() == [[0, 2], [0, 2]]
+
+    def test_angles_between_directions(self):
+        kernel = np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 2.0, 1.0, 0.0]])
+        angles = classes.between_directions(kernel)
+        np.testing.assert_allclose(angles[0, 1:3], [90, 45], rtol=1e-6)
+        assert np.isnan(angles[3]).all()
+        assert classes.nearest_directions(kernel, 0, 3).tolist() == [0, 2, 1]
+        assert classes.nearest_directions(kernel, 1, 4).tolist() == [1, 2, 0, 3]
+
+
+def drag(view, side, place, low, high):
+    figure = view.figures[side]
+    box = {"type": "rect", "x0": place - 0.1, "x1": place + 0.1, "y0": low, "y1": high}
+    figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
+
+
+class TestBands:
+    def test_bands_of_one_side_hold_together_and_go_with_a_click(self, view, store):
+        shown, page = view
+        drag(shown, "a", 0, 0.2, 0.8)
+        drag(shown, "a", 5, 0.1, 0.5)
+        angle = store.values(page.state.a, "angle")
+        third = store.class_angles(page.state.a, (2,))[1][:, 0]
+
+        def inside(values, place, low, high):
+            start, stop = shown.limits[place]
+            scaled = (values - start) / (stop - start)
+            return (scaled >= low) & (scaled <= high)
+
+        first, second = inside(angle, 0, 0.2, 0.8), inside(third, 5, 0.1, 0.5)
+        assert 0 < (first & second).sum() < first.sum()
+        np.testing.assert_array_equal(rules.select(store, page.state), first & second)
+        assert len(shown.bands["a"].data["left"]) == 2
+        # Another band on an axis takes the place of the first.
+        drag(shown, "a", 0, 0.0, 0.5)
+        assert [s["op"] for s in page.state.rule] == ["replace", "intersect"]
+        np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5) & second)
+        figure = shown.figures["a"]
+        figure._trigger_event(Tap(figure, x=5.03, y=0.3))
+        np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5))
+
+    def test_other_rules_are_replaced_and_other_operations_are_kept(self, store):
+        page = Session(store, Document())
+        page.change(layout="geometry")
+        shown = page.views["global"]
+        drag(shown, "a", 0, 0.2, 0.8)
+        drag(shown, "a", 3, 0.2, 0.8)
+        assert [s["op"] for s in page.state.rule] == ["replace", "intersect"]
+        drag(shown, "b", 0, 0.2, 0.8)
+        assert len(page.state.rule) == 1
+        assert not shown.bands["a"].data["left"]
+        page.widgets["operation"].value = "add"
+        drag(shown, "b", 1, 0.5, 1.0)
+        assert [s["op"] for s in page.state.rule] == ["replace", "add"]
+
+    def test_a_brush_resends_lines_only(self, view):
+        shown, _ = view
+        sources = [shown.images["a"], shown.images["b"], shown.classes.images["a"]]
+        before = [source.data["image"][0] for source in sources]
+        drag(shown, "a", 0, 0.2, 0.8)
+        assert all(x is source.data["image"][0] for x, source in zip(before, sources, strict=True))
+        assert shown.lines["a"].data["xs"]
+
+    def test_the_class_filter_leaves_the_lines_of_the_class(self, view, store):
+        shown, page = view
+        whole = shown.images["a"].data["image"][0]
+        page.change(true_class=4)
+        assert f"{(store.labels == 4).sum()} samples" in shown.caption.text
+        assert (shown.images["a"].data["image"][0] != whole).any()
+
+
+class TestMatrices:
+    def test_fields_are_rows_to_columns_in_the_chosen_order(self, view, store):
+        shown, page = view
+        page.change(choices={"global-order": "likeness"})
+        order = matrices.order_of_likeness(store)
+        a = store.class_matrix(page.state.a)[np.ix_(order, order)]
+        source = shown.classes.images["a"].data
+        decoded = source["low"][0] + source["image"][0] / 254 * (source["high"][0] - source["low"][0])
+        np.testing.assert_allclose(decoded, a, atol=0.51 / 254 * (source["high"][0] - source["low"][0]))
+        assert source["low"] == shown.classes.images["b"].data["low"]
+        ends = shown.classes.images["difference"].data
+        assert ends["low"][0] == -ends["high"][0]
+        figure = shown.classes.figures["b"]
+        figure._trigger_event(Tap(figure, x=2.5, y=7.5))
+        assert page.state.rule[0]["pair"] == [order[7], order[2]]
+        assert shown.classes.marks["b"].data == {"x": [2.5], "y": [7.5]}
+
+    def test_the_null_is_drawn_with_the_limits_of_the_difference(self, view, store):
+        shown, page = view
+        assert not shown.classes.figures["null"].visible
+        page.change(null=True)
+        assert shown.classes.figures["null"].visible
+        null, difference = (shown.classes.images[side].data for side in ("null", "difference"))
+        assert (null["low"], null["high"]) == (difference["low"], difference["high"])
+        first, second = store.null(page.state.a, page.state.b)[0]
+        exact = np.abs(store.class_matrix(second) - store.class_matrix(first)).mean()
+        assert f"by {exact:.1f} degrees" in shown.classes.caption.text
+        assert "null" in shown.classes.numbers.text
+
+    def test_confusion_is_of_the_predictions(self, view, store):
+        shown, page = view
+        page.change(choices={"global-show": "confusion"})
+        right = (store.predictions(page.state.b) == store.labels).sum()
+        assert f"B {right:,} of 597" in shown.classes.caption.text
+
+    def test_a_group_of_seeds_is_a_mean(self, view, store):
+        shown, page = view
+        group = next(iter(store.groups_by_id))
+        cell = (group, "clean")
+        page.change(b=cell)
+        exact = np.mean([store.class_matrix(seed) for seed in store.seeds(cell)], 0)
+        own, other = np.diag(exact).mean(), exact[~np.eye(10, dtype=bool)].mean()
+        assert f"B {own:.1f} degrees to the own, {other:.1f} to others" in shown.classes.caption.text
+
+
+class TestManyClasses:
+    @pytest.fixture
+    def page(self, many):
+        return Reader(many)
+
+    def test_groups_open_and_close(self, page, many):
+        shown = page.view.classes
+        count = classes.group_count(60)
+        assert len(shown.rows) == count
+        assert sorted(np.concatenate(shown.rows.classes)) == list(range(60))
+        # Families stay together, in whole groups or as neighbours.
+        family = np.concatenate(shown.rows.classes) % 12
+        assert (np.diff(family) != 0).sum() == 11
+        figure = shown.figures["a"]
+        opened = shown.rows.classes[4]
+        figure._trigger_event(Tap(figure, x=0.5, y=4.5))
+        assert dict(page.state.choices) == {"global-group": "5"}
+        assert page.state.rule == ()
+        assert [int(found[0]) for found in shown.rows.classes] == opened.tolist()
+        assert shown.back.visible
+        shown.back._trigger_event(ButtonClick(shown.back))
+        assert not page.state.choices
+        page.change(choices={"global-detail": "all classes"})
+        assert shown.images["a"].data["image"][0].shape == (60, 60)
+
+    def test_axes_are_the_directions_around_a_class(self, page, many):
+        shown = page.view
+        assert [axis.name for axis in shown.axes] == ["angle", "norm", "margin"]
+        assert "choose one" in shown.caption.text
+        page.change(choices={"global-detail": "all classes"})
+        figure = shown.classes.figures["a"]
+        figure._trigger_event(Tap(figure, x=0.5, y=0.5))
+        wanted = int(shown.classes.rows.classes[0][0])
+        assert page.state.true_class == wanted
+        assert shown.axes[3].number == wanted
+        assert len(shown.axes) == 11
+        # The family of the class is nearest to it.
+        assert {axis.number % 12 for axis in shown.axes[3:8]} == {wanted % 12}
+        drag(shown, "a", 4, 0.0, 1.0)
+        assert page.frame().selected.any()
+
+    def test_names_are_escaped_and_too_few_dimensions_are_told(self, page):
+        shown = page.view
+        page.change(true_class=0, choices={"global-group": "1"})
+        for number in range(1, classes.group_count(60) + 1):
+            page.change(choices={"global-group": str(number)})
+            assert HOSTILE not in shown.classes.path.text + shown.classes.caption.text
+        assert escape(HOSTILE) in shown.caption.text
+        assert "With 24 features 60 classes" in shown.classes.numbers.text
