@@ -216,6 +216,14 @@ class TestFingerprint:
         assert not found.complete
         assert np.isfinite(found.values).sum() == found.cells == 3
 
+    def test_a_table_made_anew_since_the_study_was_read_is_not_misread(self, copied):
+        store = Store(copied)
+        assert fingerprint.read(store, 5, (A, A)).complete
+        np.save(copied / "comparison" / "margins.npy", np.zeros((len(store.ids), 3), np.float16))
+        found = fingerprint.read(store, 5, (A, A))
+        assert not found.complete
+        assert found.cells == 2
+
     def test_an_older_table_serves_the_cells_it_has(self, copied):
         results.remove_network(copied, "mlp-lth-0.9-seed1")
         path = copied / "geometry" / "mlp-lth-0.9-seed0" / "clean.npz"
@@ -274,6 +282,21 @@ class TestView:
         view.update(shown(store, State(A, ("mlp-lth-0.5-seed0", "clean"), rule=rule), preset="broken by B"))
         assert "picked on" not in view.caption.text
         assert len(changes) == 1
+
+    def test_a_preset_that_picks_nobody_or_cannot_be_read_selects_nothing(self, copied):
+        path = copied / "comparison" / "fragility.npz"
+        arrays = results.load_arrays(path)
+        arrays["wrong"] = arrays["wrong"] * 0
+        results.save_arrays(path, arrays, replace=True)
+        view, changes = viewed(Store(copied), State(A, B))
+        press(view.root.select_one({"name": "preset-hard"}))
+        assert [list(change) for change in changes] == [["choices"]]
+        assert "No sample is picked by &#x27;hard&#x27;" in view.message.text
+        path.write_bytes(b"broken")
+        view, changes = viewed(Store(copied), State(A, B))
+        press(view.root.select_one({"name": "preset-hard"}))
+        assert not changes
+        assert "comparison/fragility.npz" in view.message.text
 
     def test_orders_and_pages_are_choices(self, store):
         view, _ = viewed(store, State(A, B))

@@ -1,6 +1,7 @@
 """One sample's margins over all networks and conditions: where exactly does it break?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -65,15 +66,19 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
     shape = (len(listed), len(store.conditions))
     total, seen, bad = (np.zeros(shape) for _ in range(3))
     stored = store.keep(("fingerprint",), lambda: {"places": _places(store, listed)})["places"]
-    cells = 0
-    for path, columns, rows, places in stored:
-        margins = fragility.fingerprint(path, position)[columns].astype(float)
+    cells, complete = 0, False
+    for path, count, columns, rows, places in stored:
+        margins = _margins(path, position)
+        # The table is made anew while the study grows; the store follows within seconds.
+        if len(margins) != count:
+            continue
+        complete, margins = True, margins[columns].astype(float)
         good = np.isfinite(margins)
         cells += int(good.sum())
         np.add.at(total, (rows[good], places[good]), margins[good])
         np.add.at(seen, (rows[good], places[good]), 1)
         np.add.at(bad, (rows[good], places[good]), margins[good] <= 0)
-    if not stored:
+    if not complete:
         row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
         for network, condition in dict.fromkeys(cell for side in sides for cell in store.seeds(side)):
             margin = float(store.values((network, condition), "margin")[position])
@@ -94,20 +99,29 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
         (2 * bad >= seen) & (seen > 0),
         cells - int(bad.sum()),
         cells,
-        bool(stored),
+        complete,
     )
 
 
 def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
-    """Per stored file: its path, the columns that the study still has, and their rows and columns in the table."""
+    """Per stored file: its path and number of columns, those that the study still has, their rows and columns here."""
     row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
     column = {name: k for k, name in enumerate(store.conditions)}
     found = []
     for path, cells in fragility.columns(store.results):
         here = [k for k, cell in enumerate(cells) if cell in store.cells and cell[0] in row]
         rows = np.array([row[cells[k][0]] for k in here], int)
-        found.append((path, np.array(here, int), rows, np.array([column[cells[k][1]] for k in here], int)))
+        places = np.array([column[cells[k][1]] for k in here], int)
+        found.append((path, len(cells), np.array(here, int), rows, places))
     return found
+
+
+def _margins(path: Path, position: int) -> np.ndarray:
+    """float16[cells] of one sample; none where the file has just gone."""
+    try:
+        return fragility.fingerprint(path, position)
+    except (OSError, ValueError):
+        return np.empty(0, np.float16)
 
 
 def breaks(store: Store, found: Fingerprint, cell: Cell) -> dict[str, float | None]:

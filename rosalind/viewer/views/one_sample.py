@@ -10,7 +10,17 @@ from bokeh.models import ColumnDataSource, Div, FixedTicker, LinearColorMapper, 
 from rosalind.viewer import fingerprint, sheet
 from rosalind.viewer.fingerprint import Fingerprint
 from rosalind.viewer.store import Cell
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, cell_name, plot, symmetric
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    POINTS,
+    Change,
+    Frame,
+    caption,
+    cell_name,
+    plot,
+    symmetric,
+)
 
 WRONG_FIRST = DIVERGING[::-1]
 """Red below zero, where a sample is wrong, blue above."""
@@ -174,7 +184,7 @@ class OneSample:
         line, place = np.nonzero(found.wrong)
         # Crosses where it is wrong, so that nothing rests on colour alone; not where they could not be told apart.
         free = np.array([(y, x) not in places for y, x in zip(line, place, strict=True)], bool)
-        few = len(store.conditions) <= 120 and len(found.rows) <= 45
+        few = len(store.conditions) <= 120 and len(line) <= POINTS
         some = np.flatnonzero(free) if few else np.empty(0, int)
         self.wrong.data = {
             "x": (place[some] + 0.5).astype(np.float32),

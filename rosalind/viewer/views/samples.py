@@ -16,6 +16,7 @@ from bokeh.models import (
 )
 from bokeh.palettes import Greys256
 
+from rosalind.results import Damaged
 from rosalind.viewer import presets, rules, sheet
 from rosalind.viewer.presets import KINDS, PRESETS
 from rosalind.viewer.store import Cell, Store
@@ -192,7 +193,11 @@ class Samples:
 
     def _preset(self, name: str) -> None:
         state = self.frame.state
-        picked = presets.pick(self.frame.store, name, state.a, state.b)
+        try:
+            picked = presets.pick(self.frame.store, name, state.a, state.b)
+        except (Damaged, OSError) as error:
+            self._say(str(error))
+            return
         chosen = {"samples-preset": name, "samples-page": "1"}
         if picked is None:
             self._say(NOT_STORED)
