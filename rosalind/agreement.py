@@ -56,7 +56,7 @@ def predictions(found: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np
 
 
 def compare(results: Results) -> dict[str, np.ndarray]:
-    """All pairs of a study's networks; those without masks, or with others' shapes, have NaN overlaps.
+    """All pairs of a study's networks; the overlap of a pair without masks or of different shapes is NaN.
 
     Returns:
         `network` str[n]; `layer` str[l]; `overlap` and `overlap_chance` float32[n, n]; `layer_overlap` and

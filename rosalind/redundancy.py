@@ -238,7 +238,7 @@ def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) 
 def _compress(x: np.ndarray, target: np.ndarray) -> np.ndarray:
     """float64[<= m + 1, m + 1]: a triangle with the same inner products as the centred columns and target."""
     joined = np.column_stack([x, target])
-    return np.linalg.qr(joined - joined.mean(0), mode="r")
+    return np.linalg.qr(joined - joined.mean(0))[1]
 
 
 def _weights(triangle: np.ndarray, columns) -> np.ndarray:

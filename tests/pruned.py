@@ -8,7 +8,7 @@ from conftest import MLP, NORM_MLP, toy_problem
 
 from rosalind import models, pruning, training
 from rosalind.config import Method, Train
-from rosalind.pruning import masks
+from rosalind.pruning import masks, scores
 
 CONFIG = Train(epochs=2, batch_size=20, learning_rate=0.02, warmup=0)
 KEY = jax.random.key(5)
@@ -54,6 +54,21 @@ def run(method: Method, **options) -> list[pruning.Pruned]:
 def default_run(name: str) -> list[pruning.Pruned]:
     """A method at both sparsities with its default options."""
     return run(Method(name, SPARSITIES))
+
+
+def scored(name: str, params=None, *, model=MLP, **changes):
+    """A score of the small problem by name, at initialisation; `changes` replace its arguments."""
+    loss, initial, state, batches = toy_problem(model)
+    params = initial if params is None else params
+    arguments = {
+        "loss": loss,
+        "batches": batches,
+        "masks": masks.everything(params),
+        "options": pruning.METHODS[name].options,
+        "key": KEY,
+        "probes": pruning.Probes(**models.probes(model)),
+    }
+    return scores.SCORES[name](params, state, **{**arguments, **changes})
 
 
 def equal(a, b) -> bool:

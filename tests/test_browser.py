@@ -1,6 +1,7 @@
 """The viewer in a real Chromium, with real mouse events. Needs /usr/bin/chromium or $ROSALIND_CHROMIUM."""
 
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from rosalind.viewer import standalone
 from rosalind.viewer.store import Store
+from rosalind.viewer.views import SHOWN
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
@@ -21,18 +24,33 @@ FRAME = """name => {
   return {x: outer.left + frame.left, y: outer.top + frame.top, width: frame.width, height: frame.height,
           x0: model.x_range.start, x1: model.x_range.end, y0: model.y_range.start, y1: model.y_range.end};
 }"""
+SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelectorAll("section")].every((section) =>
+  !section.checkVisibility() ||
+  Bokeh.documents[0].get_model_by_name("view-" + section.id).children[0].type !== "Spacer")"""
+FIGURES = """() => Bokeh.documents[0]._all_models.size && [...Bokeh.documents[0]._all_models.values()]
+  .filter((model) => model.type === "Figure" && Bokeh.index.find_one(model)?.el.checkVisibility())
+  .map((model) => model.name)"""
 TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
+
+
+def started(folder, port: int = 0) -> tuple[subprocess.Popen, str]:
+    """The viewer in a process of its own, as `rosalind view` starts it, and its address."""
+    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, port={port}, open_browser=False)"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    line = process.stdout.readline()
+    return process, next(word for word in line.split() if word.startswith("http"))
+
+
+def ended(process: subprocess.Popen) -> None:
+    process.terminate()
+    process.communicate()
 
 
 @pytest.fixture(scope="module")
 def address(small_folder):
-    """The viewer in a process of its own, as `rosalind view` starts it."""
-    script = f"from rosalind import viewer; viewer.serve({str(small_folder)!r}, open_browser=False)"
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
-    yield next(word for word in line.split() if word.startswith("http"))
-    process.terminate()
-    process.communicate()
+    process, found = started(small_folder)
+    yield found
+    ended(process)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +72,12 @@ class Page:
         self.tab.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
         self.tab.on("request", lambda request: self.asked.append(request.url))
         self.tab.goto(address)
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until every view of the page is drawn and the server has answered."""
+        self.wait(IDLE)
+        self.wait(SETTLED)
         self.wait(IDLE)
 
     def wait(self, condition: str) -> None:
@@ -84,8 +108,10 @@ class Page:
 
 @pytest.fixture
 def page(browser, address):
-    opened = Page(browser, address)
+    """Everything on one page."""
+    opened = Page(browser, address + "?layout=all")
     yield opened
+    assert opened.errors() == []
     opened.tab.close()
 
 
@@ -104,8 +130,28 @@ def test_it_opens_without_errors_and_asks_no_other_host(page, address):
     assert page.errors() == []
     hosts = {url.split("/")[2] for url in page.asked if not url.startswith("data:")}
     assert hosts == {address.split("/")[2]}
-    for name in ("evaluation", "similarity", "local-a", "global-a", "samples"):
-        assert len(np.unique(canvas(page, name).reshape(-1, 3), axis=0)) > 5, name
+    for name in page.tab.evaluate(FIGURES):
+        assert len(np.unique(canvas(page, name).reshape(-1, 3), axis=0)) > 3, name
+
+
+def test_pages_by_question(browser, address):
+    opened = Page(browser, address)
+    sections = (
+        "() => [...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)"
+    )
+    for key, layout in enumerate(("networks", "geometry", "samples"), 1):
+        opened.tab.locator(f"header button[data-layout={layout}]").click()
+        opened.wait(f"document.body.dataset.layout === {layout!r}")
+        opened.settled()
+        assert tuple(opened.tab.evaluate(sections)) == SHOWN[layout]
+        for name in opened.tab.evaluate(FIGURES):
+            assert len(np.unique(canvas(opened, name).reshape(-1, 3), axis=0)) > 3, name
+        assert f"layout={layout}" in opened.tab.url or layout == "networks"
+        assert key
+    opened.tab.keyboard.press("1")
+    opened.wait("document.body.dataset.layout === 'networks'")
+    assert opened.errors() == []
+    opened.tab.close()
 
 
 def test_a_dragged_box_reaches_every_view(page, small_folder):
@@ -184,21 +230,30 @@ def test_dragging_along_an_axis_selects(page):
     assert not status.startswith("<b>0 of")
 
 
-def test_it_fits_a_narrow_window(browser, address):
-    narrow = Page(browser, address, width=1000)
+@pytest.mark.parametrize("width", [1000, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(browser, address, width, theme):
+    narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
     assert narrow.errors() == []
-    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= 1000
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
+    assert dark == (theme == "dark")
     narrow.tab.close()
 
 
-def test_figures_have_names_for_screen_readers(page):
-    names = ("evaluation", "similarity", "local-a", "global-a", "samples")
+def test_every_figure_can_be_read_out_and_reached_by_keyboard(page):
+    names = page.tab.evaluate(FIGURES)
+    assert len(names) > 15
     for name in names:
-        label = page.tab.evaluate(
-            "name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getAttribute('aria-label')",
+        found = page.tab.evaluate(
+            """name => {
+              const el = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el;
+              return [el.getAttribute("aria-label"), el.getAttribute("role"), el.tabIndex];
+            }""",
             name,
         )
-        assert label, name
+        assert found[0], name
+        assert found[1:] == ["img", 0], name
 
 
 def test_health(address):
@@ -250,3 +305,82 @@ def test_a_selection_is_exported_as_it_is(page, small_folder):
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     assert status.startswith(f"<b>{len(rows):,} of")
     assert waiting.value.suggested_filename == f"{small_folder.name}-selection.csv"
+
+
+def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
+    import json
+
+    copy = tmp_path / "study"
+    shutil.copytree(small_folder, copy)
+    process, address = started(copy)
+    opened = Page(browser, address + "?layout=geometry")
+    opened.drag("local-a", 0.15, 0.2, 0.6, 0.8)
+    opened.wait("location.search.includes('rule=')")
+    opened.settled()
+    with opened.tab.expect_download() as waiting:
+        opened.tab.get_by_role("button", name="JSON").click()
+    found = json.loads(waiting.value.path().read_text())
+    status = opened.tab.evaluate(TEXT, "status")
+    assert status.startswith(f"<b>{len(found['ids']):,} of")
+    opened.tab.locator("input[placeholder='a name']").fill("mine")
+    opened.tab.locator("input[placeholder='a note']").fill("<b>why</b>")
+    opened.tab.locator("input[placeholder='a note']").press("Tab")
+    opened.tab.get_by_role("button", name="save", exact=True).click()
+    opened.wait_text("slice-words", "&lt;b&gt;why")
+    assert json.loads((copy / "slices.json").read_text())["mine"]["note"] == "<b>why</b>"
+    opened.tab.keyboard.press("Escape")
+
+    # The study grows: the page shows it without being asked.
+    info = json.loads((copy / "networks" / "mlp-lth-0.9-seed0.json").read_text())
+    (copy / "networks" / "newcomer.json").write_text(json.dumps({**info, "label": "newcomer"}))
+    shutil.copy(copy / "networks" / "mlp-lth-0.9-seed0.npz", copy / "networks" / "newcomer.npz")
+    (copy / "geometry" / "newcomer").mkdir()
+    shutil.copy(copy / "geometry" / "mlp-lth-0.9-seed0" / "clean.npz", copy / "geometry" / "newcomer")
+    opened.wait("document.getElementById('study').textContent.includes('13 networks')")
+    opened.settled()
+
+    # The server goes and comes back: so does the page, with what it showed.
+    opened.drag("local-b", 0.2, 0.2, 0.7, 0.7)
+    opened.wait("location.search.includes('rule=')")
+    opened.settled()
+    status = opened.tab.evaluate(TEXT, "status").split("<span>")[0].strip()
+    ended(process)
+    opened.wait("document.body.hasAttribute('data-lost')")
+    assert opened.tab.locator("#lost").is_visible()
+    process, _ = started(copy, int(address.rstrip("/").rpartition(":")[2]))
+    opened.wait("!document.body.hasAttribute('data-lost')")
+    opened.settled()
+    assert opened.tab.evaluate(TEXT, "status").split("<span>")[0].strip() == status
+    opened.tab.close()
+    ended(process)
+
+
+def test_a_hostile_link_shows_an_error_and_the_default(browser, address):
+    opened = Page(
+        browser, address + "?a=../../etc/passwd&rule=%5B1%5D&x=<img src=x onerror=alert(1)>&layout=huge"
+    )
+    text = opened.tab.evaluate(TEXT, "errors")
+    assert text.count("was not understood") == 4
+    assert "<img" not in text
+    assert opened.tab.locator("#errors").is_visible()
+    assert "a=mlp-dense-seed0%2Fclean" in opened.tab.url
+    assert opened.errors() == []
+    opened.tab.close()
+
+
+def test_the_page_without_a_server(browser, small_folder, tmp_path):
+    path = standalone.write(small_folder, tmp_path / "report.html", "?layout=geometry")
+    opened = Page(browser, path.as_uri())
+    assert [url for url in opened.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    opened.drag("linked-a", 0.2, 0.2, 0.7, 0.8)
+    words = opened.wait_text("linked-count", "selected")
+    chosen = int(words.split("<b>")[1].split(" of")[0])
+    assert 0 < chosen < 597
+    with opened.tab.expect_download() as waiting:
+        opened.tab.get_by_role("button", name="save the selection as CSV").click()
+    assert len(waiting.value.path().read_text().splitlines()) == chosen + 1
+    for layout in ("networks", "samples"):
+        opened.tab.locator(f"header button[data-layout={layout}]").click()
+        opened.wait(IDLE)
+    assert opened.errors() == []
+    opened.tab.close()

@@ -26,7 +26,7 @@ ARROWS = {
     "robustness": {"results"},
     "fragility": {"robustness"},
     "report": {"robustness"},
-    "figures": {"similarity", "robustness", "report"},
+    "figures": {"similarity", "robustness", "report", "viewer"},
     "collapse": {"results"},
     "viewer": {"similarity", "redundancy", "robustness", "fragility", "collapse"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress"},
@@ -120,6 +120,19 @@ def test_a_study_can_be_reviewed_without_jax(small_folder):
         "from rosalind.viewer.store import Store\n"
         "from bokeh.document import Document\n"
         f"application(Store({str(small_folder)!r}))(Document())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_figures_use_the_viewers_arrays_and_nothing_that_draws_pages():
+    room = ROOT / "figures"
+    used = set().union(*(imports(path) for path in room.glob("*.py")))
+    parts = {name.split(".")[2] for name in used if name.startswith("rosalind.viewer.")}
+    assert parts <= {"compute", "maps", "rules", "state", "store"}
+    modules = ", ".join(["rosalind.figures", *(f"rosalind.viewer.{part}" for part in sorted(parts))])
+    script = (
+        f"import sys\nfor name in ('bokeh', 'tornado', 'jax'): sys.modules[name] = None\nimport {modules}"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

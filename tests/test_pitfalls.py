@@ -9,11 +9,11 @@ import numpy as np
 import optax
 import pytest
 from conftest import NORM_MLP, small_study, toy_problem
-from pruned import CONFIG, KEY, PROBES, default_run, equal, parent_of, run
+from pruned import CONFIG, KEY, default_run, equal, parent_of, run, scored
 
 from rosalind import models, pruning, study, training
 from rosalind.config import Method, Model, Train, fingerprint
-from rosalind.pruning import diagnosis, masks, schedules, scores
+from rosalind.pruning import diagnosis, masks, schedules
 
 OPTIMIZERS = {
     "sgd": optax.sgd(0.1),
@@ -88,6 +88,7 @@ def test_4_masks_are_stored_and_not_guessed_from_zeros():
     kept = sum(int(mask.sum()) for mask in made.masks.values())
     assert kept == masks.kept_count(sum(m.size for m in made.masks.values()), 0.6)
     assert all(mask.dtype == bool and mask.shape == leaves[path].shape for path, mask in made.masks.items())
+    assert any((np.asarray(leaves[path])[mask] == 0).any() for path, mask in made.masks.items())
 
 
 def test_5_norms_biases_and_embeddings_are_not_prunable():
@@ -125,10 +126,10 @@ def test_8_layer_collapse_is_a_result_and_no_crash():
 
 
 def test_9_scales_that_start_at_zero_are_refused_by_saliencies():
-    loss, params, state, batches = toy_problem(NORM_MLP)
+    params = toy_problem(NORM_MLP)[1]
     zero = training.map_by_path(lambda p, x: jnp.zeros_like(x) if "norm1/scale" in p else x, params)
     with pytest.raises(ValueError, match=r"every score of .*start them at 1"):
-        scores.snip(zero, state, loss=loss, batches=batches, masks=masks.everything(params), key=KEY)
+        scored("snip", zero, model=NORM_MLP)
 
 
 def test_9_residual_branches_have_scores_at_initialisation():
@@ -139,23 +140,13 @@ def test_9_residual_branches_have_scores_at_initialisation():
 
 @pytest.mark.parametrize("name", ["snip", "taylor", "fisher", "grasp", "maggrad", "woodfisher"])
 def test_10_scoring_leaves_running_statistics_alone(name):
-    loss, params, state, batches = toy_problem(NORM_MLP)
+    state = toy_problem(NORM_MLP)[2]
     before = jax.tree.map(np.array, state)
-    options = {**pruning.METHODS[name].options, "score_samples": 20}
-    scores.SCORES[name](
-        params,
-        state,
-        loss=loss,
-        batches=batches,
-        masks=masks.everything(params),
-        options=options,
-        key=KEY,
-        probes=pruning.Probes(**models.probes(NORM_MLP)),
-    )
+    scored(name, model=NORM_MLP, options={**pruning.METHODS[name].options, "score_samples": 20})
     assert equal(before, state)
 
 
-def test_10_accuracy_with_and_without_recalibration_is_recorded(small_folder):
+def test_10_accuracy_before_and_after_retraining_is_recorded(small_folder):
     from rosalind import results
 
     for info in results.open(small_folder).networks.values():
@@ -163,19 +154,9 @@ def test_10_accuracy_with_and_without_recalibration_is_recorded(small_folder):
             assert {"parent", "pruned_accuracy", "retrained"} <= set(info["validation"])
 
 
-def test_11_grasp_keeps_what_carries_the_gradient(toy):
+def test_11_grasp_keeps_what_carries_the_gradient():
     # Signed scores, the largest stay: removing them by size or from the other end changes the masks.
-    _, params, state, batches = toy
-    options = {"temperature": 200.0}
-    found = scores.grasp(
-        params,
-        state,
-        batches=batches,
-        masks=masks.everything(params),
-        options=options,
-        key=KEY,
-        probes=PROBES,
-    )
+    found = scored("grasp")
     assert any((np.asarray(score) < 0).any() for score in found.values())
     kept = run(Method("grasp", (0.5,), {"epochs": 0}))[0].masks
     lowest = min(float(np.asarray(found[p])[kept[p]].min()) for p in found)

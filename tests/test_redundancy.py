@@ -2,8 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.document import Document
+from bokeh.events import Tap
 
 from rosalind import redundancy, results, robustness
+from rosalind.viewer.app import Session
+from rosalind.viewer.store import Store
 
 
 def table(accuracy, families, names=None, clean=None):
@@ -211,3 +215,42 @@ class TestBenchmarks:
     def test_unknown_kind(self, study):
         with pytest.raises(ValueError, match=r"unknown kind of benchmark 'severity 2'"):
             redundancy.benchmarks(*study, "severity 2")
+
+
+class TestView:
+    def test_the_caption_tells_what_is_drawn(self, small_folder):
+        store = Store(small_folder)
+        made = Session(store, Document())
+        view = made.views["redundancy"]
+        found = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
+        size = found.smallest(1)
+        assert f"{size} of 2 benchmarks ({', '.join(found.names[:size])})" in view.caption.text
+        assert f"root mean square {found.error[size - 1]:.2f}" in view.caption.text
+        np.testing.assert_allclose(view.steps.data["error"], found.error, rtol=1e-5)
+        assert view.chosen.data["x"].tolist() == [size]
+        made.change(choices={"redundancy-accuracies": "condition", "redundancy-tolerance": "0.5"})
+        assert "of 4 benchmarks" in view.caption.text
+        assert "to within 0.5 points" in view.caption.text
+
+    def test_a_tap_tells_the_correlation_of_a_pair(self, small_folder):
+        store = Store(small_folder)
+        made = Session(store, Document())
+        view = made.views["redundancy"]
+        before = view.steps.data
+        figure = view.root.select_one({"name": "redundancy"})
+        figure._trigger_event(Tap(figure, x=1.5, y=0.5, modifiers={}))
+        row, column = view.kept["names"]
+        table = redundancy.benchmarks(store.results, store.summary)
+        value = np.corrcoef(table.accuracy.T)[0, 1]
+        words = f"{row} and {column}: correlation {value:.3f}</b> over {len(table.networks)} networks"
+        assert words in view.caption.text
+        assert (view.pair.data["x"].tolist(), view.pair.data["y"].tolist()) == ([1.5], [0.5])
+        # Nothing else has changed, so nothing else is sent.
+        assert view.steps.data is before
+
+    def test_without_enough_networks_it_says_what_is_missing(self, small_folder):
+        store = Store(small_folder)
+        store.summary = {cell: row for cell, row in store.summary.items() if "dense" in cell[0]}
+        view = Session(store, Document()).views["redundancy"]
+        assert "needs 5 networks with every corruption measured; there are 2" in view.caption.text
+        assert not view.figure.visible

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rosalind import figures, results, robustness
+from rosalind import results, robustness
 
 
 def test_calibration_error_in_closed_form():
@@ -388,22 +388,3 @@ def test_summary_has_its_columns(small_folder):
 def test_histograms_count_every_sample(small_folder):
     arrays = results.load_arrays(small_folder / "comparison" / "histograms.npz")
     assert (arrays["counts"].sum(-1) == 597).all()
-
-
-def test_the_report_writes_every_figure(small_folder, tmp_path):
-    written = figures.report(small_folder, tmp_path / "report")
-    assert {p.suffix for p in written} == {".png", ".pdf", ".md"}
-    assert len(written) == 2 * 6 + 1
-    assert all(path.stat().st_size > 500 for path in written)
-    text = (tmp_path / "report" / "report.md").read_text()
-    rows = robustness.table(results.open(small_folder))
-    dense = rows[0]
-    assert f"| dense | 2 | {robustness.mean_and_deviation(dense.clean)} |" in text
-    assert "## mean-common15" in text
-    assert "at least five dense networks" in text
-    assert "## Accuracy by group and severity" in text
-
-
-def test_nothing_to_report(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no study\.json"):
-        figures.report(tmp_path)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pruned import KEY, PROBES, run
+from pruned import KEY, PROBES, run, scored
 
 from rosalind import models, pruning, training
 from rosalind.config import Method, Model
@@ -16,7 +16,7 @@ from rosalind.pruning import masks, scores, woodfisher
 
 @pytest.mark.parametrize("name", ["magnitude", "maggrad", "taylor", "fisher", "snip", "grasp", "synflow"])
 def test_scores_follow_a_permutation_of_hidden_units(toy, name):
-    loss, params, state, batches = toy
+    params = toy[1]
     order = np.random.default_rng(0).permutation(16)
     first, second = params["backbone"]["dense0"], params["backbone"]["dense1"]
     permuted = {
@@ -27,38 +27,21 @@ def test_scores_follow_a_permutation_of_hidden_units(toy, name):
         },
     }
     options = {"score_batches": 3, "score_samples": 40, "temperature": 200.0}
-    arguments = {"loss": loss, "batches": batches, "options": options, "key": KEY, "probes": PROBES}
-    a, b = (scores.SCORES[name](p, state, masks=masks.everything(p), **arguments) for p in (params, permuted))
+    a, b = (scored(name, p, options=options) for p in (params, permuted))
     np.testing.assert_allclose(
         np.asarray(a["backbone/dense0/kernel"])[:, order], b["backbone/dense0/kernel"], rtol=2e-4, atol=1e-8
     )
 
 
 def test_snip_refuses_layers_that_no_gradient_reaches(toy):
-    loss, params, state, batches = toy
-    silent = {**params, "head": jax.tree.map(jnp.zeros_like, params["head"])}
-    arguments = {
-        "loss": loss,
-        "batches": batches,
-        "masks": masks.everything(params),
-        "options": {},
-        "key": KEY,
-    }
+    silent = {**toy[1], "head": jax.tree.map(jnp.zeros_like, toy[1]["head"])}
     with pytest.raises(ValueError, match="start them at 1"):
-        scores.snip(silent, state, **arguments)
+        scored("snip", silent)
 
 
 def test_taylor_squares_inside_the_mean(toy):
     loss, params, state, batches = toy
-    found = scores.taylor(
-        params,
-        state,
-        loss=loss,
-        batches=batches,
-        masks=masks.everything(params),
-        options={"score_batches": 3},
-        key=KEY,
-    )
+    found = scored("taylor", options={"score_batches": 3})
     exact = 0
     for step in range(3):
         gradient = jax.grad(lambda p, s=step: loss(p, state, batches(KEY, s), False)[0])(params)
@@ -224,12 +207,10 @@ class TestWoodFisher:
         cost = 0.5 * change @ fisher @ change
         assert cost == pytest.approx(weight[2] ** 2 / (2 * float(inverse[0, 2, 2])), rel=1e-3)
 
-    def test_blocks_of_one_rank_like_the_diagonal(self, toy):
-        loss, params, state, batches = toy
-        given = {"loss": loss, "batches": batches, "masks": masks.everything(params), "key": KEY}
+    def test_blocks_of_one_rank_like_the_diagonal(self):
         options = {**self.options, "block": 1, "damping": 1e-7, "correct": False, "score_samples": 60}
-        found = scores.woodfisher(params, state, **given, options=options)
-        diagonal = scores.fisher(params, state, **given, options={"score_samples": 60})
+        found = scored("woodfisher", options=options)
+        diagonal = scored("fisher", options={"score_samples": 60})
         path = "head/kernel"
         np.testing.assert_allclose(found[path], diagonal[path], rtol=0.02, atol=1e-7)
 
@@ -250,17 +231,8 @@ class TestWoodFisher:
 
 class TestWanda:
     def test_scores_are_weights_times_input_norms(self, toy):
-        _, params, state, batches = toy
-        options = {"score_samples": 20}
-        found = scores.wanda(
-            params,
-            state,
-            batches=batches,
-            masks=masks.everything(params),
-            options=options,
-            key=KEY,
-            probes=PROBES,
-        )
+        _, params, _, batches = toy
+        found = scored("wanda", options={"score_samples": 20})
         images = np.asarray(batches(KEY, 0)["images"], np.float32) / 255
         inputs = ((images - 0.5) / 0.25).reshape(20, -1)
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
@@ -295,16 +267,7 @@ class TestWanda:
                 )
                 assert float(found[first][place][0]) == pytest.approx(float((out**2).sum()), rel=1e-4)
 
-    def test_a_layer_the_probe_does_not_know_is_named(self, toy):
-        _, params, state, batches = toy
+    def test_a_layer_the_probe_does_not_know_is_named(self):
         blind = pruning.Probes(inputs=lambda p, s, b: {"head/kernel": jnp.ones((16, 1))})
         with pytest.raises(ValueError, match=r"gives no inputs of \['backbone/dense0/kernel'"):
-            scores.wanda(
-                params,
-                state,
-                batches=batches,
-                masks=masks.everything(params),
-                options={"score_samples": 5},
-                key=KEY,
-                probes=blind,
-            )
+            scored("wanda", options={"score_samples": 5}, probes=blind)

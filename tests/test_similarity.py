@@ -2,9 +2,14 @@ import shutil
 
 import numpy as np
 import pytest
+from bokeh.document import Document
+from bokeh.events import Tap
 
 from rosalind import results, similarity
 from rosalind.similarity import reading
+from rosalind.viewer.app import Session
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import choices as store_choices
 
 
 def line(*places):
@@ -280,6 +285,119 @@ class TestStored:
         single, umap = similarity.load(found, metric="norm")
         np.testing.assert_array_equal(single.distance, similarity.compare(found, metric="norm").distance)
         assert umap is None
+
+
+class TestPicture:
+    def test_rows_stand_in_order_and_the_limit_is_white(self):
+        found = similarity.picture(line(0, 3, 1), np.array([0, 2, 1]), limit=2)
+        assert found.dtype == np.uint8
+        assert found.tolist() == [[0, 128, 255], [128, 0, 255], [255, 255, 0]]
+
+    def test_more_rows_than_pixels_are_averaged(self):
+        distance = np.kron(1 - np.eye(3), np.ones((4, 4)))
+        found = similarity.picture(distance, np.arange(12), limit=1, pixels=3)
+        assert found.tolist() == (255 * (1 - np.eye(3))).tolist()
+        assert similarity.picture_rows(12, 3).tolist() == [0, 4, 8]
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+class TestView:
+    def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
+        made = Session(store, Document())
+        view = made.views["similarity"]
+        place = view.kept["found"].cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
+        x, y = view.places[place]
+        figure = view.root.select_one({"name": "similarity"})
+        figure._trigger_event(Tap(figure, x=x, y=y, modifiers={"shift": False}))
+        assert made.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
+        far = view.places.max() + np.ptp(view.places)
+        figure._trigger_event(Tap(figure, x=far, y=far, modifiers={"shift": True}))
+        order = view.kept["found"].order
+        figure = view.root.select_one({"name": "similarity-matrix"})
+        figure._trigger_event(Tap(figure, x=0.5, y=len(order) - 0.5, modifiers={"shift": True}))
+        assert made.state.a == view.kept["found"].cells[order[-1]]
+        apart = view.kept["distance"][order[-1], place]
+        assert f"{apart:.2f} apart" in view.caption.text
+        # The square stands in A's column and B's row.
+        assert view.marks.data["column"][0] == len(order) - 0.5
+        assert order[int(view.marks.data["row"][0])] == place
+
+    def test_a_group_is_marked_at_every_seed(self, store):
+        made = Session(store, Document())
+        made.change(a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
+        view = made.views["similarity"]
+        assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
+        cells, distance = view.kept["found"].cells, view.kept["distance"]
+        apart = np.mean(
+            [
+                distance[
+                    cells.index((f"mlp-dense-seed{k}", "clean")),
+                    cells.index((f"mlp-lth-0.9-seed{k}", "clean")),
+                ]
+                for k in (0, 1)
+            ]
+        )
+        assert f"{apart:.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
+
+    def test_a_brush_sends_nothing_and_a_metric_everything(self, store):
+        made = Session(store, Document())
+        view = made.views["similarity"]
+        sources = (view.points, view.matrix, view.marks, view.edges)
+        before = [source.data for source in sources]
+        made.change(step={"flip": "B breaks", "cell": list(made.state.a), "other": list(made.state.b)})
+        assert all(source.data is data for source, data in zip(sources, before, strict=True))
+        made.change(choices={"similarity-metric": "norm"})
+        expected = similarity.load(store.results, metric="norm")[0]
+        np.testing.assert_array_equal(view.kept["distance"], expected.distance)
+        assert "points, norm, as measured" in view.caption.text
+        made.change(mode="change_from_clean")
+        assert view.mode.value == "change_from_clean"
+        assert "points, norm, change from clean" in view.caption.text
+
+    def test_floors_are_drawn_in_true_length(self, store):
+        view = Session(store, Document()).views["similarity"]
+        length, _ = similarity.floors(store.results, view.kept["found"])["seeds"]
+        assert view.bars.data["x1"] - view.bars.data["x0"] == pytest.approx([length], rel=1e-5)
+        assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
+
+    def test_a_stored_umap_layout_can_be_chosen(self, store, copy):
+        assert store_choices(store)["similarity-layout"] == ("scaling",)
+        path = copy / "comparison" / "similarity-absolute.npz"
+        arrays = results.load_arrays(path)
+        arrays["umap"] = np.arange(2.0 * len(arrays["network"]), dtype=np.float32).reshape(-1, 2)
+        results.save_arrays(path, arrays, replace=True)
+        made = Session(Store(copy), Document())
+        made.change(choices={"similarity-layout": "umap"})
+        view = made.views["similarity"]
+        np.testing.assert_array_equal(view.points.data["y"], arrays["umap"][:, 1])
+        assert "neighbourhoods" in view.caption.text
+        # A plane without lengths has no bars.
+        assert not len(view.bars.data["x0"])
+        made.change(choices={"similarity-metric": "norm"})
+        assert "UMAP is stored for all measures together only" in view.caption.text
+
+    def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
+        from rosalind.similarity import comparison
+        from rosalind.similarity.points import points
+
+        found = results.open(copy)
+        limit = len(found.networks) // 2 * 3
+        for module in (comparison, similarity):
+            monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
+        similarity.save(found)
+        made = Session(Store(copy), Document())
+        view = made.views["similarity"]
+        assert "severities and seeds are averaged" in view.caption.text
+        place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
+        figure = view.root.select_one({"name": "similarity"})
+        x, y = view.places[place]
+        figure._trigger_event(Tap(figure, x=x, y=y, modifiers={}))
+        assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
+        assert view.marks.data["text"][-1] == "B"
 
 
 def test_unknown_names(small_folder):

@@ -22,6 +22,20 @@ MODELS = {
     "vgg16_bn": Model("vgg16_bn", 2, (32, 32, 3), 3, (0.5,) * 3, (0.25,) * 3),
     "vit": Model("vit", 32, (16, 16, 3), 3, (0.5,) * 3, (0.25,) * 3),
 }
+
+
+@functools.cache
+def forward(model):
+    """The jitted forward pass of a model, compiled once for all tests."""
+    return jax.jit(functools.partial(models.apply, model), static_argnames="train")
+
+
+def noisy(tree, size: float):
+    """Parameters with noise, so that no bias and no shift is zero; NumPy, as jax would compile every shape."""
+    draw = lambda x: np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
+    return jax.tree.map(lambda x: np.asarray(x) + np.float32(size) * draw(x), tree)
+
+
 COUNTS = {"mlp": 2, "norm_mlp": 2, "cnn": 3, "resnet20": 12, "vgg16_bn": 13, "vit": 4}
 
 
@@ -42,18 +56,14 @@ class TestGroups:
         # The definition: with all members zero at a channel, whatever fed it no longer matters.
         model = MODELS[name]
         variables = models.init(model, jax.random.key(1))
-        noisy = lambda tree: jax.tree.map(
-            lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), tree
-        )
-        params = noisy(variables["params"])
+        params = noisy(variables["params"], 0.3)
         groups = models.groups(model)
         group = groups[min(1, len(groups) - 1)]
         kept = [np.ones(g.size, bool) for g in groups]
         kept[groups.index(group)][0] = False
         chosen = structured.masks_of(kept, groups, params)
         images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
-        run_jitted = jax.jit(functools.partial(models.apply, model))
-        logits = lambda p: np.asarray(run_jitted({**variables, "params": p}, images)[0])
+        logits = lambda p: np.asarray(forward(model)({**variables, "params": p}, images)[0])
         removed = training.project(params, chosen)
         assert not np.allclose(logits(params), logits(removed))
         # Any value of the removed entries of consumers alone changes nothing.
@@ -70,10 +80,8 @@ class TestGroups:
 def test_the_smaller_network_computes_the_same(name, scope):
     model = MODELS[name]
     variables = models.init(model, jax.random.key(1))
-    params = jax.tree.map(
-        lambda x: x + 0.1 * jax.random.normal(jax.random.key(x.size), x.shape), variables["params"]
-    )
-    stats = jax.tree.map(lambda x: x + 0.3, variables.get("batch_stats", {}))
+    params = noisy(variables["params"], 0.1)
+    stats = jax.tree.map(lambda x: np.asarray(x) + np.float32(0.3), variables.get("batch_stats", {}))
     state = {"batch_stats": stats} if stats else {}
     groups = models.groups(model)
     scores = filters.filter_l1(params, state, groups=groups)
@@ -81,9 +89,8 @@ def test_the_smaller_network_computes_the_same(name, scope):
     masked = training.project(params, chosen)
     small, small_state = structured.shrink(masked, state, chosen, groups)
     images = np.random.default_rng(0).integers(0, 256, (4, *model.image_shape)).astype(np.uint8)
-    forward = jax.jit(functools.partial(models.apply, model), static_argnames="train")
-    logits, features, _ = forward({"params": masked, **state}, images)
-    fewer, small_features, _ = forward({"params": small, **small_state}, images)
+    logits, features, _ = forward(model)({"params": masked, **state}, images)
+    fewer, small_features, _ = forward(model)({"params": small, **small_state}, images)
     np.testing.assert_allclose(logits, fewer, atol=2e-5)
     assert small_features.shape[1] <= features.shape[1]
     size = lambda tree: sum(np.size(leaf) for leaf in jax.tree.leaves(tree))
@@ -92,7 +99,7 @@ def test_the_smaller_network_computes_the_same(name, scope):
     assert size(small) == kept + rest
     # And it trains: batch statistics have the smaller sizes.
     if stats:
-        assert forward({"params": small, **small_state}, images, train=True)[0].shape == (4, 3)
+        assert forward(model)({"params": small, **small_state}, images, train=True)[0].shape == (4, 3)
 
 
 def test_shrinking_refuses_to_lose_a_constant():
@@ -330,6 +337,26 @@ def test_a_constant_of_a_norm_is_not_lost_either():
     kernels["backbone/dense1/kernel"] = np.ones((16, 16), bool)
     with pytest.raises(ValueError, match="is not zero behind channels"):
         structured.shrink(training.project(params, kernels), state, kernels, groups)
+
+
+def test_statistics_go_with_the_norm_of_the_longest_name():
+    layer = lambda size: {"kernel": np.ones((size, size), np.float32)}
+    norm = {"scale": np.zeros(4, np.float32)}
+    params = {
+        "norm": norm,
+        "in": layer(4),
+        "out": layer(4),
+        "block": {"norm": norm, "in": layer(4), "out": layer(4)},
+    }
+    groups = [
+        ChannelGroup(4, ((f"{at}in/kernel", -1), (f"{at}norm/scale", 0), (f"{at}out/kernel", -2)))
+        for at in ("", "block/")
+    ]
+    chosen = structured.masks_of([np.arange(4) > 0, np.arange(4) < 2], groups, params)
+    state = {"stats": {"norm": {"mean": np.arange(4.0)}, "block": {"norm": {"mean": np.arange(4.0)}}}}
+    _, small = structured.shrink(training.project(params, chosen), state, chosen, groups)
+    assert small["stats"]["norm"]["mean"].tolist() == [1, 2, 3]
+    assert small["stats"]["block"]["norm"]["mean"].tolist() == [0, 1]
 
 
 def test_channels_that_nobody_reads_may_keep_their_bias():

@@ -6,12 +6,11 @@ from html import escape
 
 import numpy as np
 import pytest
-from bokeh.document import Document
 from bokeh.events import ButtonClick, SelectionGeometry, Tap
+from pages import opened
 
 from rosalind import geometry, results
 from rosalind.viewer import classes, compute, matrices, rules
-from rosalind.viewer.app import Session
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
@@ -53,15 +52,15 @@ def view(store):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """A study of 60 classes in 12 families of 5, whose directions are alike; its networks are not trained."""
+    """A study of 120 classes in 24 families of 5, whose directions are alike; its networks are not trained."""
     folder, generator = tmp_path_factory.mktemp("many") / "study", np.random.default_rng(0)
-    count, width, labels = 60, 24, np.repeat(np.arange(60), 2)
-    family = generator.normal(size=(12, width))[np.arange(60) % 12]
+    count, width, labels = 120, 24, np.repeat(np.arange(120), 2)
+    family = generator.normal(size=(24, width))[np.arange(120) % 24]
     study = {"class_names": [f"class{k}" for k in range(count)], "dataset": "made", "dataset_hash": "0"}
     study["class_names"][0] = HOSTILE
     study |= {"seed": 0, "table": "cifar", "data": {"folder": None}, "seeds": [0]}
     subset = np.arange(20, dtype=np.int32)
-    samples = {"id": np.arange(120, dtype=np.int32), "label": labels.astype(np.int16), "subset": subset}
+    samples = {"id": np.arange(240, dtype=np.int32), "label": labels.astype(np.int16), "subset": subset}
     results.create(folder, study, samples)
     condition = {
         "name": "clean",
@@ -76,9 +75,11 @@ def many(tmp_path_factory):
     results.save_json(folder / "conditions" / "clean.json", condition)
     for seed in range(2):
         directions = (family + 0.2 * generator.normal(size=(count, width))).astype(np.float32)
-        features = (directions[labels] + 0.3 * generator.normal(size=(120, width))).astype(np.float32)
+        features = (directions[labels] + 0.3 * generator.normal(size=(240, width))).astype(np.float32)
         reference = geometry.reference(features, directions.T, labels)
-        measured = geometry.measure(features, directions.T, np.zeros(count), labels, reference=reference)
+        measured = geometry.measure(
+            features, directions.T, np.zeros(count), labels, reference=reference, nearest=100
+        )
         measured["features"] = features[subset].astype(np.float16)
         arrays = {"head/kernel": directions.T, "head/bias": np.zeros(count, np.float32)}
         arrays |= {"mu": reference.mu, "class_mean": reference.class_mean}
@@ -144,7 +145,7 @@ class TestOrder:
     def test_a_group_is_called_after_its_middle(self):
         apart = np.abs(np.arange(5.0)[:, None] - np.arange(5))
         rows = classes.rows_of_groups(apart, np.arange(5), np.array([0, 0, 0, 1, 1]), list("abcde"))
-        assert rows.names == ("b + 2 more", "d + 1 more")
+        assert rows.titles() == ["b +2", "d +1"]
         assert rows.grouped
         assert not classes.rows_of_classes(np.arange(5), list("abcde")).grouped
 
@@ -178,8 +179,8 @@ class TestTables:
         angles = classes.between_directions(kernel)
         np.testing.assert_allclose(angles[0, 1:3], [90, 45], rtol=1e-6)
         assert np.isnan(angles[3]).all()
-        assert classes.nearest_directions(kernel, 0, 3).tolist() == [0, 2, 1]
-        assert classes.nearest_directions(kernel, 1, 4).tolist() == [1, 2, 0, 3]
+        assert classes.nearest_directions(angles, 0, 3).tolist() == [0, 2, 1]
+        assert classes.nearest_directions(angles, 1, 4).tolist() == [1, 2, 0, 3]
 
 
 def drag(view, side, place, low, high):
@@ -214,8 +215,7 @@ class TestBands:
         np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5))
 
     def test_other_rules_are_replaced_and_other_operations_are_kept(self, store):
-        page = Session(store, Document())
-        page.change(layout="geometry")
+        page = opened(store, "geometry")
         shown = page.views["global"]
         drag(shown, "a", 0, 0.2, 0.8)
         drag(shown, "a", 3, 0.2, 0.8)
@@ -276,7 +276,7 @@ class TestMatrices:
         shown, page = view
         page.change(choices={"global-show": "confusion"})
         right = (store.predictions(page.state.b) == store.labels).sum()
-        assert f"B {right:,} of 597" in shown.classes.caption.text
+        assert f"B {right:,} of 597 right" in shown.classes.caption.text
 
     def test_a_group_of_seeds_is_a_mean(self, view, store):
         shown, page = view
@@ -295,12 +295,12 @@ class TestManyClasses:
 
     def test_groups_open_and_close(self, page, many):
         shown = page.view.classes
-        count = classes.group_count(60)
+        count = classes.group_count(120)
         assert len(shown.rows) == count
-        assert sorted(np.concatenate(shown.rows.classes)) == list(range(60))
+        assert sorted(np.concatenate(shown.rows.classes)) == list(range(120))
         # Families stay together, in whole groups or as neighbours.
-        family = np.concatenate(shown.rows.classes) % 12
-        assert (np.diff(family) != 0).sum() == 11
+        family = np.concatenate(shown.rows.classes) % 24
+        assert (np.diff(family) != 0).sum() == 23
         figure = shown.figures["a"]
         opened = shown.rows.classes[4]
         figure._trigger_event(Tap(figure, x=0.5, y=4.5))
@@ -311,7 +311,7 @@ class TestManyClasses:
         shown.back._trigger_event(ButtonClick(shown.back))
         assert not page.state.choices
         page.change(choices={"global-detail": "all classes"})
-        assert shown.images["a"].data["image"][0].shape == (60, 60)
+        assert shown.images["a"].data["image"][0].shape == (120, 120)
 
     def test_axes_are_the_directions_around_a_class(self, page, many):
         shown = page.view
@@ -325,15 +325,31 @@ class TestManyClasses:
         assert shown.axes[3].number == wanted
         assert len(shown.axes) == 11
         # The family of the class is nearest to it.
-        assert {axis.number % 12 for axis in shown.axes[3:8]} == {wanted % 12}
+        assert {axis.number % 24 for axis in shown.axes[3:8]} == {wanted % 24}
         drag(shown, "a", 4, 0.0, 1.0)
         assert page.frame().selected.any()
+
+    def test_angles_to_classes_that_are_not_stored_are_gaps(self, many):
+        cell = (many.networks[0], "clean")
+        wanted = (7, 3, 31)
+        found, angles = many.class_angles(cell, wanted)
+        assert found.tolist() == list(wanted)
+        stored = many.results.geometry(*cell, ("class_id", "features"))
+        kernel, _ = many.results.head(cell[0])
+        subset = many.results.samples["subset"]
+        features = stored["features"].astype(np.float64)
+        lengths = np.linalg.norm(features, axis=1)[:, None] * np.linalg.norm(kernel, axis=0)
+        exact = np.degrees(np.arccos(np.clip(features @ kernel / lengths, -1, 1)))[:, wanted]
+        there = (stored["class_id"][subset][:, :, None] == wanted).any(1)
+        assert 0 < there.sum() < there.size
+        np.testing.assert_array_equal(np.isfinite(angles[subset]), there)
+        np.testing.assert_allclose(angles[subset][there], exact[there], atol=0.2)
 
     def test_names_are_escaped_and_too_few_dimensions_are_told(self, page):
         shown = page.view
         page.change(true_class=0, choices={"global-group": "1"})
-        for number in range(1, classes.group_count(60) + 1):
+        for number in range(1, classes.group_count(120) + 1):
             page.change(choices={"global-group": str(number)})
             assert HOSTILE not in shown.classes.path.text + shown.classes.caption.text
         assert escape(HOSTILE) in shown.caption.text
-        assert "With 24 features 60 classes" in shown.classes.numbers.text
+        assert "With 24 features 120 classes" in shown.classes.numbers.text

@@ -219,20 +219,6 @@ class TestDocument:
         assert f"--ids {other}" in view.missing.text
         assert str(small_folder) in view.missing.text
 
-    def test_a_stored_umap_layout_can_be_chosen(self, small_folder, tmp_path):
-        folder = tmp_path / "copy"
-        shutil.copytree(small_folder, folder)
-        path = folder / "comparison" / "similarity-absolute.npz"
-        arrays = results.load_arrays(path)
-        arrays["umap"] = np.arange(2.0 * len(arrays["network"]), dtype=np.float32).reshape(-1, 2)
-        results.save_arrays(path, arrays, replace=True)
-        made = opened(Store(folder))
-        view = made.views["similarity"]
-        assert len(opened(Store(small_folder)).views["similarity"].layout.options) == 1
-        view.layout.value = "umap"
-        np.testing.assert_array_equal(view.points.data["y"], arrays["umap"][:, 1])
-        assert "neighbourhoods" in view.caption.text
-
     def test_names_are_escaped(self, small_folder, tmp_path):
         folder = tmp_path / "copy"
         shutil.copytree(small_folder, folder)

@@ -119,7 +119,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
         total = int((flips == FLIPS.index(kind)).sum())
         some = f", {len(chosen)} of them here" if len(chosen) < total else ""
         parts.append((f"{kind} {total:,} of {len(flips):,} samples{some}", chosen, wrong))
-    heights = [0.5 + 0.85 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
+    heights = [0.4 + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
     figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
     grid = figure.subplots(2, 1, height_ratios=heights)
     for axes, (title, chosen, wrong) in zip(grid, parts, strict=True):

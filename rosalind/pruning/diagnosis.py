@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from rosalind.pruning.gradients import flow_gradient
 from rosalind.pruning.masks import sparsity_of, weights_only
-from rosalind.pruning.scores import flow_gradient
 from rosalind.training import by_path, map_by_path
 
 

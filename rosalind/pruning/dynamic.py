@@ -1,6 +1,5 @@
 """Masks that change while a network trains: gradual magnitude pruning, and sparse from the start."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from rosalind import training
 from rosalind.pruning import masks, ranking
+from rosalind.pruning.gradients import gradient
 from rosalind.pruning.schedules import cubic, drop_fraction, update_steps
 
 
@@ -64,11 +64,6 @@ def static(trainable, state, sparsity, *, total, loss, batches, options, protect
     return Plan(chosen)
 
 
-@functools.cache
-def _slope(loss):
-    return jax.jit(lambda p, state, batch: jax.grad(lambda q: loss(q, state, batch, True)[0])(p))
-
-
 def exchange(weights, mask, growth, count: int) -> tuple[np.ndarray, np.ndarray]:
     """One layer's new mask and which weights are new: drop the smallest, grow where `growth` is largest.
 
@@ -108,8 +103,7 @@ def _dynamic(by_gradient: bool):
         def growth(step, trainable) -> dict[str, Any]:
             if by_gradient:
                 # Dense, as it is taken at the masked weights themselves and not through a mask.
-                gradient = _slope(loss)(trainable, state, batches(key, step))
-                found = training.by_path(gradient)
+                found = training.by_path(gradient(loss, True)(trainable, state, batches(key, step)))
                 return {path: jnp.abs(found[path]) for path in plan.masks}
             here = jax.random.fold_in(key, step)
             return {

@@ -81,7 +81,7 @@ def _level(job: Job, before: Pruned, reached: Sequence[float], started: Any) -> 
         scoring = Counted(job.scoring)
         kept, trainable, notes = SELECTIONS[job.recipe.unit](job, before, sparsity, scoring, started)
         survivors = Weights(training.project(trainable, kept), before.weights.state)
-        seen = dict(job.evaluate(survivors)) if job.evaluate else None
+        seen = dict(job.evaluate(survivors)) if job.evaluate else {}
         fitted = _retrain(job, survivors, kept)
         extra = round((job.options.get("l1_epochs") or 0) * job.batches.steps)
         return Pruned(
@@ -147,7 +147,7 @@ def _controlled(job: Job, made: Pruned, reached: Sequence[float]) -> Pruned:
             weights=Weights(fitted.trainable, fitted.state),
             records=fitted.records,
             steps=made.steps + fitted.steps,
-            before=None,
+            before={},
         )
 
     return job.once({**_made_by(job, reached), "control": control}, make)
@@ -184,11 +184,10 @@ def learn_masks(job: Job) -> Iterator[Pruned]:
             protected=job.protected,
             key=job.key,
         )
-        # Scores and gates beside weights do not decay; scores of frozen weights do.
         decayed = {
             path: mask
             for path, mask in masks.everything(trained).items()
-            if not path.startswith(("scores/", "gates/"))
+            if path.split("/")[0] not in chosen.undecayed
         }
         loss = form.loss_of(own_loss, chosen)
         fitted = job.fit(loss, trained, state, job.batches, config=config, masks=decayed, key=job.key)

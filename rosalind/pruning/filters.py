@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from rosalind.config import ChannelGroup
+from rosalind.pruning.gradients import gradient
 from rosalind.pruning.masks import path_key
 from rosalind.training import by_path
 
@@ -78,11 +79,6 @@ def bn_scale(trainable, state, *, groups, **_):
     return found
 
 
-@functools.cache
-def _gradient(loss):
-    return jax.jit(lambda p, state, batch: jax.grad(lambda q: loss(q, state, batch, False)[0])(p))
-
-
 def taylor_gate(trainable, state, *, groups, loss, batches, options, key, **_):
     """Mean over batches of the squared derivative of the loss by a gate on the channel (arXiv 1906.10771).
 
@@ -92,7 +88,7 @@ def taylor_gate(trainable, state, *, groups, loss, batches, options, key, **_):
     """
     leaves, total = by_path(trainable), None
     for step in range(options["score_batches"]):
-        slopes = by_path(_gradient(loss)(trainable, state, batches(key, step)))
+        slopes = by_path(gradient(loss, False)(trainable, state, batches(key, step)))
         found = []
         for group in groups:
             norms = {path.rpartition("/")[0] for path in _scales(group)}

@@ -22,6 +22,8 @@ class Form(NamedTuple):
     """(trained, carried) -> the masks, and notes."""
     advance: Callable[[Any, Mapping[str, Any]], dict[str, Any]] = lambda trained, carried: {}
     """What changes in the carried arrays after a training step."""
+    undecayed: tuple[str, ...] = ()
+    """Top names of what is trained whose arrays have no weight decay: scores and gates beside weights."""
 
 
 @functools.cache
@@ -42,13 +44,6 @@ def loss_of(loss, form: Form):
     return learned
 
 
-def layer_counts(kernels, sparsity: float, protected) -> dict[str, int]:
-    """How many weights every layer keeps at equal sparsity, rounding shared out."""
-    uniform = {path: np.zeros(weight.shape, np.float32) for path, weight in kernels.items()}
-    chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
-    return {path: int(mask.sum()) for path, mask in chosen.items()}
-
-
 def top_of(strengths: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
     """Masks of the largest strengths by path, traced: so many per layer, or so many of all layers.
 
@@ -66,14 +61,30 @@ def top_of(strengths: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str,
 
 
 def counts_of(kernels, sparsity: float, scope: str, protected) -> dict[str, Any]:
-    """Counts for `top_of`: of every layer, or of all together with protected layers whole."""
+    """Counts for `top_of`: of every layer at equal sparsity, or of all together with protected layers whole."""
     if scope == "layer":
-        per_layer = layer_counts(kernels, sparsity, protected)
-        return {path: jnp.int32(count) for path, count in per_layer.items()}
+        # Which weights does not matter; `keep` shares the rounding out.
+        uniform = {path: np.zeros(weight.shape, np.float32) for path, weight in kernels.items()}
+        chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
+        return {path: jnp.int32(mask.sum()) for path, mask in chosen.items()}
     total = sum(weight.size for weight in kernels.values())
     whole = {path: w.size for path, w in kernels.items() if masks.is_protected(path, protected)}
     counts = {path: jnp.int32(size) for path, size in whole.items()}
     return counts | {"all": jnp.int32(masks.kept_count(total, sparsity) - sum(whole.values()))}
+
+
+def cubic_counts(first: Mapping[str, Any], last: Mapping[str, Any], progress) -> dict[str, Any]:
+    """Counts for `top_of` on the way from `first` (progress 0 or less) to `last` (1 or more), traced.
+
+    They fall as published for gradual pruning (arXiv 1710.01878): last + (first - last) (1 - progress)^3, rounded.
+
+    >>> found = cubic_counts({"all": jnp.int32(100)}, {"all": jnp.int32(20)}, 0.5)
+    >>> found["all"].item()
+    30
+    """
+    left = (1 - jnp.clip(progress, 0, 1)) ** 3
+    between = lambda a, b: b + jnp.round((a - b) * left).astype(jnp.int32)
+    return {name: between(first[name], count) for name, count in last.items()}
 
 
 def begin(form: Form, trainable, state, sparsity: float, **arguments) -> tuple[Any, dict[str, Any]]:

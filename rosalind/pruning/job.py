@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -43,8 +44,9 @@ class Pruned(NamedTuple):
     """Training steps of the method up to here, all levels; the dense parent's are not counted."""
     scoring: int = 0
     """Batches that were passed forward and backward to score weights, up to here."""
-    before: Mapping[str, float] | None = None
-    """What `prune(..., evaluate=)` said of the network right after pruning, before it was trained again."""
+    before: Mapping[str, float] = MappingProxyType({})
+    """What `prune(..., evaluate=)` said of the network right after pruning, before it was trained again; empty
+    without `evaluate`, of masks that are learned or change in training, and of controls."""
     step_bytes: int | None = None
     """Memory of a training step, see `training.Fitted`."""
     notes: tuple[str, ...] = ()
@@ -61,7 +63,7 @@ class Recipe:
     """For legends and held-out tests; one of `FAMILIES`."""
     engine: Callable[["Job"], Iterator[Pruned]]
     score: str | None = None
-    """Of `scores.SCORES`, or of `structured.SCORES` where whole channels are removed."""
+    """Of `scores.SCORES`, or of `filters.SCORES` where whole channels are removed."""
     unit: Literal["weight", "channel", "block"] = "weight"
     """What is removed: single weights, coupled channels, or all but N of every M inputs."""
     probe: str | None = None
@@ -197,7 +199,7 @@ def _pack(made: Pruned) -> dict[str, np.ndarray]:
     }
     flat |= {f"masks/{path}": np.asarray(mask) for path, mask in made.masks.items()}
     flat |= {f"records/{name}": np.asarray(values) for name, values in made.records.items()}
-    flat |= {f"before/{name}": np.asarray(value, np.float64) for name, value in (made.before or {}).items()}
+    flat |= {f"before/{name}": np.asarray(value, np.float64) for name, value in made.before.items()}
     numbers = {"sparsity": made.sparsity, "steps": made.steps, "scoring": made.scoring}
     memory = -1 if made.step_bytes is None else made.step_bytes
     flat |= {name: np.asarray(value) for name, value in {**numbers, "step_bytes": memory}.items()}

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning import blocks, masks
-from rosalind.pruning.form import Form, counts_of, top_of
+from rosalind.pruning.form import Form, counts_of, cubic_counts, top_of
 from rosalind.pruning.tickets import ticket
 from rosalind.training import map_by_path
 
 
+@functools.cache
 def _movement() -> Form:
     """Weights and scores are trained together; a score falls where its weight moves towards zero (arXiv 2005.07683).
 
@@ -36,9 +37,8 @@ def _movement() -> Form:
         counts = carried["kept"]
         if train:
             span = jnp.maximum(carried["end"] - carried["begin"], 1)
-            left = (1 - jnp.clip((carried["step"] - carried["begin"]) / span, 0, 1)) ** 3
-            between = lambda last, first: last + jnp.round((first - last) * left).astype(jnp.int32)
-            counts = jax.tree.map(between, carried["kept"], carried["dense"])
+            progress = (carried["step"] - carried["begin"]) / span
+            counts = cubic_counts(carried["dense"], carried["kept"], progress)
         scores = trained["scores"]
         chosen = top_of(jax.lax.stop_gradient(scores), counts)
 
@@ -53,7 +53,7 @@ def _movement() -> Form:
     def finish(trained, carried):
         return {path: np.asarray(m) for path, m in top_of(trained["scores"], carried["kept"]).items()}, ()
 
-    return Form(begin, effective, finish)
+    return Form(begin, effective, finish, undecayed=("scores",))
 
 
 STRETCH = (-0.1, 1.1, 2 / 3)
@@ -147,7 +147,7 @@ def _l0(rate: float) -> Form:
         )
         return {**whole, **{path: np.asarray(mask) for path, mask in found.items()}}, (note,)
 
-    return Form(begin, effective, finish, advance)
+    return Form(begin, effective, finish, advance, undecayed=("gates",))
 
 
 @functools.cache
@@ -198,12 +198,10 @@ def sr_ste(options, kernels, sparsity: float, protected) -> Form:
     return _sr_ste(options["group"], count, float(options["sparse_decay"]), tuple(protected))
 
 
-MOVEMENT = _movement()
-
 FORMS: dict[str, Callable[..., Form]] = {
     "edge_popup": lambda options, kernels, sparsity, protected: ticket(False),
     "biprop": lambda options, kernels, sparsity, protected: ticket(True),
-    "movement": lambda options, kernels, sparsity, protected: MOVEMENT,
+    "movement": lambda options, kernels, sparsity, protected: _movement(),
     "l0": lambda options, kernels, sparsity, protected: _l0(float(options["gate_rate"])),
     "sr_ste": sr_ste,
 }

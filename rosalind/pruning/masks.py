@@ -221,7 +221,7 @@ def own_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dic
         check_sparsity(sparsity)
         named = [path for path in paths if is_protected(path, (name,)) or path == name]
         if not named:
-            parts = sorted({part for path in paths for part in path.split("/")} - {"kernel"})
+            parts = sorted({part for path in paths for part in path.split("/")} - set(KERNELS))
             raise ValueError(unknown("layer", name, parts))
         found |= dict.fromkeys(named, float(sparsity))
     return found

@@ -12,27 +12,23 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
 from rosalind.pruning.masks import path_key
 from rosalind.pruning.probes import needed
 from rosalind.pruning.woodfisher import woodfisher
 from rosalind.training import by_path, map_by_path, project
 
 
-@functools.cache
-def _saliency(loss, train: bool):
-    """A jitted |weight * gradient| of one batch."""
-
-    @jax.jit
-    def one(trainable, state, batch):
-        gradient = jax.grad(lambda p: loss(p, state, batch, train)[0])(trainable)
-        return jax.tree.map(lambda p, g: jnp.abs(p * g), trainable, gradient)
-
-    return one
-
-
 def _select(tree, masks) -> dict:
     leaves = by_path(tree)
     return {path: leaves[path] for path in masks}
+
+
+def _saliency(loss, train: bool, trainable, state, batch, masks) -> dict:
+    """|weight * gradient| of one batch, of the weights that are left."""
+    left = project(trainable, masks)
+    slopes = by_path(gradient(loss, train)(left, state, batch))
+    return {path: jnp.abs(weight * slopes[path]) for path, weight in _select(left, masks).items()}
 
 
 def random(trainable, state, *, masks, key, **_):
@@ -54,30 +50,15 @@ def taylor(trainable, state, *, loss, batches, masks, options, key, **_):
     """
     total = None
     for step in range(options["score_batches"]):
-        found = _saliency(loss, False)(project(trainable, masks), state, batches(key, step))
+        found = _saliency(loss, False, trainable, state, batches(key, step), masks)
         squared = jax.tree.map(jnp.square, found)
         total = squared if total is None else jax.tree.map(jnp.add, total, squared)
-    return _select(total, masks)
+    return total
 
 
 def maggrad(trainable, state, *, loss, batches, masks, key, **_):
     """|weight * gradient| of one batch after training, batch statistics (ShrinkBench, arXiv 2003.03033)."""
-    return _select(_saliency(loss, True)(project(trainable, masks), state, batches(key, 0)), masks)
-
-
-@functools.cache
-def _squared_gradients(loss):
-    """The sum over the samples of a batch of each sample's squared gradient, evaluation mode."""
-
-    @jax.jit
-    def one(trainable, state, batch):
-        def squared(sample):
-            alone = jax.tree.map(lambda x: x[None], sample)
-            return jax.tree.map(jnp.square, jax.grad(lambda p: loss(p, state, alone, False)[0])(trainable))
-
-        return jax.tree.map(lambda x: x.sum(0), jax.vmap(squared)(batch))
-
-    return one
+    return _saliency(loss, True, trainable, state, batches(key, 0), masks)
 
 
 def fisher(trainable, state, *, loss, batches, masks, options, key, **_):
@@ -94,7 +75,7 @@ def fisher(trainable, state, *, loss, batches, masks, options, key, **_):
         # Pieces, as every sample has a gradient of the model's size.
         for start in range(0, size, 32):
             piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
-            found = _squared_gradients(loss)(dense, state, piece)
+            found = squared_gradients(loss)(dense, state, piece)
             total = found if total is None else jax.tree.map(jnp.add, total, found)
         count, step = count + size, step + 1
     return {
@@ -112,8 +93,8 @@ def snip(trainable, state, *, loss, batches, masks, key, **_):
         ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
             zero: it would be removed whole, for no reason in the data.
     """
-    gradient = by_path(_gradient(loss)(project(trainable, masks), state, batches(key, 0)))
-    return _not_silent({path: jnp.abs(w * gradient[path]) for path, w in _select(trainable, masks).items()})
+    slopes = by_path(gradient(loss, True)(project(trainable, masks), state, batches(key, 0)))
+    return _not_silent({path: jnp.abs(w * slopes[path]) for path, w in _select(trainable, masks).items()})
 
 
 def _not_silent(scores):
@@ -124,23 +105,6 @@ def _not_silent(scores):
             "start at zero do this (start them at 1), and so do dead units."
         )
     return scores
-
-
-@functools.cache
-def _gradient(loss):
-    return jax.jit(lambda p, state, batch: jax.grad(lambda q: loss(q, state, batch, True)[0])(p))
-
-
-@functools.cache
-def _curvature(loss):
-    """The gradient of one batch, and the product of its Hessian with a direction."""
-
-    @jax.jit
-    def product(trainable, state, batch, direction):
-        slope = lambda p: jax.grad(lambda q: loss(q, state, batch, True)[0])(p)
-        return jax.jvp(slope, (trainable,), (direction,))[1]
-
-    return product
 
 
 def grasp(trainable, state, *, batches, masks, options, key, probes, **_):
@@ -154,9 +118,9 @@ def grasp(trainable, state, *, batches, masks, options, key, probes, **_):
     tempered = needed(probes, "tempered", "grasp")(options["temperature"])
     halves = [batches(key, step) for step in range(2)]
     dense = project(trainable, masks)
-    slopes = [_gradient(tempered)(dense, state, batch) for batch in halves]
+    slopes = [gradient(tempered, True)(dense, state, batch) for batch in halves]
     direction = jax.tree.map(jnp.add, *slopes)
-    products = [_curvature(tempered)(dense, state, batch, direction) for batch in halves]
+    products = [curvature(tempered)(dense, state, batch, direction) for batch in halves]
     return _not_silent(_select(jax.tree.map(lambda w, a, b: w * (a + b), dense, *products), masks))
 
 
@@ -168,20 +132,14 @@ def synflow(trainable, state, *, masks, probes, **_):
         ValueError: a layer that no flow reaches.
     """
     flow = needed(probes, "flow", "synflow")
-    value, gradient = flow_gradient(flow)(project(trainable, masks), state)
+    value, slopes = flow_gradient(flow)(project(trainable, masks), state)
     if not bool(jnp.isfinite(value)):
         raise FloatingPointError(
             f"synflow's flow is {float(value)}: the products of absolute weights overflow float32. Scale the "
             "initial weights down, which changes no rank."
         )
-    scores = {path: jnp.abs(w * by_path(gradient)[path]) for path, w in _select(trainable, masks).items()}
+    scores = {path: jnp.abs(w * by_path(slopes)[path]) for path, w in _select(trainable, masks).items()}
     return scores if any((~mask).any() for mask in masks.values()) else _not_silent(scores)
-
-
-@functools.cache
-def flow_gradient(flow):
-    """The jitted value and gradient of `Probes.flow` by the parameters."""
-    return jax.jit(jax.value_and_grad(flow))
 
 
 def wanda(trainable, state, *, batches, masks, options, key, probes, **_):

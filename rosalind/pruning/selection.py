@@ -64,7 +64,6 @@ def weights(job: Job, before: Pruned, sparsity: float, scoring: Counted, started
 def channels(job: Job, before: Pruned, sparsity: float, scoring: Counted, started: Any) -> Chosen:
     """Whole channels; with `candidates`, the one of so many random draws with the least loss."""
     begun, notes = before.weights, ()
-    structured.check(job.groups, begun.trainable)
     if job.options.get("l1_epochs"):
         begun = _slimmed(job, begun, before.masks)
     best: tuple[float, dict[str, np.ndarray]] | None = None

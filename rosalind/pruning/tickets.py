@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning import masks
-from rosalind.pruning.form import Form, counts_of, top_of
+from rosalind.pruning.form import Form, counts_of, cubic_counts, top_of
 from rosalind.training import map_by_path
 
 
@@ -83,9 +83,8 @@ def ticket(binary: bool) -> Form:
     def now(carried, train):
         if not train:
             return carried["kept"]
-        left = jnp.clip(1 - carried["step"] / jnp.maximum(carried["ramp"], 1e-6), 0, 1) ** 3
-        between = lambda last, first: last + jnp.round((first - last) * left).astype(jnp.int32)
-        return jax.tree.map(between, carried["kept"], carried["begun"])
+        progress = carried["step"] / jnp.maximum(carried["ramp"], 1e-6)
+        return cubic_counts(carried["begun"], carried["kept"], progress)
 
     def effective(scores, carried, train):
         strengths = {path: jnp.abs(score) for path, score in scores.items()}

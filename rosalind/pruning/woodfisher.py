@@ -1,11 +1,10 @@
 """Second-order pruning with a block-diagonal inverse Fisher matrix (arXiv 2004.14340)."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rosalind.pruning.gradients import grouped_gradients
 from rosalind.training import by_path, map_by_path, project
 
 
@@ -39,18 +38,6 @@ def add_gradients(inverse, gradients, total):
     return jax.lax.scan(one, inverse, gradients)[0]
 
 
-@functools.cache
-def _gradients(loss, together: int):
-    """Gradients of consecutive groups of `together` samples of a batch, each the mean of its group."""
-
-    @jax.jit
-    def of(trainable, state, batch):
-        grouped = jax.tree.map(lambda x: x.reshape(-1, together, *x.shape[1:]), batch)
-        return jax.vmap(jax.grad(lambda p, b: loss(p, state, b, False)[0]), (None, 0))(trainable, grouped)
-
-    return of
-
-
 def inverse_fisher(trainable, state, *, loss, batches, masks, options, key) -> dict[str, jax.Array]:
     """float32[blocks, b, b] per path: the inverse empirical Fisher matrix, BatchNorm in evaluation mode.
 
@@ -72,7 +59,7 @@ def inverse_fisher(trainable, state, *, loss, batches, masks, options, key) -> d
         for start in range(0, min(whole, (wanted - done) * together), 32 * together):
             stop = min(start + 32 * together, whole, start + (wanted - done) * together)
             piece = jax.tree.map(lambda x, a=start, b=stop: x[a:b], batch)
-            found = by_path(_gradients(loss, together)(dense, state, piece))
+            found = by_path(grouped_gradients(loss, together)(dense, state, piece))
             for path, mask in masks.items():
                 kept = jnp.where(jnp.asarray(mask), found[path], 0)
                 pieces = jax.vmap(lambda g: blocks_of(g, size))(kept)

@@ -17,7 +17,7 @@ from rosalind import results as files
 from rosalind.conditions import Network
 from rosalind.config import Condition, Data, Study, difference
 from rosalind.results import Results
-from rosalind.study import networks, planning
+from rosalind.study import planning, storing
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -92,7 +92,7 @@ def attacked_network(folder: Path, condition: Condition) -> Network | None:
     if condition.name != "pgd_transfer":
         return None
     info = files.load_json(folder / "conditions" / f"{condition.id}.json")
-    return networks.load_network(folder, info["attacked"])
+    return storing.load_network(folder, info["attacked"])
 
 
 def dataset_of(results: Results) -> data.Dataset:
@@ -129,7 +129,7 @@ def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
 @functools.lru_cache(maxsize=64)
 def _loaded(folder: Path, name: str, digest: str) -> Network:
     """Networks stay in memory between conditions: reading one takes as long as measuring a cell."""
-    return networks.load_network(folder, name)
+    return storing.load_network(folder, name)
 
 
 def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: str) -> None:

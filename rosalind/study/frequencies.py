@@ -10,7 +10,7 @@ from rosalind import conditions, data, measuring
 from rosalind import results as files
 from rosalind.config import Condition
 from rosalind.progress import Progress
-from rosalind.study import cells, networks
+from rosalind.study import cells, storing
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -54,7 +54,7 @@ def frequency_maps(
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in chosen}
     todo = [name for name in chosen if not files.readable(paths[name], ("error",))]
     if todo:
-        loaded = [networks.load_network(folder, name) for name in todo]
+        loaded = [storing.load_network(folder, name) for name in todo]
         found = {name: np.full((height, width), np.nan, np.float32) for name in todo}
         key = conditions.condition_key(
             jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength)

@@ -13,7 +13,7 @@ from rosalind import results as files
 from rosalind.conditions import Network
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, networks, running
+from rosalind.study import cells, running, storing
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -69,7 +69,7 @@ def add_network(
             "family": family or "imported",
             "unit": reference.unit,
             "fingerprint": fingerprint or files.hash_arrays(arrays),
-            "versions": networks.versions(),
+            "versions": storing.versions(),
         },
         arrays,
     )

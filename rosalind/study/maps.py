@@ -10,7 +10,7 @@ from rosalind import attribution, conditions, data, measuring
 from rosalind import results as files
 from rosalind.config import Condition, Study
 from rosalind.progress import Progress
-from rosalind.study import cells, networks, planning
+from rosalind.study import cells, planning, storing
 from rosalind.study.planning import DRAW_SEED, Unit
 
 
@@ -65,7 +65,7 @@ def attribute_some(
     rows = np.flatnonzero(np.isin(dataset.test.ids, [i for i in ids if i not in known]))
     if not rows.size:
         return 0
-    loaded = networks.load_network(folder, network)
+    loaded = storing.load_network(folder, network)
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
     if condition.name == "weight_noise":
         noisy = conditions.with_weight_noise(loaded, condition.severity, key)

@@ -14,7 +14,7 @@ from rosalind import results as files
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, maps, networks, planning
+from rosalind.study import cells, maps, networks, planning, storing
 from rosalind.study.planning import DRAW_SEED, Unit
 
 TABLES = ("summary", "methods", "agreement", "fragility", "similarity")
@@ -68,9 +68,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 
     def unfinished(units: list[Unit]) -> list[Unit]:
         expected = {unit: planning.expected(study, dataset, unit) for unit in units}
-        there = {
-            unit: [networks.is_there(folder, *item) for item in expected[unit].items()] for unit in units
-        }
+        there = {unit: [storing.is_there(folder, *item) for item in expected[unit].items()] for unit in units}
         return [unit for unit in units if not all(there[unit])]
 
     todo = [unfinished(parents), unfinished(rest)]
@@ -87,8 +85,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "seed": DRAW_SEED,
             "seeds": list(study.seeds),
             "config": describe(study),
-            "versions": networks.versions(),
-            "revision": networks.revision(),
+            "versions": storing.versions(),
+            "revision": storing.revision(),
         },
         {
             "id": dataset.test.ids,

@@ -21,11 +21,17 @@ class Rows:
     classes: tuple[np.ndarray, ...]
     """int[size] per row: its classes."""
     names: tuple[str, ...]
-    """Of a class its name, of a group its most central class and how many more it has."""
+    """The class of each row, of a group its most central one."""
 
     @property
     def grouped(self) -> bool:
         return any(len(found) > 1 for found in self.classes)
+
+    def titles(self, longest: int = 200) -> list[str]:
+        """What every row is called: its class, and how many more a group has; names are cut where too long."""
+        short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in self.names]
+        more = [f" +{len(found) - 1}" if len(found) > 1 else "" for found in self.classes]
+        return [name + rest for name, rest in zip(short, more, strict=True)]
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -118,12 +124,8 @@ def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
 
 def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> Rows:
     """Every group of classes a row; classes within it keep the order."""
-    members = [order[groups[order] == number] for number in range(int(groups.max()) + 1)]
-    called = []
-    for found in members:
-        middle = names[central(apart, found)]
-        called.append(middle if len(found) == 1 else f"{middle} + {len(found) - 1} more")
-    return Rows(tuple(members), tuple(called))
+    members = tuple(order[groups[order] == number] for number in range(int(groups.max()) + 1))
+    return Rows(members, tuple(names[central(apart, found)] for found in members))
 
 
 def _membership(rows: Rows, classes: int) -> np.ndarray:
@@ -195,11 +197,16 @@ def shades(table: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return np.where(np.isfinite(table), scaled + 0.5, GAP).astype(np.uint8)
 
 
-def nearest_directions(kernel: np.ndarray, wanted: int, count: int) -> np.ndarray:
+def nearest_directions(between: np.ndarray, wanted: int, count: int) -> np.ndarray:
     """int[count]: a class and those whose directions are nearest to its own, itself first.
 
     Classes without a direction come last.
+
+    Args:
+        between: float[c, c] from `between_directions`.
+        wanted: the class.
+        count: how many.
     """
-    angles = between_directions(kernel)[wanted]
+    angles = np.nan_to_num(between[wanted], nan=np.inf)
     angles[wanted] = -1
-    return np.argsort(np.nan_to_num(angles, nan=np.inf), kind="stable")[:count]
+    return np.argsort(angles, kind="stable")[:count]

@@ -1,6 +1,8 @@
 """How a table becomes a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
+from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 from rosalind.viewer.table import Mode, mean_of
 
@@ -27,7 +29,9 @@ def seriate(table: np.ndarray) -> np.ndarray:
     width = np.median(others[others > 0])
     likeness = np.exp(-distance / width)
     laplacian = np.diag(likeness.sum(1)) - likeness
-    order = np.argsort(np.linalg.eigh(laplacian)[1][:, 1], kind="stable")
+    with threadpool_limits(1):
+        vector = eigh(laplacian, subset_by_index=[1, 1])[1][:, 0]
+    order = np.argsort(vector, kind="stable")
     ends = filled.mean(1)[order[[0, -1]]]
     return order if ends[0] >= ends[1] else order[::-1]
 
@@ -85,8 +89,11 @@ def shades(means: np.ndarray, low: float, high: float) -> np.ndarray:
 def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
     """uint8[fine * rows, fine * columns]: 1 in a small square near the first corner of every marked cell, else 0.
 
-    One image of any number of marks; `fine` is how many pixels a cell has along each side, 3 at least.
+    One image of any number of marks; `fine` is how many pixels a cell has along each side, 3 at least. Without any
+    mark a single 0.
     """
+    if not marked.any():
+        return np.zeros((1, 1), np.uint8)
     rows, columns = marked.shape
     found = np.zeros((rows, fine, columns, fine), np.uint8)
     found[:, 1, :, 1] = marked

@@ -224,7 +224,7 @@ def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | N
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
-    return values.reshape(*values.shape[:2], -1)
+    return values.reshape(*values.shape[:2], values.shape[2] * values.shape[3])
 
 
 def _spread(count: int, most: int) -> np.ndarray:

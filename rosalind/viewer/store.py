@@ -289,11 +289,15 @@ class Store:
                 arrays["logits"] = arrays["logits"][:, chosen]
                 return np.degrees(files.class_angle(arrays, kernel[:, chosen], bias[chosen]))
             arrays = self.results.geometry(*cell, ("logits", "norm", "class_id"))
-            angles = np.degrees(files.class_angle(arrays, kernel, bias))
-            full = np.full((len(angles), len(chosen)), np.nan, np.float32)
-            for column, number in enumerate(chosen):
-                row, place = np.nonzero(arrays["class_id"] == number)
-                full[row, column] = angles[row, place]
+            column = np.full(len(self.class_names), -1)
+            column[chosen] = np.arange(len(chosen))
+            placed = column[arrays["class_id"]]
+            # Only these few logits become angles: all 100 of 50,000 samples cost a second.
+            rows, places = np.nonzero(placed >= 0)
+            few = {"norm": arrays["norm"][rows]}
+            few |= {key: arrays[key][rows, places][:, None] for key in ("logits", "class_id")}
+            full = np.full((len(self.ids), len(chosen)), np.nan, np.float32)
+            full[rows, placed[rows, places]] = np.degrees(files.class_angle(few, kernel, bias))[:, 0]
             return full
 
         return chosen, self.keep(("class_angles", cell, wanted), make)

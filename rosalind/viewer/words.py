@@ -10,6 +10,15 @@ from rosalind.viewer import table
 from rosalind.viewer.store import Cell, Store
 
 
+def counted(count: int, word: str) -> str:
+    """A number with its word.
+
+    >>> counted(1, "seed"), counted(2, "seed")
+    ('1 seed', '2 seeds')
+    """
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
 def side(store: Store, cell: Cell) -> str:
     """The method of a side under its condition, as mean over seeds with the interval over images; escaped."""
     group = store.group(cell[0])
@@ -20,7 +29,7 @@ def side(store: Store, cell: Cell) -> str:
     images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
     return (
         f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies)} % right "
-        f"({len(accuracies)} seed{'s' * (len(accuracies) != 1)}{images})"
+        f"({counted(len(accuracies), 'seed')}{images})"
     )
 
 
@@ -44,7 +53,7 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
         "has right)"
     )
     changes = 100 * between_methods(store, a, b)
-    if len(changes) > 1:
+    if len(changes) > 1 and (store.group(a[0]), a[1]) != (store.group(b[0]), b[1]):
         deviation = float(changes.std(ddof=1))
         least = detectable_with_seeds(len(changes), deviation)
         text += (

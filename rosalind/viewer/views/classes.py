@@ -41,6 +41,12 @@ MANY = 20
 TICKS = {"down": 25, "across": 12}
 """Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
 
+LONGEST = 9
+"""Letters of a class's name beside an axis."""
+
+# Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than can be told apart.
+NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
+
 SIDES = ("a", "b", "difference", "null")
 NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
 
@@ -87,13 +93,14 @@ class Classes:
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
         self.caption = caption("matrix-caption")
         self.numbers = caption("global-collapse")
+        self.trail = row(self.back, self.path, sizing_mode="stretch_width")
         choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
         self.parts = (
             row(*choosers, sizing_mode="stretch_width"),
-            row(self.back, self.path, sizing_mode="stretch_width", visible=self.count > classes.GROUPED),
+            self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
             self.caption,
         )
@@ -124,10 +131,13 @@ class Classes:
         # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
-        if side != "a":
+        if side == "a":
+            # About as much wider as its names are wider than the others' bars of colour.
+            figure.styles = {"flex-grow": "1.2"}
+        else:
             figure.yaxis.visible = False
         source = ColumnDataSource({key: [] for key in ("image", "size", "low", "high", "counts")})
-        palette = DIVERGING if difference else SEQUENTIAL[::-1]
+        palette = CHANGE if difference else NEAR
         mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
         image = figure.image("image", x=0, y=0, dw="size", dh="size", source=source, color_mapper=mapper)
         bar = ColorBar(
@@ -203,7 +213,7 @@ class Classes:
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
         limits = _limits(tables)
-        self.names.data = {"name": list(self.rows.names)}
+        self.names.data = {"name": self.rows.titles()}
         for side, found in tables.items():
             self._draw(side, found, limits[side], counts=show == CONFUSION)
         self.figures["null"].visible = frame.null is not None
@@ -221,8 +231,7 @@ class Classes:
         }
         figure.x_range.end = figure.y_range.start = size
         if side in ("a", "b"):
-            # Yellow is near, or many.
-            self.mappers[side].palette = SEQUENTIAL if counts else SEQUENTIAL[::-1]
+            self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
         value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
         sign = "+" if side in ("difference", "null") else ""
@@ -231,7 +240,7 @@ class Classes:
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
-        count, short = len(self.rows), [_short(name) for name in self.rows.names]
+        count, short = len(self.rows), self.rows.titles(LONGEST)
         labels = {k + 0.5: name for k, name in enumerate(short)}
         what = "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
@@ -246,9 +255,11 @@ class Classes:
                 (figure.xaxis, across, TICKS["across"]),
                 (figure.yaxis, down, TICKS["down"]),
             ):
+                # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
                 axis.ticker.ticks = list(labels) if count <= most else []
-                axis.major_label_overrides = labels
-                axis.axis_label = label + unnamed
+                axis.major_label_overrides = labels if count <= most else {}
+                axis.axis_label = label
+            figure.yaxis.axis_label = down + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
             figure.title.text = (
                 NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
@@ -257,14 +268,14 @@ class Classes:
     def _show_path(self, frame: Frame) -> None:
         chosen = frame.choice("global-group") if "global-group" in frame.choices else ""
         opened = bool(chosen) and frame.choice("global-detail") == "grouped"
-        self.back.visible = opened
+        self.back.visible, self.trail.visible = opened, opened or self.rows.grouped
         if opened:
             name = classes.rows_of_groups(
                 apart(frame.store),
                 order_of_likeness(frame.store),
                 groups_of(frame.store),
                 frame.store.class_names,
-            ).names[int(chosen) - 1]
+            ).titles()[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
         elif self.rows.grouped:
             self.path.text = f"{self.count:,} classes in {len(self.rows)} groups of similar ones"
@@ -273,7 +284,8 @@ class Classes:
 
     def _mark(self, frame: Frame) -> None:
         """Frame the fields whose samples the rule selects."""
-        place = {int(found[0]): k for k, found in enumerate(self.rows.classes)} if not self.grouped else {}
+        rows = () if self.grouped else self.rows.classes
+        place = {int(found[0]): k for k, found in enumerate(rows)}
         for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
             pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
@@ -292,7 +304,8 @@ class Classes:
             found = tables[side]
             if show == CONFUSION:
                 right, all_ = np.trace(found), found.sum()
-                told.append(f"{NAMES[side]} {right:,.0f} of {all_:,.0f} on the diagonal")
+                where = "in the own group" if self.rows.grouped else "right"
+                told.append(f"{NAMES[side]} {right:,.0f} of {all_:,.0f} {where}")
             elif show == BETWEEN:
                 told.append(f"{NAMES[side]} {number(mean(found), ' degrees')} on average")
             else:
@@ -312,11 +325,6 @@ class Classes:
         }[show]
         click = "Click a row to open its group." if self.grouped else "Click a field for its samples."
         return f"Matrices: {what}; {'; '.join(told)}. {click}"
-
-
-def _short(name: str) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= 11 else f"{name[:10]}…"
 
 
 def _limits(tables: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -43,15 +43,15 @@ WIDE = 30
 CELLS = 2500
 """Most cells that get numbers and histograms; beyond, only colours travel to the browser."""
 
-INK = ("#1c2536", "#ffffff")
-"""Dark and light ink on the cells, whatever the theme: the cells keep their colours."""
+INK = ("#1c2536", "#ffffff", "#8a94a6")
+"""Dark and light ink on the cells, whatever the theme: the cells keep their colours. Grey where there is no cell."""
 
 HOVER = """
 const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
 if (format == "column") { return columns.data.name[column] ?? ""; }
 if (format == "row") { return rows.data.name[line] ?? ""; }
 const place = line * columns.data.name.length + column;
-const number = (name) => source.data[name][0][place];
+const number = (name) => source.data[name]?.[0][place];
 const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
 if (format == "images") { return `${words(number("low"))} to ${words(number("high"))}`; }
 const count = number("count");
@@ -85,7 +85,7 @@ class Evaluation:
         self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
         self._drawn: dict[str, tuple] = {}
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
-        self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK]
+        self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
         self.severities = Severities(frame, change)
         self.classes = Breakdown(frame, change)
@@ -130,14 +130,14 @@ class Evaluation:
         place = {"x": -0.5, "y": -0.5, "dw": columns, "dh": rows}
         image = figure.image("shade", source=self.cells, color_mapper=self.mapper, **place)
         if self.small:
-            for line, ink in zip(self.lines, INK, strict=True):
+            for line, ink in zip(self.lines, INK[:2], strict=True):
                 figure.line("x", "y", source=line, line_color=ink, line_alpha=0.55)
             figure.text(
                 "x",
                 "y",
                 text="text",
                 source=self.texts,
-                text_color=linear_cmap("ink", INK, 0, 1),
+                text_color=linear_cmap("ink", INK, 0, 2),
                 text_alpha="alpha",
                 text_align="center",
                 text_baseline="middle",
@@ -203,9 +203,9 @@ class Evaluation:
         shade = heat.shades(shown, low, high)
         self.mapper.palette = DIVERGING[::-1] if mode.signed else SEQUENTIAL
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
-        data["deviation"] = [table.deviation_of(values)[at].astype(np.float32)]
         data["count"] = [np.isfinite(values).sum(-1)[at].astype(np.uint8)]
         if shown.size <= CELLS:
+            data["deviation"] = [table.deviation_of(values)[at].astype(np.float32)]
             ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
             data["low"], data["high"] = [ends[0]], [ends[1]]
         self.cells.data = data
@@ -216,7 +216,7 @@ class Evaluation:
         if not self.small:
             return
         dark = np.abs(shade.astype(int) - 128) > 90 if mode.signed else shade < 130
-        ink = (dark & (shade > 0)).astype(np.uint8)
+        ink = np.where(shade == 0, 2, dark).astype(np.uint8)
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(shown.shape))
         self.texts.data = {
             "x": x,
@@ -286,14 +286,15 @@ class Evaluation:
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
         text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
         text += f"Cells: {MODES[name].words}, mean over seeds"
-        text += "; curves: all samples' margins. " if self.small else ". "
+        text += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "difference":
             without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
             if without:
-                text += f"{without} networks have no dense network of their seed and show gaps. "
+                text += f"Gaps: networks without a parent and without a dense network of their seed, {without} in all. "
         if frame.state.null:
             text += self._null_words(frame, name)
-        text += f"{words.shown_by(self.store, a, b)} Click a cell to make it B, shift-click to make it A"
+        text += f"{words.shown_by(self.store, a, b)} ".lstrip()
+        text += "Click a cell to make it B, shift-click to make it A"
         more = "; right of the line: means and shifts, to read only."
         text += more if len(self.conditions) > self.measured else "."
         return f"{text} {escape(self.store.sources)}".strip()
@@ -306,7 +307,7 @@ class Evaluation:
             here = reach[self.conditions.index(condition)]
             text = (
                 f"Two dense networks that differ in the seed lie up to {here:.1f} points apart under "
-                f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a dot in the "
+                f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a mark in the "
                 "corner is a difference no larger than that of its column. "
             )
         if frame.null is None:

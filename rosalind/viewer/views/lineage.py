@@ -20,12 +20,16 @@ from rosalind.viewer.views.frame import (
     plot,
     titled,
 )
+from rosalind.viewer.words import counted
 
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 SHAPES = "●■▲◆▼⬢★✚"
 """Marker of a family and the letter that looks like it."""
 
 EDGE = "#8a94a6"
+
+LABELLED = 60
+"""Most lines of the map that have room for a name."""
 
 TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 """Percent of parameters left that are named on the axis."""
@@ -39,7 +43,8 @@ class Lineage:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """Which accuracy stands against the size."""
-        return {"lineage-accuracy": tuple(ACCURACIES)}
+        known = robustness.main_mean(store.results) is not None
+        return {"lineage-accuracy": tuple(ACCURACIES) if known else ("clean",)}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
@@ -74,7 +79,7 @@ class Lineage:
             "lineage",
             "Map of networks: dense parents on the left, what was made from them on the right.",
             height=self._height(),
-            x_range=Range1d(-0.3, layers - 0.4 + 0.75 * max(layers - 1, 1)),
+            x_range=Range1d(-0.3, layers - 0.6 + (0.2 + 0.75 * max(layers - 1, 1)) * (rows <= LABELLED)),
             y_range=Range1d(max(rows, 1) - 0.2, -0.8),
         )
         figure.grid.grid_line_color = None
@@ -101,7 +106,7 @@ class Lineage:
             "x", "y", source=self.sides, size=17, fill_color=None, line_color=SELECTED, line_width=2.5
         )
         dots = self._dots(figure, self.nodes, 9, 0.95)
-        if rows <= 45:
+        if rows <= LABELLED:
             ends = ColumnDataSource(
                 data={
                     "x": np.full(rows, layers - 1, np.float32),
@@ -115,7 +120,7 @@ class Lineage:
                 text="text",
                 source=ends,
                 name="ink",
-                text_font_size="10px",
+                text_font_size="10px" if rows <= 40 else "9px",
                 text_baseline="middle",
                 x_offset=34,
             )
@@ -223,7 +228,7 @@ class Lineage:
             [x for x, _, _ in self.middle.values()],
             [y for _, y, _ in self.middle.values()],
             list(self.middle),
-            [f"{groups[k].name}, mean over {n} seed{'s' * (n != 1)}" for k, (_, _, n) in self.middle.items()],
+            [f"{groups[k].name}, mean over {counted(n, 'seed')}" for k, (_, _, n) in self.middle.items()],
         )
         if there.any():
             low, high = float(right[there].min()), float(right[there].max())
@@ -316,17 +321,21 @@ class Lineage:
                 x, y, n = self.middle[k]
                 words.append(
                     f"{letter}: {escape(group.name)}, {x:.3g} % of the parameters left, {y:.1f} % right "
-                    f"(mean over {n} seed{'s' * (n != 1)})"
+                    f"(mean over {counted(n, 'seed')})"
                 )
         text = f"{'; '.join(words)}. " if words else ""
         accuracy = ACCURACIES[frame.choice("lineage-accuracy")]
-        text += f"On the right: {accuracy}{f', {escape(self.words)}' if self.words != accuracy else ''}. "
+        text += f"On the right: {accuracy}{f', {escape(self.words)}' if self.words not in ('', accuracy) else ''}. "
         if self.gaps:
-            text += f"{self.gaps} networks are not there: this accuracy or their size is not known. "
+            every = len(store.results.networks)
+            text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
         made = set(found.edges[:, 1].tolist())
         alone = sum(k not in made for k in range(len(found.nodes)) if found.x[k] > 0)
-        text += f"On the left: {len(found.nodes)} {'groups of seeds' if found.grouped else 'networks'}"
-        text += f"; {alone} of them without a line were not made from a trained network" if alone else ""
+        many = (
+            f"{len(found.nodes)} groups of seeds" if found.grouped else counted(len(found.nodes), "network")
+        )
+        text += f"On the left: {many}"
+        text += f"; {alone} without a line: not made from a network of this study" if alone else ""
         legend = "".join(
             f' <span style="white-space:nowrap"><span style="color:{FAMILY_COLOURS[k % 8]}">{SHAPES[k % 8]}</span> '
             f"{escape(family)}</span>"

@@ -3,19 +3,17 @@
 from html import escape
 
 import numpy as np
-from bokeh.events import RangesUpdate, Reset, SelectionGeometry, Tap
+from bokeh.events import RangesUpdate, Reset, SelectionGeometry
 from bokeh.layouts import row
 from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
-    FixedTicker,
     Image,
     MultiLine,
     PanTool,
     Range1d,
     ResetTool,
     Scatter,
-    Segment,
     Span,
     Text,
     WheelZoomTool,
@@ -30,26 +28,22 @@ from rosalind.viewer.views.frame import (
     GREYS,
     ORANGES,
     POINTS,
-    SELECTED,
     Change,
     Frame,
     axis_label,
     caption,
     cell_name,
     flip_legend,
-    measure_label,
     plot,
     see_through,
     titled,
 )
+from rosalind.viewer.views.shifts import Shifts
 
 SIDES = ("a", "b", "difference", "null")
 
 CONTOURS = 10
 """Most classes whose contours are drawn: those that moved most."""
-
-LISTED = 20
-"""Most classes in the list of shifts."""
 
 
 class Local:
@@ -57,8 +51,8 @@ class Local:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Contours of classes, and the measure that the list of shifts is about."""
-        return {"local-contours": ("off", "classes"), "local-shift": ("x axis", "y axis")}
+        """Contours of classes, and what the list of shifts is about."""
+        return {"local-contours": ("off", "classes"), **Shifts.choices(store)}
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
@@ -70,14 +64,16 @@ class Local:
         for side in SIDES:
             self._panel(side, *(shared if side in ("a", "b") else moved))
         self.figures["null"].visible = False
-        self.shift, self.shifts = self._list()
+        self.shifts = Shifts(frame, change)
         self.caption = caption("local-caption")
         controls = row(
             frame.chooser(change, "local-contours", "contours"),
-            frame.chooser(change, "local-shift", "classes listed by their shift on the"),
+            self.shifts.chooser,
         )
         figures = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = titled("How do samples move?", controls, figures, self.shift, caption=self.caption)
+        self.root = titled(
+            "How do samples move?", controls, figures, self.shifts.figure, caption=self.caption
+        )
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         tools = [BoxSelectTool(name=f"box-{side}"), WheelZoomTool(), PanTool(), ResetTool()]
@@ -121,27 +117,6 @@ class Local:
         self.figures[side], self.images[side] = figure, (image, picked)
         self.contours[side], self.medians[side] = contours, median
 
-    def _list(self):
-        figure = plot(
-            "local-shifts",
-            "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
-            height=200,
-        )
-        figure.ygrid.grid_line_color = None
-        source = ColumnDataSource({"y": [], "a": [], "b": []})
-        figure.add_glyph(source, Segment(x0="a", y0="y", x1="b", y1="y", line_color="#8a94a6", line_width=3))
-        for name, marker, colour in (("a", "circle", "#0072B2"), ("b", "diamond", SELECTED)):
-            look = {"fill_color": colour, "line_color": colour}
-            figure.add_glyph(source, Scatter(x=name, y="y", marker=marker, size=11, **look))
-        figure.on_event(Tap, self._tap)
-        return figure, source
-
-    def _tap(self, event: Tap) -> None:
-        place = round(event.y if event.y is not None else -1)
-        if 0 <= place < len(self.listed):
-            chosen = int(self.listed[place])
-            self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
-
     def _brush(self, side: str, event: SelectionGeometry) -> None:
         box = event.geometry
         if not event.final or box.get("type") != "rect":
@@ -182,12 +157,13 @@ class Local:
     def update(self, frame: Frame) -> None:
         self.frame, self.placed = frame, self._placed(frame)
         state, shown = frame.state, frame.shown
-        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null)
+        listed = frame.choice("local-shift")
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null, listed)
         if self.drawn.get("where") != where:
             self.drawn = {"where": where}
             self._ranges(shown)
             self._titles(frame)
-            self._shifts(frame)
+            self.shifts.update(frame)
         self._densities(tuple(self.placed))
         self._marks(frame)
         self.caption.text = self._sentence(frame, self.placed)
@@ -301,40 +277,7 @@ class Local:
     def _contoured(self, frame: Frame) -> np.ndarray:
         if frame.state.true_class is not None:
             return np.array([frame.state.true_class])
-        return np.sort(self.order[:CONTOURS])
-
-    def _shifts(self, frame: Frame) -> None:
-        state, store = frame.state, frame.store
-        measure = state.x if frame.choice("local-shift") == "x axis" else state.y
-        key = ("local", "shifts", state.a, state.b, measure, state.raw)
-        values = (frame.values(state.a, measure), frame.values(state.b, measure))
-        found: shift.Shifts = store.keep(
-            key, lambda: shift.class_shifts(*values, store.labels, len(store.class_names))
-        )
-        self.order, self.measured = found.order, measure
-        self.listed = self.order[:LISTED]
-        count = len(self.listed)
-        rows = np.arange(count, dtype=np.float32)
-        self.shifts.data = {
-            "y": rows,
-            "a": found.before[self.listed].astype(np.float32),
-            "b": found.after[self.listed].astype(np.float32),
-        }
-        names = [store.class_names[k] for k in self.listed]
-        self.shift.y_range.update(start=count - 0.5, end=-0.5)
-        self.shift.height = 90 + 17 * count
-        self.shift.yaxis.ticker = FixedTicker(ticks=list(range(count)))
-        self.shift.yaxis.major_label_overrides = dict(enumerate(names))
-        self.shift.xaxis.axis_label = (
-            f"median {measure_label(measure, state.raw)} of each class, from A (circle) to B (diamond)"
-        )
-        words = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
-        self.moved = (
-            f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(words)}"
-            + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
-            + "; click one to keep only it."
-        )
-        self.drawn["marks"] = None
+        return np.sort(self.shifts.order[:CONTOURS])
 
     def _sentence(self, frame: Frame, placed: dict) -> str:
         counts = np.bincount(frame.flips[frame.shown], minlength=4)
@@ -345,7 +288,7 @@ class Local:
         words = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
             f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
-            f"{self.pointed} {escape(self.moved)} {self._seeds(frame)}{self._null(frame, placed)}"
+            f"{self.pointed} {escape(self.shifts.words)} {self._seeds(frame)}{self._null(frame, placed)}"
         )
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:

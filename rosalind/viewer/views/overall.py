@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis, Range1d
 
-from rosalind.viewer import classes, compute
+from rosalind.viewer import classes, compute, matrices
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.classes import MANY, Classes, class_order
 from rosalind.viewer.views.frame import GREYS, SELECTED, Change, Frame, caption, plot, see_through, titled
@@ -46,8 +46,8 @@ def axes_of(frame: Frame) -> list[Axis]:
     if len(store.class_names) <= MANY:
         listed = class_order(frame).tolist()
     elif wanted is not None:
-        kernel = store.results.head(store.seeds(frame.state.a)[0][0])[0]
-        listed = classes.nearest_directions(kernel, wanted, NEAREST).tolist()
+        between = matrices.table(store, frame.state.a, matrices.BETWEEN)
+        listed = classes.nearest_directions(between, wanted, NEAREST).tolist()
     return [
         *(Axis(name, measure=name) for name in FIRST),
         *(Axis(store.class_names[k], number=k) for k in listed),

@@ -72,11 +72,13 @@ class Redundancy:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.drawn = frame.store, change, ""
-        accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KIND_WORDS, 190)
+        accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KIND_WORDS, 220)
         words = {value: f"{value} point{'s' * (value != '1')}" for value in TOLERANCES}
         tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", words, 120)
-        sources = [ColumnDataSource() for _ in range(6)]
-        self.matrix, self.numbers, self.pair, self.steps, self.clean, self.chosen = sources
+        self.matrix = _empty("image", "size")
+        self.numbers = _empty("x", "y", "text", "colour")
+        self.steps = _empty("size", "error", "random", "low", "high")
+        self.pair, self.clean, self.chosen = (_empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.root = titled(
             "Which corruptions say the same?",
@@ -90,6 +92,7 @@ class Redundancy:
             "redundancy",
             "Matrix of correlations between corruptions over networks; alike ones side by side.",
             height=420,
+            max_width=660,
             x_range=Range1d(),
             y_range=Range1d(),
         )
@@ -99,7 +102,6 @@ class Redundancy:
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(), FixedTicker()
         figure.xaxis.major_label_orientation = 0.9
         figure.axis.major_tick_line_color = None
-        figure.axis.major_label_text_font_size = "11px"
         mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
         figure.image("image", x=0, y=0, dw="size", dh="size", source=self.matrix, color_mapper=mapper)
         figure.text(
@@ -216,14 +218,16 @@ class Redundancy:
         self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         for axis in (self.heat.xaxis[0], self.heat.yaxis[0]):
             axis.visible = count <= NAMES
+            axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
-        rows, columns = np.nonzero(np.isfinite(correlation)) if count <= NUMBERS else np.zeros((2, 0), int)
+        numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
+        rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]
         self.numbers.data = {
             "x": (columns + 0.5).astype(np.float32),
             "y": (rows + 0.5).astype(np.float32),
-            "text": [f"{value:.2f}".replace("0.", ".") for value in values],
+            "text": [_short(value) for value in values],
             "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
         }
         curve = self.kept.get("curve")
@@ -239,8 +243,9 @@ class Redundancy:
         ends = np.array([0.5, len(sizes) + 0.5], np.float32)
         self.clean.data = {"x": ends, "y": np.full(2, curve.clean, np.float32)}
         self.figure.x_range.start, self.figure.x_range.end = 0.5, len(sizes) + 0.5
-        tallest = float(np.nanmax([*high, *error, curve.clean]))
-        self.figure.y_range.end = max(1.08 * tallest, 0.1)
+        # The line of clean accuracy runs below the legend.
+        tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
+        self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
         self.figure.xaxis.major_label_overrides = {
             k + 1: f"{'+ ' if k else ''}{name}" for k, name in enumerate(curve.names)
@@ -314,10 +319,20 @@ class Redundancy:
         return [
             f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) predict the mean of "
             f"all to within {points:g} point{'s' * (points != 1)} on held-out families</b>: root mean square "
-            f"{curve.error[size - 1]:.2f}, largest {curve.largest[size - 1]:.1f}; random subsets of {size} "
-            f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone {clean}.",
+            f"{curve.error[size - 1]:.2f}, largest {curve.largest[size - 1]:.1f}; random subsets of {size}: "
+            f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone: {clean}.",
             f"{curve.networks} networks of {len(curve.folds)} families; the fit is least squares with an intercept "
-            "and weights of at least 0. For every error, choice and fit were made without the family that is "
-            f"predicted; {int(curve.agree[size - 1])} of {len(curve.folds)} such choices of {size} are the one "
-            "named, which is made with all networks.",
+            "and weights of at least 0. For every error, choice and fit are made without the family that is "
+            f"predicted; the names are chosen with all networks, and without a family the same {size} are chosen in "
+            f"{int(curve.agree[size - 1])} of {len(curve.folds)} cases.",
         ]
+
+
+def _empty(*names: str) -> ColumnDataSource:
+    return ColumnDataSource({name: [] for name in names})
+
+
+def _short(value: float) -> str:
+    """A correlation as `.87`, for narrow cells."""
+    text = f"{value:.2f}"
+    return "1" if text == "1.00" else text.replace("0.", ".")

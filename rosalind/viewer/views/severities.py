@@ -10,6 +10,7 @@ from rosalind.viewer import curves, grid
 from rosalind.viewer.store import Store
 from rosalind.viewer.table import MODES
 from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot
+from rosalind.viewer.words import counted
 
 WORDS = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
@@ -33,7 +34,7 @@ class Severities:
             ColumnDataSource() for _ in range(6)
         )
         figure = plot(
-            "evaluation-curves",
+            "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
             height=340,
             min_width=440,
@@ -57,7 +58,7 @@ class Severities:
         figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
         figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
         dots = figure.scatter(
-            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color="edge"
+            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color=GREY
         )
         figure.text(
             "x",
@@ -126,7 +127,7 @@ class Severities:
         self.grey.data = {"x": [], "y": []}
         self.coloured.data = {"xs": [], "ys": [], "colour": [], "width": []}
         self.whiskers.data = {"x": [], "low": [], "high": [], "colour": [], "width": [], "alpha": []}
-        names = ("x", "y", "marker", "size", "colour", "edge", "name", "tick", "spread")
+        names = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
         self.points.data = {name: [] for name in names}
         self.labels.data = {"x": [], "y": [], "text": [], "style": []}
         self.leaders.data = {"x": [], "y": []}
@@ -182,7 +183,6 @@ class Severities:
                 np.uint8
             ),
             "colour": [colour.get(k, GREY) for k in every for _ in across],
-            "edge": [GREY for _ in every for _ in across],
             "name": [found.names[k] for k in every for _ in across],
             "tick": [tick for _ in every for tick in found.ticks],
             "spread": [f"+- {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
@@ -215,16 +215,15 @@ class Severities:
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
                 spread = f" +- {half[k, -1]:.1f}" if np.isfinite(half[k, -1]) else ""
-                n = int(count[k, -1])
-                seeds = f"{n} seed{'s' * (n != 1)}"
+                seeds = counted(int(count[k, -1]), "seed")
                 words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.1f}{spread} ({seeds})")
         b = frame.store.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
             what = "means over corruptions" if not info.get("severity") else info["name"]
-            what = f"{len(found.names)} methods under {escape(what)}"
+            what = f"{counted(len(found.names), 'method')} under {escape(what)}"
         else:
-            what = f"{len(found.names)} corruptions for {escape(b)}"
+            what = f"{counted(len(found.names), 'corruption')} for {escape(b)}"
         text = f"{MODES[mode].words[0].upper()}{MODES[mode].words[1:]} over severity: {what}. "
         if words:
             text += f"At severity {found.ticks[-1]}: {'; '.join(words)}. "

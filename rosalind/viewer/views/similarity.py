@@ -7,6 +7,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
 from bokeh.models import (
+    AllLabels,
     ColorBar,
     ColumnDataSource,
     CustomJSHover,
@@ -20,6 +21,8 @@ from bokeh.models import (
 
 from rosalind import similarity
 from rosalind.similarity import METRICS
+from rosalind.viewer import similar
+from rosalind.viewer.similar import FLOORS, METRIC_WORDS, MODES
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.frame import FAMILY_COLOURS, SEQUENTIAL, Change, Frame, caption, plot, titled
 
@@ -31,58 +34,28 @@ MARKERS = {
     "digital": ("triangle", "▲"),
 }
 OTHER = ("hex", "⬢")
-MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}
-METRIC_WORDS = {"all": "angle, norm and margin"}
 LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
+NEIGHBOURS = 5
+"""How many truly nearest cells are told."""
+
 LABELS = 30
 """Most rows of the matrix that are named beside it."""
 
-MARGIN = 0.1
+CROWD = 500
+"""Most points that are drawn in full size."""
+
+MARGIN = 0.13
 """Width of the strips of families and the letters beside the matrix, over the matrix's."""
 
-FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one condition"}
 
 NEAREST = """
-const data = source.data, index = special_vars.index, found = [];
-for (let k = 0; k < 5 && `near${k}` in data; k++) {
-  const other = data[`near${k}`][index];
-  found.push(`${data.network[other]} · ${data.condition[other]} (${data[`far${k}`][index].toFixed(2)})`);
-}
-return found.join("; ");
+const data = source.data, index = special_vars.index;
+return value < 0 ? "" : `${data.network[value]} · ${data.condition[value]} (${data[`far${k}`][index].toFixed(2)})`;
 """
 NAME = """
 const data = source.data, place = data.order[Math.floor(value)];
 return place === undefined ? "" : `${data.network[place]} · ${data.condition[place]}`;
 """
-
-
-def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
-    """The comparison of a study and what is drawn of it, made once for all readers.
-
-    `found` and `umap` as `similarity.load` gives them, `nearest`, the matrix as `picture` with 255 at `limit`,
-    `floors`, the trust in the UMAP layout, and `member` and `members`: the points of cells, the cells of points.
-    """
-
-    def make() -> dict[str, Any]:
-        found, umap = similarity.load(store.results, mode, metric)
-        upper = found.distance[np.triu_indices(len(found.cells), 1)]
-        limit = float(np.percentile(upper, 98)) if upper.size else 1.0
-        chosen = similarity.points(store.results)
-        members = dict(zip(chosen.names, chosen.members, strict=True))
-        return {
-            "found": found,
-            "distance": found.distance,
-            "umap": umap,
-            "umap_trust": None if umap is None else similarity.trustworthiness(found.distance, umap),
-            "nearest": found.nearest,
-            "limit": limit,
-            "picture": similarity.picture(found.distance, found.order, limit),
-            "floors": similarity.floors(store.results, found),
-            "members": [members.get(cell, (cell,)) for cell in found.cells],
-            "member": {one: k for k, cell in enumerate(found.cells) for one in members.get(cell, (cell,))},
-        }
-
-    return store.keep(("similarity", mode, metric), make)
 
 
 class Similarity:
@@ -101,13 +74,18 @@ class Similarity:
         self.families = list(dict.fromkeys(info["family"] for info in infos))
         self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
         self.mode = Select(
-            options=list(MODES.items()), value=frame.state.mode, title="distances", width=150, name="mode"
+            options=list(MODES.items()), value=frame.state.mode, title="distances", width=180, name="mode"
         )
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
-        metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 180)
+        metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 210)
         layout = frame.chooser(change, "similarity-layout", "plane", LAYOUT_WORDS, 150)
-        sources = [ColumnDataSource() for _ in range(7)]
-        self.points, self.edges, self.marks, self.nothing, self.bars, self.matrix, self.strips = sources
+        ends, whole = ("x0", "y0", "x1", "y1"), ("image", "x", "y", "dw", "dh")
+        near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
+        about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
+        self.points = _empty("x", "y", *about, *near)
+        self.marks = _empty("x", "y", "text", "place", "side", "offset", "column", "row")
+        self.edges, self.nothing, self.bars = _empty(*ends), _empty(*ends), _empty(*ends, "text")
+        self.matrix, self.strips = _empty(*whole, "limit", "cells"), _empty(*whole)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = caption("similarity-caption")
         self.root = titled(
@@ -160,16 +138,19 @@ class Similarity:
         text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
         figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
         figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
-        letters = {"text_font_style": "bold", "text_font_size": "14px", "x_offset": 10}
+        letters = {"text_font_style": "bold", "text_font_size": "14px", "x_offset": "offset"}
         figure.text("x", "y", source=self.marks, **text, **letters)
         tips = [
             ("network", "@network"),
             ("condition", "@condition"),
             ("right", "@accuracy{0.0} %"),
-            ("truly nearest", "@size{custom}"),
+            *(("truly nearest" if k == 0 else f"{k + 1}.", f"@near{k}{{custom}}") for k in range(NEIGHBOURS)),
         ]
-        near = CustomJSHover(args={"source": self.points}, code=NEAREST)
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters={"@size": near}))
+        near = {
+            f"@near{k}": CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
+            for k in range(NEIGHBOURS)
+        }
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
         figure.on_event(Tap, self._tap_map)
         return figure
 
@@ -217,13 +198,19 @@ class Similarity:
         }
         figure.text("side", "place", **letters)
         figure.text("place", "side", **letters)
-        self.bar = ColorBar(color_mapper=mapper, ticker=FixedTicker(), width=10, padding=4, title_standoff=4)
+        self.bar = ColorBar(
+            color_mapper=mapper, ticker=FixedTicker(), width=10, padding=4, major_label_policy=AllLabels()
+        )
         figure.add_layout(self.bar, "right")
         name = CustomJSHover(args={"source": self.points}, code=NAME)
         value = CustomJSHover(
-            args={"source": self.matrix}, code="return (value * source.data.limit[0] / 255).toFixed(2)"
+            args={"source": self.matrix},
+            code="""
+            const {limit, cells} = source.data, distance = (value * limit[0] / 255).toFixed(2);
+            return cells[0] > 1 ? `${distance} (mean of about ${cells[0]} pairs)` : distance;
+            """,
         )
-        tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance, about", "@image{custom}")]
+        tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance", "@image{custom}")]
         formatters = {"$x": name, "$y": name, "@image": value}
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, self._tap_matrix)
@@ -253,7 +240,7 @@ class Similarity:
 
     def _fill(self, frame: Frame) -> None:
         mode, metric, layout = self.drawn = self._chosen(frame)
-        self.kept = kept = read(self.store, mode, metric)
+        self.kept = kept = similar.read(self.store, mode, metric)
         found, umap = kept["found"], kept["umap"]
         self.places = umap if umap is not None and layout == "umap" else found.layout
         infos, conditions = self.store.results.networks, self.store.results.conditions
@@ -265,13 +252,15 @@ class Similarity:
             columns["colour"].append(self.colours[family[place]])
             columns["marker"].append(MARKERS.get(known[0]["group"], OTHER)[0])
             severity = np.mean([float(info["severity"]) for info in known])
-            columns["size"].append(13.0 if known[0]["name"] == "clean" else 5 + severity)
+            size = 13.0 if known[0]["name"] == "clean" else 5 + severity
+            columns["size"].append(size if len(found.cells) <= CROWD else 0.7 * size)
             right = [self.store.summary[one]["accuracy"] for one in members if one in self.store.summary]
             columns["accuracy"].append(100 * float(np.mean(right)) if right else np.nan)
-        near = {}
-        for k, others in enumerate(kept["nearest"].T):
-            far = found.distance[np.arange(len(others)), others]
-            near |= {f"near{k}": others.astype(np.int32), f"far{k}": far.astype(np.float32)}
+        rows, near = np.arange(len(found.cells)), {}
+        for k in range(NEIGHBOURS):
+            there = k < kept["nearest"].shape[1]
+            others = kept["nearest"][:, k] if there else np.full(len(rows), -1, np.int32)
+            near |= {f"near{k}": others, f"far{k}": found.distance[rows, others]}
         (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         self.points.data = {
@@ -316,6 +305,7 @@ class Similarity:
             "dw": [count],
             "dh": [count],
             "limit": [limit],
+            "cells": [round((count / max(len(picture), 1)) ** 2)],
         }
         strip = family[similarity.picture_rows(len(family))]
         width = 0.03 * count
@@ -342,18 +332,6 @@ class Similarity:
     def _chosen(self, frame: Frame) -> tuple[str, str, str]:
         return frame.state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
 
-    def _places(self, cell: Cell) -> list[int]:
-        """The points of a side: one, or one per seed."""
-        member = self.kept["member"]
-        return list(dict.fromkeys(member[one] for one in self.store.seeds(cell) if one in member))
-
-    def _between(self, a: Cell, b: Cell) -> tuple[float, int]:
-        """Mean distance between two sides over the cells that belong together, and how many pairs."""
-        member, distance = self.kept["member"], self.kept["distance"]
-        pairs = [(x, y) for x, y in self.store.pairs(a, b) if x in member and y in member]
-        found = {(member[x], member[y]) for x, y in pairs}
-        return (float(np.mean([distance[pair] for pair in found])) if found else np.nan), len(found)
-
     def update(self, frame: Frame) -> None:
         self.frame = frame
         try:
@@ -365,94 +343,52 @@ class Similarity:
             self.caption.text = escape(str(error))
             return
         state, order = frame.state, self.kept["found"].order
-        here = [(letter, k) for letter, cell in (("A", state.a), ("B", state.b)) for k in self._places(cell)]
-        at = [k for _, k in here]
-        rank = np.argsort(order)[at] + 0.5 if at else np.empty(0)
+        letters: dict[int, list[str]] = {}
+        sides = [similar.places(self.store, self.kept, cell) for cell in (state.a, state.b)]
+        for letter, places in zip("AB", sides, strict=True):
+            for place in places:
+                letters.setdefault(place, []).append(letter)
+        at = list(letters)
+        rank = np.argsort(order) + 0.5
         # The square in the matrix is where A's column meets B's row.
-        pair = [
-            int(np.argsort(order)[places[0]]) + 0.5
-            for places in map(self._places, (state.a, state.b))
-            if places
-        ]
-        cross = pair if len(pair) == 2 else [np.nan, np.nan]
+        cross = [rank[places[0]] for places in sides] if all(sides) else [np.nan, np.nan]
         marks = {
             "x": self.places[at, 0].astype(np.float32),
             "y": self.places[at, 1].astype(np.float32),
-            "text": [letter for letter, _ in here],
-            "place": rank.astype(np.float32),
-            "side": np.full(len(at), -0.07 * len(order), np.float32),
+            "text": [" = ".join(some) for some in letters.values()],
+            "place": rank[at].astype(np.float32),
+            # A beside the strip and B outside of A: neighbours' letters do not cover each other.
+            "side": np.array([-0.065 if "A" in some else -0.105 for some in letters.values()], np.float32)
+            * np.float32(len(order)),
+            "offset": np.array([10 if "A" in some else -22 for some in letters.values()], np.float32),
             "column": np.full(len(at), cross[0], np.float32),
             "row": np.full(len(at), cross[1], np.float32),
         }
         # A brush changes nothing here, so nothing is sent.
         if not _same(marks, self.marks.data):
             self.marks.data = marks
-        ends = [places[0] for cell in frame.null or () if (places := self._places(cell))]
-        ends = ends if len(ends) == 2 else []
+        ends = [similar.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
+        ends = [place for places in ends for place in places] if all(ends) else []
         nothing = {
             name: self.places[ends[k : k + 1], axis].astype(np.float32)
             for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
         }
         if not _same(nothing, self.nothing.data):
             self.nothing.data = nothing
-        words = self._words(frame)
+        words = similar.sentence(
+            self.store,
+            self.kept,
+            state,
+            metric=frame.choice("similarity-metric"),
+            layout=frame.choice("similarity-layout"),
+            null=(frame.null, frame.null_words),
+        )
         if words != self.caption.text:
             self.caption.text = words
 
-    def _words(self, frame: Frame) -> str:
-        kept, state = self.kept, frame.state
-        found, layout = kept["found"], kept["found"].layout
-        metric = frame.choice("similarity-metric")
-        words = [f"{len(found.cells):,} points, {METRIC_WORDS.get(metric, metric)}, {MODES[state.mode]}."]
-        apart, pairs = self._between(state.a, state.b)
-        if np.isfinite(apart):
-            words.append(
-                f"<b>A and B are {apart:.2f} apart</b>{f' (mean of {pairs} pairs of a seed)' if pairs > 1 else ''}; "
-                "the unit is the deviation of the first dense network's samples on clean images."
-            )
-        else:
-            words.append("A and B are not both among the points.")
-        floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in kept["floors"].items()]
-        if floors:
-            bar = " (the bars, in true distance)" if self.places is layout else ""
-            words.append(f"What chance alone makes, the median: {', '.join(floors)}{bar}.")
-        if state.null:
-            far = self._between(*frame.null)[0] if frame.null else np.nan
-            number = f", {far:.2f} apart (dashed)" if np.isfinite(far) else ""
-            words.append(f"Null: {escape(frame.null_words)}{number}.")
-        if self.places is layout:
-            words.append(
-                f"The plane keeps {100 * found.kept:.0f} % of the squared distances{_trusted(found.trust)}; "
-                "the matrix shows all."
-            )
-        else:
-            words.append(
-                f"The plane shows neighbourhoods{_trusted(kept['umap_trust'])}; its lengths mean nothing."
-            )
-        if frame.choice("similarity-layout") == "umap" and self.places is layout:
-            words.append("UMAP is stored for all measures together only.")
-        words += _averaged(found.averaged)
-        if found.left_out:
-            words.append(f"{len(found.left_out)} cells are left out: {escape(found.left_out[0])}, ...")
-        words.append(
-            "Lines: spanning tree of the true distances. Click a point, or a row of the matrix, to make it B; "
-            "with Shift, A."
-        )
-        return " ".join(words)
 
-
-def _trusted(trust: float) -> str:
-    return f", trustworthiness {trust:.2f} (5 neighbours)" if np.isfinite(trust) else ""
-
-
-def _averaged(steps: tuple[str, ...]) -> list[str]:
-    if not steps:
-        return []
-    means = " and ".join(step for step in steps if step != "landmarks")
-    words = [f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."]
-    if "landmarks" in steps:
-        words.append("Only evenly spread landmarks of these are shown.")
-    return words
+def _empty(*names: str) -> ColumnDataSource:
+    return ColumnDataSource({name: [] for name in names})
 
 
 def _same(new: dict[str, Any], old: dict[str, Any]) -> bool:

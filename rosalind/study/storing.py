@@ -1,0 +1,151 @@
+"""What is stored of a network: its files, whether they are there, and how to read them back."""
+
+import dataclasses
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from rosalind import data, geometry, measuring, models, pruning
+from rosalind import results as files
+from rosalind.conditions import Network
+from rosalind.config import Model, Study, difference, fingerprint
+from rosalind.study import planning
+from rosalind.study.planning import Unit
+
+
+def is_there(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
+    """Whether a network is finished; refuses one of the same name that was made differently."""
+    path = files.network_file(folder, name, "json")
+    if not path.exists():
+        return False
+    try:
+        info = files.load_json(path)
+    except files.Damaged as error:
+        print(f"{error} The network is made again.", file=sys.stderr)
+        path.unlink()
+        return False
+    if info.get("fingerprint") != fingerprint(made_by):
+        lines = "; ".join(difference(info.get("made_by", {}), json.loads(json.dumps(made_by))))
+        raise files.Mismatch(
+            f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
+            "folder, or delete that network's files."
+        )
+    if files.readable(files.network_file(folder, name), ("head/kernel",)):
+        return True
+    path.unlink()
+    return False
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that figures depend on."""
+    names = ("rosalind", "jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def revision() -> str | None:
+    """The git revision of a checkout of rosalind, or None."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+def save_network(
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    name: str,
+    unit: Unit,
+    model: Model,
+    weights: pruning.Weights,
+    masks: dict[str, np.ndarray],
+    records: dict[str, np.ndarray],
+    provenance: dict[str, Any],
+) -> None:
+    """Write a network's arrays, its training records, and last its JSON, which says that it is done."""
+    variables = jax.device_get({"params": weights.trainable, **weights.state})
+    kernel, bias = models.head(model, variables)
+    network = Network(name, None, model, variables)
+    reference = measuring.reference(network, dataset.train, dataset.validation)
+    arrays = {f"variables/{path}": np.asarray(x) for path, x in models.flatten(variables).items()}
+    arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in masks.items()}
+    arrays |= {
+        "head/kernel": np.asarray(kernel),
+        "head/bias": np.asarray(bias),
+        "mu": reference.mu,
+        "class_mean": reference.class_mean,
+        "unit": np.float64(reference.unit),
+    }
+    if records:
+        right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
+        margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
+        files.save_arrays(
+            folder / "training" / f"{name}.npz",
+            {"correct": right, "margin": margin, "id": dataset.train.ids},
+        )
+    path = files.network_file(folder, name)
+    files.save_arrays(path, arrays)
+    # The file of whoever was first counts, so its hash is recorded and not that of this process.
+    there = files.load_arrays(path)
+    made_by = planning.made_by(
+        study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
+    )
+    paths = None
+    if models.traceable(model):
+        flow = models.flow(model)
+        paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
+    positions = models.positions(model)
+    removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
+    files.save_json(
+        files.network_file(folder, name, "json"),
+        {
+            "name": name,
+            "model": study.model.name,
+            "config": dataclasses.asdict(model),
+            "label": unit.label,
+            "seed": unit.seed,
+            **removed,
+            "unit": float(there["unit"]),
+            "dead_classes": geometry.dead_classes(there["head/kernel"]),
+            "made_by": made_by,
+            "fingerprint": fingerprint(made_by),
+            "hash": files.hash_arrays(there),
+            "versions": versions(),
+            **provenance,
+        },
+    )
+
+
+def load_network(folder: str | Path, name: str, model: Model | None = None) -> Network:
+    """A network of a study with its variables, masks and reference, ready to be measured or pruned.
+
+    Raises:
+        FileNotFoundError, results.Damaged: see `results.load_arrays`.
+        ValueError: an imported network, whose variables are not stored.
+    """
+    folder = Path(folder)
+    info = files.load_json(files.network_file(folder, name, "json"))
+    arrays = files.load_arrays(files.network_file(folder, name))
+    if "config" not in info:
+        raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
+    config: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}
+    part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
+    return Network(
+        name,
+        reference,
+        model or Model(**config),
+        models.unflatten(part("variables/")),
+        part("masks/"),
+        kernel=arrays["head/kernel"],
+        bias=arrays["head/bias"],
+        hash=info["hash"],
+    )

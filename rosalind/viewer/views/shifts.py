@@ -1,0 +1,81 @@
+"""Part of view 3: the classes by how far they moved from A to B."""
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import ColumnDataSource, FixedTicker, Scatter, Segment
+
+from rosalind.viewer import shift
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.frame import SELECTED, Change, Frame, measure_label, plot
+
+LISTED = 20
+"""Most classes in the list."""
+
+
+class Shifts:
+    """A line per class from its median under A to that under B; a click keeps only that class, another all."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The measure that the list is about."""
+        return {"local-shift": ("x axis", "y axis")}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.change, self.frame = change, frame
+        self.chooser = frame.chooser(change, "local-shift", "classes listed by their shift on the")
+        self.figure = plot(
+            "local-shifts",
+            "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
+            height=200,
+        )
+        self.figure.ygrid.grid_line_color = None
+        self.lines = ColumnDataSource({"y": [], "a": [], "b": []})
+        grey = {"line_color": "#8a94a6", "line_width": 3}
+        self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
+        for name, marker, colour in (("a", "circle", "#0072B2"), ("b", "diamond", SELECTED)):
+            look = {"fill_color": colour, "line_color": colour}
+            self.figure.add_glyph(self.lines, Scatter(x=name, y="y", marker=marker, size=11, **look))
+        self.figure.on_event(Tap, self._tap)
+        self.order = np.empty(0, int)
+        """Classes, those that moved most first."""
+        self.words = ""
+        """What the list says, not escaped."""
+
+    def _tap(self, event: Tap) -> None:
+        place = round(event.y if event.y is not None else -1)
+        if 0 <= place < len(self.listed):
+            chosen = int(self.listed[place])
+            self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
+
+    def update(self, frame: Frame) -> None:
+        """Draw the shifts between the sides of a frame, of all classes whatever the filter."""
+        self.frame = frame
+        state, store = frame.state, frame.store
+        measure = state.x if frame.choice("local-shift") == "x axis" else state.y
+        values = (frame.values(state.a, measure), frame.values(state.b, measure))
+        found: shift.Shifts = store.keep(
+            ("shifts", state.a, state.b, measure, state.raw),
+            lambda: shift.class_shifts(*values, store.labels, len(store.class_names)),
+        )
+        self.order = found.order
+        self.listed = self.order[:LISTED]
+        count = len(self.listed)
+        self.lines.data = {
+            "y": np.arange(count, dtype=np.float32),
+            "a": found.before[self.listed].astype(np.float32),
+            "b": found.after[self.listed].astype(np.float32),
+        }
+        names = [store.class_names[k] for k in self.listed]
+        figure = self.figure
+        figure.y_range.update(start=count - 0.5, end=-0.5)
+        figure.height = 90 + 17 * count
+        figure.yaxis.ticker = FixedTicker(ticks=list(range(count)))
+        figure.yaxis.major_label_overrides = dict(enumerate(names))
+        what = measure_label(measure, state.raw)
+        figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
+        most = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
+        self.words = (
+            f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(most)}"
+            + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
+            + "; click one to keep only it."
+        )

@@ -1,0 +1,83 @@
+"""Figures for papers: all are written, hold the numbers they say, and stay small."""
+
+import numpy as np
+import pytest
+
+from rosalind import figures, results, robustness
+from rosalind.viewer import maps
+from rosalind.viewer.store import Store
+
+A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+def texts(figure) -> list[str]:
+    """Everything that is written in the axes of a figure."""
+    parts = [part for axes in figure.axes for part in (*axes.texts, axes.title, axes._left_title)]
+    return [part.get_text() for part in parts]
+
+
+def test_the_report_writes_every_figure(small_folder, tmp_path):
+    written = figures.report(small_folder, tmp_path / "report")
+    assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
+    assert len({path.stem for path in written}) == 10 + 1
+    assert len(written) == 3 * 10 + 1
+    assert all(500 < path.stat().st_size < 1_000_000 for path in written)
+    svg = (tmp_path / "report" / "densities.svg").read_text()
+    # Samples are in three pictures, and letters are letters.
+    assert svg.count("<image") == 3
+    assert "angle to the class direction, degrees" in svg
+    text = (tmp_path / "report" / "report.md").read_text()
+    rows = robustness.table(results.open(small_folder))
+    assert f"| dense | 2 | {robustness.mean_and_deviation(rows[0].clean)} |" in text
+    assert "## mean-common15" in text
+    assert "at least five dense networks" in text
+    assert "## Accuracy by group and severity" in text
+
+
+def test_nothing_to_report(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no study\.json"):
+        figures.report(tmp_path)
+
+
+def test_densities_say_the_medians_and_matrices_the_angles(store):
+    found = figures.density_figure(store, A, B, "margin", "norm")
+    moved = np.median(store.values(B, "margin") - store.values(A, "margin"))
+    assert f"median margin {moved:.3g}," in found.axes[2].get_title()
+    table = store.class_matrix(B)
+    found = figures.matrix_figure(store, A, B)
+    np.testing.assert_array_equal(found.axes[1].images[0].get_array(), table)
+    change = found.axes[2].images[0]
+    np.testing.assert_array_equal(change.get_array(), table - store.class_matrix(A))
+    assert change.get_clim()[0] == -change.get_clim()[1]
+    assert texts(found).count(f"{table[0, 0]:.0f}") >= 1
+
+
+def test_the_sheet_counts_broken_and_fixed_samples(store):
+    before, after = store.correct(A), store.correct(B)
+    found = texts(figures.sheet_figure(store, A, B))
+    whole = len(store.ids)
+    assert any(text.startswith(f"B breaks {(before & ~after).sum():,} of {whole:,}") for text in found)
+    assert any(text.startswith(f"B fixes {(~before & after).sum():,} of {whole:,}") for text in found)
+    rows = store.images("contrast-5")[0]
+    drawn = min(int((before & ~after)[rows].sum()), 24) + min(int((~before & after)[rows].sum()), 24)
+    assert sum(" not " in text for text in found) == drawn > 0
+    # Nothing changes between a side and itself.
+    assert not any(" not " in text for text in texts(figures.sheet_figure(store, A, A)))
+
+
+def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
+    b = ("mlp-magnitude-0.9-seed0", "clean")
+    sides = maps.stored(store, A), maps.stored(store, b)
+    sample = int(sides[0].ids[0])
+    found = figures.attribution_figure(store, A, b, sample)
+    images = [image for axes in found.axes[:12] for image in axes.images]
+    drawn = [image.get_array() for image in images if image.cmap.name == "RdBu_r"]
+    maps_a, maps_b = (side.over(np.array([sample])) for side in sides)
+    np.testing.assert_allclose(drawn, [*maps_a, *maps_b, *(maps_b - maps_a)], atol=1e-6)
+    other = next(int(i) for i in store.ids if i not in sides[0].ids)
+    assert texts(figures.attribution_figure(store, A, b, other)).count("no map") == 9

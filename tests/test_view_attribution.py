@@ -1,0 +1,232 @@
+"""Occlusion maps of two sides: their arithmetic, their agreement, and the view that draws them."""
+
+import shlex
+import shutil
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+from bokeh.events import Tap
+from scipy import stats
+
+from rosalind import cli, results, study
+from rosalind.viewer import maps, views
+from rosalind.viewer.app import Session
+from rosalind.viewer.state import State, with_choices
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import Frame
+from rosalind.viewer.views.attribution import Attribution
+
+A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
+SHAPE = (3, 4, 5)
+
+
+@pytest.fixture
+def folder(small_folder, tmp_path):
+    """The small study with maps of our own, which some seeds have and others lack; its name needs quotes."""
+    copy = tmp_path / "it's a study"
+    shutil.copytree(small_folder, copy)
+    shutil.rmtree(copy / "attribution")
+    return copy
+
+
+def put(folder, cell, ids, values, **more):
+    """Store maps float[m, 3, rows, columns]."""
+    arrays = {"id": np.array(ids, np.int32), "map": np.asarray(values, np.float16), **more}
+    arrays["baseline"] = np.zeros((len(ids), 3), np.float32)
+    results.save_arrays(results.attribution_file(folder, *cell), arrays, replace=True)
+
+
+def made(folder, **fields):
+    """A view of a frame and what it asked to change."""
+    store = Store(folder)
+    chosen = fields.pop("chosen", {})
+    selected = np.isin(store.ids, fields.pop("selected", ()))
+    choices = views.choices(store)
+    state = with_choices(State(A, B, **fields), chosen, choices)
+    frame, asked = Frame(store, state, selected, choices), []
+    view = Attribution(frame, lambda **change: asked.append(change))
+    view.update(frame)
+    return view, frame, asked
+
+
+def test_correlations_are_scipys_with_ties_gaps_and_constants():
+    generator = np.random.default_rng(0)
+    a, b = generator.integers(0, 6, (2, 7, 30)).astype(np.float32)
+    b[1] += a[1]
+    a[2, :5], b[2, 10:12] = np.nan, np.inf
+    a[3] = 0.1
+    b[4, 2:] = np.nan
+    found = maps.correlations(a, b)
+    assert np.isnan(found[[3, 4]]).all()
+    for row in (0, 1, 2, 5, 6):
+        good = np.isfinite(a[row]) & np.isfinite(b[row])
+        expected = [f(a[row][good], b[row][good]).statistic for f in (stats.pearsonr, stats.spearmanr)]
+        np.testing.assert_allclose(found[row], expected, atol=1e-6)
+
+
+def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
+    generator = np.random.default_rng(1)
+    dense = {seed: generator.integers(-8, 8, (2, *SHAPE)) for seed in (0, 1)}
+    pruned = generator.integers(-8, 8, (2, *SHAPE))
+    put(folder, A, (30, 10), dense[0])
+    put(folder, ("mlp-dense-seed1", "clean"), (10, 20), dense[1])
+    put(folder, B, (10, 20), pruned)
+    store = Store(folder)
+    group = next(name for name in store.groups_by_id if name.startswith("dense"))
+    degrees = np.array([180 / np.pi, 1, 1])[:, None, None]
+    found = maps.mean(store, store.seeds((group, "clean")))
+    assert found.ids.tolist() == [10, 20, 30]
+    assert found.networks.tolist() == [2, 1, 1]
+    np.testing.assert_allclose(found.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)
+    np.testing.assert_allclose(found.values[2], dense[0][0] * degrees, rtol=1e-5)
+    np.testing.assert_allclose(found.over([20, 30]), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
+    assert found.over([11]) is None
+    both = maps.difference(store, [(A, B), (("mlp-dense-seed1", "clean"), B)])
+    assert both.networks.tolist() == [2, 1]
+    expected = pruned[0] - (dense[0][1] + dense[1][0]) / 2
+    np.testing.assert_allclose(both.values[0], expected * degrees, rtol=1e-5)
+
+
+def test_a_kept_reason_is_told_from_a_lost_one(folder):
+    generator = np.random.default_rng(2)
+    ids = store_ids(folder)[:30]
+    values = generator.normal(size=(30, *SHAPE))
+    other = values + 0.5 * generator.normal(size=values.shape)
+    other[:, 1] = generator.normal(size=other[:, 1].shape)
+    other[:, 2] = -values[:, 2]
+    put(folder, A, ids, values)
+    put(folder, B, ids[::-1], other[::-1])
+    found = maps.agreement(Store(folder), [(A, B)])
+    assert found.own.shape == (30, 3, 2)
+    assert len(found.other) == 30 * maps.SHIFTS
+    np.testing.assert_array_equal(found.ids, np.sort(ids))
+    rank = maps.CORRELATIONS.index("Spearman")
+    shares = [maps.exceeds(found.own[:, k, rank], found.other[:, k, rank]) for k in range(3)]
+    assert shares[0] == 1
+    assert 0.3 < shares[1] < 0.7
+    assert shares[2] == 0
+    np.testing.assert_allclose(found.own[:, 2], -1, atol=1e-2)
+    assert maps.agreement(Store(folder), [(A, ("mlp-dense-seed1", "clean"))]) is None
+    assert np.isnan(maps.quartiles(np.array([np.nan]))).all()
+
+
+def store_ids(folder):
+    return Store(folder).ids
+
+
+def test_a_map_lies_where_its_patches_are(folder):
+    # Patches of 4 at 0, 2, ..., 12 of 16 pixels.
+    put(folder, A, (1,), np.zeros((1, 3, 7, 7)), patch=4, stride=2)
+    put(folder, B, (1,), np.zeros((1, 3, 7, 7)))
+    store = Store(folder)
+    assert maps.placed(store, A, 7) == (1 / 16, 14 / 16, 4 / 16)
+    assert maps.placed(store, B, 7) == (0, 1, 1 / 7)
+
+
+def test_the_printed_command_is_what_the_command_line_understands(folder, monkeypatch, capsys):
+    view, frame, _ = made(folder, primary=7, null=True)
+    asked = []
+    monkeypatch.setattr(study, "attribute", lambda *words: asked.append(words) or 1)
+    lines = view.copy.tags[0].splitlines()
+    assert view.copy.visible
+    assert "no map" in view.tiles.texts.data["text"]
+    for line in lines:
+        monkeypatch.setattr(sys, "argv", shlex.split(line))
+        cli.main()
+    cells = dict.fromkeys([A, B, *frame.null])
+    assert asked == [(folder, network, condition, (7,)) for network, condition in cells]
+    assert "&#x27;" in view.missing.text
+    assert "it's" not in view.missing.text
+
+
+def test_tiles_show_the_numbers_with_row_zero_on_top_and_one_scale_per_column(folder):
+    generator = np.random.default_rng(3)
+    a, b = generator.integers(-9, 10, (2, *SHAPE))
+    b[2, 0, 0] = 40
+    seen = int(store_ids(folder)[Store(folder).images("clean")[0][0]])
+    put(folder, A, (seen,), a[None])
+    put(folder, B, (seen,), b[None])
+    view, _, _ = made(folder, primary=seen)
+    tiles = view.tiles
+    assert tiles.figure.y_range.start > tiles.figure.y_range.end == 0
+    margin = tiles.maps["margin"].data
+    for image, expected in zip(margin["image"], (a[2], b[2], b[2] - a[2]), strict=False):
+        np.testing.assert_allclose(image, expected)
+    assert margin["y"] == sorted(margin["y"])
+    assert margin["words"][0].startswith("with this patch hidden, A's margin")
+    reach = max(np.abs(b[2]).max(), np.abs(b[2] - a[2]).max())
+    assert (tiles.mappers["margin"].low, tiles.mappers["margin"].high) == (-reach, reach)
+    assert all(image.dtype == np.float32 for image in margin["image"])
+    assert len(tiles.images.data["image"]) == 2
+    assert not view.missing.text
+    own = maps.correlations(a[2].ravel(), b[2].ravel())
+    assert f"margin {own[0]:.2f} ({own[1]:.2f})" in view.caption.text
+
+
+def test_an_average_is_over_selected_samples_that_both_sides_have(folder):
+    generator = np.random.default_rng(4)
+    a, b = generator.integers(-9, 10, (2, 4, *SHAPE))
+    put(folder, A, (1, 2, 3, 4), a)
+    put(folder, B, (2, 3, 4, 5), b)
+    average = {"attribution-of": "selection"}
+    view, frame, _ = made(folder, selected=(1, 2, 4, 9), chosen=average)
+    expected = [a[[1, 3], 1].mean(0), b[[0, 2], 1].mean(0)]
+    expected.append(expected[1] - expected[0])
+    for image, table in zip(view.tiles.maps["norm"].data["image"], expected, strict=False):
+        np.testing.assert_allclose(image, table, atol=1e-5)
+    assert "Mean over the 2 selected samples" in view.caption.text
+    before = dict(view.tiles.texts.data)
+    view.tiles.texts.data = {}
+    # Another sample shown large changes nothing here but the ring; another frame of the same state nothing.
+    view.update(frame)
+    assert not view.tiles.texts.data
+    view.update(replace(frame, selected=~frame.selected))
+    assert view.tiles.texts.data.keys() == before.keys()
+    assert "Mean over the 1 selected samples" in view.caption.text
+
+
+def test_other_patches_constant_maps_and_no_sample_are_said(folder):
+    generator = np.random.default_rng(5)
+    put(folder, A, (1, 2), generator.normal(size=(2, *SHAPE)))
+    put(folder, B, (1, 2), generator.normal(size=(2, 3, 2, 2)))
+    view, _, _ = made(folder, primary=1)
+    assert "A's maps have 4 x 5 patches and B's 2 x 2" in view.caption.text
+    assert len(view.tiles.maps["angle"].data["image"]) == 3  # A, B and the scale.
+    flat = np.ones((2, *SHAPE))
+    flat[1] = generator.normal(size=SHAPE)
+    put(folder, B, (1, 2), flat)
+    view, _, _ = made(folder, primary=1)
+    assert "angle undefined (undefined)" in view.caption.text
+    assert "1 have a constant map" in view.caption.text
+    assert len(view.accord.dots.data["id"]) == 3
+    view, _, _ = made(folder)
+    assert "Click a sample" in view.missing.text
+    assert not view.copy.visible
+    assert not view.tiles.images.data["image"]
+
+
+def test_a_click_on_a_dot_shows_its_sample(folder):
+    ids = store_ids(folder)[:3]
+    values = np.random.default_rng(6).normal(size=(3, *SHAPE))
+    put(folder, A, ids, values)
+    put(folder, B, ids, np.roll(values, 1, -1))
+    view, _, asked = made(folder, primary=int(ids[0]))
+    x, y, found = (view.accord.dots.data[key] for key in ("x", "y", "id"))
+    view.accord.figure._trigger_event(Tap(view.accord.figure, x=float(x[1]), y=float(y[1])))
+    assert asked == [{"primary": int(found[1])}]
+    view.accord.figure._trigger_event(Tap(view.accord.figure, x=-1.0, y=2.99))
+    assert len(asked) == 1
+
+
+def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
+    session = Session(Store(small_folder), Document())
+    session.change(layout="samples", null=True)
+    view = session.views["attribution"]
+    assert "null" in view.tiles.texts.data["text"]
+    assert view.tiles.figure.height == 454 - 12 + 126
+    session.change(null=False, choices={"attribution-by": "Pearson"})
+    assert "null" not in view.tiles.texts.data["text"]
+    assert view.accord.figure.title.text.startswith("Linear")
