@@ -191,7 +191,7 @@ def test_the_table_repaints_when_only_its_data_change(page):
     }"""
     before = page.tab.evaluate(text)
     assert before.count("|") > 10
-    page.tab.evaluate("() => { Bokeh.documents[0].get_model_by_name('sort').value = 'sample id' }")
+    page.tab.evaluate("() => { Bokeh.documents[0].get_model_by_name('samples-sort').value = 'sample id' }")
     page.wait_text("samples-caption", "sample id first")
     page.tab.wait_for_timeout(300)
     after = page.tab.evaluate(text)

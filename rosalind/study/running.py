@@ -9,13 +9,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import agreement, data, robustness, similarity
+from rosalind import agreement, data, fragility, robustness, similarity
 from rosalind import results as files
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.study import cells, maps, networks, planning, storing
 from rosalind.study.planning import DRAW_SEED, Unit
+
+TABLES = ("summary", "methods", "agreement", "fragility", "similarity")
+"""What is derived; a folder finished before one of them was thought of is derived again."""
 
 
 def use_compilation_cache() -> None:
@@ -126,17 +129,20 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
     stamp = {
         "cells": fingerprint([[n, c, results.networks[n]["hash"]] for n, c in results.cells()]),
         "umap": umap,
+        "tables": list(TABLES),
     }
     path = folder / "comparison" / "stamp.json"
     if path.exists() and files.load_json(path) == stamp:
         return results
-    with Progress("comparing", 5, unit="tables") as progress:
+    with Progress("comparing", 6, unit="tables") as progress:
         robustness.save_summary(results)
         progress.advance(1, "summary.csv")
         robustness.methods.save(results)
         progress.advance(1, "methods.csv")
         agreement.save(results)
         progress.advance(1, "agreement")
+        fragility.save(results)
+        progress.advance(1, "fragility")
         similarity.save(results, umap=umap)
         progress.advance(2, "similarity")
     files.save_json(path, stamp, replace=True)

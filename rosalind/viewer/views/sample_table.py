@@ -1,0 +1,48 @@
+"""The numbers of the samples on a contact sheet, a row for each."""
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, CustomJS, DataTable, NumberFormatter, TableColumn
+
+from rosalind.viewer.views.frame import Frame
+
+COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
+
+
+def sample_table() -> tuple[DataTable, ColumnDataSource]:
+    """An empty table and its columns."""
+    rows = ColumnDataSource({name: [] for name in COLUMNS})
+    number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
+    columns = [
+        TableColumn(field=name, title=name, **({"formatter": number} if "margin" in name else {}))
+        for name in COLUMNS
+    ]
+    table = DataTable(
+        source=rows,
+        columns=columns,
+        height=180,
+        sizing_mode="stretch_width",
+        index_position=None,
+        name="sample-table",
+        sortable=False,
+        reorderable=False,
+    )
+    # Bokeh 3.9.0 to 3.9.2 do not repaint a table whose data change but not its number of rows
+    # (bokeh issue 15328); 3.8.2 does.
+    rows.js_on_change("data", CustomJS(args={"t": table}, code="t.change.emit()"))
+    return table, rows
+
+
+def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:
+    """Ids, classes by name and margins of some samples, given by position; margins raw where the state says so."""
+    store, state = frame.store, frame.state
+    names = np.array(store.class_names, dtype=object)
+    return {
+        "id": store.ids[listed].tolist(),
+        "true": names[store.labels[listed]].tolist(),
+        "A": names[store.predictions(state.a)[listed]].tolist(),
+        "B": names[store.predictions(state.b)[listed]].tolist(),
+        "margin A": frame.values(state.a, "margin")[listed],
+        "margin B": frame.values(state.b, "margin")[listed],
+    }
