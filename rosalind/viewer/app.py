@@ -79,7 +79,7 @@ class Session:
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with document.models.freeze():
             for part in (*self.controls.roots, self.errors):
-                theme.dress(part)
+                theme.dress(part.references())
                 document.add_root(part)
             for place in self.places.values():
                 document.add_root(place)
@@ -213,16 +213,15 @@ class Session:
             self.views[name].update(frame)
             if made:
                 root = self.views[name].root
-                self.choosers[name] = [
-                    m for m in root.references() if isinstance(m, Select) and m.name in self.choices
-                ]
-                theme.dress(root)
-                theme.paint(root, self.state.theme)
+                models = root.references()
+                self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
+                theme.dress(models)
+                theme.paint(models, self.state.theme)
                 place.children = [root]
         except (Damaged, OSError) as error:
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
-            theme.dress(note)
+            theme.dress([note])
             place.children = [note]
 
     def _next(self) -> None:
@@ -250,7 +249,7 @@ class Session:
                 self._draw(name, frame)
         if repainted:
             for view in self.views.values():
-                theme.paint(view.root, self.state.theme)
+                theme.paint(view.root.references(), self.state.theme)
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())

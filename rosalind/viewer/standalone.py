@@ -189,8 +189,9 @@ def page(store: Store, state: State) -> str:
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
     shown["linked"] = ["geometry", "all"]
     for name, root in roots.items():
-        theme.dress(root)
-        theme.paint(root, state.theme)
+        models = root.references()
+        theme.dress(models)
+        theme.paint(models, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)

@@ -1,5 +1,6 @@
 """Light and dark: the colours of figures, widgets and the page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from bokeh.model import Model
@@ -70,23 +71,21 @@ th { color: var(--ink); }
 """
 
 
-def dress(root: Model) -> None:
-    """Give widgets and text under a model the page's fonts and colours."""
-    for model in root.references():
+def dress(models: Iterable[Model]) -> None:
+    """Give widgets and text among models the page's fonts and colours."""
+    for model in models:
         if isinstance(model, Div):
             model.stylesheets = [InlineStyleSheet(css=TEXT)]
         elif isinstance(model, Widget):
             model.stylesheets = [*model.stylesheets, InlineStyleSheet(css=WIDGETS)]
 
 
-def paint(root: Model, theme: str) -> None:
-    """Give every figure under a model the colours of a theme."""
+def paint(models: Iterable[Any], theme: str) -> None:
+    """Give every figure among models the colours of a theme."""
     colours = COLOURS[theme]
     density = list(interp_palette(colours["density"], SHADES))
     greys = [list(interp_palette(c["density"], SHADES)) for c in COLOURS.values()]
     grids = [known["grid"] for known in COLOURS.values()]
-    # Bokeh makes the properties of its models at run time, unknown to type checkers.
-    models: set[Any] = root.references()
     for model in models:
         if isinstance(model, Plot):
             model.background_fill_color = model.border_fill_color = colours["panel"]
