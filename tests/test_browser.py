@@ -338,13 +338,16 @@ def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     assert json.loads((copy / "slices.json").read_text())["mine"]["note"] == "<b>why</b>"
     opened.tab.keyboard.press("Escape")
 
-    # The study grows: the page shows it without being asked.
+    # The study grows: the page shows it without being asked, with views made anew.
+    old = opened.tab.evaluate("() => Bokeh.documents[0].get_model_by_name('local-b').id")
     info = json.loads((copy / "networks" / "mlp-lth-0.9-seed0.json").read_text())
     (copy / "networks" / "newcomer.json").write_text(json.dumps({**info, "label": "newcomer"}))
     shutil.copy(copy / "networks" / "mlp-lth-0.9-seed0.npz", copy / "networks" / "newcomer.npz")
     (copy / "geometry" / "newcomer").mkdir()
     shutil.copy(copy / "geometry" / "mlp-lth-0.9-seed0" / "clean.npz", copy / "geometry" / "newcomer")
     opened.wait("document.getElementById('study').textContent.includes('13 networks')")
+    named = "[...Bokeh.documents[0]._all_models.values()].filter(model => model.name === 'local-b')"
+    opened.wait(f"{named}.length === 1 && {named}[0].id !== {old!r}")
     opened.settled()
 
     # The server goes and comes back: so does the page, with what it showed.

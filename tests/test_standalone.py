@@ -42,7 +42,7 @@ def test_a_link_decides_what_is_shown(small_folder, store, tmp_path):
     made = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
     link = f"http://127.0.0.1:5006/study?{made.controls.address.text}"
     written = standalone.write(small_folder, tmp_path / "page.html", link).read_text()
-    assert "mlp-lth-0.9-seed1 · contrast-5" in written
+    assert "<td>mlp-lth-0.9-seed1 / contrast-5</td>" in written
     with pytest.raises(ValueError, match="b was not understood"):
         standalone.write(small_folder, tmp_path / "other.html", "?b=nothing/clean")
     assert not (tmp_path / "other.html").exists()

@@ -7,11 +7,13 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
 from pages import opened
 
 from rosalind import results
 from rosalind.viewer import address, compute, rules, state
+from rosalind.viewer.app import Session
 from rosalind.viewer.store import MEASURES, Store
 from rosalind.viewer.views import VIEWS, Frame, choices
 
@@ -213,7 +215,7 @@ class TestDocument:
         stored = store.maps(made.state.a)["id"]
         made.change(primary=int(stored[0]))
         view = made.views["attribution"]
-        assert len(view.maps["a", "margin"][0].data["image"]) == 1
+        assert view.missing.text == ""
         other = next(int(i) for i in store.ids if i not in stored)
         made.change(primary=other)
         assert f"--ids {other}" in view.missing.text
@@ -236,10 +238,12 @@ class TestDocument:
         folder = tmp_path / "copy"
         shutil.copytree(small_folder, folder)
         (folder / "comparison" / "histograms.npz").write_bytes(b"broken")
+        (folder / "summary.csv").write_text("network,condition\nmlp-dense-seed0,clean\n")
         cell = ("mlp-lth-0.9-seed0", "contrast-5")
         results.geometry_file(folder, *cell).write_bytes(b"broken")
         made = opened(Store(folder))
         assert "histograms.npz" in made.errors.text
+        assert "summary.csv is damaged" in made.errors.text
         before = made.state
         made.change(b=cell)
         assert "contrast-5.npz" in made.errors.text
@@ -252,12 +256,18 @@ class TestDocument:
             small.values(cell, "angle")
         assert sum(array.nbytes for array in small._kept.values()) <= 10_000
 
-    def test_a_damaged_side_in_the_address_costs_only_the_views_that_need_it(self, small_folder, tmp_path):
+    def test_a_damaged_side_in_the_address_leaves_the_default_and_all_views(self, small_folder, tmp_path):
         folder = tmp_path / "copy"
         shutil.copytree(small_folder, folder)
+        broken = state.default(Store(folder)).b
+        results.geometry_file(folder, *broken).write_bytes(b"broken")
         store = Store(folder)
-        results.geometry_file(folder, *state.default(store).b).write_bytes(b"broken")
-        made = opened(Store(folder))
-        assert "geometry" in made.places["local"].children[0].text
-        assert "is not shown" in made.places["local"].children[0].text
-        assert len(made.views["evaluation"].caption.text) > 40
+        query = {"layout": "all", "b": "/".join(broken)}
+        made = Session(store, Document(), query)
+        made.complete()
+        assert results.geometry_file(folder, *broken).name in made.errors.text
+        assert made.state.b != broken
+        assert set(made.views) == set(VIEWS)
+        results.attribution_file(folder, *made.state.a).write_bytes(b"broken")
+        made = opened(Store(folder), layout="samples")
+        assert len(made.views["samples"].caption.text) > 40

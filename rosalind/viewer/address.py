@@ -45,6 +45,8 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
         network, _, condition = text.partition("/")
         if not store.has((network, condition)):
             raise ValueError(f"no cell {text[:80]!r}")
+        # Raises Damaged, a ValueError that names the file.
+        store.predictions((network, condition))
         return network, condition
 
     def one_of(kind: str, allowed):
@@ -87,6 +89,6 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
                 state = dataclasses.replace(state, **{field: read(text)})
             elif name in choices:
                 state = with_choices(state, {name: text}, choices)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
             errors.append(f"The address's {name} was not understood ({error}); the default is shown.")
     return state, errors

@@ -22,7 +22,7 @@ from rosalind.viewer.state import LAYOUTS, State, default, with_choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
 
-WATCHED = 2000
+WATCHED = 5000
 """Milliseconds between two looks at whether the study has grown."""
 
 

@@ -30,6 +30,12 @@ if (navigator.clipboard) { navigator.clipboard.writeText(location.href).then(don
 else { window.prompt("The link to this page:", location.href); }
 """
 
+# BokehJS 3.9 keeps models that nothing refers to any more until it counts them anew.
+GROWN = """
+document.getElementById("study").textContent = cb_obj.text;
+setTimeout(() => cb_obj.document?._recompute_all_models?.(), 1000);
+"""
+
 Act = Callable[..., None]
 
 
@@ -53,7 +59,7 @@ class Controls:
         self.keys.on_change("text", lambda attr, old, new: act["key"](new.partition(" ")[2]))
         place = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
         self.page = self._hidden("page", place)
-        self.study = self._hidden("study", "document.getElementById('study').textContent = cb_obj.text")
+        self.study = self._hidden("study", GROWN)
         self.downloads = {}
         for kind, mime in (("csv", "text/csv"), ("json", "application/json")):
             file = self._hidden(f"download-{kind}", DOWNLOAD)

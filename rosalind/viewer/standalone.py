@@ -2,6 +2,7 @@
 
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -129,6 +130,7 @@ def _linked(frame: Frame) -> LayoutDOM:
         height=230,
         index_position=None,
         sizing_mode="stretch_width",
+        reorderable=False,
     )
     count = Div(text="Drag a box or a lasso over samples.", name="linked-count")
     source.selected.js_on_change(
@@ -205,11 +207,18 @@ def page(store: Store, state: State) -> str:
             "layouts": LAYOUTS,
             "state": state,
             "themes": {name: {k: c[k] for k in theme.PAGE} for name, c in theme.COLOURS.items()},
-            "facts": {key: value if isinstance(value, str) else str(value) for key, value in facts.items()},
+            "facts": {key: _words(value) for key, value in facts.items()},
             "study": facts["data"],
         },
         suppress_callback_warning=True,
     )
+
+
+def _words(value: Any) -> str:
+    """A fact of an export in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return " / ".join(value) if isinstance(value, list | tuple) else str(value)
 
 
 def write(folder: str | Path, path: str | Path, link: str = "") -> Path:

@@ -1,11 +1,12 @@
 """What a reader looks at, as one frozen record; `address` writes it into the link."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rosalind.config import unknown
+from rosalind.results import Damaged
 from rosalind.viewer.store import Cell, Store
 
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
@@ -60,19 +61,34 @@ class State:
 
 
 def default(store: Store) -> State:
-    """The dense network against the first pruned one, both on clean images, and a sample that has maps."""
+    """The dense network against the first pruned one, both on clean images, and a sample that has maps.
+
+    Damaged cells are passed over.
+
+    Raises:
+        ValueError: nothing has been measured, or nothing can be read.
+    """
     networks, conditions = store.networks, store.conditions
     if not networks:
         raise ValueError(f"{store.results.folder} has no measured cell yet; run the study first.")
-    other = next((n for n in networks if store.results.networks[n]["family"] != "dense"), networks[-1])
-    a, b = (networks[0], conditions[0]), (other, conditions[0])
-    if a not in store.cells:
-        a = next(cell for cell in sorted(store.cells) if cell[0] == networks[0])
-    if b not in store.cells:
-        b = next(cell for cell in sorted(store.cells) if cell[0] == other)
+    pruned = [name for name in networks if store.results.networks[name]["family"] != "dense"]
+    a = _first(store, networks, conditions)
+    b = _first(store, [*pruned, *networks], conditions)
     maps = store.maps(a)
     primary = int(maps["id"][0]) if maps is not None and len(maps["id"]) else None
     return State(a, b, primary=primary)
+
+
+def _first(store: Store, networks: Sequence[str], conditions: Sequence[str]) -> Cell:
+    """The first measured cell that can be read, conditions before networks; damaged ones are passed over."""
+    cells = [(n, c) for c in conditions for n in networks if (n, c) in store.cells]
+    for cell in cells:
+        try:
+            store.predictions(cell)
+        except (Damaged, OSError):
+            continue
+        return cell
+    raise ValueError(f"none of the {len(cells)} cells of {store.results.folder} can be read.")
 
 
 def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> State:

@@ -31,6 +31,9 @@ UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confi
 NEAREST = 100
 """Up to so many classes every logit of a sample is stored, beyond only the largest."""
 
+_MEASURED = robustness.COLUMNS.index("samples")
+"""Where the numbers begin in the columns of summary.csv."""
+
 Cell = tuple[str, str]
 """The id of a network, or of a group of seeds, and a condition's id."""
 
@@ -332,19 +335,28 @@ class Store:
         """The numeric columns of summary.csv by cell; empty cells are NaN."""
         found: dict[Cell, dict[str, float]] = {}
         for path, rename in self.results.derived("summary.csv"):
-            if path.exists():
+            if not path.exists():
+                continue
+            try:
                 with path.open(newline="") as file:
-                    for row in csv.DictReader(file):
-                        found[rename(row["network"]), row["condition"]] = self._numbers(row)
-        # A study in progress has cells that no table holds yet.
+                    rows = list(csv.DictReader(file))
+                found |= {(rename(row["network"]), row["condition"]): self._numbers(row) for row in rows}
+            except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
+                self.problems.append(f"{path} is damaged ({error!r}); accuracies are counted anew.")
+        # A study in progress has cells that no table holds yet; what was summed up of them stays true.
+        known = getattr(self, "summary", {})
         for cell in self.cells - found.keys():
-            found[cell] = self._numbers(robustness.summarise(self.results, *cell))
+            try:
+                found[cell] = known.get(cell) or self._numbers(robustness.summarise(self.results, *cell))
+            except (files.Damaged, OSError) as error:
+                self.problems.append(str(error))
+                found[cell] = dict.fromkeys(robustness.COLUMNS[_MEASURED:], np.nan)
         return found
 
     @staticmethod
     def _numbers(row) -> dict[str, float]:
-        first = robustness.COLUMNS.index("samples")
-        return {name: float(row[name]) if row[name] != "" else np.nan for name in robustness.COLUMNS[first:]}
+        numbers = robustness.COLUMNS[_MEASURED:]
+        return {name: float(row[name]) if row[name] != "" else np.nan for name in numbers}
 
     def _read_histograms(self) -> tuple[dict[Cell, np.ndarray], np.ndarray]:
         """Counts uint32[3, bins] by cell, and the shared edges."""
