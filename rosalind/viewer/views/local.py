@@ -42,6 +42,9 @@ from rosalind.viewer.views.shifts import Shifts
 
 SIDES = ("a", "b", "difference", "null")
 
+PLACE = ("x", "y", "dw", "dh")
+"""Where an image lies."""
+
 CONTOURS = 10
 """Most classes whose contours are drawn: those that moved most."""
 
@@ -56,7 +59,12 @@ class Local:
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
-        self.figures, self.images, self.points, self.contours, self.medians = {}, {}, {}, {}, {}
+        self.figures, self.images, self.contours, self.medians = {}, {}, {}, {}
+        # One source for all panels: every change of a property is a message of its own, 2 ms each way.
+        empty = lambda *names: ColumnDataSource({name: [] for name in names})
+        self.picked = empty(*(f"{name}-{side}" for side in SIDES for name in ("picked", *PLACE)))
+        sizes = [f"size-{k}" for k in range(len(FLIPS))]
+        self.points = empty("alpha", *sizes, *(f"{axis}-{side}" for side in SIDES for axis in "xy"))
         self.drawn: dict[str, object] = {}
         self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
@@ -92,16 +100,14 @@ class Local:
         if side != "null":
             figure.toolbar.active_drag = tools[0]
         image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
-        picked = ColumnDataSource({"picked": [], "x": [], "y": [], "dw": [], "dh": []})
-        place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
+        place = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
-        figure.add_glyph(picked, Image(image="picked", color_mapper=self.oranges, **place))
-        self.points[side] = []
-        for colour, marker in zip(FLIP_COLOURS, FLIP_MARKERS, strict=True):
-            points = ColumnDataSource({"x": [], "y": [], "alpha": []})
+        place = {name: f"{name}-{side}" for name in PLACE}
+        figure.add_glyph(self.picked, Image(image=f"picked-{side}", color_mapper=self.oranges, **place))
+        for k, (colour, marker) in enumerate(zip(FLIP_COLOURS, FLIP_MARKERS, strict=True)):
             look = {"fill_color": colour, "line_color": colour, "fill_alpha": "alpha", "line_alpha": "alpha"}
-            figure.add_glyph(points, Scatter(x="x", y="y", size=5, marker=marker, **look))
-            self.points[side].append(points)
+            at = {"x": f"x-{side}", "y": f"y-{side}", "size": f"size-{k}"}
+            figure.add_glyph(self.points, Scatter(marker=marker, **at, **look))
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
         figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
@@ -114,7 +120,7 @@ class Local:
         figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
         figure.on_event(RangesUpdate, lambda event: self._zoom(side))
         figure.on_event(Reset, lambda event: self._unzoom(side))
-        self.figures[side], self.images[side] = figure, (image, picked)
+        self.figures[side], self.images[side] = figure, image
         self.contours[side], self.medians[side] = contours, median
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
@@ -199,31 +205,31 @@ class Local:
     def _densities(self, sides: tuple[str, ...]) -> None:
         """Send the images that are other than those on screen."""
         frame = self.frame
+        windows = {side: self._window(side) for side in self.placed}
         for side in sides:
-            if side not in self.placed:
-                continue
-            (x, y), (x_limits, y_limits) = self.placed[side], self._window(side)
-            place = {
-                "x": [x_limits[0]],
-                "y": [y_limits[0]],
-                "dw": [x_limits[1] - x_limits[0]],
-                "dh": [y_limits[1] - y_limits[0]],
-            }
-            base, picked = self.images[side]
-            window = (x_limits, y_limits)
-            if self.drawn.get(f"base-{side}") != window:
-                counts = compute.density(x, y, x_limits, y_limits, frame.shown)
-                self.drawn[f"peak-{side}"] = int(counts.max())
-                base.data = {"base": [compute.shade(counts)], **place}
-            chosen = frame.selected.any()
-            key = (window, frame.state.rule, frame.state.a, frame.state.b) if chosen else None
-            if self.drawn.get(f"picked-{side}", None) != key:
-                counts = compute.density(x, y, x_limits, y_limits, frame.selected)
-                picked.data = {
-                    "picked": [compute.shade(counts, self.drawn[f"peak-{side}"])] if chosen else [],
-                    **(place if chosen else {name: [] for name in place}),
-                }
-            self.drawn[f"base-{side}"], self.drawn[f"picked-{side}"] = window, key
+            if side in self.placed and self.drawn.get(f"base-{side}") != windows[side]:
+                counts = compute.density(*self.placed[side], *windows[side], frame.shown)
+                self.drawn[f"base-{side}"], self.drawn[f"peak-{side}"] = windows[side], int(counts.max())
+                self.images[side].data = {"base": [compute.shade(counts)], **self._box(windows[side])}
+        chosen = frame.selected.any()
+        asked = (windows, frame.state.rule, frame.state.a, frame.state.b) if chosen else None
+        if self.drawn.get("picked") == asked:
+            return
+        self.drawn["picked"] = asked
+        data: dict[str, list] = {name: [] for name in self.picked.data}
+        for side, (x, y) in self.placed.items() if chosen else ():
+            counts = compute.density(x, y, *windows[side], frame.selected)
+            data[f"picked-{side}"] = [compute.shade(counts, self.drawn[f"peak-{side}"])]
+            data |= {f"{name}-{side}": value for name, value in self._box(windows[side]).items()}
+        if chosen and "null" not in self.placed:
+            data |= {f"{name}-null": data[f"{name}-b"] for name in ("picked", *PLACE)}
+        self.picked.data = data
+
+    @staticmethod
+    def _box(window: tuple[tuple[float, float], tuple[float, float]]) -> dict[str, list[float]]:
+        """Where the image of a window lies."""
+        (left, right), (bottom, top) = window
+        return {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
 
     def _single(self, frame: Frame) -> tuple[np.ndarray, str]:
         """Positions of the samples that are drawn one by one, and which these are in words."""
@@ -244,21 +250,24 @@ class Local:
         some, self.pointed = self._single(frame)
         strong = frame.selected if frame.selected.any() else frame.shown
         contours = frame.choice("local-contours") == "classes"
-        alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
-        flips = frame.flips[some]
-        classes = self._contoured(frame) if contours else np.empty(0, int)
         asked = (frame.state.rule, self.pointed, contours, frame.state.true_class)
-        if self.drawn.get("marks") == asked:
-            return
-        self.drawn["marks"] = asked
+        if self.drawn.get("marks") != asked:
+            self.drawn["marks"] = asked
+            alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
+            flips = frame.flips[some]
+            data = {"alpha": alpha}
+            data |= {f"size-{k}": np.where(flips == k, 5, 0).astype(np.uint8) for k in range(len(FLIPS))}
+            for side in SIDES:
+                for axis, values in zip("xy", self.placed.get(side, self.placed["b"]), strict=True):
+                    data[f"{axis}-{side}"] = values[some].astype(np.float32)
+            self.points.data = data
+        if self.drawn.get("curves") != contours:
+            self.drawn["curves"] = contours
+            self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
+
+    def _curves(self, frame: Frame, classes: np.ndarray) -> None:
+        """The contours of some classes, and the median of all samples shown."""
         for side, (x, y) in self.placed.items():
-            for k in range(len(FLIPS)):
-                here = some[flips == k]
-                self.points[side][k].data = {
-                    "x": x[here].astype(np.float32),
-                    "y": y[here].astype(np.float32),
-                    "alpha": alpha[flips == k],
-                }
             curves = [shift.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
             self.contours[side].data = {
                 "xs": [curve[:, 0].tolist() for curve in curves],
