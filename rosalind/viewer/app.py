@@ -68,6 +68,7 @@ class Session:
             "key": lambda key: keys.press(self, key),
         }
         self.controls = Controls(store, self.state, self.acts)
+        self.sheets = theme.sheets()
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select]] = {}
@@ -79,7 +80,7 @@ class Session:
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with document.models.freeze():
             for part in (*self.controls.roots, self.errors):
-                theme.dress(part.references())
+                theme.dress(part.references(), self.sheets)
                 document.add_root(part)
             for place in self.places.values():
                 document.add_root(place)
@@ -215,13 +216,13 @@ class Session:
                 root = self.views[name].root
                 models = root.references()
                 self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
-                theme.dress(models)
+                theme.dress(models, self.sheets)
                 theme.paint(models, self.state.theme)
                 place.children = [root]
         except (Damaged, OSError) as error:
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
-            theme.dress([note])
+            theme.dress([note], self.sheets)
             place.children = [note]
 
     def _next(self) -> None:

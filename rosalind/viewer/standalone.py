@@ -190,9 +190,10 @@ def page(store: Store, state: State) -> str:
     roots["linked"] = _linked(frame)
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
     shown["linked"] = ["geometry", "all"]
+    sheets = theme.sheets()
     for name, root in roots.items():
         models = root.references()
-        theme.dress(models)
+        theme.dress(models, sheets)
         theme.paint(models, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)

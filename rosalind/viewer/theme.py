@@ -71,13 +71,18 @@ th { color: var(--ink); }
 """
 
 
-def dress(models: Iterable[Model]) -> None:
-    """Give widgets and text among models the page's fonts and colours."""
+def sheets() -> tuple[InlineStyleSheet, InlineStyleSheet]:
+    """What one page's text and widgets share: a model less for each of them."""
+    return InlineStyleSheet(css=TEXT), InlineStyleSheet(css=WIDGETS)
+
+
+def dress(models: Iterable[Model], shared: tuple[InlineStyleSheet, InlineStyleSheet]) -> None:
+    """Give text and widgets among models the page's fonts and colours."""
     for model in models:
         if isinstance(model, Div):
-            model.stylesheets = [InlineStyleSheet(css=TEXT)]
+            model.stylesheets = [shared[0]]
         elif isinstance(model, Widget):
-            model.stylesheets = [*model.stylesheets, InlineStyleSheet(css=WIDGETS)]
+            model.stylesheets = [*model.stylesheets, shared[1]]
 
 
 def paint(models: Iterable[Any], theme: str) -> None:
