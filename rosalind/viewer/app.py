@@ -77,12 +77,16 @@ class Session:
         self.places = {
             name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
+        # A text that changes makes Bokeh lay out its whole root, 45 ms where figures are in it.
+        self.below = {name: column(Spacer(height=1), name=f"below-{name}") for name in VIEWS}
+        for place in self.below.values():
+            place.sizing_mode = "stretch_width"
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with document.models.freeze():
             for part in (*self.controls.roots, self.errors):
                 theme.dress(part.references(), self.sheets)
                 document.add_root(part)
-            for place in self.places.values():
+            for place in (*self.places.values(), *self.below.values()):
                 document.add_root(place)
             self._update(frame)
         problems += store.problems
@@ -213,12 +217,14 @@ class Session:
                 self.views[name] = VIEWS[name](frame, self.change)
             self.views[name].update(frame)
             if made:
-                root = self.views[name].root
-                models = root.references()
+                root, below = self.views[name].root, getattr(self.views[name], "below", None)
+                models = root.references() | ({below} if below else set())
                 self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
                 theme.dress(models, self.sheets)
                 theme.paint(models, self.state.theme)
                 place.children = [root]
+                if below:
+                    self.below[name].children = [below]
         except (Damaged, OSError) as error:
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")

@@ -186,7 +186,8 @@ def page(store: Store, state: State) -> str:
     for name, view in VIEWS.items():
         made = view(frame, lambda **_: None)
         made.update(frame)
-        roots[name] = _still(made.root)
+        below = getattr(made, "below", None)
+        roots[name] = _still(column(made.root, *([below] if below else []), sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
     shown["linked"] = ["geometry", "all"]

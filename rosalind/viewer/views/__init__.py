@@ -21,7 +21,10 @@ __all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
 
 
 class View(Protocol):
-    """One component: `root` is its Bokeh model, `update` draws a frame, `choices` is what it lets one choose."""
+    """One component: `root` is its Bokeh model, `update` draws a frame, `choices` is what it lets one choose.
+
+    It may have `below`, a text that stands under it as a root of its own.
+    """
 
     root: Any
 

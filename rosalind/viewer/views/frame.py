@@ -140,10 +140,13 @@ def symmetric(limit: float) -> tuple[float, float]:
     return -limit, limit
 
 
-def titled(title: str, *parts: UIElement, caption: Div) -> UIElement:
-    """A view's panel: heading, parts, and under them the sentence that says what they show."""
+def titled(title: str, *parts: UIElement, caption: Div | None = None) -> UIElement:
+    """A view's panel: heading, parts, and under them the sentence that says what they show.
+
+    A view whose sentence changes with every brush leaves it out here and has it as `below`.
+    """
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
-    return column(heading, *parts, caption, sizing_mode="stretch_width")
+    return column(heading, *parts, *([caption] if caption else []), sizing_mode="stretch_width")
 
 
 def caption(name: str) -> Div:

@@ -63,28 +63,27 @@ class Local:
         # One source for all panels: every change of a property is a message of its own, 2 ms each way.
         empty = lambda *names: ColumnDataSource({name: [] for name in names})
         self.picked = empty(*(f"{name}-{side}" for side in SIDES for name in ("picked", *PLACE)))
-        sizes = [f"size-{k}" for k in range(len(FLIPS))]
-        self.points = empty("alpha", *sizes, *(f"{axis}-{side}" for side in SIDES for axis in "xy"))
+        places = ("x", *(f"y{k}" for k in range(len(FLIPS))))
+        self.points = empty("alpha", *(f"{place}-{side}" for side in SIDES for place in places))
         self.drawn: dict[str, object] = {}
         self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
         moved = (Range1d(), Range1d())
         for side in SIDES:
             self._panel(side, *(shared if side in ("a", "b") else moved))
-        self.figures["null"].visible = False
         self.shifts = Shifts(frame, change)
         self.caption = caption("local-caption")
         controls = row(
             frame.chooser(change, "local-contours", "contours"),
             self.shifts.chooser,
         )
-        figures = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = titled(
-            "How do samples move?", controls, figures, self.shifts.figure, caption=self.caption
-        )
+        self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
+        self.root = titled("How do samples move?", controls, self.row, self.shifts.figure)
+        self.below = self.caption
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
-        tools = [BoxSelectTool(name=f"box-{side}"), WheelZoomTool(), PanTool(), ResetTool()]
+        # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
+        tools = [BoxSelectTool(name=f"box-{side}", renderers=[]), WheelZoomTool(), PanTool(), ResetTool()]
         if side == "null":
             tools = tools[1:]
         figure = plot(
@@ -106,8 +105,8 @@ class Local:
         figure.add_glyph(self.picked, Image(image=f"picked-{side}", color_mapper=self.oranges, **place))
         for k, (colour, marker) in enumerate(zip(FLIP_COLOURS, FLIP_MARKERS, strict=True)):
             look = {"fill_color": colour, "line_color": colour, "fill_alpha": "alpha", "line_alpha": "alpha"}
-            at = {"x": f"x-{side}", "y": f"y-{side}", "size": f"size-{k}"}
-            figure.add_glyph(self.points, Scatter(marker=marker, **at, **look))
+            at = {"x": f"x-{side}", "y": f"y{k}-{side}"}
+            figure.add_glyph(self.points, Scatter(marker=marker, size=5, **at, **look))
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
         figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
@@ -190,7 +189,10 @@ class Local:
 
     def _titles(self, frame: Frame) -> None:
         state = frame.state
-        self.figures["null"].visible = frame.null is not None
+        # A figure that is merely invisible is still laid out at every brush, 40 ms.
+        sides = SIDES if frame.null is not None else SIDES[:3]
+        if len(self.row.children) != len(sides):
+            self.row.children = [self.figures[side] for side in sides]
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
             figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
@@ -256,10 +258,14 @@ class Local:
             alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
             flips = frame.flips[some]
             data = {"alpha": alpha}
-            data |= {f"size-{k}": np.where(flips == k, 5, 0).astype(np.uint8) for k in range(len(FLIPS))}
             for side in SIDES:
-                for axis, values in zip("xy", self.placed.get(side, self.placed["b"]), strict=True):
-                    data[f"{axis}-{side}"] = values[some].astype(np.float32)
+                x, y = self.placed.get(side, self.placed["b"])
+                data[f"x-{side}"], height = x[some].astype(np.float32), y[some].astype(np.float32)
+                # A glyph skips what is NaN; what has no size it draws.
+                data |= {
+                    f"y{k}-{side}": np.where(flips == k, height, np.float32(np.nan))
+                    for k in range(len(FLIPS))
+                }
             self.points.data = data
         if self.drawn.get("curves") != contours:
             self.drawn["curves"] = contours

@@ -141,7 +141,7 @@ class Global:
             line_color=SELECTED,
             line_width=2,
         )
-        tool = BoxSelectTool()
+        tool = BoxSelectTool(renderers=[])
         figure.add_tools(tool)
         figure.toolbar.active_drag = tool
         figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
