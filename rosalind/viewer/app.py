@@ -271,7 +271,8 @@ class Session:
         chosen = dict(self.state.choices)
         for name in self.views:
             for widget in self.choosers[name]:
-                value = chosen.get(widget.name, self.choices[widget.name][0])
+                choice = str(widget.name)
+                value = chosen.get(choice, self.choices[choice][0])
                 if widget.value != value:
                     widget.value = value
 

@@ -118,14 +118,15 @@ class Controls:
             self._act["change"](**{side: self.cell(side)})
 
     def _button(self, label: str, name: str, act: Callable[[], None], **options: Any) -> Button:
-        button = Button(label=label, name=name, **({"sizing_mode": "stretch_width"} | options))
+        look: dict[str, Any] = {"sizing_mode": "stretch_width", **options}
+        button = Button(label=label, name=name, **look)
         button.on_click(act)
         self.widgets[name] = button
         return button
 
     def _bar(self):
         act = self._act
-        small = {"sizing_mode": "fixed", "width": 66, "height": 30}
+        small: dict[str, Any] = {"sizing_mode": "fixed", "width": 66, "height": 30}
         link = Button(label="copy link", name="link", **small)
         link.js_on_click(CustomJS(code=COPY))
         buttons = [

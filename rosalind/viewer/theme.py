@@ -115,7 +115,5 @@ def paint(models: Iterable[Any], theme: str) -> None:
         elif isinstance(model, LinearColorMapper) and list(model.palette) in greys:
             model.palette = density
         elif isinstance(model, GlyphRenderer) and model.name == "ink":
-            if hasattr(model.glyph, "line_color"):
-                model.glyph.line_color = colours["ink"]
-            else:
-                model.glyph.text_color = colours["ink"]
+            what = "line_color" if hasattr(model.glyph, "line_color") else "text_color"
+            setattr(model.glyph, what, colours["ink"])
