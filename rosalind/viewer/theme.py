@@ -95,7 +95,8 @@ def paint(models: Iterable[Any], theme: str) -> None:
         if isinstance(model, Plot):
             model.background_fill_color = model.border_fill_color = colours["panel"]
             model.outline_line_color = colours["line"]
-            model.title.text_color = colours["ink"]
+            title: Any = model.title
+            title.text_color = colours["ink"]
         elif isinstance(model, Axis):
             model.major_label_text_color = model.axis_label_text_color = colours["soft"]
             model.major_tick_line_color = colours["line"]
