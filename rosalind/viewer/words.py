@@ -9,6 +9,9 @@ from rosalind.robustness.detectable import detectable_with_samples, detectable_w
 from rosalind.viewer import table
 from rosalind.viewer.store import Cell, Store
 
+LISTED = 10
+"""Most seeds whose differences are named one by one."""
+
 
 def counted(count: int, word: str) -> str:
     """A number with its word.
@@ -43,12 +46,13 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
         return ""
     right = [(store.correct(x), store.correct(y)) for x, y in pairs]
     discordant = float(np.mean([np.mean(x != y) for x, y in right]))
-    change = 100 * float(np.mean([y.mean() - x.mean() for x, y in right]))
     images = len(store.ids)
     least = 100 * detectable_with_samples(images, discordant)
-    over = f" over {len(pairs)} seeds, paired" if len(pairs) > 1 else ""
+    each = [100 * float(y.mean() - x.mean()) for x, y in right]
+    listed = f" ({', '.join(f'{value:+.1f}' for value in each)})" if len(each) <= LISTED else ""
+    over = f" over {len(pairs)} seeds, paired{listed}" if len(pairs) > 1 else ""
     text = (
-        f"B - A is {change:+.1f} points{over}. With power 80 % at level 5 %, {images:,} images show differences "
+        f"B - A is {np.mean(each):+.1f} points{over}. With power 80 % at level 5 %, {images:,} images show differences "
         f"from {least:.1f} points on (McNemar: 2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one "
         "has right)"
     )

@@ -19,7 +19,7 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.viewer import compute, shift
+from rosalind.viewer import compute, shift, words
 from rosalind.viewer.state import FLIPS
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
@@ -168,6 +168,7 @@ class Local:
             self.drawn = {"where": where}
             self._ranges(shown)
             self._titles(frame)
+            self.shown = words.shown_by(frame.store, state.a, state.b)
             self.shifts.update(frame)
         self._densities(tuple(self.placed))
         self._marks(frame)
@@ -300,22 +301,23 @@ class Local:
         for letter, side in (("A", "a"), ("B", "b")):
             x, y = (np.nanmedian(v[frame.shown]) if frame.shown.any() else np.nan for v in placed[side])
             medians.append(f"{letter} median {frame.state.x} {x:.2f}, {frame.state.y} {y:.2f}")
-        words = (
+        text = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
             f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
-            f"{self.pointed} {escape(self.shifts.words)} {self._seeds(frame)}{self._null(frame, placed)}"
+            f"{self.pointed} {escape(self.shifts.words)} {self.shown} {self._seeds(frame)}"
+            f"{self._null(frame, placed)}"
         )
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:
-            words += f" {missing:,} have no finite value here and are not drawn."
+            text += f" {missing:,} have no finite value here and are not drawn."
         for letter, cell in (("A", frame.state.a), ("B", frame.state.b)):
             share = min(frame.store.summary[seed]["angle_agreement"] for seed in frame.store.seeds(cell))
             if any(v.startswith("angle") for v in (frame.state.x, frame.state.y)) and share < 0.99:
-                words += (
+                text += (
                     f" <b>Angles do not tell the whole story of {letter}</b> ({cell_name(cell)}): the smallest "
                     f"angle names the prediction of {100 * share:.0f} % of samples."
                 )
-        return words
+        return text
 
     @staticmethod
     def _seeds(frame: Frame) -> str:
@@ -324,8 +326,8 @@ class Local:
         if max(len(store.seeds(a)), len(store.seeds(b))) == 1:
             return ""
         shared = len(store.pairs(a, b))
-        words = "Groups: every sample's mean over seeds, right where most seeds are; "
-        return words + (
+        text = "Groups: every sample's mean over seeds, right where most seeds are; "
+        return text + (
             f"differences are paired over {shared} shared seeds. "
             if len(store.seeds(a)) == len(store.seeds(b)) == shared
             else f"A has {len(store.seeds(a))} and B {len(store.seeds(b))} seeds, so differences are of means. "
@@ -338,12 +340,12 @@ class Local:
         if "null" not in placed:
             return f"No null: {escape(frame.null_words)}."
         asked = zip((frame.state.x, frame.state.y), placed["difference"], placed["null"], strict=True)
-        words = []
+        parts = []
         for measure, found, null in asked:
             here, there = found[frame.shown], null[frame.shown]
             if frame.shown.any():
-                words.append(
+                parts.append(
                     f"{measure} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
                     f"in the null by {np.nanmean(there):.2f} +- {np.nanstd(there):.2f}"
                 )
-        return f"Null, {escape(frame.null_words)}: {'; '.join(words)}."
+        return f"Null, {escape(frame.null_words)}: {'; '.join(parts)}."
