@@ -9,8 +9,9 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rosalind-test-cache"))
 os.environ.setdefault("MPLBACKEND", "agg")
-# LLVM's first level of optimisation: the models' tests compile in 30 s instead of 105 on two cores.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+# LLVM without optimisation: the models' tests compile in 30 s with its first level instead of 105 on two cores,
+# and all tests of mask learning and channels take another 13 % less without it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest

@@ -130,12 +130,24 @@ def canvas(page: Page, name: str) -> np.ndarray:
 
 
 @ALL
-def test_it_opens_without_errors_and_asks_no_other_host(page, address):
+def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, address):
     assert page.errors() == []
     hosts = {url.split("/")[2] for url in page.asked if not url.startswith("data:")}
     assert hosts == {address.split("/")[2]}
-    for name in page.tab.evaluate(FIGURES):
+    names = page.tab.evaluate(FIGURES)
+    assert len(names) > 15
+    for name in names:
         assert len(np.unique(canvas(page, name).reshape(-1, 3), axis=0)) > 3, name
+        found = page.tab.evaluate(
+            """name => {
+              const el = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el;
+              return [el.getAttribute("aria-label"), el.getAttribute("role"), el.tabIndex];
+            }""",
+            name,
+        )
+        # It can be read out and reached by keyboard.
+        assert found[0], name
+        assert found[1:] == ["img", 0], name
 
 
 def test_pages_by_question(browser, address):
@@ -238,6 +250,28 @@ def test_dragging_along_an_axis_selects(page):
     assert not status.startswith("<b>0 of")
 
 
+def test_the_wheel_zooms_and_densities_are_binned_anew(page):
+    widths = """() => ["a", "b"].map((side) => {
+      const figure = Bokeh.documents[0].get_model_by_name(`local-${side}`);
+      const image = figure.renderers.find((one) => one.glyph.type === "Image").data_source;
+      return [figure.x_range.end - figure.x_range.start, image.data.dw[0]];
+    })"""
+    page.tab.evaluate(
+        """() => {
+          const bar = Bokeh.documents[0].get_model_by_name("local-a").toolbar;
+          bar.active_scroll = bar.tools.find((tool) => tool.type === "WheelZoomTool");
+        }"""
+    )
+    before = page.tab.evaluate(widths)[0][1]
+    box = page.tab.evaluate(FRAME, "local-a")
+    page.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.tab.mouse.wheel(0, -300)
+    page.wait(
+        f"({widths})().every(([span, drawn]) => drawn < 0.97 * {before} && Math.abs(drawn - span) < 1e-3 * span)"
+    )
+    assert "rule=" not in page.tab.url
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
 def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
@@ -246,22 +280,6 @@ def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
     assert dark == (theme == "dark")
     narrow.tab.close()
-
-
-@ALL
-def test_every_figure_can_be_read_out_and_reached_by_keyboard(page):
-    names = page.tab.evaluate(FIGURES)
-    assert len(names) > 15
-    for name in names:
-        found = page.tab.evaluate(
-            """name => {
-              const el = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el;
-              return [el.getAttribute("aria-label"), el.getAttribute("role"), el.tabIndex];
-            }""",
-            name,
-        )
-        assert found[0], name
-        assert found[1:] == ["img", 0], name
 
 
 def test_health(address):

@@ -52,9 +52,11 @@ class TestBiprop:
         _, _, executables = training.fitting.compiled(
             loss, "sgd", config.momentum, config.weight_decay, paths
         )
+        # Other tests may have run the same loss on batches of other shapes.
         before = len(executables)
+        assert before
         run(Method("biprop", (0.4, 0.8)))
-        assert len(executables) == before == 1
+        assert len(executables) == before
 
 
 class TestEdgePopup:
