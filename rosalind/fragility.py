@@ -70,7 +70,7 @@ class Halves:
     @property
     def words(self) -> tuple[str, str]:
         """Both halves in words: `("seeds 0, 2", "seed 1")`."""
-        return tuple(_listed(self.by, part) for part in (self.first, self.second))  # type: ignore[return-value]
+        return _listed(self.by, self.first), _listed(self.by, self.second)
 
 
 def _listed(what: str, values: Sequence[int]) -> str:

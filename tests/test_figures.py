@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
-from rosalind import figures, results, robustness
+from rosalind import figures, results, robustness, similarity
 from rosalind.viewer import maps
 from rosalind.viewer.store import Store
 
@@ -81,3 +82,16 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
     np.testing.assert_allclose(drawn, [*maps_a, *maps_b, *(maps_b - maps_a)], atol=1e-6)
     other = next(int(i) for i in store.ids if i not in sides[0].ids)
     assert texts(figures.attribution_figure(store, A, b, other)).count("no map") == 9
+
+
+def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder, monkeypatch):
+    study = results.open(small_folder)
+    found = similarity.compare(study, limit=8)
+    assert found.averaged[:2] == ("severities", "seeds")
+    members = similarity.members(study, found.cells)
+    assert all(members)
+    assert len({cell for cells in members for cell in cells}) == sum(map(len, members))
+    monkeypatch.setattr(similarity, "load", lambda *asked: (found, None))
+    drawn = figures.similarity_figure(study).axes[0].collections
+    points = [one for one in drawn if isinstance(one, PathCollection)]
+    assert sum(len(one.get_offsets()) for one in points) == len(found.cells)

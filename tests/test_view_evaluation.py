@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def _condition(name: str, severity: float, group: str = "noise", draw: int = 0) 
 
 
 class TestCurves:
-    infos = {  # noqa: RUF012
+    infos: ClassVar = {
         "clean": _condition("clean", 0, "clean"),
         "snow-5": _condition("snow", 5),
         "snow-1": _condition("snow", 1),

@@ -62,7 +62,6 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     """The layout of all cells with the spanning tree of their true distances."""
     found, _ = similarity.load(results, mode)
     colours = families(results)
-    by_name = {info["name"]: info for info in results.conditions.values()}
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
     axes.add_collection(
@@ -70,9 +69,11 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     )
     # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
     points: dict[str, list[tuple]] = {}
-    for (network, condition), place in zip(found.cells, found.layout, strict=True):
-        info = results.conditions.get(condition) or by_name[condition]
-        size = 70 if info["name"] == "clean" else 8 + 5 * float(info["severity"])
+    for cells, place in zip(similarity.members(results, found.cells), found.layout, strict=True):
+        # Of averaged cells the first says what they have in common.
+        network, info = cells[0][0], results.conditions[cells[0][1]]
+        severity = np.mean([float(results.conditions[condition]["severity"]) for _, condition in cells])
+        size = 70 if info["name"] == "clean" else 8 + 5 * severity
         marker = MARKERS.get(info["group"], "h")
         points.setdefault(marker, []).append((*place, size, colours[results.networks[network]["family"]]))
     for marker, rows in points.items():

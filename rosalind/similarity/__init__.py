@@ -11,7 +11,7 @@ from rosalind.similarity.layout import (
     trustworthiness,
     umap_layout,
 )
-from rosalind.similarity.points import LIMIT, Points, points
+from rosalind.similarity.points import LIMIT, Points, members, points
 from rosalind.similarity.reading import COORDINATES, METRICS, MODES, distances, measure
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "leaf_order",
     "load",
     "measure",
+    "members",
     "nearest",
     "picture",
     "picture_rows",

@@ -1,6 +1,6 @@
 """Which points a comparison has: every measured cell, or means of cells where those are too many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,21 @@ def points(results: Results, limit: int = LIMIT) -> Points:
         averaged += ("landmarks",)
         names = [names[k] for k in np.linspace(0, len(names) - 1, limit).round().astype(int)]
     return Points(tuple(names), tuple(tuple(found[name]) for name in names), averaged)
+
+
+def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The measured cells that each point of a comparison stands for, in the order of the results.
+
+    A point names a network or a group of seeds, and a condition or a corruption, so that it says by itself what
+    was averaged; empty for a point of which nothing is measured any more.
+    """
+    groups, known = _groups(results), {name: _corruption(info) for name, info in results.conditions.items()}
+    found: dict[Cell, list[Cell]] = {}
+    for network, condition in results.cells():
+        keys = {(n, c) for n in (network, groups[network]) for c in (condition, known[condition])}
+        for key in keys:
+            found.setdefault(key, []).append((network, condition))
+    return [tuple(found.get(name, ())) for name in names]
 
 
 def _corruption(info: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from rosalind.config import unknown
+from rosalind.similarity import MODES
 from rosalind.viewer.rules import check_rule
-from rosalind.viewer.state import LAYOUTS, MODES, Choices, State, default, with_choices
+from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
 from rosalind.viewer.store import MEASURES, Cell, Store
 
 

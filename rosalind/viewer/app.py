@@ -312,8 +312,3 @@ def application(store: Store) -> Callable[[Document], None]:
         Session(store, document, query_of(document))
 
     return fill
-
-
-def initial(store: Store) -> State:
-    """What a reader sees first; raises ValueError where nothing has been measured."""
-    return default(store)

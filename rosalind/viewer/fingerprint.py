@@ -45,13 +45,8 @@ def rows_of(store: Store) -> list[tuple[str, str]]:
     """What has a row: id and words of every network where there are few, else of every group of seeds."""
     if len(store.networks) <= FEW:
         return [(name, name) for name in store.networks]
-    ids = {group.networks: key for key, group in store.groups_by_id.items()}
     measured = set(store.networks)
-    return [
-        (ids.get(group.networks, group.networks[0]), group.name)
-        for group in store.groups
-        if measured & set(group.networks)
-    ]
+    return [(store.id_of(group), group.name) for group in store.groups if measured & set(group.networks)]
 
 
 def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:

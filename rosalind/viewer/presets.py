@@ -194,7 +194,7 @@ def replicates(
         return [], [], "", ""
     others = [
         pair
-        for pair in store.pairs(*((_family(store, side[0]), side[1]) for side in (a, b)))
+        for pair in store.pairs(*((store.id_of(store.group(side[0])), side[1]) for side in (a, b)))
         if _apart(pairs, [pair])
     ]
     if others:
@@ -228,12 +228,6 @@ def _apart(some: list[tuple[Cell, Cell]], others: list[tuple[Cell, Cell]]) -> bo
     """Whether two lists of pairs share no network."""
     names = [{cell[0] for pair in pairs for cell in pair} for pairs in (some, others)]
     return names[0].isdisjoint(names[1])
-
-
-def _family(store: Store, name: str) -> str:
-    """The id of the group of seeds that a network belongs to; its own where it is the only one."""
-    group = store.group(name)
-    return next((key for key, known in store.groups_by_id.items() if known is group), name)
 
 
 def _draws(store: Store, condition: str, drawn: dict[str, int]) -> dict[int, str]:

@@ -13,7 +13,8 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
 from tornado.web import RequestHandler
 
-from rosalind.viewer.app import application, initial
+from rosalind.viewer.app import application
+from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -43,7 +44,7 @@ def make_server(
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     stores = [Store(path) for path in paths]
     for store in stores:
-        initial(store)
+        default(store)
     routes: dict[str, Any] = {f"/{store.name}": _application(store) for store in stores}
     if len(routes) < len(stores):
         raise ValueError(f"two of the folders have one name: {', '.join(store.name for store in stores)}.")

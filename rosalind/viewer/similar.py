@@ -36,9 +36,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         upper = found.distance[np.triu_indices(len(found.cells), 1)]
         # A few far cells would leave all others one colour.
         limit = float(np.percentile(upper, 98)) if upper.size else 1.0
-        chosen = similarity.points(store.results)
-        known = dict(zip(chosen.names, chosen.members, strict=True))
-        members = [known.get(cell, (cell,)) for cell in found.cells]
+        members = similarity.members(store.results, found.cells)
         return {
             "found": found,
             # Beside `found`, so that the store counts its bytes.

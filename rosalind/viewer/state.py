@@ -20,8 +20,6 @@ LAYOUTS = {
 }
 """The questions that a page can show, and how they are put."""
 
-MODES = ("absolute", "change_from_clean")
-
 Choices = Mapping[str, tuple[str, ...]]
 """What can be chosen inside the views: by name the allowed values, the first is the default."""
 

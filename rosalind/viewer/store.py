@@ -133,6 +133,10 @@ class Store:
         """The group that a network belongs to, or that a group's id names."""
         return self.groups_by_id.get(name) or self.group_of[name]
 
+    def id_of(self, group: robustness.Group) -> str:
+        """What a group is called as a side: its seeds together, or its only network."""
+        return next((key for key, known in self.groups_by_id.items() if known is group), group.networks[0])
+
     def _seed(self, cell: Cell) -> Any:
         return self.results.networks[cell[0]]["seed"]
 

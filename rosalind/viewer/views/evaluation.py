@@ -245,8 +245,7 @@ class Evaluation:
     def _like(self, now: Cell, group: Group, there: list[str]) -> str:
         """Of a group its seeds together where a side is one, else the network of the side's seed."""
         if now[0] in self.store.groups_by_id:
-            whole = [name for name, other in self.store.groups_by_id.items() if other is group]
-            return whole[0] if whole else there[0]
+            return self.store.id_of(group)
         infos = self.store.results.networks
         same = [name for name in there if infos[name]["seed"] == infos[now[0]]["seed"]]
         return same[0] if same else there[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Div, LinearColorMapper, Select, UIElement
+from bokeh.models import ColumnDataSource, Div, LinearColorMapper, Select, UIElement
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
@@ -147,6 +147,11 @@ def titled(title: str, *parts: UIElement, caption: Div | None = None) -> UIEleme
     """
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
     return column(heading, *parts, *([caption] if caption else []), sizing_mode="stretch_width")
+
+
+def empty(*names: str) -> ColumnDataSource:
+    """A source with columns and nothing in them yet."""
+    return ColumnDataSource({name: [] for name in names})
 
 
 def caption(name: str) -> Div:

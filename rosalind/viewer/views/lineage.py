@@ -260,8 +260,7 @@ class Lineage:
             name = self.map.nodes[k]
         else:
             group = store.groups[self.map.groups[k] if source is self.nodes else list(self.middle)[k]]
-            whole = [name for name, other in store.groups_by_id.items() if other is group]
-            name = whole[0] if whole else group.networks[0]
+            name = store.id_of(group)
         for condition in (self.frame.state.b[1], *store.conditions):
             if store.has((name, condition)):
                 self.change(b=(name, condition))

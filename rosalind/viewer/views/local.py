@@ -33,6 +33,7 @@ from rosalind.viewer.views.frame import (
     axis_label,
     caption,
     cell_name,
+    empty,
     flip_legend,
     plot,
     see_through,
@@ -61,7 +62,6 @@ class Local:
         self.change, self.frame = change, frame
         self.figures, self.images, self.contours, self.medians = {}, {}, {}, {}
         # One source for all panels: every change of a property is a message of its own, 2 ms each way.
-        empty = lambda *names: ColumnDataSource({name: [] for name in names})
         self.picked = empty(*(f"{name}-{side}" for side in SIDES for name in ("picked", *PLACE)))
         places = ("x", *(f"y{k}" for k in range(len(FLIPS))))
         self.points = empty("alpha", *(f"{place}-{side}" for side in SIDES for place in places))

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import ColorBar, ColumnDataSource, FixedTicker, LinearColorMapper, Range1d, Span
+from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
 
 from rosalind import redundancy
 from rosalind.redundancy import Benchmarks, Curve
 from rosalind.similarity import leaf_order
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, plot, titled
+from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, empty, plot, titled
 
 TOLERANCES = ("1", "0.5", "2")
 """Percentage points within which the mean shall be predicted."""
@@ -75,10 +75,10 @@ class Redundancy:
         accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KIND_WORDS, 220)
         words = {value: f"{value} point{'s' * (value != '1')}" for value in TOLERANCES}
         tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", words, 120)
-        self.matrix = _empty("image", "size")
-        self.numbers = _empty("x", "y", "text", "colour")
-        self.steps = _empty("size", "error", "random", "low", "high")
-        self.pair, self.clean, self.chosen = (_empty("x", "y") for _ in range(3))
+        self.matrix = empty("image", "size")
+        self.numbers = empty("x", "y", "text", "colour")
+        self.steps = empty("size", "error", "random", "low", "high")
+        self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.root = titled(
             "Which corruptions say the same?",
@@ -326,10 +326,6 @@ class Redundancy:
             f"predicted; the names are chosen with all networks, and without a family the same {size} are chosen in "
             f"{int(curve.agree[size - 1])} of {len(curve.folds)} cases.",
         ]
-
-
-def _empty(*names: str) -> ColumnDataSource:
-    return ColumnDataSource({name: [] for name in names})
 
 
 def _short(value: float) -> str:

@@ -9,7 +9,6 @@ from bokeh.layouts import row
 from bokeh.models import (
     AllLabels,
     ColorBar,
-    ColumnDataSource,
     CustomJSHover,
     Div,
     FixedTicker,
@@ -24,7 +23,16 @@ from rosalind.similarity import METRICS
 from rosalind.viewer import similar
 from rosalind.viewer.similar import FLOORS, METRIC_WORDS, MODES
 from rosalind.viewer.store import Cell, Store
-from rosalind.viewer.views.frame import FAMILY_COLOURS, SEQUENTIAL, Change, Frame, caption, plot, titled
+from rosalind.viewer.views.frame import (
+    FAMILY_COLOURS,
+    SEQUENTIAL,
+    Change,
+    Frame,
+    caption,
+    empty,
+    plot,
+    titled,
+)
 
 MARKERS = {
     "clean": ("star", "★"),
@@ -82,10 +90,10 @@ class Similarity:
         ends, whole = ("x0", "y0", "x1", "y1"), ("image", "x", "y", "dw", "dh")
         near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
-        self.points = _empty("x", "y", *about, *near)
-        self.marks = _empty("x", "y", "text", "place", "side", "offset", "column", "row")
-        self.edges, self.nothing, self.bars = _empty(*ends), _empty(*ends), _empty(*ends, "text")
-        self.matrix, self.strips = _empty(*whole, "limit", "cells"), _empty(*whole)
+        self.points = empty("x", "y", *about, *near)
+        self.marks = empty("x", "y", "text", "place", "side", "offset", "column", "row")
+        self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
+        self.matrix, self.strips = empty(*whole, "limit", "cells"), empty(*whole)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = caption("similarity-caption")
         self.root = titled(
@@ -385,10 +393,6 @@ class Similarity:
         )
         if words != self.caption.text:
             self.caption.text = words
-
-
-def _empty(*names: str) -> ColumnDataSource:
-    return ColumnDataSource({name: [] for name in names})
 
 
 def _same(new: dict[str, Any], old: dict[str, Any]) -> bool:
