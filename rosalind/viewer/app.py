@@ -12,7 +12,6 @@ from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.layouts import column
 from bokeh.models import Div, Select, Spacer
-from jinja2 import Environment, FileSystemLoader
 
 from rosalind.results import Damaged
 from rosalind.viewer import address, exports, keys, rules, slices, theme
@@ -93,14 +92,14 @@ class Session:
         if problems:
             self._fail(*problems)
         document.title = f"rosalind: {store.name}"
-        document.template = _template()
+        document.template = theme.page_template("index.html")
         script = (Path(__file__).parent / "keys.js").read_text()
         document.template_variables.update(
             views={name: [k for k, shown in SHOWN.items() if name in shown] for name in VIEWS},
             layouts=LAYOUTS,
             state=self.state,
             study=self.controls.study.text,
-            themes={name: {k: c[k] for k in theme.PAGE} for name, c in theme.COLOURS.items()},
+            themes=theme.page_colours(),
             keys=keys.KEYS,
             script=script,
         )
@@ -298,11 +297,6 @@ class Session:
     def _fail(self, *messages: str) -> None:
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
-
-
-def _template():
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    return environment.get_template("index.html")
 
 
 def application(store: Store) -> Callable[[Document], None]:

@@ -30,7 +30,6 @@ from bokeh.models import (
     Widget,
 )
 from bokeh.resources import INLINE
-from jinja2 import Environment, FileSystemLoader
 
 from rosalind import results as files
 from rosalind.viewer import address, compute, exports, rules, theme
@@ -198,17 +197,16 @@ def page(store: Store, state: State) -> str:
         theme.paint(models, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     return file_html(
         list(roots.values()),
         resources=INLINE,
         title=f"rosalind: {store.name}",
-        template=environment.get_template("standalone.html"),
+        template=theme.page_template("standalone.html"),
         template_variables={
             "views": shown,
             "layouts": LAYOUTS,
             "state": state,
-            "themes": {name: {k: c[k] for k in theme.PAGE} for name, c in theme.COLOURS.items()},
+            "themes": theme.page_colours(),
             "facts": {key: _words(value) for key, value in facts.items()},
             "study": facts["data"],
         },

@@ -1,6 +1,7 @@
 """Light and dark: the colours of figures, widgets and the page."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bokeh.model import Model
@@ -19,6 +20,7 @@ from bokeh.models import (
     Widget,
 )
 from bokeh.palettes import interp_palette
+from jinja2 import Environment, FileSystemLoader, Template
 
 COLOURS = {
     "light": {
@@ -69,6 +71,16 @@ table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }
 """
+
+
+def page_template(name: str) -> Template:
+    """A template of a whole page; it wants `page_colours` as `themes`."""
+    return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(name)
+
+
+def page_colours() -> dict[str, dict[str, Any]]:
+    """By theme the colours that a page has as variables."""
+    return {name: {part: colours[part] for part in PAGE} for name, colours in COLOURS.items()}
 
 
 def sheets() -> tuple[InlineStyleSheet, InlineStyleSheet]:
