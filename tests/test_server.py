@@ -1,5 +1,6 @@
 """The server on loopback: routes, origins, several studies."""
 
+import re
 import shutil
 import threading
 import urllib.error
@@ -8,6 +9,8 @@ import urllib.request
 import pytest
 
 from rosalind import viewer
+from rosalind.viewer import app, page
+from rosalind.viewer.page import SCRIPTS
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,29 @@ class TestServer:
             assert "rosalind" in body
             assert "view-evaluation" in body or "evaluation" in body
 
+    def test_a_page_names_its_scripts_before_the_session_is_made(self, server):
+        body = get(server, "/")
+        scripts = re.findall(r'<script src="([^"?]+)', body)
+        assert [name.rpartition("/")[2] for name in scripts] == [f"{name}.min.js" for name in SCRIPTS]
+        assert body.index(scripts[-1]) < body.index("</head>") < body.index("<body")
+        assert body.count("<html") == body.count("</html>") == body.count("<title>") == 1
+        for name in scripts:
+            assert "Bokeh" in get(server, name)
+
+    def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(self, server, monkeypatch):
+        def broken(*args):
+            raise RuntimeError("<b>no view</b>")
+
+        monkeypatch.setattr(app, "Session", broken)
+        body = get(server, "/")
+        assert 'role="alert"' in body
+        assert "RuntimeError: &lt;b&gt;no view&lt;/b&gt;" in body
+        monkeypatch.setattr(page, "default", broken)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            get(server, "/")
+        error.value.close()
+        assert error.value.code == 500
+
     def test_nothing_else_is_served(self, server):
         for path in ("/study.json", "/../study.json", "/static/../../study.json", "/networks/"):
             with pytest.raises(urllib.error.HTTPError) as error:
@@ -68,11 +94,9 @@ class TestServer:
         ("origin", "status"), [("127.0.0.1", 101), ("localhost", 101), ("evil.example", 403)]
     )
     def test_sockets_open_to_exact_origins(self, server, origin, status):
-        import re
         import socket
 
-        page = get(server, "/")
-        token = re.search(r'"token":"([^"]+)"', page)
+        token = re.search(r'"token":"([^"]+)"', get(server, "/"))
         assert token
         port = f":{server.port}" if status == 101 else ""
         request = (

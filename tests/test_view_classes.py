@@ -14,6 +14,8 @@ from rosalind.viewer import classes, compute, matrices, rules
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
+from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.collapse import Collapse
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.overall import Global
 
@@ -26,12 +28,17 @@ def store(small_folder):
 
 
 class Reader:
-    """A reader of the global view alone: what changes the state draws it again."""
+    """A reader of the views of classes alone: what changes the state draws them again."""
 
     def __init__(self, store):
-        self.store, self.choices, self.state = store, Global.choices(store), default(store)
-        self.view = Global(self.frame(), self.change)
-        self.view.update(self.frame())
+        self.store, self.choices, self.state = store, Classes.choices(store), default(store)
+        kinds = (Global, Classes, Collapse)
+        self.view, self.classes, self.collapse = (kind(self.frame(), self.change) for kind in kinds)
+        self.update()
+
+    def update(self):
+        for view in (self.view, self.classes, self.collapse):
+            view.update(self.frame())
 
     def frame(self):
         return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
@@ -40,7 +47,7 @@ class Reader:
         if step is not None:
             fields["rule"] = rules.check_rule(self.store, instead or [{"op": "replace", **step}])
         self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
-        self.view.update(self.frame())
+        self.update()
 
 
 @pytest.fixture
@@ -228,12 +235,12 @@ class TestBands:
         assert [s["op"] for s in page.state.rule] == ["replace", "add"]
 
     def test_a_brush_resends_lines_only(self, view):
-        shown, _ = view
-        sources = [shown.images["a"], shown.images["b"], shown.classes.images["a"]]
+        shown, page = view
+        sources = [shown.images["a"], shown.images["b"], page.classes.images["a"]]
         before = [source.data["image"][0] for source in sources]
         drag(shown, "a", 0, 0.2, 0.8)
         assert all(x is source.data["image"][0] for x, source in zip(before, sources, strict=True))
-        assert shown.lines["a"].data["xs"]
+        assert len(shown.lines["a"].data["x"])
 
     def test_the_class_filter_leaves_the_lines_of_the_class(self, view, store):
         shown, page = view
@@ -244,48 +251,48 @@ class TestBands:
 
 
 class TestMatrices:
-    def test_fields_are_rows_to_columns_in_the_chosen_order(self, view, store):
-        shown, page = view
+    @pytest.fixture
+    def page(self, store):
+        return Reader(store)
+
+    def test_fields_are_rows_to_columns_in_the_chosen_order(self, page, store):
         page.change(choices={"global-order": "likeness"})
         order = matrices.order_of_likeness(store)
         a = store.class_matrix(page.state.a)[np.ix_(order, order)]
-        source = shown.classes.images["a"].data
+        source = page.classes.images["a"].data
         decoded = source["low"][0] + source["image"][0] / 254 * (source["high"][0] - source["low"][0])
         np.testing.assert_allclose(decoded, a, atol=0.51 / 254 * (source["high"][0] - source["low"][0]))
-        assert source["low"] == shown.classes.images["b"].data["low"]
-        ends = shown.classes.images["difference"].data
+        assert source["low"] == page.classes.images["b"].data["low"]
+        ends = page.classes.images["difference"].data
         assert ends["low"][0] == -ends["high"][0]
-        figure = shown.classes.figures["b"]
+        figure = page.classes.figures["b"]
         figure._trigger_event(Tap(figure, x=2.5, y=7.5))
         assert page.state.rule[0]["pair"] == [order[7], order[2]]
-        assert shown.classes.marks["b"].data == {"x": [2.5], "y": [7.5]}
+        assert page.classes.marks["b"].data == {"x": [2.5], "y": [7.5]}
 
-    def test_the_null_is_drawn_with_the_limits_of_the_difference(self, view, store):
-        shown, page = view
-        assert not shown.classes.figures["null"].visible
+    def test_the_null_is_drawn_with_the_limits_of_the_difference(self, page, store):
+        assert not page.classes.figures["null"].visible
         page.change(null=True)
-        assert shown.classes.figures["null"].visible
-        null, difference = (shown.classes.images[side].data for side in ("null", "difference"))
+        assert page.classes.figures["null"].visible
+        null, difference = (page.classes.images[side].data for side in ("null", "difference"))
         assert (null["low"], null["high"]) == (difference["low"], difference["high"])
         first, second = store.null(page.state.a, page.state.b)[0]
         exact = np.abs(store.class_matrix(second) - store.class_matrix(first)).mean()
-        assert f"by {exact:.1f} degrees" in shown.classes.caption.text
-        assert "null" in shown.classes.numbers.text
+        assert f"by {exact:.1f} degrees" in page.classes.caption.text
+        assert "null" in page.collapse.caption.text
 
-    def test_confusion_is_of_the_predictions(self, view, store):
-        shown, page = view
+    def test_confusion_is_of_the_predictions(self, page, store):
         page.change(choices={"global-show": "confusion"})
         right = (store.predictions(page.state.b) == store.labels).sum()
-        assert f"B {right:,} of 597 right" in shown.classes.caption.text
+        assert f"B {right:,} of 597 right" in page.classes.caption.text
 
-    def test_a_group_of_seeds_is_a_mean(self, view, store):
-        shown, page = view
+    def test_a_group_of_seeds_is_a_mean(self, page, store):
         group = next(iter(store.groups_by_id))
         cell = (group, "clean")
         page.change(b=cell)
         exact = np.mean([store.class_matrix(seed) for seed in store.seeds(cell)], 0)
         own, other = np.diag(exact).mean(), exact[~np.eye(10, dtype=bool)].mean()
-        assert f"B {own:.1f} degrees to the own, {other:.1f} to others" in shown.classes.caption.text
+        assert f"B {own:.1f} degrees to the own, {other:.1f} to others" in page.classes.caption.text
 
 
 class TestManyClasses:
@@ -294,7 +301,7 @@ class TestManyClasses:
         return Reader(many)
 
     def test_groups_open_and_close(self, page, many):
-        shown = page.view.classes
+        shown = page.classes
         count = classes.group_count(120)
         assert len(shown.rows) == count
         assert sorted(np.concatenate(shown.rows.classes)) == list(range(120))
@@ -318,9 +325,9 @@ class TestManyClasses:
         assert [axis.name for axis in shown.axes] == ["angle", "norm", "margin"]
         assert "choose one" in shown.caption.text
         page.change(choices={"global-detail": "all classes"})
-        figure = shown.classes.figures["a"]
+        figure = page.classes.figures["a"]
         figure._trigger_event(Tap(figure, x=0.5, y=0.5))
-        wanted = int(shown.classes.rows.classes[0][0])
+        wanted = int(page.classes.rows.classes[0][0])
         assert page.state.true_class == wanted
         assert shown.axes[3].number == wanted
         assert len(shown.axes) == 11
@@ -350,6 +357,6 @@ class TestManyClasses:
         page.change(true_class=0, choices={"global-group": "1"})
         for number in range(1, classes.group_count(120) + 1):
             page.change(choices={"global-group": str(number)})
-            assert HOSTILE not in shown.classes.path.text + shown.classes.caption.text
+            assert HOSTILE not in page.classes.path.text + page.classes.caption.text
         assert escape(HOSTILE) in shown.caption.text
-        assert "With 24 features 120 classes" in shown.classes.numbers.text
+        assert "With 24 features 120 classes" in page.collapse.caption.text

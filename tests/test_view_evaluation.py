@@ -17,9 +17,12 @@ from rosalind.robustness.detectable import detectable_with_samples, detectable_w
 from rosalind.viewer import curves, grid, heat, metadata, pedigree, table
 from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
+from rosalind.viewer.views import choices
+from rosalind.viewer.views.breakdown import Breakdown
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.lineage import Lineage
+from rosalind.viewer.views.severities import Severities
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 
@@ -308,7 +311,7 @@ class Page:
     """One view with a state that it may change, without the rest of the viewer."""
 
     def __init__(self, store: Store, view: type):
-        self.store, self.choices, self.state = store, view.choices(store), default(store)
+        self.store, self.choices, self.state = store, choices(store), default(store)
         self.view = view(self.frame(), self.change)
         self.view.update(self.frame())
 
@@ -389,8 +392,8 @@ class TestDocument:
         assert f"2 pairs of seeds from {least:.1f} on" in text
 
     def test_curves_follow_b_and_end_where_the_table_does(self, store):
-        made = Page(store, Evaluation)
-        view = made.view.severities
+        made = Page(store, Severities)
+        view = made.view
         made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         row = [group.name for group in store.groups].index("lth 0.9")
         last = grid.values(store, "accuracy")[row, store.columns.index("contrast-5")].mean()
@@ -401,9 +404,9 @@ class TestDocument:
         assert set(view.labels.data["text"]) == {"gaussian_noise", "B: contrast"}
 
     def test_classes_add_up(self, store):
-        made = Page(store, Evaluation)
+        made = Page(store, Breakdown)
         made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
-        rows = made.view.classes.rows.data
+        rows = made.view.rows.data
         assert rows["count"].sum() == 597
         right = 100 * store.correct(made.state.b).mean()
         assert np.average(rows["b"], weights=rows["count"]) == pytest.approx(right, rel=1e-5)
@@ -418,19 +421,18 @@ class TestDocument:
         path.write_text(json.dumps(info | {"label": evil, "family": evil}))
         ids = Store(small_folder).ids.tolist()
         (folder / "samples.csv").write_text(f"id,{evil}\n" + "".join(f"{i},{evil}{i % 15}\n" for i in ids))
-        made = Page(Store(folder), Evaluation)
-        made.change(b=("mlp-biprop-0.5-seed0", "contrast-5"))
-        made.change(choices={"evaluation-by": f"samples.csv: {evil}"})
-        view = made.view
-        assert len(view.classes.rows.data["name"]) == metadata.SHOWN
-        assert "12 of 15" in view.classes.caption.text
-        lineage = Page(Store(folder), Lineage)
-        lineage.change(b=("mlp-biprop-0.5-seed0", "contrast-5"))
-        for root in (made.view.root, lineage.view.root):
-            for div in root.select({"type": Div}):
+        pages = [Page(Store(folder), kind) for kind in (Breakdown, Evaluation, Severities, Lineage)]
+        for made in pages:
+            made.change(b=("mlp-biprop-0.5-seed0", "contrast-5"))
+        pages[0].change(choices={"evaluation-by": f"samples.csv: {evil}"})
+        breakdown = pages[0].view
+        assert len(breakdown.rows.data["name"]) == metadata.SHOWN
+        assert "12 of 15" in breakdown.caption.text
+        for made in pages:
+            for div in (made.view.caption, *made.view.root.select({"type": Div})):
                 assert "<img" not in div.text
         (folder / "samples.csv").write_text("nothing\n")
-        text = Page(Store(folder), Evaluation).view.classes.caption.text
+        text = Page(Store(folder), Breakdown).view.caption.text
         assert "samples.csv was not read" in text
 
     def test_a_click_in_the_map_of_lineage_makes_b(self, store):

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rosalind.viewer import fingerprint, presets, rules, sheet
 from rosalind.viewer.state import State
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, Frame
+from rosalind.viewer.views.one_sample import OneSample
 from rosalind.viewer.views.samples import TILES, Samples
 
 A = ("dense over seeds", "contrast-5")
@@ -253,11 +255,11 @@ def shown(store: Store, state: State, **choices: str) -> Frame:
     return Frame(store, state, rules.select(store, state), Samples.choices(store))
 
 
-def viewed(store: Store, state: State, **choices: str) -> tuple[Samples, list[dict]]:
-    """The view of a state, and the list that its changes are written to."""
+def viewed(store: Store, state: State, kind: type = Samples, **choices: str) -> tuple[Any, list[dict]]:
+    """A view of a state, and the list that its changes are written to."""
     changes: list[dict] = []
     frame = shown(store, state, **choices)
-    view = Samples(frame, lambda **change: changes.append(change))
+    view = kind(frame, lambda **change: changes.append(change))
     view.update(frame)
     return view, changes
 
@@ -330,14 +332,16 @@ class TestView:
         np.testing.assert_array_equal(made[:size, :size], clean)
 
     def test_what_has_not_changed_is_not_sent_again(self, store):
-        view, _ = viewed(store, State(A, B, primary=int(store.ids[3])))
-        before = [source.data for source in (view.sheet, view.rows, view.one.margins)]
+        start = State(A, B, primary=int(store.ids[3]))
+        (view, _), (one, _) = viewed(store, start), viewed(store, start, OneSample)
+        before = [source.data for source in (view.sheet, view.rows, one.margins)]
         rule = rules.check_rule(store, [{"op": "replace", "ids": store.ids[view.listed].tolist()}])
-        view.update(shown(store, State(A, B, primary=int(store.ids[3]), rule=rule)))
-        after = [source.data for source in (view.sheet, view.rows, view.one.margins)]
+        for made in (view, one):
+            made.update(shown(store, replace(start, rule=rule)))
+        after = [source.data for source in (view.sheet, view.rows, one.margins)]
         assert all(x is y for x, y in zip(before, after, strict=True))
-        view.update(shown(store, State(A, B, primary=int(store.ids[4]))))
-        assert view.one.margins.data is not before[2]
+        one.update(shown(store, State(A, B, primary=int(store.ids[4]))))
+        assert one.margins.data is not before[2]
         for source in view.root.select({"type": ColumnDataSource}):
             for key, column in source.data.items():
                 if isinstance(column, np.ndarray):
@@ -356,14 +360,14 @@ class TestView:
         assert len(changes) == 1
 
     def test_a_cell_of_the_fingerprint_becomes_b(self, store):
-        view, changes = viewed(store, State(A, B, primary=int(store.ids[3])))
+        view, changes = viewed(store, State(A, B, primary=int(store.ids[3])), OneSample)
         row, column = store.networks.index("mlp-lth-0.9-seed1"), store.conditions.index("contrast-1")
-        view.one.figure._trigger_event(Tap(view.one.figure, x=column + 0.4, y=row + 0.6))
+        view.figure._trigger_event(Tap(view.figure, x=column + 0.4, y=row + 0.6))
         assert changes == [{"b": ("mlp-lth-0.9-seed1", "contrast-1")}]
-        view.one.figure._trigger_event(Tap(view.one.figure, x=-0.4, y=row))
-        view.one.figure._trigger_event(Tap(view.one.figure, x=column, y=len(store.networks) + 0.1))
+        view.figure._trigger_event(Tap(view.figure, x=-0.4, y=row))
+        view.figure._trigger_event(Tap(view.figure, x=column, y=len(store.networks) + 0.1))
         assert len(changes) == 1
-        assert f"right in {sum(store.correct(cell)[3] for cell in store.cells)} of" in view.one.caption.text
+        assert f"right in {sum(store.correct(cell)[3] for cell in store.cells)} of" in view.caption.text
 
     def test_names_are_text_and_missing_tables_are_said(self, copied):
         info = results.load_json(copied / "study.json")
@@ -373,12 +377,14 @@ class TestView:
             (copied / "comparison" / name).unlink()
         shutil.rmtree(copied / "images")
         store = Store(copied)
-        view, changes = viewed(store, State(A, B, primary=int(store.ids[3])), sort="most fragile to pruning")
-        assert "<script>" not in view.one.words.text
-        assert "no stored image" in view.one.words.text
+        start = State(A, B, primary=int(store.ids[3]))
+        one, _ = viewed(store, start, OneSample)
+        assert "<script>" not in one.words.text
+        assert "no stored image" in one.words.text
+        assert "Only A and B are shown" in one.caption.text
+        view, changes = viewed(store, start, sort="most fragile to pruning")
         assert len(view.listed) == TILES, "without pictures the table still lists"
         assert "holds no comparison/fragility.npz" in view.caption.text
-        assert "Only A and B are shown" in view.one.caption.text
         press(view.root.select_one({"name": "preset-hard"}))
         assert not changes
         assert "fragility.npz" in view.message.text

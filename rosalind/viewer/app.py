@@ -76,10 +76,10 @@ class Session:
         self.places = {
             name: column(Spacer(height=1), name=f"view-{name}", sizing_mode="stretch_width") for name in VIEWS
         }
-        # A text that changes makes Bokeh lay out its whole root, 45 ms where figures are in it.
-        self.below = {name: column(Spacer(height=1), name=f"below-{name}") for name in VIEWS}
-        for place in self.below.values():
-            place.sizing_mode = "stretch_width"
+        self.below = {
+            name: column(Spacer(height=1), name=f"below-{name}", sizing_mode="stretch_width")
+            for name in VIEWS
+        }
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with document.models.freeze():
             for part in (*self.controls.roots, self.errors):
@@ -216,19 +216,17 @@ class Session:
                 self.views[name] = VIEWS[name](frame, self.change)
             self.views[name].update(frame)
             if made:
-                root, below = self.views[name].root, getattr(self.views[name], "below", None)
-                models = root.references() | ({below} if below else set())
+                root, caption = self.views[name].root, self.views[name].caption
+                models = root.references() | {caption}
                 self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
                 theme.dress(models, self.sheets)
                 theme.paint(models, self.state.theme)
-                place.children = [root]
-                if below:
-                    self.below[name].children = [below]
+                place.children, self.below[name].children = [root], [caption]
         except (Damaged, OSError) as error:
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
             theme.dress([note], self.sheets)
-            place.children = [note]
+            place.children, self.below[name].children = [note], []
 
     def _next(self) -> None:
         """Make the next view that waits; each reaches the screen before the one after it is begun."""

@@ -20,6 +20,7 @@ const link = document.createElement("a");
 link.href = URL.createObjectURL(file);
 link.download = cb_obj.tags[1];
 link.click();
+cb_obj.text = "";
 setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 """
 
@@ -28,6 +29,12 @@ const done = () => { cb_obj.origin.label = "copied"; setTimeout(() => { cb_obj.o
 // Pages that are not served from this machine over https have no clipboard.
 if (navigator.clipboard) { navigator.clipboard.writeText(location.href).then(done); }
 else { window.prompt("The link to this page:", location.href); }
+"""
+
+# Telling the browser takes 18 ms, so that it waits until figures are painted; Safari knows no idle callbacks.
+ADDRESS = """
+const tell = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text);
+(window.requestIdleCallback ?? setTimeout)(tell);
 """
 
 # BokehJS 3.9 keeps models that nothing refers to any more until it counts them anew.
@@ -52,9 +59,7 @@ class Controls:
         self._showing = False
         self._slices: Mapping[str, Slice] = {}
         self._make(state)
-        self.address = self._hidden(
-            "address", "history.replaceState(null, '', location.pathname + '?' + cb_obj.text)"
-        )
+        self.address = self._hidden("address", ADDRESS)
         self.keys = self._hidden("keys", "")
         self.keys.on_change("text", lambda attr, old, new: act["key"](new.partition(" ")[2]))
         place = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
@@ -217,6 +222,5 @@ class Controls:
         self.note.text = escape(chosen.note) if chosen else ""
 
     def download(self, kind: str, text: str) -> None:
-        """Hand a file to the browser; the text is taken away again, so that the same file can be had twice."""
+        """Hand a file to the browser, which empties the text again, so that the same file can be had twice."""
         self.downloads[kind].text = text
-        self.downloads[kind].text = ""

@@ -6,14 +6,15 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
+from bokeh.server.views.doc_handler import DocHandler
 from tornado.web import RequestHandler
 
 from rosalind.viewer.app import application
+from rosalind.viewer.page import Page
 from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
 
@@ -45,14 +46,14 @@ def make_server(
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
-    routes: dict[str, Any] = {f"/{store.name}": _application(store) for store in stores}
+    routes = {f"/{store.name}": store for store in stores}
     if len(routes) < len(stores):
         raise ValueError(f"two of the folders have one name: {', '.join(store.name for store in stores)}.")
-    routes["/"] = _application(_together(stores))
+    routes["/"] = _together(stores)
     names = LOOPBACK[:2] if host in LOOPBACK else (*LOOPBACK[:2], host)
     port = port or _free_port(host)
     server = Server(
-        routes,
+        {path: Application(FunctionHandler(application(store))) for path, store in routes.items()},
         address=host,
         port=port,
         # Bokeh's own list is localhost alone, so that a page at 127.0.0.1 would get a 403 for its socket.
@@ -62,6 +63,11 @@ def make_server(
         websocket_compression_level=1,
         extra_patterns=[(r"/healthz", Health)],
     )
+    # Bokeh lets no one say how a page is answered; its routes are Tornado's, and these can be changed.
+    for rule in server._tornado.wildcard_router.rules:
+        if rule.target is DocHandler:
+            given = rule.target_kwargs
+            rule.target, given["store"] = Page, routes[given["application_context"].url]
     server.start()
     return server
 
@@ -82,11 +88,6 @@ def _free_port(host: str) -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]
-
-
-def _application(store: Store) -> Application:
-    # A callable application answers a broken study with HTTP 500; a script would answer a blank 200.
-    return Application(FunctionHandler(application(store)))
 
 
 def serve(

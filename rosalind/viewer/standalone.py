@@ -144,7 +144,7 @@ def _linked(frame: Frame) -> LayoutDOM:
         f"B {escape(' · '.join(state.b))}. {flip_legend()}."
     )
     return titled(
-        "Samples, linked", row(*figures, sizing_mode="stretch_width"), row(save, count), table, caption=words
+        "Samples, linked", row(*figures, sizing_mode="stretch_width"), row(save, count), table, words
     )
 
 
@@ -185,8 +185,7 @@ def page(store: Store, state: State) -> str:
     for name, view in VIEWS.items():
         made = view(frame, lambda **_: None)
         made.update(frame)
-        below = getattr(made, "below", None)
-        roots[name] = _still(column(made.root, *([below] if below else []), sizing_mode="stretch_width"))
+        roots[name] = _still(column(made.root, made.caption, sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
     shown["linked"] = ["geometry", "all"]

@@ -1,4 +1,4 @@
-"""The views. To add one, write a class with `root`, `choices` and `update`, and its name in `VIEWS` and `SHOWN`.
+"""The views. To add one, write a class as `View` says, and its name in `VIEWS` and `SHOWN`.
 
 A view draws what a `Frame` holds and tells the rest through `change`; views never know each other.
 """
@@ -8,25 +8,33 @@ from typing import Any, Protocol
 from rosalind.viewer.state import Choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.attribution import Attribution
+from rosalind.viewer.views.breakdown import Breakdown
+from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.collapse import Collapse
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.lineage import Lineage
 from rosalind.viewer.views.local import Local
+from rosalind.viewer.views.one_sample import OneSample
 from rosalind.viewer.views.overall import Global
 from rosalind.viewer.views.redundancy import Redundancy
 from rosalind.viewer.views.samples import Samples
+from rosalind.viewer.views.severities import Severities
 from rosalind.viewer.views.similarity import Similarity
 
 __all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
 
 
 class View(Protocol):
-    """One component: `root` is its Bokeh model, `update` draws a frame, `choices` is what it lets one choose.
+    """One component: `update` draws a frame, `choices` is what it lets one choose.
 
-    It may have `below`, a text that stands under it as a root of its own.
+    It has two roots, for a text that changes makes Bokeh lay out its whole root, 45 ms where figures are in it.
     """
 
     root: Any
+    """Figures and widgets."""
+    caption: Any
+    """Under them, a `Div` that says what they show, with the numbers."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]: ...
@@ -36,20 +44,25 @@ class View(Protocol):
 
 VIEWS: dict[str, type] = {
     "evaluation": Evaluation,
+    "severities": Severities,
+    "breakdown": Breakdown,
     "lineage": Lineage,
     "similarity": Similarity,
     "redundancy": Redundancy,
     "local": Local,
     "global": Global,
+    "classes": Classes,
+    "collapse": Collapse,
     "samples": Samples,
     "attribution": Attribution,
+    "sample": OneSample,
 }
 """Views by name, in the order in which they stand on the page; made as `VIEWS[name](frame, change)`."""
 
 SHOWN = {
-    "networks": ("evaluation", "lineage", "similarity", "redundancy"),
-    "geometry": ("local", "global"),
-    "samples": ("samples", "attribution"),
+    "networks": ("evaluation", "severities", "breakdown", "lineage", "similarity", "redundancy"),
+    "geometry": ("local", "global", "classes", "collapse"),
+    "samples": ("samples", "attribution", "sample"),
     "all": tuple(VIEWS),
 }
 """The views of every layout."""

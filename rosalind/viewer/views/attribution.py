@@ -54,7 +54,6 @@ class Attribution:
             row(*choosers),
             row(self.tiles.figure, self.accord.figure, **wrapping),
             row(self.missing, self.copy, **wrapping),
-            caption=self.caption,
         )
 
     @staticmethod

@@ -1,12 +1,10 @@
-"""Part of view 1: accuracy of A and B by class, or by the reader's own columns about samples."""
+"""View 1, continued: accuracy of A and B by class, or by the reader's own columns about samples."""
 
 from html import escape
 
 import numpy as np
-from bokeh.layouts import column
 from bokeh.models import (
     ColumnDataSource,
-    CustomJS,
     DataTable,
     NumberFormatter,
     StringFormatter,
@@ -16,7 +14,7 @@ from bokeh.models import (
 from rosalind.robustness.detectable import detectable_with_samples
 from rosalind.viewer import metadata
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import Change, Frame, caption
+from rosalind.viewer.views.frame import Change, Frame, caption, repaint, titled
 
 OWN = "samples.csv: "
 """Before the name of a reader's own column, so that none is taken for the class."""
@@ -56,21 +54,21 @@ class Breakdown:
             TableColumn(field="b", title="B, % right", width=80, formatter=number),
             TableColumn(field="change", title="B - A", width=70, formatter=NumberFormatter(format="+0.0")),
         ]
-        self.table = DataTable(
-            source=self.rows,
-            columns=columns,
-            index_position=None,
-            width=440,
-            height=60,
-            row_height=22,
-            reorderable=False,
-            name="evaluation-classes",
+        self.table = repaint(
+            DataTable(
+                source=self.rows,
+                columns=columns,
+                index_position=None,
+                width=440,
+                height=60,
+                row_height=22,
+                reorderable=False,
+                name="evaluation-classes",
+            )
         )
-        # From 3.9.0 on a table whose number of rows stays does not repaint by itself.
-        self.rows.js_on_change("data", CustomJS(args={"table": self.table}, code="table.change.emit()"))
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")
-        self.root = column(chooser, self.table, self.caption, width=450)
+        self.root = titled("Which images suffer?", chooser, self.table)
 
     def update(self, frame: Frame) -> None:
         state, by = frame.state, frame.choice("evaluation-by")

@@ -1,4 +1,4 @@
-"""The class matrices of the global geometry, grouped where there are many."""
+"""View 4, continued: the class matrices, grouped where there are many."""
 
 from html import escape
 
@@ -21,7 +21,6 @@ from rosalind.viewer import classes
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.matrices import ANGLES, BETWEEN, CONFUSION, apart, groups_of, order_of_likeness, table
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.collapse import collapse_table
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -30,8 +29,10 @@ from rosalind.viewer.views.frame import (
     Change,
     Frame,
     caption,
+    fill,
     plot,
     symmetric,
+    titled,
 )
 
 ORDERS = ("class order", "likeness")
@@ -82,7 +83,7 @@ class Classes:
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
-        self.shown, self.measured = None, None
+        self.shown = None
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
         for side in SIDES:
@@ -92,17 +93,16 @@ class Classes:
         self.back.on_click(lambda: change(choices={"global-group": ""}))
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
         self.caption = caption("matrix-caption")
-        self.numbers = caption("global-collapse")
         self.trail = row(self.back, self.path, sizing_mode="stretch_width")
         choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
-        self.parts = (
+        self.root = titled(
+            "How do classes lie?",
             row(*choosers, sizing_mode="stretch_width"),
             self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
-            self.caption,
         )
 
     @staticmethod
@@ -188,10 +188,6 @@ class Classes:
         if shown != self.shown:
             self._fill(frame)
             self.shown = shown
-        measured = (state.a, state.b, frame.null)
-        if measured != self.measured:
-            self.numbers.text = collapse_table(frame)
-            self.measured = measured
         self._mark(frame)
 
     def _fill(self, frame: Frame) -> None:
@@ -288,10 +284,8 @@ class Classes:
         for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
             pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
-            self.marks[side].data = {
-                "x": [place[j] + 0.5 for _, j in pairs],
-                "y": [place[i] + 0.5 for i, _ in pairs],
-            }
+            x, y = [place[j] + 0.5 for _, j in pairs], [place[i] + 0.5 for i, _ in pairs]
+            fill(self.marks[side], {"x": x, "y": y})
 
     def _words(self, frame: Frame, tables: dict[str, np.ndarray], show: str) -> str:
         """What the matrices say, in numbers."""

@@ -1,4 +1,4 @@
-"""The numbers of neural collapse under the class matrices."""
+"""View 4, continued: the numbers of neural collapse."""
 
 from html import escape
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from rosalind import collapse
 from rosalind.viewer.matrices import collapsed
-from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.frame import Change, Frame, caption, titled
 
 NOTES = {
     "spread": "0: every class is a point; lower is tighter",
@@ -18,6 +19,26 @@ NOTES = {
     "duality": "0: directions point at the class means; 2: nothing in common",
     "disagreement": "0: the prediction is always the nearest class mean",
 }
+
+
+class Collapse:
+    """A table of A, B, their difference and the null's; it is its own caption."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """None."""
+        return {}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.measured: tuple | None = None
+        self.caption = caption("global-collapse")
+        self.root = titled("Have classes collapsed?")
+
+    def update(self, frame: Frame) -> None:
+        measured = (frame.state.a, frame.state.b, frame.null)
+        if measured != self.measured:
+            self.caption.text = collapse_table(frame)
+            self.measured = measured
 
 
 def collapse_table(frame: Frame) -> str:

@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import column, row
+from bokeh.layouts import row
 from bokeh.models import (
     ColumnDataSource,
     CustomJSHover,
@@ -20,7 +20,6 @@ from rosalind.robustness import Group
 from rosalind.viewer import grid, heat, table, words
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.table import COMPARED, MODES
-from rosalind.viewer.views.breakdown import Breakdown
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -32,7 +31,6 @@ from rosalind.viewer.views.frame import (
     plot,
     titled,
 )
-from rosalind.viewer.views.severities import Severities
 
 NUMBERS = 45
 """Most columns whose cells are wide enough for a number."""
@@ -61,20 +59,15 @@ return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"}
 
 
 class Evaluation:
-    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B.
-
-    Below it stand the curves over severities of B's corruption and the accuracy by class, which follow A and B.
-    """
+    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """What cells show, the order of rows and columns, what curves show, and what images are grouped by."""
+        """What cells show, and the order of rows and columns."""
         return {
             "evaluation-cells": tuple(MODES),
             "evaluation-rows": heat.ROWS,
             "evaluation-columns": heat.COLUMNS,
-            **Severities.choices(store),
-            **Breakdown.choices(store),
         }
 
     def __init__(self, frame: Frame, change: Change):
@@ -87,24 +80,12 @@ class Evaluation:
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
-        self.severities = Severities(frame, change)
-        self.classes = Breakdown(frame, change)
         self.caption = caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", words)
             for part, words in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = column(
-            titled("Which networks hold?", row(*choosers), self.figure, caption=self.caption),
-            # One under the other where the page is too narrow for both.
-            row(
-                self.severities.root,
-                self.classes.root,
-                sizing_mode="stretch_width",
-                styles={"flex-wrap": "wrap", "gap": "0 24px"},
-            ),
-            sizing_mode="stretch_width",
-        )
+        self.root = titled("Which networks hold?", row(*choosers), self.figure)
 
     def _figure(self):
         rows, columns = len(self.groups), len(self.conditions)
@@ -264,8 +245,6 @@ class Evaluation:
             self._mark(frame)
             self.caption.text = self._words(frame)
             self._drawn["sides"] = here
-        self.severities.update(frame)
-        self.classes.update(frame)
 
     def _mark(self, frame: Frame) -> None:
         found: dict[tuple[int, int], str] = {}

@@ -64,7 +64,6 @@ class Lineage:
             "Which came from which?",
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
-            caption=self.caption,
         )
 
     def _look(self, group: int) -> tuple[str, str]:

@@ -79,7 +79,6 @@ class Local:
         )
         self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
         self.root = titled("How do samples move?", controls, self.row, self.shifts.figure)
-        self.below = self.caption
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
@@ -169,6 +168,7 @@ class Local:
             self._ranges(shown)
             self._titles(frame)
             self.shown = words.shown_by(frame.store, state.a, state.b)
+            self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
         self._densities(tuple(self.placed))
         self._marks(frame)
@@ -272,6 +272,11 @@ class Local:
             self.drawn["curves"] = contours
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
 
+    @staticmethod
+    def _middle(shown: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
+        """The medians of what is shown; NaN where nothing is, which no glyph draws."""
+        return tuple(float(np.nanmedian(v[shown])) if shown.any() else np.nan for v in (x, y))
+
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
         """The contours of some classes, and the median of all samples shown."""
         for side, (x, y) in self.placed.items():
@@ -283,8 +288,8 @@ class Local:
                 "y": [float(curve[:, 1].mean()) for curve in curves],
                 "name": [frame.store.class_names[k] for k in classes],
             }
-            middle = [[float(np.nanmedian(v[frame.shown]))] if frame.shown.any() else [] for v in (x, y)]
-            self.medians[side].data = {"x": middle[0], "y": middle[1]}
+            middle = self.middles[side]
+            self.medians[side].data = {axis: [v] for axis, v in zip("xy", middle, strict=True)}
 
     @staticmethod
     def _of(frame: Frame, true_class: int) -> np.ndarray:
@@ -299,7 +304,7 @@ class Local:
         counts = np.bincount(frame.flips[frame.shown], minlength=4)
         medians = []
         for letter, side in (("A", "a"), ("B", "b")):
-            x, y = (np.nanmedian(v[frame.shown]) if frame.shown.any() else np.nan for v in placed[side])
+            x, y = self.middles[side]
             medians.append(f"{letter} median {frame.state.x} {x:.2f}, {frame.state.y} {y:.2f}")
         text = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "

@@ -1,15 +1,14 @@
-"""The sample that is shown large: its images, what A and B take it for, and where it breaks."""
+"""View 6, continued: the sample that is shown large, its images, what A and B take it for, and where it breaks."""
 
 from html import escape
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, Div, FixedTicker, LinearColorMapper, Range1d
 
 from rosalind.viewer import fingerprint, sheet
 from rosalind.viewer.fingerprint import Fingerprint
-from rosalind.viewer.store import Cell
+from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -20,6 +19,7 @@ from rosalind.viewer.views.frame import (
     cell_name,
     plot,
     symmetric,
+    titled,
 )
 
 WRONG_FIRST = DIVERGING[::-1]
@@ -34,6 +34,11 @@ PICTURE = 104
 
 class OneSample:
     """Large images with the five most probable classes, and the fingerprint; a tap on a cell makes it B."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """None."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.change = change
@@ -93,7 +98,7 @@ class OneSample:
         )
         self.figure.on_event(Tap, self._tap)
         self.caption = caption("fingerprint-caption")
-        self.root = column(self.words, self.figure, self.caption, sizing_mode="stretch_width")
+        self.root = titled("Where does one sample break?", self.words, self.figure)
         self.drawn: tuple | None = None
 
     def _tap(self, event: Tap) -> None:

@@ -1,4 +1,4 @@
-"""View 4, global geometry: parallel coordinates of all measures, and angles between classes."""
+"""View 4, global geometry: parallel coordinates of all measures."""
 
 from dataclasses import dataclass
 from html import escape
@@ -11,8 +11,19 @@ from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxi
 from rosalind.viewer import classes, compute, matrices
 from rosalind.viewer.store import NEAREST as STORED
 from rosalind.viewer.store import Cell, Store
-from rosalind.viewer.views.classes import MANY, Classes, class_order
-from rosalind.viewer.views.frame import GREYS, SELECTED, Change, Frame, caption, plot, see_through, titled
+from rosalind.viewer.views.classes import MANY, class_order
+from rosalind.viewer.views.frame import (
+    GREYS,
+    SELECTED,
+    Change,
+    Frame,
+    caption,
+    empty,
+    fill,
+    plot,
+    see_through,
+    titled,
+)
 
 FIRST = ("angle", "norm", "margin")
 NEAREST = 8
@@ -92,22 +103,20 @@ def levels_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[flo
 
 
 class Global:
-    """Densities of lines over angle, norm, margin and class directions, and classes against classes."""
+    """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Those of the class matrices; the order of classes is also that of the axes."""
-        return Classes.choices(store)
+        """None of its own."""
+        return {}
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.drawn = change, None
         self.figures, self.images, self.lines, self.bands, self.scales = {}, {}, {}, {}, {}
         for side in SIDES:
             self._figure(side)
-        self.classes = Classes(frame, change)
         self.caption = caption("global-caption")
-        parts = (*self.figures.values(), self.caption, *self.classes.parts)
-        self.root = titled("How do classes lie?", *parts, caption=self.classes.numbers)
+        self.root = titled("How do samples lie to all classes?", *self.figures.values())
 
     def _figure(self, side: str) -> None:
         figure = plot(
@@ -126,10 +135,10 @@ class Global:
         scale.major_label_text_font_size = "10px"
         figure.add_layout(scale, "right")
         image = ColumnDataSource({"image": [], "width": []})
-        lines = ColumnDataSource({"xs": [], "ys": []})
-        bands = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": []})
+        lines = empty("x", "y")
+        bands = empty("left", "right", "bottom", "top")
         figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=see_through(GREYS))
-        figure.multi_line("xs", "ys", source=lines, line_color=SELECTED, line_alpha=0.45)
+        figure.line("x", "y", source=lines, line_color=SELECTED, line_alpha=0.45)
         figure.quad(
             left="left",
             right="right",
@@ -209,7 +218,6 @@ class Global:
             self._draw(frame)
             self.drawn = drawn
         picked = self._draw_lines(frame)
-        self.classes.update(frame)
         self.caption.text = self._words(frame, picked)
 
     def _draw(self, frame: Frame) -> None:
@@ -249,18 +257,22 @@ class Global:
         if len(picked) > LINES:
             picked = picked[np.linspace(0, len(picked) - 1, LINES).astype(int)]
         low, high = np.array(self.limits).T
-        places = list(range(len(self.axes)))
+        # One line that is broken between samples: as many lines are lists of lists to Bokeh, 4 ms each way.
+        places = np.append(np.arange(len(self.axes), dtype=np.float32), np.float32(np.nan))
         for side in SIDES:
             table = np.stack([values[picked] for values in columns(frame, self._cell(side), self.axes)], 1)
             scaled = np.clip((table - low) / (high - low), 0, 1)
             # A line without two neighbouring ends would not be seen.
-            rows = [line for line in scaled.round(4).tolist() if np.isfinite(line[:2]).all()]
-            self.lines[side].data = {"xs": [places for _ in rows], "ys": rows}
+            rows = scaled[np.isfinite(scaled[:, :2]).all(1)]
+            broken = np.pad(rows, ((0, 0), (0, 1)), constant_values=np.nan)
+            data = {"x": np.tile(places, len(rows)), "y": broken.astype(np.float32).ravel()}
+            if len(rows) or len(self.lines[side].data["x"]):
+                self.lines[side].data = data
             boxes = [
                 (k - self.reach, k + self.reach, bottom, top) for _, k, bottom, top in self._placed(side)
             ]
             names = ("left", "right", "bottom", "top")
-            self.bands[side].data = {name: [box[k] for box in boxes] for k, name in enumerate(names)}
+            fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(names)})
         return picked
 
     def _words(self, frame: Frame, picked: np.ndarray) -> str:

@@ -84,7 +84,6 @@ class Redundancy:
             "Which corruptions say the same?",
             row(accuracies, tolerance),
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
-            caption=self.caption,
         )
 
     def _heat(self):

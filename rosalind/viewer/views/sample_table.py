@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, DataTable, NumberFormatter, TableColumn
+from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, TableColumn
 
-from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.views.frame import Frame, repaint
 
 COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
 
@@ -28,10 +28,7 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
         sortable=False,
         reorderable=False,
     )
-    # Bokeh 3.9.0 to 3.9.2 do not repaint a table whose data change but not its number of rows
-    # (bokeh issue 15328); 3.8.2 does.
-    rows.js_on_change("data", CustomJS(args={"t": table}, code="t.change.emit()"))
-    return table, rows
+    return repaint(table), rows
 
 
 def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""View 6: the images of the selection, under A and under B, their numbers, and one sample in full."""
+"""View 6: the images of the selection, under A and under B, and their numbers."""
 
 from functools import partial
 from html import escape
@@ -31,7 +31,6 @@ from rosalind.viewer.views.frame import (
     plot,
     titled,
 )
-from rosalind.viewer.views.one_sample import OneSample
 from rosalind.viewer.views.sample_table import sample_table, table_columns
 
 TILES = 60
@@ -51,7 +50,7 @@ NOT_STORED = (
 
 
 class Samples:
-    """A contact sheet, every tile twice; click one to see it in full, with its fingerprint."""
+    """A contact sheet, every tile twice, and a row of numbers for each; a click shows one in full."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -102,20 +101,13 @@ class Samples:
         for button, name in zip(buttons, PRESETS, strict=True):
             button.on_click(partial(self._preset, name))
         self.caption = caption("samples-caption")
-        self.one = OneSample(frame, change)
         self.root = titled(
             "Which samples?",
             controls,
             row(Div(text="select", width=38, align="center"), *buttons, **wrapped),
             self.message,
             self.figure,
-            self.caption,
-            self.one.root,
             self.table,
-            caption=Div(
-                text="Margins in units unless raw; a row for every sample on the sheet.",
-                name="sample-table-caption",
-            ),
         )
 
     def _sheet(self, frame: Frame) -> None:
@@ -242,7 +234,6 @@ class Samples:
         self.leaf[-1].disabled = self.shown_page <= 1
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
         self.caption.text = self._sentence(frame, left, flips, some, pictured, np.isnan(key[candidates]))
-        self.one.update(frame)
 
     def _send(self, frame: Frame, left: Cell, flips: np.ndarray) -> None:
         """Bring pictures, borders and table up to date; pictures and table only where they are others."""
@@ -293,6 +284,7 @@ class Samples:
                 if stored
                 else f" {escape(NOT_STORED)}"
             )
+        words += f" Margins in the table are {'raw' if state.raw else 'in units'}."
         seeds = len(store.pairs(left, state.b))
         if seeds > 1:
             words += f" Means and majorities over {seeds} pairs of one seed."

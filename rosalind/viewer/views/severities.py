@@ -1,15 +1,14 @@
-"""Part of view 1: what severity does, as lines with intervals over seeds."""
+"""View 1, continued: what severity does, as lines with intervals over seeds."""
 
 from html import escape
 
 import numpy as np
-from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from rosalind.viewer import curves, grid
 from rosalind.viewer.store import Store
 from rosalind.viewer.table import MODES
-from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot
+from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot, titled
 from rosalind.viewer.words import counted
 
 WORDS = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
@@ -37,7 +36,6 @@ class Severities:
             "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
             height=340,
-            min_width=440,
             x_range=Range1d(-0.2, 1),
             y_range=Range1d(0, 1),
         )
@@ -76,14 +74,7 @@ class Severities:
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
         chooser = frame.chooser(change, "evaluation-curves", "curves show", WORDS, width=260)
-        self.root = column(
-            chooser,
-            figure,
-            self.caption,
-            sizing_mode="stretch_width",
-            min_width=440,
-            styles={"flex": "1 1 440px"},
-        )
+        self.root = titled("How fast do they break?", chooser, figure)
 
     def update(self, frame: Frame) -> None:
         state, way = frame.state, frame.choice("evaluation-curves")

@@ -101,7 +101,6 @@ class Similarity:
             row(self.mode, metric, layout),
             legend,
             row(self._map(), self._heat(), sizing_mode="stretch_width"),
-            caption=self.caption,
         )
 
     def _choose_mode(self, mode: str) -> None:
