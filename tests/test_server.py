@@ -7,10 +7,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from pages import opened
 
 from rosalind import viewer
 from rosalind.viewer import app, page
 from rosalind.viewer.page import SCRIPTS
+from rosalind.viewer.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +57,14 @@ class TestServer:
         body = get(server, "/")
         scripts = re.findall(r'<script src="([^"?]+)', body)
         assert [name.rpartition("/")[2] for name in scripts] == [f"{name}.min.js" for name in SCRIPTS]
-        assert body.index(scripts[-1]) < body.index("</head>") < body.index("<body")
+        assert (
+            body.index("Opening ") < body.index(scripts[0]) < body.index(scripts[-1]) < body.index("<header")
+        )
         assert body.count("<html") == body.count("</html>") == body.count("<title>") == 1
         for name in scripts:
             assert "Bokeh" in get(server, name)
+        assert 'body data-theme="dark"' in get(server, "/?theme=dark")
+        assert 'body data-theme="light"' in get(server, "/?theme=%22onload=alert(1)%22")
 
     def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(self, server, monkeypatch):
         def broken(*args):
@@ -73,6 +79,16 @@ class TestServer:
             get(server, "/")
         error.value.close()
         assert error.value.code == 500
+
+    def test_what_is_written_ahead_is_given_once_and_never_stale(self, small_folder):
+        document = opened(Store(small_folder), "networks").document
+        status = lambda: str(document.to_json()).count("selected: ")
+        page.write_ahead(document)
+        assert status() == status() == 1
+        assert "to_json" not in vars(document)
+        page.write_ahead(document)
+        document.get_model_by_name("status").text = "changed"
+        assert "changed" in str(document.to_json())
 
     def test_nothing_else_is_served(self, server):
         for path in ("/study.json", "/../study.json", "/static/../../study.json", "/networks/"):

@@ -5,6 +5,7 @@ import sys
 from html import escape
 from typing import Any
 
+from bokeh.document import Document
 from bokeh.embed.server import server_html_page_for_session
 from bokeh.server.views.doc_handler import DocHandler
 from tornado.web import authenticated
@@ -39,6 +40,8 @@ class Page(DocHandler):
         self.write(
             theme.page_template("head.html").render(
                 title=f"rosalind: {self.store.name}",
+                study=self.store.results.title,
+                theme=theme.known(self.get_argument("theme", "")),
                 layouts=LAYOUTS,
                 themes=theme.page_colours(),
                 scripts=resources.clone(components=list(SCRIPTS)).js_files,
@@ -50,15 +53,30 @@ class Page(DocHandler):
             asked: Any = self.get_session()
             session = await asked
             made = session.document
-            self.write(
-                server_html_page_for_session(
-                    session, resources, made.title, made.template, made.template_variables
-                )
+            text = server_html_page_for_session(
+                session, resources, made.title, made.template, made.template_variables
             )
         except Exception as error:
             self.log_exception(*sys.exc_info())
-            text = f"{type(error).__name__}: {error}"
-            self.write(
-                f'<body><p class="failed" role="alert">The page cannot be made. {escape(text)}</p></body></html>'
-            )
-        self.finish()
+            words = escape(f"{type(error).__name__}: {error}")
+            self.finish(f'<p class="failed" role="alert">The page cannot be made. {words}</p></body></html>')
+        else:
+            await self.finish(text)
+            write_ahead(made)
+
+
+def write_ahead(document: Document) -> None:
+    """Write a document out while the browser still reads its scripts, 0.2 s before it asks for it.
+
+    What is written is given away once, unless the document has changed by then.
+    """
+    written = [document.to_json()]
+    drop = lambda event: written.clear()
+
+    def give(*args: Any, **kwargs: Any) -> Any:
+        del document.to_json
+        document.remove_on_change(drop)
+        return written.pop() if written else document.to_json(*args, **kwargs)
+
+    document.on_change(drop)
+    document.to_json = give

@@ -11,6 +11,7 @@ from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
 from bokeh.server.views.doc_handler import DocHandler
+from bokeh.settings import settings
 from tornado.web import RequestHandler
 
 from rosalind.viewer.app import application
@@ -108,6 +109,8 @@ def serve(
     Raises:
         see `make_server`.
     """
+    # Bokeh looks for mistakes in every new page, 0.12 s; the tests do that.
+    settings.perform_document_validation = False
     server = make_server(folders, host=host, port=port)
     if host not in LOOPBACK:
         print(

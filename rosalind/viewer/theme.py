@@ -73,6 +73,11 @@ th { color: var(--ink); }
 """
 
 
+def known(name: str) -> str:
+    """A theme of this name, light where there is none."""
+    return name if name in COLOURS else "light"
+
+
 def page_template(name: str) -> Template:
     """A template of a whole page; it wants `page_colours` as `themes`."""
     return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(name)
@@ -92,7 +97,8 @@ def dress(models: Iterable[Model], shared: tuple[InlineStyleSheet, InlineStyleSh
     """Give text and widgets among models the page's fonts and colours."""
     for model in models:
         if isinstance(model, Div):
-            model.stylesheets = [shared[0]]
+            # Names of classes and networks are nobody's formulas, and the page has no MathJax.
+            model.stylesheets, model.disable_math = [shared[0]], True
         elif isinstance(model, Widget):
             model.stylesheets = [*model.stylesheets, shared[1]]
 
