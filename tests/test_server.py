@@ -1,10 +1,12 @@
 """The server on loopback: routes, origins, several studies."""
 
+import asyncio
 import re
 import shutil
 import threading
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from pages import opened
@@ -23,8 +25,6 @@ def server(small_folder):
     ready, box = threading.Event(), {}
 
     def serve():
-        import asyncio
-
         asyncio.set_event_loop(asyncio.new_event_loop())
         box["server"] = viewer.make_server([small_folder])
         box["loop"] = IOLoop.current()
@@ -89,6 +89,38 @@ class TestServer:
         page.write_ahead(document)
         document.get_model_by_name("status").text = "changed"
         assert "changed" in str(document.to_json())
+
+    def test_the_changes_of_a_gesture_are_one_message(self):
+        sent = []
+
+        class Connection:
+            protocol = SimpleNamespace(create=lambda kind, changes: changes)
+
+            async def send_message(self, message):
+                sent.append(message)
+
+            @property
+            def _socket(self):
+                return self
+
+        connection = Connection()
+        session = SimpleNamespace(_subscribed_connections={connection}, _current_patch_connection=connection)
+        page.in_one_message(session)
+
+        def gesture(*setters, fails=False):
+            session._pending_writes = writes = []
+            events = [SimpleNamespace(setter=setter) for setter in setters]
+            for event in events:
+                session._document_patched(event)
+            for write in writes:
+                write.close() if fails else asyncio.run(write)
+            return events
+
+        first, _, third = gesture(None, session, None)
+        assert sent.pop() == [first, third], "what a browser has changed itself it knows"
+        (lost,) = gesture(None, fails=True)
+        (last,) = gesture(None)
+        assert sent == [[lost, last]], "a gesture that fails leaves its changes to the next"
 
     def test_nothing_else_is_served(self, server):
         for path in ("/study.json", "/../study.json", "/static/../../study.json", "/networks/"):

@@ -90,9 +90,7 @@ class Controls:
         for side in ("a", "b"):
             network, condition = getattr(state, side)
             chosen = lambda new, side=side: self._choose(side)
-            self._select(
-                f"{side}-network", f"{side.upper()}: network, or a group of seeds", [], network, chosen
-            )
+            self._select(f"{side}-network", f"{side.upper()}: network or group", [], network, chosen)
             self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, chosen)
         for axis in ("x", "y"):
             place = lambda new, axis=axis: change(**{axis: new})
@@ -132,7 +130,7 @@ class Controls:
     def _bar(self):
         act = self._act
         small: dict[str, Any] = {"sizing_mode": "fixed", "width": 66, "height": 30}
-        link = Button(label="copy link", name="link", **small)
+        link = Button(label="copy link", name="link", **{**small, "width": 84})
         link.js_on_click(CustomJS(code=COPY))
         buttons = [
             self._button("undo", "undo", act["undo"], **small),

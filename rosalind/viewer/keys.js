@@ -48,8 +48,7 @@
         .catch(() => setTimeout(again, 1000));
     setTimeout(again, 1000);
   };
-  // Bokeh answers every change with an OK once its Python has run; headers are messages of their own. What comes
-  // before the OK is handed on with it, in one go: one by one, every figure was painted twice.
+  // Bokeh answers every change with an OK once its Python has run; headers are messages of their own.
   let asked = 0;
   const count = (by) => {
     asked = Math.max(0, asked + by);
@@ -60,18 +59,10 @@
     constructor(...given) {
       super(...given);
       let leaving = false;
-      const held = [];
       window.addEventListener("beforeunload", () => { leaving = true; });
       this.addEventListener("close", () => { if (!leaving) lost(); });
       this.addEventListener("message", (event) => {
-        if (!event.isTrusted) return;
-        if (typeof event.data === "string" && event.data.includes('"reqid"')) {
-          count(-1);
-          for (const data of held.splice(0)) this.dispatchEvent(new MessageEvent("message", { data }));
-        } else if (asked > 0) {
-          held.push(event.data);
-          event.stopImmediatePropagation();
-        }
+        if (typeof event.data === "string" && event.data.includes('"reqid"')) count(-1);
       });
     }
     send(data) {
