@@ -248,13 +248,13 @@ class Classes:
         for side, figure in self.figures.items():
             for axis, label, most in (
                 (figure.xaxis, across, TICKS["across"]),
-                (figure.yaxis, down, TICKS["down"]),
+                # Set once: a label that changes and changes back lays out all four figures.
+                (figure.yaxis, down + unnamed, TICKS["down"]),
             ):
                 # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
                 axis.ticker.ticks = list(labels) if count <= most else []
                 axis.major_label_overrides = labels if count <= most else {}
                 axis.axis_label = label
-            figure.yaxis.axis_label = down + unnamed
             figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
             figure.title.text = (
                 NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
