@@ -350,6 +350,26 @@ def test_a_selection_is_exported_as_it_is(page, small_folder):
     assert waiting.value.suggested_filename == f"{small_folder.name}-selection.csv"
 
 
+def test_the_link_and_commands_can_be_copied(browser, address, small_folder):
+    store = Store(small_folder)
+    cell = ("mlp-dense-seed0", "clean")
+    without = next(int(i) for i in store.ids if i not in store.maps(cell)["id"])
+    opened = Page(browser, f"{address}?layout=samples&sample={without}")
+    opened.tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copied = lambda: opened.tab.evaluate("navigator.clipboard.readText()")
+    opened.tab.get_by_role("button", name="copy link").click()
+    opened.tab.get_by_role("button", name="copied").first.wait_for()
+    assert copied() == opened.tab.url
+    opened.tab.get_by_role("button", name="copy commands").click()
+    opened.tab.get_by_role("button", name="copied").first.wait_for()
+    lines = copied().splitlines()
+    assert lines[0].startswith("rosalind attribute ")
+    assert all(f"--ids {without}" in line for line in lines)
+    opened.tab.get_by_role("button", name="copy commands").wait_for()
+    assert opened.errors() == []
+    opened.tab.close()
+
+
 def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     import json
 

@@ -9,10 +9,12 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from pages import opened
 
 from rosalind import results
 from rosalind.viewer import address, exports, history, keys, rules, slices, state, theme
+from rosalind.viewer.app import Session
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, choices
 
@@ -59,6 +61,21 @@ class TestHistory:
         for _ in range(2 * history.LONGEST):
             walked = walked.after(start)
         assert len(walked.past) == history.LONGEST
+
+
+class TestLaterViews:
+    def test_the_page_has_the_models_that_a_look_through_all_finds(self, store):
+        made = Session(store, Document(), {"layout": "all"})
+        models = made.document.models
+        for fields in ({}, {"null": True}, {"layout": "samples"}, {"layout": "all"}):
+            made.complete(3)
+            made.change(**fields)
+        made.complete()
+        found = set(models)
+        assert {"local-null", "samples"} <= {model.name for model in found}
+        assert not [root for root in made.document.roots if "references" in vars(root)]
+        models.recompute()
+        assert set(models) == found
 
 
 class TestSlices:

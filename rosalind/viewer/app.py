@@ -14,7 +14,7 @@ from bokeh.layouts import column
 from bokeh.models import Div, Select, Spacer
 
 from rosalind.results import Damaged
-from rosalind.viewer import address, exports, keys, rules, slices, theme
+from rosalind.viewer import address, exports, growing, keys, rules, slices, theme
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.history import History
 from rosalind.viewer.state import LAYOUTS, State, default, with_choices
@@ -68,6 +68,7 @@ class Session:
         }
         self.controls = Controls(store, self.state, self.acts)
         self.sheets = theme.sheets()
+        self._held: growing.Held = {}
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select]] = {}
@@ -238,7 +239,9 @@ class Session:
         """Make what waits until the page is on screen, all of it or so many views."""
         ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
         frame = self._frame()
-        with self.document.models.freeze():
+        with growing.only(
+            self.document, self._held, [p[name] for name in ready for p in (self.places, self.below)]
+        ):
             for name in ready:
                 if name in SHOWN[self.state.layout]:
                     self._draw(name, frame)

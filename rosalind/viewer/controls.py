@@ -25,11 +25,12 @@ setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 """
 
 COPY = """
-const done = () => { cb_obj.origin.label = "copied"; setTimeout(() => { cb_obj.origin.label = "copy link"; }, 1500); };
-// Pages that are not served from this machine over https have no clipboard.
-if (navigator.clipboard) { navigator.clipboard.writeText(location.href).then(done); }
-else { window.prompt("The link to this page:", location.href); }
+const button = cb_obj.origin, label = button.label, text = button.tags[0] ?? location.href;
+const done = () => { button.label = "copied"; setTimeout(() => { button.label = label; }, 1500); };
+// A page that another machine serves without encryption has no clipboard.
+if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } else { window.prompt(label, text); }
 """
+"""Of a button: copies its first tag, the address where it has none."""
 
 # Telling the browser takes 18 ms, so that it waits until figures are painted; Safari knows no idle callbacks.
 ADDRESS = """

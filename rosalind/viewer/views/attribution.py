@@ -7,6 +7,7 @@ from bokeh.layouts import row
 from bokeh.models import Button, CustomJS, Div
 
 from rosalind.viewer import maps
+from rosalind.viewer.controls import COPY
 from rosalind.viewer.maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.accord import Accord
@@ -16,22 +17,6 @@ from rosalind.viewer.views.tiles import WIDTH, Tiles
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
 BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
 
-COPY = """
-const text = button.tags[0]
-if (navigator.clipboard) {
-  navigator.clipboard.writeText(text)
-} else {
-  // A page that another machine serves without encryption has no clipboard.
-  const area = document.body.appendChild(document.createElement("textarea"))
-  area.value = text
-  area.select()
-  document.execCommand("copy")
-  area.remove()
-}
-button.label = "Copied"
-setTimeout(() => { button.label = "Copy" }, 1500)
-"""
-
 
 class Attribution:
     """Images and occlusion maps of A, B, their difference and the null; beside them how all samples agree."""
@@ -40,8 +25,10 @@ class Attribution:
         self._drawn = None
         self.tiles, self.accord = Tiles(), Accord(change)
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
-        self.copy = Button(label="Copy", name="attribution-copy", width=90, visible=False, tags=[""])
-        self.copy.js_on_event("button_click", CustomJS(args={"button": self.copy}, code=COPY))
+        self.copy = Button(
+            label="copy commands", name="attribution-copy", width=120, visible=False, tags=[""]
+        )
+        self.copy.js_on_click(CustomJS(code=COPY))
         self.caption = caption("attribution-caption")
         choosers = (
             frame.chooser(change, "attribution-of", "maps of", OF),
