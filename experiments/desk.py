@@ -1,6 +1,14 @@
-"""A real Chromium before a running viewer, and everything that it, the wire and the server count.
+"""What is the least that a first paint takes, and what do a browser, the wire and a server count?
 
-For `viewer_benchmark.py`. Times are of the page's own clock, from asking or releasing the mouse to the last paint.
+The tools of `viewer_benchmark.py`: a real Chromium before a running viewer, a proxy that counts bytes, processor
+time of both. Times are of the page's own clock, from asking or releasing the mouse to the last paint. By itself
+this measures a Bokeh page of one figure with three points, below which no page of the viewer can be.
+
+Command (needs the extra `test` and a Chromium; half a minute):
+
+    python experiments/desk.py
+
+Expected result: 1.3 to 1.5 s on two shared x86 cores, most of it to read BokehJS.
 """
 
 import os
@@ -16,12 +24,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import readers
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 PLAIN = """
+import logging
+
 from bokeh.plotting import figure
 from bokeh.server.server import Server
 
@@ -30,6 +40,7 @@ def fill(document):
     made.scatter([1, 2, 3], [1, 2, 3])
     document.add_root(made)
 
+logging.disable(logging.WARNING)  # Of every origin being let in, as the port is not known yet.
 server = Server({"/": fill}, port=0, address="127.0.0.1", allow_websocket_origin=["*"])
 server.start()
 print(server.port, flush=True)
@@ -289,3 +300,10 @@ def click(tab: Any, number: int) -> None:
     """Click on a field of the heat map; every number another one."""
     left, top, width, height = tab.evaluate(FRAME, "evaluation")
     tab.mouse.click(left + (0.1 + 0.08 * number) * width, top + (0.2 + 0.08 * number) * height)
+
+
+if __name__ == "__main__":
+    with sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        print(f"first paint of a Bokeh page of three points: {plain(chromium, 6):.2f} s")
+        chromium.close()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -80,6 +81,13 @@ class TestServer:
         error.value.close()
         assert error.value.code == 500
 
+    def test_a_reader_who_leaves_before_the_page_is_there_is_no_error(self, server, caplog):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as opened_socket:
+            opened_socket.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+            assert opened_socket.recv(12) == b"HTTP/1.1 200"
+        assert "rosalind" in get(server, "/")
+        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
     def test_what_is_written_ahead_is_given_once_and_never_stale(self, small_folder):
         document = opened(Store(small_folder), "networks").document
         status = lambda: str(document.to_json()).count("selected: ")
@@ -130,8 +138,6 @@ class TestServer:
             assert error.value.code in (403, 404)
 
     def test_it_listens_on_loopback_only(self, server):
-        import socket
-
         assert server.address == "127.0.0.1"
         names = socket.gethostbyname_ex(socket.gethostname())[2]
         for name in [n for n in names if not n.startswith("127.")]:
@@ -142,8 +148,6 @@ class TestServer:
         ("origin", "status"), [("127.0.0.1", 101), ("localhost", 101), ("evil.example", 403)]
     )
     def test_sockets_open_to_exact_origins(self, server, origin, status):
-        import socket
-
         token = re.search(r'"token":"([^"]+)"', get(server, "/"))
         assert token
         port = f":{server.port}" if status == 101 else ""

@@ -1,15 +1,18 @@
 """How a reader's page is answered: its head at once, the rest when the session is made."""
 
 import asyncio
+import contextlib
 import sys
 from html import escape
 from typing import Any
 
 from bokeh.document import Document
 from bokeh.embed.server import server_html_page_for_session
+from bokeh.resources import Resources
 from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
 from bokeh.server.views.doc_handler import DocHandler
+from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
 from rosalind.viewer import theme
@@ -49,8 +52,14 @@ class Page(DocHandler):
                 scripts=resources.clone(components=list(SCRIPTS)).js_files,
             )
         )
-        await self.flush()
-        await asyncio.sleep(ASKED)
+        # A reader who leaves before the page is there is no error.
+        with contextlib.suppress(StreamClosedError):
+            await self.flush()
+            await asyncio.sleep(ASKED)
+            await self._finish(resources)
+
+    async def _finish(self, resources: Resources) -> None:
+        """Answer with the rest, which needs the session."""
         try:
             asked: Any = self.get_session()
             session = await asked
@@ -61,11 +70,13 @@ class Page(DocHandler):
         except Exception as error:
             self.log_exception(*sys.exc_info())
             words = escape(f"{type(error).__name__}: {error}")
-            self.finish(f'<p class="failed" role="alert">The page cannot be made. {words}</p></body></html>')
+            await self.finish(
+                f'<p class="failed" role="alert">The page cannot be made. {words}</p></body></html>'
+            )
         else:
+            in_one_message(session)
             await self.finish(text)
             write_ahead(made)
-            in_one_message(session)
 
 
 def write_ahead(document: Document) -> None:
