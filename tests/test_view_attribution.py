@@ -132,7 +132,7 @@ def test_the_printed_command_is_what_the_command_line_understands(folder, monkey
     monkeypatch.setattr(study, "attribute", lambda *words: asked.append(words) or 1)
     lines = view.copy.tags[0].splitlines()
     assert view.copy.visible
-    assert "no map" in view.tiles.texts.data["text"]
+    assert "no map" in view.tiles.texts.data["words"]
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line))
         cli.main()
@@ -225,8 +225,8 @@ def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
     session = Session(Store(small_folder), Document(), {})
     session.change(layout="samples", null=True)
     view = session.views["attribution"]
-    assert "null" in view.tiles.texts.data["text"]
+    assert "null" in view.tiles.texts.data["heading"]
     assert view.tiles.figure.height == 454 - 12 + 126
     session.change(null=False, choices={"attribution-by": "Pearson"})
-    assert "null" not in view.tiles.texts.data["text"]
+    assert "null" not in view.tiles.texts.data["heading"]
     assert view.accord.figure.title.text.startswith("Linear")

@@ -397,11 +397,12 @@ class TestDocument:
         made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         row = [group.name for group in store.groups].index("lth 0.9")
         last = grid.values(store, "accuracy")[row, store.columns.index("contrast-5")].mean()
-        at = view.labels.data["text"].index("B: lth 0.9")
+        at = view.labels.data["side"].index("B: lth 0.9")
         assert view.coloured.data["ys"][at][-1] == pytest.approx(last)
         assert f"B: lth 0.9 {last:.1f}" in view.caption.text
         made.change(choices={"evaluation-curves": "corruptions"})
-        assert set(view.labels.data["text"]) == {"gaussian_noise", "B: contrast"}
+        named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
+        assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
 
     def test_classes_add_up(self, store):
         made = Page(store, Breakdown)

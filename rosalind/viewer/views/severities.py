@@ -58,17 +58,10 @@ class Severities:
         dots = figure.scatter(
             "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color=GREY
         )
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.labels,
-            name="ink",
-            text_font_size="11px",
-            text_font_style="style",
-            text_baseline="middle",
-            x_offset=4,
-        )
+        text = {"source": self.labels, "name": "ink", "x_offset": 4}
+        text |= {"text_font_size": "11px", "text_baseline": "middle"}
+        figure.text("x", "y", text="side", text_font_style="bold", **text)
+        figure.text("x", "y", text="text", **text)
         tips = [("", "@name"), ("severity", "@tick"), ("mean", "@y{0.00} @spread")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
         self.figure = figure
@@ -120,7 +113,7 @@ class Severities:
         self.whiskers.data = {"x": [], "low": [], "high": [], "colour": [], "width": [], "alpha": []}
         names = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
         self.points.data = {name: [] for name in names}
-        self.labels.data = {"x": [], "y": [], "text": [], "style": []}
+        self.labels.data = {"x": [], "y": [], "side": [], "text": []}
         self.leaders.data = {"x": [], "y": []}
 
     def _draw(
@@ -188,8 +181,8 @@ class Severities:
         self.labels.data = {
             "x": np.full(len(named), end, np.float32),
             "y": places.astype(np.float32),
-            "text": [f"{sides[k]}: {found.names[k]}" if k in sides else found.names[k] for k in named],
-            "style": ["bold" if k in sides else "normal" for k in named],
+            "side": [f"{sides[k]}: {found.names[k]}" if k in sides else None for k in named],
+            "text": [None if k in sides else found.names[k] for k in named],
         }
         ways = [
             ([last[k] + shift[k], end, np.nan], [mean[k, last[k]], y, np.nan])

@@ -17,6 +17,10 @@ WIDTH = 2 * LEFT + 3 * ACROSS + TILE
 """Pixels: 446, what fits beside the contact sheet."""
 
 PLACE = ("x", "y", "dw", "dh")
+TEXTS = ("x", "y", "heading", "words", "align")
+"""Of a text: a bold heading or words, None in place of the other. A font that is a column fails where a source gets
+fewer rows, as Bokeh 3.9.2 still measures the old texts by then."""
+
 LETTERS = 66
 """Letters that fit above a row."""
 
@@ -78,9 +82,10 @@ class Tiles:
         self.marks = ColumnDataSource({key: [] for key in ("x", "y", "width", "height")})
         line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
         figure.rect("x", "y", "width", "height", source=self.marks, **line)
-        self.texts = ColumnDataSource({key: [] for key in ("x", "y", "text", "align", "size", "style")})
-        fonts = {"text_align": "align", "text_font_size": "size", "text_font_style": "style"}
-        figure.text("x", "y", "text", source=self.texts, text_baseline="middle", name="ink", **fonts)
+        self.texts = ColumnDataSource({key: [] for key in TEXTS})
+        text = {"text_align": "align", "text_baseline": "middle", "name": "ink", "source": self.texts}
+        figure.text("x", "y", "heading", **text, text_font_style="bold", text_font_size="12px")
+        figure.text("x", "y", "words", **text, text_font_size="11px")
         mark = CustomJS(args={"marks": self.marks}, code=MARK)
         tooltips = [("", "@words @image{+0.000} @unit")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tooltips, callback=mark))
@@ -110,7 +115,7 @@ class Tiles:
                 texts += _legend(middle)
             for column in range(1, 4) if table is None else ():
                 empty.append((LEFT + column * ACROSS + TILE / 2, middle))
-                texts.append((*empty[-1], "no map", "center", "11px", "normal"))
+                texts.append((*empty[-1], None, "no map", "center"))
         for column, (kind, unit) in enumerate(zip(MAPPED, maps.UNITS, strict=True), 1):
             there = {name: table[column - 1] for name, table in tables.items() if table is not None}
             reach = [np.abs(t[np.isfinite(t)]).max(initial=0) for t in there.values()]
@@ -132,20 +137,19 @@ class Tiles:
                 parts.append({**scale, "image": ramp, "words": f"the colour of a change in {kind} by"})
                 for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
                     words = f"{value:+.2g}" if value else "0"
-                    texts.append((left + at * TILE, bottom + 20, words, align, "11px", "normal"))
+                    texts.append((left + at * TILE, bottom + 20, None, words, align))
             found = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
             self.maps[kind].data = {**found, "unit": [unit] * len(parts)}
         self.images.data = self._pictures(frame, samples)
         self.frames.data = {"x": [x for x, _ in empty], "y": [y for _, y in empty]}
-        keys = ("x", "y", "text", "align", "size", "style")
-        self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(keys)}
+        self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(TEXTS)}
         self._prepare_marks(tables, spans)
         self.figure.height = bottom + FOOT
         self.figure.y_range.update(start=bottom + FOOT, end=0)
 
     @staticmethod
     def _heading(column: int, words: str) -> tuple:
-        return (LEFT + column * ACROSS + TILE / 2, 9, words, "center", "12px", "bold")
+        return (LEFT + column * ACROSS + TILE / 2, 9, words, None, "center")
 
     @staticmethod
     def _box(column: int, line: int, spans) -> dict[str, float]:
@@ -197,15 +201,13 @@ def _above(y: float, title: str, words: str) -> list[tuple]:
     """Texts above a row, cut where they would reach beyond the figure."""
     short = words if len(words) <= LETTERS else words[: LETTERS - 1] + "…"
     start = LEFT + 8 * len(title) + 8
-    return [(LEFT, y, title, "left", "12px", "bold"), (start, y, short, "left", "11px", "normal")]
+    return [(LEFT, y, title, None, "left"), (start, y, None, short, "left")]
 
 
 def _legend(middle: float) -> list[tuple]:
     """What the colours mean, where differences have no image."""
     lines = ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it")
-    return [
-        (LEFT + 4, middle + 13 * (k - 2), words, "left", "10.5px", "normal") for k, words in enumerate(lines)
-    ]
+    return [(LEFT + 4, middle + 13 * (k - 2), None, words, "left") for k, words in enumerate(lines)]
 
 
 def _hidden(name: str, kind: str) -> str:
