@@ -16,7 +16,7 @@ from rosalind import results
 from rosalind.viewer import address, exports, history, keys, rules, slices, state, theme
 from rosalind.viewer.app import Session
 from rosalind.viewer.store import Store
-from rosalind.viewer.views import SHOWN, choices
+from rosalind.viewer.views import SHOWN, VIEWS, choices
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +66,38 @@ class TestHistory:
 class TestLaterViews:
     def test_the_page_has_the_models_that_a_look_through_all_finds(self, store):
         made = Session(store, Document(), {"layout": "all"})
-        models = made.document.models
         for fields in ({}, {"null": True}, {"layout": "samples"}, {"layout": "all"}):
             made.complete(3)
             made.change(**fields)
         made.complete()
-        found = set(models)
+        self.check(made.document)
+
+    def test_a_view_that_changes_while_others_are_made_is_looked_at(self, store):
+        made = Session(store, Document(), {"layout": "geometry"})
+        made.complete()
+        made.change(layout="all", null=True)
+        self.check(made.document)
+
+    def test_a_view_that_fails_does_not_stop_the_page(self, store, monkeypatch):
+        def fails(*args):
+            raise RuntimeError("a mistake")
+
+        made = Session(store, Document(), {"layout": "geometry"})
+        made.complete(1)
+        with monkeypatch.context() as patched:
+            patched.setitem(VIEWS, "samples", fails)
+            with pytest.raises(RuntimeError, match="a mistake"):
+                made.change(layout="all", null=True)
+        assert made.state.layout == "geometry"
+        made.change(layout="all", null=True)
+        self.check(made.document)
+
+    def check(self, document):
+        found = set(document.models)
         assert {"local-null", "samples"} <= {model.name for model in found}
-        assert not [root for root in made.document.roots if "references" in vars(root)]
-        models.recompute()
-        assert set(models) == found
+        assert not [root for root in document.roots if "references" in vars(root)]
+        document.models.recompute()
+        assert set(document.models) == found
 
 
 class TestSlices:

@@ -6,7 +6,7 @@ Errors and accuracies are fractions in [0, 1]. An array over corruptions and sev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 ALEXNET = {
     "gaussian_noise": 0.886428,
@@ -203,7 +203,7 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     if not len(parent):
         return Flips(float("nan"), float("nan"), float("nan"))
     lost, won = int((parent & ~network).sum()), int((~parent & network).sum())
-    p = min(2 * float(binom.cdf(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
+    p = min(2 * float(bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
     return Flips(lost / len(parent), won / len(parent), p)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Session:
             for name in VIEWS
         }
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
-        with document.models.freeze():
+        with self._growing(()):
             for part in (*self.controls.roots, self.errors):
                 theme.dress(part.references(), self.sheets)
                 document.add_root(part)
@@ -239,19 +239,21 @@ class Session:
         """Make what waits until the page is on screen, all of it or so many views."""
         ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
         frame = self._frame()
-        with growing.only(
-            self.document, self._held, [p[name] for name in ready for p in (self.places, self.below)]
-        ):
+        with self._growing(ready):
             for name in ready:
                 if name in SHOWN[self.state.layout]:
                     self._draw(name, frame)
 
+    def _growing(self, names: Iterable[str]) -> contextlib.AbstractContextManager[None]:
+        """While new views are made, let Bokeh look at the places of those that are drawn alone."""
+        places = [place[name] for name in names for place in (self.places, self.below)]
+        return growing.only(self.document, self._held, places)
+
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
         shown = [name for name in SHOWN[self.state.layout] if name not in self.waiting]
-        # Bokeh walks over all models when it may again, 50 ms, so that it is told to wait only for new ones.
         new = not self.views.keys() >= set(shown)
-        with self.document.models.freeze() if new else contextlib.nullcontext():
+        with self._growing(shown) if new else contextlib.nullcontext():
             for name in shown:
                 self._draw(name, frame)
         if repainted:

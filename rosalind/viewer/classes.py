@@ -10,8 +10,8 @@ from scipy.spatial.distance import squareform
 GROUPED = 50
 """Up to so many classes every one has a row of its own; more are grouped, into at most so many groups."""
 
-GAP = 255
-"""What `shades` gives a NaN: beyond the palette, and drawn as nothing."""
+MANY = 20
+"""Beyond so many classes they come in order of likeness, and parallel coordinates show one class's surroundings."""
 
 
 @dataclass(frozen=True)
@@ -184,17 +184,6 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.n
 def signed_log(counts: np.ndarray) -> np.ndarray:
     """Logarithm of 1 + |count| with the sign of the count, so that single samples show beside thousands."""
     return np.sign(counts) * np.log1p(np.abs(counts))
-
-
-def shades(table: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """uint8 of the same shape: 0 at the low limit, 254 at the high one, `GAP` for NaN.
-
-    >>> shades(np.array([60.0, 90.0, 120.0, np.nan]), (60.0, 120.0)).tolist()
-    [0, 127, 254, 255]
-    """
-    low, high = limits
-    scaled = np.clip((table - low) * (254 / (high - low)), 0, 254)
-    return np.where(np.isfinite(table), scaled + 0.5, GAP).astype(np.uint8)
 
 
 def nearest_directions(between: np.ndarray, wanted: int, count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ LEVELS = 96
 """Levels of an axis of parallel coordinates."""
 
 GAP = 255
-"""The level of a value that is not there."""
+"""The level of a value that is not there; a palette of so many colours draws it as nothing."""
 
 
 def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
@@ -82,16 +82,16 @@ def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
     return (255 * np.log1p(np.minimum(counts, peak)) / np.log1p(peak)).round().astype(np.uint8)
 
 
-def levels(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """uint8[n]: the level of each value on an axis of `LEVELS`, 0 at the low limit; 255 for NaN.
+def levels(values: np.ndarray, limits: tuple[float, float], count: int = LEVELS) -> np.ndarray:
+    """uint8 of the same shape: the level of each value on an axis of `count`, 0 at the low limit; `GAP` for NaN.
 
-    Values beyond the limits lie at the ends of the axis, as lines are cut there.
+    Values beyond the limits lie at the ends of the axis.
 
     >>> levels(np.array([0.0, 0.5, 9.0, np.nan]), (0.0, 1.0)).tolist()
     [0, 48, 95, 255]
     """
     low, high = limits
-    scaled = np.clip((values - low) * ((LEVELS - 1) / (high - low)), 0, LEVELS - 1)
+    scaled = np.clip((values - low) * ((count - 1) / (high - low)), 0, count - 1)
     return np.where(np.isfinite(values), scaled + 0.5, GAP).astype(np.uint8)
 
 

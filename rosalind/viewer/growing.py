@@ -1,4 +1,4 @@
-"""Adding views to a page without Bokeh walking over everything that is on it already."""
+"""Filling a page without Bokeh walking over everything that is on it already."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,19 +18,32 @@ def only(document: Document, held: Held, changing: Sequence[Model]) -> Iterator[
     time that twelve views take which are added one by one.
 
     Args:
-        document: whose models are found anew at the end, once.
+        document: whose models are found anew at the end, once, also where the body fails.
         held: what the roots hold, from the last time, brought up to date; empty at first. Where the document has
             other models by now, all roots are looked through.
-        changing: the roots that are filled.
+        changing: the roots that are filled; roots that are added need no mention.
     """
-    same: list[Model] = []
+    failed: BaseException | None = None
     with document.models.freeze():
-        yield
-        if set().union(*held.values()) == set(document.models):
-            same = [root for root in document.roots if root not in changing]
-        for root in same:
+        # Bokeh's freeze is never lifted where its body fails, and the page would stay as it is.
+        try:
+            yield
+        except BaseException as error:
+            failed = error
+        roots = document.roots
+        known = set().union(*held.values()) == set(document.models)
+        for root in roots:
+            if not (known and root.id in held and root not in changing):
+                held.pop(root.id, None)
             # What Bokeh asks every root for; models refuse attributes that they do not know.
-            object.__setattr__(root, "references", lambda found=held[root.id]: found)
-    for root in same:
+            object.__setattr__(root, "references", lambda root=root: _references(root, held))
+    for root in roots:
         object.__delattr__(root, "references")
-    held |= {root.id: root.references() for root in document.roots if root not in same}
+    if failed is not None:
+        raise failed
+
+
+def _references(root: Model, held: Held) -> set[Model]:
+    if root.id not in held:
+        held[root.id] = type(root).references(root)
+    return held[root.id]

@@ -8,6 +8,7 @@ from rosalind.viewer import classes
 from rosalind.viewer.store import Cell, Store
 
 ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
+ORDERS = ("class order", "likeness")
 
 
 def reference(store: Store) -> Cell:
@@ -28,6 +29,11 @@ def apart(store: Store) -> np.ndarray:
 def order_of_likeness(store: Store) -> np.ndarray:
     """int[c]: classes with similar ones beside each other."""
     return store.keep(("classes", "order"), lambda: classes.likeness(apart(store)))
+
+
+def in_order(store: Store, way: str) -> np.ndarray:
+    """int[c]: the classes in one of `ORDERS`."""
+    return order_of_likeness(store) if way == "likeness" else np.arange(len(store.class_names))
 
 
 def groups_of(store: Store) -> np.ndarray:

@@ -76,8 +76,12 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
 
 def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
     """uint8[n]: per sample the index into `FLIPS`."""
-    before, after = store.correct(a), store.correct(b)
-    return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
+
+    def make() -> np.ndarray:
+        before, after = store.correct(a), store.correct(b)
+        return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
+
+    return store.keep(("flips", a, b), make)
 
 
 def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
@@ -86,8 +90,9 @@ def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
 
     def placed(measure: str) -> np.ndarray:
         # With a second cell the box was drawn on the difference between the two.
-        values = store.values(step["cell"], measure, raw)
-        return store.values(step["other"], measure, raw) - values if "other" in step else values
+        if "other" in step:
+            return store.difference(step["cell"], step["other"], measure, raw)
+        return store.values(step["cell"], measure, raw)
 
     if "box" in step:
         x0, x1, y0, y1 = step["box"]
@@ -122,9 +127,9 @@ def select(store: Store, state: State) -> np.ndarray:
 
 def shown(store: Store, state: State) -> np.ndarray:
     """bool[n]: the samples that pass the class filter."""
-    if state.true_class is None:
-        return np.ones(len(store.ids), bool)
-    return store.labels == state.true_class
+    wanted = state.true_class
+    make = lambda: np.ones(len(store.ids), bool) if wanted is None else store.labels == wanted
+    return store.keep(("shown", wanted), make)
 
 
 def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:

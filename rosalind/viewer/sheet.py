@@ -37,7 +37,7 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray
         return store.keep(("sheet", WRONG), lambda: _wrong(store))
     if sort == "sample id":
         return store.ids.astype(float)
-    change = store.values(b, "margin", raw) - store.values(a, "margin", raw)
+    change = store.difference(a, b, "margin", raw)
     return change if sort == SORTS[0] else -change
 
 

@@ -240,6 +240,11 @@ class Store:
             return np.degrees(found)
         return found if raw else (found / self.results.unit(cell[0])).astype(np.float32)
 
+    def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
+        """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""
+        make = lambda: self.values(b, measure, raw) - self.values(a, measure, raw)
+        return self.keep(("difference", a, b, measure, raw), make)
+
     @staticmethod
     def _over(seeds: list[Cell], read: Callable[[Cell], np.ndarray]) -> np.ndarray:
         """float32 mean over seeds."""

@@ -17,9 +17,19 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind.viewer import classes
+from rosalind.viewer import classes, compute
 from rosalind.viewer.classes import Rows
-from rosalind.viewer.matrices import ANGLES, BETWEEN, CONFUSION, apart, groups_of, order_of_likeness, table
+from rosalind.viewer.matrices import (
+    ANGLES,
+    BETWEEN,
+    CONFUSION,
+    ORDERS,
+    apart,
+    groups_of,
+    in_order,
+    order_of_likeness,
+    table,
+)
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     CLEAR,
@@ -34,10 +44,6 @@ from rosalind.viewer.views.frame import (
     symmetric,
     titled,
 )
-
-ORDERS = ("class order", "likeness")
-MANY = 20
-"""Beyond so many classes they come in order of likeness, and parallel coordinates show one class's surroundings."""
 
 TICKS = {"down": 25, "across": 12}
 """Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
@@ -60,16 +66,9 @@ return counts ? Math.round(Math.sign(found) * Math.expm1(Math.abs(found))) + " s
 """
 
 
-def class_order(frame: Frame) -> np.ndarray:
-    """int[c]: the classes in the chosen order."""
-    if frame.choice("global-order") == "likeness":
-        return order_of_likeness(frame.store)
-    return np.arange(len(frame.store.class_names))
-
-
 def rows_of(frame: Frame) -> Rows:
     """What the rows of the matrices stand for: every class, groups, or the classes of the chosen group."""
-    store, order = frame.store, class_order(frame)
+    store, order = frame.store, in_order(frame.store, frame.choice("global-order"))
     if len(order) <= classes.GROUPED or frame.choice("global-detail") == "all classes":
         return classes.rows_of_classes(order, store.class_names)
     groups, chosen = groups_of(store), frame.choice("global-group")
@@ -111,7 +110,7 @@ class Classes:
         count = len(store.class_names)
         found = {
             "global-show": (ANGLES, BETWEEN, CONFUSION),
-            "global-order": ORDERS if count <= MANY else ORDERS[::-1],
+            "global-order": ORDERS if count <= classes.MANY else ORDERS[::-1],
         }
         if count > classes.GROUPED:
             numbers = map(str, range(1, classes.group_count(count) + 1))
@@ -123,7 +122,7 @@ class Classes:
         figure = plot(
             f"matrix-{side}",
             f"Matrix of classes against classes: {NAMES[side]}.",
-            height=270 if self.count <= MANY else 380,
+            height=270 if self.count <= classes.MANY else 380,
             x_range=Range1d(0, 1),
             y_range=Range1d(1, 0),
         )
@@ -171,7 +170,7 @@ class Classes:
         cell = {"a": self.frame.state.a, "null": null}.get(side) or self.frame.state.b
         step = {"pair": [true, predicted], "cell": list(cell)}
         # With many classes the parallel coordinates show the surroundings of the class that was clicked.
-        self.change(step=step, **({"true_class": true} if self.count > MANY else {}))
+        self.change(step=step, **({"true_class": true} if self.count > classes.MANY else {}))
 
     @property
     def grouped(self) -> bool:
@@ -215,7 +214,7 @@ class Classes:
     def _draw(self, side: str, found: np.ndarray, ends: tuple[float, float], *, counts: bool) -> None:
         size, figure = len(found), self.figures[side]
         self.images[side].data = {
-            "image": [classes.shades(found, ends)],
+            "image": [compute.levels(found, ends, compute.GAP)],
             "size": [size],
             "low": [ends[0]],
             "high": [ends[1]],

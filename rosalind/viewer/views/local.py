@@ -151,13 +151,12 @@ class Local:
         self.update(self.frame)
 
     def _placed(self, frame: Frame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        state = frame.state
+        store, state = frame.store, frame.state
         of = lambda cell: (frame.values(cell, state.x), frame.values(cell, state.y))
-        apart = lambda a, b: tuple(y - x for x, y in zip(a, b, strict=True))
-        a, b = of(state.a), of(state.b)
-        found = {"a": a, "b": b, "difference": apart(a, b)}
+        apart = lambda a, b: tuple(store.difference(a, b, axis, state.raw) for axis in (state.x, state.y))
+        found = {"a": of(state.a), "b": of(state.b), "difference": apart(state.a, state.b)}
         if frame.null is not None:
-            found["null"] = apart(*(of(cell) for cell in frame.null))
+            found["null"] = apart(*frame.null)
         return found
 
     def update(self, frame: Frame) -> None:

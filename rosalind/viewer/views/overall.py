@@ -11,7 +11,6 @@ from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxi
 from rosalind.viewer import classes, compute, matrices
 from rosalind.viewer.store import NEAREST as STORED
 from rosalind.viewer.store import Cell, Store
-from rosalind.viewer.views.classes import MANY, class_order
 from rosalind.viewer.views.frame import (
     GREYS,
     SELECTED,
@@ -55,8 +54,8 @@ def axes_of(frame: Frame) -> list[Axis]:
     """Angle, norm, margin and the class directions; with many classes those nearest to the chosen true class."""
     store, wanted = frame.store, frame.state.true_class
     listed: list[int] = []
-    if len(store.class_names) <= MANY:
-        listed = class_order(frame).tolist()
+    if len(store.class_names) <= classes.MANY:
+        listed = matrices.in_order(store, frame.choice("global-order")).tolist()
     elif wanted is not None:
         between = matrices.table(store, frame.state.a, matrices.BETWEEN)
         listed = classes.nearest_directions(between, wanted, NEAREST).tolist()
@@ -287,12 +286,12 @@ class Global:
             "Drag along an axis to select a band; bands on the axes of one side hold together, a click on one takes "
             f"it away, Esc takes all{f' ({bands} now)' if bands else ''}."
         )
-        if len(store.class_names) > MANY and state.true_class is None:
+        if len(store.class_names) > classes.MANY and state.true_class is None:
             told.append(
                 f"With {len(store.class_names):,} classes axes to class directions need a true class: choose one on "
                 "the left, or click a class in the matrix."
             )
-        elif len(store.class_names) > MANY:
+        elif len(store.class_names) > classes.MANY:
             name = escape(store.class_names[state.true_class])
             told.append(f"The axes are the {NEAREST} directions in A that are nearest to that of {name}.")
         if len(store.class_names) > STORED and state.true_class is not None:
