@@ -94,11 +94,18 @@ def by_samples(here: Desk) -> Rows:
 
 
 def many_classes(here: Desk) -> Rows:
-    """What a reader of 1,000 classes meets: opening, and the class matrix under another condition of B."""
+    """What a reader of 1,000 classes meets: opening, other matrices, another condition of B on all the page."""
     found = here.opening("geometry")
     tab = here.tab("geometry")
+
+    def choose(number: int) -> None:
+        tab.get_by_label("matrices show").focus()
+        tab.keyboard.press("ArrowUp" if number % 2 else "ArrowDown")
+
     found["another condition"] = here.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
     found["brush"] = here.acting(tab, lambda number: drag(tab, number), "status")
+    # The last, for a list that has the focus keeps the keys.
+    found["other matrices"] = here.acting(tab, choose, "matrix-caption")
     return found
 
 

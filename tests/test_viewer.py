@@ -203,7 +203,8 @@ class TestDocument:
         figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
         inside = (values[0] >= 60) & (values[0] <= 85) & (values[1] >= 0.7) & (values[1] <= 1.1)
         assert f"<b>{inside.sum():,} of 597</b>" in made.controls.status.text
-        assert made.views["local"].picked.data["picked-b"][0].any()
+        together, _ = made.views["local"].picked.values()
+        assert together.data["picked-b"][0].any()
         # Every line ends with a gap.
         gaps = np.isnan(made.views["global"].lines["a"].data["x"])
         assert gaps.sum() == min(100, inside.sum())

@@ -221,6 +221,7 @@ class Session:
                 models = root.references() | {caption}
                 self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
                 theme.dress(models, self.sheets)
+                theme.undim(models)
                 theme.paint(models, self.state.theme)
                 place.children, self.below[name].children = [root], [caption]
         except (Damaged, OSError) as error:

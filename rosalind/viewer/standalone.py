@@ -185,6 +185,7 @@ def page(store: Store, state: State) -> str:
     for name, view in VIEWS.items():
         made = view(frame, lambda **_: None)
         made.update(frame)
+        theme.undim(made.root.references())
         roots[name] = _still(column(made.root, made.caption, sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}

@@ -103,6 +103,16 @@ def dress(models: Iterable[Model], shared: tuple[InlineStyleSheet, InlineStyleSh
             model.stylesheets = [*model.stylesheets, shared[1]]
 
 
+def undim(models: Iterable[Model]) -> None:
+    """Drop the glyphs that Bokeh adds for what it has not selected or has muted, a tenth of all models.
+
+    Selections are masks of this viewer's own; a tap that Bokeh takes for a selection dims nothing.
+    """
+    for model in models:
+        if isinstance(model, GlyphRenderer):
+            model.nonselection_glyph = model.muted_glyph = None
+
+
 def paint(models: Iterable[Any], theme: str) -> None:
     """Give every figure among models the colours of a theme."""
     colours = COLOURS[theme]

@@ -82,7 +82,8 @@ class Classes:
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
-        self.shown = None
+        self.shown: tuple | None = None
+        self.named: tuple | None = None
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
         for side in SIDES:
@@ -204,11 +205,13 @@ class Classes:
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
         limits = _limits(tables)
-        self.names.data = {"name": self.rows.titles()}
         for side, found in tables.items():
             self._draw(side, found, limits[side], counts=show == CONFUSION)
         self.figures["null"].visible = frame.null is not None
-        self._name_rows(show)
+        named = (show, tuple(self.rows.titles()))
+        if named != self.named:
+            self._name_rows(show)
+            self.named = named
         self._show_path(frame)
 
     def _draw(self, side: str, found: np.ndarray, ends: tuple[float, float], *, counts: bool) -> None:
@@ -231,6 +234,7 @@ class Classes:
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
+        self.names.data = {"name": self.rows.titles()}
         count, short = len(self.rows), self.rows.titles(LONGEST)
         labels = {k + 0.5: name for k, name in enumerate(short)}
         what = "groups" if self.rows.grouped else "classes"

@@ -148,8 +148,6 @@ class Lineage:
             line_color=EDGE,
             line_width=0.7,
             fill_alpha=alpha,
-            nonselection_fill_alpha=alpha,
-            nonselection_line_alpha=1.0,
         )
 
     def _height(self) -> int:

@@ -61,10 +61,12 @@ class Local:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
         self.figures, self.images, self.contours, self.medians = {}, {}, {}, {}
-        # One source for all panels: every change of a property is a message of its own, 2 ms each way.
-        self.picked = empty(*(f"{name}-{side}" for side in SIDES for name in ("picked", *PLACE)))
-        places = ("x", *(f"y{k}" for k in range(len(FLIPS))))
-        self.points = empty("alpha", *(f"{place}-{side}" for side in SIDES for place in places))
+        # One source for all panels that are always there: every column is two frames on the socket, 0.7 ms each.
+        together, alone = SIDES[:3], SIDES[3:]
+        marks, points = ("picked", *PLACE), ("x", *(f"y{k}" for k in range(len(FLIPS))))
+        columns = lambda names, sides: [f"{name}-{side}" for side in sides for name in names]
+        self.picked = {sides: empty(*columns(marks, sides)) for sides in (together, alone)}
+        self.points = {sides: empty("alpha", *columns(points, sides)) for sides in (together, alone)}
         self.drawn: dict[str, object] = {}
         self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
@@ -101,13 +103,15 @@ class Local:
         place = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
         place = {name: f"{name}-{side}" for name in PLACE}
-        figure.add_glyph(self.picked, Image(image=f"picked-{side}", color_mapper=self.oranges, **place))
+        (picked,) = (source for sides, source in self.picked.items() if side in sides)
+        (points,) = (source for sides, source in self.points.items() if side in sides)
+        figure.add_glyph(picked, Image(image=f"picked-{side}", color_mapper=self.oranges, **place))
         for k, (colour, marker) in enumerate(zip(FLIP_COLOURS, FLIP_MARKERS, strict=True)):
             # A fill or a line, as both cost twice the 5 ms of a thousand points; a cross has no inside.
             drawn, other = ("line", "fill") if marker == "x" else ("fill", "line")
             look = {f"{drawn}_color": colour, f"{drawn}_alpha": "alpha", f"{other}_color": None}
             at = {"x": f"x-{side}", "y": f"y{k}-{side}"}
-            figure.add_glyph(self.points, Scatter(marker=marker, size=6, **at, **look))
+            figure.add_glyph(points, Scatter(marker=marker, size=6, **at, **look))
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
         figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
@@ -220,14 +224,17 @@ class Local:
         if self.drawn.get("picked") == asked:
             return
         self.drawn["picked"] = asked
-        data: dict[str, list] = {name: [] for name in self.picked.data}
-        for side, (x, y) in self.placed.items() if chosen else ():
-            counts = compute.density(x, y, *windows[side], frame.selected)
-            data[f"picked-{side}"] = [compute.shade(counts, self.drawn[f"peak-{side}"])]
-            data |= {f"{name}-{side}": value for name, value in self._box(windows[side]).items()}
-        if chosen and "null" not in self.placed:
-            data |= {f"{name}-null": data[f"{name}-b"] for name in ("picked", *PLACE)}
-        self.picked.data = data
+        for sides, source in self._there(self.picked):
+            data: dict[str, list] = {name: [] for name in source.data}
+            for side in sides if chosen else ():
+                counts = compute.density(*self.placed[side], *windows[side], frame.selected)
+                data[f"picked-{side}"] = [compute.shade(counts, self.drawn[f"peak-{side}"])]
+                data |= {f"{name}-{side}": value for name, value in self._box(windows[side]).items()}
+            source.data = data
+
+    def _there(self, sources: dict[tuple[str, ...], ColumnDataSource]):
+        """The sources of panels that are on the page, each with its panels."""
+        return [(sides, source) for sides, source in sources.items() if self.placed.keys() >= set(sides)]
 
     @staticmethod
     def _box(window: tuple[tuple[float, float], tuple[float, float]]) -> dict[str, list[float]]:
@@ -259,16 +266,14 @@ class Local:
             self.drawn["marks"] = asked
             alpha = np.where(strong[some], 0.3 if contours else 0.85, 0.08).astype(np.float32)
             flips = frame.flips[some]
-            data = {"alpha": alpha}
-            for side in SIDES:
-                x, y = self.placed.get(side, self.placed["b"])
-                data[f"x-{side}"], height = x[some].astype(np.float32), y[some].astype(np.float32)
-                # A glyph skips what is NaN; what has no size it draws.
-                data |= {
-                    f"y{k}-{side}": np.where(flips == k, height, np.float32(np.nan))
-                    for k in range(len(FLIPS))
-                }
-            self.points.data = data
+            for sides, source in self._there(self.points):
+                data = {"alpha": alpha}
+                for side in sides:
+                    x, height = (v[some].astype(np.float32) for v in self.placed[side])
+                    # A glyph skips what is NaN; what has no size it draws.
+                    colours = (np.where(flips == k, height, np.float32(np.nan)) for k in range(len(FLIPS)))
+                    data |= {f"x-{side}": x, **{f"y{k}-{side}": y for k, y in enumerate(colours)}}
+                source.data = data
         if self.drawn.get("curves") != contours:
             self.drawn["curves"] = contours
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
