@@ -66,6 +66,31 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
     return f"{text}."
 
 
+def of_groups(store: Store, a: Cell, b: Cell) -> str:
+    """How samples of groups of seeds are read; empty where both sides are single networks."""
+    counts, shared = [len(store.seeds(cell)) for cell in (a, b)], len(store.pairs(a, b))
+    if max(counts) == 1:
+        return ""
+    return "Groups: every sample's mean over seeds, right where most seeds are; " + (
+        f"differences are paired over {shared} shared seeds. "
+        if counts == [shared, shared]
+        else f"A has {counts[0]} and B {counts[1]} seeds, so differences are of means. "
+    )
+
+
+def of_angles(store: Store, a: Cell, b: Cell) -> str:
+    """A warning for every side of which the smallest angle names less than 99 % of the predictions; escaped."""
+    text = ""
+    for letter, cell in (("A", a), ("B", b)):
+        share = min(store.summary[seed]["angle_agreement"] for seed in store.seeds(cell))
+        if share < 0.99:
+            text += (
+                f" <b>Angles do not tell the whole story of {letter}</b> ({escape(' · '.join(cell))}): the smallest "
+                f"angle names the prediction of {100 * share:.0f} % of samples."
+            )
+    return text
+
+
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
     """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
     accuracies = []

@@ -32,7 +32,6 @@ from rosalind.viewer.views.frame import (
     Frame,
     axis_label,
     caption,
-    cell_name,
     empty,
     flip_legend,
     plot,
@@ -315,34 +314,15 @@ class Local:
         text = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
             f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
-            f"{self.pointed} {escape(self.shifts.words)} {self.shown} {self._seeds(frame)}"
-            f"{self._null(frame, placed)}"
+            f"{self.pointed} {escape(self.shifts.words)} {self.shown} "
+            f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}{self._null(frame, placed)}"
         )
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:
             text += f" {missing:,} have no finite value here and are not drawn."
-        for letter, cell in (("A", frame.state.a), ("B", frame.state.b)):
-            share = min(frame.store.summary[seed]["angle_agreement"] for seed in frame.store.seeds(cell))
-            if any(v.startswith("angle") for v in (frame.state.x, frame.state.y)) and share < 0.99:
-                text += (
-                    f" <b>Angles do not tell the whole story of {letter}</b> ({cell_name(cell)}): the smallest "
-                    f"angle names the prediction of {100 * share:.0f} % of samples."
-                )
+        if any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y)):
+            text += words.of_angles(frame.store, frame.state.a, frame.state.b)
         return text
-
-    @staticmethod
-    def _seeds(frame: Frame) -> str:
-        """What is said where a side is a group."""
-        store, (a, b) = frame.store, (frame.state.a, frame.state.b)
-        if max(len(store.seeds(a)), len(store.seeds(b))) == 1:
-            return ""
-        shared = len(store.pairs(a, b))
-        text = "Groups: every sample's mean over seeds, right where most seeds are; "
-        return text + (
-            f"differences are paired over {shared} shared seeds. "
-            if len(store.seeds(a)) == len(store.seeds(b)) == shared
-            else f"A has {len(store.seeds(a))} and B {len(store.seeds(b))} seeds, so differences are of means. "
-        )
 
     @staticmethod
     def _null(frame: Frame, placed: dict) -> str:
