@@ -5,7 +5,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
@@ -94,7 +93,6 @@ class Session:
             self._fail(*problems)
         document.title = f"rosalind: {store.name}"
         document.template = theme.page_template("index.html")
-        script = (Path(__file__).parent / "keys.js").read_text()
         document.template_variables.update(
             views={name: [k for k, shown in SHOWN.items() if name in shown] for name in VIEWS},
             layouts=LAYOUTS,
@@ -102,7 +100,6 @@ class Session:
             study=self.controls.study.text,
             themes=theme.page_colours(),
             keys=keys.KEYS,
-            script=script,
         )
         document.add_periodic_callback(self._watch, WATCHED)
         document.on_event(DocumentReady, lambda event: self._next())

@@ -1,12 +1,6 @@
 // Keys reach the server as text of a hidden element; while someone types into a field they are the field's.
 // Sockets are watched, so that the page can say when the server works and when it is gone.
 (() => {
-  // Before every stroke BokehJS asks the browser for colours in variables, which this page does not set: 60 of the
-  // 180 ms of script that a brush took.
-  const read = CSSStyleDeclaration.prototype.getPropertyValue;
-  CSSStyleDeclaration.prototype.getPropertyValue = function (name) {
-    return name.startsWith("--bk-") ? "" : read.call(this, name);
-  };
   const named = (name) => window.Bokeh?.documents[0]?.get_model_by_name(name);
   const help = () => document.getElementById("help");
   let pressed = 0;
