@@ -34,6 +34,15 @@ ALL, NETWORKS, SAMPLES = (
     pytest.mark.parametrize("page", [layout], indirect=True) for layout in ("all", "networks", "samples")
 )
 TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
+UNLIKE = """() => [...Bokeh.documents[0]._all_models.values()]
+  .filter((model) => model.type === "Div" && Bokeh.index.find_one(model)?.markup_el?.isConnected)
+  .map((model) => [model, Bokeh.index.find_one(model)])
+  .filter(([model, view]) => {
+    const meant = document.createElement("div"), [box, text] = [view.el, view.markup_el].map((el) => el.clientHeight);
+    meant.innerHTML = model.text;
+    return meant.innerHTML !== view.markup_el.innerHTML || box < text;
+  }).map(([model]) => [model.name, model.text])"""
+"""Texts that do not show what their model says, or not all of it."""
 
 
 def started(folder, port: int = 0) -> tuple[subprocess.Popen, str]:
@@ -189,6 +198,8 @@ def test_a_dragged_box_reaches_every_view(page, small_folder):
     page.tab.wait_for_timeout(300)
     for name, old in before.items():
         assert (canvas(page, name) != old).any(), name
+    assert page.tab.evaluate(UNLIKE) == [], "what a reader sees is what the model says"
+    page.tab.get_by_text(f"{inside.sum():,} of 597").first.wait_for()
     assert page.errors() == []
 
 

@@ -20,7 +20,6 @@ from bokeh.models import (
 )
 
 from rosalind.viewer import compute, shift, words
-from rosalind.viewer.state import FLIPS
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     FLIP_COLOURS,
