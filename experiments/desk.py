@@ -8,7 +8,7 @@ Command (needs the extra `test` and a Chromium; half a minute):
 
     python experiments/desk.py
 
-Expected result: 1.3 to 1.5 s on two shared x86 cores, most of it to read BokehJS.
+Expected result: 1.1 to 1.5 s on two shared x86 cores, most of it to read BokehJS.
 """
 
 import os

@@ -9,7 +9,7 @@ drags boxes with the mouse. Everything is a median of six:
 * brush: from releasing the mouse to the frame after the last canvas was painted, with the status line changed
   and Bokeh idle, all views on one page (`all`) or those of the geometry page.
 * bytes: as they pass a TCP proxy between browser and server, compressed as they travel, headers included.
-  The proxy is a Python thread for each way and costs a brush 0.02 to 0.04 s, which are in its time.
+  The proxy is a Python thread for each way and costs a brush up to 0.05 s, which are in its time.
 * work: seconds of processor that the server and the browser spend on the same. A busy machine stretches the
   times, this hardly; on an idle one a time is about the sum of both.
 * memory: resident memory of the server (Linux only), and what ten more readers add, divided by ten.
@@ -39,9 +39,9 @@ measured beside ours, has its first paint after 1.1 to 1.4 s there, so that the 
 | server, and per further reader | 197, 3.0 MB | 204, 3.1 MB | 237, 3.3 MB | 203, 3.7 MB | 380, 2.1 MB |
 
 So bytes, memory and a brush on the geometry page are within the budget. First paint is what a page of Bokeh takes and
-0.1 to 0.5 s, and a brush with all sections on one page is at its budget or 0.1 s over it. Twenty readers, each with a
-brush every two seconds for a minute: no error, no wrong answer, an answer after 0.06 s (95 %: 0.09 s), 3.3 MB each,
-which the next twenty use again.
+0.1 s more, 0.6 s with an empty cache; a brush with all sections on one page is at its budget for 200,000 samples, and
+0.05 to 0.15 s over it for fewer. Twenty readers, each with a brush every two seconds for a minute: no error, no wrong
+answer, an answer after 0.06 s (95 %: 0.09 s), 3.3 MB each, which the next twenty use again.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-# Not scipy.stats, which has the same functions and takes every command 0.6 s to import.
+# Not scipy.stats, which has the same functions and takes 0.6 s to import.
 from scipy.special import nctdtr, ndtri, stdtrit
 
 POWER = 0.8

@@ -243,13 +243,14 @@ class Session:
                     self._draw(name, frame)
 
     def _growing(self, names: Iterable[str]) -> contextlib.AbstractContextManager[None]:
-        """While new views are made, let Bokeh look at the places of those that are drawn alone."""
+        """While views are made, let Bokeh look for models in the places of these alone, once."""
         places = [place[name] for name in names for place in (self.places, self.below)]
         return growing.only(self.document, self._held, places)
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
         repainted = self.state.theme != self.controls.theme
         shown = [name for name in SHOWN[self.state.layout] if name not in self.waiting]
+        # Where no view is new Bokeh need not look at all, 50 ms.
         new = not self.views.keys() >= set(shown)
         with self._growing(shown) if new else contextlib.nullcontext():
             for name in shown:

@@ -12,7 +12,7 @@ LEVELS = 96
 """Levels of an axis of parallel coordinates."""
 
 GAP = 255
-"""The level of a value that is not there; a palette of so many colours draws it as nothing."""
+"""The level of a value that is not there, above all others; see-through wherever levels are drawn as colours."""
 
 
 def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
@@ -85,10 +85,12 @@ def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
 def levels(values: np.ndarray, limits: tuple[float, float], count: int = LEVELS) -> np.ndarray:
     """uint8 of the same shape: the level of each value on an axis of `count`, 0 at the low limit; `GAP` for NaN.
 
-    Values beyond the limits lie at the ends of the axis.
+    Values beyond the limits lie at the ends of the axis; `count` is `GAP` at most.
 
     >>> levels(np.array([0.0, 0.5, 9.0, np.nan]), (0.0, 1.0)).tolist()
     [0, 48, 95, 255]
+    >>> levels(np.array([60.0, 90.0, 120.0, np.nan]), (60.0, 120.0), GAP).tolist()
+    [0, 127, 254, 255]
     """
     low, high = limits
     scaled = np.clip((values - low) * ((count - 1) / (high - low)), 0, count - 1)

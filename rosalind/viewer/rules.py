@@ -81,7 +81,7 @@ def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
         before, after = store.correct(a), store.correct(b)
         return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
 
-    return store.keep(("flips", a, b), make)
+    return store.keep(("rules", "flips", a, b), make)
 
 
 def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
@@ -129,7 +129,7 @@ def shown(store: Store, state: State) -> np.ndarray:
     """bool[n]: the samples that pass the class filter."""
     wanted = state.true_class
     make = lambda: np.ones(len(store.ids), bool) if wanted is None else store.labels == wanted
-    return store.keep(("shown", wanted), make)
+    return store.keep(("rules", "shown", wanted), make)
 
 
 def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:

@@ -104,7 +104,7 @@ def dress(models: Iterable[Model], shared: tuple[InlineStyleSheet, InlineStyleSh
 
 
 def undim(models: Iterable[Model]) -> None:
-    """Drop the glyphs that Bokeh adds for what it has not selected or has muted, a tenth of all models.
+    """Drop the glyphs that Bokeh adds for what it has not selected or has muted: up to an eighth of a page's models.
 
     Selections are masks of this viewer's own; a tap that Bokeh takes for a selection dims nothing.
     """

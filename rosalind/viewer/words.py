@@ -1,4 +1,4 @@
-"""Sentences about the two sides that are compared: how often they are right, and what so much data can show."""
+"""Sentences about the two sides that are compared: how often they are right, what the data can show, how to read it."""
 
 from html import escape
 

@@ -105,11 +105,12 @@ class Local:
         place = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
         place = {name: f"{name}-{side}" for name in PLACE}
-        (picked,) = (source for sides, source in self.picked.items() if side in sides)
-        (points,) = (source for sides, source in self.points.items() if side in sides)
-        figure.add_glyph(picked, Image(image=f"picked-{side}", color_mapper=self.oranges, **place))
+        sides = next(sides for sides in self.points if side in sides)
+        figure.add_glyph(
+            self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
+        )
         at = {"x": f"x-{side}", "y": f"y-{side}"}
-        figure.add_glyph(points, Scatter(size=6, **at, **{name: name for name in LOOK}))
+        figure.add_glyph(self.points[sides], Scatter(size=6, **at, **{name: name for name in LOOK}))
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
         figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
@@ -230,7 +231,9 @@ class Local:
                 data |= {f"{name}-{side}": value for name, value in self._box(windows[side]).items()}
             source.data = data
 
-    def _there(self, sources: dict[tuple[str, ...], ColumnDataSource]):
+    def _there(
+        self, sources: dict[tuple[str, ...], ColumnDataSource]
+    ) -> list[tuple[tuple[str, ...], ColumnDataSource]]:
         """The sources of panels that are on the page, each with its panels."""
         return [(sides, source) for sides, source in sources.items() if self.placed.keys() >= set(sides)]
 

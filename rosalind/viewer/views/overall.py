@@ -101,17 +101,16 @@ def levels_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[flo
     return frame.store.keep(key, make)
 
 
-def density_of(
-    frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[float, float]], width: int
-) -> np.ndarray:
+def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[float, float]]) -> np.ndarray:
     """float32[rows, columns]: how many lines of the samples shown go through every pixel, kept for all readers."""
+    # Few axes are far from each other on the page, and few pixels between them would show as blocks.
+    width = 48 if len(axes) > 5 else 144
     key = ("global", "density", cell, tuple(axes), tuple(limits), frame.state.raw, frame.state.true_class)
 
     def make() -> np.ndarray:
         levels = levels_of(frame, cell, axes, limits)
-        return compute.parallel_density(
-            levels if frame.state.true_class is None else levels[:, frame.shown], width
-        )
+        levels = levels if frame.state.true_class is None else levels[:, frame.shown]
+        return compute.parallel_density(levels, width)
 
     return frame.store.keep(key, make)
 
@@ -237,11 +236,7 @@ class Global:
     def _draw(self, frame: Frame) -> None:
         """The densities and axes, which do not change with the selection."""
         count = len(self.axes)
-        # Few axes are far from each other on the page, and few pixels between them would show as blocks.
-        width = 48 if count > 5 else 144
-        counts = {}
-        for side in SIDES:
-            counts[side] = density_of(frame, self._cell(side), self.axes, self.limits, width)
+        counts = {side: density_of(frame, self._cell(side), self.axes, self.limits) for side in SIDES}
         peak = int(max(found.max(initial=0) for found in counts.values()))
         low, high = self.limits[-1]
         for side, figure in self.figures.items():
