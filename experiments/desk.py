@@ -91,6 +91,7 @@ class Wire:
                 browser.close()
                 continue
             for source, sink, way in ((browser, server, "up"), (server, browser, "down")):
+                sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=(source, sink, way), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, way: Literal["up", "down"]) -> None:
