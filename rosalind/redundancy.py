@@ -1,13 +1,20 @@
 """Which benchmarks say the same: correlations over networks, and the few that predict the mean of all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
 
+from rosalind import results as files
+from rosalind import robustness
 from rosalind.config import unknown
 from rosalind.results import Results
+
+KEY = 0
+"""Of the random subsets of the curves that are stored, so that every reader sees the same."""
 
 NETWORKS = 5
 """Fewest networks for a curve."""
@@ -32,6 +39,10 @@ class Benchmarks:
     """float64[networks, names]; NaN where a condition that belongs to it has not been measured."""
     clean: np.ndarray
     """float64[networks]; NaN where clean images have not been measured."""
+
+
+STORED = ("names", "error", "largest", "random", "clean", "agree", "networks", "total")
+"""Fields of a `Curve` that are arrays in a file as they are."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +107,18 @@ def benchmarks(
         if kind in ("mean", "condition") or kind == f"severity {info['severity']:g}":
             parts.setdefault(condition if kind == "condition" else info["name"], []).append(condition)
 
-    def accuracy(network: str, condition: str) -> float:
-        return summary.get((network, condition), {}).get("accuracy", np.nan)
-
     networks = [name for name in results.networks if any((name, c) in summary for c in results.conditions)]
-    table = np.array([[np.mean([accuracy(n, c) for c in cs]) for cs in parts.values()] for n in networks])
+
+    def accuracies(condition: str) -> list[float]:
+        return [summary.get((name, condition), {}).get("accuracy", np.nan) for name in networks]
+
+    table = [np.mean([accuracies(condition) for condition in some], 0) for some in parts.values()]
     return Benchmarks(
         tuple(networks),
         tuple(results.networks[name]["family"] for name in networks),
         tuple(parts),
-        table.reshape(len(networks), len(parts)),
-        np.array([accuracy(name, "clean") for name in networks]),
+        np.array(table).reshape(len(parts), len(networks)).T,
+        np.array(accuracies("clean")),
     )
 
 
@@ -183,15 +195,15 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
         fit = _compress(x[rest], target[rest])
         centre, level = x[rest].mean(0), target[rest].mean()
 
-        def missed(columns, fit=fit, held=held, centre=centre, level=level) -> np.ndarray:
-            weights = _weights(fit, columns)
-            return level + (x[np.ix_(held, columns)] - centre[columns]) @ weights - target[held]
-
         folds[name] = _choose(fit, sizes)
         for size in range(1, sizes + 1):
-            errors[size - 1, held] = missed(folds[name][:size])
-            for draw, columns in enumerate(subsets[size - 1]):
-                guesses[size - 1, draw, held] = missed(columns)
+            some = [folds[name][:size], *subsets[size - 1]]
+            # All subsets at once: one by one, this product took as long as the fits.
+            weights = np.zeros((len(some), len(names)))
+            for row, columns in enumerate(some):
+                weights[row, columns] = _weights(fit, columns)
+            missed = level + weights @ (x[held] - centre).T - target[held]
+            errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
         if np.isfinite(clean).all():
             slope = _weights(_compress(clean[rest, None], target[rest]), [0])
             from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
@@ -256,3 +268,50 @@ def _choose(triangle: np.ndarray, sizes: int) -> list[int]:
         best = int(np.flatnonzero(np.array(rest) <= min(rest) + close)[0])
         chosen.append(left.pop(best))
     return chosen
+
+
+def save(results: Results) -> None:
+    """Store the curve of every kind that has one as `comparison/redundancy.npz`, replacing what is there.
+
+    Reads the study's `summary.csv`. A curve takes 0.3 to 1.6 s for 300 networks, too long for one who looks at it.
+    """
+    summary = robustness.read_summary(results.folder / "summary.csv")
+    arrays: dict[str, Any] = {}
+    for kind in kinds(results):
+        table = benchmarks(results, summary, kind)
+        try:
+            found = curve(table, KEY)
+        except ValueError:
+            continue
+        parts = {name: getattr(found, name) for name in STORED} | {"of": _hash(table)}
+        parts |= {"families": list(found.folds), "folds": list(found.folds.values())}
+        arrays |= {f"{kind}/{name}": np.array(value) for name, value in parts.items()}
+    files.save_arrays(_file(results), arrays, replace=True)
+
+
+def load(results: Results, table: Benchmarks, kind: str) -> Curve:
+    """The curve of a table that `benchmarks` gives for a kind: as stored if it is of this very table, else made.
+
+    Raises ValueError as `curve` does.
+    """
+    names = (*STORED, "of", "families", "folds")
+    try:
+        arrays = files.load_arrays(_file(results), [f"{kind}/{name}" for name in names])
+    except (FileNotFoundError, files.Damaged):
+        return curve(table, KEY)
+    part = {name: arrays[f"{kind}/{name}"] for name in names}
+    if str(part["of"]) != _hash(table):
+        return curve(table, KEY)
+    plain: dict[str, Any] = {name: part[name] if part[name].ndim else part[name].item() for name in STORED}
+    plain["names"] = tuple(part["names"].tolist())
+    folds = zip(part["families"].tolist(), map(tuple, part["folds"].tolist()), strict=True)
+    return Curve(**plain, folds=dict(folds))
+
+
+def _file(results: Results) -> Path:
+    return results.folder / "comparison" / "redundancy.npz"
+
+
+def _hash(table: Benchmarks) -> str:
+    """Names all that a curve depends on."""
+    return files.hash_arrays({field.name: np.array(getattr(table, field.name)) for field in fields(table)})

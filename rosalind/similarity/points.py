@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,19 @@ def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
     A point names a network or a group of seeds, and a condition or a corruption, so that it says by itself what
     was averaged; empty for a point of which nothing is measured any more.
     """
-    groups, known = _groups(results), {name: _corruption(info) for name, info in results.conditions.items()}
-    found: dict[Cell, list[Cell]] = {}
-    for network, condition in results.cells():
-        keys = {(n, c) for n in (network, groups[network]) for c in (condition, known[condition])}
-        for key in keys:
-            found.setdefault(key, []).append((network, condition))
-    return [tuple(found.get(name, ())) for name in names]
+    networks: dict[str, list[str]] = {name: [name] for name in results.networks}
+    for network, group in _groups(results).items():
+        if group != network:
+            networks.setdefault(group, []).append(network)
+    conditions: dict[str, list[str]] = {name: [name] for name in results.conditions}
+    for condition, info in results.conditions.items():
+        if _corruption(info) != condition:
+            conditions.setdefault(_corruption(info), []).append(condition)
+    measured = set(results.cells())
+    return [
+        tuple(cell for cell in product(networks.get(n, ()), conditions.get(c, ())) if cell in measured)
+        for n, c in names
+    ]
 
 
 def _corruption(info: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import agreement, data, fragility, robustness, similarity
+from rosalind import agreement, data, fragility, redundancy, robustness, similarity
 from rosalind import results as files
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
@@ -17,7 +17,7 @@ from rosalind.results import Results
 from rosalind.study import cells, maps, networks, planning, storing
 from rosalind.study.planning import DRAW_SEED, Unit
 
-TABLES = ("summary", "methods", "agreement", "fragility", "similarity")
+TABLES = ("summary", "methods", "agreement", "fragility", "redundancy", "similarity")
 """What is derived; a folder finished before one of them was thought of is derived again."""
 
 
@@ -134,7 +134,7 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
     path = folder / "comparison" / "stamp.json"
     if path.exists() and files.load_json(path) == stamp:
         return results
-    with Progress("comparing", 6, unit="tables") as progress:
+    with Progress("comparing", 7, unit="tables") as progress:
         robustness.save_summary(results)
         progress.advance(1, "summary.csv")
         robustness.methods.save(results)
@@ -143,6 +143,8 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
         progress.advance(1, "agreement")
         fragility.save(results)
         progress.advance(1, "fragility")
+        redundancy.save(results)
+        progress.advance(1, "redundancy")
         similarity.save(results, umap=umap)
         progress.advance(2, "similarity")
     files.save_json(path, stamp, replace=True)

@@ -36,7 +36,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         upper = found.distance[np.triu_indices(len(found.cells), 1)]
         # A few far cells would leave all others one colour.
         limit = float(np.percentile(upper, 98)) if upper.size else 1.0
-        members = similarity.members(store.results, found.cells)
+        members, member = _members(store, found.cells)
         return {
             "found": found,
             # Beside `found`, so that the store counts its bytes.
@@ -48,10 +48,20 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
             "picture": similarity.picture(found.distance, found.order, limit),
             "floors": similarity.floors(store.results, found),
             "members": members,
-            "member": {cell: place for place, cells in enumerate(members) for cell in cells},
+            "member": member,
         }
 
-    return store.keep(("similarity", mode, metric), make)
+    return store.keep(("similar", mode, metric), make)
+
+
+def _members(store: Store, names: tuple[Cell, ...]) -> tuple[list[tuple[Cell, ...]], dict[Cell, int]]:
+    """The cells of every point and the point of every cell, one of it for all metrics."""
+
+    def make() -> tuple[list[tuple[Cell, ...]], dict[Cell, int]]:
+        members = similarity.members(store.results, names)
+        return members, {cell: place for place, cells in enumerate(members) for cell in cells}
+
+    return store.keep(("similar", "members", names), make)
 
 
 def places(store: Store, kept: dict[str, Any], cell: Cell) -> list[int]:

@@ -1,6 +1,5 @@
 """A study's arrays for the views: read once, shared by all readers, bounded in bytes. NumPy only."""
 
-import csv
 import os
 import threading
 from collections import OrderedDict
@@ -30,9 +29,6 @@ UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confi
 
 NEAREST = 100
 """Up to so many classes every logit of a sample is stored, beyond only the largest."""
-
-_MEASURED = robustness.COLUMNS.index("samples")
-"""Where the numbers begin in the columns of summary.csv."""
 
 Cell = tuple[str, str]
 """The id of a network, or of a group of seeds, and a condition's id."""
@@ -344,28 +340,23 @@ class Store:
         """The numeric columns of summary.csv by cell; empty cells are NaN."""
         found: dict[Cell, dict[str, float]] = {}
         for path, rename in self.results.derived("summary.csv"):
-            if not path.exists():
-                continue
             try:
-                with path.open(newline="") as file:
-                    rows = list(csv.DictReader(file))
-                found |= {(rename(row["network"]), row["condition"]): self._numbers(row) for row in rows}
-            except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
-                self.problems.append(f"{path} is damaged ({error!r}); accuracies are counted anew.")
+                table = robustness.read_summary(path)
+            except FileNotFoundError:
+                continue
+            except files.Damaged as error:
+                self.problems.append(f"{error} Accuracies are counted anew.")
+                continue
+            found |= {(rename(network), condition): row for (network, condition), row in table.items()}
         # A study in progress has cells that no table holds yet; what was summed up of them stays true.
         known = getattr(self, "summary", {})
         for cell in self.cells - found.keys():
             try:
-                found[cell] = known.get(cell) or self._numbers(robustness.summarise(self.results, *cell))
+                found[cell] = known.get(cell) or robustness.numbers(robustness.summarise(self.results, *cell))
             except (files.Damaged, OSError) as error:
                 self.problems.append(str(error))
-                found[cell] = dict.fromkeys(robustness.COLUMNS[_MEASURED:], np.nan)
+                found[cell] = dict.fromkeys(robustness.NUMBERS, np.nan)
         return found
-
-    @staticmethod
-    def _numbers(row) -> dict[str, float]:
-        numbers = robustness.COLUMNS[_MEASURED:]
-        return {name: float(row[name]) if row[name] != "" else np.nan for name in numbers}
 
     def _read_histograms(self) -> tuple[dict[Cell, np.ndarray], np.ndarray]:
         """Counts uint32[3, bins] by cell, and the shared edges."""
@@ -394,4 +385,6 @@ def _bytes(made: Any) -> int:
         return made.nbytes
     if isinstance(made, dict):
         return sum(map(_bytes, made.values()))
-    return sum(map(_bytes, made)) if isinstance(made, tuple | list) else 0
+    # Names are many: 28,800 cells are told by two each.
+    nested = isinstance(made, tuple | list) and made and not isinstance(made[0], str)
+    return sum(map(_bytes, made)) if nested else 0

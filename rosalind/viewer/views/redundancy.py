@@ -17,9 +17,6 @@ from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption
 TOLERANCES = ("1", "0.5", "2")
 """Percentage points within which the mean shall be predicted."""
 
-KEY = 0
-"""Of the random subsets, so that every reader sees the same."""
-
 KIND_WORDS = {"mean": "mean over severities", "condition": "every condition by itself"}
 NOTHING = "none"
 NAMES = 40
@@ -47,7 +44,7 @@ def read(store: Store, kind: str) -> dict[str, Any]:
             "families": len(set(table.families)),
         }
         try:
-            return {**found, "curve": redundancy.curve(table, KEY)}
+            return {**found, "curve": redundancy.load(store.results, table, kind)}
         except ValueError as error:
             return {**found, "missing": str(error)}
 
