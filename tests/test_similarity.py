@@ -342,7 +342,7 @@ class TestView:
     def test_a_group_is_marked_at_every_seed(self, store):
         view, _, _ = show(store, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
-        place, distance = view.kept["member"], view.kept["distance"]
+        place, distance = view.kept["points"].place, view.kept["distance"]
         apart = [
             distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]]
             for k in (0, 1)
@@ -373,7 +373,7 @@ class TestView:
         view, again, _ = show(store)
         assert not len(view.nothing.data["x0"])
         again(null=True)
-        place = view.kept["member"]
+        place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
         assert f"{view.kept['distance'][tuple(ends)]:.2f} apart (dashed)" in view.caption.text

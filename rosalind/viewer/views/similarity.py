@@ -78,6 +78,8 @@ class Similarity:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
         self.drawn: tuple[str, str, str] | None = None
+        self.cells: tuple[Cell, ...] | None = None
+        """Of which cells the points are."""
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info["family"] for info in infos))
         self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
@@ -243,26 +245,13 @@ class Similarity:
 
     def _side(self, place: int) -> Cell:
         infos, name = self.store.results.conditions, self.kept["found"].cells[place][0]
-        return name, max(self.kept["members"][place], key=lambda cell: infos[cell[1]]["severity"])[1]
+        return name, max(self.kept["points"].members[place], key=lambda cell: infos[cell[1]]["severity"])[1]
 
     def _fill(self, frame: Frame) -> None:
         mode, metric, layout = self.drawn = self._chosen(frame)
         self.kept = kept = similar.read(self.store, mode, metric)
         found, umap = kept["found"], kept["umap"]
         self.places = umap if umap is not None and layout == "umap" else found.layout
-        infos, conditions = self.store.results.networks, self.store.results.conditions
-        columns: dict[str, list] = {name: [] for name in ("colour", "marker", "size", "accuracy")}
-        family = np.zeros(len(found.cells), np.uint8)
-        for place, members in enumerate(kept["members"]):
-            known = [conditions[condition] for _, condition in members]
-            family[place] = self.families.index(infos[members[0][0]]["family"])
-            columns["colour"].append(self.colours[family[place]])
-            columns["marker"].append(MARKERS.get(known[0]["group"], OTHER)[0])
-            severity = np.mean([float(info["severity"]) for info in known])
-            size = 13.0 if known[0]["name"] == "clean" else 5 + severity
-            columns["size"].append(size if len(found.cells) <= CROWD else 0.7 * size)
-            right = [self.store.summary[one]["accuracy"] for one in members if one in self.store.summary]
-            columns["accuracy"].append(100 * float(np.mean(right)) if right else np.nan)
         rows, near = np.arange(len(found.cells)), {}
         for k in range(NEIGHBOURS):
             there = k < kept["nearest"].shape[1]
@@ -270,20 +259,27 @@ class Similarity:
             near |= {f"near{k}": others, f"far{k}": found.distance[rows, others]}
         (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
-        self.points.data = {
-            "x": x,
-            "y": y,
-            "network": [cell[0] for cell in found.cells],
-            "condition": [cell[1] for cell in found.cells],
-            "colour": columns["colour"],
-            "marker": columns["marker"],
-            "size": np.array(columns["size"], np.float32),
-            "accuracy": np.array(columns["accuracy"], np.float32),
-            "order": found.order,
-            **near,
-        }
+        placed = {"x": x, "y": y, "order": found.order, **near}
+        if found.cells == self.cells:
+            # Another metric moves the same points: their names and looks need not travel again.
+            self.points.data.update(placed)
+        else:
+            self.cells, self.points.data = found.cells, placed | self._looks()
         self._fill_bars(x, y)
-        self._fill_heat(family[found.order])
+        self._fill_heat()
+
+    def _looks(self) -> dict[str, Any]:
+        """Columns that are the same for every metric."""
+        about, cells = self.kept["points"], self.kept["found"].cells
+        sizes = np.where(np.array(about.group) == "clean", 13, 5 + about.severity)
+        return {
+            "network": [network for network, _ in cells],
+            "condition": [condition for _, condition in cells],
+            "colour": [self.colours[self.families.index(family)] for family in about.family],
+            "marker": [MARKERS.get(group, OTHER)[0] for group in about.group],
+            "size": ((1 if len(cells) <= CROWD else 0.7) * sizes).astype(np.float32),
+            "accuracy": about.accuracy,
+        }
 
     def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
         """Bars as long as a distance that means nothing, below the points; a UMAP plane has no lengths."""
@@ -298,7 +294,7 @@ class Similarity:
             "text": [f"{FLOORS[kind]}: {length:.2f}" for kind, (length, _) in floors.items()],
         }
 
-    def _fill_heat(self, family: np.ndarray) -> None:
+    def _fill_heat(self) -> None:
         found, limit, picture = self.kept["found"], self.kept["limit"], self.kept["picture"]
         count = max(len(found.cells), 1)
         start, self.heat.x_range.end = -MARGIN * count, count
@@ -314,7 +310,8 @@ class Similarity:
             "limit": [limit],
             "cells": [round((count / max(len(picture), 1)) ** 2)],
         }
-        strip = family[similarity.picture_rows(len(family))]
+        family = np.array([self.families.index(name) for name in self.kept["points"].family], np.uint8)
+        strip = family[found.order[similarity.picture_rows(len(family))]]
         width = 0.03 * count
         self.strips.data = {
             "image": [strip[:, None], strip[None]],
