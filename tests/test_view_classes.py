@@ -6,15 +6,15 @@ from html import escape
 
 import numpy as np
 import pytest
-from bokeh.events import ButtonClick, SelectionGeometry, Tap
+from bokeh.events import ButtonClick, RangesUpdate, Reset, SelectionGeometry, Tap
 from pages import opened
 
 from rosalind import geometry, results
-from rosalind.viewer import classes, compute, matrices, rules
+from rosalind.viewer import classes, compute, matrices, rules, window
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.classes import MARK, Classes
 from rosalind.viewer.views.collapse import Collapse
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.overall import Global
@@ -93,6 +93,15 @@ def many(tmp_path_factory):
         info = {"name": f"net{seed}", "label": "dense", "family": "dense", "seed": seed}
         results.add_network(folder, info, arrays, {"clean": measured})
     return Store(folder)
+
+
+def zoom(shown, across, down):
+    """What a dragged box does: the ranges change, and each figure tells."""
+    shown.across.update(start=across[0], end=across[1])
+    shown.down.update(start=down[0], end=down[1])
+    for figure in shown.figures.values():
+        ends = {"x0": across[0], "x1": across[1], "y0": down[0], "y1": down[1]}
+        figure._trigger_event(RangesUpdate(figure, **ends))
 
 
 class TestParallelDensity:
@@ -268,7 +277,7 @@ class TestMatrices:
         figure = page.classes.figures["b"]
         figure._trigger_event(Tap(figure, x=2.5, y=7.5))
         assert page.state.rule[0]["pair"] == [order[7], order[2]]
-        assert page.classes.marks["b"].data == {"x": [2.5], "y": [7.5]}
+        assert page.classes.marks["b"].data == {"x": [2.5], "y": [7.5], "size": [0]}
 
     def test_the_null_is_drawn_with_the_limits_of_the_difference(self, page, store):
         assert not page.classes.figures["null"].visible
@@ -319,6 +328,50 @@ class TestManyClasses:
         assert not page.state.choices
         page.change(choices={"global-detail": "all classes"})
         assert shown.images["a"].data["image"][0].shape == (120, 120)
+
+    def test_a_zoom_is_one_of_all_matrices_and_names_what_it_shows(self, page, many):
+        shown = page.classes
+        page.change(choices={"global-detail": "all classes"})
+        order, titles = matrices.in_order(many, "likeness"), shown.rows.titles()
+        whole = {side: shown.images[side].data["image"][0] for side in ("a", "difference")}
+        assert shown.figures["a"].yaxis.ticker.ticks == []
+        zoom(shown, (30.4, 40.0), (20.0, 9.5))
+        for side, image in whole.items():
+            data = shown.images[side].data
+            np.testing.assert_array_equal(data["image"][0], image[9:20, 30:40])
+            assert [data[name][0] for name in ("x", "y", "dw", "dh", "shared")] == [30, 9, 10, 11, 1]
+        for axis, first, last in ((shown.figures["b"].yaxis, 9, 20), (shown.figures["b"].xaxis, 30, 40)):
+            assert axis.ticker.ticks == [k + 0.5 for k in range(first, last)]
+            assert axis.major_label_overrides[first + 0.5] == titles[first]
+        # Other cells in the same rows keep the window; a click finds the class that is there.
+        page.change(a=page.state.b)
+        assert shown.images["a"].data["x"] == [30]
+        figure = shown.figures["a"]
+        figure._trigger_event(Tap(figure, x=31.5, y=12.5))
+        assert page.state.rule[0]["pair"] == [order[12], order[31]]
+        assert shown.marks["a"].data["size"] == [0]
+        figure._trigger_event(Reset(figure))
+        assert shown.images["difference"].data["dw"] == [120]
+        assert shown.marks["a"].data["size"] == [MARK]
+        # Other rows are shown whole.
+        zoom(shown, (30.4, 40.0), (20.0, 9.5))
+        page.change(choices={"global-detail": "grouped"})
+        assert shown.images["a"].data["dw"] == [classes.group_count(120)]
+        assert shown.down.start == shown.across.end == classes.group_count(120)
+
+    def test_more_classes_than_pixels_are_sent_by_pixels(self, page, monkeypatch):
+        monkeypatch.setattr(window, "PIXELS", 50)
+        shown = page.classes
+        for show, pick in ((matrices.ANGLES, np.fmin), (matrices.CONFUSION, np.fmax)):
+            page.change(choices={"global-detail": "all classes", "global-show": show})
+            data = shown.images["a"].data
+            starts = np.linspace(0, 120, 50, endpoint=False).astype(int)
+            exact = pick.reduceat(pick.reduceat(shown.tables["a"], starts, 0), starts, 1)
+            (low,), (high,) = data["low"], data["high"]
+            decoded = low + data["image"][0] / 254 * (high - low)
+            np.testing.assert_allclose(decoded, exact, atol=0.51 / 254 * (high - low))
+            assert data["shared"] == [6]
+            assert "share a pixel" in shown.caption.text
 
     def test_axes_are_the_directions_around_a_class(self, page, many):
         shown = page.view

@@ -82,6 +82,12 @@ def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
     return (255 * np.log1p(np.minimum(counts, peak)) / np.log1p(peak)).round().astype(np.uint8)
 
 
+def symmetric(limit: float) -> tuple[float, float]:
+    """Colour limits around zero; of width 2 where there is nothing."""
+    limit = float(limit) if np.isfinite(limit) and limit > 0 else 1.0
+    return -limit, limit
+
+
 def levels(values: np.ndarray, limits: tuple[float, float], count: int = LEVELS) -> np.ndarray:
     """uint8 of the same shape: the level of each value on an axis of `count`, 0 at the low limit; `GAP` for NaN.
 

@@ -1,14 +1,21 @@
-"""What class matrices show of a side, and how classes are ordered and grouped; kept for all readers."""
+"""What class matrices show and tell of two sides, and how classes are ordered and grouped. NumPy only."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from rosalind import collapse
 from rosalind.results import Damaged
-from rosalind.viewer import classes
+from rosalind.viewer import classes, compute, window
+from rosalind.viewer.classes import Rows
 from rosalind.viewer.store import Cell, Store
 
 ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
 ORDERS = ("class order", "likeness")
+NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
+
+PICKS = {ANGLES: "least", BETWEEN: "least", CONFUSION: "most"}
+"""What stands out of the fields that share a pixel; of a change it is what is farthest from zero."""
 
 
 def reference(store: Store) -> Cell:
@@ -74,3 +81,60 @@ def collapsed(store: Store, cell: Cell) -> np.ndarray:
 
     make = lambda: np.mean([one(seed) for seed in store.seeds(cell)], axis=0)
     return store.keep(("classes", "collapse", cell), make)
+
+
+def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+    """Colour limits by side: A and B share theirs, and so do the difference and the null, around zero."""
+
+    def reach(*found: np.ndarray) -> tuple[float, float]:
+        ends = [(float(np.nanmin(f)), float(np.nanmax(f))) for f in found if np.isfinite(f).any()]
+        low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)
+        return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+    both = reach(tables["a"], tables["b"])
+    ends = reach(*(tables[side] for side in ("difference", "null") if side in tables))
+    around = compute.symmetric(max(abs(ends[0]), abs(ends[1])))
+    return {"a": both, "b": both, "difference": around, "null": around}
+
+
+def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str | None = None) -> str:
+    """The caption: what the matrices say, in numbers.
+
+    Args:
+        rows: what rows and columns stand for.
+        tables: float[r, r] of sides `a`, `b`, `difference` and perhaps `null`.
+        show: what they are of.
+        null: what the null is or why there is none, as HTML, where one is asked for.
+    """
+    own, unit = np.eye(len(rows), dtype=bool), " samples" if show == CONFUSION else " degrees"
+    mean = lambda found: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else None
+    number = lambda v, unit: "nothing measured" if v is None else f"{v:.1f}{unit}"
+    told = []
+    for side in ("a", "b"):
+        found = tables[side]
+        if show == CONFUSION:
+            where = "in the own group" if rows.grouped else "right"
+            told.append(f"{NAMES[side]} {np.trace(found):,.0f} of {found.sum():,.0f} {where}")
+        elif show == BETWEEN:
+            told.append(f"{NAMES[side]} {number(mean(found), unit)} on average")
+        else:
+            words = f"{number(mean(found[own]), '')} degrees to the own"
+            told.append(f"{NAMES[side]} {words}, {number(mean(found[~own]), '')} to others")
+    moved = lambda side: number(mean(np.abs(tables[side])), unit)
+    told.append(f"B and A differ by {moved('difference')} a field")
+    if "null" in tables:
+        told[-1] += f", the null ({null}) by {moved('null')}"
+    elif null is not None:
+        told[-1] += f"; no null: {null}"
+    what = {
+        ANGLES: "mean angle from the samples of a class (row) to a class direction (column)",
+        BETWEEN: "angle between two class directions of the head, whatever the condition",
+        CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
+    }[show]
+    click = "Click a row to open its group." if rows.grouped else "Click a field for its samples."
+    if len(rows) > window.PIXELS:
+        click += (
+            " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "
+            "change; drag a box to zoom all matrices, down to single fields."
+        )
+    return f"Matrices: {what}; {'; '.join(told)}. {click}"

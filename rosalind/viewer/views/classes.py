@@ -3,9 +3,10 @@
 from html import escape
 
 import numpy as np
-from bokeh.events import Tap
+from bokeh.events import RangesUpdate, Reset, Tap
 from bokeh.layouts import row
 from bokeh.models import (
+    BoxZoomTool,
     Button,
     ColorBar,
     ColumnDataSource,
@@ -14,20 +15,27 @@ from bokeh.models import (
     FixedTicker,
     HoverTool,
     LinearColorMapper,
+    PanTool,
     Range1d,
+    ResetTool,
+    WheelZoomTool,
 )
 
-from rosalind.viewer import classes, compute
+from rosalind.viewer import classes, compute, window
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.matrices import (
     ANGLES,
     BETWEEN,
     CONFUSION,
+    NAMES,
     ORDERS,
+    PICKS,
     apart,
     groups_of,
     in_order,
+    limits,
     order_of_likeness,
+    sentence,
     table,
 )
 from rosalind.viewer.store import Store
@@ -39,9 +47,9 @@ from rosalind.viewer.views.frame import (
     Change,
     Frame,
     caption,
+    empty,
     fill,
     plot,
-    symmetric,
     titled,
 )
 
@@ -55,14 +63,20 @@ LONGEST = 9
 NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
 
 SIDES = ("a", "b", "difference", "null")
-NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
+
+PLACE = ("x", "y", "dw", "dh")
+"""Where an image lies."""
+
+SMALL, MARK = 40, 9
+"""With more rows than this a selected field is too small to be seen, and gets a frame of so many pixels."""
 
 NAME_HOVER = "return names.data.name[Math.floor(value)] ?? ''"
 VALUE_HOVER = """
 if (value == 255) { return "no samples"; }
-const [low, high, counts] = [source.data.low[0], source.data.high[0], source.data.counts[0]];
-const found = low + value / 254 * (high - low);
-return counts ? Math.round(Math.sign(found) * Math.expm1(Math.abs(found))) + " samples" : found.toFixed(1) + " degrees";
+const {low, high, counts, shared} = source.data, found = low[0] + value / 254 * (high[0] - low[0]);
+const words = counts[0] ? Math.round(Math.sign(found) * Math.expm1(Math.abs(found))) + " samples"
+  : found.toFixed(1) + " degrees";
+return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` : words;
 """
 
 
@@ -78,14 +92,21 @@ def rows_of(frame: Frame) -> Rows:
 
 
 class Classes:
-    """Matrices of A, B, their difference and the null; a click selects a field's samples or opens a group."""
+    """Matrices of A, B, their difference and the null; a click selects a field's samples or opens a group.
+
+    Where there are more classes than pixels, what stands out is shown, and a box that is dragged zooms all of them.
+    """
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
         self.shown: tuple | None = None
         self.named: tuple | None = None
+        self.window: window.Window | None = None
+        self.labels: dict[str, dict[float, str]] | None = None
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
+        # Shared, so that a zoom is one of all matrices.
+        self.across, self.down = Range1d(0, 1), Range1d(1, 0)
         for side in SIDES:
             self._matrix(side)
         self.figures["null"].visible = False
@@ -120,22 +141,32 @@ class Classes:
 
     def _matrix(self, side: str) -> None:
         difference = side in ("difference", "null")
+        # A few classes are all seen at once.
+        tools = (
+            [BoxZoomTool(), WheelZoomTool(), PanTool(), ResetTool()] if self.count > classes.GROUPED else []
+        )
         figure = plot(
             f"matrix-{side}",
             f"Matrix of classes against classes: {NAMES[side]}.",
             height=270 if self.count <= classes.MANY else 380,
-            x_range=Range1d(0, 1),
-            y_range=Range1d(1, 0),
+            x_range=self.across,
+            y_range=self.down,
+            tools=tools,
+            toolbar_location="below" if tools else None,
         )
+        figure.toolbar.logo = None
+        if tools:
+            figure.toolbar.active_drag = tools[0]
         figure.grid.grid_line_color = None
         # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
         figure.yaxis.visible = side == "a"
-        source = ColumnDataSource({key: [] for key in ("image", "size", "low", "high", "counts")})
+        source = empty("image", *PLACE, "low", "high", "counts", "shared")
         palette = CHANGE if difference else NEAR
         mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
-        image = figure.image("image", x=0, y=0, dw="size", dh="size", source=source, color_mapper=mapper)
+        place = {name: name for name in PLACE}
+        image = figure.image("image", source=source, color_mapper=mapper, **place)
         bar = ColorBar(
             color_mapper=mapper,
             ticker=FixedTicker(ticks=[0, 127, 254]),
@@ -146,27 +177,31 @@ class Classes:
         )
         if side != "a":
             figure.add_layout(bar, "right")
-        marks = ColumnDataSource({"x": [], "y": []})
-        figure.rect(
-            "x", "y", width=1, height=1, source=marks, fill_color=None, line_color=SELECTED, line_width=2
-        )
+        marks = empty("x", "y", "size")
+        frame = {"source": marks, "fill_color": None, "line_color": SELECTED, "line_width": 2}
+        figure.rect("x", "y", width=1, height=1, **frame)
+        figure.scatter("x", "y", size="size", marker="square", **frame)
         name = CustomJSHover(args={"names": self.names}, code=NAME_HOVER)
         value = CustomJSHover(args={"source": source}, code=VALUE_HOVER)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
         formatters = {"$x": name, "$y": name, "@image": value}
-        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters, visible=False))
         figure.on_event(Tap, lambda event: self._tap(side, event))
+        figure.on_event(RangesUpdate, lambda event: self._paint())
+        figure.on_event(Reset, lambda event: self._whole())
         self.figures[side], self.images[side], self.mappers[side] = figure, source, mapper
         self.bars[side], self.marks[side] = bar, marks
 
     def _tap(self, side: str, event: Tap) -> None:
-        i, j = (int(np.floor(v)) if v is not None else -1 for v in (event.y, event.x))
-        if not (0 <= i < len(self.rows) and 0 <= j < len(self.rows)):
+        if event.x is None or event.y is None or side not in self.tables:
+            return
+        found = window.field(self.tables[side], self.window, self.picks[side], event.x, event.y)
+        if found is None:
             return
         if self.grouped:
-            self.change(choices={"global-group": str(i + 1)})
+            self.change(choices={"global-group": str(found[0] + 1)})
             return
-        true, predicted = (int(self.rows.classes[k][0]) for k in (i, j))
+        true, predicted = (int(self.rows.classes[k][0]) for k in found)
         null = self.frame.null[1] if self.frame.null is not None else None
         cell = {"a": self.frame.state.a, "null": null}.get(side) or self.frame.state.b
         step = {"pair": [true, predicted], "cell": list(cell)}
@@ -201,29 +236,57 @@ class Classes:
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
-        self.caption.text = self._words(frame, tables, show)
+        null = (escape(frame.null_words),) if state.null else ()
+        self.caption.text = sentence(self.rows, tables, show, *null)
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
-        limits = _limits(tables)
-        for side, found in tables.items():
-            self._draw(side, found, limits[side], counts=show == CONFUSION)
+        self.tables, self.limits = tables, limits(tables)
+        self.picks = {side: "change" if side in ("difference", "null") else PICKS[show] for side in tables}
+        self.counted = show == CONFUSION
+        for side in tables:
+            self._scale(side, self.limits[side])
         self.figures["null"].visible = frame.null is not None
         named = (show, tuple(self.rows.titles()))
         if named != self.named:
             self._name_rows(show)
-            self.named = named
+        self._paint(anew=True) if named == self.named else self._whole()
+        self.named = named
         self._show_path(frame)
 
-    def _draw(self, side: str, found: np.ndarray, ends: tuple[float, float], *, counts: bool) -> None:
-        size, figure = len(found), self.figures[side]
-        self.images[side].data = {
-            "image": [compute.levels(found, ends, compute.GAP)],
-            "size": [size],
-            "low": [ends[0]],
-            "high": [ends[1]],
-            "counts": [int(counts)],
-        }
-        figure.x_range.end = figure.y_range.start = size
+    def _whole(self) -> None:
+        """Show all rows and columns."""
+        count = len(self.rows)
+        for axis, ends in ((self.across, (0, count)), (self.down, (count, 0))):
+            axis.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1], bounds=(0, count))
+        self._paint(anew=True)
+
+    def _paint(self, *, anew: bool = False) -> None:
+        """Send what is on screen, where that is not what was sent before."""
+        ends = (self.across.start, self.across.end), (self.down.start, self.down.end)
+        shown = window.window(*ends, len(self.rows))
+        if shown == self.window and not anew:
+            return
+        self.window = shown
+        for side, found in self.tables.items():
+            low, high = self.limits[side]
+            seen = window.picture(found, shown, self.picks[side])
+            self.images[side].data = {
+                "image": [compute.levels(seen, (low, high), compute.GAP)],
+                "x": [shown.left],
+                "y": [shown.top],
+                "dw": [shown.right - shown.left],
+                "dh": [shown.bottom - shown.top],
+                "low": [low],
+                "high": [high],
+                "counts": [int(self.counted)],
+                "shared": [shown.shared],
+            }
+        self._tick()
+        self._mark(self.frame)
+
+    def _scale(self, side: str, ends: tuple[float, float]) -> None:
+        """Colours and what stands beside them."""
+        counts = self.counted
         if side in ("a", "b"):
             self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
@@ -234,34 +297,43 @@ class Classes:
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
+        """What axes and titles say of rows and columns."""
         self.names.data = {"name": self.rows.titles()}
-        count, short = len(self.rows), self.rows.titles(LONGEST)
-        labels = {k + 0.5: name for k, name in enumerate(short)}
-        what = "groups" if self.rows.grouped else "classes"
+        count, what = len(self.rows), "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
-        turned = sum(map(len, short)) > 25
-        # A has names where the others have a bar of colour; so its field is about as wide as theirs.
-        widest = max(map(len, short)) if not unnamed else 0
-        self.figures["a"].styles = {"flex-grow": "1.2" if widest > 3 else "1"}
         across, down = {
             ANGLES: ("direction of class", "samples of class"),
             BETWEEN: ("direction of class", "direction of class"),
             CONFUSION: ("predicted class", "true class"),
         }[show]
         for side, figure in self.figures.items():
-            for axis, label, most in (
-                (figure.xaxis, across, TICKS["across"]),
-                # Set once: a label that changes and changes back lays out all four figures.
-                (figure.yaxis, down + unnamed, TICKS["down"]),
-            ):
-                # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
-                axis.ticker.ticks = list(labels) if count <= most else []
-                axis.major_label_overrides = labels if count <= most else {}
-                axis.axis_label = label
-            figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
+            # Set once: a label that changes and changes back lays out all four figures.
+            figure.xaxis.axis_label, figure.yaxis.axis_label = across, down + unnamed
             figure.title.text = (
                 NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
             )
+
+    def _tick(self) -> None:
+        """Write names beside the rows and columns on screen, where there is room."""
+        short, shown = self.rows.titles(LONGEST), self.window
+        ends = {"down": range(shown.top, shown.bottom), "across": range(shown.left, shown.right)}
+        # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
+        labels = {
+            way: {k + 0.5: short[k] for k in places} if len(places) <= TICKS[way] else {}
+            for way, places in ends.items()
+        }
+        if labels == self.labels:
+            return
+        self.labels = labels
+        # A has names where the others have a bar of colour; so its field is about as wide as theirs.
+        widest = max(map(len, labels["down"].values()), default=0)
+        self.figures["a"].styles = {"flex-grow": "1.2" if widest > 3 else "1"}
+        turned = sum(map(len, labels["across"].values())) > 25
+        for figure in self.figures.values():
+            for axis, way in ((figure.xaxis, "across"), (figure.yaxis, "down")):
+                axis.ticker.ticks = list(labels[way])
+                axis.major_label_overrides = labels[way]
+            figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
 
     def _show_path(self, frame: Frame) -> None:
         chosen = frame.choice("global-group") if "global-group" in frame.choices else ""
@@ -288,50 +360,5 @@ class Classes:
             pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
             x, y = [place[j] + 0.5 for _, j in pairs], [place[i] + 0.5 for i, _ in pairs]
-            fill(self.marks[side], {"x": x, "y": y})
-
-    def _words(self, frame: Frame, tables: dict[str, np.ndarray], show: str) -> str:
-        """What the matrices say, in numbers."""
-        own = np.eye(len(self.rows), dtype=bool)
-        mean = lambda found: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else None
-        number = lambda v, unit: "nothing measured" if v is None else f"{v:.1f}{unit}"
-        told = []
-        for side in ("a", "b"):
-            found = tables[side]
-            if show == CONFUSION:
-                right, all_ = np.trace(found), found.sum()
-                where = "in the own group" if self.rows.grouped else "right"
-                told.append(f"{NAMES[side]} {right:,.0f} of {all_:,.0f} {where}")
-            elif show == BETWEEN:
-                told.append(f"{NAMES[side]} {number(mean(found), ' degrees')} on average")
-            else:
-                words = f"{number(mean(found[own]), '')} degrees to the own"
-                told.append(f"{NAMES[side]} {words}, {number(mean(found[~own]), '')} to others")
-        moved = lambda side: mean(np.abs(tables[side]))
-        unit = " samples" if show == CONFUSION else " degrees"
-        told.append(f"B and A differ by {number(moved('difference'), unit)} a field")
-        if "null" in tables:
-            told[-1] += f", the null ({escape(frame.null_words)}) by {number(moved('null'), unit)}"
-        elif frame.state.null:
-            told[-1] += f"; no null: {escape(frame.null_words)}"
-        what = {
-            ANGLES: "mean angle from the samples of a class (row) to a class direction (column)",
-            BETWEEN: "angle between two class directions of the head, whatever the condition",
-            CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
-        }[show]
-        click = "Click a row to open its group." if self.grouped else "Click a field for its samples."
-        return f"Matrices: {what}; {'; '.join(told)}. {click}"
-
-
-def _limits(tables: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
-    """Colour limits by side: A and B share theirs, and so do the difference and the null, around zero."""
-
-    def reach(*found: np.ndarray) -> tuple[float, float]:
-        ends = [(float(np.nanmin(f)), float(np.nanmax(f))) for f in found if np.isfinite(f).any()]
-        low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)
-        return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-    both = reach(tables["a"], tables["b"])
-    ends = reach(*(tables[side] for side in ("difference", "null") if side in tables))
-    around = symmetric(max(abs(ends[0]), abs(ends[1])))
-    return {"a": both, "b": both, "difference": around, "null": around}
+            small = self.window.bottom - self.window.top > SMALL
+            fill(self.marks[side], {"x": x, "y": y, "size": [MARK * small] * len(pairs)})

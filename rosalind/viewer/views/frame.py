@@ -134,12 +134,6 @@ def see_through(palette: list[str]) -> LinearColorMapper:
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
 
 
-def symmetric(limit: float) -> tuple[float, float]:
-    """Colour limits around zero; of width 2 where there is nothing."""
-    limit = float(limit) if np.isfinite(limit) and limit > 0 else 1.0
-    return -limit, limit
-
-
 def titled(title: str, *parts: UIElement) -> UIElement:
     """A view's panel: a heading, and its parts under it."""
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")

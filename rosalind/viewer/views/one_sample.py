@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, Div, FixedTicker, LinearColorMapper, Range1d
 
-from rosalind.viewer import fingerprint, sheet
+from rosalind.viewer import compute, fingerprint, sheet
 from rosalind.viewer.fingerprint import Fingerprint
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.frame import (
@@ -18,7 +18,6 @@ from rosalind.viewer.views.frame import (
     caption,
     cell_name,
     plot,
-    symmetric,
     titled,
 )
 
@@ -178,7 +177,7 @@ class OneSample:
     def _draw(self, frame: Frame, found: Fingerprint) -> None:
         store, state = frame.store, frame.state
         finite = np.abs(found.values[np.isfinite(found.values)])
-        low, high = symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
+        low, high = compute.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
         self.mapper.update(low=low, high=high)
         self.margins.data = {"image": [found.values]}
         places = {}

@@ -5,7 +5,7 @@ from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMappe
 
 from rosalind.viewer import compute, maps
 from rosalind.viewer.maps import MAPPED
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, Frame, plot, symmetric
+from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, Frame, plot
 
 LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
 """Pixels: before the first column, above the first row of tiles, of a tile, under the last one."""
@@ -119,7 +119,7 @@ class Tiles:
         for column, (kind, unit) in enumerate(zip(MAPPED, maps.UNITS, strict=True), 1):
             there = {name: table[column - 1] for name, table in tables.items() if table is not None}
             reach = [np.abs(t[np.isfinite(t)]).max(initial=0) for t in there.values()]
-            low, high = symmetric(max(reach, default=0))
+            low, high = compute.symmetric(max(reach, default=0))
             self.mappers[kind].update(low=low, high=high)
             texts.append(self._heading(column, f"{kind}, {unit}"))
             parts = [
