@@ -3,6 +3,7 @@
 from rosalind.similarity.comparison import Similarity, compare, floors, has_umap, load, save
 from rosalind.similarity.layout import (
     classical_scaling,
+    joined,
     leaf_order,
     nearest,
     picture,
@@ -26,6 +27,7 @@ __all__ = [
     "distances",
     "floors",
     "has_umap",
+    "joined",
     "leaf_order",
     "load",
     "measure",

@@ -78,20 +78,25 @@ def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int =
     """
     starts = picture_rows(len(order), pixels)
     sizes = np.diff([*starts, len(order)])
-    ordered = _summed(_summed(distance, order, starts).T, order, starts).T / np.outer(sizes, sizes)
+    rows = joined(np.add, distance[order], starts)
+    ordered = joined(np.add, rows.T[order], starts).T / np.outer(sizes, sizes)
     return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
 
 
-def _summed(table: np.ndarray, order: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Sums of rows in an order, from every start to the next.
+def joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Rows from every start to the next joined to one by a ufunc, such as `np.add` or `np.fmin`.
 
-    Row by row of a group, 10 ms for 2,000 x 2,000; `np.add.reduceat` over rows takes 45 ms.
+    What `ufunc.reduceat(table, starts)` gives, up to the order of sums: 10 ms for 2,000 x 2,000 in 700 rows, where
+    that takes 45 ms.
+
+    >>> joined(np.fmax, np.array([[1.0], [np.nan], [3.0], [2.0]]), np.array([0, 2])).tolist()
+    [[1.0], [3.0]]
     """
-    sizes = np.diff([*starts, len(order)])
-    found = table[order[starts]]
+    sizes = np.diff([*starts, len(table)])
+    found = table[starts]
     for step in range(1, sizes.max(initial=0)):
         longer = sizes > step
-        found[longer] += table[order[starts[longer] + step]]
+        found[longer] = ufunc(found[longer], table[starts[longer] + step])
     return found
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rosalind.similarity import joined
+
 PIXELS = 400
 """Most rows and columns of a picture; a matrix of 1,000 classes is about so many pixels wide on a page."""
 
@@ -75,7 +77,7 @@ def picture(table: np.ndarray, shown: Window, pick: str) -> np.ndarray:
     rows, columns = shown.rows - shown.top, shown.columns - shown.left
     if not part.size or (len(rows), len(columns)) == part.shape:
         return part
-    reduced = lambda least: least.reduceat(least.reduceat(part, columns, axis=1), rows, axis=0)
+    reduced = lambda ufunc: joined(ufunc, joined(ufunc, part, rows).T, columns).T
     if pick != "change":
         return reduced(np.fmin if pick == "least" else np.fmax)
     low, high = reduced(np.fmin), reduced(np.fmax)
