@@ -1,8 +1,9 @@
 """Does the viewer serve many readers at once without an error, and does their memory return?
 
 A reader here is a websocket that speaks Bokeh's protocol as a page does: it opens a session, asks for the
-whole document, and drags boxes on a figure; every drag must be answered with the status line of its own
-selection. No browser draws, so that the load is the server's alone.
+document, says that it is on screen, waits for all the views that then follow, and drags boxes on a figure; every
+drag must be answered with the status line of its own selection. No browser draws, so that the load is the
+server's alone.
 
 Command (20 readers drag for a minute on any finished study):
 
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -38,6 +39,7 @@ from tornado.websocket import websocket_connect
 
 from rosalind.viewer import state as states
 from rosalind.viewer.store import Store
+from rosalind.viewer.views import SHOWN
 
 STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")
 PATIENCE = 300
@@ -120,22 +122,16 @@ class Reader:
                     raise RuntimeError(content["text"])
                 return found
 
+    async def tell(self, event: str, values: dict[str, Any]) -> list[tuple[dict, dict]]:
+        """Send an event of the page, as `ask` does."""
+        told = {"type": "event", "name": event, "values": _as_map(values)}
+        message = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": told}
+        return await self.ask("PATCH-DOC", {"events": [message]})
+
     async def brush(self, box: dict[str, float]) -> int:
         """Drag a box (x0, x1, y0, y1 in data); how many samples the status line then says are selected."""
-        as_map = lambda values: {"type": "map", "entries": [[k, v] for k, v in values.items()]}
-        event = {
-            "type": "event",
-            "name": "selectiongeometry",
-            "values": as_map(
-                {
-                    "model": {"id": self.figure},
-                    "geometry": as_map({"type": "rect", **box}),
-                    "final": True,
-                }
-            ),
-        }
-        message = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}
-        answers = await self.ask("PATCH-DOC", {"events": [message]})
+        drag = {"model": {"id": self.figure}, "geometry": _as_map({"type": "rect", **box}), "final": True}
+        answers = await self.tell("selectiongeometry", drag)
         lines = [
             found[1]
             for _, content in answers
@@ -145,6 +141,10 @@ class Reader:
         if not lines:
             raise RuntimeError("the brush was answered without a status line")
         return int(lines[-1].replace(",", ""))
+
+
+def _as_map(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "map", "entries": [[k, v] for k, v in values.items()]}
 
 
 async def _receive(socket: Any) -> tuple[dict, dict]:
@@ -161,7 +161,7 @@ async def _receive(socket: Any) -> tuple[dict, dict]:
 
 
 async def open_reader(address: str, figure: str = "local-a", layout: str = "geometry") -> Reader:
-    """A new session of a server, with the whole document fetched once.
+    """A new session of a server, with the document fetched and all views of the page there.
 
     Args:
         address: of the server, with a slash at the end.
@@ -182,8 +182,18 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
     )
     await _receive(socket)
     reader = Reader(socket, "")
-    document = (await reader.ask("PULL-DOC-REQ", {}))[-1][1]
-    model = named(document, figure)
+    parts = [(await reader.ask("PULL-DOC-REQ", {}))[-1][1]]
+    # The first view is in the document, the others follow one by one.
+    missing = {named(parts[0], f"view-{view}")["id"] for view in SHOWN[layout][1:]}
+    came = await reader.tell("document_ready", {})
+    while True:
+        parts += [content for _, content in came]
+        changes = [change for _, content in came for change in content.get("events", [])]
+        missing -= {change["model"]["id"] for change in changes if change.get("attr") == "children"}
+        if not missing:
+            break
+        came = [await _receive(socket)]
+    model = named(parts, figure)
     if model is None:
         raise RuntimeError(f"the page {layout!r} has no figure {figure!r}")
     reader.figure = model["id"]
@@ -232,6 +242,7 @@ async def crowd(
     brushes: int | None = None,
     seconds: float = 0,
     pause: float = 0,
+    layout: str = "geometry",
 ) -> Crowd:
     """Let readers drag at once, each its own boxes in its own order, and close their sockets.
 
@@ -242,6 +253,7 @@ async def crowd(
         brushes: drags of each; None lets them drag for `seconds`.
         seconds: how long to drag without a number of `brushes`.
         pause: mean seconds between an answer and the next drag of a reader.
+        layout: the page that they read.
     """
     met = Crowd()
 
@@ -250,7 +262,7 @@ async def crowd(
         # The same box twice in a row would change nothing and be answered with nothing.
         order = itertools.cycle(chance.sample(boxes, len(boxes)))
         began = time.monotonic()
-        reader = await open_reader(address)
+        reader = await open_reader(address, layout=layout)
         try:
             met.opened.append(time.monotonic() - began)
             until, left = time.monotonic() + seconds, brushes
@@ -289,6 +301,8 @@ class Options:
     """How long they drag."""
     pause: float = 2
     """Mean seconds between an answer and the reader's next drag."""
+    layout: Literal["geometry", "all"] = "all"
+    """The page that they read: one section or all."""
 
 
 def report(options: Options) -> str:
@@ -296,13 +310,12 @@ def report(options: Options) -> str:
     boxes = drags(Store(options.study), 50)
     lines = []
     with serving(options.study) as server:
-        asyncio.run(crowd(server.address, boxes, 1, brushes=len(boxes)))
+        asyncio.run(crowd(server.address, boxes, 1, brushes=len(boxes), layout=options.layout))
         time.sleep(EXPIRED)
         memory = [server.memory()]
         for _ in range(2):
-            met = asyncio.run(
-                crowd(server.address, boxes, options.readers, seconds=options.seconds, pause=options.pause)
-            )
+            asked = {"seconds": options.seconds, "pause": options.pause, "layout": options.layout}
+            met = asyncio.run(crowd(server.address, boxes, options.readers, **asked))
             memory.append(server.memory())
             slow = statistics.quantiles(met.answered, n=20)[-1]
             lines.append(

@@ -125,24 +125,27 @@ def held(folder: Path, repeats: int) -> Rows:
     """Memory of a server without a browser: with one reader, and what ten more add; and its work for each."""
     boxes = readers.drags(Store(folder), repeats)
 
-    def crowd(address: str, count: int, brushes: int) -> None:
-        met = asyncio.run(readers.crowd(address, boxes, count, brushes=brushes))
+    def crowd(address: str, layout: str, count: int, brushes: int) -> None:
+        met = asyncio.run(readers.crowd(address, boxes, count, brushes=brushes, layout=layout))
         if met.errors or met.wrong:
             raise RuntimeError(f"{met.errors[:1]} {met.wrong[:1]}")
 
-    with readers.serving(folder) as server:
-        crowd(server.address, 1, repeats)
-        memory = [server.memory()]
-        for _ in range(2):
-            crowd(server.address, EXTRA_READERS, 0)
-            memory.append(server.memory())
-            time.sleep(readers.EXPIRED)
-    each = [(after - before) / EXTRA_READERS for before, after in itertools.pairwise(memory)]
-    return {
-        "memory with one reader": f"{memory[0]:.0f} MB",
-        "memory per further reader": f"{each[0]:.1f} MB",
-        "memory per further reader after ten others had gone": f"{each[1]:.1f} MB",
-    }
+    found: Rows = {}
+    for layout in ("geometry", "all"):
+        with readers.serving(folder) as server:
+            crowd(server.address, layout, 1, repeats)
+            memory = [server.memory()]
+            for _ in range(2):
+                crowd(server.address, layout, EXTRA_READERS, 0)
+                memory.append(server.memory())
+                time.sleep(readers.EXPIRED)
+        each = [(after - before) / EXTRA_READERS for before, after in itertools.pairwise(memory)]
+        found |= {
+            f"memory with one reader, {layout}": f"{memory[0]:.0f} MB",
+            f"memory per further reader, {layout}": f"{each[0]:.1f} MB",
+            f"memory per further reader after ten others had gone, {layout}": f"{each[1]:.1f} MB",
+        }
+    return found
 
 
 MEASURES: dict[str, Callable[[Desk], Rows]] = {

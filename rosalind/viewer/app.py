@@ -229,6 +229,7 @@ class Session:
 
     def _next(self) -> None:
         """Make the next view that waits; each reaches the screen before the one after it is begun."""
+        growing.forget(self.document.models)
         if self.waiting:
             self.complete(1)
             self.document.add_next_tick_callback(self._next)
@@ -255,6 +256,9 @@ class Session:
         with self._growing(shown) if new else contextlib.nullcontext():
             for name in shown:
                 self._draw(name, frame)
+        if new:
+            # Once it has been sent.
+            self.document.add_next_tick_callback(lambda: growing.forget(self.document.models))
         if repainted:
             for view in self.views.values():
                 theme.paint(view.root.references(), self.state.theme)
