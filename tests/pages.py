@@ -1,9 +1,16 @@
 """Pages without a browser, for the viewer's tests."""
 
+from dataclasses import replace
+from typing import Any
+
 from bokeh.document import Document
 
+from rosalind.viewer import rules
 from rosalind.viewer.app import Session
+from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
+from rosalind.viewer.views import choices
+from rosalind.viewer.views.frame import Frame
 
 
 def opened(store: Store, layout: str = "all", **fields) -> Session:
@@ -13,3 +20,31 @@ def opened(store: Store, layout: str = "all", **fields) -> Session:
     if fields:
         made.change(**fields)
     return made
+
+
+class Page:
+    """Some views and a state that they may change, without the rest of the viewer."""
+
+    def __init__(self, store: Store, *kinds: type, **fields: Any):
+        self.store, self.choices = store, choices(store)
+        self.state = replace(default(store), **fields)
+        self.asked: list[dict[str, Any]] = []
+        """What the views have changed."""
+        self.views = [kind(self.frame(), self._ask) for kind in kinds]
+        self.view = self.views[0]
+        self.change()
+
+    def frame(self) -> Frame:
+        return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
+
+    def _ask(self, **change: Any) -> None:
+        self.asked.append(change)
+        self.change(**change)
+
+    def change(self, *, step=None, choices=None, instead=None, **fields: Any) -> None:
+        """What the session does when a view asks for it, where a selection replaces the one before."""
+        if step is not None:
+            fields["rule"] = rules.check_rule(self.store, instead or [{"op": "replace", **step}])
+        self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
+        for view in self.views:
+            view.update(self.frame())

@@ -4,11 +4,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 from bokeh.events import Tap
+from pages import Page
 
 from rosalind import redundancy, results, robustness
-from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.redundancy import Redundancy
 
 
@@ -284,42 +283,30 @@ class TestStored:
             redundancy.load(few, self.of(few), "condition")
 
 
-def show(store, **fields):
-    """The view of a state on its own, a function that shows it another state, and what it asked for."""
-    offered, asked = Redundancy.choices(store), []
-
-    def framed(**fields):
-        state = replace(default(store), **fields)
-        return Frame(store, state, np.zeros(len(store.ids), bool), offered)
-
-    view = Redundancy(framed(**fields), lambda **change: asked.append(change))
-    view.update(framed(**fields))
-    return view, lambda **fields: view.update(framed(**fields)), asked
-
-
 class TestView:
     def test_the_caption_tells_what_is_drawn(self, small_folder):
         store = Store(small_folder)
-        view, again, _ = show(store)
+        page = Page(store, Redundancy)
+        view = page.view
         found = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
         size = found.smallest(1)
         assert f"{size} of 2 benchmarks ({', '.join(found.names[:size])})" in view.caption.text
         assert f"root mean square {found.error[size - 1]:.2f}" in view.caption.text
         np.testing.assert_allclose(view.steps.data["error"], found.error, rtol=1e-5, atol=1e-12)
         assert view.chosen.data["x"].tolist() == [size]
-        again(choices=(("redundancy-accuracies", "condition"), ("redundancy-tolerance", "0.5")))
+        page.change(choices={"redundancy-accuracies": "condition", "redundancy-tolerance": "0.5"})
         assert "of 4 benchmarks" in view.caption.text
         assert "to within 0.5 points" in view.caption.text
 
     def test_a_tap_tells_the_correlation_of_a_pair(self, small_folder):
         store = Store(small_folder)
-        view, again, asked = show(store)
+        page = Page(store, Redundancy)
+        view = page.view
         before = view.steps.data
         figure = view.root.select_one({"name": "redundancy"})
         figure._trigger_event(Tap(figure, x=1.5, y=0.5, modifiers={}))
         row, column = view.kept["names"]
-        assert asked == [{"choices": {"redundancy-row": row, "redundancy-column": column}}]
-        again(choices=tuple(asked[0]["choices"].items()))
+        assert page.asked == [{"choices": {"redundancy-row": row, "redundancy-column": column}}]
         table = redundancy.benchmarks(store.results, store.summary)
         value = np.corrcoef(table.accuracy.T)[0, 1]
         words = f"{row} and {column}: correlation {value:.3f}</b> over {len(table.networks)} networks"
@@ -331,6 +318,6 @@ class TestView:
     def test_without_enough_networks_it_says_what_is_missing(self, small_folder):
         store = Store(small_folder)
         store.summary = {cell: row for cell, row in store.summary.items() if "dense" in cell[0]}
-        view, _, _ = show(store)
+        view = Page(store, Redundancy).view
         assert "needs 5 networks with every corruption measured; there are 2" in view.caption.text
         assert not view.figure.visible

@@ -1,16 +1,15 @@
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from bokeh.events import Tap
+from pages import Page
 
 from rosalind import results, similarity
 from rosalind.similarity import comparison, reading
 from rosalind.similarity.points import points
-from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.similarity import Similarity
 
 
@@ -307,22 +306,10 @@ def store(small_folder):
     return Store(small_folder)
 
 
-def show(store, **fields):
-    """The view of a state on its own, a function that shows it another state, and what it asked for."""
-    offered, asked = Similarity.choices(store), []
-
-    def framed(**fields):
-        state = replace(default(store), **fields)
-        return Frame(store, state, np.zeros(len(store.ids), bool), offered)
-
-    view = Similarity(framed(**fields), lambda **change: asked.append(change))
-    view.update(framed(**fields))
-    return view, lambda **fields: view.update(framed(**fields)), asked
-
-
 class TestView:
     def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
-        view, again, asked = show(store)
+        page = Page(store, Similarity)
+        view = page.view
         cells, order = view.kept["found"].cells, view.kept["found"].order
         place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
         x, y = view.places[place]
@@ -332,15 +319,15 @@ class TestView:
         figure._trigger_event(Tap(figure, x=far, y=far, modifiers={"shift": True}))
         figure = view.root.select_one({"name": "similarity-matrix"})
         figure._trigger_event(Tap(figure, x=0.5, y=len(order) - 0.5, modifiers={"shift": True}))
-        assert asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        again(b=cells[place], a=cells[order[-1]])
+        assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
         assert f"{view.kept['distance'][order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
         assert view.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.marks.data["row"][0])] == place
 
     def test_a_group_is_marked_at_every_seed(self, store):
-        view, _, _ = show(store, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
+        page = Page(store, Similarity, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
+        view = page.view
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
         place, distance = view.kept["points"].place, view.kept["distance"]
         apart = [
@@ -350,29 +337,44 @@ class TestView:
         assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
 
     def test_another_selection_sends_nothing_and_another_metric_everything(self, store):
-        view, again, _ = show(store)
+        page = Page(store, Similarity)
+        view = page.view
         sources = (view.points, view.matrix, view.marks, view.edges)
         before = [source.data for source in sources]
-        again(rule=({"op": "replace", "ids": [int(store.ids[0])]},), primary=None)
+        page.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), primary=None)
         assert all(source.data is data for source, data in zip(sources, before, strict=True))
-        again(choices=(("similarity-metric", "norm"),))
+        page.change(choices={"similarity-metric": "norm"})
         expected = similarity.load(store.results, metric="norm")[0]
         np.testing.assert_array_equal(view.kept["distance"], expected.distance)
         assert "points, norm, as measured" in view.caption.text
-        again(choices=(("similarity-metric", "norm"),), mode="change_from_clean")
+        page.change(mode="change_from_clean")
         assert view.mode.value == "change_from_clean"
         assert "points, norm, change from clean" in view.caption.text
 
+    def test_another_metric_moves_points_whose_names_stay(self, store):
+        page = Page(store, Similarity)
+        document, sent = Document(), []
+        document.add_root(page.view.root)
+        names, places = page.view.points.data["network"], page.view.points.data["x"]
+        document.on_change(sent.append)
+        page.change(choices={"similarity-metric": "norm"})
+        (moved,) = [event for event in sent if getattr(event, "model", None) is page.view.points]
+        assert set(moved.cols) == {"x", "y", "order", *(f"{k}{n}" for k in ("near", "far") for n in range(5))}
+        assert page.view.points.data["network"] == names
+        assert (page.view.points.data["x"] != places).any()
+
     def test_floors_are_drawn_in_true_length(self, store):
-        view, _, _ = show(store)
+        page = Page(store, Similarity)
+        view = page.view
         length, _ = similarity.floors(store.results, view.kept["found"])["seeds"]
         assert view.bars.data["x1"] - view.bars.data["x0"] == pytest.approx([length], rel=1e-5)
         assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
 
     def test_the_null_is_drawn_between_its_cells(self, store):
-        view, again, _ = show(store)
+        page = Page(store, Similarity)
+        view = page.view
         assert not len(view.nothing.data["x0"])
-        again(null=True)
+        page.change(null=True)
         place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
@@ -385,12 +387,13 @@ class TestView:
         arrays["umap"] = np.arange(2.0 * len(arrays["network"]), dtype=np.float32).reshape(-1, 2)
         results.save_arrays(path, arrays, replace=True)
         umap = ("similarity-layout", "umap")
-        view, again, _ = show(Store(copy), choices=(umap,))
+        page = Page(Store(copy), Similarity, choices=(umap,))
+        view = page.view
         np.testing.assert_array_equal(view.points.data["y"], arrays["umap"][:, 1])
         assert "neighbourhoods" in view.caption.text
         # A plane without lengths has no bars.
         assert not len(view.bars.data["x0"])
-        again(choices=(umap, ("similarity-metric", "norm")))
+        page.change(choices={"similarity-metric": "norm"})
         assert "UMAP is stored for all measures together only" in view.caption.text
 
     def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
@@ -399,14 +402,15 @@ class TestView:
         for module in (comparison, similarity):
             monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
         similarity.save(found)
-        view, again, asked = show(Store(copy))
+        page = Page(Store(copy), Similarity)
+        view = page.view
         assert "severities and seeds are averaged" in view.caption.text
         place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
         figure = view.root.select_one({"name": "similarity"})
         x, y = view.places[place]
         figure._trigger_event(Tap(figure, x=x, y=y, modifiers={}))
-        assert asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
-        again(b=("mlp-lth-0.9-seed1", "contrast-1"))
+        assert page.asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
+        page.change(b=("mlp-lth-0.9-seed1", "contrast-1"))
         assert view.marks.data["x"][view.marks.data["text"].index("B")] == x
 
 

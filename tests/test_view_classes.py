@@ -1,22 +1,19 @@
 """The global geometry without a browser: parallel coordinates, class matrices, groups of classes."""
 
 import itertools
-from dataclasses import replace
 from html import escape
 
 import numpy as np
 import pytest
 from bokeh.events import ButtonClick, RangesUpdate, Reset, SelectionGeometry, Tap
-from pages import opened
+from pages import Page, opened
 
 from rosalind import geometry, results
 from rosalind.viewer import classes, compute, matrices, rules, window
 from rosalind.viewer.classes import Rows
-from rosalind.viewer.state import default, with_choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.classes import MARK, Classes
 from rosalind.viewer.views.collapse import Collapse
-from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.overall import Global
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -27,33 +24,17 @@ def store(small_folder):
     return Store(small_folder)
 
 
-class Reader:
-    """A reader of the views of classes alone: what changes the state draws them again."""
-
-    def __init__(self, store):
-        self.store, self.choices, self.state = store, Classes.choices(store), default(store)
-        kinds = (Global, Classes, Collapse)
-        self.view, self.classes, self.collapse = (kind(self.frame(), self.change) for kind in kinds)
-        self.update()
-
-    def update(self):
-        for view in (self.view, self.classes, self.collapse):
-            view.update(self.frame())
-
-    def frame(self):
-        return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
-
-    def change(self, step=None, choices=None, instead=None, **fields):
-        if step is not None:
-            fields["rule"] = rules.check_rule(self.store, instead or [{"op": "replace", **step}])
-        self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
-        self.update()
+def page_of(store):
+    """The views of classes alone."""
+    made = Page(store, Global, Classes, Collapse)
+    made.classes, made.collapse = made.views[1:]
+    return made
 
 
 @pytest.fixture
 def view(store):
     """The global view, and its reader."""
-    made = Reader(store)
+    made = page_of(store)
     return made.view, made
 
 
@@ -262,7 +243,7 @@ class TestBands:
 class TestMatrices:
     @pytest.fixture
     def page(self, store):
-        return Reader(store)
+        return page_of(store)
 
     def test_fields_are_rows_to_columns_in_the_chosen_order(self, page, store):
         page.change(choices={"global-order": "likeness"})
@@ -307,7 +288,7 @@ class TestMatrices:
 class TestManyClasses:
     @pytest.fixture
     def page(self, many):
-        return Reader(many)
+        return page_of(many)
 
     def test_groups_open_and_close(self, page, many):
         shown = page.classes

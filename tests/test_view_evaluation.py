@@ -1,26 +1,19 @@
-"""The evaluation view and lineage: what so much data can show, tables, curves, people's columns, documents."""
+"""The evaluation view: tables, orders, small histograms, curves over severities, documents."""
 
-import json
-import shutil
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from bokeh.document import Document
 from bokeh.events import Tap
-from bokeh.models import Div
+from pages import Page
 from scipy import stats
 
 from rosalind.robustness import Group
-from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds, seed_interval
-from rosalind.viewer import curves, grid, heat, metadata, pedigree, table
-from rosalind.viewer.state import default, with_choices
+from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds
+from rosalind.viewer import curves, grid, heat, table
 from rosalind.viewer.store import Store
-from rosalind.viewer.views import choices
-from rosalind.viewer.views.breakdown import Breakdown
 from rosalind.viewer.views.evaluation import Evaluation
-from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.lineage import Lineage
 from rosalind.viewer.views.severities import Severities
 
@@ -30,46 +23,6 @@ Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 @pytest.fixture(scope="module")
 def store(small_folder):
     return Store(small_folder)
-
-
-class TestDetectable:
-    @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-    @pytest.mark.parametrize("samples", [597, 10_000])
-    def test_samples_are_a_little_more_than_the_published_size_asks(self, samples, share):
-        found = detectable_with_samples(samples, share)
-        critical, power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
-        rest = max(share - found**2, 0)
-        needed = (critical * np.sqrt(share) + power * np.sqrt(rest)) ** 2 / found**2
-        assert 0.75 * samples < needed <= samples * (1 + 1e-9)
-
-    def test_few_discordant_samples_must_all_point_one_way(self):
-        assert detectable_with_samples(1000, 0.0) == pytest.approx(Z**2 / 1000)
-        assert detectable_with_samples(1000, 0.25) == pytest.approx(Z * 0.5 / np.sqrt(1000))
-        assert detectable_with_samples(1, 0.5) == 1
-        assert np.isnan(detectable_with_samples(0, 0.1))
-        assert np.isnan(detectable_with_samples(10, np.nan))
-
-    def test_seeds_have_the_power_that_they_are_said_to_have(self):
-        difference = detectable_with_seeds(5, 2.0)
-        values = np.random.default_rng(0).normal(difference, 2.0, (40_000, 5))
-        p = stats.ttest_1samp(values, 0, axis=1).pvalue
-        assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.01)
-
-    def test_many_seeds_are_the_normal_case_and_one_shows_nothing(self):
-        assert detectable_with_seeds(4000, 1.0) == pytest.approx(Z / np.sqrt(4000), rel=1e-3)
-        assert detectable_with_seeds(3, 1.0) == pytest.approx(3.264, abs=1e-3)
-        assert np.isnan(detectable_with_seeds(1, 1.0))
-        assert detectable_with_seeds(3, 0.0) == 0
-
-    def test_intervals_over_seeds_are_those_of_t(self):
-        values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 3.0], [5.0, np.nan, np.nan], [np.nan] * 3])
-        mean, half, count = seed_interval(values)
-        np.testing.assert_allclose(mean, [7 / 3, 2, 5, np.nan])
-        low, high = stats.t.interval(0.95, 2, 7 / 3, stats.sem(values[0]))
-        np.testing.assert_allclose(half[0], (high - low) / 2)
-        np.testing.assert_allclose(half[1], stats.t.ppf(0.975, 1) * np.sqrt(2) / np.sqrt(2))
-        assert np.isnan(half[2:]).all()
-        assert count.tolist() == [3, 2, 1, 0]
 
 
 class TestTable:
@@ -213,117 +166,6 @@ class TestCurves:
             assert found.max() <= 10
 
 
-class TestMetadata:
-    ids = np.array([7, 3, 5])
-
-    def test_columns_come_in_the_order_of_the_samples(self, tmp_path):
-        (tmp_path / "samples.csv").write_text('\ufeffid,site,\u00e4ge\n3,"a,b",1\n99,x,2\n7,c,\n', "utf-8")
-        found, problem = metadata.read(tmp_path, self.ids)
-        assert problem == ""
-        assert found["site"].tolist() == ["c", "a,b", ""]
-        assert found["\u00e4ge"].tolist() == ["", "1", ""]
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"",
-            b"name\n1\n",
-            b"id,id\n1,2\n",
-            b"id,a\n3\n",
-            b"id,a\nx,1\n",
-            b"id,a\n-3,1\n",
-            b"id,a\n3,1\n3,2\n",
-            b"id,a\n8,1\n",
-            b"id,a\n3,\xff\n",
-            b'id,a\n3,"b\n',
-        ],
-    )
-    def test_a_file_that_cannot_be_used_is_one_sentence(self, tmp_path, content):
-        (tmp_path / "samples.csv").write_bytes(content)
-        found, problem = metadata.read(tmp_path, self.ids)
-        assert found == {}
-        assert problem.startswith("samples.csv")
-        assert problem.endswith(".")
-
-    def test_no_file_is_no_problem(self, tmp_path):
-        assert metadata.read(tmp_path, self.ids) == ({}, "")
-
-    def test_groups_are_counted_exactly_and_the_worst_comes_first(self):
-        generator = np.random.default_rng(0)
-        groups = generator.choice(["x", "y", "z"], 300)
-        groups[:2] = "r"
-        a, b = generator.random((2, 300)) < 0.7
-        found = metadata.by_group(groups, a, b)
-        assert found.names[-1] == "r"
-        assert (np.diff(found.b[:-1]) >= 0).all()
-        for k, name in enumerate(found.names):
-            here = groups == name
-            assert found.count[k] == here.sum()
-            assert found.a[k] == pytest.approx(a[here].mean())
-            assert found.difference[k] == pytest.approx(b[here].mean() - a[here].mean())
-
-    def test_many_numbers_become_quarters_and_many_words_stay(self):
-        numbers = np.array([str(k) for k in range(100)])
-        names, count = np.unique(metadata.groups_of(numbers), return_counts=True)
-        assert sorted(names) == ["0 to 24", "25 to 49", "50 to 74", "75 to 99"]
-        assert (count == 25).all()
-        words = np.array([f"w{k}" for k in range(100)])
-        assert metadata.groups_of(words).tolist() == words.tolist()
-
-
-class TestPedigree:
-    def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
-        made = pedigree.origins(store.results.networks)
-        assert made["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
-        assert made["mlp-lth-0.5-seed1"] == "mlp-dense-seed1"
-        assert made["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
-        assert not [name for name in made if "biprop" in name or "dense" in name]
-
-    def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
-        found = pedigree.pedigree(store.results.networks, store.groups)
-        assert found.layers == (0.0, 0.5, 0.9)
-        assert not found.grouped
-        assert len(found.nodes) == len(store.results.networks)
-        assert len(set(zip(found.x.tolist(), found.y.tolist(), strict=True))) == len(found.nodes)
-        x, y = found.x, found.y
-        assert (x[found.edges[:, 1]] > x[found.edges[:, 0]]).all()
-        across, down = pedigree.paths(found)
-        nodes = {(round(a, 4), round(b, 4)) for a, b in zip(x.tolist(), y.tolist(), strict=True)}
-        ways = np.stack([across, down], 1).reshape(-1, 5, 2)
-        for (a, b), way in zip(found.edges, ways, strict=True):
-            # A path only ever meets the nodes at its ends.
-            level = way[1, 1]
-            between = [n for n in nodes if x[a] < n[0] < x[b] and abs(n[1] - level) < 1e-3]
-            assert not between
-
-    def test_many_networks_are_drawn_as_groups(self, store):
-        found = pedigree.pedigree(store.results.networks, store.groups, most=5)
-        assert found.grouped
-        assert len(found.nodes) == len(store.groups)
-        by_name = {store.groups[k].name: n for n, k in enumerate(found.groups)}
-        edges = found.edges.tolist()
-        assert [by_name["lth 0.5"], by_name["lth 0.9"]] in edges
-        assert [by_name["dense"], by_name["lth 0.5"]] in edges
-        assert len(edges) == 4
-
-
-class Page:
-    """One view with a state that it may change, without the rest of the viewer."""
-
-    def __init__(self, store: Store, view: type):
-        self.store, self.choices, self.state = store, choices(store), default(store)
-        self.view = view(self.frame(), self.change)
-        self.view.update(self.frame())
-
-    def frame(self) -> Frame:
-        nothing = np.zeros(len(self.store.ids), bool)
-        return Frame(self.store, self.state, nothing, self.choices)
-
-    def change(self, choices=None, **fields) -> None:
-        self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
-        self.view.update(self.frame())
-
-
 class TestDocument:
     def test_every_mode_and_order_is_drawn(self, store):
         made = Page(store, Evaluation)
@@ -403,59 +245,3 @@ class TestDocument:
         made.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
-
-    def test_classes_add_up(self, store):
-        made = Page(store, Breakdown)
-        made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
-        rows = made.view.rows.data
-        assert rows["count"].sum() == 597
-        right = 100 * store.correct(made.state.b).mean()
-        assert np.average(rows["b"], weights=rows["count"]) == pytest.approx(right, rel=1e-5)
-        np.testing.assert_allclose(rows["change"], rows["b"] - rows["a"], atol=1e-4)
-
-    def test_hostile_names_are_text_and_own_columns_can_be_chosen(self, small_folder, tmp_path):
-        folder = tmp_path / "copy"
-        shutil.copytree(small_folder, folder)
-        evil = "<img src=x onerror=alert(1)>"
-        path = folder / "networks" / "mlp-biprop-0.5-seed0.json"
-        info = json.loads(path.read_text())
-        path.write_text(json.dumps(info | {"label": evil, "family": evil}))
-        ids = Store(small_folder).ids.tolist()
-        (folder / "samples.csv").write_text(f"id,{evil}\n" + "".join(f"{i},{evil}{i % 15}\n" for i in ids))
-        pages = [Page(Store(folder), kind) for kind in (Breakdown, Evaluation, Severities, Lineage)]
-        for made in pages:
-            made.change(b=("mlp-biprop-0.5-seed0", "contrast-5"))
-        pages[0].change(choices={"evaluation-by": f"samples.csv: {evil}"})
-        breakdown = pages[0].view
-        assert len(breakdown.rows.data["name"]) == metadata.SHOWN
-        assert "12 of 15" in breakdown.caption.text
-        for made in pages:
-            for div in (made.view.caption, *made.view.root.select({"type": Div})):
-                assert "<img" not in div.text
-        (folder / "samples.csv").write_text("nothing\n")
-        text = Page(Store(folder), Breakdown).view.caption.text
-        assert "samples.csv was not read" in text
-
-    def test_a_click_in_the_map_of_lineage_makes_b(self, store):
-        made = Page(store, Lineage)
-        view = made.view
-        view.nodes.selected.indices = [view.map.nodes.index("mlp-lth-0.9-seed1")]
-        assert made.state.b == ("mlp-lth-0.9-seed1", "clean")
-        assert view.nodes.selected.indices == []
-        view.means.selected.indices = [view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        assert made.state.b == ("magnitude 0.5 over seeds", "clean")
-        assert "B: magnitude 0.5" in view.caption.text
-        y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        made.change(choices={"lineage-accuracy": "clean"})
-        row = [group.name for group in store.groups].index("magnitude 0.5")
-        after = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        assert after == pytest.approx(grid.values(store, "accuracy")[row, 0].mean(), rel=1e-5)
-        assert after != y
-
-    def test_unknown_sizes_are_gaps(self, store):
-        some = dict(store.results.networks)
-        some["mlp-lth-0.9-seed0"] = some["mlp-lth-0.9-seed0"] | {"nonzero": None}
-        fresh = Store(store.folders[0])
-        fresh.results = replace(fresh.results, networks=some)
-        view = Page(fresh, Lineage).view
-        assert "a size: 1 of" in view.caption.text

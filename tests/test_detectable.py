@@ -1,0 +1,49 @@
+"""What so much data can show: the smallest difference of samples and of seeds, and intervals over seeds."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds, seed_interval
+
+Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+
+
+class TestDetectable:
+    @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+    @pytest.mark.parametrize("samples", [597, 10_000])
+    def test_samples_are_a_little_more_than_the_published_size_asks(self, samples, share):
+        found = detectable_with_samples(samples, share)
+        critical, power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
+        rest = max(share - found**2, 0)
+        needed = (critical * np.sqrt(share) + power * np.sqrt(rest)) ** 2 / found**2
+        assert 0.75 * samples < needed <= samples * (1 + 1e-9)
+
+    def test_few_discordant_samples_must_all_point_one_way(self):
+        assert detectable_with_samples(1000, 0.0) == pytest.approx(Z**2 / 1000)
+        assert detectable_with_samples(1000, 0.25) == pytest.approx(Z * 0.5 / np.sqrt(1000))
+        assert detectable_with_samples(1, 0.5) == 1
+        assert np.isnan(detectable_with_samples(0, 0.1))
+        assert np.isnan(detectable_with_samples(10, np.nan))
+
+    def test_seeds_have_the_power_that_they_are_said_to_have(self):
+        difference = detectable_with_seeds(5, 2.0)
+        values = np.random.default_rng(0).normal(difference, 2.0, (40_000, 5))
+        p = stats.ttest_1samp(values, 0, axis=1).pvalue
+        assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.01)
+
+    def test_many_seeds_are_the_normal_case_and_one_shows_nothing(self):
+        assert detectable_with_seeds(4000, 1.0) == pytest.approx(Z / np.sqrt(4000), rel=1e-3)
+        assert detectable_with_seeds(3, 1.0) == pytest.approx(3.264, abs=1e-3)
+        assert np.isnan(detectable_with_seeds(1, 1.0))
+        assert detectable_with_seeds(3, 0.0) == 0
+
+    def test_intervals_over_seeds_are_those_of_t(self):
+        values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 3.0], [5.0, np.nan, np.nan], [np.nan] * 3])
+        mean, half, count = seed_interval(values)
+        np.testing.assert_allclose(mean, [7 / 3, 2, 5, np.nan])
+        low, high = stats.t.interval(0.95, 2, 7 / 3, stats.sem(values[0]))
+        np.testing.assert_allclose(half[0], (high - low) / 2)
+        np.testing.assert_allclose(half[1], stats.t.ppf(0.975, 1) * np.sqrt(2) / np.sqrt(2))
+        assert np.isnan(half[2:]).all()
+        assert count.tolist() == [3, 2, 1, 0]

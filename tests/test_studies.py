@@ -1,0 +1,154 @@
+"""What a page reads: groups of seeds as one side, a study that grows, several studies together."""
+
+import shutil
+from typing import ClassVar
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from pages import opened
+
+from rosalind import results
+from rosalind.viewer import address
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import SHOWN, choices
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+@pytest.fixture
+def copied(small_folder, tmp_path):
+    """A store whose folder may be written."""
+    shutil.copytree(small_folder, tmp_path / "study")
+    return Store(tmp_path / "study")
+
+
+class TestGroups:
+    group = "magnitude 0.9 over seeds"
+    seeds: ClassVar = [("mlp-magnitude-0.9-seed0", "contrast-5"), ("mlp-magnitude-0.9-seed1", "contrast-5")]
+
+    def test_a_group_is_the_mean_of_its_seeds(self, store):
+        cell = (self.group, "contrast-5")
+        assert store.seeds(cell) == self.seeds
+        for measure in ("angle", "norm", "margin", "confidence"):
+            mean = np.mean([store.values(seed, measure) for seed in self.seeds], 0)
+            np.testing.assert_allclose(store.values(cell, measure), mean, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            store.class_angles(cell)[1], np.mean([store.class_angles(s)[1] for s in self.seeds], 0), rtol=1e-5
+        )
+        right = [store.correct(seed) for seed in self.seeds]
+        np.testing.assert_array_equal(store.correct(cell), right[0] & right[1])
+        votes = store.predictions(cell)
+        first, second = (store.predictions(seed) for seed in self.seeds)
+        np.testing.assert_array_equal(votes, np.where(first == second, first, np.minimum(first, second)))
+
+    def test_sides_are_paired_by_seed(self, store):
+        dense = ("dense over seeds", "clean")
+        pairs = store.pairs(dense, (self.group, "contrast-5"))
+        assert pairs == [
+            (("mlp-dense-seed0", "clean"), self.seeds[0]),
+            (("mlp-dense-seed1", "clean"), self.seeds[1]),
+        ]
+        assert store.pairs(("mlp-dense-seed1", "clean"), (self.group, "contrast-5")) == pairs[1:]
+        assert store.pairs(("mlp-dense-seed1", "clean"), self.seeds[0]) == [
+            (("mlp-dense-seed1", "clean"), self.seeds[0])
+        ]
+
+    def test_every_view_shows_groups_and_the_null(self, store):
+        made = opened(store, a=("dense over seeds", "clean"), b=(self.group, "contrast-5"), null=True)
+        assert set(made.views) == set(SHOWN["all"])
+        assert "2 shared seeds" in made.views["local"].caption.text
+        assert "two dense networks that differ in the seed" in made.views["local"].caption.text
+        assert made.views["local"].figures["null"] in made.views["local"].row.children
+        assert "null=1" in made.controls.address.text
+        query = dict(parse_qsl(made.controls.address.text))
+        assert address.from_query(store, query, choices(store)) == (made.state, [])
+
+    def test_the_null_of_two_conditions_of_one_network_is_another_draw(self, copied):
+        folder = copied.results.folder
+        info = results.load_json(folder / "conditions" / "gaussian_noise-5.json")
+        results.save_json(folder / "conditions" / "gaussian_noise-5-draw1.json", {**info, "draw": 1})
+        network = "mlp-dense-seed0"
+        shutil.copy(
+            results.geometry_file(folder, network, "gaussian_noise-5"),
+            results.geometry_file(folder, network, "gaussian_noise-5-draw1"),
+        )
+        grown = Store(folder)
+        pair, words = grown.null((network, "clean"), (network, "gaussian_noise-5"))
+        assert pair == ((network, "gaussian_noise-5"), (network, "gaussian_noise-5-draw1"))
+        assert "two draws" in words
+        pair, _ = grown.null((network, "clean"), ("mlp-magnitude-0.9-seed0", "gaussian_noise-5"))
+        assert pair == ((network, "gaussian_noise-5"), ("mlp-dense-seed1", "gaussian_noise-5"))
+
+
+class TestWatching:
+    def test_new_cells_appear_and_the_state_stays(self, copied):
+        made = opened(copied)
+        made.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
+        folder, before = copied.results.folder, made.state
+        made._watch()
+        assert made.generation == 0
+        info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
+        arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
+        cell = results.load_arrays(results.geometry_file(folder, "mlp-lth-0.9-seed0", "clean"))
+        results.add_network(
+            folder,
+            {**info, "name": "newcomer", "label": "newcomer", "fingerprint": "1"},
+            arrays,
+            {"clean": cell},
+        )
+        made._watch()
+        assert made.generation == 1
+        assert made.state == before
+        assert "newcomer" in made.widgets["b-network"].options["networks"]
+        made.change(b=("newcomer", "clean"))
+        assert made.state.b == ("newcomer", "clean")
+        assert not made.errors.visible
+
+    def test_a_study_that_goes_away_leaves_what_is_shown(self, copied):
+        made = opened(copied)
+        before = made.state
+        shutil.rmtree(copied.results.folder)
+        made._watch()
+        assert made.state == before
+        assert any("could not be read again" in problem for problem in copied.problems)
+
+
+class TestJoined:
+    def test_two_studies_of_the_same_images_are_one(self, small_folder, tmp_path):
+        other = tmp_path / "other"
+        shutil.copytree(small_folder, other)
+        alone, both = Store(small_folder), Store([small_folder, other])
+        assert len(both.networks) == 2 * len(alone.networks)
+        assert both.conditions == alone.conditions
+        first, second = (f"{name}+mlp-dense-seed0" for name in (small_folder.name, "other"))
+        np.testing.assert_array_equal(
+            both.values((second, "contrast-5"), "margin"),
+            alone.values(("mlp-dense-seed0", "contrast-5"), "margin"),
+        )
+        assert both.summary[first, "clean"] == both.summary[second, "clean"]
+        child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
+        assert child["parent"] == second
+        made = opened(both, a=(first, "clean"), b=(second, "clean"))
+        assert "0 fixed and 0" in made.views["local"].caption.text
+        made._save_slice("mine", "")
+        assert "several are shown together" in made.errors.text
+
+    def test_other_images_are_refused_or_left_out(self, small_folder, tmp_path):
+        other = tmp_path / "other"
+        shutil.copytree(small_folder, other)
+        info = results.load_json(other / "conditions" / "contrast-5.json")
+        results.save_json(other / "conditions" / "contrast-5.json", {**info, "key": [1, 2]}, replace=True)
+        both = Store([small_folder, other])
+        assert not both.has(("other+mlp-dense-seed0", "contrast-5"))
+        assert both.has(("other+mlp-dense-seed0", "contrast-1"))
+        assert any("contrast-5" in problem for problem in both.problems)
+        study = results.load_json(other / "study.json")
+        results.save_json(other / "study.json", {**study, "dataset_hash": "else"}, replace=True)
+        with pytest.raises(ValueError, match="dataset_hash"):
+            Store([small_folder, other])
+        with pytest.raises(ValueError, match="different names"):
+            Store([small_folder, small_folder])

@@ -1,0 +1,78 @@
+"""Which network came from which: the map, its layers, and accuracy against size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pages import Page
+
+from rosalind.viewer import grid, pedigree
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.lineage import Lineage
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+class TestPedigree:
+    def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
+        made = pedigree.origins(store.results.networks)
+        assert made["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
+        assert made["mlp-lth-0.5-seed1"] == "mlp-dense-seed1"
+        assert made["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
+        assert not [name for name in made if "biprop" in name or "dense" in name]
+
+    def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
+        found = pedigree.pedigree(store.results.networks, store.groups)
+        assert found.layers == (0.0, 0.5, 0.9)
+        assert not found.grouped
+        assert len(found.nodes) == len(store.results.networks)
+        assert len(set(zip(found.x.tolist(), found.y.tolist(), strict=True))) == len(found.nodes)
+        x, y = found.x, found.y
+        assert (x[found.edges[:, 1]] > x[found.edges[:, 0]]).all()
+        across, down = pedigree.paths(found)
+        nodes = {(round(a, 4), round(b, 4)) for a, b in zip(x.tolist(), y.tolist(), strict=True)}
+        ways = np.stack([across, down], 1).reshape(-1, 5, 2)
+        for (a, b), way in zip(found.edges, ways, strict=True):
+            # A path only ever meets the nodes at its ends.
+            level = way[1, 1]
+            between = [n for n in nodes if x[a] < n[0] < x[b] and abs(n[1] - level) < 1e-3]
+            assert not between
+
+    def test_many_networks_are_drawn_as_groups(self, store):
+        found = pedigree.pedigree(store.results.networks, store.groups, most=5)
+        assert found.grouped
+        assert len(found.nodes) == len(store.groups)
+        by_name = {store.groups[k].name: n for n, k in enumerate(found.groups)}
+        edges = found.edges.tolist()
+        assert [by_name["lth 0.5"], by_name["lth 0.9"]] in edges
+        assert [by_name["dense"], by_name["lth 0.5"]] in edges
+        assert len(edges) == 4
+
+
+class TestDocument:
+    def test_a_click_in_the_map_of_lineage_makes_b(self, store):
+        made = Page(store, Lineage)
+        view = made.view
+        view.nodes.selected.indices = [view.map.nodes.index("mlp-lth-0.9-seed1")]
+        assert made.state.b == ("mlp-lth-0.9-seed1", "clean")
+        assert view.nodes.selected.indices == []
+        view.means.selected.indices = [view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
+        assert made.state.b == ("magnitude 0.5 over seeds", "clean")
+        assert "B: magnitude 0.5" in view.caption.text
+        y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
+        made.change(choices={"lineage-accuracy": "clean"})
+        row = [group.name for group in store.groups].index("magnitude 0.5")
+        after = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
+        assert after == pytest.approx(grid.values(store, "accuracy")[row, 0].mean(), rel=1e-5)
+        assert after != y
+
+    def test_unknown_sizes_are_gaps(self, store):
+        some = dict(store.results.networks)
+        some["mlp-lth-0.9-seed0"] = some["mlp-lth-0.9-seed0"] | {"nonzero": None}
+        fresh = Store(store.folders[0])
+        fresh.results = replace(fresh.results, networks=some)
+        view = Page(fresh, Lineage).view
+        assert "a size: 1 of" in view.caption.text
