@@ -5,14 +5,20 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from rosalind import config
 from rosalind.viewer import standalone
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
+
+import generated
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
@@ -343,6 +349,38 @@ def test_a_brush_paints_every_figure_that_changes_once_and_no_other(page):
     for name in ("local-b", "local-difference", "global-a", "global-b"):
         assert painted.count(name) == 1, painted
     assert not [name for name in painted if name.startswith("matrix")]
+
+
+def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
+    folder = tmp_path / "study"
+    conditions = config.conditions(("fog",), (5,))
+    generated.make(
+        folder, networks=2, conditions=conditions, samples=300, classes=60, image_size=8, thumbnails=10
+    )
+    process, address = started(folder)
+    try:
+        page = Page(browser, f"{address}?layout=geometry&global-detail=all+classes")
+        seen = """name => {
+          const model = Bokeh.documents[0].get_model_by_name(name), image = model.renderers[0].data_source.data;
+          return [image.x[0], image.y[0], image.dw[0], image.dh[0], model.left[0].ticker.ticks.length];
+        }"""
+        assert page.tab.evaluate(seen, "matrix-difference") == [0, 0, 60, 60, 0]
+        page.drag("matrix-b", 0.25, 0.5, 0.5, 0.75)
+        page.wait(
+            "Bokeh.documents[0].get_model_by_name('matrix-difference').renderers[0].data_source.data.dw[0] < 60"
+        )
+        page.settled()
+        for name in ("matrix-a", "matrix-b", "matrix-difference"):
+            left, top, wide, high, names = page.tab.evaluate(seen, name)
+            assert (left, top) == (pytest.approx(15, abs=1), pytest.approx(30, abs=1))
+            assert (wide, high) == (pytest.approx(16, abs=1), pytest.approx(16, abs=1))
+            assert names == high
+        page.click("matrix-a", 0.5, 0.5)
+        page.wait_text("status", "predicted as")
+        assert page.errors() == []
+        page.tab.close()
+    finally:
+        ended(process)
 
 
 def test_a_selection_is_exported_as_it_is(page, small_folder):

@@ -17,7 +17,7 @@ FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one conditi
 
 
 @dataclass(frozen=True)
-class Points:
+class About:
     """What is known of the points of a comparison whatever the metric; q of them."""
 
     members: list[tuple[Cell, ...]]
@@ -71,11 +71,11 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
     return store.keep(("similar", mode, metric), make)
 
 
-def _about(store: Store, names: tuple[Cell, ...]) -> Points:
+def _about(store: Store, names: tuple[Cell, ...]) -> About:
     """What is known of points whatever the metric, made once for all of them."""
     infos, conditions = store.results.networks, store.results.conditions
 
-    def make() -> Points:
+    def make() -> About:
         members = similarity.members(store.results, names)
         first = [cells[0] for cells in members]
         severities = [
@@ -84,7 +84,7 @@ def _about(store: Store, names: tuple[Cell, ...]) -> Points:
         known = [
             [store.summary[one]["accuracy"] for one in cells if one in store.summary] for cells in members
         ]
-        return Points(
+        return About(
             members,
             {cell: place for place, cells in enumerate(members) for cell in cells},
             [infos[network]["family"] for network, _ in first],
