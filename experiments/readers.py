@@ -244,7 +244,7 @@ async def crowd(
     pause: float = 0,
     layout: str = "geometry",
 ) -> Crowd:
-    """Let readers drag at once, each its own boxes in its own order, and close their sockets.
+    """Let readers open the page at once, and when all have it drag at once, each its own boxes in its own order.
 
     Args:
         address: of the server.
@@ -255,16 +255,21 @@ async def crowd(
         pause: mean seconds between an answer and the next drag of a reader.
         layout: the page that they read.
     """
-    met = Crowd()
+    met, together = Crowd(), asyncio.Barrier(readers)
 
     async def read(number: int) -> None:
         chance = random.Random(number)
         # The same box twice in a row would change nothing and be answered with nothing.
         order = itertools.cycle(chance.sample(boxes, len(boxes)))
         began = time.monotonic()
-        reader = await open_reader(address, layout=layout)
+        try:
+            reader = await open_reader(address, layout=layout)
+        except BaseException:
+            await together.abort()
+            raise
         try:
             met.opened.append(time.monotonic() - began)
+            await together.wait()
             until, left = time.monotonic() + seconds, brushes
             while time.monotonic() < until if left is None else left > 0:
                 drag = next(order)
