@@ -303,6 +303,16 @@ def click(tab: Any, number: int) -> None:
     tab.mouse.click(left + (0.1 + 0.08 * number) * width, top + (0.2 + 0.08 * number) * height)
 
 
+def choosing(tab: Any, label: str) -> Callable[[int], None]:
+    """An act that chooses the second value of a list, the first, the second, ..., with the keyboard."""
+
+    def choose(number: int) -> None:
+        tab.get_by_label(label, exact=True).focus()
+        tab.keyboard.press("ArrowUp" if number % 2 else "ArrowDown")
+
+    return choose
+
+
 if __name__ == "__main__":
     with sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

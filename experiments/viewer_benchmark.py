@@ -57,13 +57,20 @@ from typing import Any, Literal
 import generated
 import readers
 import tyro
-from desk import CHROMIUM, FLAGS, Desk, Rows, click, desk, drag, plain
+from desk import CHROMIUM, FLAGS, Desk, Rows, choosing, click, desk, drag, plain
 from playwright.sync_api import sync_playwright
 
 from rosalind import config, corruptions
 from rosalind.viewer.store import Store
 
 EXTRA_READERS = 10
+
+CHOICES = {
+    "other numbers in the heat map": "cells show",
+    "another measure of likeness": "between",
+    "other accuracies of corruptions": "accuracy",
+}
+"""Labels of the lists in which a reader of 300 networks chooses."""
 
 StudyName = Literal["samples-10000", "samples-50000", "samples-200000", "classes-1000", "networks-300"]
 
@@ -101,23 +108,23 @@ def many_classes(here: Desk) -> Rows:
     """What a reader of 1,000 classes meets: opening, other matrices, another condition of B on all the page."""
     found = here.opening("geometry")
     tab = here.tab("geometry")
-
-    def choose(number: int) -> None:
-        tab.get_by_label("matrices show").focus()
-        tab.keyboard.press("ArrowUp" if number % 2 else "ArrowDown")
-
     found["another condition"] = here.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
     found["brush"] = here.acting(tab, lambda number: drag(tab, number), "status")
     # The last, for a list that has the focus keeps the keys.
-    found["other matrices"] = here.acting(tab, choose, "matrix-caption")
+    found["other matrices, in groups"] = here.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
+    tab.context.close()
+    tab = here.tab("geometry&global-detail=all+classes")
+    found["other matrices, all classes"] = here.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
     return found
 
 
 def many_networks(here: Desk) -> Rows:
-    """What a reader of 300 networks meets: opening, and clicks on the heat map."""
+    """What a reader of 300 networks meets: opening, clicks on the heat map, other numbers, measures and accuracies."""
     found = here.opening("networks")
     tab = here.tab("networks")
     found["click on the heat map"] = here.acting(tab, lambda number: click(tab, number), "address")
+    for title, label in CHOICES.items():
+        found[title] = here.acting(tab, choosing(tab, label), "address")
     return found
 
 

@@ -325,8 +325,9 @@ class TestManyClasses:
             assert axis.ticker.ticks == [k + 0.5 for k in range(first, last)]
             assert axis.major_label_overrides[first + 0.5] == titles[first]
         # Other cells in the same rows keep the window; a click finds the class that is there.
-        page.change(a=page.state.b)
+        page.change(a=page.state.b, choices={"global-show": matrices.CONFUSION})
         assert shown.images["a"].data["x"] == [30]
+        page.change(choices={"global-show": matrices.ANGLES})
         figure = shown.figures["a"]
         figure._trigger_event(Tap(figure, x=31.5, y=12.5))
         assert page.state.rule[0]["pair"] == [order[12], order[31]]

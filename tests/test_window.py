@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from rosalind.viewer import window
-from rosalind.viewer.window import PICKS, PIXELS, Window
+from rosalind.viewer.window import PICKS, Window
+
+PIXELS = 40
+"""On screen in these tests, so that a few fields are many."""
 
 SHOWN = {
     "few": Window(0, 12, 0, 12),
@@ -14,11 +17,16 @@ SHOWN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def small_screen(monkeypatch):
+    monkeypatch.setattr(window, "PIXELS", PIXELS)
+
+
 @pytest.fixture(scope="module")
 def table():
     """Values of both signs with gaps, among them whole pixels."""
     generator = np.random.default_rng(0)
-    made = generator.normal(size=(1000, 1000)).astype(np.float32)
+    made = generator.normal(size=(100, 100)).astype(np.float32)
     made[generator.random(made.shape) < 0.3] = np.nan
     made[:8, :8] = np.nan
     return made

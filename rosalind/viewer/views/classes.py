@@ -100,7 +100,8 @@ class Classes:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
         self.shown: tuple | None = None
-        self.named: tuple | None = None
+        self.named: tuple[str, list[str]] | None = None
+        """What is shown, and of which rows."""
         self.window: window.Window | None = None
         self.labels: dict[str, dict[float, str]] | None = None
         self.names = ColumnDataSource({"name": []})
@@ -246,11 +247,15 @@ class Classes:
         for side in tables:
             self._scale(side, self.limits[side])
         self.figures["null"].visible = frame.null is not None
-        named = (show, tuple(self.rows.titles()))
-        if named != self.named:
+        named, before = (show, self.rows.titles()), self.named
+        if named != before:
             self._name_rows(show)
-        self._paint(anew=True) if named == self.named else self._whole()
-        self.named = named
+            self.named = named
+        if before is None or before[1] != named[1]:
+            self._whole()
+        else:
+            # The same rows, so that a zoom stays.
+            self._paint(anew=True)
         self._show_path(frame)
 
     def _whole(self) -> None:
