@@ -8,7 +8,7 @@ Command (needs the extra `test` and a Chromium; half a minute):
 
     python experiments/desk.py
 
-Expected result: 1.1 to 1.5 s on two shared x86 cores, most of it to read BokehJS.
+Expected result: 0.9 s on two shared x86 cores in a quiet hour, up to 1.6 s in a busy one, most of it to read BokehJS.
 """
 
 import os
@@ -91,6 +91,7 @@ class Wire:
                 browser.close()
                 continue
             for source, sink, way in ((browser, server, "up"), (server, browser, "down")):
+                # Else the last bytes of a message wait for the receipt of the first, up to 0.05 s.
                 sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=(source, sink, way), daemon=True).start()
 
