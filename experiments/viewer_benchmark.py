@@ -44,9 +44,10 @@ measured). A Bokeh page of one figure with three points, which is measured besid
 | opened cold, and per brush | 0.81, 0.12 MB | 0.82, 0.12 MB | 0.86, 0.13 MB | 0.69, 0.07 MB | 1.10, 0.03 MB |
 | server; per further reader, geometry and all | 150; 2.5, 3.5 MB | | 193 MB | 210 MB | 283 MB |
 
-So in a quiet hour all of it is within the budget; in a busy one a first paint is not (that of three points is not
-either), nor is a brush with all sections on one page, by 0.05 s. What is chosen for the first time with 300
-networks is read first: another measure of likeness 0.3 to 0.5 s. Twenty readers for a minute: see `readers.py`.
+So in a quiet hour all that was measured is within the budget; in a busy one a first paint is not (that of three
+points is not either), nor is a brush with all sections on one page, by 0.05 s. What is chosen for the first time
+with 300 networks is read first: another measure of likeness 0.3 to 0.5 s. Twenty readers for a minute: see
+`readers.py`.
 """
 
 import asyncio

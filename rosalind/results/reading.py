@@ -89,7 +89,7 @@ class Results:
         for network in self.networks:
             folder, name = self.home(network)
             try:
-                # Names alone: looking for 28,800 files took 0.35 s, this takes 0.02 s.
+                # Names alone, 0.03 to 0.06 s for 28,800 files; to look for each took 0.4 s.
                 listing = os.listdir(folder / "geometry" / name)
             except (FileNotFoundError, NotADirectoryError):
                 continue

@@ -86,8 +86,16 @@ def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int =
 def joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Rows from every start to the next joined to one by a ufunc, such as `np.add` or `np.fmin`.
 
-    What `ufunc.reduceat(table, starts)` gives, up to the order of sums: 10 ms for 2,000 x 2,000 in 700 rows, where
-    that takes 45 ms.
+    What `ufunc.reduceat(table, starts)` gives, up to the order of sums: 7 ms for 2,000 x 2,000 in 700 rows, where
+    that takes 36 ms.
+
+    Args:
+        ufunc: of two arguments.
+        table: [q, k].
+        starts: int[p], rising from 0; the last group ends with the table.
+
+    Returns:
+        [p, k].
 
     >>> joined(np.fmax, np.array([[1.0], [np.nan], [3.0], [2.0]]), np.array([0, 2])).tolist()
     [[1.0], [3.0]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rosalind.similarity import joined
+from rosalind.similarity import joined, picture_rows
 
 PIXELS = 400
 """Most rows and columns of a picture; a matrix of 1,000 classes is about so many pixels wide on a page."""
@@ -40,7 +40,7 @@ class Window:
 
 
 def _starts(first: int, last: int) -> np.ndarray:
-    return np.linspace(first, last, min(last - first, PIXELS), endpoint=False).astype(int)
+    return first + picture_rows(last - first, PIXELS)
 
 
 def window(x: tuple[float, float], y: tuple[float, float], count: int) -> Window:
@@ -91,8 +91,8 @@ def field(table: np.ndarray, shown: Window, pick: str, x: float, y: float) -> tu
         table: float32[rows, columns].
         shown: the part that is on screen.
         pick: in `PICKS`.
-        x: where in the pixel, counted in columns.
-        y: counted in rows.
+        x: where in the matrix, in columns from its left; 2.5 is the middle of the third.
+        y: the same in rows from its top.
     """
     if not (shown.top <= y < shown.bottom and shown.left <= x < shown.right):
         return None

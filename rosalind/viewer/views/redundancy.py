@@ -41,7 +41,6 @@ def read(store: Store, kind: str) -> dict[str, Any]:
             "names": tuple(table.names[k] for k in order),
             "correlation": correlation[np.ix_(order, order)],
             "count": count[np.ix_(order, order)],
-            "families": len(set(table.families)),
         }
         try:
             return {**found, "curve": redundancy.load(store.results, table, kind)}
