@@ -263,6 +263,20 @@ class TestStored:
         found = results.open(copy)
         assert len(similarity.load(found)[0].cells) == len(found.cells())
 
+    @pytest.mark.parametrize("metric", similarity.METRICS)
+    def test_distances_over_all_measures_that_were_not_stored_are_made_of_the_others(self, copy, metric):
+        path, found = copy / "comparison" / "similarity-absolute.npz", results.open(copy)
+        arrays = results.load_arrays(path)
+        # A trace in what is stored shows that it was read.
+        arrays["kept/" + metric] = np.float32(0.25)
+        del arrays["distance/all"]
+        results.save_arrays(path, arrays, replace=True)
+        stored, _ = similarity.load(found, metric=metric)
+        assert stored.kept == 0.25
+        np.testing.assert_allclose(
+            stored.distance, similarity.compare(found, metric=metric).distance, rtol=1e-5, atol=1e-6
+        )
+
     def test_a_comparison_of_an_earlier_version_is_read(self, copy):
         found = results.open(copy)
         fresh = similarity.compare(found)

@@ -3,7 +3,6 @@
 from rosalind.similarity.comparison import Similarity, compare, floors, has_umap, load, save
 from rosalind.similarity.layout import (
     classical_scaling,
-    joined,
     leaf_order,
     nearest,
     picture,
@@ -27,7 +26,6 @@ __all__ = [
     "distances",
     "floors",
     "has_umap",
-    "joined",
     "leaf_order",
     "load",
     "measure",

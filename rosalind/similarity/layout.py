@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.linalg
+from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from threadpoolctl import threadpool_limits
@@ -78,34 +79,11 @@ def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int =
     """
     starts = picture_rows(len(order), pixels)
     sizes = np.diff([*starts, len(order)])
-    rows = joined(np.add, distance[order], starts)
-    ordered = joined(np.add, rows.T[order], starts).T / np.outer(sizes, sizes)
+    weights = np.repeat(1 / sizes, sizes).astype(np.float32)
+    # Orders and averages in one product: 7 ms for 2,000 rows, where indexing and sums take 30 ms.
+    mean = sparse.csr_array((weights, order, [*starts, len(order)]), shape=(len(starts), len(order)))
+    ordered = mean @ (mean @ distance).T
     return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
-
-
-def joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Rows from every start to the next joined to one by a ufunc, such as `np.add` or `np.fmin`.
-
-    What `ufunc.reduceat(table, starts)` gives, up to the order of sums: 7 ms for 2,000 x 2,000 in 700 rows, where
-    that takes 36 ms.
-
-    Args:
-        ufunc: of two arguments.
-        table: [q, k].
-        starts: int[p], rising from 0; the last group ends with the table.
-
-    Returns:
-        [p, k].
-
-    >>> joined(np.fmax, np.array([[1.0], [np.nan], [3.0], [2.0]]), np.array([0, 2])).tolist()
-    [[1.0], [3.0]]
-    """
-    sizes = np.diff([*starts, len(table)])
-    found = table[starts]
-    for step in range(1, sizes.max(initial=0)):
-        longer = sizes > step
-        found[longer] = ufunc(found[longer], table[starts[longer] + step])
-    return found
 
 
 def picture_rows(count: int, pixels: int = 700) -> np.ndarray:

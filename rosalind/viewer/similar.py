@@ -53,8 +53,9 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
     def make() -> dict[str, Any]:
         found, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
         upper = squareform(found.distance, checks=False)
-        # A few far cells would leave all others one colour.
-        limit = float(np.percentile(upper, 98)) if upper.size else 1.0
+        # A few far cells would leave all others one colour. `np.percentile` orders three places for one, 17 ms for 4.
+        place = int(0.98 * (upper.size - 1))
+        limit = float(np.partition(upper, place)[place]) if upper.size else 1.0
         return {
             "found": found,
             # Beside `found`, so that the store counts its bytes.
