@@ -215,7 +215,7 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     # A folder that an older rosalind finished lacks the tables and the stamp does not name them.
     shutil.rmtree(folder / "comparison")
     stamp = results.load_json(small_folder / "comparison" / "stamp.json")
-    del stamp["tables"]
+    del stamp["format"]
     results.save_json(folder / "comparison" / "stamp.json", stamp)
     assert fragility.load(opened) == []
     monkeypatch.setattr(running.robustness, "save_summary", lambda _: None)

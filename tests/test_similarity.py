@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -264,42 +265,32 @@ class TestStored:
         assert len(similarity.load(found)[0].cells) == len(found.cells())
 
     @pytest.mark.parametrize("metric", similarity.METRICS)
-    def test_distances_over_all_measures_that_were_not_stored_are_made_of_the_others(self, copy, metric):
+    def test_what_is_stored_is_read_as_it_was_made(self, copy, metric):
         path, found = copy / "comparison" / "similarity-absolute.npz", results.open(copy)
         arrays = results.load_arrays(path)
         # A trace in what is stored shows that it was read.
-        arrays["kept/" + metric] = np.float32(0.25)
-        del arrays["distance/all"]
+        arrays[f"kept/{metric}"] = np.float32(0.25)
         results.save_arrays(path, arrays, replace=True)
-        stored, _ = similarity.load(found, metric=metric)
+        stored, made = similarity.load(found, metric=metric)[0], similarity.compare(found, metric=metric)
         assert stored.kept == 0.25
-        np.testing.assert_allclose(
-            stored.distance, similarity.compare(found, metric=metric).distance, rtol=1e-5, atol=1e-6
-        )
+        for field in fields(made):
+            if field.name != "kept":
+                np.testing.assert_array_equal(getattr(stored, field.name), getattr(made, field.name))
 
-    def test_a_comparison_of_an_earlier_version_is_read(self, copy):
-        found = results.open(copy)
-        fresh = similarity.compare(found)
-        keys = ("distance", "layout", "tree", "left_out")
-        marked = np.where(np.eye(len(fresh.cells)), 0, fresh.distance + 1).astype(np.float32)
-        arrays = {name: np.asarray(getattr(fresh, name)) for name in keys} | {
-            "network": np.array([cell[0] for cell in fresh.cells]),
-            "condition": np.array([cell[1] for cell in fresh.cells]),
-            "left_out": np.array([], np.str_),
-            "distance": marked,
-            "kept": np.float32(0.5),
-            "averaged": np.asarray(False),
-            "umap": fresh.layout,
-        }
-        path = copy / "comparison" / "similarity-absolute.npz"
+    @pytest.mark.parametrize("lacking", ["condensed/all", "picture/all", "measured"])
+    def test_a_comparison_of_an_earlier_version_is_made_anew(self, copy, lacking):
+        path, found = copy / "comparison" / "similarity-absolute.npz", results.open(copy)
+        arrays = results.load_arrays(path) | {"kept/all": np.float32(0.25)}
+        del arrays[lacking]
         results.save_arrays(path, arrays, replace=True)
-        stored, umap = similarity.load(found)
-        np.testing.assert_array_equal(stored.distance, marked)
-        assert (stored.kept, stored.averaged) == (0.5, ())
-        np.testing.assert_array_equal(umap, fresh.layout)
-        single, umap = similarity.load(found, metric="norm")
-        np.testing.assert_array_equal(single.distance, similarity.compare(found, metric="norm").distance)
-        assert umap is None
+        assert similarity.load(found)[0].kept == pytest.approx(similarity.compare(found).kept)
+
+
+def test_the_distance_of_any_two_is_found_without_the_matrix(small_folder):
+    found = similarity.compare(results.open(small_folder))
+    rows = np.arange(len(found.cells))
+    np.testing.assert_array_equal(found.between(rows[:, None], rows), found.distance)
+    assert found.between(rows[:2], rows[:2]).tolist() == [0, 0]
 
 
 class TestPicture:
@@ -334,7 +325,7 @@ class TestView:
         figure = view.root.select_one({"name": "similarity-matrix"})
         figure._trigger_event(Tap(figure, x=0.5, y=len(order) - 0.5, modifiers={"shift": True}))
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        assert f"{view.kept['distance'][order[-1], place]:.2f} apart" in view.caption.text
+        assert f"{view.kept['found'].distance[order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
         assert view.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.marks.data["row"][0])] == place
@@ -343,7 +334,7 @@ class TestView:
         page = Page(store, Similarity, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
         view = page.view
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
-        place, distance = view.kept["points"].place, view.kept["distance"]
+        place, distance = view.kept["points"].place, view.kept["found"].distance
         apart = [
             distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]]
             for k in (0, 1)
@@ -359,7 +350,7 @@ class TestView:
         assert all(source.data is data for source, data in zip(sources, before, strict=True))
         page.change(choices={"similarity-metric": "norm"})
         expected = similarity.load(store.results, metric="norm")[0]
-        np.testing.assert_array_equal(view.kept["distance"], expected.distance)
+        np.testing.assert_array_equal(view.kept["found"].distance, expected.distance)
         assert "points, norm, as measured" in view.caption.text
         page.change(mode="change_from_clean")
         assert view.mode.value == "change_from_clean"
@@ -392,7 +383,7 @@ class TestView:
         place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
-        assert f"{view.kept['distance'][tuple(ends)]:.2f} apart (dashed)" in view.caption.text
+        assert f"{view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed)" in view.caption.text
 
     def test_a_stored_umap_layout_can_be_chosen(self, store, copy):
         assert Similarity.choices(store)["similarity-layout"] == ("scaling",)

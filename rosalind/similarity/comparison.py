@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import squareform
@@ -16,6 +17,9 @@ from rosalind.similarity import layout as layouts
 from rosalind.similarity.points import LIMIT, Cell, points
 from rosalind.similarity.reading import COORDINATES, METRICS, MODES, measure
 
+DRAWN = ("condensed", "layout", "tree", "order", "nearest", "limit", "picture", "kept", "trust")
+"""Fields of `Similarity` that follow from the distances of a metric, and are stored by their names."""
+
 
 @dataclass(frozen=True)
 class Similarity:
@@ -23,14 +27,21 @@ class Similarity:
 
     cells: tuple[Cell, ...]
     """Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`)."""
-    distance: np.ndarray
-    """float32[q, q]: root mean square difference per coordinate, in deviations of the reference cell."""
+    condensed: np.ndarray
+    """float32[q (q - 1) / 2]: the distances of all pairs, in the order of SciPy's `squareform`: root mean square
+    difference per coordinate, in deviations of the reference cell."""
     layout: np.ndarray
     """float32[q, 2]: classical scaling of the distances."""
     tree: np.ndarray
     """int32[q - 1, 2]: edges of the minimum spanning tree of the true distances."""
     order: np.ndarray
     """int32[q]: the rows as average linkage puts them side by side."""
+    nearest: np.ndarray
+    """int32[q, up to 5]: the truly nearest cells of each, nearest first."""
+    limit: float
+    """The distance that most pairs stay under: where the colours of `picture` end."""
+    picture: np.ndarray
+    """uint8[p, p]: the distances with their rows in `order`, 255 at `limit`; see `picture`."""
     kept: float
     """Share of the squared distances that the layout shows, [0, 1]; higher is more faithful."""
     trust: float
@@ -41,14 +52,19 @@ class Similarity:
     """What was done because there were more cells than `LIMIT`: see `Points`."""
 
     @cached_property
-    def nearest(self) -> np.ndarray:
-        """int32[q, up to 5]: the truly nearest cells of each, nearest first."""
-        return layouts.nearest(self.distance)
+    def distance(self) -> np.ndarray:
+        """float32[q, q]: the distances as a matrix; 16 MB for 2,000 points, made when it is first asked for."""
+        # Of no pairs SciPy makes a matrix of one row, also where there is none.
+        return squareform(self.condensed) if self.cells else np.zeros((0, 0), np.float32)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays, nearly all of them distances."""
-        return self.distance.nbytes + self.layout.nbytes + self.tree.nbytes + self.order.nbytes
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """float32 of the shape that int first and second have together: the distances of those cells."""
+        first, second = np.broadcast_arrays(first, second)
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        place = low * len(self.cells) - low * (low + 1) // 2 + high - low - 1
+        found, apart = np.zeros(low.shape, np.float32), low != high
+        found[apart] = self.condensed[place[apart]]
+        return found
 
 
 def compare(
@@ -68,9 +84,8 @@ def compare(
     _check(metric)
     chosen = points(results, limit)
     cells, apart, left_out = measure(results, chosen, mode)
-    distance = _metric(apart, metric)
     return Similarity(
-        tuple(cells), distance, **_arrange(distance), left_out=tuple(left_out), averaged=chosen.averaged
+        tuple(cells), **_drawn(_metric(apart, metric)), left_out=tuple(left_out), averaged=chosen.averaged
     )
 
 
@@ -94,7 +109,7 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
         pairs = [pair for some in rows.values() for pair in combinations(some, 2)]
         if pairs:
             first, second = np.array(pairs).T
-            numbers[kind] = float(np.median(found.distance[first, second])), len(pairs)
+            numbers[kind] = float(np.median(found.between(first, second))), len(pairs)
     return numbers
 
 
@@ -112,8 +127,7 @@ def save(results: Results, *, umap: bool = False) -> None:
         }
         for metric in METRICS:
             distance = _metric(apart, metric)
-            arrays[f"distance/{metric}"] = squareform(distance, checks=False)
-            for name, value in _arrange(distance).items():
+            for name, value in _drawn(distance).items():
                 arrays[f"{name}/{metric}"] = np.asarray(value)
             if umap and metric == "all" and len(cells) > 2:
                 arrays["umap"] = layouts.umap_layout(distance)
@@ -125,8 +139,8 @@ def load(
 ) -> tuple[Similarity, np.ndarray | None]:
     """The stored comparison, and its UMAP layout (of the metric `all`) if there is one.
 
-    Made anew where it is missing or damaged, where cells have been added since, and for a single measure where
-    an earlier rosalind stored all three together. Raises ValueError as `compare` does.
+    Made anew where it is missing or damaged, where cells have been added since, and where an earlier rosalind
+    stored less. Raises ValueError as `compare` does.
 
     Args:
         results: of the study.
@@ -151,60 +165,22 @@ def has_umap(results: Results) -> bool:
 
 
 def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
-    """Raises FileNotFoundError for a comparison of other cells, or without the metric."""
-    try:
-        about = files.load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
-    except files.Damaged:
-        return _stored_together(path, measured, metric)
+    """Raises FileNotFoundError for a comparison of other cells, and Damaged for one that lacks what is drawn now."""
+    about = files.load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
     if int(about["measured"]) != measured:
         raise FileNotFoundError(f"{path} is of {about['measured']} cells, the study has {measured}.")
-    names = [f"{name}/{metric}" for name in ("layout", "tree", "order", "kept", "trust")]
-    arrays = files.load_arrays(path, names)
+    arrays = files.load_arrays(path, [f"{name}/{metric}" for name in DRAWN])
+    values = [arrays[f"{name}/{metric}"] for name in DRAWN]
+    drawn: dict[str, Any] = {
+        name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)
+    }
     found = Similarity(
-        _cells(about),
-        # Of no pairs SciPy makes a matrix of one row, also where there is none.
-        squareform(_condensed(path, metric)) if len(about["network"]) else np.zeros((0, 0), np.float32),
-        arrays[f"layout/{metric}"],
-        arrays[f"tree/{metric}"],
-        arrays[f"order/{metric}"],
-        float(arrays[f"kept/{metric}"]),
-        float(arrays[f"trust/{metric}"]),
-        tuple(about["left_out"].tolist()),
-        tuple(about["averaged"].tolist()),
+        tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
+        **drawn,
+        left_out=tuple(about["left_out"].tolist()),
+        averaged=tuple(about["averaged"].tolist()),
     )
     return found, _umap(path) if metric == "all" else None
-
-
-def _condensed(path: Path, metric: str) -> np.ndarray:
-    """One array, 0.01 s for 2,000 points, where the three measures took 0.03 to 0.1 s and their joining 0.02 s."""
-    try:
-        return files.load_arrays(path, (f"distance/{metric}",))[f"distance/{metric}"]
-    except files.Damaged:
-        # An earlier rosalind stored none over all measures.
-        arrays = files.load_arrays(path, [f"distance/{name}" for name in METRICS[metric]])
-        return _metric({name: arrays[f"distance/{name}"] for name in METRICS[metric]}, metric)
-
-
-def _stored_together(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
-    """A comparison of an earlier rosalind: one matrix of all measures, and whether severities were averaged."""
-    keys = ("network", "condition", "distance", "layout", "tree", "kept", "left_out", "averaged")
-    arrays = files.load_arrays(path, keys)
-    averaged, left_out = bool(arrays["averaged"]), tuple(arrays["left_out"].tolist())
-    if metric != "all" or not (averaged or len(arrays["network"]) + len(left_out) == measured):
-        raise FileNotFoundError(f"{path} is of other cells or measures.")
-    distance = arrays["distance"]
-    found = Similarity(
-        _cells(arrays),
-        distance,
-        arrays["layout"],
-        arrays["tree"],
-        layouts.leaf_order(distance),
-        float(arrays["kept"]),
-        layouts.trustworthiness(distance, arrays["layout"]),
-        left_out,
-        ("severities",) if averaged else (),
-    )
-    return found, _umap(path)
 
 
 def _umap(path: Path) -> np.ndarray | None:
@@ -214,17 +190,13 @@ def _umap(path: Path) -> np.ndarray | None:
         return None
 
 
-def _cells(arrays: dict[str, np.ndarray]) -> tuple[Cell, ...]:
-    return tuple(zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True))
-
-
 def _check(metric: str) -> None:
     if metric not in METRICS:
         raise ValueError(unknown("metric", metric, METRICS))
 
 
 def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
-    """The distances over one measure or over all, of float32 matrices or condensed; squares add over coordinates."""
+    """float32[q, q]: the distances over one measure or over all; squares add over coordinates."""
     names = METRICS[metric]
     if len(names) == 1:
         return apart[names[0]]
@@ -232,12 +204,20 @@ def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
     return np.sqrt(total / np.float32(len(COORDINATES)))
 
 
-def _arrange(distance: np.ndarray) -> dict:
+def _drawn(distance: np.ndarray) -> dict[str, Any]:
     layout, kept = layouts.classical_scaling(distance)
+    condensed, order = squareform(distance, checks=False), layouts.leaf_order(distance)
+    # A few far cells would leave all others one colour.
+    limit = float(np.percentile(condensed, 98)) if condensed.size else 0.0
+    limit = limit if limit > 0 else 1.0
     return {
+        "condensed": condensed,
         "layout": layout,
         "tree": layouts.spanning_tree(distance),
-        "order": layouts.leaf_order(distance),
+        "order": order,
+        "nearest": layouts.nearest(distance),
+        "limit": limit,
+        "picture": layouts.picture(distance, order, limit),
         "kept": kept,
         "trust": layouts.trustworthiness(distance, layout),
     }

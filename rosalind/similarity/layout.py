@@ -72,7 +72,7 @@ def leaf_order(distance: np.ndarray) -> np.ndarray:
     return (order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order).astype(np.int32)
 
 
-def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int = 700) -> np.ndarray:
+def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int = 400) -> np.ndarray:
     """uint8[p, p], p = min(q, pixels): the distances with rows and columns in an order, 255 at the limit.
 
     With more rows than pixels, every pixel is the mean of its cells.
@@ -86,7 +86,7 @@ def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int =
     return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
 
 
-def picture_rows(count: int, pixels: int = 700) -> np.ndarray:
+def picture_rows(count: int, pixels: int = 400) -> np.ndarray:
     """int64[p]: the first row of every pixel of a `picture`."""
     return np.linspace(0, count, min(count, pixels), endpoint=False).astype(int)
 
@@ -94,15 +94,19 @@ def picture_rows(count: int, pixels: int = 700) -> np.ndarray:
 def nearest(distance: np.ndarray, count: int = 5) -> np.ndarray:
     """int32[q, min(count, q - 1)]: the rows nearest to each, nearest first and never itself; of equals the first.
 
-    One search after the other for the smallest, 6 ms for five of 2,000; `np.argpartition` takes 19 ms.
+    One search after the other for the smallest, in some rows at a time: 5 ms for five of 2,000. Rows that fit
+    the cache are copied where those before them were; all at once took 30 ms, `np.argpartition` 19 ms.
     """
-    apart = distance.astype(np.float32)
-    np.fill_diagonal(apart, np.inf)
-    rows = np.arange(len(apart))
-    found = np.zeros((len(apart), max(min(count, len(apart) - 1), 0)), np.int32)
-    for k in range(found.shape[1]):
-        found[:, k] = apart.argmin(1)
-        apart[rows, found[:, k]] = np.inf
+    rows = len(distance)
+    found = np.zeros((rows, max(min(count, rows - 1), 0)), np.int32)
+    step = max(2**18 // max(rows, 1), 1)
+    for start in range(0, rows, step):
+        some = distance[start : start + step].astype(np.float32)
+        place = np.arange(len(some))
+        some[place, start + place] = np.inf
+        for k in range(found.shape[1]):
+            best = found[start : start + step, k] = some.argmin(1)
+            some[place, best] = np.inf
     return found
 
 

@@ -43,8 +43,8 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         metric: in `similarity.METRICS`.
 
     Returns:
-        `found` and `umap` as `similarity.load` gives them, and the trust in the UMAP plane; `nearest` int32[q, k];
-        the matrix as `picture` uint8[p, p] with 255 at the distance `limit`; `floors`; and the `points`.
+        `found` and `umap` as `similarity.load` gives them, and the trust in the UMAP plane; `floors`; and the
+        `points`.
 
     Raises:
         ValueError: no clean cell to refer to.
@@ -52,19 +52,15 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
 
     def make() -> dict[str, Any]:
         found, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
-        upper = squareform(found.distance, checks=False)
-        # A few far cells would leave all others one colour. `np.percentile` orders three places for one, 17 ms for 4.
-        place = int(0.98 * (upper.size - 1))
-        limit = float(np.partition(upper, place)[place]) if upper.size else 1.0
+        trust = None
+        if umap is not None:
+            trust = similarity.trustworthiness(squareform(found.condensed), umap)
         return {
             "found": found,
             # Beside `found`, so that the store counts its bytes.
-            "distance": found.distance,
+            "distances": found.condensed,
             "umap": umap,
-            "umap_trust": None if umap is None else similarity.trustworthiness(found.distance, umap),
-            "nearest": found.nearest,
-            "limit": limit if limit > 0 else 1.0,
-            "picture": similarity.picture(found.distance, found.order, limit),
+            "umap_trust": trust,
             "floors": similarity.floors(store.results, found),
             "points": _about(store, found.cells),
         }
@@ -108,7 +104,7 @@ def between(store: Store, kept: dict[str, Any], a: Cell, b: Cell) -> tuple[float
     """Mean distance of two sides over the points that belong together (NaN without any), and how many pairs."""
     known = kept["points"].place
     pairs = {(known[x], known[y]) for x, y in store.pairs(a, b) if x in known and y in known}
-    return (float(np.mean([kept["distance"][pair] for pair in pairs])) if pairs else np.nan), len(pairs)
+    return (float(kept["found"].between(*np.array(list(pairs)).T).mean()) if pairs else np.nan), len(pairs)
 
 
 def sentence(

@@ -252,11 +252,13 @@ class Similarity:
         self.kept = kept = similar.read(self.store, mode, metric)
         found, umap = kept["found"], kept["umap"]
         self.places = umap if umap is not None and layout == "umap" else found.layout
-        rows, near = np.arange(len(found.cells)), {}
+        near = {}
         for k in range(NEIGHBOURS):
-            there = k < kept["nearest"].shape[1]
-            others = kept["nearest"][:, k] if there else np.full(len(rows), -1, np.int32)
-            near |= {f"near{k}": others, f"far{k}": found.distance[rows, others]}
+            others = (
+                found.nearest[:, k] if k < found.nearest.shape[1] else np.full(len(found.cells), -1, np.int32)
+            )
+            far = found.between(np.arange(len(others)), np.maximum(others, 0))
+            near |= {f"near{k}": others, f"far{k}": far}
         (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         placed = {"x": x, "y": y, "order": found.order, **near}
@@ -295,20 +297,20 @@ class Similarity:
         }
 
     def _fill_heat(self) -> None:
-        found, limit, picture = self.kept["found"], self.kept["limit"], self.kept["picture"]
+        found = self.kept["found"]
         count = max(len(found.cells), 1)
         start, self.heat.x_range.end = -MARGIN * count, count
         self.heat.x_range.start = self.heat.y_range.end = start
         # Flipped, so that the first row is on top.
         self.heat.y_range.start = count
         self.matrix.data = {
-            "image": [picture],
+            "image": [found.picture],
             "x": [0],
             "y": [0],
             "dw": [count],
             "dh": [count],
-            "limit": [limit],
-            "cells": [round((count / max(len(picture), 1)) ** 2)],
+            "limit": [found.limit],
+            "cells": [round((count / max(len(found.picture), 1)) ** 2)],
         }
         family = np.array([self.families.index(name) for name in self.kept["points"].family], np.uint8)
         strip = family[found.order[similarity.picture_rows(len(family))]]
@@ -324,9 +326,9 @@ class Similarity:
         self.heat.yaxis.visible = bool(labels)
         self.heat.yaxis.ticker.ticks = [k + 0.5 for k in range(len(labels))]
         self.heat.yaxis.major_label_overrides = {k + 0.5: label for k, label in enumerate(labels)}
-        ticks = {0: "0", 255: f"≥ {limit:.2g}"}
+        ticks = {0: "0", 255: f"≥ {found.limit:.2g}"}
         for kind, (length, _) in self.kept["floors"].items():
-            at = min(int(255 * length / limit), 255)
+            at = min(int(255 * length / found.limit), 255)
             # Labels nearer than this would cover each other.
             if all(abs(at - other) > 12 for other in ticks):
                 ticks[at] = f"{length:.2g} {kind}"
