@@ -76,3 +76,14 @@ class TestDocument:
         fresh.results = replace(fresh.results, networks=some)
         view = Page(fresh, Lineage).view
         assert "a size: 1 of" in view.caption.text
+
+    @pytest.mark.parametrize("a", ["mlp-dense-seed0", "magnitude 0.9 over seeds", "magnitude 0.5 over seeds"])
+    def test_names_of_two_points_part_up_and_down(self, store, a):
+        view = Page(store, Lineage, a=(a, "clean"), b=("magnitude 0.5 over seeds", "clean")).view
+        columns = [source.data for source in view.labels.values()]
+        named = [(y, down) for data in columns for y, down in zip(data["y"], data["down"], strict=True)]
+        if a.startswith("magnitude 0.5"):
+            assert [down for _, down in named] == [0]
+        else:
+            (_, below), (_, above) = sorted(named)
+            assert above == -below < 0

@@ -84,8 +84,8 @@ class Lineage:
         figure.grid.grid_line_color = None
         figure.yaxis.visible = False
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
-        figure.xaxis.major_label_overrides = {k: f"{100 * s:g} %" for k, s in enumerate(found.layers)}
-        figure.xaxis.axis_label = "removed"
+        figure.xaxis.major_label_overrides = {k: f"{100 * s:g}" for k, s in enumerate(found.layers)}
+        figure.xaxis.axis_label = "removed, %"
         x, y = found.x, found.y
         across, down = pedigree.paths(found)
         self.lines.data = {"x": across, "y": down}
@@ -182,6 +182,7 @@ class Lineage:
                 text_align=align,
                 text_baseline="middle",
                 x_offset=13 if align == "left" else -13,
+                y_offset="down",
             )
         tips = [("", "@name"), ("left", "@x{0.0} %"), ("right", "@y{0.0} %")]
         dots = [points, means]
@@ -297,6 +298,9 @@ class Lineage:
         for letter, k in groups.items():
             if k in self.middle:
                 found[k] = f"{found[k]}, {letter}" if k in found else letter
+        # The higher one's goes up and the lower one's down, so that neighbours' names do not cover each other.
+        ranked = sorted(found, key=lambda k: -self.middle[k][1])
+        down = dict(zip(ranked, (-12, 12) if len(ranked) > 1 else (0,), strict=False))
         # Right of the middle of the logarithmic axis there is more room on the left.
         half = np.sqrt(self.sizes.x_range.start * self.sizes.x_range.end)
         for align, source in self.labels.items():
@@ -305,6 +309,7 @@ class Lineage:
                 "x": np.array([self.middle[k][0] for k in here], np.float32),
                 "y": np.array([self.middle[k][1] for k in here], np.float32),
                 "text": [f"{found[k]}: {self.store.groups[k].name}" for k in here],
+                "down": np.array([down[k] for k in here], np.float32),
             }
 
     def _caption(self, frame: Frame, sides: dict[str, str]) -> str:
