@@ -327,8 +327,8 @@ class TestView:
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
         assert f"{view.kept['found'].distance[order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
-        assert view.marks.data["column"][0] == len(order) - 0.5
-        assert order[int(view.marks.data["row"][0])] == place
+        assert view.matrix.marks.data["column"][0] == len(order) - 0.5
+        assert order[int(view.matrix.marks.data["row"][0])] == place
 
     def test_a_group_is_marked_at_every_seed(self, store):
         page = Page(store, Similarity, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
@@ -344,7 +344,7 @@ class TestView:
     def test_another_selection_sends_nothing_and_another_metric_everything(self, store):
         page = Page(store, Similarity)
         view = page.view
-        sources = (view.points, view.matrix, view.marks, view.edges)
+        sources = (view.points, view.matrix.image, view.marks, view.matrix.marks, view.edges)
         before = [source.data for source in sources]
         page.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), primary=None)
         assert all(source.data is data for source, data in zip(sources, before, strict=True))

@@ -1,8 +1,7 @@
-"""A study's arrays for the views: read once, shared by all readers, bounded in bytes. NumPy only."""
+"""A study's arrays for the views: read once, shared by all readers. NumPy only."""
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from rosalind import results as files
 from rosalind import robustness
 from rosalind.results import Results
+from rosalind.viewer import derived
+from rosalind.viewer.kept import Kept
 
 MEASURES = {
     "angle": "angle to the class direction",
@@ -51,8 +52,7 @@ class Store:
         self._seen = self._stamp()
         self.results: Results = files.join([files.open(folder) for folder in self.folders])
         self.problems: list[str] = list(self.results.problems)
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
-        self._sizes: dict[Any, int] = {}
+        self._kept = Kept(self._limit)
         self.labels = self.results.labels.astype(np.int64)
         self.ids = self.results.samples["id"]
         self.class_names = self.results.class_names
@@ -66,8 +66,11 @@ class Store:
         under = {condition for _, condition in self.cells}
         self.conditions: list[str] = [name for name in self.results.conditions if name in under]
         """Conditions with at least one measured cell, in order."""
-        self.summary = self._read_summary()
-        self.histograms = self._read_histograms()
+        self.summary, lost = derived.summary(self.results, self.cells, getattr(self, "summary", {}))
+        """The numbers of `summary.csv` by cell."""
+        self.histograms, missed = derived.histograms(self.results)
+        """Counts uint32[3, bins] by cell, and the shared edges float32[3, 2]."""
+        self.problems += lost + missed
 
     def _stamp(self) -> tuple:
         """What changes when a study grows: the time of every folder that gets files, and of the tables."""
@@ -196,21 +199,13 @@ class Store:
         return " ".join(words)
 
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What `make` gives, kept for all readers under a key until `limit` bytes are full.
+        """What `make` gives, kept for all readers until the study grows or `limit` bytes are full; see `Kept.get`.
 
         Args:
             key: hashable; begin it with the module's name.
             make: gives an array, or a tuple or dict whose arrays are counted.
         """
-        with self._lock:
-            if key not in self._kept:
-                made = make()
-                self._kept[key], self._sizes[key] = made, _bytes(made)
-                while sum(self._sizes.values()) > self._limit and len(self._kept) > 1:
-                    oldest, _ = self._kept.popitem(last=False)
-                    del self._sizes[oldest]
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        return self._kept.get(key, make)
 
     def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample; angles in degrees, norms and margins in the unit.
@@ -335,56 +330,3 @@ class Store:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
             return None
-
-    def _read_summary(self) -> dict[Cell, dict[str, float]]:
-        """The numeric columns of summary.csv by cell; empty cells are NaN."""
-        found: dict[Cell, dict[str, float]] = {}
-        for path, rename in self.results.derived("summary.csv"):
-            try:
-                table = robustness.read_summary(path)
-            except FileNotFoundError:
-                continue
-            except files.Damaged as error:
-                self.problems.append(f"{error} Accuracies are counted anew.")
-                continue
-            found |= {(rename(network), condition): row for (network, condition), row in table.items()}
-        # A study in progress has cells that no table holds yet; what was summed up of them stays true.
-        known = getattr(self, "summary", {})
-        for cell in self.cells - found.keys():
-            try:
-                found[cell] = known.get(cell) or robustness.numbers(robustness.summarise(self.results, *cell))
-            except (files.Damaged, OSError) as error:
-                self.problems.append(str(error))
-                found[cell] = dict.fromkeys(robustness.NUMBERS, np.nan)
-        return found
-
-    def _read_histograms(self) -> tuple[dict[Cell, np.ndarray], np.ndarray]:
-        """Counts uint32[3, bins] by cell, and the shared edges."""
-        found: dict[Cell, np.ndarray] = {}
-        edges = np.zeros((3, 2), np.float32)
-        for path, rename in self.results.derived("comparison/histograms.npz"):
-            try:
-                arrays = files.load_arrays(path)
-            except (FileNotFoundError, files.Damaged) as error:
-                self.problems.append(f"{error} Cells have no histograms.")
-                continue
-            if found and not np.array_equal(edges, arrays["edges"]):
-                self.problems.append(
-                    f"{path} has other bins than the first study's; its cells have no histograms."
-                )
-                continue
-            edges = arrays["edges"]
-            cells = zip(map(rename, arrays["network"].tolist()), arrays["condition"].tolist(), strict=True)
-            found.update(zip(cells, arrays["counts"], strict=True))
-        return found, edges
-
-
-def _bytes(made: Any) -> int:
-    """Bytes of the arrays in what is kept."""
-    if isinstance(made, np.ndarray):
-        return made.nbytes
-    if isinstance(made, dict):
-        return sum(map(_bytes, made.values()))
-    # Names are many: 28,800 cells are told by two each.
-    nested = isinstance(made, tuple | list) and made and not isinstance(made[0], str)
-    return sum(map(_bytes, made)) if nested else 0

@@ -174,3 +174,14 @@ def flip_legend() -> str:
         f'<span style="color:{colour}">{shape}</span> {escape(text)}'
         for colour, shape, text in zip(FLIP_COLOURS, shapes, FLIPS, strict=True)
     )
+
+
+def same(new: dict[str, Any], old: dict[str, Any]) -> bool:
+    """Whether columns of a source hold the same, so that nothing need be sent; gaps are equal."""
+    if new.keys() != old.keys():
+        return False
+
+    def equal(a: Any, b: Any) -> bool:
+        return a == b if isinstance(a, list) else np.array_equal(a, b, equal_nan=True)
+
+    return all(equal(new[name], old[name]) for name in new)
