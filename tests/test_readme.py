@@ -1,0 +1,44 @@
+"""The README's Python does what the README says of it."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pruned
+import pytest
+
+from rosalind.config import Method, Study
+from rosalind.pruning import masks, recipes, scores
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def snippet(containing: str) -> str:
+    """The one block of Python that contains a text."""
+    (found,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if containing in b]
+    return found
+
+
+def test_the_study_is_one():
+    made: dict = {"__name__": "imported"}
+    exec(snippet("mine = Study("), made)
+    assert isinstance(made["mine"], Study)
+    assert {condition.name for condition in made["mine"].conditions} == {"clean", "gaussian_noise", "fog"}
+
+
+@pytest.fixture
+def gradient(monkeypatch):
+    """The method that the README adds, in the tables that it names."""
+    names = dict(vars(scores))
+    exec(snippet("def gradient("), names)
+    monkeypatch.setitem(scores.SCORES, "gradient", names["gradient"])
+    (entry,) = re.findall(r'`"gradient": (_one_shot\(.*?\))`', README)
+    monkeypatch.setitem(recipes.METHODS, "gradient", eval(entry, vars(recipes)))
+    return Method("gradient", (0.5,))
+
+
+def test_the_method_that_it_adds_prunes(gradient):
+    (found,) = pruned.run(gradient)
+    assert masks.sparsity_of(found.masks) == pytest.approx(0.5, abs=0.01)
+    other = pruned.run(Method("magnitude", (0.5,)))[0]
+    assert any((np.asarray(found.masks[path]) != np.asarray(other.masks[path])).any() for path in found.masks)
