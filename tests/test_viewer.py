@@ -7,12 +7,13 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
+from bokeh.core.properties import value
 from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
 from pages import opened
 
 from rosalind import results
-from rosalind.viewer import address, compute, rules, state
+from rosalind.viewer import address, compute, rules, state, theme
 from rosalind.viewer.app import Session
 from rosalind.viewer.store import MEASURES, Store
 from rosalind.viewer.views import VIEWS, Frame, choices
@@ -152,6 +153,16 @@ class TestDocument:
             caption = made.views[name].caption.text
             assert len(caption) > 40
             assert "nan" not in caption
+
+    def test_every_text_of_a_figure_has_the_page_s_font(self, store):
+        fonts = {
+            (type(model).__name__, name): model.lookup(name).get_value(model)
+            for model in opened(store).document.models
+            for name in model.properties()
+            if name.endswith("text_font")
+        }
+        assert fonts.pop(("Text", "text_font")) == value(theme.FONT)
+        assert set(fonts.values()) == {theme.FONT}
 
     @pytest.mark.parametrize("name", list(VIEWS))
     def test_every_view_draws_every_measure_and_nothing_twice(self, store, start, name):

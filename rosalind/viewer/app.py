@@ -80,6 +80,7 @@ class Session:
             name: column(Spacer(height=1), name=f"below-{name}", sizing_mode="stretch_width")
             for name in VIEWS
         }
+        document.theme = theme.FIGURES
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with self._growing(()):
             for part in (*self.controls.roots, self.errors):

@@ -202,6 +202,7 @@ def page(store: Store, state: State) -> str:
         resources=INLINE,
         title=f"rosalind: {store.name}",
         template=theme.page_template("standalone.html"),
+        theme=theme.FIGURES,
         template_variables={
             "views": shown,
             "layouts": LAYOUTS,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bokeh.core.properties import value
 from bokeh.model import Model
 from bokeh.models import (
     Axis,
@@ -20,6 +21,7 @@ from bokeh.models import (
     Widget,
 )
 from bokeh.palettes import interp_palette
+from bokeh.themes import Theme
 from jinja2 import Environment, FileSystemLoader, Template
 
 COLOURS = {
@@ -48,6 +50,24 @@ COLOURS = {
 
 PAGE = ("page", "panel", "ink", "soft", "line", "error")
 """Colours that the page has as variables of the same names."""
+
+FONT = "system-ui, sans-serif"
+"""Of figures, as of the page; Bokeh's own, Helvetica, is a serif font in a Firefox that has none."""
+
+FIGURES = Theme(
+    json={
+        "attrs": {
+            "Axis": {"major_label_text_font": FONT, "axis_label_text_font": FONT},
+            "CategoricalAxis": {"group_text_font": FONT, "subgroup_text_font": FONT},
+            "ColorBar": {"major_label_text_font": FONT, "title_text_font": FONT},
+            "Legend": {"label_text_font": FONT, "title_text_font": FONT},
+            # A bare text would be the name of a column.
+            "Text": {"text_font": value(FONT)},
+            "Title": {"text_font": FONT},
+        }
+    }
+)
+"""What figures look like in every theme."""
 
 SHADES = 64
 """Colours of a density: Bokeh checks each one whenever a mapper is made, 6 ms for 256 of them."""
