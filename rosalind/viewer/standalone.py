@@ -100,7 +100,7 @@ def _linked(frame: Frame) -> LayoutDOM:
         figure = plot(
             f"linked-{side}", f"Samples, {title}; a selection is shared.", height=340, tools=tools, **own
         )
-        figure.toolbar_location, figure.toolbar.logo = "below", None
+        figure.toolbar_location = "below"
         figure.toolbar.active_drag = tools[1]
         look = {"fill_color": "colour", "line_color": "colour", "marker": "marker", "size": 6}
         dots = figure.add_glyph(

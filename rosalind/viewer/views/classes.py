@@ -155,7 +155,6 @@ class Classes:
             tools=tools,
             toolbar_location="below" if tools else None,
         )
-        figure.toolbar.logo = None
         if tools:
             figure.toolbar.active_drag = tools[0]
         figure.grid.grid_line_color = None

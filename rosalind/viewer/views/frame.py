@@ -126,6 +126,7 @@ def plot(name: str, label: str, **options: Any):
     made.axis.minor_tick_line_color = None
     made.axis.axis_label_text_font_style = "normal"
     made.title.text_font_size = "12px"
+    made.toolbar.logo = None
     return made
 
 

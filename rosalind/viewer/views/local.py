@@ -98,7 +98,6 @@ class Local:
             tools=tools,
             toolbar_location="below",
         )
-        figure.toolbar.logo = None
         if side != "null":
             figure.toolbar.active_drag = tools[0]
         image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
