@@ -13,7 +13,7 @@ import pytest
 from pages import opened
 
 from rosalind import viewer
-from rosalind.viewer import app, page
+from rosalind.viewer import app, hosts, page
 from rosalind.viewer.page import SCRIPTS
 from rosalind.viewer.store import Store
 
@@ -145,22 +145,80 @@ class TestServer:
                 socket.create_connection((name, server.port), timeout=2)
 
     @pytest.mark.parametrize(
-        ("origin", "status"), [("127.0.0.1", 101), ("localhost", 101), ("evil.example", 403)]
+        ("host", "origin", "status"),
+        [
+            ("127.0.0.1:{}", "http://127.0.0.1:{}", 101),
+            ("127.0.0.1:{}", "http://localhost:{}", 101),
+            # A tunnel has a port of its own, in both.
+            ("localhost:1234", "http://localhost:1234", 101),
+            ("127.0.0.1:{}", "http://127.0.0.1:1234", 403),
+            ("127.0.0.1:{}", "http://evil.example:{}", 403),
+            ("127.0.0.1:{}", "http://127.0.0.1.evil.example:{}", 403),
+            ("127.0.0.1:{}", "http://127.0.0.1@evil.example:{}", 403),
+            ("127.0.0.1:{}", "null", 403),
+            # A name that was made to lead here (DNS rebinding): Tornado takes both for one site.
+            ("evil.example:{}", "http://evil.example:{}", 403),
+            ("192.0.2.7:{}", "http://192.0.2.7:{}", 403),
+        ],
     )
-    def test_sockets_open_to_exact_origins(self, server, origin, status):
+    def test_sockets_open_to_exact_origins(self, server, host, origin, status):
         token = re.search(r'"token":"([^"]+)"', get(server, "/"))
         assert token
-        port = f":{server.port}" if status == 101 else ""
         request = (
             "GET /ws HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{server.port}\r\nOrigin: http://{origin}{port}\r\n"
+            f"Host: {host}\r\nOrigin: {origin}\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: bokeh, {token[1]}\r\n\r\n"
-        )
+        ).replace("{}", str(server.port))
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as opened:
             opened.sendall(request.encode())
             answer = opened.recv(200).decode(errors="replace")
         assert answer.startswith(f"HTTP/1.1 {status}")
+
+    @pytest.mark.parametrize("path", ["/", "/healthz", "/static/js/bokeh.min.js"])
+    @pytest.mark.parametrize("name", ["evil.example", "", "127.0.0.1.evil.example:80", "a@127.0.0.1", "[::1"])
+    def test_nobody_is_answered_who_calls_the_server_by_another_name(self, server, path, name):
+        request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Host": name})
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, timeout=20)
+        words = error.value.read().decode()
+        error.value.close()
+        # Without any name Tornado itself refuses.
+        assert error.value.code in (403, 400)
+        assert "rosalind" not in words
+
+    def test_no_page_elsewhere_can_embed_a_session(self, server):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            get(server, "/autoload.js?bokeh-autoload-element=1")
+        error.value.close()
+        assert error.value.code in (403, 404)
+
+    @pytest.mark.parametrize(
+        ("listening", "own"),
+        [
+            ("127.0.0.1", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST"}),
+            ("::1", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST"}),
+            (
+                "0.0.0.0",
+                {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"},
+            ),
+            ("::", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"}),
+            ("192.0.2.7", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1"}),
+        ],
+    )
+    def test_names_of_a_server(self, listening, own):
+        asked = {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"}
+        asked |= {"evil.example:1", "localhost.evil.example", "localhost@evil", "localhost:x", ""}
+        assert {name for name in asked if hosts.is_own(listening, name)} == own
+        assert hosts.is_own(listening, f"{socket.gethostname()}:1") == (listening in hosts.EVERYWHERE)
+
+    @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
+    def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):
+        monkeypatch.setattr(viewer.server.Server, "run_until_shutdown", lambda server: server.stop())
+        viewer.serve(small_folder, host=host, open_browser=False)
+        told = capsys.readouterr()
+        assert f"http://{address}:" in told.out
+        assert ("everyone" in told.err) == (host == "0.0.0.0")
 
     def test_folders_without_a_study_are_refused(self, tmp_path, small_folder):
         with pytest.raises(FileNotFoundError, match=r"no study\.json"):

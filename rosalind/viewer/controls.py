@@ -77,7 +77,8 @@ class Controls:
     @staticmethod
     def _hidden(name: str, script: str) -> Div:
         """Text that goes to the page's own script, or comes from it."""
-        made = Div(text="", name=name, visible=False)
+        # Never as HTML, which runs also where it is not seen.
+        made = Div(text="", name=name, visible=False, render_as_text=True)
         if script:
             made.js_on_change("text", CustomJS(code=script))
         return made

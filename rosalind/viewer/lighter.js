@@ -10,7 +10,8 @@
   // of eight. The browser lays out what follows it, and Bokeh watches the sizes of its boxes anyway.
   const make = view("Div").rerender;
   view("Div").rerender = function () {
-    if (this.markup_el?.isConnected) this.markup_el.innerHTML = this.model.text;
+    const {text, render_as_text} = this.model;
+    if (this.markup_el?.isConnected) this.markup_el[render_as_text ? "textContent" : "innerHTML"] = text;
     else make.call(this);
   };
   // Only fonts in em depend on the page's, and to ask for it lays out the page: 40 ms for the axes of all figures.

@@ -4,22 +4,25 @@ import contextlib
 import socket
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
+from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
 from bokeh.server.views.doc_handler import DocHandler
+from bokeh.server.views.ws import WSHandler
 from bokeh.settings import settings
+from tornado.routing import AnyMatches, Rule
 from tornado.web import RequestHandler
 
+from rosalind.viewer import hosts
 from rosalind.viewer.app import application
 from rosalind.viewer.page import Page
 from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Health(RequestHandler):
@@ -51,26 +54,51 @@ def make_server(
     if len(routes) < len(stores):
         raise ValueError(f"two of the folders have one name: {', '.join(store.name for store in stores)}.")
     routes["/"] = _together(stores)
-    names = LOOPBACK[:2] if host in LOOPBACK else (*LOOPBACK[:2], host)
     port = port or _free_port(host)
     server = Server(
         {path: Application(FunctionHandler(application(store))) for path, store in routes.items()},
         address=host,
         port=port,
-        # Bokeh's own list is localhost alone, so that a page at 127.0.0.1 would get a 403 for its socket.
-        allow_websocket_origin=[f"{name}:{port}" for name in names],
         # BokehJS is 4 MB as it lies and 1.1 MB on the wire.
         compress_response=True,
         websocket_compression_level=1,
         extra_patterns=[(r"/healthz", Health)],
     )
-    # Bokeh lets no one say how a page is answered; its routes are Tornado's, and these can be changed.
-    for rule in server._tornado.wildcard_router.rules:
-        if rule.target is DocHandler:
-            given = rule.target_kwargs
-            rule.target, given["store"] = Page, routes[given["application_context"].url]
+    _reroute(server, routes, host)
     server.start()
     return server
+
+
+def _reroute(server: Server, stores: Mapping[str, Store], host: str) -> None:
+    """Answer pages and sockets our own way, and only those who call the server by its own name.
+
+    Bokeh lets no one say how; its routes are Tornado's, and these can be changed.
+    """
+    known = partial(hosts.is_own, host)
+    application = server._tornado
+    application.settings["known"] = known
+    pages = application.wildcard_router
+    # A page elsewhere may embed what `autoload.js` gives, a session of its own; nobody does here.
+    pages.rules = [rule for rule in pages.rules if rule.target is not AutoloadJsHandler]
+    for rule in pages.rules:
+        given = rule.target_kwargs
+        if rule.target is DocHandler:
+            rule.target, given["store"] = Page, stores[given["application_context"].url]
+        elif rule.target is WSHandler:
+            rule.target = hosts.Socket
+    own = ", ".join(f"{_written(name)}:{server.port}" for name in hosts.names(host))
+    words = {
+        "words": f"This server answers to {own}; open it under one of these, through a tunnel at the same port."
+    }
+    application.default_router.rules = [
+        Rule(hosts.Own(known), pages),
+        Rule(AnyMatches(), hosts.Refusal, words),
+    ]
+
+
+def _written(host: str) -> str:
+    """A host as it stands in an address."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _together(stores: list[Store]) -> Store:
@@ -112,12 +140,12 @@ def serve(
     # Bokeh looks for mistakes in every new page, 0.12 s; the tests do that.
     settings.perform_document_validation = False
     server = make_server(folders, host=host, port=port)
-    if host not in LOOPBACK:
+    if host not in hosts.LOOPBACK:
         print(
             f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr
         )
-    shown = "127.0.0.1" if host in ("0.0.0.0", *LOOPBACK) else host
-    address = f"http://{shown}:{server.port}/"
+    shown = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = f"http://{_written(shown)}:{server.port}/"
     print(f"rosalind shows the study at {address} (Ctrl-C ends it)", flush=True)
     if open_browser:
         webbrowser.open(address)
