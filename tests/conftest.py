@@ -44,6 +44,16 @@ MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 """A model that compiles in a moment, for properties."""
 
 
+@pytest.fixture(autouse=True)
+def no_view_fails(request, caplog):
+    """The viewer contains what goes wrong in one view; where no test asks for that, it is a failure."""
+    yield
+    failed = [
+        r for when in ("setup", "call") for r in caplog.get_records(when) if r.name == "rosalind.viewer.app"
+    ]
+    assert not failed or request.node.get_closest_marker("view_fails"), failed[0].getMessage()
+
+
 @pytest.fixture(scope="session")
 def digits() -> data.Dataset:
     """The embedded digits."""

@@ -292,7 +292,8 @@ class TestView:
         results.save_arrays(path, arrays, replace=True)
         view, changes = viewed(Store(copied), State(A, B))
         press(view.root.select_one({"name": "preset-hard"}))
-        assert [list(change) for change in changes] == [["choices"]]
+        # What was selected before is not what was asked for.
+        assert [(change["rule"], list(change)) for change in changes] == [((), ["rule", "choices"])]
         assert "No sample is picked by &#x27;hard&#x27;" in view.message.text
         path.write_bytes(b"broken")
         view, changes = viewed(Store(copied), State(A, B))
@@ -351,7 +352,9 @@ class TestView:
     def test_ids_are_found_or_said_to_be_unknown(self, store):
         view, changes = viewed(store, State(A, B))
         view.find.value = f" {store.ids[5]} "
-        assert changes == [{"primary": int(store.ids[5])}]
+        place = view.listed.tolist().index(5) if 5 in view.listed else None
+        assert [change["primary"] for change in changes] == [int(store.ids[5])]
+        assert ("samples-page" in changes[0]["choices"]) == (place is None and 5 in view.candidates)
         for hostile in ("<img src=x>", "9" * 19, "-1", "²", "1e3"):
             view.find.value = hostile
             assert view.message.visible

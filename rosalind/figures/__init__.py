@@ -76,8 +76,8 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     target = Path(out) if out is not None else Path(folder) / "report"
     files.check_writable(target)
     written = []
-    # Letters stay letters in an SVG: drawn as outlines they are most of the file.
-    with rc_context({"svg.fonttype": "none"}):
+    # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
+    with rc_context({"svg.fonttype": "none", "text.parse_math": False}):
         for name, figure in figures(store):
             for ending in ENDINGS:
                 path = target / f"{name}.{ending}"

@@ -99,6 +99,19 @@ def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.n
         raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
 
 
+def load_array(path: Path) -> np.ndarray:
+    """The array of an npy, memory-mapped; nothing is ever unpickled.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: truncated, empty, not an npy, or pickled.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise Damaged(f"{path} is truncated or no array of numbers ({error}).") from error
+
+
 def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
     """Whether an npz is there and its arrays (or some) can be read; a damaged one is named and moved aside.
 

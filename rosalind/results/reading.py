@@ -1,7 +1,7 @@
 """Reading a study: small tables at once, arrays when asked for. Without jax."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import Damaged, load_arrays, load_json
+from rosalind.results import checks
+from rosalind.results.files import Damaged, load_array, load_arrays, load_json
 from rosalind.results.layout import SCHEMA, attribution_file, geometry_file, network_file
 
 
@@ -47,7 +48,10 @@ class Results:
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
         """`id` int32[n], `label` int16[n] and `subset` int32[m], positions whose features are kept."""
-        return load_arrays(self.folder / "samples.npz", ("id", "label", "subset"))
+        path = self.folder / "samples.npz"
+        found = load_arrays(path, ("id", "label", "subset"))
+        checks.arrays(path, found, {"id": (None,), "label": (len(found["id"]),), "subset": (None,)})
+        return found
 
     @property
     def labels(self) -> np.ndarray:
@@ -111,13 +115,19 @@ class Results:
 
         Raises:
             FileNotFoundError: not measured.
-            Damaged: see `load_arrays`.
+            Damaged: see `load_arrays`; or another number of samples, classes that are not the study's.
         """
-        return load_arrays(self.geometry_file(network, condition), keys)
+        path = self.geometry_file(network, condition)
+        found = load_arrays(path, keys)
+        if condition not in self.shifts:
+            checks.geometry(path, found, len(self.labels), len(self.class_names))
+        return found
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""
-        arrays = load_arrays(self.network_file(network), ("head/kernel", "head/bias"))
+        path, classes = self.network_file(network), len(self.class_names)
+        arrays = load_arrays(path, ("head/kernel", "head/bias"))
+        checks.arrays(path, arrays, {"head/kernel": (None, classes), "head/bias": (classes,)})
         return arrays["head/kernel"], arrays["head/bias"]
 
     def unit(self, network: str) -> float:
@@ -125,12 +135,21 @@ class Results:
         return float(self.networks[network]["unit"] or np.nan)
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
-        """Positions int32[m] in `samples` and thumbnails uint8[m, s, s, c], memory-mapped; maybe none."""
-        path = self.folder / "images" / f"{condition}.npy"
+        """Positions int32[m] in `samples` and thumbnails uint8[m, s, s, c], memory-mapped; maybe none.
+
+        Raises:
+            Damaged: truncated, or other positions or pictures than those.
+        """
+        path, ids = self.folder / "images" / f"{condition}.npy", self.folder / "images" / "ids.npy"
         if not path.exists():
             return np.empty(0, np.int32), np.empty((0, 8, 8, 1), np.uint8)
-        rows = np.load(self.folder / "images" / "ids.npy", allow_pickle=False)
-        return rows, np.load(path, mmap_mode="r", allow_pickle=False)
+        rows, images = load_array(ids), load_array(path)
+        checks.arrays(ids, {"ids": rows}, {"ids": (None,)})
+        checks.arrays(path, {"images": images}, {"images": (len(rows), None, None, None)})
+        inside = rows.dtype.kind in "iu" and (np.diff(rows, prepend=-1) > 0).all()
+        if not inside or (len(rows) and rows[-1] >= len(self.labels)) or images.dtype != np.uint8:
+            raise Damaged(f"{path} and ids.npy are no images of rising positions of samples.")
+        return rows, images
 
 
 def open(folder: str | Path) -> Results:
@@ -144,20 +163,22 @@ def open(folder: str | Path) -> Results:
     if not (folder / "study.json").exists():
         raise FileNotFoundError(f"{folder} holds no study.json; `rosalind demo --out {folder}` makes one.")
     study = load_json(folder / "study.json")
-    if study.get("schema", 0) > SCHEMA:
-        raise Damaged(f"{folder} has schema {study['schema']}, this rosalind reads {SCHEMA}; upgrade it.")
+    schema = study.get("schema") if isinstance(study, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise Damaged(f"{folder} has schema {schema}, this rosalind reads {SCHEMA}; upgrade it.")
+    checks.described(folder / "study.json", study, checks.STUDY)
     problems: list[str] = []
 
-    def table(directory: str) -> dict[str, dict]:
+    def table(directory: str, wanted: Mapping[str, tuple[type, ...]]) -> dict[str, dict]:
         found = {}
         for path in sorted((folder / directory).glob("*.json")):
             try:
-                found[path.stem] = load_json(path)
-            except Damaged as error:
-                problems.append(str(error))
+                found[path.stem] = checks.described(path, load_json(path), wanted)
+            except (Damaged, OSError) as error:
+                problems.append(f"{error} It is left out.")
         return found
 
-    networks, conditions = table("networks"), table("conditions")
+    networks, conditions = table("networks", checks.NETWORK), table("conditions", checks.CONDITION)
 
     def network_order(item: tuple[str, dict]) -> tuple:
         info = item[1]

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 from rosalind import results as files
 from rosalind import robustness
 from rosalind.config import unknown
-from rosalind.results import Results
+from rosalind.results import Results, checks
 from rosalind.similarity import layout as layouts
 from rosalind.similarity.points import LIMIT, Cell, points
 from rosalind.similarity.reading import COORDINATES, METRICS, MODES, measure
@@ -170,6 +170,11 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     if int(about["measured"]) != measured:
         raise FileNotFoundError(f"{path} is of {about['measured']} cells, the study has {measured}.")
     arrays = files.load_arrays(path, [f"{name}/{metric}" for name in DRAWN])
+    count = len(about["network"])
+    sizes = {"condensed": (count * (count - 1) // 2,), "layout": (count, 2), "order": (count,)}
+    sizes |= {"nearest": (count, None), "picture": (None, None), "tree": (max(count - 1, 0), 2)}
+    sizes |= {name: () for name in ("limit", "kept", "trust")}
+    checks.arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
     values = [arrays[f"{name}/{metric}"] for name in DRAWN]
     drawn: dict[str, Any] = {
         name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)

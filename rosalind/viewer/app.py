@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
@@ -19,6 +20,8 @@ from rosalind.viewer.history import History
 from rosalind.viewer.state import LAYOUTS, State, default, with_choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
+
+LOG = logging.getLogger(__name__)
 
 WATCHED = 5000
 """Milliseconds between two looks at whether the study has grown."""
@@ -42,6 +45,7 @@ class Session:
         self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
         self.slices, more = slices.load(store)
+        self._written = slices.stamp(store)
         problems += more
         try:
             frame = self._frame()
@@ -90,6 +94,7 @@ class Session:
                 document.add_root(place)
             self._update(frame)
         problems += store.problems
+        self._told = set(store.problems)
         if problems:
             self._fail(*problems)
         document.title = f"rosalind: {store.name}"
@@ -163,18 +168,41 @@ class Session:
 
     def _travel(self, way: Callable[[State], tuple[History, State]]) -> None:
         history, state = way(self.state)
+        state, gone = self._there(state)
         try:
             self._become(state, history, time.monotonic())
         except (ValueError, OSError) as error:
-            self._fail(str(error))
+            gone = [str(error)]
+        if gone:
+            self._fail(*gone)
+
+    def _there(self, state: State) -> tuple[State, list[str]]:
+        """A state as far as the study has what it names, and in words what is gone."""
+        gone = []
+        for side in ("a", "b"):
+            cell = getattr(state, side)
+            try:
+                if not self.store.has(cell):
+                    raise ValueError(f"{' / '.join(cell)} is gone.")
+                self.store.predictions(cell)
+            except (ValueError, OSError) as error:
+                gone.append(f"{error} The default is shown.")
+                state = dataclasses.replace(state, **{side: getattr(default(self.store), side)})
+        try:
+            state = dataclasses.replace(state, rule=rules.check_rule(self.store, state.rule))
+            rules.select(self.store, state)
+        except (ValueError, OSError) as error:
+            gone.append(f"Nothing is selected any more: {error}.")
+            state = dataclasses.replace(state, rule=())
+        return with_choices(state, {}, self.choices), gone
 
     def _show_slice(self, name: str) -> None:
         if name in self.slices:
-            self.change(rule=self.slices[name].rule)
+            self.change(rule=self.slices[name].rule, true_class=None)
 
     def _save_slice(self, name: str, note: str) -> None:
         try:
-            slices.save(self.store, name, slices.Slice(self.state.rule, note))
+            slices.save(self.store, name, slices.Slice(rules.saved(self.state), note))
         except (ValueError, OSError) as error:
             self._fail(str(error))
         else:
@@ -191,6 +219,7 @@ class Session:
             self._reload_slices("")
 
     def _reload_slices(self, chosen: str) -> None:
+        self._written = slices.stamp(self.store)
         self.slices, problems = slices.load(self.store)
         self._show_state()
         self.widgets["slice"].value = chosen if chosen in self.slices else ""
@@ -207,7 +236,7 @@ class Session:
         return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
 
     def _draw(self, name: str, frame: Frame) -> None:
-        """Bring one view up to date; a file that cannot be read costs this view only."""
+        """Bring one view up to date; a file that cannot be read, or a mistake of ours, costs this view only."""
         place = self.places[name]
         try:
             made = name not in self.views
@@ -222,9 +251,13 @@ class Session:
                 theme.undim(models)
                 theme.paint(models, self.state.theme)
                 place.children, self.below[name].children = [root], [caption]
-        except (Damaged, OSError) as error:
+        except Exception as error:
+            words = str(error)
+            if not isinstance(error, Damaged | OSError):
+                LOG.exception("the view %s of %s", name, address.to_query(self.state))
+                words = f"{type(error).__name__}: {error}."
             self.views.pop(name, None)
-            note = Div(text=f"<p class='error'>{escape(str(error))} This view is not shown.</p>")
+            note = Div(text=f"<p class='error'>{escape(words)} This view is not shown.</p>")
             theme.dress([note], self.sheets)
             place.children, self.below[name].children = [note], []
 
@@ -283,23 +316,29 @@ class Session:
                     widget.value = value
 
     def _watch(self) -> None:
-        """Where the study has grown, make everything that lists its parts anew; the state stays."""
-        if self.store.refresh() == self.generation:
-            return
-        self.generation = self.store.generation
+        """Follow the study: what has grown, slices that others saved, and what cannot be read any more."""
+        grown = self.store.refresh() != self.generation
+        problems = [problem for problem in self.store.problems if problem not in self._told]
+        self._told = set(self.store.problems)
+        if grown:
+            self.generation = self.store.generation
+            try:
+                problems += self._refill()
+            except (ValueError, OSError) as error:
+                problems.append(str(error))
+        if slices.stamp(self.store) != self._written:
+            self._reload_slices(self.widgets["slice"].value)
+        if problems:
+            self._fail(*problems)
+
+    def _refill(self) -> list[str]:
+        """Make everything that lists parts of the study anew; the state stays as far as it can, and what is gone."""
         self.choices = choices(self.store)
-        problems = list(self.store.problems)
-        state = with_choices(self.state, {}, self.choices)
-        for side in ("a", "b"):
-            if not self.store.has(getattr(state, side)):
-                problems.append(f"{' / '.join(getattr(state, side))} is gone; the default is shown.")
-                state = dataclasses.replace(state, **{side: getattr(default(self.store), side)}, rule=())
-        self.state = state
+        self.state, gone = self._there(self.state)
         self.views = {}
         self.controls.refill(self.state)
         self._update(self._frame())
-        if problems:
-            self._fail(*problems)
+        return gone
 
     def _fail(self, *messages: str) -> None:
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)

@@ -6,15 +6,15 @@ import numpy as np
 
 from rosalind import results as files
 from rosalind import robustness
-from rosalind.results import Results
+from rosalind.results import Results, checks
 
 Cell = tuple[str, str]
 
 
 def summary(
     results: Results, cells: Set[Cell], known: Mapping[Cell, dict[str, float]]
-) -> tuple[dict[Cell, dict[str, float]], list[str]]:
-    """The numeric columns of summary.csv by cell, empty ones as NaN, and what could not be read.
+) -> tuple[dict[Cell, dict[str, float]], list[Cell], list[str]]:
+    """The numeric columns of summary.csv by cell, empty ones as NaN; damaged cells, and what could not be read.
 
     Args:
         results: of the study.
@@ -22,7 +22,7 @@ def summary(
         known: numbers from the last time, which stay true of a study in progress.
     """
     found: dict[Cell, dict[str, float]] = {}
-    problems = []
+    damaged, problems = [], []
     for path, rename in results.derived("summary.csv"):
         try:
             table = robustness.read_summary(path)
@@ -36,18 +36,20 @@ def summary(
         try:
             found[cell] = known.get(cell) or robustness.numbers(robustness.summarise(results, *cell))
         except (files.Damaged, OSError) as error:
+            damaged.append(cell)
             problems.append(str(error))
             found[cell] = dict.fromkeys(robustness.NUMBERS, np.nan)
-    return found, problems
+    return found, damaged, problems
 
 
 def histograms(results: Results) -> tuple[tuple[dict[Cell, np.ndarray], np.ndarray], list[str]]:
-    """Counts uint32[3, bins] by cell with the shared edges float32[3, 2], and what could not be read."""
+    """Counts uint32[3, bins] by cell with the shared edges float32[3, bins + 1], and what could not be read."""
     found: dict[Cell, np.ndarray] = {}
     edges, problems = np.zeros((3, 2), np.float32), []
     for path, rename in results.derived("comparison/histograms.npz"):
         try:
-            arrays = files.load_arrays(path)
+            arrays = files.load_arrays(path, ("network", "condition", "counts", "edges"))
+            checks.arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
         except (FileNotFoundError, files.Damaged) as error:
             problems.append(f"{error} Cells have no histograms.")
             continue

@@ -22,8 +22,8 @@ def about(store: Store, state: State) -> dict[str, Any]:
     return {
         "study": store.name,
         "data": store.results.title,
-        "dataset_hash": study["dataset_hash"],
-        "versions": study["versions"],
+        "dataset_hash": study.get("dataset_hash"),
+        "versions": study.get("versions"),
         "citation": CITATION,
         "a": list(state.a),
         "b": list(state.b),
@@ -36,7 +36,8 @@ def about(store: Store, state: State) -> dict[str, Any]:
 def _rows(store: Store, state: State, chosen: np.ndarray):
     flips = rules.flips(store, state.a, state.b)
     names = np.array(store.class_names, dtype=object)
-    columns = {"id": store.ids, "true": names[store.labels], "change": np.array(FLIPS)[flips]}
+    true = np.append(names, "")[store.labels]
+    columns = {"id": store.ids, "true": true, "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):
         columns[f"prediction_{side}"] = names[store.predictions(cell)]
         for measure in MEASURED:
@@ -46,7 +47,10 @@ def _rows(store: Store, state: State, chosen: np.ndarray):
 
 
 def as_csv(store: Store, state: State, chosen: np.ndarray) -> str:
-    """A line per chosen sample; `#` lines before them say what it is. Angles in degrees, NaN is empty."""
+    """A line per chosen sample; `#` lines before them say what it is. Angles in degrees, NaN is empty.
+
+    An unknown true class is empty. A name that a spreadsheet would take for a formula has a `'` before it.
+    """
     text = io.StringIO()
     for name, value in about(store, state).items():
         # A comment stays one line whatever a name contains.
@@ -55,8 +59,16 @@ def as_csv(store: Store, state: State, chosen: np.ndarray) -> str:
     header, rows = _rows(store, state, chosen)
     writer.writerow(header)
     for row in rows:
-        writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else v for v in row])
+        writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else _plain(v) for v in row])
     return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return (
+        f"'{value}"
+        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+        else value
+    )
 
 
 def as_json(store: Store, state: State, chosen: np.ndarray) -> str:
@@ -65,6 +77,6 @@ def as_json(store: Store, state: State, chosen: np.ndarray) -> str:
         **about(store, state),
         "rule": list(state.rule),
         "ids": store.ids[chosen].tolist(),
-        "true": [store.class_names[k] for k in store.labels[chosen]],
+        "true": [store.class_names[k] if k >= 0 else None for k in store.labels[chosen]],
     }
     return json.dumps(found, indent=1)

@@ -60,8 +60,17 @@ def press(session: Any, key: str) -> None:
 def _step(session: Any, place: int, by: int) -> None:
     store, b = session.store, session.state.b
     names = store.conditions if place else store.names
-    chosen = names[(names.index(b[place]) + by) % len(names)]
-    session.change(b=(b[0], chosen) if place else (chosen, b[1]))
+    at = names.index(b[place])
+    for k in range(1, len(names)):
+        chosen = names[(at + k * by) % len(names)]
+        cell = (b[0], chosen) if place else (chosen, b[1])
+        # What has not been measured is passed over.
+        if store.has(cell):
+            session.change(b=cell)
+            return
+    session.acts["fail"](
+        f"{b[1 - place]} has been measured with no other {'condition' if place else 'network'}."
+    )
 
 
 def _walk(session: Any, by: int) -> None:
@@ -78,5 +87,7 @@ def _star(session: Any) -> None:
     if primary is None:
         session.acts["fail"]("no sample is shown large: click one, then s adds it to the selection.")
         return
-    step = {"op": "add", "ids": [primary]}
-    session.change(rule=rules.check_rule(session.store, [*session.state.rule, step]))
+    try:
+        session.change(rule=rules.starred(session.store, session.state.rule, primary))
+    except ValueError as error:
+        session.acts["fail"](f"{error}; save the selection as a slice, or clear it.")

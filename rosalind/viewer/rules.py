@@ -8,6 +8,7 @@ import numpy as np
 from rosalind.config import unknown
 from rosalind.viewer.state import FLIPS, State
 from rosalind.viewer.store import MEASURES, Cell, Store
+from rosalind.viewer.words import counted
 
 STEPS = 32
 """Longest rule that an address may carry."""
@@ -26,6 +27,13 @@ def check_rule(store: Store, steps: Any) -> tuple[dict[str, Any], ...]:
 def _check_step(store: Store, step: Any) -> dict[str, Any]:
     if not isinstance(step, Mapping) or step.get("op") not in OPERATIONS:
         raise ValueError("a step needs an op: replace, add, subtract or intersect")
+
+    def classes(found: Any, name: str) -> int:
+        # True and False are whole numbers to Python, and 3.0 is one to JSON.
+        whole = isinstance(found, int | float) and not isinstance(found, bool) and found == found
+        if not whole or not 0 <= found < len(store.class_names) or int(found) != found:
+            raise ValueError(f"{name} is no class of the study")
+        return int(found)
 
     def numbers(name: str, count: int) -> list[float]:
         found = step[name]
@@ -50,16 +58,19 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
         checked |= {"box": numbers("box", 4), "cell": cell("cell"), "x": measure("x"), "y": measure("y")}
         if "other" in step:
             checked["other"] = cell("other")
+        checked |= {"raw": True} if step.get("raw") is True else {}
     elif "band" in step:
         checked |= {"band": numbers("band", 2), "cell": cell("cell")}
         if "class" in step:
-            if not isinstance(step["class"], int) or not 0 <= step["class"] < len(store.class_names):
-                raise ValueError("class is no class of the study")
-            checked["class"] = step["class"]
+            checked["class"] = classes(step["class"], "class")
         else:
             checked["x"] = measure("x")
+            checked |= {"raw": True} if step.get("raw") is True else {}
     elif "pair" in step:
-        checked |= {"pair": [int(v) for v in numbers("pair", 2)], "cell": cell("cell")}
+        pair = [classes(v, "a part of pair") for v in numbers("pair", 2)]
+        checked |= {"pair": pair, "cell": cell("cell")}
+    elif "true" in step:
+        checked["true"] = classes(step["true"], "true")
     elif "flip" in step:
         if step["flip"] not in FLIPS:
             raise ValueError(unknown("flip state", str(step["flip"])[:40], FLIPS))
@@ -70,7 +81,7 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
             raise ValueError("ids must be at most 500 whole numbers")
         checked["ids"] = [int(i) for i in ids]
     else:
-        raise ValueError("a step selects by box, band, pair, flip or ids")
+        raise ValueError("a step selects by box, band, pair, true, flip or ids")
     return checked
 
 
@@ -84,7 +95,9 @@ def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
     return store.keep(("rules", "flips", a, b), make)
 
 
-def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
+def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
+    raw = step.get("raw", False)
+
     def inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
         return (values >= min(low, high)) & (values <= max(low, high))
 
@@ -103,6 +116,8 @@ def _step_mask(store: Store, step: Mapping[str, Any], raw: bool) -> np.ndarray:
         return inside(store.class_angles(step["cell"], (step["class"],))[1][:, 0], *step["band"])
     if "pair" in step:
         return (store.labels == step["pair"][0]) & (store.predictions(step["cell"]) == step["pair"][1])
+    if "true" in step:
+        return store.labels == step["true"]
     if "flip" in step:
         return flips(store, step["cell"], step["other"]) == FLIPS.index(step["flip"])
     return np.isin(store.ids, step["ids"])
@@ -112,7 +127,7 @@ def select(store: Store, state: State) -> np.ndarray:
     """bool[n]: the samples that the rule and the class filter select; all False without a rule."""
     chosen = np.zeros(len(store.ids), bool)
     for step in state.rule:
-        here = _step_mask(store, step, state.raw)
+        here = _step_mask(store, step)
         match step["op"]:
             case "replace":
                 chosen = here
@@ -132,6 +147,33 @@ def shown(store: Store, state: State) -> np.ndarray:
     return store.keep(("rules", "shown", wanted), make)
 
 
+def is_by_hand(rule: tuple[dict[str, Any], ...]) -> bool:
+    """Whether a selection is nothing but samples that were starred one by one."""
+    return bool(rule) and all(step["op"] == "add" and "ids" in step for step in rule)
+
+
+def starred(store: Store, rule: tuple[dict[str, Any], ...], sample: int) -> tuple[dict[str, Any], ...]:
+    """The rule with one more sample; stars that follow each other are one step.
+
+    Raises:
+        ValueError: the rule has no room for it.
+    """
+    last = rule[-1] if rule else {}
+    if last.get("op") != "add" or "ids" not in last:
+        return check_rule(store, [*rule, {"op": "add", "ids": [sample]}])
+    kept = [*last["ids"], *[sample] * (sample not in last["ids"])]
+    return check_rule(store, [*rule[:-1], {**last, "ids": kept}])
+
+
+def saved(state: State) -> tuple[dict[str, Any], ...]:
+    """The rule that selects by itself what the rule and the class filter select; empty where nothing is chosen."""
+    first, *rest = state.rule or ({},)
+    rule = ({**first, "op": "replace"}, *rest) if first else ()
+    if state.true_class is None:
+        return rule
+    return (*rule, {"op": "intersect" if rule else "replace", "true": state.true_class})
+
+
 def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
     """A rule in words, for the status line and exports."""
     words = []
@@ -139,17 +181,20 @@ def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
         where = " / ".join(step["cell"]) if "cell" in step else ""
         if "other" in step:
             where += " to " + " / ".join(step["other"])
+        raw = ", raw" if step.get("raw") else ""
         if "box" in step:
             x0, x1, y0, y1 = step["box"]
-            text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}"
+            text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}{raw}"
         elif "band" in step:
             what = f"angle to {store.class_names[step['class']]}" if "class" in step else step["x"]
-            text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}"
+            text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}{raw}"
         elif "pair" in step:
             text = " predicted as ".join(store.class_names[k] for k in step["pair"])
+        elif "true" in step:
+            text = f"true class {store.class_names[step['true']]}"
         elif "flip" in step:
             text = step["flip"]
         else:
-            text = f"{len(step['ids'])} chosen samples"
+            text = counted(len(step["ids"]), "chosen sample")
         words.append(f"{step['op']} {text}" + (f" ({where})" if where else ""))
     return "; ".join(words)

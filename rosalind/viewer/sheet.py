@@ -85,6 +85,17 @@ def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tup
     return candidates[some[np.argsort(value[some], kind="stable")]][(number - 1) * size :], number, pages
 
 
+def rank(key: np.ndarray, candidates: np.ndarray, place: int) -> int:
+    """How many samples `page` puts before one of the candidates.
+
+    >>> [rank(np.array([3.0, np.nan, 1, 2, 1]), np.arange(5), place) for place in range(5)]
+    [3, 4, 0, 2, 1]
+    """
+    value = np.where(np.isnan(key), np.inf, key)
+    others = value[candidates]
+    return int((others < value[place]).sum() + ((others == value[place]) & (candidates < place)).sum())
+
+
 def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.ndarray:
     """Pictures in reading order as one, row 0 on top: what is no picture is 0, a picture's own black is 1.
 

@@ -31,7 +31,7 @@ def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     Args:
         a: float[n] a measure on the first side; NaN leaves a sample out.
         b: float[n] the same samples on the second side.
-        labels: int[n] true classes.
+        labels: int[n] true classes; -1 (unknown) leaves a sample out.
         classes: how many there are.
 
     Equally many values on both sides make the Wasserstein distance the mean difference of the sorted values.
@@ -40,7 +40,7 @@ def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     >>> found.distance.tolist(), found.order.tolist()
     ([2.0, 0.0], [0, 1])
     """
-    good = np.isfinite(a) & np.isfinite(b)
+    good = np.isfinite(a) & np.isfinite(b) & (labels >= 0)
     kept = labels[good]
     count = np.bincount(kept, minlength=classes)
     ends = np.concatenate([[0], np.cumsum(count)])

@@ -41,6 +41,14 @@ def path_of(store: Store) -> Path:
     return store.results.folder / "slices.json"
 
 
+def stamp(store: Store) -> int:
+    """When the slices were written last, in nanoseconds; 0 where there are none."""
+    try:
+        return path_of(store).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _written(store: Store) -> dict[str, Any]:
     """What the file holds, by name, understood or not; nothing where there is no file.
 
@@ -76,11 +84,11 @@ def load(store: Store) -> tuple[dict[str, Slice], list[str]]:
 
 
 def save(store: Store, name: str, slice_: Slice | None) -> None:
-    """Add, replace or (with None) remove a slice; all others in the file stay, also those not understood.
+    """Add or (with None) remove a slice; all others in the file stay, also those not understood.
 
     Raises:
-        ValueError: an empty or too long name or note, an empty rule, too many slices; a damaged file, which is
-            left as it is.
+        ValueError: an empty or too long name or note, a name that is taken by another slice, an empty rule, too
+            many slices; a damaged file, which is left as it is.
         PermissionError: the study cannot be written; the address holds the rule.
     """
     name = name.strip()
@@ -97,7 +105,10 @@ def save(store: Store, name: str, slice_: Slice | None) -> None:
     elif len(slice_.note) > LONGEST_NOTE:
         raise ValueError(f"a note has at most {LONGEST_NOTE} characters, this one {len(slice_.note)}.")
     else:
-        written[name] = {"rule": list(slice_.rule), "note": slice_.note.strip()}
+        made = {"rule": list(slice_.rule), "note": slice_.note.strip()}
+        if written.get(name, made) != made:
+            raise ValueError(f"there is a slice {name!r} already; remove it first, or take another name.")
+        written[name] = made
     if len(written) > MOST:
         raise ValueError(f"a study holds at most {MOST} slices; remove one first.")
     try:

@@ -70,7 +70,7 @@ def _linked(frame: Frame) -> LayoutDOM:
     """Samples under A, under B and their difference, one source: a selection in one is one in all and the table."""
     store, state = frame.store, frame.state
     shown = np.flatnonzero(frame.shown & np.isin(np.arange(len(store.ids)), _some(frame)))
-    names = np.array(store.class_names, dtype=object)
+    names = np.array([*store.class_names, ""], dtype=object)
     measured = {
         f"{axis}_{side}": frame.values(cell, getattr(state, axis))[shown].astype(np.float32)
         for axis in ("x", "y")

@@ -37,7 +37,10 @@ class State:
     * `band`: `[low, high]` with `cell` and a measure `x`, or a class number `class` (angle to it);
     * `pair`: `[i, j]` true class and prediction, with `cell`;
     * `flip`: one of `FLIPS`, with `cell` and `other`;
+    * `true`: the number of a true class;
     * `ids`: sample ids.
+
+    A box or band of norms or margins as the features have them, not in units, has `raw`.
     """
 
     a: Cell
@@ -104,5 +107,5 @@ def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> S
                 f"{name} cannot be {str(value)[:40]!r}; allowed: {', '.join(choices[name][:20])}"
             )
         found[name] = value
-    kept = {name: value for name, value in found.items() if name in choices and value != choices[name][0]}
+    kept = {name: value for name, value in found.items() if value in choices.get(name, ())[1:]}
     return dataclasses.replace(state, choices=tuple(sorted(kept.items())))

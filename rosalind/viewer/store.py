@@ -10,7 +10,7 @@ import numpy as np
 
 from rosalind import results as files
 from rosalind import robustness
-from rosalind.results import Results
+from rosalind.results import Results, checks
 from rosalind.viewer import derived
 from rosalind.viewer.kept import Kept
 
@@ -46,10 +46,11 @@ class Store:
         self._limit = limit
         self._lock = threading.RLock()
         self.generation = 0
+        self._damaged: list[Path] = []
         self._read()
 
     def _read(self) -> None:
-        self._seen = self._stamp()
+        before = self._stamp()
         self.results: Results = files.join([files.open(folder) for folder in self.folders])
         self.problems: list[str] = list(self.results.problems)
         self._kept = Kept(self._limit)
@@ -66,27 +67,31 @@ class Store:
         under = {condition for _, condition in self.cells}
         self.conditions: list[str] = [name for name in self.results.conditions if name in under]
         """Conditions with at least one measured cell, in order."""
-        self.summary, lost = derived.summary(self.results, self.cells, getattr(self, "summary", {}))
+        known = getattr(self, "summary", {})
+        self.summary, damaged, lost = derived.summary(self.results, self.cells, known)
         """The numbers of `summary.csv` by cell."""
         self.histograms, missed = derived.histograms(self.results)
-        """Counts uint32[3, bins] by cell, and the shared edges float32[3, 2]."""
+        """Counts uint32[3, bins] by cell, and the shared edges float32[3, bins + 1]."""
         self.problems += lost + missed
+        self._damaged = [self.results.geometry_file(*cell) for cell in damaged]
+        self._seen = (before, self._mended())
 
     def _stamp(self) -> tuple:
         """What changes when a study grows: the time of every folder that gets files, and of the tables."""
-        found = []
+        found: list[Any] = []
         for folder in self.folders:
-            watched = [
-                folder / "networks",
-                folder / "conditions",
-                folder / "summary.csv",
-                folder / "comparison",
-            ]
-            cells = folder / "geometry"
-            with_cells = sorted(os.scandir(cells), key=lambda entry: entry.name) if cells.is_dir() else []
-            found += [path.stat().st_mtime_ns if path.exists() else 0 for path in watched]
-            found += [(entry.name, entry.stat().st_mtime_ns) for entry in with_cells]
+            names = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
+            watched = [folder / name for name in names]
+            found += [_changed(path) for path in watched]
+            for name in ("networks", "conditions", "geometry", "attribution"):
+                listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
+                # Of networks also their arrays, which are many megabytes: a change of those is a change of the table.
+                found += sorted((e.name, e.stat().st_mtime_ns) for e in listed if not e.name.endswith(".npz"))
         return tuple(found)
+
+    def _mended(self) -> tuple[int, ...]:
+        """The times of damaged cells: one that was half-written gets whole without its folder changing."""
+        return tuple(map(_changed, self._damaged))
 
     def refresh(self) -> int:
         """Read the study again where it has grown; the number of times that it has.
@@ -95,10 +100,10 @@ class Store:
         """
         with self._lock:
             try:
-                if self._stamp() != self._seen:
+                if (self._stamp(), self._mended()) != self._seen:
                     self._read()
                     self.generation += 1
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 message = f"The study could not be read again: {error}"
                 if message not in self.problems:
                     self.problems.append(message)
@@ -325,8 +330,20 @@ class Store:
         """Stored occlusion maps of a single cell, or None."""
         path = self.results.attribution_file(*cell)
         try:
-            return files.load_arrays(path, ("id", "map", "baseline")) if path.exists() else None
+            if not path.exists():
+                return None
+            found = files.load_arrays(path, ("id", "map", "baseline"))
+            checks.arrays(path, found, {"id": (None,), "map": (len(found["id"]), 3, None, None)})
+            return found
         except files.Damaged as error:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
             return None
+
+
+def _changed(path: Path) -> int:
+    """When a file or folder was changed last, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -51,6 +51,8 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
     each = [100 * float(y.mean() - x.mean()) for x, y in right]
     listed = f" ({', '.join(f'{value:+.1f}' for value in each)})" if len(each) <= LISTED else ""
     over = f" over {len(pairs)} seeds, paired{listed}" if len(pairs) > 1 else ""
+    if len(pairs) == 1 and max(len(store.group(cell[0]).networks) for cell in (a, b)) > 1:
+        over = " between the two networks that are chosen"
     text = (
         f"B - A is {np.mean(each):+.1f} points{over}. With power 80 % at level 5 %, {images:,} images show differences "
         f"from {least:.1f} points on (McNemar: 2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one "
@@ -86,7 +88,7 @@ def of_angles(store: Store, a: Cell, b: Cell) -> str:
         if share < 0.99:
             text += (
                 f" <b>Angles do not tell the whole story of {letter}</b> ({escape(' · '.join(cell))}): the smallest "
-                f"angle names the prediction of {100 * share:.0f} % of samples."
+                f"angle names the prediction of {np.floor(1000 * share) / 10:.1f} % of samples."
             )
     return text
 

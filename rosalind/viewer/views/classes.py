@@ -261,7 +261,9 @@ class Classes:
         """Show all rows and columns."""
         count = len(self.rows)
         for axis, ends in ((self.across, (0, count)), (self.down, (count, 0))):
-            axis.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1], bounds=(0, count))
+            # The bounds first: a browser keeps ends within those that it knows.
+            axis.bounds = (0, count)
+            axis.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1])
         self._paint(anew=True)
 
     def _paint(self, *, anew: bool = False) -> None:

@@ -138,7 +138,7 @@ class Local:
         }
         if side == "difference":
             step["other"] = list(state.b)
-        self.change(step=step)
+        self.change(step=step | ({"raw": True} if state.raw else {}))
 
     def _window(self, side: str) -> tuple[tuple[float, float], tuple[float, float]]:
         figure = self.figures[side]

@@ -187,6 +187,8 @@ class Global:
         low, high = self.limits[place]
         band = [low + v * (high - low) for v in (box["y0"], box["y1"])]
         step = {"band": band, "cell": list(self._cell(side)), **self.axes[place].step}
+        if "x" in step and self.frame.state.raw:
+            step["raw"] = True
         self.change(step=step, instead=self._joined(step))
 
     def _joined(self, step: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -216,7 +218,9 @@ class Global:
         found = []
         for number, step in enumerate(self.frame.state.rule):
             key = (("x", step["x"]),) if "x" in step else (("class", step.get("class")),)
-            if _is_band(step) and tuple(step["cell"]) == self._cell(side) and key in places:
+            # A band of raw norms is none of the axis in units.
+            drawn = "x" not in step or step.get("raw", False) == self.frame.state.raw
+            if _is_band(step) and drawn and tuple(step["cell"]) == self._cell(side) and key in places:
                 low, high = self.limits[places[key]]
                 bottom, top = sorted((v - low) / (high - low) for v in step["band"])
                 found.append((number, places[key], max(bottom, -0.03), min(top, 1.03)))

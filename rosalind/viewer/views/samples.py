@@ -67,7 +67,8 @@ class Samples:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
         self.sent: tuple | None = None
-        self.listed = np.empty(0, int)
+        self.listed = self.candidates = np.empty(0, int)
+        self.key = np.empty(0)
         self.shown_page, self.pages = 1, 1
         self._sheet(frame)
         self.table, self.rows = sample_table()
@@ -174,10 +175,19 @@ class Samples:
             return
         number = int(text) if text.isascii() and text.isdigit() else -1
         if number in ids:
-            self.change(primary=number)
-            self._say("")
+            (place,) = np.flatnonzero(ids == number)
+            away = place in self.candidates and place not in self.listed
+            turned = {"samples-page": str(self._page_of(place))} if away else {}
+            self.change(primary=number, choices=turned)
+            self._say(
+                "" if place in self.candidates else f"Sample {number} is not among those on the sheets."
+            )
         else:
             self._say(f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}.")
+
+    def _page_of(self, place: int) -> int:
+        """The sheet that one of the candidates is on."""
+        return min(sheet.rank(self.key, self.candidates, place) // TILES + 1, PAGES)
 
     def _say(self, message: str) -> None:
         self.message.text = f"<p class='error'>{escape(message)}</p>" if message else ""
@@ -194,7 +204,7 @@ class Samples:
         if picked is None:
             self._say(NOT_STORED)
         elif not len(picked.positions):
-            self.change(choices=chosen)
+            self.change(rule=(), choices=chosen)
             self._say(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
         else:
             ids = self.frame.store.ids[picked.positions].tolist()
@@ -218,13 +228,16 @@ class Samples:
         self._say("")
         store, state = frame.store, frame.state
         left = self._left(frame)
-        some = frame.selected if frame.selected.any() else frame.shown
+        # Stars alone leave the sheet as it is, so that one can go on from sample to sample.
+        narrowed = frame.selected.any() and not rules.is_by_hand(state.rule)
+        some = frame.selected if narrowed else frame.shown
         shown = (left[1], state.b[1])
         pictured = store.keep(("samples", "pictured", *shown), lambda: sheet.pictured(store, *shown))
         key = sheet.sort_key(store, frame.choice("samples-sort"), left, state.b, state.raw)
         key = -key if frame.choice("samples-order") == "backwards" else key
         # Without any picture the sheet still lists samples, for the table and the arrow keys.
-        candidates = np.flatnonzero(some & pictured if pictured.any() else some)
+        self.key = key
+        self.candidates = candidates = np.flatnonzero(some & pictured if pictured.any() else some)
         self.listed, self.shown_page, self.pages = sheet.page(
             key, candidates, TILES, int(frame.choice("samples-page"))
         )
@@ -266,7 +279,7 @@ class Samples:
     def _sentence(self, frame: Frame, left: Cell, flips, some, pictured, undefined) -> str:
         store, state = frame.store, frame.state
         sort, backwards = frame.choice("samples-sort"), frame.choice("samples-order") == "backwards"
-        kind = "selected" if frame.selected.any() else "shown"
+        kind = "selected" if some is frame.selected else "shown"
         beside = "A" if left == state.a else "clean images of B's network"
         words = (
             f"{len(self.listed)} of {some.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}; left "
@@ -277,6 +290,8 @@ class Samples:
         without = int((some & ~pictured).sum())
         if without:
             words += f" {without:,} have no stored image and are not on the sheet."
+        if rules.is_by_hand(state.rule):
+            words += f" {int(frame.selected.sum()):,} are starred; saved as a slice and chosen, they are the sheet."
         if undefined.any():
             stored = sort not in (*KINDS, sheet.WRONG) or not undefined.all()
             words += (
