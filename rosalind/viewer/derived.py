@@ -23,6 +23,8 @@ def summary(
     """
     found: dict[Cell, dict[str, float]] = {}
     damaged, problems = [], []
+    # What was damaged the last time may be whole now.
+    known = {cell: row for cell, row in known.items() if np.isfinite(row["accuracy"])}
     for path, rename in results.derived("summary.csv"):
         try:
             table = robustness.read_summary(path)

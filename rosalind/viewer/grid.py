@@ -10,6 +10,10 @@ INTERVALS = {"accuracy": "accuracy", "difference": "change", "change to parent":
 """Modes for which summary.csv has an interval over images, and how its columns begin."""
 
 
+IMAGENET = ("mce", "relative_mce")
+"""Columns of summary.csv that other data sets leave empty."""
+
+
 def collected(store: Store, name: str) -> np.ndarray:
     """float32[groups, columns, seeds] of a column of summary.csv; NaN where a cell or a seed is missing."""
     return store.keep(
@@ -34,6 +38,13 @@ def values(store: Store, mode: str) -> np.ndarray:
         return found
 
     return store.keep(("grid", "mode", mode), make)
+
+
+def is_there(store: Store, mode: str) -> bool:
+    """Whether a study can have a mode at all: mean corruption errors are defined for ImageNet alone."""
+    column = MODES[mode].column
+    known = lambda: any(np.isfinite(row.get(column, np.nan)) for row in store.summary.values())
+    return column not in IMAGENET or store.keep(("grid", "there", column), known)
 
 
 def spread(store: Store) -> np.ndarray:

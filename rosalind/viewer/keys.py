@@ -76,6 +76,8 @@ def _step(session: Any, place: int, by: int) -> None:
 def _walk(session: Any, by: int) -> None:
     sheet, now = session.views.get("samples"), session.state.primary
     listed = session.store.ids[sheet.listed].tolist() if sheet else []
+    if sheet is None:
+        session.acts["fail"]("the samples are not on the page yet: press 3 or g.")
     if listed:
         at = listed.index(now) + by if now in listed else 0
         session.change(primary=listed[at % len(listed)])

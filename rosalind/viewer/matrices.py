@@ -118,7 +118,7 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
         elif show == BETWEEN:
             told.append(f"{NAMES[side]} {number(mean(found), unit)} on average")
         else:
-            words = f"{number(mean(found[own]), '')} degrees to the own"
+            words = f"{number(mean(found[own]), '')} degrees to the own{' group' if rows.grouped else ''}"
             told.append(f"{NAMES[side]} {words}, {number(mean(found[~own]), '')} to others")
     moved = lambda side: number(mean(np.abs(tables[side])), unit)
     told.append(f"B and A differ by {moved('difference')} a field")
@@ -131,7 +131,12 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
         BETWEEN: "angle between two class directions of the head, whatever the condition",
         CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
     }[show]
-    click = "Click a row to open its group." if rows.grouped else "Click a field for its samples."
+    what += ", mean over the classes of two groups" if rows.grouped and show != CONFUSION else ""
+    click = (
+        "Click a row to open its group."
+        if rows.grouped
+        else "Click a field for the samples of its row that are predicted as its column."
+    )
     if len(rows) > window.PIXELS:
         click += (
             " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "

@@ -110,7 +110,7 @@ def _linked(frame: Frame) -> LayoutDOM:
                 x=f"x_{side}", y=f"y_{side}", fill_alpha=0.05, line_alpha=0.05, **look
             ),
         )
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
         change = "change of " if side == "difference" else ""
         figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
         figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
@@ -163,7 +163,8 @@ def _some(frame: Frame) -> np.ndarray:
 def _still(root: LayoutDOM) -> LayoutDOM:
     """A view without what needs a server: its inputs and its selecting."""
     for model in root.references():
-        if isinstance(model, Widget) and not isinstance(model, Div | DataTable):
+        said = isinstance(model, Div | DataTable) and "control" not in model.tags
+        if isinstance(model, Widget) and not said:
             model.visible = False
         tools = getattr(getattr(model, "toolbar", None), "tools", None)
         if tools:

@@ -51,8 +51,10 @@ if (format == "row") { return rows.data.name[line] ?? ""; }
 const place = line * columns.data.name.length + column;
 const number = (name) => source.data[name]?.[0][place];
 const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
-if (format == "images") { return `${words(number("low"))} to ${words(number("high"))}`; }
+const known = Number.isFinite(number("low"));
+if (format == "images") { return known ? `${words(number("low"))} to ${words(number("high"))}` : "none here"; }
 const count = number("count");
+if (!count) { return "not there"; }
 const spread = Number.isFinite(number("deviation")) ? ` +- ${words(number("deviation"))}` : "";
 return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
 """
@@ -65,7 +67,7 @@ class Evaluation:
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """What cells show, and the order of rows and columns."""
         return {
-            "evaluation-cells": tuple(MODES),
+            "evaluation-cells": tuple(mode for mode in MODES if grid.is_there(store, mode)),
             "evaluation-rows": heat.ROWS,
             "evaluation-columns": heat.COLUMNS,
         }
@@ -184,7 +186,9 @@ class Evaluation:
         shade = heat.shades(shown, low, high)
         self.mapper.palette = DIVERGING[::-1] if mode.signed else SEQUENTIAL
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
-        data["count"] = [np.isfinite(values).sum(-1)[at].astype(np.uint8)]
+        # A rank is one number, of a mean over seeds.
+        counted = grid.values(self.store, "accuracy") if name == "rank" else values
+        data["count"] = [np.isfinite(counted).sum(-1)[at].astype(np.uint8)]
         if shown.size <= CELLS:
             data["deviation"] = [table.deviation_of(values)[at].astype(np.float32)]
             ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
@@ -263,7 +267,7 @@ class Evaluation:
         """The sentences under the map."""
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
         text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
-        text += f"Cells: {MODES[name].words}, mean over seeds"
+        text += f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
         text += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "difference":
             without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))

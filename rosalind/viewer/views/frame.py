@@ -22,7 +22,7 @@ Change = Callable[..., None]
 
 CLEAR = "rgba(0, 0, 0, 0)"
 SELECTED = "#E69F00"
-FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#555555")
+FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
 FAMILY_COLOURS = Colorblind[8]
 POINTS = 2000

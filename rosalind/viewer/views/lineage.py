@@ -331,7 +331,8 @@ class Lineage:
             every = len(store.results.networks)
             text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
         made = set(found.edges[:, 1].tolist())
-        alone = sum(k not in made for k in range(len(found.nodes)) if found.x[k] > 0)
+        labels = [store.groups[group].label for group in found.groups]
+        alone = sum(k not in made and label != "dense" for k, label in enumerate(labels))
         many = (
             f"{len(found.nodes)} groups of seeds" if found.grouped else counted(len(found.nodes), "network")
         )

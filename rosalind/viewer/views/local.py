@@ -20,7 +20,7 @@ from bokeh.models import (
 )
 
 from rosalind.viewer import compute, shift, words
-from rosalind.viewer.store import Store
+from rosalind.viewer.store import Store, short
 from rosalind.viewer.views.frame import (
     FLIP_COLOURS,
     FLIP_MARKERS,
@@ -206,7 +206,8 @@ class Local:
         self.figures["difference"].title.text = "B minus A\n"
         if frame.null is not None:
             first, second = frame.null
-            self.figures["null"].title.text = f"null: {second[0]} minus\n{first[0]}, {second[1]}"
+            # The condition is B's; three panels leave room for a name a line.
+            self.figures["null"].title.text = f"null: {second[0]}\nminus {first[0]}"
 
     def _densities(self, sides: tuple[str, ...]) -> None:
         """Send the images that are other than those on screen."""
@@ -264,8 +265,8 @@ class Local:
         asked = (frame.state.rule, self.pointed, contours, frame.state.true_class)
         if self.drawn.get("marks") != asked:
             self.drawn["marks"] = asked
-            # What is right in both lies under what changes.
-            some = some[np.argsort(frame.flips[some], kind="stable")]
+            # What stays right lies under what stays wrong, and both under what changes, either way alike.
+            some = some[np.argsort(np.array([0, 2, 2, 1])[frame.flips[some]], kind="stable")]
             flips, alpha = frame.flips[some], np.where(strong[some], 0.3 if contours else 0.85, 0.08)
             colours = FLIP_RGB[flips] << 8 | np.rint(255 * alpha).astype(np.uint32)
             # A fill or a line, as both cost twice the 5 ms of a thousand points; a cross has no inside.
@@ -315,7 +316,7 @@ class Local:
         medians = []
         for letter, side in (("A", "a"), ("B", "b")):
             x, y = self.middles[side]
-            medians.append(f"{letter} median {frame.state.x} {x:.2f}, {frame.state.y} {y:.2f}")
+            medians.append(f"{letter} median {short(frame.state.x)} {x:.2f}, {short(frame.state.y)} {y:.2f}")
         text = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
             f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
@@ -341,7 +342,7 @@ class Local:
             here, there = found[frame.shown], null[frame.shown]
             if frame.shown.any():
                 parts.append(
-                    f"{measure} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
+                    f"{short(measure)} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
                     f"in the null by {np.nanmean(there):.2f} +- {np.nanstd(there):.2f}"
                 )
         return f"Null, {escape(frame.null_words)}: {'; '.join(parts)}."

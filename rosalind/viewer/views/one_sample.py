@@ -20,6 +20,7 @@ from rosalind.viewer.views.frame import (
     plot,
     titled,
 )
+from rosalind.viewer.words import counted
 
 WRONG_FIRST = DIVERGING[::-1]
 """Red below zero, where a sample is wrong, blue above."""
@@ -204,9 +205,10 @@ class OneSample:
     def _sentence(self, frame: Frame, found: Fingerprint, high: float, crossed: bool) -> str:
         store, b = frame.store, frame.state.b
         grouped = found.rows != tuple(store.networks)
+        told = "crossed where most seeds are wrong" if grouped else "crossed where wrong"
         words = (
             f"Where it breaks: margin in each network's unit{', mean over seeds' if grouped else ''}, "
-            f"{'crossed and ' if crossed else ''}red where wrong, blue where right (colours end at ±{high:.2g}); "
+            f"blue above 0, red below{', ' * crossed}{told * crossed} (colours end at ±{high:.2g}); "
             f"right in {found.right:,} of {found.cells:,} cells (networks under conditions)"
         )
         if not found.complete:
@@ -230,7 +232,8 @@ class OneSample:
             words += f". Along severity {row} first breaks at {listed}{more}"
             words += f"; it holds under {len(held)} of {len(first)} corruptions" if held else ""
         else:
-            words += f". {row} holds under all {len(first)} corruptions at every severity"
+            every = "all " * (len(first) > 1) + counted(len(first), "corruption")
+            words += f". {row} holds under {every} at every severity"
         return words + ". Click a cell to make it B."
 
 

@@ -312,7 +312,8 @@ class Redundancy:
         mean, low, high = curve.random[size - 1]
         clean = f"{curve.clean:.2f}" if np.isfinite(curve.clean) else "not measured"
         return [
-            f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) predict the mean of "
+            f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) "
+            f"predict{'s' * (size == 1)} the mean of "
             f"all to within {points:g} point{'s' * (points != 1)} on held-out families</b>: root mean square "
             f"{curve.error[size - 1]:.2f}, largest {curve.largest[size - 1]:.1f}; random subsets of {size}: "
             f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone: {clean}.",

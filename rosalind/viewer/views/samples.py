@@ -81,7 +81,7 @@ class Samples:
         }
         for by, button in self.leaf.items():
             button.on_click(partial(self._leaf, by))
-        self.place = Div(text="", name="samples-place", align="end", width=42)
+        self.place = Div(text="", name="samples-place", align="end", width=42, tags=["control"])
         self.find.align = "end"
         choose = partial(frame.chooser, change)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
@@ -105,7 +105,7 @@ class Samples:
         self.root = titled(
             "Which samples?",
             controls,
-            row(Div(text="select", width=38, align="center"), *buttons, **wrapped),
+            row(Div(text="select", width=38, align="center", tags=["control"]), *buttons, **wrapped),
             self.message,
             self.figure,
             self.table,

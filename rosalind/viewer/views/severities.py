@@ -5,6 +5,7 @@ from html import escape
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
+from rosalind import robustness
 from rosalind.viewer import curves, grid
 from rosalind.viewer.store import Store
 from rosalind.viewer.table import MODES
@@ -204,7 +205,9 @@ class Severities:
         b = frame.store.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
-            what = "means over corruptions" if not info.get("severity") else info["name"]
+            whole = robustness.main_mean(frame.store.results)
+            means = robustness.described(whole, frame.store.results) if whole else "corruptions"
+            what = info["name"] if info.get("severity") else f"means over {means}"
             what = f"{counted(len(found.names), 'method')} under {escape(what)}"
         else:
             what = f"{counted(len(found.names), 'corruption')} for {escape(b)}"

@@ -1,0 +1,304 @@
+"""Studies that are not what they should be: a file is named, and whatever does not need it is shown."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+
+from rosalind import results
+from rosalind.viewer import exports, rules, slices, state
+from rosalind.viewer.app import Session
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import SHOWN, VIEWS
+
+B = ("mlp-biprop-0.5-seed0", "clean")
+"""What the viewer opens with beside the first dense network."""
+
+
+@pytest.fixture
+def folder(small_folder, tmp_path):
+    shutil.copytree(small_folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def opened(folder, layout="geometry", **query) -> Session:
+    made = Session(Store(folder), Document(), {"layout": layout, **query})
+    made.complete()
+    return made
+
+
+def told(made: Session) -> str:
+    """Everything that the page says of what is wrong."""
+    notes = [part.text for place in made.places.values() for part in place.children if hasattr(part, "text")]
+    return " ".join([made.errors.text, *notes])
+
+
+def changed(path, **arrays) -> None:
+    """An npz with some arrays replaced, None taken away."""
+    found = results.load_arrays(path) | arrays
+    results.save_arrays(path, {k: v for k, v in found.items() if v is not None}, replace=True)
+
+
+def described(path, **values) -> None:
+    """A JSON file with some values replaced, `...` taken away."""
+    found = results.load_json(path) | values
+    path.write_text(json.dumps({k: v for k, v in found.items() if v is not ...}))
+
+
+GEOMETRY, HEAD, PICTURES = f"geometry/{B[0]}/{B[1]}.npz", f"networks/{B[0]}.npz", "images/clean.npy"
+MAPS, HISTOGRAMS = "attribution/mlp-dense-seed0/clean.npz", "comparison/histograms.npz"
+ALIKE, NETWORK, CONDITION = (
+    "comparison/similarity-absolute.npz",
+    "networks/mlp-lth-0.9-seed0.json",
+    "conditions/contrast-5.json",
+)
+
+PAGES = {"images": "samples", "attribution": "samples", "comparison": "networks"}
+"""The page that reads a folder; of all others the one of geometry."""
+
+DAMAGES = {
+    "geometry, fewer samples": (GEOMETRY, lambda path: changed(path, margin=np.zeros(3, np.float32))),
+    "geometry, text": (GEOMETRY, lambda path: changed(path, angle=np.array(["x"] * 597))),
+    "geometry, another class": (
+        GEOMETRY,
+        lambda path: changed(path, prediction=np.full(597, 32766, np.int16)),
+    ),
+    "geometry, no norms": (GEOMETRY, lambda path: changed(path, norm=None)),
+    "head, another shape": (
+        HEAD,
+        lambda path: changed(path, **{"head/kernel": np.zeros((16, 3), np.float32)}),
+    ),
+    "pictures, truncated": (PICTURES, lambda path: path.write_bytes(path.read_bytes()[:2000])),
+    "pictures, empty": (PICTURES, lambda path: path.write_bytes(b"")),
+    "pictures, too few": (PICTURES, lambda path: np.save(path, np.load(path)[:2])),
+    "pictures, other axes": (PICTURES, lambda path: np.save(path, np.load(path)[..., 0])),
+    "ids, text": ("images/ids.npy", lambda path: np.save(path, np.load(path).astype(str))),
+    "ids, out of range": ("images/ids.npy", lambda path: np.save(path, np.load(path) + 5000)),
+    "ids, falling": ("images/ids.npy", lambda path: np.save(path, np.load(path)[::-1])),
+    "maps, text": (MAPS, lambda path: changed(path, map=np.array("x"))),
+    "maps, ids of two axes": (MAPS, lambda path: changed(path, id=np.zeros((2, 2), int))),
+    "histograms, no edges": (HISTOGRAMS, lambda path: changed(path, edges=None)),
+    "histograms, other axes": (HISTOGRAMS, lambda path: changed(path, counts=np.zeros(3))),
+    "network, empty table": (NETWORK, lambda path: path.write_text("{}")),
+    "network, a list": (NETWORK, lambda path: path.write_text("[]")),
+    "network, nothing": (NETWORK, lambda path: path.write_text("null")),
+    "network, half": (NETWORK, lambda path: path.write_text(path.read_text()[:100])),
+    "network, seed of text": (NETWORK, lambda path: described(path, seed="x")),
+    "network, no unit": (NETWORK, lambda path: described(path, unit=...)),
+    "network, size of text": (NETWORK, lambda path: described(path, nonzero="x")),
+    "network, parents": (NETWORK, lambda path: described(path, parent=[])),
+    "network, no sparsity": (NETWORK, lambda path: described(path, sparsity_requested=None)),
+    "condition, empty table": (CONDITION, lambda path: path.write_text("{}")),
+    "condition, severity of text": (CONDITION, lambda path: described(path, severity="x")),
+}
+"""What is done to a file of a study whose page then names that file."""
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_file_is_named_and_the_rest_is_shown(folder, name):
+    file, damage = DAMAGES[name]
+    damage(folder / file)
+    layout = PAGES.get(file.partition("/")[0], "geometry")
+    made = opened(folder, layout)
+    if made.state.b == B:
+        assert file.rpartition("/")[2] in told(made).replace("ids.npy", "ids.npy clean.npy")
+    else:
+        # A default side that cannot be read is passed over, and said when it is asked for.
+        made.change(b=B)
+        assert file in made.errors.text
+    assert made.views.keys() <= set(SHOWN[layout])
+    assert made.views or layout == "samples"
+    made.change(raw=True)
+    assert made.state.raw
+
+
+def test_a_comparison_of_other_axes_is_made_anew(folder):
+    changed(folder / ALIKE, **{"layout/all": np.zeros((3, 3), np.float32)})
+    assert opened(folder, "networks").views.keys() == set(SHOWN["networks"])
+
+
+@pytest.mark.parametrize("schema", [99, "x", None])
+def test_a_study_that_cannot_be_read_is_named(folder, schema):
+    described(folder / "study.json", schema=schema, class_names=...)
+    with pytest.raises(
+        results.Damaged, match="upgrade it" if schema == 99 else r"study.json lacks \['class_names'\]"
+    ):
+        Store(folder)
+
+
+def test_samples_that_do_not_belong_together_are_named(folder):
+    changed(folder / "samples.npz", label=np.zeros(3, np.int16))
+    with pytest.raises(results.Damaged, match=r"samples\.npz has label"):
+        Store(folder)
+
+
+def test_unknown_classes_are_left_out_and_have_no_name(folder):
+    found = results.load_arrays(folder / "samples.npz")
+    found["label"][::3] = -1
+    changed(folder / "samples.npz", label=found["label"])
+    made = opened(folder, "all")
+    assert set(made.views) == set(VIEWS)
+    chosen = np.zeros(len(made.store.ids), bool)
+    chosen[:2] = True
+    lines = exports.as_csv(made.store, made.state, chosen).splitlines()[-2:]
+    assert [line.split(",")[1] == "" for line in lines] == [True, False]
+    assert json.loads(exports.as_json(made.store, made.state, chosen))["true"][0] is None
+
+
+def test_names_are_no_formulas_for_a_spreadsheet(folder):
+    names = ["=1+2", "+1", "-1", "@x", "plain", *"56789"]
+    described(folder / "study.json", class_names=names)
+    store = Store(folder)
+    text = exports.as_csv(store, state.default(store), np.ones(len(store.ids), bool))
+    rows = [line for line in text.splitlines() if not line.startswith("#")][1:]
+    true = {row.split(",")[1] for row in rows}
+    assert true == {"'=1+2", "'+1", "'-1", "'@x", "plain", *"56789"}
+
+
+BAD_STEPS = [
+    {"pair": [12, 3], "cell": list(B)},
+    {"pair": [1e300, 0], "cell": list(B)},
+    {"pair": [-5, 3], "cell": list(B)},
+    {"pair": [0.5, 3], "cell": list(B)},
+    {"true": 10},
+    {"true": True},
+    {"true": "3"},
+    {"band": [0, 1], "class": 99, "cell": list(B)},
+]
+
+
+@pytest.mark.parametrize("step", BAD_STEPS, ids=str)
+def test_a_rule_with_no_class_of_the_study_is_an_error_and_the_default(folder, step):
+    rule = json.dumps([{"op": "replace", **step}])
+    made = opened(folder, rule=rule)
+    assert made.state.rule == ()
+    assert "rule was not understood" in made.errors.text
+    (folder / "slices.json").write_text(json.dumps({"odd": json.loads(rule)}))
+    known, problems = slices.load(made.store)
+    assert not known
+    assert "'odd' was not understood" in problems[0]
+
+
+class TestWhileOpen:
+    def test_a_network_of_the_rule_that_goes_is_said_and_the_rest_goes_on(self, folder):
+        made = opened(folder)
+        gone = "mlp-lth-0.9-seed1"
+        made.change(step={"band": [0, 90], "cell": [gone, "clean"], "x": "angle"})
+        made.change(b=(gone, "clean"))
+        made.change(b=B)
+        for part in ("json", "npz"):
+            (folder / "networks" / f"{gone}.{part}").unlink()
+        shutil.rmtree(folder / "geometry" / gone)
+        made._watch()
+        assert "Nothing is selected any more" in made.errors.text
+        assert made.state.rule == ()
+        assert made.views.keys() == set(SHOWN["geometry"])
+        made.change(x="margin")
+        assert made.state.x == "margin"
+        for _ in range(3):
+            made.acts["undo"]()
+        assert gone not in str(made.state)
+
+    def test_what_was_half_written_is_seen_once_it_is_whole(self, folder):
+        cell, info = folder / "geometry" / "mlp-lth-0.9-seed1" / "clean.npz", folder / NETWORK
+        whole, table = cell.read_bytes(), info.read_text()
+        (folder / "summary.csv").unlink()
+        cell.write_bytes(whole[:500])
+        info.write_text(table[:50])
+        made = opened(folder)
+        assert {"clean.npz", info.name} <= {word.rpartition("/")[2] for word in told(made).split()}
+        # In place, so that no folder changes.
+        with open(cell, "r+b") as file:
+            file.write(whole)
+        made._watch()
+        assert np.isfinite(made.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
+        assert info.stem not in made.store.networks
+        with open(info, "r+") as file:
+            file.write(table)
+        made._watch()
+        assert info.stem in made.store.networks
+        assert not made.store.problems
+
+    def test_a_study_that_goes_bad_is_said_once_and_stays_on_screen(self, folder):
+        made = opened(folder)
+        described(folder / "study.json", schema=99)
+        made._watch()
+        assert "has schema 99" in made.errors.text
+        made.change(x="margin")
+        assert not made.errors.visible
+        made._watch()
+        assert not made.errors.visible
+
+    def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
+        ours, theirs = opened(folder), opened(folder)
+        for made, ids in ((ours, [1]), (theirs, [2, 3])):
+            made.change(rule=rules.check_rule(made.store, [{"op": "replace", "ids": ids}]))
+        ours.acts["save"]("mine", "first")
+        theirs._watch()
+        assert "mine" in theirs.widgets["slice"].options
+        theirs.acts["save"]("mine", "second")
+        assert "there is a slice &#x27;mine&#x27; already" in theirs.errors.text
+        assert slices.load(ours.store)[0]["mine"].note == "first"
+
+
+class TestRulesSayWhatTheyMean:
+    def test_a_box_of_raw_norms_stays_one_in_units(self, folder):
+        made = opened(folder)
+        made.change(raw=True)
+        norm = made.store.values(made.state.a, "norm", True)
+        low, high = np.quantile(norm, [0.25, 0.75])
+        made.change(
+            step={
+                "box": [0, 180, low, high],
+                "x": "angle",
+                "y": "norm",
+                "cell": list(made.state.a),
+                "raw": True,
+            }
+        )
+        chosen = rules.select(made.store, made.state)
+        assert 0.4 < chosen.mean() < 0.6
+        made.change(raw=False)
+        np.testing.assert_array_equal(rules.select(made.store, made.state), chosen)
+        assert ", raw (" in rules.describe_rule(made.store, made.state.rule)
+
+    def test_a_slice_keeps_the_true_class_that_was_shown(self, folder):
+        made = opened(folder)
+        made.change(true_class=3)
+        made.change(step={"flip": "both right", "cell": list(made.state.a), "other": list(made.state.b)})
+        chosen = rules.select(made.store, made.state)
+        made.acts["save"]("threes", "")
+        made.change(true_class=None, rule=())
+        made.acts["slice"]("threes")
+        np.testing.assert_array_equal(rules.select(made.store, made.state), chosen)
+        made.change(true_class=5, rule=())
+        made.acts["save"]("fives", "")
+        made.acts["slice"]("fives")
+        np.testing.assert_array_equal(rules.select(made.store, made.state), made.store.labels == 5)
+
+    def test_stars_are_one_step_and_the_sheet_goes_on(self, folder):
+        made = opened(folder, "samples")
+        sheet = made.views["samples"]
+        listed = made.store.ids[sheet.listed].tolist()
+        for _ in range(40):
+            made.acts["key"]("ArrowRight")
+            made.acts["key"]("s")
+            made.acts["key"]("s")
+        (step,) = made.state.rule
+        assert len(step["ids"]) == len(set(step["ids"])) == 40
+        assert set(step["ids"]) <= set(listed)
+        made.acts["save"]("stars", "")
+        made.acts["slice"]("stars")
+        assert sorted(made.store.ids[sheet.listed]) == sorted(step["ids"])
+
+    def test_keys_step_over_what_is_not_measured(self, folder):
+        made = opened(folder, b="mlp-biprop-0.5-seed0/clean")
+        following = made.store.conditions[1]
+        results.geometry_file(folder, B[0], following).unlink()
+        made._watch()
+        made.acts["key"]("]")
+        assert made.state.b == (B[0], made.store.conditions[2])
+        made.acts["key"]("[")
+        assert made.state.b == B
