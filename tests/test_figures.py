@@ -1,5 +1,7 @@
 """Figures for papers: all are written, hold the numbers they say, and stay small."""
 
+import shutil
+
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
@@ -23,10 +25,16 @@ def texts(figure) -> list[str]:
 
 
 def test_the_report_writes_every_figure(small_folder, tmp_path):
-    written = figures.report(small_folder, tmp_path / "report")
+    folder = tmp_path / "copy"
+    shutil.copytree(small_folder, folder)
+    info = results.load_json(folder / "study.json")
+    # Names are nobody's formulas: this is none that matplotlib could read.
+    info["class_names"][3] = "$$\\frac{1}{2}$$ $x"
+    results.save_json(folder / "study.json", info, replace=True)
+    written = figures.report(folder, tmp_path / "report")
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
-    assert len({path.stem for path in written}) == 10 + 1
-    assert len(written) == 3 * 10 + 1
+    assert len({path.stem for path in written}) == 15 + 1
+    assert len(written) == 3 * 15 + 1
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
@@ -95,3 +103,45 @@ def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder,
     drawn = figures.similarity_figure(study).axes[0].collections
     points = [one for one in drawn if isinstance(one, PathCollection)]
     assert sum(len(one.get_offsets()) for one in points) == len(found.cells)
+
+
+def test_curves_are_means_over_seeds_of_the_table(store):
+    found = figures.severity_figure(store, "contrast-5").axes[0]
+    drawn = dict(zip(*reversed(found.get_legend_handles_labels()), strict=True))
+    line = drawn["dense"].lines[0].get_ydata()
+    seeds = [f"mlp-dense-seed{k}" for k in (0, 1)]
+    columns = ("clean", "contrast-1", "contrast-5")
+    np.testing.assert_allclose(
+        line, [100 * np.mean([store.correct((s, c)).mean() for s in seeds]) for c in columns], rtol=1e-5
+    )
+    assert found.get_title() == "contrast; 95 % intervals over seeds, of which there are 2"
+    assert "means over 2 of the 15" in figures.severity_figure(store).axes[0].get_title()
+
+
+def test_the_map_has_every_network_and_the_curve_its_families(store):
+    points = [c for c in figures.lineage_figure(store).axes[0].collections if isinstance(c, PathCollection)]
+    assert sum(len(one.get_offsets()) for one in points) == len(store.results.networks)
+    left, right = figures.redundancy_figure(store).axes[:2]
+    names = [label.get_text() for label in left.get_xticklabels()]
+    assert sorted(names) == ["contrast", "gaussian_noise"]
+    assert right.get_title().endswith(f"{len(store.networks)} networks")
+
+
+def test_every_sample_is_a_line_through_all_axes(store):
+    found = figures.parallel_figure(store, A, B)
+    assert [axes.get_title() for axes in found.axes] == [f"A: {', '.join(A)}", f"B: {', '.join(B)}"]
+    labels = [label.get_text().partition("\n")[0] for label in found.axes[0].get_xticklabels()]
+    assert labels == ["angle", "norm", "margin", *(f"to {name}" for name in store.class_names)]
+
+
+def test_one_sample_is_crossed_where_it_is_wrong(store):
+    position = int(np.flatnonzero(~store.correct(B))[0])
+    found = figures.fingerprint_figure(store, A, B, int(store.ids[position])).axes[0]
+    right = sum(bool(store.correct(cell)[position]) for cell in store.cells)
+    assert f"right in {right:,} of {len(store.cells):,} cells" in found.get_title()
+    (crosses,) = found.collections
+    place = [store.networks.index(B[0]), store.conditions.index(B[1])]
+    if len(store.networks) <= found.images[0].get_array().shape[0]:
+        assert place[::-1] in crosses.get_offsets().tolist()
+    with pytest.raises(ValueError, match="no sample 9999999"):
+        figures.fingerprint_figure(store, A, B, 9999999)

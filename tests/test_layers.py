@@ -26,7 +26,7 @@ ARROWS = {
     "robustness": {"results"},
     "fragility": {"robustness"},
     "report": {"robustness"},
-    "figures": {"similarity", "robustness", "report", "viewer"},
+    "figures": {"similarity", "redundancy", "robustness", "report", "viewer"},
     "collapse": {"results"},
     "viewer": {"similarity", "redundancy", "robustness", "fragility", "collapse"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress"},
@@ -130,7 +130,8 @@ def test_figures_use_the_viewers_arrays_and_nothing_that_draws_pages():
     room = ROOT / "figures"
     used = set().union(*(imports(path) for path in room.glob("*.py")))
     parts = {name.split(".")[2] for name in used if name.startswith("rosalind.viewer.")}
-    assert parts <= {"compute", "maps", "rules", "state", "store"}
+    known = {"compute", "curves", "fingerprint", "grid", "maps", "pedigree", "rules", "state", "store"}
+    assert parts <= known
     modules = ", ".join(["rosalind.figures", *(f"rosalind.viewer.{part}" for part in sorted(parts))])
     script = (
         f"import sys\nfor name in ('bokeh', 'tornado', 'jax'): sys.modules[name] = None\nimport {modules}"

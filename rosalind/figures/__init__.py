@@ -12,7 +12,15 @@ from rosalind import similarity
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
-from rosalind.figures.sides import attribution_figure, density_figure, matrix_figure, sheet_figure
+from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
+from rosalind.figures.sides import (
+    attribution_figure,
+    density_figure,
+    fingerprint_figure,
+    matrix_figure,
+    parallel_figure,
+    sheet_figure,
+)
 from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
 
@@ -24,9 +32,14 @@ __all__ = [
     "density_figure",
     "distribution_figure",
     "figures",
+    "fingerprint_figure",
     "frequency_figure",
+    "lineage_figure",
     "matrix_figure",
+    "parallel_figure",
+    "redundancy_figure",
     "report",
+    "severity_figure",
     "sheet_figure",
     "similarity_figure",
     "trade_figure",
@@ -46,15 +59,21 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
         yield "distributions", distribution_figure(results)
     for mode in similarity.MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
-    waves = frequency_figure(results)
-    if waves is not None:
-        yield "frequencies", waves
+    made = {
+        "severities": severity_figure(store),
+        "redundancy": redundancy_figure(store),
+        "frequencies": frequency_figure(results),
+    }
+    yield from ((name, figure) for name, figure in made.items() if figure is not None)
+    yield "lineage", lineage_figure(store)
     sides = default(store)
     yield "densities", density_figure(store, sides.a, sides.b)
+    yield "parallel-coordinates", parallel_figure(store, sides.a, sides.b)
     yield "class-angles", matrix_figure(store, sides.a, sides.b)
     yield "broken-and-fixed", sheet_figure(store, sides.a, sides.b)
     if sides.primary is not None:
         yield "attribution", attribution_figure(store, sides.a, sides.b, sides.primary)
+        yield "one-sample", fingerprint_figure(store, sides.a, sides.b, sides.primary)
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:

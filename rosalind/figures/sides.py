@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.viewer import compute, maps, rules
+from rosalind.viewer import compute, fingerprint, maps, rules
 from rosalind.viewer.state import FLIPS
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
 
@@ -186,4 +186,81 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     at = np.flatnonzero(store.ids == sample)
     true = store.class_names[store.labels[at[0]]] if at.size else "unknown"
     figure.suptitle(f"Sample {sample}, class {true}: change when a patch is hidden", fontsize=9)
+    return figure
+
+
+def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
+    """Every sample as a line through its angle, norm, margin and its angles to class directions, under A and under B.
+
+    With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples.
+    """
+    measures = ("angle", "norm", "margin")
+    listed, both = store.class_angles(a)[0], {}
+    for side, cell in (("A", a), ("B", b)):
+        both[side] = [*(store.values(cell, m) for m in measures), *store.class_angles(cell)[1].T]
+    pairs = list(zip(*both.values(), strict=True))
+    ends = [compute.limits(*pair) for pair in pairs[:3]]
+    ends += [compute.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
+    names = [*measures, *(f"to {store.class_names[k]}" for k in listed)]
+    figure = Figure(figsize=(10.2, 5), layout="constrained")
+    for axes, (side, cell), values in zip(
+        figure.subplots(2), (("A", a), ("B", b)), both.values(), strict=True
+    ):
+        levels = [compute.levels(one, limits) for one, limits in zip(values, ends, strict=True)]
+        lines = compute.shade(compute.parallel_density(np.stack(levels)))
+        axes.imshow(
+            np.ma.masked_equal(lines, 0),
+            origin="lower",
+            extent=(0, len(names) - 1, 0, 1),
+            cmap="Greys",
+            vmin=-60,
+            vmax=255,
+            aspect="auto",
+        )
+        labels = [f"{name}\n{low:.3g} to {high:.3g}" for name, (low, high) in zip(names, ends, strict=True)]
+        axes.set_xticks(range(len(names)), labels, fontsize=6)
+        axes.set_yticks([])
+        axes.set_title(_title(side, cell), fontsize=8)
+    return figure
+
+
+def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
+    """One sample's margin, in units, under every network and condition; crossed where most seeds are wrong.
+
+    Args:
+        store: of the study.
+        a, b: sides, which are shown alone where a study stores no table of all margins.
+        sample: id of the sample.
+
+    Raises:
+        ValueError: the study has no such sample.
+    """
+    at = np.flatnonzero(store.ids == sample)
+    if not at.size:
+        raise ValueError(
+            f"the study has no sample {sample}; ids go from {store.ids.min()} to {store.ids.max()}."
+        )
+    found = fingerprint.read(store, int(at[0]), (a, b))
+    finite = np.abs(found.values[np.isfinite(found.values)])
+    low, high = compute.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
+    rows, columns = found.values.shape
+    size = (min(2.5 + 0.16 * columns, 16), min(1.6 + 0.17 * rows, 11))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(
+        found.values, cmap="RdBu", vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+    )
+    figure.colorbar(image, ax=axes, shrink=0.8, label="margin, units").ax.tick_params(labelsize=6)
+    line, place = np.nonzero(found.wrong)
+    if columns <= 120 and rows <= 120:
+        axes.scatter(place, line, marker="x", s=6, color="black", linewidths=0.5)
+    for axis, names in ((axes.xaxis, found.conditions), (axes.yaxis, found.words)):
+        some = range(0, len(names), -(-len(names) // 100))
+        axis.set_ticks(some, [names[k] for k in some], fontsize=5.5)
+    axes.tick_params(axis="x", rotation=90)
+    true = int(store.labels[at[0]])
+    known = store.class_names[true] if true >= 0 else "unknown"
+    axes.set_title(
+        f"Sample {sample}, class {known}: right in {found.right:,} of {found.cells:,} cells", fontsize=8
+    )
     return figure

@@ -1,0 +1,148 @@
+"""Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rosalind import redundancy, robustness
+from rosalind.figures.palette import families
+from rosalind.similarity import leaf_order
+from rosalind.viewer import curves, grid, pedigree
+from rosalind.viewer.store import Store
+
+GREY = "#8a94a6"
+
+NAMED = 40
+"""Most rows of a matrix or of a map that are named."""
+
+NUMBERED = 20
+"""Most rows of a matrix whose cells have room for a number."""
+
+
+def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
+    """Accuracy of every method over the severities of a condition's corruption, of means over corruptions for clean.
+
+    Lines are means over seeds, whiskers 95 % t-intervals over seeds; the best and worst at the right end are in
+    colour. None where fewer than two severities were measured.
+    """
+    names = [group.name for group in store.groups]
+    found = curves.of_methods(names, store.columns, store.results.conditions, condition)
+    if found is None:
+        return None
+    mean, half, count = found.values(grid.values(store, "accuracy"))
+    colours, points = families(store.results), np.arange(mean.shape[1])
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
+    chosen = curves.highlighted(mean, dense)
+    for k in range(len(mean)):
+        if k not in chosen:
+            axes.plot(points, mean[k], color=GREY, linewidth=0.6, alpha=0.5)
+    for k in sorted(chosen, key=lambda k: -np.nan_to_num(mean[k, -1])):
+        colour = colours[store.groups[k].family]
+        # Of one seed there is no interval, and the line is all that is drawn.
+        axes.errorbar(
+            points, mean[k], np.nan_to_num(half[k]), color=colour, marker="o", markersize=3, capsize=2,
+            linewidth=1.6 if k in dense else 1, label=found.names[k],
+        )  # fmt: skip
+    axes.set_xticks(points, found.ticks)
+    axes.set_xlabel("severity", fontsize=8)
+    axes.set_ylabel("accuracy, %", fontsize=8)
+    axes.tick_params(labelsize=7)
+    # Beside the lines, best on top, as they end.
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6.5, frameon=False)
+    info, mean_of = store.results.conditions[condition], robustness.main_mean(store.results)
+    words = robustness.described(mean_of, store.results) if mean_of else "corruptions"
+    what = info["name"] if info.get("severity") else f"means over {words}"
+    few = count[np.isfinite(mean)]
+    seeds = f"{int(few.min())} to {int(few.max())}" if few.min() < few.max() else f"{int(few.max())}"
+    title = f"{what}; 95 % intervals over seeds, of which there are {seeds}"
+    axes.set_title(textwrap.fill(title, 80), fontsize=8)
+    return figure
+
+
+def lineage_figure(store: Store) -> Figure:
+    """Which network came from which, from dense parents on the left to the sparsest on the right."""
+    found = pedigree.pedigree(store.results.networks, store.groups)
+    colours = families(store.results)
+    figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(found.lines), 11)), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*pedigree.paths(found), color=GREY, linewidth=0.7, zorder=1)
+    for family, colour in colours.items():
+        here = [k for k, group in enumerate(found.groups) if store.groups[group].family == family]
+        axes.scatter(found.x[here], found.y[here], s=26, color=colour, label=family, zorder=2)
+    if len(found.lines) <= NAMED:
+        for line, name in enumerate(found.lines):
+            axes.text(len(found.layers) - 0.8, line, name, fontsize=6.5, va="center")
+    axes.set_xlim(-0.4, len(found.layers) + 0.2 * len(found.layers))
+    axes.set_ylim(max(len(found.lines), 1) - 0.3, -0.8)
+    axes.set_xticks(range(len(found.layers)), [f"{100 * sparsity:g}" for sparsity in found.layers])
+    axes.set_yticks([])
+    axes.set_xlabel("removed, %", fontsize=8)
+    axes.tick_params(labelsize=7)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
+    nodes = "groups of seeds" if found.grouped else "networks"
+    axes.set_title(f"Which came from which: {len(found.nodes)} {nodes}", fontsize=8)
+    return figure
+
+
+def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
+    """Which corruptions say the same, and the error of predicting the mean of all from the few most useful.
+
+    Args:
+        store: of the study.
+        tolerance: percentage points of root mean square error within which the mean is called predicted.
+
+    None where fewer than two corruptions were measured.
+    """
+    table = redundancy.benchmarks(store.results, store.summary, "mean")
+    if len(table.names) < 2:
+        return None
+    correlation, _ = redundancy.correlations(table.accuracy)
+    order = leaf_order(1 - np.nan_to_num(correlation))
+    shown, names = correlation[np.ix_(order, order)], [table.names[k] for k in order]
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    image = left.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1)
+    figure.colorbar(image, ax=left, shrink=0.8).ax.tick_params(labelsize=6)
+    places = range(len(names)) if len(names) <= NAMED else ()
+    left.set_xticks(places, names if len(names) <= NAMED else (), rotation=60, ha="right", fontsize=6.5)
+    left.set_yticks(places, names if len(names) <= NAMED else (), fontsize=6.5)
+    if len(names) <= NUMBERED:
+        for (i, j), value in np.ndenumerate(shown):
+            if np.isfinite(value):
+                ink = "white" if abs(value) > 0.7 else "black"
+                left.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color=ink)
+    left.set_title("Correlation of accuracies over networks", fontsize=8)
+    right.tick_params(labelsize=7)
+    try:
+        curve = redundancy.load(store.results, table, "mean")
+    except ValueError as error:
+        right.text(
+            0.5, 0.5, f"no curve: {error}", ha="center", fontsize=7, wrap=True, transform=right.transAxes
+        )
+        right.set_xticks([])
+        right.set_yticks([])
+        return figure
+    sizes = np.arange(1, len(curve.names) + 1)
+    mean, low, high = curve.random.T
+    right.fill_between(sizes, low, high, color="#dfe3ea", label="random subsets, 90 %")
+    right.plot(sizes, mean, color=GREY, linestyle="--", linewidth=1, label="random subsets, mean")
+    if np.isfinite(curve.clean):
+        right.axhline(
+            curve.clean, color="#D55E00", linestyle=":", linewidth=1.2, label="clean accuracy alone"
+        )
+    right.plot(sizes, curve.error, color="#0072B2", marker="o", markersize=3, label="chosen")
+    right.axhline(tolerance, color="black", linestyle="--", linewidth=0.6)
+    added = [curve.names[0], *(f"+ {name}" for name in curve.names[1:])]
+    right.set_xticks(sizes, added, rotation=60, ha="right", fontsize=6.5)
+    right.set_ylabel("error on held-out families, points", fontsize=8)
+    right.set_ylim(bottom=0)
+    right.legend(fontsize=6.5, frameon=False)
+    size = curve.smallest(tolerance)
+    told = f"{size} of {curve.total} predict" if size else f"none of {curve.total} predict"
+    right.set_title(
+        f"{told} the mean of all within {tolerance:g} points; {curve.networks} networks", fontsize=8
+    )
+    return figure
