@@ -260,6 +260,55 @@ def test_a_copied_address_shows_the_same(browser, page):
     assert again == status
 
 
+POINT = """([name, ids]) => {
+  const model = Bokeh.documents[0].get_model_by_name(name), view = Bokeh.index.find_one(model);
+  view.el.scrollIntoView({block: "center"});
+  const {data} = model.renderers.find((one) => one.data_source.data.id).data_source, side = name.split("-")[1];
+  const box = view.el.getBoundingClientRect(), [x, y] = [data[`x-${side}`], data[`y-${side}`]];
+  // The one that is farthest right, where no other lies on top of it.
+  const best = ids.map((id) => Array.from(data.id).indexOf(id)).reduce((a, b) => x[b] > x[a] ? b : a);
+  return [box.left + view.frame.x_scale.compute(x[best]), box.top + view.frame.y_scale.compute(y[best]), data.id[best]];
+}"""
+
+
+def test_a_point_shows_its_picture_and_a_click_takes_it(page, small_folder):
+    store = Store(small_folder)
+    pictured = store.ids[store.images("clean")[0]].tolist()
+    x, y, sample = page.tab.evaluate(POINT, ["local-a", pictured])
+    page.tab.mouse.move(x - 3, y)
+    page.tab.mouse.move(x, y)
+    page.tab.wait_for_function("""() => {
+      const within = (el) => [...(el.shadowRoot?.querySelectorAll("*") ?? [])];
+      const outer = [...document.querySelectorAll("*")].flatMap(within), deep = outer.flatMap(within);
+      const shown = (el) => el.tagName === "IMG" && el.src.includes("/thumbnail/") && el.naturalWidth > 0;
+      return [...outer, ...deep].some(shown);
+    }""")
+    page.tab.mouse.click(x, y)
+    page.wait(f"new URLSearchParams(location.search).get('sample') === '{sample}'")
+
+
+def test_keys_that_are_held_say_what_a_drag_does(page):
+    count = lambda: int(page.tab.evaluate(TEXT, "status").split("<b>")[1].split()[0])
+
+    def drag(*corners, keys=()):
+        steps = page.tab.evaluate("location.search")
+        for key in keys:
+            page.tab.keyboard.down(key)
+        page.drag("local-a", *corners)
+        for key in keys:
+            page.tab.keyboard.up(key)
+        page.wait(f"location.search !== {steps!r}")
+        page.settled()
+        return count()
+
+    left = drag(0.0, 0.0, 0.45, 1.0)
+    both = drag(0.45, 0.0, 1.0, 1.0, keys=["Shift"])
+    assert both > left > 0
+    assert both - drag(0.0, 0.0, 0.45, 1.0, keys=["Alt"]) == left
+    assert drag(0.0, 0.0, 0.7, 1.0, keys=["Shift", "Alt"]) < both - left
+    assert drag(0.0, 0.0, 0.45, 1.0) == left, "without a key the setting of the page holds again"
+
+
 def test_dragging_along_an_axis_selects(page):
     page.drag("global-a", 0.01, 0.1, 0.04, 0.5)
     status = page.wait_text("status", "replace angle")

@@ -1,6 +1,7 @@
 """The server on loopback: routes, origins, several studies."""
 
 import asyncio
+import io
 import re
 import shutil
 import socket
@@ -9,8 +10,10 @@ import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from pages import opened
+from PIL import Image
 
 from rosalind import viewer
 from rosalind.viewer import app, hosts, page
@@ -186,6 +189,31 @@ class TestServer:
         # Without any name Tornado itself refuses.
         assert error.value.code in (403, 400)
         assert "rosalind" not in words
+
+    def test_pictures_of_samples_and_nothing_else(self, server, small_folder):
+        store = Store(small_folder)
+        rows, pictures = store.images("clean")
+        at = f"/thumbnail/{store.name}/{store.conditions.index('clean')}"
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{server.port}{at}/{store.ids[rows[3]]}", timeout=20
+        ) as answer:
+            shown = np.asarray(Image.open(io.BytesIO(answer.read())))
+        np.testing.assert_array_equal(shown, pictures[3, ..., 0])
+        without = next(int(store.ids[k]) for k in range(len(store.ids)) if k not in rows)
+        assert get(server, f"{at}/{without}") == ""
+        for path in (
+            f"{at}/999999999",
+            f"{at}/x",
+            f"{at}/-1",
+            f"{at}/1/2",
+            f"/thumbnail/{store.name}/999/0",
+            "/thumbnail/other/0/0",
+            "/thumbnail/..%2F..%2Fetc/0/0",
+        ):
+            with pytest.raises(urllib.error.HTTPError) as error:
+                get(server, path)
+            error.value.close()
+            assert error.value.code in (403, 404), path
 
     def test_no_page_elsewhere_can_embed_a_session(self, server):
         with pytest.raises(urllib.error.HTTPError) as error:

@@ -44,6 +44,8 @@ class Session:
         self.choices = choices(store)
         self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
+        self.held = ""
+        """What the keys that are held make of the next selection; empty for what the reader's setting says."""
         self.slices, more = slices.load(store)
         self._written = slices.stamp(store)
         problems += more
@@ -133,7 +135,7 @@ class Session:
         began = time.monotonic()
         try:
             if step is not None:
-                step = {"op": self.widgets["operation"].value, **step}
+                step = {"op": self.held or self.widgets["operation"].value, **step}
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
                 replaced = step["op"] == "replace" and instead is not None

@@ -30,6 +30,14 @@
     event.preventDefault();
     send(key);
   });
+  // A drag says itself what it does to the selection; the setting of the page says it where no key is held.
+  let held = "";
+  document.addEventListener("pointerdown", (event) => {
+    const { shiftKey: add, altKey: subtract } = event;
+    const now = add && subtract ? "intersect" : add ? "add" : subtract ? "subtract" : "";
+    if (now !== held) send(`held:${now}`);
+    held = now;
+  }, true);
   document.querySelectorAll("[data-key]").forEach((button) =>
     button.addEventListener("click", () => send(button.dataset.key)));
   document.getElementById("ask").addEventListener("click", () => help().showModal());

@@ -9,6 +9,7 @@ from rosalind.viewer.state import LAYOUTS
 KEYS = {
     "?": "show or hide this",
     "Esc": "clear the selection",
+    "Shift, Alt, both": "held while dragging: add to the selection, subtract from it, intersect with it",
     "1 2 3 4": "networks, geometry, samples, all on one page",
     "[ ]": "previous and next condition of B",
     ", .": "previous and next network of B",
@@ -47,7 +48,9 @@ def press(session: Any, key: str) -> None:
         "redo": acts["redo"],
         "s": lambda: _star(session),
     }
-    if key in plain:
+    if key.startswith("held:"):
+        session.held = key.removeprefix("held:") if key.removeprefix("held:") in rules.OPERATIONS else ""
+    elif key in plain:
         plain[key]()
     elif key in layouts:
         session.change(layout=layouts[key])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
@@ -16,9 +17,10 @@ from bokeh.server.views.doc_handler import DocHandler
 from bokeh.server.views.ws import WSHandler
 from bokeh.settings import settings
 from tornado.routing import AnyMatches, Rule
-from tornado.web import RequestHandler
+from tornado.web import HTTPError, RequestHandler
 
-from rosalind.viewer import hosts
+from rosalind.results import Damaged
+from rosalind.viewer import hosts, sheet
 from rosalind.viewer.app import application
 from rosalind.viewer.page import Page
 from rosalind.viewer.state import default
@@ -31,6 +33,31 @@ class Health(RequestHandler):
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain")
         self.write("ok")
+
+
+class Thumbnail(RequestHandler):
+    """Answers with the picture of a sample under a condition, as PNG; 404 for what is not in the study."""
+
+    def initialize(self, *, stores: Mapping[str, Store]) -> None:
+        self.stores = stores
+
+    def get(self, name: str, condition: str, sample: str) -> None:
+        store = self.stores.get(name)
+        if store is None or int(condition) >= len(store.conditions):
+            raise HTTPError(404)
+        position = np.flatnonzero(store.ids == int(sample))
+        if not position.size:
+            raise HTTPError(404)
+        try:
+            there, pictures = sheet.pictures(store, store.conditions[int(condition)], position)
+        except (Damaged, OSError) as error:
+            raise HTTPError(404) from error
+        if there[0]:
+            self.set_header("Content-Type", "image/png")
+            self.write(sheet.png(pictures[0]))
+        else:
+            # A study keeps some pictures only: to have none is no mistake, which a browser would list.
+            self.set_status(204)
 
 
 def make_server(
@@ -62,7 +89,14 @@ def make_server(
         # BokehJS is 4 MB as it lies and 1.1 MB on the wire.
         compress_response=True,
         websocket_compression_level=1,
-        extra_patterns=[(r"/healthz", Health)],
+        extra_patterns=[
+            (r"/healthz", Health),
+            (
+                r"/thumbnail/([^/]+)/(\d{1,6})/(\d{1,9})",
+                Thumbnail,
+                {"stores": {store.name: store for store in routes.values()}},
+            ),
+        ],
     )
     _reroute(server, routes, host)
     server.start()

@@ -140,11 +140,16 @@ def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.nd
     return there, found
 
 
-def data_address(picture: np.ndarray) -> str:
-    """A picture uint8[h, w, 1 or 3] as the address of a PNG that an HTML page can show."""
+def png(picture: np.ndarray) -> bytes:
+    """A picture uint8[h, w, 1 or 3] as the content of a PNG file."""
     file = io.BytesIO()
     Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "png")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
+
+
+def data_address(picture: np.ndarray) -> str:
+    """A picture uint8[h, w, 1 or 3] as the address of a PNG that an HTML page can show."""
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
 
 
 def member_row(path: Path, key: str, position: int) -> np.ndarray:

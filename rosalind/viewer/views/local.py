@@ -22,11 +22,8 @@ from bokeh.models import (
 from rosalind.viewer import compute, shift, words
 from rosalind.viewer.store import Store, short
 from rosalind.viewer.views.frame import (
-    FLIP_COLOURS,
-    FLIP_MARKERS,
     GREYS,
     ORANGES,
-    POINTS,
     Change,
     Frame,
     axis_label,
@@ -37,17 +34,13 @@ from rosalind.viewer.views.frame import (
     see_through,
     titled,
 )
+from rosalind.viewer.views.points import Points
 from rosalind.viewer.views.shifts import Shifts
 
 SIDES = ("a", "b", "difference", "null")
 
 PLACE = ("x", "y", "dw", "dh")
 """Where an image lies."""
-
-LOOK = ("fill_color", "line_color", "marker")
-"""What every point has of its own."""
-
-FLIP_RGB = np.array([int(colour[1:], 16) for colour in FLIP_COLOURS], np.uint32)
 
 CONTOURS = 10
 """Most classes whose contours are drawn: those that moved most."""
@@ -68,7 +61,7 @@ class Local:
         together, alone = SIDES[:3], SIDES[3:]
         columns = lambda names, sides: [f"{name}-{side}" for side in sides for name in names]
         self.picked = {sides: empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)}
-        self.points = {sides: empty(*LOOK, *columns(("x", "y"), sides)) for sides in (together, alone)}
+        self.points = Points(change, (together, alone))
         self.drawn: dict[str, object] = {}
         self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
@@ -104,12 +97,11 @@ class Local:
         place = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
         place = {name: f"{name}-{side}" for name in PLACE}
-        sides = next(sides for sides in self.points if side in sides)
+        sides = next(sides for sides in self.picked if side in sides)
         figure.add_glyph(
             self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
         )
-        at = {"x": f"x-{side}", "y": f"y-{side}"}
-        figure.add_glyph(self.points[sides], Scatter(size=6, **at, **{name: name for name in LOOK}))
+        self.points.add(figure, side)
         contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
         figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
@@ -166,7 +158,8 @@ class Local:
         state, shown = frame.state, frame.shown
         listed = frame.choice("local-shift")
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null, listed)
-        if self.drawn.get("where") != where:
+        anew = self.drawn.get("where") != where
+        if anew:
             self.drawn = {"where": where}
             self._ranges(shown)
             self._titles(frame)
@@ -174,7 +167,11 @@ class Local:
             self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
         self._densities(tuple(self.placed))
-        self._marks(frame)
+        contours = frame.choice("local-contours") == "classes"
+        self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
+        if self.drawn.get("curves") != contours:
+            self.drawn["curves"] = contours
+            self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         self.caption.text = self._sentence(frame, self.placed)
 
     def _ranges(self, shown: np.ndarray) -> None:
@@ -203,7 +200,15 @@ class Local:
             figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
         self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
         self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
-        self.figures["difference"].title.text = "B minus A\n"
+        x, y = (values[frame.shown] for values in self.placed["difference"])
+        ways = {
+            "↖": (x < 0) & (y > 0),
+            "↗": (x > 0) & (y > 0),
+            "↙": (x < 0) & (y < 0),
+            "↘": (x > 0) & (y < 0),
+        }
+        counted = "  ".join(f"{arrow} {int(moved.sum()):,}" for arrow, moved in ways.items())
+        self.figures["difference"].title.text = f"B minus A\n{counted}"
         if frame.null is not None:
             first, second = frame.null
             # The condition is B's; three panels leave room for a name a line.
@@ -242,46 +247,6 @@ class Local:
         """Where the image of a window lies."""
         (left, right), (bottom, top) = window
         return {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
-
-    def _single(self, frame: Frame) -> tuple[np.ndarray, str]:
-        """Positions of the samples that are drawn one by one, and which these are in words."""
-        chosen, shown = int(frame.selected.sum()), int(frame.shown.sum())
-        if shown <= POINTS:
-            return np.flatnonzero(frame.shown), ""
-        if 0 < chosen <= POINTS:
-            return np.flatnonzero(frame.selected), "Points: the selection."
-        changed = np.flatnonzero(
-            (frame.selected if chosen else frame.shown) & ((frame.flips == 1) | (frame.flips == 2))
-        )
-        if len(changed) > POINTS:
-            some = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
-            return some, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."
-        return changed, f"Points: the {len(changed):,} samples that B fixes or breaks."
-
-    def _marks(self, frame: Frame) -> None:
-        some, self.pointed = self._single(frame)
-        strong = frame.selected if frame.selected.any() else frame.shown
-        contours = frame.choice("local-contours") == "classes"
-        asked = (frame.state.rule, self.pointed, contours, frame.state.true_class)
-        if self.drawn.get("marks") != asked:
-            self.drawn["marks"] = asked
-            # What stays right lies under what stays wrong, and both under what changes, either way alike.
-            some = some[np.argsort(np.array([0, 2, 2, 1])[frame.flips[some]], kind="stable")]
-            flips, alpha = frame.flips[some], np.where(strong[some], 0.3 if contours else 0.85, 0.08)
-            colours = FLIP_RGB[flips] << 8 | np.rint(255 * alpha).astype(np.uint32)
-            # A fill or a line, as both cost twice the 5 ms of a thousand points; a cross has no inside.
-            crossed = np.array([marker == "x" for marker in FLIP_MARKERS])[flips]
-            looks = (np.where(crossed, 0, colours), np.where(crossed, colours, 0))
-            looks = (*(look.astype(np.uint32) for look in looks), [FLIP_MARKERS[k] for k in flips])
-            for sides, source in self._there(self.points):
-                data = dict(zip(LOOK, looks, strict=True))
-                for side in sides:
-                    x, y = (v[some].astype(np.float32) for v in self.placed[side])
-                    data |= {f"x-{side}": x, f"y-{side}": y}
-                source.data = data
-        if self.drawn.get("curves") != contours:
-            self.drawn["curves"] = contours
-            self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
 
     @staticmethod
     def _middle(shown: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
