@@ -14,6 +14,11 @@
     if (this.markup_el?.isConnected) this.markup_el[render_as_text ? "textContent" : "innerHTML"] = text;
     else make.call(this);
   };
+  // A drag is no question about what lies on its way: tooltips and their pictures were 0.05 s of a brush.
+  const hover = view("HoverTool"), move = hover._move;
+  hover._move = function (event) {
+    if (!event.native?.buttons) move.call(this, event);
+  };
   // Only fonts in em depend on the page's, and to ask for it lays out the page: 40 ms for the axes of all figures.
   Object.defineProperty(view("Figure"), "base_font_size", { get: () => null });
 })();
