@@ -238,7 +238,7 @@ class TestServer:
         asked = {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"}
         asked |= {"evil.example:1", "localhost.evil.example", "localhost@evil", "localhost:x", ""}
         assert {name for name in asked if hosts.is_own(listening, name)} == own
-        assert hosts.is_own(listening, f"{socket.gethostname()}:1") == (listening in hosts.EVERYWHERE)
+        assert hosts.is_own(listening, f"{socket.gethostname()}:1") == (listening not in hosts.LOOPBACK)
 
     @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
     def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):

@@ -170,8 +170,8 @@ class Session:
 
     def _travel(self, way: Callable[[State], tuple[History, State]]) -> None:
         history, state = way(self.state)
-        state, gone = self._there(state)
         try:
+            state, gone = self._there(state)
             self._become(state, history, time.monotonic())
         except (ValueError, OSError) as error:
             gone = [str(error)]

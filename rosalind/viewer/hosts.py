@@ -21,7 +21,8 @@ def names(listening: str) -> tuple[str, ...]:
     """What a server that listens on an address is called, apart from its other addresses in digits."""
     if listening in LOOPBACK:
         return LOOPBACK
-    return (*LOOPBACK, *((socket.gethostname().lower(),) if listening in EVERYWHERE else (listening,)))
+    own = socket.gethostname().lower()
+    return (*LOOPBACK, own) if listening in EVERYWHERE else (*LOOPBACK, own, listening.lower())
 
 
 def is_own(listening: str, asked: str) -> bool:

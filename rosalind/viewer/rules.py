@@ -168,7 +168,8 @@ def starred(store: Store, rule: tuple[dict[str, Any], ...], sample: int) -> tupl
 def saved(state: State) -> tuple[dict[str, Any], ...]:
     """The rule that selects by itself what the rule and the class filter select; empty where nothing is chosen."""
     first, *rest = state.rule or ({},)
-    rule = ({**first, "op": "replace"}, *rest) if first else ()
+    # With nothing before it, to add is to replace; stars that are saved are no longer picked one by one.
+    rule = ({**first, "op": "replace"} if first["op"] == "add" else first, *rest) if first else ()
     if state.true_class is None:
         return rule
     return (*rule, {"op": "intersect" if rule else "replace", "true": state.true_class})

@@ -81,12 +81,14 @@ def default(store: Store) -> State:
 
 
 def _first(store: Store, networks: Sequence[str], conditions: Sequence[str]) -> Cell:
-    """The first measured cell that can be read, conditions before networks; damaged ones are passed over."""
+    """The first measured cell that can be read, conditions before networks; damaged ones become problems."""
     cells = [(n, c) for c in conditions for n in networks if (n, c) in store.cells]
     for cell in cells:
         try:
             store.predictions(cell)
-        except (Damaged, OSError):
+        except (Damaged, OSError) as error:
+            if str(error) not in store.problems:
+                store.problems.append(str(error))
             continue
         return cell
     raise ValueError(f"none of the {len(cells)} cells of {store.results.folder} can be read.")

@@ -91,7 +91,7 @@ class Store:
             found += [_changed(path) for path in watched]
             for name in ("networks", "conditions", "geometry", "attribution"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
-                # Of networks also their arrays, which are many megabytes: a change of those is a change of the table.
+                # A network's arrays come before its table, which is there once it is finished.
                 found += sorted((e.name, e.stat().st_mtime_ns) for e in listed if not e.name.endswith(".npz"))
         return tuple(found)
 
@@ -105,11 +105,13 @@ class Store:
         A folder that cannot be read any more leaves what is shown and becomes a problem.
         """
         with self._lock:
+            before = dict(vars(self))
             try:
                 if (self._stamp(), self._mended()) != self._seen:
                     self._read()
                     self.generation += 1
             except (OSError, ValueError, KeyError, TypeError) as error:
+                vars(self).update(before)
                 message = f"The study could not be read again: {error}"
                 if message not in self.problems:
                     self.problems.append(message)
