@@ -101,6 +101,10 @@ DAMAGES = {
 def test_a_damaged_file_is_named_and_the_rest_is_shown(folder, name):
     file, damage = DAMAGES[name]
     damage(folder / file)
+    if file.endswith(".json") or file == HISTOGRAMS:
+        # Read before there is any page.
+        assert any(file in problem for problem in Store(folder).problems)
+        return
     layout = PAGES.get(file.partition("/")[0], "geometry")
     made = opened(folder, layout)
     assert file.rpartition("/")[2] in told(made)

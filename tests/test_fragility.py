@@ -13,11 +13,11 @@ DRAWS = ("clean", "noise-1", "noise-1-draw1", "blur-1")
 
 
 def written(folder, right: dict[tuple[str, str], list[bool]], parents: dict[str, str | None]):
-    """A study folder with only what fragility reads: names like `label-seed`, conditions like `name-1-draw1`."""
+    """A study folder with only the arrays that fragility reads: names like `label-seed`, conditions `name-1-draw1`."""
     count = len(next(iter(right.values())))
     results.create(
         folder,
-        {"dataset": "d", "dataset_hash": "h", "seed": 0, "table": "t", "class_names": ["a", "b"]},
+        {"dataset": "d", "dataset_hash": "h", "seed": 0, "table": "t", "class_names": ["a", "b"], "data": {}},
         {"id": np.arange(count), "label": np.zeros(count, np.int16), "subset": np.arange(1)},
     )
     for name, parent in parents.items():
@@ -25,6 +25,11 @@ def written(folder, right: dict[tuple[str, str], list[bool]], parents: dict[str,
         info = {
             "label": label,
             "model": "m",
+            "method": label,
+            "options": {},
+            "parameters": None,
+            "nonzero": None,
+            "fingerprint": name,
             "family": "dense" if label == "dense" else "one-shot",
             "parent": parent,
             "seed": None if seed == "none" else int(seed),
@@ -40,6 +45,7 @@ def written(folder, right: dict[tuple[str, str], list[bool]], parents: dict[str,
         draw = int(parts[-1].removeprefix("draw")) if "draw" in parts[-1] else 0
         kind = "clean" if parts[0] == "clean" else "corruption"
         info = {"name": parts[0], "order": order, "severity": 1, "draw": draw, "bn": bn, "kind": kind}
+        info |= {"group": kind, "table": None, "options": {}}
         results.save_json(folder / "conditions" / f"{condition}.json", info)
     for (network, condition), good in right.items():
         prediction = np.where(good, 0, 1).astype(np.int16)

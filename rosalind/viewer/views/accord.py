@@ -2,7 +2,7 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, FixedTicker, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from rosalind.viewer import maps
 from rosalind.viewer.maps import CORRELATIONS, MAPPED, Agreement
@@ -39,7 +39,9 @@ class Accord:
         figure.quad(**sides, source=self.bars, fill_color=GREY, fill_alpha="alpha", line_color=GREY)
         self.dots = ColumnDataSource({key: [] for key in ("x", "y", "id")})
         colours = {"fill_color": FLIP_COLOURS[0], "line_color": "#1c2536", "line_alpha": 0.5}
-        figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
+        dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
+        tips = [("sample", "@id"), ("correlation", "@x{0.00}")]
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
         self.medians = ColumnDataSource({key: [] for key in ("x", "top", "bottom", "words")})
         figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
         fonts = {"text_font_size": "11px", "y_offset": -3}

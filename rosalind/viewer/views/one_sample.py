@@ -4,7 +4,15 @@ from html import escape
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, Div, FixedTicker, LinearColorMapper, Range1d
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSHover,
+    Div,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+)
 
 from rosalind.viewer import compute, fingerprint, sheet
 from rosalind.viewer.fingerprint import Fingerprint
@@ -30,6 +38,10 @@ LINE = 15
 
 PICTURE = 104
 """Pixels of the large images."""
+
+
+NAME = """return names[Math.floor(value)] ?? "";"""
+MARGIN = """return Number.isFinite(value) ? value.toFixed(2) : "not measured";"""
 
 
 class OneSample:
@@ -70,8 +82,24 @@ class OneSample:
         self.figure.axis.major_tick_line_color = None
         self.mapper = LinearColorMapper(palette=WRONG_FIRST, nan_color=CLEAR)
         self.margins = ColumnDataSource({"image": []})
-        self.figure.image(
+        cells = self.figure.image(
             "image", x=0, y=0, dw=width, dh=count, source=self.margins, color_mapper=self.mapper
+        )
+        named = lambda names: CustomJSHover(args={"names": names}, code=NAME)
+        self.figure.add_tools(
+            HoverTool(
+                renderers=[cells],
+                tooltips=[
+                    ("network", "$y{custom}"),
+                    ("condition", "$x{custom}"),
+                    ("margin", "@image{custom}"),
+                ],
+                formatters={
+                    "$y": named([words for _, words in self.listed]),
+                    "$x": named(store.conditions),
+                    "@image": CustomJSHover(code=MARGIN),
+                },
+            )
         )
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
         self.figure.segment(
