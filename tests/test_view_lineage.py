@@ -62,6 +62,9 @@ class TestDocument:
         view.means.selected.indices = [view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         assert made.state.b == ("magnitude 0.5 over seeds", "clean")
         assert "B: magnitude 0.5" in view.caption.text
+        infos = store.results.networks
+        alone = {n for n in infos if infos[n]["label"] != "dense"} - set(pedigree.origins(infos))
+        assert f"; {len(alone)} without a line" in view.caption.text
         y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         made.change(choices={"lineage-accuracy": "clean"})
         row = [group.name for group in store.groups].index("magnitude 0.5")

@@ -49,7 +49,8 @@ def press(session: Any, key: str) -> None:
         "s": lambda: _star(session),
     }
     if key.startswith("held:"):
-        session.held = key.removeprefix("held:") if key.removeprefix("held:") in rules.OPERATIONS else ""
+        held = key.removeprefix("held:")
+        session.held = held if held in rules.OPERATIONS else ""
     elif key in plain:
         plain[key]()
     elif key in layouts:

@@ -120,10 +120,8 @@ def _reroute(server: Server, stores: Mapping[str, Store], host: str) -> None:
             rule.target, given["store"] = Page, stores[given["application_context"].url]
         elif rule.target is WSHandler:
             rule.target = hosts.Socket
-    own = ", ".join(f"{_written(name)}:{server.port}" for name in hosts.names(host))
-    words = {
-        "words": f"This server answers to {own}; open it under one of these, through a tunnel at the same port."
-    }
+    own = ", ".join(map(_written, hosts.names(host)))
+    words = {"words": f"This server answers to the names {own}; open it under one of these."}
     application.default_router.rules = [
         Rule(hosts.Own(known), pages),
         Rule(AnyMatches(), hosts.Refusal, words),

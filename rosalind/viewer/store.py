@@ -26,11 +26,6 @@ MEASURES = {
 """What a sample can be placed by, and how it is called."""
 
 
-def short(measure: str) -> str:
-    """What a measure is called where its axis says the rest."""
-    return "angle" if measure == "angle" else MEASURES[measure]
-
-
 UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confidence": "probability"}
 """Measures that are not angles; `units` are the network's own, RMS distance of validation features."""
 

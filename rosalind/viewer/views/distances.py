@@ -16,7 +16,7 @@ from bokeh.models import (
 )
 
 from rosalind import similarity
-from rosalind.viewer.views.frame import SEQUENTIAL, empty, plot, same
+from rosalind.viewer.views.frame import SEQUENTIAL, empty, plot, same, square
 
 LABELS = 30
 """Most rows that are named beside the matrix."""
@@ -67,18 +67,7 @@ class Distances:
         cells = figure.image("image", source=self.image, color_mapper=mapper, **place)
         strip = LinearColorMapper(palette=colours, low=0, high=len(colours))
         figure.image("image", source=self.strips, color_mapper=strip, **place)
-        # White within black is seen on every colour of the matrix.
-        for colour, size in (("#000000", 13), ("#ffffff", 10)):
-            figure.scatter(
-                "column",
-                "row",
-                source=self.marks,
-                marker="square",
-                size=size,
-                fill_color=None,
-                line_color=colour,
-                line_width=1.5,
-            )
+        square(figure, "column", "row", self.marks, 13, 1.5)
         letters = {
             "text": "text",
             "source": self.marks,

@@ -103,10 +103,15 @@ def measure_label(measure: str, raw: bool = False) -> str:
     return f"{MEASURES[measure]} ({'raw' if raw and unit == 'units' else unit})"
 
 
+def short(measure: str) -> str:
+    """A measure in few words: `angle centred`."""
+    return measure.replace("_", " ")
+
+
 def axis_label(measure: str, raw: bool = False) -> str:
-    """The same in few words, for axes: `angle (degrees)`."""
+    """How an axis is called in few words: `angle (degrees)`."""
     unit = UNITS.get(measure, "degrees")
-    return f"{measure.replace('_', ' ')} ({'raw' if raw and unit == 'units' else unit})"
+    return f"{short(measure)} ({'raw' if raw and unit == 'units' else unit})"
 
 
 def cell_name(cell: Cell) -> str:
@@ -128,6 +133,21 @@ def plot(name: str, label: str, **options: Any):
     made.title.text_font_size = "12px"
     made.toolbar.logo = None
     return made
+
+
+def square(figure, x: str, y: str, source: ColumnDataSource, size: float, width: float) -> None:
+    """Frame places of a matrix: white within black is seen on every colour.
+
+    Args:
+        figure: to draw on.
+        x, y: columns of the source.
+        source: of the places.
+        size: of the black square, in pixels.
+        width: of either line.
+    """
+    for colour, reach in (("#000000", size), ("#ffffff", size - 2 * width)):
+        look = {"size": reach, "fill_color": None, "line_color": colour, "line_width": width}
+        figure.scatter(x, y, source=source, marker="square", **look)
 
 
 def see_through(palette: list[str]) -> LinearColorMapper:

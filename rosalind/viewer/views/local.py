@@ -20,7 +20,7 @@ from bokeh.models import (
 )
 
 from rosalind.viewer import compute, shift, words
-from rosalind.viewer.store import Store, short
+from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     GREYS,
     ORANGES,
@@ -32,6 +32,7 @@ from rosalind.viewer.views.frame import (
     flip_legend,
     plot,
     see_through,
+    short,
     titled,
 )
 from rosalind.viewer.views.points import Points

@@ -12,7 +12,7 @@ from rosalind import redundancy
 from rosalind.redundancy import Benchmarks, Curve
 from rosalind.similarity import leaf_order
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, empty, plot, titled
+from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, empty, plot, square, titled
 
 TOLERANCES = ("1", "0.5", "2")
 """Percentage points within which the mean shall be predicted."""
@@ -109,17 +109,7 @@ class Redundancy:
             text_baseline="middle",
             text_font_size="10px",
         )
-        for colour, size in (("#000000", 26), ("#ffffff", 22)):
-            figure.scatter(
-                "x",
-                "y",
-                source=self.pair,
-                marker="square",
-                size=size,
-                fill_color=None,
-                line_color=colour,
-                line_width=2,
-            )
+        square(figure, "x", "y", self.pair, 26, 2)
         ticks = [-1, -0.5, 0, 0.5, 1]
         figure.add_layout(
             ColorBar(color_mapper=mapper, ticker=FixedTicker(ticks=ticks), width=10, padding=4), "right"
