@@ -10,6 +10,7 @@ import pytest
 from bokeh.core.properties import value
 from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
+from bokeh.models import Div
 from pages import opened
 
 from rosalind import results
@@ -153,6 +154,15 @@ class TestDocument:
             caption = made.views[name].caption.text
             assert len(caption) > 40
             assert "nan" not in caption
+
+    def test_hidden_text_is_never_html(self, store):
+        # A browser runs what hidden HTML asks for; among these is the name of the data set.
+        hidden = [
+            m for m in opened(store, "geometry").document.models if isinstance(m, Div) and not m.visible
+        ]
+        plain = {made.name for made in hidden if made.render_as_text}
+        assert {"study", "address", "keys", "page", "download-csv", "download-json"} <= plain
+        assert {made.name for made in hidden} - plain <= {"errors"}, "which is written escaped"
 
     def test_every_text_of_a_figure_has_the_page_s_font(self, store):
         fonts = {
