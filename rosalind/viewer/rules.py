@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 
 from rosalind.config import unknown
+from rosalind.viewer import lasso
 from rosalind.viewer.state import FLIPS, State
 from rosalind.viewer.store import MEASURES, Cell, Store
 from rosalind.viewer.words import counted
 
 STEPS = 32
 """Longest rule that an address may carry."""
+
+CORNERS = 64
+"""Most corners of a lasso, so that it fits into an address."""
 
 OPERATIONS = ("replace", "add", "subtract", "intersect")
 """What a new step does to what is selected already."""
@@ -54,8 +58,19 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
         return step[name]
 
     checked: dict[str, Any] = {"op": step["op"]}
-    if "box" in step:
-        checked |= {"box": numbers("box", 4), "cell": cell("cell"), "x": measure("x"), "y": measure("y")}
+    if "box" in step or "lasso" in step:
+        if "box" in step:
+            checked["box"] = numbers("box", 4)
+        else:
+            corners = step["lasso"]
+            if (
+                not isinstance(corners, list | tuple)
+                or not 6 <= len(corners) <= 2 * CORNERS
+                or len(corners) % 2
+            ):
+                raise ValueError(f"a lasso has 3 to {CORNERS} corners, x and y of each in turn")
+            checked["lasso"] = numbers("lasso", len(corners))
+        checked |= {"cell": cell("cell"), "x": measure("x"), "y": measure("y")}
         if "other" in step:
             checked["other"] = cell("other")
         checked |= {"raw": True} if step.get("raw") is True else {}
@@ -81,7 +96,7 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
             raise ValueError("ids must be at most 500 whole numbers")
         checked["ids"] = [int(i) for i in ids]
     else:
-        raise ValueError("a step selects by box, band, pair, true, flip or ids")
+        raise ValueError("a step selects by box, lasso, band, pair, true, flip or ids")
     return checked
 
 
@@ -110,6 +125,8 @@ def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
     if "box" in step:
         x0, x1, y0, y1 = step["box"]
         return inside(placed(step["x"]), x0, x1) & inside(placed(step["y"]), y0, y1)
+    if "lasso" in step:
+        return lasso.inside(step["lasso"], placed(step["x"]), placed(step["y"]))
     if "band" in step:
         if "class" not in step:
             return inside(store.values(step["cell"], step["x"], raw), *step["band"])
@@ -186,6 +203,9 @@ def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
         if "box" in step:
             x0, x1, y0, y1 = step["box"]
             text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}{raw}"
+        elif "lasso" in step:
+            corners = len(step["lasso"]) // 2
+            text = f"inside a lasso of {corners} corners on {step['x']} and {step['y']}{raw}"
         elif "band" in step:
             what = f"angle to {store.class_names[step['class']]}" if "class" in step else step["x"]
             text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}{raw}"

@@ -168,7 +168,7 @@ def _still(root: LayoutDOM) -> LayoutDOM:
             model.visible = False
         tools = getattr(getattr(model, "toolbar", None), "tools", None)
         if tools:
-            asks = lambda tool: isinstance(tool, BoxSelectTool) or "server" in tool.tags
+            asks = lambda tool: isinstance(tool, BoxSelectTool | LassoSelectTool) or "server" in tool.tags
             model.toolbar.tools = [tool for tool in tools if not asks(tool)]
             model.toolbar.active_drag = None
         model._event_callbacks, model.subscribed_events = {}, set()

@@ -34,13 +34,14 @@ class State:
 
     * `box`: `[x0, x1, y0, y1]` with `cell` and the measures `x` and `y`, and `other` where it was drawn on the
       difference to a second cell;
+    * `lasso`: `[x, y, x, y, ...]`, the corners of a polygon, with the same;
     * `band`: `[low, high]` with `cell` and a measure `x`, or a class number `class` (angle to it);
     * `pair`: `[i, j]` true class and prediction, with `cell`;
     * `flip`: one of `FLIPS`, with `cell` and `other`;
     * `true`: the number of a true class;
     * `ids`: sample ids.
 
-    A box or band of norms or margins as the features have them, not in units, has `raw`.
+    A box, lasso or band of norms or margins as the features have them, not in units, has `raw`.
     """
 
     a: Cell

@@ -11,6 +11,7 @@ from rosalind.viewer.views.attribution import Attribution
 from rosalind.viewer.views.breakdown import Breakdown
 from rosalind.viewer.views.classes import Classes
 from rosalind.viewer.views.collapse import Collapse
+from rosalind.viewer.views.distributions import Distributions
 from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.lineage import Lineage
@@ -50,6 +51,7 @@ VIEWS: dict[str, type] = {
     "similarity": Similarity,
     "redundancy": Redundancy,
     "local": Local,
+    "distributions": Distributions,
     "global": Global,
     "classes": Classes,
     "collapse": Collapse,
@@ -61,7 +63,7 @@ VIEWS: dict[str, type] = {
 
 SHOWN = {
     "networks": ("evaluation", "severities", "breakdown", "lineage", "similarity", "redundancy"),
-    "geometry": ("local", "global", "classes", "collapse"),
+    "geometry": ("local", "distributions", "global", "classes", "collapse"),
     "samples": ("samples", "attribution", "sample"),
     "all": tuple(VIEWS),
 }

@@ -22,6 +22,9 @@ Change = Callable[..., None]
 
 CLEAR = "rgba(0, 0, 0, 0)"
 SELECTED = "#E69F00"
+SIDE_COLOURS = ("#0072B2", "#CC79A7")
+"""Of A and of B, where both are in one figure; there they differ in dash or marker as well."""
+
 FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
 FAMILY_COLOURS = Colorblind[8]

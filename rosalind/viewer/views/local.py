@@ -9,6 +9,7 @@ from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
     Image,
+    LassoSelectTool,
     MultiLine,
     PanTool,
     Range1d,
@@ -19,7 +20,7 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.viewer import compute, shift, words
+from rosalind.viewer import compute, lasso, rules, shift, words
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     GREYS,
@@ -48,7 +49,7 @@ CONTOURS = 10
 
 
 class Local:
-    """Densities of two measures with the selection on top; drag a box to select, turn the wheel to zoom."""
+    """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -80,9 +81,8 @@ class Local:
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
-        tools = [BoxSelectTool(name=f"box-{side}", renderers=[]), WheelZoomTool(), PanTool(), ResetTool()]
-        if side == "null":
-            tools = tools[1:]
+        selecting = [BoxSelectTool(name=f"box-{side}", renderers=[]), LassoSelectTool(renderers=[])]
+        tools = [*(selecting if side != "null" else ()), WheelZoomTool(), PanTool(), ResetTool()]
         figure = plot(
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
@@ -119,16 +119,18 @@ class Local:
         self.contours[side], self.medians[side] = contours, median
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
-        box = event.geometry
-        if not event.final or box.get("type") != "rect":
+        drawn = event.geometry
+        if not event.final:
             return
+        if drawn.get("type") == "rect":
+            step: dict[str, object] = {"box": [drawn[end] for end in ("x0", "x1", "y0", "y1")]}
+        else:
+            corners = lasso.simplified(drawn["x"], drawn["y"], rules.CORNERS)
+            if not corners:
+                return
+            step = {"lasso": corners}
         state = self.frame.state
-        step = {
-            "box": [box["x0"], box["x1"], box["y0"], box["y1"]],
-            "x": state.x,
-            "y": state.y,
-            "cell": list(state.b if side == "b" else state.a),
-        }
+        step |= {"x": state.x, "y": state.y, "cell": list(state.b if side == "b" else state.a)}
         if side == "difference":
             step["other"] = list(state.b)
         self.change(step=step | ({"raw": True} if state.raw else {}))
@@ -167,6 +169,7 @@ class Local:
             self.shown = words.shown_by(frame.store, state.a, state.b)
             self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
+        self.shifts.count(frame)
         self._densities(tuple(self.placed))
         contours = frame.choice("local-contours") == "classes"
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)

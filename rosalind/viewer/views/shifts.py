@@ -2,14 +2,24 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, FixedTicker, Scatter, Segment
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Segment, Text
 
-from rosalind.viewer import shift
+from rosalind.viewer import compute, shift
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import SELECTED, Change, Frame, measure_label, plot
+from rosalind.viewer.views.frame import SIDE_COLOURS, Change, Frame, empty, fill, measure_label, plot
 
 LISTED = 20
 """Most classes in the list."""
+
+
+def shifts_of(frame: Frame, measure: str) -> shift.Shifts:
+    """How far every class moved on a measure between the sides of a frame."""
+    store, state = frame.store, frame.state
+    sides = (frame.values(state.a, measure), frame.values(state.b, measure))
+    return store.keep(
+        ("shifts", state.a, state.b, measure, state.raw),
+        lambda: shift.class_shifts(*sides, store.labels, len(store.class_names)),
+    )
 
 
 class Shifts:
@@ -27,6 +37,7 @@ class Shifts:
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
+            x_range=Range1d(0, 1),
         )
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
@@ -34,9 +45,14 @@ class Shifts:
         self.lines = ColumnDataSource({"y": [], "a": [], "b": []})
         grey = {"line_color": "#8a94a6", "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
-        for name, marker, colour in (("a", "circle", "#0072B2"), ("b", "diamond", SELECTED)):
+        for name, marker, colour in zip("ab", ("circle", "diamond"), SIDE_COLOURS, strict=True):
             look = {"fill_color": colour, "line_color": colour}
             self.figure.add_glyph(self.lines, Scatter(x=name, y="y", marker=marker, size=11, **look))
+        self.counts = empty("x", "y", "text")
+        text = Text(
+            x="x", y="y", text="text", text_align="right", text_baseline="middle", text_font_size="11px"
+        )
+        self.figure.add_glyph(self.counts, text, name="ink")
         self.figure.on_event(Tap, self._tap)
         self.order = np.empty(0, int)
         """Classes, those that moved most first."""
@@ -54,11 +70,7 @@ class Shifts:
         self.frame = frame
         state, store = frame.state, frame.store
         measure = state.x if frame.choice("local-shift") == "x axis" else state.y
-        values = (frame.values(state.a, measure), frame.values(state.b, measure))
-        found: shift.Shifts = store.keep(
-            ("shifts", state.a, state.b, measure, state.raw),
-            lambda: shift.class_shifts(*values, store.labels, len(store.class_names)),
-        )
+        found = shifts_of(frame, measure)
         self.order = found.order
         self.listed = self.order[:LISTED]
         count = len(self.listed)
@@ -67,6 +79,10 @@ class Shifts:
             "a": found.before[self.listed].astype(np.float32),
             "b": found.after[self.listed].astype(np.float32),
         }
+        ends = np.concatenate([found.before[self.listed], found.after[self.listed]])
+        low, high = compute.limits(ends, share=0)
+        # Room for the counts at the right.
+        self.figure.x_range.update(start=low, end=high + 0.13 * (high - low))
         names = [store.class_names[k] for k in self.listed]
         figure = self.figure
         figure.y_range.update(start=count - 0.5, end=-0.5)
@@ -81,3 +97,15 @@ class Shifts:
             + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
             + "; click one to keep only it."
         )
+
+    def count(self, frame: Frame) -> None:
+        """Write beside every class how many samples it has, and how many of them are selected."""
+        labels, classes = frame.store.labels, len(frame.store.class_names)
+        known = labels >= 0
+        words = [f"{count:,}" for count in np.bincount(labels[known], minlength=classes)[self.listed]]
+        if frame.selected.any():
+            chosen = np.bincount(labels[frame.selected & known], minlength=classes)[self.listed]
+            words = [f"{some:,} of {count}" for some, count in zip(chosen, words, strict=True)]
+        at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
+        lines = np.arange(len(words), dtype=np.float32)
+        fill(self.counts, {"x": [at] * len(words), "y": lines.tolist(), "text": words})

@@ -1,0 +1,151 @@
+"""Part of view 3: a small density per class under A, under B, and of how it moved."""
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Text
+
+from rosalind.viewer import compute, spread
+from rosalind.viewer.views.frame import (
+    FLIP_COLOURS,
+    GREYS,
+    ORANGES,
+    SELECTED,
+    Change,
+    Frame,
+    empty,
+    plot,
+    see_through,
+    short,
+)
+
+ROWS = ("A", "B", "B - A")
+HIGH = 112
+"""Pixels of a row of panels."""
+
+TALL, WIDE = spread.PANEL + spread.HEAD, spread.PANEL + 2 * spread.SIDE
+"""Bins from panel to panel."""
+
+
+class ClassPanels:
+    """Rows A, B and their difference, a column per class; a click keeps only that class, another all."""
+
+    def __init__(self, change: Change):
+        self.change, self.words, self._drawn = change, "", {}
+        self.figure = plot(
+            "class-panels",
+            "A small density per class under A, under B, and of the change; click a class to keep only it.",
+            height=3 * HIGH + 30,
+            x_range=Range1d(0, 1),
+            y_range=Range1d(-0.03, 3),
+        )
+        figure = self.figure
+        figure.grid.grid_line_color = None
+        figure.xaxis.visible = False
+        figure.yaxis.ticker = FixedTicker(ticks=[0.4, 1.4, 2.4])
+        figure.yaxis.major_label_overrides = dict(zip((2.4, 1.4, 0.4), ROWS, strict=True))
+        figure.yaxis.major_tick_line_color = None
+        place = {"x": 0, "y": 0, "dw": "dw", "dh": 3}
+        self.base, self.picked = empty("image", "dw"), empty("image", "dw")
+        figure.add_glyph(self.base, Image(image="image", color_mapper=see_through(GREYS), **place))
+        figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
+        self.frames, self.kept = empty("x", "y"), empty("x", "y")
+        size = {"width": spread.PANEL / WIDE, "height": spread.PANEL / TALL, "fill_color": None}
+        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color="#8a94a6", **size))
+        figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
+        self.medians = empty("x", "y")
+        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=FLIP_COLOURS[2])
+        figure.add_glyph(self.medians, cross)
+        self.names = empty("x", "y", "name")
+        text = Text(x="x", y="y", text="name", text_align="center", text_font_size="11px")
+        figure.add_glyph(self.names, text, name="ink")
+        figure.on_event(Tap, self._tap)
+
+    def _tap(self, event: Tap) -> None:
+        place = int(np.floor(event.x)) if event.x is not None else -1
+        if 0 <= place < len(self.frame.store.class_names):
+            self.change(true_class=None if self.frame.state.true_class == place else place)
+
+    def update(self, frame: Frame) -> None:
+        """Draw the panels of a frame, of all classes whatever the filter."""
+        self.frame = frame
+        state, classes = frame.state, len(frame.store.class_names)
+        where = (state.a, state.b, state.x, state.y, state.raw)
+        if self._drawn.get("where") != where:
+            self._drawn = {"where": where}
+            self._base(frame, classes)
+        if self._drawn.get("kept", ()) != state.true_class:
+            self._drawn["kept"] = state.true_class
+            lines = [] if state.true_class is None else [0, 1, 2]
+            self.kept.data = {
+                "x": [state.true_class + 0.5 for _ in lines],
+                "y": [line + spread.PANEL / TALL / 2 for line in lines],
+            }
+        if self._drawn.get("rule") != (state.rule, state.true_class):
+            self._drawn["rule"] = (state.rule, state.true_class)
+            self._selection(frame, classes)
+
+    def _base(self, frame: Frame, classes: int) -> None:
+        state, store = frame.state, frame.store
+        axes = (state.x, state.y)
+        sides = [[frame.values(cell, axis) for axis in axes] for cell in (state.a, state.b)]
+        shared = tuple(compute.limits(sides[0][k], sides[1][k]) for k in range(2))
+        moved = [store.difference(state.a, state.b, axis, state.raw) for axis in axes]
+        self.rows = [*sides, moved]
+        self.windows = [shared, shared, tuple(compute.limits(values) for values in moved)]
+        few = spread.bins_for(len(store.labels) / classes) < spread.BINS[1]
+        self.bins = spread.PANEL // 2 if few else spread.PANEL
+        counts = self._counts(frame, classes, None)
+        self.peaks = [row.max((1, 2)) for row in counts]
+        self.base.data = {"image": [spread.mosaic(counts)], "dw": [classes]}
+        self.figure.x_range.update(start=0, end=classes)
+        across, down = (axis.ravel() for axis in np.meshgrid(np.arange(classes), np.arange(3)))
+        self.frames.data = {
+            "x": (across + 0.5).astype(np.float32),
+            "y": (down + spread.PANEL / TALL / 2).astype(np.float32),
+        }
+        crosses = [self._middles(frame, line, classes) for line in range(3)]
+        self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
+        ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *self.windows[2])]
+        self.words = (
+            f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
+            f"{short(state.y)} {ranges[1]} up; in the last row their changes, {ranges[2]} and {ranges[3]}. Each panel "
+            "is as dark as its own peak; crosses are medians. Click a class to keep only it."
+        )
+
+    def _counts(self, frame: Frame, classes: int, mask: np.ndarray | None) -> list[np.ndarray]:
+        labels = frame.store.labels
+        return [
+            spread.panels(x, y, labels, classes, window, self.bins, mask)
+            for (x, y), window in zip(self.rows, self.windows, strict=True)
+        ]
+
+    def _middles(self, frame: Frame, line: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """float32[classes] each: where the median of every class lies in the figure; NaN where it has none."""
+        found = []
+        for values, (low, high), size in zip(self.rows[line], self.windows[line], (WIDE, TALL), strict=True):
+            median = np.full(classes, np.nan)
+            for k in range(classes):
+                here = values[(frame.store.labels == k) & np.isfinite(values)]
+                median[k] = np.median(here) if here.size else np.nan
+            found.append((median - low) / (high - low) * spread.PANEL / size)
+        across = np.arange(classes) + spread.SIDE / WIDE + found[0]
+        return across.astype(np.float32), (2 - line + found[1]).astype(np.float32)
+
+    def _selection(self, frame: Frame, classes: int) -> None:
+        """What is selected of every class: in colour, and as a number above it."""
+        labels = frame.store.labels
+        total = np.bincount(labels[labels >= 0], minlength=classes)
+        names = [f"{name} ({count:,})" for name, count in zip(frame.store.class_names, total, strict=True)]
+        if frame.selected.any():
+            chosen = np.bincount(labels[frame.selected & (labels >= 0)], minlength=classes)
+            counts = self._counts(frame, classes, frame.selected)
+            self.picked.data = {"image": [spread.mosaic(counts, self.peaks)], "dw": [classes]}
+            names = [
+                f"{name} ({some:,} of {count:,})"
+                for name, some, count in zip(frame.store.class_names, chosen, total, strict=True)
+            ]
+        elif len(self.picked.data["dw"]):
+            self.picked.data = {"image": [], "dw": []}
+        middle = (np.arange(classes) + 0.5).astype(np.float32)
+        above = np.full(classes, 2 + (spread.PANEL + 2) / TALL, np.float32)
+        self.names.data = {"x": middle, "y": above, "name": names}

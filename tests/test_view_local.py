@@ -1,0 +1,250 @@
+"""The local geometry without a browser: lassos, distributions, and every class by itself."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bokeh.events import SelectionGeometry, Tap
+from matplotlib.path import Path as Polygon
+from pages import Page, opened
+
+from rosalind import config
+from rosalind.viewer import address, lasso, rules, spread
+from rosalind.viewer.store import Store
+from rosalind.viewer.views.class_panels import ClassPanels
+from rosalind.viewer.views.class_rows import ClassRows
+from rosalind.viewer.views.distributions import Distributions
+from rosalind.viewer.views.local import Local
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
+
+import generated
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A study of 24 classes."""
+    folder = tmp_path_factory.mktemp("many") / "study"
+    clean = (config.Condition("clean"),)
+    generated.make(
+        folder, samples=480, classes=24, networks=2, seeds=1, conditions=clean, image_size=8, thumbnails=20
+    )
+    return Store(folder)
+
+
+def circle(corners: int) -> tuple[np.ndarray, np.ndarray]:
+    turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return 70 + 9 * np.cos(turn), 1.2 + 0.3 * np.sin(turn)
+
+
+class TestLasso:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_inside_is_what_matplotlib_finds_for_polygons_that_do_not_cross_themselves(self, seed):
+        generator = np.random.default_rng(seed)
+        turn = np.sort(generator.uniform(0, 2 * np.pi, 40))
+        reach = generator.uniform(0.3, 1, 40)
+        corners = np.stack([reach * np.cos(turn), reach * np.sin(turn)], 1)
+        points = generator.uniform(-1.1, 1.1, (5000, 2))
+        found = lasso.inside(corners.ravel().tolist(), *points.T)
+        np.testing.assert_array_equal(found, Polygon(corners).contains_points(points))
+        assert 0 < found.sum() < 5000
+
+    def test_what_is_crossed_twice_is_outside(self):
+        # A star of five points: its middle lies within two turns.
+        turn = np.pi / 2 + 4 * np.pi / 5 * np.arange(5)
+        corners = np.stack([np.cos(turn), np.sin(turn)], 1).ravel().tolist()
+        assert lasso.inside(corners, np.array([0.0, 0.0]), np.array([0.0, 0.8])).tolist() == [False, True]
+
+    def test_a_drawn_curve_keeps_its_shape_in_few_corners(self):
+        x, y = circle(2000)
+        corners = lasso.simplified(x, y, rules.CORNERS)
+        assert 12 < len(corners) <= 2 * rules.CORNERS
+        generator = np.random.default_rng(0)
+        across, up = generator.uniform(58, 82, 20_000), generator.uniform(0.8, 1.6, 20_000)
+        exact = Polygon(np.stack([x, y], 1)).contains_points(np.stack([across, up], 1))
+        assert (lasso.inside(corners, across, up) != exact).mean() < 0.01
+        # However it is drawn, an address holds it.
+        noisy = np.random.default_rng(1).normal(size=(2, 3000)).cumsum(1)
+        assert len(lasso.simplified(*noisy, rules.CORNERS)) <= 2 * rules.CORNERS
+        assert max(len(str(value)) for value in corners) <= 6
+
+    @pytest.mark.parametrize("x", [[], [1.0], [1.0, 2.0], [np.nan] * 5, [1.0, np.inf, 2.0]])
+    def test_no_polygon_selects_nothing(self, x):
+        assert lasso.simplified(x, x, 64) == []
+
+    def test_one_place_many_times_is_a_polygon_with_nothing_inside(self):
+        corners = lasso.simplified([3.0] * 9, [4.0] * 9, 64)
+        assert len(corners) >= 6
+        assert not lasso.inside(corners, np.array([3.0]), np.array([4.0])).any()
+
+    def test_a_drag_selects_what_lies_inside_and_the_address_keeps_it(self, store):
+        made = opened(store, "geometry")
+        x, y = circle(50)
+        for side, cell in (("a", made.state.a), ("b", made.state.b)):
+            figure = made.views["local"].figures[side]
+            drawn = {"type": "poly", "x": x.tolist(), "y": y.tolist()}
+            figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=False))
+            figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
+            assert not made.errors.visible, made.errors.text
+            corners = made.state.rule[0]["lasso"]
+            exact = lasso.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
+            assert 0 < exact.sum() < 597
+            assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
+            assert f"a lasso of {len(corners) // 2} corners on angle and norm" in made.controls.status.text
+            query = address.to_query(made.state)
+            assert len(query) < 4000
+        figure = made.views["local"].figures["difference"]
+        drawn = {"type": "poly", "x": [-5, 5, 0], "y": [-1, -1, 1]}
+        figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
+        moved = [store.difference(made.state.a, made.state.b, measure) for measure in ("angle", "norm")]
+        exact = lasso.inside(made.state.rule[0]["lasso"], *moved)
+        assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
+
+    @pytest.mark.parametrize("corners", [[0, 0, 1, 1], [0] * 7, [0] * 130, [0, 0, 1, 1, 0, "x"], "abcdef", 3])
+    def test_an_address_without_a_polygon_is_refused(self, store, corners):
+        step = {
+            "op": "replace",
+            "lasso": corners,
+            "cell": list(opened(store).state.a),
+            "x": "angle",
+            "y": "norm",
+        }
+        with pytest.raises(ValueError, match="lasso"):
+            rules.check_rule(store, json.loads(json.dumps([step])))
+
+
+class TestSpread:
+    def test_histograms_count_every_finite_value(self):
+        values = np.array([-5.0, 0.1, 0.1, 0.9, 7.0, np.nan, np.inf])
+        counts = spread.histogram(values, (0.0, 1.0), 16)
+        assert counts.sum() == 5
+        assert counts[0] == 1
+        assert counts[-1] == 1
+        steps, at = spread.outline(counts), spread.corners((0.0, 1.0), 16)
+        assert steps.shape == at.shape == (34,)
+        assert np.trapezoid(steps, at) == pytest.approx(1 / 16)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_the_largest_gap_is_that_of_scipy(self, seed):
+        from scipy.stats import ks_2samp
+
+        generator = np.random.default_rng(seed)
+        a, b = generator.normal(size=3000), generator.normal(0.3 * seed, 1 + seed, 2000)
+        b[:3] = (np.nan, np.inf, 1e6)
+        exact = ks_2samp(a, b[np.isfinite(b)]).statistic
+        assert spread.largest_gap(a, b) == pytest.approx(exact, abs=0.004)
+
+    def test_gaps_at_the_ends(self):
+        assert spread.largest_gap(np.zeros(3), np.zeros(5)) == 0
+        assert spread.largest_gap(np.zeros(3), np.ones(5)) == 1
+        assert np.isnan(spread.largest_gap(np.zeros(3), np.array([np.nan])))
+
+    def test_classes_add_up_to_all(self):
+        generator = np.random.default_rng(0)
+        x, y = generator.normal(size=(2, 4000))
+        labels = generator.integers(-1, 5, 4000)
+        x[:7] = np.nan
+        known = (labels >= 0) & np.isfinite(x)
+        rows = spread.by_class(x, labels, 6, (-1.0, 1.0), 32)
+        np.testing.assert_array_equal(rows.sum(0), spread.histogram(x[known], (-1.0, 1.0), 32))
+        np.testing.assert_array_equal(rows.sum(1), np.bincount(labels[known], minlength=6))
+        mask = generator.random(4000) < 0.5
+        counts = spread.panels(x, y, labels, 6, ((-1, 1), (-2, 2)), 24, mask)
+        inside = known & mask & (np.abs(x) <= 1) & (np.abs(y) <= 2)
+        np.testing.assert_array_equal(counts.sum((1, 2)), np.bincount(labels[inside], minlength=6))
+
+    def test_panels_lie_in_reading_order_with_row_zero_at_the_bottom(self):
+        places = (np.array([0.1, 0.9]), np.array([0.1, 0.9]))
+        top = spread.panels(*places, np.array([0, 1]), 2, ((0, 1), (0, 1)), 24)
+        picture = spread.mosaic([top, np.zeros_like(top)])
+        tall, wide = spread.PANEL + spread.HEAD, spread.PANEL + 2 * spread.SIDE
+        assert picture.shape == (2 * tall, 2 * wide)
+        assert not picture[:tall].any(), "the second row of panels is the lower one"
+        first, second = picture[tall:, :wide], picture[tall:, wide:]
+        assert np.argwhere(first).mean(0).max() < spread.PANEL / 2
+        assert np.argwhere(second).mean(0).min() > spread.PANEL / 2
+
+
+class TestDistributions:
+    def test_the_share_beyond_the_boundary_is_the_error(self, store):
+        page = Page(store, Distributions)
+        wrong = [100 * (1 - store.correct(cell).mean()) for cell in (page.state.a, page.state.b)]
+        words = page.view.caption.text
+        assert f"lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B" in words
+        drawn = page.view.all.data
+        below = np.interp(0, drawn["margin-at"], drawn["margin-b"])
+        assert below == pytest.approx(wrong[1], abs=1.5)
+
+    def test_curves_follow_the_class_filter_and_the_selection(self, store):
+        page = Page(store, Distributions)
+        before = page.view.all.data["x-a"].copy()
+        page.change(true_class=4)
+        assert f"{(store.labels == 4).sum():,} samples" in page.view.caption.text
+        assert not np.array_equal(page.view.all.data["x-a"], before)
+        step = {"flip": "both right", "cell": page.state.a, "other": page.state.b}
+        page.change(true_class=None, step=step)
+        chosen = int(rules.select(store, page.state).sum())
+        assert f"the {chosen:,} selected" in page.view.caption.text
+        # Both are right, so that nothing selected lies beyond the boundary.
+        picked = page.view.picked.data
+        assert np.interp(0, picked["margin-at"], picked["margin-a"]) < 2
+        assert picked["x-a"].max() <= page.view.all.data["x-a"].max() * 1.001 + picked["x-b"].max()
+        page.change(rule=())
+        assert len(page.view.picked.data["x-a"]) == 0
+
+    def test_the_null_is_beside_the_gaps(self, store):
+        page = Page(store, Distributions)
+        assert "(null" not in page.view.caption.text
+        page.change(null=True)
+        assert page.view.caption.text.count("(null") == 3
+
+    def test_few_classes_have_panels_that_filter(self, store):
+        page = Page(store, Distributions, choices=(("distributions-of", "class by class"),))
+        panels = page.view.classes
+        assert isinstance(panels, ClassPanels)
+        assert page.view.row.children == [panels.figure]
+        assert panels.names.data["name"][3] == f"3 ({(store.labels == 3).sum()})"
+        panels.figure._trigger_event(Tap(panels.figure, x=3.4, y=1.5))
+        assert page.state.true_class == 3
+        assert panels.kept.data["x"] == [3.5] * 3
+        panels.figure._trigger_event(Tap(panels.figure, x=3.4, y=1.5))
+        assert page.state.true_class is None
+        panels.figure._trigger_event(Tap(panels.figure, x=10.4, y=1.5))
+        assert page.state.true_class is None
+        page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
+        chosen = rules.select(store, page.state) & (store.labels == 7)
+        assert f"7 ({chosen.sum()} of {(store.labels == 7).sum()})" in panels.names.data["name"]
+        assert panels.picked.data["image"][0].any()
+        page.change(choices={"distributions-of": "all samples"})
+        assert len(page.view.row.children) == 3
+
+    def test_many_classes_have_rows_that_filter(self, many):
+        page = Page(many, Distributions, choices=(("distributions-of", "class by class"),))
+        rows = page.view.classes
+        assert isinstance(rows, ClassRows)
+        images = [source.data["image"][0] for source in rows.sources.values()]
+        assert {image.shape for image in images} == {(24, spread.bins_for(20))}
+        np.testing.assert_allclose(images[2].sum(1), 0, atol=1e-6)
+        rows.figure._trigger_event(Tap(rows.figure, x=1.2, y=5.3))
+        assert page.state.true_class == rows.order[5]
+        assert rows.kept.data["y"].tolist() == [5]
+        before = images[0].copy()
+        page.change(choices={"distributions-measure": "margin"})
+        assert "whose margin moved most" in page.view.caption.text
+        assert not np.array_equal(rows.sources[0].data["image"][0], before)
+
+    def test_the_list_of_shifts_counts_what_is_selected(self, store):
+        page = Page(store, Local)
+        counts = page.view.shifts.counts
+        at = [store.class_names[k] for k in page.view.shifts.order].index("6")
+        assert counts.data["text"][at] == f"{(store.labels == 6).sum()}"
+        page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
+        chosen = rules.select(store, page.state) & (store.labels == 6)
+        assert counts.data["text"][at] == f"{chosen.sum()} of {(store.labels == 6).sum()}"
