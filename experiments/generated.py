@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from rosalind import config, corruptions, geometry, pruning, results
+from rosalind import attribution, config, corruptions, geometry, pruning, results
 from rosalind.config import Condition
 from rosalind.study import running
 
@@ -239,6 +239,8 @@ def pictures(there: World, rows: np.ndarray, size: int, severity: float) -> np.n
 
 def maps(there: World, rows: np.ndarray, size: int, seed: int) -> dict[str, np.ndarray]:
     """Occlusion maps as `rosalind attribute` stores them: a spot that matters, at another place for each."""
+    hidden = np.linspace(0, 1, attribution.SHARES + 1)
+    falling = np.stack([1 - 1.4 * np.sqrt(hidden), 1 - 1.4 * hidden])
     generator = np.random.default_rng(seed)
     side = size // 2 - 1
     y, x = np.mgrid[:side, :side] / side
@@ -248,6 +250,7 @@ def maps(there: World, rows: np.ndarray, size: int, seed: int) -> dict[str, np.n
         "id": rows.astype(np.int32),
         "map": (spot * np.array([0.2, -0.5, -0.5])[:, None, None]).astype(np.float16),
         "baseline": np.ones((len(rows), 3), np.float32),
+        "deletion": np.repeat(falling[None], len(rows), 0).astype(np.float32),
         "patch": np.int32(4),
         "stride": np.int32(2),
     }

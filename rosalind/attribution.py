@@ -10,6 +10,12 @@ from rosalind.data import Split
 MAPPED = ("angle", "norm", "margin")
 """The quantities of a map, in the order of its axis."""
 
+SHARES = 12
+"""A deletion curve is taken at 0, 1/12, ..., 1 of the patches hidden."""
+
+ORDERS = 4
+"""Random orders that a deletion curve is compared with."""
+
 
 def grid(side: int, patch: int | None = None, stride: int | None = None) -> tuple[int, int, np.ndarray]:
     """Patch and stride in pixels (by default a quarter and an eighth of the side) and the offsets.
@@ -31,7 +37,9 @@ def occlusion(
 ) -> dict[str, np.ndarray]:
     """Occlusion maps of angle, norm and margin for every image of a split (arXiv 1311.2901's occlusion).
 
-    Every patch in turn is painted in the image's mean colour.
+    Every patch in turn is painted in the image's mean colour. Then patch after patch is, and stays so: first those
+    whose hiding lowered the margin most, which says how much the map has found (deletion, arXiv 1806.07421), and
+    for comparison in random orders, the same for every network.
 
     Args:
         network: with its reference.
@@ -42,7 +50,9 @@ def occlusion(
         `map` float16[m, 3, rows, columns]: the value with the patch hidden minus the value without, in
         the order of `MAPPED`; angle in radians, norm and margin in the network's unit. Positive angle or
         negative margin: the patch spoke for the true class. `baseline` float32[m, 3]: the values
-        without, `patch` and `stride` int32, `id` int32[m]. NaN where a margin is not finite or the unit 0.
+        without, `patch` and `stride` int32, `id` int32[m]; `deletion` float32[m, 2, SHARES + 1]: the margin with
+        0, 1/12, ... of the patches hidden, in the map's order and as mean over random ones; a first that falls
+        faster is better. NaN where a margin is not finite or the unit 0.
     """
     height, width, _ = split.images.shape[1:]
     patch, stride, rows = grid(height, patch, stride)
@@ -63,19 +73,38 @@ def occlusion(
 
     images = np.asarray(jnp.asarray(split.images))
     baseline = values(images, split.labels)
+    places = [(top, left) for top in rows for left in columns]
     maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
-    mean = images.mean((1, 2), keepdims=True).round().astype(np.uint8)
-    for index, image in enumerate(images):
-        hidden = np.repeat(image[None], len(rows) * len(columns), 0)
-        for place, (top, left) in enumerate((r, c) for r in rows for c in columns):
-            hidden[place, top : top + patch, left : left + patch] = mean[index]
-        labels = np.repeat(split.labels[index : index + 1], len(hidden))
-        change = values(hidden, labels) - baseline[index]
+    deletion = np.empty((len(split), 2, SHARES + 1), np.float32)
+    means = images.mean((1, 2), keepdims=True).round().astype(np.uint8)
+
+    def hidden(index: int, chosen: list[np.ndarray]) -> np.ndarray:
+        """float64[k, 3]: the values of an image with some of its patches hidden, k times."""
+        painted = np.repeat(images[index : index + 1], len(chosen), 0)
+        for image, some in zip(painted, chosen, strict=True):
+            for top, left in (places[k] for k in some):
+                image[top : top + patch, left : left + patch] = means[index]
+        return values(painted, np.repeat(split.labels[index : index + 1], len(chosen)))
+
+    each = [np.array([k]) for k in range(len(places))]
+    counts = np.round(np.arange(1, SHARES + 1) * len(places) / SHARES).astype(int)
+    for index in range(len(images)):
+        change = hidden(index, each) - baseline[index]
         maps[index] = change.T.reshape(len(MAPPED), len(rows), len(columns))
+        chance = np.random.default_rng(int(split.ids[index]))
+        orders = [np.argsort(change[:, MAPPED.index("margin")], kind="stable")]
+        orders += [chance.permutation(len(places)) for _ in range(ORDERS)]
+        margins = hidden(index, [order[:count] for order in orders for count in counts])[
+            :, MAPPED.index("margin")
+        ]
+        curves = margins.reshape(len(orders), SHARES)
+        deletion[index, :, 0] = baseline[index, MAPPED.index("margin")]
+        deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
     return {
         "id": split.ids,
         "map": np.clip(maps, -65504, 65504).astype(np.float16),
         "baseline": baseline.astype(np.float32),
+        "deletion": deletion,
         "patch": np.asarray(patch, np.int32),
         "stride": np.asarray(stride, np.int32),
     }

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from rosalind import figures, results, robustness, similarity
-from rosalind.viewer import maps
+from rosalind.viewer import maps, spread
 from rosalind.viewer.store import Store
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
@@ -33,8 +33,8 @@ def test_the_report_writes_every_figure(small_folder, tmp_path):
     results.save_json(folder / "study.json", info, replace=True)
     written = figures.report(folder, tmp_path / "report")
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
-    assert len({path.stem for path in written}) == 15 + 1
-    assert len(written) == 3 * 15 + 1
+    assert len({path.stem for path in written}) == 17 + 1
+    assert len(written) == 3 * 17 + 1
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
@@ -147,3 +147,20 @@ def test_one_sample_is_crossed_where_it_is_wrong(store):
     assert {(int(x), int(y)) for x, y in crosses.get_offsets()} == places
     with pytest.raises(ValueError, match="no sample 9999999"):
         figures.fingerprint_figure(store, A, B, 9999999)
+
+
+def test_the_spread_says_its_gaps_and_reaches_all_samples(store):
+    found = figures.spread_figure(store, A, B, "angle", "margin")
+    gap = spread.largest_gap(store.values(A, "angle"), store.values(B, "angle"))
+    assert f"{gap:.2f}" in found.axes[0].get_title()
+    for line in found.axes[2].get_lines()[:2]:
+        assert line.get_ydata().max() == pytest.approx(100, abs=1)
+
+
+def test_deletion_curves_begin_at_the_margin(store):
+    found = figures.deletion_figure(store, A, B).axes[0]
+    ids = store.maps(A)["id"]
+    clean = store.values(A, "margin")[np.isin(store.ids, ids)].mean()
+    assert found.get_lines()[0].get_ydata()[0] == pytest.approx(clean, abs=0.02)
+    assert f"Mean of {len(ids)} samples" in found.get_title()
+    assert figures.deletion_figure(store, ("mlp-dense-seed1", "clean"), ("mlp-dense-seed1", "clean")) is None

@@ -216,5 +216,27 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
     assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
 
 
+def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
+    # Two classes and one feature that sums the image: the margin is linear, so that hidden patches add up.
+    split = data.Split(digits.test.images[:3], np.zeros(3, np.int32), np.arange(3, dtype=np.int32))
+    kernel, bias = np.array([[1.0, -1.0]], np.float32), np.zeros(2, np.float32)
+    reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
+    weight = np.random.default_rng(0).normal(size=digits.test.images[0].size).astype(np.float32)
+    flat = lambda x: np.asarray(x, np.float32).reshape(len(x), -1) @ weight[:, None] / 100
+    linear = Network("linear", reference, features=flat, kernel=kernel, bias=bias)
+    found = attribution.occlusion(linear, split, patch=4, stride=4)
+    margin = attribution.MAPPED.index("margin")
+    change = np.sort(found["map"][:, margin].reshape(3, -1).astype(np.float64))
+    counts = np.round(np.arange(attribution.SHARES + 1) * 16 / attribution.SHARES).astype(int)
+    total = np.concatenate([np.zeros((3, 1)), np.cumsum(change, 1)], 1)[:, counts]
+    start = found["baseline"][:, margin, None]
+    np.testing.assert_allclose(found["deletion"][:, 0], start + total, atol=0.05)
+    # All hidden is all hidden, in whatever order; on the way random orders lie above.
+    np.testing.assert_allclose(found["deletion"][:, 1, -1], found["deletion"][:, 0, -1], atol=1e-3)
+    assert (found["deletion"][:, 1, 1:-1] > found["deletion"][:, 0, 1:-1]).all()
+    again = attribution.occlusion(linear, split, patch=4, stride=4)
+    np.testing.assert_array_equal(again["deletion"], found["deletion"])
+
+
 def test_corruption_names_are_conditions():
     assert set(corruptions.CORRUPTIONS) < set(conditions.CONDITIONS)

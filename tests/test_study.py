@@ -243,6 +243,14 @@ def test_maps_of_more_samples_join_those_stored(folder):
     after = results.load_arrays(results.attribution_file(folder, name, "clean"))
     assert after["id"].tolist() == [*before["id"].tolist(), fresh]
     np.testing.assert_array_equal(after["map"][:-1], before["map"])
+    assert after["deletion"].shape == (len(after["id"]), 2, 13)
+    # A file of before there were deletion curves is made anew as a whole.
+    path = results.attribution_file(folder, name, "clean")
+    results.save_arrays(path, {k: v for k, v in after.items() if k != "deletion"}, replace=True)
+    assert study.attribute(folder, name, "clean", (fresh,)) == len(after["id"])
+    again = results.load_arrays(path)
+    np.testing.assert_array_equal(np.sort(again["id"]), np.sort(after["id"]))
+    assert np.isfinite(again["deletion"]).all()
     with pytest.raises(ValueError, match="no network 'mlp'"):
         study.attribute(folder, "mlp")
     with pytest.raises(ValueError, match=r"no samples \[9999\]"):

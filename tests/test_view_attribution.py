@@ -33,9 +33,11 @@ def folder(small_folder, tmp_path):
 
 
 def put(folder, cell, ids, values, **more):
-    """Store maps float[m, 3, rows, columns]."""
-    arrays = {"id": np.array(ids, np.int32), "map": np.asarray(values, np.float16), **more}
+    """Store maps float[m, 3, rows, columns], and what else is given; None leaves an array out."""
+    arrays = {"id": np.array(ids, np.int32), "map": np.asarray(values, np.float16)}
     arrays["baseline"] = np.zeros((len(ids), 3), np.float32)
+    arrays["deletion"] = np.zeros((len(ids), 2, 13), np.float32)
+    arrays = {name: array for name, array in (arrays | more).items() if array is not None}
     results.save_arrays(results.attribution_file(folder, *cell), arrays, replace=True)
 
 
@@ -230,3 +232,49 @@ def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
     session.change(null=False, choices={"attribution-by": "Pearson"})
     assert "null" not in view.tiles.texts.data["heading"]
     assert view.accord.figure.title.text.startswith("Linear")
+
+
+def test_deletion_curves_of_a_sample_and_of_many(folder):
+    curves = np.array([[[0.4, -0.1, -0.2], [0.4, 0.2, -0.2]], [[0.2, 0.1, 0.0], [0.2, 0.1, 0.0]]], np.float32)
+    for cell in (A, B):
+        put(folder, cell, [3, 5], np.zeros((2, *SHAPE)), deletion=curves)
+    view, *_ = made(folder, primary=3)
+    drawn = view.deleting.curves["a"].data
+    np.testing.assert_allclose(drawn["map"], curves[0, 0])
+    np.testing.assert_allclose(drawn["x"], [0, 50, 100])
+    assert "A's margin is lost after 40 % by its map and after 75 % at random" in view.caption.text
+    assert "its map gains +0.10 on chance" in view.caption.text
+    assert view.missing.text == ""
+    view, *_ = made(folder, primary=5)
+    assert "A's margin is lost never by its map" in view.caption.text
+    view, *_ = made(folder, primary=3, chosen={"attribution-of": "selection"}, selected=(3, 5))
+    np.testing.assert_allclose(view.deleting.curves["b"].data["map"], curves[:, 0].mean(0))
+
+
+@pytest.mark.parametrize("deletion", [None, np.zeros((2, 3, 4)), np.zeros((1, 2, 4)), np.zeros(2)])
+def test_maps_without_deletion_curves_are_shown_and_the_command_makes_them(folder, deletion):
+    for cell in (A, B):
+        put(folder, cell, [3, 5], np.ones((2, *SHAPE)), deletion=deletion)
+    view, *_ = made(folder, primary=3)
+    assert len(view.tiles.maps["angle"].data["image"]) > 2
+    assert "Hiding patch after patch" not in view.caption.text
+    assert "for 2 of the 2" in view.missing.text
+    assert "--ids 3" in view.missing.text
+
+
+def test_opacity_puts_the_image_under_the_maps(folder):
+    for cell in (A, B):
+        put(folder, cell, [13], np.ones((1, *SHAPE)))
+    store = Store(folder)
+    pictured = int(store.ids[store.images("clean")[0][0]])
+    for cell in (A, B):
+        put(folder, cell, [pictured], np.ones((1, *SHAPE)))
+    view, *_ = made(folder, primary=pictured)
+    assert len(view.tiles.images.data["image"]) == 2
+    assert {glyph.global_alpha for glyph in view.tiles.shown} == {1.0}
+    view, *_ = made(folder, primary=pictured, chosen={"attribution-opacity": "40"})
+    assert {glyph.global_alpha for glyph in view.tiles.shown} == {0.4}
+    # One each at the left, and under three maps of A, of B and of their difference.
+    assert len(view.tiles.images.data["image"]) == 2 + 9
+    rows = {round(y) for y in view.tiles.images.data["y"]}
+    assert len(rows) == 3

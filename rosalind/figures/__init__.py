@@ -21,6 +21,7 @@ from rosalind.figures.sides import (
     parallel_figure,
     sheet_figure,
 )
+from rosalind.figures.spread import deletion_figure, spread_figure
 from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
 
@@ -29,6 +30,7 @@ __all__ = [
     "accuracy_figure",
     "attribution_figure",
     "comparison_figure",
+    "deletion_figure",
     "density_figure",
     "distribution_figure",
     "figures",
@@ -42,6 +44,7 @@ __all__ = [
     "severity_figure",
     "sheet_figure",
     "similarity_figure",
+    "spread_figure",
     "trade_figure",
 ]
 
@@ -68,11 +71,14 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "lineage", lineage_figure(store)
     sides = default(store)
     yield "densities", density_figure(store, sides.a, sides.b)
+    yield "spread", spread_figure(store, sides.a, sides.b)
     yield "parallel-coordinates", parallel_figure(store, sides.a, sides.b)
     yield "class-angles", matrix_figure(store, sides.a, sides.b)
     yield "broken-and-fixed", sheet_figure(store, sides.a, sides.b)
     if sides.primary is not None:
         yield "attribution", attribution_figure(store, sides.a, sides.b, sides.primary)
+        if (fallen := deletion_figure(store, sides.a, sides.b)) is not None:
+            yield "deletion", fallen
         yield "one-sample", fingerprint_figure(store, sides.a, sides.b, sides.primary)
 
 

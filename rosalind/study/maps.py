@@ -13,6 +13,9 @@ from rosalind.progress import Progress
 from rosalind.study import cells, planning, storing
 from rosalind.study.planning import DRAW_SEED, Unit
 
+JOINED = ("id", "map", "baseline", "deletion")
+"""Arrays of a file of maps that have a row per sample."""
+
 
 def attribute(
     folder: str | Path, network: str, condition: str = "clean", ids: tuple[int, ...] | None = None
@@ -58,9 +61,11 @@ def attribution_rows(dataset: data.Dataset, count: int) -> np.ndarray:
 def attribute_some(
     dataset: data.Dataset, folder: Path, network: str, condition: Condition, ids: tuple[int, ...]
 ) -> int:
-    """Add maps of the samples that have none yet; gives how many."""
+    """Add maps of the samples that have none yet; gives how many. Those of a file without all arrays are made anew."""
     path = files.attribution_file(folder, network, condition.id)
     there = files.load_arrays(path) if files.readable(path, ("id", "map")) else None
+    if there is not None and not there.keys() >= set(JOINED):
+        ids, there = tuple({*ids, *there["id"].tolist()}), None
     known = set() if there is None else set(there["id"].tolist())
     rows = np.flatnonzero(np.isin(dataset.test.ids, [i for i in ids if i not in known]))
     if not rows.size:
@@ -77,7 +82,7 @@ def attribute_some(
     images = cells.condition_images(dataset, condition, rows, network=attacked or ready)
     arrays = attribution.occlusion(ready, images)
     if there is not None:
-        for name in ("id", "map", "baseline"):
+        for name in JOINED:
             arrays[name] = np.concatenate([there[name], arrays[name]])
     files.save_arrays(path, arrays, replace=True)
     return len(rows)

@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.layouts import column
-from bokeh.models import Div, Select, Spacer
+from bokeh.models import Div, Select, Slider, Spacer
 
 from rosalind.results import Damaged
 from rosalind.viewer import address, exports, growing, keys, rules, slices, theme
@@ -76,7 +76,7 @@ class Session:
         self._held: growing.Held = {}
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
-        self.choosers: dict[str, list[Select]] = {}
+        self.choosers: dict[str, list[Select | Slider]] = {}
         self.waiting = list(SHOWN[self.state.layout][1:])
         """Views of the first page that are made once its first one is on screen."""
         self.places = {
@@ -248,7 +248,8 @@ class Session:
             if made:
                 root, caption = self.views[name].root, self.views[name].caption
                 models = root.references() | {caption}
-                self.choosers[name] = [m for m in models if isinstance(m, Select) and m.name in self.choices]
+                choosers = [m for m in models if isinstance(m, Select | Slider)]
+                self.choosers[name] = [m for m in choosers if m.name in self.choices]
                 theme.dress(models, self.sheets)
                 theme.undim(models)
                 theme.paint(models, self.state.theme)
@@ -314,8 +315,8 @@ class Session:
             for widget in self.choosers[name]:
                 choice = str(widget.name)
                 value = chosen.get(choice, self.choices[choice][0])
-                if widget.value != value:
-                    widget.value = value
+                if str(widget.value) != value:
+                    widget.update(value=int(value) if isinstance(widget, Slider) else value)
 
     def _watch(self) -> None:
         """Follow the study: what has grown, slices that others saved, and what cannot be read any more."""

@@ -3,27 +3,30 @@
 from html import escape
 
 import numpy as np
-from bokeh.layouts import row
+from bokeh.layouts import column, row
 from bokeh.models import Button, CustomJS, Div
 
-from rosalind.viewer import maps
+from rosalind.viewer import deletion, maps
 from rosalind.viewer.controls import COPY
 from rosalind.viewer.maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.accord import Accord
+from rosalind.viewer.views.deleting import Deleting
 from rosalind.viewer.views.frame import Change, Frame, caption, titled
 from rosalind.viewer.views.tiles import WIDTH, Tiles
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
 BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
+OPACITIES = tuple(str(share) for share in range(100, -1, -10))
+"""Of the maps in per cent; below the first the image shows through."""
 
 
 class Attribution:
-    """Images and occlusion maps of A, B, their difference and the null; beside them how all samples agree."""
+    """Images and occlusion maps of A, B, their difference and the null; how all samples agree; what hiding costs."""
 
     def __init__(self, frame: Frame, change: Change):
         self._drawn = None
-        self.tiles, self.accord = Tiles(), Accord(change)
+        self.tiles, self.accord, self.deleting = Tiles(), Accord(change), Deleting()
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
         self.copy = Button(
             label="copy commands", name="attribution-copy", width=120, visible=False, tags=[""]
@@ -33,20 +36,29 @@ class Attribution:
         choosers = (
             frame.chooser(change, "attribution-of", "maps of", OF),
             frame.chooser(change, "attribution-by", "agreement by", BY),
+            frame.slider(change, "attribution-opacity", "opacity of maps (%)"),
         )
         # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
         wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         self.root = titled(
             "Why this sample?",
-            row(*choosers),
-            row(self.tiles.figure, self.accord.figure, **wrapping),
+            row(*choosers, **wrapping),
+            row(
+                self.tiles.figure,
+                column(self.accord.figure, self.deleting.figure, sizing_mode="stretch_width", min_width=260),
+                **wrapping,
+            ),
             row(self.missing, self.copy, **wrapping),
         )
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """What can be chosen here."""
-        return {"attribution-of": tuple(OF), "attribution-by": tuple(BY)}
+        return {
+            "attribution-of": tuple(OF),
+            "attribution-by": tuple(BY),
+            "attribution-opacity": OPACITIES,
+        }
 
     def update(self, frame: Frame) -> None:
         """Draw the maps of a frame; nothing is sent where nothing that they show has changed."""
@@ -55,7 +67,8 @@ class Attribution:
         chosen = frame.selected if frame.selected.any() else frame.shown
         cells = _cells(frame)
         looked = (
-            (state.a, state.b, frame.null, state.primary, averaging, frame.choice("attribution-by")),
+            (state.a, state.b, frame.null, state.primary, averaging),
+            (frame.choice("attribution-by"), frame.choice("attribution-opacity")),
             chosen.tobytes() if averaging else b"",
             tuple(maps.stamp(store, cell) for cell in cells),
         )
@@ -70,10 +83,16 @@ class Attribution:
             null = maps.agreement(store, store.pairs(*frame.null))
         ids = _averaged(sides, store.ids[chosen]) if averaging else _one(state.primary)
         tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
-        self.tiles.draw(frame, tables, ids, _spans(frame, tables))
+        opacity = int(frame.choice("attribution-opacity")) / 100
+        self.tiles.draw(frame, tables, ids, _spans(frame, tables), opacity)
+        fallen = self.deleting.draw(frame, ids)
         self.accord.draw(found, null, frame.choice("attribution-by"), state.primary)
         self._offer(frame, cells, averaging)
-        words = [_subject(frame, sides, ids, averaging), *_agreements(found, null, frame, ids, averaging)]
+        words = [
+            _subject(frame, sides, ids, averaging),
+            *_agreements(found, null, frame, ids, averaging),
+            fallen,
+        ]
         self.caption.text = " ".join(word for word in words if word)
         self._drawn = looked
 
@@ -85,11 +104,12 @@ class Attribution:
             self.copy.visible = False
             return
         lacking = maps.missing(frame.store, cells, sample)
+        lacking += [c for c in cells if c not in lacking and not deletion.stored(frame.store, c)]
         lines = [maps.command(frame.store, cell, () if sample is None else (sample,)) for cell in lacking]
-        what = "No maps are stored" if sample is None else f"No maps of sample {sample} are stored"
+        what = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
         here = f"for {len(lines)} of the {len(cells)} networks and conditions shown here"
-        self.missing.text = f"<p>{what} {here}. Make them with<br>{codes}</p>" if lines else ""
+        self.missing.text = f"<p>{what} are missing {here}. Make them with<br>{codes}</p>" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
 

@@ -3,7 +3,7 @@
 from html import escape
 
 import numpy as np
-from bokeh.events import Tap
+from bokeh.events import AxisClick, Tap
 from bokeh.layouts import row
 from bokeh.models import (
     ColumnDataSource,
@@ -157,6 +157,8 @@ class Evaluation:
         formatters = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, self._tap)
+        figure.yaxis[0].on_event(AxisClick, lambda event: self._curves(line=event.value))
+        figure.xaxis[0].on_event(AxisClick, lambda event: self._curves(place=event.value))
         return figure
 
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
@@ -227,6 +229,20 @@ class Evaluation:
         if there:
             self.change(**{side: (self._like(getattr(self.frame.state, side), group, there), condition)})
 
+    def _curves(self, line: float | None = None, place: float | None = None) -> None:
+        """Show the severities of a row or of a column whose name was clicked, which becomes B's."""
+        (name, condition), curves = self.frame.state.b, "corruptions" if place is None else "methods"
+        if place is not None and 0 <= round(place) < len(self.conditions):
+            condition = self.conditions[self.columns[round(place)]]
+        group = self.store.group(name)
+        if line is not None and 0 <= round(line) < len(self.groups):
+            group = self.groups[self.rows[round(line)]]
+        there = [n for n in group.networks if (n, condition) in self.store.cells]
+        # Means and shifts have no severities.
+        if there:
+            b = (self._like(self.frame.state.b, group, there), condition)
+            self.change(b=b, choices={"evaluation-curves": curves})
+
     def _like(self, now: Cell, group: Group, there: list[str]) -> str:
         """Of a group its seeds together where a side is one, else the network of the side's seed."""
         if now[0] in self.store.groups_by_id:
@@ -276,7 +292,7 @@ class Evaluation:
         if frame.state.null:
             text += self._null_words(frame, name)
         text += f"{words.shown_by(self.store, a, b)} ".lstrip()
-        text += "Click a cell to make it B, shift-click to make it A"
+        text += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
         more = "; right of the line: means and shifts, to read only."
         text += more if len(self.conditions) > self.measured else "."
         return f"{text} {escape(self.store.sources)}".strip()

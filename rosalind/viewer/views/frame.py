@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, CustomJS, DataTable, Div, LinearColorMapper, Select, UIElement
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    DataTable,
+    Div,
+    LinearColorMapper,
+    Select,
+    Slider,
+    UIElement,
+)
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
@@ -97,6 +106,21 @@ class Frame:
         options = [(value, (words or {}).get(value, value)) for value in self.choices[name]]
         made = Select(name=name, title=title, options=options, value=self.choice(name), width=width)
         made.on_change("value", lambda attr, old, new: change(choices={name: new}))
+        return made
+
+    def slider(self, change: Change, name: str, title: str, width: int = 170) -> Slider:
+        """The widget of a choice among evenly spaced whole numbers; it tells where it is let go.
+
+        Args:
+            change: of the view.
+            name: of the choice, and of the widget.
+            title: above it.
+            width: in pixels.
+        """
+        values = sorted(int(value) for value in self.choices[name])
+        ends = {"start": values[0], "end": values[-1], "step": values[1] - values[0]}
+        made = Slider(name=name, title=title, value=int(self.choice(name)), width=width, **ends)
+        made.on_change("value_throttled", lambda attr, old, new: change(choices={name: str(round(new))}))
         return made
 
 

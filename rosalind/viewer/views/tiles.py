@@ -73,12 +73,13 @@ class Tiles:
         figure.rect("x", "y", TILE, TILE, source=self.frames, fill_color=None, line_color="#8a94a6")
         self.images = ColumnDataSource({key: [] for key in ("image", *PLACE)})
         figure.image_rgba("image", source=self.images, **{key: key for key in PLACE})
-        self.maps, self.mappers, drawn = {}, {}, []
+        self.maps, self.mappers, drawn, self.shown = {}, {}, [], []
         for kind in MAPPED:
             self.maps[kind] = ColumnDataSource({key: [] for key in ("image", *PLACE, "words", "unit")})
             self.mappers[kind] = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
             options = {"source": self.maps[kind], "color_mapper": self.mappers[kind]}
             drawn.append(figure.image("image", **options, **{key: key for key in PLACE}))
+            self.shown.append(drawn[-1].glyph)
         self.marks = ColumnDataSource({key: [] for key in ("x", "y", "width", "height")})
         line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
         figure.rect("x", "y", "width", "height", source=self.marks, **line)
@@ -96,6 +97,7 @@ class Tiles:
         tables: dict[str, np.ndarray | None],
         samples: np.ndarray,
         spans: list[tuple[float, float, float]],
+        opacity: float = 1.0,
     ) -> None:
         """Show maps.
 
@@ -104,7 +106,10 @@ class Tiles:
             tables: float32[3, rows, columns] by row of the grid, in order; None where there is no map.
             samples: int[k] ids whose mean image is shown.
             spans: where a map lies on the image across and down, see `maps.placed`.
+            opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
         """
+        for glyph in self.shown:
+            glyph.global_alpha = opacity
         bottom = TOP + len(tables) * DOWN - 12
         texts = [self._heading(0, "mean image" if len(samples) > 1 else "image")]
         empty = []
@@ -140,7 +145,7 @@ class Tiles:
                     texts.append((left + at * TILE, bottom + 20, None, words, align))
             found = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
             self.maps[kind].data = {**found, "unit": [unit] * len(parts)}
-        self.images.data = self._pictures(frame, samples)
+        self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
         self.frames.data = {"x": [x for x, _ in empty], "y": [y for _, y in empty]}
         self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(TEXTS)}
         self._prepare_marks(tables, spans)
@@ -173,16 +178,32 @@ class Tiles:
         grid |= {"down": down, "tall": tall, "patch_y": patch_y}
         self.marks.update(tags=[grid], data={key: [] for key in ("x", "y", "width", "height")})
 
-    def _pictures(self, frame: Frame, samples: np.ndarray) -> dict[str, list]:
-        """The samples' mean image under A's and under B's condition; nothing where none has a thumbnail."""
+    def _pictures(self, frame: Frame, samples: np.ndarray, under: dict) -> dict[str, list]:
+        """The samples' mean image under A's and under B's condition; nothing where none has a thumbnail.
+
+        Args:
+            frame: with the sides.
+            samples: ids.
+            under: the maps by row, under which the image lies as well.
+        """
         found: dict[str, list] = {key: [] for key in ("image", *PLACE)}
+        whole = [(0, 1, 1)] * 2
+        lines = list(under)
         for line, cell in enumerate((frame.state.a, frame.state.b)):
             rows, images = frame.store.images(cell[1])
             at = np.flatnonzero(np.isin(frame.store.ids[rows], samples))
-            if at.size:
-                picture = np.asarray(images[at], np.float32).mean(0).round().astype(np.uint8)
-                found["image"].append(compute.contact_sheet(picture[None], 1, gap=0))
-                for key, value in self._box(0, line, [(0, 1, 1)] * 2).items():
+            if not at.size:
+                continue
+            picture = np.asarray(images[at], np.float32).mean(0).round().astype(np.uint8)
+            picture = compute.contact_sheet(picture[None], 1, gap=0)
+            places = [(0, line)]
+            for other in range(len(lines)):
+                # What compares B with something lies over B's image.
+                if under[lines[other]] is not None and line == min(other, 1):
+                    places += [(column, other) for column in range(1, 4)]
+            for place in places:
+                found["image"].append(picture)
+                for key, value in self._box(*place, whole).items():
                     found[key].append(value)
         return found
 

@@ -1,0 +1,86 @@
+"""How A's and B's measures are spread, and how their margins fall as patches are hidden."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rosalind.figures.palette import COLOURS
+from rosalind.viewer import compute, deletion, spread
+from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+
+LOOKS = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
+"""Of A and of B, the viewer's."""
+
+
+def _names(a: Cell, b: Cell) -> list[str]:
+    return [f"{side}: {', '.join(cell)}" for side, cell in (("A", a), ("B", b))]
+
+
+def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
+    """Histograms of two measures and the cumulative margins of all samples, A solid and B dashed.
+
+    Args:
+        store: of the study.
+        a, b: sides, networks or groups of seeds under a condition.
+        x, y: measures, in `viewer.store.MEASURES`.
+    """
+    figure = Figure(figsize=(10.2, 3.1), layout="constrained")
+    for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
+        sides = [store.values(cell, measure) for cell in (a, b)]
+        limits, last = compute.limits(*sides), axes is figure.axes[2]
+        bins = spread.bins_for(len(store.ids))
+        for values, look in zip(sides, LOOKS, strict=True):
+            at = spread.corners(limits, bins)
+            if last:
+                at = np.linspace(*limits, 400)
+            heights = (
+                spread.cumulative(values, at)
+                if last
+                else spread.outline(spread.histogram(values, limits, bins))
+            )
+            axes.plot(at, 100 * heights, linewidth=1.2, **look)
+            finite = values[np.isfinite(values)]
+            if finite.size and not last:
+                axes.axvline(float(np.median(finite)), linewidth=0.8, alpha=0.7, **look)
+        if last:
+            axes.axvline(0, color="#8a94a6", linewidth=0.8)
+        axes.set_xlabel(f"{MEASURES[measure]}, {UNITS.get(measure, 'degrees')}", fontsize=8)
+        axes.set_ylabel("at or below, %" if last else "share of samples, %", fontsize=8)
+        axes.set_title(f"largest gap of the cumulative curves {spread.largest_gap(*sides):.2f}", fontsize=8)
+        axes.tick_params(labelsize=7)
+    lines = figure.axes[0].get_lines()
+    figure.legend(
+        [line for line in lines if len(line.get_xdata()) > 2],
+        _names(a, b),
+        loc="outside lower center",
+        ncols=2,
+        fontsize=8,
+    )
+    return figure
+
+
+def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
+    """The margin as ever more patches are hidden, by the map (thick) and at random (thin); None without curves.
+
+    The mean over all samples that have maps on both sides, or on the one that has any.
+    """
+    cells = [store.seeds(cell) for cell in (a, b)]
+    known = [{int(i) for c in side for i in deletion.stored(store, c).get("id", ())} for side in cells]
+    ids = np.array(sorted(known[0] & known[1] if all(known) else known[0] | known[1]), int)
+    curves = [deletion.mean(store, side, ids) for side in cells]
+    if all(found is None for found in curves):
+        return None
+    figure = Figure(figsize=(4.6, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for found, look, name in zip(curves, LOOKS, _names(a, b), strict=True):
+        if found is not None:
+            share = np.linspace(0, 100, found.shape[1])
+            gain = deletion.gain(found)
+            axes.plot(share, found[0], linewidth=2, label=f"{name}\ngains {gain:+.2f} on chance", **look)
+            axes.plot(share, found[1], linewidth=0.8, **look)
+    axes.axhline(0, color="#8a94a6", linewidth=0.8)
+    axes.set_xlabel("patches hidden, %", fontsize=8)
+    axes.set_ylabel("margin, units", fontsize=8)
+    axes.set_title(f"Mean of {len(ids)} samples; thick: by the map, thin: at random", fontsize=8)
+    axes.legend(fontsize=7)
+    axes.tick_params(labelsize=7)
+    return figure
