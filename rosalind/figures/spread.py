@@ -1,5 +1,7 @@
 """How A's and B's measures are spread, and how their margins fall as patches are hidden."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -7,7 +9,7 @@ from rosalind.figures.palette import COLOURS
 from rosalind.viewer import compute, deletion, spread
 from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
 
-LOOKS = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
+LOOKS: tuple[dict[str, Any], ...] = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
 """Of A and of B, the viewer's."""
 
 
@@ -23,7 +25,7 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
         a, b: sides, networks or groups of seeds under a condition.
         x, y: measures, in `viewer.store.MEASURES`.
     """
-    figure = Figure(figsize=(10.2, 3.1), layout="constrained")
+    figure, lines = Figure(figsize=(10.2, 3.1), layout="constrained"), []
     for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
         sides = [store.values(cell, measure) for cell in (a, b)]
         limits, last = compute.limits(*sides), axes is figure.axes[2]
@@ -37,7 +39,7 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
                 if last
                 else spread.outline(spread.histogram(values, limits, bins))
             )
-            axes.plot(at, 100 * heights, linewidth=1.2, **look)
+            lines += axes.plot(at, 100 * heights, linewidth=1.2, **look)
             finite = values[np.isfinite(values)]
             if finite.size and not last:
                 axes.axvline(float(np.median(finite)), linewidth=0.8, alpha=0.7, **look)
@@ -47,14 +49,7 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
         axes.set_ylabel("at or below, %" if last else "share of samples, %", fontsize=8)
         axes.set_title(f"largest gap of the cumulative curves {spread.largest_gap(*sides):.2f}", fontsize=8)
         axes.tick_params(labelsize=7)
-    lines = figure.axes[0].get_lines()
-    figure.legend(
-        [line for line in lines if len(line.get_xdata()) > 2],
-        _names(a, b),
-        loc="outside lower center",
-        ncols=2,
-        fontsize=8,
-    )
+    figure.legend(lines[:2], _names(a, b), loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

@@ -69,13 +69,13 @@ class Own(Matcher):
 
 
 class Refusal(RequestHandler):
-    """Answers whoever calls the server by another name."""
+    """Answers whoever calls the server by another name, or asks for what it does not have, in words."""
 
-    def initialize(self, *, words: str) -> None:
-        self.words = words
+    def initialize(self, *, words: str, status: int = 403) -> None:
+        self.words, self.status = words, status
 
     def prepare(self) -> None:
-        self.set_status(403)
+        self.set_status(self.status)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(self.words)
 

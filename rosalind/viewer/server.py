@@ -7,6 +7,7 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from bokeh.application import Application
@@ -122,6 +123,9 @@ def _reroute(server: Server, stores: Mapping[str, Store], host: str) -> None:
             rule.target = hosts.Socket
     own = ", ".join(map(_written, hosts.names(host)))
     words = {"words": f"This server answers to the names {own}; open it under one of these."}
+    there = ", ".join(f"/{quote(name.strip('/'))}" for name in stores)
+    absent = {"words": f"There is no such page. The studies of this server are at {there}.", "status": 404}
+    pages.rules.append(Rule(AnyMatches(), hosts.Refusal, absent))
     application.default_router.rules = [
         Rule(hosts.Own(known), pages),
         Rule(AnyMatches(), hosts.Refusal, words),

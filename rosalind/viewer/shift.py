@@ -70,3 +70,18 @@ def ellipse(x: np.ndarray, y: np.ndarray, points: int = 40) -> np.ndarray:
     circle = np.stack([np.cos(turn), np.sin(turn)])
     curve = placed.mean(1)[:, None] + axes @ (np.sqrt(np.maximum(values, 0))[:, None] * circle)
     return curve.T.astype(np.float32)
+
+
+def free_ends(curves: np.ndarray) -> np.ndarray:
+    """int[k]: of each of some curves the point that is farthest from all points of the others.
+
+    Args:
+        curves: float[k, points, 2], in units in which a step across is as long as one up. A curve of NaN gets 0.
+    """
+    ends = np.zeros(len(curves), int)
+    for k, curve in enumerate(curves):
+        others = np.delete(curves, k, 0).reshape(-1, 2)
+        others = others[np.isfinite(others).all(1)]
+        if np.isfinite(curve).all() and len(others):
+            ends[k] = np.hypot(*(curve[:, None] - others[None]).transpose(2, 0, 1)).min(1).argmax()
+    return ends

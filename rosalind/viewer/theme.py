@@ -77,6 +77,7 @@ WIDGETS = """
 :host { color: var(--soft); font-size: 12.5px; }
 .bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
   border-color: var(--line) !important; }
+.bk-input { padding-left: 8px; padding-right: 8px; font-size: 13px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
@@ -88,7 +89,7 @@ h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }
-td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
+td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; white-space: nowrap; }
 th { color: var(--ink); }
 """
 

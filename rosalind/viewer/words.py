@@ -31,7 +31,7 @@ def side(store: Store, cell: Cell) -> str:
     low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
     images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
     return (
-        f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies)} % right "
+        f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies).replace('+-', '±')} % right "
         f"({counted(len(accuracies), 'seed')}{images})"
     )
 

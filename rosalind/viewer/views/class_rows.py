@@ -13,6 +13,7 @@ from rosalind.viewer.views.frame import (
     Change,
     Frame,
     empty,
+    plain,
     plot,
     see_through,
     short,
@@ -114,7 +115,7 @@ class ClassRows:
         step = max(-(-lines // NAMED), 1)
         self.ticks[0].ticks = list(range(0, lines, step))
         listed = [names[k] for k in self.order]
-        figure.yaxis.major_label_overrides = dict(enumerate(listed))
+        figure.yaxis.major_label_overrides = dict(enumerate(map(plain, listed)))
         named = {
             block + part * WIDTH: f"{limits[0] + part * (limits[1] - limits[0]):.3g}"
             for block in range(3)

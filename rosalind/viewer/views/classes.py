@@ -49,6 +49,7 @@ from rosalind.viewer.views.frame import (
     caption,
     empty,
     fill,
+    plain,
     plot,
     titled,
 )
@@ -325,7 +326,7 @@ class Classes:
         ends = {"down": range(shown.top, shown.bottom), "across": range(shown.left, shown.right)}
         # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
         labels = {
-            way: {k + 0.5: short[k] for k in places} if len(places) <= TICKS[way] else {}
+            way: {k + 0.5: plain(short[k]) for k in places} if len(places) <= TICKS[way] else {}
             for way, places in ends.items()
         }
         if labels == self.labels:

@@ -55,7 +55,7 @@ const known = Number.isFinite(number("low"));
 if (format == "images") { return known ? `${words(number("low"))} to ${words(number("high"))}` : "none here"; }
 const count = number("count");
 if (!count) { return "not there"; }
-const spread = Number.isFinite(number("deviation")) ? ` +- ${words(number("deviation"))}` : "";
+const spread = Number.isFinite(number("deviation")) ? ` ± ${words(number("deviation"))}` : "";
 return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
 """
 

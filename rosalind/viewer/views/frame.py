@@ -37,6 +37,12 @@ SIDE_COLOURS = ("#0072B2", "#CC79A7")
 FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
 FAMILY_COLOURS = Colorblind[8]
+CLASS_COLOURS = (
+    *("#4477aa", "#ee6677", "#228833", "#b8a020", "#33a9d6"),
+    *("#aa3377", "#dd7711", "#44aa99", "#9977cc", "#8a94a6"),
+)
+"""Of a few classes in one figure, on light and dark; each is named beside its line, as ten hues are too many."""
+
 POINTS = 2000
 """Most samples that are drawn one by one; beyond that only densities travel to the browser."""
 
@@ -139,6 +145,17 @@ def axis_label(measure: str, raw: bool = False) -> str:
     """How an axis is called in few words: `angle (degrees)`."""
     unit = UNITS.get(measure, "degrees")
     return f"{short(measure)} ({'raw' if raw and unit == 'units' else unit})"
+
+
+def plain(text: str) -> str:
+    """A text that an axis shows as it is: Bokeh takes what stands between these for a formula.
+
+    >>> plain("$$x$$") == "$$x$$", plain("5$")
+    (False, '5$')
+    """
+    for sign in ("$$", r"\(", r"\["):
+        text = text.replace(sign, f"{sign[0]}\u200b{sign[1]}")
+    return text
 
 
 def cell_name(cell: Cell) -> str:

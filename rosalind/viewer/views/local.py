@@ -23,6 +23,7 @@ from bokeh.models import (
 from rosalind.viewer import compute, lasso, rules, shift, words
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
+    CLASS_COLOURS,
     GREYS,
     ORANGES,
     Change,
@@ -103,9 +104,11 @@ class Local:
             self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
         )
         self.points.add(figure, side)
-        contours = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": []})
-        figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=1.5), name="ink")
-        figure.add_glyph(contours, Text(x="x", y="y", text="name", text_font_size="11px"), name="ink")
+        contours = empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
+        figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=2, line_color="colour"))
+        look = {"text_align": "align", "x_offset": "away", "text_baseline": "middle", "text_color": "colour"}
+        bold = {"text_font_size": "12px", "text_font_style": "bold"}
+        figure.add_glyph(contours, Text(x="x", y="y", text="name", **look, **bold))
         median = ColumnDataSource({"x": [], "y": []})
         figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
         if side in ("difference", "null"):
@@ -258,15 +261,22 @@ class Local:
         return tuple(float(np.nanmedian(v[shown])) if shown.any() else np.nan for v in (x, y))
 
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
-        """The contours of some classes, and the median of all samples shown."""
+        """The contours of some classes, each with its name where no other is, and the median of all shown."""
         for side, (x, y) in self.placed.items():
             curves = [shift.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
+            sizes = [end - start for start, end in self._window(side)]
+            at = shift.free_ends(np.array(curves) / sizes) if curves else ()
+            ends = [curve[k] for curve, k in zip(curves, at, strict=True)]
+            left = [end[0] < curve[:, 0].mean() for curve, end in zip(curves, ends, strict=True)]
             self.contours[side].data = {
                 "xs": [curve[:, 0].tolist() for curve in curves],
                 "ys": [curve[:, 1].tolist() for curve in curves],
-                "x": [float(curve[:, 0].max()) for curve in curves],
-                "y": [float(curve[:, 1].mean()) for curve in curves],
+                "x": [float(end[0]) for end in ends],
+                "y": [float(end[1]) for end in ends],
                 "name": [frame.store.class_names[k] for k in classes],
+                "colour": [CLASS_COLOURS[k % len(CLASS_COLOURS)] for k in range(len(classes))],
+                "align": ["right" if here else "left" for here in left],
+                "away": [-4 if here else 4 for here in left],
             }
             middle = self.middles[side]
             self.medians[side].data = {axis: [v] for axis, v in zip("xy", middle, strict=True)}
@@ -292,12 +302,25 @@ class Local:
             f"{self.pointed} {escape(self.shifts.words)} {self.shown} "
             f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}{self._null(frame, placed)}"
         )
+        text += self._outside()
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:
             text += f" {missing:,} have no finite value here and are not drawn."
         if any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y)):
             text += words.of_angles(frame.store, frame.state.a, frame.state.b)
         return text
+
+    def _outside(self) -> str:
+        """How many samples the axes leave out, which are made for all but 0.2 % at every end."""
+        parts = []
+        for name, side in (("A", "a"), ("B", "b"), ("B minus A", "difference")):
+            ranges = (self.figures[side].x_range, self.figures[side].y_range)
+            out = np.zeros(len(self.frame.shown), bool)
+            for values, axis in zip(self.placed[side], ranges, strict=True):
+                out |= (values < axis.reset_start) | (values > axis.reset_end)
+            if count := int((out & self.frame.shown).sum()):
+                parts.append(f"{count:,} of {name}")
+        return f" Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
 
     @staticmethod
     def _null(frame: Frame, placed: dict) -> str:
@@ -311,7 +334,7 @@ class Local:
             here, there = found[frame.shown], null[frame.shown]
             if frame.shown.any():
                 parts.append(
-                    f"{short(measure)} changes by {np.nanmean(here):.2f} +- {np.nanstd(here):.2f} over samples, "
-                    f"in the null by {np.nanmean(there):.2f} +- {np.nanstd(there):.2f}"
+                    f"{short(measure)} changes by {np.nanmean(here):.2f} ± {np.nanstd(here):.2f} over samples, "
+                    f"in the null by {np.nanmean(there):.2f} ± {np.nanstd(there):.2f}"
                 )
         return f"Null, {escape(frame.null_words)}: {'; '.join(parts)}."

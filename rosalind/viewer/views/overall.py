@@ -19,6 +19,7 @@ from rosalind.viewer.views.frame import (
     caption,
     empty,
     fill,
+    plain,
     plot,
     see_through,
     titled,
@@ -260,7 +261,7 @@ class Global:
         if axis.measure:
             return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
         longest = 60 // len(self.axes) + 4
-        return "to\n" + (axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
+        return "to\n" + plain(axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
 
     def _draw_lines(self, frame: Frame) -> np.ndarray:
         """Selected samples as lines, and the bands as boxes; the positions of the samples."""

@@ -170,7 +170,7 @@ class Severities:
             "colour": [colour.get(k, GREY) for k in every for _ in across],
             "name": [found.names[k] for k in every for _ in across],
             "tick": [tick for _ in every for tick in found.ticks],
-            "spread": [f"+- {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
+            "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
         }
         named = [k for k in chosen if np.isfinite(mean[k]).any()]
         last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
@@ -199,7 +199,7 @@ class Severities:
         words, digits = [], MODES[mode].digits + 1
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
-                spread = f" +- {half[k, -1]:.{digits}f}" if np.isfinite(half[k, -1]) else ""
+                spread = f" ± {half[k, -1]:.{digits}f}" if np.isfinite(half[k, -1]) else ""
                 seeds = counted(int(count[k, -1]), "seed")
                 words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f}{spread} ({seeds})")
         b = frame.store.group(frame.state.b[0]).name

@@ -6,7 +6,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Segmen
 
 from rosalind.viewer import compute, shift
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import SIDE_COLOURS, Change, Frame, empty, fill, measure_label, plot
+from rosalind.viewer.views.frame import SIDE_COLOURS, Change, Frame, empty, fill, measure_label, plain, plot
 
 LISTED = 20
 """Most classes in the list."""
@@ -88,7 +88,7 @@ class Shifts:
         figure.y_range.update(start=count - 0.5, end=-0.5)
         figure.height = 90 + 17 * count
         self.ticker.ticks = list(range(count))
-        figure.yaxis.major_label_overrides = dict(enumerate(names))
+        figure.yaxis.major_label_overrides = dict(enumerate(map(plain, names)))
         what = measure_label(measure, state.raw)
         figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
         most = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
