@@ -140,6 +140,8 @@ def canvas(page: Page, name: str) -> np.ndarray:
     from PIL import Image
 
     box = page.tab.evaluate(FRAME, name)
+    # What comes onto the screen is painted before the frame after the next.
+    page.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     clip = {key: box[key] for key in ("x", "y", "width", "height")}
     return np.asarray(Image.open(io.BytesIO(page.tab.screenshot(clip=clip))).convert("RGB"))
 
@@ -309,6 +311,46 @@ def test_keys_that_are_held_say_what_a_drag_does(page):
     assert drag(0.0, 0.0, 0.45, 1.0) == left, "without a key the setting of the page holds again"
 
 
+def test_a_lasso_selects_what_it_goes_around(page):
+    page.tab.evaluate("""() => {
+      const bar = Bokeh.documents[0].get_model_by_name("local-a").toolbar;
+      bar.active_drag = bar.tools.find((tool) => tool.type === "LassoSelectTool");
+    }""")
+    box = page.tab.evaluate(FRAME, "local-a")
+    turn = np.linspace(0, 6, 40)
+    across, down = 0.4 + 0.25 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)
+    path = np.stack([box["x"] + across * box["width"], box["y"] + down * box["height"]], 1).tolist()
+    page.tab.mouse.move(*path[0])
+    page.tab.mouse.down()
+    for place in path[1:]:
+        page.tab.mouse.move(*place)
+    page.tab.mouse.up()
+    status = page.wait_text("status", "inside a lasso of")
+    count = status.split("<b>")[1].split()[0]
+    assert 0 < int(count) < 597
+    page.wait_text("distributions-caption", f"the {count} selected")
+
+
+@NETWORKS
+def test_the_name_of_a_row_shows_its_severities(page, small_folder):
+    last = Store(small_folder).groups[-1].networks[0]
+    box = page.tab.evaluate(FRAME, "evaluation")
+    page.tab.mouse.click(box["x"] - 15, box["y"] + 0.99 * box["height"])
+    page.wait("location.search.includes('evaluation-curves=corruptions')")
+    page.wait(f"location.search.includes('b={last}%2F')")
+
+
+@SAMPLES
+def test_the_slider_lets_the_image_through(page):
+    before = canvas(page, "attribution-maps")
+    page.tab.locator(".noUi-handle").focus()
+    page.tab.keyboard.press("ArrowLeft")
+    page.wait("location.search.includes('attribution-opacity=90')")
+    page.settled()
+    page.tab.wait_for_timeout(300)
+    assert (canvas(page, "attribution-maps") != before).any()
+
+
 def test_dragging_along_an_axis_selects(page):
     page.drag("global-a", 0.01, 0.1, 0.04, 0.5)
     status = page.wait_text("status", "replace angle")
@@ -382,8 +424,9 @@ def test_keys_are_the_fields_while_someone_types(page):
     assert page.tab.evaluate("location.search") == before
 
 
-def test_a_brush_paints_every_figure_that_changes_once_and_no_other(page):
-    page.tab.evaluate("""() => {
+def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_later(browser, address):
+    opened = Page(browser, f"{address}?layout=geometry", height=1000)
+    opened.tab.evaluate("""() => {
       window.painted = []
       const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("local-b"))
       let owner = view
@@ -391,13 +434,20 @@ def test_a_brush_paints_every_figure_that_changes_once_and_no_other(page):
       const plain = owner._actual_paint
       owner._actual_paint = function () { painted.push(this.model.name); return plain.call(this) }
     }""")
-    page.drag("local-a", 0.2, 0.2, 0.7, 0.7)
-    page.wait("location.search.includes('rule=')")
-    page.settled()
-    painted = page.tab.evaluate("painted")
-    for name in ("local-b", "local-difference", "global-a", "global-b"):
+    opened.drag("local-a", 0.2, 0.2, 0.7, 0.7)
+    opened.wait("location.search.includes('rule=')")
+    opened.settled()
+    painted = opened.tab.evaluate("painted")
+    for name in ("local-b", "local-difference"):
         assert painted.count(name) == 1, painted
+    assert "global-b" not in painted
+    opened.tab.evaluate(FRAME, "global-b")
+    opened.wait("painted.includes('global-b')")
+    painted = opened.tab.evaluate("painted")
+    assert [painted.count(name) for name in ("global-a", "global-b")] == [1, 1], painted
     assert not [name for name in painted if name.startswith("matrix")]
+    assert opened.errors() == []
+    opened.tab.close()
 
 
 def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):

@@ -140,6 +140,12 @@ class TestServer:
             error.value.close()
             assert error.value.code in (403, 404)
 
+    def test_a_page_that_is_not_there_says_which_are(self, server):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            get(server, "/another")
+        assert error.value.code == 404
+        assert "studies of this server are at /small-study, /." in error.value.read().decode()
+
     def test_it_listens_on_loopback_only(self, server):
         assert server.address == "127.0.0.1"
         names = socket.gethostbyname_ex(socket.gethostname())[2]

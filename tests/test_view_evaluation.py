@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.events import Tap
+from bokeh.events import AxisClick, Tap
 from pages import Page
 from scipy import stats
 
@@ -248,3 +248,21 @@ class TestDocument:
         made.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
+
+
+def test_names_of_rows_and_columns_show_their_severities(store):
+    page = Page(store, Evaluation)
+    rows, columns = page.view.figure.yaxis[0], page.view.figure.xaxis[0]
+    line = [group.name for group in page.view.groups].index("lth 0.9")
+    # As Bokeh 3.9.2 counts an axis that runs downwards, and as one would expect.
+    for value in (-1 - line, line):
+        page.change(b=page.state.a)
+        rows._trigger_event(AxisClick(rows, value=value + 0.2))
+        assert page.state.b == ("mlp-lth-0.9-seed0", "clean")
+        assert dict(page.state.choices)["evaluation-curves"] == "corruptions"
+    columns._trigger_event(AxisClick(columns, value=page.view.conditions.index("contrast-5") - 0.3))
+    assert page.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
+    assert "evaluation-curves" not in dict(page.state.choices)
+    before = page.state
+    columns._trigger_event(AxisClick(columns, value=len(page.view.conditions) - 1.0))
+    assert page.state == before, "a mean has no severities"

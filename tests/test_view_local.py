@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
 from rosalind import config
-from rosalind.viewer import address, lasso, rules, spread
+from rosalind.viewer import address, lasso, rules, shift, spread
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.class_panels import ClassPanels
 from rosalind.viewer.views.class_rows import ClassRows
@@ -248,3 +248,38 @@ class TestDistributions:
         page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
         chosen = rules.select(store, page.state) & (store.labels == 6)
         assert counts.data["text"][at] == f"{chosen.sum()} of {(store.labels == 6).sum()}"
+
+    def test_a_class_is_kept_by_its_name_too(self, store):
+        page = Page(store, Local)
+        axis = page.view.shifts.figure.yaxis[0]
+        axis._trigger_event(AxisClick(axis, value=-3.2))
+        assert page.state.true_class == page.view.shifts.order[2]
+
+    def test_contours_are_named_where_no_other_curve_is(self, store):
+        turn = np.linspace(0, 2 * np.pi, 41)
+        circle = np.stack([np.cos(turn), np.sin(turn)], 1)
+        ends = shift.free_ends(np.stack([circle, circle + np.array([1, 0]), circle * np.nan]))
+        assert [circle[k][0] for k in ends[:2]] == pytest.approx([-1, 1])
+        assert ends[2] == 0
+        page = Page(store, Local, choices=(("local-contours", "classes"),))
+        drawn = page.view.contours["a"].data
+        assert sorted(drawn["name"]) == sorted(store.class_names)
+        assert len(set(drawn["colour"])) == 10
+        for x, xs, align in zip(drawn["x"], drawn["xs"], drawn["align"], strict=True):
+            assert x in xs
+            assert (align == "right") == (x < np.mean(xs))
+
+    def test_samples_beyond_the_axes_are_counted(self, store):
+        # By three axes, each of which leaves out 0.2 % at either end, and shows 4 % more than that.
+        counts = {}
+        for measure in ("confidence", "margin", "angle"):
+            page = Page(store, Local, x=measure, y="norm")
+            out = np.zeros(597, bool)
+            figure = page.view.figures["b"]
+            for axis, name in ((figure.x_range, measure), (figure.y_range, "norm")):
+                values = store.values(page.state.b, name)
+                out |= (values < axis.start) | (values > axis.end)
+            counts[measure] = int(out.sum())
+            told = page.view.caption.text.partition("Beyond the axes: ")[2].partition(";")[0]
+            assert (f"{counts[measure]} of B" in told.split(", ")) == (counts[measure] > 0), told
+        assert max(counts.values()) > 0

@@ -89,7 +89,7 @@ h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }
-td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; white-space: nowrap; }
+td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }
 """
 

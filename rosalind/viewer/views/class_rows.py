@@ -1,7 +1,7 @@
 """Part of view 3: a row per class with the histogram of a measure under A, under B, and their difference."""
 
 import numpy as np
-from bokeh.events import Tap
+from bokeh.events import AxisClick, Tap
 from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
 
 from rosalind.viewer import compute, spread
@@ -13,6 +13,7 @@ from rosalind.viewer.views.frame import (
     Change,
     Frame,
     empty,
+    line_of,
     plain,
     plot,
     see_through,
@@ -68,10 +69,10 @@ class ClassRows:
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
-        figure.on_event(Tap, self._tap)
+        figure.on_event(Tap, lambda event: self._keep(-1 if event.y is None else round(event.y)))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self._keep(line_of(event.value)))
 
-    def _tap(self, event: Tap) -> None:
-        line = round(event.y) if event.y is not None else -1
+    def _keep(self, line: int) -> None:
         if 0 <= line < len(self.order):
             chosen = int(self.order[line])
             self.change(true_class=None if self.frame.state.true_class == chosen else chosen)

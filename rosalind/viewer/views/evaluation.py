@@ -28,6 +28,7 @@ from rosalind.viewer.views.frame import (
     Change,
     Frame,
     caption,
+    line_of,
     plot,
     titled,
 )
@@ -157,8 +158,8 @@ class Evaluation:
         formatters = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, self._tap)
-        figure.yaxis[0].on_event(AxisClick, lambda event: self._curves(line=event.value))
-        figure.xaxis[0].on_event(AxisClick, lambda event: self._curves(place=event.value))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self._curves(line=line_of(event.value)))
+        figure.xaxis[0].on_event(AxisClick, lambda event: self._curves(place=round(event.value)))
         return figure
 
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
@@ -229,14 +230,14 @@ class Evaluation:
         if there:
             self.change(**{side: (self._like(getattr(self.frame.state, side), group, there), condition)})
 
-    def _curves(self, line: float | None = None, place: float | None = None) -> None:
+    def _curves(self, line: int | None = None, place: int | None = None) -> None:
         """Show the severities of a row or of a column whose name was clicked, which becomes B's."""
         (name, condition), curves = self.frame.state.b, "corruptions" if place is None else "methods"
-        if place is not None and 0 <= round(place) < len(self.conditions):
-            condition = self.conditions[self.columns[round(place)]]
+        if place is not None and 0 <= place < len(self.conditions):
+            condition = self.conditions[self.columns[place]]
         group = self.store.group(name)
-        if line is not None and 0 <= round(line) < len(self.groups):
-            group = self.groups[self.rows[round(line)]]
+        if line is not None and 0 <= line < len(self.groups):
+            group = self.groups[self.rows[line]]
         there = [n for n in group.networks if (n, condition) in self.store.cells]
         # Means and shifts have no severities.
         if there:

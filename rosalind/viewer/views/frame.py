@@ -147,6 +147,19 @@ def axis_label(measure: str, raw: bool = False) -> str:
     return f"{short(measure)} ({'raw' if raw and unit == 'units' else unit})"
 
 
+def line_of(value: float | None) -> int:
+    """The row that a click on an axis names, where row 0 is the topmost of a figure from -0.5 down; -1 for none.
+
+    Bokeh 3.9.2 takes every axis for one that runs upwards, so that row k comes as -1 - k.
+
+    >>> line_of(2.3), line_of(-3.3), line_of(None)
+    (2, 2, -1)
+    """
+    if value is None:
+        return -1
+    return round(value if value >= -0.5 else -1 - value)
+
+
 def plain(text: str) -> str:
     """A text that an axis shows as it is: Bokeh takes what stands between these for a formula.
 

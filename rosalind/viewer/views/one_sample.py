@@ -192,8 +192,9 @@ class OneSample:
                 f"<div style='width:{max(round(66 * probability), 1)}px;height:9px;background:"
                 f"{'#0072B2' if true else '#D55E00'}'></div>"
             )
+            known = f"<b>{name} ✓</b>" if true else name
             lines.append(
-                f"<tr><td style='padding-right:6px'>{'<b>' if true else ''}{name}{' ✓</b>' if true else ''}</td>"
+                f"<tr><td style='padding-right:6px;white-space:nowrap'>{known}</td>"
                 f"<td style='padding-right:6px'>{bar}</td><td>{100 * probability:.1f} %</td></tr>"
             )
         seeds = len(store.seeds(cell))

@@ -1,12 +1,22 @@
 """Part of view 3: the classes by how far they moved from A to B."""
 
 import numpy as np
-from bokeh.events import Tap
+from bokeh.events import AxisClick, Tap
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Segment, Text
 
 from rosalind.viewer import compute, shift
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import SIDE_COLOURS, Change, Frame, empty, fill, measure_label, plain, plot
+from rosalind.viewer.views.frame import (
+    SIDE_COLOURS,
+    Change,
+    Frame,
+    empty,
+    fill,
+    line_of,
+    measure_label,
+    plain,
+    plot,
+)
 
 LISTED = 20
 """Most classes in the list."""
@@ -53,14 +63,14 @@ class Shifts:
             x="x", y="y", text="text", text_align="right", text_baseline="middle", text_font_size="11px"
         )
         self.figure.add_glyph(self.counts, text, name="ink")
-        self.figure.on_event(Tap, self._tap)
+        self.figure.on_event(Tap, lambda event: self._keep(-1 if event.y is None else round(event.y)))
+        self.figure.yaxis[0].on_event(AxisClick, lambda event: self._keep(line_of(event.value)))
         self.order = np.empty(0, int)
         """Classes, those that moved most first."""
         self.words = ""
         """What the list says, not escaped."""
 
-    def _tap(self, event: Tap) -> None:
-        place = round(event.y if event.y is not None else -1)
+    def _keep(self, place: int) -> None:
         if 0 <= place < len(self.listed):
             chosen = int(self.listed[place])
             self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
