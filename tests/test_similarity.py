@@ -10,6 +10,7 @@ from pages import Page
 from rosalind import results, similarity
 from rosalind.similarity import comparison, reading
 from rosalind.similarity.points import points
+from rosalind.viewer import similar
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.similarity import Similarity
 
@@ -384,6 +385,24 @@ class TestView:
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
         assert f"{view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed)" in view.caption.text
+
+    def test_arrows_lead_from_clean_over_all_severities(self, store):
+        page = Page(store, Similarity, b=("mlp-lth-0.9-seed0", "contrast-5"))
+        way = [("mlp-lth-0.9-seed0", name) for name in ("clean", "contrast-1", "contrast-5")]
+        kept = page.view.kept
+        places = [kept["points"].place[cell] for cell in way]
+        assert similar.paths(store, kept, way[1]) == [places]
+        drawn = page.view.ways.data
+        np.testing.assert_allclose(drawn["x"][:3], page.view.places[places, 0], rtol=1e-6)
+        assert np.isnan(drawn["x"][3])
+        assert drawn["tip"].tolist() == [0, 0, 11, 0]
+        far = kept["found"].distance[places[0], places[1]] + kept["found"].distance[places[1], places[2]]
+        assert f"a way of B {far:.2f}." in page.view.caption.text
+        # Both sides, and a way for every seed of a group.
+        page.change(a=way[1], b=("lth 0.9 over seeds", "gaussian_noise-1"))
+        assert np.isnan(page.view.ways.data["x"]).sum() == 3
+        page.change(a=way[0], b=way[0])
+        assert len(page.view.ways.data["x"]) == 0
 
     def test_a_stored_umap_layout_can_be_chosen(self, store, copy):
         assert Similarity.choices(store)["similarity-layout"] == ("scaling",)

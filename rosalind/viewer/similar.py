@@ -100,6 +100,28 @@ def places(store: Store, kept: dict[str, Any], cell: Cell) -> list[int]:
     return list(dict.fromkeys(known[one] for one in store.seeds(cell) if one in known))
 
 
+def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
+    """The points from the clean cell to ever more severe ones of a side's corruption, a way per seed.
+
+    Of the same draw and BatchNorm mode, as far as they are among the points; none for a clean side.
+    """
+    infos, known = store.results.conditions, kept["points"].place
+    info = infos[cell[1]]
+    if info["group"] == "clean":
+        return []
+    same = lambda other, keys: all(other[key] == info[key] for key in keys)
+    steps = [c for c, other in infos.items() if same(other, ("name", "draw", "bn"))]
+    steps.sort(key=lambda condition: infos[condition]["severity"])
+    first = [c for c, other in infos.items() if other["group"] == "clean" and same(other, ("bn",))][:1]
+    found = []
+    for network, _ in store.seeds(cell):
+        there = [known[network, c] for c in (*first, *steps) if (network, c) in known]
+        # Averaged severities are one point.
+        there = list(dict.fromkeys(there))
+        found += [there] if len(there) > 1 else []
+    return found
+
+
 def between(store: Store, kept: dict[str, Any], a: Cell, b: Cell) -> tuple[float, int]:
     """Mean distance of two sides over the points that belong together (NaN without any), and how many pairs."""
     known = kept["points"].place
@@ -128,6 +150,7 @@ def sentence(
         far = between(store, kept, *null[0])[0] if null[0] else np.nan
         number = f", {far:.2f} apart (dashed)" if np.isfinite(far) else ""
         words.append(f"Null: {escape(null[1])}{number}.")
+    words += _travelled(store, kept, state)
     if umap:
         words.append(
             f"The plane shows neighbourhoods{_trusted(kept['umap_trust'])}; its lengths mean nothing."
@@ -159,6 +182,17 @@ def _apart(store: Store, kept: dict[str, Any], state: State) -> list[str]:
         f"<b>A and B are {apart:.2f} apart</b>{seeds}{', as all clean cells are' if both else ''}; the unit is the "
         "deviation of the first dense network's samples on clean images."
     ]
+
+
+def _travelled(store: Store, kept: dict[str, Any], state: State) -> list[str]:
+    """How long the arrows are, in true distances from point to point."""
+    parts = []
+    for letter, cell in (("A", state.a), ("B", state.b)):
+        ways = [np.array(way) for way in paths(store, kept, cell)]
+        if ways:
+            length = np.mean([kept["found"].between(way[:-1], way[1:]).sum() for way in ways])
+            parts.append(f"{letter} {length:.2f}")
+    return [f"Arrows: from clean to the most severe, a way of {' and '.join(parts)}."] if parts else []
 
 
 def _trusted(trust: float) -> str:

@@ -12,9 +12,20 @@ from rosalind import similarity
 from rosalind.similarity import METRICS
 from rosalind.viewer import similar
 from rosalind.viewer.similar import FLOORS, METRIC_WORDS, MODES
+from rosalind.viewer.state import State
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.distances import Distances
-from rosalind.viewer.views.frame import FAMILY_COLOURS, Change, Frame, caption, empty, plot, same, titled
+from rosalind.viewer.views.frame import (
+    FAMILY_COLOURS,
+    SELECTED,
+    Change,
+    Frame,
+    caption,
+    empty,
+    plot,
+    same,
+    titled,
+)
 
 MARKERS = {
     "clean": ("star", "★"),
@@ -65,6 +76,7 @@ class Similarity:
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
         self.points = empty("x", "y", *about, *near)
         self.marks = empty("x", "y", "text", "offset")
+        self.ways = empty("x", "y", "angle", "tip")
         self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
         self.matrix = Distances(self.points, self.colours, self._take)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
@@ -115,6 +127,9 @@ class Similarity:
         ink = {"line_color": "#000000", "name": "ink"}
         figure.segment(source=self.nothing, line_width=2, line_dash="dashed", **ink, **ends)
         figure.segment(source=self.bars, line_width=4, **ink, **ends)
+        figure.line("x", "y", source=self.ways, line_width=1.5, **ink)
+        tips_of = {"source": self.ways, "marker": "triangle", "angle": "angle", "size": "tip"}
+        figure.scatter("x", "y", **tips_of, fill_color=SELECTED, **ink)
         text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
         figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
         figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
@@ -240,6 +255,9 @@ class Similarity:
         }
         if not same(nothing, self.nothing.data):
             self.nothing.data = nothing
+        ways = self._ways(state)
+        if not same(ways, self.ways.data):
+            self.ways.data = ways
         words = similar.sentence(
             self.store,
             self.kept,
@@ -250,3 +268,17 @@ class Similarity:
         )
         if words != self.caption.text:
             self.caption.text = words
+
+    def _ways(self, state: State) -> dict[str, np.ndarray]:
+        """Lines with gaps from clean to the most severe of A's and B's corruption, and at their ends a tip."""
+        ways = [way for cell in (state.a, state.b) for way in similar.paths(self.store, self.kept, cell)]
+        parts = []
+        for way in ways:
+            x, y = self.places[way].T
+            # A triangle points up, and turns against the clock.
+            turn = np.arctan2(y[-1] - y[-2], x[-1] - x[-2]) - np.pi / 2
+            tip = np.zeros(len(way) + 1)
+            tip[-2] = 11
+            parts.append(np.stack([np.append(x, np.nan), np.append(y, np.nan), np.full(len(tip), turn), tip]))
+        table = np.concatenate(parts, 1) if parts else np.empty((4, 0))
+        return dict(zip(("x", "y", "angle", "tip"), table.astype(np.float32), strict=True))
