@@ -44,11 +44,7 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
 
     def cell(text: str) -> Cell:
         network, _, condition = text.partition("/")
-        if not store.has((network, condition)):
-            raise ValueError(f"no cell {text[:80]!r}")
-        # Raises Damaged, a ValueError that names the file.
-        store.predictions((network, condition))
-        return network, condition
+        return store.check((network, condition))
 
     def one_of(kind: str, allowed):
         def parse(text: str) -> str:

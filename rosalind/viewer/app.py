@@ -141,21 +141,16 @@ class Session:
                 replaced = step["op"] == "replace" and instead is not None
                 fields["rule"] = rules.check_rule(self.store, instead if replaced else [*kept, step])
             for side in ("a", "b"):
-                if side in fields and not self.store.has(fields[side]):
-                    network, condition = fields[side]
-                    raise ValueError(
-                        f"{network} has not been measured under {condition}; the old choice stays."
-                    )
+                # Refused here, before any view has changed.
                 if side in fields:
-                    # A damaged file is refused here, before any view has changed.
-                    self.store.predictions(fields[side])
+                    self.store.check(fields[side])
             changed = dataclasses.replace(self.state, **fields)
             if choices:
                 changed = with_choices(changed, choices, self.choices)
             if changed != self.state:
                 self._become(changed, self.history.after(self.state), began)
         except (ValueError, OSError) as error:
-            self._fail(str(error))
+            self._fail(f"{_bare(error)}; the old choice stays.")
             self._show_state()
 
     def _become(self, changed: State, history: History, began: float) -> None:
@@ -182,19 +177,16 @@ class Session:
         """A state as far as the study has what it names, and in words what is gone."""
         gone = []
         for side in ("a", "b"):
-            cell = getattr(state, side)
             try:
-                if not self.store.has(cell):
-                    raise ValueError(f"{' / '.join(cell)} is gone.")
-                self.store.predictions(cell)
+                self.store.check(getattr(state, side))
             except (ValueError, OSError) as error:
-                gone.append(f"{error} The default is shown.")
+                gone.append(f"{_bare(error)}; the default is shown.")
                 state = dataclasses.replace(state, **{side: getattr(default(self.store), side)})
         try:
             state = dataclasses.replace(state, rule=rules.check_rule(self.store, state.rule))
             rules.select(self.store, state)
         except (ValueError, OSError) as error:
-            gone.append(f"Nothing is selected any more: {error}.")
+            gone.append(f"Nothing is selected any more: {_bare(error)}.")
             state = dataclasses.replace(state, rule=())
         return with_choices(state, {}, self.choices), gone
 
@@ -346,6 +338,11 @@ class Session:
     def _fail(self, *messages: str) -> None:
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
+
+
+def _bare(error: Exception) -> str:
+    """What an error says, to go on in the same sentence."""
+    return str(error).rstrip(".")
 
 
 def application(store: Store) -> Callable[[Document], None]:

@@ -11,7 +11,7 @@ import numpy as np
 from rosalind import results as files
 from rosalind import robustness
 from rosalind.results import Results, checks
-from rosalind.viewer import derived
+from rosalind.viewer import summaries
 from rosalind.viewer.kept import Kept
 
 MEASURES = {
@@ -69,9 +69,9 @@ class Store:
         self.conditions: list[str] = [name for name in self.results.conditions if name in under]
         """Conditions with at least one measured cell, in order."""
         known = getattr(self, "summary", {})
-        self.summary, damaged, lost = derived.summary(self.results, self.cells, known)
+        self.summary, damaged, lost = summaries.summary(self.results, self.cells, known)
         """The numbers of `summary.csv` by cell."""
-        self.histograms, missed = derived.histograms(self.results)
+        self.histograms, missed = summaries.histograms(self.results)
         """Counts uint32[3, bins] by cell, and the shared edges float32[3, bins + 1]."""
         self.problems += lost + missed
         self._damaged = [self.results.geometry_file(*cell) for cell in damaged]
@@ -135,6 +135,19 @@ class Store:
         if not isinstance(cell, tuple) or len(cell) != 2 or not all(isinstance(part, str) for part in cell):
             return False
         return bool(self.seeds(cell))
+
+    def check(self, cell: Any) -> Cell:
+        """A side that has been measured and can be read.
+
+        Raises:
+            ValueError: nothing has been measured, or it is no cell at all; as `Damaged` where a file cannot be read.
+        """
+        if not self.has(cell):
+            parts = cell if isinstance(cell, tuple) and len(cell) == 2 else (cell, "any condition")
+            name, condition = (str(part)[:80] for part in parts)
+            raise ValueError(f"{name} has not been measured under {condition}")
+        self.predictions(cell)
+        return cell
 
     def group(self, name: str) -> robustness.Group:
         """The group that a network belongs to, or that a group's id names."""
