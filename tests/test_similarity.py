@@ -8,7 +8,7 @@ from bokeh.events import Tap
 from pages import Page
 
 from rosalind import results, similarity
-from rosalind.similarity import comparison, reading
+from rosalind.similarity import comparison, layout, reading
 from rosalind.similarity.points import points
 from rosalind.viewer import similar
 from rosalind.viewer.store import Store
@@ -109,6 +109,17 @@ def test_trust_by_hand():
     lost = (3 - 1) + (2 - 1)
     expected = 1 - 2 * lost / (4 * 1 * (2 * 4 - 3 - 1))
     assert similarity.trustworthiness(distance, layout, 1) == pytest.approx(expected)
+
+
+def test_layouts_lie_on_each_other_as_near_as_they_can():
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=(40, 2))
+    turn = np.array([[np.cos(2.0), np.sin(2.0)], [np.sin(2.0), -np.cos(2.0)]])
+    np.testing.assert_allclose(layout.aligned(0.2 * first @ turn - 5, first), first, atol=1e-9)
+    noisy = first + 0.1 * generator.normal(size=first.shape)
+    assert ((layout.aligned(noisy, first) - first) ** 2).sum() <= ((noisy - first) ** 2).sum()
+    np.testing.assert_allclose(layout.aligned(np.ones((3, 2)), first[:3]), [first[:3].mean(0)] * 3)
+    assert layout.wobble(first[None].astype(np.float32)).max() == 0
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -408,17 +419,33 @@ class TestView:
         assert Similarity.choices(store)["similarity-layout"] == ("scaling",)
         path = copy / "comparison" / "similarity-absolute.npz"
         arrays = results.load_arrays(path)
-        arrays["umap"] = np.arange(2.0 * len(arrays["network"]), dtype=np.float32).reshape(-1, 2)
+        count = len(arrays["network"])
+        first = np.arange(2.0 * count, dtype=np.float32).reshape(-1, 2)
+        arrays["umap"] = np.stack([first, first + np.float32([3, 4])])
         results.save_arrays(path, arrays, replace=True)
         umap = ("similarity-layout", "umap")
         page = Page(Store(copy), Similarity, choices=(umap,))
         view = page.view
-        np.testing.assert_array_equal(view.points.data["y"], arrays["umap"][:, 1])
+        np.testing.assert_array_equal(view.points.data["y"], first[:, 1])
+        assert view.wobbles.data["radius"].tolist() == [5.0] * count
+        share = 100 * 5 / (2 * count - 2)
+        assert f"between 2 seeds of UMAP, in the middle {share:.1f} %" in view.caption.text
         assert "neighbourhoods" in view.caption.text
         # A plane without lengths has no bars.
         assert not len(view.bars.data["x0"])
         page.change(choices={"similarity-metric": "norm"})
         assert "UMAP is stored for all measures together only" in view.caption.text
+        assert len(view.wobbles.data["radius"]) == 0
+        # As an earlier version stored it, of one seed, which says nothing of how it moves.
+        arrays["umap"] = first
+        results.save_arrays(path, arrays, replace=True)
+        page = Page(Store(copy), Similarity, choices=(umap,))
+        np.testing.assert_array_equal(page.view.points.data["y"], first[:, 1])
+        assert "Circles" not in page.view.caption.text
+        # Of other points it is damaged, and made anew without.
+        arrays["umap"] = first[:-1]
+        results.save_arrays(path, arrays, replace=True)
+        assert similarity.load(results.open(copy))[1] is None
 
     def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
         found = results.open(copy)

@@ -9,7 +9,8 @@ from rosalind.similarity.layout import (
     picture_rows,
     spanning_tree,
     trustworthiness,
-    umap_layout,
+    umap_layouts,
+    wobble,
 )
 from rosalind.similarity.points import LIMIT, Points, members, points
 from rosalind.similarity.reading import COORDINATES, METRICS, MODES, distances, measure
@@ -37,5 +38,6 @@ __all__ = [
     "save",
     "spanning_tree",
     "trustworthiness",
-    "umap_layout",
+    "umap_layouts",
+    "wobble",
 ]

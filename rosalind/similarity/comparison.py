@@ -130,14 +130,14 @@ def save(results: Results, *, umap: bool = False) -> None:
             for name, value in _drawn(distance).items():
                 arrays[f"{name}/{metric}"] = np.asarray(value)
             if umap and metric == "all" and len(cells) > 2:
-                arrays["umap"] = layouts.umap_layout(distance)
+                arrays["umap"] = layouts.umap_layouts(distance)
         files.save_arrays(_file(results, mode), arrays, replace=True)
 
 
 def load(
     results: Results, mode: str = "absolute", metric: str = "all", *, measured: int | None = None
 ) -> tuple[Similarity, np.ndarray | None]:
-    """The stored comparison, and its UMAP layout (of the metric `all`) if there is one.
+    """The stored comparison, and its UMAP layouts float32[k, q, 2] (of the metric `all`) if there are any.
 
     Made anew where it is missing or damaged, where cells have been added since, and where an earlier rosalind
     stored less. Raises ValueError as `compare` does.
@@ -185,14 +185,19 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
         left_out=tuple(about["left_out"].tolist()),
         averaged=tuple(about["averaged"].tolist()),
     )
-    return found, _umap(path) if metric == "all" else None
+    umap = _umap(path) if metric == "all" else None
+    if umap is not None:
+        checks.arrays(path, {"umap": umap}, {"umap": (None, count, 2)})
+    return found, umap
 
 
 def _umap(path: Path) -> np.ndarray | None:
     try:
-        return files.load_arrays(path, ("umap",))["umap"]
+        found = files.load_arrays(path, ("umap",))["umap"]
     except files.Damaged:
         return None
+    # Earlier versions stored the layout of one seed alone.
+    return found[None] if found.ndim == 2 else found
 
 
 def _check(metric: str) -> None:

@@ -1,5 +1,7 @@
 """What is drawn of distances: a plane and how far to trust it, an order of rows, a tree, neighbours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.linalg
 from scipy import sparse
@@ -130,8 +132,10 @@ def trustworthiness(distance: np.ndarray, layout: np.ndarray, count: int = 5) ->
     return float(1 - 2 * lost / (rows * count * (2 * rows - 3 * count - 1)))
 
 
-def umap_layout(distance: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """A UMAP layout float32[q, 2] of given distances; made with a study, never in the viewer.
+def umap_layouts(distance: np.ndarray, *, seeds: Sequence[int] = tuple(range(5))) -> np.ndarray:
+    """UMAP layouts float32[k, q, 2] of given distances, one per seed; made with a study, never in the viewer.
+
+    Each is turned, mirrored, moved and scaled onto the first, so that what is left between them is chance.
 
     Raises:
         ModuleNotFoundError: without the extra `umap`.
@@ -140,6 +144,34 @@ def umap_layout(distance: np.ndarray, *, seed: int = 0) -> np.ndarray:
         import umap
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("a UMAP layout needs: pip install 'rosalind[umap]'") from error
-    neighbours = min(15, len(distance) - 1)
-    fitted = umap.UMAP(metric="precomputed", n_neighbors=neighbours, random_state=seed, n_jobs=1)
-    return np.asarray(fitted.fit_transform(distance), np.float32)
+    neighbours, found = min(15, len(distance) - 1), []
+    for seed in seeds:
+        fitted = umap.UMAP(metric="precomputed", n_neighbors=neighbours, random_state=seed, n_jobs=1)
+        found.append(np.asarray(fitted.fit_transform(distance), np.float64))
+    return np.stack([aligned(layout, found[0]) for layout in found]).astype(np.float32)
+
+
+def aligned(layout: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """float[q, 2]: a layout turned, mirrored, moved and scaled to lie as near to another as it can (Procrustes).
+
+    A layout of one place stays one: the middle of the other.
+
+    >>> square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    >>> turned = 3 * square @ [[0.0, 1], [1, 0]] + 7
+    >>> np.abs(aligned(turned, square) - square).max() < 1e-9
+    np.True_
+    """
+    middle, other = layout.mean(0), to.mean(0)
+    left, sizes, right = np.linalg.svd((layout - middle).T @ (to - other))
+    scale = sizes.sum() / max(((layout - middle) ** 2).sum(), 1e-300)
+    return scale * (layout - middle) @ (left @ right) + other
+
+
+def wobble(layouts: np.ndarray) -> np.ndarray:
+    """float32[q]: how far points lie from where the first of k layouts has them, root mean square over the others.
+
+    In the layout's own lengths; 0 of a single layout.
+    """
+    if len(layouts) == 1:
+        return np.zeros(layouts.shape[1], np.float32)
+    return np.sqrt(((layouts[1:] - layouts[0]) ** 2).sum(-1).mean(0)).astype(np.float32)

@@ -54,7 +54,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         found, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
         trust = None
         if umap is not None:
-            trust = similarity.trustworthiness(squareform(found.condensed), umap)
+            trust = similarity.trustworthiness(squareform(found.condensed), umap[0])
         return {
             "found": found,
             # Beside `found`, so that the store counts its bytes.
@@ -139,22 +139,23 @@ def sentence(
     null: tuple[tuple[Cell, Cell] | None, str],
 ) -> str:
     """The caption as HTML: the distance of A and B, what chance alone makes, and how far to trust the plane."""
-    found, umap = kept["found"], layout == "umap" and kept["umap"] is not None
+    found, umap = kept["found"], kept["umap"] if layout == "umap" else None
     words = [f"{len(found.cells):,} points, {METRIC_WORDS.get(metric, metric)}, {MODES[state.mode]}."]
     words += _apart(store, kept, state)
     floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in kept["floors"].items()]
     if floors:
-        bars = "" if umap else f" (the bar{'s' * (len(floors) > 1)}, in true distance)"
+        bars = "" if umap is not None else f" (the bar{'s' * (len(floors) > 1)}, in true distance)"
         words.append(f"What chance alone makes, the median: {', '.join(floors)}{bars}.")
     if state.null:
         far = between(store, kept, *null[0])[0] if null[0] else np.nan
         number = f", {far:.2f} apart (dashed)" if np.isfinite(far) else ""
         words.append(f"Null: {escape(null[1])}{number}.")
     words += _travelled(store, kept, state)
-    if umap:
+    if umap is not None:
         words.append(
             f"The plane shows neighbourhoods{_trusted(kept['umap_trust'])}; its lengths mean nothing."
         )
+        words += _wobbling(umap)
     else:
         words.append(
             f"The plane keeps {100 * found.kept:.0f} % of the squared distances{_trusted(found.trust)}; the matrix "
@@ -197,6 +198,18 @@ def _travelled(store: Store, kept: dict[str, Any], state: State) -> list[str]:
 
 def _trusted(trust: float) -> str:
     return f", trustworthiness {trust:.2f} (5 neighbours)" if np.isfinite(trust) else ""
+
+
+def _wobbling(layouts: np.ndarray) -> list[str]:
+    """How far chance moves a point of a UMAP plane."""
+    if len(layouts) == 1:
+        return []
+    wide = max(float(np.ptp(layouts[0], axis=0).max()), 1e-9)
+    share = 100 * float(np.median(similarity.wobble(layouts))) / wide
+    return [
+        f"Circles: how far a point moves between {len(layouts)} seeds of UMAP, in the middle {share:.1f} % of the "
+        "plane's width."
+    ]
 
 
 def _averaged(steps: tuple[str, ...]) -> list[str]:

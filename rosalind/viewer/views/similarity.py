@@ -39,6 +39,8 @@ LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
 NEIGHBOURS = 5
 """How many truly nearest cells are told."""
 
+NOTHING: dict[str, list] = {"x": [], "y": [], "radius": []}
+
 CROWD = 500
 """Most points that are drawn in full size."""
 
@@ -76,7 +78,7 @@ class Similarity:
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
         self.points = empty("x", "y", *about, *near)
         self.marks = empty("x", "y", "text", "offset")
-        self.ways = empty("x", "y", "angle", "tip")
+        self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty(*NOTHING)
         self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
         self.matrix = Distances(self.points, self.colours, self._take)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
@@ -112,6 +114,8 @@ class Similarity:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
+        pale = {"fill_color": "#8a94a6", "fill_alpha": 0.18, "line_color": None}
+        figure.circle("x", "y", radius="radius", source=self.wobbles, **pale)
         figure.segment(source=self.edges, line_color="#b4bcc9", line_width=1, **ends)
         dots = figure.scatter(
             "x",
@@ -170,7 +174,8 @@ class Similarity:
         mode, metric, layout = self.drawn = self._chosen(frame)
         self.kept = kept = similar.read(self.store, mode, metric)
         found, umap = kept["found"], kept["umap"]
-        self.places = umap if umap is not None and layout == "umap" else found.layout
+        moving = umap is not None and layout == "umap"
+        self.places = umap[0] if moving else found.layout
         near = {}
         for k in range(NEIGHBOURS):
             others = (
@@ -180,6 +185,7 @@ class Similarity:
             near |= {f"near{k}": others, f"far{k}": far}
         (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
+        self.wobbles.data = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else NOTHING
         placed = {"x": x, "y": y, "order": found.order, **near}
         if found.cells == self.cells:
             # Another metric moves the same points: their names and looks need not travel again.
