@@ -86,13 +86,11 @@ def test_mistakes_are_one_line(tmp_path, words, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_report_and_attribute(small_folder, tmp_path, capsys):
+def test_attribute(small_folder, tmp_path, capsys):
     import shutil
 
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
-    cli.report(folder)
-    assert (folder / "report" / "report.md").exists()
     cli.attribute(folder, "mlp-dense-seed1", "clean", (3, 4))
     assert "2 maps made" in capsys.readouterr().out
     cli.attribute(folder, "mlp-dense-seed1", "clean", (3, 4))

@@ -1,12 +1,13 @@
 """Figures for papers: all are written, hold the numbers they say, and stay small."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-from rosalind import figures, results, robustness, similarity
+from rosalind import cli, figures, results, robustness, similarity
 from rosalind.viewer import maps, spread
 from rosalind.viewer.store import Store
 
@@ -24,14 +25,17 @@ def texts(figure) -> list[str]:
     return [part.get_text() for part in parts]
 
 
-def test_the_report_writes_every_figure(small_folder, tmp_path):
+def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
     info = results.load_json(folder / "study.json")
     # Names are nobody's formulas: this is none that matplotlib could read.
     info["class_names"][3] = "$$\\frac{1}{2}$$ $x"
     results.save_json(folder / "study.json", info, replace=True)
-    written = figures.report(folder, tmp_path / "report")
+    cli.report(folder, tmp_path / "report")
+    *written, page = map(Path, capsys.readouterr().out.splitlines())
+    assert page.name == "report.html"
+    assert page.stat().st_size > 1_000_000
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
     assert len({path.stem for path in written}) == 17 + 1
     assert len(written) == 3 * 17 + 1

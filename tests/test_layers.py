@@ -130,7 +130,19 @@ def test_figures_use_the_viewers_arrays_and_nothing_that_draws_pages():
     room = ROOT / "figures"
     used = set().union(*(imports(path) for path in room.glob("*.py")))
     parts = {name.split(".")[2] for name in used if name.startswith("rosalind.viewer.")}
-    known = {"compute", "curves", "fingerprint", "grid", "maps", "pedigree", "rules", "state", "store"}
+    known = {
+        "compute",
+        "curves",
+        "deletion",
+        "fingerprint",
+        "grid",
+        "maps",
+        "pedigree",
+        "rules",
+        "spread",
+        "state",
+    }
+    known |= {"store"}
     assert parts <= known
     modules = ", ".join(["rosalind.figures", *(f"rosalind.viewer.{part}" for part in sorted(parts))])
     script = (
