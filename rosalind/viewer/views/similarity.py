@@ -114,8 +114,8 @@ class Similarity:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
-        pale = {"fill_color": "#8a94a6", "fill_alpha": 0.18, "line_color": None}
-        figure.circle("x", "y", radius="radius", source=self.wobbles, **pale)
+        pale = {"fill_color": "#8a94a6", "line_color": None}
+        self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
         figure.segment(source=self.edges, line_color="#b4bcc9", line_width=1, **ends)
         dots = figure.scatter(
             "x",
@@ -185,6 +185,8 @@ class Similarity:
             near |= {f"near{k}": others, f"far{k}": far}
         (x, y), tree = self.places.T.astype(np.float32), found.tree
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
+        # Where many lie on each other they would be one black disc.
+        self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
         self.wobbles.data = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else NOTHING
         placed = {"x": x, "y": y, "order": found.order, **near}
         if found.cells == self.cells:
