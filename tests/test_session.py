@@ -209,6 +209,26 @@ class TestTheme:
         after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
         assert after == before
 
+    def test_figures_that_come_later_have_the_colours_too(self, store):
+        made = opened(store, "geometry", theme="dark")
+        null, classes = made.views["local"].figures["null"], made.views["distributions"].classes.figure
+        by_class = {"distributions-of": "class by class"}
+        for name in ("dark", "light", "dark"):
+            made.change(theme=name)
+            made.change(null=True, choices=by_class)
+            panel = theme.COLOURS[name]["panel"]
+            assert null.background_fill_color == classes.background_fill_color == panel
+            # What is not on the page while the theme changes follows when it is shown again.
+            made.change(null=False, choices={"distributions-of": "all samples"})
+
+    def test_another_page_has_the_colours_too(self, store):
+        made = opened(store, "geometry")
+        made.change(layout="samples")
+        made.complete()
+        made.change(theme="dark")
+        made.change(layout="geometry")
+        assert made.views["local"].figures["a"].background_fill_color == theme.COLOURS["dark"]["panel"]
+
     def test_grids_that_are_axes_keep_their_colour(self, store):
         document = opened(store).document
         assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {"#8a94a6"}

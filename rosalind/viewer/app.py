@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.layouts import column
-from bokeh.models import Div, Select, Slider, Spacer
+from bokeh.models import Div, FlexBox, Select, Slider, Spacer
 
 from rosalind.results import Damaged
 from rosalind.viewer import address, exports, growing, keys, rules, slices, theme
@@ -77,6 +77,8 @@ class Session:
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select | Slider]] = {}
+        self.painted: dict[str, str] = {}
+        """By id of a figure, text or widget of the views the theme that it was last drawn in."""
         self.waiting = list(SHOWN[self.state.layout][1:])
         """Views of the first page that are made once its first one is on screen."""
         self.places = {
@@ -237,14 +239,11 @@ class Session:
             if made:
                 self.views[name] = VIEWS[name](frame, self.change)
             self.views[name].update(frame)
+            root, caption = self.views[name].root, self.views[name].caption
+            self._dress((*_leaves(root), caption))
             if made:
-                root, caption = self.views[name].root, self.views[name].caption
-                models = root.references() | {caption}
-                choosers = [m for m in models if isinstance(m, Select | Slider)]
+                choosers = [m for m in root.references() if isinstance(m, Select | Slider)]
                 self.choosers[name] = [m for m in choosers if m.name in self.choices]
-                theme.dress(models, self.sheets)
-                theme.undim(models)
-                theme.paint(models, self.state.theme)
                 place.children, self.below[name].children = [root], [caption]
         except Exception as error:
             words = str(error)
@@ -255,6 +254,17 @@ class Session:
             note = Div(text=f"<p class='error'>{escape(words)} This view is not shown.</p>")
             theme.dress([note], self.sheets)
             place.children, self.below[name].children = [note], []
+
+    def _dress(self, parts: Iterable[Any]) -> None:
+        """Give parts of a view the page's fonts and colours; a view may show others than before."""
+        stale = [part for part in parts if self.painted.get(part.id) != self.state.theme]
+        for part in stale:
+            models = part.references()
+            if part.id not in self.painted:
+                theme.dress(models, self.sheets)
+                theme.undim(models)
+            theme.paint(models, self.state.theme)
+            self.painted[part.id] = self.state.theme
 
     def _next(self) -> None:
         """Make the next view that waits; each reaches the screen before the one after it is begun."""
@@ -278,7 +288,6 @@ class Session:
         return growing.only(self.document, self._held, places)
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
-        repainted = self.state.theme != self.controls.theme
         shown = [name for name in SHOWN[self.state.layout] if name not in self.waiting]
         # Where no view is new Bokeh need not look at all, 50 ms.
         new = not self.views.keys() >= set(shown)
@@ -288,9 +297,6 @@ class Session:
         if new:
             # Once it has been sent.
             self.document.add_next_tick_callback(lambda: growing.forget(self.document.models))
-        if repainted:
-            for view in self.views.values():
-                theme.paint(view.root.references(), self.state.theme)
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
@@ -330,7 +336,7 @@ class Session:
         """Make everything that lists parts of the study anew; the state stays as far as it can, and what is gone."""
         self.choices = choices(self.store)
         self.state, gone = self._there(self.state)
-        self.views = {}
+        self.views, self.painted = {}, {}
         self.controls.refill(self.state)
         self._update(self._frame())
         return gone
@@ -338,6 +344,13 @@ class Session:
     def _fail(self, *messages: str) -> None:
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
+
+
+def _leaves(root: Any) -> list[Any]:
+    """The figures, texts and widgets in rows and columns."""
+    if not isinstance(root, FlexBox):
+        return [root]
+    return [leaf for child in root.children for leaf in _leaves(child)]
 
 
 def _bare(error: Exception) -> str:

@@ -52,7 +52,6 @@ class Controls:
 
     def __init__(self, store: Store, state: State, act: Mapping[str, Act]):
         self.store, self._act = store, act
-        self.theme = state.theme
         """The theme that was shown last."""
         self.status = Div(text="", name="status", sizing_mode="stretch_width")
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
@@ -163,7 +162,7 @@ class Controls:
             row(w["null"], Div(text="show the null", name="null-words")),
             w["x"],
             w["y"],
-            row(w["raw"], Div(text="raw norms and margins")),
+            row(w["raw"], Div(text="raw norm and margin")),
             w["class"],
             w["operation"],
             *flips,
@@ -211,7 +210,7 @@ class Controls:
         w["class"].value = "" if state.true_class is None else str(state.true_class)
         w["undo"].disabled, w["redo"].disabled = not past, not future
         w["dark"].label = "light" if state.theme == "dark" else "dark"
-        self.theme, self.page.text = state.theme, f"{state.theme} {state.layout}"
+        self.page.text = f"{state.theme} {state.layout}"
         self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]

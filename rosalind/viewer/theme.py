@@ -77,7 +77,7 @@ WIDGETS = """
 :host { color: var(--soft); font-size: 12.5px; }
 .bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
   border-color: var(--line) !important; }
-.bk-input { padding-left: 8px; padding-right: 8px; font-size: 13px; }
+.bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }

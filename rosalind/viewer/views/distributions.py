@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, Line, Range1d, Segment, Span, VArea
+from bokeh.models import Line, Range1d, Segment, Span, VArea
 
 from rosalind.viewer import compute, spread, words
 from rosalind.viewer.store import Cell, Store
@@ -44,7 +44,7 @@ class Distributions:
         sides = [f"{part}-{side}" for part in PARTS for side in ("at", "a", "b")]
         # One source for three figures, as every column and every source is a message.
         self.all, self.picked = empty(*sides), empty(*sides)
-        self.medians = {part: ColumnDataSource({"x": [], "top": []}) for part in PARTS[:2]}
+        self.medians = {part: empty("x", "top", "colour") for part in PARTS[:2]}
         self.figures = {part: self._figure(part) for part in PARTS}
         few = len(frame.store.class_names) <= PANELLED
         self.classes = ClassPanels(change) if few else ClassRows(change)
@@ -78,10 +78,8 @@ class Distributions:
                 area = VArea(x=at["x"], y1=0, y2=at["y"], fill_color=colour, fill_alpha=0.2)
                 figure.add_glyph(self.picked, area)
         if part != "margin":
-            colours = ColumnDataSource({"x": [], "top": [], "colour": []})
-            self.medians[part] = colours
             look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
-            figure.add_glyph(colours, Segment(x0="x", y0=0, x1="x", y1="top", **look))
+            figure.add_glyph(self.medians[part], Segment(x0="x", y0=0, x1="x", y1="top", **look))
         return figure
 
     def update(self, frame: Frame) -> None:
