@@ -7,7 +7,8 @@ drags boxes with the mouse. Everything is a median of six:
   whole page: to the last view's last paint. The study is in the server's memory. `cold` is a browser that has
   never seen the server, `warm` has its scripts in the cache.
 * brush: from releasing the mouse to the frame after the last canvas was painted, with the status line changed
-  and Bokeh idle, all views on one page (`all`) or those of the geometry page.
+  and Bokeh idle, all views on one page (`all`) or those of the geometry page. What is off the screen is painted
+  when it comes near it; `all, tall` is a window of 6,000 pixels, where nothing is off the screen.
 * bytes: as they pass a TCP proxy between browser and server, compressed as they travel, headers included.
 * work: seconds of processor that the server and the browser spend on the same. Where a processor is shared with
   other machines, these too double in a busy hour.
@@ -100,12 +101,21 @@ STUDIES: dict[str, dict[str, Any]] = {
 """What `generated.make` draws for each."""
 
 
+TALL = 6000
+"""Pixels of a window in which no view is off the screen."""
+
+
 def by_samples(here: Desk) -> Rows:
     """Everything that a reader of 12 networks meets."""
     found = {**here.opening("networks"), **here.opening("all")}
-    for layout in ("geometry", "all"):
+    for name, layout, height in (
+        ("geometry", "geometry", 1000),
+        ("all", "all", 1000),
+        ("all, tall", "all", TALL),
+    ):
         tab = here.tab(layout)
-        found[f"brush, {layout}"] = here.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
+        tab.set_viewport_size({"width": 1440, "height": height})
+        found[f"brush, {name}"] = here.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
         tab.context.close()
     return found
 

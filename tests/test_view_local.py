@@ -10,7 +10,7 @@ from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
-from rosalind import config
+from rosalind import config, results
 from rosalind.viewer import address, lasso, rules, shift, spread
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.class_panels import ClassPanels
@@ -30,12 +30,15 @@ def store(small_folder):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """A study of 24 classes."""
+    """A study of 24 classes whose names are HTML."""
     folder = tmp_path_factory.mktemp("many") / "study"
     clean = (config.Condition("clean"),)
     generated.make(
         folder, samples=480, classes=24, networks=2, seeds=1, conditions=clean, image_size=8, thumbnails=20
     )
+    info = results.load_json(folder / "study.json")
+    info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
+    results.save_json(folder / "study.json", info, replace=True)
     return Store(folder)
 
 
@@ -210,7 +213,7 @@ class TestDistributions:
         panels = page.view.classes
         assert isinstance(panels, ClassPanels)
         assert page.view.row.children == [panels.figure]
-        assert panels.names.data["name"][3] == f"3 ({(store.labels == 3).sum()})"
+        assert panels.names.data["name"][3] == f"3\n{(store.labels == 3).sum()}"
         panels.figure._trigger_event(Tap(panels.figure, x=3.4, y=1.5))
         assert page.state.true_class == 3
         assert panels.kept.data["x"] == [3.5] * 3
@@ -220,7 +223,7 @@ class TestDistributions:
         assert page.state.true_class is None
         page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
         chosen = rules.select(store, page.state) & (store.labels == 7)
-        assert f"7 ({chosen.sum()} of {(store.labels == 7).sum()})" in panels.names.data["name"]
+        assert f"7\n{chosen.sum()} of {(store.labels == 7).sum()}" in panels.names.data["name"]
         assert panels.picked.data["image"][0].any()
         page.change(choices={"distributions-of": "all samples"})
         assert len(page.view.row.children) == 3
@@ -235,6 +238,8 @@ class TestDistributions:
         rows.figure._trigger_event(Tap(rows.figure, x=1.2, y=5.3))
         assert page.state.true_class == rows.order[5]
         assert rows.kept.data["y"].tolist() == [5]
+        assert "&lt;img" in page.view.caption.text
+        assert "<img" not in page.view.caption.text
         before = images[0].copy()
         page.change(choices={"distributions-measure": "margin"})
         assert "whose margin moved most" in page.view.caption.text

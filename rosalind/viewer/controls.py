@@ -52,7 +52,6 @@ class Controls:
 
     def __init__(self, store: Store, state: State, act: Mapping[str, Act]):
         self.store, self._act = store, act
-        """The theme that was shown last."""
         self.status = Div(text="", name="status", sizing_mode="stretch_width")
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}

@@ -13,7 +13,7 @@ FINE = 4096
 PANEL = 48
 """Pixels per axis of a class's panel, and most bins."""
 
-HEAD, SIDE = 10, 2
+HEAD, SIDE = 15, 2
 """Pixels that stay free above a panel, for its name, and on either side."""
 
 

@@ -19,8 +19,11 @@ from rosalind.viewer.views.frame import (
 )
 
 ROWS = ("A", "B", "B - A")
-HIGH = 112
+HIGH = 120
 """Pixels of a row of panels."""
+
+LETTERS = 14
+"""Of a class's name that fit above a panel."""
 
 TALL, WIDE = spread.PANEL + spread.HEAD, spread.PANEL + 2 * spread.SIDE
 """Bins from panel to panel."""
@@ -109,7 +112,7 @@ class ClassPanels:
         self.words = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
             f"{short(state.y)} {ranges[1]} up; in the last row their changes, {ranges[2]} and {ranges[3]}. Each panel "
-            "is as dark as its own peak; crosses are medians. Click a class to keep only it."
+            "is as dark as its own peak; crosses are medians, numbers samples. Click a class to keep only it."
         )
 
     def _counts(self, frame: Frame, classes: int, mask: np.ndarray | None) -> list[np.ndarray]:
@@ -135,13 +138,15 @@ class ClassPanels:
         """What is selected of every class: in colour, and as a number above it."""
         labels = frame.store.labels
         total = np.bincount(labels[labels >= 0], minlength=classes)
-        names = [f"{name} ({count:,})" for name, count in zip(frame.store.class_names, total, strict=True)]
+        names = [
+            f"{_cut(name)}\n{count:,}" for name, count in zip(frame.store.class_names, total, strict=True)
+        ]
         if frame.selected.any():
             chosen = np.bincount(labels[frame.selected & (labels >= 0)], minlength=classes)
             counts = self._counts(frame, classes, frame.selected)
             self.picked.data = {"image": [spread.mosaic(counts, self.peaks)], "dw": [classes]}
             names = [
-                f"{name} ({some:,} of {count:,})"
+                f"{_cut(name)}\n{some:,} of {count:,}"
                 for name, some, count in zip(frame.store.class_names, chosen, total, strict=True)
             ]
         elif len(self.picked.data["dw"]):
@@ -149,3 +154,7 @@ class ClassPanels:
         middle = (np.arange(classes) + 0.5).astype(np.float32)
         above = np.full(classes, 2 + (spread.PANEL + 2) / TALL, np.float32)
         self.names.data = {"x": middle, "y": above, "name": names}
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

@@ -1,5 +1,7 @@
 """Part of view 3: a row per class with the histogram of a measure under A, under B, and their difference."""
 
+from html import escape
+
 import numpy as np
 from bokeh.events import AxisClick, Tap
 from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
@@ -12,6 +14,7 @@ from rosalind.viewer.views.frame import (
     SELECTED,
     Change,
     Frame,
+    axis_label,
     empty,
     line_of,
     plain,
@@ -114,18 +117,20 @@ class ClassRows:
         figure.y_range.update(start=lines - 0.5, end=-0.5)
         figure.height = 60 + min(max(13 * lines, 200), 640)
         step = max(-(-lines // NAMED), 1)
-        self.ticks[0].ticks = list(range(0, lines, step))
         listed = [names[k] for k in self.order]
-        figure.yaxis.major_label_overrides = dict(enumerate(map(plain, listed)))
+        # Bokeh checks every label, 25 ms for a thousand.
+        self.ticks[0].ticks = list(range(0, lines, step))
+        figure.yaxis.major_label_overrides = {k: plain(listed[k]) for k in range(0, lines, step)}
         named = {
             block + part * WIDTH: f"{limits[0] + part * (limits[1] - limits[0]):.3g}"
             for block in range(3)
             for part in (0.1, 0.5, 0.9)
         }
         self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
-        figure.xaxis.axis_label = f"{short(measure)} under A; under B; share under B minus share under A"
+        what = axis_label(measure, state.raw)
+        figure.xaxis.axis_label = f"{what} under A; under B; share under B minus share under A"
         self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])
-        most = ", ".join(listed[:3])
+        most = escape(", ".join(listed[:3]))
         self.words = (
             f"A row per class, {lines:,} in all, those whose {short(measure)} moved most on top ({most}). Left and "
             f"middle: the share of a class's samples in {bins} bins under A and under B, darkest "

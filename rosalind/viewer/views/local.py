@@ -170,6 +170,7 @@ class Local:
             self._ranges(shown)
             self._titles(frame)
             self.shown = words.shown_by(frame.store, state.a, state.b)
+            self.outside = self._outside()
             self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
         self.shifts.count(frame)
@@ -262,6 +263,8 @@ class Local:
 
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
         """The contours of some classes, each with its name where no other is, and the median of all shown."""
+        # A class keeps its colour where there is one for each; else those that are drawn differ.
+        few = len(frame.store.class_names) <= len(CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
             curves = [shift.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
             sizes = [end - start for start, end in self._window(side)]
@@ -274,7 +277,7 @@ class Local:
                 "x": [float(end[0]) for end in ends],
                 "y": [float(end[1]) for end in ends],
                 "name": [frame.store.class_names[k] for k in classes],
-                "colour": [CLASS_COLOURS[k % len(CLASS_COLOURS)] for k in range(len(classes))],
+                "colour": [CLASS_COLOURS[k] for k in (classes if few else range(len(classes)))],
                 "align": ["right" if here else "left" for here in left],
                 "away": [-4 if here else 4 for here in left],
             }
@@ -302,7 +305,7 @@ class Local:
             f"{self.pointed} {escape(self.shifts.words)} {self.shown} "
             f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}{self._null(frame, placed)}"
         )
-        text += self._outside()
+        text += self.outside
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
         if missing:
             text += f" {missing:,} have no finite value here and are not drawn."
