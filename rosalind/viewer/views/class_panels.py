@@ -39,7 +39,7 @@ class ClassPanels:
             "A small density per class under A, under B, and of the change; click a class to keep only it.",
             height=3 * HIGH + 30,
             x_range=Range1d(0, 1),
-            y_range=Range1d(-0.03, 3),
+            y_range=Range1d(-0.03, 3.05),
         )
         figure = self.figure
         figure.grid.grid_line_color = None
