@@ -37,8 +37,9 @@ measured). A Bokeh page of one figure with three points, which is measured besid
 | first paint, warm | 1.1 / 2.1 s | 1.1 / - | 1.1 / 1.9 s | 1.5 / 2.6 s | 1.1 / 1.8 s |
 | first paint of all on one page, cold | 1.2 / 2.7 s | 1.1 / - | 1.3 / 1.6 s | | |
 | whole page (networks; geometry for classes) | 2.1 / 5.3 s | 2.2 / - | 2.2 / 4.0 s | 2.1 / 3.7 s | 2.4 / 4.0 s |
-| brush, geometry page | 0.08 / 0.15 s | 0.11 / - | 0.11 / 0.14 s | 0.10 / 0.14 s | |
-| brush, all on one page | 0.16 / 0.26 s | 0.14 / - | 0.20 / 0.30 s | | |
+| brush, geometry page | 0.08 / 0.15 s | 0.11 / - | 0.11 / 0.17 s | 0.10 / 0.14 s | |
+| brush, all on one page | 0.16 / 0.28 s | 0.14 / - | 0.20 / 0.27 s | | |
+| the same in a window of 6,000 pixels | - / 0.32 s | | - / 0.34 s | | |
 | other matrices in groups; of all classes | | | | 0.12 / 0.16; - / 0.17 s | |
 | a click on the heat map | | | | | 0.16 / 0.30 s |
 | other numbers; measure of likeness; accuracies | | | | | - / 0.21; 0.19; 0.15 s |
