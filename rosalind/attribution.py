@@ -86,19 +86,18 @@ def occlusion(
                 image[top : top + patch, left : left + patch] = means[index]
         return values(painted, np.repeat(split.labels[index : index + 1], len(chosen)))
 
+    margin = MAPPED.index("margin")
     each = [np.array([k]) for k in range(len(places))]
     counts = np.round(np.arange(1, SHARES + 1) * len(places) / SHARES).astype(int)
     for index in range(len(images)):
         change = hidden(index, each) - baseline[index]
         maps[index] = change.T.reshape(len(MAPPED), len(rows), len(columns))
         chance = np.random.default_rng(int(split.ids[index]))
-        orders = [np.argsort(change[:, MAPPED.index("margin")], kind="stable")]
+        orders = [np.argsort(change[:, margin], kind="stable")]
         orders += [chance.permutation(len(places)) for _ in range(ORDERS)]
-        margins = hidden(index, [order[:count] for order in orders for count in counts])[
-            :, MAPPED.index("margin")
-        ]
-        curves = margins.reshape(len(orders), SHARES)
-        deletion[index, :, 0] = baseline[index, MAPPED.index("margin")]
+        ever_more = hidden(index, [order[:count] for order in orders for count in counts])
+        curves = ever_more[:, margin].reshape(len(orders), SHARES)
+        deletion[index, :, 0] = baseline[index, margin]
         deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
     return {
         "id": split.ids,

@@ -30,19 +30,14 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
         sides = [store.values(cell, measure) for cell in (a, b)]
         limits, last = compute.limits(*sides), axes is figure.axes[2]
         bins = spread.bins_for(len(store.ids))
+        at = np.linspace(*limits, 400) if last else spread.corners(limits, bins)
         for values, look in zip(sides, LOOKS, strict=True):
-            at = spread.corners(limits, bins)
             if last:
-                at = np.linspace(*limits, 400)
-            heights = (
-                spread.cumulative(values, at)
-                if last
-                else spread.outline(spread.histogram(values, limits, bins))
-            )
+                heights = spread.cumulative(values, at)
+            else:
+                heights = spread.outline(spread.histogram(values, limits, bins))
+                axes.axvline(spread.median(values), linewidth=0.8, alpha=0.7, **look)
             lines += axes.plot(at, 100 * heights, linewidth=1.2, **look)
-            finite = values[np.isfinite(values)]
-            if finite.size and not last:
-                axes.axvline(float(np.median(finite)), linewidth=0.8, alpha=0.7, **look)
         if last:
             axes.axvline(0, color="#8a94a6", linewidth=0.8)
         axes.set_xlabel(f"{MEASURES[measure]}, {UNITS.get(measure, 'degrees')}", fontsize=8)

@@ -25,7 +25,7 @@ def simplified(x: Sequence[float], y: Sequence[float], most: int) -> list[float]
         if len(corners) <= most and areas.min() > whole / 1000:
             break
         corners = np.delete(corners, areas.argmin(), 0)
-    # Four digits of the polygon's own size: a tenth of a pixel.
+    # Four digits of the polygon's own size: a third of a pixel at most.
     steps = 10.0 ** (np.floor(np.log10(np.maximum(np.ptp(corners, axis=0), 1e-300))) - 3)
     return [float(f"{value:.12g}") for value in (np.round(corners / steps) * steps).ravel()]
 

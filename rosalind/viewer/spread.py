@@ -63,6 +63,12 @@ def cumulative(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.searchsorted(finite, points, "right") / finite.size).astype(np.float32)
 
 
+def median(values: np.ndarray) -> float:
+    """The median of the finite values; NaN of none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
 def largest_gap(a: np.ndarray, b: np.ndarray) -> float:
     """The largest distance between two cumulative distributions (Kolmogorov and Smirnov), in [0, 1].
 

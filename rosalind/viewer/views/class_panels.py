@@ -66,7 +66,7 @@ class ClassPanels:
     def _tap(self, event: Tap) -> None:
         place = int(np.floor(event.x)) if event.x is not None else -1
         if 0 <= place < len(self.frame.store.class_names):
-            self.change(true_class=None if self.frame.state.true_class == place else place)
+            self.change(true_class=self.frame.kept(place))
 
     def update(self, frame: Frame) -> None:
         """Draw the panels of a frame, of all classes whatever the filter."""
@@ -126,23 +126,19 @@ class ClassPanels:
         """float32[classes] each: where the median of every class lies in the figure; NaN where it has none."""
         found = []
         for values, (low, high), size in zip(self.rows[line], self.windows[line], (WIDE, TALL), strict=True):
-            median = np.full(classes, np.nan)
-            for k in range(classes):
-                here = values[(frame.store.labels == k) & np.isfinite(values)]
-                median[k] = np.median(here) if here.size else np.nan
+            median = np.array([spread.median(values[frame.store.labels == k]) for k in range(classes)])
             found.append((median - low) / (high - low) * spread.PANEL / size)
         across = np.arange(classes) + spread.SIDE / WIDE + found[0]
         return across.astype(np.float32), (2 - line + found[1]).astype(np.float32)
 
     def _selection(self, frame: Frame, classes: int) -> None:
         """What is selected of every class: in colour, and as a number above it."""
-        labels = frame.store.labels
-        total = np.bincount(labels[labels >= 0], minlength=classes)
+        total = frame.per_class(np.ones(len(frame.store.labels), bool))
         names = [
             f"{_cut(name)}\n{count:,}" for name, count in zip(frame.store.class_names, total, strict=True)
         ]
         if frame.selected.any():
-            chosen = np.bincount(labels[frame.selected & (labels >= 0)], minlength=classes)
+            chosen = frame.per_class(frame.selected)
             counts = self._counts(frame, classes, frame.selected)
             self.picked.data = {"image": [spread.mosaic(counts, self.peaks)], "dw": [classes]}
             names = [

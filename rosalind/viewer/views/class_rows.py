@@ -77,8 +77,7 @@ class ClassRows:
 
     def _keep(self, line: int) -> None:
         if 0 <= line < len(self.order):
-            chosen = int(self.order[line])
-            self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
+            self.change(true_class=self.frame.kept(int(self.order[line])))
 
     def update(self, frame: Frame) -> None:
         """Draw the rows of a frame, of all classes whatever the filter."""

@@ -127,7 +127,7 @@ class Distributions:
             data |= (found := self._curves(part, shown))
             if part != "margin":
                 peak = self.peaks[part] = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0
-                middles = np.array([_median(side) for side in shown], np.float32)
+                middles = np.array([spread.median(side) for side in shown], np.float32)
                 self.medians[part].data = {
                     "x": middles,
                     "top": np.full(2, peak, np.float32),
@@ -171,9 +171,8 @@ class Distributions:
         state, parts = frame.state, []
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
-            text = (
-                f"{short(measure)} {_median(a):.2f} and {_median(b):.2f}, gap {spread.largest_gap(a, b):.2f}"
-            )
+            text = f"{short(measure)} {spread.median(a):.2f} and {spread.median(b):.2f}"
+            text += f", gap {spread.largest_gap(a, b):.2f}"
             if frame.null is not None:
                 null = (self._shown(frame, cell, measure) for cell in frame.null)
                 text += f" (null {spread.largest_gap(*null):.2f})"
@@ -191,12 +190,6 @@ class Distributions:
     @staticmethod
     def _shown(frame: Frame, cell: Cell, measure: str) -> np.ndarray:
         return frame.values(cell, measure)[frame.shown]
-
-
-def _median(values: np.ndarray) -> float:
-    """The median of the finite values, NaN of none."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else np.nan
 
 
 def _share_wrong(margins: np.ndarray) -> float:

@@ -83,6 +83,15 @@ class Frame:
         """A measure of every sample as the state wants it, raw or in the unit."""
         return self.store.values(cell, measure, self.state.raw)
 
+    def kept(self, true_class: int) -> int | None:
+        """The class filter after a click on a class: that class, or all where it was kept already."""
+        return None if self.state.true_class == true_class else true_class
+
+    def per_class(self, mask: np.ndarray) -> np.ndarray:
+        """int64[c]: how many samples of a mask bool[n] every class has; unknown classes (-1) are not counted."""
+        labels = self.store.labels
+        return np.bincount(labels[mask & (labels >= 0)], minlength=len(self.store.class_names))
+
     def choice(self, name: str) -> str:
         """What is chosen inside a view."""
         return dict(self.state.choices).get(name, self.choices[name][0])

@@ -20,7 +20,7 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.viewer import compute, lasso, rules, shift, words
+from rosalind.viewer import compute, lasso, rules, shift, spread, words
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.frame import (
     CLASS_COLOURS,
@@ -259,7 +259,7 @@ class Local:
     @staticmethod
     def _middle(shown: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
         """The medians of what is shown; NaN where nothing is, which no glyph draws."""
-        return tuple(float(np.nanmedian(v[shown])) if shown.any() else np.nan for v in (x, y))
+        return tuple(spread.median(v[shown]) for v in (x, y))
 
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
         """The contours of some classes, each with its name where no other is, and the median of all shown."""

@@ -72,8 +72,7 @@ class Shifts:
 
     def _keep(self, place: int) -> None:
         if 0 <= place < len(self.listed):
-            chosen = int(self.listed[place])
-            self.change(true_class=None if self.frame.state.true_class == chosen else chosen)
+            self.change(true_class=self.frame.kept(int(self.listed[place])))
 
     def update(self, frame: Frame) -> None:
         """Draw the shifts between the sides of a frame, of all classes whatever the filter."""
@@ -83,6 +82,7 @@ class Shifts:
         found = shifts_of(frame, measure)
         self.order = found.order
         self.listed = self.order[:LISTED]
+        self.totals = frame.per_class(np.ones(len(store.labels), bool))[self.listed]
         count = len(self.listed)
         self.lines.data = {
             "y": np.arange(count, dtype=np.float32),
@@ -110,11 +110,9 @@ class Shifts:
 
     def count(self, frame: Frame) -> None:
         """Write beside every class how many samples it has, and how many of them are selected."""
-        labels, classes = frame.store.labels, len(frame.store.class_names)
-        known = labels >= 0
-        words = [f"{count:,}" for count in np.bincount(labels[known], minlength=classes)[self.listed]]
+        words = [f"{count:,}" for count in self.totals]
         if frame.selected.any():
-            chosen = np.bincount(labels[frame.selected & known], minlength=classes)[self.listed]
+            chosen = frame.per_class(frame.selected)[self.listed]
             words = [f"{some:,} of {count}" for some, count in zip(chosen, words, strict=True)]
         at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
         lines = np.arange(len(words), dtype=np.float32)

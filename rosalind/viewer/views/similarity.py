@@ -39,8 +39,6 @@ LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
 NEIGHBOURS = 5
 """How many truly nearest cells are told."""
 
-NOTHING: dict[str, list] = {"x": [], "y": [], "radius": []}
-
 CROWD = 500
 """Most points that are drawn in full size."""
 
@@ -62,6 +60,8 @@ class Similarity:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
         self.drawn: tuple[str, str, str] | None = None
+        self.shown: tuple | None = None
+        """What was drawn, of which sides, and whether with the null."""
         self.cells: tuple[Cell, ...] | None = None
         """Of which cells the points are."""
         infos = self.store.results.networks.values()
@@ -78,7 +78,7 @@ class Similarity:
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
         self.points = empty("x", "y", *about, *near)
         self.marks = empty("x", "y", "text", "offset")
-        self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty(*NOTHING)
+        self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty("x", "y", "radius")
         self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
         self.matrix = Distances(self.points, self.colours, self._take)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
@@ -187,7 +187,8 @@ class Similarity:
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         # Where many lie on each other they would be one black disc.
         self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
-        self.wobbles.data = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else NOTHING
+        wobbles = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else {}
+        self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
         placed = {"x": x, "y": y, "order": found.order, **near}
         if found.cells == self.cells:
             # Another metric moves the same points: their names and looks need not travel again.
@@ -234,10 +235,15 @@ class Similarity:
                 self.mode.value = frame.state.mode
                 self._fill(frame)
         except ValueError as error:
-            self.drawn = None
+            self.drawn = self.shown = None
             self.caption.text = escape(str(error))
             return
         state = frame.state
+        shown = (self.drawn, state.a, state.b, state.null)
+        if shown == self.shown:
+            # A brush changes nothing here.
+            return
+        self.shown = shown
         letters: dict[int, list[str]] = {}
         sides = [similar.places(self.store, self.kept, cell) for cell in (state.a, state.b)]
         for letter, places in zip("AB", sides, strict=True):
@@ -251,7 +257,6 @@ class Similarity:
             # Neighbours' letters do not cover each other.
             "offset": np.array([10 if "A" in some else -22 for some in letters.values()], np.float32),
         }
-        # A brush changes nothing here, so nothing is sent.
         if not same(marks, self.marks.data):
             self.marks.data = marks
         self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
