@@ -134,12 +134,16 @@ window.painted = () => new Promise((done) => {
   frame();
 });
 // Every paint clears its canvas first. Settled is: the condition holds, and 20 frames pass without a paint.
-window.settled = (since, condition) => new Promise((done) => {
+window.settled = (since, condition) => new Promise((done, fail) => {
+  const began = performance.now();
   let quiet = 0, paints = -1, end = 0;
   const frame = () => {
     if (window.idle() && condition() && seen.paints === paints) quiet += 1;
     else { quiet = 0; end = performance.now(); paints = seen.paints; }
-    if (quiet < 20) requestAnimationFrame(frame); else done(end - since());
+    const found = {idle: window.idle(), met: condition(), acted: seen.acted, paints: seen.paints};
+    if (quiet >= 20) done(end - since());
+    else if (performance.now() - began > 60000) fail(new Error(`not settled in a minute: ${JSON.stringify(found)}`));
+    else requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
 });

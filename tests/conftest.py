@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,8 +18,10 @@ import jax
 import pytest
 from flax import linen as nn
 
-from rosalind import config, data, models, study, training
+from rosalind import config, data, models, results, study, training
 
+# Experiments are no package.
+sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 jax.config.update("jax_numpy_rank_promotion", "raise")
 study.use_compilation_cache()
 
@@ -101,6 +104,22 @@ def small_folder(tmp_path_factory) -> Path:
         return folder
     study.run(small_study(), folder)
     done.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def many_classes_folder(tmp_path_factory) -> Path:
+    """The folder of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
+    import generated
+
+    folder = tmp_path_factory.mktemp("many") / "study"
+    clean = (config.Condition("clean"),)
+    generated.make(
+        folder, samples=480, classes=24, networks=4, seeds=2, conditions=clean, image_size=8, thumbnails=20
+    )
+    info = results.load_json(folder / "study.json")
+    info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
+    results.save_json(folder / "study.json", info, replace=True)
     return folder
 
 

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
+import generated
 import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
@@ -15,10 +15,6 @@ from rosalind import config
 from rosalind.viewer import standalone
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-
-import generated
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
@@ -227,6 +223,26 @@ def test_the_table_repaints_when_only_its_data_change(page):
     after = page.tab.evaluate(text)
     assert after != before
     assert after.count("|") == before.count("|")
+
+
+@NETWORKS
+def test_the_null_is_a_column_of_the_table_while_it_is_asked_for(page):
+    cells = """() => {
+      const model = Bokeh.documents[0].get_model_by_name("evaluation-classes"), view = Bokeh.index.find_one(model);
+      const texts = (of) => [...view.shadow_el.querySelectorAll(of)].map(c => c.textContent.trim());
+      return [texts(".slick-column-name"), texts(".slick-row:first-child .slick-cell"), [...model.source.data.null]];
+    }"""
+    names = ["images", "n", "A, % right", "B, % right", "B - A"]
+    assert page.tab.evaluate(cells)[0] == names
+    page.tab.keyboard.press("n")
+    page.wait_text("evaluation-classes-caption", "Null: ")
+    page.wait(f"({cells})()[0].length === 6")
+    heads, row, values = page.tab.evaluate(cells)
+    assert heads == [*names, "null"]
+    assert float(row[5]) == pytest.approx(values[0], abs=0.051)
+    page.tab.keyboard.press("n")
+    page.wait(f"({cells})()[0].length === 5")
+    assert len(page.tab.evaluate(cells)[1]) == 5
 
 
 @SAMPLES

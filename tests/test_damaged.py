@@ -137,6 +137,20 @@ def test_samples_that_do_not_belong_together_are_named(folder):
         Store(folder)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": np.empty(0, np.int32), "label": np.empty(0, np.int16)}, "lists no samples"),
+        ({"label": np.full(597, 10, np.int16)}, "labels from 10 to 10, where study.json names 10 classes"),
+        ({"label": np.full(597, -2, np.int16)}, "allowed: 0 to 9, and -1 for unknown"),
+    ],
+)
+def test_samples_that_are_none_or_of_no_class_are_named(folder, changes, words):
+    changed(folder / "samples.npz", **changes)
+    with pytest.raises(results.Damaged, match=words):
+        Store(folder)
+
+
 def test_unknown_classes_are_left_out_and_have_no_name(folder):
     found = results.load_arrays(folder / "samples.npz")
     found["label"][::3] = -1
@@ -145,6 +159,9 @@ def test_unknown_classes_are_left_out_and_have_no_name(folder):
     assert set(made.views) == set(VIEWS)
     chosen = np.zeros(len(made.store.ids), bool)
     chosen[:2] = True
+    rows = made.views["samples"].rows.data
+    unknown = made.store.labels[np.isin(made.store.ids, rows["id"])] < 0
+    assert rows["true"].count("unknown") == unknown.sum() > 0
     lines = exports.as_csv(made.store, made.state, chosen).splitlines()[-2:]
     assert [line.split(",")[1] == "" for line in lines] == [True, False]
     assert json.loads(exports.as_json(made.store, made.state, chosen))["true"][0] is None
@@ -312,7 +329,7 @@ class TestRulesSayWhatTheyMean:
         assert made.state.b == B
 
 
-@pytest.mark.parametrize("op", rules.OPERATIONS)
+@pytest.mark.parametrize("op", state.OPERATIONS)
 def test_a_saved_rule_selects_what_it_selected(folder, op):
     store = Store(folder)
     shown = state.default(store)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds, seed_interval
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples, seed_interval
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 
@@ -27,16 +27,16 @@ class TestDetectable:
         assert np.isnan(detectable_with_samples(10, np.nan))
 
     def test_seeds_have_the_power_that_they_are_said_to_have(self):
-        difference = detectable_with_seeds(5, 2.0)
+        difference = detectable_with_pairs(5, 2.0)
         values = np.random.default_rng(0).normal(difference, 2.0, (40_000, 5))
         p = stats.ttest_1samp(values, 0, axis=1).pvalue
         assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.01)
 
     def test_many_seeds_are_the_normal_case_and_one_shows_nothing(self):
-        assert detectable_with_seeds(4000, 1.0) == pytest.approx(Z / np.sqrt(4000), rel=1e-3)
-        assert detectable_with_seeds(3, 1.0) == pytest.approx(3.264, abs=1e-3)
-        assert np.isnan(detectable_with_seeds(1, 1.0))
-        assert detectable_with_seeds(3, 0.0) == 0
+        assert detectable_with_pairs(4000, 1.0) == pytest.approx(Z / np.sqrt(4000), rel=1e-3)
+        assert detectable_with_pairs(3, 1.0) == pytest.approx(3.264, abs=1e-3)
+        assert np.isnan(detectable_with_pairs(1, 1.0))
+        assert detectable_with_pairs(3, 0.0) == 0
 
     def test_intervals_over_seeds_are_those_of_t(self):
         values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 3.0], [5.0, np.nan, np.nan], [np.nan] * 3])

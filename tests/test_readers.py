@@ -2,21 +2,17 @@
 
 import asyncio
 import gc
-import sys
 from pathlib import Path
 
+import generated
 import numpy as np
 import pytest
+import readers
 
 from rosalind import config, results, similarity
 from rosalind.viewer import make_server
 from rosalind.viewer.app import Session
 from rosalind.viewer.store import Store
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-
-import generated
-import readers
 
 SAMPLES, READERS, BRUSHES = 300, 4, 2
 

@@ -266,6 +266,23 @@ class TestLayouts:
         made.change(layout="geometry")
         assert "margin" in made.views["local"].caption.text
 
+    def test_what_a_selection_does_is_in_the_address_and_can_be_undone(self, store):
+        made = opened(store, "geometry")
+        made.widgets["operation"].value = "add"
+        assert "operation=add" in made.controls.address.text
+        other = opened(store, operation="add")
+        assert other.widgets["operation"].value == "add"
+        other.change(step={"true": 3})
+        other.change(step={"true": 4})
+        assert [step["op"] for step in other.state.rule] == ["add", "add"]
+        assert rules.select(store, other.state).sum() == np.isin(store.labels, (3, 4)).sum()
+        made.acts["undo"]()
+        assert made.widgets["operation"].value == "replace"
+        assert "operation" not in made.controls.address.text
+        found, problems = address.from_query(store, {"operation": "<b>"}, choices(store))
+        assert found.operation == "replace"
+        assert len(problems) == 1
+
     def test_choices_are_in_the_address_and_can_be_undone(self, store):
         made = opened(store)
         made.change(choices={"local-contours": "classes"})

@@ -10,7 +10,7 @@ from pages import Page
 from scipy import stats
 
 from rosalind.robustness import Group
-from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import curves, grid, heat, table
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.evaluation import Evaluation
@@ -233,7 +233,7 @@ class TestDocument:
         assert f"differences from {least:.1f} points on" in text
         right = lambda name, c: 100 * store.summary[name, c]["accuracy"]
         changes = [right(f"mlp-lth-0.9-seed{k}", b[1]) - right(f"mlp-dense-seed{k}", "clean") for k in (0, 1)]
-        least = detectable_with_seeds(2, float(np.std(changes, ddof=1)))
+        least = detectable_with_pairs(2, float(np.std(changes, ddof=1)))
         assert f"2 pairs of seeds from {least:.1f} on" in text
 
     def test_curves_follow_b_and_end_where_the_table_does(self, store):

@@ -1,8 +1,6 @@
 """The local geometry without a browser: lassos, distributions, and every class by itself."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,17 +8,12 @@ from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
-from rosalind import config, results
 from rosalind.viewer import address, lasso, rules, shift, spread
 from rosalind.viewer.store import Store
 from rosalind.viewer.views.class_panels import ClassPanels
 from rosalind.viewer.views.class_rows import ClassRows
 from rosalind.viewer.views.distributions import Distributions
 from rosalind.viewer.views.local import Local
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-
-import generated
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +22,8 @@ def store(small_folder):
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    """A study of 24 classes whose names are HTML."""
-    folder = tmp_path_factory.mktemp("many") / "study"
-    clean = (config.Condition("clean"),)
-    generated.make(
-        folder, samples=480, classes=24, networks=2, seeds=1, conditions=clean, image_size=8, thumbnails=20
-    )
-    info = results.load_json(folder / "study.json")
-    info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
-    results.save_json(folder / "study.json", info, replace=True)
-    return Store(folder)
+def many(many_classes_folder):
+    return Store(many_classes_folder)
 
 
 def circle(corners: int) -> tuple[np.ndarray, np.ndarray]:

@@ -47,10 +47,22 @@ class Results:
 
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
-        """`id` int32[n], `label` int16[n] and `subset` int32[m], positions whose features are kept."""
+        """`id` int32[n], `label` int16[n] and `subset` int32[m], positions whose features are kept.
+
+        Raises:
+            Damaged: see `load_arrays`; or no samples, or labels that are neither classes of the study nor -1.
+        """
         path = self.folder / "samples.npz"
         found = load_arrays(path, ("id", "label", "subset"))
         checks.arrays(path, found, {"id": (None,), "label": (len(found["id"]),), "subset": (None,)})
+        labels, classes = found["label"], len(self.class_names)
+        if not len(labels):
+            raise Damaged(f"{path} lists no samples; a study needs at least one.")
+        if labels.min() < -1 or labels.max() >= classes:
+            raise Damaged(
+                f"{path} has labels from {labels.min()} to {labels.max()}, where study.json names {classes} classes; "
+                f"allowed: 0 to {classes - 1}, and -1 for unknown."
+            )
         return found
 
     @property

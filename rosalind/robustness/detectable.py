@@ -44,32 +44,32 @@ def detectable_with_samples(
     return min(max(k * float(np.sqrt(discordant / samples)), k**2 / samples), 1.0)
 
 
-def detectable_with_seeds(
-    seeds: int, deviation: float, *, power: float = POWER, level: float = LEVEL
+def detectable_with_pairs(
+    pairs: int, deviation: float, *, power: float = POWER, level: float = LEVEL
 ) -> float:
-    """The smallest mean difference of two methods that a paired t-test over seeds can show.
+    """The smallest mean difference that a paired t-test can show: of two methods over seeds, of a measure over samples.
 
-    The difference at which the noncentral t distribution with seeds - 1 degrees of freedom leaves the two-sided
-    critical value with the given power, in the unit of `deviation`: 3.26 deviations at three seeds, 1.68 at five.
+    The difference at which the noncentral t distribution with pairs - 1 degrees of freedom leaves the two-sided
+    critical value with the given power, in the unit of `deviation`: 3.26 deviations with three pairs, 1.68 with five.
 
     Args:
-        seeds: pairs of networks that share a seed.
-        deviation: standard deviation of their differences (with seeds - 1).
+        pairs: of networks that share a seed, or of values of one sample.
+        deviation: standard deviation of their differences (with pairs - 1).
         power: how often the difference is to be found, in (0.5, 1).
         level: of the two-sided test, in (0, 1).
 
     Returns:
-        A difference in the unit of `deviation`; NaN with fewer than two seeds or where the deviation is NaN.
+        A difference in the unit of `deviation`; NaN with fewer than two pairs or where the deviation is NaN.
     """
-    if seeds < 2 or not np.isfinite(deviation):
+    if pairs < 2 or not np.isfinite(deviation):
         return float("nan")
-    return float(_shift(int(seeds), power, level) / np.sqrt(seeds) * deviation)
+    return float(_shift(int(pairs), power, level) / np.sqrt(pairs) * deviation)
 
 
 @functools.lru_cache(maxsize=256)
-def _shift(seeds: int, power: float, level: float) -> float:
+def _shift(pairs: int, power: float, level: float) -> float:
     """The noncentrality at which a two-sided t-test has a power."""
-    free = seeds - 1
+    free = pairs - 1
     critical = stdtrit(free, 1 - level / 2)
     # With power over one half the other tail adds less than 1e-3, in the direction of more power.
     missing = lambda shift: 1 - nctdtr(free, shift, critical) - power

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from rosalind.config import unknown
 from rosalind.similarity import MODES
 from rosalind.viewer.rules import check_rule
-from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
+from rosalind.viewer.state import LAYOUTS, OPERATIONS, Choices, State, default, with_choices
 from rosalind.viewer.store import MEASURES, Cell, Store
 
 
@@ -28,7 +28,7 @@ def to_query(state: State) -> str:
         parts["rule"] = json.dumps(state.rule, separators=(",", ":"))
     for field in dataclasses.fields(State):
         value = getattr(state, field.name)
-        if field.name in ("mode", "raw", "null", "theme", "layout") and value != field.default:
+        if field.name in ("mode", "raw", "null", "operation", "theme", "layout") and value != field.default:
             parts[field.name] = 1 if value is True else value
     return urlencode({**parts, **dict(state.choices)})
 
@@ -75,6 +75,7 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
         "mode": ("mode", one_of("mode", MODES)),
         "theme": ("theme", one_of("theme", ("light", "dark"))),
         "layout": ("layout", one_of("layout", LAYOUTS)),
+        "operation": ("operation", one_of("operation", OPERATIONS)),
         "raw": ("raw", lambda text: text == "1"),
         "null": ("null", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),

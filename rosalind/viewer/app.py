@@ -137,7 +137,7 @@ class Session:
         began = time.monotonic()
         try:
             if step is not None:
-                step = {"op": self.held or self.widgets["operation"].value, **step}
+                step = {"op": self.held or self.state.operation, **step}
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
                 replaced = step["op"] == "replace" and instead is not None

@@ -8,9 +8,8 @@ from typing import Any
 from bokeh.layouts import column, row
 from bokeh.models import Button, CustomJS, Div, Select, Switch, TextInput
 
-from rosalind.viewer.rules import OPERATIONS
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
-from rosalind.viewer.state import FLIPS, State
+from rosalind.viewer.state import FLIPS, OPERATIONS, State
 from rosalind.viewer.store import MEASURES, Store
 
 DOWNLOAD = """
@@ -102,9 +101,8 @@ class Controls:
         for name in ("raw", "null"):
             made[name] = Switch(active=getattr(state, name))
             made[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
-        made["operation"] = Select(
-            title="a new selection will", options=list(OPERATIONS), value=OPERATIONS[0]
-        )
+        operate = lambda new: change(operation=new)
+        self._select("operation", "a new selection will", list(OPERATIONS), state.operation, operate)
         self._select("slice", "saved slices", [""], "", self._act["slice"])
         made["slice"].on_change("value", lambda attr, old, new: self._show_note())
         made["slice-name"] = TextInput(
@@ -206,6 +204,7 @@ class Controls:
             self._showing = False
         w["x"].value, w["y"].value = state.x, state.y
         w["raw"].active, w["null"].active = state.raw, state.null
+        w["operation"].value = state.operation
         w["class"].value = "" if state.true_class is None else str(state.true_class)
         w["undo"].disabled, w["redo"].disabled = not past, not future
         w["dark"].label = "light" if state.theme == "dark" else "dark"

@@ -35,11 +35,10 @@ def about(store: Store, state: State) -> dict[str, Any]:
 
 def _rows(store: Store, state: State, chosen: np.ndarray):
     flips = rules.flips(store, state.a, state.b)
-    names = np.array(store.class_names, dtype=object)
-    true = np.append(names, "")[store.labels]
-    columns = {"id": store.ids, "true": true, "change": np.array(FLIPS)[flips]}
+    named = lambda classes: np.array(store.names_of(classes, unknown=""), dtype=object)
+    columns = {"id": store.ids, "true": named(store.labels), "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):
-        columns[f"prediction_{side}"] = names[store.predictions(cell)]
+        columns[f"prediction_{side}"] = named(store.predictions(cell))
         for measure in MEASURED:
             columns[f"{measure}_{side}"] = store.values(cell, measure, state.raw).astype(float)
     picked = {name: values[chosen] for name, values in columns.items()}
@@ -77,6 +76,6 @@ def as_json(store: Store, state: State, chosen: np.ndarray) -> str:
         **about(store, state),
         "rule": list(state.rule),
         "ids": store.ids[chosen].tolist(),
-        "true": [store.class_names[k] if k >= 0 else None for k in store.labels[chosen]],
+        "true": store.names_of(store.labels[chosen], unknown=None),
     }
     return json.dumps(found, indent=1)

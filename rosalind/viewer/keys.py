@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rosalind.viewer import rules
-from rosalind.viewer.state import LAYOUTS
+from rosalind.viewer.state import LAYOUTS, OPERATIONS
 
 KEYS = {
     "?": "show or hide this",
@@ -50,7 +50,7 @@ def press(session: Any, key: str) -> None:
     }
     if key.startswith("held:"):
         held = key.removeprefix("held:")
-        session.held = held if held in rules.OPERATIONS else ""
+        session.held = held if held in OPERATIONS else ""
     elif key in plain:
         plain[key]()
     elif key in layouts:

@@ -6,6 +6,7 @@ import numpy as np
 
 from rosalind import collapse
 from rosalind.results import Damaged
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import classes, compute, window
 from rosalind.viewer.classes import Rows
 from rosalind.viewer.store import Cell, Store
@@ -81,6 +82,24 @@ def collapsed(store: Store, cell: Cell) -> np.ndarray:
 
     make = lambda: np.mean([one(seed) for seed in store.seeds(cell)], axis=0)
     return store.keep(("classes", "collapse", cell), make)
+
+
+def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:
+    """The smallest change on the diagonal that the samples of a class can show; empty where it is not of samples."""
+    known = store.labels >= 0
+    labels = store.labels[known]
+    count = np.bincount(labels, minlength=len(store.class_names))
+    size = int(np.median(count[count > 0])) if known.any() else 0
+    if show == ANGLES:
+        moved = store.difference(a, b, "angle")[known].astype(np.float64)
+        total = np.bincount(labels, moved, len(count)) / np.maximum(count, 1)
+        least = f"{detectable_with_pairs(size, float((moved - total[labels]).std())):.2g} degrees"
+    elif show == CONFUSION:
+        discordant = float(np.mean(store.correct(a) != store.correct(b)))
+        least = f"{size * detectable_with_samples(size, discordant):.0f} samples"
+    else:
+        return ""
+    return f"With power 80 % at level 5 % a class of {size:,} samples shows changes on the diagonal from {least} on."
 
 
 def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -1,6 +1,7 @@
 """People's own columns about samples, and accuracy by groups of samples. NumPy only."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class Grouped:
     """float64[k] share that A has right."""
     b: np.ndarray
     """float64[k] share that B has right."""
+    null: np.ndarray
+    """float64[k] what the null's second side has right minus what its first has; NaN where none was given."""
 
     @property
     def difference(self) -> np.ndarray:
@@ -116,7 +119,12 @@ def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarra
     return np.where(there, texts, "(none)")
 
 
-def by_group(groups: np.ndarray, right_a: np.ndarray, right_b: np.ndarray) -> Grouped:
+def by_group(
+    groups: np.ndarray,
+    right_a: np.ndarray,
+    right_b: np.ndarray,
+    null: Sequence[np.ndarray] | None = None,
+) -> Grouped:
     """Accuracy of A and B in every group, by the accuracy of B from the lowest; small groups last.
 
     Groups of fewer than `FEW` samples stand behind all others. Ties go to the larger fall from A to B, then to the
@@ -126,13 +134,15 @@ def by_group(groups: np.ndarray, right_a: np.ndarray, right_b: np.ndarray) -> Gr
         groups: text[n] or int[n].
         right_a: bool[n] whether A has a sample right.
         right_b: bool[n] for B.
+        null: bool[n] for either side of the null.
 
     >>> found = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
     >>> found.names, found.b.tolist()
     (('y', 'x'), [0.4, 1.0])
     """
     names, inverse, count = np.unique(groups, return_inverse=True, return_counts=True)
-    share = [np.bincount(inverse, right, len(names)) / np.maximum(count, 1) for right in (right_a, right_b)]
-    a, b = share
+    share = lambda right: np.bincount(inverse, right, len(names)) / np.maximum(count, 1)
+    a, b = share(right_a), share(right_b)
     order = np.lexsort((np.arange(len(names)), b - a, b, count < FEW))
-    return Grouped(tuple(str(name) for name in names[order]), count[order], a[order], b[order])
+    apart = np.full(len(names), np.nan) if null is None else share(null[1]) - share(null[0])
+    return Grouped(tuple(str(name) for name in names[order]), *(v[order] for v in (count, a, b, apart)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from rosalind.config import unknown
 from rosalind.viewer import lasso
-from rosalind.viewer.state import FLIPS, State
+from rosalind.viewer.state import FLIPS, OPERATIONS, State
 from rosalind.viewer.store import MEASURES, Cell, Store
 from rosalind.viewer.words import counted
 
@@ -16,9 +16,6 @@ STEPS = 32
 
 CORNERS = 64
 """Most corners of a lasso, so that it fits into an address."""
-
-OPERATIONS = ("replace", "add", "subtract", "intersect")
-"""What a new step does to what is selected already."""
 
 
 def check_rule(store: Store, steps: Any) -> tuple[dict[str, Any], ...]:

@@ -70,7 +70,6 @@ def _linked(frame: Frame) -> LayoutDOM:
     """Samples under A, under B and their difference, one source: a selection in one is one in all and the table."""
     store, state = frame.store, frame.state
     shown = np.flatnonzero(frame.shown & np.isin(np.arange(len(store.ids)), _some(frame)))
-    names = np.array([*store.class_names, ""], dtype=object)
     measured = {
         f"{axis}_{side}": frame.values(cell, getattr(state, axis))[shown].astype(np.float32)
         for axis in ("x", "y")
@@ -78,9 +77,9 @@ def _linked(frame: Frame) -> LayoutDOM:
     }
     data = {
         "id": store.ids[shown].astype(np.int32),
-        "true": names[store.labels[shown]].tolist(),
-        "A": names[store.predictions(state.a)[shown]].tolist(),
-        "B": names[store.predictions(state.b)[shown]].tolist(),
+        "true": store.names_of(store.labels[shown], unknown=""),
+        "A": store.names_of(store.predictions(state.a)[shown]),
+        "B": store.names_of(store.predictions(state.b)[shown]),
         "change": [FLIPS[k] for k in frame.flips[shown]],
         "colour": [FLIP_COLOURS[k] for k in frame.flips[shown]],
         "marker": [FLIP_MARKERS[k] for k in frame.flips[shown]],

@@ -12,6 +12,9 @@ from rosalind.viewer.store import Cell, Store
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
 """What becomes of a sample from A to B."""
 
+OPERATIONS = ("replace", "add", "subtract", "intersect")
+"""What a new step does to what is selected already."""
+
 LAYOUTS = {
     "networks": "Which networks?",
     "geometry": "How do they differ?",
@@ -30,7 +33,7 @@ class State:
 
     A side is a cell: a network, or a group of seeds, under a condition.
 
-    A rule is a tuple of steps, each a plain dict with `op` (replace, add, subtract, intersect) and one of:
+    A rule is a tuple of steps, each a plain dict with `op` (one of `OPERATIONS`) and one of:
 
     * `box`: `[x0, x1, y0, y1]` with `cell` and the measures `x` and `y`, and `other` where it was drawn on the
       difference to a second cell;
@@ -56,6 +59,8 @@ class State:
     raw: bool = False
     null: bool = False
     """Whether differences show beside them what no difference looks like."""
+    operation: str = OPERATIONS[0]
+    """What the next selection does to this one."""
     theme: str = "light"
     layout: str = "networks"
     choices: tuple[tuple[str, str], ...] = ()

@@ -219,6 +219,10 @@ class Store:
             words.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
         return " ".join(words)
 
+    def names_of(self, classes: np.ndarray, unknown: str | None = "unknown") -> list[str | None]:
+        """The names of classes int[k], of those whose number is -1 what `unknown` says."""
+        return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
+
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` gives, kept for all readers until the study grows or `limit` bytes are full; see `Kept.get`.
 

@@ -1,11 +1,12 @@
 """Sentences about the two sides that are compared: how often they are right, what the data can show, how to read it."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from rosalind.robustness import mean_and_deviation
-from rosalind.robustness.detectable import detectable_with_samples, detectable_with_seeds
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import table
 from rosalind.viewer.store import Cell, Store
 
@@ -61,11 +62,60 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
     changes = 100 * between_methods(store, a, b)
     if len(changes) > 1 and (store.group(a[0]), a[1]) != (store.group(b[0]), b[1]):
         deviation = float(changes.std(ddof=1))
-        least = detectable_with_seeds(len(changes), deviation)
+        least = detectable_with_pairs(len(changes), deviation)
         text += (
             f"; {len(changes)} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
         )
     return f"{text}."
+
+
+def changes(
+    store: Store,
+    sides: tuple[Cell, Cell],
+    measures: Sequence[str],
+    shown: np.ndarray,
+    *,
+    raw: bool = False,
+    null: tuple[Cell, Cell] | None = None,
+) -> str:
+    """How much measures change on average, beside the null, and the smallest such change that the data can show.
+
+    Args:
+        store: of the study.
+        sides: from which, and to which.
+        measures: in `MEASURES`.
+        shown: bool[n] samples that count; of them those that are finite on both sides.
+        raw: leave norms and margins undivided.
+        null: sides that do not differ, where they are asked for.
+    """
+
+    def moved(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
+        found = store.difference(*pair, measure, raw)[shown]
+        return found[np.isfinite(found)].astype(np.float64)
+
+    spread = lambda found: f"{found.mean():+.2f} ± {found.std():.2f}"
+    told, by_samples, by_seeds, pairs = [], [], [], store.pairs(*sides)
+    for measure in dict.fromkeys(measures):
+        found = moved(sides, measure)
+        if len(found) < 2:
+            continue
+        beside = moved(null, measure) if null is not None else np.empty(0)
+        told.append(
+            f"{measure.replace('_', ' ')} {spread(found)}"
+            + (f" (null {spread(beside)})" if beside.size else "")
+        )
+        by_samples.append(detectable_with_pairs(len(found), float(found.std(ddof=1))))
+        if len(pairs) > 1:
+            each = [moved(pair, measure).mean() for pair in pairs]
+            by_seeds.append(detectable_with_pairs(len(pairs), float(np.std(each, ddof=1))))
+    if not told:
+        return ""
+    listed = lambda values: " and ".join(f"{value:.2g}" for value in values)
+    text = (
+        f"Mean change from A to B: {', '.join(told)}; with power 80 % at level 5 % these samples show changes from "
+        f"{listed(by_samples)} on"
+    )
+    return text + (f", {len(pairs)} pairs of seeds from {listed(by_seeds)} on" if by_seeds else "") + ". "
 
 
 def of_groups(store: Store, a: Cell, b: Cell) -> str:

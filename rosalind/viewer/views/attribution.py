@@ -67,7 +67,7 @@ class Attribution:
         chosen = frame.selected if frame.selected.any() else frame.shown
         cells = _cells(frame)
         looked = (
-            (state.a, state.b, frame.null, state.primary, averaging),
+            (state.a, state.b, state.null, state.primary, averaging),
             (frame.choice("attribution-by"), frame.choice("attribution-opacity")),
             chosen.tobytes() if averaging else b"",
             tuple(maps.stamp(store, cell) for cell in cells),
@@ -151,8 +151,8 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
             words = [f"Mean over the {len(ids):,} {among} samples that have maps."]
     else:
         at = np.flatnonzero(store.ids == state.primary)
-        true = store.class_names[store.labels[at[0]]] if at.size else "unknown"
-        words = [f"Sample {state.primary}, class {escape(true)}."]
+        true = store.names_of(store.labels[at])[0] if at.size else "unknown"
+        words = [f"Sample {state.primary}, class {escape(str(true))}."]
     for name, cell in (("a", state.a), ("b", state.b)):
         side, seeds = sides[name], len(store.seeds(cell))
         if seeds > 1:

@@ -3,18 +3,12 @@
 from html import escape
 
 import numpy as np
-from bokeh.models import (
-    ColumnDataSource,
-    DataTable,
-    NumberFormatter,
-    StringFormatter,
-    TableColumn,
-)
+from bokeh.models import DataTable, NumberFormatter, StringFormatter, TableColumn
 
 from rosalind.robustness.detectable import detectable_with_samples
 from rosalind.viewer import metadata
 from rosalind.viewer.store import Store
-from rosalind.viewer.views.frame import Change, Frame, caption, repaint, titled
+from rosalind.viewer.views.frame import Change, Frame, caption, empty, repaint, titled
 
 OWN = "samples.csv: "
 """Before the name of a reader's own column, so that none is taken for the class."""
@@ -45,14 +39,16 @@ class Breakdown:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self._drawn = frame.store, ()
-        self.rows = ColumnDataSource(data={name: [] for name in ("name", "count", "a", "b", "change")})
-        number = NumberFormatter(format="0.0")
+        self.rows = empty("name", "count", "a", "b", "change", "null")
+        number, signed = NumberFormatter(format="0.0"), NumberFormatter(format="+0.0")
+        self.null = TableColumn(field="null", title="null", width=60, formatter=signed, visible=False)
         columns = [
             TableColumn(field="name", title="images", width=130, formatter=StringFormatter()),
             TableColumn(field="count", title="n", width=60, formatter=NumberFormatter(format="0,0")),
             TableColumn(field="a", title="A, % right", width=80, formatter=number),
             TableColumn(field="b", title="B, % right", width=80, formatter=number),
-            TableColumn(field="change", title="B - A", width=70, formatter=NumberFormatter(format="+0.0")),
+            TableColumn(field="change", title="B - A", width=70, formatter=signed),
+            self.null,
         ]
         self.table = repaint(
             DataTable(
@@ -72,17 +68,19 @@ class Breakdown:
 
     def update(self, frame: Frame) -> None:
         state, by = frame.state, frame.choice("evaluation-by")
-        asked = (by, state.a, state.b)
+        asked = (by, state.a, state.b, state.null)
         if self._drawn == asked:
             return
-        right = [self.store.correct(cell) for cell in (state.a, state.b)]
-        classes = metadata.by_group(self.store.labels, *right)
+        known = self.store.labels >= 0
+        right = [self.store.correct(cell)[known] for cell in (state.a, state.b)]
+        null = None if frame.null is None else [self.store.correct(cell)[known] for cell in frame.null]
+        classes = metadata.by_group(self.store.labels[known], *right, null)
         names = self.store.class_names
         columns, problem = own_columns(self.store)
         if by == "class":
             found, shown = classes, [names[int(k)] for k in classes.names[: metadata.SHOWN]]
         else:
-            found = metadata.by_group(metadata.groups_of(columns[by.removeprefix(OWN)]), *right)
+            found = metadata.by_group(metadata.groups_of(columns[by.removeprefix(OWN)][known]), *right, null)
             shown = list(found.names[: metadata.SHOWN])
         some = slice(0, metadata.SHOWN)
         self.table.height = 34 + 22 * len(shown)
@@ -92,7 +90,9 @@ class Breakdown:
             "a": (100 * found.a[some]).astype(np.float32),
             "b": (100 * found.b[some]).astype(np.float32),
             "change": (100 * found.difference[some]).astype(np.float32),
+            "null": (100 * found.null[some]).astype(np.float32),
         }
+        self.null.visible = null is not None
         text = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))
@@ -113,5 +113,9 @@ class Breakdown:
         share = float(np.mean(right[0] != right[1]))
         least = 100 * detectable_with_samples(middle, share)
         words += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
+        if state.null:
+            words += f"Null: {escape(frame.null_words)}"
+            words += "" if null is None else f", up to {100 * np.abs(found.null).max():.1f} points in a group"
+            words += ". "
         self.caption.text = words + escape(problem)
         self._drawn = asked

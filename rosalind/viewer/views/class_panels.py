@@ -1,4 +1,6 @@
-"""Part of view 3: a small density per class under A, under B, and of how it moved."""
+"""Part of view 3: a small density per class under A, under B, of how it moved, and of the null."""
+
+from html import escape
 
 import numpy as np
 from bokeh.events import Tap
@@ -18,7 +20,9 @@ from rosalind.viewer.views.frame import (
     short,
 )
 
-ROWS = ("A", "B", "B - A")
+ROWS = ("A", "B", "B - A", "null")
+"""From the top; the last where one is asked for."""
+
 HIGH = 120
 """Pixels of a row of panels."""
 
@@ -30,25 +34,23 @@ TALL, WIDE = spread.PANEL + spread.HEAD, spread.PANEL + 2 * spread.SIDE
 
 
 class ClassPanels:
-    """Rows A, B and their difference, a column per class; a click keeps only that class, another all."""
+    """Rows A, B, their difference and the null, a column per class; a click keeps only that class, another all."""
 
     def __init__(self, change: Change):
         self.change, self.words, self._drawn = change, "", {}
         self.figure = plot(
             "class-panels",
             "A small density per class under A, under B, and of the change; click a class to keep only it.",
-            height=3 * HIGH + 30,
             x_range=Range1d(0, 1),
-            y_range=Range1d(-0.03, 3.05),
+            y_range=Range1d(0, 1),
         )
         figure = self.figure
         figure.grid.grid_line_color = None
         figure.xaxis.visible = False
-        figure.yaxis.ticker = FixedTicker(ticks=[0.4, 1.4, 2.4])
-        figure.yaxis.major_label_overrides = dict(zip((2.4, 1.4, 0.4), ROWS, strict=True))
+        figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
         figure.yaxis.major_tick_line_color = None
-        place = {"x": 0, "y": 0, "dw": "dw", "dh": 3}
-        self.base, self.picked = empty("image", "dw"), empty("image", "dw")
+        place = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
+        self.base, self.picked = empty("image", "dw", "dh"), empty("image", "dw", "dh")
         figure.add_glyph(self.base, Image(image="image", color_mapper=see_through(GREYS), **place))
         figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
         self.frames, self.kept = empty("x", "y"), empty("x", "y")
@@ -72,13 +74,13 @@ class ClassPanels:
         """Draw the panels of a frame, of all classes whatever the filter."""
         self.frame = frame
         state, classes = frame.state, len(frame.store.class_names)
-        where = (state.a, state.b, state.x, state.y, state.raw)
+        where = (state.a, state.b, state.x, state.y, state.raw, state.null)
         if self._drawn.get("where") != where:
             self._drawn = {"where": where}
             self._base(frame, classes)
         if self._drawn.get("kept", ()) != state.true_class:
             self._drawn["kept"] = state.true_class
-            lines = [] if state.true_class is None else [0, 1, 2]
+            lines = [] if state.true_class is None else range(len(self.rows))
             self.kept.data = {
                 "x": [state.true_class + 0.5 for _ in lines],
                 "y": [line + spread.PANEL / TALL / 2 for line in lines],
@@ -92,28 +94,48 @@ class ClassPanels:
         axes = (state.x, state.y)
         sides = [[frame.values(cell, axis) for axis in axes] for cell in (state.a, state.b)]
         shared = tuple(compute.limits(sides[0][k], sides[1][k]) for k in range(2))
-        moved = [store.difference(state.a, state.b, axis, state.raw) for axis in axes]
-        self.rows = [*sides, moved]
-        self.windows = [shared, shared, tuple(compute.limits(values) for values in moved)]
+        pairs = [(state.a, state.b), *([] if frame.null is None else [frame.null])]
+        moved = [[store.difference(*pair, axis, state.raw) for axis in axes] for pair in pairs]
+        apart = tuple(compute.limits(*(values[k] for values in moved)) for k in range(2))
+        self.rows = [*sides, *moved]
+        self.windows = [shared, shared, *(apart for _ in moved)]
+        self._rule_rows(len(self.rows))
         few = spread.bins_for(len(store.labels) / classes) < spread.BINS[1]
         self.bins = spread.PANEL // 2 if few else spread.PANEL
         counts = self._counts(frame, classes, None)
         self.peaks = [row.max((1, 2)) for row in counts]
-        self.base.data = {"image": [spread.mosaic(counts)], "dw": [classes]}
+        self.base.data = {"image": [spread.mosaic(counts)], "dw": [classes], "dh": [len(counts)]}
         self.figure.x_range.update(start=0, end=classes)
-        across, down = (axis.ravel() for axis in np.meshgrid(np.arange(classes), np.arange(3)))
+        across, down = (axis.ravel() for axis in np.meshgrid(np.arange(classes), np.arange(len(counts))))
         self.frames.data = {
             "x": (across + 0.5).astype(np.float32),
             "y": (down + spread.PANEL / TALL / 2).astype(np.float32),
         }
-        crosses = [self._middles(frame, line, classes) for line in range(3)]
+        crosses = [self._middles(frame, line, classes) for line in range(len(counts))]
         self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
-        ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *self.windows[2])]
+        ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
         self.words = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
-            f"{short(state.y)} {ranges[1]} up; in the last row their changes, {ranges[2]} and {ranges[3]}. Each panel "
-            "is as dark as its own peak; crosses are medians, numbers samples. Click a class to keep only it."
+            f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. "
+            + (
+                f"Null, last row, on the same axes: {escape(frame.null_words)}. "
+                if frame.null is not None
+                else ""
+            )
+            + "Each panel is as dark as its own peak; crosses are medians, numbers samples. Click a class to keep "
+            "only it."
         )
+        if state.null and frame.null is None:
+            self.words += f" No null: {escape(frame.null_words)}."
+
+    def _rule_rows(self, count: int) -> None:
+        """Make room for so many rows, and name them."""
+        if len(self.ticker.ticks) != count:
+            self.figure.height = count * HIGH + 30
+            self.figure.y_range.update(start=-0.03, end=count + 0.05)
+            self.ticker.ticks = [count - 0.6 - line for line in range(count)]
+            labels = zip(self.ticker.ticks, ROWS, strict=False)
+            self.figure.yaxis.major_label_overrides = dict(labels)
 
     def _counts(self, frame: Frame, classes: int, mask: np.ndarray | None) -> list[np.ndarray]:
         labels = frame.store.labels
@@ -129,7 +151,7 @@ class ClassPanels:
             median = np.array([spread.median(values[frame.store.labels == k]) for k in range(classes)])
             found.append((median - low) / (high - low) * spread.PANEL / size)
         across = np.arange(classes) + spread.SIDE / WIDE + found[0]
-        return across.astype(np.float32), (2 - line + found[1]).astype(np.float32)
+        return across.astype(np.float32), (len(self.rows) - 1 - line + found[1]).astype(np.float32)
 
     def _selection(self, frame: Frame, classes: int) -> None:
         """What is selected of every class: in colour, and as a number above it."""
@@ -140,15 +162,16 @@ class ClassPanels:
         if frame.selected.any():
             chosen = frame.per_class(frame.selected)
             counts = self._counts(frame, classes, frame.selected)
-            self.picked.data = {"image": [spread.mosaic(counts, self.peaks)], "dw": [classes]}
+            picture = spread.mosaic(counts, self.peaks)
+            self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
             names = [
                 f"{_cut(name)}\n{some:,} of {count:,}"
                 for name, some, count in zip(frame.store.class_names, chosen, total, strict=True)
             ]
         elif len(self.picked.data["dw"]):
-            self.picked.data = {"image": [], "dw": []}
+            self.picked.data = {name: [] for name in self.picked.data}
         middle = (np.arange(classes) + 0.5).astype(np.float32)
-        above = np.full(classes, 2 + (spread.PANEL + 2) / TALL, np.float32)
+        above = np.full(classes, len(self.rows) - 1 + (spread.PANEL + 2) / TALL, np.float32)
         self.names.data = {"x": middle, "y": above, "name": names}
 
 

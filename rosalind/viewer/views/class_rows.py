@@ -1,4 +1,4 @@
-"""Part of view 3: a row per class with the histogram of a measure under A, under B, and their difference."""
+"""Part of view 3: a row per class with the histogram of a measure under A and B, their difference and the null."""
 
 from html import escape
 
@@ -7,6 +7,7 @@ from bokeh.events import AxisClick, Tap
 from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
 
 from rosalind.viewer import compute, spread
+from rosalind.viewer.store import Cell
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -35,12 +36,15 @@ const line = Math.round(special_vars.y), name = rows.data.name[line];
 if (format == "class") { return name ?? ""; }
 const block = Math.floor(special_vars.x), [low, high] = rows.tags[0];
 const at = low + (special_vars.x - block) / rows.tags[1] * (high - low);
-return `${at.toFixed(2)} (${["A", "B", "B minus A"][block] ?? ""})`;
+return `${at.toFixed(2)} (${["A", "B", "B minus A", "null"][block] ?? ""})`;
 """
 
 
 class ClassRows:
-    """Histograms of A, B and B minus A side by side, the classes that moved most on top; a click keeps a class."""
+    """Histograms of A, B, B minus A and the null side by side, the classes that moved most on top.
+
+    A click keeps only that class, another all.
+    """
 
     MEASURED = ("x axis", "y axis", "margin")
     """What the rows can be of."""
@@ -61,7 +65,7 @@ class ClassRows:
         drawn = []
         self.sources = {}
         change_of = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
-        for block, mapper in enumerate((see_through(GREYS), see_through(GREYS), change_of)):
+        for block, mapper in enumerate((see_through(GREYS), see_through(GREYS), change_of, change_of)):
             self.sources[block] = empty("image", "dh")
             image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
             drawn.append(figure.add_glyph(self.sources[block], image))
@@ -85,7 +89,7 @@ class ClassRows:
         state = frame.state
         chosen = frame.choice("distributions-measure")
         measure = {"x axis": state.x, "y axis": state.y}.get(chosen, "margin")
-        where = (state.a, state.b, measure, state.raw)
+        where = (state.a, state.b, measure, state.raw, state.null)
         if self._drawn.get("where") != where:
             self._drawn = {"where": where}
             self._rows(frame, measure)
@@ -97,22 +101,32 @@ class ClassRows:
     def _rows(self, frame: Frame, measure: str) -> None:
         store, state = frame.store, frame.state
         names, labels = store.class_names, store.labels
-        self.order = shifts_of(frame, measure).order
-        sides = [frame.values(cell, measure) for cell in (state.a, state.b)]
-        limits = compute.limits(*sides)
+        self.order = shifts_of(frame, measure, (state.a, state.b)).order
+        limits = compute.limits(*(frame.values(cell, measure) for cell in (state.a, state.b)))
         bins = spread.bins_for(len(labels) / len(names))
-        counts = [spread.by_class(side, labels, len(names), limits, bins)[self.order] for side in sides]
-        shares = [count / np.maximum(count.sum(1, keepdims=True), 1) for count in counts]
+
+        def share(cell: Cell) -> np.ndarray:
+            counts = spread.by_class(frame.values(cell, measure), labels, len(names), limits, bins)[
+                self.order
+            ]
+            return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+
+        shares = [share(cell) for cell in (state.a, state.b)]
         lines = len(self.order)
         # All rows have the same scale, so that a narrow class is darker than a wide one.
-        peak = max(float(share.max(initial=0)) for share in shares) or 1.0
-        images = [np.ceil(255 * np.sqrt(share / peak)).astype(np.uint8) for share in shares]
-        moved = (shares[1] - shares[0]).astype(np.float32)
-        reach = float(np.abs(moved).max(initial=0)) or 1.0
+        peak = max(float(found.max(initial=0)) for found in shares) or 1.0
+        images = [np.ceil(255 * np.sqrt(found / peak)).astype(np.uint8) for found in shares]
+        images.append((shares[1] - shares[0]).astype(np.float32))
+        if frame.null is not None:
+            first, second = map(share, frame.null)
+            images.append((second - first).astype(np.float32))
+        reach = max(float(np.abs(image).max(initial=0)) for image in images[2:]) or 1.0
         self.mapper.update(low=-reach, high=reach)
-        for block, image in enumerate((*images, moved)):
-            self.sources[block].data = {"image": [image], "dh": [lines]}
+        for block, source in self.sources.items():
+            there = block < len(images)
+            source.data = {"image": images[block : block + 1], "dh": [lines] if there else []}
         figure = self.figure
+        figure.x_range.end = len(images)
         figure.y_range.update(start=lines - 0.5, end=-0.5)
         figure.height = 60 + min(max(13 * lines, 200), 640)
         step = max(-(-lines // NAMED), 1)
@@ -122,12 +136,13 @@ class ClassRows:
         figure.yaxis.major_label_overrides = {k: plain(listed[k]) for k in range(0, lines, step)}
         named = {
             block + part * WIDTH: f"{limits[0] + part * (limits[1] - limits[0]):.3g}"
-            for block in range(3)
+            for block in range(len(images))
             for part in (0.1, 0.5, 0.9)
         }
         self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
         what = axis_label(measure, state.raw)
-        figure.xaxis.axis_label = f"{what} under A; under B; share under B minus share under A"
+        blocks = f"{what} under A; under B; share under B minus share under A"
+        figure.xaxis.axis_label = f"{blocks}; the null" if frame.null is not None else blocks
         self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])
         most = escape(", ".join(listed[:3]))
         self.words = (
@@ -136,3 +151,6 @@ class ClassRows:
             f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * reach:.0f} points. "
             "Click a row to keep only its class."
         )
+        if state.null:
+            where = "on the far right, in the same colours" if frame.null is not None else "none"
+            self.words += f" Null, {where}: {escape(frame.null_words)}."

@@ -31,6 +31,7 @@ from rosalind.viewer.matrices import (
     ORDERS,
     PICKS,
     apart,
+    detectable,
     groups_of,
     in_order,
     limits,
@@ -220,7 +221,7 @@ class Classes:
         self.frame = frame
         state = frame.state
         asked = tuple((name, frame.choice(name)) for name in frame.choices if name.startswith("global-"))
-        shown = (state.a, state.b, frame.null, asked)
+        shown = (state.a, state.b, state.null, asked)
         if shown != self.shown:
             self._fill(frame)
             self.shown = shown
@@ -238,7 +239,8 @@ class Classes:
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
         null = (escape(frame.null_words),) if state.null else ()
-        self.caption.text = sentence(self.rows, tables, show, *null)
+        least = detectable(store, state.a, state.b, show)
+        self.caption.text = f"{sentence(self.rows, tables, show, *null)} {least}".strip()
         if show == CONFUSION:
             tables = {side: classes.signed_log(found) for side, found in tables.items()}
         self.tables, self.limits = tables, limits(tables)

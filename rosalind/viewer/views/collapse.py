@@ -35,7 +35,7 @@ class Collapse:
         self.root = titled("Have classes collapsed?")
 
     def update(self, frame: Frame) -> None:
-        measured = (frame.state.a, frame.state.b, frame.null)
+        measured = (frame.state.a, frame.state.b, frame.state.null)
         if measured != self.measured:
             self.caption.text = collapse_table(frame)
             self.measured = measured
@@ -76,5 +76,7 @@ def collapse_table(frame: Frame) -> str:
         f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
         f"whose features are stored.{narrow}"
     )
+    if state.null:
+        head += f" {'Null' if frame.null is not None else 'No null'}: {escape(frame.null_words)}."
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

@@ -55,7 +55,17 @@ class Deleting:
             return ""
         low, high = compute.limits(*heights, share=0)
         self.figure.y_range.update(start=min(low, -0.05 * (high - low)), end=high)
+        if null := self._null(frame, ids):
+            parts.append(null)
         return f"Hiding patch after patch: {'; '.join(parts)} (mean distance of the curves, units; 0: no better)."
+
+    @staticmethod
+    def _null(frame: Frame, ids: np.ndarray) -> str:
+        """What the maps of two sides gain that do not differ; empty where they have none."""
+        store = frame.store
+        curves = [deletion.mean(store, store.seeds(cell), ids) for cell in frame.null or ()]
+        gains = [f"{deletion.gain(found):+.2f}" for found in curves if found is not None]
+        return f"the null's {' and '.join(gains)}" if gains else ""
 
 
 def _after(share: float) -> str:

@@ -93,7 +93,7 @@ class Distributions:
             self.caption.text = self.classes.words
             return
         state = frame.state
-        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null)
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
         if self._drawn.get("where") != where:
             self._drawn = {"by class": by_class, "where": where}
             self.values = {part: self._of(frame, part) for part in PARTS}
@@ -177,11 +177,13 @@ class Distributions:
                 null = (self._shown(frame, cell, measure) for cell in frame.null)
                 text += f" (null {spread.largest_gap(*null):.2f})"
             parts.append(text)
+        count = int(frame.shown.sum())
         wrong = [_share_wrong(side[frame.shown]) for side in self.values["margin"]]
         text = (
-            f"{int(frame.shown.sum()):,} samples, A solid and B dashed. Medians (dotted) and the largest gap between "
-            f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}. Beyond the boundary "
-            f"(margin below 0) lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B. "
+            f"{count:,} samples, A solid and B dashed. Medians (dotted) and the largest gap between "
+            f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
+            f"from one distribution are {spread.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
+            f"boundary (margin below 0) lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B. "
         )
         if state.null:
             text += f"Null: {escape(frame.null_words)}. "

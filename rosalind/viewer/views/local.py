@@ -163,13 +163,14 @@ class Local:
         self.frame, self.placed = frame, self._placed(frame)
         state, shown = frame.state, frame.shown
         listed = frame.choice("local-shift")
-        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, frame.null, listed)
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null, listed)
         anew = self.drawn.get("where") != where
         if anew:
             self.drawn = {"where": where}
             self._ranges(shown)
             self._titles(frame)
             self.shown = words.shown_by(frame.store, state.a, state.b)
+            self.changes = self._changes(frame)
             self.outside = self._outside()
             self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
@@ -302,8 +303,8 @@ class Local:
         text = (
             f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
             f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
-            f"{self.pointed} {escape(self.shifts.words)} {self.shown} "
-            f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}{self._null(frame, placed)}"
+            f"{self.pointed} {escape(self.shifts.words)} {self.shown} {self.changes}"
+            f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}"
         )
         text += self.outside
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
@@ -326,18 +327,10 @@ class Local:
         return f" Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
 
     @staticmethod
-    def _null(frame: Frame, placed: dict) -> str:
-        if not frame.state.null:
-            return ""
-        if "null" not in placed:
-            return f"No null: {escape(frame.null_words)}."
-        asked = zip((frame.state.x, frame.state.y), placed["difference"], placed["null"], strict=True)
-        parts = []
-        for measure, found, null in asked:
-            here, there = found[frame.shown], null[frame.shown]
-            if frame.shown.any():
-                parts.append(
-                    f"{short(measure)} changes by {np.nanmean(here):.2f} ± {np.nanstd(here):.2f} over samples, "
-                    f"in the null by {np.nanmean(there):.2f} ± {np.nanstd(there):.2f}"
-                )
-        return f"Null, {escape(frame.null_words)}: {'; '.join(parts)}."
+    def _changes(frame: Frame) -> str:
+        state = frame.state
+        null = {"raw": state.raw, "null": frame.null}
+        text = words.changes(frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **null)
+        if state.null:
+            text += f"{'Null' if frame.null is not None else 'No null'}: {escape(frame.null_words)}. "
+        return text

@@ -163,9 +163,7 @@ class OneSample:
 
     def _large(self, frame: Frame, position: int) -> str:
         store, state = frame.store, frame.state
-        true = int(store.labels[position])
-        # Labels are -1 where a sample's class is unknown.
-        known = escape(store.class_names[true]) if true >= 0 else "unknown"
+        known = escape(str(store.names_of(store.labels[[position]])[0]))
         sides = "".join(
             f"<td style='vertical-align:top;padding-right:22px'>{self._side(frame, letter, cell, position)}</td>"
             for letter, cell in (("A", state.a), ("B", state.b))

@@ -34,12 +34,11 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
 def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:
     """Ids, classes by name and margins of some samples, given by position; margins raw where the state says so."""
     store, state = frame.store, frame.state
-    names = np.array(store.class_names, dtype=object)
     return {
         "id": store.ids[listed].tolist(),
-        "true": names[store.labels[listed]].tolist(),
-        "A": names[store.predictions(state.a)[listed]].tolist(),
-        "B": names[store.predictions(state.b)[listed]].tolist(),
+        "true": store.names_of(store.labels[listed]),
+        "A": store.names_of(store.predictions(state.a)[listed]),
+        "B": store.names_of(store.predictions(state.b)[listed]),
         "margin A": frame.values(state.a, "margin")[listed],
         "margin B": frame.values(state.b, "margin")[listed],
     }

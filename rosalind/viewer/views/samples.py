@@ -310,6 +310,8 @@ class Samples:
                 f" B fixes {own[1]:,} and breaks {own[2]:,} of them; {escape(frame.null_words)}, differ by "
                 f"{counts[1]:,} and {counts[2]:,}."
             )
+        elif state.null:
+            words += f" No null: {escape(frame.null_words)}."
         return words + self._reported(frame)
 
     def _reported(self, frame: Frame) -> str:

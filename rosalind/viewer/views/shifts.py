@@ -2,10 +2,10 @@
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
-from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Segment, Text
+from bokeh.models import FixedTicker, Range1d, Scatter, Segment, Text
 
 from rosalind.viewer import compute, shift
-from rosalind.viewer.store import Store
+from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.frame import (
     SIDE_COLOURS,
     Change,
@@ -21,19 +21,25 @@ from rosalind.viewer.views.frame import (
 LISTED = 20
 """Most classes in the list."""
 
+BELOW = 0.32
+"""How far below a class's line that of the null is, in lines."""
 
-def shifts_of(frame: Frame, measure: str) -> shift.Shifts:
-    """How far every class moved on a measure between the sides of a frame."""
-    store, state = frame.store, frame.state
-    sides = (frame.values(state.a, measure), frame.values(state.b, measure))
+
+def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> shift.Shifts:
+    """How far every class moved on a measure from one side to another."""
+    store = frame.store
+    values = [frame.values(cell, measure) for cell in sides]
     return store.keep(
-        ("shifts", state.a, state.b, measure, state.raw),
-        lambda: shift.class_shifts(*sides, store.labels, len(store.class_names)),
+        ("shifts", *sides, measure, frame.state.raw),
+        lambda: shift.class_shifts(*values, store.labels, len(store.class_names)),
     )
 
 
 class Shifts:
-    """A line per class from its median under A to that under B; a click keeps only that class, another all."""
+    """A line per class from its median under A to that under B, and a thin one of the null below it.
+
+    A click keeps only that class, another all.
+    """
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -52,7 +58,13 @@ class Shifts:
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
         self.figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
-        self.lines = ColumnDataSource({"y": [], "a": [], "b": []})
+        self.null = empty("y", "a", "b")
+        thin = Segment(x0="a", y0="y", x1="b", y1="y", line_width=1.5)
+        self.figure.add_glyph(self.null, thin, name="ink")
+        self.figure.add_glyph(
+            self.null, Scatter(x="b", y="y", marker="dash", angle=np.pi / 2, size=7), name="ink"
+        )
+        self.lines = empty("y", "a", "b")
         grey = {"line_color": "#8a94a6", "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
         for name, marker, colour in zip("ab", ("circle", "diamond"), SIDE_COLOURS, strict=True):
@@ -79,18 +91,17 @@ class Shifts:
         self.frame = frame
         state, store = frame.state, frame.store
         measure = state.x if frame.choice("local-shift") == "x axis" else state.y
-        found = shifts_of(frame, measure)
+        found = shifts_of(frame, measure, (state.a, state.b))
+        null = None if frame.null is None else shifts_of(frame, measure, frame.null)
         self.order = found.order
         self.listed = self.order[:LISTED]
         self.totals = frame.per_class(np.ones(len(store.labels), bool))[self.listed]
         count = len(self.listed)
-        self.lines.data = {
-            "y": np.arange(count, dtype=np.float32),
-            "a": found.before[self.listed].astype(np.float32),
-            "b": found.after[self.listed].astype(np.float32),
-        }
-        ends = np.concatenate([found.before[self.listed], found.after[self.listed]])
-        low, high = compute.limits(ends, share=0)
+        self.lines.data = self._medians(found, 0)
+        none = {name: [] for name in self.null.data}
+        self.null.data = none if null is None else self._medians(null, BELOW)
+        drawn = (self.lines.data, self.null.data)
+        low, high = compute.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
         # Room for the counts at the right.
         self.figure.x_range.update(start=low, end=high + 0.13 * (high - low))
         names = [store.class_names[k] for k in self.listed]
@@ -101,12 +112,23 @@ class Shifts:
         figure.yaxis.major_label_overrides = dict(enumerate(map(plain, names)))
         what = measure_label(measure, state.raw)
         figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
-        most = [f"{names[k]} {found.distance[self.listed[k]]:.2f}" for k in range(min(count, 3))]
+        most = [
+            f"{names[k]} {found.distance[self.listed[k]]:.2f}"
+            + ("" if null is None else f" (null {null.distance[self.listed[k]]:.2f})")
+            for k in range(min(count, 3))
+        ]
         self.words = (
             f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(most)}"
             + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
+            + ("" if null is None else "; thin lines below: the null")
             + "; click one to keep only it."
         )
+
+    def _medians(self, found: shift.Shifts, below: float) -> dict[str, np.ndarray]:
+        """The ends of the listed classes' lines, and how far below their own height they are drawn."""
+        ends = {"a": found.before, "b": found.after}
+        heights = np.arange(len(self.listed), dtype=np.float32) + np.float32(below)
+        return {"y": heights, **{side: end[self.listed].astype(np.float32) for side, end in ends.items()}}
 
     def count(self, frame: Frame) -> None:
         """Write beside every class how many samples it has, and how many of them are selected."""

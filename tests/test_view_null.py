@@ -1,0 +1,221 @@
+"""What no difference looks like, and the smallest that the data can show, beside every difference."""
+
+import shutil
+
+import numpy as np
+import pytest
+from pages import Page
+from scipy import stats
+
+from rosalind import results
+from rosalind.robustness.detectable import detectable_with_pairs
+from rosalind.viewer import shift, spread, words
+from rosalind.viewer.state import default
+from rosalind.viewer.store import Store
+from rosalind.viewer.views import VIEWS
+from rosalind.viewer.views.breakdown import Breakdown
+from rosalind.viewer.views.classes import Classes
+from rosalind.viewer.views.deleting import Deleting
+from rosalind.viewer.views.distributions import Distributions
+from rosalind.viewer.views.local import Local
+
+SIDES = {"severities", "lineage", "redundancy", "global", "sample"}
+"""Views of the sides by themselves, or of all networks; all others compare A and B."""
+
+CHOICES = {"distributions": (("distributions-of", "class by class"),)}
+"""Other choices in which a view compares."""
+
+COMPARED = [(name, ()) for name in VIEWS if name not in SIDES] + list(CHOICES.items())
+
+BY_CLASS = (("distributions-of", "class by class"),)
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+@pytest.fixture(scope="module")
+def many(many_classes_folder):
+    return Store(many_classes_folder)
+
+
+@pytest.fixture(scope="module")
+def alone(small_folder, tmp_path_factory):
+    """The study without its second dense network."""
+    folder = tmp_path_factory.mktemp("alone") / "study"
+    shutil.copytree(small_folder, folder)
+    for path in folder.glob("networks/mlp-dense-seed1.*"):
+        path.unlink()
+    return Store(folder)
+
+
+@pytest.mark.parametrize(("name", "choices"), COMPARED)
+class TestEveryView:
+    def test_the_null_can_be_switched_on_and_off(self, store, name, choices):
+        page = Page(store, VIEWS[name], choices=choices)
+        before = page.view.caption.text
+        page.change(null=True)
+        assert "two dense networks that differ in the seed" in page.view.caption.text
+        page.change(null=False)
+        assert page.view.caption.text == before
+
+    def test_without_one_the_reason_is_said(self, alone, name, choices):
+        page = Page(alone, VIEWS[name], choices=choices)
+        reason = "the study has neither two dense networks of one kind nor two draws of the condition"
+        assert reason not in page.view.caption.text
+        page.change(null=True)
+        assert reason in page.view.caption.text
+
+
+class TestShifts:
+    def test_classes_have_the_null_below_them(self, store):
+        page = Page(store, Local)
+        shifts = page.view.shifts
+        assert not len(shifts.null.data["y"])
+        page.change(null=True)
+        first, second = page.view.frame.null
+        labels = store.labels
+        exact = shift.class_shifts(store.values(first, "angle"), store.values(second, "angle"), labels, 10)
+        np.testing.assert_allclose(shifts.null.data["a"], exact.before[shifts.listed], rtol=1e-6)
+        np.testing.assert_allclose(shifts.null.data["b"], exact.after[shifts.listed], rtol=1e-6)
+        below = shifts.null.data["y"] - shifts.lines.data["y"]
+        assert ((below > 0) & (below < 0.5)).all()
+        drawn = np.concatenate([shifts.null.data[end] for end in "ab"])
+        assert shifts.figure.x_range.start < drawn.min() <= drawn.max() < shifts.figure.x_range.end
+        k = shifts.listed[0]
+        assert f"{store.class_names[k]} " in shifts.words
+        assert f"(null {exact.distance[k]:.2f})" in shifts.words
+
+
+class TestClassByClass:
+    def test_panels_of_the_null_are_the_last_row(self, store):
+        page = Page(store, Distributions, choices=BY_CLASS)
+        panels = page.view.classes
+        assert panels.base.data["image"][0].shape[0] == 3 * (spread.PANEL + spread.HEAD)
+        names = dict(panels.figure.yaxis.major_label_overrides)
+        page.change(null=True, true_class=4)
+        rows = panels.base.data["image"][0]
+        assert rows.shape[0] == 4 * (spread.PANEL + spread.HEAD)
+        assert panels.base.data["dh"] == [4]
+        assert list(panels.figure.yaxis.major_label_overrides.values()) == ["A", "B", "B - A", "null"]
+        assert len(panels.kept.data["y"]) == 4
+        first, second = page.frame().null
+        moved = [store.difference(first, second, axis) for axis in ("angle", "norm")]
+        exact = spread.panels(*moved, store.labels, 10, panels.windows[3], panels.bins)
+        lowest = rows[: spread.PANEL].reshape(spread.PANEL, 10, -1)
+        assert ((lowest > 0).sum((0, 2)) == 4 * (exact > 0).sum((1, 2))).all()
+        # The cross of the last row lies where the median change is.
+        (low, high), middle = panels.windows[3][1], np.median(moved[1][store.labels == 7])
+        place = (middle - low) / (high - low) * spread.PANEL / (spread.PANEL + spread.HEAD)
+        assert panels.medians.data["y"][37] == pytest.approx(place, abs=1e-5)
+        page.change(null=False)
+        assert dict(panels.figure.yaxis.major_label_overrides) == names
+        assert len(panels.kept.data["y"]) == 3
+
+    def test_rows_of_the_null_stand_beside_the_difference(self, many):
+        page = Page(many, Distributions, choices=BY_CLASS)
+        rows = page.view.classes
+        assert rows.sources[3].data == {"image": [], "dh": []}
+        reach = rows.mapper.high
+        page.change(null=True)
+        assert rows.figure.x_range.end == 4
+        image = rows.sources[3].data["image"][0]
+        assert image.shape == rows.sources[2].data["image"][0].shape
+        np.testing.assert_allclose(image.sum(1), 0, atol=1e-6)
+        assert rows.mapper.high >= max(reach, np.abs(image).max() - 1e-6)
+        assert "the null" in rows.figure.xaxis.axis_label
+        page.change(null=False)
+        assert rows.sources[3].data == {"image": [], "dh": []}
+        assert (rows.figure.x_range.end, rows.mapper.high) == (3, reach)
+
+
+class TestBreakdown:
+    def test_groups_have_a_column_of_the_null(self, store):
+        page = Page(store, Breakdown)
+        assert not page.view.null.visible
+        page.change(null=True)
+        assert page.view.null.visible
+        rows, pair = page.view.rows.data, page.frame().null
+        right = [store.correct(cell) for cell in pair]
+        for name, found in zip(rows["name"], rows["null"], strict=True):
+            here = store.labels == store.class_names.index(name)
+            exact = 100 * (right[1][here].mean() - right[0][here].mean())
+            assert found == pytest.approx(exact, abs=1e-4)
+        assert f"up to {np.abs(rows['null']).max():.1f} points in a group" in page.view.caption.text
+        page.change(null=False)
+        assert not page.view.null.visible
+
+    def test_unknown_classes_are_no_group(self, small_folder, tmp_path):
+        folder = tmp_path / "study"
+        shutil.copytree(small_folder, folder)
+        found = results.load_arrays(folder / "samples.npz")
+        found["label"][::3] = -1
+        results.save_arrays(folder / "samples.npz", found, replace=True)
+        rows = Page(Store(folder), Breakdown).view.rows.data
+        assert sorted(rows["name"]) == [str(k) for k in range(10)]
+        assert rows["count"].sum() == (found["label"] >= 0).sum()
+
+
+class TestDeletion:
+    def test_what_the_null_s_maps_gain_is_said(self, store, monkeypatch):
+        curves = {name: np.array([[1.0, 0.0], [1.0, k]]) for k, name in enumerate(store.networks)}
+        mean = lambda store, cells, ids: curves[cells[0][0]]
+        monkeypatch.setattr("rosalind.viewer.deletion.mean", mean)
+        page = Page(store, Local, null=True)
+        told = Deleting().draw(page.frame(), np.array([1]))
+        gains = [store.networks.index(name) / 2 for name, _ in page.frame().null]
+        assert f"the null's {gains[0]:+.2f} and {gains[1]:+.2f}" in told
+        page.change(null=False)
+        assert "null" not in Deleting().draw(page.frame(), np.array([1]))
+
+
+class TestSmallestDifference:
+    def test_it_is_that_of_a_paired_test(self, store):
+        page = Page(store, Local)
+        a, b = page.state.a, page.state.b
+        moved = store.values(b, "norm").astype(float) - store.values(a, "norm")
+        text = page.view.caption.text
+        assert f"norm {moved.mean():+.2f} ± {moved.std():.2f}" in text
+        least = detectable_with_pairs(597, moved.std(ddof=1))
+        shown = text.partition("these samples show changes from ")[2].partition(" on")[0]
+        assert shown.split(" and ")[1] == f"{least:.2g}"
+        # A change of that size is found in four of five draws.
+        generator = np.random.default_rng(0)
+        draws = least + moved.std(ddof=1) * generator.normal(size=(2000, 597))
+        assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
+
+    def test_groups_are_told_over_pairs_of_seeds(self, store):
+        a, b = ("dense over seeds", "clean"), ("magnitude 0.9 over seeds", "contrast-5")
+        every = np.ones(597, bool)
+        text = words.changes(store, (a, b), ("angle",), every)
+        each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in store.pairs(a, b)]
+        assert f"2 pairs of seeds from {detectable_with_pairs(2, np.std(each, ddof=1)):.2g} on" in text
+        first = default(store)
+        assert "seeds" not in words.changes(store, (first.a, first.b), ("angle",), every)
+
+    def test_nothing_to_compare_says_nothing(self, store):
+        first = default(store)
+        none = np.zeros(597, bool)
+        assert words.changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
+
+    def test_a_class_of_the_matrix_is_told_by_its_samples(self, store):
+        page = Page(store, Classes)
+        size = int(np.median(np.bincount(store.labels)))
+        assert f"a class of {size} samples shows changes on the diagonal from " in page.view.caption.text
+        moved = store.difference(page.state.a, page.state.b, "angle").astype(float)
+        within = np.concatenate(
+            [moved[store.labels == k] - moved[store.labels == k].mean() for k in range(10)]
+        )
+        assert f"from {detectable_with_pairs(size, within.std()):.2g} degrees on" in page.view.caption.text
+        page.change(choices={"global-show": "confusion"})
+        assert "samples on." in page.view.caption.text
+        page.change(choices={"global-show": "between class directions"})
+        assert "power 80" not in page.view.caption.text
+
+    def test_chance_gaps_are_exceeded_in_one_case_of_twenty(self):
+        generator = np.random.default_rng(0)
+        a, b = np.sort(generator.normal(size=(2, 1000, 400)), axis=-1)
+        gaps = [stats.ks_2samp(x, y, method="asymp").statistic for x, y in zip(a, b, strict=True)]
+        assert np.mean(np.array(gaps) > spread.chance_gap(400)) == pytest.approx(0.05, abs=0.02)
+        assert spread.chance_gap(0) == 1
