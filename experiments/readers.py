@@ -9,10 +9,11 @@ Command (20 readers drag for a minute on any finished study):
 
     python experiments/readers.py STUDY --readers 20 --seconds 60
 
-Expected time: six minutes, most of it for sessions to expire. Expected result with 10,000 samples and all views
-on one page, two shared x86 cores in a busy hour: no error and no wrong answer; an answer after 0.2 s (95 %: 1 s),
-as one thread serves all; the page after 75 s, as 20 ask for it at once and it takes that thread 3 to 4 s; 3.9 MB
-per reader, which a second crowd uses again, because the sessions of the first have gone.
+Expected time: five minutes, most of it for sessions to expire. Expected result with all views on one page, on two
+shared x86 cores: no error and no wrong answer; an answer after 0.2 s (95 %: 1 s), as one thread serves all; the page
+after 37 s in a quiet hour (200,000 samples) and 75 s in a busy one (10,000), as 20 ask for it at once and it takes that
+thread 2 or 4 s; 6.2 and 3.9 MB per reader with what brushes keep for all, which a second crowd uses again (1 MB more in
+all), because the sessions of the first have gone.
 """
 
 import asyncio

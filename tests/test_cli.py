@@ -118,6 +118,19 @@ def test_progress_says_how_much_is_left(capsys, monkeypatch):
     assert lines[-1].startswith("training: done in")
 
 
+def test_the_first_unit_compiles_and_is_not_what_the_rest_takes(capsys, monkeypatch):
+    from rosalind import progress
+
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.Progress("training", 100, unit="epochs") as bar:
+        for seconds in (30.0, 1.0, 10.0):
+            now += seconds
+            bar.advance(1 if seconds != 10 else 10, "dense")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["training: 1 of 100 epochs  dense", "training: 12 of 100 epochs, 1:28 left  dense"]
+
+
 def test_experiments_state_question_command_time_and_result():
     for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
         text = path.read_text()

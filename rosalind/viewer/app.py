@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.layouts import column
-from bokeh.models import Div, FlexBox, Select, Slider, Spacer
+from bokeh.models import Div, Select, Slider, Spacer
 
 from rosalind.results import Damaged
 from rosalind.viewer import address, exports, growing, keys, rules, slices, theme
@@ -20,6 +20,7 @@ from rosalind.viewer.history import History
 from rosalind.viewer.state import LAYOUTS, State, default, with_choices
 from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
+from rosalind.viewer.wardrobe import Wardrobe
 
 LOG = logging.getLogger(__name__)
 
@@ -72,13 +73,11 @@ class Session:
             "key": lambda key: keys.press(self, key),
         }
         self.controls = Controls(store, self.state, self.acts)
-        self.sheets = theme.sheets()
+        self.wardrobe = Wardrobe()
         self._held: growing.Held = {}
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select | Slider]] = {}
-        self.painted: dict[str, str] = {}
-        """By id of a figure, text or widget of the views the theme that it was last drawn in."""
         self.waiting = list(SHOWN[self.state.layout][1:])
         """Views of the first page that are made once its first one is on screen."""
         self.places = {
@@ -92,7 +91,7 @@ class Session:
         # Bokeh walks over all models after every root and every child, unless it is told to wait: 1.6 s for 20.
         with self._growing(()):
             for part in (*self.controls.roots, self.errors):
-                theme.dress(part.references(), self.sheets)
+                self.wardrobe.clothe(part)
                 document.add_root(part)
             for place in (*self.places.values(), *self.below.values()):
                 document.add_root(place)
@@ -240,7 +239,7 @@ class Session:
                 self.views[name] = VIEWS[name](frame, self.change)
             self.views[name].update(frame)
             root, caption = self.views[name].root, self.views[name].caption
-            dressed = self._dress(root, caption)
+            dressed = self.wardrobe.dress(root, caption, self.state.theme)
             if made:
                 choosers = [m for m in dressed if isinstance(m, Select | Slider)]
                 self.choosers[name] = [m for m in choosers if m.name in self.choices]
@@ -252,33 +251,8 @@ class Session:
                 words = f"{type(error).__name__}: {error}."
             self.views.pop(name, None)
             note = Div(text=f"<p class='error'>{escape(words)} This view is not shown.</p>")
-            theme.dress([note], self.sheets)
+            self.wardrobe.clothe(note)
             place.children, self.below[name].children = [note], []
-
-    def _dress(self, root: Any, caption: Any) -> set[Any]:
-        """Give the parts of a view the page's fonts and colours, as far as they lack them; what was given some.
-
-        A view may show other parts than before.
-        """
-        parts = (*_leaves(root), caption)
-        stale = [part for part in parts if self.painted.get(part.id) != self.state.theme]
-        new = [part for part in stale if part.id not in self.painted]
-
-        def models(some: list[Any]) -> set[Any]:
-            # Parts share models: to walk from each of them takes twice as long as from the root.
-            if len(some) == len(parts):
-                return root.references() | {caption}
-            return set().union(*(part.references() for part in some))
-
-        found = models(stale)
-        if new:
-            fresh = found if len(new) == len(stale) else models(new)
-            theme.dress(fresh, self.sheets)
-            theme.undim(fresh)
-        if stale:
-            theme.paint(found, self.state.theme)
-            self.painted |= {part.id: self.state.theme for part in stale}
-        return found
 
     def _next(self) -> None:
         """Make the next view that waits; each reaches the screen before the one after it is begun."""
@@ -350,7 +324,8 @@ class Session:
         """Make everything that lists parts of the study anew; the state stays as far as it can, and what is gone."""
         self.choices = choices(self.store)
         self.state, gone = self._there(self.state)
-        self.views, self.painted = {}, {}
+        self.views = {}
+        self.wardrobe.empty()
         self.controls.refill(self.state)
         self._update(self._frame())
         return gone
@@ -358,13 +333,6 @@ class Session:
     def _fail(self, *messages: str) -> None:
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
-
-
-def _leaves(root: Any) -> list[Any]:
-    """The figures, texts and widgets in rows and columns."""
-    if not isinstance(root, FlexBox):
-        return [root]
-    return [leaf for child in root.children for leaf in _leaves(child)]
 
 
 def _bare(error: Exception) -> str:
