@@ -1,5 +1,7 @@
 """Occlusion maps: how much hiding a patch of the image moves a sample's angle, norm and margin."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,7 +35,12 @@ def grid(side: int, patch: int | None = None, stride: int | None = None) -> tupl
 
 
 def occlusion(
-    network: Network, split: Split, *, patch: int | None = None, stride: int | None = None
+    network: Network,
+    split: Split,
+    *,
+    patch: int | None = None,
+    stride: int | None = None,
+    advance: Callable[[float, str], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Occlusion maps of angle, norm and margin for every image of a split (arXiv 1311.2901's occlusion).
 
@@ -44,7 +51,9 @@ def occlusion(
     Args:
         network: with its reference.
         split: the images as they are under a condition.
-        patch, stride: in pixels, see `grid`.
+        patch, stride: in pixels, see `grid`. As they follow the side, an image of any size is put through the network
+            110 times.
+        advance: called with 1 and the network's name after every image.
 
     Returns:
         `map` float16[m, 3, rows, columns]: the value with the patch hidden minus the value without, in
@@ -99,6 +108,8 @@ def occlusion(
         curves = ever_more[:, margin].reshape(len(orders), SHARES)
         deletion[index, :, 0] = baseline[index, margin]
         deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
+        if advance is not None:
+            advance(1, network.name)
     return {
         "id": split.ids,
         "map": np.clip(maps, -65504, 65504).astype(np.float16),

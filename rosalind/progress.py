@@ -18,9 +18,9 @@ def _clock(seconds: float) -> str:
 class Progress:
     """Counts work done out of `total` units and says on stderr how long the rest takes.
 
-    Use as a context manager. Where the output is no terminal the estimate leaves out the first unit, which compiles
-    (13 s where an epoch takes 0.2: the rest seemed 221 minutes); there is none before the second. Units may be fractional
-    (epochs). Jobs under two seconds print nothing there.
+    Use as a context manager. Units may be fractional (epochs). Where the output is no terminal, a line now and then
+    leaves the first unit out of its estimate, as that compiles (13 s where an epoch takes 0.2: the rest seemed 221
+    minutes); before the second unit there is none, and jobs under two seconds print nothing.
     """
 
     def __init__(self, what: str, total: float, *, unit: str):

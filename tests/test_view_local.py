@@ -217,7 +217,7 @@ class TestDistributions:
         page = Page(many, Distributions, choices=(("distributions-of", "class by class"),))
         rows = page.view.classes
         assert isinstance(rows, ClassRows)
-        images = [source.data["image"][0] for source in rows.sources.values()]
+        images = [rows.sources[block].data["image"][0] for block in range(3)]
         assert {image.shape for image in images} == {(24, spread.bins_for(20))}
         np.testing.assert_allclose(images[2].sum(1), 0, atol=1e-6)
         rows.figure._trigger_event(Tap(rows.figure, x=1.2, y=5.3))

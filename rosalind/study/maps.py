@@ -1,6 +1,7 @@
 """Occlusion maps of a study's samples."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -50,7 +51,9 @@ def attribute(
         raise ValueError(
             f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
         )
-    return attribute_some(dataset, folder, network, cells.condition_of(results, condition), ids)
+    with Progress("attributing", len(ids), unit="samples") as progress:
+        found = cells.condition_of(results, condition)
+        return attribute_some(dataset, folder, network, found, ids, progress.advance)
 
 
 def attribution_rows(dataset: data.Dataset, count: int) -> np.ndarray:
@@ -59,15 +62,24 @@ def attribution_rows(dataset: data.Dataset, count: int) -> np.ndarray:
 
 
 def attribute_some(
-    dataset: data.Dataset, folder: Path, network: str, condition: Condition, ids: tuple[int, ...]
+    dataset: data.Dataset,
+    folder: Path,
+    network: str,
+    condition: Condition,
+    ids: tuple[int, ...],
+    advance: Callable[[float, str], None],
 ) -> int:
-    """Add maps of the samples that have none yet; gives how many. Those of a file without all arrays are made anew."""
+    """Add maps of the samples that have none yet; gives how many. Those of a file without all arrays are made anew.
+
+    `advance` is told of every sample, at once of those that have their maps.
+    """
     path = files.attribution_file(folder, network, condition.id)
     there = files.load_arrays(path) if files.readable(path, ("id", "map")) else None
     if there is not None and not there.keys() >= set(JOINED):
         ids, there = tuple({*ids, *there["id"].tolist()}), None
     known = set() if there is None else set(there["id"].tolist())
     rows = np.flatnonzero(np.isin(dataset.test.ids, [i for i in ids if i not in known]))
+    advance(len(ids) - len(rows), network)
     if not rows.size:
         return 0
     loaded = storing.load_network(folder, network)
@@ -80,7 +92,7 @@ def attribute_some(
     source = source if condition.bn == "recalibrated" else conditions.samples_of(condition, source)
     ready = measuring.with_batch_norm(loaded, condition.bn, source, condition, key, attacked=attacked)
     images = cells.condition_images(dataset, condition, rows, network=attacked or ready)
-    arrays = attribution.occlusion(ready, images)
+    arrays = attribution.occlusion(ready, images, advance=advance)
     if there is not None:
         for name in JOINED:
             arrays[name] = np.concatenate([there[name], arrays[name]])
@@ -98,8 +110,7 @@ def attributions(
     names = [name for unit in first for name in planning.expected(study, dataset, unit)]
     ids = tuple(dataset.test.ids[attribution_rows(dataset, study.attributions)].tolist())
     chosen = [c for c in study.conditions if c.id in study.attribution_conditions]
-    with Progress("attributing", len(names) * len(chosen), unit="networks") as progress:
+    with Progress("attributing", len(names) * len(chosen) * len(ids), unit="samples") as progress:
         for condition in chosen:
             for name in names:
-                attribute_some(dataset, folder, name, condition, ids)
-                progress.advance(1, name)
+                attribute_some(dataset, folder, name, condition, ids, progress.advance)

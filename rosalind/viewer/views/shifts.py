@@ -113,7 +113,7 @@ class Shifts:
         what = measure_label(measure, state.raw)
         figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
         most = [
-            f"{names[k]} {found.distance[self.listed[k]]:.2f}"
+            f"{names[k]}: {found.distance[self.listed[k]]:.2f}"
             + ("" if null is None else f" (null {null.distance[self.listed[k]]:.2f})")
             for k in range(min(count, 3))
         ]
