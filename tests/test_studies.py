@@ -133,7 +133,9 @@ class TestJoined:
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
         assert child["parent"] == second
         made = opened(both, a=(first, "clean"), b=(second, "clean"))
-        assert "0 fixed and 0" in made.views["local"].caption.text
+        words = made.views["local"].caption.text
+        assert "</span> 0 B fixes" in words
+        assert "</span> 0 B breaks" in words
         made._save_slice("mine", "")
         assert "several are shown together" in made.errors.text
 

@@ -8,7 +8,7 @@ from pages import Page
 from scipy import stats
 
 from rosalind import results
-from rosalind.robustness.detectable import detectable_with_pairs
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import shift, spread, words
 from rosalind.viewer.state import default
 from rosalind.viewer.store import Store
@@ -175,22 +175,38 @@ class TestSmallestDifference:
         page = Page(store, Local)
         a, b = page.state.a, page.state.b
         moved = store.values(b, "norm").astype(float) - store.values(a, "norm")
-        text = page.view.caption.text
-        assert f"norm {moved.mean():+.2f} ± {moved.std():.2f}" in text
         least = detectable_with_pairs(597, moved.std(ddof=1))
-        shown = text.partition("these samples show changes from ")[2].partition(" on")[0]
-        assert shown.split(" and ")[1] == f"{least:.2g}"
+        told = f"norm {moved.mean():+.2f} ± {moved.std():.2f} (shown from {least:.2g} on)"
+        assert told in page.view.caption.text
         # A change of that size is found in four of five draws.
         generator = np.random.default_rng(0)
         draws = least + moved.std(ddof=1) * generator.normal(size=(2000, 597))
         assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
 
+    def test_what_is_right_is_counted_among_the_samples_shown(self, store):
+        page = Page(store, Local, true_class=8, null=True)
+        here = store.labels == 8
+        before, after = (store.correct(cell)[here] for cell in (page.state.a, page.state.b))
+        least = 100 * detectable_with_samples(here.sum(), np.mean(before != after))
+        first, second = (store.correct(cell)[here] for cell in page.frame().null)
+        null = 100 * (second.mean() - first.mean())
+        change = 100 * (after.mean() - before.mean())
+        told = f"{change:+.1f} points right (shown from {least:.2g} on; null {null:+.1f})"
+        assert told in page.view.caption.text
+        assert f"that {here.sum()} samples can show" in page.view.caption.text
+
     def test_groups_are_told_over_pairs_of_seeds(self, store):
         a, b = ("dense over seeds", "clean"), ("magnitude 0.9 over seeds", "contrast-5")
         every = np.ones(597, bool)
         text = words.changes(store, (a, b), ("angle",), every)
-        each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in store.pairs(a, b)]
-        assert f"2 pairs of seeds from {detectable_with_pairs(2, np.std(each, ddof=1)):.2g} on" in text
+        pairs = store.pairs(a, b)
+        each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in pairs]
+        assert f" and {detectable_with_pairs(2, np.std(each, ddof=1)):.2g} on)" in text
+        assert "597 samples and 2 pairs of seeds can show" in text
+        # The same number as in the sentence under the map, which is the mean over seeds.
+        right = [100 * (store.correct(y).mean() - store.correct(x).mean()) for x, y in pairs]
+        assert f"From A to B: {np.mean(right):+.1f} points right" in text
+        assert f"B - A is {np.mean(right):+.1f} points" in words.shown_by(store, a, b)
         first = default(store)
         assert "seeds" not in words.changes(store, (first.a, first.b), ("angle",), every)
 

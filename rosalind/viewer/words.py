@@ -78,44 +78,57 @@ def changes(
     raw: bool = False,
     null: tuple[Cell, Cell] | None = None,
 ) -> str:
-    """How much measures change on average, beside the null, and the smallest such change that the data can show.
+    """How much of the samples is right and how measures are from one side to another, each beside what chance shows.
+
+    That is the null, and the smallest change that so many samples, and so many pairs of seeds, can show.
 
     Args:
         store: of the study.
         sides: from which, and to which.
         measures: in `MEASURES`.
-        shown: bool[n] samples that count; of them those that are finite on both sides.
+        shown: bool[n] samples that count; for a measure those of them that are finite on both sides.
         raw: leave norms and margins undivided.
         null: sides that do not differ, where they are asked for.
     """
+    pairs = store.pairs(*sides)
+
+    def right(pair: tuple[Cell, Cell]) -> np.ndarray:
+        return 100.0 * store.correct(pair[1])[shown] - 100.0 * store.correct(pair[0])[shown]
 
     def moved(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
         found = store.difference(*pair, measure, raw)[shown]
         return found[np.isfinite(found)].astype(np.float64)
 
-    spread = lambda found: f"{found.mean():+.2f} ± {found.std():.2f}"
-    told, by_samples, by_seeds, pairs = [], [], [], store.pairs(*sides)
-    for measure in dict.fromkeys(measures):
-        found = moved(sides, measure)
-        if len(found) < 2:
-            continue
-        beside = moved(null, measure) if null is not None else np.empty(0)
-        told.append(
-            f"{measure.replace('_', ' ')} {spread(found)}"
-            + (f" (null {spread(beside)})" if beside.size else "")
+    def told(change: str, least: float, each: list[float], beside: str) -> str:
+        shown_from = f"{least:.2g}"
+        if len(each) > 1:
+            shown_from += f" and {detectable_with_pairs(len(each), float(np.std(each, ddof=1))):.2g}"
+        return f"{change} (shown from {shown_from} on{'; null ' * bool(beside)}{beside})"
+
+    parts = []
+    # Of groups the mean over seeds, not what most seeds say of each sample.
+    own = [right(pair) for pair in pairs] or [right(sides)]
+    if shown.any():
+        each = [float(found.mean()) for found in own]
+        least = 100 * detectable_with_samples(
+            int(shown.sum()), float(np.mean([np.mean(f != 0) for f in own]))
         )
-        by_samples.append(detectable_with_pairs(len(found), float(found.std(ddof=1))))
-        if len(pairs) > 1:
-            each = [moved(pair, measure).mean() for pair in pairs]
-            by_seeds.append(detectable_with_pairs(len(pairs), float(np.std(each, ddof=1))))
-    if not told:
+        beside = "" if null is None else f"{right(null).mean():+.1f}"
+        parts.append(told(f"{np.mean(each):+.1f} points right", least, each, beside))
+    for measure in dict.fromkeys(measures):
+        found, spread = moved(sides, measure), lambda values: f"{values.mean():+.2f} ± {values.std():.2f}"
+        if len(found) > 1:
+            least = detectable_with_pairs(len(found), float(found.std(ddof=1)))
+            each = [float(moved(pair, measure).mean()) for pair in pairs]
+            beside = "" if null is None else spread(moved(null, measure))
+            parts.append(told(f"{measure.replace('_', ' ')} {spread(found)}", least, each, beside))
+    if not parts:
         return ""
-    listed = lambda values: " and ".join(f"{value:.2g}" for value in values)
-    text = (
-        f"Mean change from A to B: {', '.join(told)}; with power 80 % at level 5 % these samples show changes from "
-        f"{listed(by_samples)} on"
+    by = f"{int(shown.sum()):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")
+    return (
+        f"From A to B: {', '.join(parts)}, mean ± deviation over samples; in brackets the smallest change "
+        f"that {by} can show with power 80 % at level 5 %. "
     )
-    return text + (f", {len(pairs)} pairs of seeds from {listed(by_seeds)} on" if by_seeds else "") + ". "
 
 
 def of_groups(store: Store, a: Cell, b: Cell) -> str:
@@ -131,16 +144,18 @@ def of_groups(store: Store, a: Cell, b: Cell) -> str:
 
 
 def of_angles(store: Store, a: Cell, b: Cell) -> str:
-    """A warning for every side of which the smallest angle names less than 99 % of the predictions; escaped."""
-    text = ""
+    """A warning where the smallest angle names less than 99 % of the predictions of a side; HTML."""
+    told = []
     for letter, cell in (("A", a), ("B", b)):
         share = min(store.summary[seed]["angle_agreement"] for seed in store.seeds(cell))
         if share < 0.99:
-            text += (
-                f" <b>Angles do not tell the whole story of {letter}</b> ({escape(' · '.join(cell))}): the smallest "
-                f"angle names the prediction of {np.floor(1000 * share) / 10:.1f} % of samples."
-            )
-    return text
+            told.append(f"under {letter} of {np.floor(1000 * share) / 10:.1f} %")
+    if not told:
+        return ""
+    return (
+        "<b>Angles do not tell the whole story</b>: the smallest angle names the prediction "
+        f"{' and '.join(told)} of samples."
+    )
 
 
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:

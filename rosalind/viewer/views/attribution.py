@@ -157,7 +157,8 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
         side, seeds = sides[name], len(store.seeds(cell))
         if seeds > 1:
             there = 0 if side is None or not len(ids) else side.among(ids).networks.max(initial=0)
-            words.append(f"{name.upper()} is the mean of {there} of its {seeds} seeds.")
+            has = f"is the mean of {there} of its {seeds} seeds" if there else "has no maps of it yet"
+            words.append(f"{name.upper()} {has}.")
     if not maps.fit(sides["a"], sides["b"]):
         shapes = [" x ".join(map(str, sides[name].values.shape[2:])) for name in ("a", "b")]
         words.append(

@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import Line, Range1d, Segment, Span, VArea
 
-from rosalind.viewer import compute, spread, words
+from rosalind.viewer import compute, spread
 from rosalind.viewer.store import Cell, Store
 from rosalind.viewer.views.class_panels import ClassPanels
 from rosalind.viewer.views.class_rows import ClassRows
@@ -104,7 +104,7 @@ class Distributions:
             self._selection(frame)
         chosen = int(frame.selected.sum())
         thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
-        self.caption.text = self.words + thin + words.of_groups(frame.store, state.a, state.b)
+        self.caption.text = self.words + thin
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:

@@ -29,6 +29,7 @@ from rosalind.viewer.views.frame import (
     Frame,
     caption,
     line_of,
+    paragraphs,
     plot,
     titled,
 )
@@ -283,20 +284,24 @@ class Evaluation:
     def _words(self, frame: Frame) -> str:
         """The sentences under the map."""
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
-        text = f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}. "
-        text += f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
-        text += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
+        cells = f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
+        cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "difference":
             without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
             if without:
-                text += f"Gaps: networks without a parent and without a dense network of their seed, {without} in all. "
-        if frame.state.null:
-            text += self._null_words(frame, name)
-        text += f"{words.shown_by(self.store, a, b)} ".lstrip()
-        text += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
+                cells += (
+                    f"Gaps: {without} networks without a parent and without a dense network of their seed. "
+                )
+        cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
         more = "; right of the line: means and shifts, to read only."
-        text += more if len(self.conditions) > self.measured else "."
-        return f"{text} {escape(self.store.sources)}".strip()
+        cells += more if len(self.conditions) > self.measured else "."
+        return paragraphs(
+            f"A: {words.side(self.store, a)}; B: {words.side(self.store, b)}.",
+            cells,
+            words.shown_by(self.store, a, b),
+            self._null_words(frame, name) if frame.state.null else "",
+            escape(self.store.sources),
+        )
 
     def _null_words(self, frame: Frame, name: str) -> str:
         """How large differences are that mean nothing."""

@@ -254,12 +254,23 @@ def caption(name: str) -> Div:
     return Div(text="", name=name, sizing_mode="stretch_width")
 
 
-def flip_legend() -> str:
-    """The flip states with their colours, as HTML."""
-    shapes = ("●", "▲", "▼", "✕")
+def paragraphs(*parts: str) -> str:
+    """The parts of a caption, each on a line of its own; empty ones are left out.
+
+    >>> paragraphs("One.", "", "Two. ")
+    '<p>One.</p><p>Two.</p>'
+    """
+    return "".join(f"<p>{part.strip()}</p>" for part in parts if part.strip())
+
+
+def flip_legend(flips: np.ndarray | None = None) -> str:
+    """The flip states with their colours, and how many of some samples are in each, as HTML."""
+    shapes, counts = ("●", "▲", "▼", "✕"), [""] * len(FLIPS)
+    if flips is not None:
+        counts = [f"{count:,} " for count in np.bincount(flips, minlength=len(FLIPS))]
     return " ".join(
-        f'<span style="color:{colour}">{shape}</span> {escape(text)}'
-        for colour, shape, text in zip(FLIP_COLOURS, shapes, FLIPS, strict=True)
+        f'<span style="color:{colour}">{shape}</span> {count}{escape(text)}'
+        for colour, shape, count, text in zip(FLIP_COLOURS, shapes, counts, FLIPS, strict=True)
     )
 
 

@@ -32,6 +32,7 @@ from rosalind.viewer.views.frame import (
     caption,
     empty,
     flip_legend,
+    paragraphs,
     plot,
     see_through,
     short,
@@ -169,7 +170,6 @@ class Local:
             self.drawn = {"where": where}
             self._ranges(shown)
             self._titles(frame)
-            self.shown = words.shown_by(frame.store, state.a, state.b)
             self.changes = self._changes(frame)
             self.outside = self._outside()
             self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
@@ -295,24 +295,21 @@ class Local:
         return np.sort(self.shifts.order[:CONTOURS])
 
     def _sentence(self, frame: Frame, placed: dict) -> str:
-        counts = np.bincount(frame.flips[frame.shown], minlength=4)
         medians = []
         for letter, side in (("A", "a"), ("B", "b")):
             x, y = self.middles[side]
             medians.append(f"{letter} median {short(frame.state.x)} {x:.2f}, {short(frame.state.y)} {y:.2f}")
-        text = (
-            f"{frame.shown.sum():,} samples: {counts[0]:,} right in both, {counts[1]:,} fixed and {counts[2]:,} "
-            f"broken by B, {counts[3]:,} wrong in both; {'; '.join(medians)} (crosses). {flip_legend()}. "
-            f"{self.pointed} {escape(self.shifts.words)} {self.shown} {self.changes}"
-            f"{words.of_groups(frame.store, frame.state.a, frame.state.b)}"
-        )
-        text += self.outside
+        angles = any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y))
         missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
-        if missing:
-            text += f" {missing:,} have no finite value here and are not drawn."
-        if any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y)):
-            text += words.of_angles(frame.store, frame.state.a, frame.state.b)
-        return text
+        return paragraphs(
+            f"{frame.shown.sum():,} samples: {flip_legend(frame.flips[frame.shown])}; {'; '.join(medians)} (crosses). "
+            f"{self.pointed}",
+            escape(self.shifts.words),
+            self.changes,
+            words.of_groups(frame.store, frame.state.a, frame.state.b),
+            self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
+            words.of_angles(frame.store, frame.state.a, frame.state.b) if angles else "",
+        )
 
     def _outside(self) -> str:
         """How many samples the axes leave out, which are made for all but 0.2 % at every end."""
@@ -324,7 +321,7 @@ class Local:
                 out |= (values < axis.reset_start) | (values > axis.reset_end)
             if count := int((out & self.frame.shown).sum()):
                 parts.append(f"{count:,} of {name}")
-        return f" Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
+        return f"Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
 
     @staticmethod
     def _changes(frame: Frame) -> str:
