@@ -26,6 +26,10 @@ FRAME = """name => {
   return {x: outer.left + frame.left, y: outer.top + frame.top, width: frame.width, height: frame.height,
           x0: model.x_range.start, x1: model.x_range.end, y0: model.y_range.start, y1: model.y_range.end};
 }"""
+TOP = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  return Math.round(scrollY + view.el.getBoundingClientRect().top);
+}"""
 SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelectorAll("section")].every((section) =>
   !section.checkVisibility() ||
   Bokeh.documents[0].get_model_by_name("view-" + section.id).children[0].type !== "Spacer")"""
@@ -402,6 +406,17 @@ def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
     dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
     assert dark == (theme == "dark")
+    # With the null, four panels stand on one line only where each can be read.
+    narrow.tab.keyboard.press("n")
+    narrow.wait_text("local-caption", "Null: ")
+    narrow.settled()
+    boxes = [narrow.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert min(box["width"] for box in boxes) > 200
+    tops = [narrow.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert tops[0] == tops[1]
+    assert tops[2] == tops[3]
+    assert (tops[0] < tops[2]) == (width == 1000)
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
     narrow.tab.close()
 
 

@@ -43,7 +43,7 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
     assert svg.count("<image") == 3
-    assert "angle to the class direction, degrees" in svg
+    assert "angle to class direction, degrees" in svg
     text = (tmp_path / "report" / "report.md").read_text()
     rows = robustness.table(results.open(small_folder))
     assert f"| dense | 2 | {robustness.mean_and_deviation(rows[0].clean)} |" in text

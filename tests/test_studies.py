@@ -62,7 +62,7 @@ class TestGroups:
         assert set(made.views) == set(SHOWN["all"])
         assert "2 shared seeds" in made.views["local"].caption.text
         assert "two dense networks that differ in the seed" in made.views["local"].caption.text
-        assert made.views["local"].figures["null"] in made.views["local"].row.children
+        assert made.views["local"].figures["null"] in made.views["local"].root.references()
         assert "null=1" in made.controls.address.text
         query = dict(parse_qsl(made.controls.address.text))
         assert address.from_query(store, query, choices(store)) == (made.state, [])

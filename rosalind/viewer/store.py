@@ -15,9 +15,9 @@ from rosalind.viewer import summaries
 from rosalind.viewer.kept import Kept
 
 MEASURES = {
-    "angle": "angle to the class direction",
+    "angle": "angle to class direction",
     "angle_centred": "centred angle",
-    "angle_class_mean": "angle to the class mean",
+    "angle_class_mean": "angle to class mean",
     "norm": "norm",
     "margin": "margin",
     "margin_predicted": "margin of the prediction",

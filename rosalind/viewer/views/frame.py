@@ -140,7 +140,7 @@ class Frame:
 
 
 def measure_label(measure: str, raw: bool = False) -> str:
-    """How an axis is called: `angle to the class direction (degrees)`."""
+    """How an axis is called: `angle to class direction (degrees)`."""
     unit = UNITS.get(measure, "degrees")
     return f"{MEASURES[measure]} ({'raw' if raw and unit == 'units' else unit})"
 

@@ -46,6 +46,9 @@ SIDES = ("a", "b", "difference", "null")
 PLACE = ("x", "y", "dw", "dh")
 """Where an image lies."""
 
+HALF = "1 1 calc((900px - 100%) * 999)"
+"""How wide two panels are: with the other two on one line, or where that is under 900 pixels on one of their own."""
+
 CONTOURS = 10
 """Most classes whose contours are drawn: those that moved most."""
 
@@ -79,6 +82,10 @@ class Local:
             self.shifts.chooser,
         )
         self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
+        self.halves = [
+            row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
+            for half in (SIDES[:2], SIDES[2:])
+        ]
         self.root = titled("How do samples move?", controls, self.row, self.shifts.figure)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
@@ -200,9 +207,12 @@ class Local:
     def _titles(self, frame: Frame) -> None:
         state = frame.state
         # A figure that is merely invisible is still laid out at every brush, 40 ms.
-        sides = SIDES if frame.null is not None else SIDES[:3]
-        if len(self.row.children) != len(sides):
-            self.row.children = [self.figures[side] for side in sides]
+        alone = [self.figures[side] for side in SIDES[:3]]
+        shown = alone if frame.null is None else self.halves
+        if self.row.children != shown:
+            self.row.update(
+                children=shown, styles={"flex-wrap": "wrap" if shown is self.halves else "nowrap"}
+            )
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
             figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
