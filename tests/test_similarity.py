@@ -395,7 +395,7 @@ class TestView:
         place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
-        assert f"{view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed)" in view.caption.text
+        assert f"up to {view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
 
     def test_arrows_lead_from_clean_over_all_severities(self, store):
         page = Page(store, Similarity, b=("mlp-lth-0.9-seed0", "contrast-5"))

@@ -266,7 +266,7 @@ class TestMatrices:
         assert page.classes.figures["null"].visible
         null, difference = (page.classes.images[side].data for side in ("null", "difference"))
         assert (null["low"], null["high"]) == (difference["low"], difference["high"])
-        first, second = store.null(page.state.a, page.state.b)[0]
+        first, second = store.nulls(page.state.a, page.state.b)[0][0]
         exact = np.abs(store.class_matrix(second) - store.class_matrix(first)).mean()
         assert f"by {exact:.1f} degrees" in page.classes.caption.text
         assert "null" in page.collapse.caption.text

@@ -2,12 +2,13 @@
 
 import shutil
 
+import generated
 import numpy as np
 import pytest
 from pages import Page
 from scipy import stats
 
-from rosalind import results
+from rosalind import config, results
 from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import shift, spread, words
 from rosalind.viewer.state import default
@@ -50,6 +51,15 @@ def alone(small_folder, tmp_path_factory):
     return Store(folder)
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """Three dense seeds, so three pairs of them."""
+    folder = tmp_path_factory.mktemp("three") / "study"
+    conditions = (config.Condition("clean"), config.Condition("fog", 3))
+    generated.make(folder, samples=400, classes=4, networks=6, seeds=3, conditions=conditions, image_size=8)
+    return Store(folder)
+
+
 @pytest.mark.parametrize(("name", "choices"), COMPARED)
 class TestEveryView:
     def test_the_null_can_be_switched_on_and_off(self, store, name, choices):
@@ -69,23 +79,27 @@ class TestEveryView:
 
 
 class TestShifts:
-    def test_classes_have_the_null_below_them(self, store):
-        page = Page(store, Local)
-        shifts = page.view.shifts
-        assert not len(shifts.null.data["y"])
+    def test_classes_have_the_null_below_them(self, three):
+        page = Page(three, Local)
+        shifts, labels = page.view.shifts, three.labels
+        assert np.isnan(shifts.null.data["a"]).all()
         page.change(null=True)
-        first, second = page.view.frame.null
-        labels = store.labels
-        exact = shift.class_shifts(store.values(first, "angle"), store.values(second, "angle"), labels, 10)
-        np.testing.assert_allclose(shifts.null.data["a"], exact.before[shifts.listed], rtol=1e-6)
-        np.testing.assert_allclose(shifts.null.data["b"], exact.after[shifts.listed], rtol=1e-6)
+        nulls = page.view.frame.nulls
+        assert len(nulls) == 3
+        values = [[three.values(cell, "angle") for cell in null] for null in nulls]
+        exact = [shift.class_shifts(*pair, labels, 4) for pair in values]
+        far = np.max([np.abs(found.after - found.before) for found in exact], 0)[shifts.listed]
+        # To either side of A's median, for who is first of two seeds means nothing.
+        np.testing.assert_allclose(shifts.lines.data["a"] - shifts.null.data["a"], far, rtol=1e-4)
+        np.testing.assert_allclose(shifts.null.data["b"] - shifts.lines.data["a"], far, rtol=1e-4)
         below = shifts.null.data["y"] - shifts.lines.data["y"]
         assert ((below > 0) & (below < 0.5)).all()
         drawn = np.concatenate([shifts.null.data[end] for end in "ab"])
         assert shifts.figure.x_range.start < drawn.min() <= drawn.max() < shifts.figure.x_range.end
         k = shifts.listed[0]
-        assert f"{store.class_names[k]} " in shifts.words
-        assert f"(null {exact.distance[k]:.2f})" in shifts.words
+        largest = max(found.distance[k] for found in exact)
+        assert f"{three.class_names[k]}: " in shifts.words
+        assert f"(null {largest:.2f})" in shifts.words
 
 
 class TestClassByClass:
@@ -131,18 +145,19 @@ class TestClassByClass:
 
 
 class TestBreakdown:
-    def test_groups_have_a_column_of_the_null(self, store):
-        page = Page(store, Breakdown)
+    def test_groups_have_a_column_of_the_null(self, three):
+        page = Page(three, Breakdown)
         assert not page.view.null.visible
         page.change(null=True)
         assert page.view.null.visible
-        rows, pair = page.view.rows.data, page.frame().null
-        right = [store.correct(cell) for cell in pair]
+        rows = page.view.rows.data
+        dense = [cell for cell in dict.fromkeys(sum(page.frame().nulls, ()))]
+        assert len(dense) == 3
         for name, found in zip(rows["name"], rows["null"], strict=True):
-            here = store.labels == store.class_names.index(name)
-            exact = 100 * (right[1][here].mean() - right[0][here].mean())
-            assert found == pytest.approx(exact, abs=1e-4)
-        assert f"up to {np.abs(rows['null']).max():.1f} points in a group" in page.view.caption.text
+            here = three.labels == three.class_names.index(name)
+            shares = [100 * three.correct(cell)[here].mean() for cell in dense]
+            assert found == pytest.approx(np.ptp(shares), abs=1e-4)
+        assert f"Up to {rows['null'].max():.1f} points mean nothing" in page.view.caption.text
         page.change(null=False)
         assert not page.view.null.visible
 
@@ -189,9 +204,9 @@ class TestSmallestDifference:
         before, after = (store.correct(cell)[here] for cell in (page.state.a, page.state.b))
         least = 100 * detectable_with_samples(here.sum(), np.mean(before != after))
         first, second = (store.correct(cell)[here] for cell in page.frame().null)
-        null = 100 * (second.mean() - first.mean())
+        null = 100 * abs(second.mean() - first.mean())
         change = 100 * (after.mean() - before.mean())
-        told = f"{change:+.1f} points right (shown from {least:.2g} on; null {null:+.1f})"
+        told = f"{change:+.1f} points right (shown from {least:.2g} on; null within ±{null:.1f})"
         assert told in page.view.caption.text
         assert f"that {here.sum()} samples can show" in page.view.caption.text
 
@@ -209,6 +224,12 @@ class TestSmallestDifference:
         assert f"B - A is {np.mean(right):+.1f} points" in words.shown_by(store, a, b)
         first = default(store)
         assert "seeds" not in words.changes(store, (first.a, first.b), ("angle",), every)
+
+    def test_of_all_pairs_of_dense_seeds_the_largest_mean_is_told(self, three):
+        page = Page(three, Local, null=True)
+        assert "(3 pairs: numbers are the largest, pictures the first)" in page.view.caption.text
+        means = [three.difference(*null, "norm").mean(dtype=float) for null in page.frame().nulls]
+        assert f"null within ±{np.abs(means).max():.2f})" in page.view.caption.text
 
     def test_nothing_to_compare_says_nothing(self, store):
         first = default(store)

@@ -80,7 +80,7 @@ class Grouped:
     b: np.ndarray
     """float64[k] share that B has right."""
     null: np.ndarray
-    """float64[k] what the null's second side has right minus what its first has; NaN where none was given."""
+    """float64[k] the largest distance between two sides that do not differ; NaN where none were given."""
 
     @property
     def difference(self) -> np.ndarray:
@@ -123,7 +123,7 @@ def by_group(
     groups: np.ndarray,
     right_a: np.ndarray,
     right_b: np.ndarray,
-    null: Sequence[np.ndarray] | None = None,
+    nulls: Sequence[Sequence[np.ndarray]] = (),
 ) -> Grouped:
     """Accuracy of A and B in every group, by the accuracy of B from the lowest; small groups last.
 
@@ -134,7 +134,7 @@ def by_group(
         groups: text[n] or int[n].
         right_a: bool[n] whether A has a sample right.
         right_b: bool[n] for B.
-        null: bool[n] for either side of the null.
+        nulls: pairs of bool[n], for two sides each that do not differ.
 
     >>> found = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
     >>> found.names, found.b.tolist()
@@ -144,5 +144,7 @@ def by_group(
     share = lambda right: np.bincount(inverse, right, len(names)) / np.maximum(count, 1)
     a, b = share(right_a), share(right_b)
     order = np.lexsort((np.arange(len(names)), b - a, b, count < FEW))
-    apart = np.full(len(names), np.nan) if null is None else share(null[1]) - share(null[0])
+    apart = np.full(len(names), np.nan)
+    if nulls:
+        apart = np.max([np.abs(share(second) - share(first)) for first, second in nulls], 0)
     return Grouped(tuple(str(name) for name in names[order]), *(v[order] for v in (count, a, b, apart)))

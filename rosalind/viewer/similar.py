@@ -1,5 +1,6 @@
 """How alike cells are: what a reader is shown and told of a study's comparison. NumPy only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -136,20 +137,24 @@ def sentence(
     *,
     metric: str,
     layout: str,
-    null: tuple[tuple[Cell, Cell] | None, str],
+    nulls: Sequence[tuple[Cell, Cell]],
+    null_line: str,
 ) -> str:
-    """The caption as HTML: the distance of A and B, what chance alone makes, and how far to trust the plane."""
+    """The caption as HTML: the distance of A and B, what chance alone makes, and how far to trust the plane.
+
+    `nulls` and `null_line` are the frame's.
+    """
     found, umap = kept["found"], kept["umap"] if layout == "umap" else None
     words = [f"{len(found.cells):,} points, {METRIC_WORDS.get(metric, metric)}, {MODES[state.mode]}."]
     words += _apart(store, kept, state)
     floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in kept["floors"].items()]
     if floors:
         bars = "" if umap is not None else f" (the bar{'s' * (len(floors) > 1)}, in true distance)"
-        words.append(f"What chance alone makes, the median: {', '.join(floors)}{bars}.")
-    if state.null:
-        far = between(store, kept, *null[0])[0] if null[0] else np.nan
-        number = f", {far:.2f} apart (dashed)" if np.isfinite(far) else ""
-        words.append(f"Null: {escape(null[1])}{number}.")
+        words.append(f"What chance alone makes, the median over conditions: {', '.join(floors)}{bars}.")
+    words += [null_line] * bool(null_line)
+    apart = [between(store, kept, *null)[0] for null in nulls]
+    if np.isfinite(apart).any():
+        words.append(f"They are up to {np.nanmax(apart):.2f} apart (dashed: the first pair).")
     words += _travelled(store, kept, state)
     if umap is not None:
         words.append(

@@ -1,5 +1,6 @@
 """A study's arrays for the views: read once, shared by all readers. NumPy only."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -31,6 +32,9 @@ UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confi
 
 NEAREST = 100
 """Up to so many classes every logit of a sample is stored, beyond only the largest."""
+
+NULLS = 10
+"""Most pairs of sides that do not differ: those of five seeds."""
 
 Cell = tuple[str, str]
 """The id of a network, or of a group of seeds, and a condition's id."""
@@ -174,19 +178,25 @@ class Store:
             return shared
         return [(x, y) for x in ours for y in theirs]
 
-    def null(self, a: Cell, b: Cell) -> tuple[tuple[Cell, Cell] | None, str]:
-        """Two cells between which a difference means nothing, and in words what they are.
+    def nulls(self, a: Cell, b: Cell) -> tuple[list[tuple[Cell, Cell]], str]:
+        """Pairs of cells between which a difference means nothing, `NULLS` at most, and in words what they are.
 
-        Draw against draw where two sides are the same networks and B's condition has another draw; else dense
-        against dense of another seed, under B's condition. None where the study has neither.
+        Draw against draw where two sides are the same networks and B's condition has other draws; else dense
+        against dense of another seed, under B's condition. None where the study has neither, and in words why.
         """
         if a[0] == b[0]:
             info = self.results.conditions[b[1]]
             same = ("name", "severity", "bn", "table", "options")
-            for other, found in self.results.conditions.items():
-                alike = all(found.get(key) == info.get(key) for key in same)
-                if other != b[1] and alike and found["draw"] != info["draw"] and self.has((b[0], other)):
-                    return (b, (b[0], other)), f"two draws of the same condition, {b[1]} and {other}"
+            alike = [
+                other
+                for other, found in self.results.conditions.items()
+                if all(found.get(key) == info.get(key) for key in same)
+                and found["draw"] != info["draw"]
+                and self.has((b[0], other))
+            ]
+            if alike:
+                words = f"two draws of the same condition, {b[1]} and {' or '.join(alike[:NULLS])}"
+                return [(b, (b[0], other)) for other in alike[:NULLS]], words
         plain = [
             (name, b[1])
             for name in self.networks
@@ -194,10 +204,11 @@ class Store:
         ]
         # Networks of one model only: another model is a difference, not a null.
         models = self.results.networks
-        for second in plain[1:]:
-            if models[second[0]]["model"] == models[plain[0][0]]["model"]:
-                return (plain[0], second), f"two dense networks that differ in the seed, under {b[1]}"
-        return None, "the study has neither two dense networks of one kind nor two draws of the condition"
+        plain = [cell for cell in plain if models[cell[0]]["model"] == models[plain[0][0]]["model"]]
+        if len(plain) > 1:
+            pairs = list(itertools.islice(itertools.combinations(plain, 2), NULLS))
+            return pairs, f"two dense networks that differ in the seed, under {b[1]}"
+        return [], "the study has neither two dense networks of one kind nor two draws of the condition"
 
     @property
     def columns(self) -> list[str]:

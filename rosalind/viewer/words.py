@@ -76,7 +76,7 @@ def changes(
     shown: np.ndarray,
     *,
     raw: bool = False,
-    null: tuple[Cell, Cell] | None = None,
+    nulls: Sequence[tuple[Cell, Cell]] = (),
 ) -> str:
     """How much of the samples is right and how measures are from one side to another, each beside what chance shows.
 
@@ -88,7 +88,7 @@ def changes(
         measures: in `MEASURES`.
         shown: bool[n] samples that count; for a measure those of them that are finite on both sides.
         raw: leave norms and margins undivided.
-        null: sides that do not differ, where they are asked for.
+        nulls: pairs of sides that do not differ, where they are asked for; of a mean over them the largest is told.
     """
     pairs = store.pairs(*sides)
 
@@ -103,7 +103,7 @@ def changes(
         shown_from = f"{least:.2g}"
         if len(each) > 1:
             shown_from += f" and {detectable_with_pairs(len(each), float(np.std(each, ddof=1))):.2g}"
-        return f"{change} (shown from {shown_from} on{'; null ' * bool(beside)}{beside})"
+        return f"{change} (shown from {shown_from} on{'; null within ±' * bool(beside)}{beside})"
 
     parts = []
     # Of groups the mean over seeds, not what most seeds say of each sample.
@@ -113,15 +113,21 @@ def changes(
         least = 100 * detectable_with_samples(
             int(shown.sum()), float(np.mean([np.mean(f != 0) for f in own]))
         )
-        beside = "" if null is None else f"{right(null).mean():+.1f}"
+        beside = f"{max(abs(right(null).mean()) for null in nulls):.1f}" if nulls else ""
         parts.append(told(f"{np.mean(each):+.1f} points right", least, each, beside))
     for measure in dict.fromkeys(measures):
-        found, spread = moved(sides, measure), lambda values: f"{values.mean():+.2f} ± {values.std():.2f}"
+        found = moved(sides, measure)
         if len(found) > 1:
             least = detectable_with_pairs(len(found), float(found.std(ddof=1)))
             each = [float(moved(pair, measure).mean()) for pair in pairs]
-            beside = "" if null is None else spread(moved(null, measure))
-            parts.append(told(f"{measure.replace('_', ' ')} {spread(found)}", least, each, beside))
+            apart = [moved(null, measure) for null in nulls]
+            beside = (
+                f"{max(abs(values.mean()) for values in apart if values.size):.2f}"
+                if any(map(len, apart))
+                else ""
+            )
+            change = f"{measure.replace('_', ' ')} {found.mean():+.2f} ± {found.std():.2f}"
+            parts.append(told(change, least, each, beside))
     if not parts:
         return ""
     by = f"{int(shown.sum()):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")

@@ -169,7 +169,7 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
         "for the class."
     )
     if frame.state.null:
-        words.append(f"Null: {escape(frame.null_words)}.")
+        words.append(f"{'Null' if frame.nulls else 'No null'}: {frame.null_words}.")
     return " ".join(words)
 
 

@@ -41,7 +41,7 @@ class Breakdown:
         self.store, self._drawn = frame.store, ()
         self.rows = empty("name", "count", "a", "b", "change", "null")
         number, signed = NumberFormatter(format="0.0"), NumberFormatter(format="+0.0")
-        self.null = TableColumn(field="null", title="null", width=60, formatter=signed, visible=False)
+        self.null = TableColumn(field="null", title="null ±", width=60, formatter=number, visible=False)
         columns = [
             TableColumn(field="name", title="images", width=130, formatter=StringFormatter()),
             TableColumn(field="count", title="n", width=60, formatter=NumberFormatter(format="0,0")),
@@ -73,14 +73,14 @@ class Breakdown:
             return
         known = self.store.labels >= 0
         right = [self.store.correct(cell)[known] for cell in (state.a, state.b)]
-        null = None if frame.null is None else [self.store.correct(cell)[known] for cell in frame.null]
-        classes = metadata.by_group(self.store.labels[known], *right, null)
+        nulls = [[self.store.correct(cell)[known] for cell in null] for null in frame.nulls]
+        classes = metadata.by_group(self.store.labels[known], *right, nulls)
         names = self.store.class_names
         columns, problem = own_columns(self.store)
         if by == "class":
             found, shown = classes, [names[int(k)] for k in classes.names[: metadata.SHOWN]]
         else:
-            found = metadata.by_group(metadata.groups_of(columns[by.removeprefix(OWN)][known]), *right, null)
+            found = metadata.by_group(metadata.groups_of(columns[by.removeprefix(OWN)][known]), *right, nulls)
             shown = list(found.names[: metadata.SHOWN])
         some = slice(0, metadata.SHOWN)
         self.table.height = 34 + 22 * len(shown)
@@ -92,7 +92,7 @@ class Breakdown:
             "change": (100 * found.difference[some]).astype(np.float32),
             "null": (100 * found.null[some]).astype(np.float32),
         }
-        self.null.visible = null is not None
+        self.null.visible = bool(nulls)
         text = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))
@@ -113,9 +113,8 @@ class Breakdown:
         share = float(np.mean(right[0] != right[1]))
         least = 100 * detectable_with_samples(middle, share)
         words += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
-        if state.null:
-            words += f"Null: {escape(frame.null_words)}"
-            words += "" if null is None else f", up to {100 * np.abs(found.null).max():.1f} points in a group"
-            words += ". "
+        if nulls:
+            words += f"Up to {100 * found.null.max():.1f} points mean nothing in some group. "
+        words += frame.null_line + " "
         self.caption.text = words + escape(problem)
         self._drawn = asked

@@ -1,7 +1,5 @@
 """Part of view 3: a small density per class under A, under B, of how it moved, and of the null."""
 
-from html import escape
-
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Text
@@ -117,16 +115,12 @@ class ClassPanels:
         self.words = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
             f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. "
-            + (
-                f"Null, last row, on the same axes: {escape(frame.null_words)}. "
-                if frame.null is not None
-                else ""
-            )
             + "Each panel is as dark as its own peak; crosses are medians, numbers samples. Click a class to keep "
             "only it."
         )
-        if state.null and frame.null is None:
-            self.words += f" No null: {escape(frame.null_words)}."
+        if frame.null is not None:
+            self.words += " The last row has the axes of B - A."
+        self.words = f"{self.words} {frame.null_line}".strip()
 
     def _rule_rows(self, count: int) -> None:
         """Make room for so many rows, and name them."""

@@ -151,6 +151,6 @@ class ClassRows:
             f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * reach:.0f} points. "
             "Click a row to keep only its class."
         )
-        if state.null:
-            where = "on the far right, in the same colours" if frame.null is not None else "none"
-            self.words += f" Null, {where}: {escape(frame.null_words)}."
+        if frame.null is not None:
+            self.words += " On the far right, in the same colours, the null."
+        self.words = f"{self.words} {frame.null_line}".strip()

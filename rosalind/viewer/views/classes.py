@@ -238,7 +238,7 @@ class Classes:
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
-        null = (escape(frame.null_words),) if state.null else ()
+        null = (frame.null_words,) if state.null else ()
         least = detectable(store, state.a, state.b, show)
         self.caption.text = f"{sentence(self.rows, tables, show, *null)} {least}".strip()
         if show == CONFUSION:

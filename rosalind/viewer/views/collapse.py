@@ -47,9 +47,11 @@ def collapse_table(frame: Frame) -> str:
     classes = len(store.class_names)
     first, second = collapsed(store, state.a), collapsed(store, state.b)
     columns = {"A": first, "B": second, "B minus A": second - first}
-    if frame.null is not None:
-        columns["null"] = collapsed(store, frame.null[1]) - collapsed(store, frame.null[0])
-    corner, signed = collapse.equal_angle(classes), ("B minus A", "null")
+    if frame.nulls:
+        apart = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
+        # Where one pair has a number another may have none, and np.nanmax warns of none at all.
+        columns["null ±"] = np.fmax.reduce(np.abs(apart))
+    corner, signed = collapse.equal_angle(classes), ("B minus A",)
     cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
         f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
     )
@@ -76,7 +78,6 @@ def collapse_table(frame: Frame) -> str:
         f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
         f"whose features are stored.{narrow}"
     )
-    if state.null:
-        head += f" {'Null' if frame.null is not None else 'No null'}: {escape(frame.null_words)}."
+    head += f" {frame.null_line}"
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

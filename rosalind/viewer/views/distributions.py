@@ -1,7 +1,5 @@
 """View 3, continued: how the measures are spread over all samples under A and B, or class by class."""
 
-from html import escape
-
 import numpy as np
 from bokeh.layouts import row
 from bokeh.models import Line, Range1d, Segment, Span, VArea
@@ -104,7 +102,7 @@ class Distributions:
             self._selection(frame)
         chosen = int(frame.selected.sum())
         thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
-        self.caption.text = self.words + thin
+        self.caption.text = f"{self.words}{thin}"
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:
@@ -173,9 +171,12 @@ class Distributions:
             a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
             text = f"{short(measure)} {spread.median(a):.2f} and {spread.median(b):.2f}"
             text += f", gap {spread.largest_gap(a, b):.2f}"
-            if frame.null is not None:
-                null = (self._shown(frame, cell, measure) for cell in frame.null)
-                text += f" (null {spread.largest_gap(*null):.2f})"
+            gaps = [
+                spread.largest_gap(*(self._shown(frame, cell, measure) for cell in null))
+                for null in frame.nulls
+            ]
+            if np.isfinite(gaps).any():
+                text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
         count = int(frame.shown.sum())
         wrong = [_share_wrong(side[frame.shown]) for side in self.values["margin"]]
@@ -185,9 +186,7 @@ class Distributions:
             f"from one distribution are {spread.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
             f"boundary (margin below 0) lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B. "
         )
-        if state.null:
-            text += f"Null: {escape(frame.null_words)}. "
-        return text
+        return text + frame.null_line
 
     @staticmethod
     def _shown(frame: Frame, cell: Cell, measure: str) -> np.ndarray:

@@ -314,7 +314,8 @@ class Evaluation:
                 f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a mark in the "
                 "corner is a difference no larger than that of its column. "
             )
-        if frame.null is None:
-            return f"{text}No null: {escape(frame.null_words)}. "
-        first, second = (100 * self.store.correct(cell).mean() for cell in frame.null)
-        return f"{text}Null: {escape(frame.null_words)}, {second - first:+.1f} points. "
+        right = lambda cell: 100 * self.store.correct(cell).mean()
+        apart = [abs(right(second) - right(first)) for first, second in frame.nulls]
+        return f"{text}{frame.null_line}" + (
+            f" They differ by up to {max(apart):.1f} points." if apart else ""
+        )

@@ -97,14 +97,29 @@ class Frame:
         return dict(self.state.choices).get(name, self.choices[name][0])
 
     @cached_property
+    def nulls(self) -> list[tuple[Cell, Cell]]:
+        """Pairs of cells between which a difference means nothing; empty where none is asked for or measured."""
+        return self.store.nulls(self.state.a, self.state.b)[0] if self.state.null else []
+
+    @property
     def null(self) -> tuple[Cell, Cell] | None:
-        """Two cells between which a difference means nothing; None where none is asked for or measured."""
-        return self.store.null(self.state.a, self.state.b)[0] if self.state.null else None
+        """The pair of `nulls` that is drawn."""
+        return self.nulls[0] if self.nulls else None
 
     @property
     def null_words(self) -> str:
-        """What the null is, or why there is none; not escaped."""
-        return self.store.null(self.state.a, self.state.b)[1]
+        """What the null is, or why there is none, as HTML."""
+        return escape(self.store.nulls(self.state.a, self.state.b)[1])
+
+    @property
+    def null_line(self) -> str:
+        """A sentence on what the null is, or why there is none, as HTML; empty where none is asked for."""
+        if not self.state.null:
+            return ""
+        if not self.nulls:
+            return f"No null: {self.null_words}."
+        several = f" ({len(self.nulls)} pairs: numbers are the largest, pictures the first)"
+        return f"Null: {self.null_words}{several if len(self.nulls) > 1 else ''}."
 
     def chooser(
         self, change: Change, name: str, title: str, words: Mapping[str, str] | None = None, width: int = 170

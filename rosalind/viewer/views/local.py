@@ -336,8 +336,6 @@ class Local:
     @staticmethod
     def _changes(frame: Frame) -> str:
         state = frame.state
-        null = {"raw": state.raw, "null": frame.null}
-        text = words.changes(frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **null)
-        if state.null:
-            text += f"{'Null' if frame.null is not None else 'No null'}: {escape(frame.null_words)}. "
-        return text
+        beside = {"raw": state.raw, "nulls": frame.nulls}
+        text = words.changes(frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **beside)
+        return text + frame.null_line

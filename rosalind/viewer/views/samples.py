@@ -303,15 +303,15 @@ class Samples:
         seeds = len(store.pairs(left, state.b))
         if seeds > 1:
             words += f" Means and majorities over {seeds} pairs of one seed."
-        if frame.null is not None:
-            counts = np.bincount(rules.flips(store, *frame.null)[some], minlength=4)
+        if frame.nulls:
+            apart = [np.bincount(rules.flips(store, *null)[some], minlength=4)[1:3] for null in frame.nulls]
+            most = max(apart, key=sum)
             own = np.bincount(flips[some], minlength=4)
             words += (
-                f" B fixes {own[1]:,} and breaks {own[2]:,} of them; {escape(frame.null_words)}, differ by "
-                f"{counts[1]:,} and {counts[2]:,}."
+                f" B fixes {own[1]:,} and breaks {own[2]:,} of them, {own[1] + own[2]:,} in all; the null flips up to "
+                f"{most.sum():,}."
             )
-        elif state.null:
-            words += f" No null: {escape(frame.null_words)}."
+        words += f" {frame.null_line}"
         return words + self._reported(frame)
 
     def _reported(self, frame: Frame) -> str:

@@ -61,9 +61,9 @@ class Shifts:
         self.null = empty("y", "a", "b")
         thin = Segment(x0="a", y0="y", x1="b", y1="y", line_width=1.5)
         self.figure.add_glyph(self.null, thin, name="ink")
-        self.figure.add_glyph(
-            self.null, Scatter(x="b", y="y", marker="dash", angle=np.pi / 2, size=7), name="ink"
-        )
+        for end in "ab":
+            dash = Scatter(x=end, y="y", marker="dash", angle=np.pi / 2, size=7)
+            self.figure.add_glyph(self.null, dash, name="ink")
         self.lines = empty("y", "a", "b")
         grey = {"line_color": "#8a94a6", "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
@@ -92,14 +92,16 @@ class Shifts:
         state, store = frame.state, frame.store
         measure = state.x if frame.choice("local-shift") == "x axis" else state.y
         found = shifts_of(frame, measure, (state.a, state.b))
-        null = None if frame.null is None else shifts_of(frame, measure, frame.null)
+        nulls = [shifts_of(frame, measure, null) for null in frame.nulls]
         self.order = found.order
         self.listed = self.order[:LISTED]
         self.totals = frame.per_class(np.ones(len(store.labels), bool))[self.listed]
         count = len(self.listed)
-        self.lines.data = self._medians(found, 0)
-        none = {name: [] for name in self.null.data}
-        self.null.data = none if null is None else self._medians(null, BELOW)
+        self.lines.data = self._line(0, found.before, found.after)
+        # As far as medians of sides lie apart that do not differ, to either side of A's.
+        reach = np.abs([null.after - null.before for null in nulls])
+        reach = np.fmax.reduce(reach) if nulls else np.full(len(found.before), np.nan)
+        self.null.data = self._line(BELOW, found.before - reach, found.before + reach)
         drawn = (self.lines.data, self.null.data)
         low, high = compute.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
         # Room for the counts at the right.
@@ -114,21 +116,21 @@ class Shifts:
         figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
         most = [
             f"{names[k]}: {found.distance[self.listed[k]]:.2f}"
-            + ("" if null is None else f" (null {null.distance[self.listed[k]]:.2f})")
+            + (f" (null {max(null.distance[self.listed[k]] for null in nulls):.2f})" if nulls else "")
             for k in range(min(count, 3))
         ]
         self.words = (
             f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(most)}"
             + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
-            + ("" if null is None else "; thin lines below: the null")
+            + ("; thin lines: how far a median moves where nothing differs" if nulls else "")
             + "; click one to keep only it."
         )
 
-    def _medians(self, found: shift.Shifts, below: float) -> dict[str, np.ndarray]:
-        """The ends of the listed classes' lines, and how far below their own height they are drawn."""
-        ends = {"a": found.before, "b": found.after}
+    def _line(self, below: float, left: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+        """Ends of a line per listed class, from one number of every class to another, so far below its own height."""
         heights = np.arange(len(self.listed), dtype=np.float32) + np.float32(below)
-        return {"y": heights, **{side: end[self.listed].astype(np.float32) for side, end in ends.items()}}
+        ends = {"a": left, "b": right}
+        return {"y": heights, **{name: end[self.listed].astype(np.float32) for name, end in ends.items()}}
 
     def count(self, frame: Frame) -> None:
         """Write beside every class how many samples it has, and how many of them are selected."""

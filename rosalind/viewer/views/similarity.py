@@ -277,7 +277,8 @@ class Similarity:
             state,
             metric=frame.choice("similarity-metric"),
             layout=frame.choice("similarity-layout"),
-            null=(frame.null, frame.null_words),
+            nulls=frame.nulls,
+            null_line=frame.null_line,
         )
         if words != self.caption.text:
             self.caption.text = words
