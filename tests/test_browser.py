@@ -373,7 +373,7 @@ def test_the_slider_lets_the_image_through(page):
 
 def test_dragging_along_an_axis_selects(page):
     page.drag("global-a", 0.01, 0.1, 0.04, 0.5)
-    status = page.wait_text("status", "replace angle")
+    status = page.wait_text("status", "selected: angle")
     assert not status.startswith("<b>0 of")
 
 

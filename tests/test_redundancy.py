@@ -291,7 +291,7 @@ class TestView:
         found = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
         size = found.smallest(1)
         assert f"{size} of 2 benchmarks ({', '.join(found.names[:size])})" in view.caption.text
-        assert f"root mean square {found.error[size - 1]:.2f}" in view.caption.text
+        assert f"Root mean square {found.error[size - 1]:.2f}" in view.caption.text
         np.testing.assert_allclose(view.steps.data["error"], found.error, rtol=1e-5, atol=1e-12)
         assert view.chosen.data["x"].tolist() == [size]
         page.change(choices={"redundancy-accuracies": "condition", "redundancy-tolerance": "0.5"})

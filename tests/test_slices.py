@@ -78,8 +78,11 @@ class TestSlices:
         made._save_slice("<b>three</b>", "<i>why</i>")
         assert made.widgets["slice"].value == "<b>three</b>"
         made.change(rule=())
-        made._show_slice("<b>three</b>")
+        # What is not shown any more can be chosen again.
+        assert made.widgets["slice"].value == ""
+        made.widgets["slice"].value = "<b>three</b>"
         assert made.state.rule == self.rule
+        assert made.widgets["slice"].value == "<b>three</b>"
         assert made.controls.note.text == "&lt;i&gt;why&lt;/i&gt;"
         made._remove_slice("<b>three</b>")
         assert made.widgets["slice"].options == [""]

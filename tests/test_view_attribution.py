@@ -262,6 +262,17 @@ def test_maps_without_deletion_curves_are_shown_and_the_command_makes_them(folde
     assert "--ids 3" in view.missing.text
 
 
+def test_what_is_stored_is_listed_where_a_sample_has_none(folder):
+    for cell in (A, B):
+        put(folder, cell, [3, 5], np.ones((2, *SHAPE)))
+    view, *_ = made(folder, primary=4)
+    assert f"{A[0]} has maps under {A[1]}, under {A[1]} of samples 3, 5" in view.missing.text
+    # Figures of what is not there take no room.
+    assert not view.deleting.figure.visible
+    view, *_ = made(folder, primary=3)
+    assert view.deleting.figure.visible
+
+
 def test_opacity_puts_the_image_under_the_maps(folder):
     for cell in (A, B):
         put(folder, cell, [13], np.ones((1, *SHAPE)))

@@ -13,7 +13,10 @@ from rosalind.robustness import Group
 from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
 from rosalind.viewer import curves, grid, heat, table
 from rosalind.viewer.store import Store
+from rosalind.viewer.table import MODES
+from rosalind.viewer.views import choices
 from rosalind.viewer.views.evaluation import Evaluation
+from rosalind.viewer.views.frame import SEQUENTIAL
 from rosalind.viewer.views.lineage import Lineage
 from rosalind.viewer.views.severities import Severities
 
@@ -223,6 +226,36 @@ class TestDocument:
         assert view.nothing.data["mark"][0].sum() == inside.sum()
         assert ((view.texts.data["alpha"] < 1) == inside.ravel()).all()
 
+    @pytest.mark.parametrize("mode", [name for name in MODES if MODES[name].better])
+    def test_the_better_end_has_the_same_colour_in_every_mode(self, store, mode):
+        if mode not in choices(store)["evaluation-cells"] or not np.isfinite(grid.values(store, mode)).any():
+            # Of no study but ImageNet, and with fewer than five dense networks.
+            assert MODES[mode].column in (*grid.IMAGENET, "effective_robustness")
+            return
+        view = Page(store, Evaluation, choices=(("evaluation-cells", mode),)).view
+        shade, shown = view.cells.data["shade"][0], view.cells.data["mean"][0]
+        there = shade > 0
+        found = np.where(there, MODES[mode].better * shown, np.nan)
+        palette = view.mapper.palette
+        best, worst = (
+            palette[round((int(shade.flat[pick(found)]) - 1) / 254 * (len(palette) - 1))]
+            for pick in (np.nanargmax, np.nanargmin)
+        )
+        bluer = lambda colour: int(colour[5:7], 16) - int(colour[1:3], 16)
+        if MODES[mode].signed or MODES[mode].ratio:
+            assert bluer(best) > bluer(worst)
+        else:
+            assert best == SEQUENTIAL[-1]
+            assert "yellow is better" in view.caption.text
+
+    def test_twice_the_error_is_as_far_from_the_parent_s_as_half_of_it(self, store):
+        view = Page(store, Evaluation, choices=(("evaluation-cells", "error over dense"),)).view
+        shade, shown = (view.cells.data[name][0] for name in ("shade", "mean"))
+        there = np.isfinite(shown) & (shown > 0.001)
+        reach = np.abs(np.log(np.maximum(shown[np.isfinite(shown)], 0.001))).max()
+        exact = 1 + 127 * (1 + np.log(shown[there]) / reach)
+        np.testing.assert_allclose(shade[there], exact, atol=1)
+
     def test_the_sentence_says_what_so_much_data_can_show(self, store):
         made = Page(store, Evaluation)
         a, b = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
@@ -235,6 +268,15 @@ class TestDocument:
         changes = [right(f"mlp-lth-0.9-seed{k}", b[1]) - right(f"mlp-dense-seed{k}", "clean") for k in (0, 1)]
         least = detectable_with_pairs(2, float(np.std(changes, ddof=1)))
         assert f"2 pairs of seeds from {least:.1f} on" in text
+        mean, reach = np.mean(changes), stats.t.ppf(0.975, 1) * np.std(changes, ddof=1) / np.sqrt(2)
+        assert f"95 % over 2 pairs of seeds: {mean - reach:+.1f} to {mean + reach:+.1f}" in text
+        assert ("with 0 in it" in text) == (abs(mean) <= reach)
+        # The two networks and their methods are told apart.
+        own = 100 * (store.correct(b).mean() - store.correct(a).mean())
+        assert (
+            f"B - A is {own:+.1f} points for these two networks alone; of their methods {mean:+.1f}" in text
+        )
+        assert f"; this one {right('mlp-lth-0.9-seed0', b[1]):.1f}" in text
 
     def test_curves_follow_b_and_end_where_the_table_does(self, store):
         made = Page(store, Severities)

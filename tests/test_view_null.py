@@ -118,6 +118,9 @@ class TestClassByClass:
         moved = [store.difference(first, second, axis) for axis in ("angle", "norm")]
         exact = spread.panels(*moved, store.labels, 10, panels.windows[3], panels.bins)
         lowest = rows[: spread.PANEL].reshape(spread.PANEL, 10, -1)
+        # No change is a line in every panel of a change whose window has it.
+        (left, right), (bottom, top) = panels.windows[3]
+        assert len(panels.zeros.data["x0"]) == 2 * 10 * ((left < 0 < right) + (bottom < 0 < top)) > 0
         assert ((lowest > 0).sum((0, 2)) == 4 * (exact > 0).sum((1, 2))).all()
         # The cross of the last row lies where the median change is.
         (low, high), middle = panels.windows[3][1], np.median(moved[1][store.labels == 7])

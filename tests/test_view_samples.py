@@ -276,6 +276,8 @@ class TestView:
         (change,) = changes
         assert change["step"] == {"op": "replace", "ids": store.ids[picked.positions].tolist()}
         assert change["choices"]["samples-preset"] == "broken by B"
+        # The first of them is shown large, not a sample that has nothing to do with them.
+        assert change["primary"] == change["step"]["ids"][0]
         rule = rules.check_rule(store, [change["step"]])
         view.update(shown(store, State(A, B, rule=rule), preset="broken by B"))
         assert f"on seed 1 they are wrong in B in {100 * picked.again:.0f} %" in view.caption.text

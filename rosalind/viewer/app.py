@@ -290,7 +290,11 @@ class Session:
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
         rule = rules.describe_rule(self.store, self.state.rule) or "nothing selected"
         took = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
-        self.controls.status.text = f"<b>{count:,} of {total:,}</b> selected: {escape(rule)}{took}"
+        # On one line, so that the page stays where it is; the whole rule is its tooltip.
+        self.controls.status.text = (
+            f'<div class="line" title="{escape(rule, quote=True)}"><b>{count:,} of {total:,}</b> selected: '
+            f"{escape(rule)}{took}</div>"
+        )
         self.controls.address.text = address.to_query(self.state)
 
     def _show_state(self) -> None:

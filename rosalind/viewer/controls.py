@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from bokeh.layouts import column, row
-from bokeh.models import Button, CustomJS, Div, Select, Switch, TextInput
+from bokeh.models import Button, Checkbox, CustomJS, Div, Select, TextInput
 
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import FLIPS, OPERATIONS, State
@@ -51,7 +51,8 @@ class Controls:
 
     def __init__(self, store: Store, state: State, act: Mapping[str, Act]):
         self.store, self._act = store, act
-        self.status = Div(text="", name="status", sizing_mode="stretch_width")
+        narrow: Any = {"min-width": "0", "overflow": "hidden"}
+        self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
         self._showing = False
@@ -98,8 +99,8 @@ class Controls:
         chosen = "" if state.true_class is None else str(state.true_class)
         keep = lambda new: change(true_class=int(new) if new else None)
         self._select("class", "true class", classes, chosen, keep)
-        for name in ("raw", "null"):
-            made[name] = Switch(active=getattr(state, name))
+        for name, label in (("raw", "raw norm and margin"), ("null", "show the null")):
+            made[name] = Checkbox(label=label, active=getattr(state, name))
             made[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
         operate = lambda new: change(operation=new)
         self._select("operation", "a new selection will", list(OPERATIONS), state.operation, operate)
@@ -111,7 +112,7 @@ class Controls:
         made["slice-note"] = TextInput(placeholder="a note", max_length=LONGEST_NOTE)
         for name, widget in made.items():
             widget.name = name
-            if not isinstance(widget, Switch):
+            if not isinstance(widget, Checkbox):
                 widget.sizing_mode = "stretch_width"
 
     def _choose(self, side: str) -> None:
@@ -156,10 +157,10 @@ class Controls:
             w["b-network"],
             w["b-condition"],
             self._button("swap A and B", "swap", act["swap"]),
-            row(w["null"], Div(text="show the null", name="null-words")),
+            w["null"],
             w["x"],
             w["y"],
-            row(w["raw"], Div(text="raw norm and margin")),
+            w["raw"],
             w["class"],
             w["operation"],
             *flips,
@@ -212,6 +213,10 @@ class Controls:
         self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]
+        kept = slices.get(w["slice"].value)
+        if kept is not None and kept.rule != state.rule:
+            # What is not chosen any more can be chosen again.
+            w["slice"].value = ""
         self._show_note()
 
     def _show_note(self) -> None:

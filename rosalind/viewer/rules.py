@@ -214,5 +214,7 @@ def describe_rule(store: Store, rule: tuple[dict[str, Any], ...]) -> str:
             text = step["flip"]
         else:
             text = counted(len(step["ids"]), "chosen sample")
-        words.append(f"{step['op']} {text}" + (f" ({where})" if where else ""))
+        # There is nothing yet that the first step could replace.
+        how = "" if not words and step["op"] == "replace" else f"{step['op']} "
+        words.append(f"{how}{text}" + (f" ({where})" if where else ""))
     return "; ".join(words)

@@ -18,7 +18,7 @@ LOWEST = {f"lowest {MEASURES[measure]} in {side}": (measure, side) for measure i
 
 WRONG = "wrong in most cells"
 
-SORTS = ("broken most by B", "gained most by B", *LOWEST, *presets.KINDS, WRONG, "sample id")
+SORTS = ("margin fell most", "margin rose most", *LOWEST, *presets.KINDS, WRONG, "sample id")
 """What samples can be sorted by."""
 
 

@@ -20,39 +20,51 @@ class Mode:
     digits: int = 0
     signed: bool = False
     """Whether zero is a middle, so that colours diverge from it and numbers carry a sign."""
+    ratio: bool = False
+    """Whether one is a middle and twice is as far from it as half: colours diverge from it by logarithm."""
+    better: int = 1
+    """1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is yellow."""
 
 
 MODES = {
     "accuracy": Mode("accuracy", 100, "percent right"),
     "difference": Mode("accuracy", 100, "percentage points over the dense network of the same seed", 0, True),
-    "rank": Mode("accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share"),
-    "angle mean": Mode("angle_mean", 180 / np.pi, "mean angle, degrees"),
-    "angle deviation": Mode("angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1),
+    "rank": Mode("accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1),
+    "angle mean": Mode("angle_mean", 180 / np.pi, "mean angle, degrees", better=0),
+    "angle deviation": Mode("angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1, better=0),
     "margin median": Mode("margin_median", 1, "median margin, units", 1),
     "change to parent": Mode(
         "change_to_parent", 100, "paired change to the parent, percentage points", 0, True
     ),
     "error over dense": Mode(
-        "relative_to_dense", 1, "error over the dense parent's, corruption by corruption", 1
+        "relative_to_dense",
+        1,
+        "error over the dense parent's, corruption by corruption",
+        1,
+        ratio=True,
+        better=-1,
     ),
     "increase over dense": Mode(
         "relative_increase_to_dense",
         1,
         "error added to clean over what is added to the dense parent's (means only)",
         1,
+        better=-1,
     ),
     "effective robustness": Mode(
         "effective_robustness", 100, "points above the dense networks' line", 0, True
     ),
     "retained": Mode("retention", 100, "accuracy over clean accuracy, percent"),
-    "flips to wrong": Mode("negative_flips", 100, "percent that the dense parent had right"),
+    "flips to wrong": Mode("negative_flips", 100, "percent that the dense parent had right", better=-1),
     "flips to right": Mode("positive_flips", 100, "percent that the dense parent had wrong"),
-    "loss": Mode("loss", 1, "negative log-likelihood, nats", 1),
-    "Brier score": Mode("brier", 1, "Brier score", 1),
-    "calibration error": Mode("calibration_error", 100, "expected calibration error, percent"),
-    "RMS calibration": Mode("adaptive_calibration_error", 100, "adaptive RMS calibration error, percent"),
-    "mCE": Mode("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)"),
-    "relative mCE": Mode("relative_mce", 100, "relative mean corruption error (ImageNet only)"),
+    "loss": Mode("loss", 1, "negative log-likelihood, nats", 1, better=-1),
+    "Brier score": Mode("brier", 1, "Brier score", 1, better=-1),
+    "calibration error": Mode("calibration_error", 100, "expected calibration error, percent", better=-1),
+    "RMS calibration": Mode(
+        "adaptive_calibration_error", 100, "adaptive RMS calibration error, percent", better=-1
+    ),
+    "mCE": Mode("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)", better=-1),
+    "relative mCE": Mode("relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1),
 }
 """Modes by name."""
 

@@ -87,6 +87,8 @@ TEXT = """
 h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 :host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
 p { margin: 0 0 3px; }
+.bk-clearfix:has(> .line) { display: block; width: 100%; }
+.line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from rosalind.robustness import mean_and_deviation
-from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
+from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples, seed_interval
 from rosalind.viewer import table
 from rosalind.viewer.store import Cell, Store
 
@@ -31,9 +31,12 @@ def side(store: Store, cell: Cell) -> str:
     ends = [(numbers["accuracy_low"], numbers["accuracy_high"]) for numbers in found]
     low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
     images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
+    seeds = f"deviation over {len(accuracies)} seeds" if len(accuracies) > 1 else "1 seed"
+    if cell[0] not in store.groups_by_id and len(accuracies) > 1:
+        seeds += f"; this one {100 * store.summary[cell]['accuracy']:.1f}"
     return (
         f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies).replace('+-', '±')} % right "
-        f"({counted(len(accuracies), 'seed')}{images})"
+        f"({seeds}{images})"
     )
 
 
@@ -53,20 +56,27 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
     listed = f" ({', '.join(f'{value:+.1f}' for value in each)})" if len(each) <= LISTED else ""
     over = f" over {len(pairs)} seeds, paired{listed}" if len(pairs) > 1 else ""
     if len(pairs) == 1 and max(len(store.group(cell[0]).networks) for cell in (a, b)) > 1:
-        over = " between the two networks that are chosen"
-    text = (
-        f"B - A is {np.mean(each):+.1f} points{over}. With power 80 % at level 5 %, {images:,} images show differences "
-        f"from {least:.1f} points on (McNemar: 2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one "
-        "has right)"
+        over = " for these two networks alone"
+    text = f"B - A is {np.mean(each):+.1f} points{over}"
+    power = (
+        f"With power 80 % at level 5 %, {images:,} images show differences from {least:.1f} points on (McNemar: "
+        f"2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one has right)"
     )
     changes = 100 * between_methods(store, a, b)
     if len(changes) > 1 and (store.group(a[0]), a[1]) != (store.group(b[0]), b[1]):
+        mean, half, count = seed_interval(changes)
+        low, high = mean - half, mean + half
+        text += "" if len(pairs) > 1 else f"; of their methods {mean:+.1f}"
+        text += f". <b>95 % over {count} pairs of seeds: {low:+.1f} to {high:+.1f}</b>, "
+        text += (
+            "with 0 in it: seeds alone may do that"
+            if low <= 0 <= high
+            else "without 0: more than seeds alone do"
+        )
         deviation = float(changes.std(ddof=1))
         least = detectable_with_pairs(len(changes), deviation)
-        text += (
-            f"; {len(changes)} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
-        )
-    return f"{text}."
+        power += f"; {count} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
+    return f"{text}. {power}."
 
 
 def changes(

@@ -70,6 +70,7 @@ class Accord:
             sample: the one that gets a ring.
         """
         at = CORRELATIONS.index(kind)
+        self.figure.visible = found is not None
         self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
         self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
         dots, bars, medians, rings = [], [], [], []

@@ -20,6 +20,9 @@ BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Of the maps in per cent; below the first the image shows through."""
 
+LISTED = 12
+"""Most samples with maps that are named."""
+
 
 class Attribution:
     """Images and occlusion maps of A, B, their difference and the null; how all samples agree; what hiding costs."""
@@ -109,7 +112,10 @@ class Attribution:
         what = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
         here = f"for {len(lines)} of the {len(cells)} networks and conditions shown here"
-        self.missing.text = f"<p>{what} are missing {here}. Make them with<br>{codes}</p>" if lines else ""
+        there = _stored(frame)
+        self.missing.text = (
+            f"<p>{what} are missing {here}{there}. Make them with<br>{codes}</p>" if lines else ""
+        )
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
 
@@ -117,6 +123,20 @@ def _cells(frame: Frame) -> list[Cell]:
     """The single cells whose maps are shown, A's first."""
     sides = (frame.state.a, frame.state.b, *(frame.null or ()))
     return list(dict.fromkeys(cell for side in sides for cell in frame.store.seeds(side)))
+
+
+def _stored(frame: Frame) -> str:
+    """Under which conditions A's first network has maps, and of which samples under A's; empty without any."""
+    store, (network, condition) = frame.store, frame.store.seeds(frame.state.a)[0]
+    known = [other for other in store.conditions if maps.stamp(store, (network, other))]
+    if not known:
+        return ""
+    words = f"; {escape(network)} has maps under {escape(', '.join(known))}"
+    found = store.maps((network, condition))
+    if found is not None and len(found["id"]):
+        listed = ", ".join(map(str, found["id"][:LISTED].tolist()))
+        words += f", under {escape(condition)} of samples {listed}{', ...' * (len(found['id']) > LISTED)}"
+    return words
 
 
 def _one(sample: int | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Text
+from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Segment, Text
 
 from rosalind.viewer import compute, spread
 from rosalind.viewer.views.frame import (
@@ -55,6 +55,9 @@ class ClassPanels:
         size = {"width": spread.PANEL / WIDE, "height": spread.PANEL / TALL, "fill_color": None}
         figure.add_glyph(self.frames, Rect(x="x", y="y", line_color="#8a94a6", **size))
         figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
+        self.zeros = empty("x0", "y0", "x1", "y1")
+        dotted = {"line_alpha": 0.6, "line_dash": "dotted"}
+        figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
         self.medians = empty("x", "y")
         cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=FLIP_COLOURS[2])
         figure.add_glyph(self.medians, cross)
@@ -109,13 +112,15 @@ class ClassPanels:
             "x": (across + 0.5).astype(np.float32),
             "y": (down + spread.PANEL / TALL / 2).astype(np.float32),
         }
+        self.zeros.data = self._no_change(classes)
         crosses = [self._middles(frame, line, classes) for line in range(len(counts))]
         self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
         ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
         self.words = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
             f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. "
-            + "Each panel is as dark as its own peak; crosses are medians, numbers samples. Click a class to keep "
+            + "Each panel is as dark as its own peak; crosses are medians, dotted lines no change, "
+            "numbers samples. Click a class to keep "
             "only it."
         )
         if frame.null is not None:
@@ -130,6 +135,22 @@ class ClassPanels:
             self.ticker.ticks = [count - 0.6 - line for line in range(count)]
             labels = zip(self.ticker.ticks, ROWS, strict=False)
             self.figure.yaxis.major_label_overrides = dict(labels)
+
+    def _no_change(self, classes: int) -> dict[str, np.ndarray]:
+        """Lines through zero in every panel of a change, where that is in its window."""
+        wide, tall = spread.PANEL / WIDE, spread.PANEL / TALL
+        lines = []
+        for line, window in list(enumerate(self.windows))[2:]:
+            (left, right), (bottom, top) = window
+            across, up = -left / (right - left) * wide, -bottom / (top - bottom) * tall
+            for k in range(classes):
+                x, y = k + spread.SIDE / WIDE, len(self.windows) - 1 - line
+                if 0 < across < wide:
+                    lines.append((x + across, y, x + across, y + tall))
+                if 0 < up < tall:
+                    lines.append((x, y + up, x + wide, y + up))
+        ends = np.array(lines, np.float32).reshape(-1, 4).T
+        return dict(zip(self.zeros.data, ends, strict=True))
 
     def _counts(self, frame: Frame, classes: int, mask: np.ndarray | None) -> list[np.ndarray]:
         labels = frame.store.labels

@@ -51,6 +51,7 @@ class Deleting:
             parts.append(
                 f"{side.upper()}'s margin is lost {falls}, its map gains {deletion.gain(found):+.2f} on chance"
             )
+        self.figure.visible = bool(parts)
         if not parts:
             return ""
         low, high = compute.limits(*heights, share=0)

@@ -186,9 +186,10 @@ class Evaluation:
         self._arrange(frame, means)
         at = np.ix_(self.rows, self.columns)
         shown = means[at]
-        low, high = heat.limits_of(shown, mode.signed)
-        shade = heat.shades(shown, low, high)
-        self.mapper.palette = DIVERGING[::-1] if mode.signed else SEQUENTIAL
+        middled = mode.signed or mode.ratio
+        shaded = np.log(np.maximum(shown, 1e-3)) if mode.ratio else shown
+        shade = heat.shades(shaded, *heat.limits_of(shaded, middled))
+        self.mapper.palette = (DIVERGING[::-1] if middled else SEQUENTIAL)[:: -1 if mode.better < 0 else 1]
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
         # A rank is one number, of a mean over seeds.
         counted = grid.values(self.store, "accuracy") if name == "rank" else values
@@ -204,7 +205,8 @@ class Evaluation:
         self.nothing.data = {"mark": [heat.corner_marks(inside, 8 if self.small else 3)]}
         if not self.small:
             return
-        dark = np.abs(shade.astype(int) - 128) > 90 if mode.signed else shade < 130
+        dark = shade > 126 if mode.better < 0 else shade < 130
+        dark = np.abs(shade.astype(int) - 128) > 90 if middled else dark
         ink = np.where(shade == 0, 2, dark).astype(np.uint8)
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(shown.shape))
         self.texts.data = {
@@ -285,7 +287,13 @@ class Evaluation:
         """The sentences under the map."""
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
         cells = f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
+        if MODES[name].ratio:
+            cells += ", blue is less than the parent's and red is more"
+        elif not MODES[name].signed:
+            cells += ", yellow is " + {1: "better", -1: "better, as lower is", 0: "more"}[MODES[name].better]
         cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
+        if name == "effective robustness":
+            cells += self._line()
         if name == "difference":
             without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
             if without:
@@ -301,6 +309,23 @@ class Evaluation:
             words.shown_by(self.store, a, b),
             self._null_words(frame, name) if frame.state.null else "",
             escape(self.store.sources),
+        )
+
+    def _line(self) -> str:
+        """Between which clean accuracies the line of effective robustness lies, beyond which it only goes on."""
+        infos, known = self.store.results.networks, self.store.summary
+        clean = next(
+            (c for c in self.store.conditions if self.store.results.conditions[c]["name"] == "clean"), ""
+        )
+        cells = [
+            (name, clean) for name in infos if infos[name]["family"] == "dense" and (name, clean) in known
+        ]
+        if not cells:
+            return ""
+        found = [100 * known[cell]["accuracy"] for cell in cells]
+        return (
+            f"The line is fitted through {len(found)} dense networks with {min(found):.1f} to {max(found):.1f} % right "
+            "on clean images; for networks outside it is only carried on. "
         )
 
     def _null_words(self, frame: Frame, name: str) -> str:

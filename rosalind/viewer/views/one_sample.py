@@ -109,21 +109,22 @@ class OneSample:
         self.figure.scatter(
             "x", "y", source=self.wrong, marker="x", size=5, line_color="#3a0d12", line_alpha=0.75
         )
-        self.sides = ColumnDataSource({"x": [], "y": [], "text": []})
-        self.figure.rect(
-            "x", "y", 1, 1, source=self.sides, fill_color="#ffffff", line_color="#000000", line_width=2
-        )
-        self.figure.text(
-            "x",
-            "y",
-            "text",
-            source=self.sides,
-            text_align="center",
-            text_baseline="middle",
-            text_font_size="10px",
-            text_font_style="bold",
-            text_color="#000000",
-        )
+        self.sides = ColumnDataSource({name: [] for name in ("x", "y", "left", "top", "text")})
+        # What a field shows is seen through its letter.
+        for colour, width in (("#ffffff", 4), ("#000000", 2)):
+            look = {"fill_color": None, "line_color": colour, "line_width": width}
+            self.figure.rect("x", "y", 1, 1, source=self.sides, **look)
+        # In the corner, so that the colour is seen; white below, as an outline is drawn over its letter.
+        small = {
+            "text_font_size": "9px",
+            "text_font_style": "bold",
+            "text_baseline": "top",
+            "x_offset": 2,
+            "y_offset": 2,
+        }
+        halo = {"text_color": "#ffffff", "text_outline_color": "#ffffff", "text_outline_width": 3}
+        for look in (halo, {"text_color": "#000000"}):
+            self.figure.text("left", "top", "text", source=self.sides, **small, **look)
         self.figure.on_event(Tap, self._tap)
         self.caption = caption("fingerprint-caption")
         self.root = titled("Where does one sample break?", self.words, self.figure)
@@ -190,7 +191,7 @@ class OneSample:
                 f"<div style='width:{max(round(66 * probability), 1)}px;height:9px;background:"
                 f"{'#0072B2' if true else '#D55E00'}'></div>"
             )
-            known = f"<b>{name} ✓</b>" if true else name
+            known = f"<b>{name} (true)</b>" if true else name
             lines.append(
                 f"<tr><td style='padding-right:6px;white-space:nowrap'>{known}</td>"
                 f"<td style='padding-right:6px'>{bar}</td><td>{100 * probability:.1f} %</td></tr>"
@@ -225,6 +226,8 @@ class OneSample:
         self.sides.data = {
             "x": [x + 0.5 for _, x in places],
             "y": [y + 0.5 for y, _ in places],
+            "left": [x for _, x in places],
+            "top": [y for y, _ in places],
             "text": list(places.values()),
         }
         self.caption.text = self._sentence(frame, found, high, few)

@@ -261,7 +261,7 @@ class Global:
         if axis.measure:
             return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
         longest = 60 // len(self.axes) + 4
-        return "to\n" + plain(axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
+        return "class\n" + plain(axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
 
     def _draw_lines(self, frame: Frame) -> np.ndarray:
         """Selected samples as lines, and the bands as boxes; the positions of the samples."""
@@ -297,7 +297,7 @@ class Global:
         bands = sum(map(_is_band, state.rule))
         told.append(
             "Drag along an axis to select a band; bands on the axes of one side hold together, a click on one takes "
-            f"it away, Esc takes all{f' ({bands} now)' if bands else ''}."
+            f"it away, Esc clears all{f' ({bands} now)' if bands else ''}."
         )
         if len(store.class_names) > classes.MANY and state.true_class is None:
             told.append(

@@ -304,13 +304,13 @@ class Redundancy:
         return [
             f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) "
             f"predict{'s' * (size == 1)} the mean of "
-            f"all to within {points:g} point{'s' * (points != 1)} on held-out families</b>: root mean square "
+            f"all to within {points:g} point{'s' * (points != 1)} on held-out families; without one family the same "
+            f"{size} are chosen in {int(curve.agree[size - 1])} of {len(curve.folds)} cases</b>. Root mean square "
             f"{curve.error[size - 1]:.2f}, largest {curve.largest[size - 1]:.1f}; random subsets of {size}: "
             f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone: {clean}.",
             f"{curve.networks} networks of {len(curve.folds)} families; the fit is least squares with an intercept "
             "and weights of at least 0. For every error, choice and fit are made without the family that is "
-            f"predicted; the names are chosen with all networks, and without a family the same {size} are chosen in "
-            f"{int(curve.agree[size - 1])} of {len(curve.folds)} cases.",
+            "predicted; the names are chosen with all networks.",
         ]
 
 

@@ -208,7 +208,7 @@ class Samples:
             self._say(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
         else:
             ids = self.frame.store.ids[picked.positions].tolist()
-            self.change(step={"op": "replace", "ids": ids}, choices=chosen)
+            self.change(step={"op": "replace", "ids": ids}, choices=chosen, primary=ids[0])
 
     def _left(self, frame: Frame) -> Cell:
         """What B stands beside: A, or B's network on clean images (A where that is not measured)."""

@@ -15,6 +15,8 @@ from rosalind.viewer.words import counted
 WORDS = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 GREY = "#8a94a6"
+LONGEST = 40
+"""Letters of a name beside the axis."""
 
 
 class Severities:
@@ -42,7 +44,7 @@ class Severities:
         )
         figure.xgrid.grid_line_color = None
         self.ticker = FixedTicker(ticks=[])
-        figure.xaxis.ticker = self.ticker
+        figure.xaxis.ticker, figure.xaxis.axis_label = self.ticker, "severity"
         figure.line("x", "y", source=self.grey, line_color=GREY, line_alpha=0.45)
         figure.segment(
             "x",
@@ -104,7 +106,8 @@ class Severities:
             mean, half, count = found.values(grid.values(self.store, mode))
             chosen = curves.highlighted(mean, [*sides])
             self._draw(found, mean, half, chosen, sides, kinds)
-            self.figure.yaxis.axis_label = mode
+            words = MODES[mode].words
+            self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
             self.caption.text = self._words(found, mean, half, count, sides, frame, mode)
         self._drawn = asked
 
@@ -199,9 +202,11 @@ class Severities:
         words, digits = [], MODES[mode].digits + 1
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
-                spread = f" ± {half[k, -1]:.{digits}f}" if np.isfinite(half[k, -1]) else ""
                 seeds = counted(int(count[k, -1]), "seed")
-                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f}{spread} ({seeds})")
+                if np.isfinite(half[k, -1]):
+                    low, high = (mean[k, -1] + sign * half[k, -1] for sign in (-1, 1))
+                    seeds += f", 95 % from {low:.{digits}f} to {high:.{digits}f}"
+                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
         b = frame.store.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]

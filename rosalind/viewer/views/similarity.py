@@ -116,7 +116,7 @@ class Similarity:
         ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
         pale = {"fill_color": "#8a94a6", "line_color": None}
         self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
-        figure.segment(source=self.edges, line_color="#b4bcc9", line_width=1, **ends)
+        figure.segment(source=self.edges, line_color="#8a94a6", line_alpha=0.5, line_width=1, **ends)
         dots = figure.scatter(
             "x",
             "y",
