@@ -86,19 +86,19 @@ def collapsed(store: Store, cell: Cell) -> np.ndarray:
 
 def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:
     """The smallest change on the diagonal that the samples of a class can show; empty where it is not of samples."""
-    known = store.labels >= 0
-    labels = store.labels[known]
+    moved = store.difference(a, b, "angle").astype(np.float64)
+    known = (store.labels >= 0) & np.isfinite(moved)
+    if show == BETWEEN or not known.any():
+        return ""
+    labels, moved = store.labels[known], moved[known]
     count = np.bincount(labels, minlength=len(store.class_names))
-    size = int(np.median(count[count > 0])) if known.any() else 0
+    size = int(np.median(count[count > 0]))
     if show == ANGLES:
-        moved = store.difference(a, b, "angle")[known].astype(np.float64)
-        total = np.bincount(labels, moved, len(count)) / np.maximum(count, 1)
-        least = f"{detectable_with_pairs(size, float((moved - total[labels]).std())):.2g} degrees"
-    elif show == CONFUSION:
+        middle = np.bincount(labels, moved, len(count)) / np.maximum(count, 1)
+        least = f"{detectable_with_pairs(size, float((moved - middle[labels]).std())):.2g} degrees"
+    else:
         discordant = float(np.mean(store.correct(a) != store.correct(b)))
         least = f"{size * detectable_with_samples(size, discordant):.0f} samples"
-    else:
-        return ""
     return f"With power 80 % at level 5 % a class of {size:,} samples shows changes on the diagonal from {least} on."
 
 

@@ -118,10 +118,9 @@ class ClassPanels:
         ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
         self.words = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
-            f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. "
-            + "Each panel is as dark as its own peak; crosses are medians, dotted lines no change, "
-            "numbers samples. Click a class to keep "
-            "only it."
+            f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. Each panel is "
+            "as dark as its own peak; crosses are medians, dotted lines no change, numbers samples. Click a class to "
+            "keep only it."
         )
         if frame.null is not None:
             self.words += " The last row has the axes of B - A."

@@ -122,7 +122,7 @@ class OneSample:
             "x_offset": 2,
             "y_offset": 2,
         }
-        halo = {"text_color": "#ffffff", "text_outline_color": "#ffffff", "text_outline_width": 3}
+        halo = {"text_color": "#ffffff", "text_outline_color": "#ffffff"}
         for look in (halo, {"text_color": "#000000"}):
             self.figure.text("left", "top", "text", source=self.sides, **small, **look)
         self.figure.on_event(Tap, self._tap)

@@ -311,7 +311,7 @@ class Samples:
                 f" B fixes {own[1]:,} and breaks {own[2]:,} of them, {own[1] + own[2]:,} in all; the null flips up to "
                 f"{most.sum():,}."
             )
-        words += f" {frame.null_line}"
+        words = f"{words} {frame.null_line}".rstrip()
         return words + self._reported(frame)
 
     def _reported(self, frame: Frame) -> str:
