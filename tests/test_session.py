@@ -78,6 +78,16 @@ class TestLaterViews:
         made.change(layout="all", null=True)
         self.check(made.document)
 
+    def test_views_that_come_one_by_one_hold_one_mask(self, store):
+        made = Session(store, Document(), {"layout": "all"})
+        while made.waiting:
+            made.complete(1)
+        held = lambda: {id(view.frame.selected) for view in made.views.values() if hasattr(view, "frame")}
+        assert len(held()) == 1
+        made.change(step={"true": 3})
+        assert len(held()) == 1
+        assert made.views["local"].frame.selected.sum() == (store.labels == 3).sum()
+
     @pytest.mark.view_fails
     def test_a_view_that_fails_does_not_stop_the_page(self, store, monkeypatch):
         def fails(*args):

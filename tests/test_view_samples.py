@@ -356,7 +356,8 @@ class TestView:
         view.find.value = f" {store.ids[5]} "
         place = view.listed.tolist().index(5) if 5 in view.listed else None
         assert [change["primary"] for change in changes] == [int(store.ids[5])]
-        assert ("samples-page" in changes[0]["choices"]) == (place is None and 5 in view.candidates)
+        on_sheets = np.union1d(store.images(A[1])[0], store.images(B[1])[0])
+        assert ("samples-page" in changes[0]["choices"]) == (place is None and 5 in on_sheets)
         for hostile in ("<img src=x>", "9" * 19, "-1", "²", "1e3"):
             view.find.value = hostile
             assert view.message.visible

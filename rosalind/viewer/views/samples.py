@@ -67,8 +67,7 @@ class Samples:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
         self.sent: tuple | None = None
-        self.listed = self.candidates = np.empty(0, int)
-        self.key = np.empty(0)
+        self.listed = np.empty(0, int)
         self.shown_page, self.pages = 1, 1
         self._sheet(frame)
         self.table, self.rows = sample_table()
@@ -176,18 +175,15 @@ class Samples:
         number = int(text) if text.isascii() and text.isdigit() else -1
         if number in ids:
             (place,) = np.flatnonzero(ids == number)
-            away = place in self.candidates and place not in self.listed
-            turned = {"samples-page": str(self._page_of(place))} if away else {}
+            key, candidates = self._order(self.frame)
+            there, turned = place in candidates, {}
+            if there and place not in self.listed:
+                sheets_before = sheet.rank(key, candidates, place) // TILES
+                turned = {"samples-page": str(min(sheets_before + 1, PAGES))}
             self.change(primary=number, choices=turned)
-            self._say(
-                "" if place in self.candidates else f"Sample {number} is not among those on the sheets."
-            )
+            self._say("" if there else f"Sample {number} is not among those on the sheets.")
         else:
             self._say(f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}.")
-
-    def _page_of(self, place: int) -> int:
-        """The sheet that one of the candidates is on."""
-        return min(sheet.rank(self.key, self.candidates, place) // TILES + 1, PAGES)
 
     def _say(self, message: str) -> None:
         self.message.text = f"<p class='error'>{escape(message)}</p>" if message else ""
@@ -223,21 +219,37 @@ class Samples:
         ]
         return next(((b[0], name) for name in clean if store.has((b[0], name))), frame.state.a)
 
+    @staticmethod
+    def _some(frame: Frame) -> np.ndarray:
+        """bool[n]: what is selected, or all that is shown.
+
+        Stars alone leave the sheet as it is, so that one can go on from sample to sample.
+        """
+        narrowed = frame.selected.any() and not rules.is_by_hand(frame.state.rule)
+        return frame.selected if narrowed else frame.shown
+
+    def _pictured(self, frame: Frame) -> np.ndarray:
+        store, shown = frame.store, (self._left(frame)[1], frame.state.b[1])
+        return store.keep(("samples", "pictured", *shown), lambda: sheet.pictured(store, *shown))
+
+    def _order(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """What the sheets are sorted by, float[n], and the positions int[m] that are on them.
+
+        Made whenever it is asked for: kept, they are 1.6 MB of every reader of 200,000 samples.
+        """
+        state, sort = frame.state, frame.choice("samples-sort")
+        key = sheet.sort_key(frame.store, sort, self._left(frame), state.b, state.raw)
+        key = -key if frame.choice("samples-order") == "backwards" else key
+        some, pictured = self._some(frame), self._pictured(frame)
+        # Without any picture the sheet still lists samples, for the table and the arrow keys.
+        return key, np.flatnonzero(some & pictured if pictured.any() else some)
+
     def update(self, frame: Frame) -> None:
         self.frame = frame
         self._say("")
         store, state = frame.store, frame.state
-        left = self._left(frame)
-        # Stars alone leave the sheet as it is, so that one can go on from sample to sample.
-        narrowed = frame.selected.any() and not rules.is_by_hand(state.rule)
-        some = frame.selected if narrowed else frame.shown
-        shown = (left[1], state.b[1])
-        pictured = store.keep(("samples", "pictured", *shown), lambda: sheet.pictured(store, *shown))
-        key = sheet.sort_key(store, frame.choice("samples-sort"), left, state.b, state.raw)
-        key = -key if frame.choice("samples-order") == "backwards" else key
-        # Without any picture the sheet still lists samples, for the table and the arrow keys.
-        self.key = key
-        self.candidates = candidates = np.flatnonzero(some & pictured if pictured.any() else some)
+        left, some = self._left(frame), self._some(frame)
+        pictured, (key, candidates) = self._pictured(frame), self._order(frame)
         self.listed, self.shown_page, self.pages = sheet.page(
             key, candidates, TILES, int(frame.choice("samples-page"))
         )
