@@ -138,7 +138,9 @@ def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
 
 
 def select(store: Store, state: State) -> np.ndarray:
-    """bool[n]: the samples that the rule and the class filter select; all False without a rule."""
+    """bool[n]: the samples that the rule and the class filter select; all False, one for all, without a rule."""
+    if not state.rule:
+        return store.keep(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
     chosen = np.zeros(len(store.ids), bool)
     for step in state.rule:
         here = _step_mask(store, step)
