@@ -45,7 +45,8 @@ measured). A Bokeh page of one figure with three points, which is measured besid
 | a click on the heat map | | | | | 0.07 / 0.30 s |
 | other numbers; measure of likeness; accuracies | | | | | 0.07, 0.09, 0.08 / 0.21, 0.19, 0.15 s |
 | opened cold, and per brush | 0.82, 0.13 MB | 0.84, 0.12 MB | 0.88, 0.12 MB | 0.70, 0.05 MB | 0.86, 0.03 MB |
-| server; per reader, geometry and all | 166; 2.8, 4.3 MB | 171; 3.0, 4.7 MB | 218; 3.8, 5.0 MB | 223; 3.1, 3.8 MB | 243; 2.8, 4.2 MB |
+| server | 166 MB | 171 MB | 218 MB | 223 MB | 243 MB |
+| per further reader, geometry; all | 2.8; 4.3 MB | 3.0; 4.7 MB | 3.8; 5.0 MB | 3.1; 3.8 MB | 2.8; 4.2 MB |
 
 So in a quiet hour all that was measured is within the budget, at 200,000 samples in four runs of four; in a busy one
 a first paint is not (that of three points is hardly either), nor is a brush with all sections on one page. Twenty
