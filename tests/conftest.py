@@ -108,9 +108,11 @@ def small_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def many_classes_folder(tmp_path_factory) -> Path:
-    """The folder of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
+def many(tmp_path_factory):
+    """The store of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
     import generated
+
+    from rosalind.viewer.store import Store
 
     folder = tmp_path_factory.mktemp("many") / "study"
     clean = (config.Condition("clean"),)
@@ -120,7 +122,7 @@ def many_classes_folder(tmp_path_factory) -> Path:
     info = results.load_json(folder / "study.json")
     info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
     results.save_json(folder / "study.json", info, replace=True)
-    return folder
+    return Store(folder)
 
 
 @pytest.fixture(scope="session")

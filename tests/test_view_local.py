@@ -21,11 +21,6 @@ def store(small_folder):
     return Store(small_folder)
 
 
-@pytest.fixture(scope="module")
-def many(many_classes_folder):
-    return Store(many_classes_folder)
-
-
 def circle(corners: int) -> tuple[np.ndarray, np.ndarray]:
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     return 70 + 9 * np.cos(turn), 1.2 + 0.3 * np.sin(turn)

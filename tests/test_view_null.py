@@ -37,11 +37,6 @@ def store(small_folder):
 
 
 @pytest.fixture(scope="module")
-def many(many_classes_folder):
-    return Store(many_classes_folder)
-
-
-@pytest.fixture(scope="module")
 def alone(small_folder, tmp_path_factory):
     """The study without its second dense network."""
     folder = tmp_path_factory.mktemp("alone") / "study"

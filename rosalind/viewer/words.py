@@ -130,12 +130,8 @@ def changes(
         if len(found) > 1:
             least = detectable_with_pairs(len(found), float(found.std(ddof=1)))
             each = [float(moved(pair, measure).mean()) for pair in pairs]
-            apart = [moved(null, measure) for null in nulls]
-            beside = (
-                f"{max(abs(values.mean()) for values in apart if values.size):.2f}"
-                if any(map(len, apart))
-                else ""
-            )
+            apart = [abs(values.mean()) for null in nulls if (values := moved(null, measure)).size]
+            beside = f"{max(apart):.2f}" if apart else ""
             change = f"{measure.replace('_', ' ')} {found.mean():+.2f} ± {found.std():.2f}"
             parts.append(told(change, least, each, beside))
     if not parts:
