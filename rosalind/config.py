@@ -1,15 +1,21 @@
-"""What a study is made of, as frozen dataclasses, and a fingerprint of any of them."""
+"""Configs of a study as frozen dataclasses, their fingerprints, and the one rule that resolves names."""
 
 import dataclasses
 import difflib
 import hashlib
+import importlib
+import importlib.util
 import json
+import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]
 Control = Literal["random", "dense_extended", "dense_narrow"]
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ class Condition:
 
     @property
     def id(self) -> str:
-        parts = [self.name]
+        parts = [short_name(self.name)]
         if self.label is not None:
             parts.append(self.label)
         elif self.name != "clean":
@@ -218,7 +224,9 @@ def conditions(
 def describe(value: Any) -> Any:
     """A JSON-ready copy in which dataclass fields at their default are left out.
 
-    Leaving defaults out lets a later version add a field without renaming what exists.
+    Leaving defaults out lets a later version add a field without renaming what exists. A config whose `name`
+    is `package.module:NAME` gets a `definition`, the hash of that module's source, so that its fingerprint
+    changes with the code.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kept = {}
@@ -229,6 +237,8 @@ def describe(value: Any) -> Any:
             item = getattr(value, f.name)
             if item != default:
                 kept[f.name] = describe(item)
+        if is_outside(getattr(value, "name", "")):
+            kept["definition"] = definition(value.name)
         return kept
     if isinstance(value, Mapping):
         return {str(k): describe(v) for k, v in value.items()}
@@ -273,3 +283,80 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     hint = f"; did you mean {close[0]!r}?" if close else "."
     rest = [k for k in known if k not in close]
     return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."
+
+
+_OUTSIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_outside(name: str) -> bool:
+    """Whether a name is `package.module:NAME`, a definition outside rosalind's own tables.
+
+    >>> is_outside("mine:GRADIENT"), is_outside("magnitude"), is_outside("mnist:3.0.1")
+    (True, False, False)
+    """
+    return isinstance(name, str) and _OUTSIDE.fullmatch(name) is not None
+
+
+def short_name(name: str) -> str:
+    """The part of a name that ids and legends use: `NAME` of `package.module:NAME`.
+
+    >>> short_name("mine:GRADIENT"), short_name("magnitude")
+    ('GRADIENT', 'magnitude')
+    """
+    return name.partition(":")[2] if is_outside(name) else name
+
+
+def definition(name: str) -> str:
+    """Sixteen hexadecimal digits of the source file of the module in `package.module:NAME`.
+
+    The module itself is not imported (its parent packages are).
+
+    Raises:
+        ValueError: the module is not found, or has no source file.
+    """
+    module = name.partition(":")[0]
+    try:
+        loaded = sys.modules.get(module)
+        spec = None if loaded is not None else importlib.util.find_spec(module)
+        file = getattr(loaded, "__file__", None) if loaded is not None else spec and spec.origin
+        return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
+    except (ImportError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{name!r}: no source file of module {module!r} was found; it must be a .py file in the current "
+            "folder or on PYTHONPATH."
+        ) from error
+
+
+def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | None = None) -> Record:
+    """The entry of `table` under `name`, or the object that `package.module:NAME` names.
+
+    One rule for methods, corruptions, conditions, data sets, models, measures and views; it holds wherever the
+    module can be imported: in Python, on the command line, in spawned pools and on clusters.
+
+    Args:
+        kind: the noun of errors: method, model, ...
+        name: a key of `table`, or `package.module:NAME`.
+        table: the built-in entries.
+        record: the type that an object from outside must have; None asks for a callable.
+
+    Raises:
+        ValueError: a name that is neither, a module that cannot be imported or lacks the object, or an object
+            of another type.
+
+    >>> resolve("method", "magnitud", {"random": 1, "magnitude": 2})
+    Traceback (most recent call last):
+    ValueError: unknown method 'magnitud'; did you mean 'magnitude'? Known: magnitude, random; or package.module:NAME.
+    """
+    if name in table:
+        return table[name]
+    if not is_outside(name):
+        raise ValueError(unknown(kind, str(name), table).removesuffix(".") + "; or package.module:NAME.")
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # a user's module may raise anything while it is imported
+        raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
+    if not (callable(found) if record is None else isinstance(found, record)):
+        allowed = "a callable" if record is None else f"a {record.__module__}.{record.__qualname__}"
+        raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(found).__name__}.")
+    return found
