@@ -66,19 +66,30 @@ def fake_results(conditions, predictions, networks=None, classes=2, table="cifar
     labels = np.zeros(len(next(iter(predictions.values()))), np.int16)
     infos = networks or {"net": {}}
     infos = {
-        name: {
-            "model": "m",
-            "method": "dense",
-            "label": name,
-            "family": "dense",
-            "seed": 0,
-            "sparsity": 0.0,
-            "sparsity_requested": 0.0,
-            "parent": None,
-            "unit": 1.0,
-            **info,
-        }
+        name: results.NetworkInfo.from_json(
+            Path(name),
+            {
+                "model": "m",
+                "method": "dense",
+                "options": {},
+                "label": name,
+                "family": "dense",
+                "seed": 0,
+                "sparsity": 0.0,
+                "sparsity_requested": 0.0,
+                "parent": None,
+                "parameters": None,
+                "nonzero": None,
+                "unit": 1.0,
+                "hash": "",
+                "fingerprint": "",
+                **info,
+            },
+        )
         for name, info in infos.items()
+    }
+    conditions = {
+        name: results.ConditionInfo.from_json(Path(name), info) for name, info in conditions.items()
     }
 
     class Fake(results.Results):
@@ -113,7 +124,15 @@ def fake_results(conditions, predictions, networks=None, classes=2, table="cifar
 def condition_info(name="fog", severity=1, sets=("common15", "common19"), **changes):
     kind = "clean" if name == "clean" else "corruption"
     info = {"name": name, "kind": kind, "severity": severity, "sets": list(sets), "bn": "train"}
-    return {**info, "group": "weather", "draw": 0, "table": "cifar", "source": "generated", **changes}
+    info |= {
+        "group": "weather",
+        "order": 0,
+        "draw": 0,
+        "table": "cifar",
+        "options": {},
+        "source": "generated",
+    }
+    return {**info, **changes}
 
 
 class TestMeans:

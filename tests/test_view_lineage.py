@@ -74,7 +74,7 @@ class TestDocument:
 
     def test_unknown_sizes_are_gaps(self, store):
         some = dict(store.results.networks)
-        some["mlp-lth-0.9-seed0"] = some["mlp-lth-0.9-seed0"] | {"nonzero": None}
+        some["mlp-lth-0.9-seed0"] = replace(some["mlp-lth-0.9-seed0"], nonzero=None)
         fresh = Store(store.folders[0])
         fresh.results = replace(fresh.results, networks=some)
         view = Page(fresh, Lineage).view

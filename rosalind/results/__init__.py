@@ -24,14 +24,17 @@ from rosalind.results.layout import (
     network_file,
 )
 from rosalind.results.reading import Results, open
+from rosalind.results.records import ConditionInfo, NetworkInfo
 from rosalind.results.writing import Mismatch, add_network, create, remove_network
 
 __all__ = [
     "GEOMETRY",
     "SCHEMA",
     "Checkpoints",
+    "ConditionInfo",
     "Damaged",
     "Mismatch",
+    "NetworkInfo",
     "Results",
     "add_network",
     "attribution_file",

@@ -1,9 +1,7 @@
 """Whether what a file holds is what readers of a study rely on: keys, kinds of values, shapes."""
 
 from collections.abc import Mapping
-from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,59 +15,6 @@ STUDY: dict[str, tuple[type, ...]] = {
     "table": (str, type(None)),
 }
 """What `study.json` must say, and as what."""
-
-NETWORK: dict[str, tuple[type, ...]] = {
-    "family": (str,),
-    "label": (str,),
-    "model": (str,),
-    "method": (str,),
-    "options": (dict,),
-    "parent": (str, type(None)),
-    "seed": (Integral, type(None)),
-    "sparsity": (Real,),
-    "sparsity_requested": (Real,),
-    "parameters": (Integral, type(None)),
-    "nonzero": (Integral, type(None)),
-    "unit": (Real, type(None)),
-    "hash": (str,),
-    "fingerprint": (str,),
-}
-"""What `networks/<network>.json` must say, and as what."""
-
-CONDITION: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "kind": (str,),
-    "group": (str,),
-    "order": (Real,),
-    "severity": (Real,),
-    "draw": (Integral,),
-    "bn": (str,),
-    "table": (str, type(None)),
-    "options": (dict,),
-}
-"""What `conditions/<condition>.json` must say, and as what."""
-
-
-def described(path: Path, found: Any, wanted: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """What a JSON file says of a study, a network or a condition.
-
-    Args:
-        path: of the file, for the error.
-        found: what it holds.
-        wanted: `STUDY`, `NETWORK` or `CONDITION`.
-
-    Raises:
-        Damaged: no table, without one of the keys, or with a value of another kind.
-    """
-    if not isinstance(found, dict):
-        raise Damaged(f"{path} holds no table.")
-    missing = [key for key in wanted if key not in found]
-    if missing:
-        raise Damaged(f"{path} lacks {missing}.")
-    for key, kinds in wanted.items():
-        if not isinstance(found[key], kinds):
-            raise Damaged(f"{path} has {str(found[key])[:40]!r} as {key}.")
-    return found
 
 
 def arrays(path: Path, found: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from rosalind.results.reading import Results
+from rosalind.results.records import ConditionInfo, NetworkInfo
 
 PINNED = ("dataset_hash", "seed", "table", "class_names")
 """What studies must share for a sample under a condition to be the same image in all of them."""
 
-ORDERING = ("order", "sets", "group", "textures")
+ORDERING = ("order", "sets", "category", "textures")
 """What may differ in a condition without changing its images."""
 
 
@@ -34,7 +35,8 @@ def join(studies: Sequence[Results]) -> Results:
         raise ValueError(f"studies that are joined need folders of different names, got {', '.join(names)}.")
     for name, study in zip(names, studies, strict=True):
         _check(name, study, names[0], first)
-    networks, homes, problems = {}, {}, []
+    networks: dict[str, NetworkInfo] = {}
+    homes, problems = {}, []
     conditions, shifts = dict(first.conditions), dict(first.shifts)
     barred: dict[str, frozenset[str]] = {}
     for name, study in zip(names, studies, strict=True):
@@ -50,13 +52,11 @@ def join(studies: Sequence[Results]) -> Results:
             )
         barred |= {f"{name}+{network}": frozenset(other) for network in study.networks}
         for network, info in study.networks.items():
-            parent = info.get("parent")
-            label = info["label"] if study is first else f"{info['label']} ({name})"
-            networks[f"{name}+{network}"] = {
-                **info,
-                "label": label,
-                "parent": f"{name}+{parent}" if parent else parent,
-            }
+            networks[f"{name}+{network}"] = dataclasses.replace(
+                info,
+                label=info.label if study is first else f"{info.label} ({name})",
+                parent=f"{name}+{info.parent}" if info.parent else info.parent,
+            )
             homes[f"{name}+{network}"] = (study.folder, network)
     return dataclasses.replace(
         first,
@@ -84,7 +84,6 @@ def _short(value: Any) -> str:
     return repr(value)[:80]
 
 
-def _same(a: dict, b: dict) -> bool:
-    """Whether two conditions of one id are the same images."""
-    names = (a.keys() | b.keys()) - set(ORDERING)
-    return all(a.get(name) == b.get(name) for name in names)
+def _same(a: ConditionInfo, b: ConditionInfo) -> bool:
+    """True where two conditions of one id are the same images."""
+    return dataclasses.replace(a, **{name: getattr(b, name) for name in ORDERING}) == b

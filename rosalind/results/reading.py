@@ -1,7 +1,7 @@
 """Reading a study: small tables at once, arrays when asked for. Without jax."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from rosalind.results import checks
 from rosalind.results.files import Damaged, load_array, load_arrays, load_json
 from rosalind.results.layout import SCHEMA, attribution_file, geometry_file, network_file
+from rosalind.results.records import ConditionInfo, NetworkInfo, Record, check_keys
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Results:
 
     folder: Path
     study: dict[str, Any]
-    networks: dict[str, dict[str, Any]]
-    conditions: dict[str, dict[str, Any]]
+    networks: dict[str, NetworkInfo]
+    conditions: dict[str, ConditionInfo]
     problems: tuple[str, ...] = ()
     """What could not be read, one sentence each; the rest is there."""
-    shifts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shifts: dict[str, ConditionInfo] = field(default_factory=dict)
     """Conditions with samples of their own, whose arrays are indexed by those and not by `samples`."""
     homes: dict[str, tuple[Path, str]] = field(default_factory=dict)
     """Where several studies are joined: a network's own folder and its id there; see `join`."""
@@ -144,7 +145,7 @@ class Results:
 
     def unit(self, network: str) -> float:
         """What raw norms and margins of a network are divided by before any comparison; NaN if it is 0."""
-        return float(self.networks[network]["unit"] or np.nan)
+        return float(self.networks[network].feature_scale or np.nan)
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions int32[m] in `samples` and thumbnails uint8[m, s, s, c], memory-mapped; maybe none.
@@ -178,42 +179,32 @@ def open(folder: str | Path) -> Results:
     schema = study.get("schema") if isinstance(study, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise Damaged(f"{folder} has schema {schema}, this rosalind reads {SCHEMA}; upgrade it.")
-    checks.described(folder / "study.json", study, checks.STUDY)
+    check_keys(folder / "study.json", study, checks.STUDY)
     problems: list[str] = []
 
-    def table(directory: str, wanted: Mapping[str, tuple[type, ...]]) -> dict[str, dict]:
-        found = {}
+    def records(directory: str, cls: type[Record]) -> dict[str, Record]:
+        table = {}
         for path in sorted((folder / directory).glob("*.json")):
             try:
-                found[path.stem] = checks.described(path, load_json(path), wanted)
+                table[path.stem] = cls.from_json(path, load_json(path))
             except (Damaged, OSError) as error:
                 problems.append(f"{error} It is left out.")
-        return found
+        return table
 
-    networks, conditions = table("networks", checks.NETWORK), table("conditions", checks.CONDITION)
+    def network_order(item: tuple[str, NetworkInfo]) -> tuple:
+        name, info = item
+        return not info.is_dense, not info.is_parent, info.label, info.sparsity, info.seed or 0, name
 
-    def network_order(item: tuple[str, dict]) -> tuple:
+    def condition_order(item: tuple[str, ConditionInfo]) -> tuple:
         info = item[1]
-        dense = info["family"] != "dense"
-        return dense, info["label"] != "dense", info["label"], info["sparsity"], info["seed"] or 0, item[0]
+        return not info.is_clean, info.order, info.name, info.severity, info.draw, info.bn
 
-    def condition_order(item: tuple[str, dict]) -> tuple:
-        info = item[1]
-        return (
-            info["name"] != "clean",
-            info["order"],
-            info["name"],
-            info["severity"],
-            info["draw"],
-            info["bn"],
-        )
-
-    ordered = dict(sorted(conditions.items(), key=condition_order))
+    ordered = dict(sorted(records("conditions", ConditionInfo).items(), key=condition_order))
     return Results(
         folder,
         study,
-        dict(sorted(networks.items(), key=network_order)),
-        {name: info for name, info in ordered.items() if not info.get("own_samples")},
+        dict(sorted(records("networks", NetworkInfo).items(), key=network_order)),
+        {name: info for name, info in ordered.items() if not info.own_samples},
         tuple(problems),
-        {name: info for name, info in ordered.items() if info.get("own_samples")},
+        {name: info for name, info in ordered.items() if info.own_samples},
     )

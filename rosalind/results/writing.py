@@ -105,8 +105,8 @@ def add_network(
     }
     full.setdefault("fingerprint", digest)
     there = results.networks.get(name)
-    if there is not None and there["fingerprint"] != full["fingerprint"]:
-        raise Mismatch(f"{folder} has another network {name!r} ({there['fingerprint']}); use another name.")
+    if there is not None and there.fingerprint != full["fingerprint"]:
+        raise Mismatch(f"{folder} has another network {name!r} ({there.fingerprint}); use another name.")
     save_arrays(network_file(folder, name), ready)
     for condition, cell in (cells or {}).items():
         save_arrays(geometry_file(folder, name, condition), {**cell, "network_hash": np.asarray(digest)})

@@ -65,7 +65,7 @@ def means(results: Results) -> list[Mean]:
 
 def sets_of(info: dict) -> list[str]:
     """The benchmarks of a condition, as its JSON has them; schema 1 knew only the 15."""
-    return info.get("sets", ["common15", "common19"] if info.get("benchmark") else [])
+    return info["sets"]
 
 
 def _mean(name: str, group: str, bn: str, inside: list[str], infos: dict, size: int) -> Mean:

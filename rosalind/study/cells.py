@@ -80,11 +80,11 @@ GROUPS = {
 """The group of conditions that are not corruptions, where it is not their name."""
 
 
-def condition_of(results: Results, name: str) -> Condition:
+def condition_of(results: Results, id: str) -> Condition:
     """The condition of an id, as the folder declares it."""
-    info = results.conditions[name] if name in results.conditions else results.shifts[name]
+    info = results.conditions[id] if id in results.conditions else results.shifts[id]
     fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures", "label")
-    return Condition(**{key: info[key] for key in fields})
+    return Condition(**{name: getattr(info, name) for name in fields})
 
 
 def attacked_network(folder: Path, condition: Condition) -> Network | None:

@@ -41,7 +41,7 @@ def frequency_maps(
     chosen = (
         list(names)
         if names
-        else [name for name, info in results.networks.items() if info["seed"] == seed and "config" in info]
+        else [name for name, info in results.networks.items() if info.seed == seed and not info.is_imported]
     )
     unknown = [name for name in chosen if name not in results.networks]
     if unknown:

@@ -79,8 +79,8 @@ def add_network(
     todo = [
         c
         for c in declared
-        if declared[c]["bn"] == "train"
-        and declared[c]["shared"]
+        if declared[c].bn == "train"
+        and declared[c].shared
         and not cells.cell_is_there(folder, name, c, digest)
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:

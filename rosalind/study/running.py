@@ -127,7 +127,7 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
     """Make what is derived over all networks, unless it is there for the same cells."""
     results = files.open(folder)
     stamp = {
-        "cells": fingerprint([[n, c, results.networks[n]["hash"]] for n, c in results.cells()]),
+        "cells": fingerprint([[n, c, results.networks[n].hash] for n, c in results.cells()]),
         "umap": umap,
         "format": FORMAT,
     }

@@ -1,0 +1,215 @@
+"""What `networks/<network>.json` and `conditions/<condition>.json` say, as frozen records."""
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Self
+
+from rosalind.results.files import Damaged
+
+_KINDS: dict[Any, type] = {int: Integral, float: Real, Mapping: dict, tuple: list}
+"""JSON's kinds of values where they are not the annotated type itself."""
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """Provenance of a network. Fields without a default are in every file; null reads as the default."""
+
+    family: str
+    label: str
+    """What the network is called in tables, without seed and sparsity."""
+    model: str
+    method: str
+    options: Mapping[str, Any]
+    parent: str | None
+    """Id of the dense network it was pruned from."""
+    seed: int | None
+    sparsity: float
+    """Removed fraction of the prunable weights, in [0, 1]."""
+    sparsity_requested: float
+    parameters: int | None
+    nonzero: int | None
+    feature_scale: float | None = field(metadata={"key": "unit"})
+    """Root mean square length of clean features, which raw norms and margins are divided by."""
+    hash: str
+    """Of the stored arrays."""
+    fingerprint: str
+    """Of everything that made the network."""
+    name: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `config.Model`; empty for an imported network."""
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, Any] = field(default_factory=dict)
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    layers: tuple[Mapping[str, Any], ...] = ()
+    collapsed: tuple[str, ...] = ()
+    """Paths of layers without any weight left."""
+    dead_classes: tuple[int, ...] = ()
+    """Classes whose direction in the head is zero."""
+    notes: tuple[str, ...] = ()
+    cut: bool = False
+    """True where no path leads from the input to the output."""
+    sparsity_effective: float = float("nan")
+    """Removed fraction where weights off every path from input to output count as removed."""
+    multiply_adds: float = float("nan")
+    multiply_adds_dense: float = float("nan")
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the file that this version does not know."""
+
+    @property
+    def is_dense(self) -> bool:
+        """True of networks trained without pruning, baselines among them."""
+        return self.family == "dense"
+
+    @property
+    def is_parent(self) -> bool:
+        """True of the plain dense network of a seed, which the pruned ones are compared with."""
+        return self.label == "dense"
+
+    @property
+    def is_imported(self) -> bool:
+        """True where only geometry is stored, without variables that could be loaded."""
+        return not self.config
+
+    @classmethod
+    def from_json(cls, path: Path, value: Any) -> Self:
+        """The record of a file's content; raises Damaged, see `read`."""
+        return read(cls, path, value)
+
+    def __getitem__(self, key: str) -> Any:
+        return _stored(self, key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return _stored(self, key, default)
+
+
+@dataclass(frozen=True)
+class ConditionInfo:
+    """Definition of a condition. Fields without a default are in every file; null reads as the default."""
+
+    name: str
+    kind: str
+    """`corruption`, or else the name."""
+    category: str = field(metadata={"key": "group"})
+    """noise, blur, weather, digital, attack, ..."""
+    order: float
+    """Place in the study."""
+    severity: float
+    draw: int
+    bn: str
+    """Statistics of BatchNorm, see `config.Condition`."""
+    table: str | None
+    """Severity table; None where the condition has none."""
+    options: Mapping[str, Any]
+    label: str | None = None
+    sets: tuple[str, ...] = ()
+    """Benchmarks that the condition belongs to: common15, common19, mnist-c."""
+    shared: bool = True
+    """True where all networks see the same images."""
+    own_samples: bool = False
+    """True where the arrays are indexed by the condition's own samples."""
+    source: str = "generated"
+    source_hash: str | None = None
+    attacked: str | None = None
+    """Id of the network that a transferred attack was made for."""
+    key: tuple[int, ...] | None = None
+    files: str | None = None
+    textures: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the file that this version does not know."""
+
+    @property
+    def is_clean(self) -> bool:
+        """True of test images as they are."""
+        return self.kind == "clean"
+
+    @property
+    def is_corruption(self) -> bool:
+        return self.kind == "corruption"
+
+    @property
+    def from_files(self) -> bool:
+        """True where images were read from files and not generated."""
+        return self.source == "files"
+
+    @classmethod
+    def from_json(cls, path: Path, value: Any) -> Self:
+        """The record of a file's content; raises Damaged, see `read`."""
+        if isinstance(value, dict) and value.get("benchmark") and "sets" not in value:
+            # Schema 1 knew a single benchmark.
+            value = {**value, "sets": ["common15", "common19"]}
+        return read(cls, path, value)
+
+    def __getitem__(self, key: str) -> Any:
+        return _stored(self, key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return _stored(self, key, default)
+
+
+Record = typing.TypeVar("Record", NetworkInfo, ConditionInfo)
+
+
+@functools.cache
+def _fields(cls: type) -> dict[str, tuple[str, tuple[type, ...], bool]]:
+    """By stored key: the field's name, the allowed kinds of values, and True where it has no default."""
+    hints, rows = typing.get_type_hints(cls), {}
+    for f in dataclasses.fields(cls):
+        hint = hints[f.name]
+        members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        origins = [typing.get_origin(member) or member for member in members]
+        kinds = tuple(_KINDS.get(origin, origin) for origin in origins)
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        rows[f.metadata.get("key", f.name)] = f.name, kinds, required
+    del rows["extra"]
+    return rows
+
+
+def check_keys(path: Path, value: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """The content of a JSON file, if it is an object with these keys and kinds of values.
+
+    Raises:
+        Damaged: no JSON object, without one of the keys, or with a value of another kind.
+    """
+    if not isinstance(value, dict):
+        raise Damaged(f"{path} is not a JSON object.")
+    missing = [key for key in kinds if key not in value]
+    if missing:
+        raise Damaged(f"{path} lacks {missing}.")
+    for key, allowed in kinds.items():
+        if not isinstance(value[key], allowed):
+            raise Damaged(f"{path} has {str(value[key])[:40]!r} as {key}.")
+    return value
+
+
+def read(cls: type[Record], path: Path, value: Any) -> Record:
+    """The record that a JSON file describes.
+
+    Args:
+        cls: NetworkInfo or ConditionInfo.
+        path: of the file, for the error.
+        value: its content.
+
+    Raises:
+        Damaged: no JSON object, a key that is missing, or a value of another kind.
+    """
+    fields = _fields(cls)
+    given = value if isinstance(value, dict) else {}
+    present = [key for key, (_, _, required) in fields.items() if required or given.get(key) is not None]
+    check_keys(path, value, {key: fields[key][1] for key in present})
+    values = {fields[key][0]: tuple(v) if isinstance(v := value[key], list) else v for key in present}
+    return cls(**values, extra={key: value[key] for key in value if key not in fields})
+
+
+def _stored(record: NetworkInfo | ConditionInfo, key: str, default: Any = None) -> Any:
+    name = _fields(type(record)).get(key, (None,))[0]
+    value = record.extra.get(key) if name is None else getattr(record, name)
+    value = list(value) if isinstance(value, tuple) else value
+    return default if value is None else value
