@@ -19,7 +19,8 @@ from pathlib import Path
 
 import tyro
 
-from rosalind import demo, robustness, study
+from rosalind import demo, study
+from rosalind.analysis import robustness
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ from pathlib import Path
 
 import tyro
 
-from rosalind import robustness, study
+from rosalind import study
+from rosalind.analysis import robustness
 from rosalind.config import Data, Method, Model, Study, Train, conditions
 
 CORRUPTIONS = ("gaussian_noise", "shot_noise", "defocus_blur", "fog", "contrast", "pixelate")

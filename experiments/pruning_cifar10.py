@@ -66,7 +66,8 @@ import numpy as np
 import tyro
 from PIL import Image
 
-from rosalind import results, robustness, study
+from rosalind import results, study
+from rosalind.analysis import robustness
 from rosalind.config import Baseline, Data, Method, Model, Study, Train, conditions
 from rosalind.progress import Progress
 

@@ -39,8 +39,8 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from rosalind.analysis.store import Store
 from rosalind.viewer import state as states
-from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN
 
 STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")

@@ -70,7 +70,7 @@ from desk import CHROMIUM, FLAGS, Desk, Rows, choosing, click, desk, drag, plain
 from playwright.sync_api import sync_playwright
 
 from rosalind import config, corruptions
-from rosalind.viewer.store import Store
+from rosalind.analysis.store import Store
 
 EXTRA_READERS = 10
 

@@ -21,6 +21,7 @@ except PackageNotFoundError:  # a checkout on the path that was never installed
     __version__ = "0+uninstalled"
 
 __all__ = [
+    "analysis",
     "attribution",
     "conditions",
     "config",
@@ -31,10 +32,7 @@ __all__ = [
     "measuring",
     "models",
     "pruning",
-    "redundancy",
     "results",
-    "robustness",
-    "similarity",
     "study",
     "training",
     "viewer",

@@ -194,7 +194,8 @@ def compare(folder: Folder) -> None:
     Args:
         folder: The study folder.
     """
-    from rosalind import results, robustness
+    from rosalind import results
+    from rosalind.analysis import robustness
 
     print(robustness.methods.text(results.open(folder)))
 
@@ -217,7 +218,8 @@ def attribute(folder: Folder, network: str, condition: str = "clean", ids: tuple
 
 def _run(study_: Study, out: Path) -> None:
     """Run a study, print its table and how long it took."""
-    from rosalind import robustness, study
+    from rosalind import study
+    from rosalind.analysis import robustness
 
     began = time.monotonic()
     study.use_compilation_cache()

@@ -112,7 +112,7 @@ def many(tmp_path_factory):
     """The store of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
     import generated
 
-    from rosalind.viewer.store import Store
+    from rosalind.analysis.store import Store
 
     folder = tmp_path_factory.mktemp("many") / "study"
     clean = (config.Condition("clean"),)

@@ -5,10 +5,10 @@ from typing import Any
 
 from bokeh.document import Document
 
-from rosalind.viewer import rules
+from rosalind.analysis import selection
+from rosalind.analysis.store import Store
 from rosalind.viewer.app import Session
-from rosalind.viewer.state import default, with_choices
-from rosalind.viewer.store import Store
+from rosalind.viewer.state import default, selected, with_choices
 from rosalind.viewer.views import choices
 from rosalind.viewer.views.frame import Frame
 
@@ -35,7 +35,12 @@ class Page:
         self.change()
 
     def frame(self) -> Frame:
-        return Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
+        return Frame(
+            self.store,
+            self.state,
+            selected(self.store, self.state),
+            self.choices,
+        )
 
     def _ask(self, **change: Any) -> None:
         self.asked.append(change)
@@ -44,7 +49,7 @@ class Page:
     def change(self, *, step=None, choices=None, instead=None, **fields: Any) -> None:
         """What the session does when a view asks for it, where a selection replaces the one before."""
         if step is not None:
-            fields["rule"] = rules.check_rule(self.store, instead or [{"op": "replace", **step}])
+            fields["rule"] = selection.check_rule(self.store, instead or [{"op": "replace", **step}])
         self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
         for view in self.views:
             view.update(self.frame())

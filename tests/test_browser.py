@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from rosalind import config
+from rosalind.analysis.store import Store
 from rosalind.viewer import standalone
-from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")

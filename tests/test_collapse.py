@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rosalind import collapse, results
+from rosalind import results
+from rosalind.analysis import collapse
 
 
 def simplex(classes: int, width: int, length: float) -> np.ndarray:

@@ -9,9 +9,11 @@ import pytest
 from bokeh.document import Document
 
 from rosalind import results
-from rosalind.viewer import exports, rules, slices, state
+from rosalind.analysis import selection
+from rosalind.analysis.store import Store
+from rosalind.viewer import exports, slices, state
 from rosalind.viewer.app import Session
-from rosalind.viewer.store import Store
+from rosalind.viewer.state import selected
 from rosalind.viewer.views import SHOWN, VIEWS
 
 B = ("mlp-biprop-0.5-seed0", "clean")
@@ -259,7 +261,7 @@ class TestWhileOpen:
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
         ours, theirs = opened(folder), opened(folder)
         for made, ids in ((ours, [1]), (theirs, [2, 3])):
-            made.change(rule=rules.check_rule(made.store, [{"op": "replace", "ids": ids}]))
+            made.change(rule=selection.check_rule(made.store, [{"op": "replace", "ids": ids}]))
         ours.acts["save"]("mine", "first")
         theirs._watch()
         assert "mine" in theirs.widgets["slice"].options
@@ -283,25 +285,25 @@ class TestRulesSayWhatTheyMean:
                 "raw": True,
             }
         )
-        chosen = rules.select(made.store, made.state)
+        chosen = selected(made.store, made.state)
         assert 0.4 < chosen.mean() < 0.6
         made.change(raw=False)
-        np.testing.assert_array_equal(rules.select(made.store, made.state), chosen)
-        assert ", raw (" in rules.describe_rule(made.store, made.state.rule)
+        np.testing.assert_array_equal(selected(made.store, made.state), chosen)
+        assert ", raw (" in selection.describe_rule(made.store, made.state.rule)
 
     def test_a_slice_keeps_the_true_class_that_was_shown(self, folder):
         made = opened(folder)
         made.change(true_class=3)
         made.change(step={"flip": "both right", "cell": list(made.state.a), "other": list(made.state.b)})
-        chosen = rules.select(made.store, made.state)
+        chosen = selected(made.store, made.state)
         made.acts["save"]("threes", "")
         made.change(true_class=None, rule=())
         made.acts["slice"]("threes")
-        np.testing.assert_array_equal(rules.select(made.store, made.state), chosen)
+        np.testing.assert_array_equal(selected(made.store, made.state), chosen)
         made.change(true_class=5, rule=())
         made.acts["save"]("fives", "")
         made.acts["slice"]("fives")
-        np.testing.assert_array_equal(rules.select(made.store, made.state), made.store.labels == 5)
+        np.testing.assert_array_equal(selected(made.store, made.state), made.store.labels == 5)
 
     def test_stars_are_one_step_and_the_sheet_goes_on(self, folder):
         made = opened(folder, "samples")
@@ -329,12 +331,17 @@ class TestRulesSayWhatTheyMean:
         assert made.state.b == B
 
 
-@pytest.mark.parametrize("op", state.OPERATIONS)
+@pytest.mark.parametrize("op", selection.OPERATIONS)
 def test_a_saved_rule_selects_what_it_selected(folder, op):
     store = Store(folder)
     shown = state.default(store)
     for wanted in (None, 3):
-        rule = rules.check_rule(store, [{"op": op, "flip": "both right", "cell": list(B), "other": list(B)}])
+        rule = selection.check_rule(
+            store, [{"op": op, "flip": "both right", "cell": list(B), "other": list(B)}]
+        )
         asked = replace(shown, rule=rule, true_class=wanted)
-        alone = replace(shown, rule=rules.saved(asked))
-        np.testing.assert_array_equal(rules.select(store, alone), rules.select(store, asked))
+        alone = replace(shown, rule=selection.saved(asked.rule, asked.true_class))
+        np.testing.assert_array_equal(
+            selected(store, alone),
+            selected(store, asked),
+        )

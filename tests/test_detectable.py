@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples, seed_interval
+from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples, seed_interval
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 

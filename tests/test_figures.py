@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-from rosalind import cli, figures, results, robustness, similarity
-from rosalind.viewer import maps, spread
-from rosalind.viewer.store import Store
+from rosalind import cli, figures, results
+from rosalind.analysis import distributions, occlusion_maps, robustness, similarity
+from rosalind.analysis.store import Store
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
 
@@ -85,7 +85,7 @@ def test_the_sheet_counts_broken_and_fixed_samples(store):
 
 def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
     b = ("mlp-magnitude-0.9-seed0", "clean")
-    sides = maps.stored(store, A), maps.stored(store, b)
+    sides = occlusion_maps.stored(store, A), occlusion_maps.stored(store, b)
     sample = int(sides[0].ids[0])
     found = figures.attribution_figure(store, A, b, sample)
     images = [image for axes in found.axes[:12] for image in axes.images]
@@ -155,7 +155,7 @@ def test_one_sample_is_crossed_where_it_is_wrong(store):
 
 def test_the_spread_says_its_gaps_and_reaches_all_samples(store):
     found = figures.spread_figure(store, A, B, "angle", "margin")
-    gap = spread.largest_gap(store.values(A, "angle"), store.values(B, "angle"))
+    gap = distributions.largest_gap(store.values(A, "angle"), store.values(B, "angle"))
     assert f"{gap:.2f}" in found.axes[0].get_title()
     for line in found.axes[2].get_lines()[:2]:
         assert line.get_ydata().max() == pytest.approx(100, abs=1)

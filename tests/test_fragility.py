@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rosalind import fragility, results, robustness
+from rosalind import results
+from rosalind.analysis import fragility, robustness
 from rosalind.study import running
 
 DRAWS = ("clean", "noise-1", "noise-1-draw1", "blur-1")

@@ -20,47 +20,17 @@ ARROWS = {
     "results": {"config"},
     "training": {"config"},
     "pruning": {"training"},
-    "similarity": {"results", "robustness"},
-    "redundancy": {"robustness"},
-    "agreement": {"results"},
-    "robustness": {"results"},
-    "fragility": {"robustness"},
-    "report": {"robustness"},
-    "figures": {"similarity", "redundancy", "robustness", "report", "viewer"},
-    "collapse": {"results"},
-    "viewer": {"similarity", "redundancy", "robustness", "fragility", "collapse"},
+    "analysis": {"results"},
+    "figures": {"analysis"},
+    "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {
-        "measuring",
-        "pruning",
-        "attribution",
-        "similarity",
-        "redundancy",
-        "agreement",
-        "fragility",
-        "robustness",
-        "results",
-        "progress",
-    },
+    "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress"},
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
-WITHOUT_JAX = (
-    "config",
-    "results",
-    "similarity",
-    "redundancy",
-    "agreement",
-    "fragility",
-    "robustness",
-    "collapse",
-    "figures",
-    "viewer",
-    "progress",
-    "demo",
-)
+WITHOUT_JAX = ("config", "results", "analysis", "figures", "viewer", "progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},
@@ -118,7 +88,7 @@ def test_a_study_can_be_reviewed_without_jax(small_folder):
         "for name in ('jax', 'jaxlib', 'flax', 'optax'): sys.modules[name] = None\n"
         f"import {modules}\n"
         "from rosalind.viewer.app import application\n"
-        "from rosalind.viewer.store import Store\n"
+        "from rosalind.analysis.store import Store\n"
         "from bokeh.document import Document\n"
         f"application(Store({str(small_folder)!r}))(Document())\n"
     )
@@ -126,27 +96,15 @@ def test_a_study_can_be_reviewed_without_jax(small_folder):
     assert done.returncode == 0, done.stderr
 
 
-def test_figures_use_the_viewers_arrays_and_nothing_that_draws_pages():
-    room = ROOT / "figures"
-    used = set().union(*(imports(path) for path in room.glob("*.py")))
-    parts = {name.split(".")[2] for name in used if name.startswith("rosalind.viewer.")}
-    known = {
-        "compute",
-        "curves",
-        "deletion",
-        "fingerprint",
-        "grid",
-        "maps",
-        "pedigree",
-        "rules",
-        "spread",
-        "state",
-    }
-    known |= {"store"}
-    assert parts <= known
-    modules = ", ".join(["rosalind.figures", *(f"rosalind.viewer.{part}" for part in sorted(parts))])
+def test_analysis_draws_nothing():
+    names = [
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((ROOT / "analysis").rglob("*.py"))
+    ]
     script = (
-        f"import sys\nfor name in ('bokeh', 'tornado', 'jax'): sys.modules[name] = None\nimport {modules}"
+        "import sys\n"
+        "for name in ('bokeh', 'tornado', 'matplotlib', 'jax', 'flax'): sys.modules[name] = None\n"
+        f"import {', '.join(names)}"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import agreement, cli, data, figures, models, report, results, robustness, study
+from rosalind import cli, data, figures, models, results, study
+from rosalind.analysis import agreement, robustness
+from rosalind.analysis.store import Store
 from rosalind.config import Baseline, Method, Model
-from rosalind.viewer.store import Store
+from rosalind.figures import markdown
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,7 @@ def test_it_is_printed_and_reported(controlled, capsys):
         assert word in printed
     # All figures are written in `test_figures`; this one is among the first.
     assert "methods" in dict(itertools.islice(figures.figures(Store(controlled.folder)), 3))
-    assert "## Methods" in report.markdown(results.open(controlled.folder))
+    assert "## Methods" in markdown.markdown(results.open(controlled.folder))
 
 
 def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import readers
 
-from rosalind import config, results, similarity
+from rosalind import config, results
+from rosalind.analysis import similarity
+from rosalind.analysis.store import Store
 from rosalind.viewer import make_server
 from rosalind.viewer.app import Session
-from rosalind.viewer.store import Store
 
 SAMPLES, READERS, BRUSHES = 300, 4, 2
 

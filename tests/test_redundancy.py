@@ -6,9 +6,10 @@ import pytest
 from bokeh.events import Tap
 from pages import Page
 
-from rosalind import redundancy, results, robustness
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.redundancy import Redundancy
+from rosalind import results
+from rosalind.analysis import redundancy, robustness
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.networks.redundancy import Redundancy
 
 
 def table(accuracy, families, names=None, clean=None):

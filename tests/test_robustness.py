@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rosalind import results, robustness
+from rosalind import results
+from rosalind.analysis import robustness
 
 
 def test_calibration_error_in_closed_form():
@@ -213,10 +214,10 @@ class TestFigures:
         np.testing.assert_allclose(found, [1.5, np.nan])
 
     def test_alexnet_has_an_mce_of_one(self):
-        from rosalind.robustness import measures
+        from rosalind.analysis.robustness import metrics
 
-        errors = {name: np.full(5, error) for name, error in measures.ALEXNET.items()}
-        mce, relative = robustness.imagenet_errors(errors, measures.ALEXNET_CLEAN)
+        errors = {name: np.full(5, error) for name, error in metrics.ALEXNET.items()}
+        mce, relative = robustness.imagenet_errors(errors, metrics.ALEXNET_CLEAN)
         assert mce == pytest.approx(1)
         assert relative == pytest.approx(1)
         # ResNet-50's published mCE is of the same scale: errors three quarters of AlexNet's give 0.75.
@@ -228,10 +229,10 @@ class TestFigures:
 
     def test_the_published_row_is_in_the_papers_order(self):
         from rosalind import corruptions
-        from rosalind.robustness import measures
+        from rosalind.analysis.robustness import metrics
 
-        assert tuple(measures.ALEXNET) == corruptions.NAMES
-        assert np.mean(list(measures.ALEXNET.values())) == pytest.approx(0.787, abs=0.002)
+        assert tuple(metrics.ALEXNET) == corruptions.NAMES
+        assert np.mean(list(metrics.ALEXNET.values())) == pytest.approx(0.787, abs=0.002)
 
     def test_retention(self):
         np.testing.assert_allclose(robustness.retention([0.4, 0.1], [0.8, 0.0]), [0.5, np.nan])
@@ -363,9 +364,9 @@ class TestRows:
         half = [0, 1] * 10
         predictions = {("net", name): half for name in conditions}
         found = self.rows(conditions=conditions, predictions=predictions, classes=1000, table="imagenet")
-        from rosalind.robustness import measures
+        from rosalind.analysis.robustness import metrics
 
-        exact = np.mean([0.5 / error for error in measures.ALEXNET.values()])
+        exact = np.mean([0.5 / error for error in metrics.ALEXNET.values()])
         assert found["net", "mean-common15"]["mce"] == pytest.approx(exact)
         assert np.isnan(found["net", "mean-weather"]["mce"])
         cifar = self.rows(conditions=conditions, predictions=predictions, classes=10)

@@ -16,9 +16,9 @@ from pages import opened
 from PIL import Image
 
 from rosalind import viewer
-from rosalind.viewer import app, hosts, page
+from rosalind.analysis.store import Store
+from rosalind.viewer import app, host_check, page
 from rosalind.viewer.page import SCRIPTS
-from rosalind.viewer.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -243,8 +243,10 @@ class TestServer:
     def test_names_of_a_server(self, listening, own):
         asked = {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"}
         asked |= {"evil.example:1", "localhost.evil.example", "localhost@evil", "localhost:x", ""}
-        assert {name for name in asked if hosts.is_own(listening, name)} == own
-        assert hosts.is_own(listening, f"{socket.gethostname()}:1") == (listening not in hosts.LOOPBACK)
+        assert {name for name in asked if host_check.is_own(listening, name)} == own
+        assert host_check.is_own(listening, f"{socket.gethostname()}:1") == (
+            listening not in host_check.LOOPBACK
+        )
 
     @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
     def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):

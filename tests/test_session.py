@@ -13,9 +13,11 @@ from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.document import Document
 from pages import opened
 
-from rosalind.viewer import address, exports, growing, history, keys, rules, state, theme
+from rosalind.analysis import selection
+from rosalind.analysis.store import Store
+from rosalind.viewer import address, bokeh_patches, exports, history, keyboard, state, theme
 from rosalind.viewer.app import Session
-from rosalind.viewer.store import Store
+from rosalind.viewer.state import selected
 from rosalind.viewer.views import SHOWN, VIEWS, choices
 
 
@@ -123,7 +125,7 @@ class TestLaterViews:
         assert set(made.document.models) == found
         figure = made.views["local"].figures["a"]
         figure.tags.append("filled later")
-        growing.forget(made.document.models)
+        bokeh_patches.forget(made.document.models)
         assert figure.tags == ["filled later"]
 
     def check(self, document):
@@ -146,14 +148,14 @@ class TestExports:
         assert [int(row["id"]) for row in rows] == store.ids[[3, 5, 8]].tolist()
         margin = store.values(start.b, "margin")
         assert float(rows[0]["margin_b"]) == pytest.approx(margin[3], rel=1e-5)
-        assert {row["change"] for row in rows} <= set(state.FLIPS)
+        assert {row["change"] for row in rows} <= set(selection.FLIPS)
 
     def test_json_holds_the_rule_and_its_samples(self, store, start):
-        rule = rules.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
+        rule = selection.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
         asked = replace(start, rule=rule)
-        found = json.loads(exports.as_json(store, asked, rules.select(store, asked)))
+        found = json.loads(exports.as_json(store, asked, selected(store, asked)))
         assert found["ids"] == store.ids[:4].tolist()
-        assert rules.check_rule(store, found["rule"]) == rule
+        assert selection.check_rule(store, found["rule"]) == rule
         query = dict(parse_qsl(found["link"].lstrip("?")))
         assert address.from_query(store, query, choices(store)) == (asked, [])
 
@@ -167,39 +169,39 @@ class TestKeys:
     def test_each_does_what_the_page_says(self, copied):
         made = opened(copied)
         start = made.state
-        keys.press(made, "x")
+        keyboard.press(made, "x")
         assert (made.state.a, made.state.b) == (start.b, start.a)
-        keys.press(made, "undo")
+        keyboard.press(made, "undo")
         assert made.state == start
-        keys.press(made, "redo")
-        keys.press(made, "undo")
-        keys.press(made, "]")
+        keyboard.press(made, "redo")
+        keyboard.press(made, "undo")
+        keyboard.press(made, "]")
         names = copied.conditions
         assert made.state.b[1] == names[names.index(start.b[1]) + 1]
-        keys.press(made, "[")
-        keys.press(made, ".")
+        keyboard.press(made, "[")
+        keyboard.press(made, ".")
         assert made.state.b[0] == copied.networks[copied.networks.index(start.b[0]) + 1]
-        keys.press(made, ",")
+        keyboard.press(made, ",")
         assert made.state.b == start.b
         made.change(primary=None)
-        keys.press(made, "ArrowRight")
+        keyboard.press(made, "ArrowRight")
         first = made.state.primary
         assert first == copied.ids[made.views["samples"].listed[0]]
-        keys.press(made, "ArrowRight")
+        keyboard.press(made, "ArrowRight")
         assert made.state.primary == copied.ids[made.views["samples"].listed[1]]
-        keys.press(made, "ArrowLeft")
+        keyboard.press(made, "ArrowLeft")
         assert made.state.primary == first
-        keys.press(made, "s")
+        keyboard.press(made, "s")
         assert made.state.rule == ({"op": "add", "ids": [first]},)
-        keys.press(made, "Escape")
+        keyboard.press(made, "Escape")
         assert made.state.rule == ()
-        keys.press(made, "s")
+        keyboard.press(made, "s")
         assert "no sample is shown large" in made.errors.text
 
     def test_an_unknown_key_does_nothing(self, copied):
         made = opened(copied)
         start = made.state
-        keys.press(made, "q")
+        keyboard.press(made, "q")
         assert made.state == start
 
 
@@ -210,11 +212,11 @@ class TestTheme:
         made = opened(store)
         document = made.document
         before = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
-        keys.press(made, "d")
+        keyboard.press(made, "d")
         panel = theme.COLOURS["dark"]["panel"]
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {panel}
         assert "theme=dark" in made.controls.address.text
-        keys.press(made, "d")
+        keyboard.press(made, "d")
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {"#ffffff"}
         after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
         assert after == before
@@ -251,20 +253,20 @@ class TestTheme:
             raise OSError("the disk is gone")
 
         with monkeypatch.context() as patched:
-            patched.setattr(rules, "select", broken)
+            patched.setattr(selection, "select", broken)
             made.change(x="margin")
         assert (made.state, made.history) == before
         assert "the disk is gone" in made.errors.text
 
     def test_every_key_is_explained(self):
-        assert {"?", "Esc", "x", "d", "e", "g", "s", "n", "1 2 3 4", "[ ]", ", ."} <= set(keys.KEYS)
+        assert {"?", "Esc", "x", "d", "e", "g", "s", "n", "1 2 3 4", "[ ]", ", ."} <= set(keyboard.KEYS)
 
 
 class TestLayouts:
     def test_views_are_made_when_they_are_first_shown(self, store):
         made = opened(store, layout="networks")
         assert set(made.views) == set(SHOWN["networks"])
-        keys.press(made, "2")
+        keyboard.press(made, "2")
         assert made.state.layout == "geometry"
         assert set(made.views) == {*SHOWN["networks"], *SHOWN["geometry"]}
 
@@ -285,7 +287,7 @@ class TestLayouts:
         other.change(step={"true": 3})
         other.change(step={"true": 4})
         assert [step["op"] for step in other.state.rule] == ["add", "add"]
-        assert rules.select(store, other.state).sum() == np.isin(store.labels, (3, 4)).sum()
+        assert selected(store, other.state).sum() == np.isin(store.labels, (3, 4)).sum()
         made.acts["undo"]()
         assert made.widgets["operation"].value == "replace"
         assert "operation" not in made.controls.address.text
@@ -298,7 +300,7 @@ class TestLayouts:
         made.change(choices={"local-contours": "classes"})
         assert "local-contours=classes" in made.controls.address.text
         assert len(made.views["local"].contours["a"].data["xs"]) == 10
-        keys.press(made, "undo")
+        keyboard.press(made, "undo")
         assert {chooser.name: chooser.value for chooser in made.choosers["local"]} == {
             "local-contours": "off",
             "local-shift": "x axis",

@@ -7,12 +7,12 @@ from bokeh.document import Document
 from bokeh.events import Tap
 from pages import Page
 
-from rosalind import results, similarity
-from rosalind.similarity import comparison, layout, reading
-from rosalind.similarity.points import points
-from rosalind.viewer import similar
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.similarity import Similarity
+from rosalind import results
+from rosalind.analysis import similarity
+from rosalind.analysis.similarity import comparison, distances, layout, of_sides
+from rosalind.analysis.similarity.points import points
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.networks.similarity import Similarity
 
 
 def line(*places):
@@ -175,7 +175,7 @@ def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
 def test_reading_in_blocks_of_samples_changes_nothing(small_folder, monkeypatch):
     found = results.open(small_folder)
     whole = similarity.compare(found)
-    monkeypatch.setattr(reading, "BLOCK", 4 * 3 * len(whole.cells) * 250)
+    monkeypatch.setattr(distances, "BLOCK", 4 * 3 * len(whole.cells) * 250)
     np.testing.assert_allclose(similarity.compare(found).distance, whole.distance, rtol=1e-4, atol=1e-6)
 
 
@@ -402,7 +402,7 @@ class TestView:
         way = [("mlp-lth-0.9-seed0", name) for name in ("clean", "contrast-1", "contrast-5")]
         kept = page.view.kept
         places = [kept["points"].place[cell] for cell in way]
-        assert similar.paths(store, kept, way[1]) == [places]
+        assert of_sides.paths(store, kept, way[1]) == [places]
         drawn = page.view.ways.data
         np.testing.assert_allclose(drawn["x"][:3], page.view.places[places, 0], rtol=1e-6)
         assert np.isnan(drawn["x"][3])

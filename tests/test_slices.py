@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 from pages import opened
 
+from rosalind.analysis.store import Store
 from rosalind.viewer import slices
-from rosalind.viewer.store import Store
 
 
 @pytest.fixture

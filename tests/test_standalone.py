@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from pages import opened
 
+from rosalind.analysis.store import Store
 from rosalind.viewer import standalone, state
-from rosalind.viewer.store import Store
+from rosalind.viewer.state import selected
 from rosalind.viewer.views import VIEWS
 
 
@@ -63,7 +64,7 @@ def test_names_are_escaped(text):
 
 
 def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
-    from rosalind.viewer import rules
+    from rosalind.analysis import selection
     from rosalind.viewer.views import Frame, choices
 
     monkeypatch.setattr(standalone, "POINTS", 50)
@@ -71,9 +72,9 @@ def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
     shown = state.State(
         ("mlp-dense-seed0", "clean"),
         ("mlp-lth-0.9-seed0", "contrast-5"),
-        rule=rules.check_rule(store, [{"op": "replace", "ids": ids}]),
+        rule=selection.check_rule(store, [{"op": "replace", "ids": ids}]),
     )
-    frame = Frame(store, shown, rules.select(store, shown), choices(store))
+    frame = Frame(store, shown, selected(store, shown), choices(store))
     some = standalone._some(frame)
     assert len(some) == 50
     assert set(range(100, 120)) <= set(some.tolist())

@@ -9,8 +9,8 @@ import pytest
 from pages import opened
 
 from rosalind import results
+from rosalind.analysis.store import Store
 from rosalind.viewer import address
-from rosalind.viewer.store import Store
 from rosalind.viewer.views import SHOWN, choices
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import config, results, robustness, study
+from rosalind import config, results, study
+from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Method
 
 SCRIPT = """

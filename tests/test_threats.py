@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import cli, config, data, figures, results, robustness, study
+from rosalind import cli, config, data, figures, results, study
+from rosalind.analysis import robustness
 from rosalind.conditions import files, writing
 from rosalind.config import Condition, Method
 
@@ -116,8 +117,8 @@ def test_the_table_and_the_report_say_what_was_used(made, tmp_path):
 def test_the_viewer_shows_means_and_shifts_apart(made):
     from bokeh.document import Document
 
+    from rosalind.analysis.store import Store
     from rosalind.viewer.app import application
-    from rosalind.viewer.store import Store
 
     _, base = made
     store = Store(base / "study")

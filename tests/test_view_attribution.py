@@ -12,12 +12,13 @@ from bokeh.events import Tap
 from scipy import stats
 
 from rosalind import cli, results, study
-from rosalind.viewer import maps, views
+from rosalind.analysis import occlusion_maps
+from rosalind.analysis.store import Store
+from rosalind.viewer import views
 from rosalind.viewer.app import Session
 from rosalind.viewer.state import State, with_choices
-from rosalind.viewer.store import Store
 from rosalind.viewer.views import Frame
-from rosalind.viewer.views.attribution import Attribution
+from rosalind.viewer.views.samples.attribution import Attribution
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
 SHAPE = (3, 4, 5)
@@ -61,7 +62,7 @@ def test_correlations_are_scipys_with_ties_gaps_and_constants():
     a[2, :5], b[2, 10:12] = np.nan, np.inf
     a[3] = 0.1
     b[4, 2:] = np.nan
-    found = maps.correlations(a, b)
+    found = occlusion_maps.correlations(a, b)
     assert np.isnan(found[[3, 4]]).all()
     for row in (0, 1, 2, 5, 6):
         good = np.isfinite(a[row]) & np.isfinite(b[row])
@@ -79,14 +80,14 @@ def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
     store = Store(folder)
     group = next(name for name in store.groups_by_id if name.startswith("dense"))
     degrees = np.array([180 / np.pi, 1, 1])[:, None, None]
-    found = maps.mean(store, store.seeds((group, "clean")))
+    found = occlusion_maps.mean(store, store.seeds((group, "clean")))
     assert found.ids.tolist() == [10, 20, 30]
     assert found.networks.tolist() == [2, 1, 1]
     np.testing.assert_allclose(found.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)
     np.testing.assert_allclose(found.values[2], dense[0][0] * degrees, rtol=1e-5)
     np.testing.assert_allclose(found.over([20, 30]), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
     assert found.over([11]) is None
-    both = maps.difference(store, [(A, B), (("mlp-dense-seed1", "clean"), B)])
+    both = occlusion_maps.difference(store, [(A, B), (("mlp-dense-seed1", "clean"), B)])
     assert both.networks.tolist() == [2, 1]
     expected = pruned[0] - (dense[0][1] + dense[1][0]) / 2
     np.testing.assert_allclose(both.values[0], expected * degrees, rtol=1e-5)
@@ -101,18 +102,18 @@ def test_a_kept_reason_is_told_from_a_lost_one(folder):
     other[:, 2] = -values[:, 2]
     put(folder, A, ids, values)
     put(folder, B, ids[::-1], other[::-1])
-    found = maps.agreement(Store(folder), [(A, B)])
+    found = occlusion_maps.agreement(Store(folder), [(A, B)])
     assert found.own.shape == (30, 3, 2)
-    assert len(found.other) == 30 * maps.SHIFTS
+    assert len(found.other) == 30 * occlusion_maps.SHIFTS
     np.testing.assert_array_equal(found.ids, np.sort(ids))
-    rank = maps.CORRELATIONS.index("Spearman")
-    shares = [maps.exceeds(found.own[:, k, rank], found.other[:, k, rank]) for k in range(3)]
+    rank = occlusion_maps.CORRELATIONS.index("Spearman")
+    shares = [occlusion_maps.exceeds(found.own[:, k, rank], found.other[:, k, rank]) for k in range(3)]
     assert shares[0] == 1
     assert 0.3 < shares[1] < 0.7
     assert shares[2] == 0
     np.testing.assert_allclose(found.own[:, 2], -1, atol=1e-2)
-    assert maps.agreement(Store(folder), [(A, ("mlp-dense-seed1", "clean"))]) is None
-    assert np.isnan(maps.quartiles(np.array([np.nan]))).all()
+    assert occlusion_maps.agreement(Store(folder), [(A, ("mlp-dense-seed1", "clean"))]) is None
+    assert np.isnan(occlusion_maps.quartiles(np.array([np.nan]))).all()
 
 
 def store_ids(folder):
@@ -124,8 +125,8 @@ def test_a_map_lies_where_its_patches_are(folder):
     put(folder, A, (1,), np.zeros((1, 3, 7, 7)), patch=4, stride=2)
     put(folder, B, (1,), np.zeros((1, 3, 7, 7)))
     store = Store(folder)
-    assert maps.placed(store, A, 7) == (1 / 16, 14 / 16, 4 / 16)
-    assert maps.placed(store, B, 7) == (0, 1, 1 / 7)
+    assert occlusion_maps.placed(store, A, 7) == (1 / 16, 14 / 16, 4 / 16)
+    assert occlusion_maps.placed(store, B, 7) == (0, 1, 1 / 7)
 
 
 def test_the_printed_command_is_what_the_command_line_understands(folder, monkeypatch, capsys):
@@ -164,7 +165,7 @@ def test_tiles_show_the_numbers_with_row_zero_on_top_and_one_scale_per_column(fo
     assert all(image.dtype == np.float32 for image in margin["image"])
     assert len(tiles.images.data["image"]) == 2
     assert not view.missing.text
-    own = maps.correlations(a[2].ravel(), b[2].ravel())
+    own = occlusion_maps.correlations(a[2].ravel(), b[2].ravel())
     assert f"margin {own[0]:.2f} ({own[1]:.2f})" in view.caption.text
 
 

@@ -8,12 +8,12 @@ import pytest
 from bokeh.models import Div
 from pages import Page
 
-from rosalind.viewer import metadata
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.breakdown import Breakdown
-from rosalind.viewer.views.evaluation import Evaluation
-from rosalind.viewer.views.lineage import Lineage
-from rosalind.viewer.views.severities import Severities
+from rosalind.analysis import sample_columns
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.networks.breakdown import Breakdown
+from rosalind.viewer.views.networks.evaluation import Evaluation
+from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.severities import Severities
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ class TestMetadata:
 
     def test_columns_come_in_the_order_of_the_samples(self, tmp_path):
         (tmp_path / "samples.csv").write_text('\ufeffid,site,\u00e4ge\n3,"a,b",1\n99,x,2\n7,c,\n', "utf-8")
-        found, problem = metadata.read(tmp_path, self.ids)
+        found, problem = sample_columns.read(tmp_path, self.ids)
         assert problem == ""
         assert found["site"].tolist() == ["c", "a,b", ""]
         assert found["\u00e4ge"].tolist() == ["", "1", ""]
@@ -48,20 +48,20 @@ class TestMetadata:
     )
     def test_a_file_that_cannot_be_used_is_one_sentence(self, tmp_path, content):
         (tmp_path / "samples.csv").write_bytes(content)
-        found, problem = metadata.read(tmp_path, self.ids)
+        found, problem = sample_columns.read(tmp_path, self.ids)
         assert found == {}
         assert problem.startswith("samples.csv")
         assert problem.endswith(".")
 
     def test_no_file_is_no_problem(self, tmp_path):
-        assert metadata.read(tmp_path, self.ids) == ({}, "")
+        assert sample_columns.read(tmp_path, self.ids) == ({}, "")
 
     def test_groups_are_counted_exactly_and_the_worst_comes_first(self):
         generator = np.random.default_rng(0)
         groups = generator.choice(["x", "y", "z"], 300)
         groups[:2] = "r"
         a, b = generator.random((2, 300)) < 0.7
-        found = metadata.by_group(groups, a, b)
+        found = sample_columns.by_group(groups, a, b)
         assert found.names[-1] == "r"
         assert (np.diff(found.b[:-1]) >= 0).all()
         for k, name in enumerate(found.names):
@@ -72,11 +72,11 @@ class TestMetadata:
 
     def test_many_numbers_become_quarters_and_many_words_stay(self):
         numbers = np.array([str(k) for k in range(100)])
-        names, count = np.unique(metadata.groups_of(numbers), return_counts=True)
+        names, count = np.unique(sample_columns.groups_of(numbers), return_counts=True)
         assert sorted(names) == ["0 to 24", "25 to 49", "50 to 74", "75 to 99"]
         assert (count == 25).all()
         words = np.array([f"w{k}" for k in range(100)])
-        assert metadata.groups_of(words).tolist() == words.tolist()
+        assert sample_columns.groups_of(words).tolist() == words.tolist()
 
 
 class TestDocument:
@@ -103,7 +103,7 @@ class TestDocument:
             made.change(b=("mlp-biprop-0.5-seed0", "contrast-5"))
         pages[0].change(choices={"evaluation-by": f"samples.csv: {evil}"})
         breakdown = pages[0].view
-        assert len(breakdown.rows.data["name"]) == metadata.SHOWN
+        assert len(breakdown.rows.data["name"]) == sample_columns.SHOWN
         assert "12 of 15" in breakdown.caption.text
         for made in pages:
             for div in (made.view.caption, *made.view.root.select({"type": Div})):

@@ -9,12 +9,13 @@ from bokeh.events import ButtonClick, RangesUpdate, Reset, SelectionGeometry, Ta
 from pages import Page, opened
 
 from rosalind import geometry, results
-from rosalind.viewer import classes, compute, matrices, rules, window
-from rosalind.viewer.classes import Rows
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.classes import MARK, Classes
-from rosalind.viewer.views.collapse import Collapse
-from rosalind.viewer.views.overall import Global
+from rosalind.analysis import class_matrices, class_order, downsampling, rasters
+from rosalind.analysis.class_order import Rows
+from rosalind.analysis.store import Store
+from rosalind.viewer.state import selected
+from rosalind.viewer.views.geometry.class_matrices import MARK, Classes
+from rosalind.viewer.views.geometry.collapse import Collapse
+from rosalind.viewer.views.geometry.parallel_coordinates import Global
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -88,22 +89,22 @@ def zoom(shown, across, down):
 class TestParallelDensity:
     def test_it_is_one_line_per_sample_and_column(self):
         axes = np.random.default_rng(0).random((4, 300))
-        levels = np.stack([compute.levels(values, (0, 1)) for values in axes])
-        np.testing.assert_array_equal(compute.parallel_density(levels).sum(0), 300)
-        levels[1, 0] = compute.GAP
-        image = compute.parallel_density(levels, width=7)
-        assert image.shape == (compute.LEVELS, 21)
+        levels = np.stack([rasters.levels(values, (0, 1)) for values in axes])
+        np.testing.assert_array_equal(rasters.parallel_density(levels).sum(0), 300)
+        levels[1, 0] = rasters.GAP
+        image = rasters.parallel_density(levels, width=7)
+        assert image.shape == (rasters.LEVELS, 21)
         np.testing.assert_array_equal(image.sum(0), np.repeat([299, 299, 300], 7))
 
     def test_every_line_goes_where_it_is_drawn_by_hand(self):
         generator, width = np.random.default_rng(1), 9
-        levels = generator.integers(0, compute.LEVELS, (3, 20)).astype(np.uint8)
-        exact = np.zeros((compute.LEVELS, 2 * width))
+        levels = generator.integers(0, rasters.LEVELS, (3, 20)).astype(np.uint8)
+        exact = np.zeros((rasters.LEVELS, 2 * width))
         places = (np.arange(width) + 0.5) / width
         for gap, sample in itertools.product(range(2), range(20)):
             start, stop = levels[gap : gap + 2, sample].astype(int)
             exact[np.round(start + (stop - start) * places).astype(int), gap * width + np.arange(width)] += 1
-        np.testing.assert_array_equal(compute.parallel_density(levels, width), exact)
+        np.testing.assert_array_equal(rasters.parallel_density(levels, width), exact)
 
 
 class TestOrder:
@@ -111,15 +112,15 @@ class TestOrder:
         family = np.random.default_rng(2).permutation(np.repeat(np.arange(4), 5))
         apart = np.where(family[:, None] == family, 10.0, 90.0)
         np.fill_diagonal(apart, 0)
-        ordered = family[classes.likeness(apart)]
+        ordered = family[class_order.likeness(apart)]
         assert (np.diff(ordered) != 0).sum() == 3
-        groups = classes.segments(apart, classes.likeness(apart), 4)
+        groups = class_order.segments(apart, class_order.likeness(apart), 4)
         assert len(set(zip(family.tolist(), groups.tolist(), strict=True))) == 4
 
     def test_groups_are_the_best_contiguous_cut(self):
         points = np.random.default_rng(3).random((7, 2))
         apart = np.linalg.norm(points[:, None] - points, axis=2)
-        order = classes.likeness(apart)
+        order = class_order.likeness(apart)
 
         def inner(groups):
             within = [points[groups == g] for g in range(3)]
@@ -130,21 +131,21 @@ class TestOrder:
             groups = np.empty(7, int)
             groups[order] = np.repeat([0, 1, 2], [first, second - first, 7 - second])
             cuts.append(inner(groups))
-        assert inner(classes.segments(apart, order, 3)) == pytest.approx(min(cuts))
+        assert inner(class_order.segments(apart, order, 3)) == pytest.approx(min(cuts))
 
     def test_distances_fill_gaps_and_leave_the_table_alone(self):
         table = np.array([[1.0, np.nan, 70.0], [60.0, 2.0, np.nan], [80.0, np.nan, 3.0]])
         before = table.copy()
-        np.testing.assert_array_equal(classes.distances(table), [[0, 60, 75], [60, 0, 75], [75, 75, 0]])
+        np.testing.assert_array_equal(class_order.distances(table), [[0, 60, 75], [60, 0, 75], [75, 75, 0]])
         np.testing.assert_array_equal(table, before)
-        assert classes.distances(np.full((3, 3), np.nan)).tolist() == np.zeros((3, 3)).tolist()
+        assert class_order.distances(np.full((3, 3), np.nan)).tolist() == np.zeros((3, 3)).tolist()
 
     def test_a_group_is_called_after_its_middle(self):
         apart = np.abs(np.arange(5.0)[:, None] - np.arange(5))
-        rows = classes.rows_of_groups(apart, np.arange(5), np.array([0, 0, 0, 1, 1]), list("abcde"))
+        rows = class_order.rows_of_groups(apart, np.arange(5), np.array([0, 0, 0, 1, 1]), list("abcde"))
         assert rows.titles() == ["b +2", "d +1"]
         assert rows.grouped
-        assert not classes.rows_of_classes(np.arange(5), list("abcde")).grouped
+        assert not class_order.rows_of_classes(np.arange(5), list("abcde")).grouped
 
 
 class TestTables:
@@ -160,24 +161,24 @@ class TestTables:
         exact = [
             [angles[np.isin(labels, i)][:, j].mean() for j in ([0, 2], [1, 3])] for i in ([0, 2], [1, 3])
         ]
-        np.testing.assert_allclose(classes.gathered(table, rows, counts), exact, rtol=1e-5)
+        np.testing.assert_allclose(class_order.gathered(table, rows, counts), exact, rtol=1e-5)
         alone = Rows((np.array([2]), np.array([0, 1])), ("absent", "there"))
-        assert np.isnan(classes.gathered(table, alone, counts)[0]).all()
+        assert np.isnan(class_order.gathered(table, alone, counts)[0]).all()
 
     def test_confusion_counts_every_labelled_sample_once(self):
         labels, predictions = np.array([0, 1, 1, 2, -1]), np.array([0, 2, 2, 2, 1], np.int16)
-        table = classes.confusion(labels, predictions, 3)
+        table = class_order.confusion(labels, predictions, 3)
         assert table.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 1]]
         rows = Rows((np.array([1]), np.array([0, 2])), ("one", "two"))
-        assert classes.gathered(table, rows).tolist() == [[0, 2], [0, 2]]
+        assert class_order.gathered(table, rows).tolist() == [[0, 2], [0, 2]]
 
     def test_angles_between_directions(self):
         kernel = np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 2.0, 1.0, 0.0]])
-        angles = classes.between_directions(kernel)
+        angles = class_order.between_directions(kernel)
         np.testing.assert_allclose(angles[0, 1:3], [90, 45], rtol=1e-6)
         assert np.isnan(angles[3]).all()
-        assert classes.nearest_directions(angles, 0, 3).tolist() == [0, 2, 1]
-        assert classes.nearest_directions(angles, 1, 4).tolist() == [1, 2, 0, 3]
+        assert class_order.nearest_directions(angles, 0, 3).tolist() == [0, 2, 1]
+        assert class_order.nearest_directions(angles, 1, 4).tolist() == [1, 2, 0, 3]
 
 
 def drag(view, side, place, low, high):
@@ -201,15 +202,18 @@ class TestBands:
 
         first, second = inside(angle, 0, 0.2, 0.8), inside(third, 5, 0.1, 0.5)
         assert 0 < (first & second).sum() < first.sum()
-        np.testing.assert_array_equal(rules.select(store, page.state), first & second)
+        np.testing.assert_array_equal(selected(store, page.state), first & second)
         assert len(shown.bands["a"].data["left"]) == 2
         # Another band on an axis takes the place of the first.
         drag(shown, "a", 0, 0.0, 0.5)
         assert [s["op"] for s in page.state.rule] == ["replace", "intersect"]
-        np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5) & second)
+        np.testing.assert_array_equal(
+            selected(store, page.state),
+            inside(angle, 0, 0.0, 0.5) & second,
+        )
         figure = shown.figures["a"]
         figure._trigger_event(Tap(figure, x=5.03, y=0.3))
-        np.testing.assert_array_equal(rules.select(store, page.state), inside(angle, 0, 0.0, 0.5))
+        np.testing.assert_array_equal(selected(store, page.state), inside(angle, 0, 0.0, 0.5))
 
     def test_other_rules_are_replaced_and_other_operations_are_kept(self, store):
         page = opened(store, "geometry")
@@ -247,7 +251,7 @@ class TestMatrices:
 
     def test_fields_are_rows_to_columns_in_the_chosen_order(self, page, store):
         page.change(choices={"global-order": "likeness"})
-        order = matrices.order_of_likeness(store)
+        order = class_matrices.order_of_likeness(store)
         a = store.class_matrix(page.state.a)[np.ix_(order, order)]
         source = page.classes.images["a"].data
         decoded = source["low"][0] + source["image"][0] / 254 * (source["high"][0] - source["low"][0])
@@ -292,7 +296,7 @@ class TestManyClasses:
 
     def test_groups_open_and_close(self, page, many):
         shown = page.classes
-        count = classes.group_count(120)
+        count = class_order.group_count(120)
         assert len(shown.rows) == count
         assert sorted(np.concatenate(shown.rows.classes)) == list(range(120))
         # Families stay together, in whole groups or as neighbours.
@@ -313,7 +317,7 @@ class TestManyClasses:
     def test_a_zoom_is_one_of_all_matrices_and_names_what_it_shows(self, page, many):
         shown = page.classes
         page.change(choices={"global-detail": "all classes"})
-        order, titles = matrices.in_order(many, "likeness"), shown.rows.titles()
+        order, titles = class_matrices.in_order(many, "likeness"), shown.rows.titles()
         whole = {side: shown.images[side].data["image"][0] for side in ("a", "difference")}
         assert shown.figures["a"].yaxis.ticker.ticks == []
         zoom(shown, (30.4, 40.0), (20.0, 9.5))
@@ -325,9 +329,9 @@ class TestManyClasses:
             assert axis.ticker.ticks == [k + 0.5 for k in range(first, last)]
             assert axis.major_label_overrides[first + 0.5] == titles[first]
         # Other cells in the same rows keep the window; a click finds the class that is there.
-        page.change(a=page.state.b, choices={"global-show": matrices.CONFUSION})
+        page.change(a=page.state.b, choices={"global-show": class_matrices.CONFUSION})
         assert shown.images["a"].data["x"] == [30]
-        page.change(choices={"global-show": matrices.ANGLES})
+        page.change(choices={"global-show": class_matrices.ANGLES})
         figure = shown.figures["a"]
         figure._trigger_event(Tap(figure, x=31.5, y=12.5))
         assert page.state.rule[0]["pair"] == [order[12], order[31]]
@@ -338,13 +342,13 @@ class TestManyClasses:
         # Other rows are shown whole.
         zoom(shown, (30.4, 40.0), (20.0, 9.5))
         page.change(choices={"global-detail": "grouped"})
-        assert shown.images["a"].data["dw"] == [classes.group_count(120)]
-        assert shown.down.start == shown.across.end == classes.group_count(120)
+        assert shown.images["a"].data["dw"] == [class_order.group_count(120)]
+        assert shown.down.start == shown.across.end == class_order.group_count(120)
 
     def test_more_classes_than_pixels_are_sent_by_pixels(self, page, monkeypatch):
-        monkeypatch.setattr(window, "PIXELS", 50)
+        monkeypatch.setattr(downsampling, "PIXELS", 50)
         shown = page.classes
-        for show, pick in ((matrices.ANGLES, np.fmin), (matrices.CONFUSION, np.fmax)):
+        for show, pick in ((class_matrices.ANGLES, np.fmin), (class_matrices.CONFUSION, np.fmax)):
             page.change(choices={"global-detail": "all classes", "global-show": show})
             data = shown.images["a"].data
             starts = np.linspace(0, 120, 50, endpoint=False).astype(int)
@@ -390,7 +394,7 @@ class TestManyClasses:
     def test_names_are_escaped_and_too_few_dimensions_are_told(self, page):
         shown = page.view
         page.change(true_class=0, choices={"global-group": "1"})
-        for number in range(1, classes.group_count(120) + 1):
+        for number in range(1, class_order.group_count(120) + 1):
             page.change(choices={"global-group": str(number)})
             assert HOSTILE not in page.classes.path.text + page.classes.caption.text
         assert escape(HOSTILE) in shown.caption.text

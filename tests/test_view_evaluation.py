@@ -9,16 +9,16 @@ from bokeh.events import AxisClick, Tap
 from pages import Page
 from scipy import stats
 
-from rosalind.robustness import Group
-from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
-from rosalind.viewer import curves, grid, heat, table
-from rosalind.viewer.store import Store
-from rosalind.viewer.table import MODES
+from rosalind.analysis import accuracy_table, grid, heat_map, severity_curves
+from rosalind.analysis.accuracy_table import MODES
+from rosalind.analysis.robustness import Group
+from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
+from rosalind.analysis.store import Store
 from rosalind.viewer.views import choices
-from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import SEQUENTIAL
-from rosalind.viewer.views.lineage import Lineage
-from rosalind.viewer.views.severities import Severities
+from rosalind.viewer.views.networks.evaluation import Evaluation
+from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.severities import Severities
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 
@@ -33,11 +33,13 @@ class TestTable:
 
     def test_differences_are_paired_by_seed_and_gaps_stay_gaps(self):
         values = np.array([[[1, 3, np.nan]], [[0.5, 2, 9]]], np.float32)
-        found = table.over_dense(values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"})
+        found = accuracy_table.over_dense(
+            values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"}
+        )
         np.testing.assert_array_equal(found, [[[0, 0, np.nan]], [[-0.5, -1, np.nan]]])
-        reach = table.dense_spread(values, self.groups, {"c0": "d0", "c1": "d1"})
+        reach = accuracy_table.dense_spread(values, self.groups, {"c0": "d0", "c1": "d1"})
         assert reach.tolist() == [2]
-        assert np.isnan(table.dense_spread(values, self.groups, {"c0": "d0"})).all()
+        assert np.isnan(accuracy_table.dense_spread(values, self.groups, {"c0": "d0"})).all()
 
     def test_a_table_has_what_the_summary_has(self):
         summary = {
@@ -45,14 +47,14 @@ class TestTable:
             ("d0", "x"): {"accuracy": 1.0},
             ("?", "x"): {"accuracy": 2},
         }
-        found = table.collect(summary, self.groups, ["x", "y"], "accuracy")
+        found = accuracy_table.collect(summary, self.groups, ["x", "y"], "accuracy")
         assert found.shape == (2, 2, 3)
         assert found[1, 1, 2] == 0.25
         assert found[0, 0, 0] == 1
         assert np.isfinite(found).sum() == 2
 
     def test_the_dense_network_of_a_seed(self, store):
-        dense = table.dense_of(store.results, store.groups)
+        dense = accuracy_table.dense_of(store.results, store.groups)
         assert set(dense) == set(store.results.networks)
         for name, other in dense.items():
             assert other == f"mlp-dense-seed{store.results.networks[name]['seed']}"
@@ -74,41 +76,46 @@ class TestHeat:
         places = np.random.default_rng(0).permutation(12)
         rows = places[:, None] + np.random.default_rng(1).normal(0, 0.01, (12, 5))
         rows[3, 2] = np.nan
-        steps = np.diff(places[heat.seriate(rows)])
+        steps = np.diff(places[heat_map.seriate(rows)])
         assert (steps == -1).all()
 
     @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.ones((4, 2)), np.full((3, 2), np.nan)])
     def test_seriation_leaves_what_has_no_order(self, rows):
-        assert heat.seriate(rows).tolist() == list(range(len(rows)))
+        assert heat_map.seriate(rows).tolist() == list(range(len(rows)))
 
-    @pytest.mark.parametrize("way", heat.COLUMNS)
+    @pytest.mark.parametrize("way", heat_map.COLUMNS)
     def test_means_stay_right_of_the_conditions(self, way):
         means = np.random.default_rng(0).normal(size=(6, 9))
-        order = heat.arrange_columns(means, way, 7)
+        order = heat_map.arrange_columns(means, way, 7)
         assert sorted(order) == list(range(9))
         assert order[7:].tolist() == [7, 8]
 
     def test_rows_by_a_column_start_with_the_largest_and_end_with_gaps(self):
         means = np.array([[1.0, 5], [2, np.nan], [3, 7]])
-        assert heat.arrange_rows(means, "B's column", 2, 1).tolist() == [2, 0, 1]
-        assert heat.arrange_rows(means, "mean", 1).tolist() == [2, 1, 0]
+        assert heat_map.arrange_rows(means, "B's column", 2, 1).tolist() == [2, 0, 1]
+        assert heat_map.arrange_rows(means, "mean", 1).tolist() == [2, 1, 0]
 
     def test_shades_marks_and_numbers(self):
         means = np.array([[-2.0, 0.2], [np.nan, 2.0]])
-        low, high = heat.limits_of(means, True)
+        low, high = heat_map.limits_of(means, True)
         assert (low, high) == (-2, 2)
-        assert heat.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
-        assert heat.numbers_in(means, table.MODES["difference"]) == ["-2", "0", "·", "+2"]
+        assert heat_map.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
+        assert heat_map.numbers_in(means, accuracy_table.MODES["difference"]) == ["-2", "0", "·", "+2"]
         few = np.array([[0.254, -0.1, 0, np.nan]])
-        assert heat.numbers_in(few, table.MODES["margin median"]) == ["0.25", "-0.10", "0", "·"]
-        assert heat.numbers_in(few, table.MODES["margin median"], narrow=True) == [".25", "-.10", "0", "·"]
-        marks = heat.corner_marks(np.array([[False, True], [False, False]]), 4)
+        assert heat_map.numbers_in(few, accuracy_table.MODES["margin median"]) == ["0.25", "-0.10", "0", "·"]
+        assert heat_map.numbers_in(few, accuracy_table.MODES["margin median"], narrow=True) == [
+            ".25",
+            "-.10",
+            "0",
+            "·",
+        ]
+        marks = heat_map.corner_marks(np.array([[False, True], [False, False]]), 4)
         assert marks.shape == (8, 8)
         assert np.argwhere(marks).tolist() == [[1, 5]]
 
     def test_small_histograms_are_one_broken_line(self):
-        heights = heat.outlines(np.array([[1, 4, 2], [0, 0, 0]]))
-        x, y = heat.broken_lines(heights, np.array([2, 3]), np.array([5, 6]))
+        heights = heat_map.outlines(np.array([[1, 4, 2], [0, 0, 0]]))
+        x, y = heat_map.broken_lines(heights, np.array([2, 3]), np.array([5, 6]))
         assert x.dtype == y.dtype == np.float32
         np.testing.assert_allclose(x, [4.56, 5, 5.44, np.nan], rtol=1e-6)
         np.testing.assert_allclose(y, [2.34, 2.04, 2.24, np.nan], rtol=1e-6)
@@ -130,7 +137,7 @@ class TestCurves:
     columns = (*infos, "mean-severity1", "mean-severity5", "mean-severity3-adapted")
 
     def test_methods_follow_one_corruption_from_clean_on(self):
-        found = curves.of_methods(["a", "b"], self.columns, self.infos, "snow-1")
+        found = severity_curves.of_methods(["a", "b"], self.columns, self.infos, "snow-1")
         assert found.ticks == ("clean", "1", "5")
         assert found.columns.tolist() == [[0, 2, 1]] * 2
         table = np.arange(16.0).reshape(2, 8, 1)
@@ -140,12 +147,12 @@ class TestCurves:
         assert (count == 1).all()
 
     def test_clean_shows_the_means_and_a_lone_condition_nothing(self):
-        found = curves.of_methods(["a"], self.columns, self.infos, "clean")
+        found = severity_curves.of_methods(["a"], self.columns, self.infos, "clean")
         assert found.columns.tolist() == [[0, 5, 6]]
-        assert curves.of_methods(["a"], ["fog-3"], self.infos, "fog-3") is None
+        assert severity_curves.of_methods(["a"], ["fog-3"], self.infos, "fog-3") is None
 
     def test_corruptions_have_gaps_where_a_severity_was_not_measured(self):
-        found = curves.of_corruptions(1, self.columns, self.infos, "clean")
+        found = severity_curves.of_corruptions(1, self.columns, self.infos, "clean")
         assert found.names == ("snow", "fog")
         assert found.ticks == ("clean", "1", "3", "5")
         assert found.columns.tolist() == [[0, 2, -1, 1], [0, -1, 4, -1]]
@@ -154,7 +161,7 @@ class TestCurves:
 
     def test_both_sides_and_the_extremes_are_in_colour(self):
         means = np.arange(20.0)[:, None]
-        chosen = curves.highlighted(means, [7, 7], 6)
+        chosen = severity_curves.highlighted(means, [7, 7], 6)
         assert chosen[0] == 7
         assert sorted(chosen) == [0, 1, 7, 17, 18, 19] or sorted(chosen) == [0, 1, 2, 7, 18, 19]
 
@@ -162,7 +169,7 @@ class TestCurves:
         generator = np.random.default_rng(0)
         for count in (1, 2, 7, 12):
             places = generator.uniform(0, 10, count) ** 2 / 10
-            found = curves.spread(places, 0.8, 0, 10)
+            found = severity_curves.spread(places, 0.8, 0, 10)
             order = np.argsort(places, kind="stable")
             assert (np.diff(found[order]) > 0.8 - 1e-9).all()
             assert found.min() >= 0
@@ -175,13 +182,13 @@ class TestDocument:
         view = made.view
         modes = Evaluation.choices(store)["evaluation-cells"]
         # Of digits there is no mean corruption error.
-        assert set(table.MODES) - set(modes) == {"mCE", "relative mCE"}
+        assert set(accuracy_table.MODES) - set(modes) == {"mCE", "relative mCE"}
         for mode in modes:
             made.change(choices={"evaluation-cells": mode}, null=True)
-            assert table.MODES[mode].words in view.caption.text
+            assert accuracy_table.MODES[mode].words in view.caption.text
             assert "nan" not in view.caption.text
             assert view.cells.data["shade"][0].shape == (len(store.groups), len(store.columns))
-        for rows in heat.ROWS:
+        for rows in heat_map.ROWS:
             made.change(choices={"evaluation-rows": rows, "evaluation-columns": "likeness"})
             assert sorted(view.names[0].data["name"]) == sorted(group.name for group in store.groups)
 

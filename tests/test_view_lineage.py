@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pages import Page
 
-from rosalind.viewer import grid, pedigree
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.lineage import Lineage
+from rosalind.analysis import grid, lineage
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.networks.lineage import Lineage
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +18,21 @@ def store(small_folder):
 
 class TestPedigree:
     def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
-        made = pedigree.origins(store.results.networks)
+        made = lineage.origins(store.results.networks)
         assert made["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
         assert made["mlp-lth-0.5-seed1"] == "mlp-dense-seed1"
         assert made["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
         assert not [name for name in made if "biprop" in name or "dense" in name]
 
     def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
-        found = pedigree.pedigree(store.results.networks, store.groups)
+        found = lineage.pedigree(store.results.networks, store.groups)
         assert found.layers == (0.0, 0.5, 0.9)
         assert not found.grouped
         assert len(found.nodes) == len(store.results.networks)
         assert len(set(zip(found.x.tolist(), found.y.tolist(), strict=True))) == len(found.nodes)
         x, y = found.x, found.y
         assert (x[found.edges[:, 1]] > x[found.edges[:, 0]]).all()
-        across, down = pedigree.paths(found)
+        across, down = lineage.paths(found)
         nodes = {(round(a, 4), round(b, 4)) for a, b in zip(x.tolist(), y.tolist(), strict=True)}
         ways = np.stack([across, down], 1).reshape(-1, 5, 2)
         for (a, b), way in zip(found.edges, ways, strict=True):
@@ -42,7 +42,7 @@ class TestPedigree:
             assert not between
 
     def test_many_networks_are_drawn_as_groups(self, store):
-        found = pedigree.pedigree(store.results.networks, store.groups, most=5)
+        found = lineage.pedigree(store.results.networks, store.groups, most=5)
         assert found.grouped
         assert len(found.nodes) == len(store.groups)
         by_name = {store.groups[k].name: n for n, k in enumerate(found.groups)}
@@ -63,7 +63,7 @@ class TestDocument:
         assert made.state.b == ("magnitude 0.5 over seeds", "clean")
         assert "B: magnitude 0.5" in view.caption.text
         infos = store.results.networks
-        alone = {n for n in infos if infos[n]["label"] != "dense"} - set(pedigree.origins(infos))
+        alone = {n for n in infos if infos[n]["label"] != "dense"} - set(lineage.origins(infos))
         assert f"; {len(alone)} without a line" in view.caption.text
         y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         made.change(choices={"lineage-accuracy": "clean"})

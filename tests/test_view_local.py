@@ -8,12 +8,14 @@ from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
-from rosalind.viewer import address, lasso, rules, shift, spread
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.class_panels import ClassPanels
-from rosalind.viewer.views.class_rows import ClassRows
-from rosalind.viewer.views.distributions import Distributions
-from rosalind.viewer.views.local import Local
+from rosalind.analysis import distributions, polygon, selection, shift
+from rosalind.analysis.store import Store
+from rosalind.viewer import address
+from rosalind.viewer.state import selected
+from rosalind.viewer.views.geometry.class_panels import ClassPanels
+from rosalind.viewer.views.geometry.class_rows import ClassRows
+from rosalind.viewer.views.geometry.distributions import Distributions
+from rosalind.viewer.views.geometry.sample_density import Local
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ class TestLasso:
         reach = generator.uniform(0.3, 1, 40)
         corners = np.stack([reach * np.cos(turn), reach * np.sin(turn)], 1)
         points = generator.uniform(-1.1, 1.1, (5000, 2))
-        found = lasso.inside(corners.ravel().tolist(), *points.T)
+        found = polygon.inside(corners.ravel().tolist(), *points.T)
         np.testing.assert_array_equal(found, Polygon(corners).contains_points(points))
         assert 0 < found.sum() < 5000
 
@@ -42,29 +44,29 @@ class TestLasso:
         # A star of five points: its middle lies within two turns.
         turn = np.pi / 2 + 4 * np.pi / 5 * np.arange(5)
         corners = np.stack([np.cos(turn), np.sin(turn)], 1).ravel().tolist()
-        assert lasso.inside(corners, np.array([0.0, 0.0]), np.array([0.0, 0.8])).tolist() == [False, True]
+        assert polygon.inside(corners, np.array([0.0, 0.0]), np.array([0.0, 0.8])).tolist() == [False, True]
 
     def test_a_drawn_curve_keeps_its_shape_in_few_corners(self):
         x, y = circle(2000)
-        corners = lasso.simplified(x, y, rules.CORNERS)
-        assert 12 < len(corners) <= 2 * rules.CORNERS
+        corners = polygon.simplified(x, y, selection.CORNERS)
+        assert 12 < len(corners) <= 2 * selection.CORNERS
         generator = np.random.default_rng(0)
         across, up = generator.uniform(58, 82, 20_000), generator.uniform(0.8, 1.6, 20_000)
         exact = Polygon(np.stack([x, y], 1)).contains_points(np.stack([across, up], 1))
-        assert (lasso.inside(corners, across, up) != exact).mean() < 0.01
+        assert (polygon.inside(corners, across, up) != exact).mean() < 0.01
         # However it is drawn, an address holds it.
         noisy = np.random.default_rng(1).normal(size=(2, 3000)).cumsum(1)
-        assert len(lasso.simplified(*noisy, rules.CORNERS)) <= 2 * rules.CORNERS
+        assert len(polygon.simplified(*noisy, selection.CORNERS)) <= 2 * selection.CORNERS
         assert max(len(str(value)) for value in corners) <= 6
 
     @pytest.mark.parametrize("x", [[], [1.0], [1.0, 2.0], [np.nan] * 5, [1.0, np.inf, 2.0]])
     def test_no_polygon_selects_nothing(self, x):
-        assert lasso.simplified(x, x, 64) == []
+        assert polygon.simplified(x, x, 64) == []
 
     def test_one_place_many_times_is_a_polygon_with_nothing_inside(self):
-        corners = lasso.simplified([3.0] * 9, [4.0] * 9, 64)
+        corners = polygon.simplified([3.0] * 9, [4.0] * 9, 64)
         assert len(corners) >= 6
-        assert not lasso.inside(corners, np.array([3.0]), np.array([4.0])).any()
+        assert not polygon.inside(corners, np.array([3.0]), np.array([4.0])).any()
 
     def test_a_drag_selects_what_lies_inside_and_the_address_keeps_it(self, store):
         made = opened(store, "geometry")
@@ -76,7 +78,7 @@ class TestLasso:
             figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
             assert not made.errors.visible, made.errors.text
             corners = made.state.rule[0]["lasso"]
-            exact = lasso.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
+            exact = polygon.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
             assert 0 < exact.sum() < 597
             assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
             assert f"a lasso of {len(corners) // 2} corners on angle and norm" in made.controls.status.text
@@ -86,7 +88,7 @@ class TestLasso:
         drawn = {"type": "poly", "x": [-5, 5, 0], "y": [-1, -1, 1]}
         figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
         moved = [store.difference(made.state.a, made.state.b, measure) for measure in ("angle", "norm")]
-        exact = lasso.inside(made.state.rule[0]["lasso"], *moved)
+        exact = polygon.inside(made.state.rule[0]["lasso"], *moved)
         assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
 
     @pytest.mark.parametrize("corners", [[0, 0, 1, 1], [0] * 7, [0] * 130, [0, 0, 1, 1, 0, "x"], "abcdef", 3])
@@ -99,17 +101,17 @@ class TestLasso:
             "y": "norm",
         }
         with pytest.raises(ValueError, match="lasso"):
-            rules.check_rule(store, json.loads(json.dumps([step])))
+            selection.check_rule(store, json.loads(json.dumps([step])))
 
 
 class TestSpread:
     def test_histograms_count_every_finite_value(self):
         values = np.array([-5.0, 0.1, 0.1, 0.9, 7.0, np.nan, np.inf])
-        counts = spread.histogram(values, (0.0, 1.0), 16)
+        counts = distributions.histogram(values, (0.0, 1.0), 16)
         assert counts.sum() == 5
         assert counts[0] == 1
         assert counts[-1] == 1
-        steps, at = spread.outline(counts), spread.corners((0.0, 1.0), 16)
+        steps, at = distributions.outline(counts), distributions.corners((0.0, 1.0), 16)
         assert steps.shape == at.shape == (34,)
         assert np.trapezoid(steps, at) == pytest.approx(1 / 16)
 
@@ -121,12 +123,12 @@ class TestSpread:
         a, b = generator.normal(size=3000), generator.normal(0.3 * seed, 1 + seed, 2000)
         b[:3] = (np.nan, np.inf, 1e6)
         exact = ks_2samp(a, b[np.isfinite(b)]).statistic
-        assert spread.largest_gap(a, b) == pytest.approx(exact, abs=0.004)
+        assert distributions.largest_gap(a, b) == pytest.approx(exact, abs=0.004)
 
     def test_gaps_at_the_ends(self):
-        assert spread.largest_gap(np.zeros(3), np.zeros(5)) == 0
-        assert spread.largest_gap(np.zeros(3), np.ones(5)) == 1
-        assert np.isnan(spread.largest_gap(np.zeros(3), np.array([np.nan])))
+        assert distributions.largest_gap(np.zeros(3), np.zeros(5)) == 0
+        assert distributions.largest_gap(np.zeros(3), np.ones(5)) == 1
+        assert np.isnan(distributions.largest_gap(np.zeros(3), np.array([np.nan])))
 
     def test_classes_add_up_to_all(self):
         generator = np.random.default_rng(0)
@@ -134,24 +136,24 @@ class TestSpread:
         labels = generator.integers(-1, 5, 4000)
         x[:7] = np.nan
         known = (labels >= 0) & np.isfinite(x)
-        rows = spread.by_class(x, labels, 6, (-1.0, 1.0), 32)
-        np.testing.assert_array_equal(rows.sum(0), spread.histogram(x[known], (-1.0, 1.0), 32))
+        rows = distributions.by_class(x, labels, 6, (-1.0, 1.0), 32)
+        np.testing.assert_array_equal(rows.sum(0), distributions.histogram(x[known], (-1.0, 1.0), 32))
         np.testing.assert_array_equal(rows.sum(1), np.bincount(labels[known], minlength=6))
         mask = generator.random(4000) < 0.5
-        counts = spread.panels(x, y, labels, 6, ((-1, 1), (-2, 2)), 24, mask)
+        counts = distributions.panels(x, y, labels, 6, ((-1, 1), (-2, 2)), 24, mask)
         inside = known & mask & (np.abs(x) <= 1) & (np.abs(y) <= 2)
         np.testing.assert_array_equal(counts.sum((1, 2)), np.bincount(labels[inside], minlength=6))
 
     def test_panels_lie_in_reading_order_with_row_zero_at_the_bottom(self):
         places = (np.array([0.1, 0.9]), np.array([0.1, 0.9]))
-        top = spread.panels(*places, np.array([0, 1]), 2, ((0, 1), (0, 1)), 24)
-        picture = spread.mosaic([top, np.zeros_like(top)])
-        tall, wide = spread.PANEL + spread.HEAD, spread.PANEL + 2 * spread.SIDE
+        top = distributions.panels(*places, np.array([0, 1]), 2, ((0, 1), (0, 1)), 24)
+        picture = distributions.mosaic([top, np.zeros_like(top)])
+        tall, wide = distributions.PANEL + distributions.HEAD, distributions.PANEL + 2 * distributions.SIDE
         assert picture.shape == (2 * tall, 2 * wide)
         assert not picture[:tall].any(), "the second row of panels is the lower one"
         first, second = picture[tall:, :wide], picture[tall:, wide:]
-        assert np.argwhere(first).mean(0).max() < spread.PANEL / 2
-        assert np.argwhere(second).mean(0).min() > spread.PANEL / 2
+        assert np.argwhere(first).mean(0).max() < distributions.PANEL / 2
+        assert np.argwhere(second).mean(0).min() > distributions.PANEL / 2
 
 
 class TestDistributions:
@@ -172,7 +174,7 @@ class TestDistributions:
         assert not np.array_equal(page.view.all.data["x-a"], before)
         step = {"flip": "both right", "cell": page.state.a, "other": page.state.b}
         page.change(true_class=None, step=step)
-        chosen = int(rules.select(store, page.state).sum())
+        chosen = int(selected(store, page.state).sum())
         assert f"the {chosen:,} selected" in page.view.caption.text
         # Both are right, so that nothing selected lies beyond the boundary.
         picked = page.view.picked.data
@@ -202,7 +204,7 @@ class TestDistributions:
         panels.figure._trigger_event(Tap(panels.figure, x=10.4, y=1.5))
         assert page.state.true_class is None
         page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
-        chosen = rules.select(store, page.state) & (store.labels == 7)
+        chosen = selected(store, page.state) & (store.labels == 7)
         assert f"7\n{chosen.sum()} of {(store.labels == 7).sum()}" in panels.names.data["name"]
         assert panels.picked.data["image"][0].any()
         page.change(choices={"distributions-of": "all samples"})
@@ -213,7 +215,7 @@ class TestDistributions:
         rows = page.view.classes
         assert isinstance(rows, ClassRows)
         images = [rows.sources[block].data["image"][0] for block in range(3)]
-        assert {image.shape for image in images} == {(24, spread.bins_for(20))}
+        assert {image.shape for image in images} == {(24, distributions.bins_for(20))}
         np.testing.assert_allclose(images[2].sum(1), 0, atol=1e-6)
         rows.figure._trigger_event(Tap(rows.figure, x=1.2, y=5.3))
         assert page.state.true_class == rows.order[5]
@@ -231,7 +233,7 @@ class TestDistributions:
         at = [store.class_names[k] for k in page.view.shifts.order].index("6")
         assert counts.data["text"][at] == f"{(store.labels == 6).sum()}"
         page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
-        chosen = rules.select(store, page.state) & (store.labels == 6)
+        chosen = selected(store, page.state) & (store.labels == 6)
         assert counts.data["text"][at] == f"{chosen.sum()} of {(store.labels == 6).sum()}"
 
     def test_a_class_is_kept_by_its_name_too(self, store):

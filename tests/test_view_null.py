@@ -9,16 +9,17 @@ from pages import Page
 from scipy import stats
 
 from rosalind import config, results
-from rosalind.robustness.detectable import detectable_with_pairs, detectable_with_samples
-from rosalind.viewer import shift, spread, words
+from rosalind.analysis import distributions, shift
+from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
+from rosalind.analysis.store import Store
+from rosalind.viewer import captions
 from rosalind.viewer.state import default
-from rosalind.viewer.store import Store
 from rosalind.viewer.views import VIEWS
-from rosalind.viewer.views.breakdown import Breakdown
-from rosalind.viewer.views.classes import Classes
-from rosalind.viewer.views.deleting import Deleting
-from rosalind.viewer.views.distributions import Distributions
-from rosalind.viewer.views.local import Local
+from rosalind.viewer.views.geometry.class_matrices import Classes
+from rosalind.viewer.views.geometry.distributions import Distributions
+from rosalind.viewer.views.geometry.sample_density import Local
+from rosalind.viewer.views.networks.breakdown import Breakdown
+from rosalind.viewer.views.samples.deletion import Deleting
 
 SIDES = {"severities", "lineage", "redundancy", "global", "sample"}
 """Views of the sides by themselves, or of all networks; all others compare A and B."""
@@ -101,25 +102,27 @@ class TestClassByClass:
     def test_panels_of_the_null_are_the_last_row(self, store):
         page = Page(store, Distributions, choices=BY_CLASS)
         panels = page.view.classes
-        assert panels.base.data["image"][0].shape[0] == 3 * (spread.PANEL + spread.HEAD)
+        assert panels.base.data["image"][0].shape[0] == 3 * (distributions.PANEL + distributions.HEAD)
         names = dict(panels.figure.yaxis.major_label_overrides)
         page.change(null=True, true_class=4)
         rows = panels.base.data["image"][0]
-        assert rows.shape[0] == 4 * (spread.PANEL + spread.HEAD)
+        assert rows.shape[0] == 4 * (distributions.PANEL + distributions.HEAD)
         assert panels.base.data["dh"] == [4]
         assert list(panels.figure.yaxis.major_label_overrides.values()) == ["A", "B", "B - A", "null"]
         assert len(panels.kept.data["y"]) == 4
         first, second = page.frame().null
         moved = [store.difference(first, second, axis) for axis in ("angle", "norm")]
-        exact = spread.panels(*moved, store.labels, 10, panels.windows[3], panels.bins)
-        lowest = rows[: spread.PANEL].reshape(spread.PANEL, 10, -1)
+        exact = distributions.panels(*moved, store.labels, 10, panels.windows[3], panels.bins)
+        lowest = rows[: distributions.PANEL].reshape(distributions.PANEL, 10, -1)
         # No change is a line in every panel of a change whose window has it.
         (left, right), (bottom, top) = panels.windows[3]
         assert len(panels.zeros.data["x0"]) == 2 * 10 * ((left < 0 < right) + (bottom < 0 < top)) > 0
         assert ((lowest > 0).sum((0, 2)) == 4 * (exact > 0).sum((1, 2))).all()
         # The cross of the last row lies where the median change is.
         (low, high), middle = panels.windows[3][1], np.median(moved[1][store.labels == 7])
-        place = (middle - low) / (high - low) * spread.PANEL / (spread.PANEL + spread.HEAD)
+        place = (
+            (middle - low) / (high - low) * distributions.PANEL / (distributions.PANEL + distributions.HEAD)
+        )
         assert panels.medians.data["y"][37] == pytest.approx(place, abs=1e-5)
         page.change(null=False)
         assert dict(panels.figure.yaxis.major_label_overrides) == names
@@ -174,7 +177,7 @@ class TestDeletion:
     def test_what_the_null_s_maps_gain_is_said(self, store, monkeypatch):
         curves = {name: np.array([[1.0, 0.0], [1.0, k]]) for k, name in enumerate(store.networks)}
         mean = lambda store, cells, ids: curves[cells[0][0]]
-        monkeypatch.setattr("rosalind.viewer.deletion.mean", mean)
+        monkeypatch.setattr("rosalind.analysis.deletion_curves.mean", mean)
         page = Page(store, Local, null=True)
         told = Deleting().draw(page.frame(), np.array([1]))
         gains = [store.networks.index(name) / 2 for name, _ in page.frame().null]
@@ -211,7 +214,7 @@ class TestSmallestDifference:
     def test_groups_are_told_over_pairs_of_seeds(self, store):
         a, b = ("dense over seeds", "clean"), ("magnitude 0.9 over seeds", "contrast-5")
         every = np.ones(597, bool)
-        text = words.changes(store, (a, b), ("angle",), every)
+        text = captions.changes(store, (a, b), ("angle",), every)
         pairs = store.pairs(a, b)
         each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in pairs]
         assert f" and {detectable_with_pairs(2, np.std(each, ddof=1)):.2g} on)" in text
@@ -219,9 +222,9 @@ class TestSmallestDifference:
         # The same number as in the sentence under the map, which is the mean over seeds.
         right = [100 * (store.correct(y).mean() - store.correct(x).mean()) for x, y in pairs]
         assert f"From A to B: {np.mean(right):+.1f} points right" in text
-        assert f"B - A is {np.mean(right):+.1f} points" in words.shown_by(store, a, b)
+        assert f"B - A is {np.mean(right):+.1f} points" in captions.shown_by(store, a, b)
         first = default(store)
-        assert "seeds" not in words.changes(store, (first.a, first.b), ("angle",), every)
+        assert "seeds" not in captions.changes(store, (first.a, first.b), ("angle",), every)
 
     def test_of_all_pairs_of_dense_seeds_the_largest_mean_is_told(self, three):
         page = Page(three, Local, null=True)
@@ -232,7 +235,7 @@ class TestSmallestDifference:
     def test_nothing_to_compare_says_nothing(self, store):
         first = default(store)
         none = np.zeros(597, bool)
-        assert words.changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
+        assert captions.changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
 
     def test_a_class_of_the_matrix_is_told_by_its_samples(self, store):
         page = Page(store, Classes)
@@ -252,5 +255,5 @@ class TestSmallestDifference:
         generator = np.random.default_rng(0)
         a, b = np.sort(generator.normal(size=(2, 1000, 400)), axis=-1)
         gaps = [stats.ks_2samp(x, y, method="asymp").statistic for x, y in zip(a, b, strict=True)]
-        assert np.mean(np.array(gaps) > spread.chance_gap(400)) == pytest.approx(0.05, abs=0.02)
-        assert spread.chance_gap(0) == 1
+        assert np.mean(np.array(gaps) > distributions.chance_gap(400)) == pytest.approx(0.05, abs=0.02)
+        assert distributions.chance_gap(0) == 1

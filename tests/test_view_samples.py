@@ -9,13 +9,13 @@ import pytest
 from bokeh.events import ButtonClick, Tap
 from bokeh.models import ColumnDataSource
 
-from rosalind import fragility, results
-from rosalind.viewer import fingerprint, presets, rules, sheet
-from rosalind.viewer.state import State
-from rosalind.viewer.store import Store
+from rosalind import results
+from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection
+from rosalind.analysis.store import Store
+from rosalind.viewer.state import State, selected
 from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, Frame
-from rosalind.viewer.views.one_sample import OneSample
-from rosalind.viewer.views.samples import TILES, Samples
+from rosalind.viewer.views.samples.sample import OneSample
+from rosalind.viewer.views.samples.samples import TILES, Samples
 
 A = ("dense over seeds", "contrast-5")
 B = ("lth 0.9 over seeds", "contrast-5")
@@ -42,18 +42,18 @@ class TestSheet:
         key[generator.integers(0, 103, 20)] = np.nan
         candidates = np.sort(generator.choice(103, 71, replace=False))
         whole = candidates[np.argsort(key[candidates], kind="stable")]
-        pages = [sheet.page(key, candidates, 10, number) for number in range(1, 9)]
+        pages = [contact_sheet.page(key, candidates, 10, number) for number in range(1, 9)]
         np.testing.assert_array_equal(np.concatenate([found for found, _, _ in pages]), whole)
         assert {total for _, _, total in pages} == {8}
-        beyond, number, _ = sheet.page(key, candidates, 10, 99)
+        beyond, number, _ = contact_sheet.page(key, candidates, 10, 99)
         assert (beyond.tolist(), number) == (whole[70:].tolist(), 8)
-        nothing, number, total = sheet.page(key, candidates[:0], 10, 3)
+        nothing, number, total = contact_sheet.page(key, candidates[:0], 10, 3)
         assert (nothing.size, number, total) == (0, 1, 1)
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_a_mosaic_holds_every_picture_in_its_place(self, channels):
         pictures = np.random.default_rng(1).integers(1, 256, (5, 3, 4, channels)).astype(np.uint8)
-        made = sheet.mosaic(pictures, 2, 4, gap=1)
+        made = contact_sheet.mosaic(pictures, 2, 4, gap=1)
         assert made.shape == (4 * 4, 2 * 5)
         pixels = made[..., None] if channels == 1 else made.view(np.uint8).reshape(16, 10, 4)
         for k, picture in enumerate(pictures):
@@ -61,7 +61,7 @@ class TestSheet:
             np.testing.assert_array_equal(pixels[top : top + 3, left : left + 4, :channels], picture)
         # Gaps and places without a picture let the page through.
         assert np.count_nonzero(made) == 5 * 3 * 4
-        black = sheet.mosaic(np.zeros((1, 3, 4, channels), np.uint8), 1, 1, gap=1)
+        black = contact_sheet.mosaic(np.zeros((1, 3, 4, channels), np.uint8), 1, 1, gap=1)
         assert np.count_nonzero(black) == 12
 
     def test_one_row_is_read_as_the_whole_array_has_it(self, store, tmp_path):
@@ -69,9 +69,11 @@ class TestSheet:
         arrays = results.load_arrays(path)
         for key in ("logits", "margin", "prediction"):
             for position in (0, 77, len(store.ids) - 1):
-                np.testing.assert_array_equal(sheet.member_row(path, key, position), arrays[key][position])
+                np.testing.assert_array_equal(
+                    contact_sheet.member_row(path, key, position), arrays[key][position]
+                )
         np.savez_compressed(tmp_path / "small.npz", logits=arrays["logits"])
-        row = sheet.member_row(tmp_path / "small.npz", "logits", 5)
+        row = contact_sheet.member_row(tmp_path / "small.npz", "logits", 5)
         np.testing.assert_array_equal(row, arrays["logits"][5])
         (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:900])
         for place, key, position in (
@@ -80,7 +82,7 @@ class TestSheet:
             (tmp_path / "cut.npz", "logits", 0),
         ):
             with pytest.raises(results.Damaged):
-                sheet.member_row(place, key, position)
+                contact_sheet.member_row(place, key, position)
 
     def test_the_most_probable_classes_are_the_softmax_of_the_stored_logits(self, store):
         position = 11
@@ -89,7 +91,7 @@ class TestSheet:
             logits = store.results.geometry(*cell)["logits"][position].astype(float)
             shares.append(np.exp(logits) / np.exp(logits).sum())
         mean = np.mean(shares, 0)
-        found = sheet.top_classes(store, B, position)
+        found = contact_sheet.top_classes(store, B, position)
         assert [k for k, _ in found] == np.argsort(-mean)[:5].tolist()
         np.testing.assert_allclose([p for _, p in found], np.sort(mean)[::-1][:5], rtol=1e-6)
 
@@ -104,14 +106,14 @@ class TestSheet:
         arrays["class_id"] = np.tile(np.int16([7, 99, 0]), (count, 1))
         arrays["logsumexp"] = np.full(count, 4.0, np.float32)
         results.save_arrays(path, arrays, replace=True)
-        found = sheet.top_classes(Store(copied), ("mlp-dense-seed0", "clean"), 3)
+        found = contact_sheet.top_classes(Store(copied), ("mlp-dense-seed0", "clean"), 3)
         assert [k for k, _ in found] == [99, 0, 7]
         np.testing.assert_allclose([p for _, p in found], np.exp([-1.0, -2, -3]), rtol=1e-6)
 
 
 class TestPresets:
     def test_fragile_samples_are_picked_on_one_half_and_counted_on_the_other(self, store):
-        picked = presets.pick(store, "most fragile to pruning", A, B)
+        picked = sample_presets.pick(store, "most fragile to pruning", A, B)
         assert (picked.scope, picked.on, picked.rest) == ("lth 0.9", "seed 0", "seed 1")
         assert 0 < len(picked.positions) <= len(store.ids) // 10
         hits, cases = np.zeros((2, 2, len(store.ids)), int)
@@ -124,10 +126,10 @@ class TestPresets:
         assert picked.again == pytest.approx(hits[1, picked.positions].sum() / picked.cases)
         assert picked.null == pytest.approx(hits[1].sum() / cases[1].sum())
         # The clearest come first, judged by the first half alone.
-        clear = presets.ranked(np.stack([hits[0], cases[0]]))
+        clear = sample_presets.ranked(np.stack([hits[0], cases[0]]))
         assert (np.diff(clear[picked.positions]) <= 0).all()
         assert clear[picked.positions].min() >= np.delete(clear, picked.positions).max()
-        sentence = presets.report("most fragile to pruning", picked)
+        sentence = sample_presets.report("most fragile to pruning", picked)
         assert (
             f"picked on seed 0: on seed 1 they are wrong in the pruned network in {100 * picked.again:.0f} %"
             in (sentence)
@@ -136,10 +138,10 @@ class TestPresets:
     @pytest.mark.parametrize("preset", ["rescued by B", "broken by B"])
     def test_two_networks_are_picked_on_and_their_other_seeds_report(self, store, preset):
         a, b = ("mlp-dense-seed1", "contrast-5"), ("mlp-lth-0.9-seed1", "contrast-5")
-        picked = presets.pick(store, preset, a, b)
+        picked = sample_presets.pick(store, preset, a, b)
         before, after = store.correct(a), store.correct(b)
         exact = ~before & after if preset == "rescued by B" else before & ~after
-        np.testing.assert_array_equal(np.sort(picked.positions), np.flatnonzero(exact)[: presets.MOST])
+        np.testing.assert_array_equal(np.sort(picked.positions), np.flatnonzero(exact)[: sample_presets.MOST])
         assert (picked.on, picked.rest) == ("seed 1", "seed 0")
         before, after = (store.correct((cell[0].replace("seed1", "seed0"), cell[1])) for cell in (a, b))
         given, event = (~before, after) if preset == "rescued by B" else (before, ~after)
@@ -150,7 +152,7 @@ class TestPresets:
 
     def test_replicates_share_no_network(self, store):
         for sides in ((A, B), (("mlp-dense-seed0", "clean"), B), (("mlp-lth-0.5-seed0", "clean"), B)):
-            first, second, on, rest = presets.replicates(store, *sides)
+            first, second, on, rest = sample_presets.replicates(store, *sides)
             names = [{cell[0] for pair in pairs for cell in pair} for pairs in (first, second)]
             assert all(names), sides
             assert names[0].isdisjoint(names[1]), sides
@@ -161,16 +163,16 @@ class TestPresets:
             if name.endswith("seed1"):
                 results.remove_network(copied, name)
         a, b = ("mlp-dense-seed0", "gaussian_noise-5"), ("mlp-lth-0.9-seed0", "gaussian_noise-5")
-        alone = presets.pick(Store(copied), "broken by B", a, b)
+        alone = sample_presets.pick(Store(copied), "broken by B", a, b)
         assert (alone.on, alone.rest) == ("", "")
-        assert "too few seeds and draws" in presets.report("broken by B", alone)
+        assert "too few seeds and draws" in sample_presets.report("broken by B", alone)
         info = results.load_json(copied / "conditions" / "gaussian_noise-5.json")
         results.save_json(copied / "conditions" / "gaussian_noise-5-draw1.json", {**info, "draw": 1})
         for name, source in ((a[0], "gaussian_noise-1"), (b[0], "gaussian_noise-5")):
             folder = copied / "geometry" / name
             shutil.copy(folder / f"{source}.npz", folder / "gaussian_noise-5-draw1.npz")
         grown = Store(copied)
-        first, second, on, rest = presets.replicates(grown, a, b)
+        first, second, on, rest = sample_presets.replicates(grown, a, b)
         other = "gaussian_noise-5-draw1"
         assert (first, second) == ([(a, b)], [((a[0], other), (b[0], other))])
         assert (on, rest) == ("draw 0", "draw 1")
@@ -182,18 +184,18 @@ class TestPresets:
         # Wrong in all of the first half, but not of the second.
         arrays["wrong"][1, 6], arrays["wrong"][2, 6] = arrays["cells"][1], 0
         results.save_arrays(path, arrays, replace=True)
-        picked = presets.pick(Store(copied), "hard", A, B)
+        picked = sample_presets.pick(Store(copied), "hard", A, B)
         assert {4, 6, 9} <= set(picked.positions.tolist())
         assert picked.cases == arrays["cells"][2] * len(picked.positions)
         assert picked.again == pytest.approx(arrays["wrong"][2, picked.positions].sum() / picked.cases)
         path.unlink()
-        assert presets.pick(Store(copied), "hard", A, B) is None
+        assert sample_presets.pick(Store(copied), "hard", A, B) is None
 
 
 class TestFingerprint:
     def test_it_is_the_mean_margin_of_every_group_under_every_condition(self, store, monkeypatch):
-        monkeypatch.setattr(fingerprint, "FEW", 3)
-        found = fingerprint.read(Store(store.results.folder), 17, (A, B))
+        monkeypatch.setattr(sample_margins, "FEW", 3)
+        found = sample_margins.read(Store(store.results.folder), 17, (A, B))
         assert found.complete
         for row, name in enumerate(found.rows):
             for column, condition in enumerate(found.conditions):
@@ -208,21 +210,21 @@ class TestFingerprint:
         assert found.place(store, ("mlp-lth-0.9-seed1", "clean")) == (found.place(store, B)[0], 0)
 
     def test_few_networks_have_a_row_each(self, store):
-        assert len(store.networks) <= fingerprint.FEW
-        assert fingerprint.read(store, 0, (A, B)).rows == tuple(store.networks)
+        assert len(store.networks) <= sample_margins.FEW
+        assert sample_margins.read(store, 0, (A, B)).rows == tuple(store.networks)
 
     def test_without_the_table_only_a_and_b_are_read(self, copied):
         (copied / "comparison" / "margins.npy").unlink()
         store = Store(copied)
-        found = fingerprint.read(store, 5, (A, ("mlp-lth-0.9-seed0", "clean")))
+        found = sample_margins.read(store, 5, (A, ("mlp-lth-0.9-seed0", "clean")))
         assert not found.complete
         assert np.isfinite(found.values).sum() == found.cells == 3
 
     def test_a_table_made_anew_since_the_study_was_read_is_not_misread(self, copied):
         store = Store(copied)
-        assert fingerprint.read(store, 5, (A, A)).complete
+        assert sample_margins.read(store, 5, (A, A)).complete
         np.save(copied / "comparison" / "margins.npy", np.zeros((len(store.ids), 3), np.float16))
-        found = fingerprint.read(store, 5, (A, A))
+        found = sample_margins.read(store, 5, (A, A))
         assert not found.complete
         assert found.cells == 2
 
@@ -233,7 +235,7 @@ class TestFingerprint:
         info = results.load_json(copied / "conditions" / "contrast-5.json")
         results.save_json(copied / "conditions" / "later.json", {**info, "name": "later", "order": 99})
         store = Store(copied)
-        found = fingerprint.read(store, 5, (A, A))
+        found = sample_margins.read(store, 5, (A, A))
         assert found.cells == len(store.cells) - 1
         assert np.isnan(found.values[:, found.conditions.index("later")]).all()
 
@@ -241,18 +243,18 @@ class TestFingerprint:
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
         wrong = np.array([[False, True, False, False, True]])
         values = np.where(wrong, -1, 1).astype(np.float32)
-        made = fingerprint.Fingerprint(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
+        made = sample_margins.Fingerprint(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
         cell = ("mlp-dense-seed0", "clean")
-        assert fingerprint.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": 5}
+        assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": 5}
         values[0, 4] = np.nan
-        assert fingerprint.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": None}
+        assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": None}
 
 
 def shown(store: Store, state: State, **choices: str) -> Frame:
     """A frame of a state with choices made in the view."""
     chosen = {f"samples-{name}": value for name, value in choices.items()}
     state = replace(state, choices=tuple(sorted(chosen.items())))
-    return Frame(store, state, rules.select(store, state), Samples.choices(store))
+    return Frame(store, state, selected(store, state), Samples.choices(store))
 
 
 def viewed(store: Store, state: State, kind: type = Samples, **choices: str) -> tuple[Any, list[dict]]:
@@ -272,13 +274,13 @@ class TestView:
     def test_a_preset_selects_and_the_sentence_says_how_the_other_half_behaves(self, store):
         view, changes = viewed(store, State(A, B))
         press(view.root.select_one({"name": "preset-broken by B"}))
-        picked = presets.pick(store, "broken by B", A, B)
+        picked = sample_presets.pick(store, "broken by B", A, B)
         (change,) = changes
         assert change["step"] == {"op": "replace", "ids": store.ids[picked.positions].tolist()}
         assert change["choices"]["samples-preset"] == "broken by B"
         # The first of them is shown large, not a sample that has nothing to do with them.
         assert change["primary"] == change["step"]["ids"][0]
-        rule = rules.check_rule(store, [change["step"]])
+        rule = selection.check_rule(store, [change["step"]])
         view.update(shown(store, State(A, B, rule=rule), preset="broken by B"))
         assert f"on seed 1 they are wrong in B in {100 * picked.again:.0f} %" in view.caption.text
         assert set(view.listed) <= set(picked.positions)
@@ -305,14 +307,14 @@ class TestView:
 
     def test_orders_and_pages_are_choices(self, store):
         view, _ = viewed(store, State(A, B))
-        for sort in sheet.SORTS:
+        for sort in contact_sheet.SORTS:
             view.update(shown(store, State(A, B), sort=sort))
-            key = sheet.sort_key(store, sort, A, B, False)
-            pictured = sheet.pictured(store, A[1], B[1])
+            key = contact_sheet.sort_key(store, sort, A, B, False)
+            pictured = contact_sheet.pictured(store, A[1], B[1])
             candidates = np.flatnonzero(pictured)
             exact = candidates[np.argsort(key[candidates], kind="stable")]
             np.testing.assert_array_equal(view.listed, exact[:TILES], err_msg=sort)
-        fragile = sheet.sort_key(store, "most fragile to pruning", A, B, False)
+        fragile = contact_sheet.sort_key(store, "most fragile to pruning", A, B, False)
         counts = fragility.counted(
             fragility.load(store.results)[0], "pruning", [g.name for g in store.groups].index("lth 0.9")
         )
@@ -326,19 +328,19 @@ class TestView:
 
     def test_beside_clean_images_the_borders_are_flips_from_clean(self, store):
         view, _ = viewed(store, State(A, B), pair="clean | B")
-        flips = rules.flips(store, (B[0], "clean"), B)[view.listed]
+        flips = selection.flips(store, (B[0], "clean"), B)[view.listed]
         assert len(set(flips)) > 1
         assert view.tiles.data["marker"] == [FLIP_MARKERS[k] for k in flips]
         assert view.tiles.data["colour"] == [FLIP_COLOURS[k] for k in flips]
         made, size = view.sheet.data["image"][0], store.images("clean")[1].shape[1]
-        clean = np.maximum(sheet.pictures(store, "clean", view.listed[:1])[1][0, ..., 0], 1)
+        clean = np.maximum(contact_sheet.pictures(store, "clean", view.listed[:1])[1][0, ..., 0], 1)
         np.testing.assert_array_equal(made[:size, :size], clean)
 
     def test_what_has_not_changed_is_not_sent_again(self, store):
         start = State(A, B, primary=int(store.ids[3]))
         (view, _), (one, _) = viewed(store, start), viewed(store, start, OneSample)
         before = [source.data for source in (view.sheet, view.rows, one.margins)]
-        rule = rules.check_rule(store, [{"op": "replace", "ids": store.ids[view.listed].tolist()}])
+        rule = selection.check_rule(store, [{"op": "replace", "ids": store.ids[view.listed].tolist()}])
         for made in (view, one):
             made.update(shown(store, replace(start, rule=rule)))
         after = [source.data for source in (view.sheet, view.rows, one.margins)]

@@ -14,9 +14,11 @@ from bokeh.models import Div
 from pages import opened
 
 from rosalind import results
-from rosalind.viewer import address, compute, rules, state, theme
+from rosalind.analysis import rasters, selection
+from rosalind.analysis.store import MEASURES, Store
+from rosalind.viewer import address, state, theme
 from rosalind.viewer.app import Session
-from rosalind.viewer.store import MEASURES, Store
+from rosalind.viewer.state import selected
 from rosalind.viewer.views import VIEWS, Frame, choices
 
 
@@ -36,18 +38,18 @@ class TestCompute:
         generator = np.random.default_rng(0)
         x, y = generator.normal(size=(2, 500))
         x[:3] = np.nan
-        counts = compute.density(x, y, (-1, 1), (-2, 2))
+        counts = rasters.density(x, y, (-1, 1), (-2, 2))
         inside = (np.abs(x) <= 1) & (np.abs(y) <= 2)
         assert counts.sum() == inside.sum()
 
     def test_density_has_row_zero_at_the_bottom(self):
-        counts = compute.density(np.array([0.1]), np.array([0.9]), (0, 1), (0, 1))
+        counts = rasters.density(np.array([0.1]), np.array([0.9]), (0, 1), (0, 1))
         row, column = np.argwhere(counts)[0]
-        assert row > compute.BINS / 2 > column
+        assert row > rasters.BINS / 2 > column
 
     def test_sheet_reads_from_the_top_left(self):
         images = np.stack([np.full((4, 4, 1), value, np.uint8) for value in (10, 20, 30)])
-        sheet = compute.contact_sheet(images, 2, gap=1).view(np.uint8).reshape(10, 10, 4)
+        sheet = rasters.contact_sheet(images, 2, gap=1).view(np.uint8).reshape(10, 10, 4)
         assert sheet[0, 0].tolist() == [10, 10, 10, 255]
         assert sheet[0, 5].tolist() == [20, 20, 20, 255]
         assert sheet[5, 0].tolist() == [30, 30, 30, 255]
@@ -55,7 +57,7 @@ class TestCompute:
 
     @pytest.mark.parametrize("values", [[], [np.nan], [2.0], [2.0, 2.0], [0.0, 1.0, np.inf]])
     def test_limits_of_anything_are_an_interval(self, values):
-        low, high = compute.limits(np.array(values, float))
+        low, high = rasters.limits(np.array(values, float))
         assert np.isfinite([low, high]).all()
         assert low < high
 
@@ -69,7 +71,7 @@ class TestState:
             x="margin",
             y="confidence",
             true_class=3,
-            rule=rules.check_rule(store, [box, flip]),
+            rule=selection.check_rule(store, [box, flip]),
             primary=17,
             mode="change_from_clean",
             raw=True,
@@ -113,8 +115,8 @@ class TestState:
         box = {"op": "replace", "box": [70, 95, 0.8, 1.2], "cell": start.a, "x": "angle", "y": "norm"}
         inside = (angle >= 70) & (angle <= 95) & (norm >= 0.8) & (norm <= 1.2)
         assert 0 < inside.sum() < 597
-        chosen = replace(start, rule=rules.check_rule(store, [box]))
-        np.testing.assert_array_equal(rules.select(store, chosen), inside)
+        chosen = replace(start, rule=selection.check_rule(store, [box]))
+        np.testing.assert_array_equal(selected(store, chosen), inside)
         broken = store.correct(start.a) & ~store.correct(start.b)
         flip = {"flip": "B breaks", "cell": start.a, "other": start.b}
         for op, exact in (
@@ -123,25 +125,25 @@ class TestState:
             ("intersect", inside & broken),
             ("replace", broken),
         ):
-            rule = rules.check_rule(store, [box, {"op": op, **flip}])
-            np.testing.assert_array_equal(rules.select(store, replace(start, rule=rule)), exact)
+            rule = selection.check_rule(store, [box, {"op": op, **flip}])
+            np.testing.assert_array_equal(selection.select(store, rule), exact)
         three = replace(chosen, true_class=3)
-        np.testing.assert_array_equal(rules.select(store, three), inside & (store.labels == 3))
+        np.testing.assert_array_equal(selected(store, three), inside & (store.labels == 3))
 
     def test_bands_pairs_and_ids(self, store, start):
         classes, angles = store.class_angles(start.a)
         band = {"op": "replace", "band": [0, 80], "class": 4, "cell": start.a}
-        rule = rules.check_rule(store, [band])
+        rule = selection.check_rule(store, [band])
         exact = angles[:, classes.tolist().index(4)] <= 80
-        np.testing.assert_array_equal(rules.select(store, replace(start, rule=rule)), exact)
-        pair = rules.check_rule(store, [{"op": "replace", "pair": [2, 8], "cell": start.b}])
+        np.testing.assert_array_equal(selection.select(store, rule), exact)
+        pair = selection.check_rule(store, [{"op": "replace", "pair": [2, 8], "cell": start.b}])
         exact = (store.labels == 2) & (store.predictions(start.b) == 8)
-        np.testing.assert_array_equal(rules.select(store, replace(start, rule=pair)), exact)
-        ids = rules.check_rule(store, [{"op": "replace", "ids": [5, 7]}])
-        assert store.ids[rules.select(store, replace(start, rule=ids))].tolist() == [5, 7]
+        np.testing.assert_array_equal(selection.select(store, pair), exact)
+        ids = selection.check_rule(store, [{"op": "replace", "ids": [5, 7]}])
+        assert store.ids[selection.select(store, ids)].tolist() == [5, 7]
 
     def test_nothing_is_selected_without_a_rule(self, store, start):
-        assert not rules.select(store, start).any()
+        assert not selected(store, start).any()
 
 
 class TestDocument:
@@ -177,14 +179,14 @@ class TestDocument:
     @pytest.mark.parametrize("name", list(VIEWS))
     def test_every_view_draws_every_measure_and_nothing_twice(self, store, start, name):
         changes = []
-        frame = Frame(store, start, rules.select(store, start), choices(store))
+        frame = Frame(store, start, selected(store, start), choices(store))
         view = VIEWS[name](frame, lambda **change: changes.append(change))
         for measure in MEASURES:
-            rule = rules.check_rule(
+            rule = selection.check_rule(
                 store, [{"op": "replace", "flip": "B breaks", "cell": start.a, "other": start.b}]
             )
             some = replace(start, x=measure, rule=rule, primary=int(store.ids[3]))
-            view.update(Frame(store, some, rules.select(store, some), choices(store)))
+            view.update(Frame(store, some, selected(store, some), choices(store)))
         assert not changes
 
     def test_columns_travel_in_binary(self, store):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rosalind.viewer import window
-from rosalind.viewer.window import PICKS, Window
+from rosalind.analysis import downsampling
+from rosalind.analysis.downsampling import PICKS, Window
 
 PIXELS = 40
 """On screen in these tests, so that a few fields are many."""
@@ -19,7 +19,7 @@ SHOWN = {
 
 @pytest.fixture(autouse=True)
 def small_screen(monkeypatch):
-    monkeypatch.setattr(window, "PIXELS", PIXELS)
+    monkeypatch.setattr(downsampling, "PIXELS", PIXELS)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ class TestPicture:
     @pytest.mark.parametrize("name", SHOWN)
     def test_every_pixel_shows_what_stands_out_of_its_fields(self, table, name, pick):
         shown = SHOWN[name]
-        found = window.picture(table, shown, pick)
+        found = downsampling.picture(table, shown, pick)
         assert max(found.shape) <= PIXELS
         np.testing.assert_array_equal(found, by_hand(table, shown, pick))
 
@@ -73,8 +73,8 @@ class TestPicture:
         assert SHOWN["more than pixels"].shared == 3
 
     def test_no_classes_are_an_empty_picture(self):
-        shown = window.window((0, 1), (1, 0), 0)
-        assert window.picture(np.empty((0, 0), np.float32), shown, "least").size == 0
+        shown = downsampling.window((0, 1), (1, 0), 0)
+        assert downsampling.picture(np.empty((0, 0), np.float32), shown, "least").size == 0
 
 
 class TestField:
@@ -82,13 +82,13 @@ class TestField:
     @pytest.mark.parametrize("name", SHOWN)
     def test_a_click_finds_the_field_that_its_pixel_shows(self, table, name, pick):
         shown = SHOWN[name]
-        seen, generator = window.picture(table, shown, pick), np.random.default_rng(1)
+        seen, generator = downsampling.picture(table, shown, pick), np.random.default_rng(1)
         for x, y in zip(
             generator.uniform(shown.left, shown.right, 50),
             generator.uniform(shown.top, shown.bottom, 50),
             strict=True,
         ):
-            i, j = window.field(table, shown, pick, x, y)
+            i, j = downsampling.field(table, shown, pick, x, y)
             # The browser stretches pixels evenly over the window.
             row = int((y - shown.top) / (shown.bottom - shown.top) * seen.shape[0])
             column = int((x - shown.left) / (shown.right - shown.left) * seen.shape[1])
@@ -98,7 +98,7 @@ class TestField:
 
     @pytest.mark.parametrize(("x", "y"), [(-0.1, 3), (12, 3), (3, -1), (3, 12.5)])
     def test_outside_is_nothing(self, table, x, y):
-        assert window.field(table, SHOWN["few"], "least", x, y) is None
+        assert downsampling.field(table, SHOWN["few"], "least", x, y) is None
 
 
 class TestWindow:
@@ -114,4 +114,4 @@ class TestWindow:
         ],
     )
     def test_it_holds_what_can_be_seen(self, ends, expected):
-        assert window.window(*ends, 10) == Window(*expected)
+        assert downsampling.window(*ends, 10) == Window(*expected)

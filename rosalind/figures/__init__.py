@@ -6,9 +6,10 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from rosalind import report as report_text
 from rosalind import results as files
-from rosalind import similarity
+from rosalind.analysis import similarity
+from rosalind.analysis.store import Store
+from rosalind.figures import markdown as report_text
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
@@ -22,8 +23,6 @@ from rosalind.figures.sides import (
     sheet_figure,
 )
 from rosalind.figures.spread import deletion_figure, spread_figure
-from rosalind.viewer.state import default
-from rosalind.viewer.store import Store
 
 __all__ = [
     "ENDINGS",
@@ -69,17 +68,17 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     }
     yield from ((name, figure) for name, figure in made.items() if figure is not None)
     yield "lineage", lineage_figure(store)
-    sides = default(store)
-    yield "densities", density_figure(store, sides.a, sides.b)
-    yield "spread", spread_figure(store, sides.a, sides.b)
-    yield "parallel-coordinates", parallel_figure(store, sides.a, sides.b)
-    yield "class-angles", matrix_figure(store, sides.a, sides.b)
-    yield "broken-and-fixed", sheet_figure(store, sides.a, sides.b)
-    if sides.primary is not None:
-        yield "attribution", attribution_figure(store, sides.a, sides.b, sides.primary)
-        if (fallen := deletion_figure(store, sides.a, sides.b)) is not None:
+    a, b, primary = store.first_sides()
+    yield "densities", density_figure(store, a, b)
+    yield "spread", spread_figure(store, a, b)
+    yield "parallel-coordinates", parallel_figure(store, a, b)
+    yield "class-angles", matrix_figure(store, a, b)
+    yield "broken-and-fixed", sheet_figure(store, a, b)
+    if primary is not None:
+        yield "attribution", attribution_figure(store, a, b, primary)
+        if (fallen := deletion_figure(store, a, b)) is not None:
             yield "deletion", fallen
-        yield "one-sample", fingerprint_figure(store, sides.a, sides.b, sides.primary)
+        yield "one-sample", fingerprint_figure(store, a, b, primary)
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:

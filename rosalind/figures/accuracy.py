@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind import results as files
-from rosalind import robustness
+from rosalind.analysis import robustness
 from rosalind.figures.palette import families
 from rosalind.results import Results
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from rosalind import robustness
+from rosalind.analysis import robustness
 from rosalind.figures.palette import COLOURS
 from rosalind.results import Results
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from rosalind import robustness, similarity
+from rosalind.analysis import robustness, similarity
 from rosalind.figures.palette import MARKERS, families
 from rosalind.results import Results
 

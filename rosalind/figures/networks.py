@@ -5,11 +5,10 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 
-from rosalind import redundancy, robustness
+from rosalind.analysis import grid, lineage, redundancy, robustness, severity_curves
+from rosalind.analysis.similarity import leaf_order
+from rosalind.analysis.store import Store
 from rosalind.figures.palette import families
-from rosalind.similarity import leaf_order
-from rosalind.viewer import curves, grid, pedigree
-from rosalind.viewer.store import Store
 
 GREY = "#8a94a6"
 
@@ -27,7 +26,7 @@ def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
     colour. None where fewer than two severities were measured.
     """
     names = [group.name for group in store.groups]
-    found = curves.of_methods(names, store.columns, store.results.conditions, condition)
+    found = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
     if found is None:
         return None
     mean, half, count = found.values(grid.values(store, "accuracy"))
@@ -35,7 +34,7 @@ def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
-    chosen = curves.highlighted(mean, dense)
+    chosen = severity_curves.highlighted(mean, dense)
     for k in range(len(mean)):
         if k not in chosen:
             axes.plot(points, mean[k], color=GREY, linewidth=0.6, alpha=0.5)
@@ -64,11 +63,11 @@ def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
 
 def lineage_figure(store: Store) -> Figure:
     """Which network came from which, from dense parents on the left to the sparsest on the right."""
-    found = pedigree.pedigree(store.results.networks, store.groups)
+    found = lineage.pedigree(store.results.networks, store.groups)
     colours = families(store.results)
     figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(found.lines), 11)), layout="constrained")
     axes = figure.subplots()
-    axes.plot(*pedigree.paths(found), color=GREY, linewidth=0.7, zorder=1)
+    axes.plot(*lineage.paths(found), color=GREY, linewidth=0.7, zorder=1)
     for family, colour in colours.items():
         here = [k for k, group in enumerate(found.groups) if store.groups[group].family == family]
         axes.scatter(found.x[here], found.y[here], s=26, color=colour, label=family, zorder=2)

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.viewer import compute, fingerprint, maps, rules
-from rosalind.viewer.state import FLIPS
-from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+from rosalind.analysis import occlusion_maps, rasters, sample_margins, selection
+from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
 
 EXAMPLES, ACROSS = 24, 12
 """Images of each kind on the sheet of samples broken and fixed, and of them in a row."""
@@ -30,17 +30,17 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
         x, y: measures, in `viewer.store.MEASURES`.
     """
     placed = {"A": [store.values(a, m) for m in (x, y)], "B": [store.values(b, m) for m in (x, y)]}
-    shared = [compute.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
+    shared = [rasters.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
     change = [after - before for before, after in zip(placed["A"], placed["B"], strict=True)]
     figure = Figure(figsize=(10.2, 3.6), layout="constrained")
     grid = figure.subplots(1, 3)
     titles = (_title("A", a), _title("B", b), "B minus A, sample by sample")
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
-        ranges = [compute.limits(part) for part in change] if moved else shared
-        counts = compute.density(values[0], values[1], ranges[0], ranges[1])
+        ranges = [rasters.limits(part) for part in change] if moved else shared
+        counts = rasters.density(values[0], values[1], ranges[0], ranges[1])
         step = len(counts) // BINS
-        counts = compute.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
+        counts = rasters.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
         # A picture of fixed size, so that files do not grow with samples.
         axes.imshow(
             np.ma.masked_equal(counts, 0),
@@ -68,7 +68,7 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
 def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
     """Mean angle from the samples of every class to every class direction: A, B and B minus A, in degrees."""
     tables = [store.class_matrix(a), store.class_matrix(b)]
-    low, high = compute.limits(*tables, share=0)
+    low, high = rasters.limits(*tables, share=0)
     change = tables[1] - tables[0]
     reach = float(np.abs(change[np.isfinite(change)]).max(initial=0)) or 1.0
     figure = Figure(figsize=(11, 3.6), layout="constrained")
@@ -109,7 +109,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
     Under each image the true class and B's (broken) or A's (fixed) wrong one. At most `EXAMPLES` of each, of
     those that have a thumbnail.
     """
-    flips = rules.flips(store, a, b)
+    flips = selection.flips(store, a, b)
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
     rows, images = store.images(b[1])
     parts = []
@@ -129,7 +129,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
             continue
         pictures = np.asarray(images[chosen])
         side, gap = pictures.shape[1:3], max(pictures.shape[1] // 4, 2)
-        sheet = compute.contact_sheet(pictures, ACROSS, gap=gap)
+        sheet = rasters.contact_sheet(pictures, ACROSS, gap=gap)
         axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
         for place, row in enumerate(rows[chosen]):
             line, column = divmod(place, ACROSS)
@@ -147,12 +147,12 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     Colours are shared along a column; red raises the value, blue lowers it. A row without stored maps is empty.
     """
     sides = {
-        "A": maps.mean(store, store.seeds(a)),
-        "B": maps.mean(store, store.seeds(b)),
-        "B minus A": maps.difference(store, store.pairs(a, b)),
+        "A": occlusion_maps.mean(store, store.seeds(a)),
+        "B": occlusion_maps.mean(store, store.seeds(b)),
+        "B minus A": occlusion_maps.difference(store, store.pairs(a, b)),
     }
     tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
-    cell = next((c for c in (*store.seeds(a), *store.seeds(b)) if maps.stamp(store, c)), None)
+    cell = next((c for c in (*store.seeds(a), *store.seeds(b)) if occlusion_maps.stamp(store, c)), None)
     figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     grid = figure.subplots(3, 4)
     for axes in grid.ravel():
@@ -167,7 +167,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
                 grid[line][0].imshow(
                     picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
                 )
-        for column, (kind, unit) in enumerate(zip(maps.MAPPED, maps.UNITS, strict=True)):
+        for column, (kind, unit) in enumerate(zip(occlusion_maps.MAPPED, occlusion_maps.UNITS, strict=True)):
             found = [t[column] for t in tables.values() if t is not None]
             reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in found), default=0) or 1.0
             axes = grid[line][column + 1]
@@ -175,7 +175,9 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             if table is None or cell is None:
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
-            (left, wide), (top, tall) = (maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1])
+            (left, wide), (top, tall) = (
+                occlusion_maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1]
+            )
             extent = (left, left + wide, top + tall, top)
             scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
             drawn = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
@@ -199,15 +201,15 @@ def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
     for side, cell in (("A", a), ("B", b)):
         both[side] = [*(store.values(cell, m) for m in measures), *store.class_angles(cell)[1].T]
     pairs = list(zip(*both.values(), strict=True))
-    ends = [compute.limits(*pair) for pair in pairs[:3]]
-    ends += [compute.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
+    ends = [rasters.limits(*pair) for pair in pairs[:3]]
+    ends += [rasters.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
     names = [*measures, *(f"to {store.class_names[k]}" for k in listed)]
     figure = Figure(figsize=(10.2, 5), layout="constrained")
     for axes, (side, cell), values in zip(
         figure.subplots(2), (("A", a), ("B", b)), both.values(), strict=True
     ):
-        levels = [compute.levels(one, limits) for one, limits in zip(values, ends, strict=True)]
-        lines = compute.shade(compute.parallel_density(np.stack(levels)))
+        levels = [rasters.levels(one, limits) for one, limits in zip(values, ends, strict=True)]
+        lines = rasters.shade(rasters.parallel_density(np.stack(levels)))
         axes.imshow(
             np.ma.masked_equal(lines, 0),
             origin="lower",
@@ -240,9 +242,9 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
         raise ValueError(
             f"the study has no sample {sample}; ids go from {store.ids.min()} to {store.ids.max()}."
         )
-    found = fingerprint.read(store, int(at[0]), (a, b))
+    found = sample_margins.read(store, int(at[0]), (a, b))
     finite = np.abs(found.values[np.isfinite(found.values)])
-    low, high = compute.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
+    low, high = rasters.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
     rows, columns = found.values.shape
     size = (min(2.5 + 0.16 * columns, 16), min(1.6 + 0.17 * rows, 11))
     figure = Figure(figsize=size, layout="constrained")

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from rosalind.analysis import deletion_curves, distributions, rasters
+from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
 from rosalind.figures.palette import COLOURS
-from rosalind.viewer import compute, deletion, spread
-from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
 
 LOOKS: tuple[dict[str, Any], ...] = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
 """Of A and of B, the viewer's."""
@@ -28,21 +28,23 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
     figure, lines = Figure(figsize=(10.2, 3.1), layout="constrained"), []
     for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
         sides = [store.values(cell, measure) for cell in (a, b)]
-        limits, last = compute.limits(*sides), axes is figure.axes[2]
-        bins = spread.bins_for(len(store.ids))
-        at = np.linspace(*limits, 400) if last else spread.corners(limits, bins)
+        limits, last = rasters.limits(*sides), axes is figure.axes[2]
+        bins = distributions.bins_for(len(store.ids))
+        at = np.linspace(*limits, 400) if last else distributions.corners(limits, bins)
         for values, look in zip(sides, LOOKS, strict=True):
             if last:
-                heights = spread.cumulative(values, at)
+                heights = distributions.cumulative(values, at)
             else:
-                heights = spread.outline(spread.histogram(values, limits, bins))
-                axes.axvline(spread.median(values), linewidth=0.8, alpha=0.7, **look)
+                heights = distributions.outline(distributions.histogram(values, limits, bins))
+                axes.axvline(distributions.median(values), linewidth=0.8, alpha=0.7, **look)
             lines += axes.plot(at, 100 * heights, linewidth=1.2, **look)
         if last:
             axes.axvline(0, color="#8a94a6", linewidth=0.8)
         axes.set_xlabel(f"{MEASURES[measure]}, {UNITS.get(measure, 'degrees')}", fontsize=8)
         axes.set_ylabel("at or below, %" if last else "share of samples, %", fontsize=8)
-        axes.set_title(f"largest gap of the cumulative curves {spread.largest_gap(*sides):.2f}", fontsize=8)
+        axes.set_title(
+            f"largest gap of the cumulative curves {distributions.largest_gap(*sides):.2f}", fontsize=8
+        )
         axes.tick_params(labelsize=7)
     figure.legend(lines[:2], _names(a, b), loc="outside lower center", ncols=2, fontsize=8)
     return figure
@@ -54,9 +56,9 @@ def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
     The mean over all samples that have maps on both sides, or on the one that has any.
     """
     cells = [store.seeds(cell) for cell in (a, b)]
-    known = [{int(i) for c in side for i in deletion.stored(store, c).get("id", ())} for side in cells]
+    known = [{int(i) for c in side for i in deletion_curves.stored(store, c).get("id", ())} for side in cells]
     ids = np.array(sorted(known[0] & known[1] if all(known) else known[0] | known[1]), int)
-    curves = [deletion.mean(store, side, ids) for side in cells]
+    curves = [deletion_curves.mean(store, side, ids) for side in cells]
     if all(found is None for found in curves):
         return None
     figure = Figure(figsize=(4.6, 3.4), layout="constrained")
@@ -64,7 +66,7 @@ def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
     for found, look, name in zip(curves, LOOKS, _names(a, b), strict=True):
         if found is not None:
             share = np.linspace(0, 100, found.shape[1])
-            gain = deletion.gain(found)
+            gain = deletion_curves.gain(found)
             axes.plot(share, found[0], linewidth=2, label=f"{name}\ngains {gain:+.2f} on chance", **look)
             axes.plot(share, found[1], linewidth=0.8, **look)
     axes.axhline(0, color="#8a94a6", linewidth=0.8)

@@ -9,8 +9,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import agreement, data, fragility, redundancy, robustness, similarity
+from rosalind import data
 from rosalind import results as files
+from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results

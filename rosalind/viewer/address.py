@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from rosalind.analysis.selection import OPERATIONS, check_rule
+from rosalind.analysis.similarity import MODES
+from rosalind.analysis.store import MEASURES, Cell, Store
 from rosalind.config import unknown
-from rosalind.similarity import MODES
-from rosalind.viewer.rules import check_rule
-from rosalind.viewer.state import LAYOUTS, OPERATIONS, Choices, State, default, with_choices
-from rosalind.viewer.store import MEASURES, Cell, Store
+from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
 
 
 def to_query(state: State) -> str:

@@ -13,12 +13,13 @@ from bokeh.events import DocumentReady
 from bokeh.layouts import column
 from bokeh.models import Div, Select, Slider, Spacer
 
+from rosalind.analysis import selection
+from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer import address, exports, growing, keys, rules, slices, theme
+from rosalind.viewer import address, bokeh_patches, exports, keyboard, slices, theme
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.history import History
-from rosalind.viewer.state import LAYOUTS, State, default, with_choices
-from rosalind.viewer.store import Store
+from rosalind.viewer.state import LAYOUTS, State, default, selected, with_choices
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, View, choices
 from rosalind.viewer.wardrobe import Wardrobe
 
@@ -71,11 +72,11 @@ class Session:
             "export": self._export,
             "dark": lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
             "fail": self._fail,
-            "key": lambda key: keys.press(self, key),
+            "key": lambda key: keyboard.press(self, key),
         }
         self.controls = Controls(store, self.state, self.acts)
         self.wardrobe = Wardrobe()
-        self._held: growing.Held = {}
+        self._held: bokeh_patches.Held = {}
         self.views: dict[str, View] = {}
         """The views that have been shown so far."""
         self.choosers: dict[str, list[Select | Slider]] = {}
@@ -109,7 +110,7 @@ class Session:
             state=self.state,
             study=self.controls.study.text,
             themes=theme.page_colours(),
-            keys=keys.KEYS,
+            keys=keyboard.KEYS,
         )
         document.add_periodic_callback(self._watch, WATCHED)
         document.on_event(DocumentReady, lambda event: self._next())
@@ -141,7 +142,7 @@ class Session:
                 # After a replacement nothing before it matters.
                 kept = () if step["op"] == "replace" else self.state.rule
                 replaced = step["op"] == "replace" and instead is not None
-                fields["rule"] = rules.check_rule(self.store, instead if replaced else [*kept, step])
+                fields["rule"] = selection.check_rule(self.store, instead if replaced else [*kept, step])
             for side in ("a", "b"):
                 # Refused here, before any view has changed.
                 if side in fields:
@@ -185,8 +186,8 @@ class Session:
                 gone.append(f"{_bare(error)}; the default is shown.")
                 state = dataclasses.replace(state, **{side: getattr(default(self.store), side)})
         try:
-            state = dataclasses.replace(state, rule=rules.check_rule(self.store, state.rule))
-            rules.select(self.store, state)
+            state = dataclasses.replace(state, rule=selection.check_rule(self.store, state.rule))
+            selected(self.store, state)
         except (ValueError, OSError) as error:
             gone.append(f"Nothing is selected any more: {_bare(error)}.")
             state = dataclasses.replace(state, rule=())
@@ -198,7 +199,9 @@ class Session:
 
     def _save_slice(self, name: str, note: str) -> None:
         try:
-            slices.save(self.store, name, slices.Slice(rules.saved(self.state), note))
+            slices.save(
+                self.store, name, slices.Slice(selection.saved(self.state.rule, self.state.true_class), note)
+            )
         except (ValueError, OSError) as error:
             self._fail(str(error))
         else:
@@ -232,7 +235,12 @@ class Session:
         """What views draw, one for a state: each with its own would hold another mask, 0.2 MB of 200,000 samples."""
         last = self._last
         if last is None or last.state != self.state or last.choices is not self.choices:
-            last = Frame(self.store, self.state, rules.select(self.store, self.state), self.choices)
+            last = Frame(
+                self.store,
+                self.state,
+                selected(self.store, self.state),
+                self.choices,
+            )
             self._last = last
         return last
 
@@ -262,7 +270,7 @@ class Session:
 
     def _next(self) -> None:
         """Make the next view that waits; each reaches the screen before the one after it is begun."""
-        growing.forget(self.document.models)
+        bokeh_patches.forget(self.document.models)
         if self.waiting:
             self.complete(1)
             self.document.add_next_tick_callback(self._next)
@@ -279,7 +287,7 @@ class Session:
     def _growing(self, names: Iterable[str]) -> contextlib.AbstractContextManager[None]:
         """While views are made, let Bokeh look for models in the places of these alone, once."""
         places = [place[name] for name in names for place in (self.places, self.below)]
-        return growing.only(self.document, self._held, places)
+        return bokeh_patches.only(self.document, self._held, places)
 
     def _update(self, frame: Frame, began: float | None = None) -> None:
         shown = [name for name in SHOWN[self.state.layout] if name not in self.waiting]
@@ -290,11 +298,11 @@ class Session:
                 self._draw(name, frame)
         if new:
             # Once it has been sent.
-            self.document.add_next_tick_callback(lambda: growing.forget(self.document.models))
+            self.document.add_next_tick_callback(lambda: bokeh_patches.forget(self.document.models))
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
-        rule = rules.describe_rule(self.store, self.state.rule) or "nothing selected"
+        rule = selection.describe_rule(self.store, self.state.rule) or "nothing selected"
         took = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
         # On one line, so that the page stays where it is; the whole rule is its tooltip.
         self.controls.status.text = (

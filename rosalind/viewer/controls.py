@@ -8,9 +8,10 @@ from typing import Any
 from bokeh.layouts import column, row
 from bokeh.models import Button, Checkbox, CustomJS, Div, Select, TextInput
 
+from rosalind.analysis.selection import FLIPS, OPERATIONS
+from rosalind.analysis.store import MEASURES, Store
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
-from rosalind.viewer.state import FLIPS, OPERATIONS, State
-from rosalind.viewer.store import MEASURES, Store
+from rosalind.viewer.state import State
 
 DOWNLOAD = """
 if (!cb_obj.text) { return; }

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.viewer import address, rules
-from rosalind.viewer.state import FLIPS, State
-from rosalind.viewer.store import Store
+from rosalind.analysis import selection
+from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.store import Store
+from rosalind.viewer import address
+from rosalind.viewer.state import State
 
 CITATION = "rosalind; after 'Understanding Robustness Lottery', arXiv 2206.07918"
 
@@ -28,13 +30,13 @@ def about(store: Store, state: State) -> dict[str, Any]:
         "a": list(state.a),
         "b": list(state.b),
         "norms_and_margins": "raw" if state.raw else "in units of each network",
-        "selection": rules.describe_rule(store, state.rule) or "everything shown",
+        "selection": selection.describe_rule(store, state.rule) or "everything shown",
         "link": "?" + address.to_query(state),
     }
 
 
 def _rows(store: Store, state: State, chosen: np.ndarray):
-    flips = rules.flips(store, state.a, state.b)
+    flips = selection.flips(store, state.a, state.b)
     named = lambda classes: np.array(store.names_of(classes, unknown=""), dtype=object)
     columns = {"id": store.ids, "true": named(store.labels), "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):

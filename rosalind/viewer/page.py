@@ -15,9 +15,9 @@ from bokeh.server.views.doc_handler import DocHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
+from rosalind.analysis.store import Store
 from rosalind.viewer import theme
 from rosalind.viewer.state import LAYOUTS, default
-from rosalind.viewer.store import Store
 
 SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 """Of BokehJS. Bokeh's own pages also load WebGL and, of 1.8 MB, MathJax; neither is used here."""

@@ -20,12 +20,13 @@ from bokeh.settings import settings
 from tornado.routing import AnyMatches, Rule
 from tornado.web import HTTPError, RequestHandler
 
+from rosalind.analysis import contact_sheet
+from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer import hosts, sheet
+from rosalind.viewer import host_check
 from rosalind.viewer.app import application
 from rosalind.viewer.page import Page
 from rosalind.viewer.state import default
-from rosalind.viewer.store import Store
 
 
 class Health(RequestHandler):
@@ -50,12 +51,12 @@ class Thumbnail(RequestHandler):
         if not position.size:
             raise HTTPError(404)
         try:
-            there, pictures = sheet.pictures(store, store.conditions[int(condition)], position)
+            there, pictures = contact_sheet.pictures(store, store.conditions[int(condition)], position)
         except (Damaged, OSError) as error:
             raise HTTPError(404) from error
         if there[0]:
             self.set_header("Content-Type", "image/png")
-            self.write(sheet.png(pictures[0]))
+            self.write(contact_sheet.png(pictures[0]))
         else:
             # A study keeps some pictures only: to have none is no mistake, which a browser would list.
             self.set_status(204)
@@ -109,7 +110,7 @@ def _reroute(server: Server, stores: Mapping[str, Store], host: str) -> None:
 
     Bokeh lets no one say how; its routes are Tornado's, and these can be changed.
     """
-    known = partial(hosts.is_own, host)
+    known = partial(host_check.is_own, host)
     application = server._tornado
     application.settings["known"] = known
     pages = application.wildcard_router
@@ -120,15 +121,15 @@ def _reroute(server: Server, stores: Mapping[str, Store], host: str) -> None:
         if rule.target is DocHandler:
             rule.target, given["store"] = Page, stores[given["application_context"].url]
         elif rule.target is WSHandler:
-            rule.target = hosts.Socket
-    own = ", ".join(map(_written, hosts.names(host)))
+            rule.target = host_check.Socket
+    own = ", ".join(map(_written, host_check.names(host)))
     words = {"words": f"This server answers to the names {own}; open it under one of these."}
     there = ", ".join(f"/{quote(name.strip('/'))}" for name in stores)
     absent = {"words": f"There is no such page. The studies of this server are at {there}.", "status": 404}
-    pages.rules.append(Rule(AnyMatches(), hosts.Refusal, absent))
+    pages.rules.append(Rule(AnyMatches(), host_check.Refusal, absent))
     application.default_router.rules = [
-        Rule(hosts.Own(known), pages),
-        Rule(AnyMatches(), hosts.Refusal, words),
+        Rule(host_check.Own(known), pages),
+        Rule(AnyMatches(), host_check.Refusal, words),
     ]
 
 
@@ -176,7 +177,7 @@ def serve(
     # Bokeh looks for mistakes in every new page, 0.12 s; the tests do that.
     settings.perform_document_validation = False
     server = make_server(folders, host=host, port=port)
-    if host not in hosts.LOOPBACK:
+    if host not in host_check.LOOPBACK:
         print(
             f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr
         )

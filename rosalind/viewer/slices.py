@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rosalind import results as files
-from rosalind.viewer.rules import check_rule
-from rosalind.viewer.store import Store
+from rosalind.analysis.selection import check_rule
+from rosalind.analysis.store import Store
 
 Rule = tuple[dict[str, Any], ...]
 

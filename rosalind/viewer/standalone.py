@@ -32,9 +32,11 @@ from bokeh.models import (
 from bokeh.resources import INLINE
 
 from rosalind import results as files
-from rosalind.viewer import address, compute, exports, rules, theme
-from rosalind.viewer.state import FLIPS, LAYOUTS, State
-from rosalind.viewer.store import Store
+from rosalind.analysis import rasters
+from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.store import Store
+from rosalind.viewer import address, exports, theme
+from rosalind.viewer.state import LAYOUTS, State, selected
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, choices
 from rosalind.viewer.views.frame import (
     FLIP_COLOURS,
@@ -91,7 +93,7 @@ def _linked(frame: Frame) -> LayoutDOM:
     }
     source = ColumnDataSource(data)
     tips = [("id", "@id"), ("true", "@true"), ("A", "@A"), ("B", "@B"), ("change", "@change")]
-    ranges = {axis: Range1d(*compute.limits(data[f"{axis}_a"], data[f"{axis}_b"])) for axis in ("x", "y")}
+    ranges = {axis: Range1d(*rasters.limits(data[f"{axis}_a"], data[f"{axis}_b"])) for axis in ("x", "y")}
     figures = []
     for side, title in (("a", "A"), ("b", "B"), ("difference", "B minus A")):
         own = {f"{axis}_range": ranges[axis] for axis in ("x", "y")} if side != "difference" else {}
@@ -181,7 +183,7 @@ def page(store: Store, state: State) -> str:
     by three figures and a table. What needs a server (other networks, other measures) is not on it.
     """
     known = choices(store)
-    frame = Frame(store, state, rules.select(store, state), known)
+    frame = Frame(store, state, selected(store, state), known)
     roots = {}
     for name, view in VIEWS.items():
         made = view(frame, lambda **_: None)

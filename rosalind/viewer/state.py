@@ -1,19 +1,15 @@
 """What a reader looks at, as one frozen record; `address` writes it into the link."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from rosalind.analysis.selection import OPERATIONS
+from rosalind.analysis.store import Cell, Store
 from rosalind.config import unknown
-from rosalind.results import Damaged
-from rosalind.viewer.store import Cell, Store
-
-FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
-"""What becomes of a sample from A to B."""
-
-OPERATIONS = ("replace", "add", "subtract", "intersect")
-"""What a new step does to what is selected already."""
 
 LAYOUTS = {
     "networks": "Which networks?",
@@ -40,7 +36,7 @@ class State:
     * `lasso`: `[x, y, x, y, ...]`, the corners of a polygon, with the same;
     * `band`: `[low, high]` with `cell` and a measure `x`, or a class number `class` (angle to it);
     * `pair`: `[i, j]` true class and prediction, with `cell`;
-    * `flip`: one of `FLIPS`, with `cell` and `other`;
+    * `flip`: one of `selection.FLIPS`, with `cell` and `other`;
     * `true`: the number of a true class;
     * `ids`: sample ids.
 
@@ -68,36 +64,18 @@ class State:
 
 
 def default(store: Store) -> State:
-    """The dense network against the first pruned one, both on clean images, and a sample that has maps.
-
-    Damaged cells are passed over.
+    """The state that the viewer opens with: `store.first_sides`, and a sample that has maps.
 
     Raises:
         ValueError: nothing has been measured, or nothing can be read.
     """
-    networks, conditions = store.networks, store.conditions
-    if not networks:
-        raise ValueError(f"{store.results.folder} has no measured cell yet; run the study first.")
-    pruned = [name for name in networks if store.results.networks[name]["family"] != "dense"]
-    a = _first(store, networks, conditions)
-    b = _first(store, [*pruned, *networks], conditions)
-    maps = store.maps(a)
-    primary = int(maps["id"][0]) if maps is not None and len(maps["id"]) else None
+    a, b, primary = store.first_sides()
     return State(a, b, primary=primary)
 
 
-def _first(store: Store, networks: Sequence[str], conditions: Sequence[str]) -> Cell:
-    """The first measured cell that can be read, conditions before networks; damaged ones become problems."""
-    cells = [(n, c) for c in conditions for n in networks if (n, c) in store.cells]
-    for cell in cells:
-        try:
-            store.predictions(cell)
-        except (Damaged, OSError) as error:
-            if str(error) not in store.problems:
-                store.problems.append(str(error))
-            continue
-        return cell
-    raise ValueError(f"none of the {len(cells)} cells of {store.results.folder} can be read.")
+def selected(store: Store, state: State) -> np.ndarray:
+    """bool[n]: the samples that the rule and the class filter of a state select."""
+    return selection.select(store, state.rule, state.true_class)
 
 
 def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> State:

@@ -5,23 +5,23 @@ A view draws what a `Frame` holds and tells the rest through `change`; views nev
 
 from typing import Any, Protocol
 
+from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices
-from rosalind.viewer.store import Store
-from rosalind.viewer.views.attribution import Attribution
-from rosalind.viewer.views.breakdown import Breakdown
-from rosalind.viewer.views.classes import Classes
-from rosalind.viewer.views.collapse import Collapse
-from rosalind.viewer.views.distributions import Distributions
-from rosalind.viewer.views.evaluation import Evaluation
 from rosalind.viewer.views.frame import Change, Frame
-from rosalind.viewer.views.lineage import Lineage
-from rosalind.viewer.views.local import Local
-from rosalind.viewer.views.one_sample import OneSample
-from rosalind.viewer.views.overall import Global
-from rosalind.viewer.views.redundancy import Redundancy
-from rosalind.viewer.views.samples import Samples
-from rosalind.viewer.views.severities import Severities
-from rosalind.viewer.views.similarity import Similarity
+from rosalind.viewer.views.geometry.class_matrices import Classes
+from rosalind.viewer.views.geometry.collapse import Collapse
+from rosalind.viewer.views.geometry.distributions import Distributions
+from rosalind.viewer.views.geometry.parallel_coordinates import Global
+from rosalind.viewer.views.geometry.sample_density import Local
+from rosalind.viewer.views.networks.breakdown import Breakdown
+from rosalind.viewer.views.networks.evaluation import Evaluation
+from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.redundancy import Redundancy
+from rosalind.viewer.views.networks.severities import Severities
+from rosalind.viewer.views.networks.similarity import Similarity
+from rosalind.viewer.views.samples.attribution import Attribution
+from rosalind.viewer.views.samples.sample import OneSample
+from rosalind.viewer.views.samples.samples import Samples
 
 __all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
 

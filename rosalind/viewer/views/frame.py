@@ -21,9 +21,11 @@ from bokeh.models import (
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
-from rosalind.viewer import rules, theme
-from rosalind.viewer.state import FLIPS, Choices, State
-from rosalind.viewer.store import MEASURES, UNITS, Cell, Store
+from rosalind.analysis import selection
+from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
+from rosalind.viewer import theme
+from rosalind.viewer.state import Choices, State
 
 Change = Callable[..., None]
 """`change(**fields)` sets fields of the state, `change(step={...})` adds a step to the selection rule, and
@@ -72,12 +74,12 @@ class Frame:
     @cached_property
     def shown(self) -> np.ndarray:
         """bool[n]: what passes the class filter."""
-        return rules.shown(self.store, self.state)
+        return selection.shown(self.store, self.state.true_class)
 
     @cached_property
     def flips(self) -> np.ndarray:
         """uint8[n]: index into `FLIPS`, from A to B."""
-        return rules.flips(self.store, self.state.a, self.state.b)
+        return selection.flips(self.store, self.state.a, self.state.b)
 
     def values(self, cell: Cell, measure: str) -> np.ndarray:
         """A measure of every sample as the state wants it, raw or in the unit."""

@@ -1,0 +1,193 @@
+"""What the evaluation view shows, as arrays: groups of seeds by conditions, and their noise. NumPy only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rosalind.analysis import robustness
+from rosalind.analysis.robustness import Group
+from rosalind.results import Results
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a cell shows: a column of summary.csv times a factor, in words."""
+
+    column: str
+    factor: float
+    words: str
+    digits: int = 0
+    signed: bool = False
+    """Whether zero is a middle, so that colours diverge from it and numbers carry a sign."""
+    ratio: bool = False
+    """Whether one is a middle and twice is as far from it as half: colours diverge from it by logarithm."""
+    better: int = 1
+    """1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is yellow."""
+
+
+MODES = {
+    "accuracy": Mode("accuracy", 100, "percent right"),
+    "difference": Mode("accuracy", 100, "percentage points over the dense network of the same seed", 0, True),
+    "rank": Mode("accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1),
+    "angle mean": Mode("angle_mean", 180 / np.pi, "mean angle, degrees", better=0),
+    "angle deviation": Mode("angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1, better=0),
+    "margin median": Mode("margin_median", 1, "median margin, units", 1),
+    "change to parent": Mode(
+        "change_to_parent", 100, "paired change to the parent, percentage points", 0, True
+    ),
+    "error over dense": Mode(
+        "relative_to_dense",
+        1,
+        "error over the dense parent's, corruption by corruption",
+        1,
+        ratio=True,
+        better=-1,
+    ),
+    "increase over dense": Mode(
+        "relative_increase_to_dense",
+        1,
+        "error added to clean over what is added to the dense parent's (means only)",
+        1,
+        better=-1,
+    ),
+    "effective robustness": Mode(
+        "effective_robustness", 100, "points above the dense networks' line", 0, True
+    ),
+    "retained": Mode("retention", 100, "accuracy over clean accuracy, percent"),
+    "flips to wrong": Mode("negative_flips", 100, "percent that the dense parent had right", better=-1),
+    "flips to right": Mode("positive_flips", 100, "percent that the dense parent had wrong"),
+    "loss": Mode("loss", 1, "negative log-likelihood, nats", 1, better=-1),
+    "Brier score": Mode("brier", 1, "Brier score", 1, better=-1),
+    "calibration error": Mode("calibration_error", 100, "expected calibration error, percent", better=-1),
+    "RMS calibration": Mode(
+        "adaptive_calibration_error", 100, "adaptive RMS calibration error, percent", better=-1
+    ),
+    "mCE": Mode("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)", better=-1),
+    "relative mCE": Mode("relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1),
+}
+"""Modes by name."""
+
+COMPARED = ("difference", "change to parent")
+"""Modes that are differences of accuracy, which the null of two dense seeds has something to say about."""
+
+Summary = Mapping[tuple[str, str], Mapping[str, float]]
+"""The numbers of summary.csv by network and condition."""
+
+
+def collect(summary: Summary, groups: Sequence[Group], columns: Sequence[str], name: str) -> np.ndarray:
+    """float32[groups, columns, seeds]: a column of the summary; NaN where a cell or a seed is missing."""
+    seeds = max((len(group.networks) for group in groups), default=0)
+    found = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
+    line = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
+    place = {condition: j for j, condition in enumerate(columns)}
+    for (network, condition), numbers in summary.items():
+        if network in line and condition in place:
+            i, k = line[network]
+            found[i, place[condition], k] = numbers[name]
+    return found
+
+
+def dense_of(results: Results, groups: Sequence[Group]) -> dict[str, str]:
+    """The dense network that each network is compared with: of its seed, for the plain dense ones themselves.
+
+    A network whose JSON names a parent has that one, any other the plain dense network of its model and seed; where
+    a study has none, the network is left out, so that its differences are gaps.
+    """
+    plain = {}
+    for name, info in results.networks.items():
+        if info["label"] == "dense" and info["seed"] is not None:
+            plain.setdefault((info["model"], info["seed"]), name)
+    found = {}
+    for name in (name for group in groups for name in group.networks):
+        info = results.networks[name]
+        other = plain.get((info["model"], info["seed"])) or robustness.parent_of(results, name)
+        if info.get("parent") in results.networks:
+            other = info["parent"]
+        if other is not None:
+            found[name] = other
+    return found
+
+
+def over_dense(values: np.ndarray, groups: Sequence[Group], dense: Mapping[str, str]) -> np.ndarray:
+    """float32[groups, columns, seeds]: every network minus its dense network; NaN where there is none.
+
+    Args:
+        values: float32[groups, columns, seeds].
+        groups: whose networks the first and last axis are.
+        dense: network -> dense network, from `dense_of`.
+    """
+    place = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
+    found = np.full_like(values, np.nan)
+    for network, other in dense.items():
+        if network in place and other in place:
+            i, k = place[network]
+            p, q = place[other]
+            found[i, :, k] = values[i, :, k] - values[p, :, q]
+    return found
+
+
+def dense_spread(values: np.ndarray, groups: Sequence[Group], dense: Mapping[str, str]) -> np.ndarray:
+    """float32[columns]: the largest difference between two dense networks that differ only in the seed.
+
+    NaN with fewer than two of them. The networks are those that others are compared with; they are compared within
+    their group, so that a longer trained baseline is not taken for another seed.
+    """
+    parents = set(dense.values())
+    found = np.full(values.shape[1], np.nan, np.float32)
+    for i, group in enumerate(groups):
+        own = [k for k, network in enumerate(group.networks) if network in parents]
+        if len(own) > 1:
+            some = values[i][:, own]
+            there = np.isfinite(some)
+            high = np.where(there, some, -np.inf).max(1)
+            low = np.where(there, some, np.inf).min(1)
+            reach = np.where(there.sum(1) > 1, high - low, np.nan)
+            found = np.fmax(found, reach.astype(np.float32))
+    return found
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """float32[groups, columns]: 1 for the largest of a column, ties share the better rank, NaN for a gap.
+
+    >>> ranks(np.array([[0.9], [0.5], [0.9], [np.nan]]))[:, 0].tolist()
+    [1.0, 3.0, 1.0, nan]
+    """
+    values = np.asarray(values, float)
+    found = np.full(values.shape, np.nan, np.float32)
+    for j, column in enumerate(values.T):
+        there = np.isfinite(column)
+        known = np.sort(column[there])
+        found[there, j] = 1 + known.size - np.searchsorted(known, column[there], side="right")
+    return found
+
+
+def mean_of(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is there; NaN where nothing is."""
+    there = np.isfinite(values)
+    total = np.where(there, values, 0).sum(-1)
+    return np.divide(total, there.sum(-1), out=np.full(total.shape, np.nan), where=there.any(-1))
+
+
+def deviation_of(values: np.ndarray) -> np.ndarray:
+    """Standard deviation (n - 1) over the last axis of what is there; NaN with fewer than two."""
+    there = np.isfinite(values)
+    square = np.where(there, values - mean_of(values)[..., None], 0) ** 2
+    count = there.sum(-1)
+    return np.where(count > 1, np.sqrt(square.sum(-1) / np.maximum(count - 1, 1)), np.nan)
+
+
+def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
+    """float64[pairs]: numbers of the second networks minus those of the first that have their seed.
+
+    Networks without a seed make no pair.
+
+    Args:
+        results: of the study.
+        first: a number by network.
+        second: likewise.
+    """
+    seeds = {results.networks[name]["seed"]: value for name, value in first.items()}
+    pairs = [(seeds.get(results.networks[name]["seed"]), name) for name in second]
+    known = [(value, name) for value, name in pairs if value is not None]
+    return np.array([second[n] - v for v, n in known if results.networks[n]["seed"] is not None], float)

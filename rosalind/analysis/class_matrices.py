@@ -1,0 +1,165 @@
+"""What class matrices show and tell of two sides, and how classes are ordered and grouped. NumPy only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rosalind.analysis import class_order, collapse, downsampling, rasters
+from rosalind.analysis.class_order import Rows
+from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
+from rosalind.analysis.store import Cell, Store
+from rosalind.results import Damaged
+
+ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
+ORDERS = ("class order", "likeness")
+NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
+
+PICKS = {ANGLES: "least", BETWEEN: "least", CONFUSION: "most"}
+"""What stands out of the fields that share a pixel; of a change it is what is farthest from zero."""
+
+
+def reference(store: Store) -> Cell:
+    """The cell by whose angles classes are ordered and grouped: the first network's first condition.
+
+    It does not follow A and B, so that rows stay where they are and a group's number in an address means
+    the same classes for everyone.
+    """
+    network = store.networks[0]
+    return next((network, condition) for condition in store.conditions if store.has((network, condition)))
+
+
+def apart(store: Store) -> np.ndarray:
+    """float32[c, c]: distances between classes, from the mean angles of the reference cell."""
+    return store.keep(
+        ("classes", "apart"), lambda: class_order.distances(table(store, reference(store), ANGLES))
+    )
+
+
+def order_of_likeness(store: Store) -> np.ndarray:
+    """int[c]: classes with similar ones beside each other."""
+    return store.keep(("classes", "order"), lambda: class_order.likeness(apart(store)))
+
+
+def in_order(store: Store, way: str) -> np.ndarray:
+    """int[c]: the classes in one of `ORDERS`."""
+    return order_of_likeness(store) if way == "likeness" else np.arange(len(store.class_names))
+
+
+def groups_of(store: Store) -> np.ndarray:
+    """int[c]: the group of each class, numbered in order of likeness."""
+    count = class_order.group_count(len(store.class_names))
+    make = lambda: class_order.segments(apart(store), order_of_likeness(store), count)
+    return store.keep(("classes", "groups"), make)
+
+
+def table(store: Store, cell: Cell, show: str) -> np.ndarray:
+    """float32[c, c]: what a matrix shows of a side, in degrees or samples; all NaN where it is not stored."""
+    count = len(store.class_names)
+
+    def directions() -> np.ndarray:
+        heads = [store.results.head(name)[0] for name, _ in store.seeds(cell)]
+        return np.mean([class_order.between_directions(kernel) for kernel in heads], axis=0)
+
+    if show == BETWEEN:
+        return store.keep(("classes", show, cell[0]), directions)
+    if show == CONFUSION:
+        make = lambda: class_order.confusion(store.labels, store.predictions(cell), count)
+        return store.keep(("classes", show, cell), make)
+    try:
+        return store.class_matrix(cell)
+    except Damaged:
+        # Cells that others have added may lack what no view but this one needs.
+        return np.full((count, count), np.nan, np.float32)
+
+
+def collapsed(store: Store, cell: Cell) -> np.ndarray:
+    """float64[numbers]: neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`."""
+
+    def one(seed: Cell) -> list[float]:
+        try:
+            return list(collapse.of_cell(store.results, *seed).values())
+        except Damaged:
+            return [np.nan] * len(collapse.MEASURES)
+
+    make = lambda: np.mean([one(seed) for seed in store.seeds(cell)], axis=0)
+    return store.keep(("classes", "collapse", cell), make)
+
+
+def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:
+    """The smallest change on the diagonal that the samples of a class can show; empty where it is not of samples."""
+    moved = store.difference(a, b, "angle").astype(np.float64)
+    known = (store.labels >= 0) & np.isfinite(moved)
+    if show == BETWEEN or not known.any():
+        return ""
+    labels, moved = store.labels[known], moved[known]
+    count = np.bincount(labels, minlength=len(store.class_names))
+    size = int(np.median(count[count > 0]))
+    if show == ANGLES:
+        middle = np.bincount(labels, moved, len(count)) / np.maximum(count, 1)
+        least = f"{detectable_with_pairs(size, float((moved - middle[labels]).std())):.2g} degrees"
+    else:
+        discordant = float(np.mean(store.correct(a) != store.correct(b)))
+        least = f"{size * detectable_with_samples(size, discordant):.0f} samples"
+    return f"With power 80 % at level 5 % a class of {size:,} samples shows changes on the diagonal from {least} on."
+
+
+def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+    """Colour limits by side: A and B share theirs, and so do the difference and the null, around zero."""
+
+    def reach(*found: np.ndarray) -> tuple[float, float]:
+        ends = [(float(np.nanmin(f)), float(np.nanmax(f))) for f in found if np.isfinite(f).any()]
+        low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)
+        return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+    both = reach(tables["a"], tables["b"])
+    ends = reach(*(tables[side] for side in ("difference", "null") if side in tables))
+    around = rasters.symmetric(max(abs(ends[0]), abs(ends[1])))
+    return {"a": both, "b": both, "difference": around, "null": around}
+
+
+def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str | None = None) -> str:
+    """The caption: what the matrices say, in numbers.
+
+    Args:
+        rows: what rows and columns stand for.
+        tables: float[r, r] of sides `a`, `b`, `difference` and perhaps `null`.
+        show: what they are of.
+        null: what the null is or why there is none, as HTML, where one is asked for.
+    """
+    own, unit = np.eye(len(rows), dtype=bool), " samples" if show == CONFUSION else " degrees"
+    mean = lambda found: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else None
+    number = lambda v, unit: "nothing measured" if v is None else f"{v:.1f}{unit}"
+    told = []
+    for side in ("a", "b"):
+        found = tables[side]
+        if show == CONFUSION:
+            where = "in the own group" if rows.grouped else "right"
+            told.append(f"{NAMES[side]} {np.trace(found):,.0f} of {found.sum():,.0f} {where}")
+        elif show == BETWEEN:
+            told.append(f"{NAMES[side]} {number(mean(found), unit)} on average")
+        else:
+            words = f"{number(mean(found[own]), '')} degrees to the own{' group' if rows.grouped else ''}"
+            told.append(f"{NAMES[side]} {words}, {number(mean(found[~own]), '')} to others")
+    moved = lambda side: number(mean(np.abs(tables[side])), unit)
+    told.append(f"B and A differ by {moved('difference')} a field")
+    if "null" in tables:
+        told[-1] += f", the null ({null}) by {moved('null')}"
+    elif null is not None:
+        told[-1] += f"; no null: {null}"
+    what = {
+        ANGLES: "mean angle from the samples of a class (row) to a class direction (column)",
+        BETWEEN: "angle between two class directions of the head, whatever the condition",
+        CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
+    }[show]
+    what += ", mean over the classes of two groups" if rows.grouped and show != CONFUSION else ""
+    click = (
+        "Click a row to open its group."
+        if rows.grouped
+        else "Click a field for the samples of its row that are predicted as its column."
+    )
+    if len(rows) > downsampling.PIXELS:
+        click += (
+            " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "
+            "change; drag a box to zoom all matrices, down to single fields."
+        )
+    return f"Matrices: {what}; {'; '.join(told)}. {click}"

@@ -1,0 +1,63 @@
+"""Deletion curves: how the margin falls as patches are hidden in the order of a map. NumPy only."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.analysis import occlusion_maps
+from rosalind.analysis.store import Cell, Store
+from rosalind.results import checks
+
+
+def stored(store: Store, cell: Cell) -> dict[str, np.ndarray]:
+    """`id` int[m] and `deletion` float32[m, 2, k] of a single cell; empty where none is stored."""
+
+    def read() -> dict[str, np.ndarray]:
+        path = store.results.attribution_file(*cell)
+        try:
+            arrays = files.load_arrays(path, ("id", "deletion"))
+            checks.arrays(path, arrays, {"id": (None,), "deletion": (len(arrays["id"]), 2, None)})
+        except (files.Damaged, OSError):
+            # Without the curves of a later version a file is whole; what else is wrong with it its maps tell.
+            return {}
+        return {name: arrays[name] for name in ("id", "deletion")}
+
+    written = occlusion_maps.stamp(store, cell)
+    return store.keep(("deletion", cell, written), read) if written else {}
+
+
+def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | None:
+    """float64[2, k]: the margin with ever more patches hidden, in the map's order and in random ones.
+
+    The mean over those of the samples that have a curve, and over those networks; from none hidden to all. None
+    without any, NaN where a margin is not finite in one of them.
+    """
+    parts = []
+    for cell in cells:
+        found = stored(store, cell)
+        if found and (there := np.isin(found["id"], ids)).any():
+            parts.append(found["deletion"][there].mean(0, dtype=np.float64))
+    parts = [part for part in parts if part.shape == parts[0].shape]
+    return np.mean(parts, 0) if parts else None
+
+
+def gain(curves: np.ndarray) -> float:
+    """How far the map's order lies below random ones, averaged over the curve; higher is better, 0 is chance."""
+    return float((curves[1] - curves[0]).mean())
+
+
+def lost(curve: np.ndarray) -> float:
+    """The share of patches hidden at which a curve falls below 0, between two points on the line; NaN for never.
+
+    >>> lost(np.array([1.0, 0.5, -0.5]))
+    0.75
+    """
+    below = np.flatnonzero(curve < 0)
+    if not below.size:
+        return float("nan")
+    last = int(below[0])
+    if last == 0:
+        return 0.0
+    before, after = curve[last - 1], curve[last]
+    return float((last - 1 + before / (before - after)) / (len(curve) - 1))

@@ -1,0 +1,367 @@
+"""How often pruning or corruption breaks each sample, over seeds and draws; and every sample's margins in one row."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.analysis import robustness
+from rosalind.results import Results
+
+KINDS = ("pruning", "corruption")
+"""What breaks a sample: pruning its own dense parent, or corrupting its own clean image."""
+
+PRUNED = "all pruned networks"
+"""The name under which all networks that have a dense parent are counted together."""
+
+MARGIN_BYTES = 2**30
+"""`margins.npy` is not written beyond this; 200,000 samples under 2,684 cells."""
+
+BLOCK_BYTES = 2**26
+"""Margins held at once while they are written."""
+
+
+def share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """float32 of the same shape: hits over cases, in [0, 1]; NaN where there was no case.
+
+    >>> share(np.array([1, 0, 0]), np.array([4, 4, 0]))
+    array([0.25, 0.  ,  nan], dtype=float32)
+    """
+    hits, of = np.asarray(hits, np.float32), np.asarray(of, np.float32)
+    return np.divide(hits, of, out=np.full(hits.shape, np.nan, np.float32), where=of > 0)
+
+
+def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """uint32[2, n]: how often both held, and how often the first did: what `share` divides.
+
+    Args:
+        given: bool[k, n], such as right in the dense parent, or wrong in A.
+        event: bool[k, n], such as wrong in the pruned network, or right in B.
+
+    >>> outcomes(np.array([[True, False], [True, False]]), np.array([[True, True], [False, True]])).tolist()
+    [[1, 0], [2, 0]]
+    """
+    return np.stack([(given & event).sum(0), given.sum(0)]).astype(np.uint32)
+
+
+def hard(wrong: np.ndarray, cells: int) -> np.ndarray:
+    """bool[n]: wrong in every one of at least two measured cells; such a sample is not fragile, it is hard."""
+    return (wrong == cells) & (cells >= 2)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Two disjoint sets of replicates: what is picked on one may be reported on the other."""
+
+    by: str
+    """`seeds`, `draws`, or empty where there is only one of either: then there are no halves."""
+    first: tuple[int, ...] = ()
+    second: tuple[int, ...] = ()
+
+    def place(self, seed: int | None, draw: int | None) -> int | None:
+        """0 or 1, the half of a cell; None for one that belongs to neither."""
+        value = {"seeds": seed, "draws": draw}.get(self.by)
+        return 0 if value in self.first else 1 if value in self.second else None
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Both halves in words: `("seeds 0, 2", "seed 1")`."""
+        return _listed(self.by, self.first), _listed(self.by, self.second)
+
+
+def _listed(what: str, values: Sequence[int]) -> str:
+    return f"{what.removesuffix('s')}{'s' * (len(values) != 1)} {', '.join(map(str, values))}" if what else ""
+
+
+def halve(seeds: Sequence[int | None], draws: Sequence[int]) -> Halves:
+    """Every other seed of the study in either half; every other draw where there is a single seed.
+
+    Args:
+        seeds: of all networks that take part; None, of an imported network, belongs to neither half.
+        draws: of the conditions that have several.
+
+    >>> halve([0, 1, 2, None], [0]), halve([3], [0, 1]).words, halve([3], [0]).by
+    (Halves(by='seeds', first=(0, 2), second=(1,)), ('draw 0', 'draw 1'), '')
+    """
+    for by, values in (("seeds", seeds), ("draws", draws)):
+        ordered = sorted({value for value in values if value is not None})
+        if len(ordered) >= 2:
+            return Halves(by, tuple(ordered[0::2]), tuple(ordered[1::2]))
+    return Halves("")
+
+
+def drawn(results: Results) -> dict[str, int]:
+    """The draw of every condition of which the study has several draws; the others say nothing about chance."""
+    alike: dict[tuple, list[str]] = {}
+    for name, info in results.conditions.items():
+        alike.setdefault((info["name"], info["severity"], info["bn"]), []).append(name)
+    return {
+        name: results.conditions[name]["draw"]
+        for same in alike.values()
+        if len({results.conditions[name]["draw"] for name in same}) > 1
+        for name in same
+    }
+
+
+class _Counts:
+    """Sums over the cells of one scope: a group of seeds, or all pruned networks. Lives while one is counted."""
+
+    def __init__(self, samples: int, halves: Halves):
+        self.halves = halves
+        self.found = {kind: np.zeros((2, 3, samples), np.uint32) for kind in KINDS}
+        self.wrong = np.zeros((3, samples), np.uint32)
+        self.cells = np.zeros(3, np.uint32)
+
+    def add(
+        self, right: np.ndarray, given: dict[str, np.ndarray], seed: int | None, draw: int | None
+    ) -> None:
+        """Count one cell; `given` holds, by kind, who was right before."""
+        half = self.halves.place(seed, draw)
+        for part in (0,) if half is None else (0, 1 + half):
+            for kind, before in given.items():
+                self.found[kind][0, part] += before & ~right
+                self.found[kind][1, part] += before
+            self.wrong[part] += ~right
+            self.cells[part] += 1
+
+
+def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
+    """What is stored as `fragility.npz`: counts per sample, in one pass over the cells' predictions.
+
+    Args:
+        results: a study.
+        bn: BatchNorm's mode; cells of another mode are not comparable and only count for `wrong`.
+
+    Returns:
+        * `group` str[g]: groups of seeds (`robustness.groups`), and last `PRUNED`;
+        * `network` str[m] and `network_group` int32[m]: the group's number of every network;
+        * `pruning/<k>` of the k-th group: unsigned [2, 3, n], first how often a sample was right in its own
+          dense parent and wrong in the pruned network under the same condition, then how often it was right in
+          the parent; each over all cells, over the first half and over the second half of replicates;
+        * `corruption/<k>`: the same with right on clean images and wrong on corrupted ones, of one network;
+        * `halves`, `first`, `second` str[g]: by what the halves were made (`seeds`, `draws` or nothing), and
+          which; the halves of seeds are the same for all groups, so that no dense parent is in both;
+        * `wrong` unsigned [3, n] and `cells` uint32[3]: in how many of how many cells a sample is wrong, over
+          all networks and conditions, and in the halves of `PRUNED`; see `hard`;
+        * `bn` str.
+    """
+    labels, several = results.labels, drawn(results)
+    measured: dict[str, list[str]] = {}
+    for network, condition in results.cells():
+        measured.setdefault(network, []).append(condition)
+    seeds = [info["seed"] for info in results.networks.values()]
+    parents = {name: robustness.parent_of(results, name) for name in measured}
+    clean = next((n for n, c in results.conditions.items() if c["name"] == "clean" and c["bn"] == bn), None)
+    everything = _Counts(len(labels), halve(seeds, list(several.values())))
+    pruned = _Counts(len(labels), everything.halves)
+    # Right or wrong in the cells of dense parents, one bit per sample: 2.4 MB for 96 conditions of 200,000.
+    kept: dict[tuple[str, str], np.ndarray] = {}
+
+    def right(network: str, condition: str) -> np.ndarray:
+        if (network, condition) in kept:
+            return np.unpackbits(kept[network, condition], count=len(labels)).astype(bool)
+        return files.correct(results.geometry(network, condition, ("prediction",)), labels)
+
+    for parent in dict.fromkeys(p for p in parents.values() if p in measured):
+        kept |= {(parent, condition): np.packbits(right(parent, condition)) for condition in measured[parent]}
+    groups = robustness.groups(results)
+    stored: dict[str, np.ndarray] = {}
+    made = []
+    for place, group in enumerate(groups):
+        members = [name for name in group.networks if name in measured]
+        draws = [several[c] for name in members for c in measured[name] if c in several]
+        counts = _Counts(len(labels), _within(everything.halves, results, members, draws))
+        for name in members:
+            seed, parent = results.networks[name]["seed"], parents[name]
+            before = right(name, clean) if clean in measured[name] else None
+            for condition in measured[name]:
+                info, draw = results.conditions[condition], several.get(condition)
+                now = before if condition == clean and before is not None else right(name, condition)
+                given = {}
+                if info["bn"] == bn and (parent, condition) in kept:
+                    given["pruning"] = right(str(parent), condition)
+                if info["bn"] == bn and info["kind"] == "corruption" and before is not None:
+                    given["corruption"] = before
+                everything.add(now, {}, seed, draw)
+                counts.add(now, given, seed, draw)
+                if parent is not None:
+                    pruned.add(now, given, seed, draw)
+        stored |= {f"{kind}/{place}": _small(counts.found[kind]) for kind in KINDS}
+        made.append(counts.halves)
+    stored |= {f"{kind}/{len(groups)}": _small(pruned.found[kind]) for kind in KINDS}
+    made.append(pruned.halves)
+    listed = [(name, place) for place, group in enumerate(groups) for name in group.networks]
+    return stored | {
+        "network": np.array([name for name, _ in listed], np.str_),
+        "network_group": np.array([place for _, place in listed], np.int32),
+        "group": np.array([*(group.name for group in groups), PRUNED], np.str_),
+        "halves": np.array([halves.by for halves in made], np.str_),
+        "first": np.array([halves.words[0] for halves in made], np.str_),
+        "second": np.array([halves.words[1] for halves in made], np.str_),
+        "wrong": _small(everything.wrong),
+        "cells": everything.cells,
+        "bn": np.array(bn),
+    }
+
+
+def _within(halves: Halves, results: Results, members: list[str], draws: list[int]) -> Halves:
+    """A group's part of the study's halves of seeds; of draws where its seeds are all in one of them."""
+    seeds = {results.networks[name]["seed"] for name in members}
+    first, second = (tuple(v for v in part if v in seeds) for part in (halves.first, halves.second))
+    if halves.by == "seeds" and first and second:
+        return Halves("seeds", first, second)
+    return halve([], draws)
+
+
+def _small(counts: np.ndarray) -> np.ndarray:
+    """The same counts as uint16 where they fit, else uint32."""
+    return counts.astype(np.uint16 if counts.max(initial=0) < 2**16 else np.uint32)
+
+
+def as_float16(margins: np.ndarray) -> np.ndarray:
+    """float16 of the same shape whose sign is exact: positive exactly where the margin is; NaN stays NaN.
+
+    What would round to 0 becomes the smallest number of its sign, 6e-8; beyond +-65504 is cut off.
+
+    >>> as_float16(np.array([1e-12, -1e-12, 0, 1e9])).tolist()
+    [5.960464477539063e-08, -5.960464477539063e-08, 0.0, 65504.0]
+    """
+    found = np.clip(margins, -65504, 65504).astype(np.float16)
+    lost = (found == 0) & (margins != 0)
+    found[lost] = np.copysign(np.float16(2**-24), np.asarray(margins)[lost]).astype(np.float16)
+    return found
+
+
+def save(results: Results) -> None:
+    """Store `tables` as `comparison/fragility.npz` and all margins beside it, replacing what is there."""
+    files.save_arrays(results.folder / "comparison" / "fragility.npz", tables(results), replace=True)
+    save_margins(results)
+
+
+def save_margins(results: Results) -> bool:
+    """Write `comparison/margins.npy`, float16[n, cells], and `margins.json`, which names network and condition of
+    every column: one sample's margins in each network's unit over all cells are one read.
+
+    Returns:
+        Whether it was written; where it would pass `MARGIN_BYTES` none is, and an older one is removed.
+    """
+    folder, cells, count = results.folder / "comparison", results.cells(), len(results.labels)
+    # The order is removed first and written last, so that nobody reads columns in another file's order.
+    (folder / "margins.json").unlink(missing_ok=True)
+    if not cells or 2 * count * len(cells) > MARGIN_BYTES:
+        (folder / "margins.npy").unlink(missing_ok=True)
+        return False
+    folder.mkdir(exist_ok=True)
+    temporary = folder / f".margins.{os.getpid()}.tmp.npy"
+    try:
+        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(cells)))
+        step = max(BLOCK_BYTES // (2 * count), 1)
+        for start in range(0, len(cells), step):
+            some = cells[start : start + step]
+            block = np.empty((count, len(some)), np.float16)
+            for column, (network, condition) in enumerate(some):
+                margin = results.geometry(network, condition, ("margin",))["margin"]
+                block[:, column] = as_float16(margin / np.float32(results.unit(network)))
+            rows[:, start : start + step] = block
+        rows.flush()
+        del rows
+        temporary.replace(folder / "margins.npy")
+    finally:
+        temporary.unlink(missing_ok=True)
+    files.save_json(folder / "margins.json", {"cells": [list(cell) for cell in cells]}, replace=True)
+    return True
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one folder's `fragility.npz` says of itself; the counts of a group are read by `counted`."""
+
+    path: Path
+    place: dict[str, int]
+    """The number of every network's group, by the network's name in the study that was opened."""
+    group: list[str]
+    halves: list[tuple[str, str]]
+    """Per group both halves in words, two empty ones where there are none."""
+    wrong: np.ndarray = field(repr=False)
+    cells: np.ndarray = field(repr=False)
+
+
+def load(results: Results) -> list[Stored]:
+    """What is stored, one per folder of a joined study; empty where nothing is.
+
+    Raises:
+        results.Damaged: a file cannot be read, or is of another number of samples.
+    """
+    found = []
+    for path, rename in results.derived("comparison/fragility.npz"):
+        if not path.exists():
+            continue
+        arrays = files.load_arrays(
+            path, ("group", "network", "network_group", "first", "second", "wrong", "cells")
+        )
+        if arrays["wrong"].shape != (3, len(results.labels)):
+            raise files.Damaged(f"{path} is of another number of samples; delete it and run the study again.")
+        names, places = map(rename, arrays["network"].tolist()), arrays["network_group"].tolist()
+        halves = zip(arrays["first"].tolist(), arrays["second"].tolist(), strict=True)
+        found.append(
+            Stored(
+                path,
+                dict(zip(names, places, strict=True)),
+                arrays["group"].tolist(),
+                list(halves),
+                arrays["wrong"],
+                arrays["cells"],
+            )
+        )
+    return found
+
+
+def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
+    """uint32[2, 3, n] counts of one kind and group, the last being all pruned networks; see `tables`.
+
+    `share(*counts[:, part])` is the fragility over all cells (part 0) or in a half (1, 2).
+    """
+    key = f"{kind}/{range(len(stored.group))[place]}"
+    return files.load_arrays(stored.path, (key,))[key].astype(np.uint32)
+
+
+def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
+    """Where margins are stored and the cells of their columns, one per folder; empty where none are readable."""
+    found = []
+    for path, rename in results.derived("comparison/margins.json"):
+        try:
+            cells = [(rename(str(n)), str(c)) for n, c in files.load_json(path)["cells"]]
+            rows = path.with_suffix(".npy")
+            shape = np.load(rows, mmap_mode="r", allow_pickle=False).shape
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if shape == (len(results.labels), len(cells)):
+            found.append((rows, cells))
+    return found
+
+
+def fingerprint(path: Path, position: int) -> np.ndarray:
+    """float16[cells]: the margins of one sample in every network's unit, by one read of a file of `columns`."""
+    with open(path, "rb") as file:
+        return npy_row(file, position)
+
+
+def npy_row(file: BinaryIO, position: int) -> np.ndarray:
+    """One row of the array that begins, in npy format, where an open file stands; the others are not read.
+
+    Raises:
+        ValueError: not npy, of Python objects, stored by columns, or without such a row.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = read(file)
+    # An array of one axis is stored both ways.
+    if dtype.hasobject or (by_columns and len(shape) > 1) or not shape or not 0 <= position < shape[0]:
+        raise ValueError(f"there is no row {position} to read in an array of shape {shape}")
+    count = int(np.prod(shape[1:], dtype=int))
+    file.seek(position * count * dtype.itemsize, os.SEEK_CUR)
+    return np.frombuffer(file.read(count * dtype.itemsize), dtype).reshape(shape[1:])

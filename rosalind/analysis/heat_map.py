@@ -1,0 +1,156 @@
+"""How a table becomes a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
+
+import numpy as np
+from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
+
+from rosalind.analysis.accuracy_table import Mode, mean_of
+
+
+def seriate(table: np.ndarray) -> np.ndarray:
+    """int64[rows]: an order in which neighbouring rows are alike, by the Fiedler vector of their likeness.
+
+    Likeness is a Gaussian of the root mean square distance of two rows, as wide as the median distance; gaps count
+    as the column's mean. The first row of the order is the one of the two ends with the larger mean. Up to two rows,
+    and rows that are all equal, keep their order.
+
+    Args:
+        table: float[rows, columns], NaN for gaps.
+    """
+    rows = len(table)
+    columns = mean_of(np.asarray(table, float).T)
+    filled = np.where(np.isfinite(table), table, np.nan_to_num(columns))
+    centred = filled - filled.mean(0) if rows else filled
+    square = (centred**2).sum(1)
+    distance = np.maximum(square[:, None] + square - 2 * centred @ centred.T, 0)
+    others = distance[np.triu_indices(rows, 1)]
+    if rows < 3 or not others.max() > 1e-9 * max(square.max(), 1e-30):
+        return np.arange(rows)
+    width = np.median(others[others > 0])
+    likeness = np.exp(-distance / width)
+    laplacian = np.diag(likeness.sum(1)) - likeness
+    with threadpool_limits(1):
+        vector = eigh(laplacian, subset_by_index=[1, 1])[1][:, 0]
+    order = np.argsort(vector, kind="stable")
+    ends = filled.mean(1)[order[[0, -1]]]
+    return order if ends[0] >= ends[1] else order[::-1]
+
+
+ROWS = ("study order", "mean", "B's column", "likeness")
+COLUMNS = ("study order", "mean", "likeness")
+"""How rows and columns may be ordered."""
+
+
+def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None = None) -> np.ndarray:
+    """int64[groups]: the order of rows, in one of `ROWS`; larger values come first, gaps last.
+
+    Args:
+        means: float[groups, columns] as shown.
+        way: in `ROWS`.
+        measured: how many columns are conditions; the rest are means and count only in `B's column`.
+        column: of B.
+    """
+    if way == "likeness":
+        return seriate(means[:, :measured])
+    if way == "mean":
+        return np.argsort(-mean_of(means[:, :measured]), kind="stable")
+    if way == "B's column" and column is not None:
+        return np.argsort(-means[:, column], kind="stable")
+    return np.arange(len(means))
+
+
+def arrange_columns(means: np.ndarray, way: str, measured: int) -> np.ndarray:
+    """int64[columns]: the order of columns, in one of `COLUMNS`; what is not a condition stays at the end."""
+    some = means[:, :measured]
+    order = np.arange(measured)
+    if way == "likeness":
+        order = seriate(some.T)
+    elif way == "mean":
+        order = np.argsort(-mean_of(some.T), kind="stable")
+    return np.concatenate([order, np.arange(measured, means.shape[1])])
+
+
+def limits_of(means: np.ndarray, signed: bool) -> tuple[float, float]:
+    """The values at both ends of the colours; symmetric around zero where signed, never of no width."""
+    finite = means[np.isfinite(means)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if signed:
+        high = max(abs(low), abs(high), 1e-9)
+        low = -high
+    return low, high if high > low else low + 1e-9
+
+
+def shades(means: np.ndarray, low: float, high: float) -> np.ndarray:
+    """uint8 like `means`: 1 to 255 from `low` to `high`, 0 where nothing is."""
+    place = np.clip((np.nan_to_num(means, nan=low) - low) / (high - low), 0, 1)
+    return np.where(np.isfinite(means), np.rint(1 + 254 * place), 0).astype(np.uint8)
+
+
+def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
+    """uint8[fine * rows, fine * columns]: 1 in a small square near the first corner of every marked cell, else 0.
+
+    One image of any number of marks; `fine` is how many pixels a cell has along each side, 3 at least. Without any
+    mark a single 0.
+    """
+    if not marked.any():
+        return np.zeros((1, 1), np.uint8)
+    rows, columns = marked.shape
+    found = np.zeros((rows, fine, columns, fine), np.uint8)
+    found[:, 1, :, 1] = marked
+    return found.reshape(rows * fine, columns * fine)
+
+
+def merged(counts: np.ndarray, bins: int = 24) -> np.ndarray:
+    """Counts with neighbouring bins of the last axis summed, so that at most `bins` are left.
+
+    >>> merged(np.array([1, 2, 3, 4, 5]), 3).tolist()
+    [3, 7, 5]
+    """
+    step = -(-counts.shape[-1] // bins)
+    return np.add.reduceat(counts, np.arange(0, counts.shape[-1], step), -1) if step > 1 else counts
+
+
+def outlines(counts: np.ndarray) -> np.ndarray:
+    """float32[cells, bins]: heights of histograms from 0 to 1, each over its own largest bin; NaN without counts.
+
+    Args:
+        counts: numbers[cells, bins].
+    """
+    peak = counts.max(-1, keepdims=True, initial=0).astype(np.float32)
+    return np.divide(counts, peak, out=np.full(counts.shape, np.nan, np.float32), where=peak > 0)
+
+
+def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Histograms in the lower parts of cells as one line, x and y float32, with a NaN after each.
+
+    Args:
+        heights: float32[cells, bins] from 0 to 1, from `outlines`; cells without any are left out.
+        rows: int[cells], downwards.
+        columns: int[cells].
+    """
+    there = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
+    heights, rows, columns = heights[there], rows[there], columns[there]
+    across = np.linspace(-0.44, 0.44, heights.shape[1], dtype=np.float32)
+    gap = np.full((len(heights), 1), np.nan, np.float32)
+    x = np.hstack([columns[:, None] + across, gap])
+    y = np.hstack([rows[:, None] + 0.44 - 0.4 * heights, gap])
+    return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
+
+
+def numbers_in(means: np.ndarray, mode: Mode, *, narrow: bool = False) -> list[str]:
+    """The texts of cells, row by row; a dot for a gap.
+
+    Args:
+        means: float[rows, columns].
+        mode: says how many decimals, and whether numbers carry a sign; fractions below one get a decimal more.
+        narrow: leave out the plus, of which colours speak too, and the zero before a point.
+    """
+    finite = np.abs(means[np.isfinite(means)])
+    digits = mode.digits + bool(mode.digits and finite.size and finite.max() < 1)
+    sign, zero = "+" if mode.signed and not narrow else "", f"{0:.{digits}f}"
+    found = []
+    for value in means.ravel().tolist():
+        text = f"{value:{sign}.{digits}f}" if np.isfinite(value) else "·"
+        text = "0" if text.strip("+-") == zero else text
+        found.append(text.replace("0.", ".", 1) if narrow and abs(value) < 1 else text)
+    return found

@@ -1,0 +1,134 @@
+"""Which network came from which, as a map in layers of sparsity. NumPy only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis.robustness import Group
+
+MOST = 60
+"""Most networks that are drawn one by one; beyond that a node is a group of seeds."""
+
+
+@dataclass(frozen=True)
+class Pedigree:
+    """Nodes of a map and who came from whom."""
+
+    nodes: tuple[str, ...]
+    """Ids of networks, or of groups' first networks where `grouped`."""
+    groups: tuple[int, ...]
+    """The index of each node's group."""
+    x: np.ndarray
+    """float32[k]: the layer, 0 for the least sparsity."""
+    y: np.ndarray
+    """float32[k]: the place downwards, one unit per line of methods."""
+    edges: np.ndarray
+    """int32[e, 2]: from a node to one that was made from it."""
+    layers: tuple[float, ...]
+    """The sparsity of each layer, [0, 1)."""
+    lines: tuple[str, ...]
+    """What is written at the end of each line: a method, and the seed where nodes are networks."""
+    grouped: bool
+
+
+Infos = Mapping[str, Mapping[str, Any]]
+"""Networks' JSON by id."""
+
+
+def origins(infos: Infos) -> dict[str, str]:
+    """What each network was made from: the level before it in its chain, else its parent; absent without either.
+
+    A chain's JSON names the dense network at its root as parent and lists its targets up to its own sparsity, so
+    the level before is the network of the same model, label and seed at the largest smaller target.
+    """
+    key = lambda info, sparsity: (info.get("model"), info.get("label"), info.get("seed"), sparsity)
+    known = {key(info, info.get("sparsity_requested")): name for name, info in infos.items()}
+    found = {}
+    for name, info in infos.items():
+        targets = (info.get("made_by") or {}).get("targets") or []
+        earlier = max((s for s in targets if s < (info.get("sparsity_requested") or 0)), default=None)
+        origin = known.get(key(info, earlier)) if earlier is not None else None
+        origin = origin or info.get("parent")
+        if origin in infos:
+            found[name] = origin
+    return found
+
+
+def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigree:
+    """The map of a study's networks, seed by seed; of its groups where there are more than `most` networks.
+
+    A line holds the networks of one method and seed, from little to much removed, so that a chain is a straight
+    line; a parent stands in the middle of the lines that came from it.
+
+    Args:
+        infos: networks' JSON by id.
+        groups: groups of seeds, in the order of the study.
+        most: networks that are drawn one by one.
+    """
+    grouped = sum(len(group.networks) for group in groups) > most
+    members = [(k, group.networks[:1] if grouped else group.networks) for k, group in enumerate(groups)]
+    nodes = [(name, k) for k, names in members for name in names]
+    place = {name: k for k, (name, _) in enumerate(nodes)}
+    first = {name: group.networks[0] for group in groups for name in group.networks} if grouped else {}
+    edges, made_from = [], origins(infos)
+    for name, k in place.items():
+        origin = made_from.get(name, "")
+        origin = first.get(origin, origin)
+        if origin in place and origin != name:
+            edges.append((place[origin], k))
+    links = np.array(edges, np.int32).reshape(-1, 2)
+    layers = sorted({groups[k].sparsity for _, k in nodes})
+    x = np.array([layers.index(groups[k].sparsity) for _, k in nodes], np.float32)
+    # Seeds one after the other; in each, roots of others first, which then move to the middle of what came from them.
+    seeds = {name: None if grouped else infos[name].get("seed") for name in place}
+    order = {seed: k for k, seed in enumerate(dict.fromkeys(seeds.values()))}
+    keys = [(order[seeds[name]], groups[k].model, groups[k].label) for name, k in nodes]
+    known = {key: k for k, key in reversed(list(enumerate(keys)))}
+    roots = {keys[a] for a, b in links if keys[a] != keys[b]}
+    lines = sorted(
+        {key for key in keys if key not in roots or sum(k == key for k in keys) > 1},
+        key=lambda key: (key[0], known[key]),
+    )
+    height = {key: number for number, key in enumerate(lines)}
+    several = len(order) > 1
+    words = {key: _label(key, several, seeds[nodes[known[key]][0]]) for key in known}
+    y = np.array([height.get(key, np.nan) for key in keys], np.float32)
+    for k in np.flatnonzero(np.isnan(y)):
+        below = y[links[links[:, 0] == k, 1]]
+        middle = below[np.isfinite(below)]
+        y[k] = np.median(middle) if middle.size else len(lines)
+    return Pedigree(
+        tuple(name for name, _ in nodes),
+        tuple(k for _, k in nodes),
+        x,
+        y,
+        links,
+        tuple(layers),
+        tuple(words[key] for key in lines),
+        grouped,
+    )
+
+
+def paths(found: Pedigree) -> tuple[np.ndarray, np.ndarray]:
+    """The edges as one line, x and y float32, with a NaN after each.
+
+    An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node
+    that it does not end in, it passes below, so that a straight line through nodes is a chain.
+    """
+    at = list(zip(found.x.tolist(), found.y.tolist(), strict=True))
+    x, y = [], []
+    for a, b in found.edges.tolist():
+        (x0, y0), (x1, y1) = at[a], at[b]
+        between = any(y == y1 and x0 < x < x1 for x, y in at)
+        lane = y1 + 0.33 * between
+        x += [x0, x0 + 0.35 * np.sign(x1 - x0), x1 - 0.2 * between * np.sign(x1 - x0), x1, np.nan]
+        y += [y0, lane, lane, y1, np.nan]
+    return np.array(x, np.float32), np.array(y, np.float32)
+
+
+def _label(key: tuple[int, str, str], several: bool, seed: Any) -> str:
+    """What stands at the end of a line: model, method and seed, as far as there are several."""
+    words = [key[1], key[2], f"seed {seed}" if several and seed is not None else ""]
+    return " ".join(word for word in words if word)

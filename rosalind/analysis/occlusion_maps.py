@@ -1,0 +1,285 @@
+"""Occlusion maps of two sides: read, averaged over seeds and samples, and how far they agree. NumPy only."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.analysis.store import Cell, Store
+
+MAPPED = ("angle", "norm", "margin")
+"""The quantities of a map, in the order of its axis."""
+
+UNITS = ("degrees", "units", "units")
+
+CORRELATIONS = ("Pearson", "Spearman")
+"""In the order of an agreement's last axis: of the values, and of their ranks."""
+
+SHIFTS = 10
+"""With how many other samples the maps of each are compared, to see what no agreement looks like."""
+
+ROWS = 1000
+"""Most pairs of maps that one agreement is taken over: 60 ms for maps of 7 x 7."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Occlusion maps of some samples."""
+
+    ids: np.ndarray
+    """int[m] sample ids, ascending."""
+    values: np.ndarray
+    """float32[m, 3, rows, columns]: what hiding a patch does to angle (degrees), norm and margin (units)."""
+    networks: np.ndarray
+    """int[m]: over how many networks, or pairs of networks, each sample's map is the mean."""
+
+    def over(self, ids: np.ndarray) -> np.ndarray | None:
+        """float32[3, rows, columns]: the mean map of those samples that have one, None where none has.
+
+        A patch is NaN where it is NaN in one of them.
+        """
+        values = self.values[np.isin(self.ids, ids)]
+        return values.mean(0) if len(values) else None
+
+    def among(self, ids: np.ndarray) -> "Maps":
+        """The maps of those samples that are listed."""
+        kept = np.isin(self.ids, ids)
+        return Maps(self.ids[kept], self.values[kept], self.networks[kept])
+
+
+def stamp(store: Store, cell: Cell) -> int:
+    """When the maps of a single cell were written, in nanoseconds; 0 without any."""
+    path = store.results.attribution_file(*cell)
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def stored(store: Store, cell: Cell) -> Maps | None:
+    """The maps of a single cell; None without any."""
+
+    def read() -> dict[str, np.ndarray]:
+        arrays = store.maps(cell)
+        if arrays is None or arrays["map"].ndim != 4 or not len(arrays["id"]):
+            return {}
+        order = np.argsort(arrays["id"], kind="stable")
+        return {"id": arrays["id"][order], "map": arrays["map"][order]}
+
+    written = stamp(store, cell)
+    arrays = store.keep(("maps", cell, written), read) if written else {}
+    if not arrays:
+        return None
+    scale = np.array([180 / np.pi, 1, 1], np.float32)[:, None, None]
+    return Maps(arrays["id"], arrays["map"] * scale, np.ones(len(arrays["id"]), int))
+
+
+def mean(store: Store, cells: Sequence[Cell]) -> Maps | None:
+    """The maps of a side: sample by sample the mean over those of its networks that have one.
+
+    Networks whose maps have another number of patches than the first one's are left out. None without any.
+    """
+    return _average([found for cell in cells if (found := stored(store, cell)) is not None])
+
+
+def difference(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Maps | None:
+    """B's maps minus A's of every sample that has both, the mean over pairs of networks; None without any."""
+    parts = []
+    for a, b in _paired(store, pairs):
+        parts.append(Maps(a.ids, b.values - a.values, a.networks))
+    return _average(parts)
+
+
+def fit(a: Maps | None, b: Maps | None) -> bool:
+    """Whether two sides' maps have the same patches, as far as both have any."""
+    return a is None or b is None or a.values.shape[1:] == b.values.shape[1:]
+
+
+def _average(parts: list[Maps]) -> Maps | None:
+    parts = [part for part in parts if part.values.shape[1:] == parts[0].values.shape[1:] and len(part.ids)]
+    if not parts:
+        return None
+    ids = np.unique(np.concatenate([part.ids for part in parts]))
+    total, count = np.zeros((len(ids), *parts[0].values.shape[1:]), np.float64), np.zeros(len(ids), int)
+    for part in parts:
+        rows = np.searchsorted(ids, part.ids)
+        total[rows] += part.values
+        count[rows] += part.networks
+    return Maps(ids, (total / count[:, None, None, None]).astype(np.float32), count)
+
+
+def _paired(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> list[tuple[Maps, Maps]]:
+    """The maps of the samples that both of a pair have, pair by pair; those with other patches are left out."""
+    found = []
+    for pair in pairs:
+        a, b = (stored(store, cell) for cell in pair)
+        if a is not None and b is not None and fit(a, b):
+            found.append((a.among(b.ids), b.among(a.ids)))
+    return found
+
+
+def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
+    """Where `count` patches along a side of the image lie, as shares of that side.
+
+    Returns:
+        Where the first cell of the map begins, how wide all are together, and how wide a patch is. Every cell
+        is as wide as the stride and lies in the middle of its patch. The whole side, and a patch as wide as a
+        cell, where the file does not say or patches do not overlap.
+
+    Patches of 4 at 0, 2, ..., 12 of 16 pixels have their middles at 2, 4, ..., 14: cells from 1 to 15.
+    """
+    try:
+        arrays = files.load_arrays(store.results.attribution_file(*cell), ("patch", "stride"))
+        patch, stride = (float(arrays[key]) for key in ("patch", "stride"))
+    except (FileNotFoundError, files.Damaged, TypeError):
+        return 0.0, 1.0, 1 / count
+    side = patch + (count - 1) * stride
+    if not 0 < stride <= patch:
+        return 0.0, 1.0, 1 / count
+    return (patch - stride) / 2 / side, count * stride / side, patch / side
+
+
+def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson's and Spearman's correlation along the last axis, float64[..., 2] in [-1, 1].
+
+    Entries that are not finite in both are left out; equal values share their mean rank. NaN where fewer than
+    three remain or one side is constant.
+
+    >>> correlations(np.array([1.0, 2.0, 4.0]), np.array([1.0, 8.0, 64.0])).round(3).tolist()
+    [0.973, 1.0]
+    >>> correlations(np.ones(5), np.arange(5.0)).tolist()
+    [nan, nan]
+    """
+    good = np.isfinite(a) & np.isfinite(b)
+    return np.stack([_pearson(a, b, good), _pearson(_ranks(a, good), _ranks(b, good), good)], -1)
+
+
+def _pearson(a: np.ndarray, b: np.ndarray, good: np.ndarray) -> np.ndarray:
+    count = good.sum(-1)
+    centred, constant = [], count < 3
+    for values in (a, b):
+        kept = np.where(good, values, 0).astype(np.float64)
+        middle = kept.sum(-1, keepdims=True) / np.maximum(count, 1)[..., None]
+        centred.append(np.where(good, kept - middle, 0))
+        # Compared exactly: rounding leaves a constant row a spread of 1e-17, whose correlation would be noise.
+        low, high = np.where(good, values, np.inf).min(-1), np.where(good, values, -np.inf).max(-1)
+        constant = constant | (low >= high)
+    scale = np.sqrt((centred[0] ** 2).sum(-1) * (centred[1] ** 2).sum(-1))
+    found = (centred[0] * centred[1]).sum(-1) / np.where(constant | (scale == 0), 1, scale)
+    return np.where(constant | (scale == 0), np.nan, np.clip(found, -1, 1))
+
+
+def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Mean ranks from 0 along the last axis; what is not good comes last."""
+    order = np.argsort(np.where(good, values, np.inf), axis=-1, kind="stable")
+    ordered = np.take_along_axis(np.where(good, values, np.inf), order, -1)
+    place = np.broadcast_to(np.arange(values.shape[-1]), values.shape)
+    new = np.ones(values.shape, bool)
+    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    last = np.ones(values.shape, bool)
+    last[..., :-1] = new[..., 1:]
+    first_of = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
+    flipped = np.where(last, place, values.shape[-1])[..., ::-1]
+    last_of = np.minimum.accumulate(flipped, axis=-1)[..., ::-1]
+    ranks = np.empty(values.shape, np.float64)
+    np.put_along_axis(ranks, order, (first_of + last_of) / 2, -1)
+    return ranks
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the maps of two sides are, sample by sample."""
+
+    ids: np.ndarray
+    """int[k]: a sample for every pair of networks that both have its map, at most `ROWS`."""
+    own: np.ndarray
+    """float64[k, 3, 2]: correlation of both maps, per quantity; Pearson's and Spearman's."""
+    other: np.ndarray
+    """float64[l, 3, 2]: the same of A's map of one sample and B's of another: what no agreement looks like."""
+
+    def of(self, sample: int) -> np.ndarray:
+        """float64[3, 2] of a sample, the mean over pairs of networks; NaN where it has none."""
+        here = self.own[self.ids == sample]
+        return np.full(self.own.shape[1:], np.nan) if not len(here) else here.mean(0)
+
+
+def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | None:
+    """How far B's maps agree with A's, over all samples that have both and all pairs of networks.
+
+    A sample is compared with `SHIFTS` others for `other`. None where no sample has both maps.
+    """
+
+    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray] | tuple[()]:
+        parts = [(a, b) for a, b in _paired(store, pairs) if len(a.ids)]
+        if not parts:
+            return ()
+        # Pairs whose maps have other patches cannot share an array; correlations can.
+        ids = np.concatenate([a.ids for a, _ in parts])
+        kept = _spread(len(ids), ROWS)
+        own = np.concatenate([correlations(_flat(a.values), _flat(b.values)) for a, b in parts])
+        return ids[kept], own[kept], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
+
+    key = tuple((a, b, stamp(store, a), stamp(store, b)) for a, b in pairs)
+    found = store.keep(("agreement of maps", key), make)
+    return Agreement(*found) if found else None
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(*values.shape[:2], values.shape[2] * values.shape[3])
+
+
+def _spread(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` positions, evenly."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
+
+
+def _others(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """float64[l, 3, 2] of maps of different samples: everyone's with those some places further on."""
+    count = len(a)
+    shifts = np.unique(np.linspace(1, count - 1, SHIFTS).astype(int)) if count > 1 else np.empty(0, int)
+    rows = np.repeat(np.arange(count), len(shifts))
+    others = (rows + np.tile(shifts, count)) % count if count else rows
+    kept = _spread(len(rows), ROWS)
+    return correlations(_flat(a[rows[kept]]), _flat(b[others[kept]]))
+
+
+def quartiles(values: np.ndarray) -> tuple[float, float, float]:
+    """The quarter, median and three quarters of the finite values; NaN of none."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return np.nan, np.nan, np.nan
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return float(low), float(middle), float(high)
+
+
+def exceeds(own: np.ndarray, other: np.ndarray) -> float:
+    """Probability that one of the first is larger than one of the second, a tie half; NaN where one is empty.
+
+    Mann and Whitney's statistic over its maximum: 0.5 says that a sample's maps in A and B are no more alike
+    than maps of different samples, 1 that they always are.
+
+    >>> exceeds(np.array([0.9, 0.8, np.nan]), np.array([0.1, 0.8]))
+    0.875
+    """
+    own, other = own[np.isfinite(own)], np.sort(other[np.isfinite(other)])
+    if not own.size or not other.size:
+        return np.nan
+    below = np.searchsorted(other, own, "left") + np.searchsorted(other, own, "right")
+    return float(below.mean() / 2 / other.size)
+
+
+def command(store: Store, cell: Cell, ids: Sequence[int] = ()) -> str:
+    """The line for a shell that makes the maps of a single cell; of twelve samples over all classes without ids."""
+    path = store.results.attribution_file(*cell)
+    words = ["rosalind", "attribute", str(path.parents[2]), "--network", path.parent.name]
+    words += ["--condition", path.stem]
+    return shlex.join([*words, *(["--ids", *map(str, ids)] if len(ids) else [])])
+
+
+def missing(store: Store, cells: Sequence[Cell], sample: int | None) -> list[Cell]:
+    """The single cells that have no map of a sample, or none at all for None."""
+    without: Callable[[Maps | None], bool]
+    if sample is None:
+        without = lambda found: found is None
+    else:
+        without = lambda found: found is None or sample not in found.ids
+    return [cell for cell in cells if without(stored(store, cell))]

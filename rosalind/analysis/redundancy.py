@@ -1,0 +1,321 @@
+"""Which benchmarks say the same: correlations over networks, and the few that predict the mean of all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from rosalind import results as files
+from rosalind.analysis import robustness
+from rosalind.config import unknown
+from rosalind.results import Results
+
+KEY = 0
+"""Of the random subsets of the curves that are stored, so that every reader sees the same."""
+
+NETWORKS = 5
+"""Fewest networks for a curve."""
+
+OTHERS = 3
+"""Fewest networks outside a family, on which benchmarks are chosen when it is held out."""
+
+SIZES = 20
+"""Most benchmarks in a subset; past them every curve of our studies is flat."""
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """Accuracies of networks under corruptions, in [0, 1]; higher is better."""
+
+    networks: tuple[str, ...]
+    families: tuple[str, ...]
+    """The method family of every network."""
+    names: tuple[str, ...]
+    """Corruptions, or conditions."""
+    accuracy: np.ndarray
+    """float64[networks, names]; NaN where a condition that belongs to it has not been measured."""
+    clean: np.ndarray
+    """float64[networks]; NaN where clean images have not been measured."""
+
+
+STORED = ("names", "error", "largest", "random", "clean", "agree", "networks", "total")
+"""Fields of a `Curve` that are arrays in a file as they are."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How well the mean over all benchmarks is predicted by few of them; errors in percentage points.
+
+    Every error is over networks of a method family that neither the choice nor the fit has seen; the errors
+    of all families are pooled.
+    """
+
+    names: tuple[str, ...]
+    """The benchmarks in the order in which they are chosen with all networks; the most useful first."""
+    error: np.ndarray
+    """float64[len(names)]: root mean square error of the first 1, 2, ... chosen; lower is better."""
+    largest: np.ndarray
+    """float64[len(names)]: largest absolute error of any network."""
+    random: np.ndarray
+    """float64[len(names), 3]: mean, 5th and 95th percentile of the error of random subsets of that size."""
+    clean: float
+    """Root mean square error of a prediction from clean accuracy alone; NaN where that is not measured."""
+    folds: dict[str, tuple[str, ...]]
+    """By family what is chosen without it; where these differ from `names`, the choice is unsure."""
+    agree: np.ndarray
+    """int64[len(names)]: how many families, held out, leave the choice of so many benchmarks the same."""
+    networks: int
+    """How many networks the curve is over: those with all benchmarks measured."""
+    total: int
+    """How many benchmarks there are."""
+
+    def smallest(self, points: float) -> int | None:
+        """How many benchmarks predict within so many points (root mean square); None if no number does."""
+        good = np.flatnonzero(self.error <= points)
+        return int(good[0]) + 1 if good.size else None
+
+
+def kinds(results: Results) -> tuple[str, ...]:
+    """What a benchmark can be: `mean` over severities, `severity <s>` where there are several, `condition`."""
+    infos = _corruptions(results).values()
+    severities = sorted({info["severity"] for info in infos})
+    several = [f"severity {severity:g}" for severity in severities] if len(severities) > 1 else []
+    return ("mean", *several, "condition")
+
+
+def benchmarks(
+    results: Results, summary: Mapping[tuple[str, str], Mapping[str, float]], kind: str = "mean"
+) -> Benchmarks:
+    """The accuracies of a study's corruptions with stored BatchNorm statistics; draws are averaged.
+
+    Args:
+        results: of the study.
+        summary: by network and condition, a mapping with `accuracy`.
+        kind: in `kinds`. Of a mean over severities, a network must have all; a `severity <s>` is of the
+            corruptions that have it.
+
+    Raises:
+        ValueError: a kind that the study does not have.
+    """
+    if kind not in kinds(results):
+        raise ValueError(unknown("kind of benchmark", kind, kinds(results)))
+    parts: dict[str, list[str]] = {}
+    for condition, info in _corruptions(results).items():
+        if kind in ("mean", "condition") or kind == f"severity {info['severity']:g}":
+            parts.setdefault(condition if kind == "condition" else info["name"], []).append(condition)
+
+    networks = [name for name in results.networks if any((name, c) in summary for c in results.conditions)]
+
+    def accuracies(condition: str) -> list[float]:
+        return [summary.get((name, condition), {}).get("accuracy", np.nan) for name in networks]
+
+    table = [np.mean([accuracies(condition) for condition in some], 0) for some in parts.values()]
+    return Benchmarks(
+        tuple(networks),
+        tuple(results.networks[name]["family"] for name in networks),
+        tuple(parts),
+        np.array(table).reshape(len(parts), len(networks)).T,
+        np.array(accuracies("clean")),
+    )
+
+
+def _corruptions(results: Results) -> dict[str, dict]:
+    found = results.conditions.items()
+    return {name: info for name, info in found if info["kind"] == "corruption" and info["bn"] == "train"}
+
+
+def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pearson correlation between benchmarks over the networks that have both.
+
+    Args:
+        accuracy: float[networks, m]; NaN is a gap.
+
+    Returns:
+        float64[m, m] in [-1, 1]; NaN for fewer than 3 networks or where one does not vary. And int64[m, m],
+        how many networks.
+    """
+    there = np.isfinite(accuracy)
+    means = np.divide(
+        np.nansum(accuracy, 0), there.sum(0), where=there.any(0), out=np.zeros(accuracy.shape[1])
+    )
+    x, known = np.where(there, accuracy - means, 0), there.astype(np.float64)
+    count = known.T @ known
+    some = np.maximum(count, 1)
+    first = x.T @ known
+    covariance = x.T @ x - first * first.T / some
+    variance = (x**2).T @ known - first**2 / some
+    # Accuracies are multiples of 1 / images, so that what varies at all varies by far more than rounding.
+    defined = (count >= 3) & (variance > 1e-13) & (variance.T > 1e-13)
+    scale = np.sqrt(np.where(defined, variance * variance.T, 1))
+    found = np.where(defined, np.clip(covariance / scale, -1, 1), np.nan)
+    return found, count.astype(np.int64)
+
+
+def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
+    """How few benchmarks predict a network's mean over all of them.
+
+    The prediction from a subset is least squares with an intercept and weights >= 0. Weights below zero would
+    set near-copies against each other: that fits the networks at hand, and fails for a family that lies apart.
+    Benchmarks are chosen greedily: each step adds the one that lowers the error of the fit most (of equals the
+    first by name). For the error, choice and fit are made anew without each method family, and scored on it.
+
+    Args:
+        table: networks that lack a benchmark are left out.
+        key: of the random subsets.
+        draws: how many random subsets of every size.
+
+    Raises:
+        ValueError: fewer than 2 benchmarks, 5 networks or 2 families, or a family beside which fewer than 3
+            networks are left.
+    """
+    # By name, so that neither the order of the study nor chance decides between equals.
+    by_name = np.argsort(np.array(table.names, dtype=np.str_), kind="stable")
+    names = [table.names[k] for k in by_name]
+    whole = np.isfinite(table.accuracy).all(1)
+    x = table.accuracy[np.ix_(whole, by_name)]
+    family, clean = np.array(table.families, dtype=np.str_)[whole], table.clean[whole]
+    members = {name: family == name for name in dict.fromkeys(sorted(family.tolist()))}
+    _check(table, x, members)
+    target, sizes = x.mean(1), min(len(names), SIZES)
+    generator = np.random.default_rng(key)
+    subsets = [
+        [generator.choice(len(names), size, replace=False) for _ in range(draws)]
+        for size in range(1, sizes + 1)
+    ]
+    chosen = _choose(_compress(x, target), sizes)
+    errors = np.empty((sizes, len(x)))
+    guesses = np.empty((sizes, draws, len(x)))
+    from_clean = np.full(len(x), np.nan)
+    folds: dict[str, list[int]] = {}
+    for name, held in members.items():
+        rest = ~held
+        fit = _compress(x[rest], target[rest])
+        centre, level = x[rest].mean(0), target[rest].mean()
+
+        folds[name] = _choose(fit, sizes)
+        for size in range(1, sizes + 1):
+            some = [folds[name][:size], *subsets[size - 1]]
+            # All subsets at once: one by one, this product took as long as the fits.
+            weights = np.zeros((len(some), len(names)))
+            for row, columns in enumerate(some):
+                weights[row, columns] = _weights(fit, columns)
+            missed = level + weights @ (x[held] - centre).T - target[held]
+            errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
+        if np.isfinite(clean).all():
+            slope = _weights(_compress(clean[rest, None], target[rest]), [0])
+            from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
+    spread = 100 * np.sqrt((guesses**2).mean(2))
+    first = [set(chosen[:size]) for size in range(1, sizes + 1)]
+    return Curve(
+        tuple(names[k] for k in chosen),
+        100 * np.sqrt((errors**2).mean(1)),
+        100 * np.abs(errors).max(1),
+        np.column_stack([spread.mean(1), *np.percentile(spread, [5, 95], axis=1)]),
+        float(100 * np.sqrt((from_clean**2).mean())),
+        {name: tuple(names[k] for k in some) for name, some in folds.items()},
+        np.array([sum(set(some[: k + 1]) == first[k] for some in folds.values()) for k in range(sizes)]),
+        len(x),
+        len(names),
+    )
+
+
+def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) -> None:
+    if x.shape[1] < 2:
+        raise ValueError(f"a subset needs at least 2 corruptions to choose from; the study has {x.shape[1]}.")
+    if len(x) < NETWORKS:
+        lacking = np.isnan(table.accuracy).sum(0)
+        worst = ""
+        if lacking.any():
+            k = int(lacking.argmax())
+            worst = f" ({table.names[k]} is missing for {lacking[k]} of {len(table.networks)})"
+        raise ValueError(
+            f"a curve needs {NETWORKS} networks with every corruption measured; there are {len(x)}{worst}."
+        )
+    if len(members) < 2:
+        raise ValueError(
+            f"a curve is scored on method families that were held out and needs 2; all networks are "
+            f"of {', '.join(members)}."
+        )
+    for name, held in members.items():
+        if (~held).sum() < OTHERS:
+            raise ValueError(
+                f"without the family {name} only {(~held).sum()} networks are left to choose on; "
+                f"{OTHERS} are needed."
+            )
+
+
+def _compress(x: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """float64[<= m + 1, m + 1]: a triangle with the same inner products as the centred columns and target."""
+    joined = np.column_stack([x, target])
+    return np.linalg.qr(joined - joined.mean(0))[1]
+
+
+def _weights(triangle: np.ndarray, columns) -> np.ndarray:
+    return nnls(triangle[:, columns], triangle[:, -1], maxiter=100 * (len(columns) + 1))[0]
+
+
+def _choose(triangle: np.ndarray, sizes: int) -> list[int]:
+    """The columns in the order in which they lower the error of the fit most."""
+    chosen: list[int] = []
+    left = list(range(triangle.shape[1] - 1))
+    # What lies within rounding of the target's own size is equal.
+    close = 1e-9 * max(float(np.linalg.norm(triangle[:, -1])), 1e-9)
+    for _ in range(sizes):
+        rest = [nnls(triangle[:, [*chosen, k]], triangle[:, -1], maxiter=10000)[1] for k in left]
+        best = int(np.flatnonzero(np.array(rest) <= min(rest) + close)[0])
+        chosen.append(left.pop(best))
+    return chosen
+
+
+def save(results: Results) -> None:
+    """Store the curve of every kind that has one as `comparison/redundancy.npz`, replacing what is there.
+
+    Reads the study's `summary.csv`. A curve of 300 networks takes 0.4 to 1.5 s, too long for one who looks at it.
+
+    Raises:
+        FileNotFoundError: the study has no `summary.csv` yet.
+        Damaged: it cannot be read.
+    """
+    summary = robustness.read_summary(results.folder / "summary.csv")
+    arrays: dict[str, Any] = {}
+    for kind in kinds(results):
+        table = benchmarks(results, summary, kind)
+        try:
+            found = curve(table, KEY)
+        except ValueError:
+            continue
+        parts = {name: getattr(found, name) for name in STORED} | {"of": _hash(table)}
+        parts |= {"families": list(found.folds), "folds": list(found.folds.values())}
+        arrays |= {f"{kind}/{name}": np.array(value) for name, value in parts.items()}
+    files.save_arrays(_file(results), arrays, replace=True)
+
+
+def load(results: Results, table: Benchmarks, kind: str) -> Curve:
+    """The curve of a table that `benchmarks` gives for a kind: as stored if it is of this very table, else made.
+
+    Raises ValueError as `curve` does.
+    """
+    names = (*STORED, "of", "families", "folds")
+    try:
+        arrays = files.load_arrays(_file(results), [f"{kind}/{name}" for name in names])
+    except (FileNotFoundError, files.Damaged):
+        return curve(table, KEY)
+    part = {name: arrays[f"{kind}/{name}"] for name in names}
+    if str(part["of"]) != _hash(table):
+        return curve(table, KEY)
+    plain: dict[str, Any] = {name: part[name] if part[name].ndim else part[name].item() for name in STORED}
+    plain["names"] = tuple(part["names"].tolist())
+    folds = zip(part["families"].tolist(), map(tuple, part["folds"].tolist()), strict=True)
+    return Curve(**plain, folds=dict(folds))
+
+
+def _file(results: Results) -> Path:
+    return results.folder / "comparison" / "redundancy.npz"
+
+
+def _hash(table: Benchmarks) -> str:
+    """Names all that a curve depends on."""
+    return files.hash_arrays({field.name: np.array(getattr(table, field.name)) for field in fields(table)})

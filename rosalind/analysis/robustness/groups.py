@@ -1,0 +1,157 @@
+"""Tables over groups of seeds: what is printed after a run and written in the report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness.means import Mean, described, means
+from rosalind.results import Results
+
+
+def accuracy(results: Results) -> np.ndarray:
+    """float64[networks, conditions] in the order of the results; NaN where a cell is not measured."""
+    found = np.full((len(results.networks), len(results.conditions)), np.nan)
+    row = {name: index for index, name in enumerate(results.networks)}
+    column = {name: index for index, name in enumerate(results.conditions)}
+    for network, condition in results.cells():
+        prediction = results.geometry(network, condition, ("prediction",))["prediction"]
+        found[row[network], column[condition]] = (prediction == results.labels).mean()
+    return found
+
+
+@dataclass(frozen=True)
+class Group:
+    """The networks of one label at one sparsity, over seeds."""
+
+    label: str
+    family: str
+    sparsity: float
+    networks: tuple[str, ...]
+    model: str = ""
+    """Given where a study has networks of several models."""
+
+    @property
+    def name(self) -> str:
+        """As written in tables: the label, and the sparsity where anything was removed."""
+        words = f"{self.label} {self.sparsity:g}" if self.sparsity else self.label
+        return f"{self.model} {words}" if self.model else words
+
+
+def groups(results: Results) -> list[Group]:
+    """Networks grouped by model, label and requested sparsity, in the order of the results."""
+    found: dict[tuple, list[str]] = {}
+    several = len({info["model"] for info in results.networks.values()} - {"imported"}) > 1
+    for network, info in results.networks.items():
+        model = info["model"] if several and info["model"] != "imported" else ""
+        key = (info["label"], info["family"], info["sparsity_requested"], model)
+        found.setdefault(key, []).append(network)
+    return [
+        Group(label, family, sparsity, tuple(names), model)
+        for (label, family, sparsity, model), names in found.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Clean and mean corruption accuracy of one group, one value per seed."""
+
+    group: Group
+    clean: np.ndarray
+    corrupted: np.ndarray
+
+    @property
+    def retention(self) -> np.ndarray:
+        """Corruption accuracy over clean accuracy; higher is better; NaN where clean accuracy is 0."""
+        return metrics.retention(self.corrupted, self.clean)
+
+
+def main_mean(results: Results, bn: str = "train") -> Mean | None:
+    """The mean that tables show: over the 15 common corruptions, else over MNIST-C's; None without either."""
+    found = {mean.group: mean for mean in means(results) if mean.bn == bn}
+    return found.get("common15") or found.get("mnist-c")
+
+
+def table(
+    results: Results, mean: Mean | None = None, bn: str = "train", *, accuracies: np.ndarray | None = None
+) -> list[Row]:
+    """Per group of seeds: clean accuracy, and accuracy averaged over the conditions of one mean.
+
+    A network that lacks a cell has NaN as its mean: a mean over other cells would not be comparable.
+    """
+    found = accuracy(results) if accuracies is None else accuracies
+    mean = mean or main_mean(results, bn)
+    column = {name: k for k, name in enumerate(results.conditions)}
+    clean = [k for k, c in enumerate(results.conditions.values()) if c["name"] == "clean" and c["bn"] == bn]
+    rest = np.array([column[name] for name in mean.conditions] if mean else [], int)
+    index = {name: k for k, name in enumerate(results.networks)}
+    rows = []
+    for group in groups(results):
+        here = found[[index[name] for name in group.networks]]
+        nothing = np.full(len(here), np.nan)
+        rows.append(
+            Row(
+                group,
+                here[:, clean[0]] if clean else nothing,
+                here[:, rest].mean(1) if rest.size else nothing,
+            )
+        )
+    return rows
+
+
+def mean_and_deviation(values: Sequence[float] | np.ndarray) -> str:
+    """Percent as `mean +- deviation` over seeds; the deviation needs two, NaN shows as a dash.
+
+    >>> mean_and_deviation([0.5, 0.7]), mean_and_deviation([0.5]), mean_and_deviation([float("nan")])
+    ('60.0 +- 14.1', '50.0', '-')
+    """
+    array = np.asarray(values, float)
+    if not np.isfinite(array).all() or not array.size:
+        return "-"
+    mean = f"{100 * array.mean():.1f}"
+    return f"{mean} +- {100 * array.std(ddof=1):.1f}" if array.size > 1 else mean
+
+
+def text_table(results: Results) -> str:
+    """The table that `rosalind run` prints: a line per group, means and deviations over seeds in percent.
+
+    Where the study has held-out corruptions, the mean over all 19 is a column of its own.
+    """
+    found = {mean.group: mean for mean in means(results) if mean.bn == "train"}
+    shown = [found[name] for name in ("common15", "common19", "mnist-c") if name in found]
+    titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C"}
+    accuracies = accuracy(results)
+    tables = [table(results, mean, accuracies=accuracies) for mean in shown] or [
+        table(results, accuracies=accuracies)
+    ]
+    names = [titles[mean.group] for mean in shown] or ["corrupted"]
+    header = f"{'network':24s} {'seeds':>5s} {'clean':>14s} " + " ".join(
+        f"{n:>14s}" for n in [*names, "retained"]
+    )
+    lines = [header, "-" * len(header)]
+    for line in zip(*tables, strict=True):
+        first = line[0]
+        cells = [first.clean, *(row.corrupted for row in line), first.retention]
+        words = " ".join(f"{mean_and_deviation(v):>14s}" for v in cells)
+        lines.append(f"{first.group.name:24s} {len(first.group.networks):5d} {words}")
+    lines += [
+        "",
+        f"Percent of {len(results.labels)} test images of {results.title}, mean +- deviation over seeds.",
+    ]
+    lines += [
+        f"{name[0].upper()}{name[1:]}: {described(mean, results)}."
+        for name, mean in zip(names, shown, strict=False)
+    ]
+    if shown:
+        lines.append(f"Retained: {names[0]} over clean. Intervals over images are in summary.csv.")
+    return "\n".join(lines)
+
+
+def counted(count: int, word: str) -> str:
+    """A number with its word.
+
+    >>> counted(1, "seed"), counted(2, "seed")
+    ('1 seed', '2 seeds')
+    """
+    return f"{count:,} {word}{'s' * (count != 1)}"

@@ -1,0 +1,182 @@
+"""Methods side by side: accuracy against what is left of the network and against what it cost."""
+
+from typing import Any
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
+from rosalind.results import Results
+
+COLUMNS = (
+    *("method", "network", "family", "seed", "sparsity_requested", "sparsity", "sparsity_effective"),
+    *("parameters_left", "nonzero", "multiply_adds", "bytes_dense", "bytes_bitmask", "bytes_csr"),
+    *("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes"),
+    *("validation_parent", "validation_pruned", "validation_recalibrated", "validation_retrained"),
+    *("clean", "corrupted", "clean_over_random", "corrupted_over_random"),
+)
+"""Columns of comparison/methods.csv: one row per network."""
+
+
+def dense_parameters(results: Results, model: str) -> float:
+    """Parameters of a model's dense parents, the denominator of what is left; NaN without one."""
+    known = results.networks.values()
+    sizes = [info["parameters"] for info in known if info["label"] == "dense" and info["model"] == model]
+    return float(sizes[0]) if sizes and sizes[0] else float("nan")
+
+
+def left_of(results: Results, network: str) -> float:
+    """A network's nonzero parameters over those of the dense parent, for pruned and for narrower networks."""
+    info = results.networks[network]
+    nonzero = info.get("nonzero")
+    return float("nan") if nonzero is None else nonzero / dense_parameters(results, info["model"])
+
+
+def rows(results: Results) -> list[dict[str, Any]]:
+    """What `methods.csv` holds; NaN where a study does not say.
+
+    `*_over_random` is the difference to random masks of the same seed and requested sparsity: accuracies are in
+    [0, 1], higher is better, and a method below 0 there is worse than no criterion at all.
+    """
+    found, random, measured = [], {}, table(results)
+    for row in measured:
+        for k, network in enumerate(row.group.networks):
+            info = results.networks[network]
+            key = info["model"], info["seed"], info["sparsity_requested"]
+            # Of several kinds of random masks, the one that is called so is the control, else the first.
+            plain = info["method"] == "random" and not (info["options"] or {}).get("like")
+            if plain and (key not in random or info["label"] == "random"):
+                random[key] = row.clean[k], row.corrupted[k]
+    nan = float("nan")
+    for row in measured:
+        for k, network in enumerate(row.group.networks):
+            info = results.networks[network]
+            budget, stages = info.get("budget") or {}, info.get("validation") or {}
+            storage = info.get("storage") or {}
+            key = info["model"], info["seed"], info["sparsity_requested"]
+            clean, corrupted = random.get(key, (nan, nan))
+            found.append(
+                {
+                    "method": row.group.label,
+                    "network": network,
+                    "family": info["family"],
+                    "seed": info["seed"],
+                    "sparsity_requested": info["sparsity_requested"],
+                    "sparsity": info["sparsity"],
+                    "sparsity_effective": info.get("sparsity_effective", nan),
+                    "parameters_left": left_of(results, network),
+                    "nonzero": info["nonzero"],
+                    "multiply_adds": info.get("multiply_adds", nan),
+                    **{f"bytes_{name}": storage.get(name, nan) for name in ("dense", "bitmask", "csr")},
+                    **{
+                        name: budget.get(name, nan)
+                        for name in ("epochs", "forward_passes", "backward_passes")
+                    },
+                    **{name: budget.get(name, nan) for name in ("scoring_passes", "step_bytes")},
+                    "validation_parent": stages.get("parent", nan),
+                    "validation_pruned": stages.get("pruned_accuracy", nan),
+                    "validation_recalibrated": stages.get("pruned_recalibrated", nan),
+                    "validation_retrained": stages.get("retrained", nan),
+                    "clean": float(row.clean[k]),
+                    "corrupted": float(row.corrupted[k]),
+                    "clean_over_random": float(row.clean[k] - clean),
+                    "corrupted_over_random": float(row.corrupted[k] - corrupted),
+                }
+            )
+    return found
+
+
+def save(results: Results) -> None:
+    """Write `comparison/methods.csv`, replacing what is there."""
+    lines = rows(results)
+    path = results.folder / "comparison" / "methods.csv"
+    files.save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in lines])
+
+
+_AVERAGED = COLUMNS[COLUMNS.index("sparsity") :]
+
+
+def _number(values: np.ndarray, scale: float = 1.0, digits: int = 0) -> str:
+    """A mean over seeds; a dash where one does not say."""
+    return f"{values.mean() / scale:.{digits}f}" if np.isfinite(values).all() else "-"
+
+
+def compared(results: Results) -> tuple[list[str], list[list[str]]]:
+    """The header and lines of the table of methods: a line per group of seeds.
+
+    Mean and deviation over seeds in percent. `left` is nonzero parameters over the dense parent's; `epochs`
+    counts the dense parent where the method needs one; `MB` is the memory of a training step; `dead` is the
+    share of kept weights that are on no path from input to output.
+    """
+    lines = rows(results)
+    header = ["method", "seeds", "left", "epochs", "passes", "MB", "dead", "pruned", "recalibrated"]
+    header += ["clean", "over random", "corrupted", "over random"]
+    found = []
+    for group in groups(results):
+        own = [line for line in lines if line["network"] in group.networks]
+        values = {name: np.array([line[name] for line in own], float) for name in _AVERAGED}
+        kept = 1 - values["sparsity"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            dead = (kept - (1 - values["sparsity_effective"])) / kept
+        found.append(
+            [
+                group.name,
+                str(len(own)),
+                _number(values["parameters_left"], 0.01, 1),
+                _number(values["epochs"], digits=1),
+                _number(values["forward_passes"]),
+                _number(values["step_bytes"], 1e6, 1),
+                _number(dead, 0.01, 1),
+                mean_and_deviation(values["validation_pruned"]),
+                mean_and_deviation(values["validation_recalibrated"]),
+                mean_and_deviation(values["clean"]),
+                _signed(values["clean_over_random"]),
+                mean_and_deviation(values["corrupted"]),
+                _signed(values["corrupted_over_random"]),
+            ]
+        )
+    return header, found
+
+
+def _signed(values: np.ndarray) -> str:
+    """A paired difference in points."""
+    words = mean_and_deviation(values)
+    return words if words == "-" or words.startswith("-") else f"+{words}"
+
+
+EXPLAINED = (
+    "left: nonzero parameters, percent of the dense parent's. epochs and passes: with the dense parent where a "
+    "method needs one; a batch that is scored counts as a pass, SynFlow's rounds without data and a teacher's "
+    "passes do not. MB: memory of a training step. dead: percent of kept weights on no path (or only under "
+    "padding). pruned, recalibrated: validation accuracy before retraining, as it is and with BatchNorm "
+    "recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in points, against "
+    "random masks of the same seed and sparsity."
+)
+"""What the columns of `compared` mean."""
+
+
+def text(results: Results) -> str:
+    """The table of methods for a terminal."""
+    header, lines = compared(results)
+    columns = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    put = lambda cells: "  ".join(
+        cell.ljust(n) if k == 0 else cell.rjust(n)
+        for k, (cell, n) in enumerate(zip(cells, columns, strict=True))
+    )
+    rule = "-" * len(put(header))
+    return "\n".join([put(header), rule, *map(put, lines), "", EXPLAINED])
+
+
+def markdown(results: Results) -> list[str]:
+    """The same as lines of Markdown."""
+    header, lines = compared(results)
+    return [
+        "",
+        "## Methods",
+        "",
+        EXPLAINED,
+        "",
+        f"| {' | '.join(header)} |",
+        "|---" * len(header) + "|",
+        *(f"| {' | '.join(line)} |" for line in lines),
+    ]

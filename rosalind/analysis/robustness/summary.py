@@ -1,0 +1,351 @@
+"""summary.csv: one row per network and condition, and one per network and mean over conditions."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosalind import results as files
+from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness.means import Mean, means
+from rosalind.results import Results
+
+COLUMNS = (
+    "network",
+    "model",
+    "method",
+    "label",
+    "family",
+    "seed",
+    "sparsity",
+    "condition",
+    "corruption",
+    "group",
+    "severity",
+    "draw",
+    "bn",
+    "table",
+    "source",
+    "parent",
+    "samples",
+    "conditions",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "change_to_parent",
+    "change_low",
+    "change_high",
+    "negative_flips",
+    "positive_flips",
+    "mcnemar_p",
+    "retention",
+    "relative_to_dense",
+    "relative_increase_to_dense",
+    "mce",
+    "relative_mce",
+    "effective_robustness",
+    "effective_r2",
+    "relative_robustness",
+    "loss",
+    "brier",
+    "calibration_error",
+    "adaptive_calibration_error",
+    "angle_mean",
+    "angle_deviation",
+    "angle_centred_mean",
+    "norm_mean",
+    "margin_median",
+    "undefined_margins",
+    "angle_agreement",
+    "bias_share",
+)
+"""The columns of `summary.csv`; angles in radians, norms and margins in the network's unit.
+
+* `condition` is a condition's id or a mean's name (`mean-common15`, `mean-noise`, `mean-severity3`, ...);
+  `conditions` says over how many conditions a row averages.
+* `accuracy_low`, `accuracy_high`: 95 % bootstrap interval over images; a mean resamples each image jointly
+  under all its conditions. `change_to_parent` is the paired difference of accuracy to the parent (the
+  dense network of the same seed) with its interval; `relative_robustness` is its other name for a mean
+  (arXiv 2007.00644). Deviation over seeds is another matter and not in a row.
+* `loss` is the negative log-likelihood in nats; for the others see `robustness.measures`.
+"""
+
+TEXT = COLUMNS[: COLUMNS.index("samples")]
+"""Columns that hold words."""
+
+NUMBERS = COLUMNS[len(TEXT) :]
+"""Columns that hold numbers."""
+
+_AVERAGED = (
+    "loss",
+    "brier",
+    "calibration_error",
+    "adaptive_calibration_error",
+    "angle_mean",
+    "norm_mean",
+    "margin_median",
+)
+"""Columns of a cell that a mean's row averages."""
+
+
+def parent_of(results: Results, network: str) -> str | None:
+    """The dense network that a network is compared with: its parent, or that of its seed; None for dense."""
+    info = results.networks[network]
+    if info["family"] == "dense":
+        return None
+    if info.get("parent") in results.networks:
+        return info["parent"]
+    same = [
+        name
+        for name, other in results.networks.items()
+        if other["label"] == "dense" and other["seed"] == info["seed"] and info["seed"] is not None
+    ]
+    return same[0] if same else None
+
+
+def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
+    """What one cell says by itself; columns that compare are NaN. Unlabelled samples count nowhere but in n."""
+    return _summarised(results, network, condition)[0]
+
+
+def _summarised(results: Results, network: str, condition: str) -> tuple[dict[str, Any], np.ndarray]:
+    """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
+    done = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
+    keys = [*files.GEOMETRY, "angle_agreement", "bias_share"]
+    cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
+    labels, unit = results.labels_of(condition), results.unit(network)
+    known = labels >= 0
+    if not known.all():
+        count = len(labels)
+        cell = {k: v[known] if np.ndim(v) and len(v) == count else v for k, v in cell.items()}
+        labels = labels[known]
+    right = files.correct(cell, labels)
+    confidence, margin = files.confidence(cell), cell["margin"] / unit
+    mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
+    row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
+    row = {
+        **_words(results, network),
+        "condition": condition,
+        "corruption": done["name"],
+        **{k: done[k] for k in ("group", "severity", "draw", "bn", "table")},
+        "source": done.get("source", "generated"),
+        "parent": parent_of(results, network),
+        **row,
+        "samples": len(known),
+        "conditions": 1,
+        "accuracy": mean(right),
+        "loss": mean(files.loss(cell, labels)),
+        "brier": mean(files.brier(cell, labels)),
+        "calibration_error": metrics.calibration_error(confidence, right),
+        "adaptive_calibration_error": metrics.adaptive_calibration_error(confidence, right),
+        "angle_mean": mean(cell["angle"]),
+        "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
+        "angle_centred_mean": mean(cell["angle_centred"]),
+        "norm_mean": mean(cell["norm"] / unit),
+        "margin_median": float(np.nanmedian(margin)) if np.isfinite(margin).any() else float("nan"),
+        "undefined_margins": int(np.isnan(margin).sum()),
+        "angle_agreement": float(cell["angle_agreement"]),
+        "bias_share": float(cell["bias_share"]),
+    }
+    return row, right
+
+
+def _words(results: Results, network: str) -> dict[str, Any]:
+    info = results.networks[network]
+    return {
+        "network": network,
+        **{k: info[k] for k in ("model", "method", "label", "family", "seed", "sparsity")},
+    }
+
+
+def rows(results: Results) -> Iterator[dict[str, Any]]:
+    """All rows of `summary.csv`, a network's cells and then its means, dense networks first."""
+    chosen = means(results)
+    cells: dict[str, list[str]] = {}
+    for network, condition in results.cells(own_samples=True):
+        cells.setdefault(network, []).append(condition)
+    draws: dict[int, np.ndarray] = {}
+    order = sorted(cells, key=lambda name: results.networks[name]["family"] != "dense")
+    accuracies: dict[tuple[str, str], float] = {}
+    kept: dict[str, dict[str, np.ndarray]] = {}
+    finished: list[dict[str, Any]] = []
+    for network in order:
+        read = {condition: _summarised(results, network, condition) for condition in cells[network]}
+        right = {condition: found for condition, (_, found) in read.items()}
+        parent = parent_of(results, network)
+        if results.networks[network]["family"] == "dense":
+            kept[network] = {name: np.packbits(values) for name, values in right.items()}
+        base = {
+            name: _unpacked(v, len(right[name]))
+            for name, v in kept.get(parent or "", {}).items()
+            if name in right
+        }
+        pending: Pending = []
+        own = [_cell_row(c, read[c][0], right, base, pending) for c in cells[network]]
+        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in own}
+        averaged = []
+        for mean in chosen:
+            if set(mean.conditions) <= set(right):
+                averaged.append(_mean_row(results, network, mean, own, right, base, pending))
+                accuracies[network, mean.name] = float(averaged[-1]["accuracy"])
+        _fill_intervals(pending, draws)
+        _compare_with_clean(results, network, parent, [*own, *averaged], accuracies)
+        for row, mean in zip(averaged, [m for m in chosen if set(m.conditions) <= set(right)], strict=True):
+            row |= _corruption_errors(results, network, parent, mean, accuracies)
+        finished += [*own, *averaged]
+    _effective(results, finished, accuracies)
+    yield from finished
+
+
+def _unpacked(packed: np.ndarray, count: int) -> np.ndarray:
+    return np.unpackbits(packed, count=count).astype(bool)
+
+
+Pending = list[tuple[dict[str, Any], str, np.ndarray]]
+"""Intervals to be found together: the row, the columns' common start, and a value per sample."""
+
+
+def _fill_intervals(pending: Pending, draws: dict[int, np.ndarray]) -> None:
+    """Write `<start>_low` and `<start>_high` into rows; all means of one length are resampled at once."""
+    for count in {len(values) for _, _, values in pending}:
+        some = [entry for entry in pending if len(entry[2]) == count]
+        if count and count not in draws:
+            draws[count] = metrics.resampled(count)
+        low, high = (
+            metrics.bootstrap(np.stack([v for _, _, v in some], 1), draws[count])
+            if count
+            else (np.full(len(some), np.nan),) * 2
+        )
+        for (row, start, _), least, most in zip(some, low, high, strict=True):
+            row[f"{start}_low"], row[f"{start}_high"] = float(least), float(most)
+
+
+def _cell_row(condition: str, row: dict[str, Any], right, base, pending: Pending) -> dict[str, Any]:
+    """The row of one cell with its interval, and what it says against the parent's cell."""
+    pending.append((row, "accuracy", right[condition].astype(np.float32)))
+    if condition in base and len(base[condition]):
+        change = right[condition].astype(np.float32) - base[condition]
+        row["change_to_parent"] = float(change.mean())
+        pending.append((row, "change", change))
+        found = metrics.flips(base[condition], right[condition])
+        row |= {"negative_flips": found.negative, "positive_flips": found.positive, "mcnemar_p": found.p}
+    return row
+
+
+def _mean_row(
+    results: Results, network: str, mean: Mean, own, right, base, pending: Pending
+) -> dict[str, Any]:
+    """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
+    of = {str(row["condition"]): row for row in own}
+    each = np.mean([right[c] for c in mean.conditions], 0)
+    first = results.conditions[mean.conditions[0]]
+    row: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS, float("nan")),
+        **_words(results, network),
+        **{"condition": mean.name, "corruption": "", "group": mean.group, "severity": "", "draw": ""},
+        "bn": mean.bn,
+        "table": first["table"],
+        "source": mean.source,
+        "parent": parent_of(results, network),
+        "samples": len(each),
+        "conditions": len(mean.conditions),
+        "accuracy": float(each.mean()),
+        **{name: float(np.mean([of[c][name] for c in mean.conditions])) for name in _AVERAGED},
+    }
+    pending.append((row, "accuracy", each))
+    if set(mean.conditions) <= set(base):
+        before = np.mean([base[c] for c in mean.conditions], 0)
+        row["change_to_parent"] = row["relative_robustness"] = float((each - before).mean())
+        pending.append((row, "change", each - before))
+        found = [metrics.flips(base[c], right[c]) for c in mean.conditions]
+        # The cells share their images, so one p for all of them would be no p.
+        row["negative_flips"] = float(np.mean([f.negative for f in found]))
+        row["positive_flips"] = float(np.mean([f.positive for f in found]))
+    return row
+
+
+def _clean(results: Results, bn: str) -> str | None:
+    return next((n for n, c in results.conditions.items() if c["name"] == "clean" and c["bn"] == bn), None)
+
+
+def _compare_with_clean(results: Results, network: str, parent, found, accuracies) -> None:
+    """Fill in retention, and the error over the parent's error."""
+    for row in found:
+        clean = accuracies.get((network, _clean(results, row["bn"])))
+        if clean is not None:
+            row["retention"] = float(metrics.retention(row["accuracy"], np.array(clean)))
+        theirs = accuracies.get((parent, row["condition"]))
+        if theirs is not None and theirs < 1:
+            row["relative_to_dense"] = (1 - row["accuracy"]) / (1 - theirs)
+
+
+def _corruption_errors(results: Results, network: str, parent, mean: Mean, accuracies) -> dict[str, float]:
+    """CE over the parent (`relative_to_dense`), and mCE where the data are ImageNet's.
+
+    As CE does, `relative_to_dense` of a mean averages each corruption's ratio of errors summed over
+    severities, and `relative_increase_to_dense` the ratio of what each adds to the clean error.
+    """
+    by_name: dict[str, list[str]] = {}
+    for condition in mean.conditions:
+        by_name.setdefault(results.conditions[condition]["name"], []).append(condition)
+    errors = {name: np.array([1 - accuracies[network, c] for c in cs]) for name, cs in by_name.items()}
+    clean = _clean(results, mean.bn)
+    found: dict[str, float] = {}
+    if parent is not None and all((parent, c) in accuracies for c in mean.conditions):
+        theirs = [np.array([1 - accuracies[parent, c] for c in cs]).mean() for cs in by_name.values()]
+        ours, reference = np.array([e.mean() for e in errors.values()])[:, None], np.array(theirs)
+        found["relative_to_dense"] = float(metrics.corruption_errors(ours, reference).mean())
+        if (parent, clean) in accuracies and (network, clean) in accuracies:
+            own, other = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
+            relative = metrics.relative_corruption_errors(ours, own, reference, other)
+            found["relative_increase_to_dense"] = float(relative.mean())
+    imagenet = results.study["table"] == "imagenet" and len(results.class_names) == 1000
+    if imagenet and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
+        complete = all(len(cs) == 5 for cs in by_name.values())
+        own = 1 - accuracies[network, clean]
+        if complete:
+            found["mce"], found["relative_mce"] = metrics.imagenet_errors(errors, own)
+    return found
+
+
+def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> None:
+    """Fill in effective robustness: the fit is over dense networks only, per condition or mean."""
+    dense = [name for name, info in results.networks.items() if info["family"] == "dense"]
+    lines: dict[tuple[str, str | None], metrics.Effective] = {}
+    samples = len(results.labels)
+    for row in found:
+        condition, clean = str(row["condition"]), _clean(results, str(row["bn"]))
+        if condition == clean or (row["network"], clean) not in accuracies:
+            continue
+        if (condition, clean) not in lines:
+            pairs = [(accuracies.get((n, clean)), accuracies.get((n, condition))) for n in dense]
+            pairs = [pair for pair in pairs if None not in pair]
+            x, y = np.array(pairs, float).reshape(-1, 2).T
+            lines[condition, clean] = metrics.effective_fit(x, y, samples)
+        line = lines[condition, clean]
+        own = accuracies[row["network"], clean]
+        row["effective_robustness"] = float(line.robustness(own, row["accuracy"], samples))
+        row["effective_r2"] = line.r2
+
+
+def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The `NUMBERS` of a row, of `rows` or of `summary.csv`; what is None or empty there is NaN."""
+    return {name: np.nan if row[name] in (None, "") else float(row[name]) for name in NUMBERS}
+
+
+def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
+    """The `numbers` of a `summary.csv` by network and condition.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: not such a table.
+    """
+    try:
+        with path.open(newline="") as file:
+            return {(row["network"], row["condition"]): numbers(row) for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        raise
+    except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
+        raise files.Damaged(f"{path} is damaged ({error!r}).") from error

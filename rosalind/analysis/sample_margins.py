@@ -1,0 +1,139 @@
+"""One sample's margins over all networks and conditions: where exactly does it break?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rosalind.analysis import fragility
+from rosalind.analysis.store import Cell, Store
+
+FEW = 12
+"""Up to so many networks each has a row of its own; beyond, groups of seeds do."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A table of margins in the networks' units."""
+
+    rows: tuple[str, ...]
+    """Networks, or groups of seeds by id; both can be a side."""
+    words: tuple[str, ...]
+    """How rows are called."""
+    conditions: tuple[str, ...]
+    values: np.ndarray
+    """float32[rows, conditions]: the mean over seeds; NaN where nothing is measured or there is no boundary."""
+    wrong: np.ndarray
+    """bool[rows, conditions]: wrong in at least half of the seeds with a margin."""
+    right: int
+    """In so many single cells the sample is right,"""
+    cells: int
+    """of so many that have a margin here."""
+    complete: bool
+    """Whether all stored margins could be read, not only those of A and B."""
+
+    def place(self, store: Store, cell: Cell) -> tuple[int, int] | None:
+        """Row and column of a side; None where it has none."""
+        members = set(store.members(cell[0]))
+        for row, name in enumerate(self.rows):
+            if members & set(store.members(name)) and cell[1] in self.conditions:
+                return row, self.conditions.index(cell[1])
+        return None
+
+
+def rows_of(store: Store) -> list[tuple[str, str]]:
+    """What has a row: id and words of every network where there are few, else of every group of seeds."""
+    if len(store.networks) <= FEW:
+        return [(name, name) for name in store.networks]
+    measured = set(store.networks)
+    return [(store.id_of(group), group.name) for group in store.groups if measured & set(group.networks)]
+
+
+def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
+    """The fingerprint of one sample.
+
+    Args:
+        store: of the study.
+        position: of the sample.
+        sides: A and B, which are read by themselves where no margins are stored for all cells.
+    """
+    listed = rows_of(store)
+    shape = (len(listed), len(store.conditions))
+    total, seen, bad = (np.zeros(shape) for _ in range(3))
+    stored = store.keep(("fingerprint",), lambda: {"places": _places(store, listed)})["places"]
+    cells, complete = 0, False
+    for path, count, columns, rows, places in stored:
+        margins = _margins(path, position)
+        # The table is made anew while the study grows; the store follows within seconds.
+        if len(margins) != count:
+            continue
+        complete, margins = True, margins[columns].astype(float)
+        good = np.isfinite(margins)
+        cells += int(good.sum())
+        np.add.at(total, (rows[good], places[good]), margins[good])
+        np.add.at(seen, (rows[good], places[good]), 1)
+        np.add.at(bad, (rows[good], places[good]), margins[good] <= 0)
+    if not complete:
+        row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
+        for network, condition in dict.fromkeys(cell for side in sides for cell in store.seeds(side)):
+            margin = float(store.values((network, condition), "margin")[position])
+            if np.isfinite(margin):
+                place = row[network], store.conditions.index(condition)
+                total[place], seen[place], bad[place] = (
+                    total[place] + margin,
+                    seen[place] + 1,
+                    bad[place] + (margin <= 0),
+                )
+                cells += 1
+    mean = np.divide(total, seen, out=np.full(shape, np.nan), where=seen > 0)
+    return Fingerprint(
+        tuple(key for key, _ in listed),
+        tuple(words for _, words in listed),
+        tuple(store.conditions),
+        mean.astype(np.float32),
+        (2 * bad >= seen) & (seen > 0),
+        cells - int(bad.sum()),
+        cells,
+        complete,
+    )
+
+
+def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
+    """Per stored file: its path and number of columns, those that the study still has, their rows and columns here."""
+    row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
+    column = {name: k for k, name in enumerate(store.conditions)}
+    found = []
+    for path, cells in fragility.columns(store.results):
+        here = [k for k, cell in enumerate(cells) if cell in store.cells and cell[0] in row]
+        rows = np.array([row[cells[k][0]] for k in here], int)
+        places = np.array([column[cells[k][1]] for k in here], int)
+        found.append((path, len(cells), np.array(here, int), rows, places))
+    return found
+
+
+def _margins(path: Path, position: int) -> np.ndarray:
+    """float16[cells] of one sample; none where the file has just gone."""
+    try:
+        return fragility.fingerprint(path, position)
+    except (OSError, ValueError):
+        return np.empty(0, np.float16)
+
+
+def breaks(store: Store, found: Fingerprint, cell: Cell) -> dict[str, float | None]:
+    """Per corruption the first severity at which a side's row is wrong, None where it never is.
+
+    Only conditions of the side's BatchNorm mode, first draws, that have a margin; severities ascend.
+    """
+    place = found.place(store, cell)
+    if place is None:
+        return {}
+    infos = store.results.conditions
+    bn = infos[cell[1]]["bn"]
+    first: dict[str, float | None] = {}
+    for k in sorted(range(len(found.conditions)), key=lambda k: infos[found.conditions[k]]["severity"]):
+        info = infos[found.conditions[k]]
+        if info["kind"] == "clean" or info["bn"] != bn or info["draw"] or np.isnan(found.values[place[0], k]):
+            continue
+        if first.get(info["name"]) is None:
+            first[info["name"]] = info["severity"] if found.wrong[place[0], k] else None
+    return first

@@ -1,0 +1,239 @@
+"""Samples picked by how they behave: fragile, rescued, broken or hard; picked on one half, reported on the other."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rosalind.analysis import fragility
+from rosalind.analysis.store import Cell, Store
+
+PRESETS = {
+    "most fragile to pruning": ("right in their dense parent", "wrong in the pruned network"),
+    "most fragile to corruption": ("right on clean images", "wrong on corrupted ones"),
+    "rescued by B": ("wrong in A", "right in B"),
+    "broken by B": ("right in A", "wrong in B"),
+    "hard": ("measured", "wrong"),
+}
+"""What is counted for each preset: of the cases in which the first holds, those in which the second does."""
+
+KINDS = dict(zip(PRESETS, fragility.KINDS, strict=False))
+"""The kind of fragility behind a preset."""
+
+MOST = 500
+"""Samples that a rule may list by id."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a preset picks, and what the replicates that it did not see say."""
+
+    positions: np.ndarray = field(repr=False)
+    """int[m], the clearest cases first."""
+    scope: str
+    """Which networks were counted."""
+    on: str
+    """The replicates that it was picked on, such as `seeds 0, 2`; empty where there are no others."""
+    rest: str
+    """The others."""
+    again: float = np.nan
+    """Share of the picked samples' cases in the rest that behave alike; NaN without cases."""
+    null: float = np.nan
+    """The same share over all samples: what picking anything would give."""
+    cases: int = 0
+    """Cases of the picked samples in the rest."""
+
+
+def report(preset: str, picked: Picked) -> str:
+    """A preset's outcome in a sentence: what the replicates that it was not picked on say, and what chance gives."""
+    given, event = PRESETS[preset]
+    words = (
+        f"{len(picked.positions)} samples {preset}{f' ({picked.scope})' if picked.scope else ''}, picked on "
+    )
+    if not picked.on:
+        return words + "all there is: too few seeds and draws to say whether they behave so again."
+    if not picked.cases:
+        return f"{words}{picked.on}; none was {given} on {picked.rest}, which says nothing about them."
+    return (
+        f"{words}{picked.on}: on {picked.rest} they are {event} in {100 * picked.again:.0f} % of their "
+        f"{picked.cases:,} cases {given} (null: {100 * picked.null:.0f} % over all samples)."
+    )
+
+
+def ranked(counts: np.ndarray) -> np.ndarray:
+    """float64[n]: how clearly a sample behaves so; -1 where it never could.
+
+    Args:
+        counts: [2, n], hits and cases. One case at everyone's rate is added to each sample's, so that a single
+            lucky case does not come before many: (hits + rate) / (cases + 1).
+
+    >>> ranked(np.array([[1, 9, 0], [1, 9, 0]])).round(2).tolist()
+    [1.0, 1.0, -1.0]
+    >>> ranked(np.array([[1, 8, 0], [1, 9, 10]])).round(2).tolist()
+    [0.72, 0.84, 0.04]
+    """
+    hits, cases = counts.astype(float)
+    rate = hits.sum() / max(cases.sum(), 1)
+    return np.where(cases > 0, (hits + rate) / (cases + 1), -1)
+
+
+def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
+    """Carry a preset out; None where what it needs is not stored.
+
+    Args:
+        store: of the study.
+        preset: in `PRESETS`.
+        a: what rescued and broken compare B with.
+        b: fragility is that of its group of seeds, of all pruned networks where that was never counted.
+
+    Fragile: the tenth of all samples that breaks most clearly. Rescued and broken: those that are so in more
+    than half of their cases. Hard: wrong in every cell. Never more than `MOST`.
+
+    Raises:
+        results.Damaged: a table cannot be read.
+    """
+    return store.keep(("presets", preset, a, b), lambda: _pick(store, preset, a, b))
+
+
+def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
+    if preset in ("rescued by B", "broken by B"):
+        first, second, on, rest = _pairs(store, preset, a, b)
+        scope = ""
+    elif preset == "hard":
+        stored = fragility.load(store.results)
+        if not stored:
+            return None
+        on, rest = _words(stored, -1)
+        wrong = np.sum([one.wrong for one in stored], 0, dtype=int)
+        cells = np.sum([one.cells for one in stored], 0, dtype=int)
+        whole = np.stack([wrong, np.broadcast_to(cells[:, None], wrong.shape)])
+        first, second = (whole[:, 1], whole[:, 2]) if on else (whole[:, 0], None)
+        scope = "all networks"
+    else:
+        found = fragile(store, KINDS[preset], b)
+        if found is None:
+            return None
+        counts, scope, on, rest = found
+        first, second = (counts[:, 1], counts[:, 2]) if on else (counts[:, 0], None)
+    clear = ranked(first)
+    hits, cases = first.astype(int)
+    count = MOST
+    if preset == "hard":
+        good = fragility.hard(hits, int(cases[0]) if cases.size else 0)
+    elif preset in KINDS:
+        good, count = hits > 0, min(MOST, max(len(hits) // 10, 1))
+    else:
+        good = 2 * hits > cases
+    candidates = np.flatnonzero(good)
+    positions = candidates[np.argsort(-clear[candidates], kind="stable")][:count]
+    if second is None:
+        return Picked(positions, scope, "", "")
+    hits, cases = second.astype(int)
+    again, null = (
+        float(hits[part].sum() / cases[part].sum()) if cases[part].sum() else np.nan
+        for part in (positions, slice(None))
+    )
+    return Picked(positions, scope, on, rest, again, null, int(cases[positions].sum()))
+
+
+def fragile(store: Store, kind: str, b: Cell) -> tuple[np.ndarray, str, str, str] | None:
+    """Counts [2, 3, n] of B's group, else of all pruned networks; whose they are, and both halves in words.
+
+    None where no counts are stored.
+    """
+    stored = fragility.load(store.results)
+    if not stored:
+        return None
+    name = store.members(b[0])[0]
+    for one in stored:
+        if name in one.place:
+            counts = fragility.counted(one, kind, one.place[name])
+            if counts[1].any():
+                return counts, store.group(b[0]).name, *_words([one], one.place[name])
+    counts = np.sum([fragility.counted(one, kind) for one in stored], 0)
+    return counts, fragility.PRUNED, *_words(stored, -1)
+
+
+def _words(stored: list[fragility.Stored], place: int) -> tuple[str, str]:
+    """The halves in words; none where joined folders were halved differently."""
+    halves = {one.halves[place] for one in stored}
+    return halves.pop() if len(halves) == 1 else ("", "")
+
+
+def _pairs(store: Store, preset: str, a: Cell, b: Cell) -> tuple[np.ndarray, np.ndarray | None, str, str]:
+    """Outcomes [2, n] of the pairs to pick on and of the others, and both in words."""
+    first, second, on, rest = replicates(store, a, b)
+
+    def outcomes(pairs: list[tuple[Cell, Cell]]) -> np.ndarray:
+        before = np.stack([store.correct(pair[0]) for pair in pairs])
+        after = np.stack([store.correct(pair[1]) for pair in pairs])
+        if preset == "broken by B":
+            return fragility.outcomes(before, ~after)
+        return fragility.outcomes(~before, after)
+
+    if not first:
+        return np.zeros((2, len(store.ids)), int), None, "", ""
+    return outcomes(first), outcomes(second) if second else None, on if second else "", rest
+
+
+def replicates(
+    store: Store, a: Cell, b: Cell
+) -> tuple[list[tuple[Cell, Cell]], list[tuple[Cell, Cell]], str, str]:
+    """Pairs of single cells to pick on, others that share no network (or no draw) with them, and both in words.
+
+    Of two groups every other shared seed is picked on. Of two networks these are picked on, and the other
+    seeds of their groups are the rest; without any, the other draws of their conditions.
+    """
+    pairs = store.pairs(a, b)
+    if len(pairs) > 1:
+        halves = fragility.halve([_seed(store, y[0]) for _, y in pairs], [])
+        parts = [[p for p in pairs if halves.place(_seed(store, p[1][0]), None) == k] for k in (0, 1)]
+        if parts[1] and _apart(*parts):
+            return parts[0], parts[1], *halves.words
+        return pairs, [], "", ""
+    if not pairs:
+        return [], [], "", ""
+    others = [
+        pair
+        for pair in store.pairs(*((store.id_of(store.group(side[0])), side[1]) for side in (a, b)))
+        if _apart(pairs, [pair])
+    ]
+    if others:
+        seeds = [_seed(store, pair[1][0]) for pair in others]
+        own = _seed(store, pairs[0][1][0])
+        listed = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
+        return pairs, others, "the networks shown" if own is None else f"seed {own}", listed
+    drawn = fragility.drawn(store.results)
+    draws = sorted({draw for side in (a, b) for draw in _draws(store, side[1], drawn)})
+    own_draw = drawn.get(b[1], drawn.get(a[1]))
+    found = []
+    for draw in draws:
+        pair = tuple((side[0], _draws(store, side[1], drawn).get(draw, side[1])) for side in pairs[0])
+        # The networks are the same, so both conditions that have draws must be other images.
+        changed = all(
+            new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True)
+        )
+        if changed and draw != own_draw and all(store.has(side) for side in pair):
+            found.append((draw, pair))
+    if not found:
+        return pairs, [], "", ""
+    listed = f"draw{'s' * (len(found) != 1)} {', '.join(str(draw) for draw, _ in found)}"
+    return pairs, [pair for _, pair in found], f"draw {own_draw}", listed
+
+
+def _seed(store: Store, network: str) -> int | None:
+    return store.results.networks[network]["seed"]
+
+
+def _apart(some: list[tuple[Cell, Cell]], others: list[tuple[Cell, Cell]]) -> bool:
+    """Whether two lists of pairs share no network."""
+    names = [{cell[0] for pair in pairs for cell in pair} for pairs in (some, others)]
+    return names[0].isdisjoint(names[1])
+
+
+def _draws(store: Store, condition: str, drawn: dict[str, int]) -> dict[int, str]:
+    """The conditions that differ from one only in the draw, by draw; empty where there are no others."""
+    if condition not in drawn:
+        return {}
+    infos = store.results.conditions
+    key = lambda name: tuple(infos[name][k] for k in ("name", "severity", "bn"))
+    return {draw: name for name, draw in drawn.items() if key(name) == key(condition)}

@@ -1,0 +1,163 @@
+"""Accuracy and other means over the severities of corruptions, as lines with intervals over seeds. NumPy only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis.robustness.power import seed_interval
+
+HIGHLIGHTED = 12
+"""Most lines that are drawn in colour with their names; the rest are thin and grey."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over severities; clean stands first where it is measured."""
+
+    names: tuple[str, ...]
+    """Of the lines."""
+    rows: np.ndarray
+    """int[lines]: index of each line's group."""
+    columns: np.ndarray
+    """int[lines, points]: index of the column a point is of, -1 where there is none."""
+    ticks: tuple[str, ...]
+    """Names of the points: clean and the severities."""
+
+    def values(self, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means, half widths of 95 % t-intervals over seeds and numbers of seeds, [lines, points] each.
+
+        Args:
+            table: float[groups, columns, seeds].
+        """
+        some = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
+        some[self.columns < 0] = np.nan
+        return seed_interval(some)
+
+
+Infos = Mapping[str, Mapping[str, Any]]
+"""Conditions' JSON by id."""
+
+
+def _alike(infos: Infos, columns: Sequence[str], like: str) -> list[str]:
+    """Columns that a curve may join to one of `like`: same kind, BatchNorm and draw, with a severity."""
+    asked = infos.get(like, {})
+    kind = asked.get("kind") if asked.get("severity") else "corruption"
+    keys = [(name, infos[name]) for name in columns if name in infos and infos[name].get("severity")]
+    same = lambda info: (
+        info.get("bn") == asked.get("bn", "train") and info.get("draw") == asked.get("draw", 0)
+    )
+    return [name for name, info in keys if info.get("kind") == kind and same(info)]
+
+
+def _clean(infos: Infos, columns: Sequence[str], like: str) -> int:
+    """The column of clean images with the BatchNorm of `like`; -1 without one."""
+    bn = infos.get(like, {}).get("bn", "train")
+    for j, name in enumerate(columns):
+        if name in infos and infos[name].get("name") == "clean" and infos[name].get("bn") == bn:
+            return j
+    return -1
+
+
+def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condition: str) -> Curves | None:
+    """One line per group over the severities of a condition's corruption; of the means over corruptions for clean.
+
+    Args:
+        names: of all groups.
+        columns: conditions and means of the table.
+        infos: conditions' JSON by id.
+        condition: whose corruption is meant.
+
+    Returns:
+        None where the study has fewer than two points to join.
+    """
+    asked = infos.get(condition, {})
+    points = [c for c in _alike(infos, columns, condition) if infos[c].get("name") == asked.get("name")]
+    severities = {c: float(infos[c]["severity"]) for c in points}
+    if not points:
+        # `mean-severity3` averages all common corruptions at one severity.
+        ending = "" if asked.get("bn", "train") == "train" else f"-{asked['bn']}"
+        for c in columns:
+            middle = c.removeprefix("mean-severity").removesuffix(ending)
+            if c.startswith("mean-severity") and middle.replace(".", "", 1).isdigit():
+                severities[c] = float(middle)
+    order = sorted(severities, key=severities.__getitem__)
+    clean = _clean(infos, columns, condition)
+    places = ([clean] if clean >= 0 else []) + [list(columns).index(c) for c in order]
+    if len(places) < 2 or not order:
+        return None
+    ticks = (*(("clean",) if clean >= 0 else ()), *(f"{severities[c]:g}" for c in order))
+    rows = np.arange(len(names))
+    return Curves(tuple(names), rows, np.tile(np.array(places), (len(names), 1)), ticks)
+
+
+def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: str) -> Curves | None:
+    """One line per corruption of the kind of a condition, all of one group; None where there is none.
+
+    Args:
+        group: index of the group.
+        columns: conditions and means of the table.
+        infos: conditions' JSON by id.
+        condition: whose kind, BatchNorm and draw the corruptions have.
+    """
+    points = _alike(infos, columns, condition)
+    names = list(dict.fromkeys(infos[c]["name"] for c in points))
+    severities = sorted({float(infos[c]["severity"]) for c in points})
+    clean = _clean(infos, columns, condition)
+    first = int(clean >= 0)
+    if not names or first + len(severities) < 2:
+        return None
+    places = np.full((len(names), first + len(severities)), -1)
+    places[:, :first] = clean
+    index = {name: j for j, name in enumerate(columns)}
+    for c in points:
+        column = first + severities.index(float(infos[c]["severity"]))
+        places[names.index(infos[c]["name"]), column] = index[c]
+    ticks = (*(("clean",) * first), *(f"{severity:g}" for severity in severities))
+    return Curves(tuple(names), np.full(len(names), group), places, ticks)
+
+
+def highlighted(means: np.ndarray, first: Sequence[int], limit: int = HIGHLIGHTED) -> list[int]:
+    """The lines to draw in colour: `first`, then the best and the worst at the last point in turn.
+
+    Args:
+        means: float[lines, points].
+        first: lines that are always among them.
+        limit: most lines.
+    """
+    chosen = list(dict.fromkeys(first))
+    last = [line[np.isfinite(line)][-1] if np.isfinite(line).any() else np.nan for line in means]
+    order = [int(k) for k in np.argsort(last, kind="stable") if np.isfinite(last[k]) and k not in chosen]
+    while order and len(chosen) < limit:
+        chosen.append(order.pop(-1 if len(chosen) % 2 == len(first) % 2 else 0))
+    return chosen
+
+
+def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """float[k]: places of labels, moved as little as possible so that neighbours are `gap` apart.
+
+    They stay between `low` and `high` where there is room; with less room they are evenly spaced there.
+
+    >>> spread(np.array([0.0, 0.1, 5.0]), 1.0, 0.0, 10.0).round(2).tolist()
+    [0.0, 1.0, 5.0]
+    """
+    places = np.asarray(places, float)
+    if not places.size:
+        return places
+    gap = min(gap, (high - low) / max(len(places) - 1, 1))
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(len(places))
+    # Without the steps, "a gap apart" becomes "not decreasing": pool neighbours that are out of order.
+    blocks: list[list[float]] = []
+    for value in (places[order] - steps).tolist():
+        blocks.append([value, 1.0])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            value, count = blocks.pop()
+            before = blocks[-1]
+            before[0] = (before[0] * before[1] + value * count) / (before[1] + count)
+            before[1] += count
+    level = np.concatenate([np.full(int(count), value) for value, count in blocks])
+    found = np.empty(len(places))
+    found[order] = np.clip(level, low, high - steps[-1]) + steps
+    return found

@@ -1,0 +1,43 @@
+"""How alike networks under conditions are: exact distances, a layout, an order and the spanning tree."""
+
+from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
+from rosalind.analysis.similarity.distances import COORDINATES, METRICS, MODES, distances, measure
+from rosalind.analysis.similarity.layout import (
+    classical_scaling,
+    leaf_order,
+    nearest,
+    picture,
+    picture_rows,
+    spanning_tree,
+    trustworthiness,
+    umap_layouts,
+    wobble,
+)
+from rosalind.analysis.similarity.points import LIMIT, Points, members, points
+
+__all__ = [
+    "COORDINATES",
+    "LIMIT",
+    "METRICS",
+    "MODES",
+    "Points",
+    "Similarity",
+    "classical_scaling",
+    "compare",
+    "distances",
+    "floors",
+    "has_umap",
+    "leaf_order",
+    "load",
+    "measure",
+    "members",
+    "nearest",
+    "picture",
+    "picture_rows",
+    "points",
+    "save",
+    "spanning_tree",
+    "trustworthiness",
+    "umap_layouts",
+    "wobble",
+]

@@ -1,0 +1,237 @@
+"""The comparison of a study: made once, stored under `comparison/`, read by figures and views."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import squareform
+
+from rosalind import results as files
+from rosalind.analysis import robustness
+from rosalind.analysis.similarity import layout as layouts
+from rosalind.analysis.similarity.distances import COORDINATES, METRICS, MODES, measure
+from rosalind.analysis.similarity.points import LIMIT, Cell, points
+from rosalind.config import unknown
+from rosalind.results import Results, checks
+
+DRAWN = ("condensed", "layout", "tree", "order", "nearest", "limit", "picture", "kept", "trust")
+"""Fields of `Similarity` that follow from the distances of a metric, and are stored by their names."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Distances between cells in one metric, and what a view draws of them."""
+
+    cells: tuple[Cell, ...]
+    """Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`)."""
+    condensed: np.ndarray
+    """float32[q (q - 1) / 2]: the distances of all pairs, in the order of SciPy's `squareform`: root mean square
+    difference per coordinate, in deviations of the reference cell."""
+    layout: np.ndarray
+    """float32[q, 2]: classical scaling of the distances."""
+    tree: np.ndarray
+    """int32[q - 1, 2]: edges of the minimum spanning tree of the true distances."""
+    order: np.ndarray
+    """int32[q]: the rows as average linkage puts them side by side."""
+    nearest: np.ndarray
+    """int32[q, up to 5]: the truly nearest cells of each, nearest first."""
+    limit: float
+    """The distance that most pairs stay under: where the colours of `picture` end."""
+    picture: np.ndarray
+    """uint8[p, p]: the distances with their rows in `order`, 255 at `limit`; see `picture`."""
+    kept: float
+    """Share of the squared distances that the layout shows, [0, 1]; higher is more faithful."""
+    trust: float
+    """Trustworthiness of the layout over five neighbours, [0, 1]; NaN for fewer than 11 cells."""
+    left_out: tuple[str, ...]
+    """Cells with non-finite values, named with the reason."""
+    averaged: tuple[str, ...]
+    """What was done because there were more cells than `LIMIT`: see `Points`."""
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        """float32[q, q]: the distances as a matrix; 16 MB for 2,000 points, made when it is first asked for."""
+        # Of no pairs SciPy makes a matrix of one row, also where there is none.
+        return squareform(self.condensed) if self.cells else np.zeros((0, 0), np.float32)
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """float32 of the shape that int first and second have together: the distances of those cells."""
+        first, second = np.broadcast_arrays(first, second)
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        place = low * len(self.cells) - low * (low + 1) // 2 + high - low - 1
+        found, apart = np.zeros(low.shape, np.float32), low != high
+        found[apart] = self.condensed[place[apart]]
+        return found
+
+
+def compare(
+    results: Results, mode: str = "absolute", metric: str = "all", *, limit: int = LIMIT
+) -> Similarity:
+    """Distances, layout, order and spanning tree of the measured cells of a study.
+
+    Args:
+        results: with at least one clean cell.
+        mode: in `MODES`.
+        metric: in `METRICS`.
+        limit: most points; past it cells are averaged, see `points`.
+
+    Raises:
+        ValueError: unknown mode or metric, or nothing clean to refer to.
+    """
+    _check(metric)
+    chosen = points(results, limit)
+    cells, apart, left_out = measure(results, chosen, mode)
+    return Similarity(
+        tuple(cells), **_drawn(_metric(apart, metric)), left_out=tuple(left_out), averaged=chosen.averaged
+    )
+
+
+def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
+    """What distance means nothing: the median over pairs that differ in chance alone, and how many pairs.
+
+    `draws`: one network under two draws of one condition. `seeds`: two networks of one method, sparsity and
+    model under one condition. A key is missing where the study has no such pair, or where they are averaged.
+    """
+    group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
+    alike: dict[str, dict[tuple, list[int]]] = {"draws": {}, "seeds": {}}
+    for place, (network, condition) in enumerate(found.cells):
+        info = results.conditions.get(condition)
+        if info is not None and network in results.networks:
+            key = network, info["name"], info["severity"], info["bn"]
+            alike["draws"].setdefault(key, []).append(place)
+        if network in group_of:
+            alike["seeds"].setdefault((group_of[network], condition), []).append(place)
+    numbers = {}
+    for kind, rows in alike.items():
+        pairs = [pair for some in rows.values() for pair in combinations(some, 2)]
+        if pairs:
+            first, second = np.array(pairs).T
+            numbers[kind] = float(np.median(found.between(first, second))), len(pairs)
+    return numbers
+
+
+def save(results: Results, *, umap: bool = False) -> None:
+    """Store the comparison in both modes and every metric under `comparison/`, replacing what is there."""
+    chosen = points(results)
+    for mode in MODES:
+        cells, apart, left_out = measure(results, chosen, mode)
+        arrays = {
+            "network": np.array([cell[0] for cell in cells], dtype=np.str_),
+            "condition": np.array([cell[1] for cell in cells], dtype=np.str_),
+            "left_out": np.array(left_out, dtype=np.str_),
+            "averaged": np.array(chosen.averaged, dtype=np.str_),
+            "measured": np.int32(len(results.cells())),
+        }
+        for metric in METRICS:
+            distance = _metric(apart, metric)
+            for name, value in _drawn(distance).items():
+                arrays[f"{name}/{metric}"] = np.asarray(value)
+            if umap and metric == "all" and len(cells) > 2:
+                arrays["umap"] = layouts.umap_layouts(distance)
+        files.save_arrays(_file(results, mode), arrays, replace=True)
+
+
+def load(
+    results: Results, mode: str = "absolute", metric: str = "all", *, measured: int | None = None
+) -> tuple[Similarity, np.ndarray | None]:
+    """The stored comparison, and its UMAP layouts float32[k, q, 2] (of the metric `all`) if there are any.
+
+    Made anew where it is missing or damaged, where cells have been added since, and where an earlier rosalind
+    stored less. Raises ValueError as `compare` does.
+
+    Args:
+        results: of the study.
+        mode: in `MODES`.
+        metric: in `METRICS`.
+        measured: how many cells the study has; without, they are counted, 0.03 to 0.06 s for 28,800.
+    """
+    _check(metric)
+    try:
+        measured = len(results.cells()) if measured is None else measured
+        return _stored(_file(results, mode), measured, metric)
+    except (FileNotFoundError, files.Damaged):
+        return compare(results, mode, metric), None
+
+
+def has_umap(results: Results) -> bool:
+    """Whether a UMAP layout was stored with the comparison."""
+    try:
+        return _umap(_file(results, MODES[0])) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
+    """Raises FileNotFoundError for a comparison of other cells, and Damaged for one that lacks what is drawn now."""
+    about = files.load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
+    if int(about["measured"]) != measured:
+        raise FileNotFoundError(f"{path} is of {about['measured']} cells, the study has {measured}.")
+    arrays = files.load_arrays(path, [f"{name}/{metric}" for name in DRAWN])
+    count = len(about["network"])
+    sizes = {"condensed": (count * (count - 1) // 2,), "layout": (count, 2), "order": (count,)}
+    sizes |= {"nearest": (count, None), "picture": (None, None), "tree": (max(count - 1, 0), 2)}
+    sizes |= {name: () for name in ("limit", "kept", "trust")}
+    checks.arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
+    values = [arrays[f"{name}/{metric}"] for name in DRAWN]
+    drawn: dict[str, Any] = {
+        name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)
+    }
+    found = Similarity(
+        tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
+        **drawn,
+        left_out=tuple(about["left_out"].tolist()),
+        averaged=tuple(about["averaged"].tolist()),
+    )
+    umap = _umap(path) if metric == "all" else None
+    if umap is not None:
+        checks.arrays(path, {"umap": umap}, {"umap": (None, count, 2)})
+    return found, umap
+
+
+def _umap(path: Path) -> np.ndarray | None:
+    try:
+        found = files.load_arrays(path, ("umap",))["umap"]
+    except files.Damaged:
+        return None
+    # Earlier versions stored the layout of one seed alone.
+    return found[None] if found.ndim == 2 else found
+
+
+def _check(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(unknown("metric", metric, METRICS))
+
+
+def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
+    """float32[q, q]: the distances over one measure or over all; squares add over coordinates."""
+    names = METRICS[metric]
+    if len(names) == 1:
+        return apart[names[0]]
+    total = sum(apart[name] ** 2 for name in COORDINATES)
+    return np.sqrt(total / np.float32(len(COORDINATES)))
+
+
+def _drawn(distance: np.ndarray) -> dict[str, Any]:
+    layout, kept = layouts.classical_scaling(distance)
+    condensed, order = squareform(distance, checks=False), layouts.leaf_order(distance)
+    # A few far cells would leave all others one colour.
+    limit = float(np.percentile(condensed, 98)) if condensed.size else 0.0
+    limit = limit if limit > 0 else 1.0
+    return {
+        "condensed": condensed,
+        "layout": layout,
+        "tree": layouts.spanning_tree(distance),
+        "order": order,
+        "nearest": layouts.nearest(distance),
+        "limit": limit,
+        "picture": layouts.picture(distance, order, limit),
+        "kept": kept,
+        "trust": layouts.trustworthiness(distance, layout),
+    }
+
+
+def _file(results: Results, mode: str) -> Path:
+    return results.folder / "comparison" / f"similarity-{mode}.npz"

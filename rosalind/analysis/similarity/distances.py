@@ -1,0 +1,133 @@
+"""Exact distances between cells, measure by measure, read as a stream of bounded memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rosalind import results as files
+from rosalind.analysis.similarity.points import Cell, Points
+from rosalind.results import Results
+
+MODES = ("absolute", "change_from_clean")
+"""As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
+
+COORDINATES = ("angle", "norm", "margin")
+"""The measures that make up a vector; norm and margin in the network's unit."""
+
+METRICS: dict[str, tuple[str, ...]] = {"all": COORDINATES, **{name: (name,) for name in COORDINATES}}
+"""What a distance is over: all three measures, or one."""
+
+BLOCK = 256 * 2**20
+"""Most bytes of vectors in memory; with more samples than fit, files are read once per block of them."""
+
+
+def distances(table: np.ndarray) -> np.ndarray:
+    """float32[q, q]: root mean square difference per coordinate between the rows of float32[q, k].
+
+    By a float32 Gram matrix of the rows minus their mean (which no distance depends on); exactly zero
+    between equal rows.
+    """
+    return np.sqrt(_squares(table) / max(table.shape[1], 1))
+
+
+def _squares(table: np.ndarray) -> np.ndarray:
+    """float32[q, q]: summed squared differences between rows."""
+    if not len(table):
+        return np.zeros((0, 0), np.float32)
+    centred = (table - table.mean(0)).astype(np.float32)
+    square = (centred**2).sum(1)
+    with threadpool_limits(1):
+        found = square[:, None] + square - 2 * centred @ centred.T
+    # Cancellation leaves about 1e-6 of the squares; a pair that close is compared directly.
+    near = np.argwhere(np.triu(found < 1e-4 * (square[:, None] + square), 1))
+    step = max(2**22 // max(table.shape[1], 1), 1)
+    for start in range(0, len(near), step):
+        a, b = near[start : start + step].T
+        found[a, b] = ((table[a] - table[b]) ** 2).sum(1)
+    # BLAS does not round a product and its transpose alike.
+    upper = np.triu(np.maximum(found, 0), 1).astype(np.float32)
+    return upper + upper.T
+
+
+def measure(
+    results: Results, points: Points, mode: str = "absolute"
+) -> tuple[list[Cell], dict[str, np.ndarray], list[str]]:
+    """The distances between points in every coordinate, each in deviations of the reference cell.
+
+    Every measure is divided by its deviation over the reference cell, the first dense network on clean
+    images, and never centred per cell: adding a network moves no distance.
+
+    Returns:
+        The names of the points that have values, float32[q, q] root mean square differences by measure of
+        `COORDINATES`, and the cells left out, named with the reason.
+
+    Raises:
+        ValueError: unknown mode, or no clean cell of a first network to refer to.
+    """
+    if mode not in MODES:
+        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}.")
+    clean = {network for network, condition in results.cells() if condition == "clean"}
+    if not clean:
+        raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
+    first = next(network for network in results.networks if network in clean)
+    spread = _read(results, (first, "clean")).std(1, keepdims=True)
+    scale = np.where(spread > 0, spread, 1).astype(np.float32)
+    samples, left_out = len(results.labels), {}
+    width = max(BLOCK // (4 * len(COORDINATES) * max(len(points.names), 1)), 1)
+    total: np.ndarray | None = None
+    count = np.zeros(len(points.names), np.int64)
+    for start in range(0, max(samples, 1), width):
+        stop = min(start + width, samples)
+        table = np.zeros((len(COORDINATES), len(points.names), stop - start), np.float32)
+        count[:] = 0
+        for place, values in _stream(results, points, mode, clean, left_out):
+            table[:, place] += (values / scale)[:, start:stop]
+            count[place] += 1
+        there = np.flatnonzero(count)
+        found = np.stack([_squares(part[there] / count[there, None]) for part in table])
+        total = found if total is None else total + found
+    names = [points.names[k] for k in np.flatnonzero(count)]
+    assert total is not None
+    return (
+        names,
+        dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True)),
+        list(left_out.values()),
+    )
+
+
+def _read(results: Results, cell: Cell) -> np.ndarray:
+    """float32[3, n]: the geometry of a cell, norms and margins divided by the network's unit."""
+    found, unit = results.geometry(*cell, COORDINATES), results.unit(cell[0])
+    return np.stack([found[name] / (1 if name == "angle" else unit) for name in COORDINATES]).astype(
+        np.float32
+    )
+
+
+def _stream(
+    results: Results, points: Points, mode: str, clean: set[str], left_out: dict[Cell, str]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Index of the point and values float32[3, n] of every usable cell, one file after the other."""
+    place = {cell: k for k, members in enumerate(points.members) for cell in members}
+    origin: tuple[str, np.ndarray] | None = None
+    for network, condition in results.cells():
+        cell = network, condition
+        if cell not in place:
+            continue
+        if mode == "change_from_clean" and network not in clean:
+            left_out[cell] = f"{network} {condition}: has no clean cell"
+            continue
+        try:
+            values = _read(results, cell)
+            if mode == "change_from_clean":
+                if origin is None or origin[0] != network:
+                    origin = network, _read(results, (network, "clean"))
+                values = values - origin[1]
+        except files.Damaged as error:
+            left_out[cell] = str(error)
+            continue
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            left_out[cell] = f"{network} {condition}: {wrong} values are not finite"
+            continue
+        yield place[cell], values

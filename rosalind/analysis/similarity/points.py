@@ -1,0 +1,94 @@
+"""Which points a comparison has: every measured cell, or means of cells where those are too many."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis import robustness
+from rosalind.results import Results
+
+LIMIT = 2000
+"""Most points in one comparison: 2,000 have 16 MB of distances; 28,800 cells would have 3.3 GB."""
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Points:
+    """What is compared, and which measured cells each point is the mean of."""
+
+    names: tuple[Cell, ...]
+    """Network and condition. Where seeds are averaged, `<group> over seeds` for a group of several networks;
+    where severities are, the corruption, with `-<bn>` unless that is `train`."""
+    members: tuple[tuple[Cell, ...], ...]
+    """The measured cells of each point, in the order of the results; at least one."""
+    averaged: tuple[str, ...]
+    """What was done against too many cells: some of `severities`, `seeds`, `landmarks`, in this order."""
+
+
+def points(results: Results, limit: int = LIMIT) -> Points:
+    """The points of a study: at most `limit`, by as little averaging as that needs.
+
+    Severities (and draws) of a corruption are averaged first, then the seeds of a group, never BatchNorm
+    modes. If there still are more, `limit` of them are kept, evenly spread over the order of the results.
+    """
+    cells = results.cells()
+    averaged: tuple[str, ...] = ()
+    found = {cell: [cell] for cell in cells}
+    if len(found) > limit:
+        averaged = ("severities",)
+        corruption = {name: _corruption(info) for name, info in results.conditions.items()}
+        found = _merged(cells, {network: network for network in results.networks}, corruption)
+        if len(found) > limit:
+            averaged = ("severities", "seeds")
+            found = _merged(cells, _groups(results), corruption)
+    names = list(found)
+    if len(names) > limit:
+        averaged += ("landmarks",)
+        names = [names[k] for k in np.linspace(0, len(names) - 1, limit).round().astype(int)]
+    return Points(tuple(names), tuple(tuple(found[name]) for name in names), averaged)
+
+
+def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The measured cells that each point of a comparison stands for, in the order of the results.
+
+    A point names a network or a group of seeds, and a condition or a corruption, so that it says by itself what
+    was averaged; empty for a point of which nothing is measured any more.
+    """
+    networks: dict[str, list[str]] = {name: [name] for name in results.networks}
+    for network, group in _groups(results).items():
+        if group != network:
+            networks.setdefault(group, []).append(network)
+    conditions: dict[str, list[str]] = {name: [name] for name in results.conditions}
+    for condition, info in results.conditions.items():
+        if _corruption(info) != condition:
+            conditions.setdefault(_corruption(info), []).append(condition)
+    measured = set(results.cells())
+    return [
+        tuple(cell for cell in product(networks.get(n, ()), conditions.get(c, ())) if cell in measured)
+        for n, c in names
+    ]
+
+
+def _corruption(info: Mapping[str, Any]) -> str:
+    return info["name"] if info["bn"] == "train" else f"{info['name']}-{info['bn']}"
+
+
+def _groups(results: Results) -> dict[str, str]:
+    found = {}
+    for group in robustness.groups(results):
+        several = len(group.networks) > 1
+        found |= {name: f"{group.name} over seeds" if several else name for name in group.networks}
+    return found
+
+
+def _merged(
+    cells: list[Cell], networks: dict[str, str], conditions: dict[str, str]
+) -> dict[Cell, list[Cell]]:
+    found: dict[Cell, list[Cell]] = {}
+    for network, condition in cells:
+        found.setdefault((networks[network], conditions[condition]), []).append((network, condition))
+    return found

@@ -1,0 +1,162 @@
+"""A study in words and tables: the Markdown beside its figures."""
+
+import numpy as np
+
+from rosalind.analysis import robustness
+from rosalind.results import Results
+
+REPORTED = {
+    "accuracy": ("accuracy", 100),
+    "change_to_parent": ("change to parent", 100),
+    "relative_to_dense": ("error / dense's", 1),
+    "relative_increase_to_dense": ("increase / dense's", 1),
+    "effective_robustness": ("effective robustness", 100),
+    "retention": ("retained", 100),
+    "negative_flips": ("flips to wrong", 100),
+    "positive_flips": ("flips to right", 100),
+    "loss": ("loss, nats", 1),
+    "brier": ("Brier", 1),
+    "calibration_error": ("ECE", 100),
+    "adaptive_calibration_error": ("RMS calibration", 100),
+    "mce": ("mCE", 100),
+    "relative_mce": ("relative mCE", 100),
+}
+"""Columns of summary.csv that the report shows of a mean: title and factor."""
+
+
+def _spread(values: list[float], factor: float) -> str:
+    """Mean +- deviation over seeds; a dash where a seed is missing."""
+    array = factor * np.array(values, float)
+    if not array.size or not np.isfinite(array).all():
+        return "-"
+    digits = 1 if factor == 100 else 3
+    mean = f"{array.mean():.{digits}f}"
+    return f"{mean} +- {array.std(ddof=1):.{digits}f}" if array.size > 1 else mean
+
+
+def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list[str]:
+    """A table per benchmark mean, and one of groups and severities; means of other kinds stay apart."""
+    rows = {(row["network"], row["condition"]): row for row in robustness.rows(results)}
+    lines: list[str] = []
+    for mean in chosen:
+        if mean.group not in ("common15", "common19", "mnist-c"):
+            continue
+        here = [row for (_, condition), row in rows.items() if condition == mean.name]
+        shown = [c for c in REPORTED if any(np.isfinite(row[c]) for row in here)]
+        lines += [
+            "",
+            f"## {mean.name}: {robustness.described(mean, results)}, BatchNorm {mean.bn}",
+            "",
+            "Mean +- deviation over seeds; accuracies, flips, retention and calibration in percent. "
+            "Interval: 95 %, over images, of the mean over seeds' ends.",
+            "",
+            "| network | " + " | ".join(REPORTED[c][0] for c in shown) + " | interval |",
+            "|---" * (len(shown) + 2) + "|",
+        ]
+        for group in robustness.groups(results):
+            own = [rows[n, mean.name] for n in group.networks if (n, mean.name) in rows]
+            if not own:
+                continue
+            cells = [_spread([row[c] for row in own], REPORTED[c][1]) for c in shown]
+            low, high = (100 * np.mean([row[f"accuracy_{end}"] for row in own]) for end in ("low", "high"))
+            lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
+        r2 = [row["effective_r2"] for row in here if np.isfinite(row["effective_r2"])]
+        lines.append("")
+        lines.append(
+            f"Effective robustness: accuracy above the line of the dense networks, R2 {r2[0]:.2f}."
+            if r2
+            else "No effective robustness: its line needs at least five dense networks that differ; add "
+            "baselines=(Baseline('dense-w8', width=8), Baseline('dense-short', epochs=5), ...) or seeds to the study."
+        )
+    parts = [m for m in chosen if m.group not in ("common15", "common19", "mnist-c") and m.bn == "train"]
+    if parts:
+        lines += ["", "## Accuracy by group and severity, percent", ""]
+        lines += ["| network | " + " | ".join(m.name.removeprefix("mean-") for m in parts) + " |"]
+        lines += ["|---" * (len(parts) + 1) + "|"]
+        for group in robustness.groups(results):
+            cells = [
+                _spread(
+                    [rows[n, m.name]["accuracy"] if (n, m.name) in rows else np.nan for n in group.networks],
+                    100,
+                )
+                for m in parts
+            ]
+            lines.append(f"| {group.name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _other_conditions(results: Results) -> list[str]:
+    """Accuracy under attacks, noise on weights, and shifts, which are in no mean."""
+    infos = {**results.conditions, **results.shifts}
+    others = [name for name, info in infos.items() if info["kind"] not in ("corruption", "clean")]
+    if not others:
+        return []
+    lines = ["", "## Other conditions: accuracy, percent", "", "| network | " + " | ".join(others) + " |"]
+    lines.append("|---" * (len(others) + 1) + "|")
+    measured = set(results.cells(own_samples=True))
+    for group in robustness.groups(results):
+        cells = []
+        for condition in others:
+            known = results.labels_of(condition)
+            found = [
+                (results.geometry(n, condition, ("prediction",))["prediction"] == known)[known >= 0]
+                for n in group.networks
+                if (n, condition) in measured
+            ]
+            complete = len(found) == len(group.networks) and (known >= 0).any()
+            cells.append(_spread([float(right.mean()) for right in found], 100) if complete else "-")
+        lines.append(f"| {group.name} | {' | '.join(cells)} |")
+    return lines
+
+
+def markdown(results: Results) -> str:
+    """A short report: what was measured, and per group the mean, deviation and number of seeds."""
+    study = results.study
+    chosen = robustness.means(results)
+    main = robustness.main_mean(results)
+    lines = [
+        f"# {results.title}: {len(results.networks)} networks under "
+        f"{len(results.conditions) + len(results.shifts)} conditions",
+        "",
+        f"{len(results.labels):,} test images, {len(results.class_names)} classes, data hash "
+        f"`{study['dataset_hash']}`. Corrupted: "
+        + (f"mean over {robustness.described(main, results)}." if main else "no corruption."),
+        "Percent, mean +- standard deviation over seeds (n). Retained: corrupted over clean accuracy.",
+        "",
+        "| network | n | clean | corrupted | retained | kept weights |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in robustness.table(results):
+        cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
+        kept = 1 - results.networks[row.group.networks[0]]["sparsity"]
+        lines.append(
+            f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} | {100 * kept:.3g} % |"
+        )
+    if chosen:
+        lines += _robustness_section(results, chosen)
+    lines += robustness.methods.markdown(results)
+    lines += _other_conditions(results)
+    collapsed = [
+        f"{name} ({', '.join(info['collapsed'])})"
+        for name, info in results.networks.items()
+        if info.get("collapsed")
+    ]
+    dead = [
+        f"{name} ({len(info['dead_classes'])})"
+        for name, info in results.networks.items()
+        if info["dead_classes"]
+    ]
+    cut = [name for name, info in results.networks.items() if info.get("cut")]
+    notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.get("notes", ())]
+    for title, found in (
+        ("Layers that kept no weight", collapsed),
+        ("No path from input to output", cut),
+        ("Classes without a direction", dead),
+        ("Notes", notes),
+    ):
+        if found:
+            lines += ["", f"{title}: {'; '.join(found)}."]
+    if results.problems:
+        lines += ["", "Not readable: " + " ".join(results.problems)]
+    versions = ", ".join(f"{name} {number}" for name, number in study["versions"].items())
+    return "\n".join([*lines, "", f"Made with {versions}.", ""])

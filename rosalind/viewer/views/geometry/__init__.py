@@ -1,0 +1,1 @@
+"""Views of the page: how do two sides differ?"""

@@ -1,0 +1,375 @@
+"""View 4, continued: the class matrices, grouped where there are many."""
+
+from html import escape
+
+import numpy as np
+from bokeh.events import RangesUpdate, Reset, Tap
+from bokeh.layouts import row
+from bokeh.models import (
+    BoxZoomTool,
+    Button,
+    ColorBar,
+    ColumnDataSource,
+    CustomJSHover,
+    Div,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    PanTool,
+    Range1d,
+    ResetTool,
+    WheelZoomTool,
+)
+
+from rosalind.analysis import class_order, downsampling, rasters
+from rosalind.analysis.class_matrices import (
+    ANGLES,
+    BETWEEN,
+    CONFUSION,
+    NAMES,
+    ORDERS,
+    PICKS,
+    apart,
+    detectable,
+    groups_of,
+    in_order,
+    limits,
+    order_of_likeness,
+    sentence,
+    table,
+)
+from rosalind.analysis.class_order import Rows
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    SELECTED,
+    SEQUENTIAL,
+    Change,
+    Frame,
+    caption,
+    empty,
+    fill,
+    plain,
+    plot,
+    titled,
+)
+
+TICKS = {"down": 25, "across": 12}
+"""Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
+
+LONGEST = 9
+"""Letters of a class's name beside an axis."""
+
+# Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than can be told apart.
+NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
+
+SIDES = ("a", "b", "difference", "null")
+
+PLACE = ("x", "y", "dw", "dh")
+"""Where an image lies."""
+
+SMALL, MARK = 40, 9
+"""With more rows than this a selected field is too small to be seen, and gets a frame of so many pixels."""
+
+NAME_HOVER = "return names.data.name[Math.floor(value)] ?? ''"
+VALUE_HOVER = """
+if (value == 255) { return "no samples"; }
+const {low, high, counts, shared} = source.data, found = low[0] + value / 254 * (high[0] - low[0]);
+const words = counts[0] ? Math.round(Math.sign(found) * Math.expm1(Math.abs(found))) + " samples"
+  : found.toFixed(1) + " degrees";
+return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` : words;
+"""
+
+
+def rows_of(frame: Frame) -> Rows:
+    """What the rows of the matrices stand for: every class, groups, or the classes of the chosen group."""
+    store, order = frame.store, in_order(frame.store, frame.choice("global-order"))
+    if len(order) <= class_order.GROUPED or frame.choice("global-detail") == "all classes":
+        return class_order.rows_of_classes(order, store.class_names)
+    groups, chosen = groups_of(store), frame.choice("global-group")
+    if chosen:
+        return class_order.rows_of_classes(order[groups[order] == int(chosen) - 1], store.class_names)
+    return class_order.rows_of_groups(apart(store), order_of_likeness(store), groups, store.class_names)
+
+
+class Classes:
+    """Matrices of A, B, their difference and the null; a click selects a field's samples or opens a group.
+
+    Where there are more classes than pixels, what stands out is shown, and a box that is dragged zooms all of them.
+    """
+
+    def __init__(self, frame: Frame, change: Change):
+        self.change, self.count = change, len(frame.store.class_names)
+        self.shown: tuple | None = None
+        self.named: tuple[str, list[str]] | None = None
+        """What is shown, and of which rows."""
+        self.window: downsampling.Window | None = None
+        self.labels: dict[str, dict[float, str]] | None = None
+        self.names = ColumnDataSource({"name": []})
+        self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
+        # Shared, so that a zoom is one of all matrices.
+        self.across, self.down = Range1d(0, 1), Range1d(1, 0)
+        for side in SIDES:
+            self._matrix(side)
+        self.figures["null"].visible = False
+        self.back = Button(label="back to all groups", name="global-back", visible=False, width=150)
+        self.back.on_click(lambda: change(choices={"global-group": ""}))
+        self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
+        self.caption = caption("matrix-caption")
+        self.trail = row(self.back, self.path, sizing_mode="stretch_width")
+        choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
+        choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
+        if "global-detail" in frame.choices:
+            choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
+        self.root = titled(
+            "How do classes lie?",
+            row(*choosers, sizing_mode="stretch_width"),
+            self.trail,
+            row(*self.figures.values(), sizing_mode="stretch_width"),
+        )
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """What the matrices show, in which order, and past 50 classes whether and which group."""
+        count = len(store.class_names)
+        found = {
+            "global-show": (ANGLES, BETWEEN, CONFUSION),
+            "global-order": ORDERS if count <= class_order.MANY else ORDERS[::-1],
+        }
+        if count > class_order.GROUPED:
+            numbers = map(str, range(1, class_order.group_count(count) + 1))
+            found |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *numbers)}
+        return found
+
+    def _matrix(self, side: str) -> None:
+        difference = side in ("difference", "null")
+        # A few classes are all seen at once.
+        tools = (
+            [BoxZoomTool(), WheelZoomTool(), PanTool(), ResetTool()]
+            if self.count > class_order.GROUPED
+            else []
+        )
+        figure = plot(
+            f"matrix-{side}",
+            f"Matrix of classes against classes: {NAMES[side]}.",
+            height=270 if self.count <= class_order.MANY else 380,
+            x_range=self.across,
+            y_range=self.down,
+            tools=tools,
+            toolbar_location="below" if tools else None,
+        )
+        if tools:
+            figure.toolbar.active_drag = tools[0]
+        figure.grid.grid_line_color = None
+        # Changed in place later: a new model in a document costs 0.4 s, as Bokeh then looks at all of them.
+        figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
+        figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
+        figure.yaxis.visible = side == "a"
+        source = empty("image", *PLACE, "low", "high", "counts", "shared")
+        palette = CHANGE if difference else NEAR
+        mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
+        place = {name: name for name in PLACE}
+        image = figure.image("image", source=source, color_mapper=mapper, **place)
+        bar = ColorBar(
+            color_mapper=mapper,
+            ticker=FixedTicker(ticks=[0, 127, 254]),
+            width=8,
+            padding=4,
+            label_standoff=4,
+            major_label_text_font_size="10px",
+        )
+        if side != "a":
+            figure.add_layout(bar, "right")
+        marks = empty("x", "y", "size")
+        frame = {"source": marks, "fill_color": None, "line_color": SELECTED, "line_width": 2}
+        figure.rect("x", "y", width=1, height=1, **frame)
+        figure.scatter("x", "y", size="size", marker="square", **frame)
+        name = CustomJSHover(args={"names": self.names}, code=NAME_HOVER)
+        value = CustomJSHover(args={"source": source}, code=VALUE_HOVER)
+        tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
+        formatters = {"$x": name, "$y": name, "@image": value}
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters, visible=False))
+        figure.on_event(Tap, lambda event: self._tap(side, event))
+        figure.on_event(RangesUpdate, lambda event: self._paint())
+        figure.on_event(Reset, lambda event: self._whole())
+        self.figures[side], self.images[side], self.mappers[side] = figure, source, mapper
+        self.bars[side], self.marks[side] = bar, marks
+
+    def _tap(self, side: str, event: Tap) -> None:
+        if event.x is None or event.y is None or side not in self.tables:
+            return
+        found = downsampling.field(self.tables[side], self.window, self.picks[side], event.x, event.y)
+        if found is None:
+            return
+        if self.grouped:
+            self.change(choices={"global-group": str(found[0] + 1)})
+            return
+        true, predicted = (int(self.rows.classes[k][0]) for k in found)
+        null = self.frame.null[1] if self.frame.null is not None else None
+        cell = {"a": self.frame.state.a, "null": null}.get(side) or self.frame.state.b
+        step = {"pair": [true, predicted], "cell": list(cell)}
+        # With many classes the parallel coordinates show the surroundings of the class that was clicked.
+        self.change(step=step, **({"true_class": true} if self.count > class_order.MANY else {}))
+
+    @property
+    def grouped(self) -> bool:
+        """Whether rows are groups of classes."""
+        return "global-group" in self.frame.choices and (
+            self.frame.choice("global-detail") == "grouped" and not self.frame.choice("global-group")
+        )
+
+    def update(self, frame: Frame) -> None:
+        self.frame = frame
+        state = frame.state
+        asked = tuple((name, frame.choice(name)) for name in frame.choices if name.startswith("global-"))
+        shown = (state.a, state.b, state.null, asked)
+        if shown != self.shown:
+            self._fill(frame)
+            self.shown = shown
+        self._mark(frame)
+
+    def _fill(self, frame: Frame) -> None:
+        store, state = frame.store, frame.state
+        self.rows, show = rows_of(frame), frame.choice("global-show")
+        # Angles of samples count by samples, counts are added up.
+        samples = np.bincount(store.labels[store.labels >= 0], minlength=self.count)
+        weights = {ANGLES: samples, BETWEEN: np.ones(self.count), CONFUSION: None}[show]
+        read = lambda cell: class_order.gathered(table(store, cell, show), self.rows, weights)
+        tables = {"a": read(state.a), "b": read(state.b)}
+        tables["difference"] = tables["b"] - tables["a"]
+        if frame.null is not None:
+            tables["null"] = read(frame.null[1]) - read(frame.null[0])
+        null = (frame.null_words,) if state.null else ()
+        least = detectable(store, state.a, state.b, show)
+        self.caption.text = f"{sentence(self.rows, tables, show, *null)} {least}".strip()
+        if show == CONFUSION:
+            tables = {side: class_order.signed_log(found) for side, found in tables.items()}
+        self.tables, self.limits = tables, limits(tables)
+        self.picks = {side: "change" if side in ("difference", "null") else PICKS[show] for side in tables}
+        self.counted = show == CONFUSION
+        for side in tables:
+            self._scale(side, self.limits[side])
+        self.figures["null"].visible = frame.null is not None
+        named, before = (show, self.rows.titles()), self.named
+        if named != before:
+            self._name_rows(show)
+            self.named = named
+        if before is None or before[1] != named[1]:
+            self._whole()
+        else:
+            # The same rows, so that a zoom stays.
+            self._paint(anew=True)
+        self._show_path(frame)
+
+    def _whole(self) -> None:
+        """Show all rows and columns."""
+        count = len(self.rows)
+        for axis, ends in ((self.across, (0, count)), (self.down, (count, 0))):
+            # The bounds first: a browser keeps ends within those that it knows.
+            axis.bounds = (0, count)
+            axis.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1])
+        self._paint(anew=True)
+
+    def _paint(self, *, anew: bool = False) -> None:
+        """Send what is on screen, where that is not what was sent before."""
+        ends = (self.across.start, self.across.end), (self.down.start, self.down.end)
+        shown = downsampling.window(*ends, len(self.rows))
+        if shown == self.window and not anew:
+            return
+        self.window = shown
+        for side, found in self.tables.items():
+            low, high = self.limits[side]
+            seen = downsampling.picture(found, shown, self.picks[side])
+            self.images[side].data = {
+                "image": [rasters.levels(seen, (low, high), rasters.GAP)],
+                "x": [shown.left],
+                "y": [shown.top],
+                "dw": [shown.right - shown.left],
+                "dh": [shown.bottom - shown.top],
+                "low": [low],
+                "high": [high],
+                "counts": [int(self.counted)],
+                "shared": [shown.shared],
+            }
+        self._tick()
+        self._mark(self.frame)
+
+    def _scale(self, side: str, ends: tuple[float, float]) -> None:
+        """Colours and what stands beside them."""
+        counts = self.counted
+        if side in ("a", "b"):
+            self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
+        places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
+        value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
+        sign = "+" if side in ("difference", "null") else ""
+        text = lambda v: "0" if v == 0 else f"{v:{sign}.0f}" if abs(v) >= 10 or counts else f"{v:{sign}.1f}"
+        unit = "" if counts else "°"
+        self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
+
+    def _name_rows(self, show: str) -> None:
+        """What axes and titles say of rows and columns."""
+        self.names.data = {"name": self.rows.titles()}
+        count, what = len(self.rows), "groups" if self.rows.grouped else "classes"
+        unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
+        across, down = {
+            ANGLES: ("direction of class", "samples of class"),
+            BETWEEN: ("direction of class", "direction of class"),
+            CONFUSION: ("predicted class", "true class"),
+        }[show]
+        for side, figure in self.figures.items():
+            # Set once: a label that changes and changes back lays out all four figures.
+            figure.xaxis.axis_label, figure.yaxis.axis_label = across, down + unnamed
+            figure.title.text = (
+                NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
+            )
+
+    def _tick(self) -> None:
+        """Write names beside the rows and columns on screen, where there is room."""
+        short, shown = self.rows.titles(LONGEST), self.window
+        ends = {"down": range(shown.top, shown.bottom), "across": range(shown.left, shown.right)}
+        # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
+        labels = {
+            way: {k + 0.5: plain(short[k]) for k in places} if len(places) <= TICKS[way] else {}
+            for way, places in ends.items()
+        }
+        if labels == self.labels:
+            return
+        self.labels = labels
+        # A has names where the others have a bar of colour; so its field is about as wide as theirs.
+        widest = max(map(len, labels["down"].values()), default=0)
+        self.figures["a"].styles = {"flex-grow": "1.2" if widest > 3 else "1"}
+        turned = sum(map(len, labels["across"].values())) > 25
+        for figure in self.figures.values():
+            for axis, way in ((figure.xaxis, "across"), (figure.yaxis, "down")):
+                axis.ticker.ticks = list(labels[way])
+                axis.major_label_overrides = labels[way]
+            figure.xaxis.major_label_orientation = "vertical" if turned else "horizontal"
+
+    def _show_path(self, frame: Frame) -> None:
+        chosen = frame.choice("global-group") if "global-group" in frame.choices else ""
+        opened = bool(chosen) and frame.choice("global-detail") == "grouped"
+        self.back.visible, self.trail.visible = opened, opened or self.rows.grouped
+        if opened:
+            name = class_order.rows_of_groups(
+                apart(frame.store),
+                order_of_likeness(frame.store),
+                groups_of(frame.store),
+                frame.store.class_names,
+            ).titles()[int(chosen) - 1]
+            self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
+        elif self.rows.grouped:
+            self.path.text = f"{self.count:,} classes in {len(self.rows)} groups of similar ones"
+        else:
+            self.path.text = ""
+
+    def _mark(self, frame: Frame) -> None:
+        """Frame the fields whose samples the rule selects."""
+        rows = () if self.grouped else self.rows.classes
+        place = {int(found[0]): k for k, found in enumerate(rows)}
+        for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
+            pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
+            pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
+            x, y = [place[j] + 0.5 for _, j in pairs], [place[i] + 0.5 for i, _ in pairs]
+            small = self.window.bottom - self.window.top > SMALL
+            fill(self.marks[side], {"x": x, "y": y, "size": [MARK * small] * len(pairs)})

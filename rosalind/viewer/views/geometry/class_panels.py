@@ -1,0 +1,193 @@
+"""Part of view 3: a small density per class under A, under B, of how it moved, and of the null."""
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Segment, Text
+
+from rosalind.analysis import distributions, rasters
+from rosalind.viewer.views.frame import (
+    FLIP_COLOURS,
+    GREYS,
+    ORANGES,
+    SELECTED,
+    Change,
+    Frame,
+    empty,
+    plot,
+    see_through,
+    short,
+)
+
+ROWS = ("A", "B", "B - A", "null")
+"""From the top; the last where one is asked for."""
+
+HIGH = 120
+"""Pixels of a row of panels."""
+
+LETTERS = 14
+"""Of a class's name that fit above a panel."""
+
+TALL, WIDE = distributions.PANEL + distributions.HEAD, distributions.PANEL + 2 * distributions.SIDE
+"""Bins from panel to panel."""
+
+
+class ClassPanels:
+    """Rows A, B, their difference and the null, a column per class; a click keeps only that class, another all."""
+
+    def __init__(self, change: Change):
+        self.change, self.words, self._drawn = change, "", {}
+        self.figure = plot(
+            "class-panels",
+            "A small density per class under A, under B, and of the change; click a class to keep only it.",
+            x_range=Range1d(0, 1),
+            y_range=Range1d(0, 1),
+        )
+        figure = self.figure
+        figure.grid.grid_line_color = None
+        figure.xaxis.visible = False
+        figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
+        figure.yaxis.major_tick_line_color = None
+        place = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
+        self.base, self.picked = empty("image", "dw", "dh"), empty("image", "dw", "dh")
+        figure.add_glyph(self.base, Image(image="image", color_mapper=see_through(GREYS), **place))
+        figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
+        self.frames, self.kept = empty("x", "y"), empty("x", "y")
+        size = {"width": distributions.PANEL / WIDE, "height": distributions.PANEL / TALL, "fill_color": None}
+        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color="#8a94a6", **size))
+        figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
+        self.zeros = empty("x0", "y0", "x1", "y1")
+        dotted = {"line_alpha": 0.6, "line_dash": "dotted"}
+        figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
+        self.medians = empty("x", "y")
+        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=FLIP_COLOURS[2])
+        figure.add_glyph(self.medians, cross)
+        self.names = empty("x", "y", "name")
+        text = Text(x="x", y="y", text="name", text_align="center", text_font_size="11px")
+        figure.add_glyph(self.names, text, name="ink")
+        figure.on_event(Tap, self._tap)
+
+    def _tap(self, event: Tap) -> None:
+        place = int(np.floor(event.x)) if event.x is not None else -1
+        if 0 <= place < len(self.frame.store.class_names):
+            self.change(true_class=self.frame.kept(place))
+
+    def update(self, frame: Frame) -> None:
+        """Draw the panels of a frame, of all classes whatever the filter."""
+        self.frame = frame
+        state, classes = frame.state, len(frame.store.class_names)
+        where = (state.a, state.b, state.x, state.y, state.raw, state.null)
+        if self._drawn.get("where") != where:
+            self._drawn = {"where": where}
+            self._base(frame, classes)
+        if self._drawn.get("kept", ()) != state.true_class:
+            self._drawn["kept"] = state.true_class
+            lines = [] if state.true_class is None else range(len(self.rows))
+            self.kept.data = {
+                "x": [state.true_class + 0.5 for _ in lines],
+                "y": [line + distributions.PANEL / TALL / 2 for line in lines],
+            }
+        if self._drawn.get("rule") != (state.rule, state.true_class):
+            self._drawn["rule"] = (state.rule, state.true_class)
+            self._selection(frame, classes)
+
+    def _base(self, frame: Frame, classes: int) -> None:
+        state, store = frame.state, frame.store
+        axes = (state.x, state.y)
+        sides = [[frame.values(cell, axis) for axis in axes] for cell in (state.a, state.b)]
+        shared = tuple(rasters.limits(sides[0][k], sides[1][k]) for k in range(2))
+        pairs = [(state.a, state.b), *([] if frame.null is None else [frame.null])]
+        moved = [[store.difference(*pair, axis, state.raw) for axis in axes] for pair in pairs]
+        apart = tuple(rasters.limits(*(values[k] for values in moved)) for k in range(2))
+        self.rows = [*sides, *moved]
+        self.windows = [shared, shared, *(apart for _ in moved)]
+        self._rule_rows(len(self.rows))
+        few = distributions.bins_for(len(store.labels) / classes) < distributions.BINS[1]
+        self.bins = distributions.PANEL // 2 if few else distributions.PANEL
+        counts = self._counts(frame, classes, None)
+        self.peaks = [row.max((1, 2)) for row in counts]
+        self.base.data = {"image": [distributions.mosaic(counts)], "dw": [classes], "dh": [len(counts)]}
+        self.figure.x_range.update(start=0, end=classes)
+        across, down = (axis.ravel() for axis in np.meshgrid(np.arange(classes), np.arange(len(counts))))
+        self.frames.data = {
+            "x": (across + 0.5).astype(np.float32),
+            "y": (down + distributions.PANEL / TALL / 2).astype(np.float32),
+        }
+        self.zeros.data = self._no_change(classes)
+        crosses = [self._middles(frame, line, classes) for line in range(len(counts))]
+        self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
+        ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
+        self.words = (
+            f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
+            f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. Each panel is "
+            "as dark as its own peak; crosses are medians, dotted lines no change, numbers samples. Click a class to "
+            "keep only it."
+        )
+        if frame.null is not None:
+            self.words += " The last row has the axes of B - A."
+        self.words = f"{self.words} {frame.null_line}".strip()
+
+    def _rule_rows(self, count: int) -> None:
+        """Make room for so many rows, and name them."""
+        if len(self.ticker.ticks) != count:
+            self.figure.height = count * HIGH + 30
+            self.figure.y_range.update(start=-0.03, end=count + 0.05)
+            self.ticker.ticks = [count - 0.6 - line for line in range(count)]
+            labels = zip(self.ticker.ticks, ROWS, strict=False)
+            self.figure.yaxis.major_label_overrides = dict(labels)
+
+    def _no_change(self, classes: int) -> dict[str, np.ndarray]:
+        """Lines through zero in every panel of a change, where that is in its window."""
+        wide, tall = distributions.PANEL / WIDE, distributions.PANEL / TALL
+        lines = []
+        for line, window in list(enumerate(self.windows))[2:]:
+            (left, right), (bottom, top) = window
+            across, up = -left / (right - left) * wide, -bottom / (top - bottom) * tall
+            for k in range(classes):
+                x, y = k + distributions.SIDE / WIDE, len(self.windows) - 1 - line
+                if 0 < across < wide:
+                    lines.append((x + across, y, x + across, y + tall))
+                if 0 < up < tall:
+                    lines.append((x, y + up, x + wide, y + up))
+        ends = np.array(lines, np.float32).reshape(-1, 4).T
+        return dict(zip(self.zeros.data, ends, strict=True))
+
+    def _counts(self, frame: Frame, classes: int, mask: np.ndarray | None) -> list[np.ndarray]:
+        labels = frame.store.labels
+        return [
+            distributions.panels(x, y, labels, classes, window, self.bins, mask)
+            for (x, y), window in zip(self.rows, self.windows, strict=True)
+        ]
+
+    def _middles(self, frame: Frame, line: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """float32[classes] each: where the median of every class lies in the figure; NaN where it has none."""
+        found = []
+        for values, (low, high), size in zip(self.rows[line], self.windows[line], (WIDE, TALL), strict=True):
+            median = np.array([distributions.median(values[frame.store.labels == k]) for k in range(classes)])
+            found.append((median - low) / (high - low) * distributions.PANEL / size)
+        across = np.arange(classes) + distributions.SIDE / WIDE + found[0]
+        return across.astype(np.float32), (len(self.rows) - 1 - line + found[1]).astype(np.float32)
+
+    def _selection(self, frame: Frame, classes: int) -> None:
+        """What is selected of every class: in colour, and as a number above it."""
+        total = frame.per_class(np.ones(len(frame.store.labels), bool))
+        names = [
+            f"{_cut(name)}\n{count:,}" for name, count in zip(frame.store.class_names, total, strict=True)
+        ]
+        if frame.selected.any():
+            chosen = frame.per_class(frame.selected)
+            counts = self._counts(frame, classes, frame.selected)
+            picture = distributions.mosaic(counts, self.peaks)
+            self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
+            names = [
+                f"{_cut(name)}\n{some:,} of {count:,}"
+                for name, some, count in zip(frame.store.class_names, chosen, total, strict=True)
+            ]
+        elif len(self.picked.data["dw"]):
+            self.picked.data = {name: [] for name in self.picked.data}
+        middle = (np.arange(classes) + 0.5).astype(np.float32)
+        above = np.full(classes, len(self.rows) - 1 + (distributions.PANEL + 2) / TALL, np.float32)
+        self.names.data = {"x": middle, "y": above, "name": names}
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

@@ -1,0 +1,156 @@
+"""Part of view 3: a row per class with the histogram of a measure under A and B, their difference and the null."""
+
+from html import escape
+
+import numpy as np
+from bokeh.events import AxisClick, Tap
+from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
+
+from rosalind.analysis import distributions, rasters
+from rosalind.analysis.store import Cell
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    GREYS,
+    SELECTED,
+    Change,
+    Frame,
+    axis_label,
+    empty,
+    line_of,
+    plain,
+    plot,
+    see_through,
+    short,
+)
+from rosalind.viewer.views.geometry.shifts import shifts_of
+
+WIDTH = 0.96
+"""Of one histogram's share of the figure, that is 1 wide."""
+
+NAMED = 40
+"""Most rows that have their name beside them."""
+
+HOVER = """
+const line = Math.round(special_vars.y), name = rows.data.name[line];
+if (format == "class") { return name ?? ""; }
+const block = Math.floor(special_vars.x), [low, high] = rows.tags[0];
+const at = low + (special_vars.x - block) / rows.tags[1] * (high - low);
+return `${at.toFixed(2)} (${["A", "B", "B minus A", "null"][block] ?? ""})`;
+"""
+
+
+class ClassRows:
+    """Histograms of A, B, B minus A and the null side by side, the classes that moved most on top.
+
+    A click keeps only that class, another all.
+    """
+
+    MEASURED = ("x axis", "y axis", "margin")
+    """What the rows can be of."""
+
+    def __init__(self, change: Change):
+        self.change, self.words, self._drawn = change, "", {}
+        self.figure = plot(
+            "class-rows",
+            "A row per class: histograms under A, under B, and their difference; click one to keep only it.",
+            x_range=Range1d(0, 3),
+            y_range=Range1d(1, 0),
+        )
+        figure = self.figure
+        figure.grid.grid_line_color = None
+        self.rows = empty("name")
+        self.ticks = FixedTicker(ticks=[]), FixedTicker(ticks=[])
+        figure.yaxis.ticker, figure.xaxis.ticker = self.ticks
+        drawn = []
+        self.sources = {}
+        change_of = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
+        for block, mapper in enumerate((see_through(GREYS), see_through(GREYS), change_of, change_of)):
+            self.sources[block] = empty("image", "dh")
+            image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
+            drawn.append(figure.add_glyph(self.sources[block], image))
+        self.mapper = change_of
+        self.kept = empty("x", "y")
+        mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=SELECTED)
+        figure.add_glyph(self.kept, mark)
+        hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
+        tips = [("class", "$y{class}"), ("", "$x{at}")]
+        figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
+        figure.on_event(Tap, lambda event: self._keep(-1 if event.y is None else round(event.y)))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self._keep(line_of(event.value)))
+
+    def _keep(self, line: int) -> None:
+        if 0 <= line < len(self.order):
+            self.change(true_class=self.frame.kept(int(self.order[line])))
+
+    def update(self, frame: Frame) -> None:
+        """Draw the rows of a frame, of all classes whatever the filter."""
+        self.frame = frame
+        state = frame.state
+        chosen = frame.choice("distributions-measure")
+        measure = {"x axis": state.x, "y axis": state.y}.get(chosen, "margin")
+        where = (state.a, state.b, measure, state.raw, state.null)
+        if self._drawn.get("where") != where:
+            self._drawn = {"where": where}
+            self._rows(frame, measure)
+        if self._drawn.get("kept", ()) != state.true_class:
+            self._drawn["kept"] = state.true_class
+            at = np.flatnonzero(self.order == state.true_class)
+            self.kept.data = {"x": np.full(at.size, -0.006, np.float32), "y": at.astype(np.float32)}
+
+    def _rows(self, frame: Frame, measure: str) -> None:
+        store, state = frame.store, frame.state
+        names, labels = store.class_names, store.labels
+        self.order = shifts_of(frame, measure, (state.a, state.b)).order
+        limits = rasters.limits(*(frame.values(cell, measure) for cell in (state.a, state.b)))
+        bins = distributions.bins_for(len(labels) / len(names))
+
+        def share(cell: Cell) -> np.ndarray:
+            counts = distributions.by_class(frame.values(cell, measure), labels, len(names), limits, bins)[
+                self.order
+            ]
+            return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+
+        shares = [share(cell) for cell in (state.a, state.b)]
+        lines = len(self.order)
+        # All rows have the same scale, so that a narrow class is darker than a wide one.
+        peak = max(float(found.max(initial=0)) for found in shares) or 1.0
+        images = [np.ceil(255 * np.sqrt(found / peak)).astype(np.uint8) for found in shares]
+        images.append((shares[1] - shares[0]).astype(np.float32))
+        if frame.null is not None:
+            first, second = map(share, frame.null)
+            images.append((second - first).astype(np.float32))
+        reach = max(float(np.abs(image).max(initial=0)) for image in images[2:]) or 1.0
+        self.mapper.update(low=-reach, high=reach)
+        for block, source in self.sources.items():
+            there = block < len(images)
+            source.data = {"image": images[block : block + 1], "dh": [lines] if there else []}
+        figure = self.figure
+        figure.x_range.end = len(images)
+        figure.y_range.update(start=lines - 0.5, end=-0.5)
+        figure.height = 60 + min(max(13 * lines, 200), 640)
+        step = max(-(-lines // NAMED), 1)
+        listed = [names[k] for k in self.order]
+        # Bokeh checks every label, 25 ms for a thousand.
+        self.ticks[0].ticks = list(range(0, lines, step))
+        figure.yaxis.major_label_overrides = {k: plain(listed[k]) for k in range(0, lines, step)}
+        named = {
+            block + part * WIDTH: f"{limits[0] + part * (limits[1] - limits[0]):.3g}"
+            for block in range(len(images))
+            for part in (0.1, 0.5, 0.9)
+        }
+        self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
+        what = axis_label(measure, state.raw)
+        blocks = f"{what} under A; under B; share under B minus share under A"
+        figure.xaxis.axis_label = f"{blocks}; the null" if frame.null is not None else blocks
+        self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])
+        most = escape(", ".join(listed[:3]))
+        self.words = (
+            f"A row per class, {lines:,} in all, those whose {short(measure)} moved most on top ({most}). Left and "
+            f"middle: the share of a class's samples in {bins} bins under A and under B, darkest "
+            f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * reach:.0f} points. "
+            "Click a row to keep only its class."
+        )
+        if frame.null is not None:
+            self.words += " On the far right, in the same colours, the null."
+        self.words = f"{self.words} {frame.null_line}".strip()

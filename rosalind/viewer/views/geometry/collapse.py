@@ -1,0 +1,83 @@
+"""View 4, continued: the numbers of neural collapse."""
+
+from html import escape
+
+import numpy as np
+
+from rosalind.analysis import collapse
+from rosalind.analysis.class_matrices import collapsed
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.frame import Change, Frame, caption, titled
+
+NOTES = {
+    "spread": "0: every class is a point; lower is tighter",
+    "mean_lengths": "0: all class means equally far from their centre",
+    "head_lengths": "0: all class directions equally long",
+    "mean_angles": "0: class means spread evenly, all at {corner:.1f} degrees",
+    "head_angles": "0: class directions spread evenly, all at {corner:.1f} degrees",
+    "closest_angle": "{corner:.1f} degrees in full collapse; less where classes crowd",
+    "duality": "0: directions point at the class means; 2: nothing in common",
+    "disagreement": "0: the prediction is always the nearest class mean",
+}
+
+
+class Collapse:
+    """A table of A, B, their difference and the null's; it is its own caption."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """None."""
+        return {}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.measured: tuple | None = None
+        self.caption = caption("global-collapse")
+        self.root = titled("Have classes collapsed?")
+
+    def update(self, frame: Frame) -> None:
+        measured = (frame.state.a, frame.state.b, frame.state.null)
+        if measured != self.measured:
+            self.caption.text = collapse_table(frame)
+            self.measured = measured
+
+
+def collapse_table(frame: Frame) -> str:
+    """The numbers of neural collapse of A, B, their difference and the null's, as an HTML table with a line on each."""
+    store, state = frame.store, frame.state
+    classes = len(store.class_names)
+    first, second = collapsed(store, state.a), collapsed(store, state.b)
+    columns = {"A": first, "B": second, "B minus A": second - first}
+    if frame.nulls:
+        apart = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
+        # Where one pair has a number another may have none, and np.nanmax warns of none at all.
+        columns["null ±"] = np.fmax.reduce(np.abs(apart))
+    corner, signed = collapse.equal_angle(classes), ("B minus A",)
+    cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
+        f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
+    )
+    lines = ["".join(cell(name, "th") for name in columns)]
+    for k, (key, what) in enumerate(collapse.MEASURES.items()):
+        form = ".1f" if key == "closest_angle" else ".3f"
+        texts = [
+            format(found[k], f"+z{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
+            for name, found in columns.items()
+        ]
+        note = NOTES[key].format(corner=corner)
+        lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", style="text-align:left"))
+    widths = [
+        store.results.head(name)[0].shape[0] for side in (state.a, state.b) for name, _ in store.seeds(side)
+    ]
+    narrow = (
+        f" With {min(widths)} features {classes:,} classes cannot all be at equal angles."
+        if collapse.too_narrow(classes, min(widths))
+        else ""
+    )
+    conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
+    nearest = len(store.results.samples["subset"])
+    head = (
+        f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
+        f"whose features are stored.{narrow}"
+    )
+    head += f" {frame.null_line}"
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

@@ -1,0 +1,201 @@
+"""View 3, continued: how the measures are spread over all samples under A and B, or class by class."""
+
+import numpy as np
+from bokeh.layouts import row
+from bokeh.models import Line, Range1d, Segment, Span, VArea
+
+from rosalind.analysis import distributions, rasters
+from rosalind.analysis.store import Cell, Store
+from rosalind.viewer.views.frame import (
+    SIDE_COLOURS,
+    Change,
+    Frame,
+    axis_label,
+    caption,
+    empty,
+    plot,
+    short,
+    titled,
+)
+from rosalind.viewer.views.geometry.class_panels import ClassPanels
+from rosalind.viewer.views.geometry.class_rows import ClassRows
+
+PARTS = ("x", "y", "margin")
+"""The measures of both axes as histograms, and the margin as cumulative curves."""
+
+PANELLED = 10
+"""Most classes that have a panel each; more have a row each."""
+
+
+class Distributions:
+    """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """All samples together, or every class by itself; with many classes also the measure of their rows."""
+        found = {"distributions-of": ("all samples", "class by class")}
+        if len(store.class_names) > PANELLED:
+            found["distributions-measure"] = ClassRows.MEASURED
+        return found
+
+    def __init__(self, frame: Frame, change: Change):
+        sides = [f"{part}-{side}" for part in PARTS for side in ("at", "a", "b")]
+        # One source for three figures, as every column and every source is a message.
+        self.all, self.picked = empty(*sides), empty(*sides)
+        self.medians = {part: empty("x", "top", "colour") for part in PARTS[:2]}
+        self.figures = {part: self._figure(part) for part in PARTS}
+        few = len(frame.store.class_names) <= PANELLED
+        self.classes = ClassPanels(change) if few else ClassRows(change)
+        self.caption = caption("distributions-caption")
+        choosers = [frame.chooser(change, "distributions-of", "spread of")]
+        if not few:
+            choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
+        self.row = row(*self.figures.values(), sizing_mode="stretch_width")
+        self.root = titled("How are they spread?", row(*choosers), self.row)
+        self._drawn: dict[str, object] = {}
+        self.words = ""
+
+    def _figure(self, part: str):
+        label = "Cumulative margins" if part == "margin" else f"Histogram of the {part} axis"
+        figure = plot(
+            f"distributions-{part}",
+            f"{label} under A (solid) and B (dashed); thin lines are the selection.",
+            height=220,
+            x_range=Range1d(),
+            y_range=Range1d(0, 1),
+        )
+        figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
+        if part == "margin":
+            figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color="#4a5565"))
+        for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
+            at = {"x": f"{part}-at", "y": f"{part}-{side}"}
+            look = {"line_color": colour, "line_dash": dash}
+            figure.add_glyph(self.all, Line(**at, **look, line_width=2.5))
+            figure.add_glyph(self.picked, Line(**at, **look, line_width=1.2))
+            if part != "margin":
+                area = VArea(x=at["x"], y1=0, y2=at["y"], fill_color=colour, fill_alpha=0.2)
+                figure.add_glyph(self.picked, area)
+        if part != "margin":
+            look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
+            figure.add_glyph(self.medians[part], Segment(x0="x", y0=0, x1="x", y1="top", **look))
+        return figure
+
+    def update(self, frame: Frame) -> None:
+        """Draw the distributions of a frame; nothing is sent where nothing that they show has changed."""
+        by_class = frame.choice("distributions-of") == "class by class"
+        if self._drawn.get("by class") != by_class:
+            self._drawn["by class"] = by_class
+            self.row.children = [self.classes.figure] if by_class else list(self.figures.values())
+        if by_class:
+            self.classes.update(frame)
+            self.caption.text = self.classes.words
+            return
+        state = frame.state
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
+        if self._drawn.get("where") != where:
+            self._drawn = {"by class": by_class, "where": where}
+            self.values = {part: self._of(frame, part) for part in PARTS}
+            self._all(frame)
+            self.words = self._words(frame)
+        if self._drawn.get("rule") != state.rule:
+            self._drawn["rule"] = state.rule
+            self._selection(frame)
+        chosen = int(frame.selected.sum())
+        thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
+        self.caption.text = f"{self.words}{thin}"
+
+    @staticmethod
+    def _measure(frame: Frame, part: str) -> str:
+        return part if part == "margin" else getattr(frame.state, part)
+
+    def _of(self, frame: Frame, part: str) -> tuple[np.ndarray, np.ndarray]:
+        measure = self._measure(frame, part)
+        return frame.values(frame.state.a, measure), frame.values(frame.state.b, measure)
+
+    def _all(self, frame: Frame) -> None:
+        data: dict[str, np.ndarray] = {}
+        self.limits, self.peaks = {}, {}
+        self.bins = distributions.bins_for(float(frame.shown.sum()))
+        for part, sides in self.values.items():
+            shown = [side[frame.shown] for side in sides]
+            limits = self.limits[part] = rasters.limits(*shown)
+            figure = self.figures[part]
+            figure.x_range.update(start=limits[0], end=limits[1])
+            figure.xaxis.axis_label = axis_label(self._measure(frame, part), frame.state.raw)
+            data |= (found := self._curves(part, shown))
+            if part != "margin":
+                peak = self.peaks[part] = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                middles = np.array([distributions.median(side) for side in shown], np.float32)
+                self.medians[part].data = {
+                    "x": middles,
+                    "top": np.full(2, peak, np.float32),
+                    "colour": list(SIDE_COLOURS),
+                }
+                figure.y_range.end = 1.08 * peak
+            else:
+                figure.y_range.end = 104
+        self.all.data = data
+
+    def _curves(self, part: str, sides: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The columns of one figure, in per cent."""
+        limits = self.limits[part]
+        at = distributions.corners(limits, self.bins)
+        if part == "margin":
+            at = np.linspace(*limits, len(at)).astype(np.float32)
+            heights = [distributions.cumulative(side, at) for side in sides]
+        else:
+            heights = [
+                distributions.outline(distributions.histogram(side, limits, self.bins)) for side in sides
+            ]
+        columns = {f"{part}-{side}": 100 * height for side, height in zip("ab", heights, strict=True)}
+        return {f"{part}-at": at, **columns}
+
+    def _selection(self, frame: Frame) -> None:
+        """The curves of what is selected; histograms as high as those of all, so that few are seen as well."""
+        if not frame.selected.any():
+            if len(self.picked.data[f"{PARTS[0]}-at"]):
+                self.picked.data = {name: [] for name in self.picked.data}
+            return
+        data: dict[str, np.ndarray] = {}
+        for part, sides in self.values.items():
+            found = self._curves(part, [side[frame.selected] for side in sides])
+            if part != "margin":
+                highest = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                for side in "ab":
+                    found[f"{part}-{side}"] *= np.float32(self.peaks[part] / highest)
+            data |= found
+        self.picked.data = data
+
+    def _words(self, frame: Frame) -> str:
+        """What the curves say of all samples shown, in numbers."""
+        state, parts = frame.state, []
+        for measure in dict.fromkeys((state.x, state.y, "margin")):
+            a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
+            text = f"{short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
+            text += f", gap {distributions.largest_gap(a, b):.2f}"
+            gaps = [
+                distributions.largest_gap(*(self._shown(frame, cell, measure) for cell in null))
+                for null in frame.nulls
+            ]
+            if np.isfinite(gaps).any():
+                text += f" (null {np.nanmax(gaps):.2f})"
+            parts.append(text)
+        count = int(frame.shown.sum())
+        wrong = [_share_wrong(side[frame.shown]) for side in self.values["margin"]]
+        text = (
+            f"{count:,} samples, A solid and B dashed. Medians (dotted) and the largest gap between "
+            f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
+            f"from one distribution are {distributions.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
+            f"boundary (margin below 0) lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B. "
+        )
+        return text + frame.null_line
+
+    @staticmethod
+    def _shown(frame: Frame, cell: Cell, measure: str) -> np.ndarray:
+        return frame.values(cell, measure)[frame.shown]
+
+
+def _share_wrong(margins: np.ndarray) -> float:
+    """Per cent of the finite margins below 0, NaN of none."""
+    finite = margins[np.isfinite(margins)]
+    return 100 * float((finite < 0).mean()) if finite.size else np.nan

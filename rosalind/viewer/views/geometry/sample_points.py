@@ -1,0 +1,150 @@
+"""Part of view 3: samples that are drawn one by one, with their pictures; a click shows one large."""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Scatter
+
+from rosalind.analysis.store import Cell, Store
+from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, POINTS, Change, Frame, empty
+
+LOOK = ("fill_color", "line_color", "marker", "id")
+"""What every point has of its own, on all panels."""
+
+FLIP_RGB = np.array([int(colour[1:], 16) for colour in FLIP_COLOURS], np.uint32)
+
+REACH = 0.025
+"""How near a click must be to a point, over the size of a panel."""
+
+TIP = """<div style="display:flex;gap:8px;align-items:center">
+<img src="{picture}" alt="" style="height:56px;image-rendering:pixelated">
+<span>sample @id<br>@{{x-{side}}}{{0.00}}, @{{y-{side}}}{{0.00}}</span></div>"""
+
+
+def picture_of(store: Store, cell: Cell) -> str:
+    """Where pages find a picture, with a place for the id as Bokeh's tooltips have it; see `server.Thumbnail`."""
+    return f"thumbnail/{quote(store.name, safe='')}/{store.conditions.index(cell[1])}/@id"
+
+
+class Points:
+    """Some samples on the panels of A, B, their difference and the null; the one that is shown large has a ring."""
+
+    def __init__(self, change: Change, panels: Iterable[tuple[str, ...]]):
+        """
+        Args:
+            change: see `Change`.
+            panels: which of them are on the page together; these share a source, as every column is a message.
+        """
+        self.change, self.frame, self.listed = change, None, np.empty(0, int)
+        self.drawn: dict[str, object] = {}
+        columns = {sides: [f"{axis}-{side}" for side in sides for axis in "xy"] for sides in panels}
+        self.sources = {sides: empty(*LOOK, *names) for sides, names in columns.items()}
+        self.rings = {sides: empty(*names) for sides, names in columns.items()}
+        self.hovers: dict[str, HoverTool] = {}
+        self.placed: Mapping[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def add(self, figure, side: str) -> None:
+        """Draw the points on a panel."""
+        sides = next(sides for sides in self.sources if side in sides)
+        at = {"x": f"x-{side}", "y": f"y-{side}"}
+        looks = {name: name for name in LOOK[:3]}
+        dots: GlyphRenderer = figure.add_glyph(self.sources[sides], Scatter(size=6, **at, **looks))
+        ring = Scatter(marker="circle", size=15, fill_color=None, line_width=2, **at)
+        figure.add_glyph(self.rings[sides], ring, name="ink")
+        # Pictures come from the server, which a page in a file has not.
+        self.hovers[side] = HoverTool(renderers=[dots], tooltips="", limit=1, tags=["server"], visible=False)
+        figure.add_tools(self.hovers[side])
+        figure.on_event(Tap, lambda event: self._tap(figure, side, event))
+
+    def _tap(self, figure, side: str, event: Tap) -> None:
+        if self.frame is None or not len(self.listed) or event.x is None:
+            return
+        x, y = (values[self.listed] for values in self.placed[side])
+        wide = figure.x_range.end - figure.x_range.start
+        high = figure.y_range.end - figure.y_range.start
+        away = np.nan_to_num(np.hypot((x - event.x) / wide, (y - event.y) / high), nan=np.inf)
+        if away.min() <= REACH:
+            self.change(primary=int(self.frame.store.ids[self.listed[away.argmin()]]))
+
+    def update(
+        self, frame: Frame, placed: Mapping[str, tuple[np.ndarray, np.ndarray]], *, faint: bool, anew: bool
+    ) -> str:
+        """Bring the points up to date.
+
+        Args:
+            frame: what is shown.
+            placed: by panel the two measures of all samples; panels that are not on the page are left out.
+            faint: draw the points see-through, for contours on top.
+            anew: whether `placed` is other than the last time.
+
+        Returns:
+            What points there are, in words; empty where every sample is one.
+        """
+        self.frame, self.placed = frame, placed
+        if anew:
+            self.drawn = {}
+            self._tell(frame)
+        self.listed, words = self._single(frame)
+        asked = (frame.state.rule, words, faint, frame.state.true_class)
+        if self.drawn.get("points") != asked:
+            self.drawn["points"] = asked
+            self._draw(frame, faint)
+        if self.drawn.get("ring", ()) != frame.state.primary:
+            self.drawn["ring"] = frame.state.primary
+            for sides, source in self._there(self.rings):
+                source.data = self._columns(sides, np.flatnonzero(frame.store.ids == frame.state.primary))
+        return words
+
+    def _tell(self, frame: Frame) -> None:
+        """Tooltips with the picture under each panel's condition; of a difference under B's."""
+        for side, hover in self.hovers.items():
+            picture = picture_of(frame.store, frame.state.a if side == "a" else frame.state.b)
+            tip = TIP.format(picture=picture, side=side)
+            if hover.tooltips != tip:
+                hover.tooltips = tip
+
+    def _there(
+        self, sources: dict[tuple[str, ...], ColumnDataSource]
+    ) -> list[tuple[tuple[str, ...], ColumnDataSource]]:
+        """The sources of panels that are on the page, each with its panels."""
+        return [(sides, source) for sides, source in sources.items() if self.placed.keys() >= set(sides)]
+
+    def _columns(self, sides: tuple[str, ...], some: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            f"{axis}-{side}": values[some].astype(np.float32)
+            for side in sides
+            for axis, values in zip("xy", self.placed[side], strict=True)
+        }
+
+    def _draw(self, frame: Frame, faint: bool) -> None:
+        strong = frame.selected if frame.selected.any() else frame.shown
+        # What stays right lies under what stays wrong, and both under what changes, either way alike.
+        order = np.array([0, 2, 2, 1])[frame.flips[self.listed]]
+        some = self.listed = self.listed[np.argsort(order, kind="stable")]
+        flips, alpha = frame.flips[some], np.where(strong[some], 0.3 if faint else 0.85, 0.08)
+        colours = FLIP_RGB[flips] << 8 | np.rint(255 * alpha).astype(np.uint32)
+        # A fill or a line, as both cost twice the 5 ms of a thousand points; a cross has no inside.
+        crossed = np.array([marker == "x" for marker in FLIP_MARKERS])[flips]
+        looks = (np.where(crossed, 0, colours), np.where(crossed, colours, 0))
+        looks = (*(look.astype(np.uint32) for look in looks), [FLIP_MARKERS[k] for k in flips])
+        ids = frame.store.ids[some].astype(np.int32)
+        for sides, source in self._there(self.sources):
+            source.data = dict(zip(LOOK, (*looks, ids), strict=True)) | self._columns(sides, some)
+
+    @staticmethod
+    def _single(frame: Frame) -> tuple[np.ndarray, str]:
+        """Positions of the samples that are drawn one by one, and which these are in words."""
+        chosen, shown = int(frame.selected.sum()), int(frame.shown.sum())
+        if shown <= POINTS:
+            return np.flatnonzero(frame.shown), ""
+        if 0 < chosen <= POINTS:
+            return np.flatnonzero(frame.selected), "Points: the selection."
+        changed = np.flatnonzero(
+            (frame.selected if chosen else frame.shown) & ((frame.flips == 1) | (frame.flips == 2))
+        )
+        if len(changed) > POINTS:
+            some = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
+            return some, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."
+        return changed, f"Points: the {len(changed):,} samples that B fixes or breaks."

@@ -1,0 +1,158 @@
+"""Part of view 2: the true distances of all points as a matrix, alike rows side by side."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import (
+    AllLabels,
+    ColorBar,
+    ColumnDataSource,
+    CustomJSHover,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+)
+
+from rosalind.analysis import similarity
+from rosalind.viewer.views.frame import SEQUENTIAL, empty, plot, same, square
+
+LABELS = 30
+"""Most rows that are named beside the matrix."""
+
+MARGIN = 0.13
+"""Width of the strips of families and the letters beside the matrix, over the matrix's."""
+
+NAME = """
+const data = source.data, place = data.order[Math.floor(value)];
+return place === undefined ? "" : `${data.network[place]} · ${data.condition[place]}`;
+"""
+
+DISTANCE = """
+const {limit, cells} = source.data, distance = (value * limit[0] / 255).toFixed(2);
+return cells[0] > 1 ? `${distance} (mean of about ${cells[0]} pairs)` : distance;
+"""
+
+
+class Distances:
+    """The matrix with a strip of families along its edges, A and B marked; a click takes the point of a row."""
+
+    def __init__(self, points: ColumnDataSource, colours: list[str], take: Callable[[int, Tap], None]):
+        """
+        Args:
+            points: with the columns `network`, `condition` and `order` of what is compared.
+            colours: of the families, which `fill` tells by their place here.
+            take: called with a point and the click on its row.
+        """
+        self.take, self.found = take, None
+        whole = ("image", "x", "y", "dw", "dh")
+        self.image, self.strips = empty(*whole, "limit", "cells"), empty(*whole)
+        self.marks = empty("text", "place", "side", "column", "row")
+        self.figure = figure = plot(
+            "similarity-matrix",
+            "Matrix of the true distances between all networks under all conditions; alike rows side by side.",
+            height=430,
+            x_range=Range1d(),
+            y_range=Range1d(),
+        )
+        figure.grid.grid_line_color = None
+        figure.xaxis.visible = False
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        figure.yaxis.ticker = FixedTicker()
+        figure.yaxis.major_label_text_font_size = "9px"
+        figure.yaxis.major_tick_line_color = None
+        mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=255)
+        place = {name: name for name in whole[1:]}
+        cells = figure.image("image", source=self.image, color_mapper=mapper, **place)
+        strip = LinearColorMapper(palette=colours, low=0, high=len(colours))
+        figure.image("image", source=self.strips, color_mapper=strip, **place)
+        square(figure, "column", "row", self.marks, 13, 1.5)
+        letters = {
+            "text": "text",
+            "source": self.marks,
+            "text_color": "#000000",
+            "name": "ink",
+            "text_font_style": "bold",
+            "text_font_size": "12px",
+            "text_align": "center",
+            "text_baseline": "middle",
+        }
+        figure.text("side", "place", **letters)
+        figure.text("place", "side", **letters)
+        self.bar = ColorBar(
+            color_mapper=mapper, ticker=FixedTicker(), width=10, padding=4, major_label_policy=AllLabels()
+        )
+        figure.add_layout(self.bar, "right")
+        name = CustomJSHover(args={"source": points}, code=NAME)
+        value = CustomJSHover(args={"source": self.image}, code=DISTANCE)
+        tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance", "@image{custom}")]
+        formatters = {"$x": name, "$y": name, "@image": value}
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.on_event(Tap, self._tap)
+
+    def _tap(self, event: Tap) -> None:
+        order = self.found.order if self.found else ()
+        if 0 <= event.y < len(order) and event.x < len(order):
+            self.take(int(order[int(event.y)]), event)
+
+    def fill(
+        self,
+        found: similarity.Similarity,
+        families: Sequence[int],
+        floors: Mapping[str, tuple[float, int]],
+    ) -> None:
+        """Show other distances, with the family of every point; what chance alone makes is told beside the colours."""
+        self.found, count = found, max(len(found.cells), 1)
+        start, self.figure.x_range.end = -MARGIN * count, count
+        self.figure.x_range.start = self.figure.y_range.end = start
+        # Flipped, so that the first row is on top.
+        self.figure.y_range.start = count
+        self.image.data = {
+            "image": [found.picture],
+            "x": [0],
+            "y": [0],
+            "dw": [count],
+            "dh": [count],
+            "limit": [found.limit],
+            "cells": [round((count / max(len(found.picture), 1)) ** 2)],
+        }
+        family = np.array(families, np.uint8)
+        strip = family[found.order[similarity.picture_rows(len(family))]]
+        width = 0.03 * count
+        self.strips.data = {
+            "image": [strip[:, None], strip[None]],
+            "x": [-0.04 * count, 0],
+            "y": [0, -0.04 * count],
+            "dw": [width, count],
+            "dh": [count, width],
+        }
+        labels = [" · ".join(found.cells[k]) for k in found.order] if count <= LABELS else []
+        self.figure.yaxis.visible = bool(labels)
+        self.figure.yaxis.ticker.ticks = [k + 0.5 for k in range(len(labels))]
+        self.figure.yaxis.major_label_overrides = {k + 0.5: label for k, label in enumerate(labels)}
+        ticks = {0: "0", 255: f"≥ {found.limit:.2g}"}
+        for kind, (length, _) in floors.items():
+            at = min(int(255 * length / found.limit), 255)
+            # Labels nearer than this would cover each other.
+            if all(abs(at - other) > 12 for other in ticks):
+                ticks[at] = f"{length:.2g} {kind}"
+        self.bar.ticker.ticks = list(ticks)
+        self.bar.major_label_overrides = ticks
+
+    def mark(self, letters: Mapping[int, list[str]], cross: tuple[int, int] | None) -> None:
+        """Letters at the rows and columns of points, and a square where A's column meets B's row."""
+        assert self.found is not None
+        rank = np.argsort(self.found.order) + 0.5
+        column, row = rank[list(cross)] if cross else (np.nan, np.nan)
+        marks = {
+            "text": [" = ".join(some) for some in letters.values()],
+            "place": rank[list(letters)].astype(np.float32),
+            # A beside the strip and B outside of A: neighbours' letters do not cover each other.
+            "side": np.array([-0.065 if "A" in some else -0.105 for some in letters.values()], np.float32)
+            * np.float32(len(rank)),
+            "column": np.full(len(letters), column, np.float32),
+            "row": np.full(len(letters), row, np.float32),
+        }
+        if not same(marks, self.marks.data):
+            self.marks.data = marks

@@ -1,0 +1,347 @@
+"""View 1: networks x conditions, with numbers and margin histograms in the cells."""
+
+from html import escape
+
+import numpy as np
+from bokeh.events import AxisClick, Tap
+from bokeh.layouts import row
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSHover,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+    Span,
+)
+from bokeh.transform import linear_cmap
+
+from rosalind.analysis import accuracy_table, grid, heat_map
+from rosalind.analysis.accuracy_table import COMPARED, MODES
+from rosalind.analysis.robustness import Group
+from rosalind.analysis.store import Cell, Store
+from rosalind.viewer import captions
+from rosalind.viewer.views.frame import (
+    CLEAR,
+    DIVERGING,
+    SELECTED,
+    SEQUENTIAL,
+    Change,
+    Frame,
+    caption,
+    line_of,
+    paragraphs,
+    plot,
+    titled,
+)
+
+NUMBERS = 45
+"""Most columns whose cells are wide enough for a number."""
+
+WIDE = 30
+"""Most columns whose cells hold a sign and three digits on a narrow page."""
+
+CELLS = 2500
+"""Most cells that get numbers and histograms; beyond, only colours travel to the browser."""
+
+INK = ("#1c2536", "#ffffff", "#8a94a6")
+"""Dark and light ink on the cells, whatever the theme: the cells keep their colours. Grey where there is no cell."""
+
+HOVER = """
+const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
+if (format == "column") { return columns.data.name[column] ?? ""; }
+if (format == "row") { return rows.data.name[line] ?? ""; }
+const place = line * columns.data.name.length + column;
+const number = (name) => source.data[name]?.[0][place];
+const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
+const known = Number.isFinite(number("low"));
+if (format == "images") { return known ? `${words(number("low"))} to ${words(number("high"))}` : "none here"; }
+const count = number("count");
+if (!count) { return "not there"; }
+const spread = Number.isFinite(number("deviation")) ? ` ± ${words(number("deviation"))}` : "";
+return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
+"""
+
+
+class Evaluation:
+    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """What cells show, and the order of rows and columns."""
+        return {
+            "evaluation-cells": tuple(mode for mode in MODES if grid.is_there(store, mode)),
+            "evaluation-rows": heat_map.ROWS,
+            "evaluation-columns": heat_map.COLUMNS,
+        }
+
+    def __init__(self, frame: Frame, change: Change):
+        store = frame.store
+        self.store, self.change = store, change
+        self.groups, self.conditions = store.groups, store.columns
+        self.measured = len(store.conditions)
+        self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
+        self._drawn: dict[str, tuple] = {}
+        self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
+        self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
+        self.figure = self._figure()
+        self.caption = caption("evaluation-caption")
+        choosers = [
+            frame.chooser(change, f"evaluation-{part}", words)
+            for part, words in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
+        ]
+        self.root = titled("Which networks hold?", row(*choosers), self.figure)
+
+    def _figure(self):
+        rows, columns = len(self.groups), len(self.conditions)
+        self.small = columns <= NUMBERS and rows * columns <= CELLS
+        figure = plot(
+            "evaluation",
+            "Heat map of networks by conditions; numbers repeat in summary.csv.",
+            height=150 + min(26 * rows, 1000),
+            x_range=Range1d(-0.5, columns - 0.5),
+            y_range=Range1d(rows - 0.5, -0.5),
+        )
+        figure.grid.grid_line_color = None
+        figure.xaxis.major_label_orientation = np.pi / 2
+        # A label needs about 11 pixels; where cells are lower or narrower, only some of them are named.
+        steps = (-(-rows * 11 // 1000) if rows > 38 else 1, -(-columns // 110))
+        for axis, count, step in zip((figure.yaxis, figure.xaxis), (rows, columns), steps, strict=True):
+            axis.ticker = FixedTicker(ticks=list(range(0, count, step)))
+        if columns > 70:
+            figure.xaxis.major_label_text_font_size = "8px"
+        if rows > 38:
+            figure.yaxis.major_label_text_font_size = "9px"
+        self.mapper = LinearColorMapper(palette=SEQUENTIAL, low=1, high=255, low_color=CLEAR)
+        place = {"x": -0.5, "y": -0.5, "dw": columns, "dh": rows}
+        image = figure.image("shade", source=self.cells, color_mapper=self.mapper, **place)
+        if self.small:
+            for line, ink in zip(self.lines, INK[:2], strict=True):
+                figure.line("x", "y", source=line, line_color=ink, line_alpha=0.55)
+            figure.text(
+                "x",
+                "y",
+                text="text",
+                source=self.texts,
+                text_color=linear_cmap("ink", INK, 0, 2),
+                text_alpha="alpha",
+                text_align="center",
+                text_baseline="middle",
+                text_font_size="10px" if columns <= WIDE else "9px",
+                y_offset=-4,
+            )
+        dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=CLEAR)
+        figure.image("mark", source=self.nothing, color_mapper=dots, **place)
+        figure.rect("x", "y", 1, 1, source=self.marks, fill_color=None, line_color=SELECTED, line_width=2.5)
+        figure.text(
+            "x",
+            "y",
+            text="text",
+            source=self.marks,
+            text_color="#1c2536",
+            background_fill_color=SELECTED,
+            text_font_size="9px",
+            text_font_style="bold",
+            text_baseline="top",
+            text_align="left",
+            padding=1,
+        )
+        if columns > self.measured:
+            figure.add_layout(
+                Span(location=self.measured - 0.5, dimension="height", line_color="#1c2536", line_width=2)
+            )
+        # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
+        self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
+        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1]}
+        hover = CustomJSHover(code=HOVER, args=args)
+        tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
+        if rows * columns <= CELLS:
+            tips.append(("95 % over images", "@mean{images}"))
+        formatters = {"$x": hover, "$y": hover, "@mean": hover}
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        figure.on_event(Tap, self._tap)
+        figure.yaxis[0].on_event(AxisClick, lambda event: self._curves(line=line_of(event.value)))
+        figure.xaxis[0].on_event(AxisClick, lambda event: self._curves(place=round(event.value)))
+        return figure
+
+    def _arrange(self, frame: Frame, means: np.ndarray) -> None:
+        """Put rows and columns in order and name them."""
+        condition = frame.state.b[1]
+        place = self.conditions.index(condition) if condition in self.conditions else None
+        # The better ranks are the smaller ones, and the best comes first.
+        shown = -means if frame.choice("evaluation-cells") == "rank" else means
+        self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, place)
+        self.columns = heat_map.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
+        rows = [self.groups[k].name for k in self.rows]
+        columns = [self.conditions[k] for k in self.columns]
+        for axis, names, source in zip(
+            (self.figure.yaxis, self.figure.xaxis), (rows, columns), self.names, strict=True
+        ):
+            axis.major_label_overrides = dict(enumerate(names))
+            source.data = {"name": names}
+
+    def _fill(self, frame: Frame) -> None:
+        name = frame.choice("evaluation-cells")
+        mode, values = MODES[name], grid.values(self.store, name)
+        means = accuracy_table.mean_of(values)
+        self._arrange(frame, means)
+        at = np.ix_(self.rows, self.columns)
+        shown = means[at]
+        middled = mode.signed or mode.ratio
+        shaded = np.log(np.maximum(shown, 1e-3)) if mode.ratio else shown
+        shade = heat_map.shades(shaded, *heat_map.limits_of(shaded, middled))
+        self.mapper.palette = (DIVERGING[::-1] if middled else SEQUENTIAL)[:: -1 if mode.better < 0 else 1]
+        data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
+        # A rank is one number, of a mean over seeds.
+        counted = grid.values(self.store, "accuracy") if name == "rank" else values
+        data["count"] = [np.isfinite(counted).sum(-1)[at].astype(np.uint8)]
+        if shown.size <= CELLS:
+            data["deviation"] = [accuracy_table.deviation_of(values)[at].astype(np.float32)]
+            ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
+            data["low"], data["high"] = [ends[0]], [ends[1]]
+        self.cells.data = data
+        inside = np.zeros(shown.shape, bool)
+        if frame.state.null and name in COMPARED:
+            inside = np.abs(shown) <= grid.spread(self.store)[self.columns]
+        self.nothing.data = {"mark": [heat_map.corner_marks(inside, 8 if self.small else 3)]}
+        if not self.small:
+            return
+        dark = shade > 126 if mode.better < 0 else shade < 130
+        dark = np.abs(shade.astype(int) - 128) > 90 if middled else dark
+        ink = np.where(shade == 0, 2, dark).astype(np.uint8)
+        y, x = (axis.ravel().astype(np.float32) for axis in np.indices(shown.shape))
+        self.texts.data = {
+            "x": x,
+            "y": y,
+            "text": heat_map.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE),
+            "ink": ink.ravel(),
+            "alpha": np.where(inside, 0.5, 1.0).astype(np.float32).ravel(),
+        }
+        heights = grid.heights(self.store)[at].reshape(ink.size, -1)
+        for k, line in enumerate(self.lines):
+            here = ink.ravel() == k
+            xs, ys = heat_map.broken_lines(heights[here], y[here], x[here])
+            line.data = {"x": xs, "y": ys}
+
+    def _tap(self, event: Tap) -> None:
+        place, line = round(event.x or 0), round(event.y or 0)
+        if not (0 <= place < len(self.conditions) and 0 <= line < len(self.groups)):
+            return
+        side = "a" if (event.modifiers or {}).get("shift") else "b"
+        group, condition = self.groups[self.rows[line]], self.conditions[self.columns[place]]
+        # Means and shifts have no samples of the study, so no other view could show them.
+        there = [n for n in group.networks if (n, condition) in self.store.cells]
+        if there:
+            self.change(**{side: (self._like(getattr(self.frame.state, side), group, there), condition)})
+
+    def _curves(self, line: int | None = None, place: int | None = None) -> None:
+        """Show the severities of a row or of a column whose name was clicked, which becomes B's."""
+        (name, condition), curves = self.frame.state.b, "corruptions" if place is None else "methods"
+        if place is not None and 0 <= place < len(self.conditions):
+            condition = self.conditions[self.columns[place]]
+        group = self.store.group(name)
+        if line is not None and 0 <= line < len(self.groups):
+            group = self.groups[self.rows[line]]
+        there = [n for n in group.networks if (n, condition) in self.store.cells]
+        # Means and shifts have no severities.
+        if there:
+            b = (self._like(self.frame.state.b, group, there), condition)
+            self.change(b=b, choices={"evaluation-curves": curves})
+
+    def _like(self, now: Cell, group: Group, there: list[str]) -> str:
+        """Of a group its seeds together where a side is one, else the network of the side's seed."""
+        if now[0] in self.store.groups_by_id:
+            return self.store.id_of(group)
+        infos = self.store.results.networks
+        same = [name for name in there if infos[name]["seed"] == infos[now[0]]["seed"]]
+        return same[0] if same else there[0]
+
+    def update(self, frame: Frame) -> None:
+        self.frame = frame
+        state, chosen = frame.state, frame.choice
+        way = chosen("evaluation-rows")
+        ordered = (way, chosen("evaluation-columns"), state.b[1] if way == "B's column" else "")
+        cells = (chosen("evaluation-cells"), *ordered, state.null)
+        if self._drawn.get("cells") != cells:
+            self._fill(frame)
+            self._drawn["cells"] = cells
+        here = (*cells, state.a, state.b)
+        if self._drawn.get("sides") != here:
+            self._mark(frame)
+            self.caption.text = self._words(frame)
+            self._drawn["sides"] = here
+
+    def _mark(self, frame: Frame) -> None:
+        found: dict[tuple[int, int], str] = {}
+        for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
+            group = self.groups.index(self.store.group(name))
+            line = int(np.flatnonzero(self.rows == group)[0])
+            place = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
+            found[place, line] = found.get((place, line), "") + letter
+        self.marks.data = {
+            "x": np.array([x for x, _ in found], np.float32),
+            "y": np.array([y for _, y in found], np.float32),
+            "text": list(found.values()),
+        }
+
+    def _words(self, frame: Frame) -> str:
+        """The sentences under the map."""
+        name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
+        cells = f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
+        if MODES[name].ratio:
+            cells += ", blue is less than the parent's and red is more"
+        elif not MODES[name].signed:
+            cells += ", yellow is " + {1: "better", -1: "better, as lower is", 0: "more"}[MODES[name].better]
+        cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
+        if name == "effective robustness":
+            cells += self._line()
+        if name == "difference":
+            without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
+            if without:
+                cells += (
+                    f"Gaps: {without} networks without a parent and without a dense network of their seed. "
+                )
+        cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
+        more = "; right of the line: means and shifts, to read only."
+        cells += more if len(self.conditions) > self.measured else "."
+        return paragraphs(
+            f"A: {captions.side(self.store, a)}; B: {captions.side(self.store, b)}.",
+            cells,
+            captions.shown_by(self.store, a, b),
+            self._null_words(frame, name) if frame.state.null else "",
+            escape(self.store.sources),
+        )
+
+    def _line(self) -> str:
+        """Between which clean accuracies the line of effective robustness lies, beyond which it only goes on."""
+        infos, known = self.store.results.networks, self.store.summary
+        clean = next(
+            (c for c in self.store.conditions if self.store.results.conditions[c]["name"] == "clean"), ""
+        )
+        cells = [
+            (name, clean) for name in infos if infos[name]["family"] == "dense" and (name, clean) in known
+        ]
+        if not cells:
+            return ""
+        found = [100 * known[cell]["accuracy"] for cell in cells]
+        return (
+            f"The line is fitted through {len(found)} dense networks with {min(found):.1f} to {max(found):.1f} % right "
+            "on clean images; for networks outside it is only carried on. "
+        )
+
+    def _null_words(self, frame: Frame, name: str) -> str:
+        """How large differences are that mean nothing."""
+        condition, text = frame.state.b[1], ""
+        reach = grid.spread(self.store)
+        if name in COMPARED and np.isfinite(reach).any():
+            here = reach[self.conditions.index(condition)]
+            text = (
+                f"Two dense networks that differ in the seed lie up to {here:.1f} points apart under "
+                f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a mark in the "
+                "corner is a difference no larger than that of its column. "
+            )
+        right = lambda cell: 100 * self.store.correct(cell).mean()
+        apart = [abs(right(second) - right(first)) for first, second in frame.nulls]
+        return f"{text}{frame.null_line}" + (
+            f" They differ by up to {max(apart):.1f} points." if apart else ""
+        )

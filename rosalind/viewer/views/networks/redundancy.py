@@ -1,0 +1,320 @@
+"""View 3: which corruptions say the same about networks, and how few of them say it all."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.layouts import row
+from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
+
+from rosalind.analysis import redundancy
+from rosalind.analysis.redundancy import Benchmarks, Curve
+from rosalind.analysis.similarity import leaf_order
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, empty, plot, square, titled
+
+TOLERANCES = ("1", "0.5", "2")
+"""Percentage points within which the mean shall be predicted."""
+
+KIND_WORDS = {"mean": "mean over severities", "condition": "every condition by itself"}
+NOTHING = "none"
+NAMES = 40
+"""Most rows of the matrix that are named."""
+
+NUMBERS = 20
+"""Most rows whose cells have room for a number."""
+
+
+def read(store: Store, kind: str) -> dict[str, Any]:
+    """What is drawn of one kind of accuracy, made once for all readers.
+
+    `names` of the benchmarks as seriated, `correlation` and `count` in that order; `curve`, or `missing`, a
+    sentence that says what a curve needs.
+    """
+
+    def make() -> dict[str, Any]:
+        table: Benchmarks = redundancy.benchmarks(store.results, store.summary, kind)
+        correlation, count = redundancy.correlations(table.accuracy)
+        order = leaf_order(1 - np.nan_to_num(correlation))
+        found: dict[str, Any] = {
+            "names": tuple(table.names[k] for k in order),
+            "correlation": correlation[np.ix_(order, order)],
+            "count": count[np.ix_(order, order)],
+        }
+        try:
+            return {**found, "curve": redundancy.load(store.results, table, kind)}
+        except ValueError as error:
+            return {**found, "missing": str(error)}
+
+    return store.keep(("redundancy", kind), make)
+
+
+class Redundancy:
+    """Correlations of corruptions over networks, and the error of predicting their mean from few of them."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Which accuracies, how near the mean shall be predicted, and the pair that the caption tells of."""
+        kinds = redundancy.kinds(store.results)
+        infos = store.results.conditions
+        names = (NOTHING, *dict.fromkeys([*(info["name"] for info in infos.values()), *infos]))
+        return {
+            "redundancy-accuracies": kinds,
+            "redundancy-tolerance": TOLERANCES,
+            "redundancy-row": names,
+            "redundancy-column": names,
+        }
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.change, self.drawn = frame.store, change, ""
+        accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KIND_WORDS, 220)
+        words = {value: f"{value} point{'s' * (value != '1')}" for value in TOLERANCES}
+        tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", words, 120)
+        self.matrix = empty("image", "size")
+        self.numbers = empty("x", "y", "text", "colour")
+        self.steps = empty("size", "error", "random", "low", "high")
+        self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
+        self.caption = caption("redundancy-caption")
+        self.root = titled(
+            "Which corruptions say the same?",
+            row(accuracies, tolerance),
+            row(self._heat(), self._curve(), sizing_mode="stretch_width"),
+        )
+
+    def _heat(self):
+        figure = plot(
+            "redundancy",
+            "Matrix of correlations between corruptions over networks; alike ones side by side.",
+            height=420,
+            max_width=660,
+            x_range=Range1d(),
+            y_range=Range1d(),
+        )
+        self.heat = figure
+        figure.grid.grid_line_color = None
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(), FixedTicker()
+        figure.xaxis.major_label_orientation = 0.9
+        figure.axis.major_tick_line_color = None
+        mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
+        figure.image("image", x=0, y=0, dw="size", dh="size", source=self.matrix, color_mapper=mapper)
+        figure.text(
+            "x",
+            "y",
+            text="text",
+            source=self.numbers,
+            text_color="colour",
+            text_align="center",
+            text_baseline="middle",
+            text_font_size="10px",
+        )
+        square(figure, "x", "y", self.pair, 26, 2)
+        ticks = [-1, -0.5, 0, 0.5, 1]
+        figure.add_layout(
+            ColorBar(color_mapper=mapper, ticker=FixedTicker(ticks=ticks), width=10, padding=4), "right"
+        )
+        figure.on_event(Tap, self._tap)
+        return figure
+
+    def _curve(self):
+        figure = plot(
+            "redundancy-curve",
+            "Error of predicting the mean over all corruptions from the first few chosen ones.",
+            height=420,
+            x_range=Range1d(),
+            y_range=Range1d(start=0),
+            y_axis_label="error on held-out families, points",
+        )
+        self.figure = figure
+        figure.xaxis.ticker = FixedTicker()
+        figure.xaxis.major_label_orientation = 0.9
+        figure.xaxis.major_label_text_font_size = "11px"
+        figure.xgrid.grid_line_color = None
+        figure.varea(
+            "size",
+            "low",
+            "high",
+            source=self.steps,
+            fill_color="#8a94a6",
+            fill_alpha=0.3,
+            legend_label="random subsets, 90 %",
+        )
+        figure.line(
+            "size",
+            "random",
+            source=self.steps,
+            line_color="#8a94a6",
+            line_dash="dashed",
+            line_width=2,
+            legend_label="random subsets, mean",
+        )
+        figure.line(
+            "x",
+            "y",
+            source=self.clean,
+            line_color="#D55E00",
+            line_dash="dotted",
+            line_width=2,
+            legend_label="clean accuracy alone",
+        )
+        figure.line(
+            "size", "error", source=self.steps, line_color="#0072B2", line_width=2, legend_label="chosen"
+        )
+        figure.scatter(
+            "size",
+            "error",
+            source=self.steps,
+            size=7,
+            fill_color="#0072B2",
+            line_color="#0072B2",
+            legend_label="chosen",
+        )
+        figure.scatter(
+            "x",
+            "y",
+            source=self.chosen,
+            size=16,
+            fill_color=None,
+            line_color="#000000",
+            line_width=2,
+            name="ink",
+        )
+        self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color="#4a5565")
+        figure.add_layout(self.limit)
+        figure.legend.location = "top_right"
+        figure.legend.label_text_font_size = "11px"
+        figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
+        return figure
+
+    def _tap(self, event: Tap) -> None:
+        names = self.kept["names"]
+        if 0 <= event.x < len(names) and 0 <= event.y < len(names):
+            chosen = {"redundancy-row": names[int(event.y)], "redundancy-column": names[int(event.x)]}
+            self.change(choices=chosen)
+
+    def _fill(self, kind: str) -> None:
+        self.drawn, self.kept = kind, read(self.store, kind)
+        names, correlation = self.kept["names"], self.kept["correlation"]
+        count = len(names)
+        self.heat.x_range.start, self.heat.x_range.end = 0, max(count, 1)
+        # Flipped, so that the first row is on top.
+        self.heat.y_range.start, self.heat.y_range.end = max(count, 1), 0
+        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
+        for axis in (self.heat.xaxis[0], self.heat.yaxis[0]):
+            axis.visible = count <= NAMES
+            axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
+            axis.ticker.ticks = [k + 0.5 for k in range(count)]
+            axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
+        rows, columns = np.nonzero(numbered)
+        values = correlation[rows, columns]
+        self.numbers.data = {
+            "x": (columns + 0.5).astype(np.float32),
+            "y": (rows + 0.5).astype(np.float32),
+            "text": [_short(value) for value in values],
+            "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
+        }
+        curve = self.kept.get("curve")
+        self.figure.visible = curve is not None
+        if curve is not None:
+            self._fill_curve(curve)
+
+    def _fill_curve(self, curve: Curve) -> None:
+        sizes = np.arange(1, len(curve.names) + 1, dtype=np.float32)
+        mean, low, high = curve.random.T.astype(np.float32)
+        error = curve.error.astype(np.float32)
+        self.steps.data = {"size": sizes, "error": error, "random": mean, "low": low, "high": high}
+        ends = np.array([0.5, len(sizes) + 0.5], np.float32)
+        self.clean.data = {"x": ends, "y": np.full(2, curve.clean, np.float32)}
+        self.figure.x_range.start, self.figure.x_range.end = 0.5, len(sizes) + 0.5
+        # The line of clean accuracy runs below the legend.
+        tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
+        self.figure.y_range.end = max(float(tallest), 0.1)
+        self.figure.xaxis.ticker.ticks = sizes.tolist()
+        self.figure.xaxis.major_label_overrides = {
+            k + 1: f"{'+ ' if k else ''}{name}" for k, name in enumerate(curve.names)
+        }
+
+    def update(self, frame: Frame) -> None:
+        kind = frame.choice("redundancy-accuracies")
+        if kind != self.drawn:
+            self._fill(kind)
+        words = self._words(frame)
+        # A brush changes nothing here, so nothing is sent.
+        if words == self.caption.text:
+            return
+        self.caption.text = words
+        curve, points = self.kept.get("curve"), float(frame.choice("redundancy-tolerance"))
+        size = curve.smallest(points) if curve else None
+        at = [] if curve is None or size is None else [(size, curve.error[size - 1])]
+        self.chosen.data = {
+            "x": np.array([x for x, _ in at], np.float32),
+            "y": np.array([y for _, y in at], np.float32),
+        }
+        self.limit.location = points
+        pair = self._pair(frame)
+        self.pair.data = {
+            "x": np.array([pair[1] + 0.5] if pair else [], np.float32),
+            "y": np.array([pair[0] + 0.5] if pair else [], np.float32),
+        }
+
+    def _pair(self, frame: Frame) -> tuple[int, int] | None:
+        names = self.kept["names"]
+        chosen = [frame.choice(f"redundancy-{side}") for side in ("row", "column")]
+        return (names.index(chosen[0]), names.index(chosen[1])) if set(chosen) <= set(names) else None
+
+    def _words(self, frame: Frame) -> str:
+        correlation, count, names = (self.kept[name] for name in ("correlation", "count", "names"))
+        pair = self._pair(frame)
+        words = []
+        if pair is not None:
+            value = correlation[pair]
+            number = (
+                f"{value:.3f}" if np.isfinite(value) else "not defined (too few networks, or no variation)"
+            )
+            words.append(
+                f"<b>{escape(names[pair[0]])} and {escape(names[pair[1]])}: correlation {number}</b> over "
+                f"{count[pair]} networks."
+            )
+        elif len(names) > 1 and np.isfinite(correlation[np.triu_indices(len(names), 1)]).any():
+            upper = np.where(np.triu(np.ones_like(correlation), 1) > 0, correlation, np.nan)
+            high, low = (np.unravel_index(pick(upper), upper.shape) for pick in (np.nanargmax, np.nanargmin))
+            most, least = (
+                f"{escape(names[i])} and {escape(names[j])} ({upper[i, j]:.2f})" for i, j in (high, low)
+            )
+            words.append(
+                f"Pearson correlation of accuracies over up to {count.max()} networks: most alike {most}, least "
+                f"{least}; click a cell for its number."
+            )
+        curve = self.kept.get("curve")
+        if curve is None:
+            return " ".join([*words, f"No curve: {escape(self.kept['missing'])}"])
+        return " ".join([*words, *self._sentences(curve, float(frame.choice("redundancy-tolerance")))])
+
+    def _sentences(self, curve: Curve, points: float) -> list[str]:
+        size = curve.smallest(points)
+        if size is None:
+            return [
+                f"No {len(curve.names)} of {curve.total} benchmarks predict the mean of all to within {points:g} "
+                f"points on held-out families; the best reach {curve.error.min():.2f}."
+            ]
+        mean, low, high = curve.random[size - 1]
+        clean = f"{curve.clean:.2f}" if np.isfinite(curve.clean) else "not measured"
+        return [
+            f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) "
+            f"predict{'s' * (size == 1)} the mean of "
+            f"all to within {points:g} point{'s' * (points != 1)} on held-out families; without one family the same "
+            f"{size} are chosen in {int(curve.agree[size - 1])} of {len(curve.folds)} cases</b>. Root mean square "
+            f"{curve.error[size - 1]:.2f}, largest {curve.largest[size - 1]:.1f}; random subsets of {size}: "
+            f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone: {clean}.",
+            f"{curve.networks} networks of {len(curve.folds)} families; the fit is least squares with an intercept "
+            "and weights of at least 0. For every error, choice and fit are made without the family that is "
+            "predicted; the names are chosen with all networks.",
+        ]
+
+
+def _short(value: float) -> str:
+    """A correlation as `.87`, for narrow cells."""
+    text = f"{value:.2f}"
+    return "1" if text == "1.00" else text.replace("0.", ".")

@@ -1,0 +1,232 @@
+"""View 1, continued: what severity does, as lines with intervals over seeds."""
+
+from html import escape
+
+import numpy as np
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+
+from rosalind.analysis import grid, robustness, severity_curves
+from rosalind.analysis.accuracy_table import MODES
+from rosalind.analysis.robustness.groups import counted
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot, titled
+
+WORDS = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
+MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
+GREY = "#8a94a6"
+LONGEST = 40
+"""Letters of a name beside the axis."""
+
+
+class Severities:
+    """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """Methods or corruptions."""
+        return {"evaluation-curves": tuple(WORDS)}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.columns, self._drawn = frame.store, frame.store.columns, ()
+        infos = self.store.results.networks.values()
+        self.families = list(dict.fromkeys(info["family"] for info in infos))
+        self.kinds = list(dict.fromkeys(c["group"] for c in self.store.results.conditions.values()))
+        self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders = (
+            ColumnDataSource() for _ in range(6)
+        )
+        figure = plot(
+            "evaluation-severities",
+            "Curves over severities with intervals over seeds; the sentence below says what they show.",
+            height=340,
+            x_range=Range1d(-0.2, 1),
+            y_range=Range1d(0, 1),
+        )
+        figure.xgrid.grid_line_color = None
+        self.ticker = FixedTicker(ticks=[])
+        figure.xaxis.ticker, figure.xaxis.axis_label = self.ticker, "severity"
+        figure.line("x", "y", source=self.grey, line_color=GREY, line_alpha=0.45)
+        figure.segment(
+            "x",
+            "low",
+            "x",
+            "high",
+            source=self.whiskers,
+            line_color="colour",
+            line_width="width",
+            line_alpha="alpha",
+        )
+        figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
+        figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
+        dots = figure.scatter(
+            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color=GREY
+        )
+        text = {"source": self.labels, "name": "ink", "x_offset": 4}
+        text |= {"text_font_size": "11px", "text_baseline": "middle"}
+        figure.text("x", "y", text="side", text_font_style="bold", **text)
+        figure.text("x", "y", text="text", **text)
+        tips = [("", "@name"), ("severity", "@tick"), ("mean", "@y{0.00} @spread")]
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+        self.figure = figure
+        self.caption = caption("evaluation-curves-caption")
+        chooser = frame.chooser(change, "evaluation-curves", "curves show", WORDS, width=260)
+        self.root = titled("How fast do they break?", chooser, figure)
+
+    def update(self, frame: Frame) -> None:
+        state, way = frame.state, frame.choice("evaluation-curves")
+        mode = frame.choice("evaluation-cells")
+        # Ranks have no seeds, so that the curves show what is ranked.
+        mode = "accuracy" if mode == "rank" else mode
+        asked = (mode, way, state.a, state.b)
+        if self._drawn == asked:
+            return
+        infos = self.store.results.conditions
+        own = [self.store.groups.index(self.store.group(name)) for name, _ in (state.a, state.b)]
+        if way == "methods":
+            names = [group.name for group in self.store.groups]
+            found = severity_curves.of_methods(names, self.columns, infos, state.b[1])
+            sides = dict(zip(own, "AB", strict=True)) if own[0] != own[1] else {own[0]: "A, B"}
+            kinds = [self.families.index(group.family) for group in self.store.groups]
+        else:
+            found = severity_curves.of_corruptions(own[1], self.columns, infos, state.b[1])
+            at = {} if found is None else {name: k for k, name in enumerate(found.names)}
+            sides = {
+                at[infos[c]["name"]]: s
+                for s, (_, c) in (("A", state.a), ("B", state.b))
+                if infos[c]["name"] in at
+            }
+            group_of = {info["name"]: info["group"] for info in infos.values()}
+            kinds = [self.kinds.index(group_of[name]) for name in at]
+        if found is None:
+            self._empty()
+            self.caption.text = (
+                f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            )
+        else:
+            mean, half, count = found.values(grid.values(self.store, mode))
+            chosen = severity_curves.highlighted(mean, [*sides])
+            self._draw(found, mean, half, chosen, sides, kinds)
+            words = MODES[mode].words
+            self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
+            self.caption.text = self._words(found, mean, half, count, sides, frame, mode)
+        self._drawn = asked
+
+    def _empty(self) -> None:
+        self.grey.data = {"x": [], "y": []}
+        self.coloured.data = {"xs": [], "ys": [], "colour": [], "width": []}
+        self.whiskers.data = {"x": [], "low": [], "high": [], "colour": [], "width": [], "alpha": []}
+        names = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
+        self.points.data = {name: [] for name in names}
+        self.labels.data = {"x": [], "y": [], "side": [], "text": []}
+        self.leaders.data = {"x": [], "y": []}
+
+    def _draw(
+        self, found: severity_curves.Curves, mean, half, chosen: list[int], sides: dict[int, str], kinds
+    ) -> None:
+        lines, points = mean.shape
+        ends = [mean, mean[chosen] - half[chosen], mean[chosen] + half[chosen]]
+        finite = np.concatenate([end[np.isfinite(end)] for end in ends])
+        # An interval from two seeds may be wider than everything that is measured.
+        inner = mean[np.isfinite(mean)]
+        low, high = (float(inner.min()), float(inner.max())) if inner.size else (0.0, 1.0)
+        room = max(high - low, 1e-9)
+        low = max(float(finite.min()), low - 0.5 * room) - 0.06 * room if finite.size else 0.0
+        high = min(float(finite.max()), high + 0.5 * room) + 0.06 * room if finite.size else 1.0
+        self.figure.y_range.start, self.figure.y_range.end = low, high
+        self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
+        self.ticker.ticks = list(range(points))
+        self.figure.xaxis.major_label_overrides = dict(enumerate(found.ticks))
+        across = np.arange(points, dtype=np.float32)
+        rest = [k for k in range(lines) if k not in chosen]
+        gap = np.full((len(rest), 1), np.nan)
+        self.grey.data = {
+            "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
+            "y": np.hstack([mean[rest], gap]).astype(np.float32).ravel(),
+        }
+        # Whiskers stand side by side, no further apart than an eighth of the way between two severities.
+        shift = dict(
+            zip(chosen, np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0], strict=True)
+        )
+        colour = {k: FAMILY_COLOURS[kinds[k] % len(FAMILY_COLOURS)] for k in chosen}
+        self.coloured.data = {
+            "xs": [(across + shift[k]).tolist() for k in chosen],
+            "ys": [mean[k].tolist() for k in chosen],
+            "colour": [colour[k] for k in chosen],
+            "width": [3.5 if k in sides else 1.2 for k in chosen],
+        }
+        self.whiskers.data = {
+            "x": np.concatenate([across + shift[k] for k in chosen]).astype(np.float32),
+            "low": np.concatenate([mean[k] - half[k] for k in chosen]).astype(np.float32),
+            "high": np.concatenate([mean[k] + half[k] for k in chosen]).astype(np.float32),
+            "colour": [colour[k] for k in chosen for _ in across],
+            "width": [2.0 if k in sides else 1.0 for k in chosen for _ in across],
+            "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
+        }
+        every = [*chosen, *rest][: POINTS // points]
+        self.points.data = {
+            "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
+            "y": mean[every].astype(np.float32).ravel(),
+            "marker": [MARKERS[kinds[k] % len(MARKERS)] for k in every for _ in across],
+            "size": np.repeat([9 if k in sides else 6 if k in colour else 3 for k in every], points).astype(
+                np.uint8
+            ),
+            "colour": [colour.get(k, GREY) for k in every for _ in across],
+            "name": [found.names[k] for k in every for _ in across],
+            "tick": [tick for _ in every for tick in found.ticks],
+            "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
+        }
+        named = [k for k in chosen if np.isfinite(mean[k]).any()]
+        last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
+        heights = np.array([mean[k, last[k]] for k in named])
+        edge = 0.03 * (high - low)
+        places = severity_curves.spread(heights, 0.055 * (high - low), low + edge, high - edge)
+        # All names at the right end, so that none lies on a line, each led to from where its line ends.
+        end = points - 1 + 0.12 * max(points - 1, 1)
+        self.labels.data = {
+            "x": np.full(len(named), end, np.float32),
+            "y": places.astype(np.float32),
+            "side": [f"{sides[k]}: {found.names[k]}" if k in sides else None for k in named],
+            "text": [None if k in sides else found.names[k] for k in named],
+        }
+        ways = [
+            ([last[k] + shift[k], end, np.nan], [mean[k, last[k]], y, np.nan])
+            for k, y in zip(named, places, strict=True)
+        ]
+        x, y = (np.array([way[axis] for way in ways], np.float32).ravel() for axis in (0, 1))
+        self.leaders.data = {"x": x, "y": y}
+
+    def _words(
+        self, found: severity_curves.Curves, mean, half, count, sides: dict[int, str], frame: Frame, mode: str
+    ) -> str:
+        """What the lines of A and B are at the last severity."""
+        words, digits = [], MODES[mode].digits + 1
+        for k, letter in sides.items():
+            if np.isfinite(mean[k, -1]):
+                seeds = counted(int(count[k, -1]), "seed")
+                if np.isfinite(half[k, -1]):
+                    low, high = (mean[k, -1] + sign * half[k, -1] for sign in (-1, 1))
+                    seeds += f", 95 % from {low:.{digits}f} to {high:.{digits}f}"
+                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
+        b = frame.store.group(frame.state.b[0]).name
+        if frame.choice("evaluation-curves") == "methods":
+            info = frame.store.results.conditions[frame.state.b[1]]
+            whole = robustness.main_mean(frame.store.results)
+            means = robustness.described(whole, frame.store.results) if whole else "corruptions"
+            what = info["name"] if info.get("severity") else f"means over {means}"
+            what = f"{counted(len(found.names), 'method')} under {escape(what)}"
+        else:
+            what = f"{counted(len(found.names), 'corruption')} for {escape(b)}"
+        text = f"{MODES[mode].words[0].upper()}{MODES[mode].words[1:]} over severity: {what}. "
+        if words:
+            text += f"At severity {found.ticks[-1]}: {'; '.join(words)}. "
+        few = count[np.isfinite(mean)]
+        if few.size and few.max() > 1:
+            n = f"{few.min()}" if few.min() == few.max() else f"{few.min()} to {few.max()}"
+            text += f"Whiskers: 95 % t-interval over seeds; n is {'small, ' if few.min() < 10 else ''}{n}. "
+        else:
+            text += "Intervals over seeds need two. "
+        return text + (
+            f"In colour: A, B, and the best and worst at the right end, {severity_curves.HIGHLIGHTED} at most; "
+            "the rest is grey."
+            if len(found.names) > severity_curves.HIGHLIGHTED
+            else ""
+        )

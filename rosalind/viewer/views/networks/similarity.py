@@ -1,0 +1,299 @@
+"""View 2: every network under every condition as one point; near means alike geometry of all samples."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.layouts import row
+from bokeh.models import CustomJSHover, Div, HoverTool, Select
+
+from rosalind.analysis import similarity
+from rosalind.analysis.similarity import METRICS, of_sides
+from rosalind.analysis.similarity.of_sides import FLOORS
+from rosalind.analysis.store import Cell, Store
+from rosalind.viewer import similarity_caption
+from rosalind.viewer.similarity_caption import METRIC_WORDS, MODES
+from rosalind.viewer.state import State
+from rosalind.viewer.views.frame import (
+    FAMILY_COLOURS,
+    SELECTED,
+    Change,
+    Frame,
+    caption,
+    empty,
+    plot,
+    same,
+    titled,
+)
+from rosalind.viewer.views.networks.distance_matrix import Distances
+
+MARKERS = {
+    "clean": ("star", "★"),
+    "noise": ("circle", "●"),
+    "blur": ("square", "■"),
+    "weather": ("diamond", "◆"),
+    "digital": ("triangle", "▲"),
+}
+OTHER = ("hex", "⬢")
+LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
+NEIGHBOURS = 5
+"""How many truly nearest cells are told."""
+
+CROWD = 500
+"""Most points that are drawn in full size."""
+
+NEAREST = """
+const data = source.data, index = special_vars.index;
+return value < 0 ? "" : `${data.network[value]} · ${data.condition[value]} (${data[`far${k}`][index].toFixed(2)})`;
+"""
+
+
+class Similarity:
+    """A layout of the exact distances with their spanning tree, and beside it the distances themselves."""
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The measures of a distance, and the layout."""
+        layouts = ("scaling", "umap") if similarity.has_umap(store.results) else ("scaling",)
+        return {"similarity-metric": tuple(METRICS), "similarity-layout": layouts}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.change = frame.store, change
+        self.drawn: tuple[str, str, str] | None = None
+        self.shown: tuple | None = None
+        """What was drawn, of which sides, and whether with the null."""
+        self.cells: tuple[Cell, ...] | None = None
+        """Of which cells the points are."""
+        infos = self.store.results.networks.values()
+        self.families = list(dict.fromkeys(info["family"] for info in infos))
+        self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
+        self.mode = Select(
+            options=list(MODES.items()), value=frame.state.mode, title="distances", width=180, name="mode"
+        )
+        self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
+        metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 210)
+        layout = frame.chooser(change, "similarity-layout", "plane", LAYOUT_WORDS, 150)
+        ends = ("x0", "y0", "x1", "y1")
+        near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
+        about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
+        self.points = empty("x", "y", *about, *near)
+        self.marks = empty("x", "y", "text", "offset")
+        self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty("x", "y", "radius")
+        self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
+        self.matrix = Distances(self.points, self.colours, self._take)
+        legend = Div(text=self._legend(), sizing_mode="stretch_width")
+        self.caption = caption("similarity-caption")
+        self.root = titled(
+            "Which are alike?",
+            row(self.mode, metric, layout),
+            legend,
+            row(self._map(), self.matrix.figure, sizing_mode="stretch_width"),
+        )
+
+    def _choose_mode(self, mode: str) -> None:
+        if mode != self.frame.state.mode:
+            self.change(mode=mode)
+
+    def _legend(self) -> str:
+        groups = dict.fromkeys(info["group"] for info in self.store.results.conditions.values())
+        families = zip(self.families, self.colours, strict=True)
+        words = [f'<span style="color:{colour}">⬤</span> {escape(name)}' for name, colour in families]
+        shapes = [f"{MARKERS.get(group, OTHER)[1]} {escape(group)}" for group in groups]
+        return f"Colour: {' &nbsp;'.join(words)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
+
+    def _map(self):
+        figure = plot(
+            "similarity",
+            "Map of networks under conditions; near points have alike geometry.",
+            height=430,
+            match_aspect=True,
+            tools="pan,wheel_zoom,reset",
+            toolbar_location="above",
+            active_scroll="wheel_zoom",
+        )
+        figure.axis.visible = False
+        figure.grid.grid_line_color = None
+        ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
+        pale = {"fill_color": "#8a94a6", "line_color": None}
+        self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
+        figure.segment(source=self.edges, line_color="#8a94a6", line_alpha=0.5, line_width=1, **ends)
+        dots = figure.scatter(
+            "x",
+            "y",
+            source=self.points,
+            marker="marker",
+            size="size",
+            fill_color="colour",
+            line_color="#ffffff",
+            line_width=0.5,
+            fill_alpha=0.85,
+        )
+        ink = {"line_color": "#000000", "name": "ink"}
+        figure.segment(source=self.nothing, line_width=2, line_dash="dashed", **ink, **ends)
+        figure.segment(source=self.bars, line_width=4, **ink, **ends)
+        figure.line("x", "y", source=self.ways, line_width=1.5, **ink)
+        tips_of = {"source": self.ways, "marker": "triangle", "angle": "angle", "size": "tip"}
+        figure.scatter("x", "y", **tips_of, fill_color=SELECTED, **ink)
+        text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
+        figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
+        figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
+        letters = {"text_font_style": "bold", "text_font_size": "14px", "x_offset": "offset"}
+        figure.text("x", "y", source=self.marks, **text, **letters)
+        tips = [
+            ("network", "@network"),
+            ("condition", "@condition"),
+            ("right", "@accuracy{0.0} %"),
+            *(("truly nearest" if k == 0 else f"{k + 1}.", f"@near{k}{{custom}}") for k in range(NEIGHBOURS)),
+        ]
+        near = {
+            f"@near{k}": CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
+            for k in range(NEIGHBOURS)
+        }
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
+        figure.on_event(Tap, self._tap_map)
+        return figure
+
+    def _tap_map(self, event: Tap) -> None:
+        if not len(self.places):
+            return
+        away = np.hypot(*(self.places - [event.x, event.y]).T)
+        if away.min() <= 0.04 * max(np.ptp(self.places, axis=0).max(), 1e-9):
+            self._take(int(away.argmin()), event)
+
+    def _take(self, place: int, event: Tap) -> None:
+        """Make a point B, or A with shift: of averaged cells the most severe."""
+        cell = self._side(place)
+        if self.store.has(cell):
+            self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": cell})
+
+    def _side(self, place: int) -> Cell:
+        infos, name = self.store.results.conditions, self.kept["found"].cells[place][0]
+        return name, max(self.kept["points"].members[place], key=lambda cell: infos[cell[1]]["severity"])[1]
+
+    def _fill(self, frame: Frame) -> None:
+        mode, metric, layout = self.drawn = self._chosen(frame)
+        self.kept = kept = of_sides.read(self.store, mode, metric)
+        found, umap = kept["found"], kept["umap"]
+        moving = umap is not None and layout == "umap"
+        self.places = umap[0] if moving else found.layout
+        near = {}
+        for k in range(NEIGHBOURS):
+            others = (
+                found.nearest[:, k] if k < found.nearest.shape[1] else np.full(len(found.cells), -1, np.int32)
+            )
+            far = found.between(np.arange(len(others)), np.maximum(others, 0))
+            near |= {f"near{k}": others, f"far{k}": far}
+        (x, y), tree = self.places.T.astype(np.float32), found.tree
+        self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
+        # Where many lie on each other they would be one black disc.
+        self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
+        wobbles = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else {}
+        self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
+        placed = {"x": x, "y": y, "order": found.order, **near}
+        if found.cells == self.cells:
+            # Another metric moves the same points: their names and looks need not travel again.
+            self.points.data.update(placed)
+        else:
+            self.cells, self.points.data = found.cells, placed | self._looks()
+        self._fill_bars(x, y)
+        families = [self.families.index(name) for name in kept["points"].family]
+        self.matrix.fill(found, families, kept["floors"])
+
+    def _looks(self) -> dict[str, Any]:
+        """Columns that are the same for every metric."""
+        about, cells = self.kept["points"], self.kept["found"].cells
+        sizes = np.where(np.array(about.group) == "clean", 13, 5 + about.severity)
+        return {
+            "network": [network for network, _ in cells],
+            "condition": [condition for _, condition in cells],
+            "colour": [self.colours[self.families.index(family)] for family in about.family],
+            "marker": [MARKERS.get(group, OTHER)[0] for group in about.group],
+            "size": ((1 if len(cells) <= CROWD else 0.7) * sizes).astype(np.float32),
+            "accuracy": about.accuracy,
+        }
+
+    def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Bars as long as a distance that means nothing, below the points; a UMAP plane has no lengths."""
+        floors = self.kept["floors"] if self.places is self.kept["found"].layout and len(x) else {}
+        left, low, high = (x.min(), y.min(), y.max()) if len(x) else (0, 0, 0)
+        heights = [low - (0.08 + 0.1 * k) * max(high - low, 1e-6) for k in range(len(floors))]
+        self.bars.data = {
+            "x0": np.array([left] * len(floors), np.float32),
+            "x1": np.array([left + length for length, _ in floors.values()], np.float32),
+            "y0": np.array(heights, np.float32),
+            "y1": np.array(heights, np.float32),
+            "text": [f"{FLOORS[kind]}: {length:.2f}" for kind, (length, _) in floors.items()],
+        }
+
+    def _chosen(self, frame: Frame) -> tuple[str, str, str]:
+        return frame.state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
+
+    def update(self, frame: Frame) -> None:
+        self.frame = frame
+        try:
+            if self._chosen(frame) != self.drawn:
+                self.mode.value = frame.state.mode
+                self._fill(frame)
+        except ValueError as error:
+            self.drawn = self.shown = None
+            self.caption.text = escape(str(error))
+            return
+        state = frame.state
+        shown = (self.drawn, state.a, state.b, state.null)
+        if shown == self.shown:
+            # A brush changes nothing here.
+            return
+        self.shown = shown
+        letters: dict[int, list[str]] = {}
+        sides = [of_sides.places(self.store, self.kept, cell) for cell in (state.a, state.b)]
+        for letter, places in zip("AB", sides, strict=True):
+            for place in places:
+                letters.setdefault(place, []).append(letter)
+        at = list(letters)
+        marks = {
+            "x": self.places[at, 0].astype(np.float32),
+            "y": self.places[at, 1].astype(np.float32),
+            "text": [" = ".join(some) for some in letters.values()],
+            # Neighbours' letters do not cover each other.
+            "offset": np.array([10 if "A" in some else -22 for some in letters.values()], np.float32),
+        }
+        if not same(marks, self.marks.data):
+            self.marks.data = marks
+        self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
+        ends = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
+        ends = [place for places in ends for place in places] if all(ends) else []
+        nothing = {
+            name: self.places[ends[k : k + 1], axis].astype(np.float32)
+            for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
+        }
+        if not same(nothing, self.nothing.data):
+            self.nothing.data = nothing
+        ways = self._ways(state)
+        if not same(ways, self.ways.data):
+            self.ways.data = ways
+        words = similarity_caption.sentence(
+            self.store,
+            self.kept,
+            state,
+            metric=frame.choice("similarity-metric"),
+            layout=frame.choice("similarity-layout"),
+            nulls=frame.nulls,
+            null_line=frame.null_line,
+        )
+        if words != self.caption.text:
+            self.caption.text = words
+
+    def _ways(self, state: State) -> dict[str, np.ndarray]:
+        """Lines with gaps from clean to the most severe of A's and B's corruption, and at their ends a tip."""
+        ways = [way for cell in (state.a, state.b) for way in of_sides.paths(self.store, self.kept, cell)]
+        parts = []
+        for way in ways:
+            x, y = self.places[way].T
+            # A triangle points up, and turns against the clock.
+            turn = np.arctan2(y[-1] - y[-2], x[-1] - x[-2]) - np.pi / 2
+            tip = np.zeros(len(way) + 1)
+            tip[-2] = 11
+            parts.append(np.stack([np.append(x, np.nan), np.append(y, np.nan), np.full(len(tip), turn), tip]))
+        table = np.concatenate(parts, 1) if parts else np.empty((4, 0))
+        return dict(zip(("x", "y", "angle", "tip"), table.astype(np.float32), strict=True))

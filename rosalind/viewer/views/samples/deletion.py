@@ -1,0 +1,73 @@
+"""The third figure of the attribution view: how fast the margin falls as patches are hidden."""
+
+import numpy as np
+from bokeh.models import Line, Range1d, Span
+
+from rosalind.analysis import deletion_curves, rasters
+from rosalind.viewer.views.frame import SIDE_COLOURS, Frame, empty, plot
+
+
+class Deleting:
+    """Margins of A (solid) and B (dashed) over the patches hidden; thick in the map's order, thin at random."""
+
+    def __init__(self):
+        self.figure = plot(
+            "attribution-deletion",
+            "Margin as patches are hidden, in the map's order (thick) and at random (thin), A solid and B dashed.",
+            min_width=260,
+            height=200,
+            x_range=Range1d(0, 100),
+            y_range=Range1d(-1, 1),
+        )
+        figure = self.figure
+        figure.title.text = "Margin as patches are hidden"
+        figure.xaxis.axis_label = "patches hidden (%)\nthick: by the map; thin: at random"
+        figure.xaxis.axis_label_text_font_size = "11px"
+        figure.yaxis.axis_label = "margin (units)"
+        figure.add_layout(Span(location=0, dimension="width", line_dash="dotted", line_color="#4a5565"))
+        self.curves = {side: empty("x", "map", "random") for side in "ab"}
+        for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
+            look = {"line_color": colour, "line_dash": dash}
+            for name, width in (("map", 2.5), ("random", 1.2)):
+                figure.add_glyph(self.curves[side], Line(x="x", y=name, line_width=width, **look))
+
+    def draw(self, frame: Frame, ids: np.ndarray) -> str:
+        """Show the curves of some samples, their mean; and say what they show."""
+        store, parts, heights = frame.store, [], []
+        for side, source in self.curves.items():
+            cell = getattr(frame.state, side)
+            found = deletion_curves.mean(store, store.seeds(cell), ids)
+            if found is None:
+                source.data = {name: [] for name in source.data}
+                continue
+            heights.append(found)
+            share = np.linspace(0, 100, found.shape[1], dtype=np.float32)
+            by_map, at_random = found.astype(np.float32)
+            source.data = {"x": share, "map": by_map, "random": at_random}
+            falls = " and ".join(
+                f"{_after(deletion_curves.lost(curve))} {how}"
+                for curve, how in zip(found, ("by its map", "at random"), strict=True)
+            )
+            parts.append(
+                f"{side.upper()}'s margin is lost {falls}, its map gains {deletion_curves.gain(found):+.2f} on chance"
+            )
+        self.figure.visible = bool(parts)
+        if not parts:
+            return ""
+        low, high = rasters.limits(*heights, share=0)
+        self.figure.y_range.update(start=min(low, -0.05 * (high - low)), end=high)
+        if null := self._null(frame, ids):
+            parts.append(null)
+        return f"Hiding patch after patch: {'; '.join(parts)} (mean distance of the curves, units; 0: no better)."
+
+    @staticmethod
+    def _null(frame: Frame, ids: np.ndarray) -> str:
+        """What the maps of two sides gain that do not differ; empty where they have none."""
+        store = frame.store
+        curves = [deletion_curves.mean(store, store.seeds(cell), ids) for cell in frame.null or ()]
+        gains = [f"{deletion_curves.gain(found):+.2f}" for found in curves if found is not None]
+        return f"the null's {' and '.join(gains)}" if gains else ""
+
+
+def _after(share: float) -> str:
+    return f"after {100 * share:.0f} %" if np.isfinite(share) else "never"

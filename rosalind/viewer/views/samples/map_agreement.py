@@ -1,0 +1,105 @@
+"""The second figure of the attribution view: how alike A's and B's maps are, a dot per sample."""
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+
+from rosalind.analysis import occlusion_maps
+from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement
+from rosalind.viewer.views.frame import FLIP_COLOURS, SELECTED, Change, plot
+
+GREY = "#8a94a6"
+NEAR = 0.03
+"""How far from a dot a click may be, as a share of the figure."""
+
+LEGEND = "dot: a sample; line: median\ngrey: maps of different samples"
+
+
+class Accord:
+    """A band per quantity: dots are samples, a line their median, grey what maps of different samples have."""
+
+    def __init__(self, change: Change):
+        self.change = change
+        self.figure = plot(
+            "attribution-agreement",
+            "Correlation of A's and B's maps, a dot per sample; grey: maps of different samples.",
+            min_width=260,
+            height=320,
+            x_range=Range1d(-1.05, 1.05),
+            y_range=Range1d(3, -0.06),
+        )
+        figure = self.figure
+        figure.xaxis.axis_label_text_font_size = "11px"
+        figure.ygrid.grid_line_color = None
+        figure.yaxis.ticker = FixedTicker(ticks=[0.5, 1.5, 2.5])
+        figure.yaxis.major_label_overrides = {k + 0.5: kind for k, kind in enumerate(MAPPED)}
+        figure.yaxis.major_tick_line_color = None
+        self.bars = ColumnDataSource({key: [] for key in ("left", "right", "top", "bottom", "alpha")})
+        sides = {key: key for key in ("left", "right", "top", "bottom")}
+        figure.quad(**sides, source=self.bars, fill_color=GREY, fill_alpha="alpha", line_color=GREY)
+        self.dots = ColumnDataSource({key: [] for key in ("x", "y", "id")})
+        colours = {"fill_color": FLIP_COLOURS[0], "line_color": "#1c2536", "line_alpha": 0.5}
+        dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
+        tips = [("sample", "@id"), ("correlation", "@x{0.00}")]
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
+        self.medians = ColumnDataSource({key: [] for key in ("x", "top", "bottom", "words")})
+        figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
+        fonts = {"text_font_size": "11px", "y_offset": -3}
+        figure.text(-1.02, "top", "words", source=self.medians, name="ink", **fonts)
+        self.here = ColumnDataSource({"x": [], "y": []})
+        ring = {"fill_color": None, "line_color": SELECTED, "line_width": 2.5}
+        figure.scatter("x", "y", source=self.here, size=13, **ring)
+        figure.on_event(Tap, self._tap)
+
+    def _tap(self, event: Tap) -> None:
+        """Show the sample whose dot is nearest to where the reader clicked, if one is near."""
+        x, y = (np.asarray(self.dots.data[key], float) for key in ("x", "y"))
+        if not x.size or event.x is None or event.y is None:
+            return
+        away = np.hypot((x - event.x) / 2.1, (y - event.y) / 3)
+        if away.min() < NEAR:
+            self.change(primary=int(self.dots.data["id"][int(away.argmin())]))
+
+    def draw(self, found: Agreement | None, null: Agreement | None, kind: str, sample: int | None) -> None:
+        """Show an agreement, and the null's as a darker bar where there is one.
+
+        Args:
+            found: of A's and B's maps; None clears the figure.
+            null: of two sides that do not differ.
+            kind: of `CORRELATIONS`.
+            sample: the one that gets a ring.
+        """
+        at = CORRELATIONS.index(kind)
+        self.figure.visible = found is not None
+        self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
+        self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
+        dots, bars, medians, rings = [], [], [], []
+        for band in range(len(MAPPED) if found is not None else 0):
+            own = found.own[:, band, at]
+            bars.append((found.other[:, band, at], band + 0.3, band + 0.7, 0.2))
+            if null is not None:
+                bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
+            low, middle, high = occlusion_maps.quartiles(own)
+            words = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
+            words = words if np.isfinite(middle) else "undefined: constant maps"
+            medians.append((middle, band + 0.22, band + 0.78, words))
+            good = np.flatnonzero(np.isfinite(own))
+            # The golden ratio spreads any number of dots evenly over the height of the band.
+            heights = band + 0.32 + 0.36 * ((np.arange(len(good)) * 0.618034) % 1)
+            dots += list(zip(own[good], heights, found.ids[good], strict=True))
+            here = found.ids[good] == sample
+            rings += list(zip(own[good][here], heights[here], strict=True))
+        self.dots.data = {
+            "x": np.array([dot[0] for dot in dots], np.float32),
+            "y": np.array([dot[1] for dot in dots], np.float32),
+            "id": np.array([dot[2] for dot in dots], np.int32),
+        }
+        boxes = [
+            (*occlusion_maps.quartiles(values), top, bottom, alpha) for values, top, bottom, alpha in bars
+        ]
+        boxes = [box for box in boxes if np.isfinite(box[1])]
+        keys = ("left", None, "right", "top", "bottom", "alpha")
+        self.bars.data = {key: [box[k] for box in boxes] for k, key in enumerate(keys) if key is not None}
+        keys = ("x", "top", "bottom", "words")
+        self.medians.data = {key: [line[k] for line in medians] for k, key in enumerate(keys)}
+        self.here.data = {"x": [ring[0] for ring in rings], "y": [ring[1] for ring in rings]}

@@ -1,0 +1,238 @@
+"""The grid of the attribution view: one figure with a tile per side and map, and a scale under every column."""
+
+import numpy as np
+from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper, Range1d
+
+from rosalind.analysis import occlusion_maps, rasters
+from rosalind.analysis.occlusion_maps import MAPPED
+from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, Frame, plot
+
+LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
+"""Pixels: before the first column, above the first row of tiles, of a tile, under the last one."""
+
+ACROSS, DOWN = TILE + 6, TILE + 20
+"""Pixels from tile to tile; above every row stands its name."""
+
+WIDTH = 2 * LEFT + 3 * ACROSS + TILE
+"""Pixels: 446, what fits beside the contact sheet."""
+
+PLACE = ("x", "y", "dw", "dh")
+TEXTS = ("x", "y", "heading", "words", "align")
+"""Of a text: a bold heading or words, None in place of the other. A font that is a column fails where a source gets
+fewer rows, as Bokeh 3.9.2 still measures the old texts by then."""
+
+LETTERS = 66
+"""Letters that fit above a row."""
+
+MARK = """
+// The patch under the pointer, outlined on every tile.
+const {x, y} = cb_data.geometry
+const {left, top, tile, step_x, step_y, lines, rows, columns, ...span} = marks.tags[0]
+const {across, wide, patch_x, down, tall, patch_y} = span
+const column = Math.floor((((x - left) % step_x) / tile - across) / wide * columns)
+const row = Math.floor((((y - top) % step_y) / tile - down) / tall * rows)
+const found = {x: [], y: [], width: [], height: []}
+const inside = x >= left && y >= top && y < top + lines * step_y
+if (inside && column >= 0 && column < columns && row >= 0 && row < rows) {
+  for (let i = 0; i < 4; i++) {
+    for (let j = 0; j < lines; j++) {
+      if (i == 0 && j > 1) continue  // Differences have no image.
+      found.x.push(left + i * step_x + tile * (across + wide * (column + 0.5) / columns))
+      found.y.push(top + j * step_y + tile * (down + tall * (row + 0.5) / rows))
+      found.width.push(tile * patch_x)
+      found.height.push(tile * patch_y)
+    }
+  }
+}
+if (found.x.length || marks.data.x.length) { marks.data = found }
+"""
+
+
+class Tiles:
+    """Rows A, B, B minus A and the null's difference; columns image, angle, norm and margin."""
+
+    def __init__(self):
+        height = TOP + 3 * DOWN + FOOT
+        self.figure = plot(
+            "attribution-maps",
+            "Images and occlusion maps of angle, norm and margin; rows A, B, B minus A.",
+            width=WIDTH,
+            height=height,
+            sizing_mode="fixed",
+            # A row would give it the margins of the figure beside it, and patches would not be square.
+            frame_align=False,
+            x_range=Range1d(0, WIDTH),
+            # Turned around, so that row 0 of every tile is at its top.
+            y_range=Range1d(height, 0),
+        )
+        figure = self.figure
+        figure.min_border, figure.outline_line_alpha = 0, 0
+        figure.axis.visible = False
+        figure.grid.grid_line_color = None
+        self.frames = ColumnDataSource({"x": [], "y": []})
+        figure.rect("x", "y", TILE, TILE, source=self.frames, fill_color=None, line_color="#8a94a6")
+        self.images = ColumnDataSource({key: [] for key in ("image", *PLACE)})
+        figure.image_rgba("image", source=self.images, **{key: key for key in PLACE})
+        self.maps, self.mappers, drawn, self.shown = {}, {}, [], []
+        for kind in MAPPED:
+            self.maps[kind] = ColumnDataSource({key: [] for key in ("image", *PLACE, "words", "unit")})
+            self.mappers[kind] = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
+            options = {"source": self.maps[kind], "color_mapper": self.mappers[kind]}
+            drawn.append(figure.image("image", **options, **{key: key for key in PLACE}))
+            self.shown.append(drawn[-1].glyph)
+        self.marks = ColumnDataSource({key: [] for key in ("x", "y", "width", "height")})
+        line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
+        figure.rect("x", "y", "width", "height", source=self.marks, **line)
+        self.texts = ColumnDataSource({key: [] for key in TEXTS})
+        text = {"text_align": "align", "text_baseline": "middle", "name": "ink", "source": self.texts}
+        figure.text("x", "y", "heading", **text, text_font_style="bold", text_font_size="12px")
+        figure.text("x", "y", "words", **text, text_font_size="11px")
+        mark = CustomJS(args={"marks": self.marks}, code=MARK)
+        tooltips = [("", "@words @image{+0.000} @unit")]
+        figure.add_tools(HoverTool(renderers=drawn, tooltips=tooltips, callback=mark))
+
+    def draw(
+        self,
+        frame: Frame,
+        tables: dict[str, np.ndarray | None],
+        samples: np.ndarray,
+        spans: list[tuple[float, float, float]],
+        opacity: float = 1.0,
+    ) -> None:
+        """Show maps.
+
+        Args:
+            frame: with the conditions whose images are shown.
+            tables: float32[3, rows, columns] by row of the grid, in order; None where there is no map.
+            samples: int[k] ids whose mean image is shown.
+            spans: where a map lies on the image across and down, see `maps.placed`.
+            opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
+        """
+        for glyph in self.shown:
+            glyph.global_alpha = opacity
+        bottom = TOP + len(tables) * DOWN - 12
+        texts = [self._heading(0, "mean image" if len(samples) > 1 else "image")]
+        empty = []
+        for line, (name, table) in enumerate(tables.items()):
+            middle = TOP + line * DOWN + TILE / 2
+            texts += _above(TOP + line * DOWN - 9, *_words(frame, name))
+            if name == "difference" and table is not None:
+                texts += _legend(middle)
+            for column in range(1, 4) if table is None else ():
+                empty.append((LEFT + column * ACROSS + TILE / 2, middle))
+                texts.append((*empty[-1], None, "no map", "center"))
+        for column, (kind, unit) in enumerate(zip(MAPPED, occlusion_maps.UNITS, strict=True), 1):
+            there = {name: table[column - 1] for name, table in tables.items() if table is not None}
+            reach = [np.abs(t[np.isfinite(t)]).max(initial=0) for t in there.values()]
+            low, high = rasters.symmetric(max(reach, default=0))
+            self.mappers[kind].update(low=low, high=high)
+            texts.append(self._heading(column, f"{kind}, {unit}"))
+            parts = [
+                {
+                    **self._box(column, list(tables).index(name), spans),
+                    "image": t,
+                    "words": _hidden(name, kind),
+                }
+                for name, t in there.items()
+            ]
+            if there:
+                left = LEFT + column * ACROSS
+                ramp = np.linspace(low, high, 64, dtype=np.float32)[None]
+                scale = {"x": left, "y": bottom, "dw": TILE, "dh": 9}
+                parts.append({**scale, "image": ramp, "words": f"the colour of a change in {kind} by"})
+                for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
+                    words = f"{value:+.2g}" if value else "0"
+                    texts.append((left + at * TILE, bottom + 20, None, words, align))
+            found = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
+            self.maps[kind].data = {**found, "unit": [unit] * len(parts)}
+        self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
+        self.frames.data = {"x": [x for x, _ in empty], "y": [y for _, y in empty]}
+        self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(TEXTS)}
+        self._prepare_marks(tables, spans)
+        self.figure.height = bottom + FOOT
+        self.figure.y_range.update(start=bottom + FOOT, end=0)
+
+    @staticmethod
+    def _heading(column: int, words: str) -> tuple:
+        return (LEFT + column * ACROSS + TILE / 2, 9, words, None, "center")
+
+    @staticmethod
+    def _box(column: int, line: int, spans) -> dict[str, float]:
+        (across, wide, _), (down, tall, _) = spans
+        left, top = LEFT + column * ACROSS, TOP + line * DOWN
+        return {"x": left + across * TILE, "y": top + down * TILE, "dw": wide * TILE, "dh": tall * TILE}
+
+    def _prepare_marks(self, tables: dict[str, np.ndarray | None], spans) -> None:
+        """Tell the browser where patches lie."""
+        rows, columns = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
+        (across, wide, patch_x), (down, tall, patch_y) = spans
+        grid = {
+            "left": LEFT,
+            "top": TOP,
+            "tile": TILE,
+            "step_x": ACROSS,
+            "step_y": DOWN,
+            "lines": len(tables),
+        }
+        grid |= {"rows": rows, "columns": columns, "across": across, "wide": wide, "patch_x": patch_x}
+        grid |= {"down": down, "tall": tall, "patch_y": patch_y}
+        self.marks.update(tags=[grid], data={key: [] for key in ("x", "y", "width", "height")})
+
+    def _pictures(self, frame: Frame, samples: np.ndarray, under: dict) -> dict[str, list]:
+        """The samples' mean image under A's and under B's condition; nothing where none has a thumbnail.
+
+        Args:
+            frame: with the sides.
+            samples: ids.
+            under: the maps by row, under which the image lies as well.
+        """
+        found: dict[str, list] = {key: [] for key in ("image", *PLACE)}
+        whole = [(0, 1, 1)] * 2
+        lines = list(under)
+        for line, cell in enumerate((frame.state.a, frame.state.b)):
+            rows, images = frame.store.images(cell[1])
+            at = np.flatnonzero(np.isin(frame.store.ids[rows], samples))
+            if not at.size:
+                continue
+            picture = np.asarray(images[at], np.float32).mean(0).round().astype(np.uint8)
+            picture = rasters.contact_sheet(picture[None], 1, gap=0)
+            places = [(0, line)]
+            for other in range(len(lines)):
+                # What compares B with something lies over B's image.
+                if under[lines[other]] is not None and line == min(other, 1):
+                    places += [(column, other) for column in range(1, 4)]
+            for place in places:
+                found["image"].append(picture)
+                for key, value in self._box(*place, whole).items():
+                    found[key].append(value)
+        return found
+
+
+def _words(frame: Frame, name: str) -> tuple[str, str]:
+    """What stands above a row of tiles: what it is, and of what."""
+    if name in ("a", "b"):
+        return name.upper(), " · ".join(getattr(frame.state, name))
+    if name == "difference":
+        return "B minus A", ""
+    (first, one), (second, other) = frame.null
+    return "null", f"{second} minus {first}" if one == other else f"{second} · {other} minus {first} · {one}"
+
+
+def _above(y: float, title: str, words: str) -> list[tuple]:
+    """Texts above a row, cut where they would reach beyond the figure."""
+    short = words if len(words) <= LETTERS else words[: LETTERS - 1] + "…"
+    start = LEFT + 8 * len(title) + 8
+    return [(LEFT, y, title, None, "left"), (start, y, None, short, "left")]
+
+
+def _legend(middle: float) -> list[tuple]:
+    """What the colours mean, where differences have no image."""
+    lines = ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it")
+    return [(LEFT + 4, middle + 13 * (k - 2), None, words, "left") for k, words in enumerate(lines)]
+
+
+def _hidden(name: str, kind: str) -> str:
+    """What the tooltip says before the number."""
+    if name in ("a", "b"):
+        return f"with this patch hidden, {name.upper()}'s {kind} changes by"
+    return f"B's change of {kind} minus A's" + (", where it means nothing," if name == "null" else "") + ":"
