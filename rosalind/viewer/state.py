@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.analysis import selection
 from rosalind.analysis.selection import OPERATIONS
 from rosalind.analysis.store import Cell, Store
 from rosalind.config import unknown
