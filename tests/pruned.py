@@ -1,6 +1,7 @@
 """A small problem with a dense parent, and ways to prune it; what is asked for twice is made once."""
 
 import functools
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -8,12 +9,12 @@ from conftest import MLP, NORM_MLP, toy_problem
 
 from rosalind import models, pruning, training
 from rosalind.config import Method, Train
-from rosalind.pruning import masks, scores
+from rosalind.pruning import masks
 
 CONFIG = Train(epochs=2, batch_size=20, learning_rate=0.02, warmup=0)
 KEY = jax.random.key(5)
 SPARSITIES = (0.5, 0.9)
-PROBES = pruning.Probes(**models.probes(MLP))
+FUNCTIONS = pruning.ModelFunctions(**models.model_functions(MLP))
 
 
 def model_of(name: str):
@@ -40,7 +41,7 @@ def start(method: Method, **options):
         "config": CONFIG,
         "key": KEY,
         "groups": models.groups(model),
-        "probes": pruning.Probes(**models.probes(model)),
+        "functions": pruning.ModelFunctions(**models.model_functions(model)),
     }
     return pruning.prune(method, **{**arguments, **options})
 
@@ -56,19 +57,65 @@ def default_run(name: str) -> list[pruning.Pruned]:
     return run(Method(name, SPARSITIES))
 
 
-def scored(name: str, params=None, *, model=MLP, **changes):
-    """A score of the small problem by name, at initialisation; `changes` replace its arguments."""
+def scoring_of(params=None, *, model=MLP, **changes) -> pruning.Scoring:
+    """The small problem at initialisation, ready to be scored; `changes` replace fields."""
     loss, initial, state, batches = toy_problem(model)
     params = initial if params is None else params
-    arguments = {
-        "loss": loss,
-        "batches": batches,
-        "masks": masks.everything(params),
-        "options": pruning.METHODS[name].options,
-        "key": KEY,
-        "probes": pruning.Probes(**models.probes(model)),
-    }
-    return scores.SCORES[name](params, state, **{**arguments, **changes})
+    job = pruning.Scoring(
+        params,
+        state,
+        loss,
+        batches,
+        masks.everything(params),
+        {},
+        KEY,
+        pruning.ModelFunctions(**models.model_functions(model)),
+        models.groups(model),
+    )
+    return replace(job, **changes)
+
+
+def scored(name: str, params=None, *, model=MLP, **changes):
+    """The score of a method by name; `changes` replace fields of `Scoring`."""
+    recipe = pruning.METHODS[name]
+    return recipe.score(scoring_of(params, model=model, **{"options": recipe.options, **changes}))
+
+
+def run_of(name: str, params, *, steps: int, epochs: float, **options) -> pruning.MethodRun:
+    """A run of a method on plain parameters without data: `steps` per epoch, options over the recipe's."""
+    recipe = pruning.METHODS[name]
+    loss, _, _, batches = toy_problem(MLP)
+    weights = pruning.Weights(params, {})
+    return pruning.MethodRun(
+        name=name,
+        recipe=recipe,
+        sparsities=(),
+        options={**recipe.options, "epochs": epochs, **options},
+        parent=pruning.Parent(weights, weights),
+        loss=loss,
+        batches=Steps(batches, steps),
+        scoring=batches,
+        config=CONFIG,
+        fit=training.fit,
+        protected=(),
+        resume={},
+        key=KEY,
+    )
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A batch source that claims another number of steps per epoch."""
+
+    source: training.BatchSource
+    steps: int
+
+    @property
+    def samples(self) -> int:
+        return self.source.samples
+
+    def __call__(self, key, step: int):
+        return self.source(key, step)
 
 
 def equal(a, b) -> bool:

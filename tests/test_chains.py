@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pruned import CONFIG, KEY, equal, parent_of, run
+from pruned import CONFIG, KEY, equal, parent_of, run, run_of
 
 from rosalind import pruning, training
 from rosalind.config import Method
@@ -123,11 +123,8 @@ class TestChangingMasks:
     def test_grown_weights_start_at_zero_without_momentum(self, toy):
         from rosalind.pruning import dynamic
 
-        loss, params, state, batches = toy
-        options = {"scope": "erk", "layers": {}, "drop": 0.5, "end": 0.9, "every": 1}
-        plan = dynamic.CHANGES["rigl"](
-            params, state, 0.6, total=20, loss=loss, batches=batches, options=options, protected=(), key=KEY
-        )
+        params = toy[1]
+        plan = dynamic.rigl(run_of("rigl", params, steps=10, epochs=2, drop=0.5, end=0.9, every=1), 0.6)
         before = {p: m.copy() for p, m in plan.masks.items()}
         moments = jax.tree.map(jnp.ones_like, params)
         start = training.project(params, before)

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pruned import CONFIG, KEY, parent_of, run
+from pruned import CONFIG, parent_of, run, run_of
 
 from rosalind import training
 from rosalind.config import Method
-from rosalind.pruning import blocks, form, learned, masks, tickets
+from rosalind.pruning import learned, learned_base, masks, n_m, tickets
 
 
 class TestBiprop:
@@ -31,7 +31,7 @@ class TestBiprop:
         carried = {"frozen": {"kernel": weight}, "kept": {"kernel": jnp.int32(2)}}
 
         def value(s):
-            return (tickets.ticket(True).effective(s, carried, False)[0]["kernel"] * pull).sum()
+            return (tickets.ticket(True).effective_params(s, carried, False)[0]["kernel"] * pull).sum()
 
         gradient = jax.grad(value)(found)["kernel"]
         np.testing.assert_allclose(gradient, pull * weight * jnp.sign(found["kernel"]), rtol=1e-6)
@@ -46,7 +46,7 @@ class TestBiprop:
 
     def test_seeds_and_sparsities_share_one_compilation(self, toy):
         run(Method("biprop", (0.3,)))
-        loss = form.loss_of(toy[0], tickets.ticket(True))
+        loss = learned_base.loss_of(toy[0], tickets.ticket(True))
         paths = frozenset(masks.everything(toy[1]))
         config = replace(CONFIG, optimizer="sgd", weight_decay=5e-4)
         _, _, executables = training.fitting.compiled(
@@ -90,15 +90,12 @@ class TestGlobalTickets:
     def test_the_ramp_is_the_published_cubic(self):
         kernels = {"a/kernel": jnp.ones((20, 50))}
         tree = {"a": {"kernel": kernels["a/kernel"]}}
-        options = {"scope": "global", "ramp": 10.0}
         ticket = tickets.ticket(True)
-        trained, carried = ticket.begin(
-            tree, 0.9, options=options, total=200, per_epoch=10, protected=(), key=KEY
-        )
+        trained, carried = ticket.init(run_of("biprop", tree, steps=10, epochs=20, scope="global"), 0.9)
         kept = {}
         for step in (0, 50, 100, 150):
             state = {**carried, "step": jnp.int32(step)}
-            weights = ticket.effective(trained, state, True)[0]["a"]["kernel"]
+            weights = ticket.effective_params(trained, state, True)[0]["a"]["kernel"]
             kept[step] = float((weights != 0).mean())
         # s = 0.9 + (0.5 - 0.9) (1 - e / 10)^3 over ten epochs.
         assert kept == pytest.approx({0: 0.5, 50: 0.15, 100: 0.1, 150: 0.1})
@@ -106,9 +103,8 @@ class TestGlobalTickets:
     def test_there_is_none_below_one_half_and_none_per_layer(self):
         tree = {"a": {"kernel": jnp.ones((20, 50))}}
         for sparsity, scope in ((0.4, "global"), (0.9, "layer")):
-            options = {"scope": scope, "ramp": 10.0}
-            _, carried = tickets.ticket(True).begin(
-                tree, sparsity, options=options, total=200, per_epoch=10, protected=(), key=KEY
+            _, carried = tickets.ticket(True).init(
+                run_of("biprop", tree, steps=10, epochs=20, scope=scope), sparsity
             )
             assert float(carried["ramp"]) == 0
 
@@ -116,14 +112,12 @@ class TestGlobalTickets:
 class TestMovement:
     def test_scores_fall_where_weights_move_towards_zero(self):
         weights = {"a": {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}}
-        chosen = learned.FORMS["movement"]({}, {}, 0.5, ())
-        options = {"scope": "global", "begin": 0.0, "end": 1.0}
-        trained, carried = chosen.begin(
-            weights, 0.5, options=options, total=10, per_epoch=5, protected=(), key=KEY
-        )
+        job = run_of("movement", weights, steps=5, epochs=2, begin=0.0, end=1.0)
+        chosen = learned.movement(job, 0.5)
+        trained, carried = chosen.init(job, 0.5)
         state = {**carried, "step": jnp.int32(0)}
         pull = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
-        value = lambda t: (chosen.effective(t, state, True)[0]["a"]["kernel"] * pull).sum()
+        value = lambda t: (chosen.effective_params(t, state, True)[0]["a"]["kernel"] * pull).sum()
         slope = jax.grad(value)(trained)
         # S <- S - rate * gradient * weight: descent moves 1 and -2 down, 3 and 0.5 up.
         np.testing.assert_allclose(slope["scores"]["a/kernel"], pull * weights["a"]["kernel"])
@@ -131,27 +125,25 @@ class TestMovement:
 
     def test_removed_weights_get_scores_and_no_steps(self):
         weights = {"a": {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}}
-        chosen = learned.FORMS["movement"]({}, {}, 0.5, ())
+        chosen = learned.movement(run_of("movement", weights, steps=5, epochs=2), 0.5)
         scored = {"weights": weights, "scores": {"a/kernel": jnp.array([[-1.0, 2.0], [1.0, -2.0]])}}
         state = {"kept": {"all": jnp.int32(2)}, "step": jnp.int32(9)}
-        value = lambda t: chosen.effective(t, state, False)[0]["a"]["kernel"].sum()
+        value = lambda t: chosen.effective_params(t, state, False)[0]["a"]["kernel"].sum()
         slope = jax.grad(value)(scored)
         np.testing.assert_allclose(slope["weights"]["a"]["kernel"], [[0, 1], [1, 0]])
         np.testing.assert_allclose(slope["scores"]["a/kernel"], weights["a"]["kernel"])
         np.testing.assert_array_equal(
-            chosen.effective(scored, state, False)[0]["a"]["kernel"], [[0, -2], [3, 0]]
+            chosen.effective_params(scored, state, False)[0]["a"]["kernel"], [[0, -2], [3, 0]]
         )
 
     def test_sparsity_grows_along_the_cubic(self):
         weights = {"a": {"kernel": jnp.arange(1.0, 101.0).reshape(10, 10)}}
-        chosen = learned.FORMS["movement"]({}, {}, 0.9, ())
-        options = {"scope": "global", "begin": 0.0, "end": 1.0}
-        trained, carried = chosen.begin(
-            weights, 0.95, options=options, total=100, per_epoch=5, protected=(), key=KEY
-        )
+        job = run_of("movement", weights, steps=5, epochs=20, begin=0.0, end=1.0)
+        chosen = learned.movement(job, 0.95)
+        trained, carried = chosen.init(job, 0.95)
         for step, golden in ((0, 0), (25, 0.5492), (50, 0.8312), (75, 0.9352), (100, 0.95)):
             state = {**carried, "step": jnp.int32(step)}
-            kept = chosen.effective(trained, state, True)[0]["a"]["kernel"]
+            kept = chosen.effective_params(trained, state, True)[0]["a"]["kernel"]
             assert float((kept == 0).mean()) == pytest.approx(golden, abs=0.006)
 
 
@@ -182,7 +174,7 @@ class TestGroupsOfInputs:
     @pytest.mark.parametrize(("count", "group"), [(2, 4), (1, 4), (4, 8), (1, 2), (3, 16)])
     def test_every_group_keeps_its_largest(self, count, group):
         weights = np.random.default_rng(0).normal(size=(3, 3, 32, 5)).astype(np.float32)
-        mask = np.asarray(blocks.best(weights, count, group))
+        mask = np.asarray(n_m.largest(weights, count, group))
         cut = np.moveaxis(np.abs(weights), -2, -1).reshape(3, 3, 5, -1, group)
         kept = np.moveaxis(mask, -2, -1).reshape(cut.shape)
         assert (kept.sum(-1) == count).all()
@@ -190,7 +182,7 @@ class TestGroupsOfInputs:
         assert (np.where(kept, 0, cut).max(-1) <= smallest).all()
 
     def test_equal_weights_are_kept_by_position(self):
-        mask = np.asarray(blocks.best(np.ones((8, 1)), 2, 4))
+        mask = np.asarray(n_m.largest(np.ones((8, 1)), 2, 4))
         assert mask.ravel().tolist() == [True, True, False, False] * 2
 
     def test_layers_that_do_not_fit_stay_dense_and_are_named_and_counted(self):
@@ -198,14 +190,14 @@ class TestGroupsOfInputs:
             "stem/kernel": np.ones((3, 3, 3, 8)),
             "body/kernel": np.random.default_rng(0).random((3, 3, 8, 8)),
         }
-        chosen, notes = blocks.select(kernels, 0.5, 4)
+        chosen, notes = n_m.select(kernels, 0.5, 4)
         assert chosen["stem/kernel"].all()
         assert notes == ("2:4 along the inputs; left dense, as 4 does not divide their inputs: stem/kernel",)
         assert masks.sparsity_of(chosen) == pytest.approx(0.5 * 576 / (576 + 216))
 
     def test_the_pattern_nearest_to_the_sparsity_is_taken(self):
         kernels = {"a/kernel": np.ones((16, 4))}
-        assert [blocks.choose(kernels, s, 4)[0] for s in (0.0, 0.2, 0.5, 0.7, 0.99)] == [4, 3, 2, 1, 1]
+        assert [n_m.pattern(kernels, s, 4)[0] for s in (0.0, 0.2, 0.5, 0.7, 0.99)] == [4, 3, 2, 1, 1]
 
     def test_no_layer_that_fits_is_an_error_before_any_work(self):
         with pytest.raises(ValueError, match=r"no layer has inputs .* that 7 divides"):
@@ -213,15 +205,14 @@ class TestGroupsOfInputs:
 
     def test_straight_through_gradients_reach_removed_weights_and_decay_them(self):
         weights = {"a": {"kernel": jnp.array([[3.0], [1.0], [-2.0], [0.5]])}}
-        chosen = learned.FORMS["sr_ste"](
-            {"group": 4, "sparse_decay": 0.1}, {"a/kernel": np.ones((4, 1))}, 0.5, ()
-        )
+        job = run_of("sr_ste", weights, steps=1, epochs=1, group=4, sparse_decay=0.1)
+        chosen = learned.sr_ste(job, 0.5)
 
         def value(tree):
-            params, penalty = chosen.effective(tree, {}, True)
+            params, penalty = chosen.effective_params(tree, {}, True)
             return params["a"]["kernel"].sum() + penalty
 
         slope = jax.grad(value)(weights)["a"]["kernel"]
         np.testing.assert_allclose(slope.ravel(), [1, 1 + 0.1 * 1.0, 1, 1 + 0.1 * 0.5], rtol=1e-6)
-        kept = chosen.effective(weights, {}, False)[0]["a"]["kernel"]
+        kept = chosen.effective_params(weights, {}, False)[0]["a"]["kernel"]
         assert kept.ravel().tolist() == [3, 0, -2, 0]

@@ -13,7 +13,6 @@ from pruned import CONFIG, KEY, SPARSITIES, default_run, equal, model_of, parent
 from rosalind import pruning, training
 from rosalind.config import Method, Train, fingerprint
 from rosalind.pruning import masks
-from rosalind.pruning.engines import rank_and_retrain
 
 EXACT = [name for name, recipe in pruning.METHODS.items() if recipe.exact]
 
@@ -23,8 +22,8 @@ NESTED = [
     for name, recipe in pruning.METHODS.items()
     if ("rate" in recipe.options)
     or (
-        recipe.engine is rank_and_retrain
-        and recipe.unit != "block"
+        recipe.ranks
+        and recipe.granularity != "block"
         and recipe.options.get("rounds", 1) == recipe.options.get("candidates", 1) == 1
     )
 ]
@@ -66,7 +65,9 @@ class TestEveryMethod:
             else:
                 # One channel more or fewer in both layers is at most 0.06 of the weights; 1:4 is the sparsest.
                 wanted = (
-                    min(pruned.sparsity, 0.75) if pruning.METHODS[name].unit == "block" else pruned.sparsity
+                    min(pruned.sparsity, 0.75)
+                    if pruning.METHODS[name].granularity == "block"
+                    else pruned.sparsity
                 )
                 assert removed / total == pytest.approx(wanted, abs=0.03)
 
@@ -126,9 +127,8 @@ class TestEveryMethod:
 
     def test_costs_are_counted(self, name):
         recipe, pruned = pruning.METHODS[name], default_run(name)[-1]
-        scored = recipe.score not in (None, "random", "magnitude", "synflow") and not (
-            recipe.unit == "channel" and recipe.score != "taylor_gate"
-        )
+        free = ("random", "magnitude", "synflow", "filter_l1", "filter_l2", "fpgm", "bn_scale")
+        scored = recipe.score is not None and recipe.score.__name__ not in free
         assert (pruned.scoring > 0) == (scored or name in ("rigl", "random_search"))
         assert (pruned.step_bytes or 0) > 10_000 or recipe.options["epochs"] == 0
 
@@ -308,7 +308,7 @@ def test_an_emptied_layer_is_noted():
     [
         (Method("magnitud"), "unknown method 'magnitud'; did you mean 'magnitude'"),
         (Method("magnitude", (1.0,)), r"in \[0, 1\), got 1.0"),
-        (Method("magnitude", ()), "needs sparsities"),
+        (Method("magnitude", ()), "`sparsities` must be one or more"),
         (Method("magnitude", (0.5, 0.5)), "each once"),
         (
             Method("magnitude", (0.5,), {"scop": "layer"}),
@@ -316,20 +316,23 @@ def test_an_emptied_layer_is_noted():
         ),
         (Method("magnitude", (0.5,), {"scope": "erq"}), "unknown scope 'erq'"),
         (Method("filter_l1", (0.5,), {"scope": "erk"}), "unknown scope 'erk'"),
-        (Method("lth", (0.5,), {"rewind": 1.0}), r"rewind of lth is the fraction .* got 1.0"),
+        (Method("lth", (0.5,), {"rewind": 1.0}), "lth: `rewind` must be the fraction .* got 1.0"),
         (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
-        (Method("lth", (0.5,), {"rate": 0.0}), r"rate of lth .* got 0.0"),
-        (Method("magnitude", (0.5,), {"epochs": -1}), "epochs of magnitude .* got -1"),
-        (Method("magnitude", (0.5,), {"distil": "yes"}), "distil of magnitude .* got 'yes'"),
+        (Method("lth", (0.5,), {"rate": 0.0}), "lth: `rate` must .* got 0.0"),
+        (Method("magnitude", (0.5,), {"epochs": -1}), "magnitude: `epochs` must .* got -1"),
+        (Method("magnitude", (0.5,), {"distil": "yes"}), "magnitude: `distil` must .* got 'yes'"),
         (Method("magnitude", (0.5,), {"layers": {"head": 2.0}}), r"in \[0, 1\), got 2.0"),
         (Method("random", (0.5,), {"like": "lth"}), "control='shuffled' does this"),
         (Method("random", (0.5,), {"like": "snp"}), "did you mean 'snip'"),
-        (Method("n_m", (0.5,), {"group": 1}), "group of n_m is inputs per group, 2 to 64, got 1"),
-        (Method("movement", (0.5,), {"begin": 0.8, "end": 0.7}), "begins at 0.8 of the run and ends at 0.7"),
-        (Method("woodfisher", (0.5,), {"damping": 0}), "damping of woodfisher is above 0, got 0"),
-        (Method("gmp", (0.5,), {"epochs": 0}), "gmp finds its masks while it trains"),
-        (Method("gmp", (0.5,), {"begin": None}), "begin of gmp is a fraction of the run, got None"),
-        (Method("snip", (0.5,), {"rounds": 1.5}), r"rounds of snip .* a whole number, got 1\.5"),
+        (Method("n_m", (0.5,), {"group": 1}), "n_m: `group` must be .* inputs per group, 2 to 64, got 1"),
+        (
+            Method("movement", (0.5,), {"begin": 0.8, "end": 0.7}),
+            "movement: `begin` must be below `end`, got begin=0.8, end=0.7",
+        ),
+        (Method("woodfisher", (0.5,), {"damping": 0}), "woodfisher: `damping` must be above 0, got 0"),
+        (Method("gmp", (0.5,), {"epochs": 0}), "gmp: `epochs` must be above 0"),
+        (Method("gmp", (0.5,), {"begin": None}), "gmp: `begin` must be a fraction of the run.* got None"),
+        (Method("snip", (0.5,), {"rounds": 1.5}), r"snip: `rounds` must be a whole number.* got 1\.5"),
         (Method("grasp", (0.5,), {"scope": "lamp"}), "grasp's scores are signed"),
         (Method("random", (0.5,), {"like": "snip", "scope": "erk"}), r"leave out \['scope'\]"),
     ],
@@ -359,4 +362,4 @@ def test_what_a_method_needs_is_asked_for_before_any_work():
     with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
         start(Method("bn_scale", (0.5,)), model=MLP)
     with pytest.raises(ValueError, match="synflow needs 'flow'"):
-        start(Method("random", (0.5,), {"like": "synflow"}), probes=pruning.Probes())
+        start(Method("random", (0.5,), {"like": "synflow"}), functions=pruning.ModelFunctions())

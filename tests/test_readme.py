@@ -8,7 +8,7 @@ import pruned
 import pytest
 
 from rosalind.config import Method, Study
-from rosalind.pruning import masks, recipes, scores
+from rosalind.pruning import masks
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -26,19 +26,10 @@ def test_the_study_is_one():
     assert {condition.name for condition in made["mine"].conditions} == {"clean", "gaussian_noise", "fog"}
 
 
-@pytest.fixture
-def gradient(monkeypatch):
-    """The method that the README adds, in the tables that it names."""
-    names = dict(vars(scores))
-    exec(snippet("def gradient("), names)
-    monkeypatch.setitem(scores.SCORES, "gradient", names["gradient"])
-    (entry,) = re.findall(r'`"gradient": (_one_shot\(.*?\))`', README)
-    monkeypatch.setitem(recipes.METHODS, "gradient", eval(entry, vars(recipes)))
-    return Method("gradient", (0.5,))
-
-
-def test_the_method_that_it_adds_prunes(gradient):
-    (found,) = pruned.run(gradient)
+def test_the_method_that_it_adds_prunes(tmp_path, monkeypatch):
+    (tmp_path / "readme_method.py").write_text(snippet("def gradient("))
+    monkeypatch.syspath_prepend(tmp_path)
+    (found,) = pruned.run(Method("readme_method:GRADIENT", (0.5,)))
     assert masks.sparsity_of(found.masks) == pytest.approx(0.5, abs=0.01)
     other = pruned.run(Method("magnitude", (0.5,)))[0]
     assert any((np.asarray(found.masks[path]) != np.asarray(other.masks[path])).any() for path in found.masks)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pruned import KEY, PROBES, run, scored
+from pruned import FUNCTIONS, KEY, run, scored, scoring_of
 
 from rosalind import models, pruning, training
 from rosalind.config import Method, Model
@@ -50,30 +50,19 @@ def test_taylor_squares_inside_the_mean(toy):
 
 
 class TestMoreScores:
-    def arguments(self, toy, **changes):
-        loss, params, state, batches = toy
-        given = {
-            "loss": loss,
-            "batches": batches,
-            "masks": masks.everything(params),
-            "key": KEY,
-            "probes": PROBES,
-        }
-        options = {"score_batches": 1, "score_samples": 60, "temperature": 1.0}
-        return params, state, {**given, "options": options, **changes}
+    options: ClassVar[dict] = {"score_batches": 1, "score_samples": 60, "temperature": 1.0}
 
     def test_snip_is_the_derivative_by_the_mask(self, toy):
-        params, state, given = self.arguments(toy)
-        loss, batch = given["loss"], given["batches"](KEY, 0)
-        path = "backbone/dense0/kernel"
+        job, path = scoring_of(), "backbone/dense0/kernel"
+        params, batch = job.trainable, job.batches(KEY, 0)
 
         def masked(c):
             changed = training.map_by_path(lambda p, w: w * c if p == path else w, params)
-            return loss(changed, state, batch, True)[0]
+            return job.loss(changed, job.state, batch, True)[0]
 
         weight = training.by_path(params)[path]
         exact = np.abs(jax.grad(masked)(jnp.ones_like(weight)))
-        np.testing.assert_allclose(scores.snip(params, state, **given)[path], exact, rtol=1e-4, atol=1e-8)
+        np.testing.assert_allclose(scores.snip(job)[path], exact, rtol=1e-4, atol=1e-8)
 
     def test_snip_in_rounds_scores_what_is_left_with_its_first_weights(self, toy):
         once, rounds = (run(Method("snip", (0.8,), {"rounds": n, "epochs": 1}))[0] for n in (1, 5))
@@ -81,10 +70,10 @@ class TestMoreScores:
         assert any((once.masks[p] != rounds.masks[p]).any() for p in once.masks)
 
     def test_fisher_is_the_mean_of_squared_gradients_and_not_the_square_of_the_mean(self, toy):
-        params, state, given = self.arguments(toy)
-        loss, path = given["loss"], "backbone/dense0/kernel"
-        batches = [given["batches"](KEY, step) for step in range(3)]
-        one = jax.jit(jax.grad(lambda p, sample: loss(p, state, sample, False)[0]))
+        job, path = scoring_of(options=self.options), "backbone/dense0/kernel"
+        params = job.trainable
+        batches = [job.batches(KEY, step) for step in range(3)]
+        one = jax.jit(jax.grad(lambda p, sample: job.loss(p, job.state, sample, False)[0]))
         gradients = [
             np.asarray(training.by_path(one(params, jax.tree.map(lambda x, k=k: x[k : k + 1], batch)))[path])
             for batch in batches
@@ -92,19 +81,18 @@ class TestMoreScores:
         ]
         weight = np.asarray(training.by_path(params)[path])
         exact = 0.5 * np.mean(np.square(gradients), 0) * weight**2
-        found = np.asarray(scores.fisher(params, state, **given)[path])
+        found = np.asarray(scores.fisher(job)[path])
         np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-10)
         biased = 0.5 * np.square(np.mean(gradients, 0)) * weight**2
         assert found.sum() > 2 * biased.sum()
 
     def test_grasp_keeps_what_the_gradient_needs(self, toy):
         # Shrinking a weight by e changes the squared gradient by -2 e weight (H g): the score's sign.
-        params, state, given = self.arguments(toy)
-        loss, path = given["loss"], "backbone/dense1/kernel"
-        halves = [given["batches"](KEY, step) for step in range(2)]
-        slope = jax.jit(jax.grad(lambda p: sum(loss(p, state, batch, True)[0] for batch in halves)))
+        job, path = scoring_of(options=self.options), "backbone/dense1/kernel"
+        params, halves = job.trainable, [job.batches(KEY, step) for step in range(2)]
+        slope = jax.jit(jax.grad(lambda p: sum(job.loss(p, job.state, batch, True)[0] for batch in halves)))
         size = lambda p: float(sum((g**2).sum() for g in jax.tree.leaves(slope(p))))
-        found = np.asarray(scores.grasp(params, state, **given)[path])
+        found = np.asarray(scores.grasp(job)[path])
         for place in [np.unravel_index(f(found), found.shape) for f in (np.argmax, np.argmin)]:
             shrunk = training.map_by_path(
                 lambda p, w, place=place: w.at[place].multiply(0.99) if p == path else w, params
@@ -113,16 +101,15 @@ class TestMoreScores:
             assert change == pytest.approx(-2 * found[place], rel=0.1)
 
     def test_grasp_divides_logits_by_its_temperature(self, toy):
-        params, state, given = self.arguments(toy)
-        hot = {**given, "options": {**given["options"], "temperature": 200.0}}
-        a, b = (scores.grasp(params, state, **g)["head/kernel"] for g in (given, hot))
+        jobs = [scoring_of(options={"temperature": temperature}) for temperature in (1.0, 200.0)]
+        a, b = (scores.grasp(job)["head/kernel"] for job in jobs)
         assert not np.allclose(a / np.abs(a).max(), b / np.abs(b).max(), atol=1e-3)
 
     def test_synflow_is_conserved_from_layer_to_layer(self, toy):
-        params, state, given = self.arguments(toy)
+        _, params, state, _ = toy
         plain = training.map_by_path(lambda p, w: w if p.endswith("kernel") else jnp.zeros_like(w), params)
-        found = scores.synflow(plain, state, **given)
-        flow = float(PROBES.flow(plain, state))
+        found = scores.synflow(scoring_of(plain))
+        flow = float(FUNCTIONS.flow(plain, state))
         for path, score in found.items():
             assert float(score.sum()) == pytest.approx(flow, rel=1e-4), path
 
@@ -141,36 +128,29 @@ class TestMoreScores:
                 x = x @ jnp.abs(p[f"layer{k}"]["kernel"])
             return x.sum()
 
-        given = {
-            "loss": None,
-            "batches": None,
-            "options": {},
-            "key": KEY,
-            "probes": pruning.Probes(flow=flow),
-        }
+        functions = pruning.ModelFunctions(flow=flow)
 
         def left(rounds):
             kept = masks.everything(params)
             for done in range(1, rounds + 1):
-                scored = scores.synflow(params, {}, masks=kept, **given)
-                kept = masks.keep(scored, 1 - (1 / 300) ** (done / rounds), within=kept)
+                found = scores.synflow(scoring_of(params, masks=kept, functions=functions))
+                kept = masks.keep(found, 1 - (1 / 300) ** (done / rounds), within=kept)
             return [int(mask.sum()) for mask in kept.values()]
 
         assert min(left(100)) >= 1
         assert min(left(1)) == 0
 
     def test_synflow_needs_no_data_and_says_when_it_overflows(self, toy):
-        params, state, given = self.arguments(toy)
-        found = scores.synflow(params, state, **{**given, "batches": None, "loss": None})
+        found = scores.synflow(scoring_of(batches=None, loss=None))
         assert all(np.isfinite(score).all() for score in found.values())
-        huge = jax.tree.map(lambda w: w * 1e20, params)
+        huge = jax.tree.map(lambda w: w * 1e20, toy[1])
         with pytest.raises(FloatingPointError, match="overflow"):
-            scores.synflow(huge, state, **given)
+            scores.synflow(scoring_of(huge))
 
     @pytest.mark.parametrize(("name", "needed"), [("grasp", "tempered"), ("synflow", "flow")])
     def test_what_a_score_needs_is_asked_for(self, toy, name, needed):
         with pytest.raises(ValueError, match=f"{name} needs '{needed}'"):
-            run(Method(name, (0.5,)), probes=None)
+            run(Method(name, (0.5,)), functions=None)
 
 
 class TestWoodFisher:
@@ -268,6 +248,6 @@ class TestWanda:
                 assert float(found[first][place][0]) == pytest.approx(float((out**2).sum()), rel=1e-4)
 
     def test_a_layer_the_probe_does_not_know_is_named(self):
-        blind = pruning.Probes(inputs=lambda p, s, b: {"head/kernel": jnp.ones((16, 1))})
+        blind = pruning.ModelFunctions(inputs=lambda p, s, b: {"head/kernel": jnp.ones((16, 1))})
         with pytest.raises(ValueError, match=r"gives no inputs of \['backbone/dense0/kernel'"):
-            scored("wanda", options={"score_samples": 5}, probes=blind)
+            scored("wanda", options={"score_samples": 5}, functions=blind)

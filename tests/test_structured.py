@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MLP, NORM_MLP, toy_problem
+from conftest import MLP, NORM_MLP
 from flax import linen as nn
-from pruned import KEY, default_run, parent_of, run
+from pruned import default_run, parent_of, run, scoring_of
 
 from rosalind import models, pruning, training
 from rosalind.config import ChannelGroup, Method, Model
-from rosalind.pruning import filters, masks, structured
+from rosalind.pruning import channel_scores, masks, structured
 
 MODELS = {
     "mlp": MLP,
@@ -84,7 +84,7 @@ def test_the_smaller_network_computes_the_same(name, scope):
     stats = jax.tree.map(lambda x: np.asarray(x) + np.float32(0.3), variables.get("batch_stats", {}))
     state = {"batch_stats": stats} if stats else {}
     groups = models.groups(model)
-    scores = filters.filter_l1(params, state, groups=groups)
+    scores = channel_scores.filter_l1(scoring_of(params, groups=groups))
     chosen, _ = structured.select(scores, 0.5, groups, params, scope=scope)
     masked = training.project(params, chosen)
     small, small_state = structured.shrink(masked, state, chosen, groups)
@@ -114,7 +114,7 @@ def test_shrinking_refuses_to_lose_a_constant():
         structured.shrink(training.project(params, leaky), {}, leaky, groups)
 
 
-@pytest.mark.parametrize("name", [n for n, r in pruning.METHODS.items() if r.unit == "channel"])
+@pytest.mark.parametrize("name", [n for n, r in pruning.METHODS.items() if r.granularity == "channel"])
 class TestEveryStructuredMethod:
     def test_biases_and_norms_are_masked_with_their_channels(self, name):
         for pruned in default_run(name):
@@ -140,48 +140,33 @@ class TestEveryStructuredMethod:
 
 
 class TestScores:
-    def leaves(self):
-        return parent_of().trained, models.groups(MLP)
-
     def test_norms_of_filters(self):
-        (params, state), groups = self.leaves()
+        params = parent_of().trained.trainable
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
-        np.testing.assert_allclose(
-            filters.filter_l1(params, state, groups=groups)[0], np.abs(kernel).sum(0), rtol=1e-5
-        )
-        np.testing.assert_allclose(
-            filters.filter_l2(params, state, groups=groups)[0], np.linalg.norm(kernel, axis=0), rtol=1e-5
-        )
+        l1, l2 = (score(scoring_of(params)) for score in (channel_scores.filter_l1, channel_scores.filter_l2))
+        np.testing.assert_allclose(l1[0], np.abs(kernel).sum(0), rtol=1e-5)
+        np.testing.assert_allclose(l2[0], np.linalg.norm(kernel, axis=0), rtol=1e-5)
 
     def test_distances_to_the_other_filters(self):
-        (params, state), groups = self.leaves()
+        params = parent_of().trained.trainable
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"]).T
         exact = np.linalg.norm(kernel[:, None] - kernel[None], axis=2).sum(1)
-        np.testing.assert_allclose(filters.fpgm(params, state, groups=groups)[0], exact, rtol=1e-4)
+        np.testing.assert_allclose(channel_scores.fpgm(scoring_of(params))[0], exact, rtol=1e-4)
 
     def test_the_gate_is_the_derivative_by_a_factor_on_the_unit(self):
         for model in (MLP, NORM_MLP):
-            loss, _, _, batches = toy_problem(model)
             params, state = parent_of(model).trained
-            groups = models.groups(model)
-            found = filters.taylor_gate(
-                params,
-                state,
-                groups=groups,
-                loss=loss,
-                batches=batches,
-                options={"score_batches": 1},
-                key=KEY,
-            )[0]
+            job = scoring_of(params, model=model, state=state, options={"score_batches": 1})
+            found, loss, batch = channel_scores.taylor_gate(job)[0], job.loss, job.batches(job.key, 0)
             names = {"kernel", "bias"} if model is MLP else {"scale", "bias"}
             place = "dense0" if model is MLP else "norm0"
 
-            def gated(gate, model=model, params=params, state=state, loss=loss, names=names, place=place):
+            def gated(gate, params=params, state=state, loss=loss, batch=batch, names=names, place=place):
                 layer = params["backbone"][place]
                 along = lambda x: gate.reshape((1,) * (x.ndim - 1) + (16,))
                 scaled = {n: x * along(x) if n in names else x for n, x in layer.items()}
                 changed = {**params, "backbone": {**params["backbone"], place: scaled}}
-                return loss(changed, state, toy_problem(model)[3](KEY, 0), False)[0]
+                return loss(changed, state, batch, False)[0]
 
             # A ReLU lets a positive factor on its input through.
             slope = jax.jit(jax.grad(gated))(jnp.ones(16))
@@ -189,9 +174,10 @@ class TestScores:
 
     def test_before_batch_statistics_a_filters_sum_is_zero(self):
         # Why the gate is taken behind the norm, and in evaluation mode.
-        loss, _, _, batches = toy_problem(NORM_MLP)
         params, state = parent_of(NORM_MLP).trained
-        slope = lambda train: jax.jit(jax.grad(lambda p: loss(p, state, batches(KEY, 0), train)[0]))(params)
+        job = scoring_of(params, model=NORM_MLP)
+        batch = job.batches(job.key, 0)
+        slope = lambda train: jax.jit(jax.grad(lambda p: job.loss(p, state, batch, train)[0]))(params)
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
         sums = [
             np.abs((kernel * np.asarray(slope(train)["backbone"]["dense0"]["kernel"])).sum(0)).max()
@@ -200,15 +186,12 @@ class TestScores:
         assert sums[0] < 1e-3 * sums[1]
 
     def test_scales_that_are_missing_or_zero_are_refused(self):
-        (params, state), groups = self.leaves()
         with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
-            filters.bn_scale(params, state, groups=groups)
-        weights = parent_of(NORM_MLP).trained
-        silent = training.map_by_path(
-            lambda p, x: jnp.zeros_like(x) if p.endswith("scale") else x, weights.trainable
-        )
+            channel_scores.bn_scale(scoring_of())
+        trained = parent_of(NORM_MLP).trained.trainable
+        silent = training.map_by_path(lambda p, x: jnp.zeros_like(x) if p.endswith("scale") else x, trained)
         with pytest.raises(ValueError, match=r"all scales of .* are zero"):
-            filters.bn_scale(silent, weights.state, groups=models.groups(NORM_MLP))
+            channel_scores.bn_scale(scoring_of(silent, model=NORM_MLP))
 
     def test_slimming_makes_scales_smaller(self):
         before = {"epochs": 0, "l1_epochs": 20, "learning_rate": 0.01}
@@ -229,7 +212,7 @@ class TestScores:
 class TestSelection:
     def select(self, sparsity, **options):
         params, groups = parent_of().trained.trainable, models.groups(MLP)
-        scores = filters.filter_l1(params, {}, groups=groups)
+        scores = channel_scores.filter_l1(scoring_of(params))
         return structured.select(scores, sparsity, groups, params, **options)
 
     def test_no_whole_number_of_channels_is_nearer(self):

@@ -6,7 +6,7 @@ head, everything that measures and the groups of coupled channels come with it.
 
 from rosalind.models.channels import groups, positions, traceable
 from rosalind.models.forward import MODELS, Variables, apply, backbone, blank, flatten, head, init, unflatten
-from rosalind.models.losses import cross_entropy, distilled, flow, inputs, probes
+from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 
 __all__ = [
     "MODELS",
@@ -22,8 +22,8 @@ __all__ = [
     "head",
     "init",
     "inputs",
+    "model_functions",
     "positions",
-    "probes",
     "traceable",
     "unflatten",
 ]

@@ -121,8 +121,8 @@ def distilled(config: Model, temperature: float, share: float, **arguments):
     return loss
 
 
-def probes(config: Model, **arguments) -> dict[str, Any]:
-    """What pruning methods may ask of a model beyond its loss: `pruning.Probes(**models.probes(config))`.
+def model_functions(config: Model, **arguments: Any) -> dict[str, Any]:
+    """Functions of a model beyond its loss: `pruning.ModelFunctions(**models.model_functions(config))`.
 
     `arguments` are those of `cross_entropy`, for losses that stand in for the study's own.
     """

@@ -1,30 +1,60 @@
-"""Pruning of nested dicts of parameters: scores, exact masks, recipes; knows no data sets and no models."""
+"""Pruning of pytrees of parameters: scores, exact masks, recipes; knows no data sets and no models."""
 
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
-from rosalind.pruning.job import FAMILIES, Parent, Pruned, Recipe, Weights
+from rosalind.pruning.checks import check, check_network, definitions
 from rosalind.pruning.masks import SCOPES
-from rosalind.pruning.probes import Probes
-from rosalind.pruning.recipes import METHODS
-from rosalind.pruning.running import check, check_network, planned_epochs, prune
-from rosalind.pruning.scores import SCORES
+from rosalind.pruning.methods import (
+    METHODS,
+    at_initialisation,
+    channels,
+    iterative,
+    learning_masks,
+    one_shot,
+    recipe_of,
+    while_training,
+)
+from rosalind.pruning.running import planned_epochs, prune
+from rosalind.pruning.types import (
+    FAMILIES,
+    MaskParametrisation,
+    MaskSchedule,
+    MethodRun,
+    ModelFunctions,
+    Parent,
+    Pruned,
+    Recipe,
+    Scoring,
+    Weights,
+)
 
 __all__ = [
     "FAMILIES",
     "METHODS",
     "SCOPES",
-    "SCORES",
+    "MaskParametrisation",
+    "MaskSchedule",
+    "MethodRun",
+    "ModelFunctions",
     "Parent",
-    "Probes",
     "Pruned",
     "Recipe",
+    "Scoring",
     "Weights",
     "ap_step",
+    "at_initialisation",
+    "channels",
     "check",
     "check_network",
+    "definitions",
     "diagnosis",
+    "iterative",
+    "learning_masks",
     "masks",
+    "one_shot",
     "planned_epochs",
     "prune",
+    "recipe_of",
     "structured",
+    "while_training",
 ]

@@ -19,7 +19,7 @@ def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dic
     ever meet padding are on none. Not for attention (`models.traceable`).
 
     Args:
-        flow: see `Probes.flow`.
+        flow: see `ModelFunctions.flow`.
         trainable: parameters; only their shapes matter.
         state: beside them.
         masks: of P.

@@ -1,7 +1,6 @@
 """Masks that change while a network trains: gradual magnitude pruning, and sparse from the start."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,66 +11,61 @@ from rosalind import training
 from rosalind.pruning import masks, ranking
 from rosalind.pruning.gradients import gradient
 from rosalind.pruning.schedules import cubic, drop_fraction, update_steps
+from rosalind.pruning.types import MaskSchedule, MethodRun
+from rosalind.training import Tree
+
+Growth = Callable[[MethodRun, int, Tree, Mapping[str, np.ndarray]], dict[str, jax.Array]]
 
 
-@dataclass
-class Plan:
-    """The masks of a run as they are now, and the hook that changes them; see `training.fit`."""
-
-    masks: dict[str, np.ndarray]
-    after_step: Callable | None = None
-    exchanged: list[int] = field(default_factory=list)
-    """How many weights every update exchanged, for dynamic methods."""
+def _interval(run: MethodRun) -> int:
+    """Steps between updates: the option `every`, or half an epoch."""
+    return run.options["every"] or max(run.batches.steps // 2, 1)
 
 
-def gradual(trainable, state, sparsity, *, total, loss, batches, options, protected, key) -> Plan:
+def gradual(run: MethodRun, sparsity: float) -> MaskSchedule:
     """Magnitude pruning along a cubic schedule, what is pruned stays pruned (arXiv 1710.01878).
 
     Options: `begin` and `end`, fractions of the run; `every`, steps between updates, by default half an
     epoch. The last update hits the sparsity exactly.
     """
-    plan = Plan(masks.everything(trainable))
-    every = options["every"] or max(batches.steps // 2, 1)
-    steps = update_steps(total, options["begin"], options["end"], every)
+    options, current = run.options, MaskSchedule(masks.everything(run.start.trainable))
+    steps = update_steps(run.total_steps, options["begin"], options["end"], _interval(run))
 
-    def after_step(step, trainable, optimizer_state, _):
+    def after_step(step: int, trainable: Tree, optimizer_state: Tree, _):
         if step not in steps:
             return None
-        target = sparsity if step == steps[-1] else cubic(step, steps[0], steps[-1], sparsity)
+        level = sparsity if step == steps[-1] else cubic(step, steps[0], steps[-1], sparsity)
         leaves = training.by_path(trainable)
-        scores = {path: jnp.abs(leaves[path]) for path in plan.masks}
-        plan.masks = masks.keep(
-            scores,
-            target,
+        current.masks = masks.keep(
+            {path: jnp.abs(leaves[path]) for path in current.masks},
+            level,
             scope=options["scope"],
-            within=plan.masks,
-            protected=protected,
-            layers=masks.on_the_way(options["layers"], target, sparsity),
+            within=current.masks,
+            protected=run.protected,
+            layers=masks.on_the_way(options["layers"], level, sparsity),
         )
-        return trainable, optimizer_state, plan.masks
+        return trainable, optimizer_state, current.masks
 
-    plan.after_step = after_step
-    return plan
+    current.after_step = after_step
+    return current
 
 
-def static(trainable, state, sparsity, *, total, loss, batches, options, protected, key) -> Plan:
+def static(run: MethodRun, sparsity: float) -> MaskSchedule:
     """Random masks that never change, by default at ERK's densities (arXiv 1911.11134)."""
-    kernels = masks.prunable(trainable)
-    scores = {path: jax.random.uniform(masks.path_key(key, path), w.shape) for path, w in kernels.items()}
-    chosen = masks.keep(
-        scores, sparsity, scope=options["scope"], protected=protected, layers=options["layers"]
-    )
-    return Plan(chosen)
+    kernels = masks.prunable(run.start.trainable)
+    scores = {path: jax.random.uniform(masks.path_key(run.key, path), w.shape) for path, w in kernels.items()}
+    rules = {"scope": run.options["scope"], "layers": run.options["layers"]}
+    return MaskSchedule(masks.keep(scores, sparsity, protected=run.protected, **rules))
 
 
-def exchange(weights, mask, growth, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """One layer's new mask and which weights are new: drop the smallest, grow where `growth` is largest.
+def exchange(weights: Any, mask: Any, growth: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """One layer's new mask and the weights that are new: drop the smallest, grow where `growth` is largest.
 
     Args:
         weights: float array.
         mask: bool array of the same shape.
         growth: float array >= 0; what was just dropped may come back.
-        count: how many weights to exchange, at most as many as are active.
+        count: number of weights to exchange, at most as many as are active.
 
     Returns:
         The mask, with as many True as before, and bool of the weights that start again at zero.
@@ -82,59 +76,46 @@ def exchange(weights, mask, growth, count: int) -> tuple[np.ndarray, np.ndarray]
     return (stay | grown).reshape(np.shape(mask)), grown.reshape(np.shape(mask))
 
 
-def _dynamic(by_gradient: bool):
-    """SET or RigL: static masks whose smallest weights are exchanged every so often."""
-
-    def plan_of(trainable, state, sparsity, *, total, loss, batches, options, protected, key) -> Plan:
-        plan = static(
-            trainable,
-            state,
-            sparsity,
-            total=total,
-            loss=loss,
-            batches=batches,
-            options=options,
-            protected=protected,
-            key=key,
-        )
-        every = options["every"] or max(batches.steps // 2, 1)
-        end = options["end"] * total
-
-        def growth(step, trainable) -> dict[str, Any]:
-            if by_gradient:
-                # Dense, as it is taken at the masked weights themselves and not through a mask.
-                found = training.by_path(gradient(loss, True)(trainable, state, batches(key, step)))
-                return {path: jnp.abs(found[path]) for path in plan.masks}
-            here = jax.random.fold_in(key, step)
-            return {
-                path: jax.random.uniform(masks.path_key(here, path), mask.shape)
-                for path, mask in plan.masks.items()
-            }
-
-        def after_step(step, trainable, optimizer_state, _):
-            if step == 0 or step % every or step >= end:
-                return None
-            part = drop_fraction(step, end, options["drop"])
-            leaves, wanted = training.by_path(trainable), growth(step, trainable)
-            old, fresh = {}, {}
-            for path, mask in plan.masks.items():
-                count = int(part * mask.sum()) if not mask.all() else 0
-                plan.masks[path], fresh[path] = exchange(leaves[path], mask, wanted[path], count)
-                old[path] = ~fresh[path]
-            plan.exchanged.append(sum(int(new.sum()) for new in fresh.values()))
-            start = training.project(trainable, old)
-            return start, training.project_moments(optimizer_state, start, old), plan.masks
-
-        plan.after_step = after_step
-        return plan
-
-    return plan_of
+def _by_gradient(run: MethodRun, step: int, trainable: Tree, current: Mapping[str, np.ndarray]):
+    # Dense, as it is taken at the masked weights themselves and not through a mask.
+    slopes = gradient(run.loss, True)(trainable, run.start.state, run.batches(run.key, step))
+    leaves = training.by_path(slopes)
+    return {path: jnp.abs(leaves[path]) for path in current}
 
 
-CHANGES: dict[str, Callable[..., Plan]] = {
-    "gradual": gradual,
-    "static": static,
-    "set": _dynamic(by_gradient=False),
-    "rigl": _dynamic(by_gradient=True),
-}
-"""How masks change during training, by name."""
+def _by_chance(run: MethodRun, step: int, trainable: Tree, current: Mapping[str, np.ndarray]):
+    key = jax.random.fold_in(run.key, step)
+    return {path: jax.random.uniform(masks.path_key(key, path), mask.shape) for path, mask in current.items()}
+
+
+def set(run: MethodRun, sparsity: float) -> MaskSchedule:
+    """SET: static masks whose smallest weights are exchanged for random ones (arXiv 1707.04780)."""
+    return _exchanging(run, sparsity, _by_chance)
+
+
+def rigl(run: MethodRun, sparsity: float) -> MaskSchedule:
+    """RigL: static masks whose smallest weights are exchanged for those of the largest gradient (arXiv 1911.11134)."""
+    return _exchanging(run, sparsity, _by_gradient)
+
+
+def _exchanging(run: MethodRun, sparsity: float, growth: Growth) -> MaskSchedule:
+    """Every `every` steps up to the fraction `end` of the run, the share `drop` (falling to 0) is exchanged."""
+    current, every = static(run, sparsity), _interval(run)
+    end = run.options["end"] * run.total_steps
+
+    def after_step(step: int, trainable: Tree, optimizer_state: Tree, _):
+        if step == 0 or step % every or step >= end:
+            return None
+        share = drop_fraction(step, end, run.options["drop"])
+        leaves, candidates = training.by_path(trainable), growth(run, step, trainable, current.masks)
+        unchanged, grown = {}, {}
+        for path, mask in current.masks.items():
+            count = int(share * mask.sum()) if not mask.all() else 0
+            current.masks[path], grown[path] = exchange(leaves[path], mask, candidates[path], count)
+            unchanged[path] = ~grown[path]
+        current.exchanged.append(sum(int(new.sum()) for new in grown.values()))
+        start = training.project(trainable, unchanged)
+        return start, training.project_moments(optimizer_state, start, unchanged), current.masks
+
+    current.after_step = after_step
+    return current

@@ -63,5 +63,5 @@ def curvature(loss):
 
 @functools.cache
 def flow_gradient(flow):
-    """The jitted value and gradient of `Probes.flow` by the parameters."""
+    """The jitted value and gradient of `ModelFunctions.flow` by the parameters."""
     return jax.jit(jax.value_and_grad(flow))

@@ -1,20 +1,26 @@
 """Masks that are learned with the weights: movement, random gates, and straight through N:M groups."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning import blocks, masks
-from rosalind.pruning.form import Form, counts_of, cubic_counts, top_of
-from rosalind.pruning.tickets import ticket
-from rosalind.training import map_by_path
+from rosalind.pruning import masks, n_m
+from rosalind.pruning.learned_base import counts_of, cubic_counts, top_of
+from rosalind.pruning.types import MaskParametrisation, MethodRun
+from rosalind.training import Tree, map_by_path
+
+
+def movement(run: MethodRun, sparsity: float) -> MaskParametrisation:
+    """See `_movement`."""
+    return _movement()
 
 
 @functools.cache
-def _movement() -> Form:
+def _movement() -> MaskParametrisation:
     """Weights and scores are trained together; a score falls where its weight moves towards zero (arXiv 2005.07683).
 
     The network computes with the weights of the highest scores, signed; their number falls along a cubic
@@ -23,17 +29,17 @@ def _movement() -> Form:
     start at zero, where equal ones are kept by position.
     """
 
-    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
-        kernels = masks.prunable(trainable)
+    def init(run: MethodRun, sparsity: float):
+        kernels, scope = masks.prunable(run.start.trainable), run.options["scope"]
         scores = {path: jnp.zeros(weight.shape, jnp.float32) for path, weight in kernels.items()}
-        return {"weights": trainable, "scores": scores}, {
-            "kept": counts_of(kernels, sparsity, options["scope"], protected),
-            "dense": counts_of(kernels, 0.0, options["scope"], protected),
-            "begin": jnp.float32(options["begin"] * total),
-            "end": jnp.float32(options["end"] * total),
+        return {"weights": run.start.trainable, "scores": scores}, {
+            "kept": counts_of(kernels, sparsity, scope, run.protected),
+            "dense": counts_of(kernels, 0.0, scope, run.protected),
+            "begin": jnp.float32(run.options["begin"] * run.total_steps),
+            "end": jnp.float32(run.options["end"] * run.total_steps),
         }
 
-    def effective(trained, carried, train):
+    def effective_params(trained: Tree, carried: Mapping[str, Any], train: bool):
         counts = carried["kept"]
         if train:
             span = jnp.maximum(carried["end"] - carried["begin"], 1)
@@ -50,21 +56,20 @@ def _movement() -> Form:
 
         return map_by_path(one, trained["weights"]), 0.0
 
-    def finish(trained, carried):
+    def final_masks(trained: Tree, carried: Mapping[str, Any]):
         return {path: np.asarray(m) for path, m in top_of(trained["scores"], carried["kept"]).items()}, ()
 
-    return Form(begin, effective, finish, undecayed=("scores",))
+    return MaskParametrisation(init, effective_params, final_masks, undecayed=("scores",))
 
 
 STRETCH = (-0.1, 1.1, 2 / 3)
 """Ends and temperature of the hard concrete distribution, as published."""
 
-
 PROPORTION = 20.0
-"""How strongly an excess of open gates acts at once, in units of the loss."""
+"""Weight of an excess of open gates in the loss, beside the multiplier's."""
 
 
-def hard_concrete(log_alpha, uniform=None):
+def hard_concrete(log_alpha: jax.Array, uniform: jax.Array | None = None) -> jax.Array:
     """Gates in [0, 1] of the hard concrete distribution (arXiv 1712.01312); without a draw, the ones used for testing.
 
     >>> [round(float(hard_concrete(jnp.float32(a))), 3) for a in (-5, 0, 5)]
@@ -76,14 +81,19 @@ def hard_concrete(log_alpha, uniform=None):
     return jnp.clip(jax.nn.sigmoid(log_alpha) * (high - low) + low, 0, 1)
 
 
-def open_share(log_alpha):
+def open_share(log_alpha: jax.Array) -> jax.Array:
     """The probability that a gate is not zero."""
     low, high, temperature = STRETCH
     return jax.nn.sigmoid(log_alpha - temperature * np.log(-low / high))
 
 
+def l0(run: MethodRun, sparsity: float) -> MaskParametrisation:
+    """See `_l0`."""
+    return _l0(float(run.options["gate_rate"]))
+
+
 @functools.cache
-def _l0(rate: float) -> Form:
+def _l0(rate: float) -> MaskParametrisation:
     """Weights times random gates; the expected number of open gates is held to the target (arXiv 1712.01312).
 
     The paper weighs the expected number by a constant that must be searched for every sparsity; here its
@@ -93,28 +103,28 @@ def _l0(rate: float) -> Form:
     highest log alpha stay, as many as asked for, each times its gate.
     """
 
-    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
-        kernels = masks.prunable(trainable)
+    def init(run: MethodRun, sparsity: float):
+        kernels = masks.prunable(run.start.trainable)
         # Open with probability 0.9 at first: a network that is half closed would have to learn anew.
         start = np.log(0.9 / 0.1) / rate
-        free = {path: w for path, w in kernels.items() if not masks.is_protected(path, protected)}
+        free = {path: w for path, w in kernels.items() if not masks.is_protected(path, run.protected)}
         gates = {path: jnp.full(weight.shape, start, jnp.float32) for path, weight in free.items()}
-        counts = counts_of(kernels, sparsity, "global", protected)
+        counts = counts_of(kernels, sparsity, "global", run.protected)
         size = sum(weight.size for weight in free.values())
-        return {"weights": trainable, "gates": gates}, {
+        return {"weights": run.start.trainable, "gates": gates}, {
             "kept": counts,
             "density": jnp.float32(counts["all"] / size),
             "multiplier": jnp.float32(0),
-            "growth": jnp.float32(options["multiplier_rate"]),
-            "key": jax.random.key_data(jax.random.fold_in(key, 0x6C30)),
+            "growth": jnp.float32(run.options["multiplier_rate"]),
+            "key": jax.random.key_data(jax.random.fold_in(run.key, 0x6C30)),
         }
 
-    def share(trained):
+    def share(trained: Tree) -> jax.Array:
         gates = trained["gates"]
         size = sum(gate.size for gate in gates.values())
         return sum(open_share(rate * gate).sum() for gate in gates.values()) / size
 
-    def effective(trained, carried, train):
+    def effective_params(trained: Tree, carried: Mapping[str, Any], train: bool):
         key = jax.random.fold_in(jax.random.wrap_key_data(carried["key"]), carried["step"])
 
         def one(path, weight):
@@ -130,28 +140,35 @@ def _l0(rate: float) -> Form:
         penalty = 0.0
         if train:
             # The multiplier and a part in proportion to the excess: the multiplier alone swings past the target.
-            found = share(trained)
-            excess = jax.lax.stop_gradient(found) - carried["density"]
-            penalty = (carried["multiplier"] + PROPORTION * excess) * found
+            density = share(trained)
+            excess = jax.lax.stop_gradient(density) - carried["density"]
+            penalty = (carried["multiplier"] + PROPORTION * excess) * density
         return map_by_path(one, trained["weights"]), penalty
 
-    def advance(trained, carried):
+    def update(trained: Tree, carried: Mapping[str, Any]):
         excess = share(trained) - carried["density"]
         return {"multiplier": carried["multiplier"] + carried["growth"] * excess}
 
-    def finish(trained, carried):
-        whole = {p: np.ones(np.shape(w), bool) for p, w in masks.prunable(trained["weights"]).items()}
-        found = top_of(trained["gates"], {"all": carried["kept"]["all"]})
+    def final_masks(trained: Tree, carried: Mapping[str, Any]):
+        chosen = top_of(trained["gates"], {"all": carried["kept"]["all"]})
         note = (
             f"gates expected to be open: {float(share(trained)):.4f}, wanted {float(carried['density']):.4f}"
         )
-        return {**whole, **{path: np.asarray(mask) for path, mask in found.items()}}, (note,)
+        dense = masks.everything(trained["weights"])
+        return {**dense, **{path: np.asarray(mask) for path, mask in chosen.items()}}, (note,)
 
-    return Form(begin, effective, finish, advance, undecayed=("gates",))
+    return MaskParametrisation(init, effective_params, final_masks, update, undecayed=("gates",))
+
+
+def sr_ste(run: MethodRun, sparsity: float) -> MaskParametrisation:
+    """See `_sr_ste`; the pattern is the one nearest to the sparsity."""
+    m = run.options["group"]
+    n, _ = n_m.pattern(masks.prunable(run.start.trainable), sparsity, m, run.protected)
+    return _sr_ste(n, m, float(run.options["sparse_decay"]), tuple(run.protected))
 
 
 @functools.cache
-def _sr_ste(group: int, count: int, decay: float, protected: tuple[str, ...]) -> Form:
+def _sr_ste(n: int, m: int, decay: float, protected: tuple[str, ...]) -> MaskParametrisation:
     """Dense weights are trained through the N:M mask of their own magnitudes (SR-STE, arXiv 2102.04010).
 
     The gradient of a masked weight passes straight through to the weight; removed weights also decay, by
@@ -159,50 +176,24 @@ def _sr_ste(group: int, count: int, decay: float, protected: tuple[str, ...]) ->
     """
     pruned = lambda path, weight: (
         masks.is_prunable(path, weight)
-        and blocks.fits(weight.shape, group)
+        and n_m.fits(weight.shape, m)
         and not masks.is_protected(path, protected)
     )
 
-    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
-        return trainable, {}
-
-    def effective(trained, carried, train):
+    def effective_params(trained: Tree, carried: Mapping[str, Any], train: bool):
         removed = []
 
         def one(path, weight):
             if not pruned(path, weight):
                 return weight
-            kept = blocks.best(jax.lax.stop_gradient(weight), count, group)
-            removed.append(jnp.square(jnp.where(kept, 0, weight)).sum())
-            return weight + jax.lax.stop_gradient(jnp.where(kept, weight, 0) - weight)
+            mask = n_m.largest(jax.lax.stop_gradient(weight), n, m)
+            removed.append(jnp.square(jnp.where(mask, 0, weight)).sum())
+            return weight + jax.lax.stop_gradient(jnp.where(mask, weight, 0) - weight)
 
         return map_by_path(one, trained), 0.5 * decay * sum(removed) if train else 0.0
 
-    def finish(trained, carried):
-        kernels = masks.prunable(trained)
-        skipped = tuple(
-            p for p, w in kernels.items() if not pruned(p, w) and not masks.is_protected(p, protected)
-        )
-        chosen = {
-            path: np.asarray(blocks.best(w, count, group)) if pruned(path, w) else np.ones(w.shape, bool)
-            for path, w in kernels.items()
-        }
-        return chosen, blocks.note(count, group, skipped)
+    def final_masks(trained: Tree, carried: Mapping[str, Any]):
+        # The pattern at the density n/m is n:m again.
+        return n_m.select(masks.prunable(trained), 1 - n / m, m, protected)
 
-    return Form(begin, effective, finish)
-
-
-def sr_ste(options, kernels, sparsity: float, protected) -> Form:
-    """See `_sr_ste`; the pattern is the one nearest to the sparsity."""
-    count, _ = blocks.choose(kernels, sparsity, options["group"], protected)
-    return _sr_ste(options["group"], count, float(options["sparse_decay"]), tuple(protected))
-
-
-FORMS: dict[str, Callable[..., Form]] = {
-    "edge_popup": lambda options, kernels, sparsity, protected: ticket(False),
-    "biprop": lambda options, kernels, sparsity, protected: ticket(True),
-    "movement": lambda options, kernels, sparsity, protected: _movement(),
-    "l0": lambda options, kernels, sparsity, protected: _l0(float(options["gate_rate"])),
-    "sr_ste": sr_ste,
-}
-"""How masks are learned, by name: `(options, kernels, sparsity, protected)` gives the form."""
+    return MaskParametrisation(lambda run, sparsity: (run.start.trainable, {}), effective_params, final_masks)

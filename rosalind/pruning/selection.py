@@ -1,4 +1,4 @@
-"""Which weights, channels or blocks a ranking method keeps of a network."""
+"""The weights, channels or blocks that a ranking method keeps of a network."""
 
 import dataclasses
 import functools
@@ -7,127 +7,132 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from rosalind import training
-from rosalind.pruning import blocks, filters, masks, structured
+from rosalind.pruning import channel_scores, masks, n_m, structured
 from rosalind.pruning.activating import activating
-from rosalind.pruning.job import Counted, Job, Pruned, Weights
-from rosalind.pruning.scores import SCORES
+from rosalind.pruning.types import CountedBatches, Granularity, Masks, MethodRun, Pruned, Scoring, Weights
+from rosalind.training import Tree
 
-Chosen = tuple[dict[str, np.ndarray], Any, tuple[str, ...]]
+Selection = tuple[Masks, Tree, tuple[str, ...]]
 """Masks, the parameters to go on with, and notes."""
 
 
-def weights(job: Job, before: Pruned, sparsity: float, scoring: Counted, started: Any) -> Chosen:
+def _scores(run: MethodRun, weights: Weights, current: Masks, scoring: CountedBatches, key: jax.Array) -> Any:
+    assert run.recipe.score is not None
+    return run.recipe.score(
+        Scoring(
+            *(weights.trainable, weights.state, run.loss, scoring, current, run.options, key),
+            functions=run.functions,
+            groups=run.groups,
+        )
+    )
+
+
+def select_weights(
+    run: MethodRun, before: Pruned, sparsity: float, scoring: CountedBatches, began_with: Tree
+) -> Selection:
     """Single weights, scored in as many rounds as the options say.
 
-    Each round keeps the density to the power of the part done, so that what a round removes changes the
-    scores of the next. `started` is what the last training began with (for `activate`).
+    Each round keeps the density to the power of the part done, so that its removals change the scores of the
+    next. `began_with` are the parameters that the last training began with (for `activate`).
     """
-    trainable, kept = before.weights.trainable, before.masks
-    if job.like is not None:
-        other = job.parent.initial if job.like.recipe.ranked == "initial" else job.parent.trained
-        chosen, _, notes = weights(job.like, before._replace(weights=other), sparsity, scoring, started)
-        return masks.shuffled(chosen, job.key), trainable, notes
-    rounds, notes = job.options.get("rounds", 1), ()
+    weights, current = before.weights, before.masks
+    if run.like is not None:
+        other = before._replace(weights=run.like.start)
+        chosen, _, notes = select_weights(run.like, other, sparsity, scoring, began_with)
+        return masks.shuffled(chosen, run.key), weights.trainable, notes
+    rounds, notes = run.options.get("rounds", 1), ()
     for done in range(1, rounds + 1):
-        scores = SCORES[job.recipe.score or ""](
-            trainable,
-            before.weights.state,
-            loss=job.loss,
-            batches=scoring,
-            masks=kept,
-            options=job.options,
-            key=job.key,
-            probes=job.probes,
-        )
+        scores = _scores(run, weights, current, scoring, run.key)
         scores, corrected = scores if isinstance(scores, tuple) else (scores, None)
-        part = sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
-        if masks.sparsity_of(kept) >= part and done < rounds:
+        level = sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
+        if masks.sparsity_of(current) >= level and done < rounds:
             continue
         rules = {
-            "scope": job.options["scope"],
-            "protected": job.protected,
-            "layers": masks.on_the_way(job.options["layers"], part, job.towards(sparsity)),
+            "scope": run.options["scope"],
+            "protected": run.protected,
+            "layers": masks.on_the_way(run.options["layers"], level, run.target_of(sparsity)),
         }
-        share = job.options.get("activate", 0.0)
+        share = run.options.get("activate", 0.0)
         if share:
-            kept, notes = activating(scores, trainable, started, part, share, within=kept, **rules)
+            current, notes = activating(
+                scores, weights.trainable, began_with, level, share, within=current, **rules
+            )
         else:
-            kept = masks.keep(scores, part, within=kept, **rules)
+            current = masks.keep(scores, level, within=current, **rules)
         if corrected is not None:
-            trainable = corrected(kept)
-    return dict(kept), trainable, notes
+            weights = weights._replace(trainable=corrected(current))
+    return dict(current), weights.trainable, notes
 
 
-def channels(job: Job, before: Pruned, sparsity: float, scoring: Counted, started: Any) -> Chosen:
+def select_channels(
+    run: MethodRun, before: Pruned, sparsity: float, scoring: CountedBatches, began_with: Tree
+) -> Selection:
     """Whole channels; with `candidates`, the one of so many random draws with the least loss."""
-    begun, notes = before.weights, ()
-    if job.options.get("l1_epochs"):
-        begun = _slimmed(job, begun, before.masks)
-    best: tuple[float, dict[str, np.ndarray]] | None = None
-    count = job.options.get("candidates", 1)
+    weights, notes = before.weights, ()
+    if run.options.get("l1_epochs"):
+        weights = _slimmed(run, weights, before.masks)
+    best: tuple[float, Masks] | None = None
+    count = run.options.get("candidates", 1)
     for draw in range(count):
-        scores = filters.SCORES[job.recipe.score or ""](
-            begun.trainable,
-            begun.state,
-            groups=job.groups,
-            loss=job.loss,
-            batches=scoring,
-            options=job.options,
-            key=jax.random.fold_in(job.key, draw),
-        )
+        scores = _scores(run, weights, before.masks, scoring, jax.random.fold_in(run.key, draw))
         chosen, notes = structured.select(
             scores,
             sparsity,
-            job.groups,
-            begun.trainable,
-            scope=job.options["scope"],
+            run.groups,
+            weights.trainable,
+            scope=run.options["scope"],
             within=before.masks,
-            protected=job.protected,
+            protected=run.protected,
         )
-        value = 0.0
+        loss = 0.0
         if count > 1:
-            value = _loss_of(job, Weights(training.project(begun.trainable, chosen), begun.state), scoring)
-        if best is None or value < best[0]:
-            best = value, chosen
+            candidate = Weights(training.project(weights.trainable, chosen), weights.state)
+            loss = _loss_of(run, candidate, scoring)
+        if best is None or loss < best[0]:
+            best = loss, chosen
     assert best is not None
     if count > 1:
         notes = (*notes, f"loss before training {best[0]:.4f}, the least of {count} draws")
-    return best[1], begun.trainable, notes
+    return best[1], weights.trainable, notes
 
 
 @functools.cache
-def _value(loss):
+def _jitted_loss(loss: training.Loss) -> Callable[..., jax.Array]:
     return jax.jit(lambda trainable, state, batch: loss(trainable, state, batch, True)[0])
 
 
-def _loss_of(job: Job, weights: Weights, scoring: Counted) -> float:
+def _loss_of(run: MethodRun, weights: Weights, scoring: CountedBatches) -> float:
     """Mean loss over `score_batches` fixed batches, with the statistics of each batch."""
-    fixed = range(job.options["score_batches"])
-    found = [_value(job.loss)(weights.trainable, weights.state, scoring(job.key, step)) for step in fixed]
-    return float(jnp.mean(jnp.stack(found)))
+    steps = range(run.options["score_batches"])
+    losses = [_jitted_loss(run.loss)(*weights, scoring(run.key, step)) for step in steps]
+    return float(jnp.mean(jnp.stack(losses)))
 
 
-def _slimmed(job: Job, weights: Weights, kept: Mapping[str, np.ndarray]) -> Weights:
+def _slimmed(run: MethodRun, weights: Weights, current: Mapping[str, Any]) -> Weights:
     """The weights trained further with the sum of the norms' |scales| in the loss."""
-    scales = {p for group in job.groups for p, axis in group.members if axis == 0 and p.endswith("/scale")}
-    loss = filters.with_l1(job.loss, tuple(sorted(scales)), float(job.options["l1"]))
-    config = dataclasses.replace(job.finetuning, epochs=job.options["l1_epochs"])
-    fitted = job.fit(
-        loss, weights.trainable, weights.state, job.batches, config=config, masks=kept, key=job.key
+    scales = {p for group in run.groups for p, axis in group.members if axis == 0 and p.endswith("/scale")}
+    loss = channel_scores.with_l1(run.loss, tuple(sorted(scales)), float(run.options["l1"]))
+    config = dataclasses.replace(run.finetuning, epochs=run.options["l1_epochs"])
+    fitted = run.fit(
+        loss, weights.trainable, weights.state, run.batches, config=config, masks=current, key=run.key
     )
     return Weights(fitted.trainable, fitted.state)
 
 
-def n_of_m(job: Job, before: Pruned, sparsity: float, scoring: Counted, started: Any) -> Chosen:
+def select_blocks(
+    run: MethodRun, before: Pruned, sparsity: float, scoring: CountedBatches, began_with: Tree
+) -> Selection:
     """N of every M inputs."""
     trainable = before.weights.trainable
-    kernels = masks.prunable(trainable)
-    chosen, notes = blocks.select(kernels, sparsity, job.options["group"], job.protected)
+    chosen, notes = n_m.select(masks.prunable(trainable), sparsity, run.options["group"], run.protected)
     return chosen, trainable, notes
 
 
-SELECTIONS: dict[str, Callable[..., Chosen]] = {"weight": weights, "channel": channels, "block": n_of_m}
-"""What a method removes, by the unit of its recipe: `(job, before, sparsity, scoring, started)`."""
+SELECTIONS: dict[Granularity, Callable[..., Selection]] = {
+    "weight": select_weights,
+    "channel": select_channels,
+    "block": select_blocks,
+}
+"""`(run, before, sparsity, scoring, began_with)` to the selection, by the granularity of the recipe."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.config import ChannelGroup
-from rosalind.pruning.filters import by_channel
+from rosalind.pruning.channel_scores import by_channel
 from rosalind.pruning.masks import everything, is_protected, weights_only
 from rosalind.training import by_path, map_by_path
 

@@ -2,17 +2,19 @@
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning import masks
-from rosalind.pruning.form import Form, counts_of, cubic_counts, top_of
-from rosalind.training import map_by_path
+from rosalind.pruning.learned_base import counts_of, cubic_counts, top_of
+from rosalind.pruning.types import MaskParametrisation, MethodRun
+from rosalind.training import Tree, map_by_path
 
 
-def binarise(weight, mask):
+def binarise(weight: jax.Array, mask: jax.Array) -> jax.Array:
     """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
 
     That gain is the one with the least squared distance to the kept weights; a layer that keeps nothing
@@ -21,21 +23,22 @@ def binarise(weight, mask):
     >>> binarise(jnp.array([1.0, -3.0, 2.0]), jnp.array([True, True, False])).tolist()
     [2.0, -2.0, 0.0]
     """
-    kept = jnp.where(mask, jnp.abs(weight), 0)
-    gain = kept.sum() / jnp.maximum(mask.sum(), 1)
+    magnitudes = jnp.where(mask, jnp.abs(weight), 0)
+    gain = magnitudes.sum() / jnp.maximum(mask.sum(), 1)
     return jnp.where(mask, gain * jnp.sign(weight), 0)
 
 
-def initial_scores(kernels, key):
+def initial_scores(kernels: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
     """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
-    bounds = {path: 1 / np.sqrt(masks.fan_in(path, w.shape)) for path, w in kernels.items()}
-    return {
-        path: jax.random.uniform(masks.path_key(key, path), weight.shape, minval=-bound, maxval=bound)
-        for (path, weight), bound in zip(kernels.items(), bounds.values(), strict=True)
-    }
+
+    def one(path: str, shape: tuple[int, ...]) -> jax.Array:
+        bound = 1 / np.sqrt(masks.fan_in(path, shape))
+        return jax.random.uniform(masks.path_key(key, path), shape, minval=-bound, maxval=bound)
+
+    return {path: one(path, weight.shape) for path, weight in kernels.items()}
 
 
-def signed_constants(trainable, shares: Mapping[str, float]):
+def signed_constants(trainable: Tree, shares: Mapping[str, float]) -> Tree:
     """The parameters with every prunable weight replaced by its sign times sqrt(2 / (fan in * kept share))."""
 
     def one(path, weight):
@@ -47,7 +50,7 @@ def signed_constants(trainable, shares: Mapping[str, float]):
 
 
 @functools.cache
-def ticket(binary: bool) -> Form:
+def ticket(binary: bool) -> MaskParametrisation:
     """Scores over frozen random weights (edge-popup, arXiv 1911.13299), binarised if asked (arXiv 2103.09377).
 
     Only scores are trained; weight decay acts on them. Biases and BatchNorm scales stay as initialised,
@@ -59,48 +62,54 @@ def ticket(binary: bool) -> Form:
     weight times the frozen weight.
     """
 
-    def begin(trainable, sparsity, *, options, total, per_epoch, protected, key):
+    def init(run: MethodRun, sparsity: float):
+        options, trainable = run.options, run.start.trainable
         kernels = masks.prunable(trainable)
-        final = counts_of(kernels, sparsity, options["scope"], protected)
+        scope, protected = options["scope"], run.protected
+        last = counts_of(kernels, sparsity, scope, protected)
         # Of a global selection no layer's share is known before training.
-        share = {
-            path: float(final.get(path, (1 - sparsity) * w.size)) / w.size for path, w in kernels.items()
-        }
+        share = {path: float(last.get(path, (1 - sparsity) * w.size)) / w.size for path, w in kernels.items()}
         frozen = signed_constants(trainable, share) if options.get("constant") else trainable
-        ramp = (
-            min(options["ramp"] * per_epoch, total / 2)
-            if options["scope"] == "global" and sparsity > 0.5
-            else 0.0
-        )
-        half = counts_of(kernels, 0.5, options["scope"], protected)
-        return initial_scores(kernels, jax.random.fold_in(key, 0x73636F72)), {
+        ramped = scope == "global" and sparsity > 0.5
+        ramp = min(options["ramp"] * run.batches.steps, run.total_steps / 2) if ramped else 0.0
+        return initial_scores(kernels, jax.random.fold_in(run.key, 0x73636F72)), {
             "frozen": frozen,
-            "kept": final,
-            "begun": half if ramp else final,
+            "kept": last,
+            "begun": counts_of(kernels, 0.5, scope, protected) if ramp else last,
             "ramp": jnp.float32(ramp),
         }
 
-    def now(carried, train):
+    def counts(carried: Mapping[str, Any], train: bool) -> Mapping[str, Any]:
         if not train:
             return carried["kept"]
         progress = carried["step"] / jnp.maximum(carried["ramp"], 1e-6)
         return cubic_counts(carried["begun"], carried["kept"], progress)
 
-    def effective(scores, carried, train):
+    def effective_params(scores: Tree, carried: Mapping[str, Any], train: bool):
         strengths = {path: jnp.abs(score) for path, score in scores.items()}
-        chosen = top_of(jax.lax.stop_gradient(strengths), now(carried, train))
+        chosen = top_of(jax.lax.stop_gradient(strengths), counts(carried, train))
 
         def one(path, weight):
             if path not in scores:
                 return weight
-            kept = binarise(weight, chosen[path]) if binary else jnp.where(chosen[path], weight, 0)
+            masked = binarise(weight, chosen[path]) if binary else jnp.where(chosen[path], weight, 0)
             straight = strengths[path] - jax.lax.stop_gradient(strengths[path])
-            return jax.lax.stop_gradient(kept) + straight * weight
+            return jax.lax.stop_gradient(masked) + straight * weight
 
         return map_by_path(one, carried["frozen"]), 0.0
 
-    def finish(scores, carried):
+    def final_masks(scores: Tree, carried: Mapping[str, Any]):
         strengths = {path: jnp.abs(score) for path, score in scores.items()}
         return {path: np.asarray(mask) for path, mask in top_of(strengths, carried["kept"]).items()}, ()
 
-    return Form(begin, effective, finish)
+    return MaskParametrisation(init, effective_params, final_masks)
+
+
+def edge_popup(run: MethodRun, sparsity: float) -> MaskParametrisation:
+    """Frozen weights under the masks of the largest scores, see `ticket`."""
+    return ticket(False)
+
+
+def biprop(run: MethodRun, sparsity: float) -> MaskParametrisation:
+    """Binarised frozen weights under the masks of the largest scores, see `ticket`."""
+    return ticket(True)

@@ -1,32 +1,36 @@
 """Second-order pruning with a block-diagonal inverse Fisher matrix (arXiv 2004.14340)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning.gradients import grouped_gradients
-from rosalind.training import by_path, map_by_path, project
+from rosalind.pruning.types import Masks, Scoring
+from rosalind.training import Tree, by_path, map_by_path
 
 
-def blocks_of(array, size: int):
+def blocks_of(array: Any, size: int) -> jax.Array:
     """float32[blocks, size]: a flattened array in blocks, the last one filled up with zeros."""
     flat = jnp.asarray(array, jnp.float32).ravel()
     return jnp.pad(flat, (0, -flat.size % size)).reshape(-1, size)
 
 
-def inverse_start(count: int, size: int, damping: float):
+def inverse_start(count: int, size: int, damping: float) -> jax.Array:
     """float32[count, size, size]: the inverse of damping times the identity."""
     return jnp.broadcast_to(jnp.eye(size) / damping, (count, size, size))
 
 
 @jax.jit
-def add_gradients(inverse, gradients, total):
+def add_gradients(inverse: jax.Array, gradients: jax.Array, total: jax.Array) -> jax.Array:
     """The inverse of F + sum(g g^T) / total from that of F, by Sherman and Morrison's formula.
 
     Args:
         inverse: float32[blocks, b, b].
         gradients: float32[n, blocks, b].
-        total: how many gradients there will be in all.
+        total: float32, the number of all gradients of F.
     """
 
     def one(inverse, g):
@@ -38,39 +42,43 @@ def add_gradients(inverse, gradients, total):
     return jax.lax.scan(one, inverse, gradients)[0]
 
 
-def inverse_fisher(trainable, state, *, loss, batches, masks, options, key) -> dict[str, jax.Array]:
+def inverse_fisher(job: Scoring) -> dict[str, jax.Array]:
     """float32[blocks, b, b] per path: the inverse empirical Fisher matrix, BatchNorm in evaluation mode.
 
     From `score_samples` gradients, each of `fisher_batch` samples, of weights that are not removed.
+
+    Raises:
+        ValueError: `fisher_batch` is larger than a batch.
     """
-    size, together = options["block"], options["fisher_batch"]
-    wanted, dense = options["score_samples"], project(trainable, masks)
-    count = {path: -(-mask.size // size) for path, mask in masks.items()}
-    inverse = {path: inverse_start(n, size, options["damping"]) for path, n in count.items()}
+    size, together = job.options["block"], job.options["fisher_batch"]
+    total, masked = job.options["score_samples"], job.masked
+    inverse = {
+        path: inverse_start(-(-mask.size // size), size, job.options["damping"])
+        for path, mask in job.masks.items()
+    }
     done = step = 0
-    while done < wanted:
-        batch = batches(key, step)
-        whole = len(jax.tree.leaves(batch)[0]) // together * together
+    while done < total:
+        batch = job.batches(job.key, step)
+        samples = len(jax.tree.leaves(batch)[0])
+        whole = samples // together * together
         if not whole:
-            raise ValueError(
-                f"fisher_batch is {together}, batches have {len(jax.tree.leaves(batch)[0])} samples; make it smaller."
-            )
+            raise ValueError(f"fisher_batch is {together}, batches have {samples} samples; make it smaller.")
         # Pieces, as every gradient has the model's size.
-        for start in range(0, min(whole, (wanted - done) * together), 32 * together):
-            stop = min(start + 32 * together, whole, start + (wanted - done) * together)
+        for start in range(0, min(whole, (total - done) * together), 32 * together):
+            stop = min(start + 32 * together, whole, start + (total - done) * together)
             piece = jax.tree.map(lambda x, a=start, b=stop: x[a:b], batch)
-            found = by_path(grouped_gradients(loss, together)(dense, state, piece))
-            for path, mask in masks.items():
-                kept = jnp.where(jnp.asarray(mask), found[path], 0)
-                pieces = jax.vmap(lambda g: blocks_of(g, size))(kept)
-                inverse[path] = add_gradients(inverse[path], pieces, jnp.float32(wanted))
+            slopes = by_path(grouped_gradients(job.loss, together)(masked, job.state, piece))
+            for path, mask in job.masks.items():
+                alive = jnp.where(jnp.asarray(mask), slopes[path], 0)
+                pieces = jax.vmap(lambda g: blocks_of(g, size))(alive)
+                inverse[path] = add_gradients(inverse[path], pieces, jnp.float32(total))
             done += (stop - start) // together
         step += 1
     return inverse
 
 
-def correction(weight, inverse, removed):
-    """What to add to a layer's weights when some are removed: -sum over them of weight / F^-1_qq F^-1 e_q.
+def correction(weight: Any, inverse: jax.Array, removed: Any) -> jax.Array:
+    """The change of a layer's weights when some are removed: -sum over them of weight / F^-1_qq F^-1 e_q.
 
     Args:
         weight: float array.
@@ -87,29 +95,27 @@ def correction(weight, inverse, removed):
     return moved.ravel()[: np.size(weight)].reshape(np.shape(weight))
 
 
-def woodfisher(trainable, state, *, loss, batches, masks, options, key, **_):
+def woodfisher(job: Scoring) -> dict[str, jax.Array] | tuple[dict[str, jax.Array], Callable[[Masks], Tree]]:
     """weight^2 / (2 F^-1_qq): the loss that removing a weight costs when the others may make up for it.
 
     With the option `correct`, the weights that stay are moved by `correction` (arXiv 2004.14340); without
     it, only the choice is the method's.
     """
-    arguments = {"loss": loss, "batches": batches, "masks": masks, "options": options, "key": key}
-    inverse = inverse_fisher(trainable, state, **arguments)
-    leaves = by_path(project(trainable, masks))
+    inverse = inverse_fisher(job)
     scores = {}
-    for path in masks:
-        diagonal = jnp.diagonal(inverse[path], axis1=1, axis2=2).ravel()[: leaves[path].size]
-        scores[path] = jnp.square(leaves[path]) / (2 * diagonal.reshape(leaves[path].shape))
-    if not options["correct"]:
+    for path, weight in job.kernels(job.masked).items():
+        diagonal = jnp.diagonal(inverse[path], axis1=1, axis2=2).ravel()[: weight.size]
+        scores[path] = jnp.square(weight) / (2 * diagonal.reshape(weight.shape))
+    if not job.options["correct"]:
         return scores
 
-    def corrected(kept):
-        def one(path, weight):
-            if path not in kept:
+    def corrected(chosen: Masks) -> Tree:
+        def one(path: str, weight: jax.Array) -> jax.Array:
+            if path not in chosen:
                 return weight
-            gone = jnp.asarray(np.asarray(masks[path]) & ~kept[path])
-            return jnp.where(kept[path], weight + correction(weight, inverse[path], gone), 0)
+            removed = jnp.asarray(np.asarray(job.masks[path]) & ~chosen[path])
+            return jnp.where(chosen[path], weight + correction(weight, inverse[path], removed), 0)
 
-        return map_by_path(one, trainable)
+        return map_by_path(one, job.trainable)
 
     return scores, corrected

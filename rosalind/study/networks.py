@@ -64,9 +64,10 @@ def records_of(model: Model) -> Callable:
     return records
 
 
-def probes_of(model: Model, label_smoothing: float) -> pruning.Probes:
-    """What methods may ask of a study's model; students record what the study's loss does."""
-    return pruning.Probes(**models.probes(model, label_smoothing=label_smoothing, records=records_of(model)))
+def functions_of(model: Model, label_smoothing: float) -> pruning.ModelFunctions:
+    """Functions of a study's model for pruning methods; students record what the study's loss does."""
+    functions = models.model_functions(model, label_smoothing=label_smoothing, records=records_of(model))
+    return pruning.ModelFunctions(**functions)
 
 
 def budget(steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
     scoring = training.Batches(images, labels, train.batch_size)
-    recipe = pruning.METHODS[unit.method.name]
+    recipe = pruning.recipe_of(unit.method.name)
     # All methods of a parent share one store: equal beginnings of chains are trained once.
     prefix = fingerprint(planning.made_by(study, dataset, parent_unit, None))
     report = logger(folder, planning.name_of(study, unit), advance)
@@ -176,8 +177,8 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=files.Checkpoints(folder / "checkpoints", prefix),
-        groups=models.groups(model) if recipe.unit == "channel" else (),
-        probes=probes_of(model, train.label_smoothing),
+        groups=models.groups(model) if recipe.granularity == "channel" else (),
+        functions=functions_of(model, train.label_smoothing),
         evaluate=functools.partial(validation_accuracy, dataset, model),
         key=order_key,
     )

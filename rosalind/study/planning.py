@@ -8,7 +8,18 @@ from typing import Any, get_args
 
 from rosalind import conditions, corruptions, data, models, pruning
 from rosalind import results as files
-from rosalind.config import Baseline, Control, Data, Method, Model, Study, Train, describe, unknown
+from rosalind.config import (
+    Baseline,
+    Control,
+    Data,
+    Method,
+    Model,
+    Study,
+    Train,
+    describe,
+    short_name,
+    unknown,
+)
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
@@ -33,7 +44,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     """
     models.backbone(study.model.name)
     methods = with_random(study)
-    labels = ["dense", *(m.label or m.name for m in methods), *(b.label for b in study.baselines)]
+    labels = ["dense", *(m.label or short_name(m.name) for m in methods), *(b.label for b in study.baselines)]
     twice = {label for label in labels if labels.count(label) > 1}
     if twice:
         raise ValueError(f"labels must differ, {sorted(twice)} come twice; give one of them another label.")
@@ -65,8 +76,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             method,
             models.blank(model)["params"],
             protected=study.protected,
-            probes=pruning.Probes(**models.probes(model)),
-            groups=models.groups(model) if pruning.METHODS[method.name].unit == "channel" else (),
+            functions=pruning.ModelFunctions(**models.model_functions(model)),
+            groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
         )
     table = table_of(study, dataset)
     for condition in study.conditions:
@@ -87,7 +98,7 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
         mean=mean,
         std=std,
     )
-    methods = tuple(dataclasses.replace(m, label=m.label or m.name) for m in with_random(study))
+    methods = tuple(dataclasses.replace(m, label=m.label or short_name(m.name)) for m in with_random(study))
     controls = dense_controls(dataclasses.replace(study, model=model))
     return dataclasses.replace(
         study, model=model, methods=methods, baselines=(*study.baselines, *controls), controls=()
@@ -119,7 +130,7 @@ def dense_controls(study: Study) -> list[Baseline]:
     if "dense_extended" in study.controls:
         longest = max(
             pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
-            + (study.train.epochs if pruning.METHODS[m.name].ranked == "trained" else 0)
+            + (study.train.epochs if pruning.recipe_of(m.name).ranked == "trained" else 0)
             for m in study.methods
         )
         found.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
@@ -183,7 +194,9 @@ def units(study: Study) -> tuple[list[Unit], list[Unit]]:
     """Dense parents first, then everything else; what is in one list can be done at the same time."""
     parents = [Unit(seed, "dense") for seed in study.seeds]
     rest = [Unit(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
-    rest += [Unit(seed, m.label or m.name, method=m) for seed in study.seeds for m in study.methods]
+    rest += [
+        Unit(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods
+    ]
     return parents, rest
 
 
@@ -215,6 +228,8 @@ def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | N
             "sparsity": sparsity,
             "protected": list(study.protected),
         }
+        if definitions := pruning.definitions(method):
+            made["definitions"] = definitions
         if made["options"].get("rate") is not None:
             # What a chain does at a level depends on the targets before it, not on those after.
             made["targets"] = sorted(s for s in method.sparsities if s <= sparsity)

@@ -1,0 +1,120 @@
+"""Importance of every channel, higher is kept: functions of a `Scoring` to one float32[size] per group."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rosalind import training
+from rosalind.config import ChannelGroup
+from rosalind.pruning.gradients import gradient
+from rosalind.pruning.masks import path_key
+from rosalind.pruning.types import Scoring
+from rosalind.training import Tree, by_path
+
+
+def by_channel(leaf: Any, group: ChannelGroup, axis: int) -> jax.Array:
+    """float[size, everything else]: a member's entries per channel; repeated channels side by side."""
+    moved = jnp.moveaxis(jnp.asarray(leaf), axis, 0)
+    return jnp.moveaxis(moved.reshape(-1, group.size, moved.size // moved.shape[0]), 1, 0).reshape(
+        group.size, -1
+    )
+
+
+def _filters(job: Scoring) -> list[jax.Array]:
+    """float[size, d] per group: the kernels that make each channel."""
+    leaves = by_path(job.trainable)
+    return [
+        jnp.concatenate(
+            [by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1
+        )
+        for group in job.groups
+    ]
+
+
+def filter_l1(job: Scoring) -> list[jax.Array]:
+    """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710)."""
+    return [jnp.abs(filters).sum(1) for filters in _filters(job)]
+
+
+def filter_l2(job: Scoring) -> list[jax.Array]:
+    """Euclidean norm of the kernels that make a channel (arXiv 1808.06866)."""
+    return [jnp.sqrt(jnp.square(filters).sum(1)) for filters in _filters(job)]
+
+
+def fpgm(job: Scoring) -> list[jax.Array]:
+    """Sum of a filter's distances to the other filters: the nearest to the median go first (arXiv 1811.00250)."""
+    distances = lambda filters: lambda f: jnp.sqrt(jnp.square(filters - f[None]).sum(1)).sum()
+    return [jax.lax.map(distances(filters), filters) for filters in _filters(job)]
+
+
+def _scales(group: ChannelGroup) -> list[str]:
+    return [path for path, axis in group.members if axis == 0 and path.split("/")[-1] == "scale"]
+
+
+def check_norms(groups: Sequence[ChannelGroup]) -> None:
+    """Raise ValueError unless there is a norm behind every channel."""
+    for group in groups:
+        if not _scales(group):
+            raise ValueError(f"bn_scale needs a norm behind every channel; there is none on {group.members}.")
+
+
+def bn_scale(job: Scoring) -> list[jax.Array]:
+    """|scale| of the norms behind a channel, summed; see the option `l1_epochs` (arXiv 1708.06519).
+
+    Raises:
+        ValueError: channels without a norm, or scales that are all zero.
+    """
+    check_norms(job.groups)
+    leaves, scores = by_path(job.trainable), []
+    for group in job.groups:
+        paths = _scales(group)
+        scores.append(sum(jnp.abs(leaves[path]) for path in paths))
+        if not bool(jnp.any(scores[-1])):
+            raise ValueError(f"all scales of {paths} are zero: start them at 1, or train the network first.")
+    return scores
+
+
+def taylor_gate(job: Scoring) -> list[jax.Array]:
+    """Mean over batches of the squared derivative of the loss by a gate on the channel (arXiv 1906.10771).
+
+    The gate multiplies the norm behind a channel: scale * d/d scale + bias * d/d bias; without a norm, the
+    kernel and bias that make it. In evaluation mode: before BatchNorm with batch statistics the sum over a
+    filter of weight * gradient is exactly zero.
+    """
+    leaves, total = by_path(job.trainable), []
+    for step in range(job.options["score_batches"]):
+        slopes = by_path(gradient(job.loss, False)(job.trainable, job.state, job.batches(job.key, step)))
+        squares = [jnp.square(_gate_slope(group, leaves, slopes)) for group in job.groups]
+        total = [a + b for a, b in zip(total, squares, strict=True)] if total else squares
+    return total
+
+
+def _gate_slope(group: ChannelGroup, leaves: Mapping[str, Any], slopes: Mapping[str, Any]) -> Any:
+    """float[size]: the derivative of one batch's loss by a factor on every channel."""
+    norms = {path.rpartition("/")[0] for path in _scales(group)}
+    gates = [
+        (path, axis)
+        for path, axis in group.members
+        if axis != -2 and (not norms or path.rpartition("/")[0] in norms)
+    ]
+    return sum(by_channel(leaves[path] * slopes[path], group, axis).sum(1) for path, axis in gates)
+
+
+def random(job: Scoring) -> list[jax.Array]:
+    """Uniform numbers in [0, 1): the control."""
+    return [jax.random.uniform(path_key(job.key, g.members[0][0]), (g.size,)) for g in job.groups]
+
+
+@functools.cache
+def with_l1(loss: training.Loss, paths: tuple[str, ...], strength: float) -> training.Loss:
+    """The loss plus `strength` times the sum of |parameter| over `paths`: network slimming (arXiv 1708.06519)."""
+
+    def slimming(trainable: Tree, state: Tree, batch: Any, train: bool = True):
+        value, rest = loss(trainable, state, batch, train)
+        leaves = by_path(trainable)
+        return value + strength * sum(jnp.abs(leaves[path]).sum() for path in paths), rest
+
+    return slimming

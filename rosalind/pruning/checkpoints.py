@@ -1,0 +1,61 @@
+"""Steps of methods as flat dicts of arrays, so that chains resume and equal beginnings are shared."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rosalind import training
+from rosalind.config import describe, fingerprint
+from rosalind.pruning.types import Masks, MethodRun, Pruned, Weights
+
+
+def cached(run: MethodRun, made_by: Mapping[str, Any], make: Callable[[], Pruned]) -> Pruned:
+    """`make()`, cached in `run.resume` under a hash of `made_by`, the schedule and the protected layers.
+
+    `made_by` holds all that the step depends on beside these, the parents, the batches and the key. Methods
+    that begin alike share their beginning.
+    """
+    name = fingerprint({"config": describe(run.config), "protected": list(run.protected), **made_by})
+    if name not in run.resume:
+        run.resume[name] = packed(make())
+    return unpacked(run.resume[name], run.parent.initial)
+
+
+def packed(pruned: Pruned) -> dict[str, np.ndarray]:
+    """One flat dict of arrays; read by `unpacked`."""
+    arrays: dict[str, np.ndarray] = {
+        f"{name}/{path}": np.asarray(leaf)
+        for name, tree in pruned.weights._asdict().items()
+        for path, leaf in training.by_path(tree).items()
+    }
+    arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in pruned.masks.items()}
+    arrays |= {f"records/{name}": np.asarray(values) for name, values in pruned.records.items()}
+    arrays |= {f"before/{name}": np.asarray(value, np.float64) for name, value in pruned.before.items()}
+    memory = -1 if pruned.step_bytes is None else pruned.step_bytes
+    counts = {"sparsity": pruned.sparsity, "steps": pruned.steps, "scoring": pruned.scoring}
+    arrays |= {name: np.asarray(value) for name, value in {**counts, "step_bytes": memory}.items()}
+    return arrays | {"notes": np.array(pruned.notes, dtype=np.str_)}
+
+
+def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
+    """The network of `packed`; `like` gives the structure of its trees."""
+
+    def tree(name: str, structure: training.Tree) -> training.Tree:
+        return training.map_by_path(lambda path, _: arrays[f"{name}/{path}"], structure)
+
+    def part(name: str) -> Masks:
+        return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
+
+    memory = int(arrays["step_bytes"])
+    return Pruned(
+        float(arrays["sparsity"]),
+        part("masks"),
+        Weights(tree("trainable", like.trainable), tree("state", like.state)),
+        part("records"),
+        int(arrays["steps"]),
+        int(arrays["scoring"]),
+        {name: float(value) for name, value in part("before").items()},
+        None if memory < 0 else memory,
+        tuple(arrays["notes"].tolist()),
+    )

@@ -1,0 +1,157 @@
+"""Options of methods and their ranges; everything wrong with a method or its network is found before any work."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
+from rosalind.pruning import channel_scores, masks, n_m, scores, structured
+from rosalind.pruning.methods import METHODS, recipe_of
+from rosalind.pruning.types import ModelFunctions, Recipe
+from rosalind.training import Tree
+
+CONTROLS = ("reinitialised", "shuffled", "signs")
+"""Values of the option `control` of lth, beside None."""
+
+_RANGES: dict[str, tuple[float, float, str]] = {
+    "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
+    "rewind": (0, 1 - 1e-9, "the fraction of the dense run to rewind to, in [0, 1)"),
+    "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
+    "distil": (0, 1, "the teacher's share of the loss, in [0, 1]"),
+    "distil_temperature": (1e-9, np.inf, "a temperature above 0"),
+    "temperature": (1e-9, np.inf, "a temperature above 0"),
+    "epochs": (0, np.inf, "a number of epochs, 0 or more, or None for the dense network's"),
+    "learning_rate": (0, np.inf, "a rate of 0 or more, or None"),
+    "weight_decay": (0, np.inf, "0 or more"),
+    "rounds": (1, np.inf, "a whole number, 1 or more"),
+    "score_batches": (1, np.inf, "a whole number of batches, 1 or more"),
+    "score_samples": (1, np.inf, "a whole number of samples, 1 or more"),
+    "fisher_batch": (1, np.inf, "a whole number of samples per gradient, 1 or more"),
+    "block": (1, np.inf, "a whole number of weights per block, 1 or more"),
+    "damping": (1e-12, np.inf, "above 0"),
+    "candidates": (1, np.inf, "a whole number of draws, 1 or more"),
+    "group": (2, 64, "a whole number of inputs per group, 2 to 64"),
+    "begin": (0, 1, "a fraction of the run, in [0, 1]"),
+    "end": (1e-9, 1, "a fraction of the run, in (0, 1]"),
+    "every": (1, np.inf, "a whole number of steps, 1 or more, or None"),
+    "drop": (0, 1, "a share of the weights, in [0, 1]"),
+    "ramp": (0, np.inf, "a number of epochs, 0 or more"),
+    "l1": (0, np.inf, "0 or more"),
+    "l1_epochs": (0, np.inf, "a number of epochs, 0 or more"),
+    "sparse_decay": (0, np.inf, "0 or more"),
+    "gate_rate": (1e-9, np.inf, "above 0"),
+    "multiplier_rate": (0, np.inf, "0 or more"),
+}
+"""Smallest and largest value of a numeric option, and the range in words."""
+
+
+def definitions(method: Method) -> dict[str, str]:
+    """`config.definition` of every user-defined recipe that a method names, by name; empty for built-in ones.
+
+    Raises:
+        ValueError: a module without a source file.
+    """
+    names = (method.name, method.options.get("like"))
+    return {name: definition(name) for name in names if name is not None and is_outside(name)}
+
+
+def check(method: Method) -> dict[str, Any]:
+    """All options of a method, its own over the recipe's defaults.
+
+    Raises:
+        ValueError: unknown method or option; an option out of its range; a sparsity outside [0, 1); none, or
+            one given twice.
+    """
+    recipe, name = recipe_of(method.name), method.name
+    definitions(method)
+    if not method.sparsities or len(set(method.sparsities)) != len(method.sparsities):
+        raise ValueError(
+            f"{name}: `sparsities` must be one or more, each once, got {list(method.sparsities)}."
+        )
+    for sparsity in method.sparsities:
+        masks.check_sparsity(sparsity)
+    for option in method.options:
+        if option not in recipe.options:
+            raise ValueError(unknown(f"option of {name}", option, recipe.options))
+    options = {**recipe.options, **method.options}
+    for option, value in options.items():
+        may_be_none = recipe.options[option] is None or option == "rate"
+        if option not in _RANGES or (value is None and may_be_none):
+            continue
+        low, high, allowed = _RANGES[option]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value <= high or ("whole" in allowed and value != int(value)):
+            raise ValueError(f"{name}: `{option}` must be {allowed}, got {value!r}.")
+    if not recipe.ranks and options["epochs"] == 0:
+        raise ValueError(f"{name}: `epochs` must be above 0, as masks are found in training, got 0.")
+    if options.get("scope") == "lamp" and recipe.score is scores.grasp:
+        raise ValueError("scope 'lamp' is for sizes, but grasp's scores are signed; choose another scope.")
+    plain = recipe.granularity == "channel" or recipe.parametrisation is not None
+    scopes = ("layer", "global") if plain else masks.SCOPES
+    if "scope" in options and options["scope"] not in scopes:
+        raise ValueError(unknown("scope", str(options["scope"]), scopes))
+    if options.get("control") not in (None, *CONTROLS):
+        raise ValueError(unknown("control", str(options["control"]), CONTROLS))
+    begin, end = options.get("begin", 0), options.get("end", 1)
+    if begin >= end:
+        raise ValueError(f"{name}: `begin` must be below `end`, got begin={begin}, end={end}.")
+    for sparsity in dict(options.get("layers", {})).values():
+        masks.check_sparsity(sparsity)
+    _check_like(method, options.get("like"))
+    return options
+
+
+def _check_like(method: Method, like: str | None) -> None:
+    """Raise ValueError unless the masks of `like` can be shuffled."""
+    if like is None:
+        return
+    if not is_outside(like) or not _can_be_shuffled(recipe_of(like)):
+        names = [name for name, recipe in METHODS.items() if _can_be_shuffled(recipe)]
+        if like not in names:
+            hint = " Of lth, the option control='shuffled' does this." if like == "lth" else ""
+            raise ValueError(unknown("method to shuffle", str(like), names) + hint)
+    options = [option for option in ("scope", "layers", "activate") if option in method.options]
+    if options:
+        raise ValueError(f"random like {like} takes its layers' counts from there; leave out {options}.")
+
+
+def _can_be_shuffled(recipe: Recipe) -> bool:
+    return recipe.ranks and recipe.granularity == "weight" and "rate" not in recipe.options
+
+
+def check_network(
+    method: Method,
+    trainable: Tree,
+    *,
+    protected: Sequence[str] = (),
+    functions: ModelFunctions | None = None,
+    groups: Sequence[ChannelGroup] = (),
+) -> None:
+    """Find everything that a method cannot do with a network, before any work.
+
+    Raises:
+        ValueError: no prunable weights; sparsities that protected layers or `layers` make impossible; model
+            functions or groups that are missing; inputs that no N:M group fits.
+    """
+    options, recipe = check(method), recipe_of(method.name)
+    kernels = masks.prunable(trainable)
+    functions = ModelFunctions() if functions is None else functions
+    for name in (method.name, options.get("like")):
+        for needed in recipe_of(name).needs if name is not None else ():
+            functions.needed(needed, name)
+    if options.get("distil"):
+        functions.needed("distilled", f"{method.name} with distil")
+    if recipe.granularity == "channel":
+        structured.check(groups, trainable)
+        if recipe.score is channel_scores.bn_scale:
+            channel_scores.check_norms(groups)
+    if recipe.granularity == "block":
+        for sparsity in method.sparsities:
+            n_m.pattern(kernels, sparsity, options["group"], protected)
+    if recipe.exact:
+        zeros: Mapping[str, Any] = {
+            path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()
+        }
+        for sparsity in method.sparsities:
+            masks.keep(zeros, sparsity, protected=protected, layers=options.get("layers"))

@@ -1,0 +1,304 @@
+"""Records of the room: weights, networks, scoring, masks that change or are learned, recipes and their runs."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from rosalind import training
+from rosalind.config import ChannelGroup, Train, unknown
+from rosalind.training import Tree, by_path, project
+
+Retraining = Literal["finetune", "rewind", "restart", "train"]
+Granularity = Literal["weight", "channel", "block"]
+Masks = dict[str, np.ndarray]
+"""bool by path, True where a weight is kept."""
+
+FAMILIES = (
+    *("control", "one-shot", "initialisation", "iterative", "gradual", "dynamic", "ticket"),
+    *("fine-tuning", "structured", "semi-structured"),
+)
+"""Kinds of methods: colours of legends, and what is held out together."""
+
+
+class Weights(NamedTuple):
+    """Trainable parameters and the state beside them (BatchNorm statistics)."""
+
+    trainable: Tree
+    state: Tree
+
+
+class Parent(NamedTuple):
+    """A dense network at initialisation and after training, from one seed."""
+
+    initial: Weights
+    trained: Weights
+
+
+class Pruned(NamedTuple):
+    """One network that a method made."""
+
+    sparsity: float
+    """As asked for; `masks.sparsity_of(masks)` is what was reached, the same to the weight if the recipe is exact."""
+    masks: Masks
+    """Of P; of structured methods also of biases and norms."""
+    weights: Weights
+    """Exactly zero where a mask is False; of learned masks, the effective weights."""
+    records: dict[str, np.ndarray]
+    """Per-epoch records of the last retraining, see `training.Fitted`."""
+    steps: int
+    """Training steps of the method up to here, all levels; the dense parent's are not counted."""
+    scoring: int = 0
+    """Batches that were passed forward and backward to score weights, up to here."""
+    before: Mapping[str, float] = MappingProxyType({})
+    """`prune(..., evaluate=)` of the network right after pruning, before it was trained again; empty
+    without `evaluate`, of masks that are learned or change in training, and of controls."""
+    step_bytes: int | None = None
+    """Memory of a training step, see `training.Fitted`."""
+    notes: tuple[str, ...] = ()
+    """Remarks for readers of the result, such as layers that could not be pruned."""
+
+
+class ModelFunctions(NamedTuple):
+    """Functions of a model beyond its loss; of a rosalind model
+    `ModelFunctions(**models.model_functions(config))`. Only the methods named here need them."""
+
+    tempered: Callable[[float], training.Loss] | None = None
+    """From a temperature to the loss of the logits divided by it (grasp)."""
+    flow: Callable[[Tree, Tree], Any] | None = None
+    """From parameters and state to the sum of logits of an input of ones, all parameters taken as their
+    absolute values and BatchNorm as identity but for scale and shift (synflow, and `diagnosis.on_a_path`)."""
+    inputs: Callable[[Tree, Tree, Any], dict[str, Any]] | None = None
+    """From parameters, state and batch to each kernel's squared inputs, summed over the batch and all
+    positions: float32 arrays by path, of the kernel's shape with 1 as its last axis (wanda)."""
+    distilled: Callable[[float, float], training.Loss] | None = None
+    """From a temperature and a share to the loss of a student: its state is `{"inner": its own state,
+    "teacher": {"trainable": ..., "state": ...}}` (the option `distil`)."""
+
+    def needed(self, name: str, method: str) -> Callable[..., Any]:
+        """The function of this name.
+
+        Raises:
+            ValueError: it is None.
+        """
+        function = getattr(self, name)
+        if function is None:
+            raise ValueError(
+                f"{method} needs {name!r} of the model: prune(..., functions=pruning.ModelFunctions({name}=...))."
+            )
+        return function
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The one argument of a score: a network, and the data and options to score it with."""
+
+    trainable: Tree
+    """Parameters, not projected on `masks`; see `masked`."""
+    state: Tree
+    loss: training.Loss
+    batches: training.BatchSource
+    """`batches(key, step)` is a batch."""
+    masks: Mapping[str, np.ndarray]
+    """bool by path, False where an earlier round or level removed a weight."""
+    options: Mapping[str, Any]
+    key: jax.Array
+    functions: ModelFunctions = field(default_factory=ModelFunctions)
+    groups: Sequence[ChannelGroup] = ()
+    """Coupled channels, where whole ones are scored."""
+
+    @property
+    def masked(self) -> Tree:
+        """The parameters, zero where a mask is False."""
+        return project(self.trainable, self.masks)
+
+    def kernels(self, tree: Tree) -> dict[str, Any]:
+        """The leaves of a tree shaped like `trainable` that can be pruned, by path."""
+        leaves = by_path(tree)
+        return {path: leaves[path] for path in self.masks}
+
+
+Score = Callable[[Scoring], Any]
+"""Importance, higher is kept: float arrays by path of `masks`, or these and a function from the chosen masks to
+corrected parameters. Of whole channels: a float array [size] per group. The state is never changed."""
+
+
+@dataclass
+class MaskSchedule:
+    """The current masks of a training run, and the hook that changes them; see `training.fit`."""
+
+    masks: Masks
+    after_step: Callable | None = None
+    exchanged: list[int] = field(default_factory=list)
+    """Weights that every update exchanged, for dynamic methods."""
+
+
+class MaskParametrisation(NamedTuple):
+    """A differentiable parametrisation of masks: initialise, effective parameters, final masks; pure functions."""
+
+    init: Callable[["MethodRun", float], tuple[Tree, dict[str, Any]]]
+    """`(run, sparsity)` to the trained tree, and the arrays that are carried beside it."""
+    effective_params: Callable[[Tree, Mapping[str, Any], bool], tuple[Tree, Any]]
+    """(trained, carried, train) to the parameters of the network, and a penalty on its loss; differentiated."""
+    masks: Callable[[Tree, Mapping[str, Any]], tuple[Masks, tuple[str, ...]]]
+    """(trained, carried) to the masks, and notes."""
+    update: Callable[[Tree, Mapping[str, Any]], dict[str, Any]] = lambda trained, carried: {}
+    """(trained, carried) to the carried arrays that change after a training step."""
+    undecayed: tuple[str, ...] = ()
+    """Top names of the trained tree without weight decay: scores and gates beside weights."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A pruning method: at most one of score, change and parametrisation, and every option with its default.
+
+    A user's own recipe is a name in a module, `Method("module:NAME")`, usually made by `one_shot`,
+    `at_initialisation`, `iterative`, `while_training`, `learning_masks` or `channels`.
+
+    Raises:
+        ValueError: a family that is not in `FAMILIES`; two ways to find masks, or none.
+    """
+
+    score: Score | None = None
+    """Ranks single weights or whole channels before retraining; blocks are ranked by magnitude without one."""
+    change: Callable[["MethodRun", float], MaskSchedule] | None = None
+    """`(run, sparsity)` to masks that change during training."""
+    parametrisation: Callable[["MethodRun", float], MaskParametrisation] | None = None
+    """`(run, sparsity)` to masks that are learned; equal arguments give one object, so that steps are compiled once."""
+    granularity: Granularity = "weight"
+    """Single weights, coupled channels, or all but N of every M inputs."""
+    needs: tuple[str, ...] = ()
+    """Fields of `ModelFunctions` that it cannot do without."""
+    ranked: Literal["trained", "initial"] = "trained"
+    """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
+    retraining: Retraining = "finetune"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    paper: str = ""
+    """Its arXiv id, or what it controls for."""
+    family: str = "one-shot"
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(unknown("family", str(self.family), FAMILIES))
+        ways = sum(way is not None for way in (self.score, self.change, self.parametrisation))
+        if ways != 1 and not (ways == 0 and self.granularity == "block"):
+            raise ValueError(
+                f"a recipe needs one of score, change and parametrisation, got {ways} of them; blocks need none."
+            )
+
+    @property
+    def exact(self) -> bool:
+        """True where a sparsity is reached to the weight; otherwise the nearest reachable one is."""
+        return self.granularity == "weight"
+
+    @property
+    def ranks(self) -> bool:
+        """True where masks are chosen before (re)training, and neither learned nor changed during it."""
+        return self.change is None and self.parametrisation is None
+
+
+@dataclass(frozen=True)
+class MethodRun:
+    """One call of `prune`: its arguments, checked, with all options filled in."""
+
+    name: str
+    recipe: Recipe
+    sparsities: tuple[float, ...]
+    options: Mapping[str, Any]
+    parent: Parent
+    loss: training.Loss
+    batches: training.BatchSource
+    scoring: training.BatchSource
+    config: Train
+    fit: Callable[..., training.Fitted]
+    protected: tuple[str, ...]
+    resume: MutableMapping[str, dict[str, np.ndarray]]
+    key: jax.Array
+    functions: ModelFunctions = field(default_factory=ModelFunctions)
+    groups: Sequence[ChannelGroup] = ()
+    evaluate: Callable[[Weights], Mapping[str, float]] | None = None
+    like: "MethodRun | None" = None
+    """Whose masks `random` shuffles."""
+    outside: Mapping[str, Any] = field(default_factory=dict)
+    """Name and source hash of a user's own method; empty for those of the table."""
+
+    @property
+    def start(self) -> Weights:
+        """The parent's weights that the recipe ranks or trains."""
+        return self.parent.initial if self.recipe.ranked == "initial" else self.parent.trained
+
+    @property
+    def epochs(self) -> float:
+        """Epochs per (re)training: the option, or as many as the dense network had."""
+        epochs = self.options.get("epochs")
+        return self.config.epochs if epochs is None else epochs
+
+    @property
+    def total_steps(self) -> int:
+        """Steps per (re)training."""
+        return round(self.epochs * self.batches.steps)
+
+    @property
+    def schedule(self) -> Train:
+        """The dense schedule over `epochs`."""
+        return dataclasses.replace(self.config, epochs=self.epochs)
+
+    @property
+    def finetuning(self) -> Train:
+        """A constant small rate: the last one of a step schedule; a cosine ends at zero, so a tenth of the peak."""
+        drops = len(self.config.drops) if self.config.schedule == "step" else 1
+        rate = self.options["learning_rate"]
+        rate = self.config.learning_rate * 0.1**drops if rate is None else rate
+        return dataclasses.replace(self.schedule, schedule="constant", warmup=0.0, learning_rate=rate)
+
+    def target_of(self, level: float) -> float:
+        """The smallest requested sparsity that is at least this level."""
+        return min((s for s in self.sparsities if s >= level), default=level)
+
+    def objective(self, state: Tree) -> tuple[training.Loss, Tree, Callable[[Any], Tree]]:
+        """The training objective (loss, state, unwrap); with `distil`, the student's, whose state has the teacher."""
+        share = self.options.get("distil", 0.0)
+        if not share:
+            return self.loss, state, lambda state: state
+        loss = self.functions.needed("distilled", self.name)(self.options["distil_temperature"], share)
+        return loss, {"inner": state, "teacher": self.parent.trained._asdict()}, lambda state: state["inner"]
+
+    def train(
+        self, weights: Weights, masks: Mapping[str, Any], *, config: Train, **arguments: Any
+    ) -> training.Fitted:
+        """`fit` from weights under masks, with the loss of `objective`."""
+        loss, state, unwrap = self.objective(weights.state)
+        fitted = self.fit(
+            loss,
+            weights.trainable,
+            state,
+            self.batches,
+            config=config,
+            masks=masks,
+            key=self.key,
+            **arguments,
+        )
+        return fitted._replace(state=unwrap(fitted.state))
+
+
+class CountedBatches:
+    """A batch source that counts the batches drawn from it."""
+
+    def __init__(self, source: training.BatchSource) -> None:
+        self.source, self.count = source, 0
+
+    @property
+    def steps(self) -> int:
+        return self.source.steps
+
+    @property
+    def samples(self) -> int:
+        return self.source.samples
+
+    def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:
+        self.count += 1
+        return self.source(key, step)
