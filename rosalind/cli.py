@@ -197,7 +197,7 @@ def compare(folder: Folder) -> None:
     from rosalind import results
     from rosalind.analysis import robustness
 
-    print(robustness.methods.text(results.open(folder)))
+    print(robustness.methods.text(results.load(folder)))
 
 
 def attribute(folder: Folder, network: str, condition: str = "clean", ids: tuple[int, ...] = ()) -> None:

@@ -59,7 +59,7 @@ def test_a_study_from_flags(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "random 0.5" in done.stdout
-    found = results.open(tmp_path / "out")
+    found = results.load(tmp_path / "out")
     # dense, the same trained longer, one that is narrower, and random; two conditions.
     assert len(found.cells()) == 8
     log = next((tmp_path / "out" / "log").glob("*.jsonl")).read_text().splitlines()

@@ -89,7 +89,7 @@ class TestSimplex:
 
 
 def test_a_stored_cell_gives_what_its_features_give(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     network, condition = found.cells()[0]
     arrays, subset = found.geometry(network, condition), found.samples["subset"]
     value = collapse.of_cell(found, network, condition)

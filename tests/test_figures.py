@@ -45,7 +45,7 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert svg.count("<image") == 3
     assert "angle to class direction, degrees" in svg
     text = (tmp_path / "report" / "report.md").read_text()
-    rows = robustness.table(results.open(small_folder))
+    rows = robustness.table(results.load(small_folder))
     assert f"| dense | 2 | {robustness.mean_and_deviation(rows[0].clean)} |" in text
     assert "## mean-common15" in text
     assert "at least five dense networks" in text
@@ -97,7 +97,7 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
 
 
 def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder, monkeypatch):
-    study = results.open(small_folder)
+    study = results.load(small_folder)
     found = similarity.compare(study, limit=8)
     assert found.averaged[:2] == ("severities", "seeds")
     members = similarity.members(study, found.cells)

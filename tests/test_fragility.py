@@ -53,7 +53,7 @@ def written(folder, right: dict[tuple[str, str], list[bool]], parents: dict[str,
         margin = np.where(good, 1, -1) * 10.0 ** -np.arange(0, 4 * count, 4)
         arrays = {"prediction": prediction, "margin": margin.astype(np.float32)}
         results.save_arrays(results.geometry_file(folder, network, condition), arrays)
-    return results.open(folder)
+    return results.load(folder)
 
 
 T, F = True, False
@@ -137,7 +137,7 @@ def test_modes_of_batchnorm_are_not_mixed(tmp_path):
 
 
 def test_brute_force_on_a_finished_study(small_folder):
-    opened = results.open(small_folder)
+    opened = results.load(small_folder)
     arrays = results.load_arrays(small_folder / "comparison" / "fragility.npz")
     right = {cell: results.correct(opened.geometry(*cell), opened.labels) for cell in opened.cells()}
     for place, group in enumerate(robustness.groups(opened)):
@@ -161,7 +161,7 @@ def test_brute_force_on_a_finished_study(small_folder):
 
 
 def test_halves_share_no_network_and_the_order_of_networks_is_nothing(small_folder):
-    opened = results.open(small_folder)
+    opened = results.load(small_folder)
     arrays = fragility.tables(opened)
     for key in (k for k in arrays if "/" in k):
         np.testing.assert_array_equal(arrays[key][:, 1] + arrays[key][:, 2], arrays[key][:, 0])
@@ -190,7 +190,7 @@ def test_float16_margins_keep_their_sign():
 def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path, monkeypatch):
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
-    opened = results.open(folder)
+    opened = results.load(folder)
     # Blocks of seven columns do not divide the number of cells.
     monkeypatch.setattr(fragility, "BLOCK_BYTES", 7 * 2 * len(opened.labels))
     assert fragility.save_margins(opened)
@@ -211,7 +211,7 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
 def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkeypatch):
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
-    opened = results.open(folder)
+    opened = results.load(folder)
     np.save(folder / "comparison" / "margins.npy", np.zeros((3, 2), np.float16))
     assert fragility.columns(opened) == []
     path = folder / "comparison" / "fragility.npz"

@@ -30,7 +30,7 @@ def controlled(tmp_path_factory):
         ),
     )
     study.run(small, folder)
-    return results.open(folder)
+    return results.load(folder)
 
 
 def test_they_are_there_beside_the_methods(controlled):
@@ -171,7 +171,7 @@ def test_it_is_printed_and_reported(controlled, capsys):
         assert word in printed
     # All figures are written in `test_figures`; this one is among the first.
     assert "methods" in dict(itertools.islice(figures.figures(Store(controlled.folder)), 3))
-    assert "## Methods" in markdown.markdown(results.open(controlled.folder))
+    assert "## Methods" in markdown.markdown(results.load(controlled.folder))
 
 
 def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
@@ -183,7 +183,7 @@ def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
         for key in ("budget", "validation", "storage", "sparsity_effective", "multiply_adds"):
             info.pop(key, None)
         results.save_json(path, info, replace=True)
-    old = results.open(tmp_path / "study")
+    old = results.load(tmp_path / "study")
     assert "nan" not in robustness.methods.text(old)
 
 
@@ -249,7 +249,7 @@ def test_two_models_in_one_folder_are_not_averaged(controlled, tmp_path):
     # A module of a user's own.
     named = replace(other, model=Model("conftest:NormMlp", 8))
     study.run(named, tmp_path / "study")
-    found = results.open(tmp_path / "study")
+    found = results.load(tmp_path / "study")
     groups = {group.name: group.networks for group in robustness.groups(found)}
     assert groups["mlp dense"] == ("mlp-dense-seed0",)
     assert all(len(networks) == 1 for networks in groups.values())

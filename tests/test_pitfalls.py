@@ -149,7 +149,7 @@ def test_10_scoring_leaves_running_statistics_alone(name):
 def test_10_accuracy_before_and_after_retraining_is_recorded(small_folder):
     from rosalind import results
 
-    for info in results.open(small_folder).networks.values():
+    for info in results.load(small_folder).networks.values():
         if info["method"] in ("magnitude", "lth"):
             assert {"parent", "pruned_accuracy", "retrained"} <= set(info["validation"])
 
@@ -275,7 +275,7 @@ def test_21_nothing_is_chosen_on_the_test_set():
 def test_22_methods_of_one_seed_share_parent_order_and_initial_weights(small_folder):
     from rosalind import results
 
-    networks = results.open(small_folder).networks
+    networks = results.load(small_folder).networks
     for info in networks.values():
         if info["parent"] is not None:
             parent = networks[info["parent"]]

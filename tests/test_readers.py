@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_a_drawn_study_opens_whole_and_its_arrays_agree(folder):
-    study = results.open(folder)
+    study = results.load(folder)
     assert study.problems == ()
     assert len(study.cells()) == 5 * 5
     for cell in study.cells():

@@ -184,7 +184,7 @@ class TestCurve:
 @pytest.fixture(scope="module")
 def study(small_folder):
     """A study and its accuracies."""
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     return found, {
         cell: {"accuracy": robustness.summarise(found, *cell)["accuracy"]} for cell in found.cells()
     }
@@ -226,7 +226,7 @@ class TestStored:
     def copied(self, small_folder, tmp_path):
         folder = tmp_path / "study"
         shutil.copytree(small_folder, folder)
-        return results.open(folder)
+        return results.load(folder)
 
     @staticmethod
     def of(found, kind="condition"):
@@ -242,7 +242,7 @@ class TestStored:
 
     @pytest.mark.parametrize("kind", ["mean", "severity 1", "severity 5", "condition"])
     def test_a_finished_study_has_the_curve_of_every_kind(self, small_folder, monkeypatch, kind):
-        found = results.open(small_folder)
+        found = results.load(small_folder)
         fresh = redundancy.curve(self.of(found, kind), redundancy.KEY)
         made = self.count(monkeypatch)
         stored = redundancy.load(found, self.of(found, kind), kind)
@@ -277,7 +277,7 @@ class TestStored:
     def test_a_kind_without_a_curve_says_what_is_missing(self, copied):
         for name in [*copied.networks][1:]:
             (copied.folder / "networks" / f"{name}.json").unlink()
-        few = results.open(copied.folder)
+        few = results.load(copied.folder)
         robustness.save_summary(few)
         redundancy.save(few)
         with pytest.raises(ValueError, match="needs 5 networks"):

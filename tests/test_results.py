@@ -90,9 +90,9 @@ def test_names_that_are_no_ids_are_refused(name):
 def test_a_newer_schema_is_refused(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps({"schema": 99}))
     with pytest.raises(results.Damaged, match="schema 99"):
-        results.open(tmp_path)
+        results.load(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no study\.json"):
-        results.open(tmp_path / "nothing")
+        results.load(tmp_path / "nothing")
 
 
 def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, tmp_path):
@@ -101,13 +101,13 @@ def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, 
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
     (folder / "networks" / "mlp-lth-0.5-seed0.json").write_text("{broken")
-    found = results.open(folder)
-    assert len(found.networks) == len(results.open(small_folder).networks) - 1
+    found = results.load(folder)
+    assert len(found.networks) == len(results.load(small_folder).networks) - 1
     assert "mlp-lth-0.5-seed0.json" in found.problems[0]
 
 
 def test_order_is_dense_first_and_clean_first(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     assert next(iter(found.networks)) == "mlp-dense-seed0"
     assert list(found.conditions) == [
         "clean",
@@ -120,7 +120,7 @@ def test_order_is_dense_first_and_clean_first(small_folder):
 
 
 def test_derived_quantities_are_the_definitions(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     cell, labels = found.geometry("mlp-dense-seed0", "clean"), found.labels
     logits = cell["logits"].astype(np.float64)
     probability = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -137,7 +137,7 @@ def test_derived_quantities_are_the_definitions(small_folder):
 def test_nearest_logits_give_the_same_derived_quantities(small_folder):
     from rosalind import geometry
 
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     cell, labels = found.geometry("mlp-dense-seed0", "clean"), found.labels
     kept = geometry.keep_nearest(cell, labels.astype(int), 4)
     np.testing.assert_allclose(results.loss(cell, labels), results.loss(kept, labels), atol=1e-5)
@@ -167,13 +167,13 @@ class TestAddNetwork:
 
         folder = tmp_path / "copy"
         shutil.copytree(small_folder, folder)
-        return results.open(folder)
+        return results.load(folder)
 
     def test_finished_arrays_join_a_study(self, small_folder, tmp_path):
         found = self.copy(small_folder, tmp_path)
         cell = found.geometry("mlp-dense-seed0", "clean")
         results.add_network(found.folder, {"name": "torch-net"}, self.arrays(found), {"clean": cell})
-        again = results.open(found.folder)
+        again = results.load(found.folder)
         assert again.networks["torch-net"]["family"] == "imported"
         assert ("torch-net", "clean") in again.cells()
         np.testing.assert_array_equal(again.geometry("torch-net", "clean")["margin"], cell["margin"])

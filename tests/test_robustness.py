@@ -24,7 +24,7 @@ def test_bins_are_open_below_and_closed_above():
 
 
 def test_accuracies_are_counted(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     table = robustness.accuracy(found)
     cell = found.geometry("mlp-magnitude-0.9-seed1", "contrast-1")
     row, column = (
@@ -41,7 +41,7 @@ def test_a_missing_cell_is_a_gap_and_not_a_zero(small_folder, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
     results.geometry_file(folder, "mlp-dense-seed0", "contrast-5").unlink()
-    found = results.open(folder)
+    found = results.load(folder)
     dense = robustness.table(found)[0]
     assert np.isnan(dense.corrupted[0])
     assert np.isfinite(dense.corrupted[1])
@@ -50,7 +50,7 @@ def test_a_missing_cell_is_a_gap_and_not_a_zero(small_folder, tmp_path):
 
 
 def test_groups_hold_their_seeds(small_folder):
-    groups = robustness.groups(results.open(small_folder))
+    groups = robustness.groups(results.load(small_folder))
     assert [group.name for group in groups] == [
         "dense",
         "biprop 0.5",
@@ -395,7 +395,7 @@ def test_summary_has_its_columns(small_folder):
     with (small_folder / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == robustness.COLUMNS
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     cells = [row for row in rows if not row["condition"].startswith("mean-")]
     assert len(cells) == len(found.cells())
     assert len(rows) - len(cells) == len(found.networks) * len(robustness.means(found))

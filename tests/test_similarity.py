@@ -133,7 +133,7 @@ def test_nothing_to_compare(count):
 
 
 def test_a_study_is_compared_in_both_modes(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     absolute, _ = similarity.load(found, "absolute")
     change, _ = similarity.load(found, "change_from_clean")
     count = len(found.cells())
@@ -147,7 +147,7 @@ def test_a_study_is_compared_in_both_modes(small_folder):
 
 @pytest.mark.parametrize("metric", list(similarity.METRICS))
 def test_what_is_stored_is_what_is_computed(small_folder, metric):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     stored, fresh = similarity.load(found, metric=metric)[0], similarity.compare(found, metric=metric)
     for name in ("cells", "kept", "trust", "left_out", "averaged"):
         assert getattr(stored, name) == getattr(fresh, name), name
@@ -156,7 +156,7 @@ def test_what_is_stored_is_what_is_computed(small_folder, metric):
 
 
 def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     reference, other = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed1", "contrast-5")
 
     def vectors(cell):
@@ -173,7 +173,7 @@ def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
 
 
 def test_reading_in_blocks_of_samples_changes_nothing(small_folder, monkeypatch):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     whole = similarity.compare(found)
     monkeypatch.setattr(distances, "BLOCK", 4 * 3 * len(whole.cells) * 250)
     np.testing.assert_allclose(similarity.compare(found).distance, whole.distance, rtol=1e-4, atol=1e-6)
@@ -184,13 +184,13 @@ def test_values_that_are_not_finite_leave_their_cell_out(copy):
     cell = results.load_arrays(path)
     cell["margin"][3] = np.nan
     results.save_arrays(path, cell, replace=True)
-    found = similarity.compare(results.open(copy))
+    found = similarity.compare(results.load(copy))
     assert ("mlp-biprop-0.5-seed0", "contrast-5") not in found.cells
     assert found.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
 
 
 def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     compared = similarity.compare(found)
     place = {cell: k for k, cell in enumerate(compared.cells)}
     pairs = [
@@ -205,7 +205,7 @@ def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy)
     for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0"):
         cell = results.load_arrays(results.geometry_file(copy, network, "gaussian_noise-5"))
         results.save_arrays(results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1})
-    found = results.open(copy)
+    found = results.load(copy)
     compared = similarity.compare(found, metric="norm")
     place = {cell: k for k, cell in enumerate(compared.cells)}
     pairs = [
@@ -217,14 +217,14 @@ def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy)
 
 class TestTooManyCells:
     def test_nothing_is_averaged_without_need(self, small_folder):
-        found = results.open(small_folder)
+        found = results.load(small_folder)
         cells = tuple(found.cells())
         kept = similarity.points(found, len(cells))
         assert (kept.names, kept.averaged) == (cells, ())
         assert kept.members == tuple((cell,) for cell in cells)
 
     def test_severities_first(self, small_folder):
-        found = results.open(small_folder)
+        found = results.load(small_folder)
         kept = similarity.points(found, len(found.networks) * 3)
         assert kept.averaged == ("severities",)
         assert {condition for _, condition in kept.names} == {"clean", "gaussian_noise", "contrast"}
@@ -232,7 +232,7 @@ class TestTooManyCells:
         assert kept.members[place] == tuple(("mlp-lth-0.9-seed1", f"contrast-{s}") for s in (1, 5))
 
     def test_then_seeds_and_landmarks_at_last(self, small_folder):
-        found = results.open(small_folder)
+        found = results.load(small_folder)
         groups = len(found.networks) // 2
         kept = similarity.points(found, groups * 3)
         assert kept.averaged == ("severities", "seeds")
@@ -248,13 +248,13 @@ class TestTooManyCells:
         results.save_json(copy / "conditions" / "contrast-5-adapted.json", {**info, "bn": "adapted"})
         source = results.geometry_file(copy, "mlp-dense-seed0", "contrast-5")
         shutil.copy(source, source.with_name("contrast-5-adapted.npz"))
-        kept = similarity.points(results.open(copy), 3)
-        whole = similarity.points(results.open(copy), 20)
+        kept = similarity.points(results.load(copy), 3)
+        whole = similarity.points(results.load(copy), 20)
         assert ("dense over seeds", "contrast-adapted") in whole.names
         assert kept.averaged[-1] == "landmarks"
 
     def test_a_point_is_the_mean_of_its_cells(self, small_folder):
-        found = results.open(small_folder)
+        found = results.load(small_folder)
         compared = similarity.compare(found, metric="angle", limit=len(found.networks) * 3)
         assert compared.averaged == ("severities",)
         spread = found.geometry("mlp-dense-seed0", "clean")["angle"].std()
@@ -267,18 +267,18 @@ class TestTooManyCells:
 
 class TestStored:
     def test_added_cells_are_seen(self, copy):
-        count = len(results.open(copy).cells())
+        count = len(results.load(copy).cells())
         results.geometry_file(copy, "mlp-biprop-0.5-seed0", "contrast-5").unlink()
-        assert len(similarity.load(results.open(copy))[0].cells) == count - 1
+        assert len(similarity.load(results.load(copy))[0].cells) == count - 1
 
     def test_a_damaged_comparison_is_made_anew(self, copy):
         (copy / "comparison" / "similarity-absolute.npz").write_bytes(b"broken")
-        found = results.open(copy)
+        found = results.load(copy)
         assert len(similarity.load(found)[0].cells) == len(found.cells())
 
     @pytest.mark.parametrize("metric", similarity.METRICS)
     def test_what_is_stored_is_read_as_it_was_made(self, copy, metric):
-        path, found = copy / "comparison" / "similarity-absolute.npz", results.open(copy)
+        path, found = copy / "comparison" / "similarity-absolute.npz", results.load(copy)
         arrays = results.load_arrays(path)
         # A trace in what is stored shows that it was read.
         arrays[f"kept/{metric}"] = np.float32(0.25)
@@ -291,7 +291,7 @@ class TestStored:
 
     @pytest.mark.parametrize("lacking", ["condensed/all", "picture/all", "measured"])
     def test_a_comparison_of_an_earlier_version_is_made_anew(self, copy, lacking):
-        path, found = copy / "comparison" / "similarity-absolute.npz", results.open(copy)
+        path, found = copy / "comparison" / "similarity-absolute.npz", results.load(copy)
         arrays = results.load_arrays(path) | {"kept/all": np.float32(0.25)}
         del arrays[lacking]
         results.save_arrays(path, arrays, replace=True)
@@ -299,7 +299,7 @@ class TestStored:
 
 
 def test_the_distance_of_any_two_is_found_without_the_matrix(small_folder):
-    found = similarity.compare(results.open(small_folder))
+    found = similarity.compare(results.load(small_folder))
     rows = np.arange(len(found.cells))
     np.testing.assert_array_equal(found.between(rows[:, None], rows), found.distance)
     assert found.between(rows[:2], rows[:2]).tolist() == [0, 0]
@@ -445,10 +445,10 @@ class TestView:
         # Of other points it is damaged, and made anew without.
         arrays["umap"] = first[:-1]
         results.save_arrays(path, arrays, replace=True)
-        assert similarity.load(results.open(copy))[1] is None
+        assert similarity.load(results.load(copy))[1] is None
 
     def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
-        found = results.open(copy)
+        found = results.load(copy)
         limit = len(found.networks) // 2 * 3
         for module in (comparison, similarity):
             monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
@@ -466,7 +466,7 @@ class TestView:
 
 
 def test_unknown_names(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     with pytest.raises(ValueError, match="unknown mode 'relative'"):
         similarity.compare(found, "relative")
     with pytest.raises(ValueError, match=r"unknown metric 'norms'; did you mean 'norm'\?"):

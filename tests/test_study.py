@@ -93,7 +93,7 @@ class TestProcesses:
         both = [start(folder) for _ in range(2)]
         errors = [process.communicate()[1] for process in both]
         assert [process.returncode for process in both] == [0, 0], errors
-        found = results.open(folder)
+        found = results.load(folder)
         assert len(found.cells()) == len(found.networks) * len(found.conditions)
         for network, condition in found.cells():
             recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
@@ -126,7 +126,7 @@ def test_run_again_nothing_is_made_again(folder):
 
 
 def test_everything_of_the_schema_is_there(small_folder):
-    found = results.open(small_folder)
+    found = results.load(small_folder)
     info = found.networks["mlp-lth-0.9-seed1"]
     assert info["parent"] == "mlp-dense-seed1"
     assert info["sparsity"] == pytest.approx(0.9, abs=1e-3)

@@ -53,7 +53,7 @@ def made(tmp_path_factory, frost_folder):
 
 def test_every_cell_is_measured_and_recorded(made):
     plan, base = made
-    found = results.open(base / "study")
+    found = results.load(base / "study")
     assert set(found.shifts) == {"shift-digits-2"}
     assert len(found.cells()) == 2 * (len(plan.conditions) - 1)
     assert len(found.cells(own_samples=True)) == 2 * len(plan.conditions)
@@ -74,7 +74,7 @@ def test_every_cell_is_measured_and_recorded(made):
 
 def test_official_pixels_are_the_files(made):
     _, base = made
-    found = results.open(base / "study")
+    found = results.load(base / "study")
     rows, images = found.images("contrast-5")
     stored = np.load(base / "digits-c" / "contrast.npy")[4 * 597 :]
     np.testing.assert_array_equal(images, stored[rows])
@@ -104,7 +104,7 @@ def test_attacks_lower_margins_and_the_shift_its_own_accuracy(made):
 
 def test_the_table_and_the_report_say_what_was_used(made, tmp_path):
     _, base = made
-    text = robustness.text_table(results.open(base / "study"))
+    text = robustness.text_table(results.load(base / "study"))
     assert "frost synthetic" in text
     written = figures.report(base / "study", tmp_path)
     report = (tmp_path / "report.md").read_text()
@@ -151,7 +151,7 @@ def test_maps_of_attacked_images_are_of_that_network(made):
     for network in ("mlp-dense-seed0", "mlp-magnitude-0.5-seed0"):
         for condition in ("pgd-linf-8-steps3", "weight_noise-0.2"):
             maps = results.load_arrays(results.attribution_file(base / "study", network, condition))
-            found = results.open(base / "study")
+            found = results.load(base / "study")
             row = np.flatnonzero(np.isin(found.samples["id"], maps["id"]))
             norm = found.geometry(network, condition, ("norm",))["norm"][row]
             np.testing.assert_allclose(maps["baseline"][:, 1], norm / found.unit(network), rtol=2e-2)
@@ -204,7 +204,7 @@ def test_a_folder_of_the_first_schema_can_be_read_and_not_continued(small_folder
     shutil.copytree(small_folder, folder)
     info = json.loads((folder / "study.json").read_text())
     (folder / "study.json").write_text(json.dumps({**info, "schema": 1}))
-    assert results.open(folder).cells()
+    assert results.load(folder).cells()
     with pytest.raises(results.Mismatch, match="schema 1"):
         study.run(small_study(), folder)
 

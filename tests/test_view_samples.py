@@ -159,7 +159,7 @@ class TestPresets:
             assert (on, rest) == ("seed 0", "seed 1")
 
     def test_one_seed_reports_on_other_draws_and_one_draw_not_at_all(self, copied):
-        for name in results.open(copied).networks:
+        for name in results.load(copied).networks:
             if name.endswith("seed1"):
                 results.remove_network(copied, name)
         a, b = ("mlp-dense-seed0", "gaussian_noise-5"), ("mlp-lth-0.9-seed0", "gaussian_noise-5")

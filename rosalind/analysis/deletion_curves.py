@@ -7,7 +7,7 @@ import numpy as np
 from rosalind import results as files
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.store import Cell, Store
-from rosalind.results import checks
+from rosalind.results.schema import check_arrays
 
 
 def stored(store: Store, cell: Cell) -> dict[str, np.ndarray]:
@@ -17,7 +17,7 @@ def stored(store: Store, cell: Cell) -> dict[str, np.ndarray]:
         path = store.results.attribution_file(*cell)
         try:
             arrays = files.load_arrays(path, ("id", "deletion"))
-            checks.arrays(path, arrays, {"id": (None,), "deletion": (len(arrays["id"]), 2, None)})
+            check_arrays(path, arrays, {"id": (None,), "deletion": (len(arrays["id"]), 2, None)})
         except (files.Damaged, OSError):
             # Without the curves of a later version a file is whole; what else is wrong with it its maps tell.
             return {}

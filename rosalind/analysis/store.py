@@ -12,7 +12,8 @@ import numpy as np
 from rosalind import results as files
 from rosalind.analysis import robustness, summaries
 from rosalind.analysis.cache import Kept
-from rosalind.results import Results, checks
+from rosalind.results import Results
+from rosalind.results.schema import check_arrays
 
 MEASURES = {
     "angle": "angle to class direction",
@@ -55,7 +56,7 @@ class Store:
 
     def _read(self) -> None:
         before = self._stamp()
-        self.results: Results = files.join([files.open(folder) for folder in self.folders])
+        self.results: Results = files.join([files.load(folder) for folder in self.folders])
         self.problems: list[str] = list(self.results.problems)
         self._kept = Kept(self._limit)
         self.labels = self.results.labels.astype(np.int64)
@@ -391,7 +392,7 @@ class Store:
             if not path.exists():
                 return None
             found = files.load_arrays(path, ("id", "map", "baseline"))
-            checks.arrays(path, found, {"id": (None,), "map": (len(found["id"]), 3, None, None)})
+            check_arrays(path, found, {"id": (None,), "map": (len(found["id"]), 3, None, None)})
             return found
         except files.Damaged as error:
             if str(error) not in self.problems:

@@ -6,7 +6,8 @@ import numpy as np
 
 from rosalind import results as files
 from rosalind.analysis import robustness
-from rosalind.results import Results, checks
+from rosalind.results import Results
+from rosalind.results.schema import check_arrays
 
 Cell = tuple[str, str]
 
@@ -51,7 +52,7 @@ def histograms(results: Results) -> tuple[tuple[dict[Cell, np.ndarray], np.ndarr
     for path, rename in results.derived("comparison/histograms.npz"):
         try:
             arrays = files.load_arrays(path, ("network", "condition", "counts", "edges"))
-            checks.arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
+            check_arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
         except (FileNotFoundError, files.Damaged) as error:
             problems.append(f"{error} Cells have no histograms.")
             continue

@@ -1,6 +1,5 @@
 """The study folder: what is where, read without jax; see the README for the schema."""
 
-from rosalind.results.derived import brier, class_angle, confidence, correct, log_softmax, loss
 from rosalind.results.files import (
     Checkpoints,
     Damaged,
@@ -15,7 +14,10 @@ from rosalind.results.files import (
     save_json,
 )
 from rosalind.results.joined import join
-from rosalind.results.layout import (
+from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
+from rosalind.results.reading import Results, load
+from rosalind.results.records import ConditionInfo, NetworkInfo
+from rosalind.results.schema import (
     GEOMETRY,
     SCHEMA,
     attribution_file,
@@ -23,8 +25,6 @@ from rosalind.results.layout import (
     geometry_file,
     network_file,
 )
-from rosalind.results.reading import Results, open
-from rosalind.results.records import ConditionInfo, NetworkInfo
 from rosalind.results.writing import Mismatch, add_network, create, remove_network
 
 __all__ = [
@@ -48,13 +48,13 @@ __all__ = [
     "geometry_file",
     "hash_arrays",
     "join",
+    "load",
     "load_array",
     "load_arrays",
     "load_json",
     "log_softmax",
     "loss",
     "network_file",
-    "open",
     "readable",
     "remove_network",
     "save_arrays",

@@ -9,17 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results import checks
 from rosalind.results.files import Damaged, load_array, load_arrays, load_json
-from rosalind.results.layout import SCHEMA, attribution_file, geometry_file, network_file
-from rosalind.results.records import ConditionInfo, NetworkInfo, Record, check_keys
+from rosalind.results.records import ConditionInfo, NetworkInfo, Record
+from rosalind.results.schema import (
+    SCHEMA,
+    STUDY,
+    attribution_file,
+    check_arrays,
+    check_geometry,
+    check_keys,
+    geometry_file,
+    network_file,
+)
 
 
 @dataclass(frozen=True)
 class Results:
     """A study as it is on disk: small tables now, arrays when asked for. Reading only.
 
-    Made by `open`. Networks come dense first, then by label, sparsity and seed; conditions clean first,
+    Made by `load`. Networks come dense first, then by label, sparsity and seed; conditions clean first,
     then by corruption in the order of the study, severity and draw.
     """
 
@@ -55,7 +63,7 @@ class Results:
         """
         path = self.folder / "samples.npz"
         found = load_arrays(path, ("id", "label", "subset"))
-        checks.arrays(path, found, {"id": (None,), "label": (len(found["id"]),), "subset": (None,)})
+        check_arrays(path, found, {"id": (None,), "label": (len(found["id"]),), "subset": (None,)})
         labels, classes = found["label"], len(self.class_names)
         if not len(labels):
             raise Damaged(f"{path} lists no samples; a study needs at least one.")
@@ -133,14 +141,14 @@ class Results:
         path = self.geometry_file(network, condition)
         found = load_arrays(path, keys)
         if condition not in self.shifts:
-            checks.geometry(path, found, len(self.labels), len(self.class_names))
+            check_geometry(path, found, len(self.labels), len(self.class_names))
         return found
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""
         path, classes = self.network_file(network), len(self.class_names)
         arrays = load_arrays(path, ("head/kernel", "head/bias"))
-        checks.arrays(path, arrays, {"head/kernel": (None, classes), "head/bias": (classes,)})
+        check_arrays(path, arrays, {"head/kernel": (None, classes), "head/bias": (classes,)})
         return arrays["head/kernel"], arrays["head/bias"]
 
     def unit(self, network: str) -> float:
@@ -157,15 +165,15 @@ class Results:
         if not path.exists():
             return np.empty(0, np.int32), np.empty((0, 8, 8, 1), np.uint8)
         rows, images = load_array(ids), load_array(path)
-        checks.arrays(ids, {"ids": rows}, {"ids": (None,)})
-        checks.arrays(path, {"images": images}, {"images": (len(rows), None, None, None)})
+        check_arrays(ids, {"ids": rows}, {"ids": (None,)})
+        check_arrays(path, {"images": images}, {"images": (len(rows), None, None, None)})
         inside = rows.dtype.kind in "iu" and (np.diff(rows, prepend=-1) > 0).all()
         if not inside or (len(rows) and rows[-1] >= len(self.labels)) or images.dtype != np.uint8:
             raise Damaged(f"{path} and ids.npy are no images of rising positions of samples.")
         return rows, images
 
 
-def open(folder: str | Path) -> Results:
+def load(folder: str | Path) -> Results:
     """Read a study folder; unreadable parts are listed in `problems`, the rest is there.
 
     Raises:
@@ -179,7 +187,7 @@ def open(folder: str | Path) -> Results:
     schema = study.get("schema") if isinstance(study, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise Damaged(f"{folder} has schema {schema}, this rosalind reads {SCHEMA}; upgrade it.")
-    check_keys(folder / "study.json", study, checks.STUDY)
+    check_keys(folder / "study.json", study, STUDY)
     problems: list[str] = []
 
     def records(directory: str, cls: type[Record]) -> dict[str, Record]:

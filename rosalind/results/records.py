@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
-from rosalind.results.files import Damaged
+from rosalind.results.schema import check_keys
 
 _KINDS: dict[Any, type] = {int: Integral, float: Real, Mapping: dict, tuple: list}
 """JSON's kinds of values where they are not the annotated type itself."""
@@ -170,23 +170,6 @@ def _fields(cls: type) -> dict[str, tuple[str, tuple[type, ...], bool]]:
         rows[f.metadata.get("key", f.name)] = f.name, kinds, required
     del rows["extra"]
     return rows
-
-
-def check_keys(path: Path, value: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """The content of a JSON file, if it is an object with these keys and kinds of values.
-
-    Raises:
-        Damaged: no JSON object, without one of the keys, or with a value of another kind.
-    """
-    if not isinstance(value, dict):
-        raise Damaged(f"{path} is not a JSON object.")
-    missing = [key for key in kinds if key not in value]
-    if missing:
-        raise Damaged(f"{path} lacks {missing}.")
-    for key, allowed in kinds.items():
-        if not isinstance(value[key], allowed):
-            raise Damaged(f"{path} has {str(value[key])[:40]!r} as {key}.")
-    return value
 
 
 def read(cls: type[Record], path: Path, value: Any) -> Record:

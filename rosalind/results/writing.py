@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rosalind.results.files import check_writable, hash_arrays, load_json, readable, save_arrays, save_json
-from rosalind.results.layout import GEOMETRY, SCHEMA, check_name, geometry_file, network_file
-from rosalind.results.reading import open
+from rosalind.results.reading import load
+from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file
 
 
 class Mismatch(ValueError):
@@ -61,23 +61,25 @@ def add_network(
         Mismatch: a network of that name made differently.
     """
     folder = Path(folder)
-    results = open(folder)
+    study_results = load(folder)
     name = info["name"]
     check_name(name)
     needed = ("head/kernel", "head/bias", "mu", "class_mean")
     missing = [key for key in needed if key not in arrays]
     if missing:
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
-    classes = len(results.class_names)
+    classes = len(study_results.class_names)
     if np.shape(arrays["head/kernel"])[1:] != (classes,) or np.shape(arrays["head/bias"]) != (classes,):
         raise ValueError(
             f"the head of {name!r} must be [d, {classes}] and [{classes}], got "
             f"{np.shape(arrays['head/kernel'])} and {np.shape(arrays['head/bias'])}."
         )
-    count = len(results.labels)
+    count = len(study_results.labels)
     for condition, cell in (cells or {}).items():
-        if condition not in results.conditions:
-            raise ValueError(f"the study has no condition {condition!r}; it has {list(results.conditions)}.")
+        if condition not in study_results.conditions:
+            raise ValueError(
+                f"the study has no condition {condition!r}; it has {list(study_results.conditions)}."
+            )
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
                 raise ValueError(
@@ -104,7 +106,7 @@ def add_network(
         "hash": digest,
     }
     full.setdefault("fingerprint", digest)
-    there = results.networks.get(name)
+    there = study_results.networks.get(name)
     if there is not None and there.fingerprint != full["fingerprint"]:
         raise Mismatch(f"{folder} has another network {name!r} ({there.fingerprint}); use another name.")
     save_arrays(network_file(folder, name), ready)

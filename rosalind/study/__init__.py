@@ -3,9 +3,9 @@
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network
 from rosalind.study.maps import attribute
+from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
 from rosalind.study.running import run, use_compilation_cache
-from rosalind.study.storing import load_network
 
 __all__ = [
     "add_network",

@@ -12,12 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind import conditions, corruptions, data, measuring
-from rosalind import results as files
+from rosalind import conditions, corruptions, data, measuring, results
 from rosalind.conditions import Network
 from rosalind.config import Condition, Data, Study, difference
 from rosalind.results import Results
-from rosalind.study import planning, storing
+from rosalind.study import network_files, planning
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -57,14 +56,14 @@ def declare_condition(
     if conditions.has_own_samples(condition):
         own = conditions.samples_of(condition, dataset.test)
         arrays = {"id": own.ids, "label": own.labels.astype(np.int16)}
-        files.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
+        results.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
     path = folder / "conditions" / f"{condition.id}.json"
     where = {"files": condition.files, "textures": condition.textures, "order": order}
-    if not files.save_json(path, {**info, **where}):
-        there = files.load_json(path)
+    if not results.save_json(path, {**info, **where}):
+        there = results.load_json(path)
         lines = difference({k: there.get(k) for k in info}, info)
         if lines:
-            raise files.Mismatch(
+            raise results.Mismatch(
                 f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
             )
 
@@ -80,26 +79,26 @@ GROUPS = {
 """The group of conditions that are not corruptions, where it is not their name."""
 
 
-def condition_of(results: Results, id: str) -> Condition:
+def condition_of(study_results: Results, name: str) -> Condition:
     """The condition of an id, as the folder declares it."""
-    info = results.conditions[id] if id in results.conditions else results.shifts[id]
+    info = study_results.conditions.get(name) or study_results.shifts[name]
     fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures", "label")
-    return Condition(**{name: getattr(info, name) for name in fields})
+    return Condition(**{field: getattr(info, field) for field in fields})
 
 
 def attacked_network(folder: Path, condition: Condition) -> Network | None:
     """Whom a transferred attack was made for; None for every other condition."""
     if condition.name != "pgd_transfer":
         return None
-    info = files.load_json(folder / "conditions" / f"{condition.id}.json")
-    return storing.load_network(folder, info["attacked"])
+    info = results.load_json(folder / "conditions" / f"{condition.id}.json")
+    return network_files.load_network(folder, info["attacked"])
 
 
-def dataset_of(results: Results) -> data.Dataset:
+def dataset_of(study_results: Results) -> data.Dataset:
     """The data set of a study on disk, checked against its hash."""
-    dataset = planning.load(Data(**results.study["data"]))
-    if dataset.hash != results.study["dataset_hash"]:
-        raise files.Mismatch(
+    dataset = planning.load(Data(**study_results.study["data"]))
+    if dataset.hash != study_results.study["dataset_hash"]:
+        raise results.Mismatch(
             f"{results.folder} was made from other data than {dataset.name!r} gives now "
             f"(hash {results.study['dataset_hash']}, now {dataset.hash})."
         )
@@ -108,34 +107,34 @@ def dataset_of(results: Results) -> data.Dataset:
 
 def cell_is_there(folder: Path, network: str, condition: str, digest: str) -> bool:
     """Whether a cell is measured from the network of this hash; one of another is measured again."""
-    path = files.geometry_file(folder, network, condition)
+    path = results.geometry_file(folder, network, condition)
     if not path.exists():
         return False
     try:
-        if str(files.load_arrays(path, ("network_hash",))["network_hash"]) == digest:
+        if str(results.load_arrays(path, ("network_hash",))["network_hash"]) == digest:
             return True
         print(f"{path} was measured from another network {network!r}; measuring again.", file=sys.stderr)
         path.unlink()
-    except files.Damaged:
-        files.readable(path, ("network_hash",))
+    except results.Damaged:
+        results.readable(path, ("network_hash",))
     return False
 
 
 def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """The hash of every network's arrays, which its cells record."""
-    return {name: files.load_json(files.network_file(folder, name, "json"))["hash"] for name in names}
+    return {name: results.load_json(results.network_file(folder, name, "json"))["hash"] for name in names}
 
 
 @functools.lru_cache(maxsize=64)
 def _loaded(folder: Path, name: str, digest: str) -> Network:
     """Networks stay in memory between conditions: reading one takes as long as measuring a cell."""
-    return storing.load_network(folder, name)
+    return network_files.load_network(folder, name)
 
 
 def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: str) -> None:
     """Write a geometry file that records which network it measured."""
-    path = files.geometry_file(folder, network, condition)
-    files.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)})
+    path = results.geometry_file(folder, network, condition)
+    results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)})
 
 
 def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, ...], advance=None) -> None:
@@ -149,7 +148,7 @@ def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, 
     if not missing:
         return
     loaded = [_loaded(folder, name, digest[name]) for name in missing]
-    subset = files.load_arrays(folder / "samples.npz", ("subset",))["subset"]
+    subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
     found = measuring.measure(
         loaded,

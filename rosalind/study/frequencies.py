@@ -6,11 +6,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import conditions, data, measuring
-from rosalind import results as files
+from rosalind import conditions, data, measuring, results
 from rosalind.config import Condition
 from rosalind.progress import Progress
-from rosalind.study import cells, storing
+from rosalind.study import cells, network_files
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -34,27 +33,31 @@ def frequency_maps(
         ValueError: an unknown network, a strength or number that is not above 0.
     """
     folder = Path(folder)
-    results = files.open(folder)
+    study_results = results.load(folder)
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
-    seed = results.study["seeds"][0]
+    seed = study_results.study["seeds"][0]
     chosen = (
         list(names)
         if names
-        else [name for name, info in results.networks.items() if info.seed == seed and not info.is_imported]
+        else [
+            name
+            for name, info in study_results.networks.items()
+            if info.seed == seed and not info.is_imported
+        ]
     )
-    unknown = [name for name in chosen if name not in results.networks]
+    unknown = [name for name in chosen if name not in study_results.networks]
     if unknown:
         raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(results.networks)}.")
-    dataset = cells.dataset_of(results)
+    dataset = cells.dataset_of(study_results)
     rows = np.sort(data.stratified(dataset.test.labels, images, seed=DRAW_SEED))
     some = dataset.test.take(rows)
     height, width = dataset.image_shape[:2]
     waves = conditions.attacks.frequencies(height, width)
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in chosen}
-    todo = [name for name in chosen if not files.readable(paths[name], ("error",))]
+    todo = [name for name in chosen if not results.readable(paths[name], ("error",))]
     if todo:
-        loaded = [storing.load_network(folder, name) for name in todo]
+        loaded = [network_files.load_network(folder, name) for name in todo]
         found = {name: np.full((height, width), np.nan, np.float32) for name in todo}
         key = conditions.condition_key(
             jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength)
@@ -75,5 +78,5 @@ def frequency_maps(
                 "samples": np.int32(len(rows)),
                 "strength": np.float32(strength),
             }
-            files.save_arrays(paths[name], arrays)
+            results.save_arrays(paths[name], arrays)
     return [paths[name] for name in chosen]

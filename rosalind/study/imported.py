@@ -8,12 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, geometry, measuring
-from rosalind import results as files
+from rosalind import conditions, geometry, measuring, results
 from rosalind.conditions import Network
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, running, storing
+from rosalind.study import cells, network_files, running
 from rosalind.study.planning import DRAW_SEED
 
 
@@ -47,9 +46,9 @@ def add_network(
         results.Mismatch: a network of that name with another fingerprint.
     """
     folder = Path(folder)
-    files.check_name(name)
-    results = files.open(folder)
-    dataset = cells.dataset_of(results)
+    results.check_name(name)
+    study_results = results.load(folder)
+    dataset = cells.dataset_of(study_results)
     kernel, bias = (np.asarray(part, np.float32) for part in head)
     network = Network(name, None, features=features, kernel=kernel, bias=bias)
     geometry.check(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
@@ -62,20 +61,20 @@ def add_network(
         "class_mean": reference.class_mean,
         "unit": np.float64(reference.unit),
     }
-    files.add_network(
+    results.add_network(
         folder,
         {
             "name": name,
             "family": family or "imported",
             "unit": reference.unit,
-            "fingerprint": fingerprint or files.hash_arrays(arrays),
-            "versions": storing.versions(),
+            "fingerprint": fingerprint or results.hash_arrays(arrays),
+            "versions": network_files.versions(),
         },
         arrays,
     )
-    digest = files.load_json(files.network_file(folder, name, "json"))["hash"]
-    subset = results.samples["subset"]
-    declared = {**results.conditions, **results.shifts}
+    digest = results.load_json(results.network_file(folder, name, "json"))["hash"]
+    subset = study_results.samples["subset"]
+    declared = {**study_results.conditions, **study_results.shifts}
     todo = [
         c
         for c in declared
@@ -85,7 +84,7 @@ def add_network(
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
-            condition = cells.condition_of(results, id_)
+            condition = cells.condition_of(study_results, id_)
             key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
             attacked = cells.attacked_network(folder, condition)
             found = measuring.measure(

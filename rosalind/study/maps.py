@@ -7,11 +7,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import attribution, conditions, data, measuring
-from rosalind import results as files
+from rosalind import attribution, conditions, data, measuring, results
 from rosalind.config import Condition, Study
 from rosalind.progress import Progress
-from rosalind.study import cells, planning, storing
+from rosalind.study import cells, network_files, planning
 from rosalind.study.planning import DRAW_SEED, Unit
 
 JOINED = ("id", "map", "baseline", "deletion")
@@ -36,14 +35,14 @@ def attribute(
         ValueError: an unknown network, condition or sample.
     """
     folder = Path(folder)
-    results = files.open(folder)
+    study_results = results.load(folder)
     for kind, name, known in (
-        ("network", network, results.networks),
-        ("condition", condition, results.conditions),
+        ("network", network, study_results.networks),
+        ("condition", condition, study_results.conditions),
     ):
         if name not in known:
             raise ValueError(f"the study has no {kind} {name!r}; it has {', '.join(known)}.")
-    dataset = cells.dataset_of(results)
+    dataset = cells.dataset_of(study_results)
     if ids is None:
         ids = tuple(dataset.test.ids[attribution_rows(dataset, 12)].tolist())
     unknown = sorted(set(ids) - set(dataset.test.ids.tolist()))
@@ -52,7 +51,7 @@ def attribute(
             f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
         )
     with Progress("attributing", len(ids), unit="samples") as progress:
-        found = cells.condition_of(results, condition)
+        found = cells.condition_of(study_results, condition)
         return attribute_some(dataset, folder, network, found, ids, progress.advance)
 
 
@@ -73,8 +72,8 @@ def attribute_some(
 
     `advance` is told of every sample, at once of those that have their maps.
     """
-    path = files.attribution_file(folder, network, condition.id)
-    there = files.load_arrays(path) if files.readable(path, ("id", "map")) else None
+    path = results.attribution_file(folder, network, condition.id)
+    there = results.load_arrays(path) if results.readable(path, ("id", "map")) else None
     if there is not None and not there.keys() >= set(JOINED):
         ids, there = tuple({*ids, *there["id"].tolist()}), None
     known = set() if there is None else set(there["id"].tolist())
@@ -82,7 +81,7 @@ def attribute_some(
     advance(len(ids) - len(rows), network)
     if not rows.size:
         return 0
-    loaded = storing.load_network(folder, network)
+    loaded = network_files.load_network(folder, network)
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
     if condition.name == "weight_noise":
         noisy = conditions.with_weight_noise(loaded, condition.severity, key)
@@ -96,7 +95,7 @@ def attribute_some(
     if there is not None:
         for name in JOINED:
             arrays[name] = np.concatenate([there[name], arrays[name]])
-    files.save_arrays(path, arrays, replace=True)
+    results.save_arrays(path, arrays, replace=True)
     return len(rows)
 
 

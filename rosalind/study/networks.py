@@ -14,13 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind import data, geometry, measuring, models, pruning, training
-from rosalind import results as files
+from rosalind import data, geometry, measuring, models, pruning, results, training
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Study, fingerprint
 from rosalind.study import planning
+from rosalind.study.network_files import is_there, load_network, save_network
 from rosalind.study.planning import Unit
-from rosalind.study.storing import is_there, load_network, save_network
 
 
 def keys_of(seed: int):
@@ -176,7 +175,7 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         config=train,
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
-        resume=files.Checkpoints(folder / "checkpoints", prefix),
+        resume=results.Checkpoints(folder / "checkpoints", prefix),
         groups=models.groups(model) if recipe.granularity == "channel" else (),
         functions=functions_of(model, train.label_smoothing),
         evaluate=functools.partial(validation_accuracy, dataset, model),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from rosalind import conditions, corruptions, data, models, pruning
-from rosalind import results as files
+from rosalind import conditions, corruptions, data, models, pruning, results
 from rosalind.config import (
     Baseline,
     Control,
@@ -49,7 +48,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if twice:
         raise ValueError(f"labels must differ, {sorted(twice)} come twice; give one of them another label.")
     for label in labels:
-        files.check_name(label)
+        results.check_name(label)
     for control in study.controls:
         if control not in get_args(Control):
             raise ValueError(unknown("control", control, get_args(Control)))
@@ -62,7 +61,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise ValueError(f"conditions must be given, each once, got {ids}.")
     for condition in study.conditions:
         conditions.check(condition)
-        files.check_name(condition.id)
+        results.check_name(condition.id)
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
         raise ValueError(f"attribution conditions {missing} are not among the study's: {ids}.")
@@ -84,7 +83,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         conditions.check(condition, table)
         conditions.check_files(condition, dataset.test, table)
     if folder is not None:
-        files.check_writable(Path(folder))
+        results.check_writable(Path(folder))
     return dataset
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import data
-from rosalind import results as files
+from rosalind import data, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, maps, networks, planning, storing
+from rosalind.study import cells, maps, network_files, networks, planning
 from rosalind.study.planning import DRAW_SEED, Unit
 
 FORMAT = 2
@@ -69,12 +68,14 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 
     def unfinished(units: list[Unit]) -> list[Unit]:
         expected = {unit: planning.expected(study, dataset, unit) for unit in units}
-        there = {unit: [storing.is_there(folder, *item) for item in expected[unit].items()] for unit in units}
+        there = {
+            unit: [network_files.is_there(folder, *item) for item in expected[unit].items()] for unit in units
+        }
         return [unit for unit in units if not all(there[unit])]
 
     todo = [unfinished(parents), unfinished(rest)]
     subset = np.sort(data.stratified(dataset.test.labels, study.features, seed=DRAW_SEED))
-    files.create(
+    results.create(
         folder,
         {
             "dataset": dataset.name,
@@ -86,8 +87,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "seed": DRAW_SEED,
             "seeds": list(study.seeds),
             "config": describe(study),
-            "versions": storing.versions(),
-            "revision": storing.revision(),
+            "versions": network_files.versions(),
+            "revision": network_files.revision(),
         },
         {
             "id": dataset.test.ids,
@@ -126,27 +127,27 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 
 def compare(folder: Path, *, umap: bool = False) -> Results:
     """Make what is derived over all networks, unless it is there for the same cells."""
-    results = files.open(folder)
+    study_results = results.load(folder)
     stamp = {
-        "cells": fingerprint([[n, c, results.networks[n].hash] for n, c in results.cells()]),
+        "cells": fingerprint([[n, c, study_results.networks[n].hash] for n, c in study_results.cells()]),
         "umap": umap,
         "format": FORMAT,
     }
     path = folder / "comparison" / "stamp.json"
-    if path.exists() and files.load_json(path) == stamp:
-        return results
+    if path.exists() and results.load_json(path) == stamp:
+        return study_results
     with Progress("comparing", 7, unit="tables") as progress:
-        robustness.save_summary(results)
+        robustness.save_summary(study_results)
         progress.advance(1, "summary.csv")
-        robustness.methods.save(results)
+        robustness.methods.save(study_results)
         progress.advance(1, "methods.csv")
-        agreement.save(results)
+        agreement.save(study_results)
         progress.advance(1, "agreement")
-        fragility.save(results)
+        fragility.save(study_results)
         progress.advance(1, "fragility")
-        redundancy.save(results)
+        redundancy.save(study_results)
         progress.advance(1, "redundancy")
-        similarity.save(results, umap=umap)
+        similarity.save(study_results, umap=umap)
         progress.advance(2, "similarity")
-    files.save_json(path, stamp, replace=True)
-    return results
+    results.save_json(path, stamp, replace=True)
+    return study_results

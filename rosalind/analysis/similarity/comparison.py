@@ -15,7 +15,8 @@ from rosalind.analysis.similarity import layout as layouts
 from rosalind.analysis.similarity.distances import COORDINATES, METRICS, MODES, measure
 from rosalind.analysis.similarity.points import LIMIT, Cell, points
 from rosalind.config import unknown
-from rosalind.results import Results, checks
+from rosalind.results import Results
+from rosalind.results.schema import check_arrays
 
 DRAWN = ("condensed", "layout", "tree", "order", "nearest", "limit", "picture", "kept", "trust")
 """Fields of `Similarity` that follow from the distances of a metric, and are stored by their names."""
@@ -174,7 +175,7 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     sizes = {"condensed": (count * (count - 1) // 2,), "layout": (count, 2), "order": (count,)}
     sizes |= {"nearest": (count, None), "picture": (None, None), "tree": (max(count - 1, 0), 2)}
     sizes |= {name: () for name in ("limit", "kept", "trust")}
-    checks.arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
+    check_arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
     values = [arrays[f"{name}/{metric}"] for name in DRAWN]
     drawn: dict[str, Any] = {
         name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)
@@ -187,7 +188,7 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     )
     umap = _umap(path) if metric == "all" else None
     if umap is not None:
-        checks.arrays(path, {"umap": umap}, {"umap": (None, count, 2)})
+        check_arrays(path, {"umap": umap}, {"umap": (None, count, 2)})
     return found, umap
 
 

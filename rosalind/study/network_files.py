@@ -12,8 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import data, geometry, measuring, models, pruning
-from rosalind import results as files
+from rosalind import data, geometry, measuring, models, pruning, results
 from rosalind.conditions import Network
 from rosalind.config import Model, Study, difference, fingerprint
 from rosalind.study import planning
@@ -22,22 +21,22 @@ from rosalind.study.planning import Unit
 
 def is_there(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     """Whether a network is finished; refuses one of the same name that was made differently."""
-    path = files.network_file(folder, name, "json")
+    path = results.network_file(folder, name, "json")
     if not path.exists():
         return False
     try:
-        info = files.load_json(path)
-    except files.Damaged as error:
+        info = results.load_json(path)
+    except results.Damaged as error:
         print(f"{error} The network is made again.", file=sys.stderr)
         path.unlink()
         return False
     if info.get("fingerprint") != fingerprint(made_by):
         lines = "; ".join(difference(info.get("made_by", {}), json.loads(json.dumps(made_by))))
-        raise files.Mismatch(
+        raise results.Mismatch(
             f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
             "folder, or delete that network's files."
         )
-    if files.readable(files.network_file(folder, name), ("head/kernel",)):
+    if results.readable(results.network_file(folder, name), ("head/kernel",)):
         return True
     path.unlink()
     return False
@@ -87,14 +86,14 @@ def save_network(
     if records:
         right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
         margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
-        files.save_arrays(
+        results.save_arrays(
             folder / "training" / f"{name}.npz",
             {"correct": right, "margin": margin, "id": dataset.train.ids},
         )
-    path = files.network_file(folder, name)
-    files.save_arrays(path, arrays)
+    path = results.network_file(folder, name)
+    results.save_arrays(path, arrays)
     # The file of whoever was first counts, so its hash is recorded and not that of this process.
-    there = files.load_arrays(path)
+    there = results.load_arrays(path)
     made_by = planning.made_by(
         study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
     )
@@ -104,8 +103,8 @@ def save_network(
         paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
     positions = models.positions(model)
     removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
-    files.save_json(
-        files.network_file(folder, name, "json"),
+    results.save_json(
+        results.network_file(folder, name, "json"),
         {
             "name": name,
             "model": study.model.name,
@@ -117,7 +116,7 @@ def save_network(
             "dead_classes": geometry.dead_classes(there["head/kernel"]),
             "made_by": made_by,
             "fingerprint": fingerprint(made_by),
-            "hash": files.hash_arrays(there),
+            "hash": results.hash_arrays(there),
             "versions": versions(),
             **provenance,
         },
@@ -132,8 +131,8 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
         ValueError: an imported network, whose variables are not stored.
     """
     folder = Path(folder)
-    info = files.load_json(files.network_file(folder, name, "json"))
-    arrays = files.load_arrays(files.network_file(folder, name))
+    info = results.load_json(results.network_file(folder, name, "json"))
+    arrays = results.load_arrays(results.network_file(folder, name))
     if "config" not in info:
         raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
     config: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}

@@ -1,0 +1,107 @@
+"""What a study folder holds: paths, keys of study.json, shapes of arrays; see the README."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosalind.results.files import Damaged
+
+SCHEMA = 2
+"""Number of the folder's layout; a reader refuses a higher one."""
+
+GEOMETRY = {
+    "logits": 2,
+    "norm": 1,
+    "angle": 1,
+    "angle_centred": 1,
+    "angle_class_mean": 1,
+    "margin": 1,
+    "margin_predicted": 1,
+    "prediction": 1,
+    "rival": 1,
+}
+"""Arrays that every geometry file has, and their number of axes; the first is the sample."""
+
+STUDY: dict[str, tuple[type, ...]] = {
+    "class_names": (list,),
+    "data": (dict,),
+    "dataset": (str,),
+    "table": (str, type(None)),
+}
+"""What `study.json` must say, and as what."""
+
+
+def network_file(folder: Path, network: str, ending: str = "npz") -> Path:
+    """Where a network's arrays (`npz`) or provenance (`json`) are."""
+    return folder / "networks" / f"{network}.{ending}"
+
+
+def geometry_file(folder: Path, network: str, condition: str) -> Path:
+    """Where the geometry of a network under a condition is."""
+    return folder / "geometry" / network / f"{condition}.npz"
+
+
+def attribution_file(folder: Path, network: str, condition: str) -> Path:
+    """Where the occlusion maps of a network under a condition are."""
+    return folder / "attribution" / network / f"{condition}.npz"
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for an id that could not be one path component on every system."""
+    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
+    if not name or not set(name) <= allowed or name.startswith("."):
+        raise ValueError(f"{name!r} cannot be an id: use letters, digits, '.', '_', '+' and '-' only.")
+
+
+def check_keys(path: Path, value: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """The content of a JSON file, if it is an object with these keys and kinds of values.
+
+    Raises:
+        Damaged: no JSON object, without one of the keys, or with a value of another kind.
+    """
+    if not isinstance(value, dict):
+        raise Damaged(f"{path} is not a JSON object.")
+    missing = [key for key in kinds if key not in value]
+    if missing:
+        raise Damaged(f"{path} lacks {missing}.")
+    for key, allowed in kinds.items():
+        if not isinstance(value[key], allowed):
+            raise Damaged(f"{path} has {str(value[key])[:40]!r} as {key}.")
+    return value
+
+
+def check_arrays(
+    path: Path, found: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]
+) -> None:
+    """Check that arrays are numbers of the right shapes.
+
+    Args:
+        path: of their file, for the error.
+        found: arrays by name; those that are not in `axes` are not looked at.
+        axes: by name how long every axis must be; None for any length.
+
+    Raises:
+        Damaged: text, or another shape.
+    """
+    for key, wanted in axes.items():
+        if key not in found:
+            continue
+        shape = found[key].shape
+        alike = len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
+        if not alike or found[key].dtype.kind not in "buif":
+            sizes = " x ".join("any" if w is None else f"{w:,}" for w in wanted)
+            raise Damaged(
+                f"{path} has {key} of shape {list(shape)} and type {found[key].dtype}; it must be {sizes} numbers."
+            )
+
+
+def check_geometry(path: Path, found: Mapping[str, np.ndarray], samples: int, classes: int) -> None:
+    """Check the arrays of a cell against the samples and the classes of the study; raises Damaged."""
+    sizes = {key: (samples, *[None] * (count - 1)) for key, count in GEOMETRY.items()}
+    sizes |= {"class_id": (samples, None), "logsumexp": (samples,), "brier": (samples,)}
+    check_arrays(path, found, sizes)
+    for key in ("prediction", "rival", "class_id"):
+        if key in found and found[key].size and not (found[key].min() >= -1 and found[key].max() < classes):
+            raise Damaged(f"{path} has {key} outside of the {classes} classes.")
