@@ -16,9 +16,6 @@ import numpy as np
 EXACT = jax.lax.Precision.HIGHEST
 """Full float32: bfloat16 or tf32 products would make margins disagree with predictions."""
 
-MEASURES = ("angle", "angle_centred", "angle_class_mean", "norm", "margin", "margin_predicted")
-"""The per-sample quantities of `measure`, float32[n] each."""
-
 
 class Reference(NamedTuple):
     """What makes one network's geometry comparable with another's; from clean training images."""

@@ -30,7 +30,7 @@ class TestSimplex:
         width, length, noise = 20, 3.0, 0.2
         scatter = np.full(classes, width * noise**2)
         exact = width * noise**2 * (classes - 1) / (2 * classes * length**2)
-        found = collapse.spread(simplex(classes, width, length), scatter)
+        found = collapse.cdnv(simplex(classes, width, length), scatter)
         assert found == pytest.approx(exact, rel=1e-9)
 
     def test_lengths_and_directions_that_are_off_show_where_they_are(self):
@@ -81,8 +81,8 @@ class TestSimplex:
         assert np.isnan(list(alone.values())).all()
 
     def test_classes_in_one_place_are_infinitely_spread_or_nothing(self):
-        assert collapse.spread(np.ones((3, 2)), np.ones(3)) == np.inf
-        assert np.isnan(collapse.spread(np.ones((3, 2)), np.zeros(3)))
+        assert collapse.cdnv(np.ones((3, 2)), np.ones(3)) == np.inf
+        assert np.isnan(collapse.cdnv(np.ones((3, 2)), np.zeros(3)))
         assert np.isnan(
             list(collapse.numbers(np.zeros((3, 2)), np.zeros(3), np.zeros((2, 3))).values())
         ).all()
@@ -97,6 +97,6 @@ def test_a_stored_cell_gives_what_its_features_give(small_folder):
     nearest = ((features[:, None] - arrays["class_mean"]) ** 2).sum(2).argmin(1)
     assert value["disagreement"] == pytest.approx((nearest != arrays["prediction"][subset]).mean())
     first, second = arrays["class_mean"][:2].astype(np.float64)
-    pair = collapse.spread(arrays["class_mean"][:2], arrays["class_scatter"][:2])
+    pair = collapse.cdnv(arrays["class_mean"][:2], arrays["class_scatter"][:2])
     assert pair == pytest.approx(arrays["class_scatter"][:2].mean() / ((first - second) ** 2).sum(), rel=1e-5)
     assert np.isfinite(list(value.values())).all()

@@ -14,7 +14,7 @@ import pytest
 from conftest import MLP
 from test_corruptions import photographs
 
-from rosalind import conditions, corruptions, data, geometry, measuring, models
+from rosalind import conditions, corruptions, data, geometry, measures, measuring, models
 from rosalind.conditions import attacks, files, writing
 from rosalind.conditions.network import Network
 from rosalind.config import Condition, Model
@@ -161,7 +161,7 @@ class TestAttacks:
         for name, size in (("pgd-linf", 16), ("pgd-l2", 1.0), ("fgsm", 16)):
             ((_, cell),) = measuring.measure([net], Condition(name, size), split, KEY, subset=np.arange(9))
             ((_, clean),) = measuring.measure([net], Condition(), split, KEY)
-            assert set(geometry.MEASURES) < set(cell)
+            assert set(measures.STORED) < set(cell)
             assert cell["features"].shape[0] == 9
             assert np.median(cell["margin"]) < np.median(clean["margin"])
 

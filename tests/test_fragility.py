@@ -196,7 +196,7 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
     assert fragility.save_margins(opened)
     ((path, cells),) = fragility.columns(opened)
     assert cells == opened.cells()
-    rows = np.stack([fragility.fingerprint(path, k) for k in range(len(opened.labels))])
+    rows = np.stack([fragility.margin_row(path, k) for k in range(len(opened.labels))])
     for column in (0, 6, 7, len(cells) - 1):
         arrays = opened.geometry(*cells[column])
         exact = arrays["margin"] / opened.unit(cells[column][0])

@@ -16,11 +16,12 @@ ARROWS = {
     "data": {"config"},
     "corruptions": {"config"},
     "models": {"config"},
-    "geometry": {"config"},
+    "measures": {"config"},
+    "geometry": {"config", "measures"},
     "results": {"config"},
     "training": {"config"},
     "pruning": {"training"},
-    "analysis": {"results"},
+    "analysis": {"results", "measures"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress"},
@@ -30,7 +31,7 @@ ARROWS = {
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
-WITHOUT_JAX = ("config", "results", "analysis", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = ("config", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rosalind import attribution, conditions, config, corruptions, data, geometry, measuring, models
+from rosalind import attribution, conditions, config, corruptions, data, geometry, measures, measuring, models
 from rosalind.conditions import Network
 from rosalind.config import Condition
 
@@ -101,7 +101,7 @@ def test_measured_is_the_models_own_forward_pass(digits, network):
     exact = geometry.measure(
         features, *models.head(MODEL, network.variables), digits.test.labels, reference=network.reference
     )
-    for name in geometry.MEASURES:
+    for name in measures.STORED:
         np.testing.assert_allclose(cell[name], exact[name], atol=1e-4)
 
 

@@ -32,7 +32,7 @@ class TestGroups:
 
     def test_a_group_is_the_mean_of_its_seeds(self, store):
         cell = (self.group, "contrast-5")
-        assert store.seeds(cell) == self.seeds
+        assert store.sides.seeds(cell) == self.seeds
         for measure in ("angle", "norm", "margin", "confidence"):
             mean = np.mean([store.values(seed, measure) for seed in self.seeds], 0)
             np.testing.assert_allclose(store.values(cell, measure), mean, rtol=1e-5, atol=1e-5)
@@ -47,13 +47,13 @@ class TestGroups:
 
     def test_sides_are_paired_by_seed(self, store):
         dense = ("dense over seeds", "clean")
-        pairs = store.pairs(dense, (self.group, "contrast-5"))
+        pairs = store.sides.pairs(dense, (self.group, "contrast-5"))
         assert pairs == [
             (("mlp-dense-seed0", "clean"), self.seeds[0]),
             (("mlp-dense-seed1", "clean"), self.seeds[1]),
         ]
-        assert store.pairs(("mlp-dense-seed1", "clean"), (self.group, "contrast-5")) == pairs[1:]
-        assert store.pairs(("mlp-dense-seed1", "clean"), self.seeds[0]) == [
+        assert store.sides.pairs(("mlp-dense-seed1", "clean"), (self.group, "contrast-5")) == pairs[1:]
+        assert store.sides.pairs(("mlp-dense-seed1", "clean"), self.seeds[0]) == [
             (("mlp-dense-seed1", "clean"), self.seeds[0])
         ]
 

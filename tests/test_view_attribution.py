@@ -78,9 +78,9 @@ def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
     put(folder, ("mlp-dense-seed1", "clean"), (10, 20), dense[1])
     put(folder, B, (10, 20), pruned)
     store = Store(folder)
-    group = next(name for name in store.groups_by_id if name.startswith("dense"))
+    group = next(name for name in store.sides.groups_by_id if name.startswith("dense"))
     degrees = np.array([180 / np.pi, 1, 1])[:, None, None]
-    found = occlusion_maps.mean(store, store.seeds((group, "clean")))
+    found = occlusion_maps.mean(store, store.sides.seeds((group, "clean")))
     assert found.ids.tolist() == [10, 20, 30]
     assert found.networks.tolist() == [2, 1, 1]
     np.testing.assert_allclose(found.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)

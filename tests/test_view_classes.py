@@ -270,7 +270,7 @@ class TestMatrices:
         assert page.classes.figures["null"].visible
         null, difference = (page.classes.images[side].data for side in ("null", "difference"))
         assert (null["low"], null["high"]) == (difference["low"], difference["high"])
-        first, second = store.nulls(page.state.a, page.state.b)[0][0]
+        first, second = store.sides.nulls(page.state.a, page.state.b)[0][0]
         exact = np.abs(store.class_matrix(second) - store.class_matrix(first)).mean()
         assert f"by {exact:.1f} degrees" in page.classes.caption.text
         assert "null" in page.collapse.caption.text
@@ -281,10 +281,10 @@ class TestMatrices:
         assert f"B {right:,} of 597 right" in page.classes.caption.text
 
     def test_a_group_of_seeds_is_a_mean(self, page, store):
-        group = next(iter(store.groups_by_id))
+        group = next(iter(store.sides.groups_by_id))
         cell = (group, "clean")
         page.change(b=cell)
-        exact = np.mean([store.class_matrix(seed) for seed in store.seeds(cell)], 0)
+        exact = np.mean([store.class_matrix(seed) for seed in store.sides.seeds(cell)], 0)
         own, other = np.diag(exact).mean(), exact[~np.eye(10, dtype=bool)].mean()
         assert f"B {own:.1f} degrees to the own, {other:.1f} to others" in page.classes.caption.text
 

@@ -9,9 +9,9 @@ from bokeh.events import AxisClick, Tap
 from pages import Page
 from scipy import stats
 
-from rosalind.analysis import accuracy_table, grid, heat_map, severity_curves
-from rosalind.analysis.accuracy_table import MODES
-from rosalind.analysis.robustness import Group
+from rosalind.analysis import accuracy_table, distributions, heat_map, severity_curves
+from rosalind.analysis.accuracy_table import CELL_METRICS
+from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import choices
@@ -29,7 +29,10 @@ def store(small_folder):
 
 
 class TestTable:
-    groups = (Group("dense", "dense", 0.0, ("d0", "d1")), Group("cut", "one-shot", 0.5, ("c0", "c1", "c2")))
+    groups = (
+        SeedGroup("dense", "dense", 0.0, ("d0", "d1")),
+        SeedGroup("cut", "one-shot", 0.5, ("c0", "c1", "c2")),
+    )
 
     def test_differences_are_paired_by_seed_and_gaps_stay_gaps(self):
         values = np.array([[[1, 3, np.nan]], [[0.5, 2, 9]]], np.float32)
@@ -65,10 +68,12 @@ class TestTable:
         right = lambda name: store.summary[name, "contrast-5"]["accuracy"]
         own = store.groups[row].networks
         exact = [100 * (right(n) - right(f"mlp-dense-seed{k}")) for k, n in enumerate(own)]
-        np.testing.assert_allclose(grid.values(store, "difference")[row, column], exact, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            accuracy_table.values(store, "difference")[row, column], exact, rtol=1e-5, atol=1e-4
+        )
         means = [np.mean([right(n) for n in group.networks]) for group in store.groups]
         better = sum(mean > means[row] for mean in means)
-        assert grid.values(store, "rank")[row, column, 0] == 1 + better
+        assert accuracy_table.values(store, "rank")[row, column, 0] == 1 + better
 
 
 class TestHeat:
@@ -100,10 +105,15 @@ class TestHeat:
         low, high = heat_map.limits_of(means, True)
         assert (low, high) == (-2, 2)
         assert heat_map.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
-        assert heat_map.numbers_in(means, accuracy_table.MODES["difference"]) == ["-2", "0", "·", "+2"]
+        assert heat_map.numbers_in(means, accuracy_table.CELL_METRICS["difference"]) == ["-2", "0", "·", "+2"]
         few = np.array([[0.254, -0.1, 0, np.nan]])
-        assert heat_map.numbers_in(few, accuracy_table.MODES["margin median"]) == ["0.25", "-0.10", "0", "·"]
-        assert heat_map.numbers_in(few, accuracy_table.MODES["margin median"], narrow=True) == [
+        assert heat_map.numbers_in(few, accuracy_table.CELL_METRICS["margin median"]) == [
+            "0.25",
+            "-0.10",
+            "0",
+            "·",
+        ]
+        assert heat_map.numbers_in(few, accuracy_table.CELL_METRICS["margin median"], narrow=True) == [
             ".25",
             "-.10",
             "0",
@@ -114,7 +124,7 @@ class TestHeat:
         assert np.argwhere(marks).tolist() == [[1, 5]]
 
     def test_small_histograms_are_one_broken_line(self):
-        heights = heat_map.outlines(np.array([[1, 4, 2], [0, 0, 0]]))
+        heights = distributions.outlines(np.array([[1, 4, 2], [0, 0, 0]]))
         x, y = heat_map.broken_lines(heights, np.array([2, 3]), np.array([5, 6]))
         assert x.dtype == y.dtype == np.float32
         np.testing.assert_allclose(x, [4.56, 5, 5.44, np.nan], rtol=1e-6)
@@ -169,7 +179,7 @@ class TestCurves:
         generator = np.random.default_rng(0)
         for count in (1, 2, 7, 12):
             places = generator.uniform(0, 10, count) ** 2 / 10
-            found = severity_curves.spread(places, 0.8, 0, 10)
+            found = severity_curves.dodge(places, 0.8, 0, 10)
             order = np.argsort(places, kind="stable")
             assert (np.diff(found[order]) > 0.8 - 1e-9).all()
             assert found.min() >= 0
@@ -182,10 +192,10 @@ class TestDocument:
         view = made.view
         modes = Evaluation.choices(store)["evaluation-cells"]
         # Of digits there is no mean corruption error.
-        assert set(accuracy_table.MODES) - set(modes) == {"mCE", "relative mCE"}
+        assert set(accuracy_table.CELL_METRICS) - set(modes) == {"mCE", "relative mCE"}
         for mode in modes:
             made.change(choices={"evaluation-cells": mode}, null=True)
-            assert accuracy_table.MODES[mode].words in view.caption.text
+            assert accuracy_table.CELL_METRICS[mode].words in view.caption.text
             assert "nan" not in view.caption.text
             assert view.cells.data["shade"][0].shape == (len(store.groups), len(store.columns))
         for rows in heat_map.ROWS:
@@ -228,28 +238,31 @@ class TestDocument:
         assert not view.nothing.data["mark"][0].any()
         made.change(null=True)
         shown = np.abs(view.cells.data["mean"][0])
-        inside = shown <= grid.spread(store)
+        inside = shown <= accuracy_table.seed_range(store)
         assert 0 < inside.sum() < inside.size
         assert view.nothing.data["mark"][0].sum() == inside.sum()
         assert ((view.texts.data["alpha"] < 1) == inside.ravel()).all()
 
-    @pytest.mark.parametrize("mode", [name for name in MODES if MODES[name].better])
+    @pytest.mark.parametrize("mode", [name for name in CELL_METRICS if CELL_METRICS[name].better])
     def test_the_better_end_has_the_same_colour_in_every_mode(self, store, mode):
-        if mode not in choices(store)["evaluation-cells"] or not np.isfinite(grid.values(store, mode)).any():
+        if (
+            mode not in choices(store)["evaluation-cells"]
+            or not np.isfinite(accuracy_table.values(store, mode)).any()
+        ):
             # Of no study but ImageNet, and with fewer than five dense networks.
-            assert MODES[mode].column in (*grid.IMAGENET, "effective_robustness")
+            assert CELL_METRICS[mode].column in (*accuracy_table.IMAGENET, "effective_robustness")
             return
         view = Page(store, Evaluation, choices=(("evaluation-cells", mode),)).view
         shade, shown = view.cells.data["shade"][0], view.cells.data["mean"][0]
         there = shade > 0
-        found = np.where(there, MODES[mode].better * shown, np.nan)
+        found = np.where(there, CELL_METRICS[mode].better * shown, np.nan)
         palette = view.mapper.palette
         best, worst = (
             palette[round((int(shade.flat[pick(found)]) - 1) / 254 * (len(palette) - 1))]
             for pick in (np.nanargmax, np.nanargmin)
         )
         bluer = lambda colour: int(colour[5:7], 16) - int(colour[1:3], 16)
-        if MODES[mode].signed or MODES[mode].ratio:
+        if CELL_METRICS[mode].signed or CELL_METRICS[mode].ratio:
             assert bluer(best) > bluer(worst)
         else:
             assert best == SEQUENTIAL[-1]
@@ -290,7 +303,7 @@ class TestDocument:
         view = made.view
         made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         row = [group.name for group in store.groups].index("lth 0.9")
-        last = grid.values(store, "accuracy")[row, store.columns.index("contrast-5")].mean()
+        last = accuracy_table.values(store, "accuracy")[row, store.columns.index("contrast-5")].mean()
         at = view.labels.data["side"].index("B: lth 0.9")
         assert view.coloured.data["ys"][at][-1] == pytest.approx(last)
         assert f"B: lth 0.9 {last:.1f}" in view.caption.text

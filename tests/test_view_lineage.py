@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pages import Page
 
-from rosalind.analysis import grid, lineage
+from rosalind.analysis import accuracy_table, lineage
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.networks.lineage import Lineage
 
@@ -16,7 +16,7 @@ def store(small_folder):
     return Store(small_folder)
 
 
-class TestPedigree:
+class TestLineageGraph:
     def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
         made = lineage.origins(store.results.networks)
         assert made["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
@@ -25,7 +25,7 @@ class TestPedigree:
         assert not [name for name in made if "biprop" in name or "dense" in name]
 
     def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
-        found = lineage.pedigree(store.results.networks, store.groups)
+        found = lineage.lineage_graph(store.results.networks, store.groups)
         assert found.layers == (0.0, 0.5, 0.9)
         assert not found.grouped
         assert len(found.nodes) == len(store.results.networks)
@@ -42,7 +42,7 @@ class TestPedigree:
             assert not between
 
     def test_many_networks_are_drawn_as_groups(self, store):
-        found = lineage.pedigree(store.results.networks, store.groups, most=5)
+        found = lineage.lineage_graph(store.results.networks, store.groups, most=5)
         assert found.grouped
         assert len(found.nodes) == len(store.groups)
         by_name = {store.groups[k].name: n for n, k in enumerate(found.groups)}
@@ -69,7 +69,7 @@ class TestDocument:
         made.change(choices={"lineage-accuracy": "clean"})
         row = [group.name for group in store.groups].index("magnitude 0.5")
         after = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        assert after == pytest.approx(grid.values(store, "accuracy")[row, 0].mean(), rel=1e-5)
+        assert after == pytest.approx(accuracy_table.values(store, "accuracy")[row, 0].mean(), rel=1e-5)
         assert after != y
 
     def test_unknown_sizes_are_gaps(self, store):

@@ -8,7 +8,7 @@ from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
-from rosalind.analysis import distributions, polygon, selection, shift
+from rosalind.analysis import distributions, polygon, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.state import selected
@@ -245,7 +245,7 @@ class TestDistributions:
     def test_contours_are_named_where_no_other_curve_is(self, store):
         turn = np.linspace(0, 2 * np.pi, 41)
         circle = np.stack([np.cos(turn), np.sin(turn)], 1)
-        ends = shift.free_ends(np.stack([circle, circle + np.array([1, 0]), circle * np.nan]))
+        ends = distributions.free_ends(np.stack([circle, circle + np.array([1, 0]), circle * np.nan]))
         assert [circle[k][0] for k in ends[:2]] == pytest.approx([-1, 1])
         assert ends[2] == 0
         page = Page(store, Local, choices=(("local-contours", "classes"),))

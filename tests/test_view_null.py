@@ -9,7 +9,7 @@ from pages import Page
 from scipy import stats
 
 from rosalind import config, results
-from rosalind.analysis import distributions, shift
+from rosalind.analysis import distributions
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
@@ -83,7 +83,7 @@ class TestShifts:
         nulls = page.view.frame.nulls
         assert len(nulls) == 3
         values = [[three.values(cell, "angle") for cell in null] for null in nulls]
-        exact = [shift.class_shifts(*pair, labels, 4) for pair in values]
+        exact = [distributions.class_shifts(*pair, labels, 4) for pair in values]
         far = np.max([np.abs(found.after - found.before) for found in exact], 0)[shifts.listed]
         # To either side of A's median, for who is first of two seeds means nothing.
         np.testing.assert_allclose(shifts.lines.data["a"] - shifts.null.data["a"], far, rtol=1e-4)
@@ -215,7 +215,7 @@ class TestSmallestDifference:
         a, b = ("dense over seeds", "clean"), ("magnitude 0.9 over seeds", "contrast-5")
         every = np.ones(597, bool)
         text = captions.changes(store, (a, b), ("angle",), every)
-        pairs = store.pairs(a, b)
+        pairs = store.sides.pairs(a, b)
         each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in pairs]
         assert f" and {detectable_with_pairs(2, np.std(each, ddof=1)):.2g} on)" in text
         assert "597 samples and 2 pairs of seeds can show" in text

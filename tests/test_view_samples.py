@@ -87,7 +87,7 @@ class TestSheet:
     def test_the_most_probable_classes_are_the_softmax_of_the_stored_logits(self, store):
         position = 11
         shares = []
-        for cell in store.seeds(B):
+        for cell in store.sides.seeds(B):
             logits = store.results.geometry(*cell)["logits"][position].astype(float)
             shares.append(np.exp(logits) / np.exp(logits).sum())
         mean = np.mean(shares, 0)
@@ -199,7 +199,7 @@ class TestFingerprint:
         assert found.complete
         for row, name in enumerate(found.rows):
             for column, condition in enumerate(found.conditions):
-                cells = store.seeds((name, condition))
+                cells = store.sides.seeds((name, condition))
                 margins = [store.values(cell, "margin")[17] for cell in cells]
                 assert found.values[row, column] == pytest.approx(np.mean(margins), rel=2e-3, abs=1e-6)
                 wrong = [not store.correct(cell)[17] for cell in cells]
@@ -243,7 +243,9 @@ class TestFingerprint:
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
         wrong = np.array([[False, True, False, False, True]])
         values = np.where(wrong, -1, 1).astype(np.float32)
-        made = sample_margins.Fingerprint(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
+        made = sample_margins.SampleMargins(
+            ("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True
+        )
         cell = ("mlp-dense-seed0", "clean")
         assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": 5}
         values[0, 4] = np.nan
@@ -307,7 +309,7 @@ class TestView:
 
     def test_orders_and_pages_are_choices(self, store):
         view, _ = viewed(store, State(A, B))
-        for sort in contact_sheet.SORTS:
+        for sort in contact_sheet.sorts(store):
             view.update(shown(store, State(A, B), sort=sort))
             key = contact_sheet.sort_key(store, sort, A, B, False)
             pictured = contact_sheet.pictured(store, A[1], B[1])

@@ -15,7 +15,8 @@ from pages import opened
 
 from rosalind import results
 from rosalind.analysis import rasters, selection
-from rosalind.analysis.store import MEASURES, Store
+from rosalind.analysis.store import Store
+from rosalind.measures import MEASURES
 from rosalind.viewer import address, state, theme
 from rosalind.viewer.app import Session
 from rosalind.viewer.state import selected

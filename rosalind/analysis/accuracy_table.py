@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rosalind.analysis import robustness
-from rosalind.analysis.robustness import Group
+from rosalind.analysis import distributions, robustness
+from rosalind.analysis.robustness import SeedGroup
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.results import Results
 
 
 @dataclass(frozen=True)
-class Mode:
+class CellMetric:
     """What a cell shows: a column of summary.csv times a factor, in words."""
 
     column: str
@@ -26,17 +28,23 @@ class Mode:
     """1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is yellow."""
 
 
-MODES = {
-    "accuracy": Mode("accuracy", 100, "percent right"),
-    "difference": Mode("accuracy", 100, "percentage points over the dense network of the same seed", 0, True),
-    "rank": Mode("accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1),
-    "angle mean": Mode("angle_mean", 180 / np.pi, "mean angle, degrees", better=0),
-    "angle deviation": Mode("angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1, better=0),
-    "margin median": Mode("margin_median", 1, "median margin, units", 1),
-    "change to parent": Mode(
+CELL_METRICS = {
+    "accuracy": CellMetric("accuracy", 100, "percent right"),
+    "difference": CellMetric(
+        "accuracy", 100, "percentage points over the dense network of the same seed", 0, True
+    ),
+    "rank": CellMetric(
+        "accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1
+    ),
+    "angle mean": CellMetric("angle_mean", 180 / np.pi, "mean angle, degrees", better=0),
+    "angle deviation": CellMetric(
+        "angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1, better=0
+    ),
+    "margin median": CellMetric("margin_median", 1, "median margin, units", 1),
+    "change to parent": CellMetric(
         "change_to_parent", 100, "paired change to the parent, percentage points", 0, True
     ),
-    "error over dense": Mode(
+    "error over dense": CellMetric(
         "relative_to_dense",
         1,
         "error over the dense parent's, corruption by corruption",
@@ -44,38 +52,49 @@ MODES = {
         ratio=True,
         better=-1,
     ),
-    "increase over dense": Mode(
+    "increase over dense": CellMetric(
         "relative_increase_to_dense",
         1,
         "error added to clean over what is added to the dense parent's (means only)",
         1,
         better=-1,
     ),
-    "effective robustness": Mode(
+    "effective robustness": CellMetric(
         "effective_robustness", 100, "points above the dense networks' line", 0, True
     ),
-    "retained": Mode("retention", 100, "accuracy over clean accuracy, percent"),
-    "flips to wrong": Mode("negative_flips", 100, "percent that the dense parent had right", better=-1),
-    "flips to right": Mode("positive_flips", 100, "percent that the dense parent had wrong"),
-    "loss": Mode("loss", 1, "negative log-likelihood, nats", 1, better=-1),
-    "Brier score": Mode("brier", 1, "Brier score", 1, better=-1),
-    "calibration error": Mode("calibration_error", 100, "expected calibration error, percent", better=-1),
-    "RMS calibration": Mode(
+    "retained": CellMetric("retention", 100, "accuracy over clean accuracy, percent"),
+    "flips to wrong": CellMetric("negative_flips", 100, "percent that the dense parent had right", better=-1),
+    "flips to right": CellMetric("positive_flips", 100, "percent that the dense parent had wrong"),
+    "loss": CellMetric("loss", 1, "negative log-likelihood, nats", 1, better=-1),
+    "Brier score": CellMetric("brier", 1, "Brier score", 1, better=-1),
+    "calibration error": CellMetric(
+        "calibration_error", 100, "expected calibration error, percent", better=-1
+    ),
+    "RMS calibration": CellMetric(
         "adaptive_calibration_error", 100, "adaptive RMS calibration error, percent", better=-1
     ),
-    "mCE": Mode("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)", better=-1),
-    "relative mCE": Mode("relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1),
+    "mCE": CellMetric("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)", better=-1),
+    "relative mCE": CellMetric(
+        "relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1
+    ),
 }
-"""Modes by name."""
+"""Cell metrics by name."""
 
 COMPARED = ("difference", "change to parent")
-"""Modes that are differences of accuracy, which the null of two dense seeds has something to say about."""
+"""Metrics that are differences of accuracy, which the null of two dense seeds has something to say about."""
+
+INTERVALS = {"accuracy": "accuracy", "difference": "change", "change to parent": "change"}
+"""Modes for which summary.csv has an interval over images, and how its columns begin."""
+
+
+IMAGENET = ("mce", "relative_mce")
+"""Columns of summary.csv that other data sets leave empty."""
 
 Summary = Mapping[tuple[str, str], Mapping[str, float]]
 """The numbers of summary.csv by network and condition."""
 
 
-def collect(summary: Summary, groups: Sequence[Group], columns: Sequence[str], name: str) -> np.ndarray:
+def collect(summary: Summary, groups: Sequence[SeedGroup], columns: Sequence[str], name: str) -> np.ndarray:
     """float32[groups, columns, seeds]: a column of the summary; NaN where a cell or a seed is missing."""
     seeds = max((len(group.networks) for group in groups), default=0)
     found = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
@@ -88,7 +107,7 @@ def collect(summary: Summary, groups: Sequence[Group], columns: Sequence[str], n
     return found
 
 
-def dense_of(results: Results, groups: Sequence[Group]) -> dict[str, str]:
+def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
     """The dense network that each network is compared with: of its seed, for the plain dense ones themselves.
 
     A network whose JSON names a parent has that one, any other the plain dense network of its model and seed; where
@@ -109,7 +128,7 @@ def dense_of(results: Results, groups: Sequence[Group]) -> dict[str, str]:
     return found
 
 
-def over_dense(values: np.ndarray, groups: Sequence[Group], dense: Mapping[str, str]) -> np.ndarray:
+def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
     """float32[groups, columns, seeds]: every network minus its dense network; NaN where there is none.
 
     Args:
@@ -127,7 +146,7 @@ def over_dense(values: np.ndarray, groups: Sequence[Group], dense: Mapping[str, 
     return found
 
 
-def dense_spread(values: np.ndarray, groups: Sequence[Group], dense: Mapping[str, str]) -> np.ndarray:
+def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
     """float32[columns]: the largest difference between two dense networks that differ only in the seed.
 
     NaN with fewer than two of them. The networks are those that others are compared with; they are compared within
@@ -191,3 +210,77 @@ def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, f
     pairs = [(seeds.get(results.networks[name]["seed"]), name) for name in second]
     known = [(value, name) for value, name in pairs if value is not None]
     return np.array([second[n] - v for v, n in known if results.networks[n]["seed"] is not None], float)
+
+
+def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
+    """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
+    accuracies = []
+    for name, condition in (a, b):
+        found = {n: store.summary.get((n, condition)) for n in store.sides.group(name).networks}
+        accuracies.append({n: numbers["accuracy"] for n, numbers in found.items() if numbers is not None})
+    return by_seed(store.results, *accuracies)
+
+
+def collected(store: Store, name: str) -> np.ndarray:
+    """float32[groups, columns, seeds] of a column of summary.csv; NaN where a cell or a seed is missing."""
+    return store.cached(
+        ("grid", "column", name),
+        lambda: collect(store.summary, store.groups, store.columns, name),
+    )
+
+
+def dense_networks(store: Store) -> dict[str, str]:
+    """The dense network that each network is compared with; see `table.dense_of`."""
+    return store.cached(("grid", "dense"), lambda: dense_of(store.results, store.groups))
+
+
+def values(store: Store, mode: str) -> np.ndarray:
+    """float32[groups, columns, seeds] of what cells show in a mode; a single value where it is a rank."""
+
+    def make() -> np.ndarray:
+        found = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column)
+        if mode == "difference":
+            return over_dense(found, store.groups, dense_networks(store))
+        if mode == "rank":
+            return ranks(mean_of(found))[..., None]
+        return found
+
+    return store.cached(("grid", "mode", mode), make)
+
+
+def is_defined(store: Store, mode: str) -> bool:
+    """Whether a study can have a mode at all: mean corruption errors are defined for ImageNet alone."""
+    column = CELL_METRICS[mode].column
+    known = lambda: any(np.isfinite(row.get(column, np.nan)) for row in store.summary.values())
+    return column not in IMAGENET or store.cached(("grid", "there", column), known)
+
+
+def seed_range(store: Store) -> np.ndarray:
+    """float32[columns]: the largest difference of accuracy between two dense seeds, in points."""
+    return dense_spread(100 * collected(store, "accuracy"), store.groups, dense_networks(store))
+
+
+def interval(store: Store, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    """float64[groups, columns] ends of the 95 % interval over images, mean over seeds; NaN for most modes."""
+    if mode not in INTERVALS:
+        nothing = np.full((len(store.groups), len(store.columns)), np.nan)
+        return nothing, nothing
+    ends = (collected(store, f"{INTERVALS[mode]}_{end}") for end in ("low", "high"))
+    low, high = (mean_of(100 * end) for end in ends)
+    return low, high
+
+
+def heights(store: Store) -> np.ndarray:
+    """float32[groups, columns, bins]: margin histograms of all samples and seeds, the largest bin 1; NaN without."""
+
+    def make() -> np.ndarray:
+        counts, edges = store.histograms
+        place = {name: j for j, name in enumerate(store.columns)}
+        found = np.zeros((len(store.groups), len(place), max(edges.shape[1] - 1, 1)), np.int64)
+        line = {name: i for i, group in enumerate(store.groups) for name in group.networks}
+        for (network, condition), here in counts.items():
+            if network in line and condition in place:
+                found[line[network], place[condition]] += here[2]
+        return distributions.outlines(distributions.merged(found))
+
+    return store.cached(("grid", "heights"), make)

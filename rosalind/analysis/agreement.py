@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rosalind import results as files
-from rosalind.results import Results
+from rosalind.results import Results, load_arrays, save_arrays
 
 COLUMNS_AT_ONCE = 1 << 18
 """Weights of all networks that are compared in one product, so that memory stays bounded."""
@@ -110,11 +109,11 @@ def compare(results: Results) -> dict[str, np.ndarray]:
 
 def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
     """Masks of kernels by path; none of an imported network."""
-    arrays = files.load_arrays(results.network_file(network))
+    arrays = load_arrays(results.network_file(network))
     found = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
     return {path: mask for path, mask in sorted(found.items()) if mask.ndim >= 2}
 
 
 def save(results: Results) -> None:
     """Store `compare` as `comparison/agreement.npz`, replacing what is there."""
-    files.save_arrays(results.folder / "comparison" / "agreement.npz", compare(results), replace=True)
+    save_arrays(results.folder / "comparison" / "agreement.npz", compare(results), replace=True)

@@ -1,52 +1,53 @@
-"""What was made once and is kept for all readers, bounded in bytes. NumPy only."""
+"""A cache of arrays for all readers of a study. NumPy only."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
 
-class Kept:
-    """Arrays by key, together at most `limit` bytes; what was longest unused goes first, what is newest never."""
+class Cache:
+    """LRU cache of arrays, at most `limit` bytes together; the newest entry is never evicted. Thread-safe."""
 
     def __init__(self, limit: int):
         self._limit = limit
         self._lock = threading.RLock()
-        self._made: OrderedDict[Any, Any] = OrderedDict()
-        self._sizes: dict[Any, int] = {}
+        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
 
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What is kept under a key; without anything, what `make` gives, kept from then on.
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The value of a key; `make()`, stored from then on, where there is none.
 
         Args:
-            key: hashable.
-            make: gives an array, or a tuple or dict whose arrays are counted; it may itself get other keys.
+            key: of the value.
+            make: gives an array, or a tuple, list or dict whose arrays are counted; it may itself get other keys.
 
-        >>> kept = Kept(limit=1000)
-        >>> [len(kept.get(name, lambda: np.zeros(100, np.float64))) for name in "ab"]
+        >>> cache = Cache(limit=1000)
+        >>> [len(cache.get(name, lambda: np.zeros(100, np.float64))) for name in "ab"]
         [100, 100]
-        >>> kept.get("b", lambda: "made anew").size, kept.get("a", lambda: "made anew")
+        >>> cache.get("b", lambda: "made anew").size, cache.get("a", lambda: "made anew")
         (100, 'made anew')
         """
         with self._lock:
-            if key not in self._made:
-                made = make()
-                self._made[key], self._sizes[key] = made, _bytes(made)
-                while sum(self._sizes.values()) > self._limit and len(self._made) > 1:
-                    oldest, _ = self._made.popitem(last=False)
-                    del self._sizes[oldest]
-            self._made.move_to_end(key)
-            return self._made[key]
+            if key not in self._entries:
+                value = make()
+                size = _bytes(value)
+                self._entries[key] = value, size
+                self._bytes += size
+                while self._bytes > self._limit and len(self._entries) > 1:
+                    self._bytes -= self._entries.popitem(last=False)[1][1]
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
 
 
-def _bytes(made: Any) -> int:
-    """Bytes of the arrays in what is kept."""
-    if isinstance(made, np.ndarray):
-        return made.nbytes
-    if isinstance(made, dict):
-        return sum(map(_bytes, made.values()))
-    # Names are many: 28,800 cells are told by two each.
-    nested = isinstance(made, tuple | list) and made and not isinstance(made[0], str)
-    return sum(map(_bytes, made)) if nested else 0
+def _bytes(value: Any) -> int:
+    """Bytes of the arrays in a value."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_bytes, value.values()))
+    # Names are not counted: 28,800 cells are named by two strings each.
+    nested = isinstance(value, tuple | list) and value and not isinstance(value[0], str)
+    return sum(map(_bytes, value)) if nested else 0

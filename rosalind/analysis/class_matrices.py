@@ -7,7 +7,8 @@ import numpy as np
 from rosalind.analysis import class_order, collapse, downsampling, rasters
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 
 ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
@@ -25,19 +26,21 @@ def reference(store: Store) -> Cell:
     the same classes for everyone.
     """
     network = store.networks[0]
-    return next((network, condition) for condition in store.conditions if store.has((network, condition)))
+    return next(
+        (network, condition) for condition in store.conditions if store.sides.has((network, condition))
+    )
 
 
 def apart(store: Store) -> np.ndarray:
     """float32[c, c]: distances between classes, from the mean angles of the reference cell."""
-    return store.keep(
+    return store.cached(
         ("classes", "apart"), lambda: class_order.distances(table(store, reference(store), ANGLES))
     )
 
 
 def order_of_likeness(store: Store) -> np.ndarray:
     """int[c]: classes with similar ones beside each other."""
-    return store.keep(("classes", "order"), lambda: class_order.likeness(apart(store)))
+    return store.cached(("classes", "order"), lambda: class_order.likeness(apart(store)))
 
 
 def in_order(store: Store, way: str) -> np.ndarray:
@@ -49,7 +52,7 @@ def groups_of(store: Store) -> np.ndarray:
     """int[c]: the group of each class, numbered in order of likeness."""
     count = class_order.group_count(len(store.class_names))
     make = lambda: class_order.segments(apart(store), order_of_likeness(store), count)
-    return store.keep(("classes", "groups"), make)
+    return store.cached(("classes", "groups"), make)
 
 
 def table(store: Store, cell: Cell, show: str) -> np.ndarray:
@@ -57,14 +60,14 @@ def table(store: Store, cell: Cell, show: str) -> np.ndarray:
     count = len(store.class_names)
 
     def directions() -> np.ndarray:
-        heads = [store.results.head(name)[0] for name, _ in store.seeds(cell)]
+        heads = [store.results.head(name)[0] for name, _ in store.sides.seeds(cell)]
         return np.mean([class_order.between_directions(kernel) for kernel in heads], axis=0)
 
     if show == BETWEEN:
-        return store.keep(("classes", show, cell[0]), directions)
+        return store.cached(("classes", show, cell[0]), directions)
     if show == CONFUSION:
         make = lambda: class_order.confusion(store.labels, store.predictions(cell), count)
-        return store.keep(("classes", show, cell), make)
+        return store.cached(("classes", show, cell), make)
     try:
         return store.class_matrix(cell)
     except Damaged:
@@ -81,8 +84,8 @@ def collapsed(store: Store, cell: Cell) -> np.ndarray:
         except Damaged:
             return [np.nan] * len(collapse.MEASURES)
 
-    make = lambda: np.mean([one(seed) for seed in store.seeds(cell)], axis=0)
-    return store.keep(("classes", "collapse", cell), make)
+    make = lambda: np.mean([one(seed) for seed in store.sides.seeds(cell)], axis=0)
+    return store.cached(("classes", "collapse", cell), make)
 
 
 def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:

@@ -49,7 +49,7 @@ def _off(cosines: np.ndarray, corner: float) -> float:
     return float(np.nanmean(np.abs(cosines - corner))) if len(cosines) > 1 else float("nan")
 
 
-def spread(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
+def cdnv(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
     """Class-distance normalised variance: mean over pairs of (s_i + s_j) / (2 |m_i - m_j|^2), >= 0.
 
     0 when every class is one point, around 1 when classes are as wide as they are apart; it needs no
@@ -60,7 +60,7 @@ def spread(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
         class_mean: float[c, d].
         class_scatter: float[c], mean squared distance of a class's samples to its mean.
 
-    >>> spread(np.array([[0.0], [2.0]]), np.array([1.0, 3.0]))
+    >>> cdnv(np.array([[0.0], [2.0]]), np.array([1.0, 3.0]))
     0.5
     """
     mean = class_mean.astype(np.float64) - class_mean.mean(0, dtype=np.float64)
@@ -131,7 +131,7 @@ def numbers(
     if features is not None and prediction is not None and len(features):
         wrong = (nearest_mean(features, class_mean) != prediction).mean()
     return {
-        "spread": spread(found, class_scatter[known]),
+        "spread": cdnv(found, class_scatter[known]),
         "mean_lengths": _unequal(np.linalg.norm(mean, axis=1)),
         "head_lengths": _unequal(np.linalg.norm(head, axis=1)),
         "mean_angles": _off(cosines, corner),

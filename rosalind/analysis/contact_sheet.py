@@ -8,17 +8,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rosalind import results as files
 from rosalind.analysis import fragility, sample_presets
-from rosalind.analysis.store import MEASURES, NEAREST, Cell, Store
-
-LOWEST = {f"lowest {MEASURES[measure]} in {side}": (measure, side) for measure in MEASURES for side in "AB"}
-"""Orders by a measure, and the measure and side of each."""
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import NEAREST, Store
+from rosalind.results import Damaged, load_arrays, log_softmax
 
 WRONG = "wrong in most cells"
 
-SORTS = ("margin fell most", "margin rose most", *LOWEST, *sample_presets.KINDS, WRONG, "sample id")
-"""What samples can be sorted by."""
+FELL, ROSE = "margin fell most", "margin rose most"
+
+
+def _lowest(store: Store) -> dict[str, tuple[str, str]]:
+    """Orders by a measure, and the measure and side of each."""
+    measures = store.measures.items()
+    return {f"lowest {measure.title} in {side}": (name, side) for name, measure in measures for side in "AB"}
+
+
+def sorts(store: Store) -> tuple[str, ...]:
+    """Orders of samples, the default first."""
+    return (FELL, ROSE, *_lowest(store), *sample_presets.KINDS, WRONG, "sample id")
 
 
 def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray:
@@ -26,18 +34,19 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray
 
     Fragility is that of B's group of seeds, of all pruned networks where it has none (`presets.fragile`).
     """
-    if sort in LOWEST:
-        measure, side = LOWEST[sort]
+    lowest = _lowest(store)
+    if sort in lowest:
+        measure, side = lowest[sort]
         return store.values(a if side == "A" else b, measure, raw)
     if sort in sample_presets.KINDS:
         kind = sample_presets.KINDS[sort]
-        return store.keep(("sheet", kind, store.members(b[0])[0]), lambda: _fragility(store, kind, b))
+        return store.cached(("sheet", kind, store.sides.members(b[0])[0]), lambda: _fragility(store, kind, b))
     if sort == WRONG:
-        return store.keep(("sheet", WRONG), lambda: _wrong(store))
+        return store.cached(("sheet", WRONG), lambda: _wrong(store))
     if sort == "sample id":
         return store.ids.astype(float)
     change = store.difference(a, b, "margin", raw)
-    return change if sort == SORTS[0] else -change
+    return change if sort == FELL else -change
 
 
 def _fragility(store: Store, kind: str, b: Cell) -> np.ndarray:
@@ -161,14 +170,14 @@ def member_row(path: Path, key: str, position: int) -> np.ndarray:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             info = archive.getinfo(f"{key}.npy")
             if info.compress_type != zipfile.ZIP_STORED:
-                return files.load_arrays(path, (key,))[key][position]
+                return load_arrays(path, (key,))[key][position]
             # The header in front of the data has its own lengths of name and extra field (APPNOTE 4.3.7).
             file.seek(info.header_offset + 26)
             name, extra = np.frombuffer(file.read(4), "<u2").tolist()
             file.seek(info.header_offset + 30 + name + extra)
             return fragility.npy_row(file, position)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise files.Damaged(f"{path} has no readable {key!r} ({error}).") from error
+        raise Damaged(f"{path} has no readable {key!r} ({error}).") from error
 
 
 def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list[tuple[int, float]]:
@@ -178,12 +187,12 @@ def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list
     stored counts as 0 there.
     """
     total: dict[int, float] = {}
-    seeds = store.seeds(cell)
+    seeds = store.sides.seeds(cell)
     for seed in seeds:
         path = store.results.geometry_file(*seed)
         nearest = ("class_id", "logsumexp") if len(store.class_names) > NEAREST else ()
         arrays = {key: member_row(path, key, position)[None] for key in ("logits", *nearest)}
-        probability = np.exp(files.log_softmax(arrays))[0]
+        probability = np.exp(log_softmax(arrays))[0]
         classes = arrays["class_id"][0] if nearest else np.arange(len(probability))
         for k, p in zip(classes.tolist(), probability.tolist(), strict=True):
             total[k] = total.get(k, 0.0) + p / len(seeds)

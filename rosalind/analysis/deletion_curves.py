@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind import results as files
 from rosalind.analysis import occlusion_maps
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged, load_arrays
 from rosalind.results.schema import check_arrays
 
 
@@ -16,15 +17,15 @@ def stored(store: Store, cell: Cell) -> dict[str, np.ndarray]:
     def read() -> dict[str, np.ndarray]:
         path = store.results.attribution_file(*cell)
         try:
-            arrays = files.load_arrays(path, ("id", "deletion"))
+            arrays = load_arrays(path, ("id", "deletion"))
             check_arrays(path, arrays, {"id": (None,), "deletion": (len(arrays["id"]), 2, None)})
-        except (files.Damaged, OSError):
+        except (Damaged, OSError):
             # Without the curves of a later version a file is whole; what else is wrong with it its maps tell.
             return {}
         return {name: arrays[name] for name in ("id", "deletion")}
 
     written = occlusion_maps.stamp(store, cell)
-    return store.keep(("deletion", cell, written), read) if written else {}
+    return store.cached(("deletion", cell, written), read) if written else {}
 
 
 def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | None:

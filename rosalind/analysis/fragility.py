@@ -8,9 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rosalind import results as files
 from rosalind.analysis import robustness
-from rosalind.results import Results
+from rosalind.results import Damaged, Results, correct, load_arrays, load_json, save_arrays, save_json
 
 KINDS = ("pruning", "corruption")
 """What breaks a sample: pruning its own dense parent, or corrupting its own clean image."""
@@ -164,7 +163,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     def right(network: str, condition: str) -> np.ndarray:
         if (network, condition) in kept:
             return np.unpackbits(kept[network, condition], count=len(labels)).astype(bool)
-        return files.correct(results.geometry(network, condition, ("prediction",)), labels)
+        return correct(results.geometry(network, condition, ("prediction",)), labels)
 
     for parent in dict.fromkeys(p for p in parents.values() if p in measured):
         kept |= {(parent, condition): np.packbits(right(parent, condition)) for condition in measured[parent]}
@@ -238,7 +237,7 @@ def as_float16(margins: np.ndarray) -> np.ndarray:
 
 def save(results: Results) -> None:
     """Store `tables` as `comparison/fragility.npz` and all margins beside it, replacing what is there."""
-    files.save_arrays(results.folder / "comparison" / "fragility.npz", tables(results), replace=True)
+    save_arrays(results.folder / "comparison" / "fragility.npz", tables(results), replace=True)
     save_margins(results)
 
 
@@ -272,7 +271,7 @@ def save_margins(results: Results) -> bool:
         temporary.replace(folder / "margins.npy")
     finally:
         temporary.unlink(missing_ok=True)
-    files.save_json(folder / "margins.json", {"cells": [list(cell) for cell in cells]}, replace=True)
+    save_json(folder / "margins.json", {"cells": [list(cell) for cell in cells]}, replace=True)
     return True
 
 
@@ -300,11 +299,9 @@ def load(results: Results) -> list[Stored]:
     for path, rename in results.derived("comparison/fragility.npz"):
         if not path.exists():
             continue
-        arrays = files.load_arrays(
-            path, ("group", "network", "network_group", "first", "second", "wrong", "cells")
-        )
+        arrays = load_arrays(path, ("group", "network", "network_group", "first", "second", "wrong", "cells"))
         if arrays["wrong"].shape != (3, len(results.labels)):
-            raise files.Damaged(f"{path} is of another number of samples; delete it and run the study again.")
+            raise Damaged(f"{path} is of another number of samples; delete it and run the study again.")
         names, places = map(rename, arrays["network"].tolist()), arrays["network_group"].tolist()
         halves = zip(arrays["first"].tolist(), arrays["second"].tolist(), strict=True)
         found.append(
@@ -326,7 +323,7 @@ def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
     `share(*counts[:, part])` is the fragility over all cells (part 0) or in a half (1, 2).
     """
     key = f"{kind}/{range(len(stored.group))[place]}"
-    return files.load_arrays(stored.path, (key,))[key].astype(np.uint32)
+    return load_arrays(stored.path, (key,))[key].astype(np.uint32)
 
 
 def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
@@ -334,7 +331,7 @@ def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
     found = []
     for path, rename in results.derived("comparison/margins.json"):
         try:
-            cells = [(rename(str(n)), str(c)) for n, c in files.load_json(path)["cells"]]
+            cells = [(rename(str(n)), str(c)) for n, c in load_json(path)["cells"]]
             rows = path.with_suffix(".npy")
             shape = np.load(rows, mmap_mode="r", allow_pickle=False).shape
         except (OSError, ValueError, KeyError, TypeError):
@@ -344,7 +341,7 @@ def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
     return found
 
 
-def fingerprint(path: Path, position: int) -> np.ndarray:
+def margin_row(path: Path, position: int) -> np.ndarray:
     """float16[cells]: the margins of one sample in every network's unit, by one read of a file of `columns`."""
     with open(path, "rb") as file:
         return npy_row(file, position)

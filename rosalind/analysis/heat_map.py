@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
-from rosalind.analysis.accuracy_table import Mode, mean_of
+from rosalind.analysis.accuracy_table import CellMetric, mean_of
 
 
 def seriate(table: np.ndarray) -> np.ndarray:
@@ -100,31 +100,11 @@ def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
     return found.reshape(rows * fine, columns * fine)
 
 
-def merged(counts: np.ndarray, bins: int = 24) -> np.ndarray:
-    """Counts with neighbouring bins of the last axis summed, so that at most `bins` are left.
-
-    >>> merged(np.array([1, 2, 3, 4, 5]), 3).tolist()
-    [3, 7, 5]
-    """
-    step = -(-counts.shape[-1] // bins)
-    return np.add.reduceat(counts, np.arange(0, counts.shape[-1], step), -1) if step > 1 else counts
-
-
-def outlines(counts: np.ndarray) -> np.ndarray:
-    """float32[cells, bins]: heights of histograms from 0 to 1, each over its own largest bin; NaN without counts.
-
-    Args:
-        counts: numbers[cells, bins].
-    """
-    peak = counts.max(-1, keepdims=True, initial=0).astype(np.float32)
-    return np.divide(counts, peak, out=np.full(counts.shape, np.nan, np.float32), where=peak > 0)
-
-
 def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Histograms in the lower parts of cells as one line, x and y float32, with a NaN after each.
 
     Args:
-        heights: float32[cells, bins] from 0 to 1, from `outlines`; cells without any are left out.
+        heights: float32[cells, bins] from 0 to 1, from `distributions.outlines`; cells without any are left out.
         rows: int[cells], downwards.
         columns: int[cells].
     """
@@ -137,7 +117,7 @@ def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> 
     return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
 
 
-def numbers_in(means: np.ndarray, mode: Mode, *, narrow: bool = False) -> list[str]:
+def numbers_in(means: np.ndarray, mode: CellMetric, *, narrow: bool = False) -> list[str]:
     """The texts of cells, row by row; a dot for a gap.
 
     Args:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness import Group
+from rosalind.analysis.robustness import SeedGroup
 
 MOST = 60
 """Most networks that are drawn one by one; beyond that a node is a group of seeds."""
 
 
 @dataclass(frozen=True)
-class Pedigree:
+class LineageGraph:
     """Nodes of a map and who came from whom."""
 
     nodes: tuple[str, ...]
@@ -56,7 +56,7 @@ def origins(infos: Infos) -> dict[str, str]:
     return found
 
 
-def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigree:
+def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -> LineageGraph:
     """The map of a study's networks, seed by seed; of its groups where there are more than `most` networks.
 
     A line holds the networks of one method and seed, from little to much removed, so that a chain is a straight
@@ -99,7 +99,7 @@ def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigre
         below = y[links[links[:, 0] == k, 1]]
         middle = below[np.isfinite(below)]
         y[k] = np.median(middle) if middle.size else len(lines)
-    return Pedigree(
+    return LineageGraph(
         tuple(name for name, _ in nodes),
         tuple(k for _, k in nodes),
         x,
@@ -111,7 +111,7 @@ def pedigree(infos: Infos, groups: Sequence[Group], most: int = MOST) -> Pedigre
     )
 
 
-def paths(found: Pedigree) -> tuple[np.ndarray, np.ndarray]:
+def paths(found: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
     """The edges as one line, x and y float32, with a NaN after each.
 
     An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rosalind import results as files
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged, load_arrays
 
 MAPPED = ("angle", "norm", "margin")
 """The quantities of a map, in the order of its axis."""
@@ -66,7 +67,7 @@ def stored(store: Store, cell: Cell) -> Maps | None:
         return {"id": arrays["id"][order], "map": arrays["map"][order]}
 
     written = stamp(store, cell)
-    arrays = store.keep(("maps", cell, written), read) if written else {}
+    arrays = store.cached(("maps", cell, written), read) if written else {}
     if not arrays:
         return None
     scale = np.array([180 / np.pi, 1, 1], np.float32)[:, None, None]
@@ -128,9 +129,9 @@ def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
     Patches of 4 at 0, 2, ..., 12 of 16 pixels have their middles at 2, 4, ..., 14: cells from 1 to 15.
     """
     try:
-        arrays = files.load_arrays(store.results.attribution_file(*cell), ("patch", "stride"))
+        arrays = load_arrays(store.results.attribution_file(*cell), ("patch", "stride"))
         patch, stride = (float(arrays[key]) for key in ("patch", "stride"))
-    except (FileNotFoundError, files.Damaged, TypeError):
+    except (FileNotFoundError, Damaged, TypeError):
         return 0.0, 1.0, 1 / count
     side = patch + (count - 1) * stride
     if not 0 < stride <= patch:
@@ -219,7 +220,7 @@ def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | N
         return ids[kept], own[kept], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
 
     key = tuple((a, b, stamp(store, a), stamp(store, b)) for a, b in pairs)
-    found = store.keep(("agreement of maps", key), make)
+    found = store.cached(("agreement of maps", key), make)
     return Agreement(*found) if found else None
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from rosalind import results as files
 from rosalind.analysis import robustness
 from rosalind.config import unknown
-from rosalind.results import Results
+from rosalind.results import Damaged, Results, hash_arrays, load_arrays, save_arrays
 
 KEY = 0
 """Of the random subsets of the curves that are stored, so that every reader sees the same."""
@@ -290,7 +289,7 @@ def save(results: Results) -> None:
         parts = {name: getattr(found, name) for name in STORED} | {"of": _hash(table)}
         parts |= {"families": list(found.folds), "folds": list(found.folds.values())}
         arrays |= {f"{kind}/{name}": np.array(value) for name, value in parts.items()}
-    files.save_arrays(_file(results), arrays, replace=True)
+    save_arrays(_file(results), arrays, replace=True)
 
 
 def load(results: Results, table: Benchmarks, kind: str) -> Curve:
@@ -300,8 +299,8 @@ def load(results: Results, table: Benchmarks, kind: str) -> Curve:
     """
     names = (*STORED, "of", "families", "folds")
     try:
-        arrays = files.load_arrays(_file(results), [f"{kind}/{name}" for name in names])
-    except (FileNotFoundError, files.Damaged):
+        arrays = load_arrays(_file(results), [f"{kind}/{name}" for name in names])
+    except (FileNotFoundError, Damaged):
         return curve(table, KEY)
     part = {name: arrays[f"{kind}/{name}"] for name in names}
     if str(part["of"]) != _hash(table):
@@ -318,4 +317,4 @@ def _file(results: Results) -> Path:
 
 def _hash(table: Benchmarks) -> str:
     """Names all that a curve depends on."""
-    return files.hash_arrays({field.name: np.array(getattr(table, field.name)) for field in fields(table)})
+    return hash_arrays({field.name: np.array(getattr(table, field.name)) for field in fields(table)})

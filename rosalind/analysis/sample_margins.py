@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from rosalind.analysis import fragility
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 
 FEW = 12
 """Up to so many networks each has a row of its own; beyond, groups of seeds do."""
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class SampleMargins:
     """A table of margins in the networks' units."""
 
     rows: tuple[str, ...]
@@ -34,9 +35,9 @@ class Fingerprint:
 
     def place(self, store: Store, cell: Cell) -> tuple[int, int] | None:
         """Row and column of a side; None where it has none."""
-        members = set(store.members(cell[0]))
+        members = set(store.sides.members(cell[0]))
         for row, name in enumerate(self.rows):
-            if members & set(store.members(name)) and cell[1] in self.conditions:
+            if members & set(store.sides.members(name)) and cell[1] in self.conditions:
                 return row, self.conditions.index(cell[1])
         return None
 
@@ -46,11 +47,13 @@ def rows_of(store: Store) -> list[tuple[str, str]]:
     if len(store.networks) <= FEW:
         return [(name, name) for name in store.networks]
     measured = set(store.networks)
-    return [(store.id_of(group), group.name) for group in store.groups if measured & set(group.networks)]
+    return [
+        (store.sides.id_of(group), group.name) for group in store.groups if measured & set(group.networks)
+    ]
 
 
-def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
-    """The fingerprint of one sample.
+def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins:
+    """The margins of one sample in all measured cells.
 
     Args:
         store: of the study.
@@ -60,7 +63,7 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
     listed = rows_of(store)
     shape = (len(listed), len(store.conditions))
     total, seen, bad = (np.zeros(shape) for _ in range(3))
-    stored = store.keep(("fingerprint",), lambda: {"places": _places(store, listed)})["places"]
+    stored = store.cached(("sample margins",), lambda: {"places": _places(store, listed)})["places"]
     cells, complete = 0, False
     for path, count, columns, rows, places in stored:
         margins = _margins(path, position)
@@ -74,8 +77,8 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
         np.add.at(seen, (rows[good], places[good]), 1)
         np.add.at(bad, (rows[good], places[good]), margins[good] <= 0)
     if not complete:
-        row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
-        for network, condition in dict.fromkeys(cell for side in sides for cell in store.seeds(side)):
+        row = {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
+        for network, condition in dict.fromkeys(cell for side in sides for cell in store.sides.seeds(side)):
             margin = float(store.values((network, condition), "margin")[position])
             if np.isfinite(margin):
                 place = row[network], store.conditions.index(condition)
@@ -86,7 +89,7 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
                 )
                 cells += 1
     mean = np.divide(total, seen, out=np.full(shape, np.nan), where=seen > 0)
-    return Fingerprint(
+    return SampleMargins(
         tuple(key for key, _ in listed),
         tuple(words for _, words in listed),
         tuple(store.conditions),
@@ -100,7 +103,7 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> Fingerprint:
 
 def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
     """Per stored file: its path and number of columns, those that the study still has, their rows and columns here."""
-    row = {name: k for k, (key, _) in enumerate(listed) for name in store.members(key)}
+    row = {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
     column = {name: k for k, name in enumerate(store.conditions)}
     found = []
     for path, cells in fragility.columns(store.results):
@@ -114,12 +117,12 @@ def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
 def _margins(path: Path, position: int) -> np.ndarray:
     """float16[cells] of one sample; none where the file has just gone."""
     try:
-        return fragility.fingerprint(path, position)
+        return fragility.margin_row(path, position)
     except (OSError, ValueError):
         return np.empty(0, np.float16)
 
 
-def breaks(store: Store, found: Fingerprint, cell: Cell) -> dict[str, float | None]:
+def breaks(store: Store, found: SampleMargins, cell: Cell) -> dict[str, float | None]:
     """Per corruption the first severity at which a side's row is wrong, None where it never is.
 
     Only conditions of the side's BatchNorm mode, first draws, that have a margin; severities ascend.

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rosalind.analysis import fragility
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 
 PRESETS = {
     "most fragile to pruning": ("right in their dense parent", "wrong in the pruned network"),
@@ -91,7 +92,7 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     Raises:
         results.Damaged: a table cannot be read.
     """
-    return store.keep(("presets", preset, a, b), lambda: _pick(store, preset, a, b))
+    return store.cached(("presets", preset, a, b), lambda: _pick(store, preset, a, b))
 
 
 def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
@@ -143,12 +144,12 @@ def fragile(store: Store, kind: str, b: Cell) -> tuple[np.ndarray, str, str, str
     stored = fragility.load(store.results)
     if not stored:
         return None
-    name = store.members(b[0])[0]
+    name = store.sides.members(b[0])[0]
     for one in stored:
         if name in one.place:
             counts = fragility.counted(one, kind, one.place[name])
             if counts[1].any():
-                return counts, store.group(b[0]).name, *_words([one], one.place[name])
+                return counts, store.sides.group(b[0]).name, *_words([one], one.place[name])
     counts = np.sum([fragility.counted(one, kind) for one in stored], 0)
     return counts, fragility.PRUNED, *_words(stored, -1)
 
@@ -183,7 +184,7 @@ def replicates(
     Of two groups every other shared seed is picked on. Of two networks these are picked on, and the other
     seeds of their groups are the rest; without any, the other draws of their conditions.
     """
-    pairs = store.pairs(a, b)
+    pairs = store.sides.pairs(a, b)
     if len(pairs) > 1:
         halves = fragility.halve([_seed(store, y[0]) for _, y in pairs], [])
         parts = [[p for p in pairs if halves.place(_seed(store, p[1][0]), None) == k] for k in (0, 1)]
@@ -194,7 +195,9 @@ def replicates(
         return [], [], "", ""
     others = [
         pair
-        for pair in store.pairs(*((store.id_of(store.group(side[0])), side[1]) for side in (a, b)))
+        for pair in store.sides.pairs(
+            *((store.sides.id_of(store.sides.group(side[0])), side[1]) for side in (a, b))
+        )
         if _apart(pairs, [pair])
     ]
     if others:
@@ -212,7 +215,7 @@ def replicates(
         changed = all(
             new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True)
         )
-        if changed and draw != own_draw and all(store.has(side) for side in pair):
+        if changed and draw != own_draw and all(store.sides.has(side) for side in pair):
             found.append((draw, pair))
     if not found:
         return pairs, [], "", ""

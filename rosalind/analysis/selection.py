@@ -7,7 +7,8 @@ import numpy as np
 
 from rosalind.analysis import polygon
 from rosalind.analysis.robustness.groups import counted
-from rosalind.analysis.store import MEASURES, Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.config import unknown
 
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
@@ -53,12 +54,12 @@ def _check_step(store: Store, step: Any) -> dict[str, Any]:
 
     def cell(name: str) -> Cell:
         found = step.get(name)
-        if not isinstance(found, list | tuple) or not store.has(tuple(found)):
+        if not isinstance(found, list | tuple) or not store.sides.has(tuple(found)):
             raise ValueError(f"{name} is no cell of the study")
         return (found[0], found[1])
 
     def measure(name: str) -> str:
-        if step.get(name) not in MEASURES:
+        if step.get(name) not in store.measures:
             raise ValueError(f"{name} is no measure")
         return step[name]
 
@@ -112,7 +113,7 @@ def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
         before, after = store.correct(a), store.correct(b)
         return np.where(before, np.where(after, 0, 2), np.where(after, 1, 3)).astype(np.uint8)
 
-    return store.keep(("rules", "flips", a, b), make)
+    return store.cached(("rules", "flips", a, b), make)
 
 
 def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
@@ -148,7 +149,7 @@ def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
 def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarray:
     """bool[n]: the samples that the rule and the class filter select; all False, one for all, without a rule."""
     if not rule:
-        return store.keep(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
+        return store.cached(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
     chosen = np.zeros(len(store.ids), bool)
     for step in rule:
         here = _step_mask(store, step)
@@ -167,7 +168,7 @@ def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarra
 def shown(store: Store, true_class: int | None) -> np.ndarray:
     """bool[n]: the samples that pass the class filter; all without one."""
     make = lambda: np.ones(len(store.ids), bool) if true_class is None else store.labels == true_class
-    return store.keep(("rules", "shown", true_class), make)
+    return store.cached(("rules", "shown", true_class), make)
 
 
 def is_by_hand(rule: Rule) -> bool:

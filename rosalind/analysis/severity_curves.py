@@ -134,12 +134,12 @@ def highlighted(means: np.ndarray, first: Sequence[int], limit: int = HIGHLIGHTE
     return chosen
 
 
-def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+def dodge(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
     """float[k]: places of labels, moved as little as possible so that neighbours are `gap` apart.
 
     They stay between `low` and `high` where there is room; with less room they are evenly spaced there.
 
-    >>> spread(np.array([0.0, 0.1, 5.0]), 1.0, 0.0, 10.0).round(2).tolist()
+    >>> dodge(np.array([0.0, 0.1, 5.0]), 1.0, 0.0, 10.0).round(2).tolist()
     [0.0, 1.0, 5.0]
     """
     places = np.asarray(places, float)

@@ -1,43 +1,22 @@
-"""A study's arrays for the views: read once, shared by all readers. NumPy only."""
+"""A study's arrays for views and figures: read once, shared by all readers. NumPy only."""
 
-import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rosalind import results as files
-from rosalind.analysis import robustness, summaries
-from rosalind.analysis.cache import Kept
-from rosalind.results import Results
+from rosalind.analysis import robustness
+from rosalind.analysis.cache import Cache
+from rosalind.analysis.sides import Cell, Sides
+from rosalind.measures import MEASURES, Measure
+from rosalind.results import Damaged, Results, class_angle, confidence, join, load, load_arrays
 from rosalind.results.schema import check_arrays
-
-MEASURES = {
-    "angle": "angle to class direction",
-    "angle_centred": "centred angle",
-    "angle_class_mean": "angle to class mean",
-    "norm": "norm",
-    "margin": "margin",
-    "margin_predicted": "margin of the prediction",
-    "confidence": "confidence",
-}
-"""What a sample can be placed by, and how it is called."""
-
-
-UNITS = {"norm": "units", "margin": "units", "margin_predicted": "units", "confidence": "probability"}
-"""Measures that are not angles; `units` are the network's own, RMS distance of validation features."""
 
 NEAREST = 100
 """Up to so many classes every logit of a sample is stored, beyond only the largest."""
-
-NULLS = 10
-"""Most pairs of sides that do not differ: those of five seeds."""
-
-Cell = tuple[str, str]
-"""The id of a network, or of a group of seeds, and a condition's id."""
 
 
 class Store:
@@ -56,28 +35,27 @@ class Store:
 
     def _read(self) -> None:
         before = self._stamp()
-        self.results: Results = files.join([files.load(folder) for folder in self.folders])
+        self.results: Results = join([load(folder) for folder in self.folders])
         self.problems: list[str] = list(self.results.problems)
-        self._kept = Kept(self._limit)
+        self._cache = Cache(self._limit)
         self.labels = self.results.labels.astype(np.int64)
         self.ids = self.results.samples["id"]
         self.class_names = self.results.class_names
         self.groups = robustness.groups(self.results)
-        self.group_of = {name: group for group in self.groups for name in group.networks}
-        self.groups_by_id = {f"{g.name} over seeds": g for g in self.groups if len(g.networks) > 1}
         self.cells = set(self.results.cells())
+        self.sides = Sides(self.results, self.groups, self.cells)
         measured = {network for network, _ in self.cells}
         self.networks: list[str] = [name for name in self.results.networks if name in measured]
         """Networks with at least one measured cell, in order."""
         under = {condition for _, condition in self.cells}
         self.conditions: list[str] = [name for name in self.results.conditions if name in under]
         """Conditions with at least one measured cell, in order."""
-        known = getattr(self, "summary", {})
-        self.summary, damaged, lost = summaries.summary(self.results, self.cells, known)
+        previous = getattr(self, "summary", {})
+        self.summary, damaged, unread = robustness.available(self.results, self.cells, previous)
         """The numbers of `summary.csv` by cell."""
-        self.histograms, missed = summaries.histograms(self.results)
+        self.histograms, without = robustness.read_histograms(self.results)
         """Counts uint32[3, bins] by cell, and the shared edges float32[3, bins + 1]."""
-        self.problems += lost + missed
+        self.problems += unread + without
         self._damaged = [self.results.geometry_file(*cell) for cell in damaged]
         self._seen = (before, self._mended())
 
@@ -122,23 +100,8 @@ class Store:
 
     @property
     def names(self) -> list[str]:
-        """What a side can be: networks, then groups of seeds."""
-        return [*self.networks, *self.groups_by_id]
-
-    def members(self, name: str) -> tuple[str, ...]:
-        """The networks of a side: the seeds of a group, or a network itself."""
-        group = self.groups_by_id.get(name)
-        return group.networks if group else (name,)
-
-    def seeds(self, cell: Cell) -> list[Cell]:
-        """The measured single cells of a side, one per seed."""
-        return [(name, cell[1]) for name in self.members(cell[0]) if (name, cell[1]) in self.cells]
-
-    def has(self, cell: Any) -> bool:
-        """Whether anything has been measured of a side."""
-        if not isinstance(cell, tuple) or len(cell) != 2 or not all(isinstance(part, str) for part in cell):
-            return False
-        return bool(self.seeds(cell))
+        """Ids of all sides without their condition: networks, then groups of seeds."""
+        return [*self.networks, *self.sides.groups_by_id]
 
     def check(self, cell: Any) -> Cell:
         """A side that has been measured and can be read.
@@ -146,7 +109,7 @@ class Store:
         Raises:
             ValueError: nothing has been measured, or it is no cell at all; as `Damaged` where a file cannot be read.
         """
-        if not self.has(cell):
+        if not self.sides.has(cell):
             parts = cell if isinstance(cell, tuple) and len(cell) == 2 else (cell, "any condition")
             name, condition = (str(part)[:80] for part in parts)
             raise ValueError(f"{name} has not been measured under {condition}")
@@ -174,69 +137,12 @@ class Store:
         for cell in cells:
             try:
                 self.predictions(cell)
-            except (files.Damaged, OSError) as error:
+            except (Damaged, OSError) as error:
                 if str(error) not in self.problems:
                     self.problems.append(str(error))
                 continue
             return cell
         raise ValueError(f"none of the {len(cells)} cells of {self.results.folder} can be read.")
-
-    def group(self, name: str) -> robustness.Group:
-        """The group that a network belongs to, or that a group's id names."""
-        return self.groups_by_id.get(name) or self.group_of[name]
-
-    def id_of(self, group: robustness.Group) -> str:
-        """What a group is called as a side: its seeds together, or its only network."""
-        return next((key for key, known in self.groups_by_id.items() if known is group), group.networks[0])
-
-    def _seed(self, cell: Cell) -> Any:
-        return self.results.networks[cell[0]]["seed"]
-
-    def pairs(self, a: Cell, b: Cell) -> list[tuple[Cell, Cell]]:
-        """Single cells of two sides that belong together: of one seed, in the order of A.
-
-        Two networks are a pair whatever their seeds; a network beside a group is paired with the seed it
-        shares, else with every one. Empty where two groups share no seed.
-        """
-        ours, theirs = self.seeds(a), self.seeds(b)
-        if len(ours) == 1 and len(theirs) == 1:
-            return [(ours[0], theirs[0])]
-        shared = [(x, y) for x in ours for y in theirs if self._seed(x) == self._seed(y) is not None]
-        if shared or (len(ours) > 1 and len(theirs) > 1):
-            return shared
-        return [(x, y) for x in ours for y in theirs]
-
-    def nulls(self, a: Cell, b: Cell) -> tuple[list[tuple[Cell, Cell]], str]:
-        """Pairs of cells between which a difference means nothing, `NULLS` at most, and in words what they are.
-
-        Draw against draw where two sides are the same networks and B's condition has other draws; else dense
-        against dense of another seed, under B's condition. None where the study has neither, and in words why.
-        """
-        if a[0] == b[0]:
-            info = self.results.conditions[b[1]]
-            same = ("name", "severity", "bn", "table", "options")
-            alike = [
-                other
-                for other, found in self.results.conditions.items()
-                if all(found.get(key) == info.get(key) for key in same)
-                and found["draw"] != info["draw"]
-                and self.has((b[0], other))
-            ]
-            if alike:
-                words = f"two draws of the same condition, {b[1]} and {' or '.join(alike[:NULLS])}"
-                return [(b, (b[0], other)) for other in alike[:NULLS]], words
-        plain = [
-            (name, b[1])
-            for name in self.networks
-            if self.results.networks[name]["label"] == "dense" and (name, b[1]) in self.cells
-        ]
-        # Networks of one model only: another model is a difference, not a null.
-        models = self.results.networks
-        plain = [cell for cell in plain if models[cell[0]]["model"] == models[plain[0][0]]["model"]]
-        if len(plain) > 1:
-            pairs = list(itertools.islice(itertools.combinations(plain, 2), NULLS))
-            return pairs, f"two dense networks that differ in the seed, under {b[1]}"
-        return [], "the study has neither two dense networks of one kind nor two draws of the condition"
 
     @property
     def columns(self) -> list[str]:
@@ -262,14 +168,19 @@ class Store:
         """The names of classes int[k], of those whose number is -1 what `unknown` says."""
         return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
 
-    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What `make` gives, kept for all readers until the study grows or `limit` bytes are full; see `Kept.get`.
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """Measures that samples can be placed by, by key."""
+        return MEASURES
+
+    def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`.
 
         Args:
-            key: hashable; begin it with the module's name.
+            key: begin it with the module's name.
             make: gives an array, or a tuple or dict whose arrays are counted.
         """
-        return self._kept.get(key, make)
+        return self._cache.get(key, make)
 
     def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample; angles in degrees, norms and margins in the unit.
@@ -278,18 +189,18 @@ class Store:
 
         Args:
             cell: network or group, and condition.
-            measure: in `MEASURES`.
+            measure: in `measures`.
             raw: leave norms and margins undivided, as the features have them.
         """
-        return self.keep(("values", cell, measure, raw), lambda: self._values(cell, measure, raw))
+        return self.cached(("values", cell, measure, raw), lambda: self._values(cell, measure, raw))
 
     def _values(self, cell: Cell, measure: str, raw: bool) -> np.ndarray:
-        seeds = self.seeds(cell)
+        seeds = self.sides.seeds(cell)
         if seeds != [cell]:
             return self._over(seeds, lambda one: self.values(one, measure, raw))
         if measure == "confidence":
             keys = ("logits",) if len(self.class_names) <= NEAREST else ("logits", "logsumexp")
-            return files.confidence(self.results.geometry(*cell, keys)).astype(np.float32)
+            return confidence(self.results.geometry(*cell, keys)).astype(np.float32)
         found = self.results.geometry(*cell, (measure,))[measure]
         if measure.startswith("angle"):
             return np.degrees(found)
@@ -298,7 +209,7 @@ class Store:
     def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""
         make = lambda: self.values(b, measure, raw) - self.values(a, measure, raw)
-        return self.keep(("difference", a, b, measure, raw), make)
+        return self.cached(("difference", a, b, measure, raw), make)
 
     @staticmethod
     def _over(seeds: list[Cell], read: Callable[[Cell], np.ndarray]) -> np.ndarray:
@@ -308,10 +219,10 @@ class Store:
 
     def predictions(self, cell: Cell) -> np.ndarray:
         """int16[n] predicted classes; of a group the one that most seeds name, the smallest of equals."""
-        return self.keep(("prediction", cell), lambda: self._predictions(cell))
+        return self.cached(("prediction", cell), lambda: self._predictions(cell))
 
     def _predictions(self, cell: Cell) -> np.ndarray:
-        seeds = self.seeds(cell)
+        seeds = self.sides.seeds(cell)
         if seeds == [cell]:
             return self.results.geometry(*cell, ("prediction",))["prediction"]
         votes = np.stack([self.predictions(seed) for seed in seeds])
@@ -324,10 +235,10 @@ class Store:
         """bool[n] whether the prediction is right; of a group in more than half of the seeds."""
 
         def vote() -> np.ndarray:
-            right = [self.predictions(seed) == self.labels for seed in self.seeds(cell)]
+            right = [self.predictions(seed) == self.labels for seed in self.sides.seeds(cell)]
             return 2 * np.sum(right, 0) > len(right)
 
-        return self.keep(("correct", cell), vote)
+        return self.cached(("correct", cell), vote)
 
     def class_angles(
         self, cell: Cell, wanted: tuple[int, ...] | None = None
@@ -347,14 +258,14 @@ class Store:
         chosen = np.array(wanted, int)
 
         def make() -> np.ndarray:
-            seeds = self.seeds(cell)
+            seeds = self.sides.seeds(cell)
             if seeds != [cell]:
                 return self._over(seeds, lambda one: self.class_angles(one, wanted)[1])
             kernel, bias = self.results.head(cell[0])
             if len(self.class_names) <= NEAREST:
                 arrays = self.results.geometry(*cell, ("logits", "norm"))
                 arrays["logits"] = arrays["logits"][:, chosen]
-                return np.degrees(files.class_angle(arrays, kernel[:, chosen], bias[chosen]))
+                return np.degrees(class_angle(arrays, kernel[:, chosen], bias[chosen]))
             arrays = self.results.geometry(*cell, ("logits", "norm", "class_id"))
             column = np.full(len(self.class_names), -1)
             column[chosen] = np.arange(len(chosen))
@@ -364,22 +275,22 @@ class Store:
             few = {"norm": arrays["norm"][rows]}
             few |= {key: arrays[key][rows, places][:, None] for key in ("logits", "class_id")}
             full = np.full((len(self.ids), len(chosen)), np.nan, np.float32)
-            full[rows, placed[rows, places]] = np.degrees(files.class_angle(few, kernel, bias))[:, 0]
+            full[rows, placed[rows, places]] = np.degrees(class_angle(few, kernel, bias))[:, 0]
             return full
 
-        return chosen, self.keep(("class_angles", cell, wanted), make)
+        return chosen, self.cached(("class_angles", cell, wanted), make)
 
     def class_matrix(self, cell: Cell) -> np.ndarray:
         """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
 
         def make() -> np.ndarray:
-            seeds = self.seeds(cell)
+            seeds = self.sides.seeds(cell)
             if seeds != [cell]:
                 return self._over(seeds, self.class_matrix)
             found = self.results.geometry(*cell, ("mean_class_angle",))["mean_class_angle"]
             return np.degrees(found.astype(np.float32))
 
-        return self.keep(("class_matrix", cell), make)
+        return self.cached(("class_matrix", cell), make)
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the samples that have thumbnails, and those."""
@@ -391,10 +302,10 @@ class Store:
         try:
             if not path.exists():
                 return None
-            found = files.load_arrays(path, ("id", "map", "baseline"))
+            found = load_arrays(path, ("id", "map", "baseline"))
             check_arrays(path, found, {"id": (None,), "map": (len(found["id"]), 3, None, None)})
             return found
-        except files.Damaged as error:
+        except Damaged as error:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
             return None

@@ -6,7 +6,6 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from rosalind import results as files
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown as report_text
@@ -23,6 +22,7 @@ from rosalind.figures.sides import (
     sheet_figure,
 )
 from rosalind.figures.spread import deletion_figure, spread_figure
+from rosalind.results import check_writable
 
 __all__ = [
     "ENDINGS",
@@ -59,7 +59,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "methods", comparison_figure(results)
     if any(info["kind"] == "corruption" for info in results.conditions.values()):
         yield "distributions", distribution_figure(results)
-    for mode in similarity.MODES:
+    for mode in similarity.DISTANCE_MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
     made = {
         "severities": severity_figure(store),
@@ -98,7 +98,7 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     if not store.cells:
         raise ValueError(f"{folder} has no measured cell yet; run the study first.")
     target = Path(out) if out is not None else Path(folder) / "report"
-    files.check_writable(target)
+    check_writable(target)
     written = []
     # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
     with rc_context({"svg.fonttype": "none", "text.parse_math": False}):

@@ -3,10 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rosalind import results as files
 from rosalind.analysis import robustness
 from rosalind.figures.palette import families
-from rosalind.results import Results
+from rosalind.results import Results, load_arrays
 
 
 def accuracy_figure(results: Results) -> Figure:
@@ -64,7 +63,7 @@ def frequency_figure(results: Results) -> Figure | None:
     for axes in grid.ravel():
         axes.set_axis_off()
     for axes, path in zip(grid.ravel(), found, strict=False):
-        arrays = files.load_arrays(path, ("error", "clean", "samples"))
+        arrays = load_arrays(path, ("error", "clean", "samples"))
         height, width = arrays["error"].shape
         drawn = axes.imshow(
             100 * arrays["error"],

@@ -47,7 +47,7 @@ def distribution_figure(results: Results, conditions: tuple[str, ...] | None = N
     return figure
 
 
-def _pooled(results: Results, group: robustness.Group, condition: str, measure: str) -> np.ndarray:
+def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measure: str) -> np.ndarray:
     """Finite values of all seeds of a group, in degrees or units."""
     parts = []
     for network in group.networks:

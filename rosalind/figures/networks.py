@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 
-from rosalind.analysis import grid, lineage, redundancy, robustness, severity_curves
+from rosalind.analysis import accuracy_table, lineage, redundancy, robustness, severity_curves
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
 from rosalind.figures.palette import families
@@ -29,7 +29,7 @@ def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
     found = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
     if found is None:
         return None
-    mean, half, count = found.values(grid.values(store, "accuracy"))
+    mean, half, count = found.values(accuracy_table.values(store, "accuracy"))
     colours, points = families(store.results), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -63,7 +63,7 @@ def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
 
 def lineage_figure(store: Store) -> Figure:
     """Which network came from which, from dense parents on the left to the sparsest on the right."""
-    found = lineage.pedigree(store.results.networks, store.groups)
+    found = lineage.lineage_graph(store.results.networks, store.groups)
     colours = families(store.results)
     figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(found.lines), 11)), layout="constrained")
     axes = figure.subplots()

@@ -8,13 +8,18 @@ from matplotlib.figure import Figure
 
 from rosalind.analysis import occlusion_maps, rasters, sample_margins, selection
 from rosalind.analysis.selection import FLIPS
-from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 
 EXAMPLES, ACROSS = 24, 12
 """Images of each kind on the sheet of samples broken and fixed, and of them in a row."""
 
 BINS = 64
 """Bins per axis of a density; half the viewer's, as paper is not zoomed into."""
+
+
+def _axis_label(store: Store, name: str) -> str:
+    return f"{store.measures[name].title}, {store.measures[name].unit}"
 
 
 def _title(side: str, cell: Cell) -> str:
@@ -27,7 +32,7 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
     Args:
         store: of the study.
         a, b: sides, networks or groups of seeds under a condition.
-        x, y: measures, in `viewer.store.MEASURES`.
+        x, y: keys of `store.measures`.
     """
     placed = {"A": [store.values(a, m) for m in (x, y)], "B": [store.values(b, m) for m in (x, y)]}
     shared = [rasters.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
@@ -58,8 +63,8 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
             axes.axhline(middle[1], color="#D55E00", linestyle="--", linewidth=0.9)
             title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
         words = "change of " if moved else ""
-        axes.set_xlabel(f"{words}{MEASURES[x]}, {UNITS.get(x, 'degrees')}", fontsize=8)
-        axes.set_ylabel(f"{words}{MEASURES[y]}, {UNITS.get(y, 'degrees')}", fontsize=8)
+        axes.set_xlabel(words + _axis_label(store, x), fontsize=8)
+        axes.set_ylabel(words + _axis_label(store, y), fontsize=8)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
     return figure
@@ -147,12 +152,14 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     Colours are shared along a column; red raises the value, blue lowers it. A row without stored maps is empty.
     """
     sides = {
-        "A": occlusion_maps.mean(store, store.seeds(a)),
-        "B": occlusion_maps.mean(store, store.seeds(b)),
-        "B minus A": occlusion_maps.difference(store, store.pairs(a, b)),
+        "A": occlusion_maps.mean(store, store.sides.seeds(a)),
+        "B": occlusion_maps.mean(store, store.sides.seeds(b)),
+        "B minus A": occlusion_maps.difference(store, store.sides.pairs(a, b)),
     }
     tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
-    cell = next((c for c in (*store.seeds(a), *store.seeds(b)) if occlusion_maps.stamp(store, c)), None)
+    cell = next(
+        (c for c in (*store.sides.seeds(a), *store.sides.seeds(b)) if occlusion_maps.stamp(store, c)), None
+    )
     figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     grid = figure.subplots(3, 4)
     for axes in grid.ravel():

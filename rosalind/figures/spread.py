@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import deletion_curves, distributions, rasters
-from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.figures.palette import COLOURS
 
 LOOKS: tuple[dict[str, Any], ...] = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
@@ -23,7 +24,7 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
     Args:
         store: of the study.
         a, b: sides, networks or groups of seeds under a condition.
-        x, y: measures, in `viewer.store.MEASURES`.
+        x, y: keys of `store.measures`.
     """
     figure, lines = Figure(figsize=(10.2, 3.1), layout="constrained"), []
     for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
@@ -40,7 +41,7 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
             lines += axes.plot(at, 100 * heights, linewidth=1.2, **look)
         if last:
             axes.axvline(0, color="#8a94a6", linewidth=0.8)
-        axes.set_xlabel(f"{MEASURES[measure]}, {UNITS.get(measure, 'degrees')}", fontsize=8)
+        axes.set_xlabel(f"{store.measures[measure].title}, {store.measures[measure].unit}", fontsize=8)
         axes.set_ylabel("at or below, %" if last else "share of samples, %", fontsize=8)
         axes.set_title(
             f"largest gap of the cumulative curves {distributions.largest_gap(*sides):.2f}", fontsize=8
@@ -55,7 +56,7 @@ def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
 
     The mean over all samples that have maps on both sides, or on the one that has any.
     """
-    cells = [store.seeds(cell) for cell in (a, b)]
+    cells = [store.sides.seeds(cell) for cell in (a, b)]
     known = [{int(i) for c in side for i in deletion_curves.stored(store, c).get("id", ())} for side in cells]
     ids = np.array(sorted(known[0] & known[1] if all(known) else known[0] | known[1]), int)
     curves = [deletion_curves.mean(store, side, ids) for side in cells]

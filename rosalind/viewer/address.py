@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from rosalind.analysis.selection import OPERATIONS, check_rule
-from rosalind.analysis.similarity import MODES
-from rosalind.analysis.store import MEASURES, Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.similarity import DISTANCE_MODES
+from rosalind.analysis.store import Store
 from rosalind.config import unknown
 from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
 
@@ -68,11 +69,11 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
     readers = {
         "a": ("a", cell),
         "b": ("b", cell),
-        "x": ("x", one_of("measure", MEASURES)),
-        "y": ("y", one_of("measure", MEASURES)),
+        "x": ("x", one_of("measure", store.measures)),
+        "y": ("y", one_of("measure", store.measures)),
         "class": ("true_class", number(classes)),
         "sample": ("primary", sample),
-        "mode": ("mode", one_of("mode", MODES)),
+        "mode": ("mode", one_of("mode", DISTANCE_MODES)),
         "theme": ("theme", one_of("theme", ("light", "dark"))),
         "layout": ("layout", one_of("layout", LAYOUTS)),
         "operation": ("operation", one_of("operation", OPERATIONS)),

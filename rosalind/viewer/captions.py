@@ -8,7 +8,8 @@ import numpy as np
 from rosalind.analysis import accuracy_table
 from rosalind.analysis.robustness import mean_and_deviation
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples, seed_interval
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 
 LISTED = 10
 """Most seeds whose differences are named one by one."""
@@ -16,14 +17,14 @@ LISTED = 10
 
 def side(store: Store, cell: Cell) -> str:
     """The method of a side under its condition, as mean over seeds with the interval over images; escaped."""
-    group = store.group(cell[0])
+    group = store.sides.group(cell[0])
     found = [store.summary[name, cell[1]] for name in group.networks if (name, cell[1]) in store.summary]
     accuracies = [numbers["accuracy"] for numbers in found]
     ends = [(numbers["accuracy_low"], numbers["accuracy_high"]) for numbers in found]
     low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
     images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
     seeds = f"deviation over {len(accuracies)} seeds" if len(accuracies) > 1 else "1 seed"
-    if cell[0] not in store.groups_by_id and len(accuracies) > 1:
+    if cell[0] not in store.sides.groups_by_id and len(accuracies) > 1:
         seeds += f"; this one {100 * store.summary[cell]['accuracy']:.1f}"
     return (
         f"{escape(group.name)} under {escape(cell[1])}, {mean_and_deviation(accuracies).replace('+-', '±')} % right "
@@ -36,7 +37,7 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
 
     Empty where both sides are the same, or are groups that share no seed.
     """
-    pairs = store.pairs(a, b)
+    pairs = store.sides.pairs(a, b)
     if a == b or not pairs:
         return ""
     right = [(store.correct(x), store.correct(y)) for x, y in pairs]
@@ -46,15 +47,15 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
     each = [100 * float(y.mean() - x.mean()) for x, y in right]
     listed = f" ({', '.join(f'{value:+.1f}' for value in each)})" if len(each) <= LISTED else ""
     over = f" over {len(pairs)} seeds, paired{listed}" if len(pairs) > 1 else ""
-    if len(pairs) == 1 and max(len(store.group(cell[0]).networks) for cell in (a, b)) > 1:
+    if len(pairs) == 1 and max(len(store.sides.group(cell[0]).networks) for cell in (a, b)) > 1:
         over = " for these two networks alone"
     text = f"B - A is {np.mean(each):+.1f} points{over}"
     power = (
         f"With power 80 % at level 5 %, {images:,} images show differences from {least:.1f} points on (McNemar: "
         f"2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one has right)"
     )
-    changes = 100 * between_methods(store, a, b)
-    if len(changes) > 1 and (store.group(a[0]), a[1]) != (store.group(b[0]), b[1]):
+    changes = 100 * accuracy_table.between_methods(store, a, b)
+    if len(changes) > 1 and (store.sides.group(a[0]), a[1]) != (store.sides.group(b[0]), b[1]):
         mean, half, count = seed_interval(changes)
         low, high = mean - half, mean + half
         text += "" if len(pairs) > 1 else f"; of their methods {mean:+.1f}"
@@ -91,7 +92,7 @@ def changes(
         raw: leave norms and margins undivided.
         nulls: pairs of sides that do not differ, where they are asked for; of a mean over them the largest is told.
     """
-    pairs = store.pairs(*sides)
+    pairs = store.sides.pairs(*sides)
 
     def right(pair: tuple[Cell, Cell]) -> np.ndarray:
         return 100.0 * store.correct(pair[1])[shown] - 100.0 * store.correct(pair[0])[shown]
@@ -136,7 +137,7 @@ def changes(
 
 def of_groups(store: Store, a: Cell, b: Cell) -> str:
     """How samples of groups of seeds are read; empty where both sides are single networks."""
-    counts, shared = [len(store.seeds(cell)) for cell in (a, b)], len(store.pairs(a, b))
+    counts, shared = [len(store.sides.seeds(cell)) for cell in (a, b)], len(store.sides.pairs(a, b))
     if max(counts) == 1:
         return ""
     return "Groups: every sample's mean over seeds, right where most seeds are; " + (
@@ -150,7 +151,7 @@ def of_angles(store: Store, a: Cell, b: Cell) -> str:
     """A warning where the smallest angle names less than 99 % of the predictions of a side; HTML."""
     told = []
     for letter, cell in (("A", a), ("B", b)):
-        share = min(store.summary[seed]["angle_agreement"] for seed in store.seeds(cell))
+        share = min(store.summary[seed]["angle_agreement"] for seed in store.sides.seeds(cell))
         if share < 0.99:
             told.append(f"under {letter} of {np.floor(1000 * share) / 10:.1f} %")
     if not told:
@@ -159,12 +160,3 @@ def of_angles(store: Store, a: Cell, b: Cell) -> str:
         "<b>Angles do not tell the whole story</b>: the smallest angle names the prediction "
         f"{' and '.join(told)} of samples."
     )
-
-
-def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
-    """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
-    accuracies = []
-    for name, condition in (a, b):
-        found = {n: store.summary.get((n, condition)) for n in store.group(name).networks}
-        accuracies.append({n: numbers["accuracy"] for n, numbers in found.items() if numbers is not None})
-    return accuracy_table.by_seed(store.results, *accuracies)

@@ -9,7 +9,7 @@ from bokeh.layouts import column, row
 from bokeh.models import Button, Checkbox, CustomJS, Div, Select, TextInput
 
 from rosalind.analysis.selection import FLIPS, OPERATIONS
-from rosalind.analysis.store import MEASURES, Store
+from rosalind.analysis.store import Store
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import State
 
@@ -95,7 +95,8 @@ class Controls:
             self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, chosen)
         for axis in ("x", "y"):
             place = lambda new, axis=axis: change(**{axis: new})
-            self._select(axis, f"{axis} axis", list(MEASURES.items()), getattr(state, axis), place)
+            measures = [(name, measure.title) for name, measure in self.store.measures.items()]
+            self._select(axis, f"{axis} axis", measures, getattr(state, axis), place)
         classes = [("", "all"), *((str(k), name) for k, name in enumerate(self.store.class_names))]
         chosen = "" if state.true_class is None else str(state.true_class)
         keep = lambda new: change(true_class=int(new) if new else None)
@@ -181,7 +182,7 @@ class Controls:
 
     def refill(self, state: State) -> None:
         """Offer the networks and conditions that the study has now."""
-        store, groups = self.store, list(self.store.groups_by_id)
+        store, groups = self.store, list(self.store.sides.groups_by_id)
         names = {"networks": store.networks, **({"groups of seeds": groups} if groups else {})}
         for side in ("a", "b"):
             self.widgets[f"{side}-network"].options = names

@@ -70,7 +70,7 @@ def _step(session: Any, place: int, by: int) -> None:
         chosen = names[(at + k * by) % len(names)]
         cell = (b[0], chosen) if place else (chosen, b[1])
         # What has not been measured is passed over.
-        if store.has(cell):
+        if store.sides.has(cell):
             session.change(b=cell)
             return
     session.acts["fail"](

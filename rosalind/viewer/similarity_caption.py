@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis import similarity
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity.of_sides import FLOORS, between, paths
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.store import Store
 from rosalind.viewer.state import State
 
 MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}

@@ -113,8 +113,8 @@ def _linked(frame: Frame) -> LayoutDOM:
         )
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
         change = "change of " if side == "difference" else ""
-        figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
-        figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
+        figure.xaxis.axis_label = change + axis_label(store, state.x, state.raw)
+        figure.yaxis.axis_label = change + axis_label(store, state.y, state.raw)
         figure.title.text = title
         figures.append(figure)
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")

@@ -9,7 +9,8 @@ import numpy as np
 
 from rosalind.analysis import selection
 from rosalind.analysis.selection import OPERATIONS
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.config import unknown
 
 LAYOUTS = {

@@ -2,8 +2,8 @@
 
 from rosalind.analysis.robustness import methods
 from rosalind.analysis.robustness.groups import (
-    Group,
     Row,
+    SeedGroup,
     accuracy,
     groups,
     main_mean,
@@ -11,7 +11,7 @@ from rosalind.analysis.robustness.groups import (
     table,
     text_table,
 )
-from rosalind.analysis.robustness.histograms import BINS, HISTOGRAMMED, save_summary
+from rosalind.analysis.robustness.histograms import BINS, read_histograms, save_summary
 from rosalind.analysis.robustness.means import Mean, described, means
 from rosalind.analysis.robustness.metrics import (
     adaptive_calibration_error,
@@ -30,6 +30,7 @@ from rosalind.analysis.robustness.summary import (
     COLUMNS,
     NUMBERS,
     TEXT,
+    available,
     numbers,
     parent_of,
     read_summary,
@@ -40,14 +41,14 @@ from rosalind.analysis.robustness.summary import (
 __all__ = [
     "BINS",
     "COLUMNS",
-    "HISTOGRAMMED",
     "NUMBERS",
     "TEXT",
-    "Group",
     "Mean",
     "Row",
+    "SeedGroup",
     "accuracy",
     "adaptive_calibration_error",
+    "available",
     "bootstrap",
     "calibration_error",
     "corruption_errors",
@@ -63,6 +64,7 @@ __all__ = [
     "methods",
     "numbers",
     "parent_of",
+    "read_histograms",
     "read_summary",
     "relative_corruption_errors",
     "resampled",

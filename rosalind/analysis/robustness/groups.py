@@ -22,7 +22,7 @@ def accuracy(results: Results) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """The networks of one label at one sparsity, over seeds."""
 
     label: str
@@ -39,7 +39,7 @@ class Group:
         return f"{self.model} {words}" if self.model else words
 
 
-def groups(results: Results) -> list[Group]:
+def groups(results: Results) -> list[SeedGroup]:
     """Networks grouped by model, label and requested sparsity, in the order of the results."""
     found: dict[tuple, list[str]] = {}
     several = len({info["model"] for info in results.networks.values()} - {"imported"}) > 1
@@ -48,7 +48,7 @@ def groups(results: Results) -> list[Group]:
         key = (info["label"], info["family"], info["sparsity_requested"], model)
         found.setdefault(key, []).append(network)
     return [
-        Group(label, family, sparsity, tuple(names), model)
+        SeedGroup(label, family, sparsity, tuple(names), model)
         for (label, family, sparsity, model), names in found.items()
     ]
 
@@ -57,7 +57,7 @@ def groups(results: Results) -> list[Group]:
 class Row:
     """Clean and mean corruption accuracy of one group, one value per seed."""
 
-    group: Group
+    group: SeedGroup
     clean: np.ndarray
     corrupted: np.ndarray
 

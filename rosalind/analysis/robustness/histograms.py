@@ -4,52 +4,70 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind import results as files
-from rosalind.analysis.robustness.summary import COLUMNS, rows
-from rosalind.results import Results
+from rosalind.analysis.robustness.summary import COLUMNS, Cell, rows
+from rosalind.measures import COORDINATES
+from rosalind.results import Damaged, Results, load_arrays, save_arrays, save_csv
+from rosalind.results.schema import check_arrays
 
-HISTOGRAMMED = ("angle", "norm", "margin")
 BINS = 24
 
 
 def save_summary(results: Results) -> None:
     """Write `summary.csv` and the histograms that the evaluation view shows.
 
-    `comparison/histograms.npz` has `counts` uint32[cells, 3, bins] in the order of `HISTOGRAMMED`, norm and
+    `comparison/histograms.npz` has `counts` uint32[cells, 3, bins] in the order of `COORDINATES`, norm and
     margin in the network's unit, and `edges` float32[3, bins + 1], which all cells share: from the 0.5th
     to the 99.5th percentile over the dense networks; what lies outside counts in the outermost bins.
     """
     cells = results.cells()
     edges = _edges(results, [c for c in cells if results.networks[c[0]]["family"] == "dense"] or cells)
-    counts = np.zeros((len(cells), len(HISTOGRAMMED), BINS), np.uint32)
+    counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
     for position, (network, condition) in enumerate(cells):
         for axis, values in enumerate(_histogrammed(results, network, condition)):
             inside = np.clip(values[np.isfinite(values)], edges[axis, 0], edges[axis, -1])
             counts[position, axis] = np.histogram(inside, edges[axis])[0]
-    files.save_csv(
-        results.folder / "summary.csv", COLUMNS, ([row[c] for c in COLUMNS] for row in rows(results))
-    )
+    save_csv(results.folder / "summary.csv", COLUMNS, ([row[c] for c in COLUMNS] for row in rows(results)))
     arrays = {
         "network": np.array([network for network, _ in cells], np.str_),
         "condition": np.array([condition for _, condition in cells], np.str_),
         "counts": counts,
         "edges": edges,
     }
-    files.save_arrays(results.folder / "comparison" / "histograms.npz", arrays, replace=True)
+    save_arrays(results.folder / "comparison" / "histograms.npz", arrays, replace=True)
 
 
 def _histogrammed(results: Results, network: str, condition: str) -> list[np.ndarray]:
-    cell = results.geometry(network, condition, HISTOGRAMMED)
+    cell = results.geometry(network, condition, COORDINATES)
     unit = results.unit(network)
     return [cell["angle"], cell["norm"] / unit, cell["margin"] / unit]
 
 
 def _edges(results: Results, cells: Sequence[tuple[str, str]]) -> np.ndarray:
     some = [_histogrammed(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
-    edges = np.zeros((len(HISTOGRAMMED), BINS + 1), np.float32)
-    for axis in range(len(HISTOGRAMMED)):
+    edges = np.zeros((len(COORDINATES), BINS + 1), np.float32)
+    for axis in range(len(COORDINATES)):
         values = np.concatenate([cell[axis] for cell in some]) if some else np.zeros(1)
         values = values[np.isfinite(values)]
         low, high = np.percentile(values, [0.5, 99.5]) if values.size else (0.0, 1.0)
         edges[axis] = np.linspace(low, high if high > low else low + 1, BINS + 1)
     return edges
+
+
+def read_histograms(results: Results) -> tuple[tuple[dict[Cell, np.ndarray], np.ndarray], list[str]]:
+    """Counts uint32[3, bins] by cell with the shared edges float32[3, bins + 1], and the problems as sentences."""
+    by_cell: dict[Cell, np.ndarray] = {}
+    edges, problems = np.zeros((3, 2), np.float32), []
+    for path, rename in results.derived("comparison/histograms.npz"):
+        try:
+            arrays = load_arrays(path, ("network", "condition", "counts", "edges"))
+            check_arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
+        except (FileNotFoundError, Damaged) as error:
+            problems.append(f"{error} Cells have no histograms.")
+            continue
+        if by_cell and not np.array_equal(edges, arrays["edges"]):
+            problems.append(f"{path} has other bins than the first study's; its cells have no histograms.")
+            continue
+        edges = arrays["edges"]
+        cells = zip(map(rename, arrays["network"].tolist()), arrays["condition"].tolist(), strict=True)
+        by_cell.update(zip(cells, arrays["counts"], strict=True))
+    return (by_cell, edges), problems

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind import results as files
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
-from rosalind.results import Results
+from rosalind.results import Results, save_csv
 
 COLUMNS = (
     *("method", "network", "family", "seed", "sparsity_requested", "sparsity", "sparsity_effective"),
@@ -90,7 +89,7 @@ def save(results: Results) -> None:
     """Write `comparison/methods.csv`, replacing what is there."""
     lines = rows(results)
     path = results.folder / "comparison" / "methods.csv"
-    files.save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in lines])
+    save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in lines])
 
 
 _AVERAGED = COLUMNS[COLUMNS.index("sparsity") :]

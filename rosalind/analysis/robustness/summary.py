@@ -1,16 +1,15 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rosalind import results as files
 from rosalind.analysis.robustness import metrics
 from rosalind.analysis.robustness.means import Mean, means
-from rosalind.results import Results
+from rosalind.results import GEOMETRY, Damaged, Results, brier, confidence, correct, loss
 
 COLUMNS = (
     "network",
@@ -72,6 +71,9 @@ COLUMNS = (
 * `loss` is the negative log-likelihood in nats; for the others see `robustness.measures`.
 """
 
+Cell = tuple[str, str]
+"""Ids of a network and a condition, or the name of a mean."""
+
 TEXT = COLUMNS[: COLUMNS.index("samples")]
 """Columns that hold words."""
 
@@ -113,7 +115,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
 def _summarised(results: Results, network: str, condition: str) -> tuple[dict[str, Any], np.ndarray]:
     """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
     done = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
-    keys = [*files.GEOMETRY, "angle_agreement", "bias_share"]
+    keys = [*GEOMETRY, "angle_agreement", "bias_share"]
     cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
     labels, unit = results.labels_of(condition), results.unit(network)
     known = labels >= 0
@@ -121,8 +123,8 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         count = len(labels)
         cell = {k: v[known] if np.ndim(v) and len(v) == count else v for k, v in cell.items()}
         labels = labels[known]
-    right = files.correct(cell, labels)
-    confidence, margin = files.confidence(cell), cell["margin"] / unit
+    right = correct(cell, labels)
+    probability, margin = confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
     row = {
@@ -136,10 +138,10 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         "samples": len(known),
         "conditions": 1,
         "accuracy": mean(right),
-        "loss": mean(files.loss(cell, labels)),
-        "brier": mean(files.brier(cell, labels)),
-        "calibration_error": metrics.calibration_error(confidence, right),
-        "adaptive_calibration_error": metrics.adaptive_calibration_error(confidence, right),
+        "loss": mean(loss(cell, labels)),
+        "brier": mean(brier(cell, labels)),
+        "calibration_error": metrics.calibration_error(probability, right),
+        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability, right),
         "angle_mean": mean(cell["angle"]),
         "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
         "angle_centred_mean": mean(cell["angle_centred"]),
@@ -348,4 +350,37 @@ def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     except FileNotFoundError:
         raise
     except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
-        raise files.Damaged(f"{path} is damaged ({error!r}).") from error
+        raise Damaged(f"{path} is damaged ({error!r}).") from error
+
+
+def available(
+    results: Results, cells: Set[Cell], previous: Mapping[Cell, Mapping[str, float]]
+) -> tuple[dict[Cell, Mapping[str, float]], list[Cell], list[str]]:
+    """The `numbers` of all cells and means by cell, the damaged cells, and the problems as sentences.
+
+    Args:
+        results: of the study.
+        cells: measured cells; those that no stored table holds are summed up here, all NaN where damaged.
+        previous: the numbers of an earlier call, which stay true of a study in progress.
+    """
+    summary: dict[Cell, Mapping[str, float]] = {}
+    damaged, problems = [], []
+    # A cell that was damaged the last time may be whole now.
+    previous = {cell: row for cell, row in previous.items() if np.isfinite(row["accuracy"])}
+    for path, rename in results.derived("summary.csv"):
+        try:
+            stored = read_summary(path)
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            problems.append(f"{error} Accuracies are counted anew.")
+            continue
+        summary |= {(rename(network), condition): row for (network, condition), row in stored.items()}
+    for cell in cells - summary.keys():
+        try:
+            summary[cell] = previous.get(cell) or numbers(summarise(results, *cell))
+        except (Damaged, OSError) as error:
+            damaged.append(cell)
+            problems.append(str(error))
+            summary[cell] = dict.fromkeys(NUMBERS, np.nan)
+    return summary, damaged, problems

@@ -1,7 +1,7 @@
 """How alike networks under conditions are: exact distances, a layout, an order and the spanning tree."""
 
 from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
-from rosalind.analysis.similarity.distances import COORDINATES, METRICS, MODES, distances, measure
+from rosalind.analysis.similarity.distances import COORDINATES, DISTANCE_MODES, METRICS, distances, measure
 from rosalind.analysis.similarity.layout import (
     classical_scaling,
     leaf_order,
@@ -17,9 +17,9 @@ from rosalind.analysis.similarity.points import LIMIT, Points, members, points
 
 __all__ = [
     "COORDINATES",
+    "DISTANCE_MODES",
     "LIMIT",
     "METRICS",
-    "MODES",
     "Points",
     "Similarity",
     "classical_scaling",

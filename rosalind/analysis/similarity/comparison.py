@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import squareform
 
-from rosalind import results as files
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity import layout as layouts
-from rosalind.analysis.similarity.distances import COORDINATES, METRICS, MODES, measure
+from rosalind.analysis.similarity.distances import COORDINATES, DISTANCE_MODES, METRICS, measure
 from rosalind.analysis.similarity.points import LIMIT, Cell, points
 from rosalind.config import unknown
-from rosalind.results import Results
+from rosalind.results import Damaged, Results, load_arrays, save_arrays
 from rosalind.results.schema import check_arrays
 
 DRAWN = ("condensed", "layout", "tree", "order", "nearest", "limit", "picture", "kept", "trust")
@@ -75,7 +74,7 @@ def compare(
 
     Args:
         results: with at least one clean cell.
-        mode: in `MODES`.
+        mode: in `DISTANCE_MODES`.
         metric: in `METRICS`.
         limit: most points; past it cells are averaged, see `points`.
 
@@ -117,7 +116,7 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
 def save(results: Results, *, umap: bool = False) -> None:
     """Store the comparison in both modes and every metric under `comparison/`, replacing what is there."""
     chosen = points(results)
-    for mode in MODES:
+    for mode in DISTANCE_MODES:
         cells, apart, left_out = measure(results, chosen, mode)
         arrays = {
             "network": np.array([cell[0] for cell in cells], dtype=np.str_),
@@ -132,7 +131,7 @@ def save(results: Results, *, umap: bool = False) -> None:
                 arrays[f"{name}/{metric}"] = np.asarray(value)
             if umap and metric == "all" and len(cells) > 2:
                 arrays["umap"] = layouts.umap_layouts(distance)
-        files.save_arrays(_file(results, mode), arrays, replace=True)
+        save_arrays(_file(results, mode), arrays, replace=True)
 
 
 def load(
@@ -145,7 +144,7 @@ def load(
 
     Args:
         results: of the study.
-        mode: in `MODES`.
+        mode: in `DISTANCE_MODES`.
         metric: in `METRICS`.
         measured: how many cells the study has; without, they are counted, 0.03 to 0.06 s for 28,800.
     """
@@ -153,24 +152,24 @@ def load(
     try:
         measured = len(results.cells()) if measured is None else measured
         return _stored(_file(results, mode), measured, metric)
-    except (FileNotFoundError, files.Damaged):
+    except (FileNotFoundError, Damaged):
         return compare(results, mode, metric), None
 
 
 def has_umap(results: Results) -> bool:
     """Whether a UMAP layout was stored with the comparison."""
     try:
-        return _umap(_file(results, MODES[0])) is not None
+        return _umap(_file(results, DISTANCE_MODES[0])) is not None
     except FileNotFoundError:
         return False
 
 
 def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndarray | None]:
     """Raises FileNotFoundError for a comparison of other cells, and Damaged for one that lacks what is drawn now."""
-    about = files.load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
+    about = load_arrays(path, ("network", "condition", "left_out", "averaged", "measured"))
     if int(about["measured"]) != measured:
         raise FileNotFoundError(f"{path} is of {about['measured']} cells, the study has {measured}.")
-    arrays = files.load_arrays(path, [f"{name}/{metric}" for name in DRAWN])
+    arrays = load_arrays(path, [f"{name}/{metric}" for name in DRAWN])
     count = len(about["network"])
     sizes = {"condensed": (count * (count - 1) // 2,), "layout": (count, 2), "order": (count,)}
     sizes |= {"nearest": (count, None), "picture": (None, None), "tree": (max(count - 1, 0), 2)}
@@ -194,8 +193,8 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
 
 def _umap(path: Path) -> np.ndarray | None:
     try:
-        found = files.load_arrays(path, ("umap",))["umap"]
-    except files.Damaged:
+        found = load_arrays(path, ("umap",))["umap"]
+    except Damaged:
         return None
     # Earlier versions stored the layout of one seed alone.
     return found[None] if found.ndim == 2 else found

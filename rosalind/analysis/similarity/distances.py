@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rosalind import results as files
 from rosalind.analysis.similarity.points import Cell, Points
-from rosalind.results import Results
+from rosalind.results import Damaged, Results
 
-MODES = ("absolute", "change_from_clean")
+DISTANCE_MODES = ("absolute", "change_from_clean")
 """As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
 
 COORDINATES = ("angle", "norm", "margin")
@@ -65,8 +64,8 @@ def measure(
     Raises:
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}.")
+    if mode not in DISTANCE_MODES:
+        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(DISTANCE_MODES)}.")
     clean = {network for network, condition in results.cells() if condition == "clean"}
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
@@ -123,7 +122,7 @@ def _stream(
                 if origin is None or origin[0] != network:
                     origin = network, _read(results, (network, "clean"))
                 values = values - origin[1]
-        except files.Damaged as error:
+        except Damaged as error:
             left_out[cell] = str(error)
             continue
         wrong = int((~np.isfinite(values)).sum())

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.spatial.distance import squareform
 
 from rosalind.analysis import similarity
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 
 FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one condition"}
 
@@ -35,7 +36,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
 
     Args:
         store: of the study.
-        mode: in `similarity.MODES`.
+        mode: in `similarity.DISTANCE_MODES`.
         metric: in `similarity.METRICS`.
 
     Returns:
@@ -61,7 +62,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
             "points": _about(store, found.cells),
         }
 
-    return store.keep(("similar", mode, metric), make)
+    return store.cached(("similar", mode, metric), make)
 
 
 def _about(store: Store, names: tuple[Cell, ...]) -> About:
@@ -87,13 +88,13 @@ def _about(store: Store, names: tuple[Cell, ...]) -> About:
             np.array([100 * sum(some) / len(some) if some else np.nan for some in known], np.float32),
         )
 
-    return store.keep(("similar", "points", names), make)
+    return store.cached(("similar", "points", names), make)
 
 
 def places(store: Store, kept: dict[str, Any], cell: Cell) -> list[int]:
     """The points of a side: one, or one per seed; none where it is left out."""
     known = kept["points"].place
-    return list(dict.fromkeys(known[one] for one in store.seeds(cell) if one in known))
+    return list(dict.fromkeys(known[one] for one in store.sides.seeds(cell) if one in known))
 
 
 def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
@@ -110,7 +111,7 @@ def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
     steps.sort(key=lambda condition: infos[condition]["severity"])
     first = [c for c, other in infos.items() if other["group"] == "clean" and same(other, ("bn",))][:1]
     found = []
-    for network, _ in store.seeds(cell):
+    for network, _ in store.sides.seeds(cell):
         there = [known[network, c] for c in (*first, *steps) if (network, c) in known]
         # Averaged severities are one point.
         there = list(dict.fromkeys(there))
@@ -121,5 +122,5 @@ def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
 def between(store: Store, kept: dict[str, Any], a: Cell, b: Cell) -> tuple[float, int]:
     """Mean distance of two sides over the points that belong together (NaN without any), and how many pairs."""
     known = kept["points"].place
-    pairs = {(known[x], known[y]) for x, y in store.pairs(a, b) if x in known and y in known}
+    pairs = {(known[x], known[y]) for x, y in store.sides.pairs(a, b) if x in known and y in known}
     return (float(kept["found"].between(*np.array(list(pairs)).T).mean()) if pairs else np.nan), len(pairs)

@@ -23,7 +23,8 @@ from bokeh.plotting import figure
 
 from rosalind.analysis import selection
 from rosalind.analysis.selection import FLIPS
-from rosalind.analysis.store import MEASURES, UNITS, Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer import theme
 from rosalind.viewer.state import Choices, State
 
@@ -101,7 +102,7 @@ class Frame:
     @cached_property
     def nulls(self) -> list[tuple[Cell, Cell]]:
         """Pairs of cells between which a difference means nothing; empty where none is asked for or measured."""
-        return self.store.nulls(self.state.a, self.state.b)[0] if self.state.null else []
+        return self.store.sides.nulls(self.state.a, self.state.b)[0] if self.state.null else []
 
     @property
     def null(self) -> tuple[Cell, Cell] | None:
@@ -111,7 +112,7 @@ class Frame:
     @property
     def null_words(self) -> str:
         """What the null is, or why there is none, as HTML."""
-        return escape(self.store.nulls(self.state.a, self.state.b)[1])
+        return escape(self.store.sides.nulls(self.state.a, self.state.b)[1])
 
     @property
     def null_line(self) -> str:
@@ -156,10 +157,10 @@ class Frame:
         return made
 
 
-def measure_label(measure: str, raw: bool = False) -> str:
-    """How an axis is called: `angle to class direction (degrees)`."""
-    unit = UNITS.get(measure, "degrees")
-    return f"{MEASURES[measure]} ({'raw' if raw and unit == 'units' else unit})"
+def measure_label(store: Store, name: str, raw: bool = False) -> str:
+    """The label of a measure's axis: `angle to class direction (degrees)`."""
+    measure = store.measures[name]
+    return f"{measure.title} ({measure.unit_shown(raw)})"
 
 
 def short(measure: str) -> str:
@@ -167,10 +168,9 @@ def short(measure: str) -> str:
     return measure.replace("_", " ")
 
 
-def axis_label(measure: str, raw: bool = False) -> str:
-    """How an axis is called in few words: `angle (degrees)`."""
-    unit = UNITS.get(measure, "degrees")
-    return f"{short(measure)} ({'raw' if raw and unit == 'units' else unit})"
+def axis_label(store: Store, name: str, raw: bool = False) -> str:
+    """The short label of a measure's axis: `angle (degrees)`."""
+    return f"{short(name)} ({store.measures[name].unit_shown(raw)})"
 
 
 def line_of(value: float | None) -> int:

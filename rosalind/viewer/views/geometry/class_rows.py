@@ -7,7 +7,7 @@ from bokeh.events import AxisClick, Tap
 from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
 
 from rosalind.analysis import distributions, rasters
-from rosalind.analysis.store import Cell
+from rosalind.analysis.sides import Cell
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -140,7 +140,7 @@ class ClassRows:
             for part in (0.1, 0.5, 0.9)
         }
         self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
-        what = axis_label(measure, state.raw)
+        what = axis_label(frame.store, measure, state.raw)
         blocks = f"{what} under A; under B; share under B minus share under A"
         figure.xaxis.axis_label = f"{blocks}; the null" if frame.null is not None else blocks
         self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])

@@ -65,7 +65,9 @@ def collapse_table(frame: Frame) -> str:
         note = NOTES[key].format(corner=corner)
         lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", style="text-align:left"))
     widths = [
-        store.results.head(name)[0].shape[0] for side in (state.a, state.b) for name, _ in store.seeds(side)
+        store.results.head(name)[0].shape[0]
+        for side in (state.a, state.b)
+        for name, _ in store.sides.seeds(side)
     ]
     narrow = (
         f" With {min(widths)} features {classes:,} classes cannot all be at equal angles."

@@ -5,7 +5,8 @@ from bokeh.layouts import row
 from bokeh.models import Line, Range1d, Segment, Span, VArea
 
 from rosalind.analysis import distributions, rasters
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import (
     SIDE_COLOURS,
     Change,
@@ -121,7 +122,7 @@ class Distributions:
             limits = self.limits[part] = rasters.limits(*shown)
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
-            figure.xaxis.axis_label = axis_label(self._measure(frame, part), frame.state.raw)
+            figure.xaxis.axis_label = axis_label(frame.store, self._measure(frame, part), frame.state.raw)
             data |= (found := self._curves(part, shown))
             if part != "margin":
                 peak = self.peaks[part] = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0

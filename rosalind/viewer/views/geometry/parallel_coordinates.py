@@ -9,8 +9,9 @@ from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis, Range1d
 
 from rosalind.analysis import class_matrices, class_order, rasters
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import (
     GREYS,
     SELECTED,
@@ -82,7 +83,7 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
         values = lambda: (
             frame.values(cell, what) if isinstance(what, str) else store.class_angles(cell, what)[1]
         )
-        return store.keep(("global", "ends", cell, what, raw), lambda: rasters.ends(values()))
+        return store.cached(("global", "ends", cell, what, raw), lambda: rasters.ends(values()))
 
     both = lambda what: rasters.limits(
         np.ravel([ends(frame.state.a, what), ends(frame.state.b, what)]), share=0
@@ -99,7 +100,7 @@ def levels_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[flo
         pairs = zip(columns(frame, cell, axes), limits, strict=True)
         return np.stack([rasters.levels(values, ends) for values, ends in pairs])
 
-    return frame.store.keep(key, make)
+    return frame.store.cached(key, make)
 
 
 def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[float, float]]) -> np.ndarray:
@@ -113,7 +114,7 @@ def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[fl
         levels = levels if frame.state.true_class is None else levels[:, frame.shown]
         return rasters.parallel_density(levels, width)
 
-    return frame.store.keep(key, make)
+    return frame.store.cached(key, make)
 
 
 class Global:
@@ -311,9 +312,9 @@ class Global:
             told.append(
                 f"Lines end where a class is not among the {STORED} of a sample whose logits are stored."
             )
-        seeds = {side: len(store.seeds(self._cell(side))) for side in SIDES}
+        seeds = {side: len(store.sides.seeds(self._cell(side))) for side in SIDES}
         if max(seeds.values()) > 1:
-            pairs = len(store.pairs(state.a, state.b))
+            pairs = len(store.sides.pairs(state.a, state.b))
             told.append(
                 f"Lines and matrices are means over seeds (A {seeds['a']}, B {seeds['b']}; {pairs} pairs of one seed)."
             )

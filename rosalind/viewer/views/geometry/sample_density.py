@@ -20,7 +20,7 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.analysis import distributions, polygon, rasters, selection, shift
+from rosalind.analysis import distributions, polygon, rasters, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views.frame import (
@@ -216,8 +216,8 @@ class Local:
             )
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
-            figure.xaxis.axis_label = change + axis_label(state.x, state.raw)
-            figure.yaxis.axis_label = change + axis_label(state.y, state.raw)
+            figure.xaxis.axis_label = change + axis_label(frame.store, state.x, state.raw)
+            figure.yaxis.axis_label = change + axis_label(frame.store, state.y, state.raw)
         self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
         self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
         x, y = (values[frame.shown] for values in self.placed["difference"])
@@ -278,9 +278,9 @@ class Local:
         # A class keeps its colour where there is one for each; else those that are drawn differ.
         few = len(frame.store.class_names) <= len(CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
-            curves = [shift.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
+            curves = [distributions.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
             sizes = [end - start for start, end in self._window(side)]
-            at = shift.free_ends(np.array(curves) / sizes) if curves else ()
+            at = distributions.free_ends(np.array(curves) / sizes) if curves else ()
             ends = [curve[k] for curve, k in zip(curves, at, strict=True)]
             left = [end[0] < curve[:, 0].mean() for curve, end in zip(curves, ends, strict=True)]
             self.contours[side].data = {

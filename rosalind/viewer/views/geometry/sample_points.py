@@ -7,7 +7,8 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Scatter
 
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, POINTS, Change, Frame, empty
 
 LOOK = ("fill_color", "line_color", "marker", "id")

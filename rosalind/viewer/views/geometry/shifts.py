@@ -4,8 +4,9 @@ import numpy as np
 from bokeh.events import AxisClick, Tap
 from bokeh.models import FixedTicker, Range1d, Scatter, Segment, Text
 
-from rosalind.analysis import rasters, shift
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis import distributions, rasters
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import (
     SIDE_COLOURS,
     Change,
@@ -25,13 +26,13 @@ BELOW = 0.32
 """How far below a class's line that of the null is, in lines."""
 
 
-def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> shift.Shifts:
+def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> distributions.Shifts:
     """How far every class moved on a measure from one side to another."""
     store = frame.store
     values = [frame.values(cell, measure) for cell in sides]
-    return store.keep(
+    return store.cached(
         ("shifts", *sides, measure, frame.state.raw),
-        lambda: shift.class_shifts(*values, store.labels, len(store.class_names)),
+        lambda: distributions.class_shifts(*values, store.labels, len(store.class_names)),
     )
 
 
@@ -112,7 +113,7 @@ class Shifts:
         figure.height = 90 + 17 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(plain, names)))
-        what = measure_label(measure, state.raw)
+        what = measure_label(frame.store, measure, state.raw)
         figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
         most = [
             f"{names[k]}: {found.distance[self.listed[k]]:.2f}"

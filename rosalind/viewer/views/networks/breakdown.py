@@ -26,7 +26,7 @@ def own_columns(store: Store) -> tuple[dict[str, np.ndarray], str]:
             problems.append(problem)
         return found, " ".join(filter(None, problems))
 
-    return store.keep(("breakdown", "samples.csv"), make)
+    return store.cached(("breakdown", "samples.csv"), make)
 
 
 class Breakdown:

@@ -16,10 +16,11 @@ from bokeh.models import (
 )
 from bokeh.transform import linear_cmap
 
-from rosalind.analysis import accuracy_table, grid, heat_map
-from rosalind.analysis.accuracy_table import COMPARED, MODES
-from rosalind.analysis.robustness import Group
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis import accuracy_table, heat_map
+from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED
+from rosalind.analysis.robustness import SeedGroup
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views.frame import (
     CLEAR,
@@ -70,7 +71,9 @@ class Evaluation:
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """What cells show, and the order of rows and columns."""
         return {
-            "evaluation-cells": tuple(mode for mode in MODES if grid.is_there(store, mode)),
+            "evaluation-cells": tuple(
+                mode for mode in CELL_METRICS if accuracy_table.is_defined(store, mode)
+            ),
             "evaluation-rows": heat_map.ROWS,
             "evaluation-columns": heat_map.COLUMNS,
         }
@@ -182,7 +185,7 @@ class Evaluation:
 
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
-        mode, values = MODES[name], grid.values(self.store, name)
+        mode, values = CELL_METRICS[name], accuracy_table.values(self.store, name)
         means = accuracy_table.mean_of(values)
         self._arrange(frame, means)
         at = np.ix_(self.rows, self.columns)
@@ -193,16 +196,16 @@ class Evaluation:
         self.mapper.palette = (DIVERGING[::-1] if middled else SEQUENTIAL)[:: -1 if mode.better < 0 else 1]
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
         # A rank is one number, of a mean over seeds.
-        counted = grid.values(self.store, "accuracy") if name == "rank" else values
+        counted = accuracy_table.values(self.store, "accuracy") if name == "rank" else values
         data["count"] = [np.isfinite(counted).sum(-1)[at].astype(np.uint8)]
         if shown.size <= CELLS:
             data["deviation"] = [accuracy_table.deviation_of(values)[at].astype(np.float32)]
-            ends = [end[at].astype(np.float32) for end in grid.interval(self.store, name)]
+            ends = [end[at].astype(np.float32) for end in accuracy_table.interval(self.store, name)]
             data["low"], data["high"] = [ends[0]], [ends[1]]
         self.cells.data = data
         inside = np.zeros(shown.shape, bool)
         if frame.state.null and name in COMPARED:
-            inside = np.abs(shown) <= grid.spread(self.store)[self.columns]
+            inside = np.abs(shown) <= accuracy_table.seed_range(self.store)[self.columns]
         self.nothing.data = {"mark": [heat_map.corner_marks(inside, 8 if self.small else 3)]}
         if not self.small:
             return
@@ -217,7 +220,7 @@ class Evaluation:
             "ink": ink.ravel(),
             "alpha": np.where(inside, 0.5, 1.0).astype(np.float32).ravel(),
         }
-        heights = grid.heights(self.store)[at].reshape(ink.size, -1)
+        heights = accuracy_table.heights(self.store)[at].reshape(ink.size, -1)
         for k, line in enumerate(self.lines):
             here = ink.ravel() == k
             xs, ys = heat_map.broken_lines(heights[here], y[here], x[here])
@@ -239,7 +242,7 @@ class Evaluation:
         (name, condition), curves = self.frame.state.b, "corruptions" if place is None else "methods"
         if place is not None and 0 <= place < len(self.conditions):
             condition = self.conditions[self.columns[place]]
-        group = self.store.group(name)
+        group = self.store.sides.group(name)
         if line is not None and 0 <= line < len(self.groups):
             group = self.groups[self.rows[line]]
         there = [n for n in group.networks if (n, condition) in self.store.cells]
@@ -248,10 +251,10 @@ class Evaluation:
             b = (self._like(self.frame.state.b, group, there), condition)
             self.change(b=b, choices={"evaluation-curves": curves})
 
-    def _like(self, now: Cell, group: Group, there: list[str]) -> str:
+    def _like(self, now: Cell, group: SeedGroup, there: list[str]) -> str:
         """Of a group its seeds together where a side is one, else the network of the side's seed."""
-        if now[0] in self.store.groups_by_id:
-            return self.store.id_of(group)
+        if now[0] in self.store.sides.groups_by_id:
+            return self.store.sides.id_of(group)
         infos = self.store.results.networks
         same = [name for name in there if infos[name]["seed"] == infos[now[0]]["seed"]]
         return same[0] if same else there[0]
@@ -274,7 +277,7 @@ class Evaluation:
     def _mark(self, frame: Frame) -> None:
         found: dict[tuple[int, int], str] = {}
         for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
-            group = self.groups.index(self.store.group(name))
+            group = self.groups.index(self.store.sides.group(name))
             line = int(np.flatnonzero(self.rows == group)[0])
             place = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
             found[place, line] = found.get((place, line), "") + letter
@@ -287,16 +290,21 @@ class Evaluation:
     def _words(self, frame: Frame) -> str:
         """The sentences under the map."""
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
-        cells = f"Cells: {MODES[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
-        if MODES[name].ratio:
+        cells = f"Cells: {CELL_METRICS[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
+        if CELL_METRICS[name].ratio:
             cells += ", blue is less than the parent's and red is more"
-        elif not MODES[name].signed:
-            cells += ", yellow is " + {1: "better", -1: "better, as lower is", 0: "more"}[MODES[name].better]
+        elif not CELL_METRICS[name].signed:
+            cells += (
+                ", yellow is "
+                + {1: "better", -1: "better, as lower is", 0: "more"}[CELL_METRICS[name].better]
+            )
         cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "effective robustness":
             cells += self._line()
         if name == "difference":
-            without = sum(len(group.networks) for group in self.groups) - len(grid.dense(self.store))
+            without = sum(len(group.networks) for group in self.groups) - len(
+                accuracy_table.dense_networks(self.store)
+            )
             if without:
                 cells += (
                     f"Gaps: {without} networks without a parent and without a dense network of their seed. "
@@ -332,7 +340,7 @@ class Evaluation:
     def _null_words(self, frame: Frame, name: str) -> str:
         """How large differences are that mean nothing."""
         condition, text = frame.state.b[1], ""
-        reach = grid.spread(self.store)
+        reach = accuracy_table.seed_range(self.store)
         if name in COMPARED and np.isfinite(reach).any():
             here = reach[self.conditions.index(condition)]
             text = (

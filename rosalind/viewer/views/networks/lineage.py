@@ -50,9 +50,9 @@ class Lineage:
         self._drawn: dict[str, tuple] = {}
         infos = self.store.results.networks
         self.families = list(dict.fromkeys(info["family"] for info in infos.values()))
-        self.map = self.store.keep(("lineage", "map"), lambda: (lineage.pedigree(infos, self.store.groups),))[
-            0
-        ]
+        self.map = self.store.cached(
+            ("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),)
+        )[0]
         self.lines, self.nodes, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(5))
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
@@ -257,9 +257,9 @@ class Lineage:
             name = self.map.nodes[k]
         else:
             group = store.groups[self.map.groups[k] if source is self.nodes else list(self.middle)[k]]
-            name = store.id_of(group)
+            name = store.sides.id_of(group)
         for condition in (self.frame.state.b[1], *store.conditions):
-            if store.has((name, condition)):
+            if store.sides.has((name, condition)):
                 self.change(b=(name, condition))
                 return
 
@@ -275,7 +275,7 @@ class Lineage:
         sides = {"A": frame.state.a[0], "B": frame.state.b[0]}
         self._mark(sides)
         self._label(
-            {letter: self.store.groups.index(self.store.group(name)) for letter, name in sides.items()}
+            {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
         )
         self.caption.text = self._caption(frame, sides)
         self._drawn["sides"] = asked
@@ -284,9 +284,9 @@ class Lineage:
         """Rings around the networks of A and B in the map."""
         found: dict[int, str] = {}
         for letter, side in sides.items():
-            group = self.store.groups.index(self.store.group(side))
+            group = self.store.groups.index(self.store.sides.group(side))
             for k, (name, own) in enumerate(zip(self.map.nodes, self.map.groups, strict=True)):
-                if own == group if self.map.grouped else name in self.store.members(side):
+                if own == group if self.map.grouped else name in self.store.sides.members(side):
                     found[k] = found.get(k, "") + letter
         at = list(found)
         self.sides.data = {"x": self.map.x[at], "y": self.map.y[at], "text": list(found.values())}
@@ -315,7 +315,7 @@ class Lineage:
         store, found = self.store, self.map
         words = []
         for letter, side in sides.items():
-            group = store.group(side)
+            group = store.sides.group(side)
             k = store.groups.index(group)
             if k in self.middle:
                 x, y, n = self.middle[k]

@@ -47,7 +47,7 @@ def read(store: Store, kind: str) -> dict[str, Any]:
         except ValueError as error:
             return {**found, "missing": str(error)}
 
-    return store.keep(("redundancy", kind), make)
+    return store.cached(("redundancy", kind), make)
 
 
 class Redundancy:

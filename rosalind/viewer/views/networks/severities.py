@@ -5,8 +5,8 @@ from html import escape
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from rosalind.analysis import grid, robustness, severity_curves
-from rosalind.analysis.accuracy_table import MODES
+from rosalind.analysis import accuracy_table, robustness, severity_curves
+from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot, titled
@@ -80,7 +80,7 @@ class Severities:
         if self._drawn == asked:
             return
         infos = self.store.results.conditions
-        own = [self.store.groups.index(self.store.group(name)) for name, _ in (state.a, state.b)]
+        own = [self.store.groups.index(self.store.sides.group(name)) for name, _ in (state.a, state.b)]
         if way == "methods":
             names = [group.name for group in self.store.groups]
             found = severity_curves.of_methods(names, self.columns, infos, state.b[1])
@@ -102,10 +102,10 @@ class Severities:
                 f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
             )
         else:
-            mean, half, count = found.values(grid.values(self.store, mode))
+            mean, half, count = found.values(accuracy_table.values(self.store, mode))
             chosen = severity_curves.highlighted(mean, [*sides])
             self._draw(found, mean, half, chosen, sides, kinds)
-            words = MODES[mode].words
+            words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
             self.caption.text = self._words(found, mean, half, count, sides, frame, mode)
         self._drawn = asked
@@ -178,7 +178,7 @@ class Severities:
         last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
         heights = np.array([mean[k, last[k]] for k in named])
         edge = 0.03 * (high - low)
-        places = severity_curves.spread(heights, 0.055 * (high - low), low + edge, high - edge)
+        places = severity_curves.dodge(heights, 0.055 * (high - low), low + edge, high - edge)
         # All names at the right end, so that none lies on a line, each led to from where its line ends.
         end = points - 1 + 0.12 * max(points - 1, 1)
         self.labels.data = {
@@ -198,7 +198,7 @@ class Severities:
         self, found: severity_curves.Curves, mean, half, count, sides: dict[int, str], frame: Frame, mode: str
     ) -> str:
         """What the lines of A and B are at the last severity."""
-        words, digits = [], MODES[mode].digits + 1
+        words, digits = [], CELL_METRICS[mode].digits + 1
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
                 seeds = counted(int(count[k, -1]), "seed")
@@ -206,7 +206,7 @@ class Severities:
                     low, high = (mean[k, -1] + sign * half[k, -1] for sign in (-1, 1))
                     seeds += f", 95 % from {low:.{digits}f} to {high:.{digits}f}"
                 words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
-        b = frame.store.group(frame.state.b[0]).name
+        b = frame.store.sides.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
             whole = robustness.main_mean(frame.store.results)
@@ -215,7 +215,7 @@ class Severities:
             what = f"{counted(len(found.names), 'method')} under {escape(what)}"
         else:
             what = f"{counted(len(found.names), 'corruption')} for {escape(b)}"
-        text = f"{MODES[mode].words[0].upper()}{MODES[mode].words[1:]} over severity: {what}. "
+        text = f"{CELL_METRICS[mode].words[0].upper()}{CELL_METRICS[mode].words[1:]} over severity: {what}. "
         if words:
             text += f"At severity {found.ticks[-1]}: {'; '.join(words)}. "
         few = count[np.isfinite(mean)]

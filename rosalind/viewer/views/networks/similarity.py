@@ -9,9 +9,10 @@ from bokeh.layouts import row
 from bokeh.models import CustomJSHover, Div, HoverTool, Select
 
 from rosalind.analysis import similarity
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import METRICS, of_sides
 from rosalind.analysis.similarity.of_sides import FLOORS
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.store import Store
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.similarity_caption import METRIC_WORDS, MODES
 from rosalind.viewer.state import State
@@ -164,7 +165,7 @@ class Similarity:
     def _take(self, place: int, event: Tap) -> None:
         """Make a point B, or A with shift: of averaged cells the most severe."""
         cell = self._side(place)
-        if self.store.has(cell):
+        if self.store.sides.has(cell):
             self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": cell})
 
     def _side(self, place: int) -> Cell:

@@ -8,7 +8,8 @@ from bokeh.models import Button, CustomJS, Div
 
 from rosalind.analysis import deletion_curves, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer.controls import COPY
 from rosalind.viewer.views.frame import Change, Frame, caption, titled
 from rosalind.viewer.views.samples.deletion import Deleting
@@ -78,15 +79,15 @@ class Attribution:
         if looked == self._drawn:
             return
         sides = {
-            "a": occlusion_maps.mean(store, store.seeds(state.a)),
-            "b": occlusion_maps.mean(store, store.seeds(state.b)),
+            "a": occlusion_maps.mean(store, store.sides.seeds(state.a)),
+            "b": occlusion_maps.mean(store, store.sides.seeds(state.b)),
         }
-        pairs = store.pairs(state.a, state.b)
+        pairs = store.sides.pairs(state.a, state.b)
         sides["difference"] = occlusion_maps.difference(store, pairs)
         found, null = occlusion_maps.agreement(store, pairs), None
         if frame.null is not None:
-            sides["null"] = occlusion_maps.difference(store, store.pairs(*frame.null))
-            null = occlusion_maps.agreement(store, store.pairs(*frame.null))
+            sides["null"] = occlusion_maps.difference(store, store.sides.pairs(*frame.null))
+            null = occlusion_maps.agreement(store, store.sides.pairs(*frame.null))
         ids = _averaged(sides, store.ids[chosen]) if averaging else _one(state.primary)
         tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
         opacity = int(frame.choice("attribution-opacity")) / 100
@@ -127,12 +128,12 @@ class Attribution:
 def _cells(frame: Frame) -> list[Cell]:
     """The single cells whose maps are shown, A's first."""
     sides = (frame.state.a, frame.state.b, *(frame.null or ()))
-    return list(dict.fromkeys(cell for side in sides for cell in frame.store.seeds(side)))
+    return list(dict.fromkeys(cell for side in sides for cell in frame.store.sides.seeds(side)))
 
 
 def _stored(frame: Frame) -> str:
     """Under which conditions A's first network has maps, and of which samples under A's; empty without any."""
-    store, (network, condition) = frame.store, frame.store.seeds(frame.state.a)[0]
+    store, (network, condition) = frame.store, frame.store.sides.seeds(frame.state.a)[0]
     known = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
     if not known:
         return ""
@@ -179,7 +180,7 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
         true = store.names_of(store.labels[at])[0] if at.size else "unknown"
         words = [f"Sample {state.primary}, class {escape(str(true))}."]
     for name, cell in (("a", state.a), ("b", state.b)):
-        side, seeds = sides[name], len(store.seeds(cell))
+        side, seeds = sides[name], len(store.sides.seeds(cell))
         if seeds > 1:
             there = 0 if side is None or not len(ids) else side.among(ids).networks.max(initial=0)
             has = f"is the mean of {there} of its {seeds} seeds" if there else "has no maps of it yet"

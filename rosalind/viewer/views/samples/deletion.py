@@ -36,7 +36,7 @@ class Deleting:
         store, parts, heights = frame.store, [], []
         for side, source in self.curves.items():
             cell = getattr(frame.state, side)
-            found = deletion_curves.mean(store, store.seeds(cell), ids)
+            found = deletion_curves.mean(store, store.sides.seeds(cell), ids)
             if found is None:
                 source.data = {name: [] for name in source.data}
                 continue
@@ -64,7 +64,7 @@ class Deleting:
     def _null(frame: Frame, ids: np.ndarray) -> str:
         """What the maps of two sides gain that do not differ; empty where they have none."""
         store = frame.store
-        curves = [deletion_curves.mean(store, store.seeds(cell), ids) for cell in frame.null or ()]
+        curves = [deletion_curves.mean(store, store.sides.seeds(cell), ids) for cell in frame.null or ()]
         gains = [f"{deletion_curves.gain(found):+.2f}" for found in curves if found is not None]
         return f"the null's {' and '.join(gains)}" if gains else ""
 

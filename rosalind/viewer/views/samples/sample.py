@@ -16,8 +16,9 @@ from bokeh.models import (
 
 from rosalind.analysis import contact_sheet, rasters, sample_margins
 from rosalind.analysis.robustness.groups import counted
-from rosalind.analysis.sample_margins import Fingerprint
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sample_margins import SampleMargins
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import (
     CLEAR,
     DIVERGING,
@@ -135,7 +136,7 @@ class OneSample:
         inside = (event.x or 0) >= 0 and (event.y or 0) >= 0 and line < len(self.listed)
         if inside and place < len(self.store.conditions):
             cell = (self.listed[line][0], self.store.conditions[place])
-            if self.store.has(cell):
+            if self.store.sides.has(cell):
                 self.change(b=cell)
 
     def update(self, frame: Frame) -> None:
@@ -196,14 +197,14 @@ class OneSample:
                 f"<tr><td style='padding-right:6px;white-space:nowrap'>{known}</td>"
                 f"<td style='padding-right:6px'>{bar}</td><td>{100 * probability:.1f} %</td></tr>"
             )
-        seeds = len(store.seeds(cell))
+        seeds = len(store.sides.seeds(cell))
         mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
         return (
             f"{letter}: {cell_name(cell)}{mean}<table><tr><td>{shown}</td>"
             f"<td style='vertical-align:top'><table>{''.join(lines)}</table></td></tr></table>"
         )
 
-    def _draw(self, frame: Frame, found: Fingerprint) -> None:
+    def _draw(self, frame: Frame, found: SampleMargins) -> None:
         store, state = frame.store, frame.state
         finite = np.abs(found.values[np.isfinite(found.values)])
         low, high = rasters.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
@@ -232,7 +233,7 @@ class OneSample:
         }
         self.caption.text = self._sentence(frame, found, high, few)
 
-    def _sentence(self, frame: Frame, found: Fingerprint, high: float, crossed: bool) -> str:
+    def _sentence(self, frame: Frame, found: SampleMargins, high: float, crossed: bool) -> str:
         store, b = frame.store, frame.state.b
         grouped = found.rows != tuple(store.networks)
         told = "crossed where most seeds are wrong" if grouped else "crossed where wrong"

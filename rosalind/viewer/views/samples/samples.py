@@ -18,7 +18,8 @@ from bokeh.palettes import Greys256
 
 from rosalind.analysis import contact_sheet, sample_presets, selection
 from rosalind.analysis.sample_presets import KINDS, PRESETS
-from rosalind.analysis.store import Cell, Store
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.frame import (
     CLEAR,
@@ -57,7 +58,7 @@ class Samples:
         """What is sorted by and which way, what stands side by side, the page, and the preset chosen last."""
         pages = min(max(-(-len(store.ids) // TILES), 1), PAGES)
         return {
-            "samples-sort": contact_sheet.SORTS,
+            "samples-sort": contact_sheet.sorts(store),
             "samples-order": ("forwards", "backwards"),
             "samples-pair": PAIRS,
             "samples-page": tuple(str(k + 1) for k in range(pages)),
@@ -217,7 +218,7 @@ class Samples:
             for name in store.conditions
             if infos[name]["kind"] == "clean" and infos[name]["bn"] == infos[b[1]]["bn"]
         ]
-        return next(((b[0], name) for name in clean if store.has((b[0], name))), frame.state.a)
+        return next(((b[0], name) for name in clean if store.sides.has((b[0], name))), frame.state.a)
 
     @staticmethod
     def _some(frame: Frame) -> np.ndarray:
@@ -230,7 +231,7 @@ class Samples:
 
     def _pictured(self, frame: Frame) -> np.ndarray:
         store, shown = frame.store, (self._left(frame)[1], frame.state.b[1])
-        return store.keep(("samples", "pictured", *shown), lambda: contact_sheet.pictured(store, *shown))
+        return store.cached(("samples", "pictured", *shown), lambda: contact_sheet.pictured(store, *shown))
 
     def _order(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """What the sheets are sorted by, float[n], and the positions int[m] that are on them.
@@ -312,7 +313,7 @@ class Samples:
                 else f" {escape(NOT_STORED)}"
             )
         words += f" Margins in the table are {'raw' if state.raw else 'in units'}."
-        seeds = len(store.pairs(left, state.b))
+        seeds = len(store.sides.pairs(left, state.b))
         if seeds > 1:
             words += f" Means and majorities over {seeds} pairs of one seed."
         if frame.nulls:
