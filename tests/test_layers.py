@@ -24,7 +24,7 @@ ARROWS = {
     "analysis": {"results", "measures"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
-    "conditions": {"models", "corruptions", "data", "geometry", "progress"},
+    "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
     "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress"},

@@ -1,6 +1,10 @@
+import contextlib
+import functools
 import json
+import os
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,21 +12,56 @@ import pytest
 from rosalind import results
 
 
-def test_the_first_writer_wins_and_files_are_whole(tmp_path):
-    path = tmp_path / "cell.npz"
-    winners = []
+def in_threads(function, count=8):
+    """Run function(k) in `count` threads that start at once; raises what the first of them raised."""
+    ready = threading.Barrier(count)
 
-    def write(value):
-        winners.append(results.save_arrays(path, {"x": np.full(200_000, value)}))
+    def one(k):
+        ready.wait()
+        return function(k)
 
-    threads = [threading.Thread(target=write, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert winners.count(True) == 1
-    assert len(np.unique(results.load_arrays(path)["x"])) == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["cell.npz"]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_writers_with_equal_process_ids_leave_one_whole_file(tmp_path, monkeypatch, replace):
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    for turn in range(10):
+        path = tmp_path / f"{turn}.npz"
+        save = functools.partial(results.save_arrays, path, replace=replace)
+        in_threads(lambda k, save=save: save({"x": np.full(200_000, k)}))
+        assert len(np.unique(results.load_arrays(path)["x"])) == 1
+        array, table = path.with_suffix(".npy"), path.with_suffix(".json")
+        in_threads(lambda k, array=array: results.save_array(array, np.full(50_000, k), replace=replace))
+        assert len(np.unique(results.load_array(array))) == 1
+        in_threads(lambda k, table=table: results.save_json(table, [k] * 5000, replace=replace))
+        assert len(set(results.load_json(table))) == 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npz", ".npy", ".json"}
+
+
+def test_the_first_writer_wins_unless_told_otherwise(tmp_path):
+    path = tmp_path / "cell.json"
+    for value in (1, 2):
+        results.save_json(path, value)
+    assert results.load_json(path) == 1
+    results.save_json(path, 3, replace=True)
+    assert results.load_json(path) == 3
+
+
+def test_a_failed_write_leaves_nothing_and_keeps_what_was(tmp_path):
+    results.save_json(tmp_path / "a.json", 1)
+    with contextlib.suppress(RuntimeError), results.replacing(tmp_path / "a.json") as temporary:
+        temporary.write_text("par")
+        raise RuntimeError
+    assert results.load_json(tmp_path / "a.json") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_workers_that_find_one_damaged_file_all_go_on(tmp_path):
+    (tmp_path / "cell.npz").write_bytes(b"this is no npz")
+    assert in_threads(lambda _: results.readable(tmp_path / "cell.npz")) == [False] * 8
+    assert (tmp_path / "cell.npz.damaged").exists()
 
 
 def test_equal_arrays_are_equal_bytes(tmp_path):

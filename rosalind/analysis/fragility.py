@@ -9,7 +9,16 @@ from typing import BinaryIO
 import numpy as np
 
 from rosalind.analysis import robustness
-from rosalind.results import Damaged, Results, correct, load_arrays, load_json, save_arrays, save_json
+from rosalind.results import (
+    Damaged,
+    Results,
+    correct,
+    load_arrays,
+    load_json,
+    replacing,
+    save_arrays,
+    save_json,
+)
 
 KINDS = ("pruning", "corruption")
 """What breaks a sample: pruning its own dense parent, or corrupting its own clean image."""
@@ -254,9 +263,7 @@ def save_margins(results: Results) -> bool:
     if not cells or 2 * count * len(cells) > MARGIN_BYTES:
         (folder / "margins.npy").unlink(missing_ok=True)
         return False
-    folder.mkdir(exist_ok=True)
-    temporary = folder / f".margins.{os.getpid()}.tmp.npy"
-    try:
+    with replacing(folder / "margins.npy") as temporary:
         rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(cells)))
         step = max(BLOCK_BYTES // (2 * count), 1)
         for start in range(0, len(cells), step):
@@ -268,9 +275,6 @@ def save_margins(results: Results) -> bool:
             rows[:, start : start + step] = block
         rows.flush()
         del rows
-        temporary.replace(folder / "margins.npy")
-    finally:
-        temporary.unlink(missing_ok=True)
     save_json(folder / "margins.json", {"cells": [list(cell) for cell in cells]}, replace=True)
     return True
 

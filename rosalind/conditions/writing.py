@@ -1,7 +1,6 @@
 """Writing a data set's corruptions in the layout of CIFAR-10-C, in constant memory, resumable."""
 
 import io
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import corruptions
+from rosalind import corruptions, results
 from rosalind.conditions import condition_key, corrupted_batch
 from rosalind.config import Condition, difference
 from rosalind.data import Dataset
@@ -64,7 +63,7 @@ def write(
     count = len(test)
     labels = folder / "labels.npy"
     if not labels.exists():
-        _whole(labels, np.tile(test.labels.astype(np.int64), 5))
+        results.save_array(labels, np.tile(test.labels.astype(np.int64), 5))
     targets = {name: folder / f"{name}.npy" for name in names}
     waiting = [name for name in names if not targets[name].exists()]
     steps = {name: 1 if name in corruptions.PLAIN else 5 for name in waiting}
@@ -85,20 +84,11 @@ def _check_folder(folder: Path, made: dict) -> None:
             raise ValueError(
                 f"{folder} holds .npy files that rosalind has not written; choose another folder."
             )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(made, indent=1))
-        os.replace(temporary, path)
+        results.save_json(path, made)
         return
-    lines = difference(json.loads(path.read_text()), made)
+    lines = difference(results.load_json(path), made)
     if lines:
         raise ValueError(f"{folder} was made otherwise: {'; '.join(lines)}; choose another folder.")
-
-
-def _whole(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-    os.replace(temporary, path)
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
@@ -145,9 +135,8 @@ def _write_one(
             os.fsync(file.fileno())
             done += len(rows)
             # The count is written after the pixels are on disk, so that it never promises too much.
-            temporary = mark.with_name(f"{mark.name}.tmp")
-            temporary.write_text(str(done))
-            os.replace(temporary, mark)
+            with results.replacing(mark) as temporary:
+                temporary.write_text(str(done))
             progress.advance(len(rows), name)
     os.replace(part, target)
     mark.unlink(missing_ok=True)

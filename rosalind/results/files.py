@@ -5,8 +5,9 @@ import csv
 import hashlib
 import json
 import os
-import secrets
 import sys
+import tempfile
+import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -19,42 +20,51 @@ class Damaged(ValueError):
     """A file of a study that cannot be read: truncated, foreign, or without what it should hold."""
 
 
-def _temporary(path: Path) -> Path:
+@contextlib.contextmanager
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Context manager for a file that appears whole or not at all.
+
+    Yields a temporary path in the same folder, which is made if it is missing. It takes the name `path` when the
+    block ends, and is removed where the block raises. Its name is random: threads, and containers that share a
+    folder, have equal process ids.
+
+    Args:
+        path: of the finished file.
+        overwrite: replace an existing file; if False the first writer wins.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.txt"
+    ...     with replacing(path) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     path.read_text(), len(list(path.parent.iterdir()))
+    ('whole', 1)
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
-def _publish(temporary: Path, path: Path, replace: bool) -> bool:
-    """Let a finished temporary file appear under its name; False if another writer was first."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        if replace:
+        yield temporary
+        if overwrite:
             os.replace(temporary, path)
-            return True
+            return
         try:
             os.link(temporary, path)
-            return True
         except FileExistsError:
-            return False
+            pass
         except OSError:  # a file system without hard links
-            if path.exists():
-                return False
-            os.replace(temporary, path)
-            return True
+            if not path.exists():
+                os.replace(temporary, path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False) -> bool:
+def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False) -> None:
     """Write an npz that appears whole or not at all.
 
     Args:
         path: ends in `.npz`; folders are made.
         arrays: by key; keys may contain slashes.
         replace: overwrite; otherwise the first writer wins.
-
-    Returns:
-        Whether this call's file is the one that stays.
 
     Raises:
         ValueError: an array of Python objects, which could only be pickled.
@@ -65,10 +75,14 @@ def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False)
             raise ValueError(
                 f"{key!r} of {path.name} is an array of objects; give it a number or text dtype."
             )
-    temporary = _temporary(path)
-    with open(temporary, "wb") as file:
+    with replacing(path, overwrite=replace) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **ready)
-    return _publish(temporary, path, replace)
+
+
+def save_array(path: Path, array: np.ndarray, *, replace: bool = False) -> None:
+    """Write an npy that appears whole or not at all; see `save_arrays`."""
+    with replacing(path, overwrite=replace) as temporary, open(temporary, "wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -113,7 +127,7 @@ def load_array(path: Path) -> np.ndarray:
 
 
 def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
-    """Whether an npz is there and its arrays (or some) can be read; a damaged one is named and moved aside.
+    """True where an npz exists and its arrays (or some) can be read; a damaged one is named and moved aside.
 
     It gets the ending `.damaged`, so that it is made again and nothing is lost.
     """
@@ -124,16 +138,16 @@ def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
         return True
     except Damaged as error:
         aside = path.with_name(path.name + ".damaged")
-        os.replace(path, aside)
+        with contextlib.suppress(FileNotFoundError):  # another worker was first
+            os.replace(path, aside)
         print(f"{error} It is made again; the old file is {aside.name}.", file=sys.stderr)
         return False
 
 
-def save_json(path: Path, value: Any, *, replace: bool = False) -> bool:
+def save_json(path: Path, value: Any, *, replace: bool = False) -> None:
     """Write JSON that appears whole or not at all; see `save_arrays`."""
-    temporary = _temporary(path)
-    temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    return _publish(temporary, path, replace)
+    with replacing(path, overwrite=replace) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def load_json(path: Path) -> Any:
@@ -151,13 +165,11 @@ def load_json(path: Path) -> Any:
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV table by rename; None and NaN become empty cells."""
-    temporary = _temporary(path)
-    with open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in rows:
             writer.writerow(["" if v is None or v != v else v for v in row])
-    _publish(temporary, path, replace=True)
 
 
 def hash_arrays(arrays: Mapping[str, Any]) -> str:
@@ -174,9 +186,8 @@ def check_writable(folder: Path) -> None:
     """Raise a clear error unless files can be written in the folder, which is made if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(folder / "probe")
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise PermissionError(
             f"cannot write in {folder}: {error.strerror or error}. Choose another folder."

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import sys
 import zlib
 from collections.abc import Iterable
@@ -59,13 +58,13 @@ def declare_condition(
         results.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
     path = folder / "conditions" / f"{condition.id}.json"
     where = {"files": condition.files, "textures": condition.textures, "order": order}
-    if not results.save_json(path, {**info, **where}):
-        there = results.load_json(path)
-        lines = difference({k: there.get(k) for k in info}, info)
-        if lines:
-            raise results.Mismatch(
-                f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
-            )
+    results.save_json(path, {**info, **where})
+    stored = results.load_json(path)
+    lines = difference({key: stored.get(key) for key in info}, info)
+    if lines:
+        raise results.Mismatch(
+            f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
+        )
 
 
 GROUPS = {
@@ -206,20 +205,13 @@ def condition_images(
 
 def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, condition: Condition) -> None:
     """Keep the images of a shared condition, at most 64 pixels wide, unless they are there."""
-    directory = folder / "images"
-    path = directory / f"{condition.id}.npy"
+    path, rows_path = folder / "images" / f"{condition.id}.npy", folder / "images" / "ids.npy"
     kept = conditions.is_shared(condition) and not conditions.has_own_samples(condition)
     if path.exists() or not study.thumbnails or not kept:
         return
-    rows_path = directory / "ids.npy"
-    directory.mkdir(exist_ok=True)
     # The rows that are there decide, so that all conditions of a folder show the same samples.
     rows = np.load(rows_path, allow_pickle=False) if rows_path.exists() else thumbnail_rows(study, dataset)
     attacked = attacked_network(folder, condition)
     images = condition_images(dataset, condition, rows, network=attacked, largest=64).images
-    for target, array in ((rows_path, rows), (path, images)):
-        if not target.exists():
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            with temporary.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-            os.replace(temporary, target)
+    results.save_array(rows_path, rows)
+    results.save_array(path, images)
