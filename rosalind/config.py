@@ -34,7 +34,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """Which network. The last four fields are filled in from the data by `study.run`."""
+    """Which network. All fields after `width` are filled in by `study.run`."""
 
     name: str = "cnn"
     """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module of your own."""
@@ -44,6 +44,8 @@ class Model:
     classes: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    definition: str | None = None
+    """`config.definition` of a module of your own: what is compiled for one version never serves another."""
 
 
 @dataclass(frozen=True)
@@ -229,17 +231,17 @@ def describe(value: Any) -> Any:
     changes with the code.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = {}
+        fields = {}
         for f in dataclasses.fields(value):
             default = f.default
             if f.default_factory is not dataclasses.MISSING:
                 default = f.default_factory()
             item = getattr(value, f.name)
             if item != default:
-                kept[f.name] = describe(item)
+                fields[f.name] = describe(item)
         if is_outside(getattr(value, "name", "")):
-            kept["definition"] = definition(value.name)
-        return kept
+            fields["definition"] = definition(value.name)
+        return fields
     if isinstance(value, Mapping):
         return {str(k): describe(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -285,11 +287,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."
 
 
+_IMPORTED = "rosalind_definition"
+"""Attribute of an imported module's spec, which a reload replaces: the definition of the code that runs."""
+
 _OUTSIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 def is_outside(name: str) -> bool:
-    """Whether a name is `package.module:NAME`, a definition outside rosalind's own tables.
+    """True where a name is `package.module:NAME`, a definition outside rosalind's own tables.
 
     >>> is_outside("mine:GRADIENT"), is_outside("magnitude"), is_outside("mnist:3.0.1")
     (True, False, False)
@@ -309,7 +314,8 @@ def short_name(name: str) -> str:
 def definition(name: str) -> str:
     """Sixteen hexadecimal digits of the source file of the module in `package.module:NAME`.
 
-    The module itself is not imported (its parent packages are).
+    The module itself is not imported (its parent packages are). Of a module that `resolve` has imported, it is
+    the source as it was then: a file edited later is not the code that runs.
 
     Raises:
         ValueError: the module is not found, or has no source file.
@@ -317,8 +323,10 @@ def definition(name: str) -> str:
     module = name.partition(":")[0]
     try:
         loaded = sys.modules.get(module)
-        spec = None if loaded is not None else importlib.util.find_spec(module)
-        file = getattr(loaded, "__file__", None) if loaded is not None else spec and spec.origin
+        spec = importlib.util.find_spec(module) if loaded is None else loaded.__spec__
+        if hasattr(spec, _IMPORTED):
+            return getattr(spec, _IMPORTED)
+        file = getattr(loaded, "__file__", None) or (spec and spec.origin)
         return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
     except (ImportError, ValueError, OSError) as error:
         raise ValueError(
@@ -353,10 +361,13 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | No
         raise ValueError(unknown(kind, str(name), table).removesuffix(".") + "; or package.module:NAME.")
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        imported = importlib.import_module(module)
+        value = getattr(imported, attribute)
     except Exception as error:  # a user's module may raise anything while it is imported
         raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
-    if not (callable(found) if record is None else isinstance(found, record)):
+    if not (callable(value) if record is None else isinstance(value, record)):
         allowed = "a callable" if record is None else f"a {record.__module__}.{record.__qualname__}"
-        raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(found).__name__}.")
-    return found
+        raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(value).__name__}.")
+    if imported.__spec__ is not None and not hasattr(imported.__spec__, _IMPORTED):
+        setattr(imported.__spec__, _IMPORTED, definition(name))
+    return value

@@ -131,8 +131,8 @@ def test_an_edited_module_has_another_fingerprint(module):
 
     def fingerprints() -> dict[str, str]:
         completed = study.planning.completed(mine, dataset)
-        _, units = study.planning.units(completed)
-        networks = [study.planning.expected(completed, dataset, unit) for unit in units]
+        _, tasks = study.planning.tasks(completed)
+        networks = [study.planning.expected(completed, dataset, task) for task in tasks]
         return {network: fingerprint(made_by) for part in networks for network, made_by in part.items()}
 
     before = fingerprints()

@@ -268,7 +268,7 @@ def test_21_nothing_is_chosen_on_the_test_set():
     assert not splits[0] & splits[1]
     # What a network is made of names no test image.
     completed = study.planning.completed(small_study(), dataset)
-    made_by = study.planning.made_by(completed, dataset, study.planning.Unit(0, "dense"), None)
+    made_by = study.planning.made_by(completed, dataset, study.planning.Task(0, "dense"), None)
     assert set(made_by) == {"data", "model", "train", "seed"}
 
 

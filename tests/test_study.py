@@ -1,5 +1,6 @@
 """A folder is added to, never overwritten; killed and run again it ends with the same arrays."""
 
+import importlib
 import os
 import random
 import shutil
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import config, results, study
+from rosalind import config, measuring, models, results, study
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Method
+from rosalind.study import cells
 
 SCRIPT = """
 import sys
@@ -267,12 +269,19 @@ def test_maps_of_more_samples_join_those_stored(folder):
         ({"methods": (Method("random", (1.0,)),)}, r"in \[0, 1\)"),
         (
             {"methods": (Method("random", (0.5,)), Method("random", (0.5,), {"scope": "erk"}))},
-            "labels must differ",
+            r"labels must be unique; repeated: \['random'\]",
         ),
         ({"conditions": (Condition("fog", 7),)}, "must be 1, 2, 3, 4 or 5, got 7"),
-        ({"conditions": (Condition("fog", 1), Condition("fog", 1))}, "each once"),
-        ({"attribution_conditions": ("fog-1",)}, "not among the study's"),
-        ({"seeds": ()}, "seeds must be given"),
+        (
+            {"conditions": (Condition(), Condition("fog", 1), Condition("fog", 1))},
+            r"conditions must be unique; repeated: \['fog-1'\]",
+        ),
+        ({"seeds": (1, 0, 1)}, r"seeds must be unique; repeated: \[1\]"),
+        (
+            {"attribution_conditions": ("fog-1",)},
+            r"ids of the study's conditions, got \['fog-1'\]; allowed: clean",
+        ),
+        ({"seeds": ()}, "seeds is empty"),
         ({"train": config.Train(epochs=0)}, "epochs must be above 0"),
     ],
 )
@@ -287,3 +296,108 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PermissionError, match="Choose another folder"):
         study.run(small_study(), tmp_path / "file" / "study")
+
+
+NET = """
+from flax import linen as nn
+
+class Net(nn.Module):
+    width: int = 8
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = x.reshape(x.shape[0], -1)
+        return ACTIVATION(nn.Dense(self.width, name="dense")(x))
+"""
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    """Edits a module of a user's own, as between two runs; gives its path."""
+    path = tmp_path / "outside_net.py"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def edit(activation):
+        path.write_text(NET.replace("ACTIVATION", activation))
+        sys.modules.pop(path.stem, None)
+        importlib.invalidate_caches()
+        return path
+
+    yield edit
+    sys.modules.pop(path.stem, None)
+
+
+class TestAModelOfAUsersOwn:
+    def study(self, **changes):
+        changes = {"methods": (), "controls": (), "seeds": (0,), "attributions": 0, **changes}
+        return small_study(model=config.Model("outside_net:Net"), conditions=(Condition(),), **changes)
+
+    def test_edited_between_two_runs_is_refused(self, net, tmp_path):
+        net("nn.relu")
+        folder = tmp_path / "study"
+        found = study.run(self.study(), folder)
+        (name,) = found.networks
+        stored = found.networks[name].config["definition"]
+        assert (
+            stored
+            == config.definition("outside_net:Net")
+            == found.networks[name].made_by["model"]["definition"]
+        )
+        before = stamps(folder)
+        net("(lambda x: -nn.relu(-x))")
+        with pytest.raises(results.Mismatch, match=f"model.definition: '{stored}' -> '"):
+            study.run(self.study(methods=(Method("magnitude", (0.5,), {"epochs": 1}),)), folder)
+        assert stamps(folder) == before
+        with pytest.raises(results.Mismatch, match=f"of definition {stored}, which is now"):
+            study.load_network(folder, name)
+        net("nn.relu")
+        assert study.load_network(folder, name).config.definition == stored
+        assert stamps(study.run(self.study(), folder).folder) == before
+
+    def test_edited_during_a_session_is_the_code_that_was_imported(self, net):
+        path = net("nn.relu")
+        models.backbone("outside_net:Net")
+        definition = config.definition("outside_net:Net")
+        path.write_text(path.read_text() + "# more")
+        assert config.definition("outside_net:Net") == definition
+        importlib.reload(sys.modules["outside_net"])
+        assert config.definition("outside_net:Net") != definition
+
+    def test_a_study_of_before_definitions_is_viewed_and_named_when_run_again(self, net, tmp_path):
+        net("nn.relu")
+        folder = tmp_path / "study"
+        (name,) = study.run(self.study(), folder).networks
+        path = results.network_file(folder, name, "json")
+        info = results.load_json(path)
+        del info["config"]["definition"], info["made_by"]["model"]["definition"]
+        info["fingerprint"] = config.fingerprint(info["made_by"])
+        results.save_json(path, info, replace=True)
+        assert study.load_network(folder, name).config.name == "outside_net:Net"
+        with pytest.raises(results.Mismatch, match="model.definition: 'default' -> '"):
+            study.run(self.study(), folder)
+        path.with_name("outside_net.py").unlink(missing_ok=True)
+        assert results.load(folder).networks[name].model == "outside_net:Net"
+
+
+def test_networks_in_parts_measure_the_same_and_never_more_at_once(folder, tmp_path, monkeypatch):
+    whole, parts = folder, tmp_path / "parts"
+    shutil.copytree(folder, parts)
+    more = small_study(conditions=(*small_study().conditions, Condition("fog", 3)))
+    study.run(more, whole)
+    names = list(results.load(parts).networks)
+    sizes = [results.network_file(parts, name).stat().st_size for name in names]
+    monkeypatch.setattr(cells, "LOADED_BYTES", 3 * max(sizes))
+    assert [name for part in cells.chunks(parts, names) for name in part] == names
+    at_once, measure = [], measuring.measure
+
+    def counted(networks, *args, **kwargs):
+        at_once.append(len(networks))
+        return measure(networks, *args, **kwargs)
+
+    monkeypatch.setattr(measuring, "measure", counted)
+    study.run(more, parts)
+    assert sum(at_once) == len(names)
+    assert max(at_once) == 3
+    assert same(contents(parts), contents(whole))
+    monkeypatch.setattr(cells, "LOADED_BYTES", 0)
+    assert cells.chunks(parts, names) == [(name,) for name in names]

@@ -1,4 +1,4 @@
-"""A study is planned as units, run on an executor, and kept in a folder; what exists is not made again."""
+"""A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network

@@ -1,4 +1,4 @@
-"""Units that measure: one condition of many networks; conditions and their thumbnails on disk."""
+"""Tasks that measure: one condition of many networks; conditions and their thumbnails on disk."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 
 from rosalind import conditions, corruptions, data, measuring, results
 from rosalind.conditions import Network
-from rosalind.config import Condition, Data, Study, difference
+from rosalind.config import Condition, Data, Study, definition, difference, is_outside
 from rosalind.results import Results
 from rosalind.study import network_files, planning
 from rosalind.study.planning import DRAW_SEED
@@ -22,7 +22,7 @@ from rosalind.study.planning import DRAW_SEED
 def declare_condition(
     study: Study, dataset: data.Dataset, folder: Path, condition: Condition, order: int
 ) -> None:
-    """Write conditions/<id>.json, or see that what is there is the same.
+    """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition.
 
     `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and
     `mnist-c`. `source` says whether images were generated or read, and `source_hash` which files were.
@@ -52,6 +52,8 @@ def declare_condition(
             condition.draw,
         ],
     }
+    if is_outside(condition.name):
+        info["definition"] = definition(condition.name)
     if conditions.has_own_samples(condition):
         own = conditions.samples_of(condition, dataset.test)
         arrays = {"id": own.ids, "label": own.labels.astype(np.int16)}
@@ -98,14 +100,14 @@ def dataset_of(study_results: Results) -> data.Dataset:
     dataset = planning.load(Data(**study_results.study["data"]))
     if dataset.hash != study_results.study["dataset_hash"]:
         raise results.Mismatch(
-            f"{results.folder} was made from other data than {dataset.name!r} gives now "
-            f"(hash {results.study['dataset_hash']}, now {dataset.hash})."
+            f"{study_results.folder} was made from other data than {dataset.name!r} gives now "
+            f"(hash {study_results.study['dataset_hash']}, now {dataset.hash})."
         )
     return dataset
 
 
-def cell_is_there(folder: Path, network: str, condition: str, digest: str) -> bool:
-    """Whether a cell is measured from the network of this hash; one of another is measured again."""
+def is_measured(folder: Path, network: str, condition: str, digest: str) -> bool:
+    """True where a cell was measured from the network of this hash; one of another is measured again."""
     path = results.geometry_file(folder, network, condition)
     if not path.exists():
         return False
@@ -124,10 +126,29 @@ def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: results.load_json(results.network_file(folder, name, "json"))["hash"] for name in names}
 
 
-@functools.lru_cache(maxsize=64)
-def _loaded(folder: Path, name: str, digest: str) -> Network:
-    """Networks stay in memory between conditions: reading one takes as long as measuring a cell."""
-    return network_files.load_network(folder, name)
+LOADED_BYTES = 2**30
+"""Networks loaded at once, in bytes of their files: 19 of ResNet-18. They share the images of a condition; all 300
+of a large study asked for 17 GB."""
+
+
+def chunks(folder: Path, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Networks in their order, in parts of at most `LOADED_BYTES`; one that is larger is a part by itself."""
+    parts: list[tuple[str, ...]] = []
+    total = 0
+    for name in names:
+        size = results.network_file(folder, name).stat().st_size
+        if not parts or total + size > LOADED_BYTES:
+            parts.append(())
+            total = 0
+        parts[-1] += (name,)
+        total += size
+    return parts
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(folder: Path, names: tuple[str, ...], digests: tuple[str, ...]) -> list[Network]:
+    """The last part stays in memory, as reading a network takes as long as measuring a cell."""
+    return [network_files.load_network(folder, name) for name in names]
 
 
 def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: str) -> None:
@@ -141,27 +162,27 @@ def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, 
     dataset = planning.load(study.data)
     save_thumbnails(study, dataset, folder, condition)
     digest = hashes(folder, names)
-    missing = [n for n in names if not cell_is_there(folder, n, condition.id, digest[n])]
+    missing = [n for n in names if not is_measured(folder, n, condition.id, digest[n])]
     if advance is not None:
         advance(len(names) - len(missing), condition.id)
     if not missing:
         return
-    loaded = [_loaded(folder, name, digest[name]) for name in missing]
     subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
     key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-    found = measuring.measure(
-        loaded,
-        condition,
-        dataset.test,
-        key,
-        train=dataset.train,
-        subset=subset,
-        attacked=attacked_network(folder, condition),
-    )
-    for name, arrays in found:
-        save_cell(folder, name, condition.id, arrays, digest[name])
-        if advance is not None:
-            advance(1, condition.id)
+    for part in chunks(folder, missing):
+        cells = measuring.measure(
+            _loaded(folder, part, tuple(digest[name] for name in part)),
+            condition,
+            dataset.test,
+            key,
+            train=dataset.train,
+            subset=subset,
+            attacked=attacked_network(folder, condition),
+        )
+        for name, arrays in cells:
+            save_cell(folder, name, condition.id, arrays, digest[name])
+            if advance is not None:
+                advance(1, condition.id)
 
 
 def thumbnail_rows(study: Study, dataset: data.Dataset) -> np.ndarray:

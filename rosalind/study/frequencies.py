@@ -48,35 +48,36 @@ def frequency_maps(
     )
     unknown = [name for name in chosen if name not in study_results.networks]
     if unknown:
-        raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(results.networks)}.")
+        raise ValueError(
+            f"the study has no network {unknown[0]!r}; it has {', '.join(study_results.networks)}."
+        )
     dataset = cells.dataset_of(study_results)
     rows = np.sort(data.stratified(dataset.test.labels, images, seed=DRAW_SEED))
-    some = dataset.test.take(rows)
+    samples = dataset.test.take(rows)
     height, width = dataset.image_shape[:2]
     waves = conditions.attacks.frequencies(height, width)
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in chosen}
     todo = [name for name in chosen if not results.readable(paths[name], ("error",))]
-    if todo:
-        loaded = [network_files.load_network(folder, name) for name in todo]
-        found = {name: np.full((height, width), np.nan, np.float32) for name in todo}
-        key = conditions.condition_key(
-            jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength)
-        )
-        clean = {n: right for n, right in measuring.right(loaded, Condition(), some, key)}
-        with Progress("frequencies", len(waves), unit="waves") as progress:
+    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength))
+    parts = cells.chunks(folder, todo)
+    with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:
+        for part in parts:
+            loaded = [network_files.load_network(folder, name) for name in part]
+            clean = dict(measuring.right(loaded, Condition(), samples, key))
+            errors = {name: np.full((height, width), np.nan, np.float32) for name in part}
             for row, column in waves:
                 wave = Condition("fourier", strength, options={"row": row, "column": column})
-                for name, right in measuring.right(loaded, wave, some, key):
+                for name, accuracy in measuring.right(loaded, wave, samples, key):
                     for sign in (1, -1):
-                        place = (sign * row + height // 2) % height, (sign * column + width // 2) % width
-                        found[name][place] = 1 - right
+                        cell = (sign * row + height // 2) % height, (sign * column + width // 2) % width
+                        errors[name][cell] = 1 - accuracy
                 progress.advance(1, f"{row}, {column}")
-        for name in todo:
-            arrays = {
-                "error": found[name],
-                "clean": np.float32(1 - clean[name]),
-                "samples": np.int32(len(rows)),
-                "strength": np.float32(strength),
-            }
-            results.save_arrays(paths[name], arrays)
+            for name in part:
+                arrays = {
+                    "error": errors[name],
+                    "clean": np.float32(1 - clean[name]),
+                    "samples": np.int32(len(rows)),
+                    "strength": np.float32(strength),
+                }
+                results.save_arrays(paths[name], arrays)
     return [paths[name] for name in chosen]

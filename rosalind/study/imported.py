@@ -78,9 +78,7 @@ def add_network(
     todo = [
         c
         for c in declared
-        if declared[c].bn == "train"
-        and declared[c].shared
-        and not cells.cell_is_there(folder, name, c, digest)
+        if declared[c].bn == "train" and declared[c].shared and not cells.is_measured(folder, name, c, digest)
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:

@@ -11,7 +11,7 @@ from rosalind import attribution, conditions, data, measuring, results
 from rosalind.config import Condition, Study
 from rosalind.progress import Progress
 from rosalind.study import cells, network_files, planning
-from rosalind.study.planning import DRAW_SEED, Unit
+from rosalind.study.planning import DRAW_SEED, Task
 
 JOINED = ("id", "map", "baseline", "deletion")
 """Arrays of a file of maps that have a row per sample."""
@@ -100,13 +100,13 @@ def attribute_some(
 
 
 def attributions(
-    study: Study, dataset: data.Dataset, folder: Path, parents: list[Unit], rest: list[Unit]
+    study: Study, dataset: data.Dataset, folder: Path, parents: list[Task], rest: list[Task]
 ) -> None:
     """Occlusion maps for the networks of the first seed under the chosen conditions."""
     if not study.attributions:
         return
-    first = [unit for unit in [*parents, *rest] if unit.seed == study.seeds[0]]
-    names = [name for unit in first for name in planning.expected(study, dataset, unit)]
+    first = [task for task in [*parents, *rest] if task.seed == study.seeds[0]]
+    names = [name for task in first for name in planning.expected(study, dataset, task)]
     ids = tuple(dataset.test.ids[attribution_rows(dataset, study.attributions)].tolist())
     chosen = [c for c in study.conditions if c.id in study.attribution_conditions]
     with Progress("attributing", len(names) * len(chosen) * len(ids), unit="samples") as progress:

@@ -14,13 +14,13 @@ import numpy as np
 
 from rosalind import data, geometry, measuring, models, pruning, results
 from rosalind.conditions import Network
-from rosalind.config import Model, Study, difference, fingerprint
+from rosalind.config import Model, Study, definition, difference, fingerprint, is_outside
 from rosalind.study import planning
-from rosalind.study.planning import Unit
+from rosalind.study.planning import Task
 
 
-def is_there(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
-    """Whether a network is finished; refuses one of the same name that was made differently."""
+def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
+    """True where a network is finished; Mismatch for one of this name that was made differently."""
     path = results.network_file(folder, name, "json")
     if not path.exists():
         return False
@@ -62,7 +62,7 @@ def save_network(
     dataset: data.Dataset,
     folder: Path,
     name: str,
-    unit: Unit,
+    task: Task,
     model: Model,
     weights: pruning.Weights,
     masks: dict[str, np.ndarray],
@@ -95,7 +95,7 @@ def save_network(
     # The file of whoever was first counts, so its hash is recorded and not that of this process.
     there = results.load_arrays(path)
     made_by = planning.made_by(
-        study, dataset, unit, provenance["sparsity_requested"] if unit.method else None
+        study, dataset, task, provenance["sparsity_requested"] if task.method else None
     )
     paths = None
     if models.traceable(model):
@@ -109,8 +109,8 @@ def save_network(
             "name": name,
             "model": study.model.name,
             "config": dataclasses.asdict(model),
-            "label": unit.label,
-            "seed": unit.seed,
+            "label": task.label,
+            "seed": task.seed,
             **removed,
             "unit": float(there["unit"]),
             "dead_classes": geometry.dead_classes(there["head/kernel"]),
@@ -126,25 +126,47 @@ def save_network(
 def load_network(folder: str | Path, name: str, model: Model | None = None) -> Network:
     """A network of a study with its variables, masks and reference, ready to be measured or pruned.
 
+    Args:
+        folder: of the study.
+        name: the network's id.
+        model: its completed config; None takes the stored one.
+
     Raises:
         FileNotFoundError, results.Damaged: see `results.load_arrays`.
-        ValueError: an imported network, whose variables are not stored.
+        results.Mismatch: the network's module was edited since, so that its weights would run under other code.
+        ValueError: an imported network, whose variables are not stored; a module that is not found.
     """
     folder = Path(folder)
-    info = results.load_json(results.network_file(folder, name, "json"))
-    arrays = results.load_arrays(results.network_file(folder, name))
-    if "config" not in info:
+    path = results.network_file(folder, name, "json")
+    info = results.NetworkInfo.from_json(path, results.load_json(path))
+    if info.is_imported:
         raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
-    config: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info["config"].items()}
+    arrays = results.load_arrays(results.network_file(folder, name))
     part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
     return Network(
         name,
         reference,
-        model or Model(**config),
+        model or _model_of(name, info),
         models.unflatten(part("variables/")),
         part("masks/"),
         kernel=arrays["head/kernel"],
         bias=arrays["head/bias"],
-        hash=info["hash"],
+        hash=info.hash,
     )
+
+
+def _model_of(name: str, info: results.NetworkInfo) -> Model:
+    """The stored config of a network; Mismatch where its module has changed."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in info.config.items()}
+    model = Model(**values)
+    if not is_outside(model.name):
+        return model
+    current = definition(model.name)
+    # Networks of before definitions were stored are taken as they are.
+    if model.definition not in (None, current):
+        raise results.Mismatch(
+            f"network {name!r} was trained with {model.name!r} of definition {model.definition}, which is now "
+            f"{current}: its weights would run under other code. Restore the module, or train it in another folder."
+        )
+    return dataclasses.replace(model, definition=current)

@@ -18,8 +18,8 @@ from rosalind import data, geometry, measuring, models, pruning, results, traini
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Study, fingerprint
 from rosalind.study import planning
-from rosalind.study.network_files import is_there, load_network, save_network
-from rosalind.study.planning import Unit
+from rosalind.study.network_files import is_stored, load_network, save_network
+from rosalind.study.planning import Task
 
 
 def keys_of(seed: int):
@@ -108,21 +108,21 @@ def validation_accuracy(
     return found
 
 
-def train_dense(study: Study, folder: Path, unit: Unit, advance=None) -> None:
+def train_dense(study: Study, folder: Path, task: Task, advance=None) -> None:
     """Train the dense network of a seed, or a baseline."""
     dataset = planning.load(study.data)
-    name = planning.name_of(study, unit)
-    if is_there(folder, name, planning.made_by(study, dataset, unit, None)):
+    name = planning.name_of(study, task)
+    if is_stored(folder, name, planning.made_by(study, dataset, task, None)):
         return
-    model, train = planning.model_and_schedule(study, unit)
-    initial_key, order_key = keys_of(unit.seed)
+    model, train = planning.model_and_schedule(study, task)
+    initial_key, order_key = keys_of(task.seed)
     variables = models.init(model, initial_key)
     masks = pruning.masks.everything(variables["params"])
     batches = training.Batches(
         dataset.train.images, dataset.train.labels, train.batch_size, train.crop, train.flip
     )
     weights, steps = split(variables), 0
-    for _ in range(unit.baseline.cycles if unit.baseline else 1):
+    for _ in range(task.baseline.cycles if task.baseline else 1):
         fitted = training.fit(
             loss_of(model, train.label_smoothing),
             weights.trainable,
@@ -142,32 +142,32 @@ def train_dense(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         "sparsity_requested": 0.0,
         "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes),
     }
-    save_network(study, dataset, folder, name, unit, model, weights, masks, fitted.records, provenance)
+    save_network(study, dataset, folder, name, task, model, weights, masks, fitted.records, provenance)
 
 
-def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
+def prune(study: Study, folder: Path, task: Task, advance=None) -> None:
     """Make all networks of one method and seed that are missing."""
-    assert unit.method is not None
+    assert task.method is not None
     dataset = planning.load(study.data)
-    expected = planning.expected(study, dataset, unit)
-    missing = {name for name, made_by in expected.items() if not is_there(folder, name, made_by)}
+    expected = planning.expected(study, dataset, task)
+    missing = {name for name, made_by in expected.items() if not is_stored(folder, name, made_by)}
     if not missing:
         return
     model, train = study.model, study.train
-    initial_key, order_key = keys_of(unit.seed)
+    initial_key, order_key = keys_of(task.seed)
     initial = models.init(model, initial_key)
-    parent_unit = Unit(unit.seed, "dense")
-    parent_name = planning.name_of(study, parent_unit)
+    parent_task = Task(task.seed, "dense")
+    parent_name = planning.name_of(study, parent_task)
     trained = load_network(folder, parent_name, model).variables
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
     scoring = training.Batches(images, labels, train.batch_size)
-    recipe = pruning.recipe_of(unit.method.name)
+    recipe = pruning.recipe_of(task.method.name)
     # All methods of a parent share one store: equal beginnings of chains are trained once.
-    prefix = fingerprint(planning.made_by(study, dataset, parent_unit, None))
-    report = logger(folder, planning.name_of(study, unit), advance)
+    prefix = fingerprint(planning.made_by(study, dataset, parent_task, None))
+    report = logger(folder, planning.name_of(study, task), advance)
     found = pruning.prune(
-        unit.method,
+        task.method,
         pruning.Parent(split(initial), split(trained)),
         loss=loss_of(model, train.label_smoothing),
         batches=batches,
@@ -184,12 +184,12 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
     before = validation_accuracy(dataset, model, split(trained), recalibrated=False)["accuracy"]
     parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
     for pruned in found:
-        name = planning.name_of(study, unit, pruned.sparsity)
+        name = planning.name_of(study, task, pruned.sparsity)
         if name not in missing:
             continue
         provenance = {
-            "method": unit.method.name,
-            "options": dict(pruning.check(unit.method)),
+            "method": task.method.name,
+            "options": dict(pruning.check(task.method)),
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,
@@ -211,7 +211,7 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
             dataset,
             folder,
             name,
-            unit,
+            task,
             model,
             pruned.weights,
             pruned.masks,
@@ -220,6 +220,6 @@ def prune(study: Study, folder: Path, unit: Unit, advance=None) -> None:
         )
 
 
-def train(study: Study, folder: Path, unit: Unit, advance=None) -> None:
-    """Make a unit that is not a parent: a baseline or a method's networks."""
-    (prune if unit.method is not None else train_dense)(study, folder, unit, advance)
+def train(study: Study, folder: Path, task: Task, advance=None) -> None:
+    """Make a task that is not a parent: a baseline or a method's networks."""
+    (prune if task.method is not None else train_dense)(study, folder, task, advance)

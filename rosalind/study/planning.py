@@ -1,7 +1,9 @@
-"""What a study consists of: its units, their names and what makes each of them; no work is done here."""
+"""What a study consists of: its tasks, their names and what makes each of them; no work is done here."""
 
 import dataclasses
 import functools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -15,7 +17,9 @@ from rosalind.config import (
     Model,
     Study,
     Train,
+    definition,
     describe,
+    is_outside,
     short_name,
     unknown,
 )
@@ -25,7 +29,7 @@ DRAW_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class Task:
     """One piece of work: the dense network of a seed, a baseline, or all networks of a method."""
 
     seed: int
@@ -35,7 +39,7 @@ class Unit:
 
 
 def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
-    """Find everything that is wrong with a study before any work is done, and load its data.
+    """Load the data of a study after checking everything that can be wrong, before any work.
 
     Raises:
         ValueError: unknown names, values out of range, labels or ids given twice; see the parts' checks.
@@ -44,9 +48,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     models.backbone(study.model.name)
     methods = with_random(study)
     labels = ["dense", *(m.label or short_name(m.name) for m in methods), *(b.label for b in study.baselines)]
-    twice = {label for label in labels if labels.count(label) > 1}
-    if twice:
-        raise ValueError(f"labels must differ, {sorted(twice)} come twice; give one of them another label.")
+    if repeats := repeated(labels):
+        raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.")
     for label in labels:
         results.check_name(label)
     for control in study.controls:
@@ -54,17 +57,21 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             raise ValueError(unknown("control", control, get_args(Control)))
     for method in methods:
         pruning.check(method)
-    if not study.seeds or len(set(study.seeds)) != len(study.seeds):
-        raise ValueError(f"seeds must be given, each once, got {list(study.seeds)}.")
     ids = [condition.id for condition in study.conditions]
-    if len(set(ids)) != len(ids) or not ids:
-        raise ValueError(f"conditions must be given, each once, got {ids}.")
+    for kind, values in (("seeds", study.seeds), ("conditions", ids)):
+        if not values:
+            raise ValueError(f"{kind} is empty; at least one is needed.")
+        if repeats := repeated(values):
+            raise ValueError(f"{kind} must be unique; repeated: {repeats}.")
     for condition in study.conditions:
         conditions.check(condition)
         results.check_name(condition.id)
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
-        raise ValueError(f"attribution conditions {missing} are not among the study's: {ids}.")
+        raise ValueError(
+            f"attribution_conditions must be ids of the study's conditions, got {missing}; "
+            f"allowed: {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}."
+        )
     for count, name in ((study.train.epochs, "epochs"), (study.train.batch_size, "batch_size")):
         if not count > 0:
             raise ValueError(f"{name} must be above 0, got {count}.")
@@ -87,6 +94,15 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     return dataset
 
 
+def repeated(values: Sequence[Any]) -> list[Any]:
+    """Values that come more than once, in their order.
+
+    >>> repeated(["clean", "fog-3", "fog-1", "fog-3"])
+    ['fog-3']
+    """
+    return [value for value, count in Counter(values).items() if count > 1]
+
+
 def completed(study: Study, dataset: data.Dataset) -> Study:
     """The study with the model's fields that follow from the data, and every label given."""
     mean, std = dataset.statistics()
@@ -96,6 +112,7 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
         classes=len(dataset.class_names),
         mean=mean,
         std=std,
+        definition=definition(study.model.name) if is_outside(study.model.name) else None,
     )
     methods = tuple(dataclasses.replace(m, label=m.label or short_name(m.name)) for m in with_random(study))
     controls = dense_controls(dataclasses.replace(study, model=model))
@@ -168,7 +185,7 @@ def narrow_width(model: Model, sparsity: float) -> int | None:
 
 @functools.lru_cache(maxsize=2)
 def load(config: Data) -> data.Dataset:
-    """The data set of a config, kept in memory for the units of a process."""
+    """The data set of a config, kept in memory for the tasks of a process."""
     return data.load(config.name, folder=config.folder, size=config.size, train_limit=config.train_limit)
 
 
@@ -177,50 +194,50 @@ def table_of(study: Study, dataset: data.Dataset) -> str:
     return corruptions.table_for(max(dataset.image_shape[:2]))
 
 
-def name_of(study: Study, unit: Unit, sparsity: float | None = None) -> str:
+def name_of(study: Study, task: Task, sparsity: float | None = None) -> str:
     """The id of a network: `<model>-<label>[-<sparsity>]-seed<k>`."""
     model = study.model.name.partition(":")[2] or study.model.name
     middle = "" if sparsity is None else f"-{sparsity:g}"
-    return f"{model.lower()}-{unit.label}{middle}-seed{unit.seed}"
+    return f"{model.lower()}-{task.label}{middle}-seed{task.seed}"
 
 
 def attacked(study: Study) -> str:
     """The dense network that `pgd_transfer` attacks: that of the first seed."""
-    return name_of(study, Unit(study.seeds[0], "dense"))
+    return name_of(study, Task(study.seeds[0], "dense"))
 
 
-def units(study: Study) -> tuple[list[Unit], list[Unit]]:
+def tasks(study: Study) -> tuple[list[Task], list[Task]]:
     """Dense parents first, then everything else; what is in one list can be done at the same time."""
-    parents = [Unit(seed, "dense") for seed in study.seeds]
-    rest = [Unit(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
+    parents = [Task(seed, "dense") for seed in study.seeds]
+    rest = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
     rest += [
-        Unit(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods
+        Task(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods
     ]
     return parents, rest
 
 
-def model_and_schedule(study: Study, unit: Unit) -> tuple[Model, Train]:
-    """Model and schedule of a dense unit."""
-    width = unit.baseline.width if unit.baseline else None
-    epochs = unit.baseline.epochs if unit.baseline else None
+def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
+    """Model and schedule of a dense task."""
+    width = task.baseline.width if task.baseline else None
+    epochs = task.baseline.epochs if task.baseline else None
     model = study.model if width is None else dataclasses.replace(study.model, width=width)
     train = study.train if epochs is None else dataclasses.replace(study.train, epochs=epochs)
     return model, train
 
 
-def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | None) -> dict[str, Any]:
+def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:
     """Everything that a network depends on; its fingerprint is of this."""
-    model, train = model_and_schedule(study, unit)
+    model, train = model_and_schedule(study, task)
     made = {
         "data": dataset.hash,
         "model": describe(model),
         "train": describe(train),
-        "seed": unit.seed,
+        "seed": task.seed,
     }
-    if unit.baseline is not None and unit.baseline.cycles > 1:
-        made["cycles"] = unit.baseline.cycles
-    if unit.method is not None and sparsity is not None:
-        method = unit.method
+    if task.baseline is not None and task.baseline.cycles > 1:
+        made["cycles"] = task.baseline.cycles
+    if task.method is not None and sparsity is not None:
+        method = task.method
         made |= {
             "method": method.name,
             "options": {k: v for k, v in sorted(pruning.check(method).items())},
@@ -235,24 +252,24 @@ def made_by(study: Study, dataset: data.Dataset, unit: Unit, sparsity: float | N
     return made
 
 
-def expected(study: Study, dataset: data.Dataset, unit: Unit) -> dict[str, dict[str, Any]]:
-    """The networks of a unit by name, and what makes each."""
-    sparsities = [None] if unit.method is None else sorted(unit.method.sparsities)
-    return {name_of(study, unit, s): made_by(study, dataset, unit, s) for s in sparsities}
+def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[str, Any]]:
+    """The networks of a task by name, and what makes each."""
+    sparsities = [None] if task.method is None else sorted(task.method.sparsities)
+    return {name_of(study, task, s): made_by(study, dataset, task, s) for s in sparsities}
 
 
-def epochs_of(study: Study, unit: Unit) -> float:
-    """How many epochs a unit trains, for progress."""
-    if unit.method is not None:
-        return pruning.planned_epochs(unit.method, study.train)
-    cycles = unit.baseline.cycles if unit.baseline else 1
-    return cycles * model_and_schedule(study, unit)[1].epochs
+def epochs_of(study: Study, task: Task) -> float:
+    """How many epochs a task trains, for progress."""
+    if task.method is not None:
+        return pruning.planned_epochs(task.method, study.train)
+    cycles = task.baseline.cycles if task.baseline else 1
+    return cycles * model_and_schedule(study, task)[1].epochs
 
 
 def plan(study: Study, dataset: data.Dataset) -> dict[str, float]:
     """How much work a study is from nothing, its controls included: networks, epochs and cells."""
     study = completed(study, dataset)
-    parents, rest = units(study)
-    epochs = sum(epochs_of(study, unit) for unit in [*parents, *rest])
-    networks = sum(len(expected(study, dataset, unit)) for unit in [*parents, *rest])
+    parents, rest = tasks(study)
+    epochs = sum(epochs_of(study, task) for task in [*parents, *rest])
+    networks = sum(len(expected(study, dataset, task)) for task in [*parents, *rest])
     return {"networks": networks, "epochs": epochs, "cells": networks * len(study.conditions)}

@@ -15,7 +15,7 @@ from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.study import cells, maps, network_files, networks, planning
-from rosalind.study.planning import DRAW_SEED, Unit
+from rosalind.study.planning import DRAW_SEED, Task
 
 FORMAT = 2
 """Of what is stored under `comparison/`, raised with every change to it: what an earlier one made is made again."""
@@ -33,7 +33,10 @@ def use_compilation_cache() -> None:
 def each(
     executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress
 ) -> Iterator:
-    """Run one function over argument tuples, here with fine progress or on an executor with coarse."""
+    """Map a function over argument tuples, in this process or on an executor.
+
+    Yields the arguments and the result of each; in this process the function reports progress itself.
+    """
     if executor is None:
         for args in arguments:
             yield args, function(*args, advance=progress.advance)
@@ -49,7 +52,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     Args:
         study: what to do. Methods, seeds and conditions may be added to a folder later.
         folder: made if missing.
-        executor: where units run: None for one after the other in this process; a process pool made with
+        executor: where tasks run: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
 
     Returns:
@@ -58,20 +61,23 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 
     Raises:
         ValueError: see `planning.check`; before any work.
-        results.Mismatch: the folder has another data set, or a unit of the same name made differently.
+        results.Mismatch: the folder has another data set, or a task of the same name made differently.
         FloatingPointError: training diverged.
     """
     folder = Path(folder)
     dataset = planning.check(study, folder)
     study = planning.completed(study, dataset)
-    parents, rest = planning.units(study)
+    parents, rest = planning.tasks(study)
 
-    def unfinished(units: list[Unit]) -> list[Unit]:
-        expected = {unit: planning.expected(study, dataset, unit) for unit in units}
-        there = {
-            unit: [network_files.is_there(folder, *item) for item in expected[unit].items()] for unit in units
+    def unfinished(tasks: list[Task]) -> list[Task]:
+        # All networks of a task are looked at, so that a mismatch of any is found before work begins.
+        finished = {
+            task: [
+                network_files.is_stored(folder, *n) for n in planning.expected(study, dataset, task).items()
+            ]
+            for task in tasks
         }
-        return [unit for unit in units if not all(there[unit])]
+        return [task for task in tasks if not all(finished[task])]
 
     todo = [unfinished(parents), unfinished(rest)]
     subset = np.sort(data.stratified(dataset.test.labels, study.features, seed=DRAW_SEED))
@@ -99,21 +105,21 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     for order, condition in enumerate(study.conditions):
         cells.declare_condition(study, dataset, folder, condition, order)
 
-    epochs = sum(planning.epochs_of(study, unit) for units in todo for unit in units)
+    epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
     if epochs:
         with Progress("training", epochs, unit="epochs") as progress:
-            for function, units in ((networks.train_dense, todo[0]), (networks.train, todo[1])):
-                work = [(study, folder, unit) for unit in units]
+            for function, tasks in ((networks.train_dense, todo[0]), (networks.train, todo[1])):
+                work = [(study, folder, task) for task in tasks]
                 for args, _ in each(executor, function, work, progress):
                     if executor is not None:
                         progress.advance(planning.epochs_of(study, args[2]), args[2].label)
 
-    names = tuple(n for unit in [*parents, *rest] for n in planning.expected(study, dataset, unit))
+    names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
     digests = cells.hashes(folder, names)
     waiting = [
         condition
         for condition in study.conditions
-        if not all([cells.cell_is_there(folder, n, condition.id, digests[n]) for n in names])
+        if not all([cells.is_measured(folder, n, condition.id, digests[n]) for n in names])
     ]
     if waiting:
         with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:
