@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import config, measuring, models, results, study
+from rosalind import config, measuring, results, study
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Method
 from rosalind.study import cells
@@ -356,7 +356,7 @@ class TestAModelOfAUsersOwn:
 
     def test_edited_during_a_session_is_the_code_that_was_imported(self, net):
         path = net("nn.relu")
-        models.backbone("outside_net:Net")
+        config.resolve("model", "outside_net:Net", {})
         definition = config.definition("outside_net:Net")
         path.write_text(path.read_text() + "# more")
         assert config.definition("outside_net:Net") == definition
@@ -373,9 +373,9 @@ class TestAModelOfAUsersOwn:
         info["fingerprint"] = config.fingerprint(info["made_by"])
         results.save_json(path, info, replace=True)
         assert study.load_network(folder, name).config.name == "outside_net:Net"
-        with pytest.raises(results.Mismatch, match="model.definition: 'default' -> '"):
+        with pytest.raises(results.Mismatch, match=r"model\.definition: 'default' -> '"):
             study.run(self.study(), folder)
-        path.with_name("outside_net.py").unlink(missing_ok=True)
+        net("nn.relu").unlink()
         assert results.load(folder).networks[name].model == "outside_net:Net"
 
 
