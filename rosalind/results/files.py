@@ -131,11 +131,11 @@ def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
 
     It gets the ending `.damaged`, so that it is made again and nothing is lost.
     """
-    if not path.exists():
-        return False
     try:
         load_arrays(path, keys)
         return True
+    except FileNotFoundError:
+        return False
     except Damaged as error:
         aside = path.with_name(path.name + ".damaged")
         with contextlib.suppress(FileNotFoundError):  # another worker was first
