@@ -255,14 +255,11 @@ def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], wanted: int
     if wanted < sum(fixed) or not others.any():
         return allocate(sizes, wanted, limits)
     room = [0 if part else limit for part, limit in zip(fixed, limits, strict=True)]
-    spread = allocate(others, min(wanted - sum(fixed), sum(room)), room)
-    rest = wanted - sum(fixed) - sum(spread)
-    more = (
-        allocate(sizes, rest, [n - part for n, part in zip(limits, fixed, strict=True)])
-        if rest
-        else [0] * len(fixed)
-    )
-    return [a + b + c for a, b, c in zip(fixed, spread, more, strict=True)]
+    shared = allocate(others, min(wanted - sum(fixed), sum(room)), room)
+    counts = [a + b for a, b in zip(fixed, shared, strict=True)]
+    # Where earlier levels left the others too little, stem and head keep more.
+    left = [limit - count for limit, count in zip(limits, counts, strict=True)]
+    return [a + b for a, b in zip(counts, allocate(sizes, wanted - sum(counts), left), strict=True)]
 
 
 def weights_only(masks: Mapping[str, Any]) -> dict[str, Any]:
