@@ -7,16 +7,16 @@ import numpy as np
 
 from rosalind.pruning import masks
 from rosalind.pruning.ranking import top
-from rosalind.training import by_path
+from rosalind.training import Tree, by_path
 
 
 def ap_step(
     alive: Mapping[str, Any],
     weights: Mapping[str, Any],
-    started: Mapping[str, Any],
+    began_with: Mapping[str, Any],
     count: int,
     fixed: Sequence[str] = (),
-) -> tuple[dict[str, np.ndarray], int]:
+) -> tuple[masks.Masks, int]:
     """Remove the negative weights that moved least since training began.
 
     Without them pre-activations behind a ReLU rise. Behind BatchNorm the mean is taken off again, which
@@ -25,58 +25,53 @@ def ap_step(
     Args:
         alive: masks before the step.
         weights: trained weights by path.
-        started: the weights that their training began with.
-        count: how many to remove; fewer go where fewer are negative.
+        began_with: the weights that their training began with.
+        count: number of weights to remove; fewer go where fewer are negative.
         fixed: paths that are left alone.
 
     Returns:
-        The masks after it, and how many were not found.
+        The masks after it, and the number of weights that were missing for `count`.
     """
     free = [path for path in sorted(alive) if path not in fixed]
     flat = lambda arrays: np.concatenate([np.asarray(arrays[path], np.float32).ravel() for path in free])
-    values, begun = flat(weights), flat(started)
-    able = np.concatenate([np.asarray(alive[path]).ravel() for path in free]) & (values < 0)
-    gone = top(-np.abs(values - begun), count, able)
-    sizes = np.cumsum([np.size(alive[path]) for path in free])[:-1]
-    removed = dict(zip(free, np.split(gone, sizes), strict=True))
-    left = {
-        path: np.asarray(mask) & ~removed[path].reshape(np.shape(mask))
-        if path in removed
-        else np.asarray(mask)
-        for path, mask in alive.items()
-    }
-    return left, count - int(gone.sum())
+    values, masks = flat(weights), {path: np.asarray(mask) for path, mask in alive.items()}
+    negative = np.concatenate([masks[path].ravel() for path in free]) & (values < 0)
+    removed = top(-np.abs(values - flat(began_with)), count, negative)
+    cuts = np.cumsum([masks[path].size for path in free])[:-1]
+    for path, part in zip(free, np.split(removed, cuts), strict=True):
+        masks[path] = masks[path] & ~part.reshape(masks[path].shape)
+    return masks, count - int(removed.sum())
 
 
 def activating(
     scores: masks.Scores,
-    trainable: Any,
-    started: Any,
+    trainable: Tree,
+    began_with: Tree,
     sparsity: float,
     share: float,
     *,
     within: Mapping[str, np.ndarray],
     **rules: Any,
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Masks of a sparsity, of which `ap_step` removes the given share of what was alive, and scores the rest.
+) -> tuple[masks.Masks, tuple[str, ...]]:
+    """masks.Masks at `sparsity`: `share` of the surviving weights go by `ap_step`, the rest by score.
 
     Any method that scores weights can be combined with it; `rules` are those of `masks.keep`. Where too
     few weights are negative, scores choose the difference, and a note says so.
     """
     total = sum(mask.size for mask in within.values())
     alive = sum(int(np.sum(mask)) for mask in within.values())
-    wanted = masks.kept_count(total, sparsity)
+    target = masks.kept_count(total, sparsity)
     plain = masks.keep(scores, sparsity, within=within, **rules)
     fixed = [path for path in within if masks.is_protected(path, rules.get("protected", ()))]
-    fixed += list(masks.own_sparsities(within, rules.get("layers") or {}))
+    fixed += list(masks.layer_sparsities(within, rules.get("layers") or {}))
     # Layers that are not free to choose from lose what they lose.
     free = sum(int(np.sum(within[p])) - int(np.sum(plain[p])) for p in within if p not in fixed)
     count = min(round(share * alive), free)
     if count <= 0:
         return plain, ()
-    first = masks.keep(scores, 1 - (wanted + count) / total, within=within, **rules)
-    left, missing = ap_step(first, by_path(trainable), by_path(started), count, fixed)
+    first = masks.keep(scores, 1 - (target + count) / total, within=within, **rules)
+    chosen, missing = ap_step(first, by_path(trainable), by_path(began_with), count, fixed)
     if not missing:
-        return left, ()
+        return chosen, ()
     note = f"{missing} of {count} weights were chosen by score: too few negative ones"
-    return masks.keep(scores, sparsity, within=left, **{**rules, "scope": "global"}), (note,)
+    return masks.keep(scores, sparsity, within=chosen, **{**rules, "scope": "global"}), (note,)

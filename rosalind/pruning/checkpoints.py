@@ -24,28 +24,22 @@ def cached(run: MethodRun, made_by: Mapping[str, Any], make: Callable[[], Pruned
 
 def packed(pruned: Pruned) -> dict[str, np.ndarray]:
     """One flat dict of arrays; read by `unpacked`."""
-    arrays: dict[str, np.ndarray] = {
-        f"{name}/{path}": np.asarray(leaf)
-        for name, tree in pruned.weights._asdict().items()
-        for path, leaf in training.by_path(tree).items()
-    }
-    arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in pruned.masks.items()}
-    arrays |= {f"records/{name}": np.asarray(values) for name, values in pruned.records.items()}
-    arrays |= {f"before/{name}": np.asarray(value, np.float64) for name, value in pruned.before.items()}
-    memory = -1 if pruned.step_bytes is None else pruned.step_bytes
-    counts = {"sparsity": pruned.sparsity, "steps": pruned.steps, "scoring": pruned.scoring}
-    arrays |= {name: np.asarray(value) for name, value in {**counts, "step_bytes": memory}.items()}
-    return arrays | {"notes": np.array(pruned.notes, dtype=np.str_)}
+    fields = {**pruned._asdict(), **pruned.weights._asdict(), "notes": np.array(pruned.notes, dtype=np.str_)}
+    fields["step_bytes"] = -1 if pruned.step_bytes is None else pruned.step_bytes
+    fields["before"] = {name: np.float64(value) for name, value in pruned.before.items()}
+    del fields["weights"]
+    return {path: np.asarray(leaf) for path, leaf in training.by_path(fields).items()}
 
 
 def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
     """The network of `packed`; `like` gives the structure of its trees."""
 
-    def tree(name: str, structure: training.Tree) -> training.Tree:
-        return training.map_by_path(lambda path, _: arrays[f"{name}/{path}"], structure)
-
     def part(name: str) -> Masks:
         return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
+
+    def tree(name: str, structure: training.Tree) -> training.Tree:
+        leaves = part(name)
+        return training.map_by_path(lambda path, _: leaves[path], structure)
 
     memory = int(arrays["step_bytes"])
     return Pruned(

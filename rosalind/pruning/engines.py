@@ -37,17 +37,8 @@ def _rewound(run: MethodRun) -> tuple[Weights, int]:
 
     def make() -> Pruned:
         dense = masks.everything(start.trainable)
-        fitted = run.fit(
-            run.loss,
-            start.trainable,
-            start.state,
-            run.batches,
-            config=run.config,
-            masks=dense,
-            stop=step,
-            key=run.key,
-        )
-        return Pruned(0.0, dense, Weights(fitted.trainable, fitted.state), {}, fitted.steps)
+        fitted = run.fitted(run.loss, *start, config=run.config, masks=dense, stop=step)
+        return Pruned.of(0.0, dense, fitted, records={}, step_bytes=None)
 
     return cached(run, {"rewind": step}, make).weights, step
 
@@ -95,16 +86,14 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
         evaluation = dict(run.evaluate(survivors)) if run.evaluate else {}
         fitted = _retrain(run, survivors, chosen)
         slimming = round((run.options.get("l1_epochs") or 0) * run.batches.steps)
-        return Pruned(
+        return Pruned.of(
             sparsity,
-            dict(chosen),
-            Weights(fitted.trainable, fitted.state),
-            fitted.records,
-            before.steps + fitted.steps + slimming,
-            before.scoring + scoring.count,
-            evaluation,
-            fitted.step_bytes,
-            notes,
+            chosen,
+            fitted,
+            steps=before.steps + fitted.steps + slimming,
+            scoring=before.scoring + scoring.count,
+            before=evaluation,
+            notes=notes,
         )
 
     return cached(run, _made_by(run, reached), make)
@@ -180,24 +169,19 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
 
     def make(sparsity: float) -> Pruned:
         parametrisation = recipe.parametrisation(run, sparsity)
-        trained, state = learned_base.initialised(parametrisation, run, sparsity, network_state)
+        trained, carried = parametrisation.init(run, sparsity)
+        state = {"inner": network_state, "carried": {**carried, "step": jnp.int32(0)}}
         decayed = {
             path: mask
             for path, mask in masks.everything(trained).items()
             if path.split("/")[0] not in parametrisation.undecayed
         }
         loss = learned_base.loss_of(network_loss, parametrisation)
-        fitted = run.fit(loss, trained, state, run.batches, config=config, masks=decayed, key=run.key)
-        params, inner, chosen, notes = learned_base.finished(parametrisation, fitted.trainable, fitted.state)
-        return Pruned(
-            sparsity,
-            chosen,
-            Weights(params, unwrap(inner)),
-            fitted.records,
-            fitted.steps,
-            step_bytes=fitted.step_bytes,
-            notes=notes,
-        )
+        fitted = run.fitted(loss, trained, state, config=config, masks=decayed)
+        chosen, notes = parametrisation.masks(fitted.trainable, fitted.state["carried"])
+        params, _ = parametrisation.effective_params(fitted.trainable, fitted.state["carried"], False)
+        weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
+        return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 
     made_by = {**run.outside, "learned": _name(recipe.parametrisation), "options": dict(options)}
     for sparsity in run.sparsities:
@@ -213,15 +197,7 @@ def train_sparse(run: MethodRun) -> Iterator[Pruned]:
         batches = CountedBatches(run.batches)
         current = change(dataclasses.replace(run, batches=batches), sparsity)
         fitted = run.train(run.start, current.masks, config=run.schedule, after_step=current.after_step)
-        return Pruned(
-            sparsity,
-            current.masks,
-            Weights(fitted.trainable, fitted.state),
-            fitted.records,
-            fitted.steps,
-            batches.count,
-            step_bytes=fitted.step_bytes,
-        )
+        return Pruned.of(sparsity, current.masks, fitted, scoring=batches.count)
 
     made_by = {**run.outside, "changing": _name(change), "options": dict(run.options)}
     for sparsity in run.sparsities:

@@ -10,8 +10,8 @@ import numpy as np
 
 from rosalind import training
 from rosalind.pruning import masks, ranking
-from rosalind.pruning.types import MaskParametrisation, Masks, MethodRun
-from rosalind.training import Tree, map_by_path
+from rosalind.pruning.types import MaskParametrisation
+from rosalind.training import Tree
 
 
 @functools.cache
@@ -30,24 +30,6 @@ def loss_of(loss: training.Loss, parametrisation: MaskParametrisation) -> traini
         return value + penalty, ({"inner": inner, "carried": carried}, records)
 
     return learned
-
-
-def initialised(
-    parametrisation: MaskParametrisation, run: MethodRun, sparsity: float, state: Tree
-) -> tuple[Tree, dict[str, Any]]:
-    """The trained tree, and the state that goes with `loss_of`."""
-    trained, carried = parametrisation.init(run, sparsity)
-    return trained, {"inner": state, "carried": {**carried, "step": jnp.int32(0)}}
-
-
-def finished(
-    parametrisation: MaskParametrisation, trained: Tree, state: Mapping[str, Any]
-) -> tuple[Tree, Tree, Masks, tuple[str, ...]]:
-    """The effective parameters, exactly zero where masks are False, their state, the masks, and notes."""
-    chosen, notes = parametrisation.masks(trained, state["carried"])
-    params, _ = parametrisation.effective_params(trained, state["carried"], False)
-    exact = map_by_path(lambda path, x: jnp.where(chosen[path], x, 0) if path in chosen else x, params)
-    return exact, state["inner"], chosen, notes
 
 
 def top_of(strengths: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, jax.Array]:

@@ -1,4 +1,4 @@
-"""Which weights stay: the prunable set, and masks of exactly the sparsity asked for, in every scope."""
+"""The prunable set P, and masks of exactly the requested sparsity in every scope."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,10 @@ import numpy as np
 
 from rosalind.config import unknown
 from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
-from rosalind.training import by_path
+from rosalind.training import Tree, by_path
+
+Masks = dict[str, np.ndarray]
+"""bool by path, True where a weight is kept."""
 
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
@@ -21,11 +24,11 @@ every layer at ERK's sparsities; or all together after LAMP's scaling (`lamp`)."
 
 
 KERNELS = ("kernel", "weight", "weights", "w", "W")
-"""What a kernel may be called: by Flax, and by other libraries and hands."""
+"""Names of kernels: Flax's, and those of other libraries."""
 
 
 def is_prunable(path: str, leaf: Any) -> bool:
-    """Whether a parameter is in P: kernels of convolutions and dense layers, of two axes or more.
+    """True for a parameter in P: kernels of convolutions and dense layers, of two axes or more.
 
     The last axis is taken for the outputs, the one before it for the inputs. That matters in the scope
     `output`, for N:M groups, for whole channels and where a fan in is counted.
@@ -34,13 +37,13 @@ def is_prunable(path: str, leaf: Any) -> bool:
 
 
 def fan_in(path: str, shape: Sequence[int]) -> int:
-    """How many inputs an output unit has: all axes but the last, or the first of attention's three projections."""
+    """Inputs of an output unit: all axes but the last, or the first of attention's three projections."""
     if len(shape) == 3 and path.split("/")[-2:-1] in (["query"], ["key"], ["value"]):
         return int(shape[0])
     return int(np.prod(shape[:-1]))
 
 
-def prunable(trainable: Any) -> dict[str, Any]:
+def prunable(trainable: Tree) -> dict[str, Any]:
     """The prunable set P of nested parameters, by path.
 
     Raises:
@@ -56,12 +59,12 @@ def prunable(trainable: Any) -> dict[str, Any]:
     return kernels
 
 
-def everything(trainable: Any) -> dict[str, np.ndarray]:
+def everything(trainable: Tree) -> Masks:
     """The masks of a dense network: True everywhere in P."""
     return {path: np.ones(leaf.shape, bool) for path, leaf in prunable(trainable).items()}
 
 
-def path_key(key, path: str):
+def path_key(key: jax.Array, path: str) -> jax.Array:
     """A key for one parameter, folded from its name (CRC-32, the same in every process)."""
     return jax.random.fold_in(key, zlib.crc32(path.encode()))
 
@@ -74,7 +77,7 @@ def check_sparsity(sparsity: float) -> None:
 
 
 def kept_count(total: int, sparsity: float) -> int:
-    """How many of `total` weights stay: total - floor(sparsity * total + 1/2)."""
+    """The number of `total` weights that stay: total - floor(sparsity * total + 1/2)."""
     return total - int(np.floor(sparsity * total + 0.5))
 
 
@@ -90,10 +93,10 @@ def erk_density(shapes: Sequence[tuple[int, ...]], density: float) -> list[float
     while True:
         left = density * sizes.sum() - sizes[dense].sum()
         scale = left / (raw * sizes)[~dense].sum() if (~dense).any() else 0.0
-        found = np.where(dense, 1.0, scale * raw)
-        if found.max() <= 1 + 1e-12:
-            return np.clip(found, 0, 1).tolist()
-        dense[np.argmax(np.where(dense, -np.inf, found))] = True
+        densities = np.where(dense, 1.0, scale * raw)
+        if densities.max() <= 1 + 1e-12:
+            return np.clip(densities, 0, 1).tolist()
+        dense[np.argmax(np.where(dense, -np.inf, densities))] = True
 
 
 def stem_and_head(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str | None, str | None]:
@@ -110,18 +113,14 @@ def stem_and_head(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str | None, st
     return (fewest[0] if len(fewest) == 1 else None), (head[0] if len(head) == 1 else None)
 
 
-def shuffled(kept: Mapping[str, Any], key) -> dict[str, np.ndarray]:
+def shuffled(masks: Mapping[str, Any], key: jax.Array) -> Masks:
     """Masks whose entries are permuted within every layer: the same counts without the choice (2009.08576)."""
-    return {
-        path: np.asarray(jax.random.permutation(path_key(key, path), np.asarray(mask).ravel())).reshape(
-            np.shape(mask)
-        )
-        for path, mask in kept.items()
-    }
+    permuted = lambda path, flat: np.asarray(jax.random.permutation(path_key(key, path), flat))
+    return {p: permuted(p, np.asarray(m).ravel()).reshape(np.shape(m)) for p, m in masks.items()}
 
 
 def is_protected(path: str, protected: Sequence[str]) -> bool:
-    """Whether any part of a path, such as `head` in `head/kernel`, is among the protected names."""
+    """True where any part of a path, such as `head` in `head/kernel`, is among the protected names."""
     return any(part in protected for part in path.split("/"))
 
 
@@ -133,8 +132,8 @@ def keep(
     within: Mapping[str, Any] | None = None,
     protected: Sequence[str] = (),
     layers: Mapping[str, float] | None = None,
-) -> dict[str, np.ndarray]:
-    """The masks that keep the highest scores at exactly the sparsity asked for.
+) -> Masks:
+    """The masks that keep the highest scores at exactly the requested sparsity.
 
     Args:
         scores: for all of P; ranked in float32.
@@ -172,23 +171,23 @@ def keep(
         for path in paths
     }
     masks = {path: alive[path] for path in paths if is_protected(path, protected)}
-    own = {p: s for p, s in own_sparsities(shapes, layers or {}).items() if p not in masks}
-    free = [path for path in paths if path not in masks and path not in own]
+    fixed = {p: s for p, s in layer_sparsities(shapes, layers or {}).items() if p not in masks}
+    free = [path for path in paths if path not in masks and path not in fixed]
     total = sum(v.size for v in values.values())
-    counts = {p: min(kept_count(values[p].size, s), int(alive[p].sum())) for p, s in own.items()}
+    counts = {p: min(kept_count(values[p].size, s), int(alive[p].sum())) for p, s in fixed.items()}
     limits = [int(alive[path].sum()) for path in free]
-    wanted = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
+    target = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
     # Rounding in several layers and levels may ask the others for some weights more than they have left.
-    short = wanted - sum(counts.values()) - sum(limits)
-    for path in [*own, *own] if short <= 2 * len(paths) else ():
+    short = target - sum(counts.values()) - sum(limits)
+    for path in [*fixed, *fixed] if short <= 2 * len(paths) else ():
         if short > 0 and counts[path] < alive[path].sum():
             counts[path], short = counts[path] + 1, short - 1
     for path, count in counts.items():
         masks[path] = top(values[path], count, alive[path])
-    wanted -= sum(counts.values())
-    if not 0 <= wanted <= sum(limits):
+    target -= sum(counts.values())
+    if not 0 <= target <= sum(limits):
         raise ValueError(
-            f"sparsity {sparsity} would keep {wanted} of {sum(limits)} weights that may be removed; protected: "
+            f"sparsity {sparsity} would keep {target} of {sum(limits)} weights that may be removed; protected: "
             f"{list(protected) or 'none'}, layers with a sparsity of their own: {dict(layers or {}) or 'none'}. "
             "Ask for another sparsity or fix fewer layers."
         )
@@ -201,49 +200,55 @@ def keep(
                 raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
             values = {path: lamp(np.where(alive[path], values[path], 0)) for path in free}
         joined = np.concatenate([values[path] for path in free])
-        chosen = top(joined, wanted, np.concatenate([alive[path] for path in free]))
+        chosen = top(joined, target, np.concatenate([alive[path] for path in free]))
         parts = np.split(chosen, np.cumsum([values[path].size for path in free])[:-1])
         masks |= dict(zip(free, parts, strict=True))
     else:
-        here = {path: shapes[path] for path in free}
-        counts = _layer_counts(scope, here, wanted, limits)
-        for path, count in zip(free, counts, strict=True):
-            choose = top_per_output if scope == "output" else top
-            outputs = (shapes[path][-1],) if scope == "output" else ()
-            masks[path] = choose(values[path], count, alive[path], *outputs)
+        shares = _layer_counts(scope, {path: shapes[path] for path in free}, target, limits)
+        for path, count in zip(free, shares, strict=True):
+            if scope == "output":
+                masks[path] = top_per_output(values[path], count, alive[path], shapes[path][-1])
+            else:
+                masks[path] = top(values[path], count, alive[path])
     return {path: masks[path].reshape(shapes[path]) for path in paths}
 
 
-def own_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dict[str, float]:
-    """The sparsity of every path that a part of it names; a name that no path has is an error."""
-    found = {}
+def layer_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dict[str, float]:
+    """The sparsity of every path that `layers` names by a part of it or whole.
+
+    Raises:
+        ValueError: a name that no path has; a sparsity outside [0, 1).
+    """
+    sparsities = {}
     for name, sparsity in layers.items():
         check_sparsity(sparsity)
         named = [path for path in paths if is_protected(path, (name,)) or path == name]
         if not named:
             parts = sorted({part for path in paths for part in path.split("/")} - set(KERNELS))
             raise ValueError(unknown("layer", name, parts))
-        found |= dict.fromkeys(named, float(sparsity))
-    return found
+        sparsities |= dict.fromkeys(named, float(sparsity))
+    return sparsities
 
 
 def on_the_way(layers: Mapping[str, float], level: float, target: float) -> dict[str, float]:
-    """The layers' own sparsities at a level on the way to a target: as far along as the whole is.
+    """Per-layer sparsities at an intermediate level: target * level / overall target.
 
     Were they ahead or behind, the other layers would have to give weights back, or lose them too early.
     """
     part = min(level / target, 1.0) if target else 1.0
-    return {name: own * part for name, own in layers.items()}
+    return {name: sparsity * part for name, sparsity in layers.items()}
 
 
-def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], wanted: int, limits: list[int]):
-    """How many weights every layer keeps in the scopes that say so."""
+def _layer_counts(
+    scope: str, shapes: Mapping[str, tuple[int, ...]], target: int, limits: list[int]
+) -> list[int]:
+    """The number of weights that every layer keeps, `target` in all."""
     sizes = np.array([np.prod(shape) for shape in shapes.values()], float)
-    density = wanted / sizes.sum()
+    density = target / sizes.sum()
     if scope == "erk":
-        return allocate(sizes * erk_density(list(shapes.values()), density), wanted, limits)
+        return allocate(sizes * erk_density(list(shapes.values()), density), target, limits)
     if scope != "uniform_plus":
-        return allocate(sizes, wanted, limits)
+        return allocate(sizes, target, limits)
     stem, head = stem_and_head(shapes)
     # A head of at most 80 % keeps a fifth; the rest is shared out, and rounding goes to the others.
     floor = {stem: 1.0, head: max(density, 0.2)}
@@ -252,14 +257,14 @@ def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], wanted: int
         for path, size, limit in zip(shapes, sizes, limits, strict=True)
     ]
     others = np.array([0.0 if part else size for part, size in zip(fixed, sizes, strict=True)])
-    if wanted < sum(fixed) or not others.any():
-        return allocate(sizes, wanted, limits)
+    if target < sum(fixed) or not others.any():
+        return allocate(sizes, target, limits)
     room = [0 if part else limit for part, limit in zip(fixed, limits, strict=True)]
-    shared = allocate(others, min(wanted - sum(fixed), sum(room)), room)
+    shared = allocate(others, min(target - sum(fixed), sum(room)), room)
     counts = [a + b for a, b in zip(fixed, shared, strict=True)]
     # Where earlier levels left the others too little, stem and head keep more.
     left = [limit - count for limit, count in zip(limits, counts, strict=True)]
-    return [a + b for a, b in zip(counts, allocate(sizes, wanted - sum(counts), left), strict=True)]
+    return [a + b for a, b in zip(counts, allocate(sizes, target - sum(counts), left), strict=True)]
 
 
 def weights_only(masks: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from rosalind.pruning.types import (
     MaskParametrisation,
     MaskSchedule,
     MethodRun,
+    Needs,
     Recipe,
     Retraining,
     Score,
@@ -36,12 +37,7 @@ _TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
 
 
 def one_shot(
-    score: Score,
-    *,
-    needs: tuple[str, ...] = (),
-    paper: str = "",
-    family: str = "one-shot",
-    **options: Any,
+    score: Score, *, needs: Needs = (), paper: str = "", family: str = "one-shot", **options: Any
 ) -> Recipe:
     """Prune the trained parent once per sparsity by a score of its weights, and fine-tune.
 
@@ -52,12 +48,7 @@ def one_shot(
 
 
 def at_initialisation(
-    score: Score,
-    *,
-    needs: tuple[str, ...] = (),
-    paper: str = "",
-    family: str = "initialisation",
-    **options: Any,
+    score: Score, *, needs: Needs = (), paper: str = "", family: str = "initialisation", **options: Any
 ) -> Recipe:
     """Prune the initial weights by a score and train the rest; no dense training."""
     return Recipe(
@@ -75,7 +66,7 @@ def iterative(
     score: Score,
     *,
     retraining: Retraining = "restart",
-    needs: tuple[str, ...] = (),
+    needs: Needs = (),
     paper: str = "",
     family: str = "iterative",
     **options: Any,
@@ -87,26 +78,16 @@ def iterative(
     fraction of what is left that a level removes; None goes to every sparsity at once from the parent.
     """
     defaults = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
-    defaults |= {
-        "finetune": _TUNED,
-        "restart": {"epochs": None},
-        "train": {"epochs": None},
-        "rewind": {"rewind": 0.1},
-    }[retraining]
+    defaults |= {"finetune": _TUNED, "rewind": {"rewind": 0.1}}.get(retraining, {"epochs": None})
     return Recipe(
-        score,
-        needs=needs,
-        retraining=retraining,
-        options={**defaults, **options},
-        paper=paper,
-        family=family,
+        score, needs=needs, retraining=retraining, options={**defaults, **options}, paper=paper, family=family
     )
 
 
 def while_training(
     change: Callable[[MethodRun, float], MaskSchedule],
     *,
-    needs: tuple[str, ...] = (),
+    needs: Needs = (),
     paper: str = "",
     family: str = "dynamic",
     **options: Any,
@@ -127,7 +108,7 @@ def learning_masks(
     *,
     granularity: Granularity = "weight",
     ranked: Literal["trained", "initial"] = "initial",
-    needs: tuple[str, ...] = (),
+    needs: Needs = (),
     paper: str = "",
     family: str = "ticket",
     **options: Any,
@@ -146,12 +127,7 @@ def learning_masks(
 
 
 def channels(
-    score: Score,
-    *,
-    needs: tuple[str, ...] = (),
-    paper: str = "",
-    family: str = "structured",
-    **options: Any,
+    score: Score, *, needs: Needs = (), paper: str = "", family: str = "structured", **options: Any
 ) -> Recipe:
     """Remove whole channels of the trained parent by a score of channel groups, and fine-tune."""
     return Recipe(
@@ -197,13 +173,7 @@ METHODS: dict[str, Recipe] = {
     "synflow": at_initialisation(scores.synflow, needs=("flow",), paper="2006.05467", rounds=100),
     "magnitude_initial": at_initialisation(scores.magnitude, paper="2009.08576"),
     "gmp": while_training(
-        dynamic.gradual,
-        paper="1710.01878",
-        family="gradual",
-        scope="layer",
-        begin=0.2,
-        end=0.77,
-        every=None,
+        dynamic.gradual, paper="1710.01878", family="gradual", scope="layer", begin=0.2, end=0.77, every=None
     ),
     "static": while_training(dynamic.static, paper="1911.11134"),
     "set": while_training(dynamic.set, paper="1707.04780", drop=0.3, end=0.75, every=None),

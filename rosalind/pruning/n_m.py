@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.masks import is_protected
-from rosalind.pruning.types import Masks
+from rosalind.pruning.masks import Masks, is_protected
 
 
 def fits(shape: Sequence[int], m: int) -> bool:

@@ -115,9 +115,7 @@ def _slimmed(run: MethodRun, weights: Weights, current: Mapping[str, Any]) -> We
     scales = {p for group in run.groups for p, axis in group.members if axis == 0 and p.endswith("/scale")}
     loss = channel_scores.with_l1(run.loss, tuple(sorted(scales)), float(run.options["l1"]))
     config = dataclasses.replace(run.finetuning, epochs=run.options["l1_epochs"])
-    fitted = run.fit(
-        loss, weights.trainable, weights.state, run.batches, config=config, masks=current, key=run.key
-    )
+    fitted = run.fitted(loss, *weights, config=config, masks=current)
     return Weights(fitted.trainable, fitted.state)
 
 

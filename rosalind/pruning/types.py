@@ -11,12 +11,13 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Train, unknown
+from rosalind.pruning.masks import Masks
 from rosalind.training import Tree, by_path, project
 
 Retraining = Literal["finetune", "rewind", "restart", "train"]
 Granularity = Literal["weight", "channel", "block"]
-Masks = dict[str, np.ndarray]
-"""bool by path, True where a weight is kept."""
+Needs = tuple[Literal["tempered", "flow", "inputs", "distilled"], ...]
+"""Fields of `ModelFunctions`."""
 
 FAMILIES = (
     *("control", "one-shot", "initialisation", "iterative", "gradual", "dynamic", "ticket"),
@@ -61,6 +62,14 @@ class Pruned(NamedTuple):
     """Memory of a training step, see `training.Fitted`."""
     notes: tuple[str, ...] = ()
     """Remarks for readers of the result, such as layers that could not be pruned."""
+
+    @classmethod
+    def of(cls, sparsity: float, masks: Mapping[str, np.ndarray], fitted: training.Fitted, **fields: Any):
+        """The network that training gave; `fields` replace those that follow from `fitted`."""
+        network = cls(
+            sparsity, dict(masks), Weights(fitted.trainable, fitted.state), fitted.records, fitted.steps
+        )
+        return network._replace(**{"step_bytes": fitted.step_bytes, **fields})
 
 
 class ModelFunctions(NamedTuple):
@@ -171,7 +180,7 @@ class Recipe:
     """`(run, sparsity)` to masks that are learned; equal arguments give one object, so that steps are compiled once."""
     granularity: Granularity = "weight"
     """Single weights, coupled channels, or all but N of every M inputs."""
-    needs: tuple[str, ...] = ()
+    needs: Needs = ()
     """Fields of `ModelFunctions` that it cannot do without."""
     ranked: Literal["trained", "initial"] = "trained"
     """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
@@ -185,10 +194,8 @@ class Recipe:
         if self.family not in FAMILIES:
             raise ValueError(unknown("family", str(self.family), FAMILIES))
         ways = sum(way is not None for way in (self.score, self.change, self.parametrisation))
-        if ways != 1 and not (ways == 0 and self.granularity == "block"):
-            raise ValueError(
-                f"a recipe needs one of score, change and parametrisation, got {ways} of them; blocks need none."
-            )
+        if ways != 1 and (ways or self.granularity != "block"):
+            raise ValueError(f"a recipe needs one of score, change and parametrisation, got {ways} of them.")
 
     @property
     def exact(self) -> bool:
@@ -267,21 +274,14 @@ class MethodRun:
         loss = self.functions.needed("distilled", self.name)(self.options["distil_temperature"], share)
         return loss, {"inner": state, "teacher": self.parent.trained._asdict()}, lambda state: state["inner"]
 
-    def train(
-        self, weights: Weights, masks: Mapping[str, Any], *, config: Train, **arguments: Any
-    ) -> training.Fitted:
-        """`fit` from weights under masks, with the loss of `objective`."""
+    def fitted(self, loss: training.Loss, trainable: Tree, state: Tree, **arguments: Any) -> training.Fitted:
+        """`fit` on the run's batches with its key; `arguments` are those of `training.fit`."""
+        return self.fit(loss, trainable, state, self.batches, key=self.key, **arguments)
+
+    def train(self, weights: Weights, masks: Mapping[str, Any], **arguments: Any) -> training.Fitted:
+        """`fitted` from weights under masks, with the loss of `objective`."""
         loss, state, unwrap = self.objective(weights.state)
-        fitted = self.fit(
-            loss,
-            weights.trainable,
-            state,
-            self.batches,
-            config=config,
-            masks=masks,
-            key=self.key,
-            **arguments,
-        )
+        fitted = self.fitted(loss, weights.trainable, state, masks=masks, **arguments)
         return fitted._replace(state=unwrap(fitted.state))
 
 
