@@ -53,7 +53,7 @@ def activating(
     within: Mapping[str, np.ndarray],
     **rules: Any,
 ) -> tuple[masks.Masks, tuple[str, ...]]:
-    """masks.Masks at `sparsity`: `share` of the surviving weights go by `ap_step`, the rest by score.
+    """Masks at `sparsity`: `share` of the surviving weights go by `ap_step`, the rest by score.
 
     Any method that scores weights can be combined with it; `rules` are those of `masks.keep`. Where too
     few weights are negative, scores choose the difference, and a note says so.
