@@ -49,7 +49,9 @@ class Page:
     def change(self, *, step=None, choices=None, instead=None, **fields: Any) -> None:
         """What the session does when a view asks for it, where a selection replaces the one before."""
         if step is not None:
-            fields["rule"] = selection.check_rule(self.store, instead or [{"op": "replace", **step}])
+            fields["rule"] = instead or [{"op": "replace", **step}]
+        if "rule" in fields:
+            fields["rule"] = selection.check_rule(self.store, fields["rule"])
         self.state = with_choices(replace(self.state, **fields), choices or {}, self.choices)
         for view in self.views:
             view.update(self.frame())

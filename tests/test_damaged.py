@@ -314,11 +314,11 @@ class TestRulesSayWhatTheyMean:
             made.acts["key"]("s")
             made.acts["key"]("s")
         (step,) = made.state.rule
-        assert len(step["ids"]) == len(set(step["ids"])) == 40
-        assert set(step["ids"]) <= set(listed)
+        assert len(step.ids) == len(set(step.ids)) == 40
+        assert set(step.ids) <= set(listed)
         made.acts["save"]("stars", "")
         made.acts["slice"]("stars")
-        assert sorted(made.store.ids[sheet.listed]) == sorted(step["ids"])
+        assert sorted(made.store.ids[sheet.listed]) == sorted(step.ids)
 
     def test_keys_step_over_what_is_not_measured(self, folder):
         made = opened(folder, b="mlp-biprop-0.5-seed0/clean")

@@ -192,7 +192,7 @@ class TestKeys:
         keyboard.press(made, "ArrowLeft")
         assert made.state.primary == first
         keyboard.press(made, "s")
-        assert made.state.rule == ({"op": "add", "ids": [first]},)
+        assert made.state.rule == (selection.Ids("add", (first,)),)
         keyboard.press(made, "Escape")
         assert made.state.rule == ()
         keyboard.press(made, "s")
@@ -286,7 +286,7 @@ class TestLayouts:
         assert other.widgets["operation"].value == "add"
         other.change(step={"true": 3})
         other.change(step={"true": 4})
-        assert [step["op"] for step in other.state.rule] == ["add", "add"]
+        assert [step.op for step in other.state.rule] == ["add", "add"]
         assert selected(store, other.state).sum() == np.isin(store.labels, (3, 4)).sum()
         made.acts["undo"]()
         assert made.widgets["operation"].value == "replace"

@@ -206,7 +206,7 @@ class TestBands:
         assert len(shown.bands["a"].data["left"]) == 2
         # Another band on an axis takes the place of the first.
         drag(shown, "a", 0, 0.0, 0.5)
-        assert [s["op"] for s in page.state.rule] == ["replace", "intersect"]
+        assert [s.op for s in page.state.rule] == ["replace", "intersect"]
         np.testing.assert_array_equal(
             selected(store, page.state),
             inside(angle, 0, 0.0, 0.5) & second,
@@ -220,13 +220,13 @@ class TestBands:
         shown = page.views["global"]
         drag(shown, "a", 0, 0.2, 0.8)
         drag(shown, "a", 3, 0.2, 0.8)
-        assert [s["op"] for s in page.state.rule] == ["replace", "intersect"]
+        assert [s.op for s in page.state.rule] == ["replace", "intersect"]
         drag(shown, "b", 0, 0.2, 0.8)
         assert len(page.state.rule) == 1
         assert not shown.bands["a"].data["left"]
         page.widgets["operation"].value = "add"
         drag(shown, "b", 1, 0.5, 1.0)
-        assert [s["op"] for s in page.state.rule] == ["replace", "add"]
+        assert [s.op for s in page.state.rule] == ["replace", "add"]
 
     def test_a_brush_resends_lines_only(self, view):
         shown, page = view
@@ -261,7 +261,7 @@ class TestMatrices:
         assert ends["low"][0] == -ends["high"][0]
         figure = page.classes.figures["b"]
         figure._trigger_event(Tap(figure, x=2.5, y=7.5))
-        assert page.state.rule[0]["pair"] == [order[7], order[2]]
+        assert page.state.rule[0].pair == (order[7], order[2])
         assert page.classes.marks["b"].data == {"x": [2.5], "y": [7.5], "size": [0]}
 
     def test_the_null_is_drawn_with_the_limits_of_the_difference(self, page, store):
@@ -334,7 +334,7 @@ class TestManyClasses:
         page.change(choices={"global-show": class_matrices.ANGLES})
         figure = shown.figures["a"]
         figure._trigger_event(Tap(figure, x=31.5, y=12.5))
-        assert page.state.rule[0]["pair"] == [order[12], order[31]]
+        assert page.state.rule[0].pair == (order[12], order[31])
         assert shown.marks["a"].data["size"] == [0]
         figure._trigger_event(Reset(figure))
         assert shown.images["difference"].data["dw"] == [120]

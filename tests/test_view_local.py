@@ -77,7 +77,7 @@ class TestLasso:
             figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=False))
             figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
             assert not made.errors.visible, made.errors.text
-            corners = made.state.rule[0]["lasso"]
+            corners = made.state.rule[0].lasso
             exact = polygon.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
             assert 0 < exact.sum() < 597
             assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
@@ -88,7 +88,7 @@ class TestLasso:
         drawn = {"type": "poly", "x": [-5, 5, 0], "y": [-1, -1, 1]}
         figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
         moved = [store.difference(made.state.a, made.state.b, measure) for measure in ("angle", "norm")]
-        exact = polygon.inside(made.state.rule[0]["lasso"], *moved)
+        exact = polygon.inside(made.state.rule[0].lasso, *moved)
         assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
 
     @pytest.mark.parametrize("corners", [[0, 0, 1, 1], [0] * 7, [0] * 130, [0, 0, 1, 1, 0, "x"], "abcdef", 3])

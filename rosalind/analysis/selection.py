@@ -1,7 +1,9 @@
-"""Rules that select samples: checked, applied, and put into words. A rule fits into the address."""
+"""Rules that select samples: steps as records, read from JSON and checked, applied, and put into words."""
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,93 +19,289 @@ FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
 OPERATIONS = ("replace", "add", "subtract", "intersect")
 """Ways to combine a step with the selection before it."""
 
-Rule = tuple[dict[str, Any], ...]
-"""Steps in order."""
-
-STEPS = 32
-"""Longest rule that an address may carry."""
+LONGEST = 32
+"""Most steps of a rule that an address may carry."""
 
 CORNERS = 64
 """Most corners of a lasso, so that it fits into an address."""
 
+IDS = 500
+"""Most samples that one step names."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Samples inside a rectangle of two measures, or of their difference between two cells."""
+
+    op: str
+    box: tuple[float, ...]
+    """x0, x1, y0, y1, both ends included, in either order."""
+    cell: Cell
+    x: str
+    y: str
+    other: Cell | None = None
+    """The second cell, where the box was drawn on the difference `other` minus `cell`."""
+    raw: bool = False
+    """True where norms and margins are not divided by the feature scale."""
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        return cls(step["op"], _numbers(step, "box", 4), *_plane(store, step))
+
+    def mask(self, store: Store) -> np.ndarray:
+        x0, x1, y0, y1 = self.box
+        return _inside(_placed(store, self, self.x), x0, x1) & _inside(_placed(store, self, self.y), y0, y1)
+
+    def words(self, store: Store) -> str:
+        x0, x1, y0, y1 = self.box
+        return f"{self.x} {x0:.3g}..{x1:.3g} and {self.y} {y0:.3g}..{y1:.3g}{_place(self)}"
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """Samples inside a polygon in the plane of two measures; fields as of `Box`."""
+
+    op: str
+    lasso: tuple[float, ...]
+    """x and y of each corner in turn."""
+    cell: Cell
+    x: str
+    y: str
+    other: Cell | None = None
+    raw: bool = False
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        corners = step["lasso"]
+        if not isinstance(corners, list | tuple) or not 6 <= len(corners) <= 2 * CORNERS or len(corners) % 2:
+            raise ValueError(
+                f"`lasso` must be x and y of 3 to {CORNERS} corners in turn, got {_shown(corners)}"
+            )
+        return cls(step["op"], _numbers(step, "lasso", len(corners)), *_plane(store, step))
+
+    def mask(self, store: Store) -> np.ndarray:
+        return polygon.inside(self.lasso, _placed(store, self, self.x), _placed(store, self, self.y))
+
+    def words(self, store: Store) -> str:
+        corners = len(self.lasso) // 2
+        return f"inside a lasso of {corners} corners on {self.x} and {self.y}{_place(self)}"
+
+
+@dataclass(frozen=True)
+class Band:
+    """Samples between two values of a measure, or of the angle to a class."""
+
+    op: str
+    band: tuple[float, ...]
+    """Both ends, included, in either order; angles in degrees."""
+    cell: Cell
+    class_: int | None = None
+    """The class whose angle counts; without, the measure `x`."""
+    x: str | None = None
+    raw: bool = False
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        band, cell = _numbers(step, "band", 2), _cell(store, step, "cell")
+        if "class" in step:
+            return cls(step["op"], band, cell, class_=_class(store, step["class"], "class"))
+        return cls(step["op"], band, cell, x=_measure(store, step, "x"), raw=step.get("raw") is True)
+
+    def mask(self, store: Store) -> np.ndarray:
+        if self.x is not None:
+            return _inside(store.values(self.cell, self.x, self.raw), *self.band)
+        return _inside(store.class_angles(self.cell, (self.class_,))[1][:, 0], *self.band)
+
+    def words(self, store: Store) -> str:
+        measure = self.x or f"angle to {store.class_names[self.class_]}"
+        return f"{measure} {self.band[0]:.3g}..{self.band[1]:.3g}{_place(self)}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Samples of one true class with one prediction."""
+
+    op: str
+    pair: tuple[int, ...]
+    """The true class and the prediction."""
+    cell: Cell
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        classes = tuple(_class(store, k, "a part of pair") for k in _numbers(step, "pair", 2))
+        return cls(step["op"], classes, _cell(store, step, "cell"))
+
+    def mask(self, store: Store) -> np.ndarray:
+        return (store.labels == self.pair[0]) & (store.predictions(self.cell) == self.pair[1])
+
+    def words(self, store: Store) -> str:
+        return " predicted as ".join(store.class_names[k] for k in self.pair) + _place(self)
+
+
+@dataclass(frozen=True)
+class TrueClass:
+    """Samples of one true class."""
+
+    op: str
+    true: int
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        return cls(step["op"], _class(store, step["true"], "true"))
+
+    def mask(self, store: Store) -> np.ndarray:
+        return store.labels == self.true
+
+    def words(self, store: Store) -> str:
+        return f"true class {store.class_names[self.true]}"
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Samples with one outcome under two cells."""
+
+    op: str
+    flip: str
+    """In `FLIPS`."""
+    cell: Cell
+    other: Cell
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        if step["flip"] not in FLIPS:
+            raise ValueError(unknown("flip state", _shown(step["flip"]), FLIPS))
+        return cls(step["op"], step["flip"], _cell(store, step, "cell"), _cell(store, step, "other"))
+
+    def mask(self, store: Store) -> np.ndarray:
+        return flips(store, self.cell, self.other) == FLIPS.index(self.flip)
+
+    def words(self, store: Store) -> str:
+        return self.flip + _place(self)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Samples by id."""
+
+    op: str
+    ids: tuple[int, ...]
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        ids = step["ids"]
+        if not isinstance(ids, list | tuple) or len(ids) > IDS or not all(isinstance(i, int) for i in ids):
+            raise ValueError(f"`ids` must be at most {IDS} whole numbers, got {_shown(ids)}")
+        return cls(step["op"], tuple(int(i) for i in ids))
+
+    def mask(self, store: Store) -> np.ndarray:
+        return np.isin(store.ids, self.ids)
+
+    def words(self, store: Store) -> str:
+        return counted(len(self.ids), "chosen sample")
+
+
+Step = Box | Lasso | Band | Pair | TrueClass | Flip | Ids
+
+KINDS: Mapping[str, type[Step]] = {
+    "box": Box,
+    "lasso": Lasso,
+    "band": Band,
+    "pair": Pair,
+    "true": TrueClass,
+    "flip": Flip,
+    "ids": Ids,
+}
+"""Kinds of steps by the JSON key that names them; the first one that a step has counts."""
+
+Rule = tuple[Step, ...]
+"""Steps in order."""
+
 
 def check_rule(store: Store, steps: Any) -> Rule:
-    """A rule with every part checked and copied; raises ValueError for anything else."""
-    if not isinstance(steps, list | tuple) or len(steps) > STEPS:
-        raise ValueError(f"a rule is a list of at most {STEPS} steps")
+    """The rule that steps describe, as records or as JSON; its sides, measures and classes are the study's.
+
+    Raises:
+        ValueError: no rule, or one that does not fit the study.
+    """
+    if not isinstance(steps, list | tuple) or len(steps) > LONGEST:
+        raise ValueError(f"a rule must be a list of at most {LONGEST} steps, got {_shown(steps)}")
     return tuple(_check_step(store, step) for step in steps)
 
 
-def _check_step(store: Store, step: Any) -> dict[str, Any]:
+def _check_step(store: Store, step: Any) -> Step:
+    step = to_json(step) if isinstance(step, Step) else step
     if not isinstance(step, Mapping) or step.get("op") not in OPERATIONS:
-        raise ValueError("a step needs an op: replace, add, subtract or intersect")
+        raise ValueError(f"a step must be an object with `op` in {', '.join(OPERATIONS)}, got {_shown(step)}")
+    kind = next((kind for key, kind in KINDS.items() if key in step), None)
+    if kind is None:
+        raise ValueError(f"a step must have one of {', '.join(KINDS)}, got {_shown(step)}")
+    return kind.from_json(store, step)
 
-    def classes(found: Any, name: str) -> int:
-        # True and False are whole numbers to Python, and 3.0 is one to JSON.
-        whole = isinstance(found, int | float) and not isinstance(found, bool) and found == found
-        if not whole or not 0 <= found < len(store.class_names) or int(found) != found:
-            raise ValueError(f"{name} is no class of the study")
-        return int(found)
 
-    def numbers(name: str, count: int) -> list[float]:
-        found = step[name]
-        good = isinstance(found, list | tuple) and len(found) == count
-        if not good or not all(isinstance(v, int | float) and np.isfinite(v) for v in found):
-            raise ValueError(f"{name} must be {count} numbers")
-        return [float(v) for v in found]
+def to_json(step: Step) -> dict[str, Any]:
+    """The step as JSON; `check_rule` gives it back. Fields that are None or False are left out."""
+    fields = {f.name.rstrip("_"): getattr(step, f.name) for f in dataclasses.fields(step)}
+    given = {name: value for name, value in fields.items() if value is not None and value is not False}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
-    def cell(name: str) -> Cell:
-        found = step.get(name)
-        if not isinstance(found, list | tuple) or not store.sides.has(tuple(found)):
-            raise ValueError(f"{name} is no cell of the study")
-        return (found[0], found[1])
 
-    def measure(name: str) -> str:
-        if step.get(name) not in store.measures:
-            raise ValueError(f"{name} is no measure")
-        return step[name]
+def _shown(value: Any) -> str:
+    return repr(value)[:40]
 
-    checked: dict[str, Any] = {"op": step["op"]}
-    if "box" in step or "lasso" in step:
-        if "box" in step:
-            checked["box"] = numbers("box", 4)
-        else:
-            corners = step["lasso"]
-            if (
-                not isinstance(corners, list | tuple)
-                or not 6 <= len(corners) <= 2 * CORNERS
-                or len(corners) % 2
-            ):
-                raise ValueError(f"a lasso has 3 to {CORNERS} corners, x and y of each in turn")
-            checked["lasso"] = numbers("lasso", len(corners))
-        checked |= {"cell": cell("cell"), "x": measure("x"), "y": measure("y")}
-        if "other" in step:
-            checked["other"] = cell("other")
-        checked |= {"raw": True} if step.get("raw") is True else {}
-    elif "band" in step:
-        checked |= {"band": numbers("band", 2), "cell": cell("cell")}
-        if "class" in step:
-            checked["class"] = classes(step["class"], "class")
-        else:
-            checked["x"] = measure("x")
-            checked |= {"raw": True} if step.get("raw") is True else {}
-    elif "pair" in step:
-        pair = [classes(v, "a part of pair") for v in numbers("pair", 2)]
-        checked |= {"pair": pair, "cell": cell("cell")}
-    elif "true" in step:
-        checked["true"] = classes(step["true"], "true")
-    elif "flip" in step:
-        if step["flip"] not in FLIPS:
-            raise ValueError(unknown("flip state", str(step["flip"])[:40], FLIPS))
-        checked |= {"flip": step["flip"], "cell": cell("cell"), "other": cell("other")}
-    elif "ids" in step:
-        ids = step["ids"]
-        if not isinstance(ids, list | tuple) or len(ids) > 500 or not all(isinstance(i, int) for i in ids):
-            raise ValueError("ids must be at most 500 whole numbers")
-        checked["ids"] = [int(i) for i in ids]
-    else:
-        raise ValueError("a step selects by box, lasso, band, pair, true, flip or ids")
-    return checked
+
+def _class(store: Store, value: Any, name: str) -> int:
+    # True and False are whole numbers to Python, and 3.0 is one to JSON.
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not whole or not 0 <= value < len(store.class_names) or int(value) != value:
+        raise ValueError(f"{name} must be a class in 0..{len(store.class_names) - 1}, got {_shown(value)}")
+    return int(value)
+
+
+def _numbers(step: Json, name: str, count: int) -> tuple[float, ...]:
+    values = step[name]
+    good = isinstance(values, list | tuple) and len(values) == count
+    if not good or not all(isinstance(v, int | float) and np.isfinite(v) for v in values):
+        raise ValueError(f"`{name}` must be {count} finite numbers, got {_shown(values)}")
+    return tuple(float(v) for v in values)
+
+
+def _cell(store: Store, step: Json, name: str) -> Cell:
+    value = step.get(name)
+    if not isinstance(value, list | tuple) or not store.sides.has(tuple(value)):
+        raise ValueError(f"`{name}` must be a measured cell of the study, got {_shown(value)}")
+    return (value[0], value[1])
+
+
+def _measure(store: Store, step: Json, name: str) -> str:
+    if step.get(name) not in store.measures:
+        raise ValueError(unknown("measure", _shown(step.get(name)), store.measures))
+    return step[name]
+
+
+def _plane(store: Store, step: Json) -> tuple[Cell, str, str, Cell | None, bool]:
+    """The fields that `Box` and `Lasso` share: cell, x, y, other and raw."""
+    other = _cell(store, step, "other") if "other" in step else None
+    measures = _measure(store, step, "x"), _measure(store, step, "y")
+    return _cell(store, step, "cell"), *measures, other, step.get("raw") is True
+
+
+def _inside(values: np.ndarray, first: float, last: float) -> np.ndarray:
+    return (values >= min(first, last)) & (values <= max(first, last))
+
+
+def _placed(store: Store, step: Box | Lasso, measure: str) -> np.ndarray:
+    if step.other is not None:
+        return store.difference(step.cell, step.other, measure, step.raw)
+    return store.values(step.cell, measure, step.raw)
+
+
+def _place(step: Box | Lasso | Band | Pair | Flip) -> str:
+    """The cells that a step refers to, in brackets, after `, raw` where it is."""
+    other = getattr(step, "other", None)
+    cells = [" / ".join(cell) for cell in (step.cell, other) if cell]
+    return f"{', raw' if getattr(step, 'raw', False) else ''} ({' to '.join(cells)})"
 
 
 def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
@@ -116,53 +314,23 @@ def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
     return store.cached(("rules", "flips", a, b), make)
 
 
-def _step_mask(store: Store, step: Mapping[str, Any]) -> np.ndarray:
-    raw = step.get("raw", False)
-
-    def inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
-        return (values >= min(low, high)) & (values <= max(low, high))
-
-    def placed(measure: str) -> np.ndarray:
-        # With a second cell the box was drawn on the difference between the two.
-        if "other" in step:
-            return store.difference(step["cell"], step["other"], measure, raw)
-        return store.values(step["cell"], measure, raw)
-
-    if "box" in step:
-        x0, x1, y0, y1 = step["box"]
-        return inside(placed(step["x"]), x0, x1) & inside(placed(step["y"]), y0, y1)
-    if "lasso" in step:
-        return polygon.inside(step["lasso"], placed(step["x"]), placed(step["y"]))
-    if "band" in step:
-        if "class" not in step:
-            return inside(store.values(step["cell"], step["x"], raw), *step["band"])
-        return inside(store.class_angles(step["cell"], (step["class"],))[1][:, 0], *step["band"])
-    if "pair" in step:
-        return (store.labels == step["pair"][0]) & (store.predictions(step["cell"]) == step["pair"][1])
-    if "true" in step:
-        return store.labels == step["true"]
-    if "flip" in step:
-        return flips(store, step["cell"], step["other"]) == FLIPS.index(step["flip"])
-    return np.isin(store.ids, step["ids"])
-
-
 def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarray:
     """bool[n]: the samples that the rule and the class filter select; all False, one for all, without a rule."""
     if not rule:
         return store.cached(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
-    chosen = np.zeros(len(store.ids), bool)
+    selected = np.zeros(len(store.ids), bool)
     for step in rule:
-        here = _step_mask(store, step)
-        match step["op"]:
+        mask = step.mask(store)
+        match step.op:
             case "replace":
-                chosen = here
+                selected = mask
             case "add":
-                chosen = chosen | here
+                selected = selected | mask
             case "subtract":
-                chosen = chosen & ~here
+                selected = selected & ~mask
             case "intersect":
-                chosen = chosen & here
-    return chosen & shown(store, true_class)
+                selected = selected & mask
+    return selected & shown(store, true_class)
 
 
 def shown(store: Store, true_class: int | None) -> np.ndarray:
@@ -172,8 +340,8 @@ def shown(store: Store, true_class: int | None) -> np.ndarray:
 
 
 def is_by_hand(rule: Rule) -> bool:
-    """Whether a selection is nothing but samples that were starred one by one."""
-    return bool(rule) and all(step["op"] == "add" and "ids" in step for step in rule)
+    """True where a selection is nothing but samples that were starred one by one."""
+    return bool(rule) and all(step.op == "add" and isinstance(step, Ids) for step in rule)
 
 
 def starred(store: Store, rule: Rule, sample: int) -> Rule:
@@ -182,49 +350,26 @@ def starred(store: Store, rule: Rule, sample: int) -> Rule:
     Raises:
         ValueError: the rule has no room for it.
     """
-    last = rule[-1] if rule else {}
-    if last.get("op") != "add" or "ids" not in last:
-        return check_rule(store, [*rule, {"op": "add", "ids": [sample]}])
-    kept = [*last["ids"], *[sample] * (sample not in last["ids"])]
-    return check_rule(store, [*rule[:-1], {**last, "ids": kept}])
+    last = rule[-1] if rule else None
+    if not isinstance(last, Ids) or last.op != "add":
+        return check_rule(store, [*rule, Ids("add", (sample,))])
+    ids = (*last.ids, *[sample] * (sample not in last.ids))
+    return check_rule(store, [*rule[:-1], Ids("add", ids)])
 
 
 def saved(rule: Rule, true_class: int | None = None) -> Rule:
-    """The rule that selects by itself what the rule and the class filter select; empty where nothing is chosen."""
-    first, *rest = rule or ({},)
-    # With nothing before it, to add is to replace; stars that are saved are no longer picked one by one.
-    rule = ({**first, "op": "replace"} if first["op"] == "add" else first, *rest) if first else ()
+    """The rule that selects by itself what the rule and the class filter select; empty where nothing is selected."""
+    if rule and rule[0].op == "add":
+        # With nothing before it, to add is to replace; stars that are saved are no longer picked one by one.
+        rule = (dataclasses.replace(rule[0], op="replace"), *rule[1:])
     if true_class is None:
         return rule
-    return (*rule, {"op": "intersect" if rule else "replace", "true": true_class})
+    return (*rule, TrueClass("intersect" if rule else "replace", true_class))
 
 
 def describe_rule(store: Store, rule: Rule) -> str:
-    """A rule in words, for the status line and exports."""
-    words = []
-    for step in rule:
-        where = " / ".join(step["cell"]) if "cell" in step else ""
-        if "other" in step:
-            where += " to " + " / ".join(step["other"])
-        raw = ", raw" if step.get("raw") else ""
-        if "box" in step:
-            x0, x1, y0, y1 = step["box"]
-            text = f"{step['x']} {x0:.3g}..{x1:.3g} and {step['y']} {y0:.3g}..{y1:.3g}{raw}"
-        elif "lasso" in step:
-            corners = len(step["lasso"]) // 2
-            text = f"inside a lasso of {corners} corners on {step['x']} and {step['y']}{raw}"
-        elif "band" in step:
-            what = f"angle to {store.class_names[step['class']]}" if "class" in step else step["x"]
-            text = f"{what} {step['band'][0]:.3g}..{step['band'][1]:.3g}{raw}"
-        elif "pair" in step:
-            text = " predicted as ".join(store.class_names[k] for k in step["pair"])
-        elif "true" in step:
-            text = f"true class {store.class_names[step['true']]}"
-        elif "flip" in step:
-            text = step["flip"]
-        else:
-            text = counted(len(step["ids"]), "chosen sample")
-        # There is nothing yet that the first step could replace.
-        how = "" if not words and step["op"] == "replace" else f"{step['op']} "
-        words.append(f"{how}{text}" + (f" ({where})" if where else ""))
-    return "; ".join(words)
+    """A rule as a phrase, for the status line and exports."""
+    # There is nothing yet that the first step could replace.
+    first = ["" if step.op == "replace" else f"{step.op} " for step in rule[:1]]
+    operations = first + [f"{step.op} " for step in rule[1:]]
+    return "; ".join(f"{op}{step.words(store)}" for op, step in zip(operations, rule, strict=True))

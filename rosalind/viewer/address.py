@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from rosalind.analysis.selection import OPERATIONS, check_rule
+from rosalind.analysis.selection import OPERATIONS, check_rule, to_json
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
@@ -26,7 +26,7 @@ def to_query(state: State) -> str:
     if state.true_class is not None:
         parts["class"] = state.true_class
     if state.rule:
-        parts["rule"] = json.dumps(state.rule, separators=(",", ":"))
+        parts["rule"] = json.dumps([to_json(step) for step in state.rule], separators=(",", ":"))
     for field in dataclasses.fields(State):
         value = getattr(state, field.name)
         if field.name in ("mode", "raw", "null", "operation", "theme", "layout") and value != field.default:

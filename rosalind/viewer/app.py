@@ -143,6 +143,8 @@ class Session:
                 kept = () if step["op"] == "replace" else self.state.rule
                 replaced = step["op"] == "replace" and instead is not None
                 fields["rule"] = selection.check_rule(self.store, instead if replaced else [*kept, step])
+            elif "rule" in fields:
+                fields["rule"] = selection.check_rule(self.store, fields["rule"])
             for side in ("a", "b"):
                 # Refused here, before any view has changed.
                 if side in fields:

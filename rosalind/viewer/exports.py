@@ -76,7 +76,7 @@ def as_json(store: Store, state: State, chosen: np.ndarray) -> str:
     """The rule and the samples it selects: ids and names."""
     found = {
         **about(store, state),
-        "rule": list(state.rule),
+        "rule": [selection.to_json(step) for step in state.rule],
         "ids": store.ids[chosen].tolist(),
         "true": store.names_of(store.labels[chosen], unknown=None),
     }

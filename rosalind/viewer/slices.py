@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rosalind import results as files
-from rosalind.analysis.selection import check_rule
+from rosalind.analysis.selection import Rule, check_rule, to_json
 from rosalind.analysis.store import Store
-
-Rule = tuple[dict[str, Any], ...]
 
 LONGEST_NAME = 80
 
@@ -105,7 +103,7 @@ def save(store: Store, name: str, slice_: Slice | None) -> None:
     elif len(slice_.note) > LONGEST_NOTE:
         raise ValueError(f"a note has at most {LONGEST_NOTE} characters, this one {len(slice_.note)}.")
     else:
-        made = {"rule": list(slice_.rule), "note": slice_.note.strip()}
+        made = {"rule": [to_json(step) for step in slice_.rule], "note": slice_.note.strip()}
         if written.get(name, made) != made:
             raise ValueError(f"there is a slice {name!r} already; remove it first, or take another name.")
         written[name] = made

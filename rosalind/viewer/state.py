@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -30,19 +29,6 @@ class State:
     """Two sides to compare, how samples are placed, and which are selected by what rule.
 
     A side is a cell: a network, or a group of seeds, under a condition.
-
-    A rule is a tuple of steps, each a plain dict with `op` (one of `OPERATIONS`) and one of:
-
-    * `box`: `[x0, x1, y0, y1]` with `cell` and the measures `x` and `y`, and `other` where it was drawn on the
-      difference to a second cell;
-    * `lasso`: `[x, y, x, y, ...]`, the corners of a polygon, with the same;
-    * `band`: `[low, high]` with `cell` and a measure `x`, or a class number `class` (angle to it);
-    * `pair`: `[i, j]` true class and prediction, with `cell`;
-    * `flip`: one of `selection.FLIPS`, with `cell` and `other`;
-    * `true`: the number of a true class;
-    * `ids`: sample ids.
-
-    A box, lasso or band of norms or margins as the features have them, not in units, has `raw`.
     """
 
     a: Cell
@@ -50,7 +36,7 @@ class State:
     x: str = "angle"
     y: str = "norm"
     true_class: int | None = None
-    rule: tuple[dict[str, Any], ...] = ()
+    rule: selection.Rule = ()
     primary: int | None = None
     """Id of the one sample that is shown large."""
     mode: str = "absolute"

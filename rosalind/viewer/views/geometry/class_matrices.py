@@ -39,6 +39,7 @@ from rosalind.analysis.class_matrices import (
     table,
 )
 from rosalind.analysis.class_order import Rows
+from rosalind.analysis.selection import Pair
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.frame import (
     CLEAR,
@@ -368,7 +369,7 @@ class Classes:
         rows = () if self.grouped else self.rows.classes
         place = {int(found[0]): k for k, found in enumerate(rows)}
         for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
-            pairs = [s["pair"] for s in frame.state.rule if "pair" in s and tuple(s["cell"]) == cell]
+            pairs = [s.pair for s in frame.state.rule if isinstance(s, Pair) and s.cell == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
             x, y = [place[j] + 0.5 for _, j in pairs], [place[i] + 0.5 for i, _ in pairs]
             small = self.window.bottom - self.window.top > SMALL

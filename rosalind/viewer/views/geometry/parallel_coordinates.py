@@ -1,6 +1,6 @@
 """View 4, global geometry: parallel coordinates of all measures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -9,9 +9,11 @@ from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis, Range1d
 
 from rosalind.analysis import class_matrices, class_order, rasters
+from rosalind.analysis.selection import Band, to_json
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
 from rosalind.analysis.store import Store
+from rosalind.measures import MEASURES
 from rosalind.viewer.views.frame import (
     GREYS,
     SELECTED,
@@ -62,7 +64,7 @@ def axes_of(frame: Frame) -> list[Axis]:
         between = class_matrices.table(store, frame.state.a, class_matrices.BETWEEN)
         listed = class_order.nearest_directions(between, wanted, NEAREST).tolist()
     return [
-        *(Axis(name, measure=name) for name in FIRST),
+        *(Axis(name, measure=name) for name in (*FIRST, *(m for m in store.measures if m not in MEASURES))),
         *(Axis(store.class_names[k], number=k) for k in listed),
     ]
 
@@ -200,8 +202,8 @@ class Global:
         first; a rule of anything else is replaced.
         """
         kept, rule = [], self.frame.state.rule
-        if all(_is_band(old) and list(old["cell"]) == step["cell"] for old in rule):
-            kept = [old for old in rule if not _same_axis(old, step)]
+        if all(isinstance(old, Band) and list(old.cell) == step["cell"] for old in rule):
+            kept = [to_json(old) for old in rule if (old.x, old.class_) != (step.get("x"), step.get("class"))]
         return _all_of([*kept, step])
 
     def _tap(self, side: str, event: Tap) -> None:
@@ -211,7 +213,7 @@ class Global:
             if event.x is not None and abs(event.x - place) <= 2 * self.reach and bottom <= event.y <= top:
                 left = [*rule[:number], *rule[number + 1 :]]
                 # What comes first has nothing before it to change.
-                self.change(rule=tuple({**s, "op": "replace"} if k == 0 else s for k, s in enumerate(left)))
+                self.change(rule=tuple(replace(s, op="replace") if k == 0 else s for k, s in enumerate(left)))
                 return
 
     def _placed(self, side: str) -> list[tuple[int, int, float, float]]:
@@ -219,12 +221,13 @@ class Global:
         places = {tuple(axis.step.items()): k for k, axis in enumerate(self.axes)}
         found = []
         for number, step in enumerate(self.frame.state.rule):
-            key = (("x", step["x"]),) if "x" in step else (("class", step.get("class")),)
+            if not isinstance(step, Band) or step.cell != self._cell(side):
+                continue
+            key = (("x", step.x),) if step.x is not None else (("class", step.class_),)
             # A band of raw norms is none of the axis in units.
-            drawn = "x" not in step or step.get("raw", False) == self.frame.state.raw
-            if _is_band(step) and drawn and tuple(step["cell"]) == self._cell(side) and key in places:
+            if key in places and (step.x is None or step.raw == self.frame.state.raw):
                 low, high = self.limits[places[key]]
-                bottom, top = sorted((v - low) / (high - low) for v in step["band"])
+                bottom, top = sorted((v - low) / (high - low) for v in step.band)
                 found.append((number, places[key], max(bottom, -0.03), min(top, 1.03)))
         return found
 
@@ -295,7 +298,7 @@ class Global:
             f"Every sample is a line through its angle, norm, margin and its angle to class directions; stronger is "
             f"more of {frame.shown.sum():,} samples{lines}."
         ]
-        bands = sum(map(_is_band, state.rule))
+        bands = sum(isinstance(step, Band) for step in state.rule)
         told.append(
             "Drag along an axis to select a band; bands on the axes of one side hold together, a click on one takes "
             f"it away, Esc clears all{f' ({bands} now)' if bands else ''}."
@@ -319,14 +322,6 @@ class Global:
                 f"Lines and matrices are means over seeds (A {seeds['a']}, B {seeds['b']}; {pairs} pairs of one seed)."
             )
         return " ".join(told)
-
-
-def _is_band(step: dict[str, Any]) -> bool:
-    return "band" in step
-
-
-def _same_axis(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    return all(first.get(key) == second.get(key) for key in ("x", "class"))
 
 
 def _all_of(steps: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

@@ -332,9 +332,9 @@ class Samples:
     def _reported(self, frame: Frame) -> str:
         """What the other half says of a preset's samples, as long as they are what is selected."""
         preset, state = frame.choice("samples-preset"), frame.state
-        if preset == "none" or len(state.rule) != 1 or "ids" not in state.rule[0]:
+        if preset == "none" or len(state.rule) != 1 or not isinstance(state.rule[0], selection.Ids):
             return ""
         picked = sample_presets.pick(frame.store, preset, state.a, state.b)
-        if picked is None or frame.store.ids[picked.positions].tolist() != state.rule[0]["ids"]:
+        if picked is None or tuple(frame.store.ids[picked.positions].tolist()) != state.rule[0].ids:
             return ""
         return f" <b>{escape(sample_presets.report(preset, picked))}</b>"
