@@ -3,7 +3,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from bokeh.events import Tap
 from pages import Page
 
 from rosalind import results
@@ -304,9 +303,8 @@ class TestView:
         page = Page(store, Redundancy)
         view = page.view
         before = view.steps.data
-        figure = view.root.select_one({"name": "redundancy"})
-        figure._trigger_event(Tap(figure, x=1.5, y=0.5, modifiers={}))
-        row, column = view.kept["names"]
+        view.tap(1.5, 0.5)
+        row, column = view.correlations.names
         assert page.asked == [{"choices": {"redundancy-row": row, "redundancy-column": column}}]
         table = redundancy.benchmarks(store.results, store.summary)
         value = np.corrcoef(table.accuracy.T)[0, 1]

@@ -4,7 +4,6 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.events import Tap
 from pages import Page
 
 from rosalind import results
@@ -330,12 +329,10 @@ class TestView:
         cells, order = view.kept["found"].cells, view.kept["found"].order
         place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
         x, y = view.places[place]
-        figure = view.root.select_one({"name": "similarity"})
-        figure._trigger_event(Tap(figure, x=x, y=y, modifiers={"shift": False}))
+        view.tap(x, y)
         far = view.places.max() + np.ptp(view.places)
-        figure._trigger_event(Tap(figure, x=far, y=far, modifiers={"shift": True}))
-        figure = view.root.select_one({"name": "similarity-matrix"})
-        figure._trigger_event(Tap(figure, x=0.5, y=len(order) - 0.5, modifiers={"shift": True}))
+        view.tap(far, far, shift=True)
+        view.matrix.tap(0.5, len(order) - 0.5, shift=True)
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
         assert f"{view.kept['found'].distance[order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
@@ -457,9 +454,8 @@ class TestView:
         view = page.view
         assert "severities and seeds are averaged" in view.caption.text
         place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
-        figure = view.root.select_one({"name": "similarity"})
         x, y = view.places[place]
-        figure._trigger_event(Tap(figure, x=x, y=y, modifiers={}))
+        view.tap(x, y)
         assert page.asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
         page.change(b=("mlp-lth-0.9-seed1", "contrast-1"))
         assert view.marks.data["x"][view.marks.data["text"].index("B")] == x

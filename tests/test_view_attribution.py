@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.events import Tap
 from scipy import stats
 
 from rosalind import cli, results, study
@@ -204,7 +203,7 @@ def test_other_patches_constant_maps_and_no_sample_are_said(folder):
     view, _, _ = made(folder, primary=1)
     assert "angle undefined (undefined)" in view.caption.text
     assert "1 have a constant map" in view.caption.text
-    assert len(view.accord.dots.data["id"]) == 3
+    assert len(view.agreement.dots.data["id"]) == 3
     view, _, _ = made(folder)
     assert "Click a sample" in view.missing.text
     assert not view.copy.visible
@@ -217,10 +216,10 @@ def test_a_click_on_a_dot_shows_its_sample(folder):
     put(folder, A, ids, values)
     put(folder, B, ids, np.roll(values, 1, -1))
     view, _, asked = made(folder, primary=int(ids[0]))
-    x, y, found = (view.accord.dots.data[key] for key in ("x", "y", "id"))
-    view.accord.figure._trigger_event(Tap(view.accord.figure, x=float(x[1]), y=float(y[1])))
+    x, y, found = (view.agreement.dots.data[key] for key in ("x", "y", "id"))
+    view.agreement.tap(float(x[1]), float(y[1]))
     assert asked == [{"primary": int(found[1])}]
-    view.accord.figure._trigger_event(Tap(view.accord.figure, x=-1.0, y=2.99))
+    view.agreement.tap(-1.0, 2.99)
     assert len(asked) == 1
 
 
@@ -232,7 +231,7 @@ def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
     assert view.tiles.figure.height == 454 - 12 + 126
     session.change(null=False, choices={"attribution-by": "Pearson"})
     assert "null" not in view.tiles.texts.data["heading"]
-    assert view.accord.figure.title.text.startswith("Linear")
+    assert view.agreement.figure.title.text.startswith("Linear")
 
 
 def test_deletion_curves_of_a_sample_and_of_many(folder):
@@ -240,7 +239,7 @@ def test_deletion_curves_of_a_sample_and_of_many(folder):
     for cell in (A, B):
         put(folder, cell, [3, 5], np.zeros((2, *SHAPE)), deletion=curves)
     view, *_ = made(folder, primary=3)
-    drawn = view.deleting.curves["a"].data
+    drawn = view.deletion.curves["a"].data
     np.testing.assert_allclose(drawn["map"], curves[0, 0])
     np.testing.assert_allclose(drawn["x"], [0, 50, 100])
     assert "A's margin is lost after 40 % by its map and after 75 % at random" in view.caption.text
@@ -249,7 +248,7 @@ def test_deletion_curves_of_a_sample_and_of_many(folder):
     view, *_ = made(folder, primary=5)
     assert "A's margin is lost never by its map" in view.caption.text
     view, *_ = made(folder, primary=3, chosen={"attribution-of": "selection"}, selected=(3, 5))
-    np.testing.assert_allclose(view.deleting.curves["b"].data["map"], curves[:, 0].mean(0))
+    np.testing.assert_allclose(view.deletion.curves["b"].data["map"], curves[:, 0].mean(0))
 
 
 @pytest.mark.parametrize("deletion", [None, np.zeros((2, 3, 4)), np.zeros((1, 2, 4)), np.zeros(2)])
@@ -269,9 +268,9 @@ def test_what_is_stored_is_listed_where_a_sample_has_none(folder):
     view, *_ = made(folder, primary=4)
     assert f"{A[0]} has maps under {A[1]}, under {A[1]} of samples 3, 5" in view.missing.text
     # Figures of what is not there take no room.
-    assert not view.deleting.figure.visible
+    assert not view.deletion.figure.visible
     view, *_ = made(folder, primary=3)
-    assert view.deleting.figure.visible
+    assert view.deletion.figure.visible
 
 
 def test_opacity_puts_the_image_under_the_maps(folder):
@@ -283,9 +282,9 @@ def test_opacity_puts_the_image_under_the_maps(folder):
         put(folder, cell, [pictured], np.ones((1, *SHAPE)))
     view, *_ = made(folder, primary=pictured)
     assert len(view.tiles.images.data["image"]) == 2
-    assert {glyph.global_alpha for glyph in view.tiles.shown} == {1.0}
+    assert {glyph.global_alpha for glyph in view.tiles.glyphs} == {1.0}
     view, *_ = made(folder, primary=pictured, chosen={"attribution-opacity": "40"})
-    assert {glyph.global_alpha for glyph in view.tiles.shown} == {0.4}
+    assert {glyph.global_alpha for glyph in view.tiles.glyphs} == {0.4}
     # One each at the left, and under three maps of A, of B and of their difference.
     assert len(view.tiles.images.data["image"]) == 2 + 9
     rows = {round(y) for y in view.tiles.images.data["y"]}

@@ -5,7 +5,6 @@ from html import escape
 
 import numpy as np
 import pytest
-from bokeh.events import ButtonClick, RangesUpdate, Reset, SelectionGeometry, Tap
 from pages import Page, opened
 
 from rosalind import geometry, results
@@ -13,9 +12,9 @@ from rosalind.analysis import class_matrices, class_order, downsampling, rasters
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import selected
-from rosalind.viewer.views.geometry.class_matrices import MARK, Classes
+from rosalind.viewer.views.geometry.class_matrices import MARK, ClassMatrices
 from rosalind.viewer.views.geometry.collapse import Collapse
-from rosalind.viewer.views.geometry.parallel_coordinates import Global
+from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -27,7 +26,7 @@ def store(small_folder):
 
 def page_of(store):
     """The views of classes alone."""
-    made = Page(store, Global, Classes, Collapse)
+    made = Page(store, ParallelCoordinates, ClassMatrices, Collapse)
     made.classes, made.collapse = made.views[1:]
     return made
 
@@ -75,15 +74,6 @@ def many(tmp_path_factory):
         info = {"name": f"net{seed}", "label": "dense", "family": "dense", "seed": seed}
         results.add_network(folder, info, arrays, {"clean": measured})
     return Store(folder)
-
-
-def zoom(shown, across, down):
-    """What a dragged box does: the ranges change, and each figure tells."""
-    shown.across.update(start=across[0], end=across[1])
-    shown.down.update(start=down[0], end=down[1])
-    for figure in shown.figures.values():
-        ends = {"x0": across[0], "x1": across[1], "y0": down[0], "y1": down[1]}
-        figure._trigger_event(RangesUpdate(figure, **ends))
 
 
 class TestParallelDensity:
@@ -182,9 +172,7 @@ class TestTables:
 
 
 def drag(view, side, place, low, high):
-    figure = view.figures[side]
-    box = {"type": "rect", "x0": place - 0.1, "x1": place + 0.1, "y0": low, "y1": high}
-    figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
+    view.select(place - 0.1, place + 0.1, low, high, side=side)
 
 
 class TestBands:
@@ -211,8 +199,7 @@ class TestBands:
             selected(store, page.state),
             inside(angle, 0, 0.0, 0.5) & second,
         )
-        figure = shown.figures["a"]
-        figure._trigger_event(Tap(figure, x=5.03, y=0.3))
+        shown.tap(5.03, 0.3)
         np.testing.assert_array_equal(selected(store, page.state), inside(angle, 0, 0.0, 0.5))
 
     def test_other_rules_are_replaced_and_other_operations_are_kept(self, store):
@@ -259,8 +246,7 @@ class TestMatrices:
         assert source["low"] == page.classes.images["b"].data["low"]
         ends = page.classes.images["difference"].data
         assert ends["low"][0] == -ends["high"][0]
-        figure = page.classes.figures["b"]
-        figure._trigger_event(Tap(figure, x=2.5, y=7.5))
+        page.classes.tap(2.5, 7.5, side="b")
         assert page.state.rule[0].pair == (order[7], order[2])
         assert page.classes.marks["b"].data == {"x": [2.5], "y": [7.5], "size": [0]}
 
@@ -302,14 +288,13 @@ class TestManyClasses:
         # Families stay together, in whole groups or as neighbours.
         family = np.concatenate(shown.rows.classes) % 24
         assert (np.diff(family) != 0).sum() == 23
-        figure = shown.figures["a"]
         opened = shown.rows.classes[4]
-        figure._trigger_event(Tap(figure, x=0.5, y=4.5))
+        shown.tap(0.5, 4.5)
         assert dict(page.state.choices) == {"global-group": "5"}
         assert page.state.rule == ()
         assert [int(found[0]) for found in shown.rows.classes] == opened.tolist()
         assert shown.back.visible
-        shown.back._trigger_event(ButtonClick(shown.back))
+        shown.leave_group()
         assert not page.state.choices
         page.change(choices={"global-detail": "all classes"})
         assert shown.images["a"].data["image"][0].shape == (120, 120)
@@ -320,7 +305,7 @@ class TestManyClasses:
         order, titles = class_matrices.in_order(many, "likeness"), shown.rows.titles()
         whole = {side: shown.images[side].data["image"][0] for side in ("a", "difference")}
         assert shown.figures["a"].yaxis.ticker.ticks == []
-        zoom(shown, (30.4, 40.0), (20.0, 9.5))
+        shown.zoom(30.4, 40.0, 20.0, 9.5)
         for side, image in whole.items():
             data = shown.images[side].data
             np.testing.assert_array_equal(data["image"][0], image[9:20, 30:40])
@@ -332,15 +317,14 @@ class TestManyClasses:
         page.change(a=page.state.b, choices={"global-show": class_matrices.CONFUSION})
         assert shown.images["a"].data["x"] == [30]
         page.change(choices={"global-show": class_matrices.ANGLES})
-        figure = shown.figures["a"]
-        figure._trigger_event(Tap(figure, x=31.5, y=12.5))
+        shown.tap(31.5, 12.5)
         assert page.state.rule[0].pair == (order[12], order[31])
         assert shown.marks["a"].data["size"] == [0]
-        figure._trigger_event(Reset(figure))
+        shown.reset()
         assert shown.images["difference"].data["dw"] == [120]
         assert shown.marks["a"].data["size"] == [MARK]
         # Other rows are shown whole.
-        zoom(shown, (30.4, 40.0), (20.0, 9.5))
+        shown.zoom(30.4, 40.0, 20.0, 9.5)
         page.change(choices={"global-detail": "grouped"})
         assert shown.images["a"].data["dw"] == [class_order.group_count(120)]
         assert shown.down.start == shown.across.end == class_order.group_count(120)
@@ -364,8 +348,7 @@ class TestManyClasses:
         assert [axis.name for axis in shown.axes] == ["angle", "norm", "margin"]
         assert "choose one" in shown.caption.text
         page.change(choices={"global-detail": "all classes"})
-        figure = page.classes.figures["a"]
-        figure._trigger_event(Tap(figure, x=0.5, y=0.5))
+        page.classes.tap(0.5, 0.5)
         wanted = int(page.classes.rows.classes[0][0])
         assert page.state.true_class == wanted
         assert shown.axes[3].number == wanted

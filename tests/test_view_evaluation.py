@@ -5,7 +5,6 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.events import AxisClick, Tap
 from pages import Page
 from scipy import stats
 
@@ -15,7 +14,7 @@ from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import choices
-from rosalind.viewer.views.frame import SEQUENTIAL
+from rosalind.viewer.views.draw import SEQUENTIAL
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
 from rosalind.viewer.views.networks.severities import Severities
@@ -220,15 +219,15 @@ class TestDocument:
         view = made.view
         line = view.names[0].data["name"].index("lth 0.9")
         column = view.names[1].data["name"].index("contrast-5")
-        view.figure._trigger_event(Tap(view.figure, x=column, y=line, modifiers={"shift": False}))
+        view.tap(column, line)
         assert made.state.b == ("mlp-lth-0.9-seed1", "contrast-5")
         marks = view.marks.data
         assert (column, line) in zip(marks["x"].tolist(), marks["y"].tolist(), strict=True)
         made.change(b=("biprop 0.5 over seeds", "clean"))
-        view.figure._trigger_event(Tap(view.figure, x=column, y=line, modifiers={"shift": False}))
+        view.tap(column, line)
         assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
         last = len(store.columns) - 1
-        view.figure._trigger_event(Tap(view.figure, x=last, y=line, modifiers={"shift": False}))
+        view.tap(last, line)
         assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
 
     def test_the_null_marks_what_two_dense_seeds_could_be(self, store):
@@ -314,17 +313,16 @@ class TestDocument:
 
 def test_names_of_rows_and_columns_show_their_severities(store):
     page = Page(store, Evaluation)
-    rows, columns = page.view.figure.yaxis[0], page.view.figure.xaxis[0]
     line = [group.name for group in page.view.groups].index("lth 0.9")
     # As Bokeh 3.9.2 counts an axis that runs downwards, and as one would expect.
     for value in (-1 - line, line):
         page.change(b=page.state.a)
-        rows._trigger_event(AxisClick(rows, value=value + 0.2))
+        page.view.tap_row(value + 0.2)
         assert page.state.b == ("mlp-lth-0.9-seed0", "clean")
         assert dict(page.state.choices)["evaluation-curves"] == "corruptions"
-    columns._trigger_event(AxisClick(columns, value=page.view.conditions.index("contrast-5") - 0.3))
+    page.view.tap_column(page.view.conditions.index("contrast-5") - 0.3)
     assert page.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
     assert "evaluation-curves" not in dict(page.state.choices)
     before = page.state
-    columns._trigger_event(AxisClick(columns, value=len(page.view.conditions) - 1.0))
+    page.view.tap_column(len(page.view.conditions) - 1.0)
     assert page.state == before, "a mean has no severities"

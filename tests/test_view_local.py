@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from bokeh.events import AxisClick, SelectionGeometry, Tap
 from matplotlib.path import Path as Polygon
 from pages import Page, opened
 
@@ -15,7 +14,7 @@ from rosalind.viewer.state import selected
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
 from rosalind.viewer.views.geometry.distributions import Distributions
-from rosalind.viewer.views.geometry.sample_density import Local
+from rosalind.viewer.views.geometry.sample_density import SampleDensity
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +71,7 @@ class TestLasso:
         made = opened(store, "geometry")
         x, y = circle(50)
         for side, cell in (("a", made.state.a), ("b", made.state.b)):
-            figure = made.views["local"].figures[side]
-            drawn = {"type": "poly", "x": x.tolist(), "y": y.tolist()}
-            figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=False))
-            figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
+            made.views["local"].lasso(x.tolist(), y.tolist(), side=side)
             assert not made.errors.visible, made.errors.text
             corners = made.state.rule[0].lasso
             exact = polygon.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
@@ -84,9 +80,7 @@ class TestLasso:
             assert f"a lasso of {len(corners) // 2} corners on angle and norm" in made.controls.status.text
             query = address.to_query(made.state)
             assert len(query) < 4000
-        figure = made.views["local"].figures["difference"]
-        drawn = {"type": "poly", "x": [-5, 5, 0], "y": [-1, -1, 1]}
-        figure._trigger_event(SelectionGeometry(figure, geometry=drawn, final=True))
+        made.views["local"].lasso([-5, 5, 0], [-1, -1, 1], side="difference")
         moved = [store.difference(made.state.a, made.state.b, measure) for measure in ("angle", "norm")]
         exact = polygon.inside(made.state.rule[0].lasso, *moved)
         assert f"<b>{exact.sum():,} of 597</b>" in made.controls.status.text
@@ -196,12 +190,12 @@ class TestDistributions:
         assert isinstance(panels, ClassPanels)
         assert page.view.row.children == [panels.figure]
         assert panels.names.data["name"][3] == f"3\n{(store.labels == 3).sum()}"
-        panels.figure._trigger_event(Tap(panels.figure, x=3.4, y=1.5))
+        panels.tap(3.4, 1.5)
         assert page.state.true_class == 3
         assert panels.kept.data["x"] == [3.5] * 3
-        panels.figure._trigger_event(Tap(panels.figure, x=3.4, y=1.5))
+        panels.tap(3.4, 1.5)
         assert page.state.true_class is None
-        panels.figure._trigger_event(Tap(panels.figure, x=10.4, y=1.5))
+        panels.tap(10.4, 1.5)
         assert page.state.true_class is None
         page.change(step={"flip": "both right", "cell": page.state.a, "other": page.state.b})
         chosen = selected(store, page.state) & (store.labels == 7)
@@ -217,7 +211,7 @@ class TestDistributions:
         images = [rows.sources[block].data["image"][0] for block in range(3)]
         assert {image.shape for image in images} == {(24, distributions.bins_for(20))}
         np.testing.assert_allclose(images[2].sum(1), 0, atol=1e-6)
-        rows.figure._trigger_event(Tap(rows.figure, x=1.2, y=5.3))
+        rows.tap(1.2, 5.3)
         assert page.state.true_class == rows.order[5]
         assert rows.kept.data["y"].tolist() == [5]
         assert "&lt;img" in page.view.caption.text
@@ -228,7 +222,7 @@ class TestDistributions:
         assert not np.array_equal(rows.sources[0].data["image"][0], before)
 
     def test_the_list_of_shifts_counts_what_is_selected(self, store):
-        page = Page(store, Local)
+        page = Page(store, SampleDensity)
         counts = page.view.shifts.counts
         at = [store.class_names[k] for k in page.view.shifts.order].index("6")
         assert counts.data["text"][at] == f"{(store.labels == 6).sum()}"
@@ -237,9 +231,8 @@ class TestDistributions:
         assert counts.data["text"][at] == f"{chosen.sum()} of {(store.labels == 6).sum()}"
 
     def test_a_class_is_kept_by_its_name_too(self, store):
-        page = Page(store, Local)
-        axis = page.view.shifts.figure.yaxis[0]
-        axis._trigger_event(AxisClick(axis, value=-3.2))
+        page = Page(store, SampleDensity)
+        page.view.shifts.tap_row(-3.2)
         assert page.state.true_class == page.view.shifts.order[2]
 
     def test_contours_are_named_where_no_other_curve_is(self, store):
@@ -248,7 +241,7 @@ class TestDistributions:
         ends = distributions.free_ends(np.stack([circle, circle + np.array([1, 0]), circle * np.nan]))
         assert [circle[k][0] for k in ends[:2]] == pytest.approx([-1, 1])
         assert ends[2] == 0
-        page = Page(store, Local, choices=(("local-contours", "classes"),))
+        page = Page(store, SampleDensity, choices=(("local-contours", "classes"),))
         drawn = page.view.contours["a"].data
         assert sorted(drawn["name"]) == sorted(store.class_names)
         assert len(set(drawn["colour"])) == 10
@@ -260,7 +253,7 @@ class TestDistributions:
         # By three axes, each of which leaves out 0.2 % at either end, and shows 4 % more than that.
         counts = {}
         for measure in ("confidence", "margin", "angle"):
-            page = Page(store, Local, x=measure, y="norm")
+            page = Page(store, SampleDensity, x=measure, y="norm")
             out = np.zeros(597, bool)
             figure = page.view.figures["b"]
             for axis, name in ((figure.x_range, measure), (figure.y_range, "norm")):

@@ -15,11 +15,11 @@ from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.state import default
 from rosalind.viewer.views import VIEWS
-from rosalind.viewer.views.geometry.class_matrices import Classes
+from rosalind.viewer.views.geometry.class_matrices import ClassMatrices
 from rosalind.viewer.views.geometry.distributions import Distributions
-from rosalind.viewer.views.geometry.sample_density import Local
+from rosalind.viewer.views.geometry.sample_density import SampleDensity
 from rosalind.viewer.views.networks.breakdown import Breakdown
-from rosalind.viewer.views.samples.deletion import Deleting
+from rosalind.viewer.views.samples.deletion import DeletionCurve
 
 SIDES = {"severities", "lineage", "redundancy", "global", "sample"}
 """Views of the sides by themselves, or of all networks; all others compare A and B."""
@@ -76,7 +76,7 @@ class TestEveryView:
 
 class TestShifts:
     def test_classes_have_the_null_below_them(self, three):
-        page = Page(three, Local)
+        page = Page(three, SampleDensity)
         shifts, labels = page.view.shifts, three.labels
         assert np.isnan(shifts.null.data["a"]).all()
         page.change(null=True)
@@ -94,8 +94,8 @@ class TestShifts:
         assert shifts.figure.x_range.start < drawn.min() <= drawn.max() < shifts.figure.x_range.end
         k = shifts.listed[0]
         largest = max(found.distance[k] for found in exact)
-        assert f"{three.class_names[k]}: " in shifts.words
-        assert f"(null {largest:.2f})" in shifts.words
+        assert f"{three.class_names[k]}: " in shifts.text
+        assert f"(null {largest:.2f})" in shifts.text
 
 
 class TestClassByClass:
@@ -178,17 +178,17 @@ class TestDeletion:
         curves = {name: np.array([[1.0, 0.0], [1.0, k]]) for k, name in enumerate(store.networks)}
         mean = lambda store, cells, ids: curves[cells[0][0]]
         monkeypatch.setattr("rosalind.analysis.deletion_curves.mean", mean)
-        page = Page(store, Local, null=True)
-        told = Deleting().draw(page.frame(), np.array([1]))
+        page = Page(store, SampleDensity, null=True)
+        told = DeletionCurve().render(page.frame(), np.array([1]))
         gains = [store.networks.index(name) / 2 for name, _ in page.frame().null]
         assert f"the null's {gains[0]:+.2f} and {gains[1]:+.2f}" in told
         page.change(null=False)
-        assert "null" not in Deleting().draw(page.frame(), np.array([1]))
+        assert "null" not in DeletionCurve().render(page.frame(), np.array([1]))
 
 
 class TestSmallestDifference:
     def test_it_is_that_of_a_paired_test(self, store):
-        page = Page(store, Local)
+        page = Page(store, SampleDensity)
         a, b = page.state.a, page.state.b
         moved = store.values(b, "norm").astype(float) - store.values(a, "norm")
         least = detectable_with_pairs(597, moved.std(ddof=1))
@@ -200,7 +200,7 @@ class TestSmallestDifference:
         assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
 
     def test_what_is_right_is_counted_among_the_samples_shown(self, store):
-        page = Page(store, Local, true_class=8, null=True)
+        page = Page(store, SampleDensity, true_class=8, null=True)
         here = store.labels == 8
         before, after = (store.correct(cell)[here] for cell in (page.state.a, page.state.b))
         least = 100 * detectable_with_samples(here.sum(), np.mean(before != after))
@@ -227,7 +227,7 @@ class TestSmallestDifference:
         assert "seeds" not in captions.changes(store, (first.a, first.b), ("angle",), every)
 
     def test_of_all_pairs_of_dense_seeds_the_largest_mean_is_told(self, three):
-        page = Page(three, Local, null=True)
+        page = Page(three, SampleDensity, null=True)
         assert "(3 pairs: numbers are the largest, pictures the first)" in page.view.caption.text
         means = [three.difference(*null, "norm").mean(dtype=float) for null in page.frame().nulls]
         assert f"null within ±{np.abs(means).max():.2f})" in page.view.caption.text
@@ -238,7 +238,7 @@ class TestSmallestDifference:
         assert captions.changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
 
     def test_a_class_of_the_matrix_is_told_by_its_samples(self, store):
-        page = Page(store, Classes)
+        page = Page(store, ClassMatrices)
         size = int(np.median(np.bincount(store.labels)))
         assert f"a class of {size} samples shows changes on the diagonal from " in page.view.caption.text
         moved = store.difference(page.state.a, page.state.b, "angle").astype(float)

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bokeh.events import ButtonClick, Tap
 from bokeh.models import ColumnDataSource
 
 from rosalind import results
 from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import State, selected
-from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, Frame
-from rosalind.viewer.views.samples.sample import OneSample
+from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS
+from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.views.samples.sample import SampleDetail
 from rosalind.viewer.views.samples.samples import TILES, Samples
 
 A = ("dense over seeds", "contrast-5")
@@ -268,14 +268,10 @@ def viewed(store: Store, state: State, kind: type = Samples, **choices: str) -> 
     return view, changes
 
 
-def press(button) -> None:
-    button._trigger_event(ButtonClick(button))
-
-
 class TestView:
     def test_a_preset_selects_and_the_sentence_says_how_the_other_half_behaves(self, store):
         view, changes = viewed(store, State(A, B))
-        press(view.root.select_one({"name": "preset-broken by B"}))
+        view.choose_preset("broken by B")
         picked = sample_presets.pick(store, "broken by B", A, B)
         (change,) = changes
         assert change["step"] == {"op": "replace", "ids": store.ids[picked.positions].tolist()}
@@ -297,13 +293,13 @@ class TestView:
         arrays["wrong"] = arrays["wrong"] * 0
         results.save_arrays(path, arrays, replace=True)
         view, changes = viewed(Store(copied), State(A, B))
-        press(view.root.select_one({"name": "preset-hard"}))
+        view.choose_preset("hard")
         # What was selected before is not what was asked for.
         assert [(change["rule"], list(change)) for change in changes] == [((), ["rule", "choices"])]
         assert "No sample is picked by &#x27;hard&#x27;" in view.message.text
         path.write_bytes(b"broken")
         view, changes = viewed(Store(copied), State(A, B))
-        press(view.root.select_one({"name": "preset-hard"}))
+        view.choose_preset("hard")
         assert not changes
         assert "comparison/fragility.npz" in view.message.text
 
@@ -323,9 +319,9 @@ class TestView:
         np.testing.assert_array_equal(-fragile, fragility.share(*counts[:, 0]))
         second, changes = viewed(store, State(A, B), sort="sample id", page="2", order="backwards")
         np.testing.assert_array_equal(second.listed, candidates[::-1][TILES : 2 * TILES])
-        press(second.leaf[1])
+        second.turn(1)
         assert not changes, "there are 100 pictures: no third page"
-        press(second.leaf[-1])
+        second.turn(-1)
         assert changes == [{"choices": {"samples-page": "1"}}]
 
     def test_beside_clean_images_the_borders_are_flips_from_clean(self, store):
@@ -340,7 +336,7 @@ class TestView:
 
     def test_what_has_not_changed_is_not_sent_again(self, store):
         start = State(A, B, primary=int(store.ids[3]))
-        (view, _), (one, _) = viewed(store, start), viewed(store, start, OneSample)
+        (view, _), (one, _) = viewed(store, start), viewed(store, start, SampleDetail)
         before = [source.data for source in (view.sheet, view.rows, one.margins)]
         rule = selection.check_rule(store, [{"op": "replace", "ids": store.ids[view.listed].tolist()}])
         for made in (view, one):
@@ -370,12 +366,12 @@ class TestView:
         assert len(changes) == 1
 
     def test_a_cell_of_the_fingerprint_becomes_b(self, store):
-        view, changes = viewed(store, State(A, B, primary=int(store.ids[3])), OneSample)
+        view, changes = viewed(store, State(A, B, primary=int(store.ids[3])), SampleDetail)
         row, column = store.networks.index("mlp-lth-0.9-seed1"), store.conditions.index("contrast-1")
-        view.figure._trigger_event(Tap(view.figure, x=column + 0.4, y=row + 0.6))
+        view.tap(column + 0.4, row + 0.6)
         assert changes == [{"b": ("mlp-lth-0.9-seed1", "contrast-1")}]
-        view.figure._trigger_event(Tap(view.figure, x=-0.4, y=row))
-        view.figure._trigger_event(Tap(view.figure, x=column, y=len(store.networks) + 0.1))
+        view.tap(-0.4, row)
+        view.tap(column, len(store.networks) + 0.1)
         assert len(changes) == 1
         assert f"right in {sum(store.correct(cell)[3] for cell in store.cells)} of" in view.caption.text
 
@@ -388,13 +384,13 @@ class TestView:
         shutil.rmtree(copied / "images")
         store = Store(copied)
         start = State(A, B, primary=int(store.ids[3]))
-        one, _ = viewed(store, start, OneSample)
-        assert "<script>" not in one.words.text
-        assert "no stored image" in one.words.text
+        one, _ = viewed(store, start, SampleDetail)
+        assert "<script>" not in one.text.text
+        assert "no stored image" in one.text.text
         assert "Only A and B are shown" in one.caption.text
         view, changes = viewed(store, start, sort="most fragile to pruning")
         assert len(view.listed) == TILES, "without pictures the table still lists"
         assert "holds no comparison/fragility.npz" in view.caption.text
-        press(view.root.select_one({"name": "preset-hard"}))
+        view.choose_preset("hard")
         assert not changes
         assert "fragility.npz" in view.message.text

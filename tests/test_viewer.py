@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from bokeh.core.properties import value
 from bokeh.document import Document
-from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import Div
 from pages import opened
 
@@ -222,9 +221,7 @@ class TestDocument:
     def test_a_brush_in_one_view_reaches_all_others(self, store):
         made = opened(store)
         values = [store.values(made.state.a, m) for m in ("angle", "norm")]
-        box = {"type": "rect", "x0": 60.0, "x1": 85.0, "y0": 0.7, "y1": 1.1}
-        figure = made.views["local"].figures["a"]
-        figure._trigger_event(SelectionGeometry(figure, geometry=box, final=True))
+        made.views["local"].select(60.0, 85.0, 0.7, 1.1)
         inside = (values[0] >= 60) & (values[0] <= 85) & (values[1] >= 0.7) & (values[1] <= 1.1)
         assert f"<b>{inside.sum():,} of 597</b>" in made.controls.status.text
         together, _ = made.views["local"].picked.values()
@@ -241,10 +238,9 @@ class TestDocument:
         view = made.views["evaluation"]
         line = [group.name for group in view.groups].index("lth 0.9")
         column = view.conditions.index("contrast-5")
-        figure = view.root.select_one({"name": "evaluation"})
-        figure._trigger_event(Tap(figure, x=column, y=line, modifiers={"shift": False}))
+        view.tap(column, line)
         assert made.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
-        figure._trigger_event(Tap(figure, x=column, y=line, modifiers={"shift": True}))
+        view.tap(column, line, shift=True)
         assert made.state.a == made.state.b
         assert made.widgets["a-network"].value == "mlp-lth-0.9-seed0"
 

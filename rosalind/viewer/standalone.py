@@ -38,7 +38,7 @@ from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, theme
 from rosalind.viewer.state import LAYOUTS, State, selected
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, choices
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     FLIP_COLOURS,
     FLIP_MARKERS,
     POINTS,

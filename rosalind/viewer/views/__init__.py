@@ -1,18 +1,21 @@
-"""The views. To add one, write a class as `View` says, and its name in `VIEWS` and `SHOWN`.
+"""The views, in one table. To add one, write a class as `View` says and put it into `VIEWS`.
 
-A view draws what a `Frame` holds and tells the rest through `change`; views never know each other.
+A view draws what a `Frame` holds and tells clicks and brushes through `change`; views never know each other.
 """
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+from bokeh.models import Div, UIElement
 
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices
 from rosalind.viewer.views.frame import Change, Frame
-from rosalind.viewer.views.geometry.class_matrices import Classes
+from rosalind.viewer.views.geometry.class_matrices import ClassMatrices
 from rosalind.viewer.views.geometry.collapse import Collapse
 from rosalind.viewer.views.geometry.distributions import Distributions
-from rosalind.viewer.views.geometry.parallel_coordinates import Global
-from rosalind.viewer.views.geometry.sample_density import Local
+from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
+from rosalind.viewer.views.geometry.sample_density import SampleDensity
 from rosalind.viewer.views.networks.breakdown import Breakdown
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
@@ -20,59 +23,71 @@ from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
 from rosalind.viewer.views.networks.similarity import Similarity
 from rosalind.viewer.views.samples.attribution import Attribution
-from rosalind.viewer.views.samples.sample import OneSample
+from rosalind.viewer.views.samples.sample import SampleDetail
 from rosalind.viewer.views.samples.samples import Samples
 
-__all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices"]
+__all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices", "layouts"]
 
 
 class View(Protocol):
-    """One component: `update` draws a frame, `choices` is what it lets one choose.
+    """One component of a page; a class of this shape from another package works as well.
 
-    It has two roots, for a text that changes makes Bokeh lay out its whole root, 45 ms where figures are in it.
+    It has two roots, `root` and `caption`: a text that changes makes Bokeh lay out its whole root, 45 ms where
+    figures are in it.
     """
 
-    root: Any
+    page: ClassVar[str]
+    """The page it stands on: `networks`, `geometry` or `samples`."""
+    title: ClassVar[str]
+    """Its heading, a question."""
+    root: UIElement
     """Figures and widgets."""
-    caption: Any
-    """Under them, a `Div` that says what they show, with the numbers."""
+    caption: Div
+    """The text below them, which says what they show, with the numbers."""
+
+    def __init__(self, frame: Frame, change: Change) -> None: ...
 
     @staticmethod
-    def choices(store: Store) -> dict[str, tuple[str, ...]]: ...
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The allowed values of every choice inside the view, by name; the first is the default."""
+        ...
 
-    def update(self, frame: Frame) -> None: ...
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        ...
 
 
-VIEWS: dict[str, type] = {
+VIEWS: dict[str, type[View]] = {
     "evaluation": Evaluation,
     "severities": Severities,
     "breakdown": Breakdown,
     "lineage": Lineage,
     "similarity": Similarity,
     "redundancy": Redundancy,
-    "local": Local,
+    "local": SampleDensity,
     "distributions": Distributions,
-    "global": Global,
-    "classes": Classes,
+    "global": ParallelCoordinates,
+    "classes": ClassMatrices,
     "collapse": Collapse,
     "samples": Samples,
     "attribution": Attribution,
-    "sample": OneSample,
+    "sample": SampleDetail,
 }
-"""Views by name, in the order in which they stand on the page; made as `VIEWS[name](frame, change)`."""
-
-SHOWN = {
-    "networks": ("evaluation", "severities", "breakdown", "lineage", "similarity", "redundancy"),
-    "geometry": ("local", "distributions", "global", "classes", "collapse"),
-    "samples": ("samples", "attribution", "sample"),
-    "all": tuple(VIEWS),
-}
-"""The views of every layout."""
+"""Views by the name in addresses and models, in the order in which they stand on the page."""
 
 
-def choices(store: Store) -> Choices:
-    """Everything that can be chosen inside the views of a study."""
-    found: dict[str, tuple[str, ...]] = {}
-    for view in VIEWS.values():
-        found |= view.choices(store)
-    return found
+def layouts(views: Mapping[str, type[View]] = VIEWS) -> dict[str, tuple[str, ...]]:
+    """The names of the views on every page, and on the page `all`."""
+    pages = dict.fromkeys(view.page for view in views.values())
+    return {p: tuple(name for name, view in views.items() if view.page == p) for p in pages} | {
+        "all": tuple(views)
+    }
+
+
+SHOWN = layouts()
+"""`layouts` of the built-in views."""
+
+
+def choices(store: Store, views: Mapping[str, type[View]] = VIEWS) -> Choices:
+    """The allowed values of every choice inside the views of a study, by name; the first is the default."""
+    return {name: values for view in views.values() for name, values in view.choices(store).items()}

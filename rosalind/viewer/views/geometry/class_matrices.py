@@ -1,6 +1,7 @@
-"""View 4, continued: the class matrices, grouped where there are many."""
+"""Matrices of classes against classes, of groups where there are many."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.events import RangesUpdate, Reset, Tap
@@ -41,13 +42,11 @@ from rosalind.analysis.class_matrices import (
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.selection import Pair
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
     SELECTED,
     SEQUENTIAL,
-    Change,
-    Frame,
     caption,
     empty,
     fill,
@@ -55,23 +54,24 @@ from rosalind.viewer.views.frame import (
     plot,
     titled,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TICKS = {"down": 25, "across": 12}
-"""Most rows and columns whose names stand on the axes; beyond they are read by hovering."""
+"""Largest number of rows and columns with names on the axes; more are named by hovering."""
 
 LONGEST = 9
 """Letters of a class's name beside an axis."""
 
-# Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than can be told apart.
+# Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than one can tell apart.
 NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
 
 SIDES = ("a", "b", "difference", "null")
 
 PLACE = ("x", "y", "dw", "dh")
-"""Where an image lies."""
+"""Columns of the place of an image."""
 
 SMALL, MARK = 40, 9
-"""With more rows than this a selected field is too small to be seen, and gets a frame of so many pixels."""
+"""With more than SMALL rows on screen a selected field is too small to be seen; its frame has MARK pixels."""
 
 NAME_HOVER = "return names.data.name[Math.floor(value)] ?? ''"
 VALUE_HOVER = """
@@ -84,7 +84,7 @@ return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` :
 
 
 def rows_of(frame: Frame) -> Rows:
-    """What the rows of the matrices stand for: every class, groups, or the classes of the chosen group."""
+    """The rows of the matrices: every class, groups of classes, or the classes of the chosen group."""
     store, order = frame.store, in_order(frame.store, frame.choice("global-order"))
     if len(order) <= class_order.GROUPED or frame.choice("global-detail") == "all classes":
         return class_order.rows_of_classes(order, store.class_names)
@@ -94,19 +94,18 @@ def rows_of(frame: Frame) -> Rows:
     return class_order.rows_of_groups(apart(store), order_of_likeness(store), groups, store.class_names)
 
 
-class Classes:
+class ClassMatrices:
     """Matrices of A, B, their difference and the null; a click selects a field's samples or opens a group.
 
-    Where there are more classes than pixels, what stands out is shown, and a box that is dragged zooms all of them.
+    Where there are more classes than pixels, a pixel shows the strongest of its fields; a box that is dragged zooms
+    all matrices.
     """
+
+    page, title = "geometry", "How do classes lie?"
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
-        self.shown: tuple | None = None
-        self.named: tuple[str, list[str]] | None = None
-        """What is shown, and of which rows."""
-        self.window: downsampling.Window | None = None
-        self.labels: dict[str, dict[float, str]] | None = None
+        self.changed = Changed()
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
         # Shared, so that a zoom is one of all matrices.
@@ -115,7 +114,7 @@ class Classes:
             self._matrix(side)
         self.figures["null"].visible = False
         self.back = Button(label="back to all groups", name="global-back", visible=False, width=150)
-        self.back.on_click(lambda: change(choices={"global-group": ""}))
+        self.back.on_click(self.leave_group)
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
         self.caption = caption("matrix-caption")
         self.trail = row(self.back, self.path, sizing_mode="stretch_width")
@@ -124,7 +123,7 @@ class Classes:
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
         self.root = titled(
-            "How do classes lie?",
+            self.title,
             row(*choosers, sizing_mode="stretch_width"),
             self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
@@ -132,16 +131,16 @@ class Classes:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """What the matrices show, in which order, and past 50 classes whether and which group."""
+        """The matrix, the order of classes, and past 50 classes the rows and the opened group."""
         count = len(store.class_names)
-        found = {
+        allowed = {
             "global-show": (ANGLES, BETWEEN, CONFUSION),
             "global-order": ORDERS if count <= class_order.MANY else ORDERS[::-1],
         }
         if count > class_order.GROUPED:
             numbers = map(str, range(1, class_order.group_count(count) + 1))
-            found |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *numbers)}
-        return found
+            allowed |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *numbers)}
+        return allowed
 
     def _matrix(self, side: str) -> None:
         difference = side in ("difference", "null")
@@ -191,27 +190,38 @@ class Classes:
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
         formatters = {"$x": name, "$y": name, "@image": value}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters, visible=False))
-        figure.on_event(Tap, lambda event: self._tap(side, event))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, side=side))
         figure.on_event(RangesUpdate, lambda event: self._paint())
-        figure.on_event(Reset, lambda event: self._whole())
+        figure.on_event(Reset, lambda event: self.reset())
         self.figures[side], self.images[side], self.mappers[side] = figure, source, mapper
         self.bars[side], self.marks[side] = bar, marks
 
-    def _tap(self, side: str, event: Tap) -> None:
-        if event.x is None or event.y is None or side not in self.tables:
+    def tap(self, x: float | None, y: float | None, *, side: str = "a") -> None:
+        """Select the samples of the field at a place of a matrix, or open its group."""
+        if x is None or y is None or side not in self.tables:
             return
-        found = downsampling.field(self.tables[side], self.window, self.picks[side], event.x, event.y)
-        if found is None:
+        field = downsampling.field(self.tables[side], self.window, self.picks[side], x, y)
+        if field is None:
             return
         if self.grouped:
-            self.change(choices={"global-group": str(found[0] + 1)})
+            self.change(choices={"global-group": str(field[0] + 1)})
             return
-        true, predicted = (int(self.rows.classes[k][0]) for k in found)
+        true, predicted = (int(self.rows.classes[k][0]) for k in field)
         null = self.frame.null[1] if self.frame.null is not None else None
         cell = {"a": self.frame.state.a, "null": null}.get(side) or self.frame.state.b
         step = {"pair": [true, predicted], "cell": list(cell)}
         # With many classes the parallel coordinates show the surroundings of the class that was clicked.
         self.change(step=step, **({"true_class": true} if self.count > class_order.MANY else {}))
+
+    def zoom(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        """Show a part of all matrices; y0 is the lower end, the larger number."""
+        self.across.update(start=x0, end=x1)
+        self.down.update(start=y0, end=y1)
+        self._paint()
+
+    def leave_group(self) -> None:
+        """Go back from an opened group to all groups."""
+        self.change(choices={"global-group": ""})
 
     @property
     def grouped(self) -> bool:
@@ -221,13 +231,12 @@ class Classes:
         )
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         self.frame = frame
         state = frame.state
-        asked = tuple((name, frame.choice(name)) for name in frame.choices if name.startswith("global-"))
-        shown = (state.a, state.b, state.null, asked)
-        if shown != self.shown:
+        chosen = {name: frame.choice(name) for name in frame.choices if name.startswith("global-")}
+        if self.changed("matrices", (state.a, state.b, state.null, chosen)):
             self._fill(frame)
-            self.shown = shown
         self._mark(frame)
 
     def _fill(self, frame: Frame) -> None:
@@ -241,29 +250,28 @@ class Classes:
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
-        null = (frame.null_words,) if state.null else ()
+        null = (frame.null_description,) if state.null else ()
         least = detectable(store, state.a, state.b, show)
         self.caption.text = f"{sentence(self.rows, tables, show, *null)} {least}".strip()
         if show == CONFUSION:
-            tables = {side: class_order.signed_log(found) for side, found in tables.items()}
+            tables = {side: class_order.signed_log(counts) for side, counts in tables.items()}
         self.tables, self.limits = tables, limits(tables)
         self.picks = {side: "change" if side in ("difference", "null") else PICKS[show] for side in tables}
         self.counted = show == CONFUSION
         for side in tables:
             self._scale(side, self.limits[side])
         self.figures["null"].visible = frame.null is not None
-        named, before = (show, self.rows.titles()), self.named
-        if named != before:
+        titles = self.rows.titles()
+        if self.changed("names", (show, titles)):
             self._name_rows(show)
-            self.named = named
-        if before is None or before[1] != named[1]:
-            self._whole()
+        if self.changed("rows", titles):
+            self.reset()
         else:
             # The same rows, so that a zoom stays.
             self._paint(anew=True)
         self._show_path(frame)
 
-    def _whole(self) -> None:
+    def reset(self) -> None:
         """Show all rows and columns."""
         count = len(self.rows)
         for axis, ends in ((self.across, (0, count)), (self.down, (count, 0))):
@@ -273,17 +281,16 @@ class Classes:
         self._paint(anew=True)
 
     def _paint(self, *, anew: bool = False) -> None:
-        """Send what is on screen, where that is not what was sent before."""
-        ends = (self.across.start, self.across.end), (self.down.start, self.down.end)
-        shown = downsampling.window(*ends, len(self.rows))
-        if shown == self.window and not anew:
+        """Send the part that is on screen, where it is not that of the last time."""
+        ends: Any = (self.across.start, self.across.end), (self.down.start, self.down.end)
+        shown = self.window = downsampling.window(*ends, len(self.rows))
+        if not self.changed("window", shown) and not anew:
             return
-        self.window = shown
-        for side, found in self.tables.items():
+        for side, matrix in self.tables.items():
             low, high = self.limits[side]
-            seen = downsampling.picture(found, shown, self.picks[side])
+            pixels = downsampling.picture(matrix, shown, self.picks[side])
             self.images[side].data = {
-                "image": [rasters.levels(seen, (low, high), rasters.GAP)],
+                "image": [rasters.levels(pixels, (low, high), rasters.GAP)],
                 "x": [shown.left],
                 "y": [shown.top],
                 "dw": [shown.right - shown.left],
@@ -297,7 +304,7 @@ class Classes:
         self._mark(self.frame)
 
     def _scale(self, side: str, ends: tuple[float, float]) -> None:
-        """Colours and what stands beside them."""
+        """The colours of a matrix, and the numbers beside them."""
         counts = self.counted
         if side in ("a", "b"):
             self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
@@ -309,10 +316,10 @@ class Classes:
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
 
     def _name_rows(self, show: str) -> None:
-        """What axes and titles say of rows and columns."""
+        """The labels of axes, the titles, and the names for hovering."""
         self.names.data = {"name": self.rows.titles()}
-        count, what = len(self.rows), "groups" if self.rows.grouped else "classes"
-        unnamed = "" if count <= TICKS["down"] else f" ({count} {what}, hover for names)"
+        count, rows = len(self.rows), "groups" if self.rows.grouped else "classes"
+        unnamed = "" if count <= TICKS["down"] else f" ({count} {rows}, hover for names)"
         across, down = {
             ANGLES: ("direction of class", "samples of class"),
             BETWEEN: ("direction of class", "direction of class"),
@@ -334,9 +341,8 @@ class Classes:
             way: {k + 0.5: plain(short[k]) for k in places} if len(places) <= TICKS[way] else {}
             for way, places in ends.items()
         }
-        if labels == self.labels:
+        if not self.changed("labels", labels):
             return
-        self.labels = labels
         # A has names where the others have a bar of colour; so its field is about as wide as theirs.
         widest = max(map(len, labels["down"].values()), default=0)
         self.figures["a"].styles = {"flex-grow": "1.2" if widest > 3 else "1"}
@@ -367,7 +373,7 @@ class Classes:
     def _mark(self, frame: Frame) -> None:
         """Frame the fields whose samples the rule selects."""
         rows = () if self.grouped else self.rows.classes
-        place = {int(found[0]): k for k, found in enumerate(rows)}
+        place = {int(classes[0]): k for k, classes in enumerate(rows)}
         for side, cell in (("a", frame.state.a), ("b", frame.state.b)):
             pairs = [s.pair for s in frame.state.rule if isinstance(s, Pair) and s.cell == cell]
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]

@@ -1,31 +1,32 @@
-"""Part of view 3: a small density per class under A, under B, of how it moved, and of the null."""
+"""Small densities per class: under A, under B, of the change, and of the null."""
 
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Segment, Text
 
 from rosalind.analysis import distributions, rasters
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     FLIP_COLOURS,
+    GREY,
     GREYS,
     ORANGES,
     SELECTED,
-    Change,
-    Frame,
+    cut,
     empty,
     plot,
     see_through,
     short,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 ROWS = ("A", "B", "B - A", "null")
-"""From the top; the last where one is asked for."""
+"""From the top; the last where the null is on."""
 
 HIGH = 120
 """Pixels of a row of panels."""
 
 LETTERS = 14
-"""Of a class's name that fit above a panel."""
+"""Letters of a class's name above a panel."""
 
 TALL, WIDE = distributions.PANEL + distributions.HEAD, distributions.PANEL + 2 * distributions.SIDE
 """Bins from panel to panel."""
@@ -35,7 +36,7 @@ class ClassPanels:
     """Rows A, B, their difference and the null, a column per class; a click keeps only that class, another all."""
 
     def __init__(self, change: Change):
-        self.change, self.words, self._drawn = change, "", {}
+        self.change, self.text, self.changed = change, "", Changed()
         self.figure = plot(
             "class-panels",
             "A small density per class under A, under B, and of the change; click a class to keep only it.",
@@ -53,7 +54,7 @@ class ClassPanels:
         figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
         self.frames, self.kept = empty("x", "y"), empty("x", "y")
         size = {"width": distributions.PANEL / WIDE, "height": distributions.PANEL / TALL, "fill_color": None}
-        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color="#8a94a6", **size))
+        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=GREY, **size))
         figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
         self.zeros = empty("x0", "y0", "x1", "y1")
         dotted = {"line_alpha": 0.6, "line_dash": "dotted"}
@@ -64,30 +65,28 @@ class ClassPanels:
         self.names = empty("x", "y", "name")
         text = Text(x="x", y="y", text="name", text_align="center", text_font_size="11px")
         figure.add_glyph(self.names, text, name="ink")
-        figure.on_event(Tap, self._tap)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
-    def _tap(self, event: Tap) -> None:
-        place = int(np.floor(event.x)) if event.x is not None else -1
-        if 0 <= place < len(self.frame.store.class_names):
-            self.change(true_class=self.frame.kept(place))
+    def tap(self, x: float | None, y: float | None) -> None:
+        """Keep only the class of the column at a place, or all classes again."""
+        column = int(np.floor(x)) if x is not None else -1
+        if 0 <= column < len(self.frame.store.class_names):
+            self.change(true_class=self.frame.toggled(column))
 
     def update(self, frame: Frame) -> None:
         """Draw the panels of a frame, of all classes whatever the filter."""
         self.frame = frame
         state, classes = frame.state, len(frame.store.class_names)
         where = (state.a, state.b, state.x, state.y, state.raw, state.null)
-        if self._drawn.get("where") != where:
-            self._drawn = {"where": where}
+        if self.changed("base", where):
             self._base(frame, classes)
-        if self._drawn.get("kept", ()) != state.true_class:
-            self._drawn["kept"] = state.true_class
+        if self.changed("filter", (where, state.true_class)):
             lines = [] if state.true_class is None else range(len(self.rows))
             self.kept.data = {
                 "x": [state.true_class + 0.5 for _ in lines],
                 "y": [line + distributions.PANEL / TALL / 2 for line in lines],
             }
-        if self._drawn.get("rule") != (state.rule, state.true_class):
-            self._drawn["rule"] = (state.rule, state.true_class)
+        if self.changed("selection", (where, state.rule, state.true_class)):
             self._selection(frame, classes)
 
     def _base(self, frame: Frame, classes: int) -> None:
@@ -116,15 +115,15 @@ class ClassPanels:
         crosses = [self._middles(frame, line, classes) for line in range(len(counts))]
         self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
         ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
-        self.words = (
+        self.text = (
             f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
             f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. Each panel is "
             "as dark as its own peak; crosses are medians, dotted lines no change, numbers samples. Click a class to "
             "keep only it."
         )
         if frame.null is not None:
-            self.words += " The last row has the axes of B - A."
-        self.words = f"{self.words} {frame.null_line}".strip()
+            self.text += " The last row has the axes of B - A."
+        self.text = f"{self.text} {frame.null_sentence}".strip()
 
     def _rule_rows(self, count: int) -> None:
         """Make room for so many rows, and name them."""
@@ -160,34 +159,31 @@ class ClassPanels:
 
     def _middles(self, frame: Frame, line: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
         """float32[classes] each: where the median of every class lies in the figure; NaN where it has none."""
-        found = []
+        offsets = []
         for values, (low, high), size in zip(self.rows[line], self.windows[line], (WIDE, TALL), strict=True):
             median = np.array([distributions.median(values[frame.store.labels == k]) for k in range(classes)])
-            found.append((median - low) / (high - low) * distributions.PANEL / size)
-        across = np.arange(classes) + distributions.SIDE / WIDE + found[0]
-        return across.astype(np.float32), (len(self.rows) - 1 - line + found[1]).astype(np.float32)
+            offsets.append((median - low) / (high - low) * distributions.PANEL / size)
+        across = np.arange(classes) + distributions.SIDE / WIDE + offsets[0]
+        return across.astype(np.float32), (len(self.rows) - 1 - line + offsets[1]).astype(np.float32)
 
     def _selection(self, frame: Frame, classes: int) -> None:
-        """What is selected of every class: in colour, and as a number above it."""
+        """The selected samples of every class: in colour, and as a number above it."""
         total = frame.per_class(np.ones(len(frame.store.labels), bool))
         names = [
-            f"{_cut(name)}\n{count:,}" for name, count in zip(frame.store.class_names, total, strict=True)
+            f"{cut(name, LETTERS)}\n{count:,}"
+            for name, count in zip(frame.store.class_names, total, strict=True)
         ]
         if frame.selected.any():
-            chosen = frame.per_class(frame.selected)
+            selected = frame.per_class(frame.selected)
             counts = self._counts(frame, classes, frame.selected)
             picture = distributions.mosaic(counts, self.peaks)
             self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
             names = [
-                f"{_cut(name)}\n{some:,} of {count:,}"
-                for name, some, count in zip(frame.store.class_names, chosen, total, strict=True)
+                f"{cut(name, LETTERS)}\n{part:,} of {count:,}"
+                for name, part, count in zip(frame.store.class_names, selected, total, strict=True)
             ]
         elif len(self.picked.data["dw"]):
             self.picked.data = {name: [] for name in self.picked.data}
         middle = (np.arange(classes) + 0.5).astype(np.float32)
         above = np.full(classes, len(self.rows) - 1 + (distributions.PANEL + 2) / TALL, np.float32)
         self.names.data = {"x": middle, "y": above, "name": names}
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

@@ -1,4 +1,4 @@
-"""Part of view 3: a row per class with the histogram of a measure under A and B, their difference and the null."""
+"""A row per class with the histogram of a measure under A and B, their difference and the null."""
 
 from html import escape
 
@@ -8,13 +8,11 @@ from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearCol
 
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
     GREYS,
     SELECTED,
-    Change,
-    Frame,
     axis_label,
     empty,
     line_of,
@@ -23,13 +21,14 @@ from rosalind.viewer.views.frame import (
     see_through,
     short,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.shifts import shifts_of
 
 WIDTH = 0.96
-"""Of one histogram's share of the figure, that is 1 wide."""
+"""Width of a histogram in the figure, where one is a unit from the next."""
 
 NAMED = 40
-"""Most rows that have their name beside them."""
+"""Largest number of rows with names."""
 
 HOVER = """
 const line = Math.round(special_vars.y), name = rows.data.name[line];
@@ -47,10 +46,10 @@ class ClassRows:
     """
 
     MEASURED = ("x axis", "y axis", "margin")
-    """What the rows can be of."""
+    """The measures that rows can show."""
 
     def __init__(self, change: Change):
-        self.change, self.words, self._drawn = change, "", {}
+        self.change, self.text, self.changed = change, "", Changed()
         self.figure = plot(
             "class-rows",
             "A row per class: histograms under A, under B, and their difference; click one to keep only it.",
@@ -76,12 +75,20 @@ class ClassRows:
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
-        figure.on_event(Tap, lambda event: self._keep(-1 if event.y is None else round(event.y)))
-        figure.yaxis[0].on_event(AxisClick, lambda event: self._keep(line_of(event.value)))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
 
-    def _keep(self, line: int) -> None:
+    def tap(self, x: float | None, y: float | None) -> None:
+        """Keep only the class of the row at a place, or all classes again."""
+        self._filter(-1 if y is None else round(y))
+
+    def tap_row(self, value: float | None) -> None:
+        """Keep only the class whose name was clicked, or all classes again."""
+        self._filter(line_of(value))
+
+    def _filter(self, line: int) -> None:
         if 0 <= line < len(self.order):
-            self.change(true_class=self.frame.kept(int(self.order[line])))
+            self.change(true_class=self.frame.toggled(int(self.order[line])))
 
     def update(self, frame: Frame) -> None:
         """Draw the rows of a frame, of all classes whatever the filter."""
@@ -90,11 +97,9 @@ class ClassRows:
         chosen = frame.choice("distributions-measure")
         measure = {"x axis": state.x, "y axis": state.y}.get(chosen, "margin")
         where = (state.a, state.b, measure, state.raw, state.null)
-        if self._drawn.get("where") != where:
-            self._drawn = {"where": where}
+        if self.changed("rows", where):
             self._rows(frame, measure)
-        if self._drawn.get("kept", ()) != state.true_class:
-            self._drawn["kept"] = state.true_class
+        if self.changed("filter", (where, state.true_class)):
             at = np.flatnonzero(self.order == state.true_class)
             self.kept.data = {"x": np.full(at.size, -0.006, np.float32), "y": at.astype(np.float32)}
 
@@ -114,17 +119,16 @@ class ClassRows:
         shares = [share(cell) for cell in (state.a, state.b)]
         lines = len(self.order)
         # All rows have the same scale, so that a narrow class is darker than a wide one.
-        peak = max(float(found.max(initial=0)) for found in shares) or 1.0
-        images = [np.ceil(255 * np.sqrt(found / peak)).astype(np.uint8) for found in shares]
+        peak = max(float(rows.max(initial=0)) for rows in shares) or 1.0
+        images = [np.ceil(255 * np.sqrt(rows / peak)).astype(np.uint8) for rows in shares]
         images.append((shares[1] - shares[0]).astype(np.float32))
         if frame.null is not None:
             first, second = map(share, frame.null)
             images.append((second - first).astype(np.float32))
-        reach = max(float(np.abs(image).max(initial=0)) for image in images[2:]) or 1.0
-        self.mapper.update(low=-reach, high=reach)
+        largest = max(float(np.abs(image).max(initial=0)) for image in images[2:]) or 1.0
+        self.mapper.update(low=-largest, high=largest)
         for block, source in self.sources.items():
-            there = block < len(images)
-            source.data = {"image": images[block : block + 1], "dh": [lines] if there else []}
+            source.data = {"image": images[block : block + 1], "dh": [lines] if block < len(images) else []}
         figure = self.figure
         figure.x_range.end = len(images)
         figure.y_range.update(start=lines - 0.5, end=-0.5)
@@ -140,17 +144,17 @@ class ClassRows:
             for part in (0.1, 0.5, 0.9)
         }
         self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
-        what = axis_label(frame.store, measure, state.raw)
-        blocks = f"{what} under A; under B; share under B minus share under A"
+        label = axis_label(frame.store, measure, state.raw)
+        blocks = f"{label} under A; under B; share under B minus share under A"
         figure.xaxis.axis_label = f"{blocks}; the null" if frame.null is not None else blocks
         self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])
         most = escape(", ".join(listed[:3]))
-        self.words = (
+        self.text = (
             f"A row per class, {lines:,} in all, those whose {short(measure)} moved most on top ({most}). Left and "
             f"middle: the share of a class's samples in {bins} bins under A and under B, darkest "
-            f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * reach:.0f} points. "
+            f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * largest:.0f} points. "
             "Click a row to keep only its class."
         )
         if frame.null is not None:
-            self.words += " On the far right, in the same colours, the null."
-        self.words = f"{self.words} {frame.null_line}".strip()
+            self.text += " On the far right, in the same colours, the null."
+        self.text = f"{self.text} {frame.null_sentence}".strip()

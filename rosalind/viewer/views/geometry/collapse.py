@@ -1,4 +1,4 @@
-"""View 4, continued: the numbers of neural collapse."""
+"""The measures of neural collapse (arXiv 2008.08186) as a table."""
 
 from html import escape
 
@@ -7,7 +7,8 @@ import numpy as np
 from rosalind.analysis import collapse
 from rosalind.analysis.class_matrices import collapsed
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import Change, Frame, caption, titled
+from rosalind.viewer.views.draw import caption, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NOTES = {
     "spread": "0: every class is a point; lower is tighter",
@@ -24,46 +25,47 @@ NOTES = {
 class Collapse:
     """A table of A, B, their difference and the null's; it is its own caption."""
 
+    page, title = "geometry", "Have classes collapsed?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """None."""
         return {}
 
     def __init__(self, frame: Frame, change: Change):
-        self.measured: tuple | None = None
+        self.changed = Changed()
         self.caption = caption("global-collapse")
-        self.root = titled("Have classes collapsed?")
+        self.root = titled(self.title)
 
     def update(self, frame: Frame) -> None:
-        measured = (frame.state.a, frame.state.b, frame.state.null)
-        if measured != self.measured:
+        """Draw a frame."""
+        if self.changed("table", (frame.state.a, frame.state.b, frame.state.null)):
             self.caption.text = collapse_table(frame)
-            self.measured = measured
 
 
 def collapse_table(frame: Frame) -> str:
-    """The numbers of neural collapse of A, B, their difference and the null's, as an HTML table with a line on each."""
+    """The measures of A, B, their difference and the null's as an HTML table, a line with a note for each."""
     store, state = frame.store, frame.state
     classes = len(store.class_names)
     first, second = collapsed(store, state.a), collapsed(store, state.b)
     columns = {"A": first, "B": second, "B minus A": second - first}
     if frame.nulls:
-        apart = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
+        differences = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
         # Where one pair has a number another may have none, and np.nanmax warns of none at all.
-        columns["null ±"] = np.fmax.reduce(np.abs(apart))
+        columns["null ±"] = np.fmax.reduce(np.abs(differences))
     corner, signed = collapse.equal_angle(classes), ("B minus A",)
     cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
         f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
     )
     lines = ["".join(cell(name, "th") for name in columns)]
-    for k, (key, what) in enumerate(collapse.MEASURES.items()):
+    for k, (key, measure) in enumerate(collapse.MEASURES.items()):
         form = ".1f" if key == "closest_angle" else ".3f"
         texts = [
-            format(found[k], f"+z{form}" if name in signed else form) if np.isfinite(found[k]) else "–"
-            for name, found in columns.items()
+            format(column[k], f"+z{form}" if name in signed else form) if np.isfinite(column[k]) else "–"
+            for name, column in columns.items()
         ]
         note = NOTES[key].format(corner=corner)
-        lines.append("".join(map(cell, texts)) + cell(f"<b>{what}</b>. {note}", style="text-align:left"))
+        lines.append("".join(map(cell, texts)) + cell(f"<b>{measure}</b>. {note}", style="text-align:left"))
     widths = [
         store.results.head(name)[0].shape[0]
         for side in (state.a, state.b)
@@ -80,6 +82,6 @@ def collapse_table(frame: Frame) -> str:
         f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
         f"whose features are stored.{narrow}"
     )
-    head += f" {frame.null_line}"
+    head += f" {frame.null_sentence}"
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

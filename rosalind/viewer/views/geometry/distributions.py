@@ -1,4 +1,6 @@
-"""View 3, continued: how the measures are spread over all samples under A and B, or class by class."""
+"""The distributions of the measures over all samples under A and B, or class by class."""
+
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import row
@@ -7,17 +9,8 @@ from bokeh.models import Line, Range1d, Segment, Span, VArea
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import (
-    SIDE_COLOURS,
-    Change,
-    Frame,
-    axis_label,
-    caption,
-    empty,
-    plot,
-    short,
-    titled,
-)
+from rosalind.viewer.views.draw import SIDE_COLOURS, ZERO, axis_label, caption, empty, plot, short, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
 
@@ -25,19 +18,21 @@ PARTS = ("x", "y", "margin")
 """The measures of both axes as histograms, and the margin as cumulative curves."""
 
 PANELLED = 10
-"""Most classes that have a panel each; more have a row each."""
+"""Largest number of classes with a panel each; more have a row each."""
 
 
 class Distributions:
     """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
 
+    page, title = "geometry", "How are they spread?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """All samples together, or every class by itself; with many classes also the measure of their rows."""
-        found = {"distributions-of": ("all samples", "class by class")}
+        allowed = {"distributions-of": ("all samples", "class by class")}
         if len(store.class_names) > PANELLED:
-            found["distributions-measure"] = ClassRows.MEASURED
-        return found
+            allowed["distributions-measure"] = ClassRows.MEASURED
+        return allowed
 
     def __init__(self, frame: Frame, change: Change):
         sides = [f"{part}-{side}" for part in PARTS for side in ("at", "a", "b")]
@@ -52,11 +47,11 @@ class Distributions:
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = titled("How are they spread?", row(*choosers), self.row)
-        self._drawn: dict[str, object] = {}
-        self.words = ""
+        self.root = titled(self.title, row(*choosers), self.row)
+        self.changed = Changed()
+        self.text = ""
 
-    def _figure(self, part: str):
+    def _figure(self, part: str) -> Any:
         label = "Cumulative margins" if part == "margin" else f"Histogram of the {part} axis"
         figure = plot(
             f"distributions-{part}",
@@ -67,7 +62,7 @@ class Distributions:
         )
         figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
         if part == "margin":
-            figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color="#4a5565"))
+            figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=ZERO))
         for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
             at = {"x": f"{part}-at", "y": f"{part}-{side}"}
             look = {"line_color": colour, "line_dash": dash}
@@ -84,26 +79,23 @@ class Distributions:
     def update(self, frame: Frame) -> None:
         """Draw the distributions of a frame; nothing is sent where nothing that they show has changed."""
         by_class = frame.choice("distributions-of") == "class by class"
-        if self._drawn.get("by class") != by_class:
-            self._drawn["by class"] = by_class
+        if self.changed("by class", by_class):
             self.row.children = [self.classes.figure] if by_class else list(self.figures.values())
         if by_class:
             self.classes.update(frame)
-            self.caption.text = self.classes.words
+            self.caption.text = self.classes.text
             return
         state = frame.state
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
-        if self._drawn.get("where") != where:
-            self._drawn = {"by class": by_class, "where": where}
+        if self.changed("all", where):
             self.values = {part: self._of(frame, part) for part in PARTS}
             self._all(frame)
-            self.words = self._words(frame)
-        if self._drawn.get("rule") != state.rule:
-            self._drawn["rule"] = state.rule
+            self.text = self._caption(frame)
+        if self.changed("selection", (where, state.rule)):
             self._selection(frame)
         chosen = int(frame.selected.sum())
         thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
-        self.caption.text = f"{self.words}{thin}"
+        self.caption.text = f"{self.text}{thin}"
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:
@@ -123,9 +115,9 @@ class Distributions:
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
             figure.xaxis.axis_label = axis_label(frame.store, self._measure(frame, part), frame.state.raw)
-            data |= (found := self._curves(part, shown))
+            data |= (curves := self._curves(part, shown))
             if part != "margin":
-                peak = self.peaks[part] = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                peak = self.peaks[part] = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
                 middles = np.array([distributions.median(side) for side in shown], np.float32)
                 self.medians[part].data = {
                     "x": middles,
@@ -152,23 +144,23 @@ class Distributions:
         return {f"{part}-at": at, **columns}
 
     def _selection(self, frame: Frame) -> None:
-        """The curves of what is selected; histograms as high as those of all, so that few are seen as well."""
+        """The curves of the selection; its histograms are as high as those of all, so that few are seen as well."""
         if not frame.selected.any():
             if len(self.picked.data[f"{PARTS[0]}-at"]):
                 self.picked.data = {name: [] for name in self.picked.data}
             return
         data: dict[str, np.ndarray] = {}
         for part, sides in self.values.items():
-            found = self._curves(part, [side[frame.selected] for side in sides])
+            curves = self._curves(part, [side[frame.selected] for side in sides])
             if part != "margin":
-                highest = max(float(found[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                highest = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
                 for side in "ab":
-                    found[f"{part}-{side}"] *= np.float32(self.peaks[part] / highest)
-            data |= found
+                    curves[f"{part}-{side}"] *= np.float32(self.peaks[part] / highest)
+            data |= curves
         self.picked.data = data
 
-    def _words(self, frame: Frame) -> str:
-        """What the curves say of all samples shown, in numbers."""
+    def _caption(self, frame: Frame) -> str:
+        """Medians, largest gaps and errors of all samples shown."""
         state, parts = frame.state, []
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
@@ -182,21 +174,21 @@ class Distributions:
                 text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
         count = int(frame.shown.sum())
-        wrong = [_share_wrong(side[frame.shown]) for side in self.values["margin"]]
+        errors = [_error(side[frame.shown]) for side in self.values["margin"]]
         text = (
             f"{count:,} samples, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
             f"from one distribution are {distributions.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
-            f"boundary (margin below 0) lie {wrong[0]:.1f} % under A and {wrong[1]:.1f} % under B. "
+            f"boundary (margin below 0) lie {errors[0]:.1f} % under A and {errors[1]:.1f} % under B. "
         )
-        return text + frame.null_line
+        return text + frame.null_sentence
 
     @staticmethod
     def _shown(frame: Frame, cell: Cell, measure: str) -> np.ndarray:
         return frame.values(cell, measure)[frame.shown]
 
 
-def _share_wrong(margins: np.ndarray) -> float:
-    """Per cent of the finite margins below 0, NaN of none."""
+def _error(margins: np.ndarray) -> float:
+    """Percent of the finite margins below 0; NaN of none."""
     finite = margins[np.isfinite(margins)]
     return 100 * float((finite < 0).mean()) if finite.size else np.nan

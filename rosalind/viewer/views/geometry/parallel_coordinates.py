@@ -1,4 +1,4 @@
-"""View 4, global geometry: parallel coordinates of all measures."""
+"""Parallel coordinates: angle, norm, margin and the angles to class directions of all samples."""
 
 from dataclasses import dataclass, replace
 from html import escape
@@ -14,12 +14,12 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
+    GREY,
     GREYS,
     SELECTED,
-    Change,
-    Frame,
     caption,
+    cut,
     empty,
     fill,
     plain,
@@ -27,13 +27,14 @@ from rosalind.viewer.views.frame import (
     see_through,
     titled,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 FIRST = ("angle", "norm", "margin")
 NEAREST = 8
-"""With many classes, so many directions around a class have an axis."""
+"""Number of directions around a class with an axis, where there are many classes."""
 
 LINES = 100
-"""Most selected samples that are drawn as lines."""
+"""Largest number of selected samples drawn as lines."""
 
 SIDES = ("a", "b")
 REACH = 0.006
@@ -42,7 +43,7 @@ REACH = 0.006
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows: a measure, or the angle to the direction of a class."""
+    """A measure, or the angle to the direction of a class."""
 
     name: str
     measure: str | None = None
@@ -50,30 +51,31 @@ class Axis:
 
     @property
     def step(self) -> dict[str, Any]:
-        """How a rule names it."""
+        """The keys of an axis in a step of a rule."""
         return {"x": self.measure} if self.measure else {"class": self.number}
 
 
 def axes_of(frame: Frame) -> list[Axis]:
     """Angle, norm, margin and the class directions; with many classes those nearest to the chosen true class."""
-    store, wanted = frame.store, frame.state.true_class
-    listed: list[int] = []
+    store, true_class = frame.store, frame.state.true_class
+    classes: list[int] = []
     if len(store.class_names) <= class_order.MANY:
-        listed = class_matrices.in_order(store, frame.choice("global-order")).tolist()
-    elif wanted is not None:
+        classes = class_matrices.in_order(store, frame.choice("global-order")).tolist()
+    elif true_class is not None:
         between = class_matrices.table(store, frame.state.a, class_matrices.BETWEEN)
-        listed = class_order.nearest_directions(between, wanted, NEAREST).tolist()
+        classes = class_order.nearest_directions(between, true_class, NEAREST).tolist()
+    more = (name for name in store.measures if name not in MEASURES)
     return [
-        *(Axis(name, measure=name) for name in (*FIRST, *(m for m in store.measures if m not in MEASURES))),
-        *(Axis(store.class_names[k], number=k) for k in listed),
+        *(Axis(name, measure=name) for name in (*FIRST, *more)),
+        *(Axis(store.class_names[k], number=k) for k in classes),
     ]
 
 
 def columns(frame: Frame, cell: Cell, axes: list[Axis]) -> list[np.ndarray]:
-    """float32[n] per axis: what every sample has on it."""
+    """float32[n] per axis: the value of every sample."""
     numbers = tuple(axis.number for axis in axes if axis.number is not None)
-    found = [frame.values(cell, axis.measure) for axis in axes if axis.measure]
-    return found + (list(frame.store.class_angles(cell, numbers)[1].T) if numbers else [])
+    measured = [frame.values(cell, axis.measure) for axis in axes if axis.measure]
+    return measured + (list(frame.store.class_angles(cell, numbers)[1].T) if numbers else [])
 
 
 def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
@@ -81,21 +83,21 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
     numbers = tuple(axis.number for axis in axes if axis.number is not None)
     store, raw = frame.store, frame.state.raw
 
-    def ends(cell: Cell, what: Any) -> tuple[float, float]:
+    def ends(cell: Cell, shown: str | tuple[int, ...]) -> tuple[float, float]:
         values = lambda: (
-            frame.values(cell, what) if isinstance(what, str) else store.class_angles(cell, what)[1]
+            frame.values(cell, shown) if isinstance(shown, str) else store.class_angles(cell, shown)[1]
         )
-        return store.cached(("global", "ends", cell, what, raw), lambda: rasters.ends(values()))
+        return store.cached(("global", "ends", cell, shown, raw), lambda: rasters.ends(values()))
 
-    both = lambda what: rasters.limits(
-        np.ravel([ends(frame.state.a, what), ends(frame.state.b, what)]), share=0
-    )
-    shared = both(numbers) if numbers else (0.0, 1.0)
-    return [both(axis.measure) if axis.measure else shared for axis in axes]
+    def limits(shown: str | tuple[int, ...]) -> tuple[float, float]:
+        return rasters.limits(np.ravel([ends(frame.state.a, shown), ends(frame.state.b, shown)]), share=0)
+
+    shared = limits(numbers) if numbers else (0.0, 1.0)
+    return [limits(axis.measure) if axis.measure else shared for axis in axes]
 
 
 def levels_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[float, float]]) -> np.ndarray:
-    """uint8[k, n]: where every sample lies on every axis, kept for all readers."""
+    """uint8[axes, n]: the place of every sample on every axis; cached for all readers."""
     key = ("global", "levels", cell, tuple(axes), tuple(limits), frame.state.raw)
 
     def make() -> np.ndarray:
@@ -106,7 +108,7 @@ def levels_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[flo
 
 
 def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[float, float]]) -> np.ndarray:
-    """float32[rows, columns]: how many lines of the samples shown go through every pixel, kept for all readers."""
+    """float32[rows, columns]: the number of lines through every pixel, of the samples shown; cached for all readers."""
     # Few axes are far from each other on the page, and few pixels between them would show as blocks.
     width = 48 if len(axes) > 5 else 144
     key = ("global", "density", cell, tuple(axes), tuple(limits), frame.state.raw, frame.state.true_class)
@@ -119,21 +121,23 @@ def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[fl
     return frame.store.cached(key, make)
 
 
-class Global:
+class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
+
+    page, title = "geometry", "How do samples lie to all classes?"
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """None of its own."""
+        """None; the order of classes is that of the matrices."""
         return {}
 
     def __init__(self, frame: Frame, change: Change):
-        self.change, self.drawn = change, None
+        self.change, self.changed = change, Changed()
         self.figures, self.images, self.lines, self.bands, self.scales = {}, {}, {}, {}, {}
         for side in SIDES:
             self._figure(side)
         self.caption = caption("global-caption")
-        self.root = titled("How do samples lie to all classes?", *self.figures.values())
+        self.root = titled(self.title, *self.figures.values())
 
     def _figure(self, side: str) -> None:
         figure = plot(
@@ -145,7 +149,7 @@ class Global:
         )
         figure.yaxis.visible = False
         figure.ygrid.grid_line_color = None
-        figure.xgrid.grid_line_color = "#8a94a6"
+        figure.xgrid.grid_line_color = GREY
         figure.xaxis.major_label_text_font_size = "10px"
         figure.xaxis.ticker = FixedTicker(ticks=[])
         scale = LinearAxis(ticker=FixedTicker(ticks=[0, 0.5, 1]), axis_line_color=None)
@@ -171,7 +175,7 @@ class Global:
         figure.add_tools(tool)
         figure.toolbar.active_drag = tool
         figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
-        figure.on_event(Tap, lambda event: self._tap(side, event))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, side=side))
         self.figures[side], self.images[side], self.lines[side] = figure, image, lines
         self.bands[side], self.scales[side] = bands, scale
 
@@ -184,12 +188,15 @@ class Global:
         return self.frame.state.a if side == "a" else self.frame.state.b
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
-        box = event.geometry
-        if not event.final or box.get("type") != "rect":
-            return
-        place = int(np.clip(round((box["x0"] + box["x1"]) / 2), 0, len(self.axes) - 1))
+        box: Any = event.geometry
+        if event.final and box.get("type") == "rect":
+            self.select(box["x0"], box["x1"], box["y0"], box["y1"], side=side)
+
+    def select(self, x0: float, x1: float, y0: float, y1: float, *, side: str = "a") -> None:
+        """Select the samples in a band, from y0 to y1 in [0, 1], of the axis nearest to the middle of a box."""
+        place = int(np.clip(round((x0 + x1) / 2), 0, len(self.axes) - 1))
         low, high = self.limits[place]
-        band = [low + v * (high - low) for v in (box["y0"], box["y1"])]
+        band = [low + y * (high - low) for y in (y0, y1)]
         step = {"band": band, "cell": list(self._cell(side)), **self.axes[place].step}
         if "x" in step and self.frame.state.raw:
             step["raw"] = True
@@ -201,25 +208,26 @@ class Global:
         Bands on the axes of one side hold together, and a second one on the same axis takes the place of the
         first; a rule of anything else is replaced.
         """
-        kept, rule = [], self.frame.state.rule
+        others, rule = [], self.frame.state.rule
         if all(isinstance(old, Band) and list(old.cell) == step["cell"] for old in rule):
-            kept = [to_json(old) for old in rule if (old.x, old.class_) != (step.get("x"), step.get("class"))]
-        return _all_of([*kept, step])
+            axis = step.get("x"), step.get("class")
+            others = [to_json(old) for old in rule if (old.x, old.class_) != axis]
+        return _all_of([*others, step])
 
-    def _tap(self, side: str, event: Tap) -> None:
-        """Take away the band that was clicked."""
+    def tap(self, x: float | None, y: float, *, side: str = "a") -> None:
+        """Remove the band at a place."""
         rule = self.frame.state.rule
         for number, place, bottom, top in self._placed(side):
-            if event.x is not None and abs(event.x - place) <= 2 * self.reach and bottom <= event.y <= top:
+            if x is not None and abs(x - place) <= 2 * self.reach and bottom <= y <= top:
                 left = [*rule[:number], *rule[number + 1 :]]
-                # What comes first has nothing before it to change.
+                # The first step has nothing before it to change.
                 self.change(rule=tuple(replace(s, op="replace") if k == 0 else s for k, s in enumerate(left)))
                 return
 
     def _placed(self, side: str) -> list[tuple[int, int, float, float]]:
-        """Of every band of a side its number in the rule, its axis, and its ends on it."""
+        """The bands of a side: number in the rule, axis, and the lower and upper end on it."""
         places = {tuple(axis.step.items()): k for k, axis in enumerate(self.axes)}
-        found = []
+        bands = []
         for number, step in enumerate(self.frame.state.rule):
             if not isinstance(step, Band) or step.cell != self._cell(side):
                 continue
@@ -228,25 +236,24 @@ class Global:
             if key in places and (step.x is None or step.raw == self.frame.state.raw):
                 low, high = self.limits[places[key]]
                 bottom, top = sorted((v - low) / (high - low) for v in step.band)
-                found.append((number, places[key], max(bottom, -0.03), min(top, 1.03)))
-        return found
+                bands.append((number, places[key], max(bottom, -0.03), min(top, 1.03)))
+        return bands
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         self.frame, state = frame, frame.state
         self.axes = axes_of(frame)
         self.limits = limits_of(frame, self.axes)
-        drawn = (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)
-        if drawn != self.drawn:
-            self._draw(frame)
-            self.drawn = drawn
-        picked = self._draw_lines(frame)
-        self.caption.text = self._words(frame, picked)
+        if self.changed("densities", (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)):
+            self._render(frame)
+        picked = self._lines(frame)
+        self.caption.text = self._caption(frame, len(picked))
 
-    def _draw(self, frame: Frame) -> None:
+    def _render(self, frame: Frame) -> None:
         """The densities and axes, which do not change with the selection."""
         count = len(self.axes)
         counts = {side: density_of(frame, self._cell(side), self.axes, self.limits) for side in SIDES}
-        peak = int(max(found.max(initial=0) for found in counts.values()))
+        peak = int(max(density.max(initial=0) for density in counts.values()))
         low, high = self.limits[-1]
         for side, figure in self.figures.items():
             self.images[side].data = {"image": [rasters.shade(counts[side], peak)], "width": [count - 1]}
@@ -264,10 +271,9 @@ class Global:
         axis, (low, high) = self.axes[place], self.limits[place]
         if axis.measure:
             return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
-        longest = 60 // len(self.axes) + 4
-        return "class\n" + plain(axis.name if len(axis.name) <= longest else f"{axis.name[: longest - 1]}…")
+        return "class\n" + plain(cut(axis.name, 60 // len(self.axes) + 4))
 
-    def _draw_lines(self, frame: Frame) -> np.ndarray:
+    def _lines(self, frame: Frame) -> np.ndarray:
         """Selected samples as lines, and the bands as boxes; the positions of the samples."""
         picked = np.flatnonzero(frame.selected)
         if len(picked) > LINES:
@@ -291,37 +297,39 @@ class Global:
             fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(names)})
         return picked
 
-    def _words(self, frame: Frame, picked: np.ndarray) -> str:
+    def _caption(self, frame: Frame, picked: int) -> str:
         store, state = frame.store, frame.state
-        lines = f", {len(picked)} of {frame.selected.sum():,} selected as lines" if len(picked) else ""
-        told = [
+        lines = f", {picked} of {frame.selected.sum():,} selected as lines" if picked else ""
+        sentences = [
             f"Every sample is a line through its angle, norm, margin and its angle to class directions; stronger is "
             f"more of {frame.shown.sum():,} samples{lines}."
         ]
         bands = sum(isinstance(step, Band) for step in state.rule)
-        told.append(
+        sentences.append(
             "Drag along an axis to select a band; bands on the axes of one side hold together, a click on one takes "
             f"it away, Esc clears all{f' ({bands} now)' if bands else ''}."
         )
         if len(store.class_names) > class_order.MANY and state.true_class is None:
-            told.append(
+            sentences.append(
                 f"With {len(store.class_names):,} classes axes to class directions need a true class: choose one on "
                 "the left, or click a class in the matrix."
             )
         elif len(store.class_names) > class_order.MANY:
             name = escape(store.class_names[state.true_class])
-            told.append(f"The axes are the {NEAREST} directions in A that are nearest to that of {name}.")
+            sentences.append(
+                f"The axes are the {NEAREST} directions in A that are nearest to that of {name}."
+            )
         if len(store.class_names) > STORED and state.true_class is not None:
-            told.append(
+            sentences.append(
                 f"Lines end where a class is not among the {STORED} of a sample whose logits are stored."
             )
         seeds = {side: len(store.sides.seeds(self._cell(side))) for side in SIDES}
         if max(seeds.values()) > 1:
             pairs = len(store.sides.pairs(state.a, state.b))
-            told.append(
+            sentences.append(
                 f"Lines and matrices are means over seeds (A {seeds['a']}, B {seeds['b']}; {pairs} pairs of one seed)."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
 
 def _all_of(steps: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

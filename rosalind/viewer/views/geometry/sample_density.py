@@ -1,6 +1,8 @@
-"""View 3: where every sample lies, under A, under B, and how it moved."""
+"""Densities of two measures over all samples: under A, under B, of the change and of the null."""
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.events import RangesUpdate, Reset, SelectionGeometry
@@ -23,12 +25,11 @@ from bokeh.models import (
 from rosalind.analysis import distributions, polygon, rasters, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     CLASS_COLOURS,
     GREYS,
     ORANGES,
-    Change,
-    Frame,
+    ZERO,
     axis_label,
     caption,
     empty,
@@ -39,28 +40,34 @@ from rosalind.viewer.views.frame import (
     short,
     titled,
 )
-from rosalind.viewer.views.geometry.sample_points import Points
-from rosalind.viewer.views.geometry.shifts import Shifts
+from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.geometry.sample_points import SamplePoints, on_page
+from rosalind.viewer.views.geometry.shifts import ClassShifts
 
 SIDES = ("a", "b", "difference", "null")
 
 PLACE = ("x", "y", "dw", "dh")
-"""Where an image lies."""
+"""Columns of the place of an image."""
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+"""The ends of the x axis and of the y axis."""
 
 HALF = "1 1 calc((900px - 100%) * 999)"
-"""How wide two panels are: with the other two on one line, or where that is under 900 pixels on one of their own."""
+"""Flex of two panels: beside the other two, or on a line of their own where there are under 900 pixels."""
 
 CONTOURS = 10
-"""Most classes whose contours are drawn: those that moved most."""
+"""Largest number of classes with contours: those that moved most."""
 
 
-class Local:
+class SampleDensity:
     """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
+
+    page, title = "geometry", "How do samples move?"
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Contours of classes, and what the list of shifts is about."""
-        return {"local-contours": ("off", "classes"), **Shifts.choices(store)}
+        """Contours of classes, and the measure of the list of shifts."""
+        return {"local-contours": ("off", "classes"), **ClassShifts.choices(store)}
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
@@ -69,14 +76,16 @@ class Local:
         together, alone = SIDES[:3], SIDES[3:]
         columns = lambda names, sides: [f"{name}-{side}" for side in sides for name in names]
         self.picked = {sides: empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)}
-        self.points = Points(change, (together, alone))
-        self.drawn: dict[str, object] = {}
+        self.points = SamplePoints(change, (together, alone))
+        self.changed = Changed()
+        self.peaks: dict[str, int] = {}
+        """The largest count in a bin of every panel."""
         self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
         shared = (Range1d(), Range1d())
         moved = (Range1d(), Range1d())
         for side in SIDES:
             self._panel(side, *(shared if side in ("a", "b") else moved))
-        self.shifts = Shifts(frame, change)
+        self.shifts = ClassShifts(frame, change)
         self.caption = caption("local-caption")
         controls = row(
             frame.chooser(change, "local-contours", "contours"),
@@ -87,7 +96,7 @@ class Local:
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
         ]
-        self.root = titled("How do samples move?", controls, self.row, self.shifts.figure)
+        self.root = titled(self.title, controls, self.row, self.shifts.figure)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
@@ -122,60 +131,72 @@ class Local:
         figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
         if side in ("difference", "null"):
             for dimension in ("width", "height"):
-                zero = Span(location=0, dimension=dimension, line_color="#4a5565", line_dash="dotted")
+                zero = Span(location=0, dimension=dimension, line_color=ZERO, line_dash="dotted")
                 figure.add_layout(zero)
         figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
         figure.on_event(RangesUpdate, lambda event: self._zoom(side))
-        figure.on_event(Reset, lambda event: self._unzoom(side))
+        figure.on_event(Reset, lambda event: self.reset())
         self.figures[side], self.images[side] = figure, image
         self.contours[side], self.medians[side] = contours, median
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
-        drawn = event.geometry
+        drawn: Any = event.geometry
         if not event.final:
             return
         if drawn.get("type") == "rect":
-            step: dict[str, object] = {"box": [drawn[end] for end in ("x0", "x1", "y0", "y1")]}
+            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")), side=side)
         else:
-            corners = polygon.simplified(drawn["x"], drawn["y"], selection.CORNERS)
-            if not corners:
-                return
-            step = {"lasso": corners}
+            self.lasso(drawn["x"], drawn["y"], side=side)
+
+    def select(self, x0: float, x1: float, y0: float, y1: float, *, side: str = "a") -> None:
+        """Select the samples in a box on a panel."""
+        self._add({"box": [x0, x1, y0, y1]}, side)
+
+    def lasso(self, x: Sequence[float], y: Sequence[float], *, side: str = "a") -> None:
+        """Select the samples in a polygon on a panel; nothing where it has fewer than three corners."""
+        corners = polygon.simplified(x, y, selection.CORNERS)
+        if corners:
+            self._add({"lasso": corners}, side)
+
+    def _add(self, shape: dict[str, list[float]], side: str) -> None:
         state = self.frame.state
-        step |= {"x": state.x, "y": state.y, "cell": list(state.b if side == "b" else state.a)}
+        step = {**shape, "x": state.x, "y": state.y, "cell": list(state.b if side == "b" else state.a)}
         if side == "difference":
             step["other"] = list(state.b)
         self.change(step=step | ({"raw": True} if state.raw else {}))
 
-    def _window(self, side: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    def _window(self, side: str) -> Window:
         figure = self.figures[side]
         return (figure.x_range.start, figure.x_range.end), (figure.y_range.start, figure.y_range.end)
 
     def _zoom(self, side: str) -> None:
-        """Bin anew what is on screen; the panels that share the axes follow."""
+        """Bin again what is on screen; the panels that share the axes follow."""
         self._densities(("a", "b") if side in ("a", "b") else ("difference", "null"))
 
-    def _unzoom(self, side: str) -> None:
-        self.drawn = {}
+    def reset(self) -> None:
+        """Go back to the axes before any zoom."""
+        self.changed = Changed()
         self.update(self.frame)
 
     def _placed(self, frame: Frame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         store, state = frame.store, frame.state
         of = lambda cell: (frame.values(cell, state.x), frame.values(cell, state.y))
-        apart = lambda a, b: tuple(store.difference(a, b, axis, state.raw) for axis in (state.x, state.y))
-        found = {"a": of(state.a), "b": of(state.b), "difference": apart(state.a, state.b)}
-        if frame.null is not None:
-            found["null"] = apart(*frame.null)
-        return found
+        difference = lambda a, b: (
+            store.difference(a, b, state.x, state.raw),
+            store.difference(a, b, state.y, state.raw),
+        )
+        placed = {"a": of(state.a), "b": of(state.b), "difference": difference(state.a, state.b)}
+        return placed if frame.null is None else {**placed, "null": difference(*frame.null)}
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         self.frame, self.placed = frame, self._placed(frame)
         state, shown = frame.state, frame.shown
         listed = frame.choice("local-shift")
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null, listed)
-        anew = self.drawn.get("where") != where
+        anew = self.changed("where", where)
         if anew:
-            self.drawn = {"where": where}
+            self.where = where
             self._ranges(shown)
             self._titles(frame)
             self.changes = self._changes(frame)
@@ -186,10 +207,9 @@ class Local:
         self._densities(tuple(self.placed))
         contours = frame.choice("local-contours") == "classes"
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
-        if self.drawn.get("curves") != contours:
-            self.drawn["curves"] = contours
+        if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
-        self.caption.text = self._sentence(frame, self.placed)
+        self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
         placed = self.placed
@@ -239,38 +259,30 @@ class Local:
         frame = self.frame
         windows = {side: self._window(side) for side in self.placed}
         for side in sides:
-            if side in self.placed and self.drawn.get(f"base-{side}") != windows[side]:
+            if side in self.placed and self.changed(f"base-{side}", (self.where, windows[side])):
                 counts = rasters.density(*self.placed[side], *windows[side], frame.shown)
-                self.drawn[f"base-{side}"], self.drawn[f"peak-{side}"] = windows[side], int(counts.max())
+                self.peaks[side] = int(counts.max())
                 self.images[side].data = {"base": [rasters.shade(counts)], **self._box(windows[side])}
         chosen = frame.selected.any()
-        asked = (windows, frame.state.rule, frame.state.a, frame.state.b) if chosen else None
-        if self.drawn.get("picked") == asked:
+        if not self.changed("picked", (self.where, windows, frame.state.rule) if chosen else None):
             return
-        self.drawn["picked"] = asked
-        for sides, source in self._there(self.picked):
+        for sides, source in on_page(self.picked, self.placed):
             data: dict[str, list] = {name: [] for name in source.data}
             for side in sides if chosen else ():
                 counts = rasters.density(*self.placed[side], *windows[side], frame.selected)
-                data[f"picked-{side}"] = [rasters.shade(counts, self.drawn[f"peak-{side}"])]
+                data[f"picked-{side}"] = [rasters.shade(counts, self.peaks[side])]
                 data |= {f"{name}-{side}": value for name, value in self._box(windows[side]).items()}
             source.data = data
 
-    def _there(
-        self, sources: dict[tuple[str, ...], ColumnDataSource]
-    ) -> list[tuple[tuple[str, ...], ColumnDataSource]]:
-        """The sources of panels that are on the page, each with its panels."""
-        return [(sides, source) for sides, source in sources.items() if self.placed.keys() >= set(sides)]
-
     @staticmethod
-    def _box(window: tuple[tuple[float, float], tuple[float, float]]) -> dict[str, list[float]]:
-        """Where the image of a window lies."""
+    def _box(window: Window) -> dict[str, list[float]]:
+        """The place of the image of a window."""
         (left, right), (bottom, top) = window
         return {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
 
     @staticmethod
     def _middle(shown: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
-        """The medians of what is shown; NaN where nothing is, which no glyph draws."""
+        """The medians of the samples shown; NaN of none, which no glyph draws."""
         return tuple(distributions.median(v[shown]) for v in (x, y))
 
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
@@ -290,8 +302,8 @@ class Local:
                 "y": [float(end[1]) for end in ends],
                 "name": [frame.store.class_names[k] for k in classes],
                 "colour": [CLASS_COLOURS[k] for k in (classes if few else range(len(classes)))],
-                "align": ["right" if here else "left" for here in left],
-                "away": [-4 if here else 4 for here in left],
+                "align": ["right" if is_left else "left" for is_left in left],
+                "away": [-4 if is_left else 4 for is_left in left],
             }
             middle = self.middles[side]
             self.medians[side].data = {axis: [v] for axis, v in zip("xy", middle, strict=True)}
@@ -305,17 +317,18 @@ class Local:
             return np.array([frame.state.true_class])
         return np.sort(self.shifts.order[:CONTOURS])
 
-    def _sentence(self, frame: Frame, placed: dict) -> str:
+    def _caption(self, frame: Frame) -> str:
+        placed = self.placed["difference"]
         medians = []
         for letter, side in (("A", "a"), ("B", "b")):
             x, y = self.middles[side]
             medians.append(f"{letter} median {short(frame.state.x)} {x:.2f}, {short(frame.state.y)} {y:.2f}")
         angles = any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y))
-        missing = int((~np.isfinite(placed["difference"][0] + placed["difference"][1]))[frame.shown].sum())
+        missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         return paragraphs(
             f"{frame.shown.sum():,} samples: {flip_legend(frame.flips[frame.shown])}; {'; '.join(medians)} (crosses). "
             f"{self.pointed}",
-            escape(self.shifts.words),
+            escape(self.shifts.text),
             self.changes,
             captions.of_groups(frame.store, frame.state.a, frame.state.b),
             self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
@@ -323,7 +336,7 @@ class Local:
         )
 
     def _outside(self) -> str:
-        """How many samples the axes leave out, which are made for all but 0.2 % at every end."""
+        """The number of samples beyond the axes, which hold all but 0.2 % at every end."""
         parts = []
         for name, side in (("A", "a"), ("B", "b"), ("B minus A", "difference")):
             ranges = (self.figures[side].x_range, self.figures[side].y_range)
@@ -339,4 +352,4 @@ class Local:
         state = frame.state
         beside = {"raw": state.raw, "nulls": frame.nulls}
         text = captions.changes(frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **beside)
-        return text + frame.null_line
+        return text + frame.null_sentence

@@ -1,6 +1,7 @@
-"""Part of view 3: samples that are drawn one by one, with their pictures; a click shows one large."""
+"""On the densities: samples that are drawn one by one, with their pictures; a click shows one large."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -9,15 +10,16 @@ from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Scatter
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import FLIP_COLOURS, FLIP_MARKERS, POINTS, Change, Frame, empty
+from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, empty
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 LOOK = ("fill_color", "line_color", "marker", "id")
-"""What every point has of its own, on all panels."""
+"""Columns of the look of every point, the same on all panels."""
 
 FLIP_RGB = np.array([int(colour[1:], 16) for colour in FLIP_COLOURS], np.uint32)
 
 REACH = 0.025
-"""How near a click must be to a point, over the size of a panel."""
+"""Largest distance of a click from a point, as a share of the panel."""
 
 TIP = """<div style="display:flex;gap:8px;align-items:center">
 <img src="{picture}" alt="" style="height:56px;image-rendering:pixelated">
@@ -25,28 +27,37 @@ TIP = """<div style="display:flex;gap:8px;align-items:center">
 
 
 def picture_of(store: Store, cell: Cell) -> str:
-    """Where pages find a picture, with a place for the id as Bokeh's tooltips have it; see `server.Thumbnail`."""
+    """The address of pictures under a cell's condition, with `@id` as in Bokeh's tooltips; see `server.Thumbnail`."""
     return f"thumbnail/{quote(store.name, safe='')}/{store.conditions.index(cell[1])}/@id"
 
 
-class Points:
+def on_page(
+    sources: Mapping[tuple[str, ...], ColumnDataSource], placed: Mapping[str, object]
+) -> list[tuple[tuple[str, ...], ColumnDataSource]]:
+    """The sources of panels that are on the page, each with its panels."""
+    return [(sides, source) for sides, source in sources.items() if placed.keys() >= set(sides)]
+
+
+class SamplePoints:
     """Some samples on the panels of A, B, their difference and the null; the one that is shown large has a ring."""
 
     def __init__(self, change: Change, panels: Iterable[tuple[str, ...]]):
         """
         Args:
             change: see `Change`.
-            panels: which of them are on the page together; these share a source, as every column is a message.
+            panels: that are on the page together; these share a source, as every column is a message.
         """
-        self.change, self.frame, self.listed = change, None, np.empty(0, int)
-        self.drawn: dict[str, object] = {}
+        self.change, self.listed = change, np.empty(0, int)
+        self.frame: Frame | None = None
+        self.changed = Changed()
         columns = {sides: [f"{axis}-{side}" for side in sides for axis in "xy"] for sides in panels}
         self.sources = {sides: empty(*LOOK, *names) for sides, names in columns.items()}
         self.rings = {sides: empty(*names) for sides, names in columns.items()}
+        self.figures: dict[str, Any] = {}
         self.hovers: dict[str, HoverTool] = {}
         self.placed: Mapping[str, tuple[np.ndarray, np.ndarray]] = {}
 
-    def add(self, figure, side: str) -> None:
+    def add(self, figure: Any, side: str) -> None:
         """Draw the points on a panel."""
         sides = next(sides for sides in self.sources if side in sides)
         at = {"x": f"x-{side}", "y": f"y-{side}"}
@@ -57,17 +68,20 @@ class Points:
         # Pictures come from the server, which a page in a file has not.
         self.hovers[side] = HoverTool(renderers=[dots], tooltips="", limit=1, tags=["server"], visible=False)
         figure.add_tools(self.hovers[side])
-        figure.on_event(Tap, lambda event: self._tap(figure, side, event))
+        self.figures[side] = figure
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, side=side))
 
-    def _tap(self, figure, side: str, event: Tap) -> None:
-        if self.frame is None or not len(self.listed) or event.x is None:
+    def tap(self, x: float | None, y: float, *, side: str = "a") -> None:
+        """Show the sample of the nearest point on a panel large; nothing where none is near."""
+        if self.frame is None or not len(self.listed) or x is None:
             return
-        x, y = (values[self.listed] for values in self.placed[side])
+        across, up = (values[self.listed] for values in self.placed[side])
+        figure = self.figures[side]
         wide = figure.x_range.end - figure.x_range.start
         high = figure.y_range.end - figure.y_range.start
-        away = np.nan_to_num(np.hypot((x - event.x) / wide, (y - event.y) / high), nan=np.inf)
-        if away.min() <= REACH:
-            self.change(primary=int(self.frame.store.ids[self.listed[away.argmin()]]))
+        distances = np.nan_to_num(np.hypot((across - x) / wide, (up - y) / high), nan=np.inf)
+        if distances.min() <= REACH:
+            self.change(primary=int(self.frame.store.ids[self.listed[distances.argmin()]]))
 
     def update(
         self, frame: Frame, placed: Mapping[str, tuple[np.ndarray, np.ndarray]], *, faint: bool, anew: bool
@@ -75,30 +89,27 @@ class Points:
         """Bring the points up to date.
 
         Args:
-            frame: what is shown.
+            frame: to draw.
             placed: by panel the two measures of all samples; panels that are not on the page are left out.
             faint: draw the points see-through, for contours on top.
-            anew: whether `placed` is other than the last time.
+            anew: True where `placed` is not that of the last call.
 
         Returns:
-            What points there are, in words; empty where every sample is one.
+            A sentence on which samples are points; empty where all are.
         """
         self.frame, self.placed = frame, placed
         if anew:
-            self.drawn = {}
-            self._tell(frame)
-        self.listed, words = self._single(frame)
-        asked = (frame.state.rule, words, faint, frame.state.true_class)
-        if self.drawn.get("points") != asked:
-            self.drawn["points"] = asked
-            self._draw(frame, faint)
-        if self.drawn.get("ring", ()) != frame.state.primary:
-            self.drawn["ring"] = frame.state.primary
-            for sides, source in self._there(self.rings):
+            self.changed = Changed()
+            self._set_tooltips(frame)
+        self.listed, sentence = self._single(frame)
+        if self.changed("points", (frame.state.rule, sentence, faint, frame.state.true_class)):
+            self._render(frame, faint)
+        if self.changed("ring", frame.state.primary):
+            for sides, source in on_page(self.rings, placed):
                 source.data = self._columns(sides, np.flatnonzero(frame.store.ids == frame.state.primary))
-        return words
+        return sentence
 
-    def _tell(self, frame: Frame) -> None:
+    def _set_tooltips(self, frame: Frame) -> None:
         """Tooltips with the picture under each panel's condition; of a difference under B's."""
         for side, hover in self.hovers.items():
             picture = picture_of(frame.store, frame.state.a if side == "a" else frame.state.b)
@@ -106,37 +117,31 @@ class Points:
             if hover.tooltips != tip:
                 hover.tooltips = tip
 
-    def _there(
-        self, sources: dict[tuple[str, ...], ColumnDataSource]
-    ) -> list[tuple[tuple[str, ...], ColumnDataSource]]:
-        """The sources of panels that are on the page, each with its panels."""
-        return [(sides, source) for sides, source in sources.items() if self.placed.keys() >= set(sides)]
-
-    def _columns(self, sides: tuple[str, ...], some: np.ndarray) -> dict[str, np.ndarray]:
+    def _columns(self, sides: tuple[str, ...], positions: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            f"{axis}-{side}": values[some].astype(np.float32)
+            f"{axis}-{side}": values[positions].astype(np.float32)
             for side in sides
             for axis, values in zip("xy", self.placed[side], strict=True)
         }
 
-    def _draw(self, frame: Frame, faint: bool) -> None:
+    def _render(self, frame: Frame, faint: bool) -> None:
         strong = frame.selected if frame.selected.any() else frame.shown
         # What stays right lies under what stays wrong, and both under what changes, either way alike.
         order = np.array([0, 2, 2, 1])[frame.flips[self.listed]]
-        some = self.listed = self.listed[np.argsort(order, kind="stable")]
-        flips, alpha = frame.flips[some], np.where(strong[some], 0.3 if faint else 0.85, 0.08)
+        at = self.listed = self.listed[np.argsort(order, kind="stable")]
+        flips, alpha = frame.flips[at], np.where(strong[at], 0.3 if faint else 0.85, 0.08)
         colours = FLIP_RGB[flips] << 8 | np.rint(255 * alpha).astype(np.uint32)
         # A fill or a line, as both cost twice the 5 ms of a thousand points; a cross has no inside.
         crossed = np.array([marker == "x" for marker in FLIP_MARKERS])[flips]
         looks = (np.where(crossed, 0, colours), np.where(crossed, colours, 0))
         looks = (*(look.astype(np.uint32) for look in looks), [FLIP_MARKERS[k] for k in flips])
-        ids = frame.store.ids[some].astype(np.int32)
-        for sides, source in self._there(self.sources):
-            source.data = dict(zip(LOOK, (*looks, ids), strict=True)) | self._columns(sides, some)
+        ids = frame.store.ids[at].astype(np.int32)
+        for sides, source in on_page(self.sources, self.placed):
+            source.data = dict(zip(LOOK, (*looks, ids), strict=True)) | self._columns(sides, at)
 
     @staticmethod
     def _single(frame: Frame) -> tuple[np.ndarray, str]:
-        """Positions of the samples that are drawn one by one, and which these are in words."""
+        """Positions of the samples that are drawn one by one, and a sentence on which these are."""
         chosen, shown = int(frame.selected.sum()), int(frame.shown.sum())
         if shown <= POINTS:
             return np.flatnonzero(frame.shown), ""
@@ -146,6 +151,6 @@ class Points:
             (frame.selected if chosen else frame.shown) & ((frame.flips == 1) | (frame.flips == 2))
         )
         if len(changed) > POINTS:
-            some = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
-            return some, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."
+            spread = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
+            return spread, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."
         return changed, f"Points: the {len(changed):,} samples that B fixes or breaks."

@@ -1,4 +1,4 @@
-"""Part of view 3: the classes by how far they moved from A to B."""
+"""Beside the densities: the classes by how far they moved from A to B."""
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
@@ -7,27 +7,18 @@ from bokeh.models import FixedTicker, Range1d, Scatter, Segment, Text
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import (
-    SIDE_COLOURS,
-    Change,
-    Frame,
-    empty,
-    fill,
-    line_of,
-    measure_label,
-    plain,
-    plot,
-)
+from rosalind.viewer.views.draw import GREY, SIDE_COLOURS, empty, fill, line_of, measure_label, plain, plot
+from rosalind.viewer.views.frame import Change, Frame
 
 LISTED = 20
-"""Most classes in the list."""
+"""Largest number of classes in the list."""
 
 BELOW = 0.32
-"""How far below a class's line that of the null is, in lines."""
+"""Distance from a class's line down to that of the null, in lines."""
 
 
 def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> distributions.Shifts:
-    """How far every class moved on a measure from one side to another."""
+    """The shift of every class on a measure from one side to another."""
     store = frame.store
     values = [frame.values(cell, measure) for cell in sides]
     return store.cached(
@@ -36,7 +27,7 @@ def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> distribut
     )
 
 
-class Shifts:
+class ClassShifts:
     """A line per class from its median under A to that under B, and a thin one of the null below it.
 
     A click keeps only that class, another all.
@@ -44,7 +35,7 @@ class Shifts:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The measure that the list is about."""
+        """The measure of the shifts."""
         return {"local-shift": ("x axis", "y axis")}
 
     def __init__(self, frame: Frame, change: Change):
@@ -66,7 +57,7 @@ class Shifts:
             dash = Scatter(x=end, y="y", marker="dash", angle=np.pi / 2, size=7)
             self.figure.add_glyph(self.null, dash, name="ink")
         self.lines = empty("y", "a", "b")
-        grey = {"line_color": "#8a94a6", "line_width": 3}
+        grey = {"line_color": GREY, "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
         for name, marker, colour in zip("ab", ("circle", "diamond"), SIDE_COLOURS, strict=True):
             look = {"fill_color": colour, "line_color": colour}
@@ -76,33 +67,41 @@ class Shifts:
             x="x", y="y", text="text", text_align="right", text_baseline="middle", text_font_size="11px"
         )
         self.figure.add_glyph(self.counts, text, name="ink")
-        self.figure.on_event(Tap, lambda event: self._keep(-1 if event.y is None else round(event.y)))
-        self.figure.yaxis[0].on_event(AxisClick, lambda event: self._keep(line_of(event.value)))
+        self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
+        self.figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
         self.order = np.empty(0, int)
-        """Classes, those that moved most first."""
-        self.words = ""
-        """What the list says, not escaped."""
+        """int[classes]: classes, those that moved most first."""
+        self.text = ""
+        """The sentence on the list, not escaped."""
 
-    def _keep(self, place: int) -> None:
-        if 0 <= place < len(self.listed):
-            self.change(true_class=self.frame.kept(int(self.listed[place])))
+    def tap(self, x: float | None, y: float | None) -> None:
+        """Keep only the class of the line at a place, or all classes again."""
+        self._filter(-1 if y is None else round(y))
+
+    def tap_row(self, value: float | None) -> None:
+        """Keep only the class whose name was clicked, or all classes again."""
+        self._filter(line_of(value))
+
+    def _filter(self, line: int) -> None:
+        if 0 <= line < len(self.listed):
+            self.change(true_class=self.frame.toggled(int(self.listed[line])))
 
     def update(self, frame: Frame) -> None:
         """Draw the shifts between the sides of a frame, of all classes whatever the filter."""
         self.frame = frame
         state, store = frame.state, frame.store
         measure = state.x if frame.choice("local-shift") == "x axis" else state.y
-        found = shifts_of(frame, measure, (state.a, state.b))
+        shifts = shifts_of(frame, measure, (state.a, state.b))
         nulls = [shifts_of(frame, measure, null) for null in frame.nulls]
-        self.order = found.order
+        self.order = shifts.order
         self.listed = self.order[:LISTED]
         self.totals = frame.per_class(np.ones(len(store.labels), bool))[self.listed]
         count = len(self.listed)
-        self.lines.data = self._line(0, found.before, found.after)
+        self.lines.data = self._line(0, shifts.before, shifts.after)
         # As far as medians of sides lie apart that do not differ, to either side of A's.
-        reach = np.abs([null.after - null.before for null in nulls])
-        reach = np.fmax.reduce(reach) if nulls else np.full(len(found.before), np.nan)
-        self.null.data = self._line(BELOW, found.before - reach, found.before + reach)
+        chance = np.abs([null.after - null.before for null in nulls])
+        chance = np.fmax.reduce(chance) if nulls else np.full(len(shifts.before), np.nan)
+        self.null.data = self._line(BELOW, shifts.before - chance, shifts.before + chance)
         drawn = (self.lines.data, self.null.data)
         low, high = rasters.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
         # Room for the counts at the right.
@@ -113,14 +112,14 @@ class Shifts:
         figure.height = 90 + 17 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(plain, names)))
-        what = measure_label(frame.store, measure, state.raw)
-        figure.xaxis.axis_label = f"median {what} of each class, from A (circle) to B (diamond)"
+        label = measure_label(store, measure, state.raw)
+        figure.xaxis.axis_label = f"median {label} of each class, from A (circle) to B (diamond)"
         most = [
-            f"{names[k]}: {found.distance[self.listed[k]]:.2f}"
+            f"{names[k]}: {shifts.distance[self.listed[k]]:.2f}"
             + (f" (null {max(null.distance[self.listed[k]] for null in nulls):.2f})" if nulls else "")
             for k in range(min(count, 3))
         ]
-        self.words = (
+        self.text = (
             f"Classes that moved most on {measure} (Wasserstein distance): {', '.join(most)}"
             + (f"; {count} of {len(self.order)} listed" if count < len(self.order) else "")
             + ("; thin lines: how far a median moves where nothing differs" if nulls else "")
@@ -135,10 +134,10 @@ class Shifts:
 
     def count(self, frame: Frame) -> None:
         """Write beside every class how many samples it has, and how many of them are selected."""
-        words = [f"{count:,}" for count in self.totals]
+        texts = [f"{count:,}" for count in self.totals]
         if frame.selected.any():
-            chosen = frame.per_class(frame.selected)[self.listed]
-            words = [f"{some:,} of {count}" for some, count in zip(chosen, words, strict=True)]
+            selected = frame.per_class(frame.selected)[self.listed]
+            texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]
         at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
-        lines = np.arange(len(words), dtype=np.float32)
-        fill(self.counts, {"x": [at] * len(words), "y": lines.tolist(), "text": words})
+        lines = np.arange(len(texts), dtype=np.float32)
+        fill(self.counts, {"x": [at] * len(texts), "y": lines.tolist(), "text": texts})

@@ -1,4 +1,4 @@
-"""View 1, continued: accuracy of A and B by class, or by the reader's own columns about samples."""
+"""Accuracy of A and B by class, or by the columns of the reader's own samples.csv."""
 
 from html import escape
 
@@ -8,23 +8,24 @@ from bokeh.models import DataTable, NumberFormatter, StringFormatter, TableColum
 from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import Change, Frame, caption, empty, repaint, titled
+from rosalind.viewer.views.draw import caption, empty, repaint, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 OWN = "samples.csv: "
-"""Before the name of a reader's own column, so that none is taken for the class."""
+"""Prefix of the reader's own columns, so that none is taken for the class."""
 
 
 def own_columns(store: Store) -> tuple[dict[str, np.ndarray], str]:
-    """The columns of all folders' samples.csv, and what is wrong with these files."""
+    """The columns of all folders' samples.csv, and the problems of these files as a sentence each."""
 
     def make() -> tuple[dict[str, np.ndarray], str]:
-        found: dict[str, np.ndarray] = {}
+        columns: dict[str, np.ndarray] = {}
         problems = []
         for folder in store.folders:
-            columns, problem = sample_columns.read(folder, store.ids)
-            found = columns | found
+            more, problem = sample_columns.read(folder, store.ids)
+            columns = more | columns
             problems.append(problem)
-        return found, " ".join(filter(None, problems))
+        return columns, " ".join(filter(None, problems))
 
     return store.cached(("breakdown", "samples.csv"), make)
 
@@ -32,13 +33,15 @@ def own_columns(store: Store) -> tuple[dict[str, np.ndarray], str]:
 class Breakdown:
     """A table of groups of images, the lowest accuracy of B first."""
 
+    page, title = "networks", "Which images suffer?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The class, and every column of samples.csv."""
+        """The grouping: the class, or a column of samples.csv."""
         return {"evaluation-by": ("class", *(OWN + name for name in own_columns(store)[0]))}
 
     def __init__(self, frame: Frame, change: Change):
-        self.store, self._drawn = frame.store, ()
+        self.store, self.changed = frame.store, Changed()
         self.rows = empty("name", "count", "a", "b", "change", "null")
         number, signed = NumberFormatter(format="0.0"), NumberFormatter(format="+0.0")
         self.null = TableColumn(field="null", title="null ±", width=60, formatter=number, visible=False)
@@ -64,59 +67,56 @@ class Breakdown:
         )
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")
-        self.root = titled("Which images suffer?", chooser, self.table)
+        self.root = titled(self.title, chooser, self.table)
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         state, by = frame.state, frame.choice("evaluation-by")
-        asked = (by, state.a, state.b, state.null)
-        if self._drawn == asked:
+        if not self.changed("table", (by, state.a, state.b, state.null)):
             return
-        known = self.store.labels >= 0
-        right = [self.store.correct(cell)[known] for cell in (state.a, state.b)]
-        nulls = [[self.store.correct(cell)[known] for cell in null] for null in frame.nulls]
-        classes = sample_columns.by_group(self.store.labels[known], *right, nulls)
-        names = self.store.class_names
+        labelled = self.store.labels >= 0
+        correct = [self.store.correct(cell)[labelled] for cell in (state.a, state.b)]
+        nulls = [[self.store.correct(cell)[labelled] for cell in null] for null in frame.nulls]
+        groups = classes = sample_columns.by_group(self.store.labels[labelled], *correct, nulls)
+        names, first = self.store.class_names, slice(0, sample_columns.SHOWN)
         columns, problem = own_columns(self.store)
         if by == "class":
-            found, shown = classes, [names[int(k)] for k in classes.names[: sample_columns.SHOWN]]
+            shown = [names[int(k)] for k in classes.names[first]]
         else:
-            found = sample_columns.by_group(
-                sample_columns.groups_of(columns[by.removeprefix(OWN)][known]), *right, nulls
-            )
-            shown = list(found.names[: sample_columns.SHOWN])
-        some = slice(0, sample_columns.SHOWN)
+            column = sample_columns.groups_of(columns[by.removeprefix(OWN)][labelled])
+            groups = sample_columns.by_group(column, *correct, nulls)
+            shown = list(groups.names[first])
         self.table.height = 34 + 22 * len(shown)
         self.rows.data = {
             "name": shown,
-            "count": found.count[some].astype(np.int32),
-            "a": (100 * found.a[some]).astype(np.float32),
-            "b": (100 * found.b[some]).astype(np.float32),
-            "change": (100 * found.difference[some]).astype(np.float32),
-            "null": (100 * found.null[some]).astype(np.float32),
+            "count": groups.count[first].astype(np.int32),
+            "a": (100 * groups.a[first]).astype(np.float32),
+            "b": (100 * groups.b[first]).astype(np.float32),
+            "change": (100 * groups.difference[first]).astype(np.float32),
+            "null": (100 * groups.null[first]).astype(np.float32),
         }
         self.null.visible = bool(nulls)
-        text = []
+        lowest = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))
-            text.append(
+            lowest.append(
                 f"{letter}'s lowest class is {escape(names[int(classes.names[k])])}: "
                 f"{100 * classes.a[k]:.1f} % with A, {100 * classes.b[k]:.1f} % with B "
                 f"({100 * classes.difference[k]:+.1f} points, n = {classes.count[k]:,})"
             )
-        words = f"{'; '.join(text)}. "
+        text = f"{'; '.join(lowest)}. "
         what = "classes" if by == "class" else f"groups of {escape(by.removeprefix(OWN))}"
-        if len(found.names) > sample_columns.SHOWN:
-            words += f"The {sample_columns.SHOWN} of {len(found.names):,} {what} that are lowest with B. "
+        if len(groups.names) > sample_columns.SHOWN:
+            text += f"The {sample_columns.SHOWN} of {len(groups.names):,} {what} that are lowest with B. "
         else:
-            words += f"All {len(found.names)} {what}, lowest with B first. "
-        if (found.count < sample_columns.FEW).any():
-            words += f"Groups of fewer than {sample_columns.FEW} images come last. "
-        middle = int(np.median(found.count))
-        share = float(np.mean(right[0] != right[1]))
+            text += f"All {len(groups.names)} {what}, lowest with B first. "
+        if (groups.count < sample_columns.FEW).any():
+            text += f"Groups of fewer than {sample_columns.FEW} images come last. "
+        middle = int(np.median(groups.count))
+        share = float(np.mean(correct[0] != correct[1]))
         least = 100 * detectable_with_samples(middle, share)
-        words += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
+        text += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
         if nulls:
-            words += f"Up to {100 * found.null.max():.1f} points mean nothing in some group. "
-        words += frame.null_line + " "
-        self.caption.text = words + escape(problem)
-        self._drawn = asked
+            text += f"Up to {100 * groups.null.max():.1f} points mean nothing in some group. "
+        text += frame.null_sentence + " "
+        self.caption.text = text + escape(problem)

@@ -1,4 +1,4 @@
-"""Part of view 2: the true distances of all points as a matrix, alike rows side by side."""
+"""Beside the map of similarity: the distances of all points as a matrix, alike rows side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,13 +16,13 @@ from bokeh.models import (
 )
 
 from rosalind.analysis import similarity
-from rosalind.viewer.views.frame import SEQUENTIAL, empty, plot, same, square
+from rosalind.viewer.views.draw import SEQUENTIAL, empty, fill, plot, shifted, square
 
 LABELS = 30
-"""Most rows that are named beside the matrix."""
+"""Largest number of rows with a name beside the matrix."""
 
 MARGIN = 0.13
-"""Width of the strips of families and the letters beside the matrix, over the matrix's."""
+"""Width of the strips of families and the letters beside the matrix, as a share of the matrix's."""
 
 NAME = """
 const data = source.data, place = data.order[Math.floor(value)];
@@ -35,17 +35,17 @@ return cells[0] > 1 ? `${distance} (mean of about ${cells[0]} pairs)` : distance
 """
 
 
-class Distances:
+class DistanceMatrix:
     """The matrix with a strip of families along its edges, A and B marked; a click takes the point of a row."""
 
-    def __init__(self, points: ColumnDataSource, colours: list[str], take: Callable[[int, Tap], None]):
+    def __init__(self, points: ColumnDataSource, colours: list[str], choose: Callable[[int, bool], None]):
         """
         Args:
-            points: with the columns `network`, `condition` and `order` of what is compared.
-            colours: of the families, which `fill` tells by their place here.
-            take: called with a point and the click on its row.
+            points: with the columns `network`, `condition` and `order` of the compared cells.
+            colours: of the families by number.
+            choose: called with a point, and with True where shift was held, at a click on its row.
         """
-        self.take, self.found = take, None
+        self.choose, self.order = choose, np.empty(0, int)
         whole = ("image", "x", "y", "dw", "dh")
         self.image, self.strips = empty(*whole, "limit", "cells"), empty(*whole)
         self.marks = empty("text", "place", "side", "column", "row")
@@ -89,12 +89,12 @@ class Distances:
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance", "@image{custom}")]
         formatters = {"$x": name, "$y": name, "@image": value}
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
-        figure.on_event(Tap, self._tap)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
 
-    def _tap(self, event: Tap) -> None:
-        order = self.found.order if self.found else ()
-        if 0 <= event.y < len(order) and event.x < len(order):
-            self.take(int(order[int(event.y)]), event)
+    def tap(self, x: float, y: float, *, shift: bool = False) -> None:
+        """Choose the point of the row at a place of the matrix."""
+        if 0 <= y < len(self.order) and x < len(self.order):
+            self.choose(int(self.order[int(y)]), shift)
 
     def fill(
         self,
@@ -102,8 +102,14 @@ class Distances:
         families: Sequence[int],
         floors: Mapping[str, tuple[float, int]],
     ) -> None:
-        """Show other distances, with the family of every point; what chance alone makes is told beside the colours."""
-        self.found, count = found, max(len(found.cells), 1)
+        """Show other distances.
+
+        Args:
+            found: the distances and their order.
+            families: of every point the number of its family.
+            floors: lengths that chance alone makes, by kind; marked beside the colours.
+        """
+        self.order, count = found.order, max(len(found.cells), 1)
         start, self.figure.x_range.end = -MARGIN * count, count
         self.figure.x_range.start = self.figure.y_range.end = start
         # Flipped, so that the first row is on top.
@@ -142,17 +148,15 @@ class Distances:
 
     def mark(self, letters: Mapping[int, list[str]], cross: tuple[int, int] | None) -> None:
         """Letters at the rows and columns of points, and a square where A's column meets B's row."""
-        assert self.found is not None
-        rank = np.argsort(self.found.order) + 0.5
+        rank = np.argsort(self.order) + 0.5
         column, row = rank[list(cross)] if cross else (np.nan, np.nan)
         marks = {
-            "text": [" = ".join(some) for some in letters.values()],
+            "text": [" = ".join(names) for names in letters.values()],
             "place": rank[list(letters)].astype(np.float32),
             # A beside the strip and B outside of A: neighbours' letters do not cover each other.
-            "side": np.array([-0.065 if "A" in some else -0.105 for some in letters.values()], np.float32)
+            "side": np.array([-0.065 if "A" in names else -0.105 for names in letters.values()], np.float32)
             * np.float32(len(rank)),
             "column": np.full(len(letters), column, np.float32),
             "row": np.full(len(letters), row, np.float32),
         }
-        if not same(marks, self.marks.data):
-            self.marks.data = marks
+        fill(self.marks, marks)

@@ -1,6 +1,7 @@
-"""View 1: networks x conditions, with numbers and margin histograms in the cells."""
+"""Networks x conditions: one measure as colours and numbers, and margin histograms in the cells."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
@@ -19,31 +20,30 @@ from bokeh.transform import linear_cmap
 from rosalind.analysis import accuracy_table, heat_map
 from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED
 from rosalind.analysis.robustness import SeedGroup
-from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
     SELECTED,
     SEQUENTIAL,
-    Change,
-    Frame,
     caption,
     line_of,
     paragraphs,
     plot,
+    shifted,
     titled,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NUMBERS = 45
-"""Most columns whose cells are wide enough for a number."""
+"""Largest number of columns whose cells are wide enough for a number."""
 
 WIDE = 30
-"""Most columns whose cells hold a sign and three digits on a narrow page."""
+"""Largest number of columns whose cells hold a sign and three digits on a narrow page."""
 
 CELLS = 2500
-"""Most cells that get numbers and histograms; beyond, only colours travel to the browser."""
+"""Largest number of cells with numbers and histograms; of more only colours are sent to the browser."""
 
 INK = ("#1c2536", "#ffffff", "#8a94a6")
 """Dark and light ink on the cells, whatever the theme: the cells keep their colours. Grey where there is no cell."""
@@ -67,9 +67,11 @@ return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"}
 class Evaluation:
     """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
 
+    page, title = "networks", "Which networks hold?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """What cells show, and the order of rows and columns."""
+        """The measure in the cells, and the order of rows and columns."""
         return {
             "evaluation-cells": tuple(
                 mode for mode in CELL_METRICS if accuracy_table.is_defined(store, mode)
@@ -84,18 +86,18 @@ class Evaluation:
         self.groups, self.conditions = store.groups, store.columns
         self.measured = len(store.conditions)
         self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
-        self._drawn: dict[str, tuple] = {}
+        self.changed = Changed()
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
         self.caption = caption("evaluation-caption")
         choosers = [
-            frame.chooser(change, f"evaluation-{part}", words)
-            for part, words in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
+            frame.chooser(change, f"evaluation-{part}", title)
+            for part, title in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = titled("Which networks hold?", row(*choosers), self.figure)
+        self.root = titled(self.title, row(*choosers), self.figure)
 
-    def _figure(self):
+    def _figure(self) -> Any:
         rows, columns = len(self.groups), len(self.conditions)
         self.small = columns <= NUMBERS and rows * columns <= CELLS
         figure = plot(
@@ -162,18 +164,18 @@ class Evaluation:
             tips.append(("95 % over images", "@mean{images}"))
         formatters = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
-        figure.on_event(Tap, self._tap)
-        figure.yaxis[0].on_event(AxisClick, lambda event: self._curves(line=line_of(event.value)))
-        figure.xaxis[0].on_event(AxisClick, lambda event: self._curves(place=round(event.value)))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
+        figure.xaxis[0].on_event(AxisClick, lambda event: self.tap_column(event.value))
         return figure
 
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
         """Put rows and columns in order and name them."""
         condition = frame.state.b[1]
-        place = self.conditions.index(condition) if condition in self.conditions else None
+        column = self.conditions.index(condition) if condition in self.conditions else None
         # The better ranks are the smaller ones, and the best comes first.
         shown = -means if frame.choice("evaluation-cells") == "rank" else means
-        self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, place)
+        self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, column)
         self.columns = heat_map.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
         rows = [self.groups[k].name for k in self.rows]
         columns = [self.conditions[k] for k in self.columns]
@@ -222,72 +224,71 @@ class Evaluation:
         }
         heights = accuracy_table.heights(self.store)[at].reshape(ink.size, -1)
         for k, line in enumerate(self.lines):
-            here = ink.ravel() == k
-            xs, ys = heat_map.broken_lines(heights[here], y[here], x[here])
+            inked = ink.ravel() == k
+            xs, ys = heat_map.broken_lines(heights[inked], y[inked], x[inked])
             line.data = {"x": xs, "y": ys}
 
-    def _tap(self, event: Tap) -> None:
-        place, line = round(event.x or 0), round(event.y or 0)
-        if not (0 <= place < len(self.conditions) and 0 <= line < len(self.groups)):
-            return
-        side = "a" if (event.modifiers or {}).get("shift") else "b"
-        group, condition = self.groups[self.rows[line]], self.conditions[self.columns[place]]
+    def tap(self, x: float | None, y: float | None, *, shift: bool = False) -> None:
+        """Make the cell at a place of the map B, with shift A."""
+        column, line = round(x or 0), round(y or 0)
+        if 0 <= column < len(self.conditions) and 0 <= line < len(self.groups):
+            condition = self.conditions[self.columns[column]]
+            self._choose("a" if shift else "b", self.groups[self.rows[line]], condition)
+
+    def tap_row(self, value: float | None) -> None:
+        """Show the severities of a row whose name was clicked, which becomes B's."""
+        (name, condition), line = self.frame.state.b, line_of(value)
+        group = self.groups[self.rows[line]] if 0 <= line < len(self.groups) else self.store.sides.group(name)
+        self._choose("b", group, condition, choices={"evaluation-curves": "corruptions"})
+
+    def tap_column(self, value: float) -> None:
+        """Show the severities of a column whose name was clicked, which becomes B's."""
+        (name, condition), column = self.frame.state.b, round(value)
+        if 0 <= column < len(self.conditions):
+            condition = self.conditions[self.columns[column]]
+        self._choose("b", self.store.sides.group(name), condition, choices={"evaluation-curves": "methods"})
+
+    def _choose(self, side: str, group: SeedGroup, condition: str, **change: Any) -> None:
+        """Make a cell a side: a group's seeds together where the side is a group, else the network of its seed."""
         # Means and shifts have no samples of the study, so no other view could show them.
-        there = [n for n in group.networks if (n, condition) in self.store.cells]
-        if there:
-            self.change(**{side: (self._like(getattr(self.frame.state, side), group, there), condition)})
-
-    def _curves(self, line: int | None = None, place: int | None = None) -> None:
-        """Show the severities of a row or of a column whose name was clicked, which becomes B's."""
-        (name, condition), curves = self.frame.state.b, "corruptions" if place is None else "methods"
-        if place is not None and 0 <= place < len(self.conditions):
-            condition = self.conditions[self.columns[place]]
-        group = self.store.sides.group(name)
-        if line is not None and 0 <= line < len(self.groups):
-            group = self.groups[self.rows[line]]
-        there = [n for n in group.networks if (n, condition) in self.store.cells]
-        # Means and shifts have no severities.
-        if there:
-            b = (self._like(self.frame.state.b, group, there), condition)
-            self.change(b=b, choices={"evaluation-curves": curves})
-
-    def _like(self, now: Cell, group: SeedGroup, there: list[str]) -> str:
-        """Of a group its seeds together where a side is one, else the network of the side's seed."""
-        if now[0] in self.store.sides.groups_by_id:
-            return self.store.sides.id_of(group)
-        infos = self.store.results.networks
-        same = [name for name in there if infos[name]["seed"] == infos[now[0]]["seed"]]
-        return same[0] if same else there[0]
+        names = [name for name in group.networks if (name, condition) in self.store.cells]
+        if not names:
+            return
+        before = getattr(self.frame.state, side)[0]
+        if before in self.store.sides.groups_by_id:
+            name = self.store.sides.id_of(group)
+        else:
+            infos = self.store.results.networks
+            name = next((name for name in names if infos[name].seed == infos[before].seed), names[0])
+        self.change(**{side: (name, condition)}, **change)
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         self.frame = frame
         state, chosen = frame.state, frame.choice
-        way = chosen("evaluation-rows")
-        ordered = (way, chosen("evaluation-columns"), state.b[1] if way == "B's column" else "")
+        order = chosen("evaluation-rows")
+        ordered = (order, chosen("evaluation-columns"), state.b[1] if order == "B's column" else "")
         cells = (chosen("evaluation-cells"), *ordered, state.null)
-        if self._drawn.get("cells") != cells:
+        if self.changed("cells", cells):
             self._fill(frame)
-            self._drawn["cells"] = cells
-        here = (*cells, state.a, state.b)
-        if self._drawn.get("sides") != here:
+        if self.changed("sides", (*cells, state.a, state.b)):
             self._mark(frame)
-            self.caption.text = self._words(frame)
-            self._drawn["sides"] = here
+            self.caption.text = self._caption(frame)
 
     def _mark(self, frame: Frame) -> None:
-        found: dict[tuple[int, int], str] = {}
+        letters: dict[tuple[int, int], str] = {}
         for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
             group = self.groups.index(self.store.sides.group(name))
             line = int(np.flatnonzero(self.rows == group)[0])
-            place = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
-            found[place, line] = found.get((place, line), "") + letter
+            column = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
+            letters[column, line] = letters.get((column, line), "") + letter
         self.marks.data = {
-            "x": np.array([x for x, _ in found], np.float32),
-            "y": np.array([y for _, y in found], np.float32),
-            "text": list(found.values()),
+            "x": np.array([x for x, _ in letters], np.float32),
+            "y": np.array([y for _, y in letters], np.float32),
+            "text": list(letters.values()),
         }
 
-    def _words(self, frame: Frame) -> str:
+    def _caption(self, frame: Frame) -> str:
         """The sentences under the map."""
         name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
         cells = f"Cells: {CELL_METRICS[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
@@ -310,46 +311,45 @@ class Evaluation:
                     f"Gaps: {without} networks without a parent and without a dense network of their seed. "
                 )
         cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
-        more = "; right of the line: means and shifts, to read only."
-        cells += more if len(self.conditions) > self.measured else "."
+        means = "; right of the line: means and shifts, to read only."
+        cells += means if len(self.conditions) > self.measured else "."
         return paragraphs(
             f"A: {captions.side(self.store, a)}; B: {captions.side(self.store, b)}.",
             cells,
             captions.shown_by(self.store, a, b),
-            self._null_words(frame, name) if frame.state.null else "",
+            self._null(frame, name) if frame.state.null else "",
             escape(self.store.sources),
         )
 
     def _line(self) -> str:
-        """Between which clean accuracies the line of effective robustness lies, beyond which it only goes on."""
-        infos, known = self.store.results.networks, self.store.summary
+        """The range of clean accuracies to which the line of effective robustness is fitted."""
+        infos, summary = self.store.results.networks, self.store.summary
         clean = next(
-            (c for c in self.store.conditions if self.store.results.conditions[c]["name"] == "clean"), ""
+            (c for c in self.store.conditions if self.store.results.conditions[c].name == "clean"), ""
         )
-        cells = [
-            (name, clean) for name in infos if infos[name]["family"] == "dense" and (name, clean) in known
-        ]
-        if not cells:
+        dense = [name for name in infos if infos[name].family == "dense" and (name, clean) in summary]
+        if not dense:
             return ""
-        found = [100 * known[cell]["accuracy"] for cell in cells]
+        accuracies = [100 * summary[name, clean]["accuracy"] for name in dense]
+        low, high = min(accuracies), max(accuracies)
         return (
-            f"The line is fitted through {len(found)} dense networks with {min(found):.1f} to {max(found):.1f} % right "
+            f"The line is fitted through {len(dense)} dense networks with {low:.1f} to {high:.1f} % right "
             "on clean images; for networks outside it is only carried on. "
         )
 
-    def _null_words(self, frame: Frame, name: str) -> str:
-        """How large differences are that mean nothing."""
+    def _null(self, frame: Frame, name: str) -> str:
+        """The size of differences that seeds alone make."""
         condition, text = frame.state.b[1], ""
-        reach = accuracy_table.seed_range(self.store)
-        if name in COMPARED and np.isfinite(reach).any():
-            here = reach[self.conditions.index(condition)]
+        seed_range = accuracy_table.seed_range(self.store)
+        if name in COMPARED and np.isfinite(seed_range).any():
+            points = seed_range[self.conditions.index(condition)]
             text = (
-                f"Two dense networks that differ in the seed lie up to {here:.1f} points apart under "
-                f"{escape(condition)} and up to {np.nanmax(reach):.1f} anywhere; a pale number with a mark in the "
+                f"Two dense networks that differ in the seed lie up to {points:.1f} points apart under "
+                f"{escape(condition)} and up to {np.nanmax(seed_range):.1f} anywhere; a pale number with a mark in the "
                 "corner is a difference no larger than that of its column. "
             )
-        right = lambda cell: 100 * self.store.correct(cell).mean()
-        apart = [abs(right(second) - right(first)) for first, second in frame.nulls]
-        return f"{text}{frame.null_line}" + (
-            f" They differ by up to {max(apart):.1f} points." if apart else ""
+        accuracy = lambda cell: 100 * self.store.correct(cell).mean()
+        differences = [abs(accuracy(second) - accuracy(first)) for first, second in frame.nulls]
+        return f"{text}{frame.null_sentence}" + (
+            f" They differ by up to {max(differences):.1f} points." if differences else ""
         )

@@ -1,37 +1,44 @@
-"""Which network came from which, and what is left of each against how often it is right."""
+"""The lineage of networks, and their accuracy against the share of parameters left."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import row
-from bokeh.models import BasicTickFormatter, ColumnDataSource, FixedTicker, HoverTool, Range1d, TapTool
+from bokeh.models import (
+    BasicTickFormatter,
+    ColumnDataSource,
+    FixedTicker,
+    GlyphRenderer,
+    HoverTool,
+    Range1d,
+    TapTool,
+)
 
 from rosalind.analysis import lineage, robustness
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.robustness.methods import left_of
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     FAMILY_COLOURS,
+    FAMILY_MARKERS,
+    GREY,
     POINTS,
     SELECTED,
-    Change,
-    Frame,
     caption,
     plot,
     titled,
 )
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
-MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 SHAPES = "●■▲◆▼⬢★✚"
-"""Marker of a family and the letter that looks like it."""
-
-EDGE = "#8a94a6"
+"""Characters that look like `FAMILY_MARKERS`."""
 
 LABELLED = 60
-"""Most lines of the map that have room for a name."""
+"""Largest number of lines of the map with room for a name each."""
 
 TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
-"""Percent of parameters left that are named on the axis."""
+"""Ticks of the axis of parameters left, in percent."""
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
@@ -39,17 +46,19 @@ ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"
 class Lineage:
     """A map of networks from the dense parents on, and accuracy against size; a click makes a network B."""
 
+    page, title = "networks", "Which came from which?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Which accuracy stands against the size."""
-        known = robustness.main_mean(store.results) is not None
-        return {"lineage-accuracy": tuple(ACCURACIES) if known else ("clean",)}
+        """The accuracy that is shown against the size."""
+        corrupted = robustness.main_mean(store.results) is not None
+        return {"lineage-accuracy": tuple(ACCURACIES) if corrupted else ("clean",)}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
-        self._drawn: dict[str, tuple] = {}
+        self.changed = Changed()
         infos = self.store.results.networks
-        self.families = list(dict.fromkeys(info["family"] for info in infos.values()))
+        self.families = list(dict.fromkeys(info.family for info in infos.values()))
         self.map = self.store.cached(
             ("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),)
         )[0]
@@ -57,10 +66,12 @@ class Lineage:
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
         for source in (self.nodes, self.seeds, self.means):
-            source.selected.on_change("indices", lambda attr, old, new, source=source: self._tap(source, new))
+            source.selected.on_change(
+                "indices", lambda attr, old, new, source=source: self.choose(source, new)
+            )
         self.caption = caption("lineage-caption")
         self.root = titled(
-            "Which came from which?",
+            self.title,
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
         )
@@ -68,11 +79,11 @@ class Lineage:
     def _look(self, group: int) -> tuple[str, str]:
         """Colour and marker of a group's family."""
         k = self.families.index(self.store.groups[group].family)
-        return FAMILY_COLOURS[k % len(FAMILY_COLOURS)], MARKERS[k % len(MARKERS)]
+        return FAMILY_COLOURS[k % len(FAMILY_COLOURS)], FAMILY_MARKERS[k % len(FAMILY_MARKERS)]
 
-    def _tree(self):
-        found = self.map
-        layers, rows = len(found.layers), len(found.lines)
+    def _tree(self) -> Any:
+        graph = self.map
+        layers, rows = len(graph.layers), len(graph.lines)
         figure = plot(
             "lineage",
             "Map of networks: dense parents on the left, what was made from them on the right.",
@@ -83,23 +94,23 @@ class Lineage:
         figure.grid.grid_line_color = None
         figure.yaxis.visible = False
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
-        figure.xaxis.major_label_overrides = {k: f"{100 * s:g}" for k, s in enumerate(found.layers)}
+        figure.xaxis.major_label_overrides = {k: f"{100 * s:g}" for k, s in enumerate(graph.layers)}
         figure.xaxis.axis_label = "removed, %"
-        x, y = found.x, found.y
-        across, down = lineage.paths(found)
+        x, y = graph.x, graph.y
+        across, down = lineage.paths(graph)
         self.lines.data = {"x": across, "y": down}
-        looks = [self._look(k) for k in found.groups]
+        looks = [self._look(k) for k in graph.groups]
         self.nodes.data = {
             "x": x,
             "y": y,
             "colour": [colour for colour, _ in looks],
             "marker": [marker for _, marker in looks],
             "name": [
-                self.store.groups[k].name if found.grouped else name
-                for name, k in zip(found.nodes, found.groups, strict=True)
+                self.store.groups[k].name if graph.grouped else name
+                for name, k in zip(graph.nodes, graph.groups, strict=True)
             ],
         }
-        figure.line("x", "y", source=self.lines, line_color=EDGE, line_alpha=0.6)
+        figure.line("x", "y", source=self.lines, line_color=GREY, line_alpha=0.6)
         figure.scatter(
             "x", "y", source=self.sides, size=17, fill_color=None, line_color=SELECTED, line_width=2.5
         )
@@ -109,7 +120,7 @@ class Lineage:
                 data={
                     "x": np.full(rows, layers - 1, np.float32),
                     "y": np.arange(rows, dtype=np.float32),
-                    "text": list(found.lines),
+                    "text": list(graph.lines),
                 }
             )
             figure.text(
@@ -136,7 +147,7 @@ class Lineage:
         figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name")]), TapTool(renderers=[dots]))
         return figure
 
-    def _dots(self, figure, source: ColumnDataSource, size: int, alpha: float):
+    def _dots(self, figure: Any, source: ColumnDataSource, size: int, alpha: float) -> GlyphRenderer:
         return figure.scatter(
             "x",
             "y",
@@ -144,7 +155,7 @@ class Lineage:
             marker="marker",
             size=size,
             fill_color="colour",
-            line_color=EDGE,
+            line_color=GREY,
             line_width=0.7,
             fill_alpha=alpha,
         )
@@ -152,7 +163,7 @@ class Lineage:
     def _height(self) -> int:
         return int(np.clip(60 + 15 * len(self.map.lines), 300, 700))
 
-    def _sizes(self):
+    def _sizes(self) -> Any:
         figure = plot(
             "lineage-sizes",
             "Accuracy against the share of parameters left; small points are seeds, large ones their means.",
@@ -188,54 +199,57 @@ class Lineage:
         figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
         return figure
 
-    def _measured(self, way: str) -> tuple[np.ndarray, str]:
-        """float64[networks] accuracies in percent, NaN for gaps, and what they are."""
-        name, words = "clean", "clean accuracy"
-        if way == "corrupted":
+    def _accuracies(self, which: str) -> tuple[np.ndarray, str]:
+        """float64[networks] accuracies in percent, NaN for gaps, and the conditions that they are means over."""
+        name, conditions = "clean", "clean accuracy"
+        if which == "corrupted":
             mean = robustness.main_mean(self.store.results)
             name = mean.name if mean else ""
-            words = robustness.described(mean, self.store.results) if mean else ""
+            conditions = robustness.described(mean, self.store.results) if mean else ""
         summary = self.store.summary
-        found = [summary.get((n, name), {}).get("accuracy", np.nan) for n in self.store.results.networks]
-        return 100 * np.array(found, float), words
+        accuracies = [summary.get((n, name), {}).get("accuracy", np.nan) for n in self.store.results.networks]
+        return 100 * np.array(accuracies, float), conditions
 
-    def _scatter(self, way: str) -> None:
-        """Points of networks and of groups, for the accuracy that is chosen."""
+    def _scatter(self, which: str) -> None:
+        """Points of networks and of groups, for one of `ACCURACIES`."""
         results, groups = self.store.results, self.store.groups
         order = {name: k for k, name in enumerate(results.networks)}
-        right, self.words = self._measured(way)
+        accuracy, self.conditions = self._accuracies(which)
         left = np.array([100 * left_of(results, name) for name in results.networks], float)
-        there = np.isfinite(right) & np.isfinite(left) & (left > 0)
-        self.gaps = int((~there).sum())
-        single = [(name, k) for k, g in enumerate(groups) for name in g.networks if there[order[name]]][
+        finite = np.isfinite(accuracy) & np.isfinite(left) & (left > 0)
+        self.gaps = int((~finite).sum())
+        points = [(name, k) for k, g in enumerate(groups) for name in g.networks if finite[order[name]]][
             :POINTS
         ]
         self.seeds.data = self._columns(
-            [left[order[name]] for name, _ in single],
-            [right[order[name]] for name, _ in single],
-            [k for _, k in single],
-            [name for name, _ in single],
+            [left[order[name]] for name, _ in points],
+            [accuracy[order[name]] for name, _ in points],
+            [k for _, k in points],
+            [name for name, _ in points],
         )
-        self.middle = {}
+        self.group_means = {}
         for k, group in enumerate(groups):
-            own = [order[name] for name in group.networks if there[order[name]]]
-            if own:
-                self.middle[k] = float(left[own].mean()), float(right[own].mean()), len(own)
+            at = [order[name] for name in group.networks if finite[order[name]]]
+            if at:
+                self.group_means[k] = float(left[at].mean()), float(accuracy[at].mean()), len(at)
         self.means.data = self._columns(
-            [x for x, _, _ in self.middle.values()],
-            [y for _, y, _ in self.middle.values()],
-            list(self.middle),
-            [f"{groups[k].name}, mean over {counted(n, 'seed')}" for k, (_, _, n) in self.middle.items()],
+            [x for x, _, _ in self.group_means.values()],
+            [y for _, y, _ in self.group_means.values()],
+            list(self.group_means),
+            [
+                f"{groups[k].name}, mean over {counted(n, 'seed')}"
+                for k, (_, _, n) in self.group_means.items()
+            ],
         )
-        if there.any():
-            low, high = float(right[there].min()), float(right[there].max())
+        if finite.any():
+            low, high = float(accuracy[finite].min()), float(accuracy[finite].max())
             room = max(high - low, 1.0)
             self.sizes.y_range.start, self.sizes.y_range.end = low - 0.08 * room, high + 0.1 * room
-            least, most = float(left[there].min()), float(left[there].max())
+            least, most = float(left[finite].min()), float(left[finite].max())
             self.sizes.x_range.start, self.sizes.x_range.end = least / 1.35, most * 1.35
-        self.sizes.yaxis.axis_label = f"{ACCURACIES[way]}, %"
+        self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
-    def _columns(self, x: list[float], y: list[float], groups: list[int], names: list[str]) -> dict:
+    def _columns(self, x: list[float], y: list[float], groups: list[int], names: list[str]) -> dict[str, Any]:
         looks = [self._look(k) for k in groups]
         return {
             "x": np.array(x, np.float32),
@@ -245,8 +259,8 @@ class Lineage:
             "name": names,
         }
 
-    def _tap(self, source: ColumnDataSource, indices: list[int]) -> None:
-        """Make what was clicked B: a network, or of a mean over seeds the seeds together."""
+    def choose(self, source: ColumnDataSource, indices: list[int]) -> None:
+        """Make a clicked point B: a network, or of a mean over seeds the seeds together."""
         if not indices:
             return
         source.selected.indices = []
@@ -256,7 +270,7 @@ class Lineage:
         elif source is self.nodes and not self.map.grouped:
             name = self.map.nodes[k]
         else:
-            group = store.groups[self.map.groups[k] if source is self.nodes else list(self.middle)[k]]
+            group = store.groups[self.map.groups[k] if source is self.nodes else list(self.group_means)[k]]
             name = store.sides.id_of(group)
         for condition in (self.frame.state.b[1], *store.conditions):
             if store.sides.has((name, condition)):
@@ -264,78 +278,71 @@ class Lineage:
                 return
 
     def update(self, frame: Frame) -> None:
+        """Draw a frame."""
         self.frame = frame
-        way = frame.choice("lineage-accuracy")
-        if self._drawn.get("sizes") != (way,):
-            self._scatter(way)
-            self._drawn["sizes"] = (way,)
-        asked = (way, frame.state.a[0], frame.state.b[0])
-        if self._drawn.get("sides") == asked:
-            return
-        sides = {"A": frame.state.a[0], "B": frame.state.b[0]}
-        self._mark(sides)
-        self._label(
-            {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
-        )
-        self.caption.text = self._caption(frame, sides)
-        self._drawn["sides"] = asked
+        which, sides = frame.choice("lineage-accuracy"), {"A": frame.state.a[0], "B": frame.state.b[0]}
+        if self.changed("sizes", which):
+            self._scatter(which)
+        if self.changed("sides", (which, sides)):
+            self._mark(sides)
+            groups = {
+                side: self.store.groups.index(self.store.sides.group(name)) for side, name in sides.items()
+            }
+            self._label(groups)
+            self.caption.text = self._caption(ACCURACIES[which], groups)
 
     def _mark(self, sides: dict[str, str]) -> None:
         """Rings around the networks of A and B in the map."""
-        found: dict[int, str] = {}
+        letters: dict[int, str] = {}
         for letter, side in sides.items():
             group = self.store.groups.index(self.store.sides.group(side))
-            for k, (name, own) in enumerate(zip(self.map.nodes, self.map.groups, strict=True)):
-                if own == group if self.map.grouped else name in self.store.sides.members(side):
-                    found[k] = found.get(k, "") + letter
-        at = list(found)
-        self.sides.data = {"x": self.map.x[at], "y": self.map.y[at], "text": list(found.values())}
+            for k, (name, number) in enumerate(zip(self.map.nodes, self.map.groups, strict=True)):
+                if number == group if self.map.grouped else name in self.store.sides.members(side):
+                    letters[k] = letters.get(k, "") + letter
+        at = list(letters)
+        self.sides.data = {"x": self.map.x[at], "y": self.map.y[at], "text": list(letters.values())}
 
     def _label(self, groups: dict[str, int]) -> None:
         """Names of the groups of A and B, on the side of a point where there is room."""
-        found: dict[int, str] = {}
+        letters: dict[int, str] = {}
         for letter, k in groups.items():
-            if k in self.middle:
-                found[k] = f"{found[k]}, {letter}" if k in found else letter
+            if k in self.group_means:
+                letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
         # The higher one's goes up and the lower one's down, so that neighbours' names do not cover each other.
-        ranked = sorted(found, key=lambda k: -self.middle[k][1])
+        ranked = sorted(letters, key=lambda k: -self.group_means[k][1])
         down = dict(zip(ranked, (-12, 12) if len(ranked) > 1 else (0,), strict=False))
         # Right of the middle of the logarithmic axis there is more room on the left.
         half = np.sqrt(self.sizes.x_range.start * self.sizes.x_range.end)
         for align, source in self.labels.items():
-            here = [k for k in found if (self.middle[k][0] > half) == (align == "right")]
+            at = [k for k in letters if (self.group_means[k][0] > half) == (align == "right")]
             source.data = {
-                "x": np.array([self.middle[k][0] for k in here], np.float32),
-                "y": np.array([self.middle[k][1] for k in here], np.float32),
-                "text": [f"{found[k]}: {self.store.groups[k].name}" for k in here],
-                "down": np.array([down[k] for k in here], np.float32),
+                "x": np.array([self.group_means[k][0] for k in at], np.float32),
+                "y": np.array([self.group_means[k][1] for k in at], np.float32),
+                "text": [f"{letters[k]}: {self.store.groups[k].name}" for k in at],
+                "down": np.array([down[k] for k in at], np.float32),
             }
 
-    def _caption(self, frame: Frame, sides: dict[str, str]) -> str:
-        store, found = self.store, self.map
-        words = []
-        for letter, side in sides.items():
-            group = store.sides.group(side)
-            k = store.groups.index(group)
-            if k in self.middle:
-                x, y, n = self.middle[k]
-                words.append(
-                    f"{letter}: {escape(group.name)}, {x:.3g} % of the parameters left, {y:.1f} % right "
+    def _caption(self, accuracy: str, groups: dict[str, int]) -> str:
+        store, graph = self.store, self.map
+        values = []
+        for letter, k in groups.items():
+            if k in self.group_means:
+                x, y, n = self.group_means[k]
+                values.append(
+                    f"{letter}: {escape(store.groups[k].name)}, {x:.3g} % of the parameters left, {y:.1f} % right "
                     f"(mean over {counted(n, 'seed')})"
                 )
-        text = f"{'; '.join(words)}. " if words else ""
-        accuracy = ACCURACIES[frame.choice("lineage-accuracy")]
-        text += f"On the right: {accuracy}{f', {escape(self.words)}' if self.words not in ('', accuracy) else ''}. "
+        text = f"{'; '.join(values)}. " if values else ""
+        conditions = f", {escape(self.conditions)}" if self.conditions not in ("", accuracy) else ""
+        text += f"On the right: {accuracy}{conditions}. "
         if self.gaps:
             every = len(store.results.networks)
             text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
-        made = set(found.edges[:, 1].tolist())
-        labels = [store.groups[group].label for group in found.groups]
-        alone = sum(k not in made and label != "dense" for k, label in enumerate(labels))
-        many = (
-            f"{len(found.nodes)} groups of seeds" if found.grouped else counted(len(found.nodes), "network")
-        )
-        text += f"On the left: {many}"
+        derived = set(graph.edges[:, 1].tolist())
+        labels = [store.groups[group].label for group in graph.groups]
+        alone = sum(k not in derived and label != "dense" for k, label in enumerate(labels))
+        nodes = len(graph.nodes)
+        text += f"On the left: {f'{nodes} groups of seeds' if graph.grouped else counted(nodes, 'network')}"
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
         legend = "".join(
             f' <span style="white-space:nowrap"><span style="color:{FAMILY_COLOURS[k % 8]}">{SHAPES[k % 8]}</span> '

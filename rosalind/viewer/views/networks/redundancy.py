@@ -1,5 +1,6 @@
-"""View 3: which corruptions say the same about networks, and how few of them say it all."""
+"""Correlations of corruptions over networks, and the smallest set that predicts their mean."""
 
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -9,43 +10,52 @@ from bokeh.layouts import row
 from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
 
 from rosalind.analysis import redundancy
-from rosalind.analysis.redundancy import Benchmarks, Curve
+from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, Change, Frame, caption, empty, plot, square, titled
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
-"""Percentage points within which the mean shall be predicted."""
+"""Percentage points: the allowed errors of predicting the mean."""
 
-KIND_WORDS = {"mean": "mean over severities", "condition": "every condition by itself"}
+KINDS = {"mean": "mean over severities", "condition": "every condition by itself"}
 NOTHING = "none"
 NAMES = 40
-"""Most rows of the matrix that are named."""
+"""Largest number of rows with names."""
 
 NUMBERS = 20
-"""Most rows whose cells have room for a number."""
+"""Largest number of rows whose cells have room for a number."""
 
 
-def read(store: Store, kind: str) -> dict[str, Any]:
-    """What is drawn of one kind of accuracy, made once for all readers.
+@dataclass(frozen=True)
+class Correlations:
+    """The correlations and the curve of one kind of accuracy, alike benchmarks side by side."""
 
-    `names` of the benchmarks as seriated, `correlation` and `count` in that order; `curve`, or `missing`, a
-    sentence that says what a curve needs.
-    """
+    names: tuple[str, ...]
+    correlation: np.ndarray
+    """float64[n, n], NaN where it is not defined."""
+    count: np.ndarray
+    """int[n, n]: networks in each correlation."""
+    curve: Curve | None
+    missing: str = ""
+    """The reason why there is no curve."""
 
-    def make() -> dict[str, Any]:
-        table: Benchmarks = redundancy.benchmarks(store.results, store.summary, kind)
+
+def read(store: Store, kind: str) -> Correlations:
+    """The correlations and the curve of one of `redundancy.kinds`, made once for all readers."""
+
+    def make() -> Correlations:
+        table = redundancy.benchmarks(store.results, store.summary, kind)
         correlation, count = redundancy.correlations(table.accuracy)
         order = leaf_order(1 - np.nan_to_num(correlation))
-        found: dict[str, Any] = {
-            "names": tuple(table.names[k] for k in order),
-            "correlation": correlation[np.ix_(order, order)],
-            "count": count[np.ix_(order, order)],
-        }
+        at, names = np.ix_(order, order), tuple(table.names[k] for k in order)
         try:
-            return {**found, "curve": redundancy.load(store.results, table, kind)}
+            return Correlations(
+                names, correlation[at], count[at], redundancy.load(store.results, table, kind)
+            )
         except ValueError as error:
-            return {**found, "missing": str(error)}
+            return Correlations(names, correlation[at], count[at], None, str(error))
 
     return store.cached(("redundancy", kind), make)
 
@@ -53,12 +63,14 @@ def read(store: Store, kind: str) -> dict[str, Any]:
 class Redundancy:
     """Correlations of corruptions over networks, and the error of predicting their mean from few of them."""
 
+    page, title = "networks", "Which corruptions say the same?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Which accuracies, how near the mean shall be predicted, and the pair that the caption tells of."""
+        """The accuracies, the allowed error, and the pair of corruptions in the caption."""
         kinds = redundancy.kinds(store.results)
         infos = store.results.conditions
-        names = (NOTHING, *dict.fromkeys([*(info["name"] for info in infos.values()), *infos]))
+        names = (NOTHING, *dict.fromkeys([*(info.name for info in infos.values()), *infos]))
         return {
             "redundancy-accuracies": kinds,
             "redundancy-tolerance": TOLERANCES,
@@ -67,22 +79,22 @@ class Redundancy:
         }
 
     def __init__(self, frame: Frame, change: Change):
-        self.store, self.change, self.drawn = frame.store, change, ""
-        accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KIND_WORDS, 220)
-        words = {value: f"{value} point{'s' * (value != '1')}" for value in TOLERANCES}
-        tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", words, 120)
+        self.store, self.change, self.changed = frame.store, change, Changed()
+        accuracies = frame.chooser(change, "redundancy-accuracies", "accuracy", KINDS, 220)
+        labels = {value: f"{value} point{'s' * (value != '1')}" for value in TOLERANCES}
+        tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", labels, 120)
         self.matrix = empty("image", "size")
         self.numbers = empty("x", "y", "text", "colour")
         self.steps = empty("size", "error", "random", "low", "high")
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.root = titled(
-            "Which corruptions say the same?",
+            self.title,
             row(accuracies, tolerance),
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
         )
 
-    def _heat(self):
+    def _heat(self) -> Any:
         figure = plot(
             "redundancy",
             "Matrix of correlations between corruptions over networks; alike ones side by side.",
@@ -114,10 +126,10 @@ class Redundancy:
         figure.add_layout(
             ColorBar(color_mapper=mapper, ticker=FixedTicker(ticks=ticks), width=10, padding=4), "right"
         )
-        figure.on_event(Tap, self._tap)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         return figure
 
-    def _curve(self):
+    def _curve(self) -> Any:
         figure = plot(
             "redundancy-curve",
             "Error of predicting the mean over all corruptions from the first few chosen ones.",
@@ -136,7 +148,7 @@ class Redundancy:
             "low",
             "high",
             source=self.steps,
-            fill_color="#8a94a6",
+            fill_color=GREY,
             fill_alpha=0.3,
             legend_label="random subsets, 90 %",
         )
@@ -144,7 +156,7 @@ class Redundancy:
             "size",
             "random",
             source=self.steps,
-            line_color="#8a94a6",
+            line_color=GREY,
             line_dash="dashed",
             line_width=2,
             legend_label="random subsets, mean",
@@ -180,22 +192,25 @@ class Redundancy:
             line_width=2,
             name="ink",
         )
-        self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color="#4a5565")
+        self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color=ZERO)
         figure.add_layout(self.limit)
         figure.legend.location = "top_right"
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
         return figure
 
-    def _tap(self, event: Tap) -> None:
-        names = self.kept["names"]
-        if 0 <= event.x < len(names) and 0 <= event.y < len(names):
-            chosen = {"redundancy-row": names[int(event.y)], "redundancy-column": names[int(event.x)]}
-            self.change(choices=chosen)
+    def tap(self, x: float, y: float) -> None:
+        """Choose the pair of corruptions at a place of the matrix."""
+        names = self.correlations.names
+        if 0 <= x < len(names) and 0 <= y < len(names):
+            self.change(choices={"redundancy-row": names[int(y)], "redundancy-column": names[int(x)]})
 
-    def _fill(self, kind: str) -> None:
-        self.drawn, self.kept = kind, read(self.store, kind)
-        names, correlation = self.kept["names"], self.kept["correlation"]
+    def _fill(self) -> None:
+        names, correlation, curve = (
+            self.correlations.names,
+            self.correlations.correlation,
+            self.correlations.curve,
+        )
         count = len(names)
         self.heat.x_range.start, self.heat.x_range.end = 0, max(count, 1)
         # Flipped, so that the first row is on top.
@@ -212,10 +227,9 @@ class Redundancy:
         self.numbers.data = {
             "x": (columns + 0.5).astype(np.float32),
             "y": (rows + 0.5).astype(np.float32),
-            "text": [_short(value) for value in values],
+            "text": [_number(value) for value in values],
             "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
         }
-        curve = self.kept.get("curve")
         self.figure.visible = curve is not None
         if curve is not None:
             self._fill_curve(curve)
@@ -237,15 +251,18 @@ class Redundancy:
         }
 
     def update(self, frame: Frame) -> None:
-        kind = frame.choice("redundancy-accuracies")
-        if kind != self.drawn:
-            self._fill(kind)
-        words = self._words(frame)
+        """Draw a frame."""
+        kind, points = frame.choice("redundancy-accuracies"), float(frame.choice("redundancy-tolerance"))
+        if self.changed("kind", kind):
+            self.correlations = read(self.store, kind)
+            self._fill()
+        pair = self._pair(frame)
+        text = self._caption(pair, points)
         # A brush changes nothing here, so nothing is sent.
-        if words == self.caption.text:
+        if text == self.caption.text:
             return
-        self.caption.text = words
-        curve, points = self.kept.get("curve"), float(frame.choice("redundancy-tolerance"))
+        self.caption.text = text
+        curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
         at = [] if curve is None or size is None else [(size, curve.error[size - 1])]
         self.chosen.data = {
@@ -253,27 +270,29 @@ class Redundancy:
             "y": np.array([y for _, y in at], np.float32),
         }
         self.limit.location = points
-        pair = self._pair(frame)
         self.pair.data = {
             "x": np.array([pair[1] + 0.5] if pair else [], np.float32),
             "y": np.array([pair[0] + 0.5] if pair else [], np.float32),
         }
 
     def _pair(self, frame: Frame) -> tuple[int, int] | None:
-        names = self.kept["names"]
-        chosen = [frame.choice(f"redundancy-{side}") for side in ("row", "column")]
-        return (names.index(chosen[0]), names.index(chosen[1])) if set(chosen) <= set(names) else None
+        names = self.correlations.names
+        row, column = (frame.choice(f"redundancy-{side}") for side in ("row", "column"))
+        return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
 
-    def _words(self, frame: Frame) -> str:
-        correlation, count, names = (self.kept[name] for name in ("correlation", "count", "names"))
-        pair = self._pair(frame)
-        words = []
+    def _caption(self, pair: tuple[int, int] | None, points: float) -> str:
+        correlation, count, names = (
+            self.correlations.correlation,
+            self.correlations.count,
+            self.correlations.names,
+        )
+        sentences = []
         if pair is not None:
             value = correlation[pair]
             number = (
                 f"{value:.3f}" if np.isfinite(value) else "not defined (too few networks, or no variation)"
             )
-            words.append(
+            sentences.append(
                 f"<b>{escape(names[pair[0]])} and {escape(names[pair[1]])}: correlation {number}</b> over "
                 f"{count[pair]} networks."
             )
@@ -283,14 +302,14 @@ class Redundancy:
             most, least = (
                 f"{escape(names[i])} and {escape(names[j])} ({upper[i, j]:.2f})" for i, j in (high, low)
             )
-            words.append(
+            sentences.append(
                 f"Pearson correlation of accuracies over up to {count.max()} networks: most alike {most}, least "
                 f"{least}; click a cell for its number."
             )
-        curve = self.kept.get("curve")
+        curve = self.correlations.curve
         if curve is None:
-            return " ".join([*words, f"No curve: {escape(self.kept['missing'])}"])
-        return " ".join([*words, *self._sentences(curve, float(frame.choice("redundancy-tolerance")))])
+            return " ".join([*sentences, f"No curve: {escape(self.correlations.missing)}"])
+        return " ".join([*sentences, *self._sentences(curve, points)])
 
     def _sentences(self, curve: Curve, points: float) -> list[str]:
         size = curve.smallest(points)
@@ -314,7 +333,7 @@ class Redundancy:
         ]
 
 
-def _short(value: float) -> str:
+def _number(value: float) -> str:
     """A correlation as `.87`, for narrow cells."""
     text = f"{value:.2f}"
     return "1" if text == "1.00" else text.replace("0.", ".")

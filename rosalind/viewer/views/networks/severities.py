@@ -1,4 +1,4 @@
-"""View 1, continued: what severity does, as lines with intervals over seeds."""
+"""Measures over severity, as lines with intervals over seeds."""
 
 from html import escape
 
@@ -9,28 +9,29 @@ from rosalind.analysis import accuracy_table, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.frame import FAMILY_COLOURS, POINTS, Change, Frame, caption, plot, titled
+from rosalind.viewer.views.draw import FAMILY_COLOURS, FAMILY_MARKERS, GREY, POINTS, caption, plot, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
 
-WORDS = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
-MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
-GREY = "#8a94a6"
+CURVES = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
 LONGEST = 40
-"""Letters of a name beside the axis."""
+"""Letters of the longest measure that is spelled out beside the axis."""
 
 
 class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
+    page, title = "networks", "How fast do they break?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """Methods or corruptions."""
-        return {"evaluation-curves": tuple(WORDS)}
+        """The lines: methods or corruptions."""
+        return {"evaluation-curves": tuple(CURVES)}
 
     def __init__(self, frame: Frame, change: Change):
-        self.store, self.columns, self._drawn = frame.store, frame.store.columns, ()
+        self.store, self.columns, self.changed = frame.store, frame.store.columns, Changed()
         infos = self.store.results.networks.values()
-        self.families = list(dict.fromkeys(info["family"] for info in infos))
-        self.kinds = list(dict.fromkeys(c["group"] for c in self.store.results.conditions.values()))
+        self.families = list(dict.fromkeys(info.family for info in infos))
+        self.categories = list(dict.fromkeys(c.category for c in self.store.results.conditions.values()))
         self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders = (
             ColumnDataSource() for _ in range(6)
         )
@@ -68,47 +69,43 @@ class Severities:
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
-        chooser = frame.chooser(change, "evaluation-curves", "curves show", WORDS, width=260)
-        self.root = titled("How fast do they break?", chooser, figure)
+        chooser = frame.chooser(change, "evaluation-curves", "curves show", CURVES, width=260)
+        self.root = titled(self.title, chooser, figure)
 
     def update(self, frame: Frame) -> None:
-        state, way = frame.state, frame.choice("evaluation-curves")
+        """Draw a frame."""
+        state, lines = frame.state, frame.choice("evaluation-curves")
         mode = frame.choice("evaluation-cells")
         # Ranks have no seeds, so that the curves show what is ranked.
         mode = "accuracy" if mode == "rank" else mode
-        asked = (mode, way, state.a, state.b)
-        if self._drawn == asked:
+        if not self.changed("curves", (mode, lines, state.a, state.b)):
             return
         infos = self.store.results.conditions
-        own = [self.store.groups.index(self.store.sides.group(name)) for name, _ in (state.a, state.b)]
-        if way == "methods":
+        groups = [self.store.groups.index(self.store.sides.group(name)) for name, _ in (state.a, state.b)]
+        if lines == "methods":
             names = [group.name for group in self.store.groups]
-            found = severity_curves.of_methods(names, self.columns, infos, state.b[1])
-            sides = dict(zip(own, "AB", strict=True)) if own[0] != own[1] else {own[0]: "A, B"}
-            kinds = [self.families.index(group.family) for group in self.store.groups]
+            curves = severity_curves.of_methods(names, self.columns, infos, state.b[1])
+            sides = dict(zip(groups, "AB", strict=True)) if groups[0] != groups[1] else {groups[0]: "A, B"}
+            looks = [self.families.index(group.family) for group in self.store.groups]
         else:
-            found = severity_curves.of_corruptions(own[1], self.columns, infos, state.b[1])
-            at = {} if found is None else {name: k for k, name in enumerate(found.names)}
+            curves = severity_curves.of_corruptions(groups[1], self.columns, infos, state.b[1])
+            at = {} if curves is None else {name: k for k, name in enumerate(curves.names)}
             sides = {
-                at[infos[c]["name"]]: s
-                for s, (_, c) in (("A", state.a), ("B", state.b))
-                if infos[c]["name"] in at
+                at[infos[c].name]: s for s, (_, c) in (("A", state.a), ("B", state.b)) if infos[c].name in at
             }
-            group_of = {info["name"]: info["group"] for info in infos.values()}
-            kinds = [self.kinds.index(group_of[name]) for name in at]
-        if found is None:
+            category = {info.name: info.category for info in infos.values()}
+            looks = [self.categories.index(category[name]) for name in at]
+        if curves is None:
             self._empty()
             self.caption.text = (
                 f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
             )
         else:
-            mean, half, count = found.values(accuracy_table.values(self.store, mode))
-            chosen = severity_curves.highlighted(mean, [*sides])
-            self._draw(found, mean, half, chosen, sides, kinds)
+            mean, half, count = curves.values(accuracy_table.values(self.store, mode))
+            self._render(curves, mean, half, sides, looks)
             words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
-            self.caption.text = self._words(found, mean, half, count, sides, frame, mode)
-        self._drawn = asked
+            self.caption.text = self._caption(curves, mean, half, count, sides, frame, mode)
 
     def _empty(self) -> None:
         self.grey.data = {"x": [], "y": []}
@@ -119,9 +116,24 @@ class Severities:
         self.labels.data = {"x": [], "y": [], "side": [], "text": []}
         self.leaders.data = {"x": [], "y": []}
 
-    def _draw(
-        self, found: severity_curves.Curves, mean, half, chosen: list[int], sides: dict[int, str], kinds
+    def _render(
+        self,
+        curves: severity_curves.Curves,
+        mean: np.ndarray,
+        half: np.ndarray,
+        sides: dict[int, str],
+        looks: list[int],
     ) -> None:
+        """Draw curves.
+
+        Args:
+            curves: with the names and the severities.
+            mean: float[lines, severities], NaN for gaps.
+            half: float[lines, severities]: half the widths of the intervals, NaN where there is none.
+            sides: letters by line.
+            looks: of every line the number of its colour and marker.
+        """
+        chosen = severity_curves.highlighted(mean, [*sides])
         lines, points = mean.shape
         ends = [mean, mean[chosen] - half[chosen], mean[chosen] + half[chosen]]
         finite = np.concatenate([end[np.isfinite(end)] for end in ends])
@@ -134,7 +146,7 @@ class Severities:
         self.figure.y_range.start, self.figure.y_range.end = low, high
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))
-        self.figure.xaxis.major_label_overrides = dict(enumerate(found.ticks))
+        self.figure.xaxis.major_label_overrides = dict(enumerate(curves.ticks))
         across = np.arange(points, dtype=np.float32)
         rest = [k for k in range(lines) if k not in chosen]
         gap = np.full((len(rest), 1), np.nan)
@@ -146,7 +158,7 @@ class Severities:
         shift = dict(
             zip(chosen, np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0], strict=True)
         )
-        colour = {k: FAMILY_COLOURS[kinds[k] % len(FAMILY_COLOURS)] for k in chosen}
+        colour = {k: FAMILY_COLOURS[looks[k] % len(FAMILY_COLOURS)] for k in chosen}
         self.coloured.data = {
             "xs": [(across + shift[k]).tolist() for k in chosen],
             "ys": [mean[k].tolist() for k in chosen],
@@ -165,13 +177,13 @@ class Severities:
         self.points.data = {
             "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
             "y": mean[every].astype(np.float32).ravel(),
-            "marker": [MARKERS[kinds[k] % len(MARKERS)] for k in every for _ in across],
+            "marker": [FAMILY_MARKERS[looks[k] % len(FAMILY_MARKERS)] for k in every for _ in across],
             "size": np.repeat([9 if k in sides else 6 if k in colour else 3 for k in every], points).astype(
                 np.uint8
             ),
             "colour": [colour.get(k, GREY) for k in every for _ in across],
-            "name": [found.names[k] for k in every for _ in across],
-            "tick": [tick for _ in every for tick in found.ticks],
+            "name": [curves.names[k] for k in every for _ in across],
+            "tick": [tick for _ in every for tick in curves.ticks],
             "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
         }
         named = [k for k in chosen if np.isfinite(mean[k]).any()]
@@ -184,49 +196,56 @@ class Severities:
         self.labels.data = {
             "x": np.full(len(named), end, np.float32),
             "y": places.astype(np.float32),
-            "side": [f"{sides[k]}: {found.names[k]}" if k in sides else None for k in named],
-            "text": [None if k in sides else found.names[k] for k in named],
+            "side": [f"{sides[k]}: {curves.names[k]}" if k in sides else None for k in named],
+            "text": [None if k in sides else curves.names[k] for k in named],
         }
-        ways = [
+        leaders = [
             ([last[k] + shift[k], end, np.nan], [mean[k, last[k]], y, np.nan])
             for k, y in zip(named, places, strict=True)
         ]
-        x, y = (np.array([way[axis] for way in ways], np.float32).ravel() for axis in (0, 1))
+        x, y = (np.array([leader[axis] for leader in leaders], np.float32).ravel() for axis in (0, 1))
         self.leaders.data = {"x": x, "y": y}
 
-    def _words(
-        self, found: severity_curves.Curves, mean, half, count, sides: dict[int, str], frame: Frame, mode: str
+    def _caption(
+        self,
+        curves: severity_curves.Curves,
+        mean: np.ndarray,
+        half: np.ndarray,
+        count: np.ndarray,
+        sides: dict[int, str],
+        frame: Frame,
+        mode: str,
     ) -> str:
-        """What the lines of A and B are at the last severity."""
-        words, digits = [], CELL_METRICS[mode].digits + 1
+        """The values of A and B at the last severity, and the number of seeds of the intervals."""
+        values, digits = [], CELL_METRICS[mode].digits + 1
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
                 seeds = counted(int(count[k, -1]), "seed")
                 if np.isfinite(half[k, -1]):
                     low, high = (mean[k, -1] + sign * half[k, -1] for sign in (-1, 1))
                     seeds += f", 95 % from {low:.{digits}f} to {high:.{digits}f}"
-                words.append(f"{letter}: {escape(found.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
+                values.append(f"{letter}: {escape(curves.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
         b = frame.store.sides.group(frame.state.b[0]).name
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
             whole = robustness.main_mean(frame.store.results)
             means = robustness.described(whole, frame.store.results) if whole else "corruptions"
-            what = info["name"] if info.get("severity") else f"means over {means}"
-            what = f"{counted(len(found.names), 'method')} under {escape(what)}"
+            what = info.name if info.severity else f"means over {means}"
+            what = f"{counted(len(curves.names), 'method')} under {escape(what)}"
         else:
-            what = f"{counted(len(found.names), 'corruption')} for {escape(b)}"
+            what = f"{counted(len(curves.names), 'corruption')} for {escape(b)}"
         text = f"{CELL_METRICS[mode].words[0].upper()}{CELL_METRICS[mode].words[1:]} over severity: {what}. "
-        if words:
-            text += f"At severity {found.ticks[-1]}: {'; '.join(words)}. "
-        few = count[np.isfinite(mean)]
-        if few.size and few.max() > 1:
-            n = f"{few.min()}" if few.min() == few.max() else f"{few.min()} to {few.max()}"
-            text += f"Whiskers: 95 % t-interval over seeds; n is {'small, ' if few.min() < 10 else ''}{n}. "
+        if values:
+            text += f"At severity {curves.ticks[-1]}: {'; '.join(values)}. "
+        seeds = count[np.isfinite(mean)]
+        if seeds.size and seeds.max() > 1:
+            n = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+            text += f"Whiskers: 95 % t-interval over seeds; n is {'small, ' if seeds.min() < 10 else ''}{n}. "
         else:
             text += "Intervals over seeds need two. "
         return text + (
             f"In colour: A, B, and the best and worst at the right end, {severity_curves.HIGHLIGHTED} at most; "
             "the rest is grey."
-            if len(found.names) > severity_curves.HIGHLIGHTED
+            if len(curves.names) > severity_curves.HIGHLIGHTED
             else ""
         )

@@ -1,4 +1,4 @@
-"""View 2: every network under every condition as one point; near means alike geometry of all samples."""
+"""Every network under every condition as one point; near points have alike geometry of all samples."""
 
 from html import escape
 from typing import Any
@@ -9,25 +9,25 @@ from bokeh.layouts import row
 from bokeh.models import CustomJSHover, Div, HoverTool, Select
 
 from rosalind.analysis import similarity
-from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import METRICS, of_sides
 from rosalind.analysis.similarity.of_sides import FLOORS
 from rosalind.analysis.store import Store
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.similarity_caption import METRIC_WORDS, MODES
 from rosalind.viewer.state import State
-from rosalind.viewer.views.frame import (
+from rosalind.viewer.views.draw import (
     FAMILY_COLOURS,
+    GREY,
     SELECTED,
-    Change,
-    Frame,
     caption,
     empty,
+    fill,
     plot,
-    same,
+    shifted,
     titled,
 )
-from rosalind.viewer.views.networks.distance_matrix import Distances
+from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.networks.distance_matrix import DistanceMatrix
 
 MARKERS = {
     "clean": ("star", "★"),
@@ -37,12 +37,12 @@ MARKERS = {
     "digital": ("triangle", "▲"),
 }
 OTHER = ("hex", "⬢")
-LAYOUT_WORDS = {"scaling": "classical scaling", "umap": "UMAP"}
+LAYOUTS = {"scaling": "classical scaling", "umap": "UMAP"}
 NEIGHBOURS = 5
-"""How many truly nearest cells are told."""
+"""Number of nearest cells in a tooltip, by the distances before they are laid out."""
 
 CROWD = 500
-"""Most points that are drawn in full size."""
+"""Largest number of points drawn in full size."""
 
 NEAREST = """
 const data = source.data, index = special_vars.index;
@@ -53,28 +53,25 @@ return value < 0 ? "" : `${data.network[value]} · ${data.condition[value]} (${d
 class Similarity:
     """A layout of the exact distances with their spanning tree, and beside it the distances themselves."""
 
+    page, title = "networks", "Which are alike?"
+
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The measures of a distance, and the layout."""
+        """The metric of the distances, and the layout."""
         layouts = ("scaling", "umap") if similarity.has_umap(store.results) else ("scaling",)
         return {"similarity-metric": tuple(METRICS), "similarity-layout": layouts}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
-        self.drawn: tuple[str, str, str] | None = None
-        self.shown: tuple | None = None
-        """What was drawn, of which sides, and whether with the null."""
-        self.cells: tuple[Cell, ...] | None = None
-        """Of which cells the points are."""
+        self.changed = Changed()
         infos = self.store.results.networks.values()
-        self.families = list(dict.fromkeys(info["family"] for info in infos))
+        self.families = list(dict.fromkeys(info.family for info in infos))
         self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
-        self.mode = Select(
-            options=list(MODES.items()), value=frame.state.mode, title="distances", width=180, name="mode"
-        )
+        modes: Any = list(MODES.items())
+        self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=180, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
         metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 210)
-        layout = frame.chooser(change, "similarity-layout", "plane", LAYOUT_WORDS, 150)
+        layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 150)
         ends = ("x0", "y0", "x1", "y1")
         near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
@@ -82,11 +79,11 @@ class Similarity:
         self.marks = empty("x", "y", "text", "offset")
         self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty("x", "y", "radius")
         self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
-        self.matrix = Distances(self.points, self.colours, self._take)
+        self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = caption("similarity-caption")
         self.root = titled(
-            "Which are alike?",
+            self.title,
             row(self.mode, metric, layout),
             legend,
             row(self._map(), self.matrix.figure, sizing_mode="stretch_width"),
@@ -97,13 +94,13 @@ class Similarity:
             self.change(mode=mode)
 
     def _legend(self) -> str:
-        groups = dict.fromkeys(info["group"] for info in self.store.results.conditions.values())
+        categories = dict.fromkeys(info.category for info in self.store.results.conditions.values())
         families = zip(self.families, self.colours, strict=True)
-        words = [f'<span style="color:{colour}">⬤</span> {escape(name)}' for name, colour in families]
-        shapes = [f"{MARKERS.get(group, OTHER)[1]} {escape(group)}" for group in groups]
-        return f"Colour: {' &nbsp;'.join(words)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
+        colours = [f'<span style="color:{colour}">⬤</span> {escape(name)}' for name, colour in families]
+        shapes = [f"{MARKERS.get(name, OTHER)[1]} {escape(name)}" for name in categories]
+        return f"Colour: {' &nbsp;'.join(colours)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
 
-    def _map(self):
+    def _map(self) -> Any:
         figure = plot(
             "similarity",
             "Map of networks under conditions; near points have alike geometry.",
@@ -116,9 +113,9 @@ class Similarity:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
-        pale = {"fill_color": "#8a94a6", "line_color": None}
+        pale = {"fill_color": GREY, "line_color": None}
         self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
-        figure.segment(source=self.edges, line_color="#8a94a6", line_alpha=0.5, line_width=1, **ends)
+        figure.segment(source=self.edges, line_color=GREY, line_alpha=0.5, line_width=1, **ends)
         dots = figure.scatter(
             "x",
             "y",
@@ -152,28 +149,27 @@ class Similarity:
             for k in range(NEIGHBOURS)
         }
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
-        figure.on_event(Tap, self._tap_map)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
         return figure
 
-    def _tap_map(self, event: Tap) -> None:
+    def tap(self, x: float, y: float, *, shift: bool = False) -> None:
+        """Make the nearest point of the map B, with shift A; nothing where none is near."""
         if not len(self.places):
             return
-        away = np.hypot(*(self.places - [event.x, event.y]).T)
-        if away.min() <= 0.04 * max(np.ptp(self.places, axis=0).max(), 1e-9):
-            self._take(int(away.argmin()), event)
+        distances = np.hypot(*(self.places - [x, y]).T)
+        if distances.min() <= 0.04 * max(np.ptp(self.places, axis=0).max(), 1e-9):
+            self._choose(int(distances.argmin()), shift)
 
-    def _take(self, place: int, event: Tap) -> None:
-        """Make a point B, or A with shift: of averaged cells the most severe."""
-        cell = self._side(place)
+    def _choose(self, point: int, shift: bool) -> None:
+        """Make a point B, with shift A: of averaged cells the most severe."""
+        infos, name = self.store.results.conditions, self.kept["found"].cells[point][0]
+        members = self.kept["points"].members[point]
+        cell = name, max(members, key=lambda cell: infos[cell[1]].severity)[1]
         if self.store.sides.has(cell):
-            self.change(**{"a" if (event.modifiers or {}).get("shift") else "b": cell})
-
-    def _side(self, place: int) -> Cell:
-        infos, name = self.store.results.conditions, self.kept["found"].cells[place][0]
-        return name, max(self.kept["points"].members[place], key=lambda cell: infos[cell[1]]["severity"])[1]
+            self.change(**{"a" if shift else "b": cell})
 
     def _fill(self, frame: Frame) -> None:
-        mode, metric, layout = self.drawn = self._chosen(frame)
+        mode, metric, layout = self._chosen(frame)
         self.kept = kept = of_sides.read(self.store, mode, metric)
         found, umap = kept["found"], kept["umap"]
         moving = umap is not None and layout == "umap"
@@ -192,30 +188,30 @@ class Similarity:
         wobbles = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else {}
         self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
         placed = {"x": x, "y": y, "order": found.order, **near}
-        if found.cells == self.cells:
+        if self.changed("cells", found.cells):
+            self.points.data = placed | self._looks()
+        else:
             # Another metric moves the same points: their names and looks need not travel again.
             self.points.data.update(placed)
-        else:
-            self.cells, self.points.data = found.cells, placed | self._looks()
         self._fill_bars(x, y)
         families = [self.families.index(name) for name in kept["points"].family]
         self.matrix.fill(found, families, kept["floors"])
 
     def _looks(self) -> dict[str, Any]:
         """Columns that are the same for every metric."""
-        about, cells = self.kept["points"], self.kept["found"].cells
-        sizes = np.where(np.array(about.group) == "clean", 13, 5 + about.severity)
+        points, cells = self.kept["points"], self.kept["found"].cells
+        sizes = np.where(np.array(points.group) == "clean", 13, 5 + points.severity)
         return {
             "network": [network for network, _ in cells],
             "condition": [condition for _, condition in cells],
-            "colour": [self.colours[self.families.index(family)] for family in about.family],
-            "marker": [MARKERS.get(group, OTHER)[0] for group in about.group],
+            "colour": [self.colours[self.families.index(family)] for family in points.family],
+            "marker": [MARKERS.get(group, OTHER)[0] for group in points.group],
             "size": ((1 if len(cells) <= CROWD else 0.7) * sizes).astype(np.float32),
-            "accuracy": about.accuracy,
+            "accuracy": points.accuracy,
         }
 
     def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Bars as long as a distance that means nothing, below the points; a UMAP plane has no lengths."""
+        """Bars as long as a distance by chance, below the points; none on a UMAP plane, which has no lengths."""
         floors = self.kept["floors"] if self.places is self.kept["found"].layout and len(x) else {}
         left, low, high = (x.min(), y.min(), y.max()) if len(x) else (0, 0, 0)
         heights = [low - (0.08 + 0.1 * k) * max(high - low, 1e-6) for k in range(len(floors))]
@@ -231,21 +227,18 @@ class Similarity:
         return frame.state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
 
     def update(self, frame: Frame) -> None:
-        self.frame = frame
+        """Draw a frame."""
+        self.frame, state, chosen = frame, frame.state, self._chosen(frame)
         try:
-            if self._chosen(frame) != self.drawn:
-                self.mode.value = frame.state.mode
+            if self.changed("points", chosen):
+                self.mode.value = state.mode
                 self._fill(frame)
         except ValueError as error:
-            self.drawn = self.shown = None
+            self.changed = Changed()
             self.caption.text = escape(str(error))
             return
-        state = frame.state
-        shown = (self.drawn, state.a, state.b, state.null)
-        if shown == self.shown:
-            # A brush changes nothing here.
+        if not self.changed("sides", (chosen, state.a, state.b, state.null)):
             return
-        self.shown = shown
         letters: dict[int, list[str]] = {}
         sides = [of_sides.places(self.store, self.kept, cell) for cell in (state.a, state.b)]
         for letter, places in zip("AB", sides, strict=True):
@@ -255,12 +248,11 @@ class Similarity:
         marks = {
             "x": self.places[at, 0].astype(np.float32),
             "y": self.places[at, 1].astype(np.float32),
-            "text": [" = ".join(some) for some in letters.values()],
+            "text": [" = ".join(names) for names in letters.values()],
             # Neighbours' letters do not cover each other.
-            "offset": np.array([10 if "A" in some else -22 for some in letters.values()], np.float32),
+            "offset": np.array([10 if "A" in names else -22 for names in letters.values()], np.float32),
         }
-        if not same(marks, self.marks.data):
-            self.marks.data = marks
+        fill(self.marks, marks)
         self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
         ends = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
         ends = [place for places in ends for place in places] if all(ends) else []
@@ -268,32 +260,29 @@ class Similarity:
             name: self.places[ends[k : k + 1], axis].astype(np.float32)
             for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
         }
-        if not same(nothing, self.nothing.data):
-            self.nothing.data = nothing
-        ways = self._ways(state)
-        if not same(ways, self.ways.data):
-            self.ways.data = ways
-        words = similarity_caption.sentence(
+        fill(self.nothing, nothing)
+        fill(self.ways, self._ways(state))
+        text = similarity_caption.sentence(
             self.store,
             self.kept,
             state,
             metric=frame.choice("similarity-metric"),
             layout=frame.choice("similarity-layout"),
             nulls=frame.nulls,
-            null_line=frame.null_line,
+            null_line=frame.null_sentence,
         )
-        if words != self.caption.text:
-            self.caption.text = words
+        if text != self.caption.text:
+            self.caption.text = text
 
     def _ways(self, state: State) -> dict[str, np.ndarray]:
-        """Lines with gaps from clean to the most severe of A's and B's corruption, and at their ends a tip."""
-        ways = [way for cell in (state.a, state.b) for way in of_sides.paths(self.store, self.kept, cell)]
+        """Lines with gaps from clean to the most severe of A's and B's corruption, with a tip at their ends."""
+        paths = [path for cell in (state.a, state.b) for path in of_sides.paths(self.store, self.kept, cell)]
         parts = []
-        for way in ways:
-            x, y = self.places[way].T
+        for path in paths:
+            x, y = self.places[path].T
             # A triangle points up, and turns against the clock.
             turn = np.arctan2(y[-1] - y[-2], x[-1] - x[-2]) - np.pi / 2
-            tip = np.zeros(len(way) + 1)
+            tip = np.zeros(len(path) + 1)
             tip[-2] = 11
             parts.append(np.stack([np.append(x, np.nan), np.append(y, np.nan), np.full(len(tip), turn), tip]))
         table = np.concatenate(parts, 1) if parts else np.empty((4, 0))

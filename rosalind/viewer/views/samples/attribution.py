@@ -1,4 +1,4 @@
-"""View 5: which parts of the image hold a sample's angle, norm and margin, and whether A and B agree."""
+"""Occlusion maps: the parts of the image that hold a sample's angle, norm and margin, under A and under B."""
 
 from html import escape
 
@@ -11,26 +11,29 @@ from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Ma
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.controls import COPY
-from rosalind.viewer.views.frame import Change, Frame, caption, titled
-from rosalind.viewer.views.samples.deletion import Deleting
-from rosalind.viewer.views.samples.map_agreement import Accord
-from rosalind.viewer.views.samples.map_tiles import WIDTH, Tiles
+from rosalind.viewer.views.draw import caption, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.samples.deletion import DeletionCurve
+from rosalind.viewer.views.samples.map_agreement import MapAgreement
+from rosalind.viewer.views.samples.map_tiles import WIDTH, MapTiles
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
 BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
-"""Of the maps in per cent; below the first the image shows through."""
+"""Opacities of the maps in percent; below the first the image shows through."""
 
 LISTED = 12
-"""Most samples with maps that are named."""
+"""Largest number of samples with maps that are listed."""
 
 
 class Attribution:
-    """Images and occlusion maps of A, B, their difference and the null; how all samples agree; what hiding costs."""
+    """Images and maps of A, B, their difference and the null; the agreement over all samples; deletion curves."""
+
+    page, title = "samples", "Why this sample?"
 
     def __init__(self, frame: Frame, change: Change):
-        self._drawn = None
-        self.tiles, self.accord, self.deleting = Tiles(), Accord(change), Deleting()
+        self.changed = Changed()
+        self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
         self.copy = Button(
             label="copy commands", name="attribution-copy", width=120, visible=False, tags=[""]
@@ -45,11 +48,13 @@ class Attribution:
         # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
         wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         self.root = titled(
-            "Why this sample?",
+            self.title,
             row(*choosers, **wrapping),
             row(
                 self.tiles.figure,
-                column(self.accord.figure, self.deleting.figure, sizing_mode="stretch_width", min_width=260),
+                column(
+                    self.agreement.figure, self.deletion.figure, sizing_mode="stretch_width", min_width=260
+                ),
                 **wrapping,
             ),
             row(self.missing, self.copy, **wrapping),
@@ -57,7 +62,7 @@ class Attribution:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """What can be chosen here."""
+        """The subject of the maps, the correlation, and the opacity."""
         return {
             "attribution-of": tuple(OF),
             "attribution-by": tuple(BY),
@@ -65,18 +70,18 @@ class Attribution:
         }
 
     def update(self, frame: Frame) -> None:
-        """Draw the maps of a frame; nothing is sent where nothing that they show has changed."""
+        """Draw a frame; nothing is sent where nothing that the maps show has changed."""
         store, state = frame.store, frame.state
         averaging = frame.choice("attribution-of") == "selection"
         chosen = frame.selected if frame.selected.any() else frame.shown
         cells = _cells(frame)
-        looked = (
+        shown = (
             (state.a, state.b, state.null, state.primary, averaging),
             (frame.choice("attribution-by"), frame.choice("attribution-opacity")),
             chosen.tobytes() if averaging else b"",
             tuple(occlusion_maps.stamp(store, cell) for cell in cells),
         )
-        if looked == self._drawn:
+        if not self.changed("maps", shown):
             return
         sides = {
             "a": occlusion_maps.mean(store, store.sides.seeds(state.a)),
@@ -84,27 +89,26 @@ class Attribution:
         }
         pairs = store.sides.pairs(state.a, state.b)
         sides["difference"] = occlusion_maps.difference(store, pairs)
-        found, null = occlusion_maps.agreement(store, pairs), None
+        agreement, null = occlusion_maps.agreement(store, pairs), None
         if frame.null is not None:
             sides["null"] = occlusion_maps.difference(store, store.sides.pairs(*frame.null))
             null = occlusion_maps.agreement(store, store.sides.pairs(*frame.null))
         ids = _averaged(sides, store.ids[chosen]) if averaging else _one(state.primary)
         tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
         opacity = int(frame.choice("attribution-opacity")) / 100
-        self.tiles.draw(frame, tables, ids, _spans(frame, tables), opacity)
-        fallen = self.deleting.draw(frame, ids)
-        self.accord.draw(found, null, frame.choice("attribution-by"), state.primary)
+        self.tiles.render(frame, tables, ids, _spans(frame, tables), opacity)
+        deletion = self.deletion.render(frame, ids)
+        self.agreement.render(agreement, null, frame.choice("attribution-by"), state.primary)
         self._offer(frame, cells, averaging)
-        words = [
+        sentences = [
             _subject(frame, sides, ids, averaging),
-            *_agreements(found, null, frame, ids, averaging),
-            fallen,
+            *_agreements(agreement, null, frame, averaging),
+            deletion,
         ]
-        self.caption.text = " ".join(word for word in words if word)
-        self._drawn = looked
+        self.caption.text = " ".join(filter(None, sentences))
 
     def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
-        """The commands that make what is missing, and the button that copies them."""
+        """The commands that compute the missing maps, and the button that copies them."""
         sample = None if averaging else frame.state.primary
         if sample is None and not averaging:
             self.missing.text = "<p>Click a sample in the contact sheet, or a dot, to see its maps here.</p>"
@@ -115,12 +119,11 @@ class Attribution:
         lines = [
             occlusion_maps.command(frame.store, cell, () if sample is None else (sample,)) for cell in lacking
         ]
-        what = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
+        subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-        here = f"for {len(lines)} of the {len(cells)} networks and conditions shown here"
-        there = _stored(frame)
+        shown = f"for {len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
         self.missing.text = (
-            f"<p>{what} are missing {here}{there}. Make them with<br>{codes}</p>" if lines else ""
+            f"<p>{subject} are missing {shown}. Make them with<br>{codes}</p>" if lines else ""
         )
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
@@ -132,17 +135,17 @@ def _cells(frame: Frame) -> list[Cell]:
 
 
 def _stored(frame: Frame) -> str:
-    """Under which conditions A's first network has maps, and of which samples under A's; empty without any."""
+    """The conditions under which A's first network has maps, and the samples of them under A's; empty without any."""
     store, (network, condition) = frame.store, frame.store.sides.seeds(frame.state.a)[0]
-    known = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
-    if not known:
+    conditions = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
+    if not conditions:
         return ""
-    words = f"; {escape(network)} has maps under {escape(', '.join(known))}"
-    found = store.maps((network, condition))
-    if found is not None and len(found["id"]):
-        listed = ", ".join(map(str, found["id"][:LISTED].tolist()))
-        words += f", under {escape(condition)} of samples {listed}{', ...' * (len(found['id']) > LISTED)}"
-    return words
+    text = f"; {escape(network)} has maps under {escape(', '.join(conditions))}"
+    maps = store.maps((network, condition))
+    if maps is not None and len(maps["id"]):
+        listed = ", ".join(map(str, maps["id"][:LISTED].tolist()))
+        text += f", under {escape(condition)} of samples {listed}{', ...' * (len(maps['id']) > LISTED)}"
+    return text
 
 
 def _one(sample: int | None) -> np.ndarray:
@@ -151,12 +154,12 @@ def _one(sample: int | None) -> np.ndarray:
 
 def _averaged(sides: dict[str, Maps | None], chosen: np.ndarray) -> np.ndarray:
     """The ids that an average is over: chosen samples with maps in both sides, or in the one that has any."""
-    known = sides["difference"] or sides["a"] or sides["b"]
-    return np.empty(0, int) if known is None else np.intersect1d(chosen, known.ids)
+    maps = sides["difference"] or sides["a"] or sides["b"]
+    return np.empty(0, int) if maps is None else np.intersect1d(chosen, maps.ids)
 
 
 def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[float, float, float]]:
-    """Where maps lie on the image, across and down."""
+    """The place of the maps on the image, across and down; see `occlusion_maps.placed`."""
     table = next((table for table in tables.values() if table is not None), None)
     cell = next((cell for cell in _cells(frame) if occlusion_maps.stamp(frame.store, cell)), None)
     if table is None or cell is None:
@@ -166,71 +169,74 @@ def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[flo
 
 
 def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, averaging: bool) -> str:
-    """What is shown, and how to read its colours."""
+    """Sentences on the subject of the maps, and on their colours."""
     store, state = frame.store, frame.state
     if not averaging and state.primary is None:
         return ""
     if averaging:
         among = "selected" if frame.selected.any() else "shown"
-        words = [f"Mean over the {len(ids):,} {among} samples that have maps in A and in B."]
+        sentences = [f"Mean over the {len(ids):,} {among} samples that have maps in A and in B."]
         if sides["difference"] is None:
-            words = [f"Mean over the {len(ids):,} {among} samples that have maps."]
+            sentences = [f"Mean over the {len(ids):,} {among} samples that have maps."]
     else:
         at = np.flatnonzero(store.ids == state.primary)
         true = store.names_of(store.labels[at])[0] if at.size else "unknown"
-        words = [f"Sample {state.primary}, class {escape(str(true))}."]
+        sentences = [f"Sample {state.primary}, class {escape(str(true))}."]
     for name, cell in (("a", state.a), ("b", state.b)):
         side, seeds = sides[name], len(store.sides.seeds(cell))
         if seeds > 1:
-            there = 0 if side is None or not len(ids) else side.among(ids).networks.max(initial=0)
-            has = f"is the mean of {there} of its {seeds} seeds" if there else "has no maps of it yet"
-            words.append(f"{name.upper()} {has}.")
-    if not occlusion_maps.fit(sides["a"], sides["b"]):
-        shapes = [" x ".join(map(str, sides[name].values.shape[2:])) for name in ("a", "b")]
-        words.append(
+            mapped = 0 if side is None or not len(ids) else side.among(ids).networks.max(initial=0)
+            has = f"is the mean of {mapped} of its {seeds} seeds" if mapped else "has no maps of it yet"
+            sentences.append(f"{name.upper()} {has}.")
+    a, b = sides["a"], sides["b"]
+    if a is not None and b is not None and not occlusion_maps.fit(a, b):
+        shapes = [" x ".join(map(str, side.values.shape[2:])) for side in (a, b)]
+        sentences.append(
             f"A's maps have {shapes[0]} patches and B's {shapes[1]}: they can be neither subtracted nor compared."
         )
-    words.append(
+    sentences.append(
         "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin mark what speaks "
         "for the class."
     )
     if frame.state.null:
-        words.append(f"{'Null' if frame.nulls else 'No null'}: {frame.null_words}.")
-    return " ".join(words)
+        sentences.append(f"{'Null' if frame.nulls else 'No null'}: {frame.null_description}.")
+    return " ".join(sentences)
 
 
 def _agreements(
-    found: Agreement | None, null: Agreement | None, frame: Frame, ids: np.ndarray, averaging: bool
+    agreement: Agreement | None, null: Agreement | None, frame: Frame, averaging: bool
 ) -> list[str]:
-    """Is the reason preserved? Correlations of the sample and of all, against what no agreement looks like."""
-    if found is None:
+    """Sentences on the correlations of A's and B's maps, of the sample and of all, beside chance and the null."""
+    if agreement is None:
         return []
-    words = []
-    if not averaging and frame.state.primary in found.ids:
-        of = found.of(frame.state.primary)
-        numbers = [f"{kind} {_number(of[k, 0])} ({_number(of[k, 1])})" for k, kind in enumerate(MAPPED)]
-        words.append(f"Correlation of A's and B's map (of ranks): {', '.join(numbers)}.")
+    sentences = []
+    if not averaging and frame.state.primary is not None and frame.state.primary in agreement.ids:
+        sample = agreement.of(frame.state.primary)
+        numbers = [
+            f"{kind} {_number(sample[k, 0])} ({_number(sample[k, 1])})" for k, kind in enumerate(MAPPED)
+        ]
+        sentences.append(f"Correlation of A's and B's map (of ranks): {', '.join(numbers)}.")
     at = CORRELATIONS.index(frame.choice("attribution-by"))
-    count = len(np.unique(found.ids))
+    count = len(np.unique(agreement.ids))
     parts = []
     for k, kind in enumerate(MAPPED):
-        own, other = found.own[:, k, at], found.other[:, k, at]
-        low, middle, high = occlusion_maps.quartiles(own)
+        same, other = agreement.own[:, k, at], agreement.other[:, k, at]
+        low, middle, high = occlusion_maps.quartiles(same)
         part = f"{kind} median {_number(middle)} (quartiles {_number(low)} to {_number(high)})"
-        chance = occlusion_maps.exceeds(own, other)
+        chance = occlusion_maps.exceeds(same, other)
         if np.isfinite(chance):
             part += f", above different samples' {_number(occlusion_maps.quartiles(other)[1])} in {100 * chance:.0f} %"
         if null is not None:
             part += f", null {_number(occlusion_maps.quartiles(null.own[:, k, at])[1])}"
         parts.append(part)
     kind = BY[CORRELATIONS[at]].capitalize()
-    words.append(f"<b>Is the reason preserved?</b> {kind} over {count:,} samples: {'; '.join(parts)}.")
-    if len(found.ids) > count:
-        words.append(f"Every pair of seeds counts by itself: {len(found.ids):,} correlations.")
-    undefined = int((~np.isfinite(found.own[..., at])).any(1).sum())
+    sentences.append(f"<b>Is the reason preserved?</b> {kind} over {count:,} samples: {'; '.join(parts)}.")
+    if len(agreement.ids) > count:
+        sentences.append(f"Every pair of seeds counts by itself: {len(agreement.ids):,} correlations.")
+    undefined = int((~np.isfinite(agreement.own[..., at])).any(1).sum())
     if undefined:
-        words.append(f"{undefined:,} have a constant map, which correlates with nothing.")
-    return words
+        sentences.append(f"{undefined:,} have a constant map, which correlates with nothing.")
+    return sentences
 
 
 def _number(value: float) -> str:

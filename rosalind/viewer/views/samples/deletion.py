@@ -1,16 +1,17 @@
-"""The third figure of the attribution view: how fast the margin falls as patches are hidden."""
+"""Deletion curves: the margin as patches are hidden, in the order of the map and at random."""
 
 import numpy as np
 from bokeh.models import Line, Range1d, Span
 
 from rosalind.analysis import deletion_curves, rasters
-from rosalind.viewer.views.frame import SIDE_COLOURS, Frame, empty, plot
+from rosalind.viewer.views.draw import SIDE_COLOURS, ZERO, empty, plot
+from rosalind.viewer.views.frame import Frame
 
 
-class Deleting:
+class DeletionCurve:
     """Margins of A (solid) and B (dashed) over the patches hidden; thick in the map's order, thin at random."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.figure = plot(
             "attribution-deletion",
             "Margin as patches are hidden, in the map's order (thick) and at random (thin), A solid and B dashed.",
@@ -24,32 +25,32 @@ class Deleting:
         figure.xaxis.axis_label = "patches hidden (%)\nthick: by the map; thin: at random"
         figure.xaxis.axis_label_text_font_size = "11px"
         figure.yaxis.axis_label = "margin (units)"
-        figure.add_layout(Span(location=0, dimension="width", line_dash="dotted", line_color="#4a5565"))
+        figure.add_layout(Span(location=0, dimension="width", line_dash="dotted", line_color=ZERO))
         self.curves = {side: empty("x", "map", "random") for side in "ab"}
         for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
             look = {"line_color": colour, "line_dash": dash}
             for name, width in (("map", 2.5), ("random", 1.2)):
                 figure.add_glyph(self.curves[side], Line(x="x", y=name, line_width=width, **look))
 
-    def draw(self, frame: Frame, ids: np.ndarray) -> str:
-        """Show the curves of some samples, their mean; and say what they show."""
+    def render(self, frame: Frame, ids: np.ndarray) -> str:
+        """Show the mean curves of samples int[k] by id; a sentence on them, empty where there are none."""
         store, parts, heights = frame.store, [], []
         for side, source in self.curves.items():
             cell = getattr(frame.state, side)
-            found = deletion_curves.mean(store, store.sides.seeds(cell), ids)
-            if found is None:
+            curves = deletion_curves.mean(store, store.sides.seeds(cell), ids)
+            if curves is None:
                 source.data = {name: [] for name in source.data}
                 continue
-            heights.append(found)
-            share = np.linspace(0, 100, found.shape[1], dtype=np.float32)
-            by_map, at_random = found.astype(np.float32)
+            heights.append(curves)
+            share = np.linspace(0, 100, curves.shape[1], dtype=np.float32)
+            by_map, at_random = curves.astype(np.float32)
             source.data = {"x": share, "map": by_map, "random": at_random}
             falls = " and ".join(
-                f"{_after(deletion_curves.lost(curve))} {how}"
-                for curve, how in zip(found, ("by its map", "at random"), strict=True)
+                f"{_after(deletion_curves.lost(curve))} {order}"
+                for curve, order in zip(curves, ("by its map", "at random"), strict=True)
             )
             parts.append(
-                f"{side.upper()}'s margin is lost {falls}, its map gains {deletion_curves.gain(found):+.2f} on chance"
+                f"{side.upper()}'s margin is lost {falls}, its map gains {deletion_curves.gain(curves):+.2f} on chance"
             )
         self.figure.visible = bool(parts)
         if not parts:
@@ -62,10 +63,10 @@ class Deleting:
 
     @staticmethod
     def _null(frame: Frame, ids: np.ndarray) -> str:
-        """What the maps of two sides gain that do not differ; empty where they have none."""
+        """The gains of the maps of the null's sides; empty where they have none."""
         store = frame.store
         curves = [deletion_curves.mean(store, store.sides.seeds(cell), ids) for cell in frame.null or ()]
-        gains = [f"{deletion_curves.gain(found):+.2f}" for found in curves if found is not None]
+        gains = [f"{deletion_curves.gain(pair):+.2f}" for pair in curves if pair is not None]
         return f"the null's {' and '.join(gains)}" if gains else ""
 
 

@@ -1,4 +1,4 @@
-"""The second figure of the attribution view: how alike A's and B's maps are, a dot per sample."""
+"""The correlations of A's and B's maps, a dot per sample."""
 
 import numpy as np
 from bokeh.events import Tap
@@ -6,17 +6,17 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement
-from rosalind.viewer.views.frame import FLIP_COLOURS, SELECTED, Change, plot
+from rosalind.viewer.views.draw import FLIP_COLOURS, GREY, SELECTED, plot
+from rosalind.viewer.views.frame import Change
 
-GREY = "#8a94a6"
 NEAR = 0.03
-"""How far from a dot a click may be, as a share of the figure."""
+"""Largest distance of a click from a dot, as a share of the figure."""
 
 LEGEND = "dot: a sample; line: median\ngrey: maps of different samples"
 
 
-class Accord:
-    """A band per quantity: dots are samples, a line their median, grey what maps of different samples have."""
+class MapAgreement:
+    """A band per quantity: dots are samples, a line their median, grey the maps of different samples."""
 
     def __init__(self, change: Change):
         self.change = change
@@ -49,46 +49,48 @@ class Accord:
         self.here = ColumnDataSource({"x": [], "y": []})
         ring = {"fill_color": None, "line_color": SELECTED, "line_width": 2.5}
         figure.scatter("x", "y", source=self.here, size=13, **ring)
-        figure.on_event(Tap, self._tap)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
-    def _tap(self, event: Tap) -> None:
-        """Show the sample whose dot is nearest to where the reader clicked, if one is near."""
-        x, y = (np.asarray(self.dots.data[key], float) for key in ("x", "y"))
-        if not x.size or event.x is None or event.y is None:
+    def tap(self, x: float | None, y: float | None) -> None:
+        """Show the sample of the nearest dot large; nothing where none is near."""
+        across, down = (np.asarray(self.dots.data[key], float) for key in ("x", "y"))
+        if not across.size or x is None or y is None:
             return
-        away = np.hypot((x - event.x) / 2.1, (y - event.y) / 3)
-        if away.min() < NEAR:
-            self.change(primary=int(self.dots.data["id"][int(away.argmin())]))
+        distances = np.hypot((across - x) / 2.1, (down - y) / 3)
+        if distances.min() < NEAR:
+            self.change(primary=int(self.dots.data["id"][int(distances.argmin())]))
 
-    def draw(self, found: Agreement | None, null: Agreement | None, kind: str, sample: int | None) -> None:
+    def render(
+        self, agreement: Agreement | None, null: Agreement | None, kind: str, sample: int | None
+    ) -> None:
         """Show an agreement, and the null's as a darker bar where there is one.
 
         Args:
-            found: of A's and B's maps; None clears the figure.
-            null: of two sides that do not differ.
+            agreement: of A's and B's maps; None clears the figure.
+            null: of two sides that differ by chance alone.
             kind: of `CORRELATIONS`.
-            sample: the one that gets a ring.
+            sample: the id of the one with a ring.
         """
         at = CORRELATIONS.index(kind)
-        self.figure.visible = found is not None
+        self.figure.visible = agreement is not None
         self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
         self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
         dots, bars, medians, rings = [], [], [], []
-        for band in range(len(MAPPED) if found is not None else 0):
-            own = found.own[:, band, at]
-            bars.append((found.other[:, band, at], band + 0.3, band + 0.7, 0.2))
+        for band in range(len(MAPPED) if agreement is not None else 0):
+            own = agreement.own[:, band, at]
+            bars.append((agreement.other[:, band, at], band + 0.3, band + 0.7, 0.2))
             if null is not None:
                 bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
             low, middle, high = occlusion_maps.quartiles(own)
-            words = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
-            words = words if np.isfinite(middle) else "undefined: constant maps"
-            medians.append((middle, band + 0.22, band + 0.78, words))
-            good = np.flatnonzero(np.isfinite(own))
+            text = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
+            text = text if np.isfinite(middle) else "undefined: constant maps"
+            medians.append((middle, band + 0.22, band + 0.78, text))
+            finite = np.flatnonzero(np.isfinite(own))
             # The golden ratio spreads any number of dots evenly over the height of the band.
-            heights = band + 0.32 + 0.36 * ((np.arange(len(good)) * 0.618034) % 1)
-            dots += list(zip(own[good], heights, found.ids[good], strict=True))
-            here = found.ids[good] == sample
-            rings += list(zip(own[good][here], heights[here], strict=True))
+            heights = band + 0.32 + 0.36 * ((np.arange(len(finite)) * 0.618034) % 1)
+            dots += list(zip(own[finite], heights, agreement.ids[finite], strict=True))
+            ringed = agreement.ids[finite] == sample
+            rings += list(zip(own[finite][ringed], heights[ringed], strict=True))
         self.dots.data = {
             "x": np.array([dot[0] for dot in dots], np.float32),
             "y": np.array([dot[1] for dot in dots], np.float32),

@@ -1,28 +1,39 @@
-"""The grid of the attribution view: one figure with a tile per side and map, and a scale under every column."""
+"""The grid of occlusion maps: one figure with a tile per side and map, and a scale under every column."""
+
+from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis import occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
-from rosalind.viewer.views.frame import CLEAR, DIVERGING, SELECTED, Frame, plot
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, cut, plot
+from rosalind.viewer.views.frame import Frame
 
 LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
 """Pixels: before the first column, above the first row of tiles, of a tile, under the last one."""
 
 ACROSS, DOWN = TILE + 6, TILE + 20
-"""Pixels from tile to tile; above every row stands its name."""
+"""Pixels from tile to tile; the name of every row is above it."""
 
 WIDTH = 2 * LEFT + 3 * ACROSS + TILE
 """Pixels: 446, what fits beside the contact sheet."""
 
 PLACE = ("x", "y", "dw", "dh")
+"""Columns of the place of an image."""
+
+Spans = list[tuple[float, float, float]]
+"""The place of a map on the image across and down, see `occlusion_maps.placed`."""
+
+Label = tuple[float, float, str | None, str | None, str]
+"""A text of the figure; its parts are `TEXTS`."""
+
 TEXTS = ("x", "y", "heading", "words", "align")
 """Of a text: a bold heading or words, None in place of the other. A font that is a column fails where a source gets
 fewer rows, as Bokeh 3.9.2 still measures the old texts by then."""
 
 LETTERS = 66
-"""Letters that fit above a row."""
+"""Letters above a row."""
 
 MARK = """
 // The patch under the pointer, outlined on every tile.
@@ -48,10 +59,10 @@ if (found.x.length || marks.data.x.length) { marks.data = found }
 """
 
 
-class Tiles:
+class MapTiles:
     """Rows A, B, B minus A and the null's difference; columns image, angle, norm and margin."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         height = TOP + 3 * DOWN + FOOT
         self.figure = plot(
             "attribution-maps",
@@ -70,16 +81,18 @@ class Tiles:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         self.frames = ColumnDataSource({"x": [], "y": []})
-        figure.rect("x", "y", TILE, TILE, source=self.frames, fill_color=None, line_color="#8a94a6")
+        figure.rect("x", "y", TILE, TILE, source=self.frames, fill_color=None, line_color=GREY)
         self.images = ColumnDataSource({key: [] for key in ("image", *PLACE)})
         figure.image_rgba("image", source=self.images, **{key: key for key in PLACE})
-        self.maps, self.mappers, drawn, self.shown = {}, {}, [], []
+        self.maps: dict[str, ColumnDataSource] = {}
+        self.mappers: dict[str, LinearColorMapper] = {}
+        drawn: list[Any] = []
         for kind in MAPPED:
             self.maps[kind] = ColumnDataSource({key: [] for key in ("image", *PLACE, "words", "unit")})
             self.mappers[kind] = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
             options = {"source": self.maps[kind], "color_mapper": self.mappers[kind]}
             drawn.append(figure.image("image", **options, **{key: key for key in PLACE}))
-            self.shown.append(drawn[-1].glyph)
+        self.glyphs = [renderer.glyph for renderer in drawn]
         self.marks = ColumnDataSource({key: [] for key in ("x", "y", "width", "height")})
         line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
         figure.rect("x", "y", "width", "height", source=self.marks, **line)
@@ -91,12 +104,12 @@ class Tiles:
         tooltips = [("", "@words @image{+0.000} @unit")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tooltips, callback=mark))
 
-    def draw(
+    def render(
         self,
         frame: Frame,
         tables: dict[str, np.ndarray | None],
         samples: np.ndarray,
-        spans: list[tuple[float, float, float]],
+        spans: Spans,
         opacity: float = 1.0,
     ) -> None:
         """Show maps.
@@ -104,38 +117,38 @@ class Tiles:
         Args:
             frame: with the conditions whose images are shown.
             tables: float32[3, rows, columns] by row of the grid, in order; None where there is no map.
-            samples: int[k] ids whose mean image is shown.
-            spans: where a map lies on the image across and down, see `maps.placed`.
+            samples: int[k] ids; their mean image is shown.
+            spans: of the maps on the image.
             opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
         """
-        for glyph in self.shown:
+        for glyph in self.glyphs:
             glyph.global_alpha = opacity
         bottom = TOP + len(tables) * DOWN - 12
         texts = [self._heading(0, "mean image" if len(samples) > 1 else "image")]
-        empty = []
+        gaps = []
         for line, (name, table) in enumerate(tables.items()):
             middle = TOP + line * DOWN + TILE / 2
-            texts += _above(TOP + line * DOWN - 9, *_words(frame, name))
+            texts += _above(TOP + line * DOWN - 9, *_name(frame, name))
             if name == "difference" and table is not None:
                 texts += _legend(middle)
             for column in range(1, 4) if table is None else ():
-                empty.append((LEFT + column * ACROSS + TILE / 2, middle))
-                texts.append((*empty[-1], None, "no map", "center"))
+                gaps.append((LEFT + column * ACROSS + TILE / 2, middle))
+                texts.append((*gaps[-1], None, "no map", "center"))
         for column, (kind, unit) in enumerate(zip(MAPPED, occlusion_maps.UNITS, strict=True), 1):
-            there = {name: table[column - 1] for name, table in tables.items() if table is not None}
-            reach = [np.abs(t[np.isfinite(t)]).max(initial=0) for t in there.values()]
-            low, high = rasters.symmetric(max(reach, default=0))
+            maps = {name: table[column - 1] for name, table in tables.items() if table is not None}
+            largest = [np.abs(m[np.isfinite(m)]).max(initial=0) for m in maps.values()]
+            low, high = rasters.symmetric(max(largest, default=0))
             self.mappers[kind].update(low=low, high=high)
             texts.append(self._heading(column, f"{kind}, {unit}"))
-            parts = [
+            parts: list[dict[str, Any]] = [
                 {
                     **self._box(column, list(tables).index(name), spans),
-                    "image": t,
+                    "image": m,
                     "words": _hidden(name, kind),
                 }
-                for name, t in there.items()
+                for name, m in maps.items()
             ]
-            if there:
+            if maps:
                 left = LEFT + column * ACROSS
                 ramp = np.linspace(low, high, 64, dtype=np.float32)[None]
                 scale = {"x": left, "y": bottom, "dw": TILE, "dh": 9}
@@ -143,27 +156,27 @@ class Tiles:
                 for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
                     words = f"{value:+.2g}" if value else "0"
                     texts.append((left + at * TILE, bottom + 20, None, words, align))
-            found = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
-            self.maps[kind].data = {**found, "unit": [unit] * len(parts)}
+            columns = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
+            self.maps[kind].data = {**columns, "unit": [unit] * len(parts)}
         self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
-        self.frames.data = {"x": [x for x, _ in empty], "y": [y for _, y in empty]}
+        self.frames.data = {"x": [x for x, _ in gaps], "y": [y for _, y in gaps]}
         self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(TEXTS)}
         self._prepare_marks(tables, spans)
         self.figure.height = bottom + FOOT
         self.figure.y_range.update(start=bottom + FOOT, end=0)
 
     @staticmethod
-    def _heading(column: int, words: str) -> tuple:
+    def _heading(column: int, words: str) -> Label:
         return (LEFT + column * ACROSS + TILE / 2, 9, words, None, "center")
 
     @staticmethod
-    def _box(column: int, line: int, spans) -> dict[str, float]:
+    def _box(column: int, line: int, spans: Spans) -> dict[str, float]:
         (across, wide, _), (down, tall, _) = spans
         left, top = LEFT + column * ACROSS, TOP + line * DOWN
         return {"x": left + across * TILE, "y": top + down * TILE, "dw": wide * TILE, "dh": tall * TILE}
 
-    def _prepare_marks(self, tables: dict[str, np.ndarray | None], spans) -> None:
-        """Tell the browser where patches lie."""
+    def _prepare_marks(self, tables: dict[str, np.ndarray | None], spans: Spans) -> None:
+        """Send the places of the patches for `MARK`."""
         rows, columns = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
         (across, wide, patch_x), (down, tall, patch_y) = spans
         grid = {
@@ -178,7 +191,9 @@ class Tiles:
         grid |= {"down": down, "tall": tall, "patch_y": patch_y}
         self.marks.update(tags=[grid], data={key: [] for key in ("x", "y", "width", "height")})
 
-    def _pictures(self, frame: Frame, samples: np.ndarray, under: dict) -> dict[str, list]:
+    def _pictures(
+        self, frame: Frame, samples: np.ndarray, under: dict[str, np.ndarray | None]
+    ) -> dict[str, list[Any]]:
         """The samples' mean image under A's and under B's condition; nothing where none has a thumbnail.
 
         Args:
@@ -186,8 +201,8 @@ class Tiles:
             samples: ids.
             under: the maps by row, under which the image lies as well.
         """
-        found: dict[str, list] = {key: [] for key in ("image", *PLACE)}
-        whole = [(0, 1, 1)] * 2
+        pictures: dict[str, list[Any]] = {key: [] for key in ("image", *PLACE)}
+        whole: Spans = [(0, 1, 1)] * 2
         lines = list(under)
         for line, cell in enumerate((frame.state.a, frame.state.b)):
             rows, images = frame.store.images(cell[1])
@@ -202,37 +217,35 @@ class Tiles:
                 if under[lines[other]] is not None and line == min(other, 1):
                     places += [(column, other) for column in range(1, 4)]
             for place in places:
-                found["image"].append(picture)
+                pictures["image"].append(picture)
                 for key, value in self._box(*place, whole).items():
-                    found[key].append(value)
-        return found
+                    pictures[key].append(value)
+        return pictures
 
 
-def _words(frame: Frame, name: str) -> tuple[str, str]:
-    """What stands above a row of tiles: what it is, and of what."""
+def _name(frame: Frame, name: str) -> tuple[str, str]:
+    """The name of a row of tiles, and its cells."""
     if name in ("a", "b"):
         return name.upper(), " · ".join(getattr(frame.state, name))
-    if name == "difference":
+    if name == "difference" or frame.null is None:
         return "B minus A", ""
     (first, one), (second, other) = frame.null
     return "null", f"{second} minus {first}" if one == other else f"{second} · {other} minus {first} · {one}"
 
 
-def _above(y: float, title: str, words: str) -> list[tuple]:
+def _above(y: float, title: str, cells: str) -> list[Label]:
     """Texts above a row, cut where they would reach beyond the figure."""
-    short = words if len(words) <= LETTERS else words[: LETTERS - 1] + "…"
-    start = LEFT + 8 * len(title) + 8
-    return [(LEFT, y, title, None, "left"), (start, y, None, short, "left")]
+    return [(LEFT, y, title, None, "left"), (LEFT + 8 * len(title) + 8, y, None, cut(cells, LETTERS), "left")]
 
 
-def _legend(middle: float) -> list[tuple]:
-    """What the colours mean, where differences have no image."""
+def _legend(middle: float) -> list[Label]:
+    """The meaning of the colours, in the place of an image of the difference."""
     lines = ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it")
     return [(LEFT + 4, middle + 13 * (k - 2), None, words, "left") for k, words in enumerate(lines)]
 
 
 def _hidden(name: str, kind: str) -> str:
-    """What the tooltip says before the number."""
+    """The text of a tooltip before the number."""
     if name in ("a", "b"):
         return f"with this patch hidden, {name.upper()}'s {kind} changes by"
     return f"B's change of {kind} minus A's" + (", where it means nothing," if name == "null" else "") + ":"

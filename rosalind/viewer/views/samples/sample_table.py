@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, TableColumn
 
-from rosalind.viewer.views.frame import Frame, repaint
+from rosalind.viewer.views.draw import repaint
+from rosalind.viewer.views.frame import Frame
 
 COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
 
@@ -32,7 +33,7 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
 
 
 def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:
-    """Ids, classes by name and margins of some samples, given by position; margins raw where the state says so."""
+    """Ids, names of classes and margins of samples int[k] by position; margins raw where the state says so."""
     store, state = frame.store, frame.state
     return {
         "id": store.ids[listed].tolist(),

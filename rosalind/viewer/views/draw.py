@@ -1,0 +1,210 @@
+"""The parts that views are made of: colours, empty figures and sources, labels of axes, and captions."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, CustomJS, DataTable, Div, LinearColorMapper, UIElement
+from bokeh.palettes import Colorblind, interp_palette
+from bokeh.plotting import figure
+
+from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+from rosalind.viewer import theme
+
+CLEAR = "rgba(0, 0, 0, 0)"
+SELECTED = "#E69F00"
+GREY = "#8a94a6"
+"""Of edges and what stands back, on light and dark."""
+
+ZERO = "#4a5565"
+"""Of the dotted lines where a value or a change is zero."""
+
+SIDE_COLOURS = ("#0072B2", "#CC79A7")
+"""Colours of A and B in one figure, where they differ in dash or marker as well."""
+
+FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
+FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
+FAMILY_COLOURS = Colorblind[8]
+FAMILY_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
+CLASS_COLOURS = (
+    *("#4477aa", "#ee6677", "#228833", "#b8a020", "#33a9d6"),
+    *("#aa3377", "#dd7711", "#44aa99", "#9977cc", "#8a94a6"),
+)
+"""Colours of up to ten classes, on light and dark; each class is also named beside its line."""
+
+POINTS = 2000
+"""Largest number of samples drawn one by one; of more only densities are sent to the browser."""
+
+
+def _ramp(*colours: str, count: int = 256) -> list[str]:
+    return list(interp_palette(colours, count))
+
+
+LIGHT = theme.COLOURS["light"]
+GREYS = _ramp(*LIGHT["density"], count=theme.SHADES)
+ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00", count=theme.SHADES)
+DIVERGING = _ramp("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
+SEQUENTIAL = _ramp("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")
+
+
+def measure_label(store: Store, name: str, raw: bool = False) -> str:
+    """The full label of a measure's axis: `angle to class direction (degrees)`."""
+    measure = store.measures[name]
+    return f"{measure.title} ({measure.unit_shown(raw)})"
+
+
+def short(measure: str) -> str:
+    """The short name of a measure: `angle centred`."""
+    return measure.replace("_", " ")
+
+
+def axis_label(store: Store, name: str, raw: bool = False) -> str:
+    """The short label of a measure's axis: `angle (degrees)`."""
+    return f"{short(name)} ({store.measures[name].unit_shown(raw)})"
+
+
+def line_of(value: float | None) -> int:
+    """The row at a click on a y axis whose row 0 is on top, from -0.5 down; -1 for none.
+
+    Bokeh 3.9.2 takes every axis for one that runs upwards, so that row k comes as -1 - k.
+
+    >>> line_of(2.3), line_of(-3.3), line_of(None)
+    (2, 2, -1)
+    """
+    if value is None:
+        return -1
+    return round(value if value >= -0.5 else -1 - value)
+
+
+def shifted(event: Tap) -> bool:
+    """True where shift was held during a click."""
+    return bool((event.modifiers or {}).get("shift"))
+
+
+def plain(text: str) -> str:
+    """A text that an axis shows as it is: Bokeh renders what stands between these delimiters as a formula.
+
+    >>> plain("$$x$$") == "$$x$$", plain("5$")
+    (False, '5$')
+    """
+    for delimiter in ("$$", r"\(", r"\["):
+        text = text.replace(delimiter, f"{delimiter[0]}\u200b{delimiter[1]}")
+    return text
+
+
+def cut(name: str, letters: int) -> str:
+    """A name of at most so many letters; a longer one ends in an ellipsis.
+
+    >>> cut("aeroplane", 9), cut("aeroplane", 5)
+    ('aeroplane', 'aero…')
+    """
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
+def cell_name(cell: Cell) -> str:
+    """The network and condition of a cell, escaped for HTML."""
+    return escape(f"{cell[0]} · {cell[1]}")
+
+
+def plot(name: str, label: str, **options: Any) -> Any:
+    """An empty figure in the house style.
+
+    Args:
+        name: of the model, for tests and style sheets.
+        label: read by screen readers.
+        options: of `bokeh.plotting.figure`.
+
+    Returns:
+        A `bokeh.plotting.figure`; untyped, as Bokeh makes the signatures of its glyph methods at run time.
+    """
+    options = {"toolbar_location": None, "tools": "", "height": 260, **options}
+    options.setdefault("sizing_mode", "stretch_width")
+    made: Any = figure(name=name, min_border=4, **options)
+    made.html_attributes = {"role": "img", "aria-label": label, "tabindex": "0"}
+    # The theme sets other colours on every figure; it leaves out a grid without one.
+    made.grid.grid_line_color = LIGHT["grid"]
+    made.axis.axis_line_color = None
+    made.axis.minor_tick_line_color = None
+    made.axis.axis_label_text_font_style = "normal"
+    made.title.text_font_size = "12px"
+    made.toolbar.logo = None
+    return made
+
+
+def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, width: float) -> None:
+    """Frame places of a matrix in white within black, which is seen on every colour.
+
+    Args:
+        figure: to draw on.
+        x, y: columns of the source.
+        source: of the places.
+        size: of the black square, in pixels.
+        width: of either line, in pixels.
+    """
+    for colour, pixels in (("#000000", size), ("#ffffff", size - 2 * width)):
+        look = {"size": pixels, "fill_color": None, "line_color": colour, "line_width": width}
+        figure.scatter(x, y, source=source, marker="square", **look)
+
+
+def see_through(palette: list[str]) -> LinearColorMapper:
+    """Colours for a uint8 density in which empty bins are transparent."""
+    return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
+
+
+def titled(title: str, *parts: UIElement) -> UIElement:
+    """The root of a view: its title as a heading, and its parts below."""
+    heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
+    return column(heading, *parts, sizing_mode="stretch_width")
+
+
+def repaint(table: DataTable) -> DataTable:
+    """The table, with a callback that repaints it when its data change.
+
+    Bokeh 3.9.0 to 3.9.2 repaint only where the number of rows changes too (bokeh issue 15328), 3.8.2 always.
+    Telling the table that it has changed would lay out all that stands around it, 33 ms.
+    """
+    code = "Bokeh.index.find_one(table)?.updateGrid()"
+    table.source.js_on_change("data", CustomJS(args={"table": table}, code=code))
+    return table
+
+
+def empty(*names: str) -> ColumnDataSource:
+    """A source with these columns and no rows."""
+    return ColumnDataSource({name: [] for name in names})
+
+
+def fill(source: ColumnDataSource, data: Mapping[str, Any]) -> None:
+    """Replace a source's data; where they are equal (NaN to NaN in arrays) nothing is sent or painted."""
+    equal = lambda a, b: a == b if isinstance(a, list) else np.array_equal(a, b, equal_nan=True)
+    if data.keys() != source.data.keys() or not all(equal(data[name], source.data[name]) for name in data):
+        source.data = dict(data)
+
+
+def caption(name: str) -> Div:
+    """The text under a view, filled at every update."""
+    return Div(text="", name=name, sizing_mode="stretch_width")
+
+
+def paragraphs(*parts: str) -> str:
+    """The parts of a caption, each on a line of its own; empty ones are left out.
+
+    >>> paragraphs("One.", "", "Two. ")
+    '<p>One.</p><p>Two.</p>'
+    """
+    return "".join(f"<p>{part.strip()}</p>" for part in parts if part.strip())
+
+
+def flip_legend(flips: np.ndarray | None = None) -> str:
+    """The flip states with their colours as HTML, and with the number of samples in each where `flips` is given."""
+    shapes, counts = ("●", "▲", "▼", "✕"), [""] * len(FLIPS)
+    if flips is not None:
+        counts = [f"{count:,} " for count in np.bincount(flips, minlength=len(FLIPS))]
+    return " ".join(
+        f'<span style="color:{colour}">{shape}</span> {count}{escape(text)}'
+        for colour, shape, count, text in zip(FLIP_COLOURS, shapes, counts, FLIPS, strict=True)
+    )
