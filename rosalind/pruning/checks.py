@@ -1,6 +1,6 @@
 """Options of methods and their ranges; everything wrong with a method or its network is found before any work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -106,11 +106,10 @@ def _check_like(method: Method, like: str | None) -> None:
     """Raise ValueError unless the masks of `like` can be shuffled."""
     if like is None:
         return
-    if not is_outside(like) or not _can_be_shuffled(recipe_of(like)):
-        names = [name for name, recipe in METHODS.items() if _can_be_shuffled(recipe)]
-        if like not in names:
-            hint = " Of lth, the option control='shuffled' does this." if like == "lth" else ""
-            raise ValueError(unknown("method to shuffle", str(like), names) + hint)
+    names = [name for name, recipe in METHODS.items() if _can_be_shuffled(recipe)]
+    if like not in names and not (is_outside(like) and _can_be_shuffled(recipe_of(like))):
+        hint = " Of lth, the option control='shuffled' does this." if like == "lth" else ""
+        raise ValueError(unknown("method to shuffle", str(like), names) + hint)
     options = [option for option in ("scope", "layers", "activate") if option in method.options]
     if options:
         raise ValueError(f"random like {like} takes its layers' counts from there; leave out {options}.")
@@ -150,8 +149,6 @@ def check_network(
         for sparsity in method.sparsities:
             n_m.pattern(kernels, sparsity, options["group"], protected)
     if recipe.exact:
-        zeros: Mapping[str, Any] = {
-            path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()
-        }
+        zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
         for sparsity in method.sparsities:
             masks.keep(zeros, sparsity, protected=protected, layers=options.get("layers"))

@@ -1,18 +1,20 @@
-"""What masks did to a network: counts per layer, empty layers, dead channels, weights on no path, costs."""
+"""Effects of masks on a network: counts per layer, empty layers, dead channels, weights on no path, costs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning.gradients import flow_gradient
-from rosalind.pruning.masks import sparsity_of, weights_only
-from rosalind.training import by_path, map_by_path
+from rosalind.pruning.masks import Masks, sparsity_of, weights_only
+from rosalind.training import Tree, by_path, map_by_path
 
 
-def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Which kept weights lie on a path of kept weights from the input to the output (arXiv 2107.02306).
+def on_a_path(
+    flow: Callable[[Tree, Tree], Any], trainable: Tree, state: Tree, masks: Mapping[str, Any]
+) -> Masks:
+    """Masks of the kept weights on a path of kept weights from the input to the output (arXiv 2107.02306).
 
     Every kept weight becomes a positive constant, every norm's scale one and all else zero; a weight is on a
     path exactly when the flow of an input of ones changes with it. Of a dense network, weights that only
@@ -27,54 +29,64 @@ def on_a_path(flow, trainable: Any, state: Any, masks: Mapping[str, Any]) -> dic
     Returns:
         bool arrays by path, False where a weight is removed or cut off.
     """
-    kept = weights_only(masks)
+    weights = weights_only(masks)
 
-    def constant(path: str, leaf):
-        if path in kept:
+    def constant(path: str, leaf: Any) -> Any:
+        if path in weights:
             # The mean sum over inputs is 1, so that the flow neither overflows nor dies out in deep networks.
-            mask = jnp.asarray(kept[path], jnp.float32)
+            mask = jnp.asarray(weights[path], jnp.float32)
             return mask * leaf.shape[-1] / jnp.maximum(mask.sum(), 1)
         return jnp.ones_like(leaf) if path.split("/")[-1] == "scale" else jnp.zeros_like(leaf)
 
     slopes = by_path(flow_gradient(flow)(map_by_path(constant, trainable), state)[1])
-    return {path: np.asarray(mask) & (np.asarray(slopes[path]) != 0) for path, mask in kept.items()}
+    return {path: np.asarray(mask) & (np.asarray(slopes[path]) != 0) for path, mask in weights.items()}
 
 
 def multiply_adds(masks: Mapping[str, Any], positions: Mapping[str, int]) -> tuple[int, int]:
     """Multiply-adds of one sample's forward pass in P: of the dense network, and of the kept weights only.
 
-    `positions` says at how many places of its output every kernel is applied: 1 for a dense layer.
+    `positions` is the number of places of its output at which every kernel is applied: 1 for a dense layer.
     """
-    kept = weights_only(masks)
-    dense = sum(int(np.size(mask)) * positions[path] for path, mask in kept.items())
-    return dense, sum(int(np.sum(np.asarray(mask))) * positions[path] for path, mask in kept.items())
+    weights = weights_only(masks)
+    dense = sum(int(np.size(mask)) * positions[path] for path, mask in weights.items())
+    return dense, sum(int(np.sum(np.asarray(mask))) * positions[path] for path, mask in weights.items())
 
 
-def storage(masks: Mapping[str, Any], trainable: Any) -> dict[str, int]:
+def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
     """Bytes of all float32 parameters: dense, with a bit per weight of P (`bitmask`), and as rows of P (`csr`).
 
     A compressed row holds its kept weights, the column of each (2 bytes up to 65,536 columns, else 4), and
-    4 bytes for where it ends. Rows are output units. What is not in P is stored dense in all three.
+    4 bytes for its end. Rows are output units. Parameters outside P are stored dense in all three.
     """
-    kept = weights_only(masks)
-    rest = 4 * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in kept)
-    found = {"dense": rest, "bitmask": rest, "csr": rest}
-    for mask in kept.values():
+    prunable = weights_only(masks)
+    rest = 4 * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in prunable)
+    size = {"dense": rest, "bitmask": rest, "csr": rest}
+    for mask in prunable.values():
         weights, alive, rows = int(np.size(mask)), int(np.sum(np.asarray(mask))), np.shape(mask)[-1]
-        found["dense"] += 4 * weights
-        found["bitmask"] += 4 * alive + -(-weights // 8)
-        found["csr"] += alive * (4 + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
-    return found
+        size["dense"] += 4 * weights
+        size["bitmask"] += 4 * alive + -(-weights // 8)
+        size["csr"] += alive * (4 + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
+    return size
+
+
+def _layer(path: str, mask: np.ndarray, alive: np.ndarray) -> dict[str, Any]:
+    return {
+        "path": path,
+        "weights": mask.size,
+        "kept": int(mask.sum()),
+        "sparsity": round(1 - float(mask.mean()), 6),
+        "dead_channels": int((~alive.reshape(-1, alive.shape[-1]).any(0)).sum()),
+    }
 
 
 def report(
     masks: Mapping[str, Any],
-    trainable: Any,
+    trainable: Tree,
     *,
     paths: Mapping[str, Any] | None = None,
     positions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What was removed, ready for JSON.
+    """Counts of removed weights and channels, ready for JSON.
 
     Args:
         masks: of P; masks of biases and norms are left out of all counts of weights.
@@ -86,39 +98,27 @@ def report(
         `sparsity` over P and `sparsity_all` over all parameters, `parameters`, `nonzero`, `storage` in
         bytes; per layer its path, weights, kept, sparsity and dead output channels; `collapsed` lists
         layers that kept nothing and `dead_channels` counts channels. With `paths`: `sparsity_effective`, which
-        counts weights that are cut off as removed, and `cut`, whether no path is left at all. With
+        counts weights that are cut off as removed, and `cut`, True where no path is left at all. With
         `positions`: `multiply_adds` and `multiply_adds_dense` per sample.
     """
-    kept = weights_only(masks)
-    alive = kept if paths is None else paths
-    layers = []
-    for path in sorted(kept):
-        channels = np.asarray(alive[path]).reshape(-1, np.shape(alive[path])[-1]).any(0)
-        layers.append(
-            {
-                "path": path,
-                "weights": int(np.size(kept[path])),
-                "kept": int(np.sum(np.asarray(kept[path]))),
-                "sparsity": round(1 - float(np.mean(np.asarray(kept[path]))), 6),
-                "dead_channels": int((~channels).sum()),
-            }
-        )
-    removed = sum(layer["weights"] - layer["kept"] for layer in layers)
-    gates = sum(int(np.sum(~np.asarray(mask))) for path, mask in masks.items() if path not in kept)
+    weights = weights_only(masks)
+    alive = weights if paths is None else paths
+    layers = [_layer(path, np.asarray(weights[path]), np.asarray(alive[path])) for path in sorted(weights)]
+    removed = sum(int(np.sum(~np.asarray(mask))) for mask in masks.values())
     parameters = sum(int(np.size(leaf)) for leaf in by_path(trainable).values())
-    found = {
+    counts = {
         "sparsity": sparsity_of(masks),
-        "sparsity_all": (removed + gates) / parameters,
+        "sparsity_all": removed / parameters,
         "parameters": parameters,
-        "nonzero": parameters - removed - gates,
+        "nonzero": parameters - removed,
         "storage": storage(masks, trainable),
         "layers": layers,
         "collapsed": [layer["path"] for layer in layers if layer["kept"] == 0],
         "dead_channels": sum(layer["dead_channels"] for layer in layers),
     }
     if paths is not None:
-        found["sparsity_effective"] = sparsity_of(paths)
-        found["cut"] = not any(np.asarray(mask).any() for mask in paths.values())
+        counts["sparsity_effective"] = sparsity_of(paths)
+        counts["cut"] = not any(np.asarray(mask).any() for mask in paths.values())
     if positions is not None:
-        found["multiply_adds_dense"], found["multiply_adds"] = multiply_adds(masks, positions)
-    return found
+        counts["multiply_adds_dense"], counts["multiply_adds"] = multiply_adds(masks, positions)
+    return counts

@@ -14,13 +14,40 @@ from rosalind.pruning.types import MaskParametrisation, MethodRun
 from rosalind.training import Tree, map_by_path
 
 
+def _movement_init(run: MethodRun, sparsity: float):
+    kernels, scope = masks.prunable(run.start.trainable), run.options["scope"]
+    scores = {path: jnp.zeros(weight.shape, jnp.float32) for path, weight in kernels.items()}
+    return {"weights": run.start.trainable, "scores": scores}, {
+        "kept": counts_of(kernels, sparsity, scope, run.protected),
+        "dense": counts_of(kernels, 0.0, scope, run.protected),
+        "begin": jnp.float32(run.options["begin"] * run.total_steps),
+        "end": jnp.float32(run.options["end"] * run.total_steps),
+    }
+
+
+def _movement_params(trained: Tree, carried: Mapping[str, Any], train: bool):
+    counts = carried["kept"]
+    if train:
+        span = jnp.maximum(carried["end"] - carried["begin"], 1)
+        progress = (carried["step"] - carried["begin"]) / span
+        counts = cubic_counts(carried["dense"], carried["kept"], progress)
+    scores = trained["scores"]
+    chosen = top_of(jax.lax.stop_gradient(scores), counts)
+
+    def one(path, weight):
+        if path not in scores:
+            return weight
+        straight = scores[path] - jax.lax.stop_gradient(scores[path])
+        return jnp.where(chosen[path], weight, 0) + straight * jax.lax.stop_gradient(weight)
+
+    return map_by_path(one, trained["weights"]), 0.0
+
+
+def _movement_masks(trained: Tree, carried: Mapping[str, Any]):
+    return {path: np.asarray(m) for path, m in top_of(trained["scores"], carried["kept"]).items()}, ()
+
+
 def movement(run: MethodRun, sparsity: float) -> MaskParametrisation:
-    """See `_movement`."""
-    return _movement()
-
-
-@functools.cache
-def _movement() -> MaskParametrisation:
     """Weights and scores are trained together; a score falls where its weight moves towards zero (arXiv 2005.07683).
 
     The network computes with the weights of the highest scores, signed; their number falls along a cubic
@@ -28,38 +55,7 @@ def _movement() -> MaskParametrisation:
     the effective weight times the weight, so that removed weights can come back until the end. Scores
     start at zero, where equal ones are kept by position.
     """
-
-    def init(run: MethodRun, sparsity: float):
-        kernels, scope = masks.prunable(run.start.trainable), run.options["scope"]
-        scores = {path: jnp.zeros(weight.shape, jnp.float32) for path, weight in kernels.items()}
-        return {"weights": run.start.trainable, "scores": scores}, {
-            "kept": counts_of(kernels, sparsity, scope, run.protected),
-            "dense": counts_of(kernels, 0.0, scope, run.protected),
-            "begin": jnp.float32(run.options["begin"] * run.total_steps),
-            "end": jnp.float32(run.options["end"] * run.total_steps),
-        }
-
-    def effective_params(trained: Tree, carried: Mapping[str, Any], train: bool):
-        counts = carried["kept"]
-        if train:
-            span = jnp.maximum(carried["end"] - carried["begin"], 1)
-            progress = (carried["step"] - carried["begin"]) / span
-            counts = cubic_counts(carried["dense"], carried["kept"], progress)
-        scores = trained["scores"]
-        chosen = top_of(jax.lax.stop_gradient(scores), counts)
-
-        def one(path, weight):
-            if path not in scores:
-                return weight
-            straight = scores[path] - jax.lax.stop_gradient(scores[path])
-            return jnp.where(chosen[path], weight, 0) + straight * jax.lax.stop_gradient(weight)
-
-        return map_by_path(one, trained["weights"]), 0.0
-
-    def final_masks(trained: Tree, carried: Mapping[str, Any]):
-        return {path: np.asarray(m) for path, m in top_of(trained["scores"], carried["kept"]).items()}, ()
-
-    return MaskParametrisation(init, effective_params, final_masks, undecayed=("scores",))
+    return MaskParametrisation(_movement_init, _movement_params, _movement_masks, undecayed=("scores",))
 
 
 STRETCH = (-0.1, 1.1, 2 / 3)

@@ -18,10 +18,9 @@ Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
 
 SCOPES = ("global", "layer", "output", "uniform_plus", "erk", "lamp")
-"""Where scores compete: all together; in every layer at equal sparsity; in every output unit of every
+"""Competition between scores: all together; in every layer at equal sparsity; in every output unit of every
 layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus`, arXiv 1902.09574); in
 every layer at ERK's sparsities; or all together after LAMP's scaling (`lamp`)."""
-
 
 KERNELS = ("kernel", "weight", "weights", "w", "W")
 """Names of kernels: Flax's, and those of other libraries."""

@@ -10,6 +10,7 @@ or inputs of a layer of unknown kind; ERK (`static`, `set`, `rigl`) makes small 
 tickets stay as initialised.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from rosalind.pruning.types import (
 )
 
 _SCOPED = {"scope": "global", "layers": {}}
-"""Where scores compete, and sparsities of single layers (see `masks.keep`)."""
+"""The scope in which scores compete, and sparsities of single layers (see `masks.keep`)."""
 
 _DISTILLED = {"distil": 0.0, "distil_temperature": 4.0}
 """The share of the dense parent's softened outputs in the loss of retraining (arXiv 1503.02531)."""
@@ -51,15 +52,8 @@ def at_initialisation(
     score: Score, *, needs: Needs = (), paper: str = "", family: str = "initialisation", **options: Any
 ) -> Recipe:
     """Prune the initial weights by a score and train the rest; no dense training."""
-    return Recipe(
-        score,
-        needs=needs,
-        ranked="initial",
-        retraining="train",
-        options={**_SCOPED, "epochs": None, **options},
-        paper=paper,
-        family=family,
-    )
+    initial = Recipe(score, needs=needs, ranked="initial", retraining="train", paper=paper, family=family)
+    return dataclasses.replace(initial, options={**_SCOPED, "epochs": None, **options})
 
 
 def iterative(
@@ -79,9 +73,8 @@ def iterative(
     """
     defaults = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
     defaults |= {"finetune": _TUNED, "rewind": {"rewind": 0.1}}.get(retraining, {"epochs": None})
-    return Recipe(
-        score, needs=needs, retraining=retraining, options={**defaults, **options}, paper=paper, family=family
-    )
+    options = {**defaults, **options}
+    return Recipe(score, needs=needs, retraining=retraining, options=options, paper=paper, family=family)
 
 
 def while_training(
@@ -93,14 +86,8 @@ def while_training(
     **options: Any,
 ) -> Recipe:
     """Train once per sparsity from the initial weights while `change` sets the masks."""
-    return Recipe(
-        change=change,
-        needs=needs,
-        ranked="initial",
-        options={"scope": "erk", "layers": {}, "epochs": None, **options},
-        paper=paper,
-        family=family,
-    )
+    options = {"scope": "erk", "layers": {}, "epochs": None, **options}
+    return Recipe(change=change, needs=needs, ranked="initial", options=options, paper=paper, family=family)
 
 
 def learning_masks(
@@ -130,14 +117,8 @@ def channels(
     score: Score, *, needs: Needs = (), paper: str = "", family: str = "structured", **options: Any
 ) -> Recipe:
     """Remove whole channels of the trained parent by a score of channel groups, and fine-tune."""
-    return Recipe(
-        score,
-        granularity="channel",
-        needs=needs,
-        options={"scope": "layer", **_TUNED, **options},
-        paper=paper,
-        family=family,
-    )
+    options = {"scope": "layer", **_TUNED, **options}
+    return Recipe(score, granularity="channel", needs=needs, options=options, paper=paper, family=family)
 
 
 _TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}

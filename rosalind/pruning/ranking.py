@@ -1,4 +1,4 @@
-"""Which of many numbers are the largest so and so many: exact, of equal ones the first, without a sort."""
+"""Selection of the k largest numbers: exact, of equal ones the first, without a sort."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def top(scores: np.ndarray, count: int, among: np.ndarray | None = None) -> np.n
     return chosen
 
 
-def top_traced(scores, count):
+def top_traced(scores: jax.Array, count: jax.Array | int) -> jax.Array:
     """`top` for use inside jit: float32 of any shape, a traced count, exact on ties.
 
     Bisection on the bit pattern, which orders floats like integers once those of negative numbers are
@@ -101,6 +101,6 @@ def lamp(scores: np.ndarray) -> np.ndarray:
     # Of equal scores, all count for each: the sum from the first of them on.
     ranked = squares[order]
     first = np.searchsorted(ranked, ranked, "left")
-    found = np.empty_like(squares)
-    found[order] = np.divide(ranked, left[first], out=np.zeros_like(ranked), where=left[first] > 0)
-    return found
+    shares = np.empty_like(squares)
+    shares[order] = np.divide(ranked, left[first], out=np.zeros_like(ranked), where=left[first] > 0)
+    return shares

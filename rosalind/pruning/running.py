@@ -44,9 +44,8 @@ def prune(
         fit: `training.fit`, or a wrapper of it that reports.
         protected: parts of paths that are never pruned.
         groups: coupled channels, for methods that remove whole ones.
-        resume: any mapping of names to dicts of arrays, such as a dict or a folder of checkpoints; a step
-            that it holds is not trained again. One mapping serves all methods of one parent, which then share
-            their equal steps; it must not be used for two parents or two data sets.
+        resume: a mapping of names to dicts of arrays, such as a folder of checkpoints; its steps are not trained
+            again. One serves all methods of one parent, and must not be used for two parents or data sets.
         functions: of the model beyond its loss; some methods need them.
         evaluate: measures of a network right after pruning, before it is trained again (`Pruned.before`).
         key: the key that the dense parent was trained with: data order and rewinding follow it.

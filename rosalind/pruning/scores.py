@@ -4,8 +4,6 @@ They never change the state: BatchNorm statistics of scoring passes are thrown a
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +14,7 @@ from rosalind.pruning.types import Scoring
 from rosalind.training import by_path
 
 Scores = dict[str, jax.Array]
+_jitted = functools.cache(jax.jit)
 
 
 def random(job: Scoring) -> Scores:
@@ -156,8 +155,3 @@ def wanda(job: Scoring) -> Scores:
             f"wanda: the model function 'inputs' gives no inputs of {missing}; protect these layers."
         )
     return {path: jnp.abs(w) * jnp.sqrt(total[path]) for path, w in job.kernels(masked).items()}
-
-
-@functools.cache
-def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(function)

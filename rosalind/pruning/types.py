@@ -183,7 +183,7 @@ class Recipe:
     needs: Needs = ()
     """Fields of `ModelFunctions` that it cannot do without."""
     ranked: Literal["trained", "initial"] = "trained"
-    """Which of the parent's weights are ranked and kept; `initial` needs no dense training."""
+    """The parent's weights that are ranked and kept; `initial` needs no dense training."""
     retraining: Retraining = "finetune"
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
@@ -229,7 +229,7 @@ class MethodRun:
     groups: Sequence[ChannelGroup] = ()
     evaluate: Callable[[Weights], Mapping[str, float]] | None = None
     like: "MethodRun | None" = None
-    """Whose masks `random` shuffles."""
+    """The run whose masks `random` shuffles."""
     outside: Mapping[str, Any] = field(default_factory=dict)
     """Name and source hash of a user's own method; empty for those of the table."""
 
@@ -289,15 +289,7 @@ class CountedBatches:
     """A batch source that counts the batches drawn from it."""
 
     def __init__(self, source: training.BatchSource) -> None:
-        self.source, self.count = source, 0
-
-    @property
-    def steps(self) -> int:
-        return self.source.steps
-
-    @property
-    def samples(self) -> int:
-        return self.source.samples
+        self.source, self.steps, self.samples, self.count = source, source.steps, source.samples, 0
 
     def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:
         self.count += 1
