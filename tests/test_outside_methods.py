@@ -23,6 +23,8 @@ def by_norm(job: pruning.Scoring):
     return [jnp.arange(group.size, dtype=jnp.float32) for group in job.groups]
 
 SMALLEST = pruning.one_shot(smallest)
+BARE = pruning.Recipe(smallest)
+BARE_CHANNELS = pruning.Recipe(by_norm, granularity="channel", retraining="rewind")
 BOUNDED = pruning.one_shot(lambda job: scores.magnitude(job), limit=3.0)
 PLAIN = pruning.one_shot(lambda job: smallest(job))
 INITIAL = pruning.at_initialisation(scores.synflow, needs=("flow",), rounds=2)
@@ -50,7 +52,10 @@ def module(tmp_path, monkeypatch):
     sys.modules.pop(path.stem, None)
 
 
-@pytest.mark.parametrize("name", ["SMALLEST", "BOUNDED", "INITIAL", "LEVELS", "CHANGING", "LEARNED", "LAST"])
+@pytest.mark.parametrize(
+    "name",
+    ["SMALLEST", "BOUNDED", "INITIAL", "LEVELS", "CHANGING", "LEARNED", "LAST", "BARE", "BARE_CHANNELS"],
+)
 def test_every_helper_makes_a_method_that_prunes(module, name):
     method = Method(f"{module[0]}:{name}", (0.5,))
     (pruned,) = run(method)

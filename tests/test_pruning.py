@@ -333,6 +333,7 @@ def test_an_emptied_layer_is_noted():
         (Method("gmp", (0.5,), {"epochs": 0}), "gmp: `epochs` must be above 0"),
         (Method("gmp", (0.5,), {"begin": None}), "gmp: `begin` must be a fraction of the run.* got None"),
         (Method("snip", (0.5,), {"rounds": 1.5}), r"snip: `rounds` must be a whole number.* got 1\.5"),
+        (Method("snip", (0.5,), {"rounds": float("inf")}), "snip: `rounds` must be a whole number.* got inf"),
         (Method("grasp", (0.5,), {"scope": "lamp"}), "grasp's scores are signed"),
         (Method("random", (0.5,), {"like": "snip", "scope": "erk"}), r"leave out \['scope'\]"),
     ],

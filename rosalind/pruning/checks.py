@@ -80,10 +80,10 @@ def check(method: Method) -> dict[str, Any]:
         if option not in _RANGES or (value is None and may_be_none):
             continue
         low, high, allowed = _RANGES[option]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high or ("whole" in allowed and value != int(value)):
+        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else np.nan
+        if not low <= number <= high or ("whole" in allowed and number % 1 != 0):
             raise ValueError(f"{name}: `{option}` must be {allowed}, got {value!r}.")
-    if not recipe.ranks and options["epochs"] == 0:
+    if not recipe.ranks and options.get("epochs") == 0:
         raise ValueError(f"{name}: `epochs` must be above 0, as masks are found in training, got 0.")
     if options.get("scope") == "lamp" and recipe.score is scores.grasp:
         raise ValueError("scope 'lamp' is for sizes, but grasp's scores are signed; choose another scope.")
@@ -136,8 +136,8 @@ def check_network(
     options, recipe = check(method), recipe_of(method.name)
     kernels = masks.prunable(trainable)
     functions = ModelFunctions() if functions is None else functions
-    for name in (method.name, options.get("like")):
-        for needed in recipe_of(name).needs if name is not None else ():
+    for name in filter(None, (method.name, options.get("like"))):
+        for needed in recipe_of(name).needs:
             functions.needed(needed, name)
     if options.get("distil"):
         functions.needed("distilled", f"{method.name} with distil")
@@ -147,7 +147,7 @@ def check_network(
             channel_scores.check_norms(groups)
     if recipe.granularity == "block":
         for sparsity in method.sparsities:
-            n_m.pattern(kernels, sparsity, options["group"], protected)
+            n_m.pattern(kernels, sparsity, options.get("group", 4), protected)
     if recipe.exact:
         zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
         for sparsity in method.sparsities:

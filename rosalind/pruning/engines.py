@@ -30,7 +30,7 @@ def _name(function: Callable[..., Any] | None) -> str | None:
 
 def _rewound(run: MethodRun) -> tuple[Weights, int]:
     """The dense network at the rewinding step, trained to there once for all methods, and that step."""
-    step = round(run.options["rewind"] * run.config.epochs * run.batches.steps)
+    step = round(run.options.get("rewind", 0) * run.config.epochs * run.batches.steps)
     start = run.parent.initial
     if step == 0:
         return start, 0
@@ -158,17 +158,17 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
 
 def learn_masks(run: MethodRun) -> Iterator[Pruned]:
     """Train the recipe's parametrisation, once per sparsity, and keep its final masks."""
-    recipe, options = run.recipe, run.options
+    recipe, options, parametrise = run.recipe, run.options, run.recipe.parametrisation
+    assert parametrise is not None
     config = run.finetuning if recipe.ranked == "trained" else run.schedule
     if recipe.ranked == "initial" and "learning_rate" in options:
         # Scores of frozen weights are trained with momentum and decay of their own, as published.
         rates = {name: options[name] for name in ("learning_rate", "weight_decay")}
         config = dataclasses.replace(config, optimizer="sgd", **rates)
     network_loss, network_state, unwrap = run.objective(run.start.state)
-    assert recipe.parametrisation is not None
 
     def make(sparsity: float) -> Pruned:
-        parametrisation = recipe.parametrisation(run, sparsity)
+        parametrisation = parametrise(run, sparsity)
         trained, carried = parametrisation.init(run, sparsity)
         state = {"inner": network_state, "carried": {**carried, "step": jnp.int32(0)}}
         decayed = {
@@ -183,7 +183,7 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
         return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 
-    made_by = {**run.outside, "learned": _name(recipe.parametrisation), "options": dict(options)}
+    made_by = {**run.outside, "learned": _name(parametrise), "options": dict(options)}
     for sparsity in run.sparsities:
         yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))
 

@@ -115,7 +115,7 @@ def _l0(rate: float) -> MaskParametrisation:
             "key": jax.random.key_data(jax.random.fold_in(run.key, 0x6C30)),
         }
 
-    def share(trained: Tree) -> jax.Array:
+    def share(trained: Tree) -> Any:
         gates = trained["gates"]
         size = sum(gate.size for gate in gates.values())
         return sum(open_share(rate * gate).sum() for gate in gates.values()) / size

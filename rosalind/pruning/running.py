@@ -106,7 +106,7 @@ def planned_epochs(method: Method, config: Train) -> float:
     if options.get("rate") is not None:
         count = len(levels(method.sparsities, options["rate"]))
     if recipe.retraining == "rewind":
-        rewound = options["rewind"] * config.epochs
+        rewound = options.get("rewind", 0) * config.epochs
         controls = 0 if options.get("control") is None else len(method.sparsities)
         again = config.epochs if options.get("control") == "reinitialised" else config.epochs - rewound
         return rewound + count * (config.epochs - rewound) + controls * again

@@ -50,9 +50,9 @@ def select_weights(
         if masks.sparsity_of(current) >= level and done < rounds:
             continue
         rules = {
-            "scope": run.options["scope"],
+            "scope": run.options.get("scope", "global"),
             "protected": run.protected,
-            "layers": masks.on_the_way(run.options["layers"], level, run.target_of(sparsity)),
+            "layers": masks.on_the_way(run.options.get("layers", {}), level, run.target_of(sparsity)),
         }
         share = run.options.get("activate", 0.0)
         if share:
@@ -82,7 +82,7 @@ def select_channels(
             sparsity,
             run.groups,
             weights.trainable,
-            scope=run.options["scope"],
+            scope=run.options.get("scope", "layer"),
             within=before.masks,
             protected=run.protected,
         )
@@ -124,7 +124,9 @@ def select_blocks(
 ) -> Selection:
     """N of every M inputs."""
     trainable = before.weights.trainable
-    chosen, notes = n_m.select(masks.prunable(trainable), sparsity, run.options["group"], run.protected)
+    chosen, notes = n_m.select(
+        masks.prunable(trainable), sparsity, run.options.get("group", 4), run.protected
+    )
     return chosen, trainable, notes
 
 

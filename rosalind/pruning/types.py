@@ -258,7 +258,7 @@ class MethodRun:
     def finetuning(self) -> Train:
         """A constant small rate: the last one of a step schedule; a cosine ends at zero, so a tenth of the peak."""
         drops = len(self.config.drops) if self.config.schedule == "step" else 1
-        rate = self.options["learning_rate"]
+        rate = self.options.get("learning_rate")
         rate = self.config.learning_rate * 0.1**drops if rate is None else rate
         return dataclasses.replace(self.schedule, schedule="constant", warmup=0.0, learning_rate=rate)
 
