@@ -151,7 +151,9 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     size, key = measuring.batch_size(split), jax.random.key(0)
 
     def ours() -> object:
-        return dict(measuring.measure([network], Condition(), split, key, subset=np.arange(500)))["resnet20"]
+        return dict(
+            measuring.measure([network], conditions.plan(Condition()), split, key, subset=np.arange(500))
+        )["resnet20"]
 
     def theirs() -> object:
         return [
@@ -265,7 +267,7 @@ def corruption_speed(options: Options) -> None:
     totals = np.zeros(2)
     print(f"| corruption | rosalind, ms | plain, ms | ratio | imagecorruptions | ratio |\n{'|---' * 6}|")
     for name in (*corruptions.NAMES, *corruptions.EXTRA):
-        rows = corruptions.TABLES["cifar"][name]
+        rows = corruptions.CORRUPTIONS[name].rows("cifar")
         plain = PLAIN[name]
         if name == "frost":
             textures = corruptions.load_textures(options.frost_textures, (32, 32, 3), "cifar")
@@ -274,7 +276,7 @@ def corruption_speed(options: Options) -> None:
         cells = [Condition(name, s, table="cifar", textures=options.frost_textures) for s in range(1, 6)]
 
         def ours(cells=cells) -> object:
-            return [conditions.corrupted_batch(cell, images, ids, key) for cell in cells]
+            return [conditions.corrupted_batch(conditions.plan(cell), images, ids, key) for cell in cells]
 
         def theirs(image, severity, plain=plain, rows=rows, generator=generator) -> object:
             return plain(image, rows[severity - 1], generator)

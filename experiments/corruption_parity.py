@@ -84,7 +84,7 @@ def recorded(file, name: str, severity: int, single: bool) -> list[np.ndarray]:
 
 def displacements(pairs: np.ndarray, shape: tuple[int, ...], table: str, severity: int) -> dict:
     """Glass blur's draws from (right, down) pairs in the order of the reference's loops."""
-    rows = corruptions.TABLES[table]["glass_blur"]
+    rows = corruptions.CORRUPTIONS["glass_blur"].rows(table)
     reach, passes = int(rows[severity - 1][1]), int(rows[severity - 1][2])
     height, width = shape[:2]
     inner = pairs.reshape(len(pairs), passes, height - 2 * reach, width - 2 * reach, 2)[:, :, ::-1, ::-1]
@@ -178,7 +178,7 @@ def statistics(path: Path, reference: Path, table: str, folder: Path | None) -> 
             textures = corruptions.load_textures(folder and str(folder), images.shape[1:], table)
         found = measured(name, images, severity, table, textures)
         error = 4 * float(line["rmse_std_over_images"]) * np.sqrt(1 / len(images) + 1 / 1000)
-        part = 0.03 if corruptions.CORRUPTIONS[name].group == "noise" else 0.08
+        part = 0.03 if corruptions.CORRUPTIONS[name].category == "noise" else 0.08
         bad = []
         for column, value in found.items():
             expected = float(line[column])

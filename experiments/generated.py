@@ -208,7 +208,7 @@ def condition_info(condition: Condition, order: int) -> dict[str, Any]:
         "name": condition.name,
         "label": None,
         "kind": "clean" if clean else "corruption",
-        "group": "clean" if clean else corruptions.CORRUPTIONS[condition.name].group,
+        "group": "clean" if clean else corruptions.CORRUPTIONS[condition.name].category,
         "sets": [] if clean else corruptions.sets_of(condition.name, condition.severity, "cifar"),
         "severity": condition.severity,
         "draw": condition.draw,

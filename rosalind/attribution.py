@@ -1,4 +1,4 @@
-"""Occlusion maps: how much hiding a patch of the image moves a sample's angle, norm and margin."""
+"""Occlusion maps: the change of a sample's angle, norm and margin when a patch of the image is hidden."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def grid(side: int, patch: int | None = None, stride: int | None = None) -> tupl
     stride = max(side // 8, 1) if stride is None else stride
     if not 0 < patch <= side or stride < 1:
         raise ValueError(
-            f"a patch of 1 to {side} pixels and a stride of 1 or more, got {patch} and {stride}."
+            f"`patch` must be in 1..{side} and `stride` at least 1, got patch={patch}, stride={stride}."
         )
     return patch, stride, np.arange(0, side - patch + 1, stride)
 
@@ -45,8 +45,8 @@ def occlusion(
     """Occlusion maps of angle, norm and margin for every image of a split (arXiv 1311.2901's occlusion).
 
     Every patch in turn is painted in the image's mean colour. Then patch after patch is, and stays so: first those
-    whose hiding lowered the margin most, which says how much the map has found (deletion, arXiv 1806.07421), and
-    for comparison in random orders, the same for every network.
+    whose hiding lowered the margin most, as a test of the map (deletion, arXiv 1806.07421), and for comparison in
+    random orders, the same for every network.
 
     Args:
         network: with its reference.
@@ -74,9 +74,9 @@ def occlusion(
     scale = np.array([1, unit, unit])
 
     def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        some = Split(images, labels, np.zeros(len(labels), np.int32))
-        found = measuring.features_of(network, some)
-        cell = geometry.measure(found, kernel, bias, labels, reference=reference)
+        batch = Split(images, labels, np.zeros(len(labels), np.int32))
+        features = measuring.features_of(network, batch)
+        cell = geometry.measure(features, kernel, bias, labels, reference=reference)
         table = np.stack([cell[name] for name in MAPPED], 1) / scale
         return np.where(np.isfinite(table), table, np.nan)
 
@@ -90,22 +90,22 @@ def occlusion(
     def hidden(index: int, chosen: list[np.ndarray]) -> np.ndarray:
         """float64[k, 3]: the values of an image with some of its patches hidden, k times."""
         painted = np.repeat(images[index : index + 1], len(chosen), 0)
-        for image, some in zip(painted, chosen, strict=True):
-            for top, left in (places[k] for k in some):
+        for image, patches in zip(painted, chosen, strict=True):
+            for top, left in (places[k] for k in patches):
                 image[top : top + patch, left : left + patch] = means[index]
         return values(painted, np.repeat(split.labels[index : index + 1], len(chosen)))
 
     margin = MAPPED.index("margin")
-    each = [np.array([k]) for k in range(len(places))]
+    single = [np.array([k]) for k in range(len(places))]
     counts = np.round(np.arange(1, SHARES + 1) * len(places) / SHARES).astype(int)
     for index in range(len(images)):
-        change = hidden(index, each) - baseline[index]
+        change = hidden(index, single) - baseline[index]
         maps[index] = change.T.reshape(len(MAPPED), len(rows), len(columns))
         chance = np.random.default_rng(int(split.ids[index]))
         orders = [np.argsort(change[:, margin], kind="stable")]
         orders += [chance.permutation(len(places)) for _ in range(ORDERS)]
-        ever_more = hidden(index, [order[:count] for order in orders for count in counts])
-        curves = ever_more[:, margin].reshape(len(orders), SHARES)
+        margins = hidden(index, [order[:count] for order in orders for count in counts])
+        curves = margins[:, margin].reshape(len(orders), SHARES)
         deletion[index, :, 0] = baseline[index, margin]
         deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
         if advance is not None:

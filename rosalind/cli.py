@@ -82,6 +82,7 @@ def run(
             as long as the longest chain, and narrower dense networks.
     """
     from rosalind import corruptions as known
+    from rosalind.conditions import CONDITIONS
 
     chosen = tuple(Method(name, sparsities) for name in methods)
     names: Iterable[str] = corruptions
@@ -89,7 +90,7 @@ def run(
         common = known.NAMES if files else known.benchmark(textures)
         names = {"common15": common, "common19": (*common, *known.EXTRA), "mnist-c": known.MNIST_C}[benchmark]
     cells = conditions(names, severities, draws=range(draws), bn=bn, files=files, textures=textures)
-    others = [Condition(name, epsilon / 16 if name == "pgd-l2" else epsilon, bn=bn) for name in attacks]
+    others = [Condition(name, epsilon * CONDITIONS[name].epsilon, bn=bn) for name in attacks]
     others += [Condition("weight_noise", strength, bn=bn) for strength in weight_noise]
     others += [Condition("shift", files=folder, label=Path(folder).name, bn=bn) for folder in shifts]
     _run(Study(data, model, train, chosen, (*cells, *others), seeds, controls=controls), out)

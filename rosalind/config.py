@@ -17,6 +17,9 @@ BatchNorm = Literal["train", "recalibrated", "adapted"]
 Control = Literal["random", "dense_extended", "dense_narrow"]
 Record = TypeVar("Record")
 
+CLEAN = "clean"
+"""The condition that changes nothing: the reference of all others."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -94,7 +97,7 @@ class Condition:
     ('pgd-linf-8-steps50', 'shift-cifar10.1')
     """
 
-    name: str = "clean"
+    name: str = CLEAN
     severity: float = 0
     """1 to 5 for corruptions, the strength of an attack or of noise elsewhere, 0 for `clean` and `shift`."""
     draw: int = 0
@@ -120,7 +123,7 @@ class Condition:
         parts = [short_name(self.name)]
         if self.label is not None:
             parts.append(self.label)
-        elif self.name != "clean":
+        elif self.name != CLEAN:
             parts.append(f"{self.severity:g}")
         parts += [f"{name}{value:g}" for name, value in sorted(self.options.items())]
         if self.draw:
@@ -182,7 +185,7 @@ class Study:
     """Test samples, stratified by class, whose corrupted images are kept for the viewer."""
     attributions: int = 12
     """Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions)."""
-    attribution_conditions: tuple[str, ...] = ("clean",)
+    attribution_conditions: tuple[str, ...] = (CLEAN,)
     """Ids of the conditions under which occlusion maps are made."""
     umap: bool = False
     """Also store a UMAP layout of the similarity view (needs the extra `umap`)."""
@@ -205,7 +208,7 @@ def conditions(
         draws: numbers of the draws.
         bn: statistics of BatchNorm, see `Condition`.
         files: official files that stand in for generated images, see `Condition`.
-        textures: folder of frost's pictures.
+        textures: folder of pictures, for the corruptions that need them.
 
     >>> [c.id for c in conditions(["fog"], [1, 3])]
     ['clean', 'fog-1', 'fog-3']
@@ -215,7 +218,7 @@ def conditions(
     return (
         Condition(bn=bn),
         *(
-            Condition(n, s, d, bn, files=files, textures=textures if n == "frost" else None)
+            Condition(n, s, d, bn, files=files, textures=textures)
             for n, own in chosen
             for s in own
             for d in draws
@@ -335,7 +338,9 @@ def definition(name: str) -> str:
         ) from error
 
 
-def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | None = None) -> Record:
+def resolve(
+    kind: str, name: str, table: Mapping[str, Record], record: type | tuple[type, ...] | None = None
+) -> Record:
     """The entry of `table` under `name`, or the object that `package.module:NAME` names.
 
     One rule for methods, corruptions, conditions, data sets, models, measures and views; it holds wherever the
@@ -345,7 +350,7 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | No
         kind: the noun of errors: method, model, ...
         name: a key of `table`, or `package.module:NAME`.
         table: the built-in entries.
-        record: the type that an object from outside must have; None asks for a callable.
+        record: the type (or types) that an object from outside must have; None asks for a callable.
 
     Raises:
         ValueError: a name that is neither, a module that cannot be imported or lacks the object, or an object
@@ -366,7 +371,8 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | No
     except Exception as error:  # a user's module may raise anything while it is imported
         raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
     if not (callable(value) if record is None else isinstance(value, record)):
-        allowed = "a callable" if record is None else f"a {record.__module__}.{record.__qualname__}"
+        types = record if isinstance(record, tuple) else (record,)
+        allowed = " or ".join(f"a {r.__module__}.{r.__qualname__}" if r else "a callable" for r in types)
         raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(value).__name__}.")
     if imported.__spec__ is not None and not hasattr(imported.__spec__, _IMPORTED):
         setattr(imported.__spec__, _IMPORTED, definition(name))

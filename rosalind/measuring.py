@@ -8,10 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
 
 from rosalind import conditions, geometry, models
-from rosalind.conditions import Network
-from rosalind.config import Condition, Model
+from rosalind.conditions import Network, Planned
+from rosalind.config import Model
 from rosalind.data import Split
 
 BATCH = 1000
@@ -63,13 +65,13 @@ def _network_features(network: Network, images):
     if network.config is not None:
         return _features(network.config, network.variables, images)
     assert network.features is not None
-    found = np.asarray(network.features(np.asarray(images)), np.float32)
-    wanted = (len(images), np.shape(network.kernel)[0])
-    if found.shape != wanted:
+    features = np.asarray(network.features(np.asarray(images)), np.float32)
+    shape = (len(images), np.shape(network.kernel)[0])
+    if features.shape != shape:
         raise ValueError(
-            f"the callable of {network.name!r} must give float{list(wanted)}, got {list(found.shape)}."
+            f"`features` of {network.name!r} must give float{list(shape)}, got {list(features.shape)}."
         )
-    return found
+    return features
 
 
 def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
@@ -84,56 +86,62 @@ def reference(
     network: Network, train: Split, validation: Split, *, limit: int = 10_000
 ) -> geometry.Reference:
     """The reference of a network from up to `limit` clean training images and the validation split."""
-    some = train.take(np.arange(min(limit, len(train))))
-    found, held = features_of(network, some), features_of(network, validation)
+    clean = train.take(np.arange(min(limit, len(train))))
+    features, held_out = features_of(network, clean), features_of(network, validation)
     kernel, bias = head_of(network)
-    geometry.check(found, kernel, bias, some.labels)
-    return geometry.reference(found, kernel, some.labels, validation=held)
+    geometry.check(features, kernel, bias, clean.labels)
+    return geometry.reference(features, kernel, clean.labels, validation=held_out)
 
 
 def with_batch_norm(
     network: Network,
-    mode: str,
+    planned: Planned,
     split: Split | None,
-    condition: Condition,
-    key,
+    key: Array,
     *,
     attacked: Network | None = None,
 ) -> Network:
     """The network with BatchNorm statistics of clean training images or of the condition's own images.
 
-    `attacked` is whom `pgd_transfer` attacks. An attack on the network itself is made before it adapts.
+    Args:
+        network: as the condition leaves it, see `conditions.network_under`.
+        planned: whose `bn` says which statistics.
+        split: training images for `recalibrated`, the condition's images for `adapted`; None changes nothing.
+        key: from `conditions.condition_key`.
+        attacked: the network that a transferred attack is made for; any other attack is made on `network` before it
+            adapts.
     """
+    mode = planned.condition.bn
     if mode == "train" or network.config is None or split is None:
         return network
-    plain = dataclasses.replace(condition, bn="train") if mode == "adapted" else Condition()
-    size = batch_size(split)
-    victim = _victim(plain, network, attacked)
+    target = _attack_target(planned, network, attacked)
 
-    def images():
-        for batch, labels, ids, valid in _batches(split, size):
+    def images() -> Iterator[ArrayLike]:
+        for batch, labels, ids, valid in _batches(split, batch_size(split)):
             if valid.all():
-                yield conditions.realise(plain, victim, batch, labels, ids, key)[1]
+                adapted = mode == "adapted"
+                yield conditions.apply(planned, target, batch, labels, ids, key) if adapted else batch
 
     return dataclasses.replace(
         network, variables=conditions.recalibrated(network.config, network.variables, images())
     )
 
 
-def _victim(condition: Condition, network: Network, attacked: Network | None) -> Network:
-    """Whom a condition works on: the network measured, or the one that a transferred attack was made for."""
-    if condition.name != "pgd_transfer":
+def _attack_target(planned: Planned, network: Network, attacked: Network | None) -> Network:
+    """The network that a condition works on: the one measured, or that of a transferred attack."""
+    if not planned.kind.transfer:
         return network
     if attacked is None:
-        raise ValueError("pgd_transfer is made on one dense network for all: give it as attacked=...")
+        name = planned.condition.name
+        raise ValueError(f"`attacked` is required for {name!r}, the dense network it is made on; got None.")
     return attacked
 
 
 def measure(
     networks: Sequence[Network],
-    condition: Condition,
+    planned: Planned,
     split: Split,
-    key,
+    key: Array,
     *,
     train: Split | None = None,
     subset: np.ndarray | None = None,
@@ -144,14 +152,14 @@ def measure(
 
     Args:
         networks: with their references; many at once share the images.
-        condition: what to do before measuring.
+        planned: the condition, from `conditions.plan`.
         split: the samples, in the order in which arrays are indexed; a condition with samples of its own
             is measured on those.
         key: from `conditions.condition_key`.
         train: clean training images, for `bn="recalibrated"`.
         subset: positions whose features are kept, float16[m, d]; left out for a condition's own samples.
         nearest: with more classes than this, keep so many of the largest logits.
-        attacked: whom `pgd_transfer` attacks.
+        attacked: the network that a transferred attack is made for.
 
     Yields:
         The network's name and its arrays, see `geometry.measure`, with `features` if there is a subset.
@@ -161,19 +169,15 @@ def measure(
         ValueError: bad images, a network without reference, a callable that gives wrong shapes or NaN, an
             attack on a callable.
     """
-    split = conditions.samples_of(condition, split)
-    if conditions.has_own_samples(condition):
+    split = conditions.source_images(planned, split)
+    if planned.kind.own_samples:
         subset = None
-    if condition.name == "weight_noise":
-        some = (np.asarray(split.images[:1]), split.labels[:1], split.ids[:1])
-        noisy = [conditions.realise(condition, n, *some, key)[0] for n in networks]
-        networks = [dataclasses.replace(n, variables=v) for n, v in zip(networks, noisy, strict=True)]
-        # The weights are changed once, before BatchNorm adapts to them; the images are clean.
-        condition = Condition(bn=condition.bn)
-    source = train if condition.bn == "recalibrated" else split
-    networks = [with_batch_norm(n, condition.bn, source, condition, key, attacked=attacked) for n in networks]
+    source = train if planned.condition.bn == "recalibrated" else split
     prepared = []
     for network in networks:
+        # Weights are changed before BatchNorm adapts to them.
+        network = conditions.network_under(planned, network, key)
+        network = with_batch_norm(network, planned, source, key, attacked=attacked)
         if network.reference is None:
             raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
         kernel, bias = head_of(network)
@@ -181,45 +185,47 @@ def measure(
         prepared.append((network, kernel, bias, geometry.class_distances(jnp.asarray(kernel))))
     parts: dict[str, list] = {network.name: [] for network in networks}
     size = batch_size(split)
-    kept = np.sort(np.empty(0, int) if subset is None else np.asarray(subset))
-    per_batch = [kept[(kept >= b) & (kept < b + size)] - b for b in range(0, len(split), size)]
+    positions = np.sort(np.empty(0, int) if subset is None else np.asarray(subset))
+    per_batch = [positions[(positions >= b) & (positions < b + size)] - b for b in range(0, len(split), size)]
     # One length for all batches, so that choosing rows on the device adds no compilation.
     longest = max(map(len, per_batch))
     for (images, labels, ids, valid), rows in zip(_batches(split, size), per_batch, strict=True):
         changed = None
         keep = np.pad(rows, (0, longest - len(rows)))
+        classes, counted = np.maximum(labels, 0), valid & (labels >= 0)
         for network, kernel, bias, distances in prepared:
-            variables = network.variables
-            if changed is None or not conditions.is_shared(condition):
-                victim = _victim(condition, network, attacked)
-                changed = conditions.realise(condition, victim, images, labels, ids, key)[1]
-            known, counted = np.maximum(labels, 0), valid & (labels >= 0)
+            if changed is None or planned.kind.per_network:
+                target = _attack_target(planned, network, attacked)
+                changed = conditions.apply(planned, target, images, labels, ids, key)
             if network.config is not None:
                 samples, sums, features = _measured(
-                    network.config, variables, changed, known, counted, network.reference, distances, keep
+                    network.config,
+                    network.variables,
+                    changed,
+                    classes,
+                    counted,
+                    network.reference,
+                    distances,
+                    keep,
                 )
             else:
-                found = _network_features(network, changed)
+                features = _network_features(network, changed)
                 samples, sums = geometry.measure_batch(
-                    found, kernel, bias, known, counted, network.reference, distances
+                    features, kernel, bias, classes, counted, network.reference, distances
                 )
-                features = found[keep]
+                features = features[keep]
             parts[network.name].append((samples, sums, features, len(rows)))
-    count = len(split)
     for network, kernel, bias, _ in prepared:
-        yield (
-            network.name,
-            _collect(parts.pop(network.name), network, kernel, bias, split, count, subset, nearest),
-        )
+        yield network.name, _collect(parts.pop(network.name), network, kernel, bias, split, subset, nearest)
 
 
-def right(
-    networks: Sequence[Network], condition: Condition, split: Split, key
+def accuracies(
+    networks: Sequence[Network], planned: Planned, split: Split, key: Array
 ) -> Iterator[tuple[str, float]]:
-    """The share of samples that networks get right under a condition whose images they share; no geometry."""
+    """Accuracies in [0, 1] of networks under a condition whose images they share; no geometry."""
     counts = dict.fromkeys((network.name for network in networks), 0)
     for images, labels, ids, valid in _batches(split, batch_size(split)):
-        changed = conditions.realise(condition, None, images, labels, ids, key)[1]
+        changed = conditions.apply(planned, None, images, labels, ids, key)
         for network in networks:
             kernel, bias = head_of(network)
             logits = np.asarray(_network_features(network, changed)) @ kernel + bias
@@ -228,27 +234,35 @@ def right(
         yield name, count / len(split)
 
 
-def _collect(parts: list, network: Network, kernel, bias, split: Split, count: int, subset, nearest: int):
+def _collect(
+    parts: list,
+    network: Network,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    split: Split,
+    subset: np.ndarray | None,
+    nearest: int,
+) -> dict[str, np.ndarray]:
     """One network's arrays from its batches."""
     parts = jax.device_get(parts)
-    arrays = {name: np.concatenate([part[0][name] for part in parts])[:count] for name in parts[0][0]}
+    arrays = {name: np.concatenate([part[0][name] for part in parts])[: len(split)] for name in parts[0][0]}
     reference = network.reference
     assert reference is not None  # measure has checked
     if not np.isfinite(arrays["norm"]).all():
-        bad = int((~np.isfinite(arrays["norm"])).sum())
-        raise ValueError(f"{bad} samples have NaN or infinite features in network {network.name!r}.")
-    added = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
-    arrays |= geometry.finish(added, reference, bias)
+        count = int((~np.isfinite(arrays["norm"])).sum())
+        raise ValueError(f"{count} samples have NaN or infinite features in network {network.name!r}.")
+    totals = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
+    arrays |= geometry.finish(totals, reference, bias)
     if subset is not None:
-        kept = np.concatenate([features[:rows] for _, _, features, rows in parts])
+        features = np.concatenate([features[:rows] for _, _, features, rows in parts])
         order = np.argsort(np.argsort(subset, kind="stable"), kind="stable")
-        arrays["features"] = np.clip(kept[order], -65504, 65504).astype(np.float16)
+        arrays["features"] = np.clip(features[order], -65504, 65504).astype(np.float16)
     if kernel.shape[1] > nearest:
         arrays = geometry.keep_nearest(arrays, np.maximum(split.labels, 0), nearest)
-    unknown = split.labels < 0
-    if unknown.any():
+    unlabelled = split.labels < 0
+    if unlabelled.any():
         for name in ("angle", "angle_centred", "angle_class_mean", "margin", "brier"):
             if name in arrays:
-                arrays[name] = np.where(unknown, np.float32(np.nan), arrays[name])
-        arrays["rival"] = np.where(unknown, -1, arrays["rival"]).astype(np.int16)
+                arrays[name] = np.where(unlabelled, np.float32(np.nan), arrays[name])
+        arrays["rival"] = np.where(unlabelled, -1, arrays["rival"]).astype(np.int16)
     return arrays

@@ -62,22 +62,23 @@ def accuracy(network, images, labels):
     return float((models.apply(MLP, network.variables, images)[0].argmax(1) == labels).mean())
 
 
-def realised(condition, network, split):
-    return conditions.realise(condition, network, split.images, split.labels, split.ids, KEY)[1]
+def applied(condition, network, split):
+    planned = conditions.plan(condition)
+    return conditions.apply(planned, network, split.images, split.labels, split.ids, KEY)
 
 
 class TestAttacks:
-    @pytest.mark.parametrize("name", conditions.ATTACKS)
+    @pytest.mark.parametrize("name", [n for n, k in conditions.CONDITIONS.items() if k.category == "attack"])
     def test_size_zero_is_clean(self, network, name):
         net, split = network
-        made = np.asarray(realised(Condition(name, 0), net, split), np.float64)
+        made = np.asarray(applied(Condition(name, 0), net, split), np.float64)
         scale = 1 if name == "pgd_transfer" else 255
         np.testing.assert_allclose(made * scale, split.images, atol=1e-4)
 
     @pytest.mark.parametrize("name", ["pgd-linf", "pgd-l2"])
     def test_no_steps_are_clean(self, network, name):
         net, split = network
-        made = np.asarray(realised(Condition(name, 8, options={"steps": 0}), net, split))
+        made = np.asarray(applied(Condition(name, 8, options={"steps": 0}), net, split))
         np.testing.assert_allclose(255 * made, split.images, atol=1e-4)
 
     @pytest.mark.parametrize(
@@ -86,14 +87,14 @@ class TestAttacks:
     )
     def test_accuracy_does_not_rise_with_the_size(self, network, name, sizes):
         net, split = network
-        found = [accuracy(net, realised(Condition(name, s), net, split), split.labels) for s in sizes]
+        found = [accuracy(net, applied(Condition(name, s), net, split), split.labels) for s in sizes]
         assert found == sorted(found, reverse=True)
         assert found[0] - found[-1] > 0.2
 
     @pytest.mark.parametrize(("name", "size"), [("fgsm", 8), ("pgd-linf", 8), ("pgd-l2", 0.7)])
     def test_the_ball_is_kept(self, network, name, size):
         net, split = network
-        made = np.asarray(realised(Condition(name, size), net, split))
+        made = np.asarray(applied(Condition(name, size), net, split))
         change = made - split.images / 255
         assert made.min() >= 0
         assert made.max() <= 1
@@ -105,12 +106,12 @@ class TestAttacks:
     def test_more_steps_and_restarts_never_help_the_network(self, network):
         net, split = network
         at = lambda **options: accuracy(
-            net, realised(Condition("pgd-linf", 12, options=options), net, split), split.labels
+            net, applied(Condition("pgd-linf", 12, options=options), net, split), split.labels
         )
         assert at(steps=20) <= at(steps=2)
         assert at(steps=5, restarts=3) <= at(steps=5, restarts=1)
         # Without limits the gradient must find everything, or it is masked.
-        assert at(steps=50) <= accuracy(net, realised(Condition("fgsm", 12), net, split), split.labels) + 0.02
+        assert at(steps=50) <= accuracy(net, applied(Condition("fgsm", 12), net, split), split.labels) + 0.02
 
     @pytest.mark.parametrize(("norm", "size"), [("linf", 0.01), ("l2", 0.07)])
     def test_a_linear_classifier_has_its_closed_form(self, norm, size, monkeypatch):
@@ -152,15 +153,17 @@ class TestAttacks:
     def test_starts_are_drawn_by_id(self, network):
         net, split = network
         condition = Condition("pgd-linf", 8, options={"steps": 1})
-        whole = np.asarray(realised(condition, net, split))
+        whole = np.asarray(applied(condition, net, split))
         some = split.take(np.arange(40, 60))
-        np.testing.assert_allclose(np.asarray(realised(condition, net, some)), whole[40:60], atol=1e-6)
+        np.testing.assert_allclose(np.asarray(applied(condition, net, some)), whole[40:60], atol=1e-6)
 
     def test_geometry_of_an_attack_has_all_arrays(self, network):
         net, split = network
         for name, size in (("pgd-linf", 16), ("pgd-l2", 1.0), ("fgsm", 16)):
-            ((_, cell),) = measuring.measure([net], Condition(name, size), split, KEY, subset=np.arange(9))
-            ((_, clean),) = measuring.measure([net], Condition(), split, KEY)
+            ((_, cell),) = measuring.measure(
+                [net], conditions.plan(Condition(name, size)), split, KEY, subset=np.arange(9)
+            )
+            ((_, clean),) = measuring.measure([net], conditions.plan(Condition()), split, KEY)
             assert set(measures.STORED) < set(cell)
             assert cell["features"].shape[0] == 9
             assert np.median(cell["margin"]) < np.median(clean["margin"])
@@ -168,9 +171,9 @@ class TestAttacks:
     def test_a_transferred_attack_is_made_once(self, network):
         net, split = network
         condition = Condition("pgd_transfer", 16)
-        with pytest.raises(ValueError, match="give it as attacked"):
-            list(measuring.measure([net], condition, split, KEY))
-        made = realised(condition, net, split)
+        with pytest.raises(ValueError, match="`attacked` is required"):
+            list(measuring.measure([net], conditions.plan(condition), split, KEY))
+        made = applied(condition, net, split)
         assert made.dtype == np.uint8
         callable_ = Network(
             "imported",
@@ -179,21 +182,25 @@ class TestAttacks:
             kernel=models.head(MLP, net.variables)[0],
             bias=models.head(MLP, net.variables)[1],
         )
-        found = dict(measuring.measure([net, callable_], condition, split, KEY, attacked=net))
+        found = dict(
+            measuring.measure([net, callable_], conditions.plan(condition), split, KEY, attacked=net)
+        )
         np.testing.assert_array_equal(found["mlp"]["prediction"], found["imported"]["prediction"])
 
     def test_what_is_refused(self, network):
         _, split = network
         with pytest.raises(ValueError, match="pgd-linf has no option 'stepz'; it has steps, restarts"):
-            conditions.check(Condition("pgd-linf", 8, options={"stepz": 3}))
-        with pytest.raises(ValueError, match="steps of pgd-linf must be a whole number from 0, got -1"):
-            conditions.check(Condition("pgd-linf", 8, options={"steps": -1}))
-        with pytest.raises(ValueError, match="strength of fgsm must be 0 or more, got -8"):
-            conditions.check(Condition("fgsm", -8))
+            conditions.plan(Condition("pgd-linf", 8, options={"stepz": 3}))
+        with pytest.raises(
+            ValueError, match="pgd-linf: option 'steps' must be a whole number of 0 or more, got -1"
+        ):
+            conditions.plan(Condition("pgd-linf", 8, options={"steps": -1}))
+        with pytest.raises(ValueError, match="severity of fgsm must be 0 or more, got -8"):
+            conditions.plan(Condition("fgsm", -8))
         with pytest.raises(ValueError, match="needs gradients"):
-            realised(Condition("fgsm", 8), Network("x", None, features=len), split)
-        with pytest.raises(ValueError, match="has no options"):
-            conditions.check(Condition("fog", 3, options={"steps": 3}))
+            applied(Condition("fgsm", 8), Network("x", None, features=len), split)
+        with pytest.raises(ValueError, match="fog has no option 'steps'"):
+            conditions.plan(Condition("fog", 3, options={"steps": 3}))
 
 
 class TestWeightNoise:
@@ -220,10 +227,10 @@ class TestWeightNoise:
 
     def test_strength_zero_is_clean_and_the_reference_stays(self, network):
         net, split = network
-        ((_, cell),) = measuring.measure([net], Condition("weight_noise", 0), split, KEY)
-        ((_, clean),) = measuring.measure([net], Condition(), split, KEY)
+        ((_, cell),) = measuring.measure([net], conditions.plan(Condition("weight_noise", 0)), split, KEY)
+        ((_, clean),) = measuring.measure([net], conditions.plan(Condition()), split, KEY)
         np.testing.assert_array_equal(cell["margin"], clean["margin"])
-        ((_, noisy),) = measuring.measure([net], Condition("weight_noise", 1), split, KEY)
+        ((_, noisy),) = measuring.measure([net], conditions.plan(Condition("weight_noise", 1)), split, KEY)
         assert (noisy["prediction"] == split.labels).mean() < (clean["prediction"] == split.labels).mean()
         # The margin belongs to the noisy head: it is positive exactly where the noisy network is right.
         np.testing.assert_array_equal(noisy["margin"] > 0, noisy["prediction"] == split.labels)
@@ -279,7 +286,7 @@ class TestOfficialFiles:
         folder = cifar_c_folder(tmp_path / "c", test)
         for severity in (1, 4):
             condition = Condition("fog", severity, files=str(folder))
-            found = conditions.samples_of(condition, test)
+            found = conditions.source_images(conditions.plan(condition), test)
             images = found.images[:]
             assert (images[:, 0, 0, 0] == severity).all()
             np.testing.assert_array_equal(images[:, 1:], test.images[:, 1:])
@@ -289,7 +296,7 @@ class TestOfficialFiles:
         test = data.Split(*images_and_labels(20))
         folder = cifar_c_folder(tmp_path / "c", test, repeat=False)
         some = test.take(np.array([17, 3, 5]))
-        found = conditions.samples_of(Condition("fog", 2, files=str(folder)), some)
+        found = conditions.source_images(conditions.plan(Condition("fog", 2, files=str(folder))), some)
         np.testing.assert_array_equal(found.images[:][:, 1:], some.images[:, 1:])
         np.testing.assert_array_equal(found.ids, [17, 3, 5])
 
@@ -297,8 +304,10 @@ class TestOfficialFiles:
         net, split = network
         folder = cifar_c_folder(tmp_path / "c", split)
         np.save(folder / "fog.npy", np.repeat(split.images[None], 5, 0).reshape(-1, 8, 8, 1))
-        ((_, cell),) = measuring.measure([net], Condition("fog", 3, files=str(folder)), split, KEY)
-        ((_, clean),) = measuring.measure([net], Condition(), split, KEY)
+        ((_, cell),) = measuring.measure(
+            [net], conditions.plan(Condition("fog", 3, files=str(folder))), split, KEY
+        )
+        ((_, clean),) = measuring.measure([net], conditions.plan(Condition()), split, KEY)
         np.testing.assert_array_equal(cell["logits"], clean["logits"])
 
     @pytest.mark.parametrize(
@@ -333,7 +342,7 @@ class TestOfficialFiles:
         folder = cifar_c_folder(tmp_path / "c", test)
         break_it(folder, test)
         with pytest.raises((ValueError, FileNotFoundError), match=message):
-            conditions.check_files(Condition("fog", 3, files=str(folder)), test, "cifar")
+            conditions.check_files(conditions.plan(Condition("fog", 3, files=str(folder))), test)
 
     def test_tfds_sets_are_paired_by_their_pixels(self, monkeypatch):
         images, labels, ids = images_and_labels(60)
@@ -351,9 +360,9 @@ class TestOfficialFiles:
 
         monkeypatch.setattr(files, "_prepared", prepared)
         condition = Condition("elastic_transform", 4, files="tfds:cifar10_corrupted")
-        found = conditions.samples_of(condition, test).images
+        found = conditions.source_images(conditions.plan(condition), test).images
         np.testing.assert_array_equal(found, changed[:, ::-1, ::-1])
-        conditions.samples_of(Condition("shear", 2, files="tfds:mnist_corrupted"), test)
+        conditions.source_images(conditions.plan(Condition("shear", 2, files="tfds:mnist_corrupted")), test)
         # TFDS has names of its own, and without a name silently gives brightness_1.
         assert set(asked) == {
             *(("cifar10_corrupted", "elastic_4"), ("cifar10_corrupted", "brightness_1")),
@@ -361,7 +370,7 @@ class TestOfficialFiles:
         }
         monkeypatch.setattr(files, "_prepared", lambda *a: (np.zeros_like(changed), labels))
         with pytest.raises(ValueError, match="cannot be paired"):
-            conditions.samples_of(condition, test)
+            conditions.source_images(conditions.plan(condition), test)
 
 
 class TestShift:
@@ -370,13 +379,13 @@ class TestShift:
         np.save(tmp_path / "cifar10.1_v6_data.npy", images)
         if labels:
             np.save(tmp_path / "cifar10.1_v6_labels.npy", known.astype(np.int64))
-        files.own_samples.cache_clear()
+        files.shift_samples.cache_clear()
         return Condition("shift", files=str(tmp_path), label="v6"), images, known
 
     def test_is_measured_on_its_own_samples(self, network, tmp_path):
         net, split = network
         condition, images, known = self.folder(tmp_path)
-        ((_, cell),) = measuring.measure([net], condition, split, KEY, subset=np.arange(5))
+        ((_, cell),) = measuring.measure([net], conditions.plan(condition), split, KEY, subset=np.arange(5))
         assert cell["prediction"].shape == (25,)
         assert "features" not in cell
         expected = models.apply(MLP, net.variables, images)[0].argmax(1)
@@ -386,7 +395,7 @@ class TestShift:
     def test_without_labels_what_needs_one_is_a_gap(self, network, tmp_path):
         net, split = network
         condition, images, _ = self.folder(tmp_path, labels=False)
-        ((_, cell),) = measuring.measure([net], condition, split, KEY)
+        ((_, cell),) = measuring.measure([net], conditions.plan(condition), split, KEY)
         for name in ("angle", "angle_centred", "angle_class_mean", "margin"):
             assert np.isnan(cell[name]).all(), name
         assert (cell["rival"] == -1).all()
@@ -402,20 +411,20 @@ class TestShift:
         condition, _, _ = self.folder(tmp_path)
         np.save(tmp_path / "more_images.npy", np.zeros((3, 8, 8, 1), np.uint8))
         with pytest.raises(FileNotFoundError, match=r"must hold one \.npy of images"):
-            conditions.check_files(condition, split, "cifar")
+            conditions.check_files(conditions.plan(condition), split)
         (tmp_path / "more_images.npy").unlink()
         np.save(tmp_path / "cifar10.1_v6_labels.npy", np.full(25, 7))
-        files.own_samples.cache_clear()
+        files.shift_samples.cache_clear()
         with pytest.raises(ValueError, match=r"must lie in -1\.\.2, got 7\.\.7"):
-            conditions.check_files(condition, split, "cifar")
+            conditions.check_files(conditions.plan(condition), split)
         np.save(tmp_path / "cifar10.1_v6_labels.npy", np.zeros(24, int))
-        files.own_samples.cache_clear()
+        files.shift_samples.cache_clear()
         with pytest.raises(ValueError, match=r"must be int\[25\]"):
-            conditions.check_files(condition, split, "cifar")
-        with pytest.raises(ValueError, match="in which folder"):
-            conditions.check(Condition("shift", label="v6"))
-        with pytest.raises(ValueError, match="needs one"):
-            conditions.check(Condition("shift", files="x"))
+            conditions.check_files(conditions.plan(condition), split)
+        with pytest.raises(ValueError, match="`files` is required for 'shift'"):
+            conditions.plan(Condition("shift", label="v6"))
+        with pytest.raises(ValueError, match="`label` is required for 'shift', got label=None"):
+            conditions.plan(Condition("shift", files="x"))
 
 
 def tiny_dataset(count=30, size=8):
@@ -440,11 +449,16 @@ class TestWriting:
             condition = Condition("gaussian_noise", severity, table="mnist")
             key = conditions.condition_key(jax.random.key(0), "tiny", condition)
             test = dataset.test
-            exact = conditions.realise(condition, None, test.images, test.labels, test.ids, key)[1]
+            planned = conditions.plan(condition)
+            exact = conditions.apply(planned, None, test.images, test.labels, test.ids, key)
             np.testing.assert_array_equal(found[30 * (severity - 1) : 30 * severity], exact)
-        back = conditions.samples_of(Condition("contrast", 2, files=str(tmp_path / "c")), dataset.test)
+        back = conditions.source_images(
+            conditions.plan(Condition("contrast", 2, files=str(tmp_path / "c"))), dataset.test
+        )
         assert len(back) == 30
-        stripes = conditions.samples_of(Condition("stripe", 1, files=str(tmp_path / "c")), dataset.test)
+        stripes = conditions.source_images(
+            conditions.plan(Condition("stripe", 1, files=str(tmp_path / "c"))), dataset.test
+        )
         np.testing.assert_array_equal(stripes.images[:], np.load(written[2]))
         assert not list((tmp_path / "c").glob(".*"))
 
@@ -455,7 +469,7 @@ class TestWriting:
         real, calls = writing.corrupted_batch, []
 
         def failing(*args):
-            calls.append(args[0].severity)
+            calls.append(args[0].condition.severity)
             if len(calls) == 12:
                 raise KeyboardInterrupt
             return real(*args)
@@ -538,7 +552,7 @@ class TestStreaming:
         some = split.take(np.arange(50))
         assert isinstance(some.images, data.Rows)
         network = dataclasses.replace(network, reference=measuring.reference(network, some, some))
-        ((_, cell),) = measuring.measure([network], Condition("contrast", 3), split, KEY)
+        ((_, cell),) = measuring.measure([network], conditions.plan(Condition("contrast", 3)), split, KEY)
         assert cell["norm"].shape == (230,)
         assert images.largest <= 100
 
@@ -581,13 +595,13 @@ class TestStreaming:
 
 def test_every_condition_takes_a_batch_norm_mode():
     for name in ("fog", "pgd-linf", "weight_noise", "fourier"):
-        conditions.check(Condition(name, 1, bn="adapted"))
+        conditions.plan(Condition(name, 1, bn="adapted"))
     with pytest.raises(ValueError, match="unknown BatchNorm mode"):
-        conditions.check(Condition("fog", 1, bn="batch"))  # type: ignore[arg-type]
+        conditions.plan(Condition("fog", 1, bn="batch"))  # type: ignore[arg-type]
 
 
 def test_every_condition_is_known_to_be_shared_or_not():
     own = {"fgsm", "pgd-linf", "pgd-l2", "weight_noise"}
     for name in conditions.CONDITIONS:
-        assert conditions.is_shared(Condition(name)) == (name not in own)
+        assert (not conditions.CONDITIONS[name].per_network) == (name not in own)
     assert set(corruptions.CORRUPTIONS) < set(conditions.CONDITIONS)

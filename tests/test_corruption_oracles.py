@@ -35,7 +35,7 @@ class TestJpeg:
         images[0] = np.random.default_rng(1).integers(0, 256, shape)
         for table in ("cifar", "imagenet"):
             made = apply("jpeg_compression", images, {}, severity, table)
-            quality = int(corruptions.TABLES[table]["jpeg_compression"][severity - 1][0])
+            quality = int(corruptions.CORRUPTIONS["jpeg_compression"].rows(table)[severity - 1][0])
             for image, found in zip(images, made, strict=True):
                 file = io.BytesIO()
                 Image.fromarray(image.squeeze()).save(file, "JPEG", quality=quality)
@@ -73,10 +73,12 @@ class TestGlass:
     def test_displacement_is_the_references_loop(self, severity):
         # With a reach of 2 and more, pixels already written are read again: the order matters.
         images = photographs(2, (40, 33, 3))
-        _, reach, passes, _ = (int(v) for v in corruptions.TABLES["imagenet"]["glass_blur"][severity - 1])
+        _, reach, passes, _ = (
+            int(v) for v in corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1]
+        )
         draws = drawn("glass_blur", images, severity, "imagenet")
         made = apply("glass_blur", images, draws, severity, "imagenet")
-        sigma = corruptions.TABLES["imagenet"]["glass_blur"][severity - 1][0]
+        sigma = corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1][0]
         smooth = lambda x: 255 * skimage.filters.gaussian(x / 255, sigma, channel_axis=-1)
         for image, offsets, found in zip(images, np.asarray(draws["displacement"]), made, strict=True):
             moved = self.loops(np.uint8(smooth(image) + 1e-9), offsets, passes, reach)
@@ -216,7 +218,9 @@ class TestElastic:
         images, severity = photographs(4, (32, 32, 3)), 3
         draws = drawn("elastic_transform", images, severity, "cifar")
         made = apply("elastic_transform", images, draws, severity, "cifar")
-        strength, sigma = (32 * v for v in corruptions.TABLES["cifar"]["elastic_transform"][severity - 1][:2])
+        strength, sigma = (
+            32 * v for v in corruptions.CORRUPTIONS["elastic_transform"].rows("cifar")[severity - 1][:2]
+        )
         rows, columns = np.mgrid[:32, :32]
         for k, image in enumerate(images):
             centre, half = np.float32((16, 16)), 10
@@ -273,7 +277,7 @@ class TestColour:
         images = photographs(3, (16, 16, 3))
         images[0, 0] = 77  # grey pixels, whose hue is 0
         images[0, 1] = 0
-        constants = corruptions.TABLES["cifar"][name][severity - 1]
+        constants = corruptions.CORRUPTIONS[name].rows("cifar")[severity - 1]
         made = apply(name, images, {}, severity, "cifar")
         for image, found in zip(images, made, strict=True):
             hsv = skimage.color.rgb2hsv(image / 255)
@@ -309,7 +313,7 @@ class TestMnistC:
     @pytest.mark.parametrize("name", ["shear", "rotate", "scale", "translate"])
     def test_is_scikit_images_warp(self, name):
         images, severity = photographs(2, (28, 28, 1)), 2
-        value = corruptions.TABLES["mnist"][name][severity - 1][0]
+        value = corruptions.CORRUPTIONS[name].rows("mnist")[severity - 1][0]
         draws = {} if name == "scale" else {"sign": jnp.array([[1.0, -1.0], [-1.0, 1.0]])}
         made = apply(name, images, draws, severity, "mnist")
         for k, image in enumerate(images):

@@ -12,11 +12,11 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from rosalind import corruptions
-from rosalind.corruptions import blur, digital, mnist_c, noise, severities, weather
+from rosalind.corruptions import blur, digital, mnist_c, noise, weather
 from rosalind.corruptions import textures as ice
 
 ALL = sorted(corruptions.CORRUPTIONS)
-RANDOM = [name for name in ALL if corruptions.CORRUPTIONS[name].draw is not corruptions._nothing]
+RANDOM = [name for name in ALL if corruptions.CORRUPTIONS[name].draw is not None]
 SIZES = [(8, 8, 1), (33, 20, 3)]
 DARK = ("dotted_line", "zigzag", "canny_edges", "spatter")
 """Corruptions that may leave some images as they are, or are not random on all."""
@@ -24,11 +24,11 @@ DARK = ("dotted_line", "zigzag", "canny_edges", "spatter")
 
 def table_of(name):
     """A table that has constants of a corruption."""
-    return "cifar" if name == "frost_synthetic" or name in corruptions.TABLES["cifar"] else "mnist"
+    return "cifar" if "cifar" in corruptions.CORRUPTIONS[name].constants else "mnist"
 
 
 def severity_of(name):
-    return 1 if name in corruptions.PLAIN else 3
+    return min(3, corruptions.CORRUPTIONS[name].severities)
 
 
 @pytest.fixture(scope="session")
@@ -100,18 +100,18 @@ class TestEveryCorruption:
         keys = jax.random.split(jax.random.key(0), 3)
         made = [np.asarray(run(keys, images, jnp.int32(severity))) for severity in range(1, 6)]
         assert len(traced) == 1
-        for severity in (1,) if name in corruptions.PLAIN else (1, 5):
+        for severity in {1, corruptions.CORRUPTIONS[name].severities}:
             np.testing.assert_array_equal(
                 made[severity - 1], corrupt(name, images, severity, textures=some), str(severity)
             )
 
     def test_every_table_has_five_rows_of_its_constants(self, name):
-        key = "frost" if name == "frost_synthetic" else name
-        having = [rows[key] for rows in corruptions.TABLES.values() if key in rows]
-        assert having
-        for rows in having:
-            assert len(rows) == 5
-            assert len({len(row) for row in rows}) == 1
+        corruption = corruptions.CORRUPTIONS[name]
+        assert corruption.constants
+        for table, constants in corruption.constants.items():
+            rows = corruption.rows(table)
+            assert rows.shape == (5, np.size(constants[0]))
+            assert np.isfinite(rows).all()
 
     def test_bad_input_is_refused(self, name):
         images, table = photographs(1), table_of(name)
@@ -143,7 +143,7 @@ def test_names_are_the_papers_in_their_order():
     )
     assert list(corruptions.NAMES) == order.split()
     assert corruptions.EXTRA == ("speckle_noise", "gaussian_blur", "spatter", "saturate")
-    groups = [corruptions.CORRUPTIONS[name].group for name in corruptions.NAMES]
+    groups = [corruptions.CORRUPTIONS[name].category for name in corruptions.NAMES]
     assert groups == ["noise"] * 3 + ["blur"] * 4 + ["weather"] * 4 + ["digital"] * 4
 
 
@@ -217,7 +217,7 @@ class TestNoise:
     def test_every_count_of_a_photon_is_within_one_of_the_guess(self):
         # Two halvings look at four counts around the guess; the true count must be among them.
         for table in corruptions.TABLES:
-            constants = tuple(float(row[0]) for row in severities.TABLES[table]["shot_noise"])
+            constants = tuple(corruptions.CORRUPTIONS["shot_noise"].rows(table)[:, 0].tolist())
             cumulative = noise.poisson_table(constants)
             for row, constant in zip(cumulative, constants, strict=True):
                 rates = (np.arange(256) * np.float32(constant / 255)).astype(np.float32)
@@ -234,7 +234,7 @@ class TestNoise:
         image = np.full((64, 64, 3), value, np.uint8)
         found = corruptions.draw("shot_noise", jax.random.key(7), image, severity, table="cifar")
         counts = np.asarray(found["poisson"]).astype(float)
-        rate = severities.TABLES["cifar"]["shot_noise"][severity - 1][0] * value / 255
+        rate = corruptions.CORRUPTIONS["shot_noise"].rows("cifar")[severity - 1, 0] * value / 255
         assert counts.mean() == pytest.approx(rate, abs=5 * np.sqrt(rate / counts.size) + 1e-9)
         assert counts.var() == pytest.approx(rate, rel=0.08, abs=1e-9)
 
@@ -259,7 +259,7 @@ class TestBlur:
             np.arange(24)[:, None] * 9
         )  # columns of equal pixels, which float32 would cut by chance
         made = corrupt("gaussian_blur", images, severity)
-        sigma = severities.TABLES["cifar"]["gaussian_blur"][severity - 1][0]
+        sigma = corruptions.CORRUPTIONS["gaussian_blur"].rows("cifar")[severity - 1, 0]
         for image, found in zip(images, made, strict=True):
             blurred = ndimage.gaussian_filter(image / 255, (sigma, sigma, 0), mode="nearest", truncate=4)
             exact = (255 * np.clip(blurred, 0, 1)).astype(np.uint8)
@@ -268,7 +268,7 @@ class TestBlur:
 
     @pytest.mark.parametrize("severity", range(1, 6))
     def test_a_flat_image_is_blurred_as_float64_does(self, severity):
-        sigma = severities.TABLES["cifar"]["gaussian_blur"][severity - 1][0]
+        sigma = corruptions.CORRUPTIONS["gaussian_blur"].rows("cifar")[severity - 1, 0]
         images = np.repeat(np.arange(256, dtype=np.uint8), 64).reshape(256, 8, 8, 1)
         made = corrupt("gaussian_blur", images, severity)
         flat = np.broadcast_to(images[..., 0] / 255, (256, 8, 8))
@@ -295,7 +295,9 @@ class TestBlur:
         np.testing.assert_allclose(matrix @ image @ matrix.T, exact, atol=1e-9)
 
     def test_the_last_cifar_zoom_has_the_references_floating_step(self):
-        counts = [blur._zooms(step, last) for step, last in severities.TABLES["cifar"]["zoom_blur"]]
+        counts = [
+            blur._zooms(step, last) for step, last in corruptions.CORRUPTIONS["zoom_blur"].rows("cifar")
+        ]
         assert counts == [7, 12, 16, 21, 26]
         # 1.2500000000000002 stretches 26 pixels to 33, 1.25 to 32.
         last = 1 + ((1 + 0.01) - 1) * 25
@@ -351,7 +353,7 @@ class TestDigital:
     def test_pixelate_is_pillows_box(self, severity):
         images = photographs(3, (32, 32, 3))
         made = corrupt("pixelate", images, severity)
-        small = int(32 * severities.TABLES["cifar"]["pixelate"][severity - 1][0])
+        small = int(32 * corruptions.CORRUPTIONS["pixelate"].rows("cifar")[severity - 1, 0])
         for image, found in zip(images, made, strict=True):
             picture = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)
             exact = np.asarray(picture.resize((32, 32), Image.Resampling.BOX))
@@ -445,7 +447,7 @@ class TestDraws:
         script = """
 import jax, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from rosalind.conditions import corrupted_batch
+from rosalind.conditions import corrupted_batch, plan
 from rosalind.config import Condition
 assert len(jax.devices()) == 4
 images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
@@ -454,8 +456,8 @@ mesh = jax.make_mesh((4,), ("images",), axis_types=(AxisType.Auto,))
 spread = jax.device_put(images, NamedSharding(mesh, PartitionSpec("images")))
 for name in ("gaussian_noise", "shot_noise", "impulse_noise", "glass_blur", "fog", "elastic_transform"):
     condition = Condition(name, 4, table="cifar")
-    one = corrupted_batch(condition, images, ids, jax.random.key(3))
-    four = corrupted_batch(condition, spread, ids, jax.random.key(3))
+    one = corrupted_batch(plan(condition), images, ids, jax.random.key(3))
+    four = corrupted_batch(plan(condition), spread, ids, jax.random.key(3))
     assert (np.asarray(one) == np.asarray(four)).all(), name
 """
         import os

@@ -116,7 +116,7 @@ def test_bad_arrays_are_refused(change, message):
 def test_missing_files_say_where_they_belong(tmp_path):
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
         data.load("idx", folder=tmp_path)
-    with pytest.raises(ValueError, match="say which folder"):
+    with pytest.raises(ValueError, match="`folder` is required"):
         data.load("npz")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         data.load("npz", folder=tmp_path / "nowhere")

@@ -26,16 +26,15 @@ def network():
 
 
 def measured(network, condition, split, **options):
-    return dict(measuring.measure([network], condition, split, KEY, **options))["one"]
+    return dict(measuring.measure([network], conditions.plan(condition), split, KEY, **options))["one"]
 
 
 def some_condition(name, frost_folder):
     """A condition of a name that changes something, if any can."""
     if name in corruptions.CORRUPTIONS:
-        severity = 1 if name in corruptions.PLAIN else 3
-        table = (
-            "mnist" if name not in corruptions.TABLES["digits"] and name != "frost_synthetic" else "digits"
-        )
+        corruption = corruptions.CORRUPTIONS[name]
+        severity = min(3, corruption.severities)
+        table = "digits" if "digits" in corruption.constants else "mnist"
         textures = str(frost_folder) if name == "frost" else None
         return Condition(name, severity, table=table, textures=textures)
     if name == "shift":
@@ -46,14 +45,15 @@ def some_condition(name, frost_folder):
 @pytest.mark.parametrize("name", list(conditions.CONDITIONS))
 def test_every_condition_gives_the_same_images_whatever_the_batch(digits, network, name, frost_folder):
     condition = some_condition(name, frost_folder)
-    conditions.check(condition)
+    planned = conditions.plan(condition)
     key = conditions.condition_key(KEY, "digits", condition)
     split = digits.test.take(np.arange(40))
-    variables, whole = conditions.realise(condition, network, split.images, split.labels, split.ids, key)
+    variables = conditions.network_under(planned, network, key).variables
+    whole = conditions.apply(planned, network, split.images, split.labels, split.ids, key)
     part = split.take(np.arange(30, 40))
-    alone = conditions.realise(condition, network, part.images, part.labels, part.ids, key)[1]
+    alone = conditions.apply(planned, network, part.images, part.labels, part.ids, key)
     whole, alone = np.asarray(whole), np.asarray(alone)
-    if conditions.is_shared(condition) or name == "weight_noise":
+    if not planned.kind.per_network or name == "weight_noise":
         assert whole.dtype == np.uint8
         np.testing.assert_array_equal(whole[30:], alone)
     else:
@@ -82,15 +82,15 @@ def test_keys_are_of_corruption_and_draw_but_not_of_severity():
         (Condition("fogg", 1), "unknown condition 'fogg'; did you mean 'fog'"),
         (Condition("fog", 0), "must be 1, 2, 3, 4 or 5, got 0"),
         (Condition("fog", 2.5), "got 2.5"),
-        (Condition("clean", 1), "has no severity"),
-        (Condition("fog", 1, draw=-1), "a draw is a number"),
+        (Condition("clean", 1), "severity of clean must be 0, got 1"),
+        (Condition("fog", 1, draw=-1), "draw of fog must be a whole number of 0 or more, got -1"),
         (Condition("fog", 1, bn="adapt"), "did you mean 'adapted'"),
         (Condition("fog", 1, table="cifr"), "did you mean 'cifar'"),
     ],
 )
 def test_bad_conditions_are_refused(condition, message):
     with pytest.raises(ValueError, match=message):
-        conditions.check(condition)
+        conditions.plan(condition)
 
 
 def test_measured_is_the_models_own_forward_pass(digits, network):
@@ -130,7 +130,7 @@ def test_adding_networks_and_severities_compiles_nothing(digits, network):
         Network(f"n{k}", network.reference, MODEL, models.init(MODEL, jax.random.key(k))) for k in range(3)
     ]
     for severity in (2, 5):
-        dict(measuring.measure(others, Condition("fog", severity), digits.test, KEY))
+        dict(measuring.measure(others, conditions.plan(Condition("fog", severity)), digits.test, KEY))
     assert (measuring._measured._cache_size(), conditions._corrupted._cache_size()) == before
 
 

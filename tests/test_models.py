@@ -124,8 +124,8 @@ def test_a_model_of_your_own_is_named_by_its_module():
     ("model", "message"),
     [
         (config.Model("resnet2"), "unknown model 'resnet2'; did you mean 'resnet20'"),
-        (config.Model("nowhere.at:All"), "no model 'nowhere.at:All'"),
-        (config.Model("mlp"), "does not know its data"),
+        (config.Model("nowhere.at:All"), "model 'nowhere.at:All' cannot be imported"),
+        (config.Model("mlp"), "image_shape, classes, mean and std"),
     ],
 )
 def test_bad_models_are_refused(model, message):

@@ -188,7 +188,7 @@ def test_frequency_maps(made, tmp_path):
         (Condition("shift", label="x", files="nowhere"), "must hold one"),
         (Condition("shear", 2), "shear has no constants in table 'digits'"),
         (Condition("shift", label="a b", files="nowhere"), "cannot be an id"),
-        (Condition("fgsm", 8, files="nowhere"), "is made, not read from files"),
+        (Condition("fgsm", 8, files="nowhere"), "`files` is for corruptions and shifts, not for 'fgsm'"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(condition, message, tmp_path):

@@ -1,124 +1,306 @@
-"""What is done to images or network before measuring.
+"""Changes of images or network before measuring. All corruptions are conditions.
 
-A condition is `(condition, network, images, labels, ids, key) -> (variables, images)`. To add one, write
-such a function and add its name to `CONDITIONS`. All corruptions are conditions.
+A condition is a `config.Condition`; `plan` finds its kind and checks it, once; everything else takes the `Planned`.
 """
 
+import dataclasses
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
 
-from rosalind import corruptions
+from rosalind import config, corruptions
 from rosalind.conditions import attacks, files
 from rosalind.conditions.network import Network, recalibrated, with_weight_noise
-from rosalind.config import Condition, unknown
-from rosalind.data import Split
+from rosalind.conditions.types import Batch, Kind
+from rosalind.config import Condition
+from rosalind.corruptions import Corruption
+from rosalind.data import Dataset, Split
 
 __all__ = [
-    "ATTACKS",
     "CONDITIONS",
+    "Batch",
+    "Kind",
     "Network",
-    "check",
+    "Planned",
+    "apply",
     "check_files",
     "condition_key",
     "corrupted_batch",
-    "has_own_samples",
-    "is_shared",
-    "reads_files",
-    "realise",
+    "describe",
+    "network_under",
+    "plan",
     "recalibrated",
-    "samples_of",
     "source_hash",
+    "source_images",
     "with_weight_noise",
 ]
 
 
-def check(condition: Condition, table: str | None = None) -> None:
-    """Raise ValueError for an unknown condition, severity, option, table or BatchNorm mode."""
-    name = condition.name
-    if name not in CONDITIONS:
-        raise ValueError(unknown("condition", name, CONDITIONS))
+def _kind_of(corruption: Corruption) -> Kind:
+    return Kind(None, corruption.category, range(1, corruption.severities + 1), corruption=corruption)
+
+
+CONDITIONS: dict[str, Kind] = {
+    config.CLEAN: Kind(None, "clean"),
+    **{name: _kind_of(corruption) for name, corruption in corruptions.CORRUPTIONS.items()},
+    "fgsm": attacks.FGSM,
+    "pgd-linf": attacks.PGD_LINF,
+    "pgd-l2": attacks.PGD_L2,
+    "pgd_transfer": attacks.PGD_TRANSFER,
+    "weight_noise": Kind(
+        None,
+        "weights",
+        None,
+        per_network=True,
+        needs="weights",
+        weights=lambda network, severity, options, key: with_weight_noise(network, severity, key),
+    ),
+    "fourier": attacks.FOURIER,
+    "shift": Kind(None, "shift", own_samples=True),
+}
+"""Every kind of condition by name."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A condition that has been checked, with its kind."""
+
+    condition: Condition
+    kind: Kind
+    options: Mapping[str, float]
+    """All options, defaults included."""
+    table: str | None
+    """Severity table of a corruption; None, also for the table of the image size."""
+
+    def __reduce__(self) -> tuple[Callable[..., "Planned"], tuple[Condition, str | None]]:
+        """Sent to another process as its condition, which is planned again there."""
+        return plan, (self.condition, self.table)
+
+
+def plan(condition: Condition, table: str | None = None) -> Planned:
+    """Find the kind of a condition, a key of `CONDITIONS` or `package.module:NAME`, and check the condition.
+
+    Args:
+        condition: whose name may also be that of a `Corruption`.
+        table: severity table if the condition names none; None takes the one for the image size.
+
+    Raises:
+        ValueError: unknown name, BatchNorm mode, table or option; a severity, draw or value out of range; files or a
+            label where there can be none, or none where they are needed.
+    """
+    name, severity = condition.name, condition.severity
+    record = config.resolve("condition", name, CONDITIONS, (Kind, Corruption))
+    kind = _kind_of(record) if isinstance(record, Corruption) else record
     if condition.bn not in ("train", "recalibrated", "adapted"):
-        raise ValueError(unknown("BatchNorm mode", condition.bn, ("train", "recalibrated", "adapted")))
+        raise ValueError(config.unknown("BatchNorm mode", condition.bn, ("train", "recalibrated", "adapted")))
     if condition.draw < 0 or int(condition.draw) != condition.draw:
-        raise ValueError(f"a draw is a number 0, 1, 2, ..., got {condition.draw} for {name}.")
-    if (condition.label is None) == (name == "shift"):
+        raise ValueError(f"draw of {name} must be a whole number of 0 or more, got {condition.draw}.")
+    table = (condition.table or table) if kind.corruption else None
+    if kind.corruption is not None:
+        corruptions.check(name, severity, table)
+    elif kind.strength is None and not severity >= 0:
+        raise ValueError(f"severity of {name} must be 0 or more, got {severity:g}.")
+    elif kind.strength is not None and severity not in kind.strength:
+        allowed = ", ".join(map(str, kind.strength))
+        raise ValueError(f"severity of {name} must be {allowed}, got {severity:g}.")
+    unknown = [key for key in condition.options if key not in kind.options]
+    if unknown:
         raise ValueError(
-            f"only a shift is called by a label, and needs one; got {condition.label!r} for {name}."
+            f"{name} has no option {unknown[0]!r}; it has {', '.join(kind.options) or 'no options'}."
         )
-    if condition.files is not None and name not in corruptions.CORRUPTIONS and name != "shift":
-        raise ValueError(f"{name} is made, not read from files; got files={condition.files!r}.")
-    if name in corruptions.CORRUPTIONS:
-        corruptions.check(name, condition.severity, condition.table or table)
-    elif name in (*ATTACKS, "fourier", "weight_noise"):
-        if name != "weight_noise":
-            attacks.options_of(name, condition.options)
-        if not condition.severity >= 0:
-            raise ValueError(f"the strength of {name} must be 0 or more, got {condition.severity}.")
-    elif condition.severity:
-        raise ValueError(f"{name} has no severity, got {condition.severity:g}.")
-    if condition.options and name not in ATTACKS and name != "fourier":
-        raise ValueError(f"{name} has no options, got {dict(condition.options)}.")
-    if name == "shift" and condition.files is None:
-        raise ValueError("a shift brings its own samples: say in which folder (files=...).")
+    try:
+        if kind.check is not None:
+            kind.check(condition.options)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if (condition.label is None) == kind.own_samples:
+        allowed = "required" if kind.own_samples else "not allowed"
+        raise ValueError(f"`label` is {allowed} for {name!r}, got label={condition.label!r}.")
+    if condition.files is None and kind.own_samples:
+        raise ValueError(f"`files` is required for {name!r}: the folder of its samples.")
+    if condition.files is not None and not kind.own_samples and kind.corruption is None:
+        raise ValueError(f"`files` is for corruptions and shifts, not for {name!r}; got {condition.files!r}.")
+    return Planned(condition, kind, {**kind.options, **condition.options}, table)
 
 
-def check_files(condition: Condition, test: Split, table: str) -> None:
+def check_files(planned: Planned, test: Split) -> None:
     """Raise ValueError or FileNotFoundError for missing textures or files that do not fit the test split."""
-    if condition.files is not None and condition.name in corruptions.CORRUPTIONS:
-        files.stand_in(condition, test)
-    elif condition.name == "frost":
-        corruptions.load_textures(condition.textures, test.images.shape[1:], condition.table or table)
-    elif condition.name == "shift":
-        assert condition.files is not None
-        own = files.own_samples(condition.files)
-        if own.images.shape[1:] != test.images.shape[1:]:
+    condition, corruption = planned.condition, planned.kind.corruption
+    if corruption is not None and condition.files is not None:
+        files.official_images(condition, test, corruption.severities)
+    elif corruption is not None and corruption.textures:
+        corruptions.load_textures(condition.textures, test.images.shape[1:], _table(planned, test.images))
+    elif planned.kind.own_samples:
+        shift = source_images(planned, test)
+        if shift.images.shape[1:] != test.images.shape[1:]:
             raise ValueError(
-                f"the images in {condition.files} are {own.images.shape[1:]}, those of the study "
-                f"{test.images.shape[1:]}."
+                f"images in {condition.files} must be {test.images.shape[1:]}, as the study's; got "
+                f"{shift.images.shape[1:]}."
             )
-        if own.labels.min() < -1 or own.labels.max() > test.labels.max():
-            span = f"{own.labels.min()}..{own.labels.max()}"
+        if shift.labels.min() < -1 or shift.labels.max() > test.labels.max():
+            span = f"{shift.labels.min()}..{shift.labels.max()}"
             raise ValueError(f"labels in {condition.files} must lie in -1..{test.labels.max()}, got {span}.")
 
 
-def source_hash(condition: Condition, test: Split) -> str | None:
+def source_images(planned: Planned, test: Split) -> Split:
+    """The images a condition starts from: those of the test split, of official files, or its own samples.
+
+    Labels are -1 where a condition's own samples have none.
+    """
+    folder, corruption = planned.condition.files, planned.kind.corruption
+    if folder is None:
+        return test
+    if corruption is None:
+        return files.shift_samples(folder)
+    return files.official_images(planned.condition, test, corruption.severities)
+
+
+def source_hash(planned: Planned, test: Split) -> str | None:
     """A hash of the files a condition reads, so that a study knows when they change; None without files."""
-    if reads_files(condition):
-        return files.hash_of(samples_of(condition, test).images)
-    if condition.name == "frost":
-        table = condition.table or corruptions.table_for(max(test.images.shape[1:3]))
+    condition, corruption = planned.condition, planned.kind.corruption
+    if condition.files is not None:
+        return files.hash_of(source_images(planned, test).images)
+    if corruption is not None and corruption.textures:
+        table = _table(planned, test.images)
         return files.hash_of(
             corruptions.load_textures(condition.textures, test.images.shape[1:], table).pixels
         )
     return None
 
 
-def condition_key(key, dataset: str, condition: Condition):
-    """The key of a condition's draws: of the data set, corruption and draw, but not of the severity.
+def _key_parts(dataset: str, condition: Condition) -> tuple[int, int, int]:
+    return zlib.crc32(dataset.encode()), zlib.crc32(condition.name.encode()), condition.draw
+
+
+def condition_key(key: Array, dataset: str, condition: Condition) -> Array:
+    """The key of a condition's draws: of the data set, the name and the draw, but not of the severity.
 
     All severities share it, so that a sample's path over severities is one draw growing.
     """
-    for part in (dataset, condition.name):
-        key = jax.random.fold_in(key, zlib.crc32(part.encode()))
-    return jax.random.fold_in(key, condition.draw)
+    for part in _key_parts(dataset, condition):
+        key = jax.random.fold_in(key, part)
+    return key
 
 
-def clean(condition: Condition, network, images, labels, ids, key):
-    """Images and network as they are."""
-    return (network.variables if network else {}), images
+def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> dict[str, Any]:
+    """The definition of a condition as JSON, for `conditions/<id>.json`; equal definitions give equal cells.
+
+    `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and `mnist-c`.
+    `source` says whether images were generated or read, `source_hash` from which files; `definition` is there for a
+    kind outside of rosalind, the hash of its module.
+
+    Args:
+        planned: with its table.
+        dataset: whose test split is measured.
+        seed: of the study's draws.
+        attacked: the network that a transferred attack is made for.
+    """
+    condition, kind = planned.condition, planned.kind
+    sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []
+    outside = config.is_outside(condition.name)
+    return {
+        "name": condition.name,
+        "label": condition.label,
+        "kind": "corruption" if kind.corruption else condition.name,
+        "group": kind.category,
+        "sets": sets,
+        "severity": condition.severity,
+        "draw": condition.draw,
+        "bn": condition.bn,
+        "table": planned.table,
+        "options": dict(condition.options),
+        "shared": not kind.per_network,
+        "own_samples": kind.own_samples,
+        "source": "generated" if condition.files is None else "files",
+        "source_hash": source_hash(planned, dataset.test),
+        "attacked": attacked if kind.transfer else None,
+        "key": [seed, *_key_parts(dataset.name, condition)],
+        **({"definition": config.definition(condition.name)} if outside else {}),
+    }
 
 
-@functools.partial(jax.jit, static_argnames=("name", "table"))
-def _corrupted(name: str, table: str, images, ids, key, severity, textures):
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
-    one = lambda k, image: corruptions.draw(name, k, image, severity, table=table, textures=textures)
-    draws = jax.vmap(one)(keys, images)
-    return corruptions.apply(name, images, draws, severity, table=table)
+def network_under(planned: Planned, network: Network, key: Array) -> Network:
+    """The network that is measured: with other variables where the condition changes weights.
+
+    Raises:
+        ValueError: a condition that needs weights, for a callable.
+    """
+    if planned.kind.weights is None:
+        return network
+    _check_model(planned, network)
+    variables = planned.kind.weights(network, planned.condition.severity, planned.options, key)
+    return dataclasses.replace(network, variables=variables)
+
+
+def _check_model(planned: Planned, network: Network | None) -> None:
+    if planned.kind.needs and (network is None or network.config is None):
+        raise ValueError(
+            f"{planned.condition.name} needs {planned.kind.needs}: a rosalind model, not a callable from elsewhere."
+        )
+
+
+def apply(
+    planned: Planned,
+    network: Network | None,
+    images: ArrayLike,
+    labels: ArrayLike,
+    ids: ArrayLike,
+    key: Array,
+) -> ArrayLike:
+    """Apply a condition to the images of one batch.
+
+    Args:
+        planned: from `plan`; its BatchNorm mode is dealt with in `measuring`, as it needs more than a batch.
+        network: to attack; None where only the images of a condition that networks share are wanted.
+        images: uint8[n, h, w, c], from `source_images`: official files are read there, not here.
+        labels: int32[n], for attacks.
+        ids: int32[n]; draws are keyed by them.
+        key: of the study's draws, from `condition_key`.
+
+    Returns:
+        The images to measure: uint8[n, h, w, c], or float32 in [0, 1] of attacks on the network itself.
+
+    Raises:
+        ValueError: images that are not uint8[n, h, w, c]; an attack on a callable; a kind whose `apply` gives images
+            of another shape or dtype.
+    """
+    kind, name = planned.kind, planned.condition.name
+    dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
+    if dtype != np.uint8 or len(shape) != 4:
+        raise ValueError(f"images must be uint8[n, h, w, c], got {dtype}{list(shape)}.")
+    if kind.corruption is not None:
+        return images if planned.condition.files is not None else corrupted_batch(planned, images, ids, key)
+    if kind.apply is None:
+        return images
+    _check_model(planned, network)
+    batch = Batch(
+        jnp.asarray(images),
+        jnp.asarray(labels),
+        jnp.asarray(ids, jnp.uint32),
+        key,
+        planned.condition.severity,
+        planned.options,
+        network,
+    )
+    changed = kind.apply(batch)
+    dtype = getattr(changed, "dtype", type(changed))
+    if np.shape(changed) != shape or dtype not in (np.uint8, np.float32):
+        raise ValueError(
+            f"images of {name} must be uint8 or float32 {list(shape)}, got {dtype}{list(np.shape(changed))}."
+        )
+    return changed
+
+
+def _table(planned: Planned, images: Any) -> str:
+    return planned.table or corruptions.table_for(max(images.shape[1:3]))
 
 
 @functools.lru_cache(maxsize=4)
@@ -127,133 +309,25 @@ def _placed(folder: str | None, shape: tuple[int, ...], table: str) -> corruptio
     return corruptions.Textures(*map(jnp.asarray, corruptions.load_textures(folder, shape, table)))
 
 
-def corrupted_batch(condition: Condition, images, ids, key):
-    """uint8[n, h, w, c]: a corruption made; draws are keyed by the ids, so batching changes nothing."""
-    table = condition.table or corruptions.table_for(max(images.shape[1:3]))
-    frost = condition.name == "frost"
-    textures = _placed(condition.textures, tuple(images.shape[1:]), table) if frost else None
-    severity = jnp.asarray(int(condition.severity), jnp.int32)
-    ids = jnp.asarray(ids, jnp.uint32)
-    return _corrupted(condition.name, table, jnp.asarray(images), ids, key, severity, textures)
+@functools.partial(jax.jit, static_argnames=("name", "corruption", "table"))
+def _corrupted(name: str, corruption: Corruption, table: str, images, ids, key, severity, textures) -> Array:
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
+    one = lambda k, image: corruptions.draw(name, k, image, severity, table=table, textures=textures)
+    return corruptions.apply(name, images, jax.vmap(one)(keys, images), severity, table=table)
 
 
-def corrupted(condition: Condition, network, images, labels, ids, key):
-    """The corruption of the same name, made, or left as `samples_of` reads it from official files."""
-    changed = images if condition.files is not None else corrupted_batch(condition, images, ids, key)
-    return (network.variables if network else {}), changed
-
-
-def attacked(condition: Condition, network, images, labels, ids, key):
-    """FGSM or PGD on this network; float32 images in [0, 1], or bytes where they are made to be shared."""
-    options = attacks.options_of(condition.name, condition.options)
-    norm = "l2" if condition.name == "pgd-l2" else "linf"
-    # L-infinity sizes are given in grey levels, as papers do (8/255), Euclidean ones on the scale of 1.
-    size = condition.severity if norm == "l2" else condition.severity / 255
-    steps, restarts = int(options.get("steps", 1)), int(options.get("restarts", 1))
-    single = condition.name == "fgsm"
-    step = size if single else size / 4 if norm == "linf" else 2.5 * size / max(steps, 1)
-    if network is None or network.config is None:
-        raise ValueError(
-            f"{condition.name} needs gradients: a rosalind model, not a callable from elsewhere."
-        )
-    found = attacks.attack(
-        network.config,
-        network.variables,
-        jnp.asarray(images),
-        jnp.asarray(labels),
-        jnp.asarray(ids, jnp.uint32),
-        key,
-        jnp.float32(size),
-        jnp.float32(step),
-        jnp.int32(steps),
-        norm=norm,
-        random=not single,
-        restarts=restarts,
-    )
-    return network.variables, attacks.quantised(found) if condition.name == "pgd_transfer" else found
-
-
-def noisy_weights(condition: Condition, network, images, labels, ids, key):
-    """Clean images for a network whose surviving weights got noise."""
-    if network is None or network.config is None:
-        raise ValueError("weight_noise needs the weights: a rosalind model, not a callable from elsewhere.")
-    return with_weight_noise(network, condition.severity, key), images
-
-
-def fourier(condition: Condition, network, images, labels, ids, key):
-    """Noise along one frequency of the image plane, for the options `row` and `column`, cycles per side."""
-    options = attacks.options_of("fourier", condition.options)
-    ids = jnp.asarray(ids, jnp.uint32)
-    wave = (jnp.float32(options["row"]), jnp.float32(options["column"]))
-    changed = attacks.fourier(jnp.asarray(images), ids, key, jnp.float32(condition.severity), *wave)
-    return (network.variables if network else {}), changed
-
-
-ATTACKS = ("fgsm", "pgd-linf", "pgd-l2", "pgd_transfer")
-"""Conditions that need labels and gradients of a network."""
-
-CONDITIONS: dict[str, Callable] = {
-    "clean": clean,
-    **dict.fromkeys(corruptions.CORRUPTIONS, corrupted),
-    **dict.fromkeys(ATTACKS, attacked),
-    "weight_noise": noisy_weights,
-    "fourier": fourier,
-    "shift": clean,
-}
-"""Every condition by name."""
-
-
-def is_shared(condition: Condition) -> bool:
-    """Whether a condition's images are the same for every network, so that they are made once.
-
-    `pgd_transfer` is: it attacks one dense network, and all are measured on those images.
-    """
-    return condition.name not in ("fgsm", "pgd-linf", "pgd-l2", "weight_noise")
-
-
-def has_own_samples(condition: Condition) -> bool:
-    """Whether a condition brings its own samples instead of changing those of the study."""
-    return condition.name == "shift"
-
-
-def reads_files(condition: Condition) -> bool:
-    """Whether a condition's images come from files."""
-    return condition.files is not None
-
-
-def samples_of(condition: Condition, test: Split) -> Split:
-    """The images a condition starts from: those of the test split, of official files, or its own.
-
-    Labels are -1 where a condition's own samples have none.
-    """
-    if condition.files is None:
-        return test
-    return (
-        files.own_samples(condition.files) if has_own_samples(condition) else files.stand_in(condition, test)
-    )
-
-
-def realise(condition: Condition, network: Network | None, images, labels, ids, key):
-    """Carry a condition out on one batch.
+def corrupted_batch(planned: Planned, images: ArrayLike, ids: ArrayLike, key: Array) -> Array:
+    """uint8[n, h, w, c]: a corruption of images; draws are keyed by the ids, so batching changes nothing.
 
     Args:
-        condition: its `bn` is not dealt with here but in `measuring`, as it needs more than a batch.
-        network: whose variables may change, and whom attacks attack; None where only the images of a
-            condition that is the same for every network are wanted.
-        images: uint8[n, h, w, c], from `samples_of`: official files are read there, not here.
-        labels: int32[n], for attacks.
-        ids: int32[n]; draws are keyed by them.
-        key: of the study's draws, from `condition_key`.
-
-    Returns:
-        The variables (nested dict) and images to measure: uint8[n, h, w, c], or float32 in [0, 1] of
-        attacks on the network itself.
-
-    Raises:
-        ValueError: see `check`; images that are not uint8[n, h, w, 1 or 3]; an attack on a callable.
+        planned: of a corruption.
+        images: uint8[n, h, w, c].
+        ids: int32[n].
+        key: from `condition_key`.
     """
-    check(condition)
-    if getattr(images, "dtype", None) != np.uint8 or images.ndim != 4:
-        came = f"{getattr(images, 'dtype', type(images))}{getattr(images, 'shape', '')}"
-        raise ValueError(f"images must be uint8[n, h, w, c], got {came}.")
-    return CONDITIONS[condition.name](condition, network, images, labels, ids, key)
+    condition, corruption, images = planned.condition, planned.kind.corruption, jnp.asarray(images)
+    assert corruption is not None
+    table = _table(planned, images)
+    textures = _placed(condition.textures, images.shape[1:], table) if corruption.textures else None
+    severity, ids = jnp.asarray(int(condition.severity), jnp.int32), jnp.asarray(ids, jnp.uint32)
+    return _corrupted(condition.name, corruption, table, images, ids, key, severity, textures)

@@ -6,23 +6,24 @@ than an ensemble of attacks, and not to be compared with leaderboards.
 """
 
 import functools
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
 
 from rosalind import models
+from rosalind.conditions.types import Batch, Kind
 from rosalind.config import Model
 
-STEPS = 20
-"""Gradient steps of PGD when none are given."""
 
-
-def _per_sample(values, like):
+def _per_sample(values: Array, like: Array) -> Array:
     return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def _inside(images, clean, size, norm: str):
+def _inside(images: Array, clean: Array, size: Array, norm: str) -> Array:
     """The nearest images in the ball of a size around the clean ones, then in [0, 1]."""
     change = images - clean
     if norm == "linf":
@@ -33,7 +34,7 @@ def _inside(images, clean, size, norm: str):
     return jnp.clip(clean + change, 0, 1)
 
 
-def _direction(gradient, norm: str):
+def _direction(gradient: Array, norm: str) -> Array:
     """The steepest step of length one: signs, or the gradient over its length (0 where that is 0)."""
     if norm == "linf":
         return jnp.sign(gradient)
@@ -41,7 +42,7 @@ def _direction(gradient, norm: str):
     return gradient / _per_sample(jnp.maximum(length, 1e-12), gradient)
 
 
-def _start(clean, ids, key, size, norm: str):
+def _start(clean: Array, ids: Array, key: Array, size: Array, norm: str) -> Array:
     """Uniform in the cube of a size, or in the ball of that radius; drawn per image by its id."""
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
     shape = clean.shape[1:]
@@ -55,19 +56,19 @@ def _start(clean, ids, key, size, norm: str):
 @functools.partial(jax.jit, static_argnames=("config", "norm", "random", "restarts"))
 def attack(
     config: Model,
-    variables,
-    images,
-    labels,
-    ids,
-    key,
-    size,
-    step,
-    steps,
+    variables: models.Variables,
+    images: ArrayLike,
+    labels: ArrayLike,
+    ids: Array,
+    key: Array,
+    size: Array,
+    step: Array,
+    steps: Array,
     *,
     norm: str,
     random: bool = True,
     restarts: int = 1,
-):
+) -> Array:
     """Projected gradient ascent of the cross entropy; the worst image of the whole path is kept.
 
     Args:
@@ -82,7 +83,7 @@ def attack(
         steps: number of steps, traced; 0 gives the clean images.
         norm: `linf` or `l2`.
         random: start at a random point of the ball.
-        restarts: how many starts.
+        restarts: number of starts.
 
     Returns:
         float32[n, h, w, c] in [0, 1], within the ball. Of all points seen, the clean image among them, the
@@ -93,13 +94,13 @@ def attack(
     clean = clean.astype(jnp.float32) / 255 if clean.dtype == jnp.uint8 else clean
     hot = jax.nn.one_hot(labels, config.classes)
 
-    def judged(x):
+    def loss_and_lead(x):
         logits = models.apply(config, variables, x)[0]
         true = (hot * logits).sum(1)
         lead = true - jnp.where(hot > 0, -jnp.inf, logits).max(1)
         return (jax.nn.logsumexp(logits, 1) - true).sum(), lead
 
-    slope = jax.value_and_grad(judged, has_aux=True)
+    slope = jax.value_and_grad(loss_and_lead, has_aux=True)
 
     def keep(best, x, lead):
         image, least = best
@@ -112,20 +113,18 @@ def attack(
         best = keep(best, x, lead)
         return _inside(x + step * _direction(gradient, norm), clean, size, norm), best
 
-    best = (clean, judged(clean)[1])
+    best = (clean, loss_and_lead(clean)[1])
     for restart in range(restarts):
         x = clean
         if random:
-            here = jax.random.fold_in(key, restart)
-            x = _inside(
-                clean + jnp.where(steps > 0, 1, 0) * _start(clean, ids, here, size, norm), clean, size, norm
-            )
+            start = _start(clean, ids, jax.random.fold_in(key, restart), size, norm)
+            x = _inside(clean + jnp.where(steps > 0, 1, 0) * start, clean, size, norm)
         x, best = jax.lax.fori_loop(0, steps, advance, (x, best))
-        best = keep(best, x, judged(x)[1])
+        best = keep(best, x, loss_and_lead(x)[1])
     return best[0]
 
 
-def basis(height: int, width: int, row, column):
+def basis(height: int, width: int, row: ArrayLike, column: ArrayLike) -> Array:
     """float32[h, w]: the real Fourier wave of a frequency, of length one.
 
     Args:
@@ -142,7 +141,9 @@ def basis(height: int, width: int, row, column):
 
 
 @jax.jit
-def fourier(images, ids, key, strength, row, column):
+def fourier(
+    images: Array, ids: Array, key: Array, strength: ArrayLike, row: ArrayLike, column: ArrayLike
+) -> Array:
     """Images plus or minus a wave of one frequency, its sign drawn per image and channel (arXiv 1906.08988).
 
     Args:
@@ -163,7 +164,7 @@ def fourier(images, ids, key, strength, row, column):
     return quantised(images.astype(jnp.float32) / 255 + strength * signs * wave)
 
 
-def quantised(images):
+def quantised(images: Array) -> Array:
     """uint8 from float32 in [0, 1], rounded to the nearest."""
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
 
@@ -174,33 +175,83 @@ def frequencies(height: int, width: int) -> list[tuple[int, int]]:
     >>> frequencies(2, 2)
     [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
-    seen, found = set(), []
+    seen, waves = set(), []
     for row in range(-(height // 2) + (1 - height % 2), height // 2 + 1):
         for column in range(width // 2 + 1):
             mirror = ((-row) % height, (-column) % width)
             if mirror not in seen:
                 seen.add((row % height, column % width))
-                found.append((row, column))
-    return found
+                waves.append((row, column))
+    return waves
 
 
-def options_of(name: str, options) -> dict[str, float]:
-    """The options of an attack with their defaults; ValueError for an unknown one or a bad value."""
-    defaults: dict[str, dict[str, float]] = {
-        "fgsm": {},
-        "pgd-linf": {"steps": STEPS, "restarts": 1},
-        "pgd-l2": {"steps": STEPS, "restarts": 1},
-        "pgd_transfer": {"steps": STEPS, "restarts": 1},
-        "fourier": {"row": 0, "column": 1},
-    }
-    known = defaults[name]
-    wrong = [key for key in options if key not in known]
-    if wrong:
-        raise ValueError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known) or 'none'}.")
-    for key, value in options.items():
-        least = {"steps": 0, "restarts": 1}.get(key, -np.inf)
-        if value != int(value) or value < least:
-            raise ValueError(
-                f"{key} of {name} must be a whole number from {max(least, -(10**6)):g}, got {value}."
-            )
-    return {**known, **options}
+def _whole(**least: float) -> Callable[[Mapping[str, float]], None]:
+    """A check of options that are whole numbers, each of at least so much."""
+
+    def check(options: Mapping[str, float]) -> None:
+        for name, value in options.items():
+            if value != int(value) or value < least[name]:
+                bound = f" of {least[name]:g} or more" if np.isfinite(least[name]) else ""
+                raise ValueError(f"option {name!r} must be a whole number{bound}, got {value}.")
+
+    return check
+
+
+def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = True) -> Array:
+    network = batch.network
+    assert network is not None  # conditions.apply has checked
+    assert network.config is not None
+    return attack(
+        network.config,
+        network.variables,
+        batch.images,
+        batch.labels,
+        batch.ids,
+        batch.key,
+        jnp.float32(size),
+        jnp.float32(step),
+        jnp.int32(batch.options.get("steps", 1)),
+        norm=norm,
+        random=random,
+        restarts=int(batch.options.get("restarts", 1)),
+    )
+
+
+# L-infinity sizes are given in grey levels, as papers do (8/255), Euclidean ones on the scale of 1.
+def _fgsm(batch: Batch) -> Array:
+    size = batch.severity / 255
+    return _attacked(batch, "linf", size, size, random=False)
+
+
+def _pgd_linf(batch: Batch) -> Array:
+    size = batch.severity / 255
+    return _attacked(batch, "linf", size, size / 4)
+
+
+def _pgd_l2(batch: Batch) -> Array:
+    step = 2.5 * batch.severity / max(int(batch.options["steps"]), 1)
+    return _attacked(batch, "l2", batch.severity, step)
+
+
+def _fourier(batch: Batch) -> Array:
+    wave = jnp.float32(batch.options["row"]), jnp.float32(batch.options["column"])
+    return fourier(batch.images, batch.ids, batch.key, jnp.float32(batch.severity), *wave)
+
+
+_OPTIONS: dict[str, float] = {"steps": 20, "restarts": 1}
+_CHECK = _whole(steps=0, restarts=1)
+
+FGSM = Kind(_fgsm, "attack", None, per_network=True, needs="gradients")
+PGD_LINF = Kind(_pgd_linf, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients")
+PGD_L2 = Kind(_pgd_l2, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients", epsilon=1 / 16)
+PGD_TRANSFER = Kind(
+    lambda batch: quantised(_pgd_linf(batch)),
+    "attack",
+    None,
+    _OPTIONS,
+    _CHECK,
+    needs="gradients",
+    transfer=True,
+)
+FOURIER = Kind(_fourier, "frequency", None, {"row": 0, "column": 1}, _whole(row=-np.inf, column=-np.inf))
+"""Noise along one frequency of the image plane: `row` cycles per height, `column` cycles per width."""

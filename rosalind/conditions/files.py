@@ -1,4 +1,4 @@
-"""Corrupted images and natural shifts that come from files instead of being made.
+"""Corrupted images and natural shifts that are read from files.
 
 The layout of CIFAR-10-C and CIFAR-100-C is a folder with `labels.npy` and a `<corruption>.npy` for each
 corruption, uint8[5n, h, w, c]: all n test images at severity 1, then at 2, and so on. `writing.py` writes
@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.config import Condition
-from rosalind.corruptions.severities import PLAIN
+from rosalind.config import Condition, short_name
 from rosalind.data import Rows, Split, check_images
 
 TFDS = "tfds:"
 """Start of `Condition.files` that names a TFDS set instead of a folder."""
 
 TFDS_NAMES = {"glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
-"""What cifar10_corrupted calls corruptions, where it is not their name."""
+"""Names of corruptions in cifar10_corrupted, where they differ."""
 
 
 def _opened(path: Path) -> np.ndarray:
@@ -34,7 +33,7 @@ def _opened(path: Path) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _block(folder: str, name: str, severity: int) -> tuple[np.ndarray, np.ndarray]:
+def _block(folder: str, name: str, severity: int, severities: int) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8[n, h, w, c] of one severity, memory-mapped, and labels int[n]."""
     where = Path(folder).expanduser()
     images, labels = _opened(where / f"{name}.npy"), _opened(where / "labels.npy")
@@ -48,7 +47,7 @@ def _block(folder: str, name: str, severity: int) -> tuple[np.ndarray, np.ndarra
     repeated = count % 5 == 0 and bool((np.asarray(labels).reshape(5, -1) == labels[: count // 5]).all())
     if repeated and total in (count, count // 5):
         count //= 5
-    elif count == total and name not in PLAIN:
+    elif count == total and severities == 5:
         raise ValueError(
             f"{where / 'labels.npy'} does not repeat the labels of one test set five times: the severities "
             "are mixed or the images are in another order; blocks of one severity are needed."
@@ -111,29 +110,30 @@ def _paired(images: np.ndarray, labels: np.ndarray, test: Split) -> np.ndarray |
     """int[n]: for each test image the one of its class that correlates with it most; None if two claim one."""
     order = np.empty(len(test), np.int64)
     for label in np.unique(test.labels):
-        here, there = np.flatnonzero(test.labels == label), np.flatnonzero(labels == label)
-        if len(here) != len(there):
+        rows, others = np.flatnonzero(test.labels == label), np.flatnonzero(labels == label)
+        if len(rows) != len(others):
             return None
-        best = (_standardised(test.images[here]) @ _standardised(images[there]).T).argmax(1)
-        if len(np.unique(best)) != len(here):
+        best = (_standardised(test.images[rows]) @ _standardised(images[others]).T).argmax(1)
+        if len(np.unique(best)) != len(rows):
             return None
-        order[here] = there[best]
+        order[rows] = others[best]
     return order
 
 
-def _standardised(images: np.ndarray) -> np.ndarray:
+def _standardised(images: Any) -> np.ndarray:
     flat = np.asarray(images).reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def stand_in(condition: Condition, test: Split) -> Split:
+def official_images(condition: Condition, test: Split, severities: int = 5) -> Split:
     """The official images of a corruption for a test split, with its labels and ids.
 
     Args:
         condition: with `files`: a folder in the layout of CIFAR-10-C, or `tfds:cifar10_corrupted`,
             `tfds:mnist_corrupted`.
         test: the test split (all of it for TFDS), whose labels are compared.
+        severities: of the corruption, 5 or 1.
 
     Raises:
         ValueError: images of another size or number, labels in another order, mixed severities.
@@ -146,22 +146,23 @@ def stand_in(condition: Condition, test: Split) -> Split:
         if name != "mnist_corrupted":
             config = f"{TFDS_NAMES.get(config, config)}_{condition.severity:g}"
         return Split(_in_order_of(name, config, test), test.labels, test.ids)
-    images, labels = _block(condition.files, condition.name, int(condition.severity))
+    name = short_name(condition.name)
+    images, labels = _block(condition.files, name, int(condition.severity), severities)
     if images.shape[1:] != test.images.shape[1:] or len(labels) <= int(test.ids.max()):
         raise ValueError(
             f"{condition.files} holds {len(labels)} images of {images.shape[1:]}, the test split "
             f"{len(test)} of {test.images.shape[1:]} (ids up to {test.ids.max()})."
         )
-    wrong = np.flatnonzero(labels[test.ids] != test.labels)
-    if wrong.size:
+    differing = np.flatnonzero(labels[test.ids] != test.labels)
+    if differing.size:
         raise ValueError(
-            f"{condition.files} has other labels than the test split for {wrong.size} of {len(test)} images "
-            f"(first at id {test.ids[wrong[0]]}): its images are in another order or of another set."
+            f"{condition.files} has other labels than the test split for {differing.size} of {len(test)} images "
+            f"(first at id {test.ids[differing[0]]}): its images are in another order or of another set."
         )
     return Split(Rows(images, test.ids), test.labels, test.ids)
 
 
-def hash_of(images) -> str:
+def hash_of(images: Any) -> str:
     """Sixteen hexadecimal digits over the pixels, read in pieces."""
     digest = hashlib.sha256(repr(images.shape).encode())
     for start in range(0, len(images), 1024):
@@ -170,7 +171,7 @@ def hash_of(images) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def own_samples(folder: str) -> Split:
+def shift_samples(folder: str) -> Split:
     """The samples of a natural shift: the only images file of a folder, and its labels if there are any.
 
     Images are the `.npy` file whose name has `data` or `images` (CIFAR-10.1 calls it
@@ -182,23 +183,19 @@ def own_samples(folder: str) -> Split:
         ValueError: arrays of other shapes or dtypes.
     """
     where = Path(folder).expanduser()
-    found = sorted(where.glob("*.npy"))
-    images = [
-        path for path in found if "label" not in path.stem and ("data" in path.stem or "image" in path.stem)
-    ]
-    labels = [path for path in found if "label" in path.stem]
+    paths = sorted(where.glob("*.npy"))
+    labels = [path for path in paths if "label" in path.stem]
+    images = [path for path in paths if path not in labels and ("data" in path.stem or "image" in path.stem)]
     if len(images) != 1 or len(labels) > 1:
         raise FileNotFoundError(
             f"{where} must hold one .npy of images (its name with 'data' or 'images') and at most one of "
-            f"labels; it holds {[path.name for path in found]}."
+            f"labels; it holds {[path.name for path in paths]}."
         )
     pixels = _opened(images[0])
     if pixels.ndim == 3:
         pixels = pixels[..., None]
     check_images(str(images[0]), pixels)
-    known = np.full(len(pixels), -1, np.int32)
-    if labels:
-        known = np.asarray(_opened(labels[0]))
-        if known.shape != (len(pixels),) or not np.issubdtype(known.dtype, np.integer):
-            raise ValueError(f"{labels[0]} must be int[{len(pixels)}], got {known.dtype}{list(known.shape)}.")
-    return Split(pixels, known.astype(np.int32), np.arange(len(pixels), dtype=np.int32))
+    classes = np.full(len(pixels), -1) if not labels else np.asarray(_opened(labels[0]))
+    if classes.shape != (len(pixels),) or not np.issubdtype(classes.dtype, np.integer):
+        raise ValueError(f"{labels[0]} must be int[{len(pixels)}], got {classes.dtype}{list(classes.shape)}.")
+    return Split(pixels, classes.astype(np.int32), np.arange(len(pixels), dtype=np.int32))

@@ -1,14 +1,15 @@
-"""A network as it is measured, and what conditions do to its weights and BatchNorm statistics."""
+"""A network that is measured, and changes of its weights and BatchNorm statistics."""
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from rosalind import models
 from rosalind.config import Model
@@ -32,7 +33,7 @@ class Network:
     hash: str = ""
 
 
-def with_weight_noise(network: Network, strength: float, key) -> models.Variables:
+def with_weight_noise(network: Network, strength: float, key: Array) -> models.Variables:
     """Variables with noise on every surviving weight: w + N(0, strength^2 * mean(w^2)), the mean per layer.
 
     Relative to the root mean square of the layer's surviving weights, so that rescaling a layer changes
@@ -70,7 +71,7 @@ def _batch_statistics(config: Model, variables, images):
     return jax.tree.map(lambda a, b: a / (1 - (b - a)), zero, one)
 
 
-def recalibrated(config: Model, variables: models.Variables, batches) -> models.Variables:
+def recalibrated(config: Model, variables: models.Variables, batches: Iterable[Any]) -> models.Variables:
     """Variables whose BatchNorm statistics are those of some images, averaged over equal batches.
 
     Args:
@@ -83,9 +84,9 @@ def recalibrated(config: Model, variables: models.Variables, batches) -> models.
         return variables
     total, count = None, 0
     for images in batches:
-        found = _batch_statistics(config, variables, images)
-        total = found if total is None else jax.tree.map(jnp.add, total, found)
+        statistics = _batch_statistics(config, variables, images)
+        total = statistics if total is None else jax.tree.map(jnp.add, total, statistics)
         count += 1
     if total is None:
-        raise ValueError("recalibrating BatchNorm needs at least one batch of images.")
+        raise ValueError("batches must be at least one to recalibrate BatchNorm, got none.")
     return {**variables, "batch_stats": jax.tree.map(lambda x: x / count, total)}

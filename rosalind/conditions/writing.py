@@ -3,15 +3,17 @@
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 from rosalind import corruptions, results
-from rosalind.conditions import condition_key, corrupted_batch
-from rosalind.config import Condition, difference
+from rosalind.conditions import Planned, check_files, condition_key, corrupted_batch, plan
+from rosalind.config import Condition, difference, short_name
 from rosalind.data import Dataset
 from rosalind.progress import Progress
 
@@ -38,10 +40,10 @@ def write(
     Args:
         dataset: whose test split is corrupted.
         folder: made if missing.
-        names: of corruptions.
+        names: of corruptions, as `Condition.name`.
         table: severity table; None takes the one for the image size.
         textures: folder for `frost`.
-        draw: number of the draw.
+        draw: index of the draw.
         seed: of the draws; studies use 0.
 
     Returns:
@@ -55,26 +57,30 @@ def write(
     table = table or corruptions.table_for(max(dataset.image_shape[:2]))
     for name in names:
         corruptions.check(name, 1, table)
-        if name == "frost":
-            corruptions.load_textures(textures, dataset.image_shape, table)
-    made = {"dataset": dataset.name, "hash": dataset.hash, "table": table, "draw": draw, "seed": seed}
-    _check_folder(folder, made)
-    size = BATCH if max(dataset.image_shape[:2]) <= 64 else 100
-    count = len(test)
+    planned = [plan(Condition(name, 1, draw, table=table, textures=textures)) for name in names]
+    for first in planned:
+        check_files(first, test)
+    made_by = {"dataset": dataset.name, "hash": dataset.hash, "table": table, "draw": draw, "seed": seed}
+    _check_folder(folder, made_by)
     labels = folder / "labels.npy"
     if not labels.exists():
         results.save_array(labels, np.tile(test.labels.astype(np.int64), 5))
-    targets = {name: folder / f"{name}.npy" for name in names}
-    waiting = [name for name in names if not targets[name].exists()]
-    steps = {name: 1 if name in corruptions.PLAIN else 5 for name in waiting}
-    with Progress("corrupting", count * sum(steps.values()), unit="images") as progress:
-        for name in waiting:
-            _write_one(dataset, targets[name], name, steps[name], table, textures, draw, seed, size, progress)
-    return list(targets.values())
+    targets = {folder / f"{short_name(first.condition.name)}.npy": first for first in planned}
+    waiting = {path: first for path, first in targets.items() if not path.exists()}
+    count = sum(len(_severities(first)) for first in waiting.values())
+    with Progress("corrupting", len(test) * count, unit="images") as progress:
+        for path, first in waiting.items():
+            _write_one(dataset, path, _severities(first), seed, progress)
+    return list(targets)
 
 
-def _check_folder(folder: Path, made: dict) -> None:
-    """Make the folder, or see that what is in it was made in the same way."""
+def _severities(first: Planned) -> list[Planned]:
+    """A corruption at all of its severities."""
+    return [plan(replace(first.condition, severity=severity)) for severity in first.kind.strength or ()]
+
+
+def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:
+    """Make the folder; ValueError if its files were made otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} cannot be written; choose another folder.")
@@ -84,9 +90,9 @@ def _check_folder(folder: Path, made: dict) -> None:
             raise ValueError(
                 f"{folder} holds .npy files that rosalind has not written; choose another folder."
             )
-        results.save_json(path, made)
+        results.save_json(path, made_by)
         return
-    lines = difference(results.load_json(path), made)
+    lines = difference(results.load_json(path), made_by)
     if lines:
         raise ValueError(f"{folder} was made otherwise: {'; '.join(lines)}; choose another folder.")
 
@@ -94,42 +100,33 @@ def _check_folder(folder: Path, made: dict) -> None:
 def _header(shape: tuple[int, ...]) -> bytes:
     """The first bytes of a .npy file of uint8."""
     file = io.BytesIO()
-    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, described)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
     return file.getvalue()
 
 
 def _write_one(
-    dataset: Dataset,
-    target: Path,
-    name: str,
-    severities: int,
-    table: str,
-    textures: str | None,
-    draw: int,
-    seed: int,
-    size: int,
-    progress: Progress,
+    dataset: Dataset, target: Path, severities: Sequence[Planned], seed: int, progress: Progress
 ) -> None:
     """One file, from where an interrupted one ended."""
     test, count = dataset.test, len(dataset.test)
+    size = BATCH if max(dataset.image_shape[:2]) <= 64 else 100
     part, mark = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.done")
-    shape = (severities * count, *dataset.image_shape)
+    shape = (len(severities) * count, *dataset.image_shape)
     header = _header(shape)
     done = int(mark.read_text()) if mark.exists() and part.exists() else 0
     # Written as a stream: a memory-mapped file would count as memory and grow with the set.
     with part.open("r+b" if done else "wb") as file:
         file.write(header)
         file.seek(len(header) + done * math.prod(dataset.image_shape))
-        progress.advance(done, name)
+        progress.advance(done, target.stem)
         while done < shape[0]:
-            severity, start = done // count + 1, done % count
+            planned, start = severities[done // count], done % count
             rows = np.arange(start, min(start + size, count))
             # One length for all steps, as another would compile again.
             padded = np.minimum(np.arange(start, start + size), count - 1)
-            condition = Condition(name, severity, draw, table=table, textures=textures)
-            key = condition_key(jax.random.key(seed), dataset.name, condition)
-            changed = np.asarray(corrupted_batch(condition, test.images[padded], test.ids[padded], key))
+            key = condition_key(jax.random.key(seed), dataset.name, planned.condition)
+            changed = np.asarray(corrupted_batch(planned, test.images[padded], test.ids[padded], key))
             file.write(changed[: len(rows)].tobytes())
             file.flush()
             os.fsync(file.fileno())
@@ -137,6 +134,6 @@ def _write_one(
             # The count is written after the pixels are on disk, so that it never promises too much.
             with results.replacing(mark) as temporary:
                 temporary.write_text(str(done))
-            progress.advance(len(rows), name)
+            progress.advance(len(rows), target.stem)
     os.replace(part, target)
     mark.unlink(missing_ok=True)

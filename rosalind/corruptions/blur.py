@@ -6,24 +6,27 @@ severity, so that the severity can be traced and borders cost nothing.
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from scipy.ndimage import correlate1d, gaussian_filter
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 EXACT = jax.lax.Precision.HIGHEST
 """Matrix products on GPU and TPU default to 10 or 8 bits of mantissa: too few for 8-bit pixels."""
 
 
-def separable(image, rows, columns):
+def separable(image: Array, rows: Array | np.ndarray, columns: Array | np.ndarray) -> Array:
     """rows[i, h] @ image[h, w, c] @ columns[j, w]^T in full float32 precision."""
     return jnp.einsum("ih,hwc,jw->ijc", rows, image.astype(jnp.float32), columns, precision=EXACT)
 
 
-def per_axis(build, image):
+def per_axis(build: Callable[[int], np.ndarray], image: Array) -> tuple[Array, Array]:
     """The stacks of matrices `build(length)` for the height and the width of an image."""
     return jnp.asarray(build(image.shape[0])), jnp.asarray(build(image.shape[1]))
 
@@ -47,15 +50,15 @@ def _gaussian_stack(sigmas, length: int, truncate: float, mirrored: bool) -> np.
         offsets = np.arange(-reach, reach + 1)
         taps = np.exp(-0.5 * (offsets / sigma) ** 2) if reach else np.ones(1)
         for tap, offset in zip(taps / taps.sum(), offsets, strict=True):
-            there = np.arange(length) + offset
+            source = np.arange(length) + offset
             if mirrored:
-                there %= 2 * length
-                there = np.minimum(there, 2 * length - 1 - there)
-            np.add.at(matrix, (np.arange(length), np.clip(there, 0, length - 1)), tap)
+                source %= 2 * length
+                source = np.minimum(source, 2 * length - 1 - source)
+            np.add.at(matrix, (np.arange(length), np.clip(source, 0, length - 1)), tap)
     return stack
 
 
-def smooth(image, sigmas: tuple[float, ...], index):
+def smooth(image: Array, sigmas: tuple[float, ...], index: Array) -> Array:
     """Gaussian of sigmas[index] pixels on [h, w, c], cut at four sigma, edges replicated."""
     down, across = per_axis(functools.partial(gaussian_matrices, sigmas), image)
     return separable(image, down[index], across[index])
@@ -80,15 +83,15 @@ def _lowered(sigmas: tuple[float, ...]) -> np.ndarray:
 def _additions(sigmas: tuple[float, ...], length: int) -> np.ndarray:
     """float32[2, k, length, length]: Gaussian matrices less the identity, as 15-bit numbers and the rest."""
     stack = _gaussian_stack(sigmas, length, 4, False)
-    here = np.arange(length)
-    stack[:, here, here] = 0
+    diagonal = np.arange(length)
+    stack[:, diagonal, diagonal] = 0
     coarse = np.round(stack * 2**15) / 2**15
     parts = np.stack([coarse, stack - coarse])
-    parts[..., here, here] = -parts.sum(-1)
+    parts[..., diagonal, diagonal] = -parts.sum(-1)
     return parts.astype(np.float32)
 
 
-def smooth_bytes(image, sigmas: tuple[float, ...], index):
+def smooth_bytes(image: Array, sigmas: tuple[float, ...], index: Array) -> Array:
     """The Gaussian of sigmas[index] pixels on bytes, cut to whole numbers as float64 would cut it.
 
     What the blur adds to a pixel is computed by itself: at a sigma of 0.25 its steps are 1.1e-7 grey
@@ -113,7 +116,7 @@ def smooth_bytes(image, sigmas: tuple[float, ...], index):
     return pixels + jnp.where((exact == 0) & (jnp.abs(rest) < 2e-8), -lowered, added)
 
 
-def gaussian_blur(image, draws, rows, index):
+def gaussian_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Gaussian of sigma pixels, cut at four sigma, edges replicated."""
     return smooth_bytes(image, tuple(float(r[0]) for r in rows), index)
 
@@ -140,12 +143,12 @@ def _disk_kernels(constants: tuple[tuple[float, float], ...]) -> np.ndarray:
     return stack[:, used[0] : used[-1] + 1, used[0] : used[-1] + 1]
 
 
-def mirrored(image, reach: int):
+def mirrored(image: Array, reach: int) -> Array:
     """float32[h + 2 reach, w + 2 reach, c]: mirrored without the edge, as often as needed."""
     return jnp.pad(image.astype(jnp.float32), ((reach, reach), (reach, reach), (0, 0)), "reflect")
 
 
-def defocus_blur(image, draws, rows, index):
+def defocus_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Correlation with a disk of the given radius and alias blur; borders mirrored."""
     kernel = jnp.asarray(_disk_kernels(tuple((float(r), float(a)) for r, a in rows)))[index]
     size = kernel.shape[0]
@@ -176,24 +179,24 @@ def defocus_blur(image, draws, rows, index):
     return floor + jnp.floor((whole - floor) + rest)
 
 
-def glass_blur_draw(key, image, rows, index):
+def glass_blur_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """int32[iterations, h, w, 2] displacements (down, right) from -d .. d - 1, and bool[iterations, h, w].
 
     `swap` says which pixels are displaced at all: every one, but each with probability 1/2 where
     the table swaps (MNIST-C).
     """
     height, width, _ = image.shape
-    words = numbers.bits(key, (int(rows[:, 2].max()), height, width))
+    words = draws.bits(key, (int(rows[:, 2].max()), height, width))
     reach = jnp.asarray(rows)[index, 1].astype(jnp.int32)
     swaps = bool(rows[0, 3])
     # 15 bits for one direction, 16 for the other, the lowest for the choice.
-    down, across = numbers.whole((words & 0xFFFE) << 16, 2 * reach), numbers.whole(words, 2 * reach)
+    down, across = draws.whole((words & 0xFFFE) << 16, 2 * reach), draws.whole(words, 2 * reach)
     chosen = (words & 1).astype(bool) if swaps else jnp.ones(words.shape, bool)
     return {"displacement": jnp.stack([down, across], -1) - reach, "swap": chosen}
 
 
 def _copied(source, flat_target, inside):
-    """Where each pixel's value comes from, int32[h * w], after one pass of copies.
+    """int32[h * w]: the source of each pixel's value after one pass of copies.
 
     The reference means to swap pixels but, as NumPy's rows are views, copies: going down from the last
     pixel, each takes the value that its displaced neighbour has at that moment. A neighbour further on
@@ -214,15 +217,15 @@ def _swapped(source, flat_target, inside, chosen):
     """Like `_copied`, with true swaps one after the other, of the chosen pixels only."""
 
     def swap(step, state):
-        here = state.shape[0] - 1 - step
-        there = jnp.where(inside[here] & chosen[here], flat_target[here], here)
-        first, second = state[here], state[there]
-        return state.at[here].set(second).at[there].set(first)
+        pixel = state.shape[0] - 1 - step
+        other = jnp.where(inside[pixel] & chosen[pixel], flat_target[pixel], pixel)
+        first, second = state[pixel], state[other]
+        return state.at[pixel].set(second).at[other].set(first)
 
     return jax.lax.fori_loop(0, source.shape[0], swap, source)
 
 
-def glass_blur(image, draws, rows, index):
+def glass_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Blur, truncate, displace pixels within a distance d in some passes, blur again."""
     sigmas = tuple(float(row[0]) for row in rows)
     _, reach, passes = jnp.asarray(rows)[index, :3].astype(jnp.int32)
@@ -232,11 +235,11 @@ def glass_blur(image, draws, rows, index):
     inside = (down > reach) & (down <= height - reach) & (across > reach) & (across <= width - reach)
 
     def displace(step, source):
-        offset = draws["displacement"][step].astype(jnp.int32)
+        offset = drawn["displacement"][step].astype(jnp.int32)
         target = (down + offset[..., 0]) * width + across + offset[..., 1]
         target = jnp.where(inside, target, 0).ravel()
         if rows[0, 3]:
-            return _swapped(source, target, inside.ravel(), draws["swap"][step].ravel())
+            return _swapped(source, target, inside.ravel(), drawn["swap"][step].ravel())
         return _copied(source, target, inside.ravel())
 
     source = jax.lax.fori_loop(0, passes, displace, jnp.arange(height * width))
@@ -245,19 +248,19 @@ def glass_blur(image, draws, rows, index):
     return smooth_bytes(moved, sigmas, index)
 
 
-def motion_blur_draw(key, image, rows, index):
+def motion_blur_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[] angle in degrees from U(-45, 45)."""
-    return {"angle": 90 * numbers.uniform(key, ()) - 45}
+    return {"angle": 90 * draws.uniform(key, ()) - 45}
 
 
-def motion(image, radius, sigma, angle, longest: int):
+def motion(image: Array, radius: Array, sigma: Array, angle: Array, longest: int) -> Array:
     """ImageMagick's motion blur of pixels 0 .. 255 [h, w, c], as an 8-bit image.
 
     One-sided Gaussian taps 0 .. 2 radius along the angle in degrees; edges replicated. ImageMagick rounds
     16-bit values (257 times ours), which the reference then cuts to bytes.
 
     Args:
-        longest: The largest 2 radius + 1 over severities, which fixes the shapes.
+        longest: the largest 2 radius + 1 over severities, which fixes the shapes.
     """
     height, width, channels = image.shape
     step = jnp.arange(longest)
@@ -276,10 +279,10 @@ def motion(image, radius, sigma, angle, longest: int):
     return jnp.floor(blurred + 0.5 / 257).reshape(image.shape)
 
 
-def motion_blur(image, draws, rows, index):
+def motion_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """ImageMagick's motion blur with a radius, a sigma and a random angle."""
     radius, sigma = jnp.asarray(rows)[index]
-    return motion(image, radius, sigma, draws["angle"], int(2 * rows[:, 0].max() + 1))
+    return motion(image, radius, sigma, drawn["angle"], int(2 * rows[:, 0].max() + 1))
 
 
 def zoom_matrix(length: int, factor: float) -> np.ndarray:
@@ -318,7 +321,7 @@ def _zoom_matrices(constants: tuple[tuple[float, float], ...], length: int) -> n
     return stack
 
 
-def zoom_blur(image, draws, rows, index):
+def zoom_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Mean of the image and all its zooms up to a last factor."""
     constants = tuple((float(step), float(last)) for step, last in rows)
     down, across = per_axis(functools.partial(_zoom_matrices, constants), image)
@@ -334,3 +337,51 @@ def zoom_blur(image, draws, rows, index):
         stretched = jnp.einsum("zih,hwc->zwic", down[index], pixels, precision=EXACT)
         zoomed = jnp.einsum("zwic,zjw->ijc", stretched, across[index], precision=EXACT)
     return (pixels + zoomed) / (counts[index] + 1)
+
+
+# Rows: radius and alias sigma, pixels.
+_DEFOCUS_BLUR = {
+    "cifar": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+    "tiny": ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
+    **dict.fromkeys(("imagenet", "mnist"), ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))),
+    "digits": ((1, 0.5), (1.5, 0.5), (2, 0.5), (2.5, 0.5), (3, 0.5)),
+}
+DEFOCUS_BLUR = Corruption("blur", None, defocus_blur, _DEFOCUS_BLUR)
+
+# Rows: sigma, reach, passes, and 1 for true swaps of half the pixels (MNIST-C).
+_GLASS_BLUR = {
+    "cifar": ((0.05, 1, 1, 0), (0.25, 1, 1, 0), (0.4, 1, 1, 0), (0.25, 1, 2, 0), (0.4, 1, 2, 0)),
+    "tiny": ((0.1, 1, 1, 0), (0.5, 1, 1, 0), (0.6, 1, 2, 0), (0.7, 2, 1, 0), (0.9, 2, 2, 0)),
+    "imagenet": ((0.7, 1, 2, 0), (0.9, 2, 1, 0), (1, 2, 3, 0), (1.1, 3, 2, 0), (1.5, 4, 2, 0)),
+    "mnist": ((0.7, 1, 2, 1), (0.9, 2, 1, 1), (1, 2, 3, 1), (1.1, 3, 2, 1), (1.5, 4, 2, 1)),
+    "digits": ((0.4, 1, 1, 0), (0.5, 1, 1, 0), (0.6, 1, 2, 0), (0.7, 1, 2, 0), (0.7, 2, 2, 0)),
+}
+GLASS_BLUR = Corruption("blur", glass_blur_draw, glass_blur, _GLASS_BLUR)
+
+# Rows: radius and sigma, pixels.
+_MOTION_BLUR = {
+    "cifar": ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+    "tiny": ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
+    **dict.fromkeys(("imagenet", "mnist"), ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))),
+    "digits": ((3, 1), (3, 1.5), (4, 2), (5, 2.5), (6, 3)),
+}
+MOTION_BLUR = Corruption("blur", motion_blur_draw, motion_blur, _MOTION_BLUR)
+
+# Rows: step and last factor, not the end of a range: the reference's floating range includes its end at the
+# first two CIFAR severities.
+_ZOOM_BLUR = {
+    **dict.fromkeys(("cifar", "tiny"), ((0.01, 1.06), (0.01, 1.11), (0.01, 1.15), (0.01, 1.2), (0.01, 1.25))),
+    **dict.fromkeys(
+        ("imagenet", "mnist"), ((0.01, 1.11), (0.01, 1.16), (0.02, 1.2), (0.02, 1.24), (0.03, 1.3))
+    ),
+    "digits": ((0.05, 1.2), (0.05, 1.3), (0.05, 1.45), (0.05, 1.6), (0.05, 1.8)),
+}
+ZOOM_BLUR = Corruption("blur", None, zoom_blur, _ZOOM_BLUR)
+
+_GAUSSIAN_BLUR = {
+    "cifar": (0.4, 0.6, 0.7, 0.8, 1),
+    "tiny": (0.5, 0.75, 1, 1.25, 1.5),
+    **dict.fromkeys(("imagenet", "mnist"), (1, 2, 3, 4, 6)),
+    "digits": (0.8, 1.1, 1.4, 1.8, 2.2),
+}
+GAUSSIAN_BLUR = Corruption("blur", None, gaussian_blur, _GAUSSIAN_BLUR)

@@ -9,6 +9,9 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in a grey level (BT.601)."""
@@ -17,7 +20,7 @@ LUMINANCE = np.array([[[0.2125, 0.7154, 0.0721]]], np.float32)
 """Weights of scikit-image's grey, which MNIST-C uses."""
 
 
-def grey(pixels):
+def grey(pixels: Array) -> Array:
     """[h, w, 1]: the grey level of an RGB image, or a grey image as it is."""
     if pixels.shape[-1] == 1:
         return pixels
@@ -29,8 +32,8 @@ def _extremes(saturation: tuple[tuple[float, float], ...], added: tuple[float, .
     """uint8[5, 2, 256, 256]: the new largest and smallest channel by the old ones.
 
     Args:
-        saturation: what the saturation is multiplied by and what is added, per severity.
-        added: what is added to the value, per severity.
+        saturation: factor and addend of the saturation, per severity.
+        added: addend of the value, per severity.
     """
     table = np.zeros((len(added), 2, 256, 256), np.uint8)
     value, low = np.arange(256)[:, None] / 255, np.arange(256) / 255
@@ -60,7 +63,7 @@ def _recoloured(image, index, saturation, added):
     return jnp.where((image == top) & (red | (top > bottom)), new[0], changed)
 
 
-def brightness(image, draws, rows, index):
+def brightness(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Adds a constant to the value of HSV, clipped; for grey images that is adding it to the pixel."""
     added = tuple(float(row[0]) for row in rows)
     if image.shape[-1] == 1:
@@ -69,7 +72,7 @@ def brightness(image, draws, rows, index):
     return _recoloured(image, index, ((1.0, 0.0),) * len(added), added)
 
 
-def saturate(image, draws, rows, index):
+def saturate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Multiplies the saturation of HSV and adds to it; MNIST's table does so to all of HSV.
 
     Grey pixels have hue 0, red, as in the reference, so adding saturation reddens them. Grey images go
@@ -87,14 +90,30 @@ def saturate(image, draws, rows, index):
 def _scaled(pixels, times, plus):
     """float32[h, w, 3]: hue, saturation and value all multiplied and added to, clipped to 0 .. 1."""
     value, low = pixels.max(-1, keepdims=True), pixels.min(-1, keepdims=True)
-    spread = value - low
-    red, green, blue = jnp.moveaxis((pixels - low) / jnp.maximum(spread, 1), -1, 0)[..., None]
+    chroma = value - low
+    red, green, blue = jnp.moveaxis((pixels - low) / jnp.maximum(chroma, 1), -1, 0)[..., None]
     top = pixels == value
     hue = jnp.where(top[..., 1:2], (blue - red) / 6 + 1 / 3, (green - blue) / 6)
     hue = jnp.where(top[..., 2:], (red - green) / 6 + 2 / 3, hue)
-    hue = jnp.where(spread > 0, hue % 1, 0)
+    hue = jnp.where(chroma > 0, hue % 1, 0)
     hue, share, value = (
-        jnp.clip(part * times + plus, 0, 1) for part in (hue, spread / jnp.maximum(value, 1), value / 255)
+        jnp.clip(part * times + plus, 0, 1) for part in (hue, chroma / jnp.maximum(value, 1), value / 255)
     )
     position = (jnp.array([[[5.0, 3.0, 1.0]]]) + 6 * hue) % 6
     return 255 * value * (1 - share * jnp.clip(jnp.minimum(position, 4 - position), 0, 1))
+
+
+_BRIGHTNESS = {
+    "cifar": (0.05, 0.1, 0.15, 0.2, 0.3),
+    **dict.fromkeys(("tiny", "imagenet", "mnist", "digits"), (0.1, 0.2, 0.3, 0.4, 0.5)),
+}
+BRIGHTNESS = Corruption("weather", None, brightness, _BRIGHTNESS)
+
+# Rows: factor, addend, and 1 where hue and value change too (MNIST-C).
+_SATURATE = {
+    **dict.fromkeys(("cifar", "digits"), ((0.3, 0, 0), (0.1, 0, 0), (1.5, 0, 0), (2, 0.1, 0), (2.5, 0.2, 0))),
+    "tiny": ((0.3, 0, 0), (0.1, 0, 0), (2, 0, 0), (5, 0.1, 0), (30, 0.2, 0)),
+    "imagenet": ((0.3, 0, 0), (0.1, 0, 0), (2, 0, 0), (5, 0.1, 0), (20, 0.2, 0)),
+    "mnist": ((0.3, 0, 1), (0.1, 0, 1), (2, 0, 1), (5, 0.1, 1), (20, 0.2, 1)),
+}
+SATURATE = Corruption("digital", None, saturate, _SATURATE)

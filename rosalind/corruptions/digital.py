@@ -1,16 +1,22 @@
 """Corruptions of display and geometry; signatures as in `noise.py`."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, gaussian_matrices, per_axis, separable
+from rosalind.corruptions.types import Corruption, Draws, Rows
+
+Border = Callable[[Array, int], tuple[Array, Array]]
+"""From positions and the length of an axis to indices, and bool where they are read."""
 
 
-def contrast(image, draws, rows, index):
+def contrast(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """(x - mean) * c + mean, the mean per channel of the image."""
     pixels = image.astype(jnp.float32)
     mean = pixels.mean((0, 1), keepdims=True)
@@ -41,7 +47,7 @@ def _box_matrices(scales: tuple[float, ...], length: int) -> np.ndarray:
     return np.array([down, up], np.float32)
 
 
-def pixelate(image, draws, rows, index):
+def pixelate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Down and up with box filters; like Pillow, each of the four passes rounds to whole levels."""
     scales = tuple(float(r[0]) for r in rows)
     height, width = per_axis(functools.partial(_box_matrices, scales), image)
@@ -53,14 +59,14 @@ def pixelate(image, draws, rows, index):
     return pixels
 
 
-def elastic_transform_draw(key, image, rows, index):
+def elastic_transform_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[3, 2] moves of three points from U(-a, a), and float32[h, w] twice from U(-1, 1), as (x, y)."""
     points, right, down = jax.random.split(key, 3)
     far = jnp.asarray(rows)[index, 2] * image.shape[0]
     return {
-        "points": far * (2 * numbers.uniform(points, (3, 2)) - 1),
-        "right": 2 * numbers.uniform(right, image.shape[:2]) - 1,
-        "down": 2 * numbers.uniform(down, image.shape[:2]) - 1,
+        "points": far * (2 * draws.uniform(points, (3, 2)) - 1),
+        "right": 2 * draws.uniform(right, image.shape[:2]) - 1,
+        "down": 2 * draws.uniform(down, image.shape[:2]) - 1,
     }
 
 
@@ -69,11 +75,11 @@ def _displacement_matrices(sigmas: tuple[float, ...], length: int) -> np.ndarray
     return gaussian_matrices(sigmas, length, 3, mirrored=True)
 
 
-def sampled(image, rows, columns, border):
+def sampled(image: Array, rows: Array, columns: Array, border: Border) -> Array:
     """Bilinear values of [h, w, c] at float rows and columns [a, b].
 
     Args:
-        border: gives, for integer positions and a length, the index to read and whether to read at all.
+        border: gives the index to read at integer positions on an axis of a length, and False where there is none.
     """
     height, width, channels = image.shape
     flat = image.reshape(height * width, channels)
@@ -84,28 +90,28 @@ def sampled(image, rows, columns, border):
     def at(row, column):
         row, row_inside = border(row, height)
         column, column_inside = border(column, width)
-        there = flat.at[row * width + column].get(mode="promise_in_bounds")
-        return jnp.where((row_inside & column_inside)[..., None], there, 0)
+        value = flat.at[row * width + column].get(mode="promise_in_bounds")
+        return jnp.where((row_inside & column_inside)[..., None], value, 0)
 
     upper = at(top, left) * (1 - right) + at(top, left + 1) * right
     lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
     return upper * (1 - down) + lower * down
 
 
-def mirror_without_edge(position, length: int):
+def mirror_without_edge(position: Array, length: int) -> tuple[Array, Array]:
     """Index of a position mirrored once at the first or last pixel, which are not repeated."""
     position = jnp.abs(position)
     return jnp.clip(jnp.minimum(position, 2 * length - 2 - position), 0, length - 1), jnp.ones((), bool)
 
 
-def mirror_with_edge(position, length: int):
+def mirror_with_edge(position: Array, length: int) -> tuple[Array, Array]:
     """Index of a position mirrored once at the border between pixels, so that the edge is repeated."""
     position = jnp.maximum(position, -1 - position)
     return jnp.clip(jnp.minimum(position, 2 * length - 1 - position), 0, length - 1), jnp.ones((), bool)
 
 
-def zero_outside(position, length: int):
-    """Index of a position, and whether it is inside."""
+def zero_outside(position: Array, length: int) -> tuple[Array, Array]:
+    """Index of a position, and True where it is inside."""
     return jnp.clip(position, 0, length - 1), (position >= 0) & (position < length)
 
 
@@ -129,7 +135,7 @@ def _affine(image, points):
     return positions[1] / 32, positions[0] / 32
 
 
-def elastic_transform(image, draws, rows, index):
+def elastic_transform(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """A random affine map, then a smooth random displacement, both bilinear; borders mirrored.
 
     MNIST's table fills with zeros instead.
@@ -138,9 +144,51 @@ def elastic_transform(image, draws, rows, index):
     strength = jnp.asarray(rows)[index, 0] * image.shape[0]
     sigmas = tuple(float(row[1] * image.shape[0]) for row in rows)
     down, across = per_axis(functools.partial(_displacement_matrices, sigmas), image)
-    fields = jnp.stack([draws["down"], draws["right"]], -1)
+    fields = jnp.stack([drawn["down"], drawn["right"]], -1)
     smooth = strength * separable(fields, down[index], across[index])
     first, second = (mirror_without_edge, mirror_with_edge) if not rows[0, 3] else (zero_outside,) * 2
-    warped = sampled(image.astype(jnp.float32), *_affine(image, draws["points"]), first)
+    warped = sampled(image.astype(jnp.float32), *_affine(image, drawn["points"]), first)
     to_rows = jnp.arange(height)[:, None] + smooth[..., 0]
     return sampled(warped, to_rows, jnp.arange(width)[None] + smooth[..., 1], second)
+
+
+_CONTRAST = {
+    **dict.fromkeys(("cifar", "digits"), (0.75, 0.5, 0.4, 0.3, 0.15)),
+    **dict.fromkeys(("tiny", "imagenet", "mnist"), (0.4, 0.3, 0.2, 0.1, 0.05)),
+}
+CONTRAST = Corruption("digital", None, contrast, _CONTRAST)
+
+# The generator for 224 pixels multiplies its fractions by 244.
+_ODD = 244 / 224
+_ELASTIC = ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
+
+# Rows: displacement, its smoothing and the affine moves as fractions of the side, and 1 where zeros fill the border.
+_ELASTIC_TRANSFORM = {
+    **dict.fromkeys(
+        ("cifar", "digits"),
+        (
+            (0, 0, 0.08, 0),
+            (0.05, 0.2, 0.07, 0),
+            (0.08, 0.06, 0.06, 0),
+            (0.1, 0.04, 0.05, 0),
+            (0.1, 0.03, 0.03, 0),
+        ),
+    ),
+    "tiny": (
+        (0, 0, 0.08, 0),
+        (0.05, 0.3, 0.06, 0),
+        (0.1, 0.08, 0.06, 0),
+        (0.1, 0.03, 0.03, 0),
+        (0.16, 0.03, 0.02, 0),
+    ),
+    "imagenet": tuple((*(_ODD * value for value in row), 0) for row in _ELASTIC),
+    "mnist": tuple((*row, 1) for row in _ELASTIC),
+}
+ELASTIC_TRANSFORM = Corruption("digital", elastic_transform_draw, elastic_transform, _ELASTIC_TRANSFORM)
+
+_PIXELATE = {
+    "cifar": (0.95, 0.9, 0.85, 0.75, 0.65),
+    "tiny": (0.9, 0.8, 0.7, 0.6, 0.5),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (0.6, 0.5, 0.4, 0.3, 0.25)),
+}
+PIXELATE = Corruption("digital", None, pixelate, _PIXELATE)

@@ -8,10 +8,11 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 from jax.extend.random import threefry_2x32
 
 
-def bits(key, shape: tuple[int, ...]):
+def bits(key: Array, shape: tuple[int, ...]) -> Array:
     """uint32 of a shape, all bits random and independent.
 
     Raises:
@@ -20,30 +21,30 @@ def bits(key, shape: tuple[int, ...]):
     data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     if data.shape != (2,):
         raise ValueError(
-            f"draws need a threefry key, as jax.random.key(seed) gives by default, got {key.dtype}."
+            f"key must be a threefry key, as jax.random.key(seed) gives by default; got {key.dtype}."
         )
     count = math.prod(shape)
     # An even number of counters, so that each hash of two words is used whole.
     return threefry_2x32(data, jnp.arange(count + count % 2, dtype=jnp.uint32))[:count].reshape(shape)
 
 
-def as_uniform(words):
+def as_uniform(words: Array) -> Array:
     """float32 in [0, 1), multiples of 2^-24, from uint32."""
     return (words >> 8).astype(jnp.float32) * 2.0**-24
 
 
-def uniform(key, shape: tuple[int, ...]):
+def uniform(key: Array, shape: tuple[int, ...]) -> Array:
     """float32 in [0, 1), multiples of 2^-24."""
     return as_uniform(bits(key, shape))
 
 
-def normal(key, shape: tuple[int, ...]):
+def normal(key: Array, shape: tuple[int, ...]) -> Array:
     """float32 from N(0, 1), by the inverse error function; at most 5.4 deviations from 0."""
     words = bits(key, shape)
     centred = ((words >> 8).astype(jnp.int32) * 2 - (2**24 - 1)).astype(jnp.float32) * 2.0**-24
     return math.sqrt(2) * jax.lax.erf_inv(centred)
 
 
-def whole(words, count):
+def whole(words: Array, count: Array | int) -> Array:
     """int32 in 0 .. count - 1 from the upper 16 bits of uint32; uneven by at most count in 65,536."""
     return ((words >> 16) * jnp.asarray(count, jnp.uint32) >> 16).astype(jnp.int32)

@@ -1,15 +1,17 @@
 """JPEG as libjpeg-turbo and libjpeg 6 compute it, in whole numbers; signatures as in `noise.py`.
 
 Both cosine transforms are libjpeg's default ("islow"): constants of 13 bits and a rounding after each
-of the two directions, which makes each direction one product with a matrix of whole numbers. A floating
+of the two directions, which makes each direction one product with a matrix of whole draws. A floating
 point transform would move 10 to 24 % of the pixels. libjpeg 9 samples colour differently and is off by
 1.3 to 1.7 grey levels on average, whoever compares with it.
 """
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from rosalind.corruptions.blur import EXACT
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 # Annex K of the JPEG standard (ITU T.81): luminance and chrominance at quality 50.
 _LUMINANCE = np.array(
@@ -122,7 +124,7 @@ def _fraction(value: float) -> int:
     return int(value * 2**16 + 0.5)
 
 
-def jpeg_compression(image, draws, rows, index):
+def jpeg_compression(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Compressed at a quality and read back, colour at half the resolution; grey images have no colour."""
     steps = [
         jnp.asarray(np.array([quantisation(table, float(row[0])) for row in rows]))[index]
@@ -160,3 +162,11 @@ def jpeg_compression(image, draws, rows, index):
         luminance + ((_fraction(1.772) * blue_difference + half) >> 16),
     ]
     return jnp.stack(back, -1).astype(jnp.float32)
+
+
+_JPEG_COMPRESSION = {
+    "cifar": (80, 65, 58, 50, 40),
+    "tiny": (65, 58, 50, 40, 25),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (25, 18, 15, 10, 7)),
+}
+JPEG_COMPRESSION = Corruption("digital", None, jpeg_compression, _JPEG_COMPRESSION)

@@ -5,19 +5,21 @@ They are defined on 28 pixels; on other sizes positions, shifts and lines scale 
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
 from rosalind.corruptions.blur import gaussian_matrices, separable
 from rosalind.corruptions.colour import LUMINANCE
 from rosalind.corruptions.digital import sampled, zero_outside
-from rosalind.corruptions.spatter import spread
+from rosalind.corruptions.spatter import connected
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 SIDE = 27.0
 """The last position of a 28-pixel image, the unit in which lines and shifts are given."""
 
 
 def _positions(length: int):
-    """float32[length]: where the pixels are on a side from 0 to 27."""
+    """float32[length]: positions of the pixels on a side from 0 to 27."""
     return jnp.arange(length) * (SIDE / (length - 1))
 
 
@@ -32,36 +34,36 @@ def _warped(image, matrix, shift):
     return sampled(image.astype(jnp.float32), rows, columns, zero_outside)
 
 
-def sign_draw(key, image, rows, index):
+def sign_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[2]: a direction, -1 or 1, along x and y."""
-    return {"sign": jnp.where(numbers.bits(key, (2,)) >> 31, 1.0, -1.0)}
+    return {"sign": jnp.where(draws.bits(key, (2,)) >> 31, 1.0, -1.0)}
 
 
-def shear(image, draws, rows, index):
+def shear(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Shear by an angle of either sign."""
-    angle = jnp.asarray(rows)[index, 0] * draws["sign"][0]
+    angle = jnp.asarray(rows)[index, 0] * drawn["sign"][0]
     matrix = jnp.stack([jnp.ones(()), -jnp.sin(angle), jnp.zeros(()), jnp.cos(angle)]).reshape(2, 2)
     return _warped(image, matrix, jnp.zeros(2))
 
 
-def rotate(image, draws, rows, index):
+def rotate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Rotation by an angle in radians of either sign."""
-    angle = jnp.asarray(rows)[index, 0] * draws["sign"][0]
+    angle = jnp.asarray(rows)[index, 0] * drawn["sign"][0]
     matrix = jnp.stack([jnp.cos(angle), -jnp.sin(angle), jnp.sin(angle), jnp.cos(angle)]).reshape(2, 2)
     return _warped(image, matrix, jnp.zeros(2))
 
 
-def scale(image, draws, rows, index):
+def scale(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Shrunk to a fraction of its size."""
     return _warped(image, jnp.eye(2) / jnp.asarray(rows)[index, 0], jnp.zeros(2))
 
 
-def translate(image, draws, rows, index):
+def translate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Shifted by 28ths of the image in either direction along both axes."""
-    return _warped(image, jnp.eye(2), jnp.asarray(rows)[index, 0] * draws["sign"])
+    return _warped(image, jnp.eye(2), jnp.asarray(rows)[index, 0] * drawn["sign"])
 
 
-def stripe(image, draws, rows, index):
+def stripe(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Left and right quarter inverted."""
     columns = jnp.arange(image.shape[1]) / image.shape[1]
     outside = (columns < 0.25) | (columns >= 0.75)
@@ -80,34 +82,34 @@ def _line(image, start_column, start_row, end_column, end_row):
     return jnp.where(inside, opacity, 0)[..., None]
 
 
-def dotted_line_draw(key, image, rows, index):
+def dotted_line_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """int32[2] first and last row of a line, 0 to 26."""
-    return {"rows": numbers.whole(numbers.bits(key, (2,)), 27)}
+    return {"rows": draws.whole(draws.bits(key, (2,)), 27)}
 
 
-def dotted_line(image, draws, rows, index):
+def dotted_line(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """A white line from left to right, two columns off, two on."""
-    first, last = draws["rows"]
+    first, last = drawn["rows"]
     on = jnp.floor(_positions(image.shape[1]) + 1e-4) % 4 >= 2
     line = _line(image, 0.0, first, SIDE, last)
     return image + 255 * jnp.where(on[None, :, None], line, 0)
 
 
-def zigzag_draw(key, image, rows, index):
+def zigzag_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """int32[] first row, 0 to 26, and int32[] rise, -5 to 4, of a zigzag."""
-    first, rise = numbers.bits(key, (2,))
-    return {"row": numbers.whole(first, 27), "rise": numbers.whole(rise, 10) - 5}
+    first, rise = draws.bits(key, (2,))
+    return {"row": draws.whole(first, 27), "rise": draws.whole(rise, 10) - 5}
 
 
-def zigzag(image, draws, rows, index):
+def zigzag(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """White zigzags of length and height 2 along a line from column 2 to column 25."""
-    angle = jnp.arctan(draws["rise"] / 23)
+    angle = jnp.arctan(drawn["rise"] / 23)
     length = 23 / jnp.cos(angle)
     # At every rise there are six turns, 4 apart, and an end, as the length is 23 to 23.6.
     along = jnp.concatenate([jnp.zeros(1), 2.0 + 4 * jnp.arange(6), length[None]])
     across = jnp.array([0.0, 2, -2, 2, -2, 2, -2, 0]).at[-1].set(-2 / (2 * (length - 20)))
     columns = along * jnp.cos(angle) - across * jnp.sin(angle) + 2
-    heights = along * jnp.sin(angle) + across * jnp.cos(angle) + draws["row"]
+    heights = along * jnp.sin(angle) + across * jnp.cos(angle) + drawn["row"]
     pixels = image / 255
     for part in range(7):
         line = _line(image, columns[part], heights[part], columns[part + 1], heights[part + 1])
@@ -115,7 +117,7 @@ def zigzag(image, draws, rows, index):
     return 255 * pixels
 
 
-def canny_edges(image, draws, rows, index):
+def canny_edges(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """White edges on black: Canny as in scikit-image, sigma 1, thresholds 0.1 and 0.2; colour as grey."""
     pixels = image.astype(jnp.float32) / 255
     plane = pixels if image.shape[-1] == 1 else (pixels * LUMINANCE).sum(-1, keepdims=True)
@@ -147,7 +149,7 @@ def _canny(plane):
     wide, tall = jnp.abs(x), jnp.abs(y)
 
     def peak(straight, slanted, weight):
-        """Whether no interpolated neighbour in the direction of the gradient, or against it, is larger."""
+        """True where no interpolated neighbour along the gradient, ahead or behind, is larger."""
         ahead = at(*slanted) * weight + at(*straight) * (1 - weight)
         behind = at(-slanted[0], -slanted[1]) * weight + at(-straight[0], -straight[1]) * (1 - weight)
         return (ahead <= size) & (behind <= size)
@@ -157,7 +159,7 @@ def _canny(plane):
         ((x >= 0) & (y >= 0)) | ((x <= 0) & (y <= 0)),
         ((x >= 0) & (y <= 0)) | ((x <= 0) & (y >= 0)),
     )
-    found = jnp.zeros(size.shape, bool)
+    ridge = jnp.zeros(size.shape, bool)
     # In scikit-image's order: where two cases hold, the later decides.
     for case, answer in (
         (same & (tall >= wide), peak((1, 0), (1, 1), steep)),
@@ -165,8 +167,25 @@ def _canny(plane):
         (opposite & (tall <= wide), peak((0, 1), (-1, 1), gentle)),
         (opposite & (tall >= wide), peak((-1, 0), (-1, 1), steep)),
     ):
-        found = jnp.where(case, answer, found)
+        ridge = jnp.where(case, answer, ridge)
     rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
     inside = (rows > 0) & (rows < height - 1) & (columns > 0) & (columns < width - 1)
-    found &= inside & (size > 0)
-    return spread(found & (size >= 0.2), found & (size >= 0.1))
+    ridge &= inside & (size > 0)
+    return connected(ridge & (size >= 0.2), ridge & (size >= 0.1))
+
+
+SHEAR = Corruption("shape", sign_draw, shear, {"mnist": (0.2, 0.4, 0.6, 0.8, 1)})
+
+SCALE = Corruption("shape", None, scale, {"mnist": (0.9, 0.8, 0.7, 0.6, 0.5)})
+
+ROTATE = Corruption("shape", sign_draw, rotate, {"mnist": (0.2, 0.4, 0.6, 0.8, 1)})
+
+TRANSLATE = Corruption("shape", sign_draw, translate, {"mnist": (1, 2, 3, 4, 5)})
+
+STRIPE = Corruption("drawing", None, stripe, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
+
+DOTTED_LINE = Corruption("drawing", dotted_line_draw, dotted_line, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
+
+ZIGZAG = Corruption("drawing", zigzag_draw, zigzag, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
+
+CANNY_EDGES = Corruption("drawing", None, canny_edges, {"mnist": (0, 0, 0, 0, 0)}, severities=1)

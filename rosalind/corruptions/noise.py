@@ -1,6 +1,6 @@
 """Corruptions that change pixels one by one at random.
 
-Each has `<name>_draw(key, image, rows, index)` and `<name>(image, draws, rows, index)` on one
+Each has `<name>_draw(key, image, rows, index)` and `<name>(image, drawn, rows, index)` on one
 uint8[h, w, c] image; `rows` are the constants float[5, k] of a table and `index` is the severity - 1,
 which may be traced. Draws are on the scale of the reference generator (arXiv 1903.12261), pixels
 relative to 1; results are float32[h, w, c] on the scale 0 to 255, not yet clipped or truncated.
@@ -12,19 +12,21 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from scipy.special import pdtr
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 
-def gaussian_noise_draw(key, image, rows, index):
+def gaussian_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[h, w, c] from N(0, sigma), independent per channel."""
-    return {"normal": jnp.asarray(rows)[index, 0] * numbers.normal(key, image.shape)}
+    return {"normal": jnp.asarray(rows)[index, 0] * draws.normal(key, image.shape)}
 
 
-def gaussian_noise(image, draws, rows, index):
+def gaussian_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """x + N(0, sigma)."""
-    return image + 255 * draws["normal"]
+    return image + 255 * drawn["normal"]
 
 
 @functools.cache
@@ -39,7 +41,7 @@ def poisson_table(counts_per_unit: tuple[float, ...]) -> np.ndarray:
     return pdtr(np.arange(highest), rates[..., None]).astype(np.float32)
 
 
-def poisson_guess(uniform, rates):
+def poisson_guess(uniform: Array, rates: Array) -> Array:
     """int32 counts at a uniform number's place in Poisson distributions, wrong by at most 1.
 
     The Cornish-Fisher expansion, its second term damped at low rates; measured on all rates of all tables.
@@ -51,11 +53,11 @@ def poisson_guess(uniform, rates):
     return jnp.floor(rates + normal * deviation + skew + 0.5).astype(jnp.int32)
 
 
-def shot_noise_draw(key, image, rows, index):
+def shot_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """int32[h, w, c] photon counts from Poisson(c * x), by inversion of one uniform number each."""
     table = jnp.asarray(poisson_table(tuple(float(r[0]) for r in rows)))[index]
     length = table.shape[-1]
-    uniform = numbers.uniform(key, image.shape)
+    uniform = draws.uniform(key, image.shape)
     guess = poisson_guess(uniform, image * (jnp.asarray(rows)[index, 0] / 255))
     start = image.astype(jnp.int32) * length
     flat = table.reshape(-1)
@@ -67,29 +69,58 @@ def shot_noise_draw(key, image, rows, index):
     return {"poisson": count}
 
 
-def shot_noise(image, draws, rows, index):
+def shot_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Poisson(c * x) / c."""
-    return draws["poisson"] * (255 / jnp.asarray(rows)[index, 0])
+    return drawn["poisson"] * (255 / jnp.asarray(rows)[index, 0])
 
 
-def impulse_noise_draw(key, image, rows, index):
+def impulse_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """bool[h, w, c] twice: which values flip, and which of those become white.
 
     Both come from one random word, from bits that do not overlap: the upper 24 and the lowest.
     """
-    words = numbers.bits(key, image.shape)
+    words = draws.bits(key, image.shape)
     return {
-        "flip": numbers.as_uniform(words) < jnp.asarray(rows)[index, 0],
+        "flip": draws.as_uniform(words) < jnp.asarray(rows)[index, 0],
         "salt": (words & 1).astype(bool),
     }
 
 
-def impulse_noise(image, draws, rows, index):
+def impulse_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Salt and pepper per channel: flipped values become 255 or 0, half each."""
-    extreme = jnp.where(draws["salt"], 255, 0)
-    return jnp.where(draws["flip"], extreme, image).astype(jnp.float32)
+    extreme = jnp.where(drawn["salt"], 255, 0)
+    return jnp.where(drawn["flip"], extreme, image).astype(jnp.float32)
 
 
-def speckle_noise(image, draws, rows, index):
+def speckle_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """x + x * N(0, sigma); its draw is that of gaussian noise."""
-    return image + image * draws["normal"]
+    return image + image * drawn["normal"]
+
+
+_GAUSSIAN_NOISE = {
+    "cifar": (0.04, 0.06, 0.08, 0.09, 0.1),
+    "tiny": (0.04, 0.08, 0.12, 0.15, 0.18),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (0.08, 0.12, 0.18, 0.26, 0.38)),
+}
+GAUSSIAN_NOISE = Corruption("noise", gaussian_noise_draw, gaussian_noise, _GAUSSIAN_NOISE)
+
+_SHOT_NOISE = {
+    "cifar": (500, 250, 100, 75, 50),
+    "tiny": (250, 100, 50, 30, 15),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (60, 25, 12, 5, 3)),
+}
+SHOT_NOISE = Corruption("noise", shot_noise_draw, shot_noise, _SHOT_NOISE)
+
+_IMPULSE_NOISE = {
+    "cifar": (0.01, 0.02, 0.03, 0.05, 0.07),
+    "tiny": (0.01, 0.02, 0.05, 0.08, 0.14),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (0.03, 0.06, 0.09, 0.17, 0.27)),
+}
+IMPULSE_NOISE = Corruption("noise", impulse_noise_draw, impulse_noise, _IMPULSE_NOISE)
+
+_SPECKLE_NOISE = {
+    "cifar": (0.06, 0.1, 0.12, 0.16, 0.2),
+    "tiny": (0.15, 0.2, 0.25, 0.3, 0.35),
+    **dict.fromkeys(("imagenet", "mnist", "digits"), (0.15, 0.2, 0.35, 0.45, 0.6)),
+}
+SPECKLE_NOISE = Corruption("noise", gaussian_noise_draw, speckle_noise, _SPECKLE_NOISE)

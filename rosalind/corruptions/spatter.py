@@ -10,10 +10,12 @@ once; as shifted sums it would repeat each for every neighbour that the next fil
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, smooth
 from rosalind.corruptions.colour import LUMA
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 FAR = 20
 """Distances are capped at so many pixels."""
@@ -22,10 +24,10 @@ WATER = np.array([175, 238, 238], np.float32)
 MUD = np.array([63, 42, 20], np.float32)
 
 
-def spatter_draw(key, image, rows, index):
+def spatter_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[h, w] liquid from N(mean, deviation)."""
     mean, deviation = jnp.asarray(rows)[index, :2]
-    return {"liquid": mean + deviation * numbers.normal(key, image.shape[:2])}
+    return {"liquid": mean + deviation * draws.normal(key, image.shape[:2])}
 
 
 def _moved(plane, down: int, right: int, fill):
@@ -55,8 +57,8 @@ def _filtered(plane, kernel, mode: str):
     height, width = plane.shape
     down = np.stack([_band(height, taps, mode) for taps, _ in kernel])
     across = np.stack([_band(width, taps, mode) for _, taps in kernel])
-    found = jnp.einsum("kih,hw,kjw->ij", down, plane.astype(jnp.float32), across, precision=EXACT)
-    return jnp.round(found).astype(jnp.int32)
+    sums = jnp.einsum("kih,hw,kjw->ij", down, plane.astype(jnp.float32), across, precision=EXACT)
+    return jnp.round(sums).astype(jnp.int32)
 
 
 NINE = (((1, 1, 1), (1, 1, 1)),)
@@ -65,7 +67,7 @@ SOBEL_Y = (((-1, 0, 1), (1, 2, 1)),)
 EMBOSS = (((1, 0, 0), (-2, -1, 0)), ((0, 1, 0), (-1, 1, 1)), ((0, 0, 1), (0, 1, 2)))
 
 
-def spread(seed, allowed):
+def connected(seed: Array, allowed: Array) -> Array:
     """bool[h, w]: the allowed pixels that are connected to a seed, in eight directions."""
 
     def grow(state):
@@ -78,7 +80,7 @@ def spread(seed, allowed):
     return jax.lax.while_loop(lambda s: (s[0] != s[1]).any(), grow, (jnp.zeros_like(start), start))[1]
 
 
-def canny(plane, low: int = 50, high: int = 150):
+def canny(plane: Array, low: int = 50, high: int = 150) -> Array:
     """bool[h, w]: OpenCV's Canny edges of int32[h, w] bytes, 3 x 3 Sobel, sum of absolute derivatives."""
     x, y = _filtered(plane, SOBEL_X, "edge"), _filtered(plane, SOBEL_Y, "edge")
     size = jnp.abs(x) + jnp.abs(y)
@@ -93,10 +95,10 @@ def canny(plane, low: int = 50, high: int = 150):
     diagonal = jnp.where((x ^ y) < 0, rising, falling)
     peak = jnp.where(tall < flat, across, jnp.where(steep, along, diagonal))
     weak = peak & (size > low)
-    return spread(weak & (size > high), weak)
+    return connected(weak & (size > high), weak)
 
 
-def chamfer(edges):
+def chamfer(edges: Array) -> Array:
     """int32[h, w]: distance to the nearest edge in 1/65536 of a pixel, steps of 1, 1.4 and 2.1969, at most 20.
 
     The distance grows with the columns between two pixels, so in each row only the nearest edge counts:
@@ -135,7 +137,7 @@ def _equalised(plane, values: int):
     return jnp.where(rest == 0, plane, table[plane])
 
 
-def shade(liquid):
+def shade(liquid: Array) -> Array:
     """float32[h, w] in 0 .. 1: how much water there is on every pixel, from int32[h, w] bytes of liquid."""
     # At most 20, so floor(sum / 9) is the byte that OpenCV's float32 mean is truncated to.
     distance = _filtered(chamfer(canny(liquid)), NINE, "reflect") // (9 * 65536)
@@ -145,21 +147,21 @@ def shade(liquid):
     return amount / jnp.maximum(amount.max(), 1)
 
 
-def spatter(image, draws, rows, index):
+def spatter(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Water that brightens, or mud that covers, where smoothed noise is above a threshold.
 
     Grey images get water of the colour's luminance, and mud of 63 as in MNIST-C.
     """
     _, _, _, threshold, strength, mud = jnp.asarray(rows)[index]
     sigmas = tuple(float(row[2]) for row in rows)
-    liquid = smooth(draws["liquid"][..., None], sigmas, index)[..., 0]
+    liquid = smooth(drawn["liquid"][..., None], sigmas, index)[..., 0]
     pixels = image.astype(jnp.float32)
     channels = image.shape[-1]
 
     def water():
-        kept = jnp.where(liquid < threshold, 0, liquid)
+        drops = jnp.where(liquid < threshold, 0, liquid)
         # The reference's cast to bytes wraps around above 1.
-        amount = strength * shade((255 * kept).astype(jnp.int32) & 255)
+        amount = strength * shade((255 * drops).astype(jnp.int32) & 255)
         return pixels + amount[..., None] * (WATER[None, None] if channels == 3 else (WATER * LUMA).sum())
 
     def cover():
@@ -169,3 +171,40 @@ def spatter(image, draws, rows, index):
         return pixels * (1 - amount) + amount * (MUD if channels == 3 else MUD[:1])[None, None]
 
     return jax.lax.cond(mud > 0, cover, water)
+
+
+# Rows: mean, deviation, smoothing, threshold, strength (water) or blur (mud), and 1 for mud.
+_SPATTER = {
+    **dict.fromkeys(
+        ("cifar", "digits"),
+        (
+            (0.62, 0.1, 0.7, 0.7, 0.5, 0),
+            (0.65, 0.1, 0.8, 0.7, 0.5, 0),
+            (0.65, 0.3, 1, 0.69, 0.5, 0),
+            (0.65, 0.1, 0.7, 0.69, 0.6, 1),
+            (0.65, 0.1, 0.5, 0.68, 0.6, 1),
+        ),
+    ),
+    "tiny": (
+        (0.62, 0.1, 0.7, 0.7, 0.6, 0),
+        (0.65, 0.1, 0.8, 0.7, 0.6, 0),
+        (0.65, 0.3, 1, 0.69, 0.6, 0),
+        (0.65, 0.1, 0.7, 0.68, 0.6, 1),
+        (0.65, 0.1, 0.5, 0.67, 0.6, 1),
+    ),
+    "imagenet": (
+        (0.65, 0.3, 4, 0.69, 0.6, 0),
+        (0.65, 0.3, 3, 0.68, 0.6, 0),
+        (0.65, 0.3, 2, 0.68, 0.5, 0),
+        (0.65, 0.3, 1, 0.65, 1.5, 1),
+        (0.67, 0.4, 1, 0.65, 1.5, 1),
+    ),
+    "mnist": (
+        (0.65, 0.3, 4, 0.69, 0.6, 1),
+        (0.65, 0.3, 3, 0.68, 0.6, 1),
+        (0.65, 0.3, 2, 0.68, 0.5, 1),
+        (0.65, 0.3, 1, 0.65, 1.5, 1),
+        (0.67, 0.4, 1, 0.65, 1.5, 1),
+    ),
+}
+SPATTER = Corruption("weather", spatter_draw, spatter, _SPATTER)

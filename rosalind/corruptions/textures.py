@@ -1,4 +1,4 @@
-"""Where the pictures of ice come from that `frost` lays over an image."""
+"""The pictures of ice that `frost` lays over an image."""
 
 import functools
 import importlib.util
@@ -46,13 +46,13 @@ def find(folder: str | Path | None = None) -> Path | None:
 
 def required(folder: str | Path | None = None) -> Path:
     """Like `find`, but missing textures are an error."""
-    found = find(folder)
-    if found is None:
+    path = find(folder)
+    if path is None:
         raise FileNotFoundError(
             "'frost' needs its textures: give their folder (textures=..., --textures DIR), install "
             "rosalind[frost], or ask for 'frost_synthetic', which is no published corruption."
         )
-    return found
+    return path
 
 
 @functools.lru_cache(maxsize=8)
@@ -76,8 +76,8 @@ def load(folder: Path, scale: float, shape: tuple[int, int, int]) -> Textures:
         pictures.append(picture)
     sizes = np.array([picture.shape[:2] for picture in pictures], np.int32)
     pixels = np.zeros((len(pictures), *sizes.max(0), shape[2]), np.uint8)
-    for there, picture in zip(pixels, pictures, strict=True):
-        there[: picture.shape[0], : picture.shape[1]] = picture
+    for padded, picture in zip(pixels, pictures, strict=True):
+        padded[: picture.shape[0], : picture.shape[1]] = picture
     return Textures(pixels, sizes)
 
 

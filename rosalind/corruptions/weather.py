@@ -5,19 +5,22 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from rosalind.corruptions import draws as numbers
+from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, motion, per_axis, separable, zoom_matrix
 from rosalind.corruptions.colour import grey
+from rosalind.corruptions.textures import Textures
+from rosalind.corruptions.types import Corruption, Draws, Rows
 
 
-def snow_draw(key, image, rows, index):
+def snow_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[h, w] flakes from N(mean, deviation), and float32[] angle in degrees from U(-135, -45)."""
     flakes, angle = jax.random.split(key)
     mean, deviation = jnp.asarray(rows)[index, :2]
     return {
-        "flakes": mean + deviation * numbers.normal(flakes, image.shape[:2]),
-        "angle": 90 * numbers.uniform(angle, ()) - 135,
+        "flakes": mean + deviation * draws.normal(flakes, image.shape[:2]),
+        "angle": 90 * draws.uniform(angle, ()) - 135,
     }
 
 
@@ -26,14 +29,14 @@ def _snow_zooms(factors: tuple[float, ...], length: int) -> np.ndarray:
     return np.stack([zoom_matrix(length, factor) for factor in factors]).astype(np.float32)
 
 
-def snow(image, draws, rows, index):
+def snow(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Whitens the image, then adds zoomed, thresholded and motion-blurred flakes, once also turned round."""
     _, _, _, threshold, radius, sigma, keep = jnp.asarray(rows)[index]
     factors = tuple(float(row[2]) for row in rows)
     down, across = per_axis(functools.partial(_snow_zooms, factors), image)
-    flakes = separable(draws["flakes"][..., None], down[index], across[index])
+    flakes = separable(drawn["flakes"][..., None], down[index], across[index])
     flakes = jnp.floor(255 * jnp.clip(jnp.where(flakes < threshold, 0, flakes), 0, 1))
-    flakes = motion(flakes, radius, sigma, draws["angle"], int(2 * rows[:, 4].max() + 1))
+    flakes = motion(flakes, radius, sigma, drawn["angle"], int(2 * rows[:, 4].max() + 1))
     pixels = image.astype(jnp.float32)
     white = jnp.maximum(pixels, 1.5 * grey(pixels) + 127.5)
     # A matrix product is computed once, where XLA would repeat the blur for every channel and both turns.
@@ -42,17 +45,17 @@ def snow(image, draws, rows, index):
     return keep * pixels + (1 - keep) * white + fallen
 
 
-def frost_draw(key, image, rows, index, textures):
+def frost_draw(key: Array, image: Array, rows: Rows, index: Array, textures: Textures) -> Draws:
     """uint8[h, w, c]: a random crop of one of five textures; two of the five are the same picture."""
-    which, row, column = numbers.bits(key, (3,))
-    chosen = numbers.whole(which, textures.pixels.shape[0])
+    which, row, column = draws.bits(key, (3,))
+    chosen = draws.whole(which, textures.pixels.shape[0])
     height, width = textures.sizes[chosen, 0], textures.sizes[chosen, 1]
-    top = numbers.whole(row, height - image.shape[0])
-    left = numbers.whole(column, width - image.shape[1])
+    top = draws.whole(row, height - image.shape[0])
+    left = draws.whole(column, width - image.shape[1])
     return {"ice": crop(textures, chosen, top, left, image.shape)}
 
 
-def crop(textures, which, top, left, shape: tuple[int, int, int]):
+def crop(textures: Textures, which: Array, top: Array, left: Array, shape: tuple[int, ...]) -> Array:
     """uint8[h, w, c]: a piece of texture `which` that starts at row `top`, column `left`."""
     return jax.lax.dynamic_slice(textures.pixels, (which, top, left, 0), (1, *shape))[0]
 
@@ -70,10 +73,10 @@ _ICE = np.array(
 )
 
 
-def frost_synthetic_draw(key, image, rows, index):
+def frost_synthetic_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """float32[h, w, c]: a made-up ice texture, a plasma fractal with the colours of a published texture."""
     which, fractal = jax.random.split(key)
-    mean, deviation = jnp.asarray(_ICE)[numbers.whole(numbers.bits(which, ()), len(_ICE))]
+    mean, deviation = jnp.asarray(_ICE)[draws.whole(draws.bits(which, ()), len(_ICE))]
     height, width, channels = image.shape
     # A decay of 1.5 gives neighbours at 1, 4 and 16 pixels roughly the textures' correlations.
     ice = plasma(_plasma_draws(fractal, image, 1.5), 1.5, len(_levels(image)))[:height, :width, None]
@@ -82,10 +85,10 @@ def frost_synthetic_draw(key, image, rows, index):
     return {"ice": colour if channels == 3 else grey(colour)}
 
 
-def frost(image, draws, rows, index):
+def frost(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """A weighted sum of the image and ice."""
     image_weight, ice_weight, _ = jnp.asarray(rows)[index]
-    return image_weight * image + ice_weight * draws["ice"]
+    return image_weight * image + ice_weight * drawn["ice"]
 
 
 def _levels(image) -> list[int]:
@@ -97,22 +100,22 @@ def _levels(image) -> list[int]:
     return levels
 
 
-def fog_draw(key, image, rows, index):
+def fog_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     """Three float32[p, p] per level from U(-w, w), w = 100 divided by the decay once per level."""
     return _plasma_draws(key, image, jnp.asarray(rows)[index, 1])
 
 
-def _plasma_draws(key, image, decay):
-    draws = {}
+def _plasma_draws(key: Array, image: Array, decay: Array | float) -> Draws:
+    drawn = {}
     for level, points in enumerate(_levels(image)):
         width = 100 / decay**level
         for part in range(3):
-            here = jax.random.fold_in(key, 3 * level + part)
-            draws[f"level{level}_{part}"] = width * (2 * numbers.uniform(here, (points, points)) - 1)
-    return draws
+            part_key = jax.random.fold_in(key, 3 * level + part)
+            drawn[f"level{level}_{part}"] = width * (2 * draws.uniform(part_key, (points, points)) - 1)
+    return drawn
 
 
-def plasma(draws, decay, levels: int):
+def plasma(drawn: Draws, decay: Array | float, levels: int) -> Array:
     """float32[2^levels, 2^levels] in [0, 1]: diamond-square on a grid that wraps around.
 
     A new point is the mean of its four neighbours plus w times its draw, so amplitudes fall with w^2.
@@ -120,7 +123,7 @@ def plasma(draws, decay, levels: int):
     grid = jnp.zeros((1, 1))
     for level in range(levels):
         width = 100 / decay**level
-        squares, across, down = (width * draws[f"level{level}_{part}"] for part in range(3))
+        squares, across, down = (width * drawn[f"level{level}_{part}"] for part in range(3))
         rows = grid + jnp.roll(grid, -1, 0)
         centre = (rows + jnp.roll(rows, -1, 1)) / 4 + squares
         top = (centre + jnp.roll(centre, 1, 0) + grid + jnp.roll(grid, -1, 1)) / 4 + across
@@ -132,10 +135,68 @@ def plasma(draws, decay, levels: int):
     return grid / grid.max()
 
 
-def fog(image, draws, rows, index):
+def fog(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """(x + s * map) * max(x) / (max(x) + s), the map a plasma fractal, the maximum over the image."""
     strength, decay = jnp.asarray(rows)[index]
     height, width, _ = image.shape
-    fractal = plasma(draws, decay, len(_levels(image)))[:height, :width, None]
+    fractal = plasma(drawn, decay, len(_levels(image)))[:height, :width, None]
     brightest = image.max().astype(jnp.float32)
     return (image + 255 * strength * fractal) * brightest / (brightest + 255 * strength)
+
+
+# Rows: mean, deviation, zoom, threshold, motion radius, motion sigma, weight of the image.
+_SNOW = {
+    "cifar": (
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    ),
+    "tiny": (
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
+    ),
+    **dict.fromkeys(
+        ("imagenet", "mnist"),
+        (
+            (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+            (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+            (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+            (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+            (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+        ),
+    ),
+    "digits": (
+        (0.1, 0.2, 1, 0.6, 4, 1.5, 0.95),
+        (0.1, 0.2, 1, 0.5, 5, 2, 0.9),
+        (0.15, 0.3, 1.25, 0.55, 5, 2, 0.9),
+        (0.25, 0.3, 1.5, 0.6, 6, 3, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 7, 6, 0.8),
+    ),
+}
+SNOW = Corruption("weather", snow_draw, snow, _SNOW)
+
+# Rows: weight of the image, weight of the ice, scale of the textures.
+_FROST = {
+    "cifar": ((1, 0.2, 0.2), (1, 0.3, 0.2), (0.9, 0.4, 0.2), (0.85, 0.4, 0.2), (0.75, 0.45, 0.2)),
+    "tiny": ((1, 0.3, 0.3), (0.9, 0.4, 0.3), (0.8, 0.45, 0.3), (0.75, 0.5, 0.3), (0.7, 0.55, 0.3)),
+    **dict.fromkeys(
+        ("imagenet", "mnist"), ((1, 0.4, 1), (0.8, 0.6, 1), (0.7, 0.7, 1), (0.65, 0.7, 1), (0.6, 0.75, 1))
+    ),
+    "digits": ((1, 0.2, 0.1), (1, 0.3, 0.1), (0.9, 0.4, 0.1), (0.85, 0.4, 0.1), (0.75, 0.45, 0.1)),
+}
+FROST = Corruption("weather", frost_draw, frost, _FROST, textures=True)
+
+# Rows: strength, decay.
+_FOG = {
+    **dict.fromkeys(("cifar", "digits"), ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75))),
+    "tiny": ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
+    **dict.fromkeys(("imagenet", "mnist"), ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
+}
+FOG = Corruption("weather", fog_draw, fog, _FOG)
+
+FROST_SYNTHETIC = Corruption("weather", frost_synthetic_draw, frost, FROST.constants)

@@ -1,7 +1,8 @@
-"""Where images come from: embedded digits, files in a folder, or any TFDS classification set."""
+"""Data sets: embedded digits, files in a folder, any TFDS classification set, or a function of your own."""
 
 from pathlib import Path
 
+from rosalind import config
 from rosalind.data.arrays import (
     LARGE,
     Dataset,
@@ -12,11 +13,12 @@ from rosalind.data.arrays import (
     resize,
     stratified,
 )
-from rosalind.data.sources import SOURCES, tfds_set
+from rosalind.data.sources import SOURCES, Arrays, tfds_set
 
 __all__ = [
     "LARGE",
     "SOURCES",
+    "Arrays",
     "Dataset",
     "Rows",
     "Split",
@@ -40,8 +42,9 @@ def load(
 
     Args:
         name: `digits` (embedded), `idx`, `npz`, `npy` or `cifar` (files in `folder`; those of `npy` and
-            large sets of TFDS are read in pieces), or a TFDS name.
-        folder: where the files are; for TFDS, where archives already on disk lie (`manual_dir`).
+            large sets of TFDS are read in pieces), a TFDS name such as `mnist:3.0.1`, or `package.module:NAME`, a
+            function from the folder (a Path or None) to `Arrays`.
+        folder: of the files; for TFDS, of archives already on disk (`manual_dir`).
         size: side in pixels to which images are resized, bilinear; None keeps them.
         seed: of the validation split and of the subset that `train_limit` draws.
         train_limit: use only so many training images, stratified by class.
@@ -50,8 +53,9 @@ def load(
         Train, validation (one tenth of the training images, stratified) and test splits.
 
     Raises:
-        ValueError: unknown name; images that are not uint8 [n, h, w, 1 or 3] of 8 pixels or more;
-            labels outside the classes; a class without images in a split.
+        ValueError: unknown name; a function that gives something else; images that are not
+            uint8[n, h, w, 1 or 3] of 8 pixels or more; labels outside the classes; a class without images
+            in a split.
         FileNotFoundError: files that are not where `folder` says.
         ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow.
 
@@ -59,7 +63,14 @@ def load(
     >>> digits.image_shape, len(digits.train), len(digits.validation), len(digits.test)
     ((16, 16, 1), 1080, 120, 597)
     """
-    where = None if folder is None else Path(folder).expanduser()
-    source = SOURCES.get(name)
-    raw = source(where) if source else tfds_set(name, where, size)
-    return from_arrays(name, *raw, size=size, seed=seed, train_limit=train_limit)
+    path = None if folder is None else Path(folder).expanduser()
+    if name in SOURCES or config.is_outside(name):
+        arrays = config.resolve("data set", name, SOURCES)(path)
+        if not isinstance(arrays, tuple) or len(arrays) != 5:
+            raise ValueError(
+                f"data set {name!r} must give a tuple of training images and labels, test images and labels, and class "
+                f"names or None; got {type(arrays).__name__}."
+            )
+    else:
+        arrays = tfds_set(name, path, size)
+    return from_arrays(name, *arrays, size=size, seed=seed, train_limit=train_limit)

@@ -1,4 +1,4 @@
-"""Images and labels in splits: what a data set is, how it is checked, subset and resized."""
+"""Data sets: images and labels in splits, checked, subset and resized."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ LARGE = 2 * 2**30
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of images that stay where they are until they are read; read-only."""
+    """Lazy row selection of an on-disk array; read-only."""
 
     images: Any
     rows: np.ndarray
@@ -33,7 +33,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
         return self.images[self.rows[index]]
 
 
@@ -54,11 +54,11 @@ class Split:
 
     def take(self, rows: np.ndarray) -> "Split":
         """The rows of this split, in that order, with their ids; images in files stay there."""
-        images, inside = self.images, type(self.images) is np.ndarray
+        images, in_memory = self.images, type(self.images) is np.ndarray
         if isinstance(images, Rows):
             images = Rows(images.images, images.rows[rows])
         else:
-            images = images[rows] if inside else Rows(images, np.asarray(rows))
+            images = images[rows] if in_memory else Rows(images, np.asarray(rows))
         return Split(images, self.labels[rows], self.ids[rows])
 
 
@@ -128,10 +128,9 @@ def from_arrays(
         raise ValueError(f"train and test images of {name} differ in shape: {shapes}.")
     if train_limit is not None and train_limit < len(whole):
         whole = whole.take(np.sort(stratified(whole.labels, train_limit, seed=seed)))
-    held = stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)
-    inside = np.zeros(len(whole), bool)
-    inside[held] = True
-    train, validation = whole.take(np.flatnonzero(~inside)), whole.take(np.flatnonzero(inside))
+    held_out = np.zeros(len(whole), bool)
+    held_out[stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)] = True
+    train, validation = whole.take(np.flatnonzero(~held_out)), whole.take(np.flatnonzero(held_out))
     for split, part in (("train", train), ("validation", validation)):
         empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
         if empty.size:

@@ -12,11 +12,14 @@ import numpy as np
 from rosalind.config import unknown
 from rosalind.data.arrays import LARGE, resize, stratified
 
-Raw = tuple[Any, np.ndarray, Any, np.ndarray, tuple[str, ...] | None]
-"""Training images and labels, test images and labels, and class names if the source has them."""
+Arrays = tuple[Any, np.ndarray, Any, np.ndarray, tuple[str, ...] | None]
+"""Training images and labels, test images and labels, and class names (None: the numbers of the classes).
+
+Images are uint8[n, h, w, c] or uint8[n, h, w], labels int[n].
+"""
 
 
-def _digits(folder: Path | None) -> Raw:
+def _digits(folder: Path | None) -> Arrays:
     """The 1,797 handwritten 8x8 digits of scikit-learn, doubled to 16x16 by bilinear interpolation."""
     from sklearn.datasets import load_digits
 
@@ -43,7 +46,7 @@ def _read_idx(folder: Path, stem: str) -> np.ndarray:
     raise FileNotFoundError(f"no {stem} or {stem}.gz in {folder}; the four idx files belong there.")
 
 
-def _idx(folder: Path | None) -> Raw:
+def _idx(folder: Path | None) -> Arrays:
     """The four idx files of MNIST and its relatives, gzipped or not."""
     folder = _needed(folder, "idx")
     names = [
@@ -53,14 +56,14 @@ def _idx(folder: Path | None) -> Raw:
     return parts[0], parts[1], parts[2], parts[3], None
 
 
-def _npz(folder: Path | None) -> Raw:
+def _npz(folder: Path | None) -> Arrays:
     """One npz file, or the only one of a folder, with {train,test}_{images,labels}."""
     path = _needed(folder, "npz")
     if path.is_dir():
-        found = sorted(path.glob("*.npz"))
-        if len(found) != 1:
-            raise FileNotFoundError(f"{path} holds {len(found)} npz files; name the file itself.")
-        path = found[0]
+        files = sorted(path.glob("*.npz"))
+        if len(files) != 1:
+            raise FileNotFoundError(f"{path} holds {len(files)} npz files; name the file itself.")
+        path = files[0]
     keys = ("train_images", "train_labels", "test_images", "test_labels")
     with np.load(path, allow_pickle=False) as file:
         missing = [k for k in keys if k not in file.files]
@@ -70,7 +73,7 @@ def _npz(folder: Path | None) -> Raw:
         return file[keys[0]], file[keys[1]], file[keys[2]], file[keys[3]], names
 
 
-def _npy(folder: Path | None) -> Raw:
+def _npy(folder: Path | None) -> Arrays:
     """A folder with {train,test}_{images,labels}.npy, whose images stay on disk (memory-mapped)."""
     folder = _needed(folder, "npy")
     names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
@@ -85,7 +88,7 @@ def _npy(folder: Path | None) -> Raw:
     return parts[0], np.asarray(parts[1]), parts[2], np.asarray(parts[3]), classes
 
 
-def _cifar(folder: Path | None) -> Raw:
+def _cifar(folder: Path | None) -> Arrays:
     """The binary files of CIFAR-10 (data_batch_*.bin) or CIFAR-100 (train.bin, fine labels)."""
     folder = _needed(folder, "cifar")
     ten = sorted(folder.glob("data_batch_*.bin"))
@@ -129,21 +132,23 @@ class _Records:
         image = self.source[row]["image"]
         return image if self.size is None else resize(image[None], self.size)[0]
 
-    def __getitem__(self, index) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
         rows = np.atleast_1d(np.arange(len(self.source))[index])
-        found = np.stack([self._read(int(row)) for row in rows])
-        return found[0] if np.ndim(np.arange(len(self.source))[index]) == 0 else found
+        images = np.stack([self._read(int(row)) for row in rows])
+        return images[0] if np.ndim(np.arange(len(self.source))[index]) == 0 else images
 
 
-def tfds_set(name: str, folder: Path | None, size: int | None) -> Raw:
+def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
     """A TFDS set, read from ArrayRecord files; TensorFlow is needed only to prepare it once."""
     import tensorflow_datasets as tfds
 
     # Asked for an unknown set, TFDS looks for it on a server and fails for want of TensorFlow.
-    known = tfds.list_builders(with_community_datasets=False)
-    if name.partition("/")[0].partition(":")[0] not in known:
-        hint = unknown("data set", name, [*SOURCES, *known]).partition(" Known:")[0].rstrip(".")
-        raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, and the {len(known)} sets of TFDS.")
+    sets = tfds.list_builders(with_community_datasets=False)
+    if name.partition("/")[0].partition(":")[0] not in sets:
+        hint = unknown("data set", name, [*SOURCES, *sets]).partition(" Known:")[0].rstrip(".")
+        raise ValueError(
+            f"{hint}. Known: {', '.join(SOURCES)}, the {len(sets)} sets of TFDS; or package.module:NAME."
+        )
     builder: Any = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
@@ -189,7 +194,7 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Raw:
     return (*read("train"), *read(test), tuple(features["label"].names))
 
 
-SOURCES: dict[str, Callable[[Path | None], Raw]] = {
+SOURCES: dict[str, Callable[[Path | None], Arrays]] = {
     "digits": _digits,
     "idx": _idx,
     "npz": _npz,
@@ -200,7 +205,7 @@ SOURCES: dict[str, Callable[[Path | None], Raw]] = {
 
 def _needed(folder: Path | None, name: str) -> Path:
     if folder is None:
-        raise ValueError(f"data set {name!r} is read from files: say which folder they are in.")
+        raise ValueError(f"`folder` is required for data set {name!r}: the folder of its files.")
     if not folder.exists():
         raise FileNotFoundError(f"{folder} does not exist; data set {name!r} should be in there.")
     return folder

@@ -1,7 +1,6 @@
 """Variables and forward passes of a model config: normalising, a backbone, the head."""
 
 import functools
-import importlib
 from typing import Any
 
 import jax
@@ -9,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import Array
+from jax.typing import ArrayLike
 
-from rosalind.config import Model, unknown
+from rosalind.config import Model, resolve
 from rosalind.models import layers
 from rosalind.models.convolutional import Cnn, ResNet18, ResNet20, Vgg16
 from rosalind.models.plain import Mlp, Vit
@@ -52,25 +53,20 @@ def backbone(name: str) -> type[nn.Module]:
     """The Flax module of a name in `MODELS` or of `package.module:CLASS`.
 
     Raises:
-        ValueError: a name that is neither, or a module without that class.
+        ValueError: a name that is neither, a module that cannot be imported, or an object that is no such class.
     """
-    if name in MODELS:
-        return MODELS[name]
-    if ":" not in name:
-        raise ValueError(unknown("model", name, MODELS))
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"no model {name!r}: {error}. It should name package.module:CLASS.") from error
+    model = resolve("model", name, MODELS)
+    if not (isinstance(model, type) and issubclass(model, nn.Module)):
+        raise ValueError(f"model {name!r} must be a class of flax.linen.Module, got {model!r}.")
+    return model
 
 
 @functools.cache
 def _module(config: Model) -> _Classifier:
     if config.image_shape is None or config.classes is None or not config.mean or not config.std:
         raise ValueError(
-            "the model does not know its data yet: set image_shape, classes, mean and std "
-            "(Dataset.image_shape and Dataset.statistics() have them)."
+            "image_shape, classes, mean and std of the model must be set; "
+            "Dataset.image_shape, class_names and statistics() have them."
         )
     width = {} if config.width is None else {"width": config.width}
     inner = backbone(config.name)(**width, name="backbone")
@@ -78,12 +74,12 @@ def _module(config: Model) -> _Classifier:
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _init(config: Model, key) -> Variables:
+def _init(config: Model, key: Array) -> Variables:
     images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
     return dict(_module(config).init(key, images, train=False))
 
 
-def init(config: Model, key) -> Variables:
+def init(config: Model, key: Array) -> Variables:
     """Fresh float32 variables for a complete model config, the same for the same key.
 
     Raises:
@@ -97,11 +93,13 @@ def init(config: Model, key) -> Variables:
 @functools.cache
 def blank(config: Model) -> Variables:
     """Zeros of the shapes and dtypes that a model's variables have; nothing is computed."""
-    made = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
+    shapes = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-def apply(config: Model, variables: Variables, images, *, train: bool = False):
+def apply(
+    config: Model, variables: Variables, images: ArrayLike, *, train: bool = False
+) -> tuple[Array, Array, Variables]:
     """One forward pass; not jitted, so that it can be part of a larger program.
 
     Variables may have fewer channels than the model, as `pruning.structured.shrink` leaves them.
@@ -127,7 +125,7 @@ def apply(config: Model, variables: Variables, images, *, train: bool = False):
     return logits, features, state.get("batch_stats", {})
 
 
-def head(config: Model, variables: Variables):
+def head(config: Model, variables: Variables) -> tuple[Array, Array]:
     """The class directions: kernel float32[d, classes] and bias float32[classes]."""
     layer = variables["params"]["head"]
     return layer["kernel"], layer["bias"]

@@ -1,66 +1,34 @@
 """Tasks that measure: one condition of many networks; conditions and their thumbnails on disk."""
 
-import dataclasses
 import functools
 import sys
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from rosalind import conditions, corruptions, data, measuring, results
-from rosalind.conditions import Network
-from rosalind.config import Condition, Data, Study, definition, difference, is_outside
+from rosalind import conditions, data, measuring, results
+from rosalind.conditions import Network, Planned
+from rosalind.config import Condition, Data, Study, definition, difference
 from rosalind.results import Results
 from rosalind.study import network_files, planning
 from rosalind.study.planning import DRAW_SEED
 
 
 def declare_condition(
-    study: Study, dataset: data.Dataset, folder: Path, condition: Condition, order: int
+    study: Study, dataset: data.Dataset, folder: Path, planned: Planned, order: int
 ) -> None:
-    """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition.
-
-    `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and
-    `mnist-c`. `source` says whether images were generated or read, and `source_hash` which files were.
-    """
-    entry = corruptions.CORRUPTIONS.get(condition.name)
-    table = (condition.table or planning.table_of(study, dataset)) if entry else None
-    info = {
-        "name": condition.name,
-        "label": condition.label,
-        "kind": "corruption" if entry else condition.name,
-        "group": entry.group if entry else GROUPS.get(condition.name, condition.name),
-        "sets": corruptions.sets_of(condition.name, condition.severity, table) if table else [],
-        "severity": condition.severity,
-        "draw": condition.draw,
-        "bn": condition.bn,
-        "table": table,
-        "options": dict(condition.options),
-        "shared": conditions.is_shared(condition),
-        "own_samples": conditions.has_own_samples(condition),
-        "source": "files" if conditions.reads_files(condition) else "generated",
-        "source_hash": conditions.source_hash(condition, dataset.test),
-        "attacked": planning.attacked(study) if condition.name == "pgd_transfer" else None,
-        "key": [
-            DRAW_SEED,
-            zlib.crc32(dataset.name.encode()),
-            zlib.crc32(condition.name.encode()),
-            condition.draw,
-        ],
-    }
-    if is_outside(condition.name):
-        info["definition"] = definition(condition.name)
-    if conditions.has_own_samples(condition):
-        own = conditions.samples_of(condition, dataset.test)
-        arrays = {"id": own.ids, "label": own.labels.astype(np.int16)}
+    """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition."""
+    condition, corruption = planned.condition, planned.kind.corruption
+    info = conditions.describe(planned, dataset, DRAW_SEED, planning.attacked(study))
+    if planned.kind.own_samples:
+        shift = conditions.source_images(planned, dataset.test)
+        arrays = {"id": shift.ids, "label": shift.labels.astype(np.int16)}
         results.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
     path = folder / "conditions" / f"{condition.id}.json"
-    where = {"files": condition.files, "textures": condition.textures, "order": order}
-    results.save_json(path, {**info, **where})
+    textures = condition.textures if corruption and corruption.textures else None
+    results.save_json(path, {**info, "files": condition.files, "textures": textures, "order": order})
     stored = results.load_json(path)
     lines = difference({key: stored.get(key) for key in info}, info)
     if lines:
@@ -69,29 +37,23 @@ def declare_condition(
         )
 
 
-GROUPS = {
-    "fgsm": "attack",
-    "pgd-linf": "attack",
-    "pgd-l2": "attack",
-    "pgd_transfer": "attack",
-    "weight_noise": "weights",
-    "fourier": "frequency",
-}
-"""The group of conditions that are not corruptions, where it is not their name."""
-
-
-def condition_of(study_results: Results, name: str) -> Condition:
-    """The condition of an id, as the folder declares it."""
+def planned_of(study_results: Results, name: str) -> Planned:
+    """The condition of an id, as the folder declares it; `Mismatch` if its module was changed since."""
     info = study_results.conditions.get(name) or study_results.shifts[name]
+    stored = info.extra.get("definition")
+    if stored is not None and stored != definition(info.name):
+        raise results.Mismatch(
+            f"{study_results.folder} has a condition {name!r} whose module was changed since."
+        )
     fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures", "label")
-    return Condition(**{field: getattr(info, field) for field in fields})
+    return conditions.plan(Condition(**{field: getattr(info, field) for field in fields}))
 
 
-def attacked_network(folder: Path, condition: Condition) -> Network | None:
-    """Whom a transferred attack was made for; None for every other condition."""
-    if condition.name != "pgd_transfer":
+def attacked_network(folder: Path, planned: Planned) -> Network | None:
+    """The network that a transferred attack was made for; None for every other condition."""
+    if not planned.kind.transfer:
         return None
-    info = results.load_json(folder / "conditions" / f"{condition.id}.json")
+    info = results.load_json(folder / "conditions" / f"{planned.condition.id}.json")
     return network_files.load_network(folder, info["attacked"])
 
 
@@ -157,10 +119,11 @@ def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: 
     results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)})
 
 
-def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, ...], advance=None) -> None:
+def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance=None) -> None:
     """Measure the networks that lack this condition, and keep thumbnails of its images."""
     dataset = planning.load(study.data)
-    save_thumbnails(study, dataset, folder, condition)
+    save_thumbnails(study, dataset, folder, planned)
+    condition = planned.condition
     digest = hashes(folder, names)
     missing = [n for n in names if not is_measured(folder, n, condition.id, digest[n])]
     if advance is not None:
@@ -172,12 +135,12 @@ def measure(study: Study, folder: Path, condition: Condition, names: tuple[str, 
     for part in chunks(folder, missing):
         cells = measuring.measure(
             _loaded(folder, part, tuple(digest[name] for name in part)),
-            condition,
+            planned,
             dataset.test,
             key,
             train=dataset.train,
             subset=subset,
-            attacked=attacked_network(folder, condition),
+            attacked=attacked_network(folder, planned),
         )
         for name, arrays in cells:
             save_cell(folder, name, condition.id, arrays, digest[name])
@@ -193,7 +156,7 @@ def thumbnail_rows(study: Study, dataset: data.Dataset) -> np.ndarray:
 
 def condition_images(
     dataset: data.Dataset,
-    condition: Condition,
+    planned: Planned,
     rows: np.ndarray,
     *,
     network: Network | None = None,
@@ -203,20 +166,19 @@ def condition_images(
 
     Args:
         dataset: whose test split is meant.
-        condition: without its BatchNorm mode.
+        planned: the condition.
         rows: positions in the test split, or in the condition's own samples.
-        network: whom an attack attacks.
+        network: the network to attack.
         largest: shrink images to so many pixels.
     """
-    split = conditions.samples_of(condition, dataset.test)
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-    plain = dataclasses.replace(condition, bn="train")
+    split = conditions.source_images(planned, dataset.test)
+    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
     size, parts = min(measuring.batch_size(dataset.test), max(len(rows), 1)), []
     for start in range(0, len(rows), size):
         some = rows[np.minimum(np.arange(start, start + size), len(rows) - 1)]
         images = np.asarray(split.images[some])
         labels, ids = split.labels[some], split.ids[some]
-        made = np.asarray(conditions.realise(plain, network, jnp.asarray(images), labels, ids, key)[1])
+        made = np.asarray(conditions.apply(planned, network, images, labels, ids, key))
         if made.dtype != np.uint8:
             made = np.round(255 * made).astype(np.uint8)
         made = made[: len(rows) - start]
@@ -224,15 +186,14 @@ def condition_images(
     return data.Split(np.concatenate(parts), split.labels[rows], split.ids[rows])
 
 
-def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, condition: Condition) -> None:
+def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned: Planned) -> None:
     """Keep the images of a shared condition, at most 64 pixels wide, unless they are there."""
-    path, rows_path = folder / "images" / f"{condition.id}.npy", folder / "images" / "ids.npy"
-    kept = conditions.is_shared(condition) and not conditions.has_own_samples(condition)
-    if path.exists() or not study.thumbnails or not kept:
+    path, rows_path = folder / "images" / f"{planned.condition.id}.npy", folder / "images" / "ids.npy"
+    if path.exists() or not study.thumbnails or planned.kind.per_network or planned.kind.own_samples:
         return
     # The rows that are there decide, so that all conditions of a folder show the same samples.
     rows = np.load(rows_path, allow_pickle=False) if rows_path.exists() else thumbnail_rows(study, dataset)
-    attacked = attacked_network(folder, condition)
-    images = condition_images(dataset, condition, rows, network=attacked, largest=64).images
+    attacked = attacked_network(folder, planned)
+    images = condition_images(dataset, planned, rows, network=attacked, largest=64).images
     results.save_array(rows_path, rows)
     results.save_array(path, images)

@@ -63,11 +63,11 @@ def frequency_maps(
     with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:
         for part in parts:
             loaded = [network_files.load_network(folder, name) for name in part]
-            clean = dict(measuring.right(loaded, Condition(), samples, key))
+            clean = dict(measuring.accuracies(loaded, conditions.plan(Condition()), samples, key))
             errors = {name: np.full((height, width), np.nan, np.float32) for name in part}
             for row, column in waves:
-                wave = Condition("fourier", strength, options={"row": row, "column": column})
-                for name, accuracy in measuring.right(loaded, wave, samples, key):
+                wave = conditions.plan(Condition("fourier", strength, options={"row": row, "column": column}))
+                for name, accuracy in measuring.accuracies(loaded, wave, samples, key):
                     for sign in (1, -1):
                         cell = (sign * row + height // 2) % height, (sign * column + width // 2) % width
                         errors[name][cell] = 1 - accuracy

@@ -82,12 +82,10 @@ def add_network(
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
-            condition = cells.condition_of(study_results, id_)
-            key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-            attacked = cells.attacked_network(folder, condition)
-            found = measuring.measure(
-                [network], condition, dataset.test, key, subset=subset, attacked=attacked
-            )
+            planned = cells.planned_of(study_results, id_)
+            key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
+            attacked = cells.attacked_network(folder, planned)
+            found = measuring.measure([network], planned, dataset.test, key, subset=subset, attacked=attacked)
             for _, cell in found:
                 cells.save_cell(folder, name, id_, cell, digest)
             progress.advance(1, id_)

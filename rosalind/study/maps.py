@@ -1,6 +1,5 @@
 """Occlusion maps of a study's samples."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import jax
 import numpy as np
 
 from rosalind import attribution, conditions, data, measuring, results
-from rosalind.config import Condition, Study
+from rosalind.conditions import Planned
+from rosalind.config import CLEAN, Study
 from rosalind.progress import Progress
 from rosalind.study import cells, network_files, planning
 from rosalind.study.planning import DRAW_SEED, Task
@@ -18,7 +18,7 @@ JOINED = ("id", "map", "baseline", "deletion")
 
 
 def attribute(
-    folder: str | Path, network: str, condition: str = "clean", ids: tuple[int, ...] | None = None
+    folder: str | Path, network: str, condition: str = CLEAN, ids: tuple[int, ...] | None = None
 ) -> int:
     """Make occlusion maps of samples for one network and condition, beside those already stored.
 
@@ -51,7 +51,7 @@ def attribute(
             f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
         )
     with Progress("attributing", len(ids), unit="samples") as progress:
-        found = cells.condition_of(study_results, condition)
+        found = cells.planned_of(study_results, condition)
         return attribute_some(dataset, folder, network, found, ids, progress.advance)
 
 
@@ -64,7 +64,7 @@ def attribute_some(
     dataset: data.Dataset,
     folder: Path,
     network: str,
-    condition: Condition,
+    planned: Planned,
     ids: tuple[int, ...],
     advance: Callable[[float, str], None],
 ) -> int:
@@ -72,7 +72,7 @@ def attribute_some(
 
     `advance` is told of every sample, at once of those that have their maps.
     """
-    path = results.attribution_file(folder, network, condition.id)
+    path = results.attribution_file(folder, network, planned.condition.id)
     there = results.load_arrays(path) if results.readable(path, ("id", "map")) else None
     if there is not None and not there.keys() >= set(JOINED):
         ids, there = tuple({*ids, *there["id"].tolist()}), None
@@ -82,15 +82,13 @@ def attribute_some(
     if not rows.size:
         return 0
     loaded = network_files.load_network(folder, network)
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
-    if condition.name == "weight_noise":
-        noisy = conditions.with_weight_noise(loaded, condition.severity, key)
-        loaded, condition = dataclasses.replace(loaded, variables=noisy), Condition(bn=condition.bn)
-    attacked = cells.attacked_network(folder, condition)
-    source = dataset.train if condition.bn == "recalibrated" else dataset.test
-    source = source if condition.bn == "recalibrated" else conditions.samples_of(condition, source)
-    ready = measuring.with_batch_norm(loaded, condition.bn, source, condition, key, attacked=attacked)
-    images = cells.condition_images(dataset, condition, rows, network=attacked or ready)
+    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
+    loaded = conditions.network_under(planned, loaded, key)
+    attacked = cells.attacked_network(folder, planned)
+    recalibrated = planned.condition.bn == "recalibrated"
+    source = dataset.train if recalibrated else conditions.source_images(planned, dataset.test)
+    ready = measuring.with_batch_norm(loaded, planned, source, key, attacked=attacked)
+    images = cells.condition_images(dataset, planned, rows, network=attacked or ready)
     arrays = attribution.occlusion(ready, images, advance=advance)
     if there is not None:
         for name in JOINED:
@@ -100,7 +98,12 @@ def attribute_some(
 
 
 def attributions(
-    study: Study, dataset: data.Dataset, folder: Path, parents: list[Task], rest: list[Task]
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    planned: list[Planned],
+    parents: list[Task],
+    rest: list[Task],
 ) -> None:
     """Occlusion maps for the networks of the first seed under the chosen conditions."""
     if not study.attributions:
@@ -108,7 +111,7 @@ def attributions(
     first = [task for task in [*parents, *rest] if task.seed == study.seeds[0]]
     names = [name for task in first for name in planning.expected(study, dataset, task)]
     ids = tuple(dataset.test.ids[attribution_rows(dataset, study.attributions)].tolist())
-    chosen = [c for c in study.conditions if c.id in study.attribution_conditions]
+    chosen = [p for p in planned if p.condition.id in study.attribution_conditions]
     with Progress("attributing", len(names) * len(chosen) * len(ids), unit="samples") as progress:
         for condition in chosen:
             for name in names:

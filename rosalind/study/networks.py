@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind import data, geometry, measuring, models, pruning, results, training
+from rosalind import conditions, data, geometry, measuring, models, pruning, results, training
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Study, fingerprint
 from rosalind.study import planning
@@ -99,12 +99,12 @@ def validation_accuracy(
     """
     variables = {"params": weights.trainable, **weights.state}
     network, key = Network("", None, model, variables), jax.random.key(0)
-    share = lambda n: float(dict(measuring.right([n], Condition(), dataset.validation, key))[""])
+    clean = conditions.plan(Condition(bn="recalibrated"))
+    share = lambda n: float(dict(measuring.accuracies([n], clean, dataset.validation, key))[""])
     found = {"accuracy": share(network)}
     if recalibrated and weights.state.get("batch_stats"):
         some = dataset.train.take(np.arange(min(10_000, len(dataset.train))))
-        clean = Condition(bn="recalibrated")
-        found["recalibrated"] = share(measuring.with_batch_norm(network, "recalibrated", some, clean, key))
+        found["recalibrated"] = share(measuring.with_batch_norm(network, clean, some, key))
     return found
 
 

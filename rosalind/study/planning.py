@@ -64,7 +64,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         if repeats := repeated(values):
             raise ValueError(f"{kind} must be unique; repeated: {repeats}.")
     for condition in study.conditions:
-        conditions.check(condition)
+        conditions.plan(condition)
         results.check_name(condition.id)
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
@@ -85,10 +85,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             functions=pruning.ModelFunctions(**models.model_functions(model)),
             groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
         )
-    table = table_of(study, dataset)
-    for condition in study.conditions:
-        conditions.check(condition, table)
-        conditions.check_files(condition, dataset.test, table)
+    for planned in conditions_of(study, dataset):
+        conditions.check_files(planned, dataset.test)
     if folder is not None:
         results.check_writable(Path(folder))
     return dataset
@@ -194,6 +192,11 @@ def table_of(study: Study, dataset: data.Dataset) -> str:
     return corruptions.table_for(max(dataset.image_shape[:2]))
 
 
+def conditions_of(study: Study, dataset: data.Dataset) -> list[conditions.Planned]:
+    """The study's conditions with their kinds and tables; ValueError as `conditions.plan`."""
+    return [conditions.plan(condition, table_of(study, dataset)) for condition in study.conditions]
+
+
 def name_of(study: Study, task: Task, sparsity: float | None = None) -> str:
     """The id of a network: `<model>-<label>[-<sparsity>]-seed<k>`."""
     model = study.model.name.partition(":")[2] or study.model.name
@@ -202,7 +205,7 @@ def name_of(study: Study, task: Task, sparsity: float | None = None) -> str:
 
 
 def attacked(study: Study) -> str:
-    """The dense network that `pgd_transfer` attacks: that of the first seed."""
+    """The dense network that transferred attacks are made for: that of the first seed."""
     return name_of(study, Task(study.seeds[0], "dense"))
 
 

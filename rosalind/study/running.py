@@ -102,8 +102,9 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "subset": subset.astype(np.int32),
         },
     )
-    for order, condition in enumerate(study.conditions):
-        cells.declare_condition(study, dataset, folder, condition, order)
+    conditions = planning.conditions_of(study, dataset)
+    for order, planned in enumerate(conditions):
+        cells.declare_condition(study, dataset, folder, planned, order)
 
     epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
     if epochs:
@@ -117,17 +118,17 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
     digests = cells.hashes(folder, names)
     waiting = [
-        condition
-        for condition in study.conditions
-        if not all([cells.is_measured(folder, n, condition.id, digests[n]) for n in names])
+        planned
+        for planned in conditions
+        if not all([cells.is_measured(folder, n, planned.condition.id, digests[n]) for n in names])
     ]
     if waiting:
         with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:
-            work = [(study, folder, condition, names) for condition in waiting]
+            work = [(study, folder, planned, names) for planned in waiting]
             for _ in each(executor, cells.measure, work, progress):
                 if executor is not None:
                     progress.advance(len(names))
-    maps.attributions(study, dataset, folder, parents, rest)
+    maps.attributions(study, dataset, folder, conditions, parents, rest)
     return compare(folder, umap=study.umap)
 
 
