@@ -50,7 +50,7 @@ measured). A Bokeh page of one figure with three points, which is measured besid
 
 So in a quiet hour all that was measured is within the budget, at 200,000 samples in four runs of four; in a busy one
 a first paint is not (that of three points is hardly either), nor is a brush with all sections on one page. Twenty
-readers for a minute: see `readers.py`.
+readers for a minute: see `load_test.py`.
 """
 
 import asyncio
@@ -64,9 +64,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import generated
-import readers
+import load_test
 import tyro
-from desk import CHROMIUM, FLAGS, Desk, Rows, choosing, click, desk, drag, plain
+from browser_timing import (
+    CHROMIUM,
+    FLAGS,
+    Rows,
+    TimedBrowser,
+    choosing,
+    click,
+    drag,
+    plain,
+    timed_browser,
+)
 from playwright.sync_api import sync_playwright
 
 from rosalind import config, corruptions
@@ -100,107 +110,107 @@ STUDIES: dict[str, dict[str, Any]] = {
         "conditions": config.conditions((*corruptions.NAMES, *corruptions.EXTRA)),
     },
 }
-"""What `generated.make` draws for each."""
+"""The arguments of `generated.make` for each."""
 
 
 TALL = 6000
 """Pixels of a window in which no view is off the screen."""
 
 
-def by_samples(here: Desk) -> Rows:
-    """Everything that a reader of 12 networks meets."""
-    found = {**here.opening("networks"), **here.opening("all")}
+def by_samples(timed: TimedBrowser) -> Rows:
+    """Opening and brushing as a reader of 12 networks."""
+    rows = {**timed.opening("networks"), **timed.opening("all")}
     for name, layout, height in (
         ("geometry", "geometry", 1000),
         ("all", "all", 1000),
         ("all, tall", "all", TALL),
     ):
-        tab = here.tab(layout)
+        tab = timed.tab(layout)
         tab.set_viewport_size({"width": 1440, "height": height})
         # Else the first box may be dragged beside a figure that still moves, and nothing answers it.
         tab.evaluate("settled(() => 0, () => true)")
-        found[f"brush, {name}"] = here.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
+        rows[f"brush, {name}"] = timed.acting(tab, lambda number, tab=tab: drag(tab, number), "status")
         tab.context.close()
-    return found
+    return rows
 
 
-def many_classes(here: Desk) -> Rows:
-    """What a reader of 1,000 classes meets: opening, other matrices, another condition of B on all the page."""
-    found = here.opening("geometry")
-    tab = here.tab("geometry")
-    found["another condition"] = here.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
-    found["brush"] = here.acting(tab, lambda number: drag(tab, number), "status")
+def many_classes(timed: TimedBrowser) -> Rows:
+    """Opening, other matrices and another condition of B as a reader of 1,000 classes."""
+    rows = timed.opening("geometry")
+    tab = timed.tab("geometry")
+    rows["another condition"] = timed.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
+    rows["brush"] = timed.acting(tab, lambda number: drag(tab, number), "status")
     # The last, for a list that has the focus keeps the keys.
-    found["other matrices, in groups"] = here.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
+    rows["other matrices, in groups"] = timed.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
     tab.context.close()
-    tab = here.tab("geometry&global-detail=all+classes")
-    found["other matrices, all classes"] = here.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
-    return found
+    tab = timed.tab("geometry&global-detail=all+classes")
+    rows["other matrices, all classes"] = timed.acting(tab, choosing(tab, "matrices show"), "matrix-caption")
+    return rows
 
 
-def many_networks(here: Desk) -> Rows:
-    """What a reader of 300 networks meets: opening, clicks on the heat map, other numbers, measures and accuracies."""
-    found = here.opening("networks")
-    tab = here.tab("networks")
-    found["click on the heat map"] = here.acting(tab, lambda number: click(tab, number), "address")
+def many_networks(timed: TimedBrowser) -> Rows:
+    """Opening, clicks on the heat map, other numbers, measures and accuracies as a reader of 300 networks."""
+    rows = timed.opening("networks")
+    tab = timed.tab("networks")
+    rows["click on the heat map"] = timed.acting(tab, lambda number: click(tab, number), "address")
     for title, label in CHOICES.items():
-        found[title] = here.acting(tab, choosing(tab, label), "address")
-    return found
+        rows[title] = timed.acting(tab, choosing(tab, label), "address")
+    return rows
 
 
-def held(folder: Path, repeats: int) -> Rows:
+def memory_per_reader(folder: Path, repeats: int) -> Rows:
     """Memory of a server without a browser: with one reader, and what ten more add; and its work for each."""
-    boxes = readers.drags(Store(folder), repeats)
+    boxes = load_test.drags(Store(folder), repeats)
 
     def crowd(address: str, layout: str, count: int, brushes: int) -> None:
-        met = asyncio.run(readers.crowd(address, boxes, count, brushes=brushes, layout=layout))
-        if met.errors or met.wrong:
-            raise RuntimeError(f"{met.errors[:1]} {met.wrong[:1]}")
+        outcome = asyncio.run(load_test.crowd(address, boxes, count, brushes=brushes, layout=layout))
+        if outcome.errors or outcome.wrong:
+            raise RuntimeError(f"{outcome.errors[:1]} {outcome.wrong[:1]}")
 
-    found: Rows = {}
+    rows: Rows = {}
     for layout in ("geometry", "all"):
-        with readers.serving(folder) as server:
+        with load_test.serving(folder) as server:
             crowd(server.address, layout, 1, repeats)
             memory = [server.memory()]
             for _ in range(2):
                 crowd(server.address, layout, EXTRA_READERS, 0)
                 memory.append(server.memory())
-                time.sleep(readers.EXPIRED)
+                time.sleep(load_test.EXPIRED)
         each = [(after - before) / EXTRA_READERS for before, after in itertools.pairwise(memory)]
-        found |= {
+        rows |= {
             f"memory with one reader, {layout}": f"{memory[0]:.0f} MB",
             f"memory per further reader, {layout}": f"{each[0]:.1f} MB",
             f"memory per further reader after ten others had gone, {layout}": f"{each[1]:.1f} MB",
         }
-    return found
+    return rows
 
 
-MEASURES: dict[str, Callable[[Desk], Rows]] = {
+MEASURES: dict[str, Callable[[TimedBrowser], Rows]] = {
     **dict.fromkeys(("samples-10000", "samples-50000", "samples-200000"), by_samples),
     "classes-1000": many_classes,
     "networks-300": many_networks,
 }
-"""What is measured on each study."""
+"""The measurements of each study."""
 
 
 def lines(rows: Rows) -> str:
     """Medians as rows of a table in Markdown."""
-    found = []
+    table = []
     for title, costs in rows.items():
         if isinstance(costs, str):
-            found.append(f"| {title} | {costs} | | | |")
+            table.append(f"| {title} | {costs} | | | |")
             continue
         middle = lambda part, costs=costs: statistics.median(getattr(cost, part) for cost in costs)
-        found.append(
+        table.append(
             f"| {title} | {middle('seconds'):.2f} s | {middle('megabytes'):.3f} MB "
             f"| {middle('server'):.2f} s | {middle('browser'):.2f} s |"
         )
-    return "\n".join(found)
+    return "\n".join(table)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     studies: tuple[StudyName, ...] = tuple(STUDIES)
     """Which of the generated studies."""
@@ -215,7 +225,7 @@ class Options:
 
 
 def study_folder(home: Path, name: str) -> Path:
-    """The folder of a study, drawn unless it is there and finished."""
+    """The folder of a study, drawn unless it exists and is finished."""
     folder = home / name
     if not (folder / "comparison" / "stamp.json").exists():
         began = time.monotonic()
@@ -230,7 +240,7 @@ def run(options: Options) -> None:
         home = options.keep or Path(temporary)
         if options.readers:
             folder = study_folder(home, options.studies[0])
-            print(readers.report(readers.Options(folder, options.readers, options.seconds)))
+            print(load_test.report(load_test.Options(folder, options.readers, options.seconds)))
             return
         for name in options.studies:
             folder = study_folder(home, name)
@@ -238,15 +248,15 @@ def run(options: Options) -> None:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 least = f"{plain(browser, options.repeats):.2f} s"
                 rows: Rows = {"first paint of a Bokeh page of three points, warm": least}
-                with desk(browser, folder, options.repeats) as here:
-                    rows |= MEASURES[name](here)
-                    rows["memory of the server"] = f"{here.server.memory():.0f} MB"
+                with timed_browser(browser, folder, options.repeats) as timed:
+                    rows |= MEASURES[name](timed)
+                    rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
                 browser.close()
             print(
                 f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}"
             )
             # After the browser has gone: Playwright has an event loop of its own.
-            print(lines(held(folder, options.repeats)), flush=True)
+            print(lines(memory_per_reader(folder, options.repeats)), flush=True)
 
 
 def main() -> None:

@@ -34,7 +34,12 @@ def opened(folder, layout="geometry", **query) -> Session:
 
 def told(made: Session) -> str:
     """Everything that the page says of what is wrong."""
-    notes = [part.text for place in made.places.values() for part in place.children if hasattr(part, "text")]
+    notes = [
+        part.text
+        for place in made.panels.figures.values()
+        for part in place.children
+        if hasattr(part, "text")
+    ]
     return " ".join([made.errors.text, *notes])
 
 
@@ -113,7 +118,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(folder, name):
     assert made.views.keys() <= set(SHOWN[layout])
     # What is not shown names the file itself, and of geometry there is always more than that.
     for gone in set(SHOWN[layout]) - made.views.keys():
-        assert file.rpartition("/")[2] in made.places[gone].children[0].text
+        assert file.rpartition("/")[2] in made.panels.figures[gone].children[0].text
     assert layout == "samples" or made.views
     made.change(raw=True)
     assert made.state.raw
@@ -213,14 +218,14 @@ class TestWhileOpen:
         for part in ("json", "npz"):
             (folder / "networks" / f"{gone}.{part}").unlink()
         shutil.rmtree(folder / "geometry" / gone)
-        made._watch()
+        made.watch()
         assert "Nothing is selected any more" in made.errors.text
         assert made.state.rule == ()
         assert made.views.keys() == set(SHOWN["geometry"])
         made.change(x="margin")
         assert made.state.x == "margin"
         for _ in range(3):
-            made.acts["undo"]()
+            made.actions.undo()
         assert gone not in str(made.state)
 
     def test_what_was_half_written_is_seen_once_it_is_whole(self, folder):
@@ -234,12 +239,12 @@ class TestWhileOpen:
         # In place, so that no folder changes.
         with open(cell, "r+b") as file:
             file.write(whole)
-        made._watch()
+        made.watch()
         assert np.isfinite(made.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
         assert info.stem not in made.store.networks
         with open(info, "r+") as file:
             file.write(table)
-        made._watch()
+        made.watch()
         assert info.stem in made.store.networks
         assert not made.store.problems
 
@@ -248,24 +253,24 @@ class TestWhileOpen:
         whole = (folder / "samples.npz").read_bytes()
         (folder / "samples.npz").write_bytes(whole[:100])
         (folder / "study.json").touch()
-        made._watch()
+        made.watch()
         assert "samples.npz is truncated" in made.errors.text
         described(folder / "study.json", schema=99)
-        made._watch()
+        made.watch()
         assert "has schema 99" in made.errors.text
         made.change(x="margin")
         assert not made.errors.visible
-        made._watch()
+        made.watch()
         assert not made.errors.visible
 
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
         ours, theirs = opened(folder), opened(folder)
         for made, ids in ((ours, [1]), (theirs, [2, 3])):
             made.change(rule=selection.check_rule(made.store, [{"op": "replace", "ids": ids}]))
-        ours.acts["save"]("mine", "first")
-        theirs._watch()
+        ours.actions.save_slice("mine", "first")
+        theirs.watch()
         assert "mine" in theirs.widgets["slice"].options
-        theirs.acts["save"]("mine", "second")
+        theirs.actions.save_slice("mine", "second")
         assert "there is a slice &#x27;mine&#x27; already" in theirs.errors.text
         assert slices.load(ours.store)[0]["mine"].note == "first"
 
@@ -296,13 +301,13 @@ class TestRulesSayWhatTheyMean:
         made.change(true_class=3)
         made.change(step={"flip": "both right", "cell": list(made.state.a), "other": list(made.state.b)})
         chosen = selected(made.store, made.state)
-        made.acts["save"]("threes", "")
+        made.actions.save_slice("threes", "")
         made.change(true_class=None, rule=())
-        made.acts["slice"]("threes")
+        made.actions.show_slice("threes")
         np.testing.assert_array_equal(selected(made.store, made.state), chosen)
         made.change(true_class=5, rule=())
-        made.acts["save"]("fives", "")
-        made.acts["slice"]("fives")
+        made.actions.save_slice("fives", "")
+        made.actions.show_slice("fives")
         np.testing.assert_array_equal(selected(made.store, made.state), made.store.labels == 5)
 
     def test_stars_are_one_step_and_the_sheet_goes_on(self, folder):
@@ -310,24 +315,24 @@ class TestRulesSayWhatTheyMean:
         sheet = made.views["samples"]
         listed = made.store.ids[sheet.listed].tolist()
         for _ in range(40):
-            made.acts["key"]("ArrowRight")
-            made.acts["key"]("s")
-            made.acts["key"]("s")
+            made.press("ArrowRight")
+            made.press("s")
+            made.press("s")
         (step,) = made.state.rule
         assert len(step.ids) == len(set(step.ids)) == 40
         assert set(step.ids) <= set(listed)
-        made.acts["save"]("stars", "")
-        made.acts["slice"]("stars")
+        made.actions.save_slice("stars", "")
+        made.actions.show_slice("stars")
         assert sorted(made.store.ids[sheet.listed]) == sorted(step.ids)
 
     def test_keys_step_over_what_is_not_measured(self, folder):
         made = opened(folder, b="mlp-biprop-0.5-seed0/clean")
         following = made.store.conditions[1]
         results.geometry_file(folder, B[0], following).unlink()
-        made._watch()
-        made.acts["key"]("]")
+        made.watch()
+        made.press("]")
         assert made.state.b == (B[0], made.store.conditions[2])
-        made.acts["key"]("[")
+        made.press("[")
         assert made.state.b == B
 
 

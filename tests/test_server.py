@@ -8,11 +8,9 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pages import opened
 from PIL import Image
 
 from rosalind import viewer
@@ -91,48 +89,6 @@ class TestServer:
         assert "rosalind" in get(server, "/")
         assert not [record for record in caplog.records if record.name == "tornado.application"]
 
-    def test_what_is_written_ahead_is_given_once_and_never_stale(self, small_folder):
-        document = opened(Store(small_folder), "networks").document
-        status = lambda: str(document.to_json()).count("selected: ")
-        page.write_ahead(document)
-        assert status() == status() == 1
-        assert "to_json" not in vars(document)
-        page.write_ahead(document)
-        document.get_model_by_name("status").text = "changed"
-        assert "changed" in str(document.to_json())
-
-    def test_the_changes_of_a_gesture_are_one_message(self):
-        sent = []
-
-        class Connection:
-            protocol = SimpleNamespace(create=lambda kind, changes: changes)
-
-            async def send_message(self, message):
-                sent.append(message)
-
-            @property
-            def _socket(self):
-                return self
-
-        connection = Connection()
-        session = SimpleNamespace(_subscribed_connections={connection}, _current_patch_connection=connection)
-        page.in_one_message(session)
-
-        def gesture(*setters, fails=False):
-            session._pending_writes = writes = []
-            events = [SimpleNamespace(setter=setter) for setter in setters]
-            for event in events:
-                session._document_patched(event)
-            for write in writes:
-                write.close() if fails else asyncio.run(write)
-            return events
-
-        first, _, third = gesture(None, session, None)
-        assert sent.pop() == [first, third], "what a browser has changed itself it knows"
-        (lost,) = gesture(None, fails=True)
-        (last,) = gesture(None)
-        assert sent == [[lost, last]], "a gesture that fails leaves its changes to the next"
-
     def test_nothing_else_is_served(self, server):
         for path in ("/study.json", "/../study.json", "/static/../../study.json", "/networks/"):
             with pytest.raises(urllib.error.HTTPError) as error:
@@ -190,11 +146,11 @@ class TestServer:
         request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Host": name})
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(request, timeout=20)
-        words = error.value.read().decode()
+        body = error.value.read().decode()
         error.value.close()
         # Without any name Tornado itself refuses.
         assert error.value.code in (403, 400)
-        assert "rosalind" not in words
+        assert "rosalind" not in body
 
     def test_pictures_of_samples_and_nothing_else(self, server, small_folder):
         store = Store(small_folder)
@@ -228,7 +184,7 @@ class TestServer:
         assert error.value.code in (403, 404)
 
     @pytest.mark.parametrize(
-        ("listening", "own"),
+        ("listening", "allowed"),
         [
             ("127.0.0.1", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST"}),
             ("::1", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST"}),
@@ -240,21 +196,21 @@ class TestServer:
             ("192.0.2.7", {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1"}),
         ],
     )
-    def test_names_of_a_server(self, listening, own):
+    def test_names_of_a_server(self, listening, allowed):
         asked = {"127.0.0.1:1", "localhost:1", "[::1]:1", "LOCALHOST", "192.0.2.7:1", "[2001:db8::7]"}
         asked |= {"evil.example:1", "localhost.evil.example", "localhost@evil", "localhost:x", ""}
-        assert {name for name in asked if host_check.is_own(listening, name)} == own
-        assert host_check.is_own(listening, f"{socket.gethostname()}:1") == (
+        assert {name for name in asked if host_check.is_allowed_host(listening, name)} == allowed
+        assert host_check.is_allowed_host(listening, f"{socket.gethostname()}:1") == (
             listening not in host_check.LOOPBACK
         )
 
     @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
     def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):
-        monkeypatch.setattr(viewer.server.Server, "run_until_shutdown", lambda server: server.stop())
+        monkeypatch.setattr(viewer.server.BaseServer, "run_until_shutdown", lambda server: server.stop())
         viewer.serve(small_folder, host=host, open_browser=False)
-        told = capsys.readouterr()
-        assert f"http://{address}:" in told.out
-        assert ("everyone" in told.err) == (host == "0.0.0.0")
+        printed = capsys.readouterr()
+        assert f"http://{address}:" in printed.out
+        assert ("everyone" in printed.err) == (host == "0.0.0.0")
 
     def test_folders_without_a_study_are_refused(self, tmp_path, small_folder):
         with pytest.raises(FileNotFoundError, match=r"no study\.json"):

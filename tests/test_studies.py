@@ -89,7 +89,7 @@ class TestWatching:
         made = opened(copied)
         made.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
         folder, before = copied.results.folder, made.state
-        made._watch()
+        made.watch()
         assert made.generation == 0
         info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
         arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
@@ -100,7 +100,7 @@ class TestWatching:
             arrays,
             {"clean": cell},
         )
-        made._watch()
+        made.watch()
         assert made.generation == 1
         assert made.state == before
         assert "newcomer" in made.widgets["b-network"].options["networks"]
@@ -112,7 +112,7 @@ class TestWatching:
         made = opened(copied)
         before = made.state
         shutil.rmtree(copied.results.folder)
-        made._watch()
+        made.watch()
         assert made.state == before
         assert any("could not be read again" in problem for problem in copied.problems)
 

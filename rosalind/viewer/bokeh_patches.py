@@ -1,62 +1,173 @@
-"""Filling a page without Bokeh walking over everything that is on it already, or keeping what nobody set."""
+"""Private names of Bokeh: each saves time or memory, and without them pages are slower and show the same.
 
+Those of BokehJS are in `bokeh_patches.js`. A patch is left out where Bokeh lacks a name that it needs; all are
+left out beyond the tested versions, and where the environment has `ROSALIND_BOKEH_PATCHES=off`.
+"""
+
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import bokeh
 from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.document import Document
 from bokeh.model import Model
+from bokeh.models import CustomJS, DataTable
+from bokeh.server.connection import ServerConnection
+from bokeh.server.session import ServerSession
 
-Held = dict[str, set[Model]]
-"""By id of a root all models that it holds."""
+TESTED = ("3.8.2", "3.9.2")
+"""The oldest and the newest version of Bokeh that the tests were run with."""
+
+SWITCH = "ROSALIND_BOKEH_PATCHES"
+"""The environment variable that turns the patches off."""
+
+ModelsOfRoots = dict[str, set[Model]]
+"""By id of a document's root all models under it."""
+
+
+def reason_off() -> str:
+    """The reason why no patch is applied, a clause; empty where they are."""
+    if os.environ.get(SWITCH, "on") == "off":
+        return f"{SWITCH} is off"
+    if not _numbers(TESTED[0]) <= _numbers(bokeh.__version__) <= _numbers(TESTED[1]):
+        return f"Bokeh {bokeh.__version__} is outside the tested versions, {TESTED[0]} to {TESTED[1]}"
+    return ""
+
+
+def enabled() -> bool:
+    """True where patches are applied."""
+    return not reason_off()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The release number; a pre-release counts as its release."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def _has(thing: object, *names: str) -> bool:
+    return enabled() and all(hasattr(thing, name) for name in names)
 
 
 @contextmanager
-def only(document: Document, held: Held, changing: Sequence[Model]) -> Iterator[None]:
-    """While some roots of a document are filled, let Bokeh look for new models in these alone.
+def scan_only(document: Document, known: ModelsOfRoots, changing: Sequence[Model]) -> Iterator[None]:
+    """Context manager: Bokeh re-scans only `changing` for new models, once, when the body ends or fails.
 
-    Otherwise it looks through all roots whenever one changes, 0.5 s for a page of 1,500 models and half of the
-    time that twelve views take which are added one by one.
+    Without it a change of any root scans all of them: 0.5 s for a page of 1,500 models, half of the time of twelve
+    views that are added one by one.
 
     Args:
-        document: whose models are found anew at the end, once, also where the body fails.
-        held: what the roots hold, from the last time, brought up to date; empty at first. Where the document has
-            other models by now, all roots are looked through.
-        changing: the roots that are filled; roots that are added need no mention.
+        document: the page.
+        known: the models under each root, updated in place; empty at first. Where the document has other models
+            by now, all roots are scanned.
+        changing: the roots that the body fills; roots that it adds need no mention.
     """
-    failed: BaseException | None = None
+    if not _has(document, "models") or not _has(document.models, "freeze"):
+        yield
+        return
+    failure: BaseException | None = None
     with document.models.freeze():
-        # Bokeh's freeze is never lifted where its body fails, and the page would stay as it is.
+        # Bokeh never lifts its freeze where the body fails.
         try:
             yield
         except BaseException as error:
-            failed = error
+            failure = error
         roots = document.roots
-        known = set().union(*held.values()) == set(document.models)
+        current = set().union(*known.values()) == set(document.models)
         for root in roots:
-            if not (known and root.id in held and root not in changing):
-                held.pop(root.id, None)
-            # What Bokeh asks every root for; models refuse attributes that they do not know.
-            object.__setattr__(root, "references", lambda root=root: _references(root, held))
+            if not (current and root.id in known and root not in changing):
+                known.pop(root.id, None)
+            # Bokeh calls this method of every root; `setattr` refuses names that are no properties.
+            object.__setattr__(root, "references", lambda root=root: _references(root, known))
     for root in roots:
         object.__delattr__(root, "references")
-    if failed is not None:
-        raise failed
+    if failure is not None:
+        raise failure
 
 
-def _references(root: Model, held: Held) -> set[Model]:
-    if root.id not in held:
-        held[root.id] = type(root).references(root)
-    return held[root.id]
+def _references(root: Model, known: ModelsOfRoots) -> set[Model]:
+    if root.id not in known:
+        known[root.id] = type(root).references(root)
+    return known[root.id]
 
 
-def forget(models: Iterable[Model]) -> None:
-    """Drop the empty lists and dicts that models were asked for and nobody filled; who asks again gets new ones.
+def drop_empty_defaults(models: Iterable[Model]) -> None:
+    """Free the empty default lists and dicts that Bokeh caches on every model (6 of 9 MB per session).
 
-    Bokeh keeps each of them, 600 bytes and six to a model, once a document was sent: 6 of the 9 MB that a reader
-    with all views takes. What is filled later is kept as a property, so that nothing is lost.
+    Bokeh makes a new one where it is asked for again. A container that was filled later is a property's value by
+    then, and stays.
     """
     for model in models:
-        kept = model._unstable_default_values
-        for name in [k for k, v in kept.items() if isinstance(v, PropertyValueContainer) and not v]:
-            del kept[name]
+        if not _has(model, "_unstable_default_values"):
+            return
+        defaults = model._unstable_default_values
+        for name in [k for k, v in defaults.items() if isinstance(v, PropertyValueContainer) and not v]:
+            del defaults[name]
+
+
+def serialise_ahead(document: Document) -> None:
+    """Serialise a document while the browser still parses its scripts, 0.2 s before it asks for it.
+
+    The JSON is handed out once; a change of the document discards it.
+    """
+    if not _has(document, "to_json"):
+        return
+    ready = [document.to_json()]
+    discard = lambda event: ready.clear()
+
+    def hand_out(*args: Any, **kwargs: Any) -> Any:
+        del document.to_json
+        document.remove_on_change(discard)
+        return ready.pop() if ready else document.to_json(*args, **kwargs)
+
+    document.on_change(discard)
+    document.to_json = hand_out
+
+
+def batch_messages(session: ServerSession) -> None:
+    """Send all changes of one gesture to a browser as one message.
+
+    Bokeh sends a message for every change of a property, though one can hold many: 17 for a brush, 1 to 4 ms each,
+    with every figure painted twice, and 53 for another condition.
+    """
+    names = ("_document_patched", "_pending_writes", "_subscribed_connections", "_current_patch_connection")
+    if not _has(session, *names):
+        return
+    waiting: dict[ServerConnection, list[Any]] = {}
+    scheduled: list[list[Any] | None] = [None]
+
+    async def send() -> None:
+        batches = list(waiting.items())
+        waiting.clear()
+        for connection, changes in batches:
+            await connection._socket.send_message(connection.protocol.create("PATCH-DOC", changes))
+
+    def document_patched(event: Any) -> None:
+        # The browser that made a change has it already.
+        origin = session._current_patch_connection if event.setter is session else None
+        for connection in session._subscribed_connections - {origin}:
+            if not hasattr(connection, "_socket"):
+                session._pending_writes.append(connection.send_patch_document(event))
+            else:
+                waiting.setdefault(connection, []).append(event)
+        # Bokeh makes a new list for every gesture and awaits it at the end; after one that fails, its changes are
+        # sent with the next.
+        writes: Any = session._pending_writes
+        if waiting and scheduled[0] is not writes:
+            scheduled[0] = writes
+            writes.append(send())
+
+    session._document_patched = document_patched
+
+
+def repaint(table: DataTable) -> DataTable:
+    """The table, which repaints when its data change.
+
+    Bokeh 3.9.0 to 3.9.2 do so only where the number of rows changes too (bokeh issue 15328), 3.8.2 always. Without
+    the patch the table also lays out all that stands around it, 33 ms.
+    """
+    code = "(window.bokehPatches?.repaintTable ?? ((table) => table.change.emit()))(table)"
+    table.source.js_on_change("data", CustomJS(args={"table": table}, code=code))
+    return table

@@ -1,15 +1,16 @@
-"""The rail on the left and the bar on top: what is compared and selected, and what can be done with it."""
+"""The widgets of a page: the bar on top and the rail on the left."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from html import escape
 from typing import Any
 
 from bokeh.layouts import column, row
-from bokeh.models import Button, Checkbox, CustomJS, Div, Select, TextInput
+from bokeh.models import Button, Checkbox, Column, CustomJS, Div, Row, Select, TextInput
 
 from rosalind.analysis.selection import FLIPS, OPERATIONS
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.viewer.actions import Actions
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import State
 
@@ -30,28 +31,27 @@ const done = () => { button.label = "copied"; setTimeout(() => { button.label = 
 // A page that another machine serves without encryption has no clipboard.
 if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } else { window.prompt(label, text); }
 """
-"""Of a button: copies its first tag, the address where it has none."""
+"""Script of a button: copies its first tag, or the address where it has none."""
 
-# Telling the browser takes 18 ms, so that it waits until figures are painted; Safari knows no idle callbacks.
+# Setting the address takes 18 ms, and waits until figures are painted; Safari has no idle callbacks.
 ADDRESS = """
-const tell = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text);
-(window.requestIdleCallback ?? setTimeout)(tell);
+const set = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text);
+(window.requestIdleCallback ?? setTimeout)(set);
 """
 
-# BokehJS 3.9 keeps models that nothing refers to any more until it counts them anew.
 GROWN = """
 document.getElementById("study").textContent = cb_obj.text;
-setTimeout(() => cb_obj.document?._recompute_all_models?.(), 1000);
+setTimeout(() => window.bokehPatches?.dropUnusedModels(cb_obj.document), 1000);
 """
 
-Act = Callable[..., None]
+PLACE = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
 
 
 class Controls:
-    """The widgets of one reader's page; what they do is given as functions by name."""
+    """The widgets of one reader's page."""
 
-    def __init__(self, store: Store, state: State, act: Mapping[str, Act]):
-        self.store, self._act = store, act
+    def __init__(self, store: Store, state: State, actions: Actions):
+        self.store, self._actions = store, actions
         narrow: Any = {"min-width": "0", "overflow": "hidden"}
         self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
@@ -61,9 +61,8 @@ class Controls:
         self._make(state)
         self.address = self._hidden("address", ADDRESS)
         self.keys = self._hidden("keys", "")
-        self.keys.on_change("text", lambda attr, old, new: act["key"](new.partition(" ")[2]))
-        place = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
-        self.page = self._hidden("page", place)
+        self.keys.on_change("text", lambda attr, old, new: actions.press(new.partition(" ")[2]))
+        self.page = self._hidden("page", PLACE)
         self.study = self._hidden("study", GROWN)
         self.downloads = {}
         for kind, mime in (("csv", "text/csv"), ("json", "application/json")):
@@ -75,51 +74,51 @@ class Controls:
 
     @staticmethod
     def _hidden(name: str, script: str) -> Div:
-        """Text that goes to the page's own script, or comes from it."""
-        # Never as HTML, which runs also where it is not seen.
-        made = Div(text="", name=name, visible=False, render_as_text=True)
+        """A text that the page's script reads or writes."""
+        # Never as HTML: scripts in it would run though it is not visible.
+        text = Div(text="", name=name, visible=False, render_as_text=True)
         if script:
-            made.js_on_change("text", CustomJS(code=script))
-        return made
+            text.js_on_change("text", CustomJS(code=script))
+        return text
 
-    def _select(self, name: str, title: str, options: Any, value: str, chosen: Callable[..., None]) -> None:
+    def _select(self, name: str, title: str, options: Any, value: str, choose: Callable[[str], None]) -> None:
         self.widgets[name] = Select(title=title, options=options, value=value)
-        self.widgets[name].on_change("value", lambda attr, old, new: chosen(new))
+        self.widgets[name].on_change("value", lambda attr, old, new: choose(new))
 
     def _make(self, state: State) -> None:
-        made, change = self.widgets, self._act["change"]
+        widgets, change = self.widgets, self._actions.change
         for side in ("a", "b"):
             network, condition = getattr(state, side)
-            chosen = lambda new, side=side: self._choose(side)
-            self._select(f"{side}-network", f"{side.upper()}: network or group", [], network, chosen)
-            self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, chosen)
+            choose = lambda new, side=side: self._choose(side)
+            self._select(f"{side}-network", f"{side.upper()}: network or group", [], network, choose)
+            self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, choose)
         for axis in ("x", "y"):
-            place = lambda new, axis=axis: change(**{axis: new})
             measures = [(name, measure.title) for name, measure in self.store.measures.items()]
-            self._select(axis, f"{axis} axis", measures, getattr(state, axis), place)
+            measure = lambda new, axis=axis: change(**{axis: new})
+            self._select(axis, f"{axis} axis", measures, getattr(state, axis), measure)
         classes = [("", "all"), *((str(k), name) for k, name in enumerate(self.store.class_names))]
-        chosen = "" if state.true_class is None else str(state.true_class)
-        keep = lambda new: change(true_class=int(new) if new else None)
-        self._select("class", "true class", classes, chosen, keep)
+        true_class = "" if state.true_class is None else str(state.true_class)
+        filter_class = lambda new: change(true_class=int(new) if new else None)
+        self._select("class", "true class", classes, true_class, filter_class)
         for name, label in (("raw", "raw norm and margin"), ("null", "show the null")):
-            made[name] = Checkbox(label=label, active=getattr(state, name))
-            made[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
-        operate = lambda new: change(operation=new)
-        self._select("operation", "a new selection will", list(OPERATIONS), state.operation, operate)
-        self._select("slice", "saved slices", [""], "", self._act["slice"])
-        made["slice"].on_change("value", lambda attr, old, new: self._show_note())
-        made["slice-name"] = TextInput(
+            widgets[name] = Checkbox(label=label, active=getattr(state, name))
+            widgets[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
+        operations, operate = list(OPERATIONS), lambda new: change(operation=new)
+        self._select("operation", "a new selection will", operations, state.operation, operate)
+        self._select("slice", "saved slices", [""], "", self._actions.show_slice)
+        widgets["slice"].on_change("value", lambda attr, old, new: self._show_note())
+        widgets["slice-name"] = TextInput(
             title="save the selection as", placeholder="a name", max_length=LONGEST_NAME
         )
-        made["slice-note"] = TextInput(placeholder="a note", max_length=LONGEST_NOTE)
-        for name, widget in made.items():
+        widgets["slice-note"] = TextInput(placeholder="a note", max_length=LONGEST_NOTE)
+        for name, widget in widgets.items():
             widget.name = name
             if not isinstance(widget, Checkbox):
                 widget.sizing_mode = "stretch_width"
 
     def _choose(self, side: str) -> None:
         if not self._showing:
-            self._act["change"](**{side: self.cell(side)})
+            self._actions.change(**{side: self.cell(side)})
 
     def _button(self, label: str, name: str, act: Callable[[], None], **options: Any) -> Button:
         look: dict[str, Any] = {"sizing_mode": "stretch_width", **options}
@@ -128,37 +127,38 @@ class Controls:
         self.widgets[name] = button
         return button
 
-    def _bar(self):
-        act = self._act
+    def _bar(self) -> Row:
+        actions = self._actions
         small: dict[str, Any] = {"sizing_mode": "fixed", "width": 66, "height": 30}
         link = Button(label="copy link", name="link", **{**small, "width": 84})
         link.js_on_click(CustomJS(code=COPY))
         buttons = [
-            self._button("undo", "undo", act["undo"], **small),
-            self._button("redo", "redo", act["redo"], **small),
-            self._button("clear", "clear", act["clear"], **small),
+            self._button("undo", "undo", actions.undo, **small),
+            self._button("redo", "redo", actions.redo, **small),
+            self._button("clear", "clear", actions.clear, **small),
             link,
-            self._button("CSV", "export-csv", partial(act["export"], "csv"), **small),
-            self._button("JSON", "export-json", partial(act["export"], "json"), **small),
-            self._button("dark", "dark", act["dark"], **small),
+            self._button("CSV", "export-csv", lambda: actions.export("csv"), **small),
+            self._button("JSON", "export-json", lambda: actions.export("json"), **small),
+            self._button("dark", "dark", actions.toggle_theme, **small),
         ]
         return row(self.status, *buttons, name="bar", sizing_mode="stretch_width")
 
-    def _rail(self):
-        act, w = self._act, self.widgets
+    def _rail(self) -> Column:
+        actions, w = self._actions, self.widgets
         flips = [
-            self._button(f"select what {text}", text, partial(act["flip"], text))
-            for text in (FLIPS[1], FLIPS[2])
+            self._button(f"select what {flip}", flip, lambda flip=flip: actions.select_flip(flip))
+            for flip in FLIPS[1:3]
         ]
-        pair = lambda *parts: row(*parts, sizing_mode="stretch_width")
-        keep = self._button("save", "save", lambda: act["save"](w["slice-name"].value, w["slice-note"].value))
-        forget = self._button("remove", "remove", lambda: act["remove"](w["slice"].value))
+        save = self._button(
+            "save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value)
+        )
+        remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
             w["a-network"],
             w["a-condition"],
             w["b-network"],
             w["b-condition"],
-            self._button("swap A and B", "swap", act["swap"]),
+            self._button("swap A and B", "swap", actions.swap),
             w["null"],
             w["x"],
             w["y"],
@@ -170,7 +170,7 @@ class Controls:
             self.note,
             w["slice-name"],
             w["slice-note"],
-            pair(keep, forget),
+            row(save, remove, sizing_mode="stretch_width"),
             self.address,
             self.keys,
             self.page,
@@ -192,8 +192,8 @@ class Controls:
             f"{len(store.ids):,} test images"
         )
 
-    def cell(self, side: str) -> tuple[str, str]:
-        """The network and condition that are chosen for A or B."""
+    def cell(self, side: str) -> Cell:
+        """The network and condition that the widgets of A or B show."""
         return self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value
 
     def show(self, state: State, *, past: bool, future: bool, slices: Mapping[str, Slice]) -> None:
@@ -201,7 +201,7 @@ class Controls:
         w = self.widgets
         for side in ("a", "b"):
             network, condition = getattr(state, side)
-            # Between the two the widgets name a cell that nobody has chosen.
+            # After the first of the two the widgets name a cell that nobody has chosen.
             self._showing = True
             w[f"{side}-network"].value, w[f"{side}-condition"].value = network, condition
             self._showing = False
@@ -215,16 +215,16 @@ class Controls:
         self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]
-        kept = slices.get(w["slice"].value)
-        if kept is not None and kept.rule != state.rule:
-            # What is not chosen any more can be chosen again.
+        shown = slices.get(w["slice"].value)
+        if shown is not None and shown.rule != state.rule:
+            # A select reports only changes: without this the same slice could not be chosen again.
             w["slice"].value = ""
         self._show_note()
 
     def _show_note(self) -> None:
-        chosen = self._slices.get(self.widgets["slice"].value)
-        self.note.text = escape(chosen.note) if chosen else ""
+        shown = self._slices.get(self.widgets["slice"].value)
+        self.note.text = escape(shown.note) if shown else ""
 
     def download(self, kind: str, text: str) -> None:
-        """Hand a file to the browser, which empties the text again, so that the same file can be had twice."""
+        """Send a file to the browser, whose script then empties the text, so that the same file can follow."""
         self.downloads[kind].text = text

@@ -1,4 +1,4 @@
-"""Which names a server answers to: its own, so that no page elsewhere can read a study through the reader's browser."""
+"""The host names that the server answers to, so that no page elsewhere reads a study through the reader's browser."""
 
 import ipaddress
 import socket
@@ -13,77 +13,84 @@ from tornado.web import RequestHandler
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-EVERYWHERE = ("0.0.0.0", "::")
+ALL_INTERFACES = ("0.0.0.0", "::")
 """Addresses that stand for all of a machine's."""
 
 
-def names(listening: str) -> tuple[str, ...]:
-    """What a server that listens on an address is called, apart from its other addresses in digits."""
+def allowed_names(listening: str) -> tuple[str, ...]:
+    """The names of a server that listens on `listening`, apart from its other numeric addresses."""
     if listening in LOOPBACK:
         return LOOPBACK
-    own = socket.gethostname().lower()
-    return (*LOOPBACK, own) if listening in EVERYWHERE else (*LOOPBACK, own, listening.lower())
+    machine = socket.gethostname().lower()
+    if listening in ALL_INTERFACES:
+        return (*LOOPBACK, machine)
+    return (*LOOPBACK, machine, listening.lower())
 
 
-def is_own(listening: str, asked: str) -> bool:
-    """Whether a host, as the headers Host and Origin have it with its port, is a server that listens on an address.
+def is_allowed_host(listening: str, host: str) -> bool:
+    """True where a Host or Origin header names this server (guards against DNS rebinding).
 
-    A name of somebody else's can be made to lead to loopback (DNS rebinding), and a browser then takes that page
-    and the study for one site. An address in digits cannot, so that a server which listens everywhere answers to
-    all. Any port will do: through a tunnel it is another.
+    A foreign name can be made to resolve to loopback, and a browser then takes that page and the study for one
+    site. A numeric address cannot, so that a server on all interfaces answers to every one. Ports are not
+    compared: through a tunnel the port is another.
 
-    >>> is_own("127.0.0.1", "localhost:5006"), is_own("127.0.0.1", "evil.example:5006")
+    Args:
+        listening: the address that the server listens on.
+        host: the header's value without the scheme, with or without a port.
+
+    >>> is_allowed_host("127.0.0.1", "localhost:5006"), is_allowed_host("127.0.0.1", "evil.example:5006")
     (True, False)
-    >>> is_own("127.0.0.1", "192.0.2.7:5006"), is_own("0.0.0.0", "192.0.2.7:5006")
+    >>> is_allowed_host("127.0.0.1", "192.0.2.7:5006"), is_allowed_host("0.0.0.0", "192.0.2.7:5006")
     (False, True)
     """
-    host = _parts(asked)[0]
-    return host in names(listening) or (listening in EVERYWHERE and _is_address(host))
+    name, _ = _name_and_port(host)
+    return name in allowed_names(listening) or (listening in ALL_INTERFACES and _is_numeric(name))
 
 
-def _parts(asked: str) -> tuple[str, int]:
-    """Host and port; an empty host where it cannot be one."""
+def _name_and_port(host: str) -> tuple[str, int]:
+    """The parts of `name:port`; an empty name where it is malformed, port 80 where there is none."""
     try:
-        parts = urlsplit(f"//{asked}")
-        return ("" if "@" in asked else (parts.hostname or "").lower()), parts.port or 80
+        parts = urlsplit(f"//{host}")
+        return ("" if "@" in host else (parts.hostname or "").lower()), parts.port or 80
     except ValueError:
         return "", 0
 
 
-def _is_address(host: str) -> bool:
+def _is_numeric(name: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
 
 
-class Own(Matcher):
-    """Matches requests that call the server by its own name."""
+class AllowedHosts(Matcher):
+    """Matches requests whose Host header passes `is_allowed`."""
 
-    def __init__(self, known: Callable[[str], bool]):
-        self.known = known
+    def __init__(self, is_allowed: Callable[[str], bool]):
+        self.is_allowed = is_allowed
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        return {} if self.known(request.headers.get("Host", "")) else None
+        return {} if self.is_allowed(request.headers.get("Host", "")) else None
 
 
-class Refusal(RequestHandler):
-    """Answers whoever calls the server by another name, or asks for what it does not have, in words."""
+class PlainError(RequestHandler):
+    """Answers every request with one status and one sentence."""
 
-    def initialize(self, *, words: str, status: int = 403) -> None:
-        self.words, self.status = words, status
+    def initialize(self, *, message: str, status: int) -> None:
+        self.message, self.status = message, status
 
     def prepare(self) -> None:
         self.set_status(self.status)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(self.words)
+        self.finish(self.message)
 
 
-class Socket(WSHandler):
-    """The socket of a page, for pages of this server alone."""
+class SameOriginSocket(WSHandler):
+    """The websocket of a page, which pages of other origins cannot open."""
 
     def check_origin(self, origin: str) -> bool:
-        """Whether a page is this server's: of one of its names, at the port that the browser called."""
-        asking = origin.removeprefix("http://").removeprefix("https://")
-        return self.settings["known"](asking) and _parts(asking)[1] == _parts(self.request.host)[1]
+        """True for an allowed host at the port of this request."""
+        host = origin.removeprefix("http://").removeprefix("https://")
+        same_port = _name_and_port(host)[1] == _name_and_port(self.request.host)[1]
+        return self.settings["is_allowed_host"](host) and same_port

@@ -1,11 +1,12 @@
-"""What keys do, as the page lists it and as it is done."""
+"""The keys of the page: the list that the help shows, and what each does."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rosalind.analysis import selection
 from rosalind.analysis.selection import OPERATIONS
-from rosalind.viewer.state import LAYOUTS
+from rosalind.analysis.store import Store
+from rosalind.viewer.actions import Actions
+from rosalind.viewer.state import LAYOUTS, State
 
 KEYS = {
     "?": "show or hide this",
@@ -23,78 +24,75 @@ KEYS = {
     "d": "dark or light",
     "Ctrl-Z, Ctrl-Shift-Z": "undo and redo",
 }
-"""What keys do, as the page shows it."""
+"""The keys and their effects, as the page lists them."""
 
 STEPS = {"[": (1, -1), "]": (1, 1), ",": (0, -1), ".": (0, 1)}
-"""Keys that step through the conditions or networks of B: which part of the cell, and which way."""
+"""Keys that step through B's networks (0) or conditions (1), with the direction."""
 
 
-def press(session: Any, key: str) -> None:
+def press(key: str, store: Store, state: State, actions: Actions, listed: Sequence[int] | None) -> None:
     """Do what a key does; an unknown one does nothing.
 
     Args:
-        session: `app.Session`.
-        key: as the browser calls it, or `undo` and `redo`.
+        key: as the browser names it, `undo` or `redo`, or `held:` with the operation of the keys that are held.
+        store, state, actions: of the page.
+        listed: ids of the samples on the sheet; None where the sheet is not on the page yet.
     """
-    acts, state = session.acts, session.state
     layouts = dict(zip("1234", LAYOUTS, strict=True))
-    plain: dict[str, Callable[..., None]] = {
-        "Escape": acts["clear"],
-        "x": acts["swap"],
-        "d": acts["dark"],
-        "e": lambda: acts["export"]("csv"),
-        "n": lambda: session.change(null=not state.null),
-        "g": lambda: session.change(layout=state.layout if state.layout == "all" else "samples"),
-        "undo": acts["undo"],
-        "redo": acts["redo"],
-        "s": lambda: _star(session),
+    simple: dict[str, Callable[[], None]] = {
+        "Escape": actions.clear,
+        "x": actions.swap,
+        "d": actions.toggle_theme,
+        "e": lambda: actions.export("csv"),
+        "n": lambda: actions.change(null=not state.null),
+        "g": lambda: actions.change(layout=state.layout if state.layout == "all" else "samples"),
+        "undo": actions.undo,
+        "redo": actions.redo,
+        "s": lambda: _star(store, state, actions),
     }
     if key.startswith("held:"):
-        held = key.removeprefix("held:")
-        session.held = held if held in OPERATIONS else ""
-    elif key in plain:
-        plain[key]()
+        operation = key.removeprefix("held:")
+        actions.hold(operation if operation in OPERATIONS else "")
+    elif key in simple:
+        simple[key]()
     elif key in layouts:
-        session.change(layout=layouts[key])
+        actions.change(layout=layouts[key])
     elif key in STEPS:
-        _step(session, *STEPS[key])
+        _step(store, state, actions, *STEPS[key])
     elif key in ("ArrowLeft", "ArrowRight"):
-        _walk(session, 1 if key == "ArrowRight" else -1)
+        _walk(state, actions, listed, 1 if key == "ArrowRight" else -1)
 
 
-def _step(session: Any, place: int, by: int) -> None:
-    store, b = session.store, session.state.b
-    names = store.conditions if place else store.names
-    at = names.index(b[place])
+def _step(store: Store, state: State, actions: Actions, part: int, by: int) -> None:
+    """Make B the next measured cell with another network (part 0) or condition (part 1)."""
+    network, condition = state.b
+    names = store.conditions if part else store.names
+    position = names.index(state.b[part])
     for k in range(1, len(names)):
-        chosen = names[(at + k * by) % len(names)]
-        cell = (b[0], chosen) if place else (chosen, b[1])
-        # What has not been measured is passed over.
+        name = names[(position + k * by) % len(names)]
+        cell = (network, name) if part else (name, condition)
         if store.sides.has(cell):
-            session.change(b=cell)
+            actions.change(b=cell)
             return
-    session.acts["fail"](
-        f"{b[1 - place]} has been measured with no other {'condition' if place else 'network'}."
-    )
+    kind = "condition" if part else "network"
+    actions.show_errors(f"{state.b[1 - part]} has been measured with no other {kind}.")
 
 
-def _walk(session: Any, by: int) -> None:
-    sheet, now = session.views.get("samples"), session.state.primary
-    listed = session.store.ids[sheet.listed].tolist() if sheet else []
-    if sheet is None:
-        session.acts["fail"]("the samples are not on the page yet: press 3 or g.")
-    if listed:
-        at = listed.index(now) + by if now in listed else 0
-        session.change(primary=listed[at % len(listed)])
+def _walk(state: State, actions: Actions, listed: Sequence[int] | None, by: int) -> None:
+    """Show the next sample of the sheet large."""
+    if listed is None:
+        actions.show_errors("the samples are not on the page yet: press 3 or g.")
+    elif len(listed):
+        position = listed.index(state.primary) + by if state.primary in listed else 0
+        actions.change(primary=listed[position % len(listed)])
 
 
-def _star(session: Any) -> None:
+def _star(store: Store, state: State, actions: Actions) -> None:
     """Add the sample that is shown large to the selection."""
-    primary = session.state.primary
-    if primary is None:
-        session.acts["fail"]("no sample is shown large: click one, then s adds it to the selection.")
+    if state.primary is None:
+        actions.show_errors("no sample is shown large: click one, then s adds it to the selection.")
         return
     try:
-        session.change(rule=selection.starred(session.store, session.state.rule, primary))
+        actions.change(rule=selection.starred(store, state.rule, state.primary))
     except ValueError as error:
-        session.acts["fail"](f"{error}; save the selection as a slice, or clear it.")
+        actions.show_errors(f"{error}; save the selection as a slice, or clear it.")

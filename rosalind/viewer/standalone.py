@@ -172,7 +172,7 @@ def _still(root: LayoutDOM) -> LayoutDOM:
             asks = lambda tool: isinstance(tool, BoxSelectTool | LassoSelectTool) or "server" in tool.tags
             model.toolbar.tools = [tool for tool in tools if not asks(tool)]
             model.toolbar.active_drag = None
-        model._event_callbacks, model.subscribed_events = {}, set()
+        model.subscribed_events = set()
     return root
 
 
@@ -188,16 +188,16 @@ def page(store: Store, state: State) -> str:
     for name, view in VIEWS.items():
         made = view(frame, lambda **_: None)
         made.update(frame)
-        theme.undim(made.root.references())
+        theme.drop_muted_glyphs(made.root.references())
         roots[name] = _still(column(made.root, made.caption, sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
     shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
     shown["linked"] = ["geometry", "all"]
-    sheets = theme.sheets()
+    sheets = theme.style_sheets()
     for name, root in roots.items():
         models = root.references()
-        theme.dress(models, sheets)
-        theme.paint(models, state.theme)
+        theme.attach_styles(models, sheets)
+        theme.apply_theme(models, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)
     return file_html(

@@ -1,4 +1,4 @@
-"""What a reader looks at, as one frozen record; `address` writes it into the link."""
+"""The state of one reader's page as one frozen record, and its history; `address` writes the state into the link."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ LAYOUTS = {
     "samples": "Which samples, and why?",
     "all": "All",
 }
-"""The questions that a page can show, and how they are put."""
+"""The pages by key, with their labels; `all` shows the views of every page."""
 
 Choices = Mapping[str, tuple[str, ...]]
-"""What can be chosen inside the views: by name the allowed values, the first is the default."""
+"""The settings inside views: by name the allowed values, the default first."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,43 @@ class State:
     mode: str = "absolute"
     raw: bool = False
     null: bool = False
-    """Whether differences show beside them what no difference looks like."""
+    """True where differences are shown beside those of pairs without an effect."""
     operation: str = OPERATIONS[0]
-    """What the next selection does to this one."""
+    """How the next selection is combined with this one."""
     theme: str = "light"
     layout: str = "networks"
     choices: tuple[tuple[str, str], ...] = ()
-    """What was chosen inside views, where it is not the default; sorted by name."""
+    """Settings inside views that are not the default, sorted by name."""
+
+
+LONGEST = 200
+"""Most steps that can be undone."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Undo and redo over whole states, one per gesture."""
+
+    past: tuple[State, ...] = ()
+    """States before the present one, the newest last."""
+    future: tuple[State, ...] = ()
+    """States that were undone, the next to redo first."""
+
+    def after(self, previous: State) -> "History":
+        """The history once a new state has replaced `previous`; nothing is left to redo."""
+        return History((*self.past, previous)[-LONGEST:])
+
+    def undo(self, present: State) -> tuple["History", State]:
+        """The history and the state one step back; both unchanged where there is none."""
+        if not self.past:
+            return self, present
+        return History(self.past[:-1], (present, *self.future)), self.past[-1]
+
+    def redo(self, present: State) -> tuple["History", State]:
+        """The history and the state one step forward; both unchanged where there is none."""
+        if not self.future:
+            return self, present
+        return History((*self.past, present), self.future[1:]), self.future[0]
 
 
 def default(store: Store) -> State:
@@ -67,12 +97,12 @@ def selected(store: Store, state: State) -> np.ndarray:
 
 
 def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> State:
-    """The state with some choices made; defaults are not kept.
+    """The state with further settings inside views; only allowed values that are not the default are stored.
 
     Raises:
-        ValueError: a choice or a value that no view offers.
+        ValueError: a setting or a value that no view offers.
     """
-    found = dict(state.choices)
+    values = dict(state.choices)
     for name, value in chosen.items():
         if name not in choices:
             raise ValueError(unknown("choice", str(name)[:40], choices))
@@ -80,6 +110,29 @@ def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> S
             raise ValueError(
                 f"{name} cannot be {str(value)[:40]!r}; allowed: {', '.join(choices[name][:20])}"
             )
-        found[name] = value
-    kept = {name: value for name, value in found.items() if value in choices.get(name, ())[1:]}
-    return dataclasses.replace(state, choices=tuple(sorted(kept.items())))
+        values[name] = value
+    stored = {name: value for name, value in values.items() if value in choices.get(name, ())[1:]}
+    return dataclasses.replace(state, choices=tuple(sorted(stored.items())))
+
+
+def without_lost(store: Store, state: State, choices: Choices) -> tuple[State, list[str]]:
+    """The state without what the study has lost since, and one sentence for each loss."""
+    problems = []
+    for side in ("a", "b"):
+        try:
+            store.check(getattr(state, side))
+        except (ValueError, OSError) as error:
+            problems.append(f"{clause(error)}; the default is shown.")
+            state = dataclasses.replace(state, **{side: getattr(default(store), side)})
+    try:
+        state = dataclasses.replace(state, rule=selection.check_rule(store, state.rule))
+        selected(store, state)
+    except (ValueError, OSError) as error:
+        problems.append(f"Nothing is selected any more: {clause(error)}.")
+        state = dataclasses.replace(state, rule=())
+    return with_choices(state, {}, choices), problems
+
+
+def clause(error: Exception) -> str:
+    """The message of an error without its full stop."""
+    return str(error).rstrip(".")

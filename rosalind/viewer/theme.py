@@ -1,6 +1,6 @@
-"""Light and dark: the colours of figures, widgets and the page."""
+"""Light and dark: the colours and fonts of figures, widgets and the page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from bokeh.models import (
     CategoricalAxis,
     ColorBar,
     Div,
+    FlexBox,
     GlyphRenderer,
     Grid,
     InlineStyleSheet,
@@ -18,6 +19,7 @@ from bokeh.models import (
     LinearColorMapper,
     Plot,
     Span,
+    UIElement,
     Widget,
 )
 from bokeh.palettes import interp_palette
@@ -46,13 +48,13 @@ COLOURS = {
         "density": ("#333d4d", "#8a94a6", "#f3f5f8"),
     },
 }
-"""What is drawn in which colour, in figures and on the page."""
+"""The colours of each theme, in figures and on the page."""
 
 PAGE = ("page", "panel", "ink", "soft", "line", "error")
-"""Colours that the page has as variables of the same names."""
+"""The colours that the page has as CSS variables of the same names."""
 
 FONT = "system-ui, sans-serif"
-"""Of figures, as of the page; Bokeh's own, Helvetica, is a serif font in a Firefox that has none."""
+"""The font of figures and page; a Firefox without Helvetica, Bokeh's default, shows a serif font."""
 
 FIGURES = Theme(
     json={
@@ -67,12 +69,12 @@ FIGURES = Theme(
         }
     }
 )
-"""What figures look like in every theme."""
+"""The fonts of figures, in light and dark."""
 
 SHADES = 64
-"""Colours of a density: Bokeh checks each one whenever a mapper is made, 6 ms for 256 of them."""
+"""Number of colours of a density; Bokeh validates each one for every mapper, 6 ms for 256."""
 
-# Widgets and text live in shadow roots, which inherit the page's variables and nothing else.
+# Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
 :host { color: var(--soft); font-size: 12.5px; }
 .bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
@@ -97,52 +99,57 @@ th { color: var(--ink); }
 """
 
 
-def known(name: str) -> str:
-    """A theme of this name, light where there is none."""
+def theme_or_light(name: str) -> str:
+    """`name` where it is a theme, else `light`."""
     return name if name in COLOURS else "light"
 
 
 def page_template(name: str) -> Template:
-    """A template of a whole page; it wants `page_colours` as `themes`."""
+    """A template of a whole page; it needs `page_colours()` as `themes`."""
     return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(name)
 
 
 def page_colours() -> dict[str, dict[str, Any]]:
-    """By theme the colours that a page has as variables."""
+    """By theme the colours that a page has as CSS variables."""
     return {name: {part: colours[part] for part in PAGE} for name, colours in COLOURS.items()}
 
 
-def sheets() -> tuple[InlineStyleSheet, InlineStyleSheet]:
-    """What one page's text and widgets share: a model less for each of them."""
+StyleSheets = tuple[InlineStyleSheet, InlineStyleSheet]
+"""The style sheets of text and of widgets."""
+
+
+def style_sheets() -> StyleSheets:
+    """The two style sheets of a page, one model each for all text and all widgets."""
     return InlineStyleSheet(css=TEXT), InlineStyleSheet(css=WIDGETS)
 
 
-def dress(models: Iterable[Model], shared: tuple[InlineStyleSheet, InlineStyleSheet]) -> None:
-    """Give text and widgets among models the page's fonts and colours."""
+def attach_styles(models: Iterable[Model], sheets: StyleSheets) -> None:
+    """Attach the style sheets to all text and widgets among `models`."""
+    text_sheet, widget_sheet = sheets
     for model in models:
         if isinstance(model, Div):
-            # Names of classes and networks are nobody's formulas, and the page has no MathJax.
-            model.stylesheets, model.disable_math = [shared[0]], True
+            # Names of classes and networks may look like formulas, and the page has no MathJax.
+            model.stylesheets, model.disable_math = [text_sheet], True
         elif isinstance(model, Widget):
-            model.stylesheets = [*model.stylesheets, shared[1]]
+            model.stylesheets = [*model.stylesheets, widget_sheet]
 
 
-def undim(models: Iterable[Model]) -> None:
-    """Drop the glyphs that Bokeh adds for what it has not selected or has muted: up to an eighth of a page's models.
+def drop_muted_glyphs(models: Iterable[Model]) -> None:
+    """Drop the glyphs that Bokeh adds for unselected and muted data, up to an eighth of a page's models.
 
-    Selections are masks of this viewer's own; a tap that Bokeh takes for a selection dims nothing.
+    Selections are masks of the viewer itself; a tap that Bokeh takes for a selection dims nothing.
     """
     for model in models:
         if isinstance(model, GlyphRenderer):
             model.nonselection_glyph = model.muted_glyph = None
 
 
-def paint(models: Iterable[Any], theme: str) -> None:
-    """Give every figure among models the colours of a theme."""
+def apply_theme(models: Iterable[Model], theme: str) -> None:
+    """Give every figure among `models` the colours of a theme."""
     colours = COLOURS[theme]
     density = list(interp_palette(colours["density"], SHADES))
-    greys = [list(interp_palette(c["density"], SHADES)) for c in COLOURS.values()]
-    grids = [known["grid"] for known in COLOURS.values()]
+    density_of_any = [list(interp_palette(c["density"], SHADES)) for c in COLOURS.values()]
+    grid_of_any = [c["grid"] for c in COLOURS.values()]
     for model in models:
         if isinstance(model, Plot):
             model.background_fill_color = model.border_fill_color = colours["panel"]
@@ -156,7 +163,7 @@ def paint(models: Iterable[Any], theme: str) -> None:
                 model.group_text_color = colours["soft"]
         elif isinstance(model, Grid):
             # Grids with a colour of their own are part of the figure, such as the axes of parallel coordinates.
-            if model.grid_line_color in grids:
+            if model.grid_line_color in grid_of_any:
                 model.grid_line_color = colours["grid"]
         elif isinstance(model, Legend):
             model.background_fill_color, model.label_text_color = colours["panel"], colours["ink"]
@@ -165,8 +172,65 @@ def paint(models: Iterable[Any], theme: str) -> None:
             model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
-        elif isinstance(model, LinearColorMapper) and list(model.palette) in greys:
+        elif isinstance(model, LinearColorMapper) and list(model.palette) in density_of_any:
             model.palette = density
         elif isinstance(model, GlyphRenderer) and model.name == "ink":
-            what = "line_color" if hasattr(model.glyph, "line_color") else "text_color"
-            setattr(model.glyph, what, colours["ink"])
+            attribute = "line_color" if hasattr(model.glyph, "line_color") else "text_color"
+            setattr(model.glyph, attribute, colours["ink"])
+
+
+class ThemeTracker:
+    """Tracks which models of a page already have the style sheets and the current theme."""
+
+    def __init__(self):
+        self._sheets = style_sheets()
+        self._theme_of: dict[str, str] = {}
+        """By id of a figure, text or widget of a view."""
+
+    def attach_styles(self, root: Model) -> None:
+        """Attach the style sheets to all text and widgets under `root`, which has none; no theme is applied."""
+        attach_styles(root.references(), self._sheets)
+
+    def apply(self, root: UIElement, caption: UIElement, theme: str) -> set[Model]:
+        """Attach styles and apply a theme to the parts of a view that lack them.
+
+        A view may have other parts than at the last call.
+
+        Args:
+            root: figures and widgets of the view.
+            caption: its text.
+            theme: in `COLOURS`.
+
+        Returns:
+            The models under the parts that changed.
+        """
+        parts = (*_leaves(root), caption)
+        stale = [part for part in parts if self._theme_of.get(part.id) != theme]
+        new = [part for part in stale if part.id not in self._theme_of]
+
+        def models(some: Sequence[Model]) -> set[Model]:
+            # Parts share models: a walk from each of them takes twice as long as one from the root.
+            if len(some) == len(parts):
+                return root.references() | {caption}
+            return set().union(*(part.references() for part in some))
+
+        stale_models = models(stale)
+        if new:
+            new_models = stale_models if len(new) == len(stale) else models(new)
+            attach_styles(new_models, self._sheets)
+            drop_muted_glyphs(new_models)
+        if stale:
+            apply_theme(stale_models, theme)
+            self._theme_of |= {part.id: theme for part in stale}
+        return stale_models
+
+    def clear(self) -> None:
+        """Forget all views, before they are made anew."""
+        self._theme_of = {}
+
+
+def _leaves(root: UIElement) -> list[UIElement]:
+    """The figures, texts and widgets in rows and columns."""
+    if not isinstance(root, FlexBox):
+        return [root]
+    return [leaf for child in root.children for leaf in _leaves(child)]

@@ -3,13 +3,15 @@
 A view draws what a `Frame` holds and tells clicks and brushes through `change`; views never know each other.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from bokeh.models import Div, UIElement
 
 from rosalind.analysis.store import Store
-from rosalind.viewer.state import Choices
+from rosalind.config import resolve, short_name, unknown
+from rosalind.viewer.state import LAYOUTS, Choices
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.geometry.class_matrices import ClassMatrices
 from rosalind.viewer.views.geometry.collapse import Collapse
@@ -26,7 +28,9 @@ from rosalind.viewer.views.samples.attribution import Attribution
 from rosalind.viewer.views.samples.sample import SampleDetail
 from rosalind.viewer.views.samples.samples import Samples
 
-__all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices", "layouts"]
+__all__ = ["SHOWN", "VIEWS", "Change", "Frame", "View", "choices", "layouts", "with_outside"]
+
+LOG = logging.getLogger(__name__)
 
 
 class View(Protocol):
@@ -89,5 +93,38 @@ SHOWN = layouts()
 
 
 def choices(store: Store, views: Mapping[str, type[View]] = VIEWS) -> Choices:
-    """The allowed values of every choice inside the views of a study, by name; the first is the default."""
-    return {name: values for view in views.values() for name, values in view.choices(store).items()}
+    """The allowed values of every choice inside the views of a study, by name; the first is the default.
+
+    A view that fails here has no choices, and says so on the page once it is made.
+    """
+    allowed: dict[str, tuple[str, ...]] = {}
+    for name, view in views.items():
+        try:
+            allowed |= view.choices(store)
+        except Exception:
+            LOG.exception("the choices of the view %s", name)
+    return allowed
+
+
+def with_outside(names: Sequence[str]) -> dict[str, type[View]]:
+    """`VIEWS`, and after them the views that are named.
+
+    Args:
+        names: `package.module:NAME` of classes as `View` describes; on the page they are called `NAME`.
+
+    Raises:
+        ValueError: a name that `config.resolve` refuses, a class without a part of `View`, an unknown page, or two
+            views of one name.
+    """
+    views = dict(VIEWS)
+    for name in names:
+        view = resolve("view", name, VIEWS)
+        missing = [part for part in ("page", "title", "choices", "update") if not hasattr(view, part)]
+        if missing:
+            raise ValueError(f"view {name!r} must have {', '.join(missing)}; see rosalind.viewer.views.View.")
+        pages = [page for page in LAYOUTS if page != "all"]
+        if view.page not in pages:
+            raise ValueError(f"view {name!r}: {unknown('page', str(view.page), pages)}")
+        if views.setdefault(short_name(name), view) is not view:
+            raise ValueError(f"views must have different names; repeated: {short_name(name)!r}.")
+    return views

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, CustomJS, DataTable, Div, LinearColorMapper, UIElement
+from bokeh.models import ColumnDataSource, Div, LinearColorMapper, UIElement
 from bokeh.palettes import Colorblind, interp_palette
 from bokeh.plotting import figure
 
@@ -160,17 +160,6 @@ def titled(title: str, *parts: UIElement) -> UIElement:
     """The root of a view: its title as a heading, and its parts below."""
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
     return column(heading, *parts, sizing_mode="stretch_width")
-
-
-def repaint(table: DataTable) -> DataTable:
-    """The table, with a callback that repaints it when its data change.
-
-    Bokeh 3.9.0 to 3.9.2 repaint only where the number of rows changes too (bokeh issue 15328), 3.8.2 always.
-    Telling the table that it has changed would lay out all that stands around it, 33 ms.
-    """
-    code = "Bokeh.index.find_one(table)?.updateGrid()"
-    table.source.js_on_change("data", CustomJS(args={"table": table}, code=code))
-    return table
 
 
 def empty(*names: str) -> ColumnDataSource:

@@ -8,7 +8,8 @@ from bokeh.models import DataTable, NumberFormatter, StringFormatter, TableColum
 from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import caption, empty, repaint, titled
+from rosalind.viewer.bokeh_patches import repaint
+from rosalind.viewer.views.draw import caption, empty, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 OWN = "samples.csv: "

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, TableColumn
 
-from rosalind.viewer.views.draw import repaint
+from rosalind.viewer.bokeh_patches import repaint
 from rosalind.viewer.views.frame import Frame
 
 COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")

@@ -1,13 +1,12 @@
 """Does the viewer serve many readers at once without an error, and does their memory return?
 
 A reader here is a websocket that speaks Bokeh's protocol as a page does: it opens a session, asks for the
-document, says that it is on screen, waits for all the views that then follow, and drags boxes on a figure; every
-drag must be answered with the status line of its own selection. No browser draws, so that the load is the
-server's alone.
+document, reports that it is on screen, waits for the views that follow, and drags boxes on a figure; every drag
+must be answered with the status line of its own selection. No browser draws, so that all load is the server's.
 
 Command (20 readers drag for a minute on any finished study):
 
-    python experiments/readers.py STUDY --readers 20 --seconds 60
+    python experiments/load_test.py STUDY --readers 20 --seconds 60
 
 Expected time: five minutes, most of it for sessions to expire. Expected result with all views on one page, on two
 shared x86 cores: no error and no wrong answer; an answer after 0.2 s (95 %: 1 s), as one thread serves all; the page
@@ -40,15 +39,16 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from rosalind.analysis.store import Store
-from rosalind.viewer import state as states
+from rosalind.viewer import state
+from rosalind.viewer.server import CHECK_SECONDS, UNUSED_SECONDS
 from rosalind.viewer.views import SHOWN
 
 STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")
 PATIENCE = 300
 """Seconds to wait for a socket: the pages of readers who come at once are made one after the other."""
 
-EXPIRED = 45
-"""Seconds after which a session that nobody reads is gone: Bokeh waits 15 and looks every 17."""
+EXPIRED = UNUSED_SECONDS + CHECK_SECONDS + 13
+"""Seconds after which a session without a reader has ended."""
 
 
 @dataclass
@@ -71,13 +71,10 @@ class Server:
 
 
 @contextmanager
-def serving(folder: str | Path, origin: str | None = None) -> Iterator[Server]:
-    """Run the viewer on a study; `origin` (host:port) is then the only one whose pages get a socket."""
+def serving(folder: str | Path) -> Iterator[Server]:
+    """Run the viewer on a study."""
     script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, open_browser=False)"
-    environment = os.environ | ({"BOKEH_ALLOW_WS_ORIGIN": origin} if origin else {})
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
-    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         yield Server(process, next(word for word in line.split() if word.startswith("http")))
@@ -87,13 +84,13 @@ def serving(folder: str | Path, origin: str | None = None) -> Iterator[Server]:
 
 
 def named(value: Any, name: str) -> dict[str, Any] | None:
-    """The model of a name in a document's JSON, wherever it is."""
+    """The first model of a name in a document's JSON, at any depth; None where there is none."""
     if isinstance(value, dict):
         if value.get("attributes", {}).get("name") == name if "id" in value else False:
             return value
         value = list(value.values())
     if isinstance(value, list):
-        return next((found for part in value if (found := named(part, name)) is not None), None)
+        return next((model for part in value if (model := named(part, name)) is not None), None)
     return None
 
 
@@ -105,9 +102,12 @@ class Reader:
     figure: str
     """Id of the figure that boxes are dragged on."""
     sent: int = 0
+    """Messages to the server so far."""
+    messages: int = 0
+    """Messages with changes that brushes were answered with so far."""
 
     async def ask(self, kind: str, content: dict[str, Any]) -> list[tuple[dict, dict]]:
-        """Send a message; header and content of all that comes up to its answer, which is last.
+        """Send a message; headers and contents of what is received up to its answer, the last.
 
         Raises:
             RuntimeError: the server answered with an error, or closed the socket.
@@ -115,34 +115,39 @@ class Reader:
         self.sent += 1
         for part in ({"msgid": str(self.sent), "msgtype": kind}, {}, content):
             await self.socket.write_message(json.dumps(part))
-        found = []
+        received = []
         while True:
             header, content = await _receive(self.socket)
-            found.append((header, content))
+            received.append((header, content))
             if header.get("reqid") == str(self.sent):
                 if header["msgtype"] == "ERROR":
                     raise RuntimeError(content["text"])
-                return found
+                return received
 
     async def tell(self, event: str, values: dict[str, Any]) -> list[tuple[dict, dict]]:
         """Send an event of the page, as `ask` does."""
-        told = {"type": "event", "name": event, "values": _as_map(values)}
-        message = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": told}
+        data = {"type": "event", "name": event, "values": _as_map(values)}
+        message = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
         return await self.ask("PATCH-DOC", {"events": [message]})
 
     async def brush(self, box: dict[str, float]) -> int:
-        """Drag a box (x0, x1, y0, y1 in data); how many samples the status line then says are selected."""
+        """Drag a box (x0, x1, y0, y1 in data coordinates); the number of selected samples in the status line.
+
+        Raises:
+            RuntimeError: no status line was received.
+        """
         drag = {"model": {"id": self.figure}, "geometry": _as_map({"type": "rect", **box}), "final": True}
-        answers = await self.tell("selectiongeometry", drag)
-        lines = [
-            found[1]
-            for _, content in answers
+        messages = await self.tell("selectiongeometry", drag)
+        self.messages += sum(header["msgtype"] == "PATCH-DOC" for header, _ in messages)
+        counts = [
+            match[1]
+            for _, content in messages
             for change in content.get("events", [])
-            if (found := STATUS.search(str(change.get("new", ""))))
+            if (match := STATUS.search(str(change.get("new", ""))))
         ]
-        if not lines:
+        if not counts:
             raise RuntimeError("the brush was answered without a status line")
-        return int(lines[-1].replace(",", ""))
+        return int(counts[-1].replace(",", ""))
 
 
 def _as_map(values: dict[str, Any]) -> dict[str, Any]:
@@ -187,14 +192,14 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
     parts = [(await reader.ask("PULL-DOC-REQ", {}))[-1][1]]
     # The first view is in the document, the others follow one by one.
     missing = {named(parts[0], f"view-{view}")["id"] for view in SHOWN[layout][1:]}
-    came = await reader.tell("document_ready", {})
+    messages = await reader.tell("document_ready", {})
     while True:
-        parts += [content for _, content in came]
-        changes = [change for _, content in came for change in content.get("events", [])]
+        parts += [content for _, content in messages]
+        changes = [change for _, content in messages for change in content.get("events", [])]
         missing -= {change["model"]["id"] for change in changes if change.get("attr") == "children"}
         if not missing:
             break
-        came = [await _receive(socket)]
+        messages = [await _receive(socket)]
     model = named(parts, figure)
     if model is None:
         raise RuntimeError(f"the page {layout!r} has no figure {figure!r}")
@@ -211,28 +216,28 @@ class Drag:
 
 
 def drags(store: Store, count: int) -> list[Drag]:
-    """Boxes of different sizes over A's angle and norm as the viewer opens, with what they must select."""
-    cell = states.default(store).a
+    """Boxes of different sizes over A's angle and norm as the viewer opens, with the number of samples inside."""
+    cell = state.default(store).a
     angle, norm = store.values(cell, "angle"), store.values(cell, "norm")
-    generator, found = np.random.default_rng(0), []
+    generator, boxes = np.random.default_rng(0), []
     for _ in range(count):
         x0, x1 = np.quantile(angle, np.sort(generator.uniform(0, 1, 2))).tolist()
         y0, y1 = np.quantile(norm, np.sort(generator.uniform(0, 1, 2))).tolist()
         inside = (angle >= x0) & (angle <= x1) & (norm >= y0) & (norm <= y1)
-        found.append(Drag({"x0": x0, "x1": x1, "y0": y0, "y1": y1}, int(inside.sum())))
-    return found
+        boxes.append(Drag({"x0": x0, "x1": x1, "y0": y0, "y1": y1}, int(inside.sum())))
+    return boxes
 
 
 @dataclass
-class Crowd:
-    """What a crowd of readers met."""
+class Outcome:
+    """Times, errors and wrong answers of a crowd of readers."""
 
     opened: list[float] = field(default_factory=list)
     """Seconds until the document was there, one per reader."""
     answered: list[float] = field(default_factory=list)
     """Seconds from a drag to its answer."""
     wrong: list[tuple[int, int]] = field(default_factory=list)
-    """Selections that were not those of the reader's own box: how many it said, how many are inside."""
+    """Answers that did not fit the reader's box: samples in the status line, samples inside."""
     errors: list[str] = field(default_factory=list)
 
 
@@ -245,7 +250,7 @@ async def crowd(
     seconds: float = 0,
     pause: float = 0,
     layout: str = "geometry",
-) -> Crowd:
+) -> Outcome:
     """Let readers open the page at once, and when all have it drag at once, each its own boxes in its own order.
 
     Args:
@@ -257,11 +262,11 @@ async def crowd(
         pause: mean seconds between an answer and the next drag of a reader.
         layout: the page that they read.
     """
-    met, together = Crowd(), asyncio.Barrier(readers)
+    outcome, together = Outcome(), asyncio.Barrier(readers)
 
     async def read(number: int) -> None:
         chance = random.Random(number)
-        # The same box twice in a row would change nothing and be answered with nothing.
+        # The same box twice in a row changes nothing and would not be answered.
         order = itertools.cycle(chance.sample(boxes, len(boxes)))
         began = time.monotonic()
         try:
@@ -270,16 +275,16 @@ async def crowd(
             await together.abort()
             raise
         try:
-            met.opened.append(time.monotonic() - began)
+            outcome.opened.append(time.monotonic() - began)
             await together.wait()
             until, left = time.monotonic() + seconds, brushes
             while time.monotonic() < until if left is None else left > 0:
                 drag = next(order)
                 began = time.monotonic()
-                said = await reader.brush(drag.box)
-                met.answered.append(time.monotonic() - began)
-                if said != drag.inside:
-                    met.wrong.append((said, drag.inside))
+                selected = await reader.brush(drag.box)
+                outcome.answered.append(time.monotonic() - began)
+                if selected != drag.inside:
+                    outcome.wrong.append((selected, drag.inside))
                 left = None if left is None else left - 1
                 await asyncio.sleep(pause * chance.uniform(0.5, 1.5))
         finally:
@@ -287,19 +292,19 @@ async def crowd(
 
     for problem in await asyncio.gather(*(read(k) for k in range(readers)), return_exceptions=True):
         if problem is not None:
-            met.errors.append(f"{type(problem).__name__}: {problem}")
-    return met
+            outcome.errors.append(f"{type(problem).__name__}: {problem}")
+    return outcome
 
 
 def healthy(address: str) -> bool:
-    """Whether the server still answers."""
+    """True where the server still answers."""
     with urllib.request.urlopen(f"{address}healthz") as answer:
         return answer.read() == b"ok"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     study: Annotated[Path, tyro.conf.Positional]
     """A finished study folder."""
@@ -321,15 +326,15 @@ def report(options: Options) -> str:
         time.sleep(EXPIRED)
         memory = [server.memory()]
         for _ in range(2):
-            asked = {"seconds": options.seconds, "pause": options.pause, "layout": options.layout}
-            met = asyncio.run(crowd(server.address, boxes, options.readers, **asked))
+            drags_of = {"seconds": options.seconds, "pause": options.pause, "layout": options.layout}
+            outcome = asyncio.run(crowd(server.address, boxes, options.readers, **drags_of))
             memory.append(server.memory())
-            slow = statistics.quantiles(met.answered, n=20)[-1]
+            slow = statistics.quantiles(outcome.answered, n=20)[-1]
             lines.append(
-                f"{options.readers} readers, {len(met.answered):,} drags in {options.seconds:g} s: "
-                f"{len(met.errors)} errors, {len(met.wrong)} wrong answers; opened after "
-                f"{statistics.median(met.opened):.1f} s, an answer after {statistics.median(met.answered):.2f} s "
-                f"(median), {slow:.2f} s (95 %) {met.errors[:1] or ''}"
+                f"{options.readers} readers, {len(outcome.answered):,} drags in {options.seconds:g} s: "
+                f"{len(outcome.errors)} errors, {len(outcome.wrong)} wrong answers; opened after "
+                f"{statistics.median(outcome.opened):.1f} s, an answer after "
+                f"{statistics.median(outcome.answered):.2f} s (median), {slow:.2f} s (95 %) {outcome.errors[:1] or ''}"
             )
             time.sleep(EXPIRED)
             memory.append(server.memory())
@@ -344,7 +349,7 @@ def report(options: Options) -> str:
 
 
 def main() -> None:
-    """Print what the readers met."""
+    """Print the report."""
     print(report(tyro.cli(Options, description=__doc__)))
 
 

@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
+import time
 from pathlib import Path
 
 import generated
+import load_test
 import numpy as np
 import pytest
-import readers
 
 from rosalind import config, results
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
-from rosalind.viewer import make_server
+from rosalind.viewer import bokeh_patches, make_server, server
 from rosalind.viewer.app import Session
 
 SAMPLES, READERS, BRUSHES = 300, 4, 2
@@ -50,15 +51,15 @@ def test_sparse_drawn_networks_suffer_more_and_resemble_their_seed(folder):
     accuracy = lambda network, condition: store.summary[network, condition]["accuracy"]
     assert accuracy(dense, "clean") > 0.9
     assert accuracy(dense, "mean-common15") - accuracy(sparse, "mean-common15") > 0.02
-    found = similarity.load(store.results)[0]
-    place = {cell: k for k, cell in enumerate(found.cells)}
-    apart = lambda a, b: found.distance[place[dense, a], place[dense, b]]
+    comparison = similarity.load(store.results)[0]
+    index = {cell: k for k, cell in enumerate(comparison.cells)}
+    apart = lambda a, b: comparison.distance[index[dense, a], index[dense, b]]
     # Two draws of one corruption are nearer to each other than to the clean images.
     assert apart("fog-5", "fog-5-draw1") < apart("clean", "fog-5")
 
 
-def test_readers_at_once_get_their_own_selections_and_leave_nothing_behind(folder):
-    boxes = readers.drags(Store(folder), 7)
+def test_readers_at_once_get_their_own_selections_and_leave_nothing_behind(folder, monkeypatch):
+    boxes = load_test.drags(Store(folder), 7)
     assert len({drag.inside for drag in boxes}) > 3
 
     def sessions() -> int:
@@ -68,24 +69,43 @@ def test_readers_at_once_get_their_own_selections_and_leave_nothing_behind(folde
 
     before = sessions()
 
-    async def scenario() -> tuple[readers.Crowd, int, int]:
-        server = make_server(folder)
-        address = f"http://127.0.0.1:{server.port}/"
-        met = await readers.crowd(address, boxes, READERS, brushes=BRUSHES)
-        there = len(server.get_sessions("/"))
-        while any(session.connection_count for session in server.get_sessions("/")):
-            await asyncio.sleep(0.01)
-        for session in server.get_sessions("/"):
-            # What Bokeh does 15 to 32 seconds after a reader has gone.
-            session.request_expiration()
-        await server._tornado._applications["/"]._cleanup_sessions(0)
-        left = len(server.get_sessions("/"))
-        server.stop()
-        return met, there, left
+    monkeypatch.setattr(server, "UNUSED_SECONDS", 0.01)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.05)
 
-    met, there, left = asyncio.run(scenario())
-    assert met.errors == []
-    assert met.wrong == []
-    assert len(met.answered) == READERS * BRUSHES
-    assert (there, left) == (READERS, 0)
+    async def scenario() -> tuple[load_test.Outcome, int, int]:
+        running = make_server(folder)
+        address = f"http://127.0.0.1:{running.port}/"
+        outcome = await load_test.crowd(address, boxes, READERS, brushes=BRUSHES)
+        opened = len(running.get_sessions("/"))
+        deadline = time.monotonic() + 30
+        while running.get_sessions("/") and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        left = len(running.get_sessions("/"))
+        running.stop()
+        return outcome, opened, left
+
+    outcome, opened, left = asyncio.run(scenario())
+    assert outcome.errors == []
+    assert outcome.wrong == []
+    assert len(outcome.answered) == READERS * BRUSHES
+    assert (opened, left) == (READERS, 0)
     assert sessions() == before
+
+
+@pytest.mark.parametrize("patched", [True, False])
+def test_a_brush_is_one_message_with_patches_and_the_same_selection_without(folder, monkeypatch, patched):
+    if not patched:
+        monkeypatch.setenv(bokeh_patches.SWITCH, "off")
+    boxes = load_test.drags(Store(folder), 3)
+
+    async def scenario() -> load_test.Reader:
+        running = make_server(folder)
+        reader = await load_test.open_reader(f"http://127.0.0.1:{running.port}/")
+        for drag in boxes:
+            assert await reader.brush(drag.box) == drag.inside
+        reader.socket.close()
+        running.stop()
+        return reader
+
+    messages = asyncio.run(scenario()).messages
+    assert messages == len(boxes) if patched else messages > len(boxes)

@@ -1,12 +1,12 @@
-"""What is the least that a first paint takes, and what do a browser, the wire and a server count?
+"""How fast can the first paint of a Bokeh page be?
 
-The tools of `viewer_benchmark.py`: a real Chromium before a running viewer, a proxy that counts bytes, processor
-time of both. Times are of the page's own clock, from asking or releasing the mouse to the last paint. By itself
-this measures a Bokeh page of one figure with three points, below which no page of the viewer can be.
+A page of one figure with three points is timed; no page of the viewer can be faster. The tools serve
+`viewer_benchmark.py` too: a real Chromium that opens a running viewer, a proxy that counts bytes, and the processor
+time of both. Times are of the page's own clock, from the request or the release of the mouse to the last paint.
 
 Command (needs the extra `test` and a Chromium; half a minute):
 
-    python experiments/desk.py
+    python experiments/browser_timing.py
 
 Expected result: 0.9 s on two shared x86 cores in a quiet hour, up to 1.6 s in a busy one, most of it to read BokehJS.
 """
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import readers
+import load_test
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
@@ -46,7 +46,7 @@ server.start()
 print(server.port, flush=True)
 server.run_until_shutdown()
 """
-"""The least that a page of Bokeh can be; what it takes is what a machine and Bokeh take."""
+"""A server of the smallest Bokeh page."""
 
 PLAIN_PAINTED = """async () => new Promise((done) => {
   const frame = () => {
@@ -160,7 +160,7 @@ FRAME = """name => {
 
 @dataclass(frozen=True)
 class Cost:
-    """What one thing that a reader does takes."""
+    """Time, bytes and work of one gesture of a reader."""
 
     seconds: float
     megabytes: float
@@ -172,21 +172,21 @@ class Cost:
 
 
 Rows = dict[str, list[Cost] | str]
-"""Costs, or a number in words, by what is measured."""
+"""Repeated costs, or a number as text, by what is measured."""
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A browser before a running viewer, and all that counts."""
+class TimedBrowser:
+    """A browser, the viewer that it opens, and the proxy between them."""
 
     browser: Browser
-    server: readers.Server
+    server: load_test.Server
     wire: Wire
     repeats: int
 
     @property
     def address(self) -> str:
-        """What the browser opens: the proxy."""
+        """The proxy's address, which the browser opens."""
         return f"http://{self.wire.origin}/"
 
     def _counts(self) -> tuple[float, float, float]:
@@ -196,7 +196,7 @@ class Desk:
         return self.wire.down / 1e6, self.server.work(), sum(process["cpuTime"] for process in processes)
 
     def cost(self, act: Callable[[], float]) -> Cost:
-        """What an act takes, which gives its own seconds."""
+        """The cost of an act, which returns its own seconds."""
         before = self._counts()
         seconds = act()
         return Cost(seconds, *(b - a for a, b in zip(before, self._counts(), strict=True)))
@@ -221,7 +221,7 @@ class Desk:
 
     def opening(self, layout: str) -> Rows:
         """A page opened by browsers that have never seen it, and by each of them once more."""
-        found: Rows = {}
+        rows: Rows = {}
         firsts, wholes = ({"cold": [], "warm": []} for _ in range(2))
         for _ in range(self.repeats):
             context = self.context()
@@ -237,12 +237,12 @@ class Desk:
                 tab.close()
             context.close()
         for kind in firsts:
-            found[f"first paint, {layout}, {kind}"] = f"{statistics.median(firsts[kind]):.2f} s"
-            found[f"whole page, {layout}, {kind}"] = wholes[kind]
-        return found
+            rows[f"first paint, {layout}, {kind}"] = f"{statistics.median(firsts[kind]):.2f} s"
+            rows[f"whole page, {layout}, {kind}"] = wholes[kind]
+        return rows
 
     def acting(self, tab: Any, act: Callable[[int], None], text: str) -> list[Cost]:
-        """What acts 0, 1, ... of the mouse or a key take until all is repainted and a named text has changed.
+        """Costs of acts 0, 1, ... of the mouse or a key, until all is repainted and a named text has changed.
 
         The first, before which the server may have had to read files, is not counted.
         """
@@ -261,13 +261,13 @@ class Desk:
 
 
 @contextmanager
-def desk(browser: Browser, folder: Path, repeats: int) -> Iterator[Desk]:
-    """The viewer of a study behind a counting proxy, and the browser before it."""
+def timed_browser(browser: Browser, folder: Path, repeats: int) -> Iterator[TimedBrowser]:
+    """The viewer of a study behind a counting proxy."""
     wire = Wire()
     try:
-        with readers.serving(folder, origin=wire.origin) as server:
+        with load_test.serving(folder) as server:
             wire.start(int(server.address.rsplit(":", 1)[1].strip("/")))
-            yield Desk(browser, server, wire, repeats)
+            yield TimedBrowser(browser, server, wire, repeats)
     finally:
         wire.close()
 
@@ -277,17 +277,17 @@ def plain(browser: Browser, repeats: int) -> float:
     process = subprocess.Popen([sys.executable, "-c", PLAIN], stdout=subprocess.PIPE, text=True)
     try:
         address, context = f"http://127.0.0.1:{process.stdout.readline().strip()}/", browser.new_context()
-        found = []
+        seconds = []
         for _ in range(repeats + 1):
             tab = context.new_page()
             tab.goto(address, wait_until="commit")
-            found.append(tab.evaluate(PLAIN_PAINTED) / 1000)
+            seconds.append(tab.evaluate(PLAIN_PAINTED) / 1000)
             tab.close()
         context.close()
     finally:
         process.terminate()
         process.communicate()
-    return statistics.median(found[1:])
+    return statistics.median(seconds[1:])
 
 
 def drag(tab: Any, number: int) -> None:

@@ -1,0 +1,129 @@
+"""The views on one reader's page: made when they are first shown, drawn in their panels, failing alone."""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from bokeh.document import Document
+from bokeh.layouts import column
+from bokeh.models import Column, Div, Model, Select, Slider, Spacer
+
+from rosalind.results import Damaged
+from rosalind.viewer import address, bokeh_patches
+from rosalind.viewer.state import Choices, State
+from rosalind.viewer.theme import ThemeTracker
+from rosalind.viewer.views import Change, Frame, View, layouts
+
+LOG = logging.getLogger(__name__)
+
+
+class Panels:
+    """The views of a page. Each has two roots of the document, one for its figures and one for its caption."""
+
+    def __init__(self, document: Document, views: Mapping[str, type[View]], change: Change, layout: str):
+        """
+        Args:
+            document: of the page; `roots` are added by the caller.
+            views: classes by name.
+            change: handed to every view.
+            layout: the page that is shown first. Its first view is drawn at once, the others wait for `complete`.
+        """
+        self.document, self.classes, self.change = document, views, change
+        self.shown = layouts(views)
+        """Names of views by page."""
+        self.views: dict[str, View] = {}
+        """The views that have been shown so far."""
+        self.waiting = list(self.shown[layout][1:])
+        """Views of the first page that are made once its first one is on screen."""
+        self.theme = ThemeTracker()
+        self.figures, self.captions = (
+            {
+                name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width")
+                for name in views
+            }
+            for kind in ("view", "below")
+        )
+        self._choosers: dict[str, list[Select | Slider]] = {}
+        self._models: bokeh_patches.ModelsOfRoots = {}
+
+    @property
+    def roots(self) -> tuple[Column, ...]:
+        """The panels, empty until their views are drawn."""
+        return (*self.figures.values(), *self.captions.values())
+
+    def scanning(self, names: Iterable[str]) -> contextlib.AbstractContextManager[None]:
+        """Context manager: Bokeh looks for new models in the panels of these views only."""
+        changing = [panels[name] for name in names for panels in (self.figures, self.captions)]
+        return bokeh_patches.scan_only(self.document, self._models, changing)
+
+    def draw(self, frame: Frame) -> None:
+        """Bring the views of the frame's page up to date, apart from those that wait."""
+        names = [name for name in self.shown[frame.state.layout] if name not in self.waiting]
+        # Without a new view there are no new models, and a scan takes 50 ms.
+        grows = not self.views.keys() >= set(names)
+        with self.scanning(names) if grows else contextlib.nullcontext():
+            for name in names:
+                self._draw(name, frame)
+        if grows:
+            # In the next tick they have been sent.
+            self.document.add_next_tick_callback(self.drop_empty_defaults)
+
+    def complete(self, frame: Frame, count: int | None = None) -> None:
+        """Draw the next `count` waiting views, or all."""
+        ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
+        with self.scanning(ready):
+            for name in ready:
+                if name in self.shown[frame.state.layout]:
+                    self._draw(name, frame)
+
+    def _draw(self, name: str, frame: Frame) -> None:
+        """Bring one view up to date; an unreadable file, or a fault of the view, costs this view only."""
+        try:
+            is_new = name not in self.views
+            view = self.classes[name](frame, self.change) if is_new else self.views[name]
+            view.update(frame)
+            changed = self.theme.apply(view.root, view.caption, frame.state.theme)
+            if is_new:
+                self.views[name] = view
+                self._choosers[name] = [
+                    model
+                    for model in changed
+                    if isinstance(model, Select | Slider) and model.name in frame.choices
+                ]
+                self._fill(name, view.root, view.caption)
+        except Exception as error:
+            reason = str(error)
+            if not isinstance(error, Damaged | OSError):
+                LOG.exception("the view %s of %s", name, address.to_query(frame.state))
+                reason = f"{type(error).__name__}: {error}."
+            self.views.pop(name, None)
+            note = Div(text=f"<p class='error'>{escape(reason)} This view is not shown.</p>")
+            self.theme.attach_styles(note)
+            self._fill(name, note)
+
+    def _fill(self, name: str, figures: Model, caption: Model | None = None) -> None:
+        self.figures[name].children = [figures]
+        self.captions[name].children = [] if caption is None else [caption]
+
+    def show_choices(self, state: State, choices: Choices) -> None:
+        """Bring the choosers inside views in line with a state."""
+        chosen = dict(state.choices)
+        for name in self.views:
+            for chooser in self._choosers[name]:
+                value = chosen.get(str(chooser.name), choices[str(chooser.name)][0])
+                if str(chooser.value) != value:
+                    chooser.update(value=int(value) if isinstance(chooser, Slider) else value)
+
+    def choosers(self, name: str) -> dict[str, str]:
+        """The values that the choosers inside a view show, by name."""
+        return {str(chooser.name): str(chooser.value) for chooser in self._choosers[name]}
+
+    def drop_empty_defaults(self) -> None:
+        """Free memory that Bokeh holds for what has been sent."""
+        bokeh_patches.drop_empty_defaults(self.document.models)
+
+    def clear(self) -> None:
+        """Forget all views, so that the next `draw` makes them anew."""
+        self.views = {}
+        self.theme.clear()

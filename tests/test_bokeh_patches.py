@@ -1,0 +1,168 @@
+"""Patches of Bokeh save messages and memory; without them, and under a newer Bokeh, pages show the same."""
+
+import asyncio
+import gc
+
+import bokeh
+import pytest
+from bokeh.core.property.wrappers import PropertyValueContainer
+from bokeh.document import Document
+from bokeh.document.events import ModelChangedEvent
+from bokeh.models import Div
+from bokeh.protocol import Protocol
+from bokeh.server.connection import ServerConnection
+from bokeh.server.session import ServerSession
+from pages import opened
+
+from rosalind.analysis.store import Store
+from rosalind.viewer import bokeh_patches
+from rosalind.viewer.app import Session
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+SWITCHED_OFF = pytest.mark.parametrize("off", ["environment", "newer", "older"])
+
+
+def switch(monkeypatch, off: str) -> None:
+    if off == "environment":
+        monkeypatch.setenv(bokeh_patches.SWITCH, "off")
+    else:
+        monkeypatch.setattr(bokeh, "__version__", {"newer": "99.0.0", "older": "3.8.1"}[off])
+
+
+class TestSwitch:
+    def test_patches_are_on_within_the_tested_versions(self, monkeypatch):
+        assert bokeh_patches.enabled(), "raise TESTED once the tests have passed with this Bokeh"
+        for version in (*bokeh_patches.TESTED, f"{bokeh_patches.TESTED[1]}.dev1"):
+            monkeypatch.setattr(bokeh, "__version__", version)
+            assert bokeh_patches.enabled()
+
+    @SWITCHED_OFF
+    def test_a_page_without_patches_shows_the_same(self, store, monkeypatch, off):
+        gestures = (
+            {"step": {"true": 3}},
+            {"null": True, "theme": "dark"},
+            {"x": "margin", "choices": {"local-contours": "classes"}},
+        )
+
+        def texts(session: Session) -> list[dict[str, str]]:
+            shown = []
+            for fields in gestures:
+                session.change(**fields)
+                shown.append({name: view.caption.text for name, view in session.views.items()})
+            return shown
+
+        patched = opened(store)
+        assert patched.document.template_variables["patches"]
+        switch(monkeypatch, off)
+        assert bokeh_patches.reason_off()
+        plain = opened(store)
+        assert not plain.document.template_variables["patches"]
+        assert texts(plain) == texts(patched)
+        assert len(plain.document.models) == len(patched.document.models)
+        plain.complete_next()
+
+    @SWITCHED_OFF
+    def test_nothing_of_bokeh_is_replaced_where_they_are_off(self, monkeypatch, off):
+        switch(monkeypatch, off)
+        document = Document()
+        session = ServerSession("id", document)
+        bokeh_patches.serialise_ahead(document)
+        bokeh_patches.batch_messages(session)
+        assert "to_json" not in vars(document)
+        assert not [name for name, value in vars(session).items() if callable(value) and "patched" in name]
+
+    def test_a_name_that_is_missing_leaves_its_patch_out(self):
+        class Without:
+            models = ()
+
+        bokeh_patches.batch_messages(Without())
+        bokeh_patches.serialise_ahead(Without())
+        bokeh_patches.drop_empty_defaults([Without()])
+        with bokeh_patches.scan_only(Without(), {}, ()):
+            pass
+
+
+def test_json_made_ahead_is_handed_out_once_and_never_stale(small_folder):
+    document = opened(Store(small_folder), "networks").document
+    status = lambda: str(document.to_json()).count("selected: ")
+    bokeh_patches.serialise_ahead(document)
+    assert status() == status() == 1
+    assert "to_json" not in vars(document)
+    bokeh_patches.serialise_ahead(document)
+    document.get_model_by_name("status").text = "changed"
+    assert "changed" in str(document.to_json())
+
+
+class Socket:
+    """Keeps the changed attributes of every message."""
+
+    def __init__(self):
+        self.messages = []
+
+    async def send_message(self, message):
+        self.messages.append([change["attr"] for change in message.content["events"]])
+
+
+@pytest.mark.parametrize("patched", [True, False])
+def test_the_changes_of_a_gesture_are_one_message(monkeypatch, patched):
+    if not patched:
+        switch(monkeypatch, "environment")
+    document, div = Document(), Div(text="old")
+    document.add_root(div)
+    session, socket, other = ServerSession("id", document), Socket(), Socket()
+    bokeh_patches.batch_messages(session)
+    protocol = Protocol()
+    connection, _ = (ServerConnection(protocol, s, None, session) for s in (socket, other))
+
+    def gesture(fails: bool = False) -> None:
+        div.update(text=div.text + "!", width=(div.width or 0) + 1)
+        if fails:
+            raise RuntimeError("a mistake")
+
+    asyncio.run(session.with_document_locked(gesture))
+    assert socket.messages == other.messages == ([["text", "width"]] if patched else [["text"], ["width"]])
+    socket.messages.clear()
+    other.messages.clear()
+    # What a browser has changed itself it has already.
+    div.on_change("text", lambda attr, old, new: setattr(div, "height", 5))
+    change = protocol.create("PATCH-DOC", [ModelChangedEvent(document, div, "text", "typed")])
+    asyncio.run(ServerSession.patch(change, connection))
+    assert (div.text, div.height) == ("typed", 5)
+    assert socket.messages == [["height"]]
+    assert sorted(name for names in other.messages for name in names) == ["height", "text"]
+    if patched:
+        socket.messages.clear()
+        with pytest.raises(RuntimeError, match="a mistake"):
+            asyncio.run(session.with_document_locked(gesture, True))
+        assert not socket.messages
+        asyncio.run(session.with_document_locked(gesture))
+        assert socket.messages == [["text", "width"] * 2], (
+            "a gesture that fails leaves its changes to the next"
+        )
+
+
+def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):
+    def alive():
+        gc.collect()
+        # `isinstance` would ask an object for its class, and lazy objects of other packages then import theirs.
+        return sum(issubclass(type(found), PropertyValueContainer) for found in gc.get_objects())
+
+    others = alive()
+    made = opened(store, "geometry")
+    made.document.to_json()
+    found, filled = set(made.document.models), alive() - others
+    # One tick after the last view, the page has been sent.
+    made.complete_next()
+    assert alive() - others < filled / 2
+    # A default that is a model, such as a source's selection, stays the one that was sent.
+    made.document.models.recompute()
+    assert set(made.document.models) == found
+    figure = made.views["local"].figures["a"]
+    figure.tags.append("filled later")
+    bokeh_patches.drop_empty_defaults(made.document.models)
+    assert figure.tags == ["filled later"]
