@@ -1,6 +1,6 @@
 """Does the viewer serve many readers at once without an error, and does their memory return?
 
-A reader here is a websocket that speaks Bokeh's protocol as a page does: it opens a session, asks for the
+A reader here is a websocket that speaks Bokeh's protocol as a page does: it fetches the page, asks for the
 document, reports that it is on screen, waits for the views that follow, and drags boxes on a figure; every drag
 must be answered with the status line of its own selection. No browser draws, so that all load is the server's.
 
@@ -34,8 +34,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
-from bokeh.util.token import generate_jwt_token, generate_session_id
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from rosalind.analysis.store import Store
@@ -43,6 +42,7 @@ from rosalind.viewer import state
 from rosalind.viewer.server import CHECK_SECONDS, UNUSED_SECONDS
 from rosalind.viewer.views import SHOWN
 
+TOKEN = re.compile(r'"token":"([^"]+)"')
 STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")
 PATIENCE = 300
 """Seconds to wait for a socket: the pages of readers who come at once are made one after the other."""
@@ -178,11 +178,14 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
     Raises:
         RuntimeError: the page has no such figure.
     """
-    token = generate_jwt_token(generate_session_id())
-    url = f"{address.replace('http', 'ws', 1)}ws?layout={layout}"
-    # Browsers compress too, and Bokeh's server wants the origin of a page of its own.
+    patience = {"connect_timeout": PATIENCE, "request_timeout": PATIENCE}
+    client = AsyncHTTPClient(force_instance=True)
+    page = await client.fetch(f"{address}?layout={layout}", **patience)
+    client.close()
+    token = TOKEN.search(page.body.decode())[1]
+    # Browsers compress too, and the server wants the origin of a page of its own.
     request = HTTPRequest(
-        url, headers={"Origin": address.rstrip("/")}, connect_timeout=PATIENCE, request_timeout=PATIENCE
+        f"{address.replace('http', 'ws', 1)}ws", headers={"Origin": address.rstrip("/")}, **patience
     )
     socket = await websocket_connect(
         request, subprotocols=["bokeh", token], compression_options={}, max_message_size=1 << 30

@@ -6,8 +6,9 @@ left out beyond the tested versions, and where the environment has `ROSALIND_BOK
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import bokeh
@@ -157,9 +158,19 @@ def batch_messages(session: ServerSession) -> None:
         writes: Any = session._pending_writes
         if waiting and scheduled[0] is not writes:
             scheduled[0] = writes
-            writes.append(send())
+            writes.append(_Deferred(send))
 
     session._document_patched = document_patched
+
+
+@dataclass(frozen=True)
+class _Deferred:
+    """An awaitable whose coroutine is made when it is awaited; Bokeh drops those of a gesture that fails."""
+
+    make: Callable[[], Coroutine[Any, Any, None]]
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self.make().__await__()
 
 
 def repaint(table: DataTable) -> DataTable:
