@@ -12,6 +12,7 @@ import tyro
 from rosalind.config import BatchNorm, Condition, Control, Data, Method, Model, Study, Train, conditions
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
+_CLEAN = Condition().id
 _CONTROLS = Study().controls
 
 Folder = Annotated[Path, tyro.conf.Positional]
@@ -201,7 +202,7 @@ def compare(folder: Folder) -> None:
     print(robustness.methods.text(results.load(folder)))
 
 
-def attribute(folder: Folder, network: str, condition: str = "clean", ids: tuple[int, ...] = ()) -> None:
+def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
     Args:

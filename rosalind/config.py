@@ -20,6 +20,9 @@ Record = TypeVar("Record")
 CLEAN = "clean"
 """The condition that changes nothing: the reference of all others."""
 
+SYNTHETIC = {"frost": "frost_synthetic"}
+"""Corruptions that need pictures, with what takes their place in a benchmark without them."""
+
 
 @dataclass(frozen=True)
 class Data:

@@ -21,7 +21,6 @@ __all__ = [
     "EXTRA",
     "MNIST_C",
     "NAMES",
-    "SYNTHETIC",
     "TABLES",
     "Corruption",
     "Draws",
@@ -94,9 +93,6 @@ MNIST_C: dict[str, int] = {
 }
 """The fifteen corruptions of MNIST-C in its order, each with the one severity of the published files."""
 
-SYNTHETIC = {"frost": "frost_synthetic"}
-"""Corruptions that need textures, with what takes their place in a benchmark without them."""
-
 
 def table_for(size: int) -> str:
     """The name of the table whose published image side is nearest to `size` pixels, by ratio.
@@ -110,12 +106,12 @@ def table_for(size: int) -> str:
 def sets_of(name: str, severity: float, table: str) -> list[str]:
     """The benchmarks that a corruption belongs to: `common15`, `common19`, `mnist-c`, or none.
 
-    One of `SYNTHETIC` belongs to the same as the corruption whose place it takes.
+    One of `config.SYNTHETIC` belongs to the same as the corruption whose place it takes.
 
     >>> sets_of("fog", 5, "mnist"), sets_of("spatter", 1, "cifar")
     (['common15', 'common19', 'mnist-c'], ['common19'])
     """
-    common = name in NAMES or name in SYNTHETIC.values()
+    common = name in NAMES or name in config.SYNTHETIC.values()
     sets = ["common15", "common19"] if common else ["common19"] if name in EXTRA else []
     return [*sets, "mnist-c"] if table == "mnist" and MNIST_C.get(name) == severity else sets
 
@@ -131,7 +127,7 @@ def benchmark(folder: str | None = None) -> tuple[str, ...]:
     """
     if textures.find(folder) is not None:
         return NAMES
-    return tuple(SYNTHETIC.get(name, name) for name in NAMES)
+    return tuple(config.SYNTHETIC.get(name, name) for name in NAMES)
 
 
 def load_textures(folder: str | None, shape: tuple[int, ...], table: str) -> Textures:

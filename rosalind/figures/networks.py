@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from rosalind.analysis import accuracy_table, lineage, redundancy, robustness, severity_curves
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
+from rosalind.config import CLEAN
 from rosalind.figures.palette import families
 
 GREY = "#8a94a6"
@@ -19,7 +20,7 @@ NUMBERED = 20
 """Most rows of a matrix whose cells have room for a number."""
 
 
-def severity_figure(store: Store, condition: str = "clean") -> Figure | None:
+def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
     """Accuracy of every method over the severities of a condition's corruption, of means over corruptions for clean.
 
     Lines are means over seeds, whiskers 95 % t-intervals over seeds; the best and worst at the right end are in

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
+from rosalind.config import CLEAN
 from rosalind.results.schema import check_keys
 
 _KINDS: dict[Any, type] = {int: Integral, float: Real, Mapping: dict, tuple: list}
@@ -128,7 +129,7 @@ class ConditionInfo:
     @property
     def is_clean(self) -> bool:
         """True of test images as they are."""
-        return self.kind == "clean"
+        return self.kind == CLEAN
 
     @property
     def is_corruption(self) -> bool:

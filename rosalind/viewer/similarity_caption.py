@@ -10,6 +10,7 @@ from rosalind.analysis import similarity
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity.of_sides import FLOORS, between, paths
 from rosalind.analysis.store import Store
+from rosalind.config import CLEAN
 from rosalind.viewer.state import State
 
 MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}
@@ -69,7 +70,7 @@ def _apart(store: Store, kept: dict[str, Any], state: State) -> list[str]:
     if not np.isfinite(apart):
         return ["A and B are not both among the points."]
     seeds = f" (mean over {pairs} pairs of a seed)" if pairs > 1 else ""
-    both = state.a[1] == state.b[1] == "clean" and state.mode == "change_from_clean"
+    both = state.a[1] == state.b[1] == CLEAN and state.mode == "change_from_clean"
     return [
         f"<b>A and B are {apart:.2f} apart</b>{seeds}{', as all clean cells are' if both else ''}; the unit is the "
         "deviation of the first dense network's samples on clean images."

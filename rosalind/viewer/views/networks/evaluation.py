@@ -324,9 +324,7 @@ class Evaluation:
     def _line(self) -> str:
         """The range of clean accuracies to which the line of effective robustness is fitted."""
         infos, summary = self.store.results.networks, self.store.summary
-        clean = next(
-            (c for c in self.store.conditions if self.store.results.conditions[c].name == "clean"), ""
-        )
+        clean = next((c for c in self.store.conditions if self.store.results.conditions[c].is_clean), "")
         dense = [name for name in infos if infos[name].family == "dense" and (name, clean) in summary]
         if not dense:
             return ""

@@ -12,6 +12,7 @@ from rosalind.analysis import similarity
 from rosalind.analysis.similarity import METRICS, of_sides
 from rosalind.analysis.similarity.of_sides import FLOORS
 from rosalind.analysis.store import Store
+from rosalind.config import CLEAN
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.similarity_caption import METRIC_WORDS, MODES
 from rosalind.viewer.state import State
@@ -200,7 +201,7 @@ class Similarity:
     def _looks(self) -> dict[str, Any]:
         """Columns that are the same for every metric."""
         points, cells = self.kept["points"], self.kept["found"].cells
-        sizes = np.where(np.array(points.group) == "clean", 13, 5 + points.severity)
+        sizes = np.where(np.array(points.group) == CLEAN, 13, 5 + points.severity)
         return {
             "network": [network for network, _ in cells],
             "condition": [condition for _, condition in cells],

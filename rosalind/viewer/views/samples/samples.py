@@ -213,9 +213,7 @@ class Samples:
             return frame.state.a
         infos = store.results.conditions
         clean = [
-            name
-            for name in store.conditions
-            if infos[name].kind == "clean" and infos[name].bn == infos[b[1]].bn
+            name for name in store.conditions if infos[name].is_clean and infos[name].bn == infos[b[1]].bn
         ]
         return next(((b[0], name) for name in clean if store.sides.has((b[0], name))), frame.state.a)
 
