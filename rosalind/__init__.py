@@ -14,6 +14,7 @@ Submodules load on first use, so that a laptop without jax can open a finished s
 
 import importlib
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 try:
     __version__ = version("rosalind")
@@ -27,8 +28,10 @@ __all__ = [
     "config",
     "corruptions",
     "data",
+    "demo",
     "figures",
     "geometry",
+    "measures",
     "measuring",
     "models",
     "pruning",
@@ -39,7 +42,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return importlib.import_module(f"rosalind.{name}")
     raise AttributeError(f"module 'rosalind' has no attribute {name!r}")

@@ -3,17 +3,19 @@
 import os
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from rosalind.config import BatchNorm, Condition, Control, Data, Method, Model, Study, Train, conditions
+import rosalind
+from rosalind.config import Condition, Data, Method, Model, Study, Train, conditions, resolve
+
+EPSILON = 8
+"""Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
 _CLEAN = Condition().id
-_CONTROLS = Study().controls
 
 Folder = Annotated[Path, tyro.conf.Positional]
 
@@ -26,16 +28,14 @@ def demo(out: Path = Path("studies/digits"), no_view: bool = False, port: int = 
         no_view: Print the table and stop, for scripts.
         port: Of the viewer; 0 takes a free one.
     """
-    from rosalind import demo as demonstration
-
-    _run(demonstration.study(), out)
-    if no_view:
-        print(f"\nSee it with: rosalind view {out}")
-    else:
+    _run(rosalind.demo.study(), out)
+    if not no_view:
         view((out,), port=port)
 
 
 def run(
+    study: Annotated[str | None, tyro.conf.Positional] = None,
+    *,
     out: Path,
     data: Data = _DATA,
     model: Model = _MODEL,
@@ -48,17 +48,20 @@ def run(
     textures: str | None = None,
     files: str | None = None,
     draws: int = 1,
-    bn: BatchNorm = "train",
     attacks: tuple[Literal["fgsm", "pgd-linf", "pgd-l2", "pgd_transfer"], ...] = (),
-    epsilon: float = 8,
     weight_noise: tuple[float, ...] = (),
     shifts: tuple[str, ...] = (),
+    measures: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
-    controls: tuple[Control, ...] = _CONTROLS,
 ) -> None:
-    """Run a study of your own; for options per method write a Python file like experiments/digits.py.
+    """Run a study of your own: one written in Python, or one from flags.
+
+    Methods, corruptions, measures, data.name and model.name may be `module:NAME`, of a module in the current
+    folder or on PYTHONPATH.
 
     Args:
+        study: A `config.Study` in a file, `mine.py:STUDY`, or in a module, `package.module:NAME`; of the
+            flags only --out is then allowed.
         out: The study folder; what is done there is not done again.
         data: Which images.
         model: Which network.
@@ -73,29 +76,55 @@ def run(
         files: Official images that stand in for generated ones: a folder in the layout of CIFAR-10-C, or
             tfds:cifar10_corrupted, tfds:mnist_corrupted.
         draws: Of every random corruption; claims about single samples need at least three.
-        bn: Statistics of BatchNorm: stored, recalibrated on clean training images, or adapted to each condition.
-        attacks: On each network, or made on the first dense network and shared (pgd_transfer).
-        epsilon: Size of the attacks in grey levels; of pgd-l2 on pixels in [0, 1], divided by 16 (8 is 0.5).
+        attacks: On each network, or made on the first dense network and shared (pgd_transfer), of 8 grey
+            levels; pgd-l2 of 0.5 on pixels in [0, 1].
         weight_noise: Strengths relative to each layer's root mean square weight.
         shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
+        measures: Further measures of every sample.
         seeds: One dense network and one of every method and sparsity each.
-        controls: What methods are compared with: random masks at every sparsity, the dense network trained
-            as long as the longest chain, and narrower dense networks.
     """
-    from rosalind import corruptions as known
-    from rosalind.conditions import CONDITIONS
+    if study is not None:
+        flags = (data, model, train, methods, sparsities, corruptions, benchmark, severities, textures, files)
+        flags += (draws, attacks, weight_noise, shifts, measures, seeds)
+        if flags != tuple((run.__kwdefaults__ or {}).values()):
+            raise ValueError(
+                f"of the flags only --out is allowed beside {study!r}; change that study instead."
+            )
+        _run(study_of(study), out)
+        return
+    corrupted = corruptions
+    if not corrupted:
+        common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
+        corrupted = {
+            "common15": common,
+            "common19": (*common, *rosalind.corruptions.EXTRA),
+            "mnist-c": rosalind.corruptions.MNIST_C,
+        }[benchmark]
+    cells = conditions(corrupted, severities, draws=range(draws), files=files, textures=textures)
+    others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
+    others += [Condition("weight_noise", strength) for strength in weight_noise]
+    others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
+    pruned = tuple(Method(name, sparsities) for name in methods)
+    _run(Study(data, model, train, pruned, (*cells, *others), seeds, measures=measures), out)
 
-    chosen = tuple(Method(name, sparsities) for name in methods)
-    names: Iterable[str] = corruptions
-    if not names:
-        common = known.NAMES if files else known.benchmark(textures)
-        names = {"common15": common, "common19": (*common, *known.EXTRA), "mnist-c": known.MNIST_C}[benchmark]
-    cells = conditions(names, severities, draws=range(draws), bn=bn, files=files, textures=textures)
-    others = [Condition(name, epsilon * CONDITIONS[name].epsilon, bn=bn) for name in attacks]
-    others += [Condition("weight_noise", strength, bn=bn) for strength in weight_noise]
-    others += [Condition("shift", files=folder, label=Path(folder).name, bn=bn) for folder in shifts]
-    _run(Study(data, model, train, chosen, (*cells, *others), seeds, controls=controls), out)
-    print(f"\nSee it with: rosalind view {out}")
+
+def study_of(name: str) -> Study:
+    """The study that `mine.py:STUDY` or `package.module:NAME` names.
+
+    The folder of a file is put on the path, so that the study can name what else the file defines.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: see `config.resolve`.
+    """
+    file, _, attribute = name.rpartition(":")
+    if file.endswith(".py"):
+        path = Path(file).resolve()
+        if not path.is_file():
+            raise FileNotFoundError(f"{file} does not exist.")
+        sys.path.insert(0, str(path.parent))
+        name = f"{path.stem}:{attribute}"
+    return resolve("study", name, {}, Study)
 
 
 def corrupt(
@@ -114,7 +143,7 @@ def corrupt(
     the set. Interrupted and run again, it goes on where it was.
 
     Args:
-        dataset: digits, idx, npz, npy, cifar, or a TFDS name.
+        dataset: digits, idx, npz, npy, cifar, a TFDS name, or module:NAME.
         out: Folder to write.
         folder: Of the data set's files.
         size: Side in pixels to resize images to.
@@ -123,18 +152,14 @@ def corrupt(
         textures: Folder of frost's pictures; without any, frost_synthetic.npy is written instead.
         draw: Number of the draw.
     """
-    from rosalind import corruptions as known
-    from rosalind import study
     from rosalind.conditions import writing
 
-    study.use_compilation_cache()
-    names = corruptions or (*known.benchmark(textures), *known.EXTRA)
+    rosalind.study.use_compilation_cache()
+    names = corruptions or (*rosalind.corruptions.benchmark(textures), *rosalind.corruptions.EXTRA)
     for name in names:
-        known.check(name, 1, table)
-    from rosalind.data import load
-
-    found = load(dataset, folder=folder, size=size)
-    for path in writing.write(found, out, names=names, table=table, textures=textures, draw=draw):
+        rosalind.corruptions.check(name, 1, table)
+    loaded = rosalind.data.load(dataset, folder=folder, size=size)
+    for path in writing.write(loaded, out, names=names, table=table, textures=textures, draw=draw):
         print(path)
 
 
@@ -149,16 +174,17 @@ def fourier(
         strength: Euclidean length of the noise per channel, pixels in [0, 1]; 4 is usual for 32 pixels.
         images: Test images per frequency, stratified by class.
     """
-    from rosalind import study
-
-    study.use_compilation_cache()
-    for path in study.frequency_maps(folder, networks or None, strength=strength, images=images):
+    rosalind.study.use_compilation_cache()
+    for path in rosalind.study.frequency_maps(folder, networks or None, strength=strength, images=images):
         print(path)
     print(f"\nrosalind report {folder} draws them.")
 
 
 def view(
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional], host: str = "127.0.0.1", port: int = 0
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    host: str = "127.0.0.1",
+    port: int = 0,
+    views: tuple[str, ...] = (),
 ) -> None:
     """Show finished or growing studies in the browser.
 
@@ -166,10 +192,9 @@ def view(
         folders: One or more study folders.
         host: Address to listen on; anything but loopback lets others on the network read the studies.
         port: 0 takes a free one.
+        views: Further views, module:NAME each, of a module in the current folder or on PYTHONPATH.
     """
-    from rosalind import viewer
-
-    viewer.serve(list(folders), host=host, port=port)
+    rosalind.viewer.serve(list(folders), host=host, port=port, views=views)
 
 
 def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
@@ -180,11 +205,10 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         out: Where to; the study's folder report/ by default.
         link: An address copied from the viewer: the HTML file shows what it shows.
     """
-    from rosalind import figures
     from rosalind.viewer import standalone
 
     page = standalone.write(folder, (out or folder / "report") / "report.html", link)
-    for path in [*figures.report(folder, out), page]:
+    for path in [*rosalind.figures.report(folder, out), page]:
         print(path)
 
 
@@ -196,10 +220,8 @@ def compare(folder: Folder) -> None:
     Args:
         folder: The study folder.
     """
-    from rosalind import results
-    from rosalind.analysis import robustness
-
-    print(robustness.methods.text(results.load(folder)))
+    study_results = rosalind.results.load(folder)
+    print(rosalind.analysis.robustness.methods.text(study_results))
 
 
 def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
@@ -211,30 +233,26 @@ def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[
         condition: Id of a condition.
         ids: Sample ids of the test set; twelve over all classes if none is given.
     """
-    from rosalind import study
-
-    study.use_compilation_cache()
-    made = study.attribute(folder, network, condition, ids or None)
-    print(f"{made} maps made" + ("; the others were there." if made < len(ids) else "."))
+    rosalind.study.use_compilation_cache()
+    count = rosalind.study.attribute(folder, network, condition, ids or None)
+    print(f"{count} maps made" + ("; the others were there." if count < len(ids) else "."))
 
 
-def _run(study_: Study, out: Path) -> None:
+def _run(study: Study, out: Path) -> None:
     """Run a study, print its table and how long it took."""
-    from rosalind import study
-    from rosalind.analysis import robustness
-
     began = time.monotonic()
-    study.use_compilation_cache()
-    results = study.run(study_, out)
-    print(robustness.text_table(results))
+    rosalind.study.use_compilation_cache()
+    study_results = rosalind.study.run(study, out)
+    print(rosalind.analysis.robustness.text_table(study_results))
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
-    print(
-        f"\n{len(results.networks)} networks x {len(results.conditions)} conditions in {out}: {minutes}:{seconds:02d}"
-    )
+    size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
+    print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
 
 
 def main() -> None:
-    """Entry point of the command line; errors a user can mend are one line, without a traceback."""
+    """Run the command line; errors that a user can mend are one line, without a traceback."""
+    # Modules of one's own lie in the current folder; a console script has only its own on the path.
+    sys.path.append(os.getcwd())
     commands = {f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=__doc__)

@@ -190,6 +190,8 @@ class Study:
     """Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions)."""
     attribution_conditions: tuple[str, ...] = (CLEAN,)
     """Ids of the conditions under which occlusion maps are made."""
+    measures: tuple[str, ...] = ()
+    """Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view."""
     umap: bool = False
     """Also store a UMAP layout of the similarity view (needs the extra `umap`)."""
 

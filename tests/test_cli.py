@@ -86,6 +86,97 @@ def test_mistakes_are_one_line(tmp_path, words, message):
     assert not (tmp_path / "out").exists()
 
 
+MINE = """
+from rosalind import pruning
+from rosalind.config import Condition, Data, Method, Model, Study, Train
+from rosalind.data import SOURCES
+from rosalind.models.plain import Mlp
+from rosalind.pruning import scores
+
+def load(folder):
+    splits = SOURCES["digits"](folder)
+    return (splits[0][:200], splits[1][:200], *splits[2:])
+
+class Net(Mlp):
+    pass
+
+MAGNITUDE = pruning.one_shot(lambda job: scores.magnitude(job))
+STUDY = Study(
+    data=Data("mine:load"),
+    model=Model("mine:Net", 8),
+    train=Train(epochs=1),
+    methods=(Method("mine:MAGNITUDE", (0.5,)),),
+    conditions=(Condition(), Condition("contrast", 1)),
+    seeds=(0,),
+    controls=(),
+    attributions=0,
+)
+"""
+
+POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+if __name__ == "__main__":
+    import mine
+    from rosalind import study
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        study.run(mine.STUDY, "pool", executor=pool)
+"""
+
+
+def test_a_study_of_a_module_from_a_file_from_flags_and_in_a_pool(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "pool.py").write_text(POOL)
+    (tmp_path / "elsewhere").mkdir()
+    done = rosalind("run", "../mine.py:STUDY", "--out", "../file", folder=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
+    flags = "--data.name mine:load --model.name mine:Net --model.width 8 --train.epochs 1 --methods mine:MAGNITUDE"
+    flags += " --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0"
+    done = rosalind("run", "--out", "flags", *flags.split(), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "pool.py"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {name: results.load(tmp_path / name) for name in ("file", "flags", "pool")}
+    names = ["net-dense-seed0", "net-MAGNITUDE-0.5-seed0"]
+    assert list(found["file"].networks) == list(found["pool"].networks) == names
+    for name in names:
+        hashes = {study_results.networks[name].hash for study_results in found.values()}
+        assert len(hashes) == 1
+    for study_results in found.values():
+        assert {name for name, condition in study_results.cells() if condition == "contrast-1"} >= set(names)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run nowhere.py:STUDY --out out", "nowhere.py does not exist"),
+        ("run mine.py:NET --out out", "study 'mine:NET' cannot be imported: AttributeError"),
+        ("run mine.py:Net --out out", "must be a rosalind.config.Study, got"),
+        ("run mine.py:STUDY --out out --seeds 3", "only --out is allowed beside 'mine.py:STUDY'"),
+    ],
+)
+def test_mistakes_in_naming_a_study_are_one_line(tmp_path, words, message):
+    (tmp_path / "mine.py").write_text(MINE)
+    done = rosalind(*words.split(" "), folder=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_module_is_an_attribute_of_the_package():
+    import rosalind
+
+    folder = Path(rosalind.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/__init__.py")
+    }
+    assert set(rosalind.__all__) == modules - {"__init__", "cli", "progress"}
+    for name in rosalind.__all__:
+        assert getattr(rosalind, name).__doc__
+
+
 def test_attribute(small_folder, tmp_path, capsys):
     import shutil
 

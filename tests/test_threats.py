@@ -230,7 +230,7 @@ class TestCommands:
         seen = []
         monkeypatch.setattr(cli, "_run", lambda study_, out: seen.append(study_))
         cli.run(
-            tmp_path,
+            out=tmp_path,
             benchmark="common19",
             severities=(2,),
             textures=str(frost_folder),
@@ -243,6 +243,6 @@ class TestCommands:
         assert len(ids) == 1 + 19 * 2 + 4
         assert ids[-4:] == ["pgd-l2-0.5", "fgsm-8", "weight_noise-0.1", "shift-cifar10.1"]
         assert seen[0].conditions[ids.index("frost-2")].textures == str(frost_folder)
-        cli.run(tmp_path, benchmark="mnist-c", data=config.Data("digits"))
+        cli.run(out=tmp_path, benchmark="mnist-c", data=config.Data("digits"))
         assert [c.id for c in seen[1].conditions][:3] == ["clean", "shot_noise-5", "impulse_noise-4"]
         assert len(seen[1].conditions) == 16
