@@ -3,7 +3,6 @@
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
 from rosalind.pruning.checks import check, check_network, definitions
-from rosalind.pruning.masks import SCOPES
 from rosalind.pruning.methods import (
     METHODS,
     at_initialisation,
@@ -31,7 +30,6 @@ from rosalind.pruning.types import (
 __all__ = [
     "FAMILIES",
     "METHODS",
-    "SCOPES",
     "MaskParametrisation",
     "MaskSchedule",
     "MethodRun",

@@ -7,7 +7,7 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import describe, fingerprint
-from rosalind.pruning.types import Masks, MethodRun, Pruned, Weights
+from rosalind.pruning.types import MethodRun, Pruned, Weights
 
 
 def cached(run: MethodRun, made_by: Mapping[str, Any], make: Callable[[], Pruned]) -> Pruned:
@@ -33,14 +33,8 @@ def packed(pruned: Pruned) -> dict[str, np.ndarray]:
 
 def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
     """The network of `packed`; `like` gives the structure of its trees."""
-
-    def part(name: str) -> Masks:
-        return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
-
-    def tree(name: str, structure: training.Tree) -> training.Tree:
-        leaves = part(name)
-        return training.map_by_path(lambda path, _: leaves[path], structure)
-
+    part = lambda name: {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
+    tree = lambda name, like: training.map_by_path(lambda path, _: arrays[f"{name}/{path}"], like)
     memory = int(arrays["step_bytes"])
     return Pruned(
         float(arrays["sparsity"]),

@@ -65,11 +65,10 @@ def check(method: Method) -> dict[str, Any]:
     """
     recipe, name = recipe_of(method.name), method.name
     definitions(method)
-    if not method.sparsities or len(set(method.sparsities)) != len(method.sparsities):
-        raise ValueError(
-            f"{name}: `sparsities` must be one or more, each once, got {list(method.sparsities)}."
-        )
-    for sparsity in method.sparsities:
+    sparsities = list(method.sparsities)
+    if not sparsities or len(set(sparsities)) != len(sparsities):
+        raise ValueError(f"{name}: `sparsities` must be one or more, each once, got {sparsities}.")
+    for sparsity in sparsities:
         masks.check_sparsity(sparsity)
     for option in method.options:
         if option not in recipe.options:

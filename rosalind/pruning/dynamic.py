@@ -54,7 +54,7 @@ def static(run: MethodRun, sparsity: float) -> MaskSchedule:
     """Random masks that never change, by default at ERK's densities (arXiv 1911.11134)."""
     kernels = masks.prunable(run.start.trainable)
     scores = {path: jax.random.uniform(masks.path_key(run.key, path), w.shape) for path, w in kernels.items()}
-    rules = {"scope": run.options["scope"], "layers": run.options["layers"]}
+    rules = {name: run.options[name] for name in ("scope", "layers")}
     return MaskSchedule(masks.keep(scores, sparsity, protected=run.protected, **rules))
 
 

@@ -102,10 +102,9 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
 def _made_by(run: MethodRun, reached: Sequence[float]) -> dict[str, Any]:
     """All that a level depends on; chains that differ only in later levels or in controls share their beginnings."""
     recipe = run.recipe
-    # Layers with a sparsity of their own approach it together with the whole.
-    target = {"towards": run.target_of(reached[-1])} if run.options.get("layers") else {}
     return {
-        **target,
+        # Layers with a sparsity of their own approach it together with the whole.
+        **({"towards": run.target_of(reached[-1])} if run.options.get("layers") else {}),
         **run.outside,
         "levels": list(reached),
         "score": _name(recipe.score),
@@ -131,8 +130,7 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
         chosen, (weights, start) = pruned.masks, _rewound(run)
         initial = training.by_path(run.parent.initial.trainable)
 
-        def changed(path: str, leaf: Any) -> jax.Array:
-            leaf = jnp.asarray(leaf)
+        def changed(path: str, leaf: Any) -> Any:
             if path not in chosen or control == "shuffled":
                 return leaf
             if control == "signs":
@@ -141,8 +139,7 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
 
         if control == "reinitialised":
             weights, start = run.parent.initial, 0
-        if control == "shuffled":
-            chosen = masks.shuffled(chosen, run.key)
+        chosen = masks.shuffled(chosen, run.key) if control == "shuffled" else chosen
         trainable = training.map_by_path(changed, weights.trainable)
         fitted = run.train(Weights(trainable, weights.state), chosen, config=run.config, start=start)
         return pruned._replace(

@@ -1,4 +1,4 @@
-"""Training of learned masks: the loss of a parametrisation, its initialisation, and the counts of its masks."""
+"""Training of learned masks: the loss of a parametrisation, and masks of scheduled counts."""
 
 import functools
 from collections.abc import Mapping, Sequence

@@ -162,8 +162,7 @@ def keep(
     values = {path: np.asarray(scores[path], np.float32).ravel() for path in paths}
     shapes = {path: np.shape(scores[path]) for path in paths}
     for path in paths:
-        if np.isnan(values[path]).any():
-            count = int(np.isnan(values[path]).sum())
+        if count := int(np.isnan(values[path]).sum()):
             raise ValueError(f"{count} scores of {path!r} are NaN; the loss or the weights are not finite.")
     alive = {
         path: np.ones(values[path].size, bool) if within is None else np.asarray(within[path]).ravel()

@@ -37,8 +37,7 @@ def prune(
     Args:
         method: a name in `METHODS` or `package.module:NAME`, sparsities and options.
         parent: nested dicts of float arrays, before and after dense training.
-        loss: see `training.Loss`.
-        batches: for training; see `training.BatchSource`.
+        loss, batches: of the training; see `training.Loss` and `training.BatchSource`.
         config: of the dense training; retraining is derived from it by the recipe.
         scoring: batches for scores, usually without augmentation; `batches` if None.
         fit: `training.fit`, or a wrapper of it that reports.
@@ -80,12 +79,10 @@ def prune(
         evaluate=evaluate,
         outside={"method": method.name, "definitions": outside} if outside else {},
     )
-    like = options.get("like")
-    if like is not None:
+    if (like := options.get("like")) is not None:
         recipe = recipe_of(like)
-        run = dataclasses.replace(
-            run, like=dataclasses.replace(run, name=like, recipe=recipe, options=recipe.options)
-        )
+        other = dataclasses.replace(run, name=like, recipe=recipe, options=recipe.options)
+        run = dataclasses.replace(run, like=other)
     return _noted(engine_of(run)(run))
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from rosalind import training
 from rosalind.pruning import channel_scores, masks, n_m, structured
 from rosalind.pruning.activating import activating
-from rosalind.pruning.types import CountedBatches, Granularity, Masks, MethodRun, Pruned, Scoring, Weights
+from rosalind.pruning.types import CountedBatches, Masks, MethodRun, Pruned, Scoring, Weights
 from rosalind.training import Tree
 
 Selection = tuple[Masks, Tree, tuple[str, ...]]
@@ -130,9 +130,5 @@ def select_blocks(
     return chosen, trainable, notes
 
 
-SELECTIONS: dict[Granularity, Callable[..., Selection]] = {
-    "weight": select_weights,
-    "channel": select_channels,
-    "block": select_blocks,
-}
+SELECTIONS = {"weight": select_weights, "channel": select_channels, "block": select_blocks}
 """`(run, before, sparsity, scoring, began_with)` to the selection, by the granularity of the recipe."""

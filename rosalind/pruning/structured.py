@@ -112,10 +112,8 @@ def select(
         raise ValueError(f"`scope` of channels must be 'layer' or 'global', not {scope!r}.")
     values = [np.asarray(score, np.float32) for score in scores]
     for group, value in zip(groups, values, strict=True):
-        if np.isnan(value).any():
-            raise ValueError(
-                f"{int(np.isnan(value).sum())} scores of the channels of {group.members[0][0]!r} are NaN."
-            )
+        if count := int(np.isnan(value).sum()):
+            raise ValueError(f"{count} scores of the channels of {group.members[0][0]!r} are NaN.")
     alive = alive_channels(within, groups) if within else [np.ones(group.size, bool) for group in groups]
     free = np.array([not any(is_protected(p, protected) for p, _ in g.members) for g in groups])
     sizes = np.array([group.size for group in groups])
@@ -145,12 +143,8 @@ def select(
         # The lowest first; what is removed already comes before everything, of equal ones the last.
         order = np.lexsort((-np.arange(len(value)), value, a))
         chosen.append(~np.isin(np.arange(len(value)), order[:count]))
-    note = ()
-    if reached.max() < sparsity - MISSED:
-        note = (
-            f"channels can remove at most {reached.max():.3f} of the weights, {sparsity:g} was asked for",
-        )
-    return masks_of(chosen, groups, trainable), note
+    note = f"channels can remove at most {reached.max():.3f} of the weights, {sparsity:g} was asked for"
+    return masks_of(chosen, groups, trainable), (note,) if reached.max() < sparsity - MISSED else ()
 
 
 def shrink(

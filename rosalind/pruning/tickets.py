@@ -70,8 +70,8 @@ def ticket(binary: bool) -> MaskParametrisation:
         # Of a global selection no layer's share is known before training.
         share = {path: float(last.get(path, (1 - sparsity) * w.size)) / w.size for path, w in kernels.items()}
         frozen = signed_constants(trainable, share) if options.get("constant") else trainable
-        ramped = scope == "global" and sparsity > 0.5
-        ramp = min(options["ramp"] * run.batches.steps, run.total_steps / 2) if ramped else 0.0
+        ramp = min(options["ramp"] * run.batches.steps, run.total_steps / 2)
+        ramp = ramp if scope == "global" and sparsity > 0.5 else 0.0
         return initial_scores(kernels, jax.random.fold_in(run.key, 0x73636F72)), {
             "frozen": frozen,
             "kept": last,
@@ -79,15 +79,12 @@ def ticket(binary: bool) -> MaskParametrisation:
             "ramp": jnp.float32(ramp),
         }
 
-    def counts(carried: Mapping[str, Any], train: bool) -> Mapping[str, Any]:
-        if not train:
-            return carried["kept"]
-        progress = carried["step"] / jnp.maximum(carried["ramp"], 1e-6)
-        return cubic_counts(carried["begun"], carried["kept"], progress)
-
     def effective_params(scores: Tree, carried: Mapping[str, Any], train: bool):
-        strengths = {path: jnp.abs(score) for path, score in scores.items()}
-        chosen = top_of(jax.lax.stop_gradient(strengths), counts(carried, train))
+        strengths, counts = {path: jnp.abs(score) for path, score in scores.items()}, carried["kept"]
+        if train:
+            progress = carried["step"] / jnp.maximum(carried["ramp"], 1e-6)
+            counts = cubic_counts(carried["begun"], carried["kept"], progress)
+        chosen = top_of(jax.lax.stop_gradient(strengths), counts)
 
         def one(path, weight):
             if path not in scores:

@@ -66,9 +66,8 @@ class Pruned(NamedTuple):
     @classmethod
     def of(cls, sparsity: float, masks: Mapping[str, np.ndarray], fitted: training.Fitted, **fields: Any):
         """The network that training gave; `fields` replace those that follow from `fitted`."""
-        network = cls(
-            sparsity, dict(masks), Weights(fitted.trainable, fitted.state), fitted.records, fitted.steps
-        )
+        weights = Weights(fitted.trainable, fitted.state)
+        network = cls(sparsity, dict(masks), weights, fitted.records, fitted.steps)
         return network._replace(**{"step_bytes": fitted.step_bytes, **fields})
 
 
@@ -89,11 +88,7 @@ class ModelFunctions(NamedTuple):
     "teacher": {"trainable": ..., "state": ...}}` (the option `distil`)."""
 
     def needed(self, name: str, method: str) -> Callable[..., Any]:
-        """The function of this name.
-
-        Raises:
-            ValueError: it is None.
-        """
+        """The function of this name; a ValueError that names the method if it is None."""
         function = getattr(self, name)
         if function is None:
             raise ValueError(
@@ -165,8 +160,7 @@ class MaskParametrisation(NamedTuple):
 class Recipe:
     """A pruning method: at most one of score, change and parametrisation, and every option with its default.
 
-    A user's own recipe is a name in a module, `Method("module:NAME")`, usually made by `one_shot`,
-    `at_initialisation`, `iterative`, `while_training`, `learning_masks` or `channels`.
+    A user's own recipe is a name in a module, `Method("module:NAME")`, usually made by a helper of `methods.py`.
 
     Raises:
         ValueError: a family that is not in `FAMILIES`; two ways to find masks, or none.
