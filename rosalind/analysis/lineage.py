@@ -33,7 +33,7 @@ class LineageGraph:
     grouped: bool
 
 
-Infos = Mapping[str, Mapping[str, Any]]
+Infos = Mapping[str, Any]
 """Networks' JSON by id."""
 
 

@@ -36,7 +36,7 @@ class Curves:
         return seed_interval(some)
 
 
-Infos = Mapping[str, Mapping[str, Any]]
+Infos = Mapping[str, Any]
 """Conditions' JSON by id."""
 
 

@@ -5,7 +5,7 @@ A view draws what a `Frame` holds and tells clicks and brushes through `change`;
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from bokeh.models import Div, UIElement
 
@@ -40,9 +40,9 @@ class View(Protocol):
     figures are in it.
     """
 
-    page: ClassVar[str]
+    page: str
     """The page it stands on: `networks`, `geometry` or `samples`."""
-    title: ClassVar[str]
+    title: str
     """Its heading, a question."""
     root: UIElement
     """Figures and widgets."""

@@ -16,6 +16,9 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import theme
 
+Look = dict[str, Any]
+"""Properties of a glyph, for `Line(**look)`: Bokeh makes the signatures of its models at run time."""
+
 CLEAR = "rgba(0, 0, 0, 0)"
 SELECTED = "#E69F00"
 GREY = "#8a94a6"

@@ -109,7 +109,7 @@ class ClassMatrices:
         self.names = ColumnDataSource({"name": []})
         self.figures, self.images, self.mappers, self.bars, self.marks = {}, {}, {}, {}, {}
         # Shared, so that a zoom is one of all matrices.
-        self.across, self.down = Range1d(0, 1), Range1d(1, 0)
+        self.across, self.down = Range1d(start=0, end=1), Range1d(start=1, end=0)
         for side in SIDES:
             self._matrix(side)
         self.figures["null"].visible = False
@@ -188,7 +188,7 @@ class ClassMatrices:
         name = CustomJSHover(args={"names": self.names}, code=NAME_HOVER)
         value = CustomJSHover(args={"source": source}, code=VALUE_HOVER)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
-        formatters = {"$x": name, "$y": name, "@image": value}
+        formatters: dict[str, Any] = {"$x": name, "$y": name, "@image": value}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters, visible=False))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, side=side))
         figure.on_event(RangesUpdate, lambda event: self._paint())
@@ -282,8 +282,9 @@ class ClassMatrices:
 
     def _paint(self, *, anew: bool = False) -> None:
         """Send the part that is on screen, where it is not that of the last time."""
-        ends: Any = (self.across.start, self.across.end), (self.down.start, self.down.end)
-        shown = self.window = downsampling.window(*ends, len(self.rows))
+        across: Any = (self.across.start, self.across.end)
+        down: Any = (self.down.start, self.down.end)
+        shown = self.window = downsampling.window(across, down, len(self.rows))
         if not self.changed("window", shown) and not anew:
             return
         for side, matrix in self.tables.items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import FixedTicker, Image, Range1d, Rect, Scatter, Segment, Text
+from bokeh.models import FixedTicker, Image, Rect, Scatter, Segment, Text
 
 from rosalind.analysis import distributions, rasters
 from rosalind.viewer.views.draw import (
@@ -11,6 +11,7 @@ from rosalind.viewer.views.draw import (
     GREYS,
     ORANGES,
     SELECTED,
+    Look,
     cut,
     empty,
     plot,
@@ -40,24 +41,28 @@ class ClassPanels:
         self.figure = plot(
             "class-panels",
             "A small density per class under A, under B, and of the change; click a class to keep only it.",
-            x_range=Range1d(0, 1),
-            y_range=Range1d(0, 1),
+            x_range=(0, 1),
+            y_range=(0, 1),
         )
         figure = self.figure
         figure.grid.grid_line_color = None
         figure.xaxis.visible = False
         figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
         figure.yaxis.major_tick_line_color = None
-        place = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
+        place: Look = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
         self.base, self.picked = empty("image", "dw", "dh"), empty("image", "dw", "dh")
         figure.add_glyph(self.base, Image(image="image", color_mapper=see_through(GREYS), **place))
         figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
         self.frames, self.kept = empty("x", "y"), empty("x", "y")
-        size = {"width": distributions.PANEL / WIDE, "height": distributions.PANEL / TALL, "fill_color": None}
+        size: Look = {
+            "width": distributions.PANEL / WIDE,
+            "height": distributions.PANEL / TALL,
+            "fill_color": None,
+        }
         figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=GREY, **size))
         figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
         self.zeros = empty("x0", "y0", "x1", "y1")
-        dotted = {"line_alpha": 0.6, "line_dash": "dotted"}
+        dotted: Look = {"line_alpha": 0.6, "line_dash": "dotted"}
         figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
         self.medians = empty("x", "y")
         cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=FLIP_COLOURS[2])
@@ -81,11 +86,9 @@ class ClassPanels:
         if self.changed("base", where):
             self._base(frame, classes)
         if self.changed("filter", (where, state.true_class)):
-            lines = [] if state.true_class is None else range(len(self.rows))
-            self.kept.data = {
-                "x": [state.true_class + 0.5 for _ in lines],
-                "y": [line + distributions.PANEL / TALL / 2 for line in lines],
-            }
+            columns = [] if state.true_class is None else [state.true_class + 0.5] * len(self.rows)
+            heights = [line + distributions.PANEL / TALL / 2 for line in range(len(columns))]
+            self.kept.data = {"x": columns, "y": heights}
         if self.changed("selection", (where, state.rule, state.true_class)):
             self._selection(frame, classes)
 
@@ -93,10 +96,10 @@ class ClassPanels:
         state, store = frame.state, frame.store
         axes = (state.x, state.y)
         sides = [[frame.values(cell, axis) for axis in axes] for cell in (state.a, state.b)]
-        shared = tuple(rasters.limits(sides[0][k], sides[1][k]) for k in range(2))
+        shared = rasters.limits(sides[0][0], sides[1][0]), rasters.limits(sides[0][1], sides[1][1])
         pairs = [(state.a, state.b), *([] if frame.null is None else [frame.null])]
         moved = [[store.difference(*pair, axis, state.raw) for axis in axes] for pair in pairs]
-        apart = tuple(rasters.limits(*(values[k] for values in moved)) for k in range(2))
+        apart = rasters.limits(*(x for x, _ in moved)), rasters.limits(*(y for _, y in moved))
         self.rows = [*sides, *moved]
         self.windows = [shared, shared, *(apart for _ in moved)]
         self._rule_rows(len(self.rows))

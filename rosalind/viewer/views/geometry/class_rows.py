@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
-from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Range1d, Scatter
+from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Scatter
 
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
@@ -53,8 +53,8 @@ class ClassRows:
         self.figure = plot(
             "class-rows",
             "A row per class: histograms under A, under B, and their difference; click one to keep only it.",
-            x_range=Range1d(0, 3),
-            y_range=Range1d(1, 0),
+            x_range=(0, 3),
+            y_range=(1, 0),
         )
         figure = self.figure
         figure.grid.grid_line_color = None
@@ -120,7 +120,7 @@ class ClassRows:
         lines = len(self.order)
         # All rows have the same scale, so that a narrow class is darker than a wide one.
         peak = max(float(rows.max(initial=0)) for rows in shares) or 1.0
-        images = [np.ceil(255 * np.sqrt(rows / peak)).astype(np.uint8) for rows in shares]
+        images: list[np.ndarray] = [np.ceil(255 * np.sqrt(rows / peak)).astype(np.uint8) for rows in shares]
         images.append((shares[1] - shares[0]).astype(np.float32))
         if frame.null is not None:
             first, second = map(share, frame.null)

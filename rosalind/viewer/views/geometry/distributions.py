@@ -9,7 +9,17 @@ from bokeh.models import Line, Range1d, Segment, Span, VArea
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import SIDE_COLOURS, ZERO, axis_label, caption, empty, plot, short, titled
+from rosalind.viewer.views.draw import (
+    SIDE_COLOURS,
+    ZERO,
+    Look,
+    axis_label,
+    caption,
+    empty,
+    plot,
+    short,
+    titled,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
@@ -29,7 +39,7 @@ class Distributions:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """All samples together, or every class by itself; with many classes also the measure of their rows."""
-        allowed = {"distributions-of": ("all samples", "class by class")}
+        allowed: dict[str, tuple[str, ...]] = {"distributions-of": ("all samples", "class by class")}
         if len(store.class_names) > PANELLED:
             allowed["distributions-measure"] = ClassRows.MEASURED
         return allowed
@@ -58,21 +68,21 @@ class Distributions:
             f"{label} under A (solid) and B (dashed); thin lines are the selection.",
             height=220,
             x_range=Range1d(),
-            y_range=Range1d(0, 1),
+            y_range=(0, 1),
         )
         figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
         if part == "margin":
             figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=ZERO))
         for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
-            at = {"x": f"{part}-at", "y": f"{part}-{side}"}
-            look = {"line_color": colour, "line_dash": dash}
+            at: Look = {"x": f"{part}-at", "y": f"{part}-{side}"}
+            look: Look = {"line_color": colour, "line_dash": dash}
             figure.add_glyph(self.all, Line(**at, **look, line_width=2.5))
             figure.add_glyph(self.picked, Line(**at, **look, line_width=1.2))
             if part != "margin":
                 area = VArea(x=at["x"], y1=0, y2=at["y"], fill_color=colour, fill_alpha=0.2)
                 figure.add_glyph(self.picked, area)
         if part != "margin":
-            look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
+            look: Look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
             figure.add_glyph(self.medians[part], Segment(x0="x", y0=0, x1="x", y1="top", **look))
         return figure
 
@@ -107,7 +117,8 @@ class Distributions:
 
     def _all(self, frame: Frame) -> None:
         data: dict[str, np.ndarray] = {}
-        self.limits, self.peaks = {}, {}
+        self.limits: dict[str, tuple[float, float]] = {}
+        self.peaks: dict[str, float] = {}
         self.bins = distributions.bins_for(float(frame.shown.sum()))
         for part, sides in self.values.items():
             shown = [side[frame.shown] for side in sides]
@@ -134,7 +145,7 @@ class Distributions:
         limits = self.limits[part]
         at = distributions.corners(limits, self.bins)
         if part == "margin":
-            at = np.linspace(*limits, len(at)).astype(np.float32)
+            at = np.linspace(limits[0], limits[1], len(at)).astype(np.float32)
             heights = [distributions.cumulative(side, at) for side in sides]
         else:
             heights = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import SelectionGeometry, Tap
-from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis, Range1d
+from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis
 
 from rosalind.analysis import class_matrices, class_order, rasters
 from rosalind.analysis.selection import Band, to_json
@@ -144,15 +144,16 @@ class ParallelCoordinates:
             f"global-{side}",
             "Parallel coordinates of angle, norm, margin and class angles; drag on an axis to select.",
             height=240,
-            x_range=Range1d(0, 1),
-            y_range=Range1d(-0.03, 1.03),
+            x_range=(0, 1),
+            y_range=(-0.03, 1.03),
         )
         figure.yaxis.visible = False
         figure.ygrid.grid_line_color = None
         figure.xgrid.grid_line_color = GREY
         figure.xaxis.major_label_text_font_size = "10px"
         figure.xaxis.ticker = FixedTicker(ticks=[])
-        scale = LinearAxis(ticker=FixedTicker(ticks=[0, 0.5, 1]), axis_line_color=None)
+        ticker: Any = FixedTicker(ticks=[0, 0.5, 1])
+        scale = LinearAxis(ticker=ticker, axis_line_color=None)
         scale.major_label_text_font_size = "10px"
         figure.add_layout(scale, "right")
         image = ColumnDataSource({"image": [], "width": []})
@@ -208,11 +209,11 @@ class ParallelCoordinates:
         Bands on the axes of one side hold together, and a second one on the same axis takes the place of the
         first; a rule of anything else is replaced.
         """
-        others, rule = [], self.frame.state.rule
-        if all(isinstance(old, Band) and list(old.cell) == step["cell"] for old in rule):
-            axis = step.get("x"), step.get("class")
-            others = [to_json(old) for old in rule if (old.x, old.class_) != axis]
-        return _all_of([*others, step])
+        rule, axis = self.frame.state.rule, (step.get("x"), step.get("class"))
+        bands = [old for old in rule if isinstance(old, Band) and list(old.cell) == step["cell"]]
+        if len(bands) < len(rule):
+            bands = []
+        return _all_of([*(to_json(old) for old in bands if (old.x, old.class_) != axis), step])
 
     def tap(self, x: float | None, y: float, *, side: str = "a") -> None:
         """Remove the band at a place."""
@@ -314,7 +315,7 @@ class ParallelCoordinates:
                 f"With {len(store.class_names):,} classes axes to class directions need a true class: choose one on "
                 "the left, or click a class in the matrix."
             )
-        elif len(store.class_names) > class_order.MANY:
+        elif len(store.class_names) > class_order.MANY and state.true_class is not None:
             name = escape(store.class_names[state.true_class])
             sentences.append(
                 f"The axes are the {NEAREST} directions in A that are nearest to that of {name}."

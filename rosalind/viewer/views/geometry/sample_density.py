@@ -30,6 +30,7 @@ from rosalind.viewer.views.draw import (
     GREYS,
     ORANGES,
     ZERO,
+    Look,
     axis_label,
     caption,
     empty,
@@ -75,7 +76,9 @@ class SampleDensity:
         # One source for all panels that are always there: every column is two frames on the socket, 0.7 ms each.
         together, alone = SIDES[:3], SIDES[3:]
         columns = lambda names, sides: [f"{name}-{side}" for side in sides for name in names]
-        self.picked = {sides: empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)}
+        self.picked: dict[tuple[str, ...], ColumnDataSource] = {
+            sides: empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)
+        }
         self.points = SamplePoints(change, (together, alone))
         self.changed = Changed()
         self.peaks: dict[str, int] = {}
@@ -114,9 +117,9 @@ class SampleDensity:
         if side != "null":
             figure.toolbar.active_drag = tools[0]
         image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
-        place = {name: name for name in PLACE}
+        place: Look = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
-        place = {name: f"{name}-{side}" for name in PLACE}
+        place: Look = {name: f"{name}-{side}" for name in PLACE}
         sides = next(sides for sides in self.picked if side in sides)
         figure.add_glyph(
             self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
@@ -124,8 +127,13 @@ class SampleDensity:
         self.points.add(figure, side)
         contours = empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=2, line_color="colour"))
-        look = {"text_align": "align", "x_offset": "away", "text_baseline": "middle", "text_color": "colour"}
-        bold = {"text_font_size": "12px", "text_font_style": "bold"}
+        look: Look = {
+            "text_align": "align",
+            "x_offset": "away",
+            "text_baseline": "middle",
+            "text_color": "colour",
+        }
+        bold: Look = {"text_font_size": "12px", "text_font_style": "bold"}
         figure.add_glyph(contours, Text(x="x", y="y", text="name", **look, **bold))
         median = ColumnDataSource({"x": [], "y": []})
         figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
@@ -290,7 +298,8 @@ class SampleDensity:
         # A class keeps its colour where there is one for each; else those that are drawn differ.
         few = len(frame.store.class_names) <= len(CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
-            curves = [distributions.ellipse(*(v[self._of(frame, k)] for v in (x, y))) for k in classes]
+            masks = [self._of(frame, k) for k in classes]
+            curves = [distributions.ellipse(x[mask], y[mask]) for mask in masks]
             sizes = [end - start for start, end in self._window(side)]
             at = distributions.free_ends(np.array(curves) / sizes) if curves else ()
             ends = [curve[k] for curve, k in zip(curves, at, strict=True)]

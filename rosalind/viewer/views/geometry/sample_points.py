@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Scatter
+from bokeh.models import ColumnDataSource, HoverTool, Scatter
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, empty
+from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, Look, empty
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 LOOK = ("fill_color", "line_color", "marker", "id")
@@ -60,9 +60,9 @@ class SamplePoints:
     def add(self, figure: Any, side: str) -> None:
         """Draw the points on a panel."""
         sides = next(sides for sides in self.sources if side in sides)
-        at = {"x": f"x-{side}", "y": f"y-{side}"}
-        looks = {name: name for name in LOOK[:3]}
-        dots: GlyphRenderer = figure.add_glyph(self.sources[sides], Scatter(size=6, **at, **looks))
+        at: Look = {"x": f"x-{side}", "y": f"y-{side}"}
+        looks: Look = {name: name for name in LOOK[:3]}
+        dots = figure.add_glyph(self.sources[sides], Scatter(size=6, **at, **looks))
         ring = Scatter(marker="circle", size=15, fill_color=None, line_width=2, **at)
         figure.add_glyph(self.rings[sides], ring, name="ink")
         # Pictures come from the server, which a page in a file has not.

@@ -2,12 +2,22 @@
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
-from bokeh.models import FixedTicker, Range1d, Scatter, Segment, Text
+from bokeh.models import FixedTicker, Scatter, Segment, Text
 
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import GREY, SIDE_COLOURS, empty, fill, line_of, measure_label, plain, plot
+from rosalind.viewer.views.draw import (
+    GREY,
+    SIDE_COLOURS,
+    Look,
+    empty,
+    fill,
+    line_of,
+    measure_label,
+    plain,
+    plot,
+)
 from rosalind.viewer.views.frame import Change, Frame
 
 LISTED = 20
@@ -20,10 +30,10 @@ BELOW = 0.32
 def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> distributions.Shifts:
     """The shift of every class on a measure from one side to another."""
     store = frame.store
-    values = [frame.values(cell, measure) for cell in sides]
+    before, after = (frame.values(cell, measure) for cell in sides)
     return store.cached(
         ("shifts", *sides, measure, frame.state.raw),
-        lambda: distributions.class_shifts(*values, store.labels, len(store.class_names)),
+        lambda: distributions.class_shifts(before, after, store.labels, len(store.class_names)),
     )
 
 
@@ -45,7 +55,7 @@ class ClassShifts:
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
-            x_range=Range1d(0, 1),
+            x_range=(0, 1),
         )
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
@@ -57,10 +67,10 @@ class ClassShifts:
             dash = Scatter(x=end, y="y", marker="dash", angle=np.pi / 2, size=7)
             self.figure.add_glyph(self.null, dash, name="ink")
         self.lines = empty("y", "a", "b")
-        grey = {"line_color": GREY, "line_width": 3}
+        grey: Look = {"line_color": GREY, "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
         for name, marker, colour in zip("ab", ("circle", "diamond"), SIDE_COLOURS, strict=True):
-            look = {"fill_color": colour, "line_color": colour}
+            look: Look = {"fill_color": colour, "line_color": colour}
             self.figure.add_glyph(self.lines, Scatter(x=name, y="y", marker=marker, size=11, **look))
         self.counts = empty("x", "y", "text")
         text = Text(

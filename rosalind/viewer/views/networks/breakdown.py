@@ -76,16 +76,16 @@ class Breakdown:
         if not self.changed("table", (by, state.a, state.b, state.null)):
             return
         labelled = self.store.labels >= 0
-        correct = [self.store.correct(cell)[labelled] for cell in (state.a, state.b)]
+        a, b = (self.store.correct(cell)[labelled] for cell in (state.a, state.b))
         nulls = [[self.store.correct(cell)[labelled] for cell in null] for null in frame.nulls]
-        groups = classes = sample_columns.by_group(self.store.labels[labelled], *correct, nulls)
+        groups = classes = sample_columns.by_group(self.store.labels[labelled], a, b, nulls)
         names, first = self.store.class_names, slice(0, sample_columns.SHOWN)
         columns, problem = own_columns(self.store)
         if by == "class":
             shown = [names[int(k)] for k in classes.names[first]]
         else:
             column = sample_columns.groups_of(columns[by.removeprefix(OWN)][labelled])
-            groups = sample_columns.by_group(column, *correct, nulls)
+            groups = sample_columns.by_group(column, a, b, nulls)
             shown = list(groups.names[first])
         self.table.height = 34 + 22 * len(shown)
         self.rows.data = {
@@ -114,7 +114,7 @@ class Breakdown:
         if (groups.count < sample_columns.FEW).any():
             text += f"Groups of fewer than {sample_columns.FEW} images come last. "
         middle = int(np.median(groups.count))
-        share = float(np.mean(correct[0] != correct[1]))
+        share = float(np.mean(a != b))
         least = 100 * detectable_with_samples(middle, share)
         text += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
         if nulls:

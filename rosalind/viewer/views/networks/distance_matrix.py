@@ -1,6 +1,7 @@
 """Beside the map of similarity: the distances of all points as a matrix, alike rows side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
@@ -80,14 +81,16 @@ class DistanceMatrix:
         }
         figure.text("side", "place", **letters)
         figure.text("place", "side", **letters)
-        self.bar = ColorBar(
-            color_mapper=mapper, ticker=FixedTicker(), width=10, padding=4, major_label_policy=AllLabels()
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        self.ticks = FixedTicker()
+        self.bar: Any = ColorBar(
+            color_mapper=mapper, ticker=self.ticks, width=10, padding=4, major_label_policy=AllLabels()
         )
         figure.add_layout(self.bar, "right")
         name = CustomJSHover(args={"source": points}, code=NAME)
         value = CustomJSHover(args={"source": self.image}, code=DISTANCE)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance", "@image{custom}")]
-        formatters = {"$x": name, "$y": name, "@image": value}
+        formatters: dict[str, Any] = {"$x": name, "$y": name, "@image": value}
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
 
@@ -143,7 +146,7 @@ class DistanceMatrix:
             # Labels nearer than this would cover each other.
             if all(abs(at - other) > 12 for other in ticks):
                 ticks[at] = f"{length:.2g} {kind}"
-        self.bar.ticker.ticks = list(ticks)
+        self.ticks.ticks = list(ticks)
         self.bar.major_label_overrides = ticks
 
     def mark(self, letters: Mapping[int, list[str]], cross: tuple[int, int] | None) -> None:

@@ -12,7 +12,6 @@ from bokeh.models import (
     FixedTicker,
     HoverTool,
     LinearColorMapper,
-    Range1d,
     Span,
 )
 from bokeh.transform import linear_cmap
@@ -104,8 +103,8 @@ class Evaluation:
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
             height=150 + min(26 * rows, 1000),
-            x_range=Range1d(-0.5, columns - 0.5),
-            y_range=Range1d(rows - 0.5, -0.5),
+            x_range=(-0.5, columns - 0.5),
+            y_range=(rows - 0.5, -0.5),
         )
         figure.grid.grid_line_color = None
         figure.xaxis.major_label_orientation = np.pi / 2
@@ -162,7 +161,7 @@ class Evaluation:
         tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
         if rows * columns <= CELLS:
             tips.append(("95 % over images", "@mean{images}"))
-        formatters = {"$x": hover, "$y": hover, "@mean": hover}
+        formatters: dict[str, Any] = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))

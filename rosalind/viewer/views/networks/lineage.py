@@ -9,9 +9,7 @@ from bokeh.models import (
     BasicTickFormatter,
     ColumnDataSource,
     FixedTicker,
-    GlyphRenderer,
     HoverTool,
-    Range1d,
     TapTool,
 )
 
@@ -88,8 +86,8 @@ class Lineage:
             "lineage",
             "Map of networks: dense parents on the left, what was made from them on the right.",
             height=self._height(),
-            x_range=Range1d(-0.3, layers - 0.6 + (0.2 + 0.75 * max(layers - 1, 1)) * (rows <= LABELLED)),
-            y_range=Range1d(max(rows, 1) - 0.2, -0.8),
+            x_range=(-0.3, layers - 0.6 + (0.2 + 0.75 * max(layers - 1, 1)) * (rows <= LABELLED)),
+            y_range=(max(rows, 1) - 0.2, -0.8),
         )
         figure.grid.grid_line_color = None
         figure.yaxis.visible = False
@@ -147,7 +145,7 @@ class Lineage:
         figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name")]), TapTool(renderers=[dots]))
         return figure
 
-    def _dots(self, figure: Any, source: ColumnDataSource, size: int, alpha: float) -> GlyphRenderer:
+    def _dots(self, figure: Any, source: ColumnDataSource, size: int, alpha: float) -> Any:
         return figure.scatter(
             "x",
             "y",
@@ -169,8 +167,8 @@ class Lineage:
             "Accuracy against the share of parameters left; small points are seeds, large ones their means.",
             height=self._height(),
             x_axis_type="log",
-            x_range=Range1d(0.9, 110),
-            y_range=Range1d(0, 100),
+            x_range=(0.9, 110),
+            y_range=(0, 100),
         )
         figure.xaxis.axis_label = "parameters left, % of the dense network's"
         figure.xaxis.ticker = FixedTicker(ticks=TICKS)

@@ -3,7 +3,7 @@
 from html import escape
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
 
 from rosalind.analysis import accuracy_table, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
@@ -39,8 +39,8 @@ class Severities:
             "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
             height=340,
-            x_range=Range1d(-0.2, 1),
-            y_range=Range1d(0, 1),
+            x_range=(-0.2, 1),
+            y_range=(0, 1),
         )
         figure.xgrid.grid_line_color = None
         self.ticker = FixedTicker(ticks=[])

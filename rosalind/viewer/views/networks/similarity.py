@@ -145,7 +145,7 @@ class Similarity:
             ("right", "@accuracy{0.0} %"),
             *(("truly nearest" if k == 0 else f"{k + 1}.", f"@near{k}{{custom}}") for k in range(NEIGHBOURS)),
         ]
-        near = {
+        near: dict[str, Any] = {
             f"@near{k}": CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
             for k in range(NEIGHBOURS)
         }
@@ -172,9 +172,8 @@ class Similarity:
     def _fill(self, frame: Frame) -> None:
         mode, metric, layout = self._chosen(frame)
         self.kept = kept = of_sides.read(self.store, mode, metric)
-        found, umap = kept["found"], kept["umap"]
-        moving = umap is not None and layout == "umap"
-        self.places = umap[0] if moving else found.layout
+        found, umap = kept["found"], kept["umap"] if layout == "umap" else None
+        self.places = found.layout if umap is None else umap[0]
         near = {}
         for k in range(NEIGHBOURS):
             others = (
@@ -186,7 +185,7 @@ class Similarity:
         self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
         # Where many lie on each other they would be one black disc.
         self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
-        wobbles = {"x": x, "y": y, "radius": similarity.wobble(umap)} if moving else {}
+        wobbles = {} if umap is None else {"x": x, "y": y, "radius": similarity.wobble(umap)}
         self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
         placed = {"x": x, "y": y, "order": found.order, **near}
         if self.changed("cells", found.cells):

@@ -1,10 +1,10 @@
 """Deletion curves: the margin as patches are hidden, in the order of the map and at random."""
 
 import numpy as np
-from bokeh.models import Line, Range1d, Span
+from bokeh.models import Line, Span
 
 from rosalind.analysis import deletion_curves, rasters
-from rosalind.viewer.views.draw import SIDE_COLOURS, ZERO, empty, plot
+from rosalind.viewer.views.draw import SIDE_COLOURS, ZERO, Look, empty, plot
 from rosalind.viewer.views.frame import Frame
 
 
@@ -17,8 +17,8 @@ class DeletionCurve:
             "Margin as patches are hidden, in the map's order (thick) and at random (thin), A solid and B dashed.",
             min_width=260,
             height=200,
-            x_range=Range1d(0, 100),
-            y_range=Range1d(-1, 1),
+            x_range=(0, 100),
+            y_range=(-1, 1),
         )
         figure = self.figure
         figure.title.text = "Margin as patches are hidden"
@@ -28,7 +28,7 @@ class DeletionCurve:
         figure.add_layout(Span(location=0, dimension="width", line_dash="dotted", line_color=ZERO))
         self.curves = {side: empty("x", "map", "random") for side in "ab"}
         for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
-            look = {"line_color": colour, "line_dash": dash}
+            look: Look = {"line_color": colour, "line_dash": dash}
             for name, width in (("map", 2.5), ("random", 1.2)):
                 figure.add_glyph(self.curves[side], Line(x="x", y=name, line_width=width, **look))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement
@@ -25,8 +25,8 @@ class MapAgreement:
             "Correlation of A's and B's maps, a dot per sample; grey: maps of different samples.",
             min_width=260,
             height=320,
-            x_range=Range1d(-1.05, 1.05),
-            y_range=Range1d(3, -0.06),
+            x_range=(-1.05, 1.05),
+            y_range=(3, -0.06),
         )
         figure = self.figure
         figure.xaxis.axis_label_text_font_size = "11px"
@@ -76,21 +76,22 @@ class MapAgreement:
         self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
         self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
         dots, bars, medians, rings = [], [], [], []
-        for band in range(len(MAPPED) if agreement is not None else 0):
-            own = agreement.own[:, band, at]
-            bars.append((agreement.other[:, band, at], band + 0.3, band + 0.7, 0.2))
-            if null is not None:
-                bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
-            low, middle, high = occlusion_maps.quartiles(own)
-            text = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
-            text = text if np.isfinite(middle) else "undefined: constant maps"
-            medians.append((middle, band + 0.22, band + 0.78, text))
-            finite = np.flatnonzero(np.isfinite(own))
-            # The golden ratio spreads any number of dots evenly over the height of the band.
-            heights = band + 0.32 + 0.36 * ((np.arange(len(finite)) * 0.618034) % 1)
-            dots += list(zip(own[finite], heights, agreement.ids[finite], strict=True))
-            ringed = agreement.ids[finite] == sample
-            rings += list(zip(own[finite][ringed], heights[ringed], strict=True))
+        if agreement is not None:
+            for band in range(len(MAPPED)):
+                own = agreement.own[:, band, at]
+                bars.append((agreement.other[:, band, at], band + 0.3, band + 0.7, 0.2))
+                if null is not None:
+                    bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
+                low, middle, high = occlusion_maps.quartiles(own)
+                text = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
+                text = text if np.isfinite(middle) else "undefined: constant maps"
+                medians.append((middle, band + 0.22, band + 0.78, text))
+                finite = np.flatnonzero(np.isfinite(own))
+                # The golden ratio spreads any number of dots evenly over the height of the band.
+                heights = band + 0.32 + 0.36 * ((np.arange(len(finite)) * 0.618034) % 1)
+                dots += list(zip(own[finite], heights, agreement.ids[finite], strict=True))
+                ringed = agreement.ids[finite] == sample
+                rings += list(zip(own[finite][ringed], heights[ringed], strict=True))
         self.dots.data = {
             "x": np.array([dot[0] for dot in dots], np.float32),
             "y": np.array([dot[1] for dot in dots], np.float32),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper
 
 from rosalind.analysis import occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
@@ -72,9 +72,9 @@ class MapTiles:
             sizing_mode="fixed",
             # A row would give it the margins of the figure beside it, and patches would not be square.
             frame_align=False,
-            x_range=Range1d(0, WIDTH),
+            x_range=(0, WIDTH),
             # Turned around, so that row 0 of every tile is at its top.
-            y_range=Range1d(height, 0),
+            y_range=(height, 0),
         )
         figure = self.figure
         figure.min_border, figure.outline_line_alpha = 0, 0

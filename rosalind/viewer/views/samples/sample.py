@@ -11,7 +11,6 @@ from bokeh.models import (
     FixedTicker,
     HoverTool,
     LinearColorMapper,
-    Range1d,
 )
 
 from rosalind.analysis import contact_sheet, rasters, sample_margins
@@ -57,8 +56,8 @@ class SampleDetail:
             "fingerprint",
             "Margins of the shown sample over all networks and conditions; click a cell to make it B.",
             height=int(np.clip(LINE * count, 60, 620)) + 78,
-            x_range=Range1d(0, max(width, 1)),
-            y_range=Range1d(max(count, 1), 0),
+            x_range=(0, max(width, 1)),
+            y_range=(max(count, 1), 0),
         )
         self.figure.grid.grid_line_color = None
         # One label for each run of one corruption: severities and draws stand side by side.

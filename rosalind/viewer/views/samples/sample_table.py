@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, TableColumn
+from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, StringFormatter, TableColumn
 
 from rosalind.viewer.bokeh_patches import repaint
 from rosalind.viewer.views.frame import Frame
@@ -16,7 +16,7 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
     rows = ColumnDataSource({name: [] for name in COLUMNS})
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
-        TableColumn(field=name, title=name, **({"formatter": number} if "margin" in name else {}))
+        TableColumn(field=name, title=name, formatter=number if "margin" in name else StringFormatter())
         for name in COLUMNS
     ]
     table = DataTable(

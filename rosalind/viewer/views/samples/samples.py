@@ -11,7 +11,6 @@ from bokeh.models import (
     ColumnDataSource,
     Div,
     LinearColorMapper,
-    Range1d,
     TextInput,
 )
 from bokeh.palettes import Greys256
@@ -112,8 +111,8 @@ class Samples:
             width=620,
             height=620 * lines // (2 * COLUMNS),
             sizing_mode="scale_width",
-            x_range=Range1d(0, COLUMNS),
-            y_range=Range1d(lines, 0),
+            x_range=(0, COLUMNS),
+            y_range=(lines, 0),
         )
         self.figure.axis.visible = False
         self.figure.grid.grid_line_color = None
@@ -175,7 +174,7 @@ class Samples:
                 f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}."
             )
             return
-        (position,) = np.flatnonzero(ids == number)
+        position = int(np.flatnonzero(ids == number)[0])
         key, candidates = self._order(self.frame)
         listed, choices = position in candidates, {}
         if listed and position not in self.listed:
