@@ -1,5 +1,6 @@
 """Pages without a browser, for the viewer's tests."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,27 @@ def opened(store: Store, layout: str = "all", **fields) -> Session:
     if fields:
         made.change(**fields)
     return made
+
+
+def numbers(html: str) -> list[str]:
+    """The numbers in a caption as they are printed, in order, without separators of thousands."""
+    text = re.sub(r"<[^>]*>", " ", html)
+    return [
+        found.replace(",", "")
+        for found in re.findall(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?", text)
+    ]
+
+
+def says(html: str, *values: float) -> bool:
+    """True where a caption has these numbers in this order; each may be off by half a unit of its last digit."""
+    printed = iter(numbers(html))
+
+    def near(text: str, value: float) -> bool:
+        mantissa, _, exponent = text.partition("e")
+        digit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+        return abs(float(text) - value) <= 0.5001 * digit
+
+    return all(any(near(text, value) for text in printed) for value in values)
 
 
 class Page:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pages import Page
+from pages import Page, says
 
 from rosalind.analysis import accuracy_table, lineage
 from rosalind.analysis.store import Store
@@ -64,7 +64,7 @@ class TestDocument:
         assert "B: magnitude 0.5" in view.caption.text
         infos = store.results.networks
         alone = {n for n in infos if infos[n]["label"] != "dense"} - set(lineage.origins(infos))
-        assert f"; {len(alone)} without a line" in view.caption.text
+        assert says(view.caption.text, len(store.results.networks), len(alone))
         y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         made.change(choices={"lineage-accuracy": "clean"})
         row = [group.name for group in store.groups].index("magnitude 0.5")
@@ -73,12 +73,12 @@ class TestDocument:
         assert after != y
 
     def test_unknown_sizes_are_gaps(self, store):
-        some = dict(store.results.networks)
-        some["mlp-lth-0.9-seed0"] = replace(some["mlp-lth-0.9-seed0"], nonzero=None)
+        networks = dict(store.results.networks)
+        networks["mlp-lth-0.9-seed0"] = replace(networks["mlp-lth-0.9-seed0"], nonzero=None)
         fresh = Store(store.folders[0])
-        fresh.results = replace(fresh.results, networks=some)
+        fresh.results = replace(fresh.results, networks=networks)
         view = Page(fresh, Lineage).view
-        assert "a size: 1 of" in view.caption.text
+        assert says(view.caption.text, 1, len(networks))
 
     @pytest.mark.parametrize("a", ["mlp-dense-seed0", "magnitude 0.9 over seeds", "magnitude 0.5 over seeds"])
     def test_names_of_two_points_part_up_and_down(self, store, a):

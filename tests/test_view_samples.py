@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bokeh.models import ColumnDataSource
+from pages import says
 
 from rosalind import results
 from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection
@@ -280,11 +281,11 @@ class TestView:
         assert change["primary"] == change["step"]["ids"][0]
         rule = selection.check_rule(store, [change["step"]])
         view.update(shown(store, State(A, B, rule=rule), preset="broken by B"))
-        assert f"on seed 1 they are wrong in B in {100 * picked.again:.0f} %" in view.caption.text
+        assert says(view.caption.text.partition("<b>")[2], 1, 100 * picked.again)
         assert set(view.listed) <= set(picked.positions)
         # Another B, or another selection, is not what was picked.
         view.update(shown(store, State(A, ("mlp-lth-0.5-seed0", "clean"), rule=rule), preset="broken by B"))
-        assert "picked on" not in view.caption.text
+        assert "<b>" not in view.caption.text
         assert len(changes) == 1
 
     def test_a_preset_that_picks_nobody_or_cannot_be_read_selects_nothing(self, copied):
@@ -373,7 +374,7 @@ class TestView:
         view.tap(-0.4, row)
         view.tap(column, len(store.networks) + 0.1)
         assert len(changes) == 1
-        assert f"right in {sum(store.correct(cell)[3] for cell in store.cells)} of" in view.caption.text
+        assert says(view.caption.text, sum(store.correct(cell)[3] for cell in store.cells), len(store.cells))
 
     def test_names_are_text_and_missing_tables_are_said(self, copied):
         info = results.load_json(copied / "study.json")
@@ -387,10 +388,11 @@ class TestView:
         one, _ = viewed(store, start, SampleDetail)
         assert "<script>" not in one.text.text
         assert "no stored image" in one.text.text
-        assert "Only A and B are shown" in one.caption.text
+        cells = {*store.sides.seeds(A), *store.sides.seeds(B)}
+        assert says(one.caption.text, sum(store.correct(cell)[3] for cell in cells), len(cells))
         view, changes = viewed(store, start, sort="most fragile to pruning")
         assert len(view.listed) == TILES, "without pictures the table still lists"
-        assert "holds no comparison/fragility.npz" in view.caption.text
+        assert "comparison/fragility.npz" in view.caption.text
         view.choose_preset("hard")
         assert not changes
         assert "fragility.npz" in view.message.text

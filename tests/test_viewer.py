@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bokeh.core.properties import value
 from bokeh.document import Document
+from bokeh.events import AxisClick, SelectionGeometry, Tap
 from bokeh.models import Div
 from pages import opened
 
@@ -232,6 +233,44 @@ class TestDocument:
         listed = made.views["samples"].rows.data["id"]
         assert set(listed) <= set(store.ids[inside].tolist())
         assert "rule=" in made.controls.address.text
+
+    def test_events_of_the_browser_reach_the_views(self, store):
+        made = opened(store)
+        send = made.document.callbacks.trigger_event
+        density = made.views["local"].figures["b"]
+        box = {"type": "rect", "x0": 60.0, "x1": 85.0, "y0": 0.7, "y1": 1.1}
+        send(SelectionGeometry(density, geometry=box, final=False))
+        assert not made.state.rule
+        send(SelectionGeometry(density, geometry=box, final=True))
+        assert made.state.rule[0].box == (60.0, 85.0, 0.7, 1.1)
+        assert made.state.rule[0].cell == made.state.b
+        lasso = {"type": "poly", "x": [60.0, 85.0, 70.0], "y": [0.7, 0.7, 1.2]}
+        send(SelectionGeometry(density, geometry=lasso, final=True))
+        assert len(made.state.rule[0].lasso) == 6
+        axes = made.views["global"].figures["b"]
+        send(
+            SelectionGeometry(axes, geometry={**box, "x0": 0.9, "x1": 1.1, "y0": 0.2, "y1": 0.8}, final=True)
+        )
+        assert made.state.rule[0].x == "norm"
+        send(Tap(axes, x=1.0, y=0.5))
+        assert not made.state.rule
+        matrix = made.views["classes"].figures["b"]
+        send(Tap(matrix, x=2.5, y=7.5))
+        assert len(made.state.rule[0].pair) == 2
+        view = made.views["evaluation"]
+        send(Tap(view.figure, x=0.0, y=0.0, modifiers={"shift": True}))
+        assert made.state.a[1] == view.conditions[view.columns[0]]
+        send(AxisClick(view.figure.xaxis[0], value=0.0))
+        assert made.state.b[1] == view.conditions[view.columns[0]]
+        send(AxisClick(made.views["local"].shifts.figure.yaxis[0], value=2.0))
+        assert made.state.true_class is not None
+        send(Tap(made.views["samples"].figure, x=0.5, y=0.5))
+        assert made.state.primary == store.ids[made.views["samples"].listed[0]]
+        made.change(true_class=None, rule=({"op": "replace", "ids": [int(store.ids[0])]},))
+        # A side and the selection in one step: nothing of the old selection stays.
+        assert made.views["local"].picked[("a", "b", "difference")].data["picked-a"]
+        made.change(a=made.state.b, rule=())
+        assert not made.views["local"].picked[("a", "b", "difference")].data["picked-a"]
 
     def test_a_tap_on_a_cell_makes_it_b_and_with_shift_a(self, store):
         made = opened(store)
