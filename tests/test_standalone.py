@@ -75,7 +75,7 @@ def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
         rule=selection.check_rule(store, [{"op": "replace", "ids": ids}]),
     )
     frame = Frame(store, shown, selected(store, shown), choices(store))
-    some = standalone._some(frame)
-    assert len(some) == 50
-    assert set(range(100, 120)) <= set(some.tolist())
-    np.testing.assert_array_equal(some, np.unique(some))
+    drawn = standalone.drawn_samples(frame)
+    assert len(drawn) == 50
+    assert set(range(100, 120)) <= set(drawn.tolist())
+    np.testing.assert_array_equal(drawn, np.unique(drawn))

@@ -213,16 +213,16 @@ class TestSmallestDifference:
     def test_groups_are_told_over_pairs_of_seeds(self, store):
         a, b = ("dense over seeds", "clean"), ("magnitude 0.9 over seeds", "contrast-5")
         every = np.ones(597, bool)
-        text = captions.changes(store, (a, b), ("angle",), every)
+        text = captions.mean_changes(store, (a, b), ("angle",), every)
         pairs = store.sides.pairs(a, b)
         each = [store.difference(x, y, "angle").mean(dtype=float) for x, y in pairs]
         assert says(text, detectable_with_pairs(2, np.std(each, ddof=1)), 597, 2)
         # The same number as in the sentence under the map, which is the mean over seeds.
         right = [100 * (store.correct(y).mean() - store.correct(x).mean()) for x, y in pairs]
         assert says(text, np.mean(right))
-        assert says(captions.shown_by(store, a, b), np.mean(right))
+        assert says(captions.accuracy_difference(store, a, b), np.mean(right))
         first = default(store)
-        assert "seeds" not in captions.changes(store, (first.a, first.b), ("angle",), every)
+        assert "seeds" not in captions.mean_changes(store, (first.a, first.b), ("angle",), every)
 
     def test_of_all_pairs_of_dense_seeds_the_largest_mean_is_told(self, three):
         page = Page(three, SampleDensity, null=True)
@@ -233,7 +233,7 @@ class TestSmallestDifference:
     def test_nothing_to_compare_says_nothing(self, store):
         first = default(store)
         none = np.zeros(597, bool)
-        assert captions.changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
+        assert captions.mean_changes(store, (first.a, first.b), ("angle", "norm"), none) == ""
 
     def test_a_class_of_the_matrix_is_told_by_its_samples(self, store):
         page = Page(store, ClassMatrices)

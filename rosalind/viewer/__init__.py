@@ -1,16 +1,17 @@
 """The Bokeh server that shows a study; reads files only and never imports jax.
 
-Submodules load on first use: figures draw the arrays of `store` and `compute` without bokeh.
+Submodules load on first use, so that `import rosalind` needs no Bokeh.
 """
 
 import importlib
+from typing import Any
 
-_HOMES = {"VIEWS": "views", "make_server": "server", "serve": "server"}
+_MODULE_OF = {"VIEWS": "views", "make_server": "server", "serve": "server"}
 
 __all__ = ["VIEWS", "make_server", "serve"]
 
 
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"rosalind.viewer.{_HOMES[name]}"), name)
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"rosalind.viewer.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'rosalind.viewer' has no attribute {name!r}")

@@ -1,8 +1,8 @@
-"""A state as the query of an address and back, whatever the address holds."""
+"""The state of a page as the query of an address, and back from any query."""
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +12,9 @@ from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
 from rosalind.config import unknown
 from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
+
+Parser = Callable[[str], Any]
+"""From the text of a query to the value of a field; ValueError where the text is not allowed."""
 
 
 def to_query(state: State) -> str:
@@ -35,19 +38,18 @@ def to_query(state: State) -> str:
 
 
 def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tuple[State, list[str]]:
-    """The state of an address, and what in it could not be used, one sentence each.
+    """The state of an address, and one sentence for each part of it that is not usable.
 
-    Whatever is broken or hostile falls back to the default: nothing of an address is ever run, opened as
-    a path or shown unescaped.
+    Broken and hostile parts fall back to the default: nothing of an address is ever run, opened as a path or shown
+    unescaped.
     """
     state, errors = default(store), []
-    classes = len(store.class_names)
 
     def cell(text: str) -> Cell:
         network, _, condition = text.partition("/")
         return store.check((network, condition))
 
-    def one_of(kind: str, allowed):
+    def one_of(kind: str, allowed: Collection[str]) -> Parser:
         def parse(text: str) -> str:
             if text not in allowed:
                 raise ValueError(unknown(kind, text[:40], allowed))
@@ -55,7 +57,7 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
 
         return parse
 
-    def number(limit: int):
+    def number(limit: int) -> Parser:
         def parse(text: str) -> int:
             if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) >= limit:
                 raise ValueError(f"{text[:20]!r} is not a number below {limit}")
@@ -66,12 +68,12 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
     def sample(text: str) -> int | None:
         return None if text == "none" else number(int(store.ids.max()) + 1)(text)
 
-    readers = {
+    parsers: dict[str, tuple[str, Parser]] = {
         "a": ("a", cell),
         "b": ("b", cell),
         "x": ("x", one_of("measure", store.measures)),
         "y": ("y", one_of("measure", store.measures)),
-        "class": ("true_class", number(classes)),
+        "class": ("true_class", number(len(store.class_names))),
         "sample": ("primary", sample),
         "mode": ("mode", one_of("mode", DISTANCE_MODES)),
         "theme": ("theme", one_of("theme", ("light", "dark"))),
@@ -83,9 +85,9 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
     }
     for name, text in query.items():
         try:
-            if name in readers:
-                field, read = readers[name]
-                state = dataclasses.replace(state, **{field: read(text)})
+            if name in parsers:
+                field, parse = parsers[name]
+                state = dataclasses.replace(state, **{field: parse(text)})
             elif name in choices:
                 state = with_choices(state, {name: text}, choices)
         except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Sentences about the two sides that are compared: how often they are right, what the data can show, how to read it."""
+"""Captions about A and B: accuracies, their difference and its power, notes on groups and angles."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,15 +12,15 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 
 LISTED = 10
-"""Most seeds whose differences are named one by one."""
+"""Most seeds whose differences are listed one by one."""
 
 
-def side(store: Store, cell: Cell) -> str:
-    """The method of a side under its condition, as mean over seeds with the interval over images; escaped."""
+def side_accuracy(store: Store, cell: Cell) -> str:
+    """The accuracy of a side's method: mean over seeds, and the interval over images; HTML."""
     group = store.sides.group(cell[0])
-    found = [store.summary[name, cell[1]] for name in group.networks if (name, cell[1]) in store.summary]
-    accuracies = [numbers["accuracy"] for numbers in found]
-    ends = [(numbers["accuracy_low"], numbers["accuracy_high"]) for numbers in found]
+    rows = [store.summary[name, cell[1]] for name in group.networks if (name, cell[1]) in store.summary]
+    accuracies = [row["accuracy"] for row in rows]
+    ends = [(row["accuracy_low"], row["accuracy_high"]) for row in rows]
     low, high = 100 * np.mean(ends, 0) if ends else (np.nan, np.nan)
     images = f"; over images {low:.1f} to {high:.1f}" if np.isfinite([low, high]).all() else ""
     seeds = f"deviation over {len(accuracies)} seeds" if len(accuracies) > 1 else "1 seed"
@@ -32,26 +32,26 @@ def side(store: Store, cell: Cell) -> str:
     )
 
 
-def shown_by(store: Store, a: Cell, b: Cell) -> str:
-    """The difference of two sides, and the smallest that so many images and pairs of seeds can show.
+def accuracy_difference(store: Store, a: Cell, b: Cell) -> str:
+    """The difference of two accuracies, and the smallest that so many images and pairs of seeds can show; HTML.
 
     Empty where both sides are the same, or are groups that share no seed.
     """
     pairs = store.sides.pairs(a, b)
     if a == b or not pairs:
         return ""
-    right = [(store.correct(x), store.correct(y)) for x, y in pairs]
-    discordant = float(np.mean([np.mean(x != y) for x, y in right]))
+    correct = [(store.correct(x), store.correct(y)) for x, y in pairs]
+    discordant = float(np.mean([np.mean(x != y) for x, y in correct]))
     images = len(store.ids)
-    least = 100 * detectable_with_samples(images, discordant)
-    each = [100 * float(y.mean() - x.mean()) for x, y in right]
+    smallest = 100 * detectable_with_samples(images, discordant)
+    each = [100 * float(y.mean() - x.mean()) for x, y in correct]
     listed = f" ({', '.join(f'{value:+.1f}' for value in each)})" if len(each) <= LISTED else ""
     over = f" over {len(pairs)} seeds, paired{listed}" if len(pairs) > 1 else ""
     if len(pairs) == 1 and max(len(store.sides.group(cell[0]).networks) for cell in (a, b)) > 1:
         over = " for these two networks alone"
     text = f"B - A is {np.mean(each):+.1f} points{over}"
     power = (
-        f"With power 80 % at level 5 %, {images:,} images show differences from {least:.1f} points on (McNemar: "
+        f"With power 80 % at level 5 %, {images:,} images show differences from {smallest:.1f} points on (McNemar: "
         f"2.80 sqrt(d / images), d = {100 * discordant:.1f} % that only one has right)"
     )
     changes = 100 * accuracy_table.between_methods(store, a, b)
@@ -66,12 +66,12 @@ def shown_by(store: Store, a: Cell, b: Cell) -> str:
             else "without 0: more than seeds alone do"
         )
         deviation = float(changes.std(ddof=1))
-        least = detectable_with_pairs(len(changes), deviation)
-        power += f"; {count} pairs of seeds from {least:.1f} on (paired t-test, deviation {deviation:.1f})"
+        smallest = detectable_with_pairs(len(changes), deviation)
+        power += f"; {count} pairs of seeds from {smallest:.1f} on (paired t-test, deviation {deviation:.1f})"
     return f"{text}. {power}."
 
 
-def changes(
+def mean_changes(
     store: Store,
     sides: tuple[Cell, Cell],
     measures: Sequence[str],
@@ -80,63 +80,62 @@ def changes(
     raw: bool = False,
     nulls: Sequence[tuple[Cell, Cell]] = (),
 ) -> str:
-    """How much of the samples is right and how measures are from one side to another, each beside what chance shows.
+    """The changes of accuracy and measures from one side to another, each beside the null and its power.
 
-    That is the null, and the smallest change that so many samples, and so many pairs of seeds, can show.
+    The power is the smallest change that so many samples, and so many pairs of seeds, can show.
 
     Args:
         store: of the study.
         sides: from which, and to which.
-        measures: in `MEASURES`.
+        measures: keys of `store.measures`.
         shown: bool[n] samples that count; for a measure those of them that are finite on both sides.
-        raw: leave norms and margins undivided.
-        nulls: pairs of sides that do not differ, where they are asked for; of a mean over them the largest is told.
+        raw: leave norms and margins unscaled.
+        nulls: pairs of sides without an effect, where the null is shown; the largest absolute mean is reported.
     """
     pairs = store.sides.pairs(*sides)
 
-    def right(pair: tuple[Cell, Cell]) -> np.ndarray:
+    def accuracy_change(pair: tuple[Cell, Cell]) -> np.ndarray:
         return 100.0 * store.correct(pair[1])[shown] - 100.0 * store.correct(pair[0])[shown]
 
-    def moved(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
-        found = store.difference(*pair, measure, raw)[shown]
-        return found[np.isfinite(found)].astype(np.float64)
+    def measure_change(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
+        difference = store.difference(*pair, measure, raw)[shown]
+        return difference[np.isfinite(difference)].astype(np.float64)
 
-    def told(change: str, least: float, each: list[float], beside: str) -> str:
-        shown_from = f"{least:.2g}"
-        if len(each) > 1:
-            shown_from += f" and {detectable_with_pairs(len(each), float(np.std(each, ddof=1))):.2g}"
-        return f"{change} (shown from {shown_from} on{'; null within ±' * bool(beside)}{beside})"
+    def with_power(change: str, smallest: float, means: list[float], null: str) -> str:
+        limits = f"{smallest:.2g}"
+        if len(means) > 1:
+            limits += f" and {detectable_with_pairs(len(means), float(np.std(means, ddof=1))):.2g}"
+        return f"{change} (shown from {limits} on{'; null within ±' * bool(null)}{null})"
 
     parts = []
-    # Of groups the mean over seeds, not what most seeds say of each sample.
-    own = [right(pair) for pair in pairs] or [right(sides)]
+    # For groups the mean over seeds, not the majority vote of each sample.
+    changes = [accuracy_change(pair) for pair in pairs] or [accuracy_change(sides)]
     if shown.any():
-        each = [float(found.mean()) for found in own]
-        least = 100 * detectable_with_samples(
-            int(shown.sum()), float(np.mean([np.mean(f != 0) for f in own]))
-        )
-        beside = f"{max(abs(right(null).mean()) for null in nulls):.1f}" if nulls else ""
-        parts.append(told(f"{np.mean(each):+.1f} points right", least, each, beside))
+        means = [float(change.mean()) for change in changes]
+        discordant = float(np.mean([np.mean(change != 0) for change in changes]))
+        smallest = 100 * detectable_with_samples(int(shown.sum()), discordant)
+        null = f"{max(abs(accuracy_change(pair).mean()) for pair in nulls):.1f}" if nulls else ""
+        parts.append(with_power(f"{np.mean(means):+.1f} points right", smallest, means, null))
     for measure in dict.fromkeys(measures):
-        found = moved(sides, measure)
-        if len(found) > 1:
-            least = detectable_with_pairs(len(found), float(found.std(ddof=1)))
-            each = [float(moved(pair, measure).mean()) for pair in pairs]
-            apart = [abs(values.mean()) for null in nulls if (values := moved(null, measure)).size]
-            beside = f"{max(apart):.2f}" if apart else ""
-            change = f"{measure.replace('_', ' ')} {found.mean():+.2f} ± {found.std():.2f}"
-            parts.append(told(change, least, each, beside))
+        change = measure_change(sides, measure)
+        if len(change) > 1:
+            smallest = detectable_with_pairs(len(change), float(change.std(ddof=1)))
+            means = [float(measure_change(pair, measure).mean()) for pair in pairs]
+            null_means = [abs(c.mean()) for pair in nulls if (c := measure_change(pair, measure)).size]
+            null = f"{max(null_means):.2f}" if null_means else ""
+            sentence = f"{measure.replace('_', ' ')} {change.mean():+.2f} ± {change.std():.2f}"
+            parts.append(with_power(sentence, smallest, means, null))
     if not parts:
         return ""
-    by = f"{int(shown.sum()):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")
+    basis = f"{int(shown.sum()):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")
     return (
         f"From A to B: {', '.join(parts)}, mean ± deviation over samples; in brackets the smallest change "
-        f"that {by} can show with power 80 % at level 5 %. "
+        f"that {basis} can show with power 80 % at level 5 %. "
     )
 
 
-def of_groups(store: Store, a: Cell, b: Cell) -> str:
-    """How samples of groups of seeds are read; empty where both sides are single networks."""
+def group_note(store: Store, a: Cell, b: Cell) -> str:
+    """A note on the samples of groups of seeds; empty where both sides are single networks."""
     counts, shared = [len(store.sides.seeds(cell)) for cell in (a, b)], len(store.sides.pairs(a, b))
     if max(counts) == 1:
         return ""
@@ -147,16 +146,16 @@ def of_groups(store: Store, a: Cell, b: Cell) -> str:
     )
 
 
-def of_angles(store: Store, a: Cell, b: Cell) -> str:
+def angle_warning(store: Store, a: Cell, b: Cell) -> str:
     """A warning where the smallest angle names less than 99 % of the predictions of a side; HTML."""
-    told = []
+    shares = []
     for letter, cell in (("A", a), ("B", b)):
         share = min(store.summary[seed]["angle_agreement"] for seed in store.sides.seeds(cell))
         if share < 0.99:
-            told.append(f"under {letter} of {np.floor(1000 * share) / 10:.1f} %")
-    if not told:
+            shares.append(f"under {letter} of {np.floor(1000 * share) / 10:.1f} %")
+    if not shares:
         return ""
     return (
         "<b>Angles do not tell the whole story</b>: the smallest angle names the prediction "
-        f"{' and '.join(told)} of samples."
+        f"{' and '.join(shares)} of samples."
     )

@@ -1,8 +1,9 @@
-"""A selection as CSV and JSON, with what a reader of either needs to find it again."""
+"""A selection as CSV and JSON, with the study, the rule and the link that lead back to it."""
 
 import csv
 import io
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from rosalind.viewer.state import State
 CITATION = "rosalind; after 'Understanding Robustness Lottery', arXiv 2206.07918"
 
 MEASURED = ("angle", "norm", "margin", "confidence")
+"""The measures that are exported for both sides."""
 
 
 def about(store: Store, state: State) -> dict[str, Any]:
-    """Where an export comes from."""
+    """The origin of an export: study, data, versions, sides, selection and link."""
     study = store.results.study
     return {
         "study": store.name,
@@ -35,7 +37,8 @@ def about(store: Store, state: State) -> dict[str, Any]:
     }
 
 
-def _rows(store: Store, state: State, chosen: np.ndarray):
+def _rows(store: Store, state: State, mask: np.ndarray) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
+    """The header, and a row per sample of the mask."""
     flips = selection.flips(store, state.a, state.b)
     named = lambda classes: np.array(store.names_of(classes, unknown=""), dtype=object)
     columns = {"id": store.ids, "true": named(store.labels), "change": np.array(FLIPS)[flips]}
@@ -43,41 +46,45 @@ def _rows(store: Store, state: State, chosen: np.ndarray):
         columns[f"prediction_{side}"] = named(store.predictions(cell))
         for measure in MEASURED:
             columns[f"{measure}_{side}"] = store.values(cell, measure, state.raw).astype(float)
-    picked = {name: values[chosen] for name, values in columns.items()}
-    return list(columns), zip(*picked.values(), strict=True)
+    return list(columns), zip(*(values[mask] for values in columns.values()), strict=True)
 
 
-def as_csv(store: Store, state: State, chosen: np.ndarray) -> str:
-    """A line per chosen sample; `#` lines before them say what it is. Angles in degrees, NaN is empty.
+def as_csv(store: Store, state: State, mask: np.ndarray) -> str:
+    """A line per sample of a mask, after `#` lines with `about`. Angles in degrees; NaN is an empty field.
 
     An unknown true class is empty. A name that a spreadsheet would take for a formula has a `'` before it.
+
+    Args:
+        store: of the study.
+        state: with the sides, and raw or scaled norms and margins.
+        mask: bool[n], the samples to export.
     """
     text = io.StringIO()
     for name, value in about(store, state).items():
         # A comment stays one line whatever a name contains.
         text.write(f"# {name}: {json.dumps(value)}\n")
     writer = csv.writer(text)
-    header, rows = _rows(store, state, chosen)
+    header, rows = _rows(store, state, mask)
     writer.writerow(header)
     for row in rows:
-        writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else _plain(v) for v in row])
+        writer.writerow(
+            ["" if v != v else f"{v:.6g}" if isinstance(v, float) else _no_formula(v) for v in row]
+        )
     return text.getvalue()
 
 
-def _plain(value: Any) -> Any:
-    return (
-        f"'{value}"
-        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        else value
-    )
+def _no_formula(value: Any) -> Any:
+    """The value, with a `'` before a text that a spreadsheet would take for a formula."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
-def as_json(store: Store, state: State, chosen: np.ndarray) -> str:
-    """The rule and the samples it selects: ids and names."""
-    found = {
+def as_json(store: Store, state: State, mask: np.ndarray) -> str:
+    """`about`, the rule, and the samples of a mask bool[n]: ids and names of true classes, null where unknown."""
+    document = {
         **about(store, state),
         "rule": [selection.to_json(step) for step in state.rule],
-        "ids": store.ids[chosen].tolist(),
-        "true": store.names_of(store.labels[chosen], unknown=None),
+        "ids": store.ids[mask].tolist(),
+        "true": store.names_of(store.labels[mask], unknown=None),
     }
-    return json.dumps(found, indent=1)
+    return json.dumps(document, indent=1)

@@ -13,13 +13,13 @@ from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.viewer.state import State
 
-MODES = {"absolute": "as measured", "change_from_clean": "change from clean"}
-METRIC_WORDS = {"all": "angle, norm and margin"}
+MODE_LABELS = {"absolute": "as measured", "change_from_clean": "change from clean"}
+METRIC_LABELS = {"all": "angle, norm and margin"}
 
 
 def sentence(
     store: Store,
-    kept: dict[str, Any],
+    stored: dict[str, Any],
     state: State,
     *,
     metric: str,
@@ -27,77 +27,85 @@ def sentence(
     nulls: Sequence[tuple[Cell, Cell]],
     null_line: str,
 ) -> str:
-    """The caption as HTML: the distance of A and B, what chance alone makes, and how far to trust the plane.
+    """The distance of A and B, the distances that chance alone makes, and the trust in the plane; HTML.
 
-    `nulls` and `null_line` are the frame's.
+    Args:
+        store: of the study.
+        stored: the comparison, from `of_sides.read`.
+        state: with the sides and the distance mode.
+        metric: in `similarity.METRICS`.
+        layout: `umap` where the plane is UMAP's.
+        nulls, null_line: of the frame.
     """
-    found, umap = kept["found"], kept["umap"] if layout == "umap" else None
-    words = [f"{len(found.cells):,} points, {METRIC_WORDS.get(metric, metric)}, {MODES[state.mode]}."]
-    words += _apart(store, kept, state)
-    floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in kept["floors"].items()]
+    comparison, umap = stored["found"], stored["umap"] if layout == "umap" else None
+    sentences = [
+        f"{len(comparison.cells):,} points, {METRIC_LABELS.get(metric, metric)}, {MODE_LABELS[state.mode]}."
+    ]
+    sentences += _distance(store, stored, state)
+    floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in stored["floors"].items()]
     if floors:
         bars = "" if umap is not None else f" (the bar{'s' * (len(floors) > 1)}, in true distance)"
-        words.append(f"What chance alone makes, the median over conditions: {', '.join(floors)}{bars}.")
-    words += [null_line] * bool(null_line)
-    apart = [between(store, kept, *null)[0] for null in nulls]
-    if np.isfinite(apart).any():
-        words.append(f"They are up to {np.nanmax(apart):.2f} apart (dashed: the first pair).")
-    words += _travelled(store, kept, state)
+        sentences.append(f"What chance alone makes, the median over conditions: {', '.join(floors)}{bars}.")
+    sentences += [null_line] * bool(null_line)
+    distances = [between(store, stored, *null)[0] for null in nulls]
+    if np.isfinite(distances).any():
+        sentences.append(f"They are up to {np.nanmax(distances):.2f} apart (dashed: the first pair).")
+    sentences += _path_lengths(store, stored, state)
     if umap is not None:
-        words.append(
-            f"The plane shows neighbourhoods{_trusted(kept['umap_trust'])}; its lengths mean nothing."
+        sentences.append(
+            f"The plane shows neighbourhoods{_trust(stored['umap_trust'])}; its lengths mean nothing."
         )
-        words += _wobbling(umap)
+        sentences += _umap_wobble(umap)
     else:
-        words.append(
-            f"The plane keeps {100 * found.kept:.0f} % of the squared distances{_trusted(found.trust)}; the matrix "
-            "shows all."
+        sentences.append(
+            f"The plane keeps {100 * comparison.kept:.0f} % of the squared distances"
+            f"{_trust(comparison.trust)}; the matrix shows all."
         )
-        words += ["UMAP is stored for all measures together only."] * (layout == "umap")
-    words += _averaged(found.averaged)
-    if found.left_out:
-        more = ", and others" if len(found.left_out) > 1 else ""
-        words.append(f"Left out: {len(found.left_out)} ({escape(found.left_out[0])}{more}).")
-    words.append(
+        sentences += ["UMAP is stored for all measures together only."] * (layout == "umap")
+    sentences += _averaged(comparison.averaged)
+    if comparison.left_out:
+        more = ", and others" if len(comparison.left_out) > 1 else ""
+        sentences.append(f"Left out: {len(comparison.left_out)} ({escape(comparison.left_out[0])}{more}).")
+    sentences.append(
         "Lines: spanning tree of the true distances. Click a point, or a row of the matrix, to make it B; with "
         "Shift, A."
     )
-    return " ".join(words)
+    return " ".join(sentences)
 
 
-def _apart(store: Store, kept: dict[str, Any], state: State) -> list[str]:
-    apart, pairs = between(store, kept, state.a, state.b)
-    if not np.isfinite(apart):
+def _distance(store: Store, stored: dict[str, Any], state: State) -> list[str]:
+    distance, pairs = between(store, stored, state.a, state.b)
+    if not np.isfinite(distance):
         return ["A and B are not both among the points."]
     seeds = f" (mean over {pairs} pairs of a seed)" if pairs > 1 else ""
     both = state.a[1] == state.b[1] == CLEAN and state.mode == "change_from_clean"
     return [
-        f"<b>A and B are {apart:.2f} apart</b>{seeds}{', as all clean cells are' if both else ''}; the unit is the "
+        f"<b>A and B are {distance:.2f} apart</b>{seeds}{', as all clean cells are' if both else ''}; the unit is the "
         "deviation of the first dense network's samples on clean images."
     ]
 
 
-def _travelled(store: Store, kept: dict[str, Any], state: State) -> list[str]:
-    """How long the arrows are, in true distances from point to point."""
+def _path_lengths(store: Store, stored: dict[str, Any], state: State) -> list[str]:
+    """The lengths of the arrows, in true distances from point to point."""
     parts = []
     for letter, cell in (("A", state.a), ("B", state.b)):
-        ways = [np.array(way) for way in paths(store, kept, cell)]
-        if ways:
-            length = np.mean([kept["found"].between(way[:-1], way[1:]).sum() for way in ways])
+        points = [np.array(path) for path in paths(store, stored, cell)]
+        if points:
+            length = np.mean([stored["found"].between(path[:-1], path[1:]).sum() for path in points])
             parts.append(f"{letter} {length:.2f}")
     return [f"Arrows: from clean to the most severe, a way of {' and '.join(parts)}."] if parts else []
 
 
-def _trusted(trust: float) -> str:
+def _trust(trust: float) -> str:
     return f", trustworthiness {trust:.2f} (5 neighbours)" if np.isfinite(trust) else ""
 
 
-def _wobbling(layouts: np.ndarray) -> list[str]:
-    """How far chance moves a point of a UMAP plane."""
+def _umap_wobble(layouts: np.ndarray) -> list[str]:
+    """The distance by which chance moves a point of a UMAP plane."""
     if len(layouts) == 1:
         return []
-    wide = max(float(np.ptp(layouts[0], axis=0).max()), 1e-9)
-    share = 100 * float(np.median(similarity.wobble(layouts))) / wide
+    width = max(float(np.ptp(layouts[0], axis=0).max()), 1e-9)
+    share = 100 * float(np.median(similarity.wobble(layouts))) / width
     return [
         f"Circles: how far a point moves between {len(layouts)} seeds of UMAP, in the middle {share:.1f} % of the "
         "plane's width."
@@ -108,7 +116,9 @@ def _averaged(steps: tuple[str, ...]) -> list[str]:
     if not steps:
         return []
     means = " and ".join(step for step in steps if step != "landmarks")
-    words = [f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."]
+    sentences = [
+        f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."
+    ]
     if "landmarks" in steps:
-        words.append("Of these points only evenly spread ones are shown.")
-    return words
+        sentences.append("Of these points only evenly spread ones are shown.")
+    return sentences

@@ -1,4 +1,4 @@
-"""The views of one state as a single HTML file that needs no server: for a mail, an archive, a supplement."""
+"""The views of one state as a single HTML file that needs no server, for mail, archives and supplements."""
 
 from html import escape
 from pathlib import Path
@@ -26,12 +26,13 @@ from bokeh.models import (
     ResetTool,
     Scatter,
     TableColumn,
+    Tool,
     WheelZoomTool,
     Widget,
 )
 from bokeh.resources import INLINE
 
-from rosalind import results as files
+from rosalind import results
 from rosalind.analysis import rasters
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.store import Store
@@ -56,7 +57,7 @@ rows.filter.indices = chosen.length ? chosen : [...Array(all).keys()];
 rows.change.emit();
 """
 
-COPIED = """
+SAVE = """
 const names = ["id", "true", "A", "B", "change"], data = source.data;
 const chosen = source.selected.indices.length ? source.selected.indices : [...Array(data.id.length).keys()];
 const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
@@ -69,9 +70,9 @@ link.click();
 
 
 def _linked(frame: Frame) -> LayoutDOM:
-    """Samples under A, under B and their difference, one source: a selection in one is one in all and the table."""
+    """Samples under A, under B and their difference, with a table; all share one source and so the selection."""
     store, state = frame.store, frame.state
-    shown = np.flatnonzero(frame.shown & np.isin(np.arange(len(store.ids)), _some(frame)))
+    shown = drawn_samples(frame)
     measured = {
         f"{axis}_{side}": frame.values(cell, getattr(state, axis))[shown].astype(np.float32)
         for axis in ("x", "y")
@@ -92,38 +93,66 @@ def _linked(frame: Frame) -> LayoutDOM:
         "y_difference": measured["y_b"] - measured["y_a"],
     }
     source = ColumnDataSource(data)
-    tips = [("id", "@id"), ("true", "@true"), ("A", "@A"), ("B", "@B"), ("change", "@change")]
-    ranges = {axis: Range1d(*rasters.limits(data[f"{axis}_a"], data[f"{axis}_b"])) for axis in ("x", "y")}
-    figures = []
-    for side, title in (("a", "A"), ("b", "B"), ("difference", "B minus A")):
-        own = {f"{axis}_range": ranges[axis] for axis in ("x", "y")} if side != "difference" else {}
-        tools = [LassoSelectTool(), BoxSelectTool(), PanTool(), WheelZoomTool(), ResetTool()]
-        figure = plot(
-            f"linked-{side}", f"Samples, {title}; a selection is shared.", height=340, tools=tools, **own
-        )
-        figure.toolbar_location = "below"
-        figure.toolbar.active_drag = tools[1]
-        look = {"fill_color": "colour", "line_color": "colour", "marker": "marker", "size": 6}
-        dots = figure.add_glyph(
-            source,
-            Scatter(x=f"x_{side}", y=f"y_{side}", fill_alpha=0.8, line_alpha=0.8, **look),
-            nonselection_glyph=Scatter(
-                x=f"x_{side}", y=f"y_{side}", fill_alpha=0.05, line_alpha=0.05, **look
-            ),
-        )
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
-        change = "change of " if side == "difference" else ""
-        figure.xaxis.axis_label = change + axis_label(store, state.x, state.raw)
-        figure.yaxis.axis_label = change + axis_label(store, state.y, state.raw)
-        figure.title.text = title
-        figures.append(figure)
+    ranges = {
+        f"{axis}_range": Range1d(*rasters.limits(data[f"{axis}_a"], data[f"{axis}_b"])) for axis in ("x", "y")
+    }
+    figures = [
+        _samples(frame, source, "a", "A", **ranges),
+        _samples(frame, source, "b", "B", **ranges),
+        _samples(frame, source, "difference", "B minus A"),
+    ]
+    rows = CDSView(filter=IndexFilter(list(range(len(shown)))))
+    count = Div(text="Drag a box or a lasso over samples.", name="linked-count")
+    source.selected.js_on_change(
+        "indices", CustomJS(args={"source": source, "count": count, "rows": rows}, code=COUNT)
+    )
+    save = Button(label="save the selection as CSV", name="linked-save", width=200)
+    save.js_on_click(CustomJS(args={"source": source}, code=SAVE))
+    text = caption("linked-caption")
+    text.text = (
+        f"{len(shown):,} of {int(frame.shown.sum()):,} samples, {state.x} and {state.y}, "
+        f"A {escape(' · '.join(state.a))}, B {escape(' · '.join(state.b))}. {flip_legend()}."
+    )
+    return titled(
+        "Samples, linked",
+        row(*figures, sizing_mode="stretch_width"),
+        row(save, count),
+        _table(source, rows),
+        text,
+    )
+
+
+def _samples(frame: Frame, source: ColumnDataSource, side: str, title: str, **ranges: Range1d) -> Any:
+    """A figure of the samples under A, under B, or of their difference."""
+    state = frame.state
+    tools = [LassoSelectTool(), BoxSelectTool(), PanTool(), WheelZoomTool(), ResetTool()]
+    label = f"Samples, {title}; a selection is shared."
+    figure = plot(f"linked-{side}", label, height=340, tools=tools, **ranges)
+    figure.toolbar_location = "below"
+    figure.toolbar.active_drag = tools[1]
+    look: dict[str, Any] = {"fill_color": "colour", "line_color": "colour", "marker": "marker", "size": 6}
+    glyphs = [
+        Scatter(x=f"x_{side}", y=f"y_{side}", fill_alpha=alpha, line_alpha=alpha, **look)
+        for alpha in (0.8, 0.05)
+    ]
+    dots = figure.add_glyph(source, glyphs[0], nonselection_glyph=glyphs[1])
+    tips = [(name, f"@{name}") for name in ("id", "true", "A", "B", "change")]
+    figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
+    change = "change of " if side == "difference" else ""
+    figure.xaxis.axis_label = change + axis_label(frame.store, state.x, state.raw)
+    figure.yaxis.axis_label = change + axis_label(frame.store, state.y, state.raw)
+    figure.title.text = title
+    return figure
+
+
+def _table(source: ColumnDataSource, rows: CDSView) -> DataTable:
+    """The samples as a table, of which `rows` shows the selected ones."""
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
         TableColumn(field=name, title=name, **({"formatter": number} if "margin" in name else {}))
         for name in ("id", "true", "A", "B", "change", "margin A", "margin B")
     ]
-    rows = CDSView(filter=IndexFilter(list(range(len(shown)))))
-    table = DataTable(
+    return DataTable(
         source=source,
         view=rows,
         columns=columns,
@@ -132,67 +161,58 @@ def _linked(frame: Frame) -> LayoutDOM:
         sizing_mode="stretch_width",
         reorderable=False,
     )
-    count = Div(text="Drag a box or a lasso over samples.", name="linked-count")
-    source.selected.js_on_change(
-        "indices", CustomJS(args={"source": source, "count": count, "rows": rows}, code=COUNT)
-    )
-    save = Button(label="save the selection as CSV", name="linked-save", width=200)
-    save.js_on_click(CustomJS(args={"source": source}, code=COPIED))
-    words = caption("linked-caption")
-    total = int(frame.shown.sum())
-    words.text = (
-        f"{len(shown):,} of {total:,} samples, {state.x} and {state.y}, A {escape(' · '.join(state.a))}, "
-        f"B {escape(' · '.join(state.b))}. {flip_legend()}."
-    )
-    return titled(
-        "Samples, linked", row(*figures, sizing_mode="stretch_width"), row(save, count), table, words
-    )
 
 
-def _some(frame: Frame) -> np.ndarray:
-    """Positions of at most `POINTS` samples: the selection first, then what B fixes or breaks, then evenly spread."""
+def drawn_samples(frame: Frame) -> np.ndarray:
+    """int[k]: sorted positions of at most `POINTS` samples that the class filter passes.
+
+    The selection comes first, then what B fixes or breaks, then an even spread.
+    """
     shown = np.flatnonzero(frame.shown)
     if len(shown) <= POINTS:
         return shown
     weight = 2 * frame.selected[shown].astype(int) + np.isin(frame.flips[shown], (1, 2))
     # A stride through each rank keeps the choice even and the same every time.
-    spread = np.argsort(np.arange(len(shown)) * 0.6180339887498949 % 1, kind="stable")
-    order = spread[np.argsort(-weight[spread], kind="stable")]
+    even = np.argsort(np.arange(len(shown)) * 0.6180339887498949 % 1, kind="stable")
+    order = even[np.argsort(-weight[even], kind="stable")]
     return np.sort(shown[order[:POINTS]])
 
 
-def _still(root: LayoutDOM) -> LayoutDOM:
-    """A view without what needs a server: its inputs and its selecting."""
+def _without_server(root: LayoutDOM) -> LayoutDOM:
+    """A view without the widgets and tools that need a server."""
     for model in root.references():
-        said = isinstance(model, Div | DataTable) and "control" not in model.tags
-        if isinstance(model, Widget) and not said:
+        is_text = isinstance(model, Div | DataTable) and "control" not in model.tags
+        if isinstance(model, Widget) and not is_text:
             model.visible = False
-        tools = getattr(getattr(model, "toolbar", None), "tools", None)
-        if tools:
-            asks = lambda tool: isinstance(tool, BoxSelectTool | LassoSelectTool) or "server" in tool.tags
-            model.toolbar.tools = [tool for tool in tools if not asks(tool)]
-            model.toolbar.active_drag = None
+        toolbar = getattr(model, "toolbar", None)
+        if toolbar is not None and toolbar.tools:
+            toolbar.tools = [tool for tool in toolbar.tools if not _needs_server(tool)]
+            toolbar.active_drag = None
         model.subscribed_events = set()
     return root
 
 
-def page(store: Store, state: State) -> str:
-    """The whole page as text: no file, script, style or font of anywhere else is asked for.
+def _needs_server(tool: Tool) -> bool:
+    return isinstance(tool, BoxSelectTool | LassoSelectTool) or "server" in tool.tags
 
-    Holds every view of the state as the server draws it, and samples (2,000 at most) whose selection is shared
-    by three figures and a table. What needs a server (other networks, other measures) is not on it.
+
+def page(store: Store, state: State) -> str:
+    """The whole page as text, which asks for no other file, script, style or font.
+
+    It holds every view of the state as the server draws it, and at most `POINTS` samples whose selection is shared
+    by three figures and a table. What needs a server (other networks, other measures) is left out.
     """
-    known = choices(store)
-    frame = Frame(store, state, selected(store, state), known)
-    roots = {}
-    for name, view in VIEWS.items():
-        made = view(frame, lambda **_: None)
-        made.update(frame)
-        theme.drop_muted_glyphs(made.root.references())
-        roots[name] = _still(column(made.root, made.caption, sizing_mode="stretch_width"))
+    allowed = choices(store)
+    frame = Frame(store, state, selected(store, state), allowed)
+    roots: dict[str, LayoutDOM] = {}
+    for name, make in VIEWS.items():
+        view = make(frame, lambda **_: None)
+        view.update(frame)
+        theme.drop_muted_glyphs(view.root.references())
+        roots[name] = _without_server(column(view.root, view.caption, sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
-    shown = {name: [layout for layout, views in SHOWN.items() if name in views] for name in VIEWS}
-    shown["linked"] = ["geometry", "all"]
+    pages = {name: [layout for layout, names in SHOWN.items() if name in names] for name in VIEWS}
+    pages["linked"] = ["geometry", "all"]
     sheets = theme.style_sheets()
     for name, root in roots.items():
         models = root.references()
@@ -207,19 +227,19 @@ def page(store: Store, state: State) -> str:
         template=theme.page_template("standalone.html"),
         theme=theme.FIGURES,
         template_variables={
-            "views": shown,
+            "views": pages,
             "layouts": LAYOUTS,
             "state": state,
             "themes": theme.page_colours(),
-            "facts": {key: _words(value) for key, value in facts.items()},
+            "facts": {key: _as_text(value) for key, value in facts.items()},
             "study": facts["data"],
         },
         suppress_callback_warning=True,
     )
 
 
-def _words(value: Any) -> str:
-    """A fact of an export in words."""
+def _as_text(value: Any) -> str:
+    """A value of `exports.about` for reading."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {number}" for name, number in value.items())
     return " / ".join(value) if isinstance(value, list | tuple) else str(value)
@@ -231,18 +251,21 @@ def write(folder: str | Path, path: str | Path, link: str = "") -> Path:
     Args:
         folder: of the study.
         path: of the HTML file.
-        link: the query of an address of the viewer, whose state is shown; the first page without.
+        link: an address copied from the viewer, or its query, whose state is shown; empty for the default state.
+
+    Returns:
+        `path`.
 
     Raises:
-        FileNotFoundError: no study there.
-        ValueError: nothing measured yet, or a link that is not understood.
+        FileNotFoundError: no study in `folder`.
+        ValueError: a study without a measured cell, or a link that is not understood.
     """
     store = Store(folder)
     state, problems = address.from_query(store, dict(parse_qsl(link.rpartition("?")[2])), choices(store))
     if problems:
         raise ValueError(" ".join(problems))
     path = Path(path)
-    text = page(store, state)
-    files.check_writable(path.parent)
-    path.write_text(text, encoding="utf-8")
+    html = page(store, state)
+    results.check_writable(path.parent)
+    path.write_text(html, encoding="utf-8")
     return path

@@ -339,9 +339,9 @@ class SampleDensity:
             f"{self.pointed}",
             escape(self.shifts.text),
             self.changes,
-            captions.of_groups(frame.store, frame.state.a, frame.state.b),
+            captions.group_note(frame.store, frame.state.a, frame.state.b),
             self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
-            captions.of_angles(frame.store, frame.state.a, frame.state.b) if angles else "",
+            captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
 
     def _outside(self) -> str:
@@ -360,5 +360,7 @@ class SampleDensity:
     def _changes(frame: Frame) -> str:
         state = frame.state
         beside = {"raw": state.raw, "nulls": frame.nulls}
-        text = captions.changes(frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **beside)
+        text = captions.mean_changes(
+            frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **beside
+        )
         return text + frame.null_sentence

@@ -313,9 +313,9 @@ class Evaluation:
         means = "; right of the line: means and shifts, to read only."
         cells += means if len(self.conditions) > self.measured else "."
         return paragraphs(
-            f"A: {captions.side(self.store, a)}; B: {captions.side(self.store, b)}.",
+            f"A: {captions.side_accuracy(self.store, a)}; B: {captions.side_accuracy(self.store, b)}.",
             cells,
-            captions.shown_by(self.store, a, b),
+            captions.accuracy_difference(self.store, a, b),
             self._null(frame, name) if frame.state.null else "",
             escape(self.store.sources),
         )

@@ -14,7 +14,7 @@ from rosalind.analysis.similarity.of_sides import FLOORS
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.viewer import similarity_caption
-from rosalind.viewer.similarity_caption import METRIC_WORDS, MODES
+from rosalind.viewer.similarity_caption import METRIC_LABELS, MODE_LABELS
 from rosalind.viewer.state import State
 from rosalind.viewer.views.draw import (
     FAMILY_COLOURS,
@@ -68,10 +68,10 @@ class Similarity:
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
         self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
-        modes: Any = list(MODES.items())
+        modes: Any = list(MODE_LABELS.items())
         self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=180, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
-        metric = frame.chooser(change, "similarity-metric", "between", METRIC_WORDS, 210)
+        metric = frame.chooser(change, "similarity-metric", "between", METRIC_LABELS, 210)
         layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 150)
         ends = ("x0", "y0", "x1", "y1")
         near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
