@@ -148,14 +148,14 @@ def batch_messages(session: ServerSession) -> None:
     def document_patched(event: Any) -> None:
         # The browser that made a change has it already.
         origin = session._current_patch_connection if event.setter is session else None
-        for connection in session._subscribed_connections - {origin}:
-            if not hasattr(connection, "_socket"):
-                session._pending_writes.append(connection.send_patch_document(event))
-            else:
-                waiting.setdefault(connection, []).append(event)
         # Bokeh makes a new list for every gesture and awaits it at the end; after one that fails, its changes are
         # sent with the next.
         writes: Any = session._pending_writes
+        for connection in session._subscribed_connections - {origin}:
+            if hasattr(connection, "_socket"):
+                waiting.setdefault(connection, []).append(event)
+            else:
+                writes.append(connection.send_patch_document(event))
         if waiting and scheduled[0] is not writes:
             scheduled[0] = writes
             writes.append(_Deferred(send))

@@ -103,8 +103,8 @@ class Panels:
             self._fill(name, note)
 
     def _fill(self, name: str, figures: Model, caption: Model | None = None) -> None:
-        self.figures[name].children = [figures]
-        self.captions[name].children = [] if caption is None else [caption]
+        self.figures[name].update(children=[figures])
+        self.captions[name].update(children=[] if caption is None else [caption])
 
     def show_choices(self, state: State, choices: Choices) -> None:
         """Bring the choosers inside views in line with a state."""

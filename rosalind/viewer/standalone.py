@@ -27,6 +27,7 @@ from bokeh.models import (
     Scatter,
     TableColumn,
     Tool,
+    UIElement,
     WheelZoomTool,
     Widget,
 )
@@ -69,7 +70,7 @@ link.click();
 """
 
 
-def _linked(frame: Frame) -> LayoutDOM:
+def _linked(frame: Frame) -> UIElement:
     """Samples under A, under B and their difference, with a table; all share one source and so the selection."""
     store, state = frame.store, frame.state
     shown = drawn_samples(frame)
@@ -93,15 +94,16 @@ def _linked(frame: Frame) -> LayoutDOM:
         "y_difference": measured["y_b"] - measured["y_a"],
     }
     source = ColumnDataSource(data)
-    ranges = {
-        f"{axis}_range": Range1d(*rasters.limits(data[f"{axis}_a"], data[f"{axis}_b"])) for axis in ("x", "y")
-    }
+    ranges = {}
+    for axis in ("x", "y"):
+        low, high = rasters.limits(measured[f"{axis}_a"], measured[f"{axis}_b"])
+        ranges[f"{axis}_range"] = Range1d(start=low, end=high)
     figures = [
         _samples(frame, source, "a", "A", **ranges),
         _samples(frame, source, "b", "B", **ranges),
         _samples(frame, source, "difference", "B minus A"),
     ]
-    rows = CDSView(filter=IndexFilter(list(range(len(shown)))))
+    rows = CDSView(filter=IndexFilter(indices=list(range(len(shown)))))
     count = Div(text="Drag a box or a lasso over samples.", name="linked-count")
     source.selected.js_on_change(
         "indices", CustomJS(args={"source": source, "count": count, "rows": rows}, code=COUNT)
@@ -149,8 +151,8 @@ def _table(source: ColumnDataSource, rows: CDSView) -> DataTable:
     """The samples as a table, of which `rows` shows the selected ones."""
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
-        TableColumn(field=name, title=name, **({"formatter": number} if "margin" in name else {}))
-        for name in ("id", "true", "A", "B", "change", "margin A", "margin B")
+        *(TableColumn(field=name, title=name) for name in ("id", "true", "A", "B", "change")),
+        *(TableColumn(field=name, title=name, formatter=number) for name in ("margin A", "margin B")),
     ]
     return DataTable(
         source=source,
@@ -204,7 +206,7 @@ def page(store: Store, state: State) -> str:
     """
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
-    roots: dict[str, LayoutDOM] = {}
+    roots: dict[str, UIElement] = {}
     for name, make in VIEWS.items():
         view = make(frame, lambda **_: None)
         view.update(frame)

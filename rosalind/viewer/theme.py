@@ -211,7 +211,7 @@ class ThemeTracker:
         def models(some: Sequence[Model]) -> set[Model]:
             # Parts share models: a walk from each of them takes twice as long as one from the root.
             if len(some) == len(parts):
-                return root.references() | {caption}
+                return root.references().union([caption])
             return set().union(*(part.references() for part in some))
 
         stale_models = models(stale)
