@@ -13,6 +13,7 @@ from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.store import Store
+from rosalind.results import ConditionInfo
 from rosalind.viewer.views import choices
 from rosalind.viewer.views.draw import SEQUENTIAL
 from rosalind.viewer.views.networks.evaluation import Evaluation
@@ -130,9 +131,9 @@ class TestHeat:
         np.testing.assert_allclose(y, [2.34, 2.04, 2.24, np.nan], rtol=1e-6)
 
 
-def _condition(name: str, severity: float, group: str = "noise", draw: int = 0) -> dict:
+def _condition(name: str, severity: float, category: str = "noise", draw: int = 0) -> ConditionInfo:
     kind = "corruption" if severity else "clean"
-    return {"name": name, "severity": severity, "kind": kind, "bn": "train", "draw": draw, "group": group}
+    return ConditionInfo(name, kind, category, 0, severity, draw, "train", None, {})
 
 
 class TestCurves:

@@ -21,6 +21,7 @@ MODULES = (
     "heat_map",
     "lineage",
     "occlusion_maps",
+    "palette",
     "polygon",
     "rasters",
     "redundancy",
@@ -30,6 +31,7 @@ MODULES = (
     "sample_presets",
     "selection",
     "severity_curves",
+    "sides",
     "similarity",
     "store",
 )

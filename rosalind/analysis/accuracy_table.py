@@ -115,14 +115,14 @@ def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
     """
     plain = {}
     for name, info in results.networks.items():
-        if info["label"] == "dense" and info["seed"] is not None:
-            plain.setdefault((info["model"], info["seed"]), name)
+        if info.is_parent and info.seed is not None:
+            plain.setdefault((info.model, info.seed), name)
     found = {}
     for name in (name for group in groups for name in group.networks):
         info = results.networks[name]
-        other = plain.get((info["model"], info["seed"])) or robustness.parent_of(results, name)
-        if info.get("parent") in results.networks:
-            other = info["parent"]
+        other = plain.get((info.model, info.seed)) or robustness.parent_of(results, name)
+        if info.parent in results.networks:
+            other = info.parent
         if other is not None:
             found[name] = other
     return found
@@ -206,10 +206,10 @@ def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, f
         first: a number by network.
         second: likewise.
     """
-    seeds = {results.networks[name]["seed"]: value for name, value in first.items()}
-    pairs = [(seeds.get(results.networks[name]["seed"]), name) for name in second]
+    seeds = {results.networks[name].seed: value for name, value in first.items()}
+    pairs = [(seeds.get(results.networks[name].seed), name) for name in second]
     known = [(value, name) for value, name in pairs if value is not None]
-    return np.array([second[n] - v for v, n in known if results.networks[n]["seed"] is not None], float)
+    return np.array([second[n] - v for v, n in known if results.networks[n].seed is not None], float)
 
 
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:

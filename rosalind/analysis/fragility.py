@@ -106,11 +106,11 @@ def drawn(results: Results) -> dict[str, int]:
     """The draw of every condition of which the study has several draws; the others say nothing about chance."""
     alike: dict[tuple, list[str]] = {}
     for name, info in results.conditions.items():
-        alike.setdefault((info["name"], info["severity"], info["bn"]), []).append(name)
+        alike.setdefault((info.name, info.severity, info.bn), []).append(name)
     return {
-        name: results.conditions[name]["draw"]
+        name: results.conditions[name].draw
         for same in alike.values()
-        if len({results.conditions[name]["draw"] for name in same}) > 1
+        if len({results.conditions[name].draw for name in same}) > 1
         for name in same
     }
 
@@ -161,9 +161,9 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     measured: dict[str, list[str]] = {}
     for network, condition in results.cells():
         measured.setdefault(network, []).append(condition)
-    seeds = [info["seed"] for info in results.networks.values()]
+    seeds = [info.seed for info in results.networks.values()]
     parents = {name: robustness.parent_of(results, name) for name in measured}
-    clean = next((n for n, c in results.conditions.items() if c["name"] == "clean" and c["bn"] == bn), None)
+    clean = next((n for n, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
     everything = _Counts(len(labels), halve(seeds, list(several.values())))
     pruned = _Counts(len(labels), everything.halves)
     # Right or wrong in the cells of dense parents, one bit per sample: 2.4 MB for 96 conditions of 200,000.
@@ -184,15 +184,15 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
         draws = [several[c] for name in members for c in measured[name] if c in several]
         counts = _Counts(len(labels), _within(everything.halves, results, members, draws))
         for name in members:
-            seed, parent = results.networks[name]["seed"], parents[name]
+            seed, parent = results.networks[name].seed, parents[name]
             before = right(name, clean) if clean in measured[name] else None
             for condition in measured[name]:
                 info, draw = results.conditions[condition], several.get(condition)
                 now = before if condition == clean and before is not None else right(name, condition)
                 given = {}
-                if info["bn"] == bn and (parent, condition) in kept:
+                if info.bn == bn and (parent, condition) in kept:
                     given["pruning"] = right(str(parent), condition)
-                if info["bn"] == bn and info["kind"] == "corruption" and before is not None:
+                if info.bn == bn and info.is_corruption and before is not None:
                     given["corruption"] = before
                 everything.add(now, {}, seed, draw)
                 counts.add(now, given, seed, draw)
@@ -218,7 +218,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
 
 def _within(halves: Halves, results: Results, members: list[str], draws: list[int]) -> Halves:
     """A group's part of the study's halves of seeds; of draws where its seeds are all in one of them."""
-    seeds = {results.networks[name]["seed"] for name in members}
+    seeds = {results.networks[name].seed for name in members}
     first, second = (tuple(v for v in part if v in seeds) for part in (halves.first, halves.second))
     if halves.by == "seeds" and first and second:
         return Halves("seeds", first, second)

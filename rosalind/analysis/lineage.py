@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness import SeedGroup
+from rosalind.results import NetworkInfo
 
 MOST = 60
 """Most networks that are drawn one by one; beyond that a node is a group of seeds."""
@@ -33,8 +34,8 @@ class LineageGraph:
     grouped: bool
 
 
-Infos = Mapping[str, Any]
-"""Networks' JSON by id."""
+Infos = Mapping[str, NetworkInfo]
+"""Networks by id."""
 
 
 def origins(infos: Infos) -> dict[str, str]:
@@ -43,17 +44,15 @@ def origins(infos: Infos) -> dict[str, str]:
     A chain's JSON names the dense network at its root as parent and lists its targets up to its own sparsity, so
     the level before is the network of the same model, label and seed at the largest smaller target.
     """
-    key = lambda info, sparsity: (info.get("model"), info.get("label"), info.get("seed"), sparsity)
-    known = {key(info, info.get("sparsity_requested")): name for name, info in infos.items()}
-    found = {}
+    level = {(i.model, i.label, i.seed, i.sparsity_requested): name for name, i in infos.items()}
+    origin: dict[str, str] = {}
     for name, info in infos.items():
-        targets = (info.get("made_by") or {}).get("targets") or []
-        earlier = max((s for s in targets if s < (info.get("sparsity_requested") or 0)), default=None)
-        origin = known.get(key(info, earlier)) if earlier is not None else None
-        origin = origin or info.get("parent")
-        if origin in infos:
-            found[name] = origin
-    return found
+        targets = info.made_by.get("targets") or []
+        earlier = max((s for s in targets if s < info.sparsity_requested), default=None)
+        source = level.get((info.model, info.label, info.seed, earlier), info.parent)
+        if source in infos:
+            origin[name] = source
+    return origin
 
 
 def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -> LineageGraph:
@@ -82,7 +81,7 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
     layers = sorted({groups[k].sparsity for _, k in nodes})
     x = np.array([layers.index(groups[k].sparsity) for _, k in nodes], np.float32)
     # Seeds one after the other; in each, roots of others first, which then move to the middle of what came from them.
-    seeds = {name: None if grouped else infos[name].get("seed") for name in place}
+    seeds = {name: None if grouped else infos[name].seed for name in place}
     order = {seed: k for k, seed in enumerate(dict.fromkeys(seeds.values()))}
     keys = [(order[seeds[name]], groups[k].model, groups[k].label) for name, k in nodes]
     known = {key: k for k, key in reversed(list(enumerate(keys)))}

@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from rosalind.analysis import robustness
 from rosalind.config import unknown
-from rosalind.results import Damaged, Results, hash_arrays, load_arrays, save_arrays
+from rosalind.results import ConditionInfo, Damaged, Results, hash_arrays, load_arrays, save_arrays
 
 KEY = 0
 """Of the random subsets of the curves that are stored, so that every reader sees the same."""
@@ -80,7 +80,7 @@ class Curve:
 def kinds(results: Results) -> tuple[str, ...]:
     """What a benchmark can be: `mean` over severities, `severity <s>` where there are several, `condition`."""
     infos = _corruptions(results).values()
-    severities = sorted({info["severity"] for info in infos})
+    severities = sorted({info.severity for info in infos})
     several = [f"severity {severity:g}" for severity in severities] if len(severities) > 1 else []
     return ("mean", *several, "condition")
 
@@ -104,7 +104,7 @@ def benchmarks(
     parts: dict[str, list[str]] = {}
     for condition, info in _corruptions(results).items():
         if kind in ("mean", "condition") or kind == f"severity {info['severity']:g}":
-            parts.setdefault(condition if kind == "condition" else info["name"], []).append(condition)
+            parts.setdefault(condition if kind == "condition" else info.name, []).append(condition)
 
     networks = [name for name in results.networks if any((name, c) in summary for c in results.conditions)]
 
@@ -114,16 +114,16 @@ def benchmarks(
     table = [np.mean([accuracies(condition) for condition in some], 0) for some in parts.values()]
     return Benchmarks(
         tuple(networks),
-        tuple(results.networks[name]["family"] for name in networks),
+        tuple(results.networks[name].family for name in networks),
         tuple(parts),
         np.array(table).reshape(len(parts), len(networks)).T,
         np.array(accuracies("clean")),
     )
 
 
-def _corruptions(results: Results) -> dict[str, dict]:
-    found = results.conditions.items()
-    return {name: info for name, info in found if info["kind"] == "corruption" and info["bn"] == "train"}
+def _corruptions(results: Results) -> dict[str, ConditionInfo]:
+    infos = results.conditions.items()
+    return {name: info for name, info in infos if info.is_corruption and info.bn == "train"}
 
 
 def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

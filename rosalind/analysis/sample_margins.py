@@ -131,12 +131,12 @@ def breaks(store: Store, found: SampleMargins, cell: Cell) -> dict[str, float | 
     if place is None:
         return {}
     infos = store.results.conditions
-    bn = infos[cell[1]]["bn"]
+    bn = infos[cell[1]].bn
     first: dict[str, float | None] = {}
-    for k in sorted(range(len(found.conditions)), key=lambda k: infos[found.conditions[k]]["severity"]):
+    for k in sorted(range(len(found.conditions)), key=lambda k: infos[found.conditions[k]].severity):
         info = infos[found.conditions[k]]
-        if info["kind"] == "clean" or info["bn"] != bn or info["draw"] or np.isnan(found.values[place[0], k]):
+        if info.is_clean or info.bn != bn or info.draw or np.isnan(found.values[place[0], k]):
             continue
-        if first.get(info["name"]) is None:
-            first[info["name"]] = info["severity"] if found.wrong[place[0], k] else None
+        if first.get(info.name) is None:
+            first[info.name] = info.severity if found.wrong[place[0], k] else None
     return first

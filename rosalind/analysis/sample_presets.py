@@ -224,7 +224,7 @@ def replicates(
 
 
 def _seed(store: Store, network: str) -> int | None:
-    return store.results.networks[network]["seed"]
+    return store.results.networks[network].seed
 
 
 def _apart(some: list[tuple[Cell, Cell]], others: list[tuple[Cell, Cell]]) -> bool:

@@ -112,10 +112,11 @@ class Band:
     def mask(self, store: Store) -> np.ndarray:
         if self.x is not None:
             return _inside(store.values(self.cell, self.x, self.raw), *self.band)
+        assert self.class_ is not None
         return _inside(store.class_angles(self.cell, (self.class_,))[1][:, 0], *self.band)
 
     def words(self, store: Store) -> str:
-        measure = self.x or f"angle to {store.class_names[self.class_]}"
+        measure = f"angle to {store.class_names[self.class_]}" if self.class_ is not None else self.x
         return f"{measure} {self.band[0]:.3g}..{self.band[1]:.3g}{_place(self)}"
 
 

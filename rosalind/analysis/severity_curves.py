@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from rosalind.analysis.robustness.power import seed_interval
+from rosalind.results import ConditionInfo
 
 HIGHLIGHTED = 12
 """Most lines that are drawn in colour with their names; the rest are thin and grey."""
@@ -36,28 +36,26 @@ class Curves:
         return seed_interval(some)
 
 
-Infos = Mapping[str, Any]
-"""Conditions' JSON by id."""
+Infos = Mapping[str, ConditionInfo]
+"""Conditions by id."""
 
 
 def _alike(infos: Infos, columns: Sequence[str], like: str) -> list[str]:
     """Columns that a curve may join to one of `like`: same kind, BatchNorm and draw, with a severity."""
-    asked = infos.get(like, {})
-    kind = asked.get("kind") if asked.get("severity") else "corruption"
-    keys = [(name, infos[name]) for name in columns if name in infos and infos[name].get("severity")]
-    same = lambda info: (
-        info.get("bn") == asked.get("bn", "train") and info.get("draw") == asked.get("draw", 0)
-    )
-    return [name for name, info in keys if info.get("kind") == kind and same(info)]
+    asked = infos.get(like)
+    kind = asked.kind if asked and asked.severity else "corruption"
+    wanted = (kind, asked.bn, asked.draw) if asked else (kind, "train", 0)
+    graded = [(name, infos[name]) for name in columns if name in infos and infos[name].severity]
+    return [name for name, info in graded if (info.kind, info.bn, info.draw) == wanted]
 
 
 def _clean(infos: Infos, columns: Sequence[str], like: str) -> int:
     """The column of clean images with the BatchNorm of `like`; -1 without one."""
-    bn = infos.get(like, {}).get("bn", "train")
-    for j, name in enumerate(columns):
-        if name in infos and infos[name].get("name") == "clean" and infos[name].get("bn") == bn:
-            return j
-    return -1
+    bn = infos[like].bn if like in infos else "train"
+    at = (
+        j for j, name in enumerate(columns) if name in infos and infos[name].is_clean and infos[name].bn == bn
+    )
+    return next(at, -1)
 
 
 def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condition: str) -> Curves | None:
@@ -66,18 +64,18 @@ def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condi
     Args:
         names: of all groups.
         columns: conditions and means of the table.
-        infos: conditions' JSON by id.
+        infos: conditions by id.
         condition: whose corruption is meant.
 
     Returns:
         None where the study has fewer than two points to join.
     """
-    asked = infos.get(condition, {})
-    points = [c for c in _alike(infos, columns, condition) if infos[c].get("name") == asked.get("name")]
-    severities = {c: float(infos[c]["severity"]) for c in points}
+    asked = infos.get(condition)
+    points = [c for c in _alike(infos, columns, condition) if asked and infos[c].name == asked.name]
+    severities = {c: float(infos[c].severity) for c in points}
     if not points:
         # `mean-severity3` averages all common corruptions at one severity.
-        ending = "" if asked.get("bn", "train") == "train" else f"-{asked['bn']}"
+        ending = f"-{asked.bn}" if asked and asked.bn != "train" else ""
         for c in columns:
             middle = c.removeprefix("mean-severity").removesuffix(ending)
             if c.startswith("mean-severity") and middle.replace(".", "", 1).isdigit():
@@ -98,12 +96,12 @@ def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: 
     Args:
         group: index of the group.
         columns: conditions and means of the table.
-        infos: conditions' JSON by id.
+        infos: conditions by id.
         condition: whose kind, BatchNorm and draw the corruptions have.
     """
     points = _alike(infos, columns, condition)
-    names = list(dict.fromkeys(infos[c]["name"] for c in points))
-    severities = sorted({float(infos[c]["severity"]) for c in points})
+    names = list(dict.fromkeys(infos[c].name for c in points))
+    severities = sorted({float(infos[c].severity) for c in points})
     clean = _clean(infos, columns, condition)
     first = int(clean >= 0)
     if not names or first + len(severities) < 2:
@@ -112,8 +110,8 @@ def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: 
     places[:, :first] = clean
     index = {name: j for j, name in enumerate(columns)}
     for c in points:
-        column = first + severities.index(float(infos[c]["severity"]))
-        places[names.index(infos[c]["name"]), column] = index[c]
+        column = first + severities.index(float(infos[c].severity))
+        places[names.index(infos[c].name), column] = index[c]
     ticks = (*(("clean",) * first), *(f"{severity:g}" for severity in severities))
     return Curves(tuple(names), np.full(len(names), group), places, ticks)
 

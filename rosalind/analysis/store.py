@@ -126,7 +126,7 @@ class Store:
         """
         if not self.networks:
             raise ValueError(f"{self.results.folder} has no measured cell yet; run the study first.")
-        pruned = [name for name in self.networks if self.results.networks[name]["family"] != "dense"]
+        pruned = [name for name in self.networks if not self.results.networks[name].is_dense]
         a, b = self._first(self.networks), self._first([*pruned, *self.networks])
         maps = self.maps(a)
         return a, b, int(maps["id"][0]) if maps is not None and len(maps["id"]) else None
@@ -157,10 +157,10 @@ class Store:
         """What a reader must know of where images come from; empty where all were generated as published."""
         infos = self.results.conditions.values()
         words = []
-        read = sorted({info["name"] for info in infos if info.get("source") == "files"})
+        read = sorted({info.name for info in infos if info.from_files})
         if read:
             words.append(f"Read from official files: {', '.join(read)}.")
-        if any(info["name"] == "frost_synthetic" for info in infos):
+        if any(info.name == "frost_synthetic" for info in infos):
             words.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
         return " ".join(words)
 

@@ -57,7 +57,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "accuracy", accuracy_figure(results)
     yield "clean-and-corrupted", trade_figure(results)
     yield "methods", comparison_figure(results)
-    if any(info["kind"] == "corruption" for info in results.conditions.values()):
+    if any(info.is_corruption for info in results.conditions.values()):
         yield "distributions", distribution_figure(results)
     for mode in similarity.DISTANCE_MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import robustness
-from rosalind.figures.palette import families
+from rosalind.analysis.palette import families
 from rosalind.results import Results, load_arrays
 
 
@@ -33,7 +33,7 @@ def trade_figure(results: Results) -> Figure:
     """Clean against mean corruption accuracy: one point per seed, a larger one for the mean of a group."""
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    colours = families(results)
+    colours = families(results.networks.values())
     for row in robustness.table(results):
         colour = colours[row.group.family]
         axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, color=colour, alpha=0.5, linewidths=0)

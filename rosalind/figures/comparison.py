@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rosalind.analysis import robustness
-from rosalind.figures.palette import COLOURS
+from rosalind.analysis.palette import COLOURS
 from rosalind.results import Results
 
 

@@ -5,8 +5,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from rosalind.analysis import robustness, similarity
-from rosalind.figures.palette import MARKERS, families
+from rosalind.analysis.palette import families
 from rosalind.results import Results
+
+MARKERS = {"clean": "*", "noise": "o", "blur": "s", "weather": "D", "digital": "^"}
+"""By category of conditions."""
 
 
 def distribution_figure(results: Results, conditions: tuple[str, ...] | None = None) -> Figure:
@@ -15,13 +18,11 @@ def distribution_figure(results: Results, conditions: tuple[str, ...] | None = N
     By default the clean condition and the hardest severity of the first corruption.
     """
     if conditions is None:
-        corrupted = [name for name, info in results.conditions.items() if info["kind"] == "corruption"]
-        first = [
-            n for n in corrupted if results.conditions[n]["name"] == results.conditions[corrupted[0]]["name"]
-        ]
+        corrupted = [name for name, info in results.conditions.items() if info.is_corruption]
+        first = [n for n in corrupted if results.conditions[n].name == results.conditions[corrupted[0]].name]
         conditions = tuple(name for name in ("clean", *first[-1:]) if name in results.conditions)
     groups = robustness.groups(results)
-    colours = families(results)
+    colours = families(results.networks.values())
     figure = Figure(figsize=(9.5, (0.8 + 0.24 * len(groups)) * len(conditions) + 0.4), layout="constrained")
     grid = figure.subplots(len(conditions), 3, squeeze=False, sharey=True)
     labels = {"angle": "angle, degrees", "norm": "norm, units", "margin": "margin, units"}
@@ -61,7 +62,7 @@ def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measu
 def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     """The layout of all cells with the spanning tree of their true distances."""
     found, _ = similarity.load(results, mode)
-    colours = families(results)
+    colours = families(results.networks.values())
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
     axes.add_collection(
@@ -72,10 +73,10 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     for cells, place in zip(similarity.members(results, found.cells), found.layout, strict=True):
         # Of averaged cells the first says what they have in common.
         network, info = cells[0][0], results.conditions[cells[0][1]]
-        severity = np.mean([float(results.conditions[condition]["severity"]) for _, condition in cells])
-        size = 70 if info["name"] == "clean" else 8 + 5 * severity
-        marker = MARKERS.get(info["group"], "h")
-        points.setdefault(marker, []).append((*place, size, colours[results.networks[network]["family"]]))
+        severity = np.mean([float(results.conditions[condition].severity) for _, condition in cells])
+        size = 70 if info.is_clean else 8 + 5 * severity
+        marker = MARKERS.get(info.category, "h")
+        points.setdefault(marker, []).append((*place, size, colours[results.networks[network].family]))
     for marker, rows in points.items():
         x, y, size, colour = zip(*rows, strict=True)
         axes.scatter(x, y, s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.3, zorder=2)

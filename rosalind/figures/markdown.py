@@ -88,7 +88,7 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
 def _other_conditions(results: Results) -> list[str]:
     """Accuracy under attacks, noise on weights, and shifts, which are in no mean."""
     infos = {**results.conditions, **results.shifts}
-    others = [name for name, info in infos.items() if info["kind"] not in ("corruption", "clean")]
+    others = [name for name, info in infos.items() if info.kind not in ("corruption", "clean")]
     if not others:
         return []
     lines = ["", "## Other conditions: accuracy, percent", "", "| network | " + " | ".join(others) + " |"]
@@ -128,7 +128,7 @@ def markdown(results: Results) -> str:
     ]
     for row in robustness.table(results):
         cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        kept = 1 - results.networks[row.group.networks[0]]["sparsity"]
+        kept = 1 - results.networks[row.group.networks[0]].sparsity
         lines.append(
             f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} | {100 * kept:.3g} % |"
         )
@@ -137,17 +137,13 @@ def markdown(results: Results) -> str:
     lines += robustness.methods.markdown(results)
     lines += _other_conditions(results)
     collapsed = [
-        f"{name} ({', '.join(info['collapsed'])})"
-        for name, info in results.networks.items()
-        if info.get("collapsed")
+        f"{name} ({', '.join(info.collapsed)})" for name, info in results.networks.items() if info.collapsed
     ]
     dead = [
-        f"{name} ({len(info['dead_classes'])})"
-        for name, info in results.networks.items()
-        if info["dead_classes"]
+        f"{name} ({len(info.dead_classes)})" for name, info in results.networks.items() if info.dead_classes
     ]
-    cut = [name for name, info in results.networks.items() if info.get("cut")]
-    notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.get("notes", ())]
+    cut = [name for name, info in results.networks.items() if info.cut]
+    notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.notes]
     for title, found in (
         ("Layers that kept no weight", collapsed),
         ("No path from input to output", cut),

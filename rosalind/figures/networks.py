@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import accuracy_table, lineage, redundancy, robustness, severity_curves
+from rosalind.analysis.palette import families
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
-from rosalind.figures.palette import families
 
 GREY = "#8a94a6"
 
@@ -31,7 +31,7 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
     if found is None:
         return None
     mean, half, count = found.values(accuracy_table.values(store, "accuracy"))
-    colours, points = families(store.results), np.arange(mean.shape[1])
+    colours, points = families(store.results.networks.values()), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
@@ -54,7 +54,7 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6.5, frameon=False)
     info, mean_of = store.results.conditions[condition], robustness.main_mean(store.results)
     words = robustness.described(mean_of, store.results) if mean_of else "corruptions"
-    what = info["name"] if info.get("severity") else f"means over {words}"
+    what = info.name if info.severity else f"means over {words}"
     few = count[np.isfinite(mean)]
     seeds = f"{int(few.min())} to {int(few.max())}" if few.min() < few.max() else f"{int(few.max())}"
     title = f"{what}; 95 % intervals over seeds, of which there are {seeds}"
@@ -65,7 +65,7 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
 def lineage_figure(store: Store) -> Figure:
     """Which network came from which, from dense parents on the left to the sparsest on the right."""
     found = lineage.lineage_graph(store.results.networks, store.groups)
-    colours = families(store.results)
+    colours = families(store.results.networks.values())
     figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(found.lines), 11)), layout="constrained")
     axes = figure.subplots()
     axes.plot(*lineage.paths(found), color=GREY, linewidth=0.7, zorder=1)

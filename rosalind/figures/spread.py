@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import deletion_curves, distributions, rasters
+from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.figures.palette import COLOURS
 
-LOOKS: tuple[dict[str, Any], ...] = ({"color": COLOURS[0]}, {"color": COLOURS[5], "linestyle": "--"})
+LOOKS: tuple[dict[str, Any], ...] = ({"color": SIDES[0]}, {"color": SIDES[1], "linestyle": "--"})
 """Of A and of B, the viewer's."""
 
 

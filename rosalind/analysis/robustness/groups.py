@@ -42,10 +42,10 @@ class SeedGroup:
 def groups(results: Results) -> list[SeedGroup]:
     """Networks grouped by model, label and requested sparsity, in the order of the results."""
     found: dict[tuple, list[str]] = {}
-    several = len({info["model"] for info in results.networks.values()} - {"imported"}) > 1
+    several = len({info.model for info in results.networks.values()} - {"imported"}) > 1
     for network, info in results.networks.items():
-        model = info["model"] if several and info["model"] != "imported" else ""
-        key = (info["label"], info["family"], info["sparsity_requested"], model)
+        model = info.model if several and info.model != "imported" else ""
+        key = (info.label, info.family, info.sparsity_requested, model)
         found.setdefault(key, []).append(network)
     return [
         SeedGroup(label, family, sparsity, tuple(names), model)
@@ -83,7 +83,7 @@ def table(
     found = accuracy(results) if accuracies is None else accuracies
     mean = mean or main_mean(results, bn)
     column = {name: k for k, name in enumerate(results.conditions)}
-    clean = [k for k, c in enumerate(results.conditions.values()) if c["name"] == "clean" and c["bn"] == bn]
+    clean = [k for k, c in enumerate(results.conditions.values()) if c.is_clean and c.bn == bn]
     rest = np.array([column[name] for name in mean.conditions] if mean else [], int)
     index = {name: k for k, name in enumerate(results.networks)}
     rows = []

@@ -20,7 +20,7 @@ def save_summary(results: Results) -> None:
     to the 99.5th percentile over the dense networks; what lies outside counts in the outermost bins.
     """
     cells = results.cells()
-    edges = _edges(results, [c for c in cells if results.networks[c[0]]["family"] == "dense"] or cells)
+    edges = _edges(results, [c for c in cells if results.networks[c[0]].is_dense] or cells)
     counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
     for position, (network, condition) in enumerate(cells):
         for axis, values in enumerate(_histogrammed(results, network, condition)):

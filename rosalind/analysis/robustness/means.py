@@ -1,8 +1,9 @@
 """Which conditions may be averaged together: benchmarks, groups and severities, never mixed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rosalind.results import Results
+from rosalind.results import ConditionInfo, Results
 
 SIZES = {"common15": 15, "common19": 19, "mnist-c": 15}
 """Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, and MNIST-C's."""
@@ -37,40 +38,35 @@ def means(results: Results) -> list[Mean]:
     lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all.
     """
     found = []
-    for bn in dict.fromkeys(info["bn"] for info in results.conditions.values()):
+    for bn in dict.fromkeys(info.bn for info in results.conditions.values()):
         here = {
-            name: info
-            for name, info in results.conditions.items()
-            if info["kind"] == "corruption" and info["bn"] == bn
+            name: info for name, info in results.conditions.items() if info.is_corruption and info.bn == bn
         }
         ending = "" if bn == "train" else f"-{bn}"
         for set_, size in SIZES.items():
-            inside = [name for name, info in here.items() if set_ in sets_of(info)]
-            if set_ != "common15" and len({here[name]["name"] for name in inside}) < size:
+            inside = [name for name, info in here.items() if set_ in info.sets]
+            if set_ != "common15" and len({here[name].name for name in inside}) < size:
                 # Some held-out corruptions, or shot noise of severity 5 alone, are no benchmark.
                 continue
             if inside:
                 found.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, here, size))
-        common = [name for name, info in here.items() if "common15" in sets_of(info)]
-        for group in dict.fromkeys(here[name]["group"] for name in common):
-            some = [name for name in common if here[name]["group"] == group]
+        common = [name for name, info in here.items() if "common15" in info.sets]
+        for group in dict.fromkeys(here[name].category for name in common):
+            some = [name for name in common if here[name].category == group]
             found.append(_mean(f"mean-{group}{ending}", group, bn, some, here, 0))
-        severities = sorted({here[name]["severity"] for name in common})
+        severities = sorted({here[name].severity for name in common})
         for severity in severities if len(severities) > 1 else ():
-            some = [name for name in common if here[name]["severity"] == severity]
+            some = [name for name in common if here[name].severity == severity]
             label = f"severity {severity:g}"
             found.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, some, here, 0))
     return found
 
 
-def sets_of(info: dict) -> list[str]:
-    """The benchmarks of a condition, as its JSON has them; schema 1 knew only the 15."""
-    return info["sets"]
-
-
-def _mean(name: str, group: str, bn: str, inside: list[str], infos: dict, size: int) -> Mean:
-    names = {infos[condition]["name"] for condition in inside}
-    sources = {infos[condition].get("source", "generated") for condition in inside}
+def _mean(
+    name: str, group: str, bn: str, inside: list[str], infos: Mapping[str, ConditionInfo], size: int
+) -> Mean:
+    names = {infos[condition].name for condition in inside}
+    sources = {infos[condition].source for condition in inside}
     source = sources.pop() if len(sources) == 1 else "mixed"
     if "frost_synthetic" in names:
         source += ", frost synthetic"
@@ -80,12 +76,12 @@ def _mean(name: str, group: str, bn: str, inside: list[str], infos: dict, size: 
 def described(mean: Mean, results: Results) -> str:
     """What a mean is over, in words, for tables and captions."""
     infos = [results.conditions[name] for name in mean.conditions]
-    names = list(dict.fromkeys(info["name"] for info in infos))
-    severities = sorted({info["severity"] for info in infos})
+    names = list(dict.fromkeys(info.name for info in infos))
+    severities = sorted({info.severity for info in infos})
     total = SIZES.get(mean.group)
     words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
     if total:
         words = WORDS[mean.group] if not mean.missing else f"{len(names)} of {WORDS[mean.group]}"
     listed = ", ".join(f"{s:g}" for s in severities)
-    tables = ", ".join(sorted({str(info["table"]) for info in infos}))
+    tables = ", ".join(sorted({str(info.table) for info in infos}))
     return f"{words} at severity {listed} (table {tables}, {mean.source})"

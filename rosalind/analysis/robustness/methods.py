@@ -20,15 +20,15 @@ COLUMNS = (
 def dense_parameters(results: Results, model: str) -> float:
     """Parameters of a model's dense parents, the denominator of what is left; NaN without one."""
     known = results.networks.values()
-    sizes = [info["parameters"] for info in known if info["label"] == "dense" and info["model"] == model]
+    sizes = [info.parameters for info in known if info.is_parent and info.model == model]
     return float(sizes[0]) if sizes and sizes[0] else float("nan")
 
 
 def left_of(results: Results, network: str) -> float:
     """A network's nonzero parameters over those of the dense parent, for pruned and for narrower networks."""
     info = results.networks[network]
-    nonzero = info.get("nonzero")
-    return float("nan") if nonzero is None else nonzero / dense_parameters(results, info["model"])
+    nonzero = info.nonzero
+    return float("nan") if nonzero is None else nonzero / dense_parameters(results, info.model)
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
@@ -41,31 +41,31 @@ def rows(results: Results) -> list[dict[str, Any]]:
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            key = info["model"], info["seed"], info["sparsity_requested"]
+            key = info.model, info.seed, info.sparsity_requested
             # Of several kinds of random masks, the one that is called so is the control, else the first.
-            plain = info["method"] == "random" and not (info["options"] or {}).get("like")
-            if plain and (key not in random or info["label"] == "random"):
+            plain = info.method == "random" and not info.options.get("like")
+            if plain and (key not in random or info.label == "random"):
                 random[key] = row.clean[k], row.corrupted[k]
     nan = float("nan")
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            budget, stages = info.get("budget") or {}, info.get("validation") or {}
-            storage = info.get("storage") or {}
-            key = info["model"], info["seed"], info["sparsity_requested"]
+            budget, stages = info.budget, info.validation
+            storage = info.storage
+            key = info.model, info.seed, info.sparsity_requested
             clean, corrupted = random.get(key, (nan, nan))
             found.append(
                 {
                     "method": row.group.label,
                     "network": network,
-                    "family": info["family"],
-                    "seed": info["seed"],
-                    "sparsity_requested": info["sparsity_requested"],
-                    "sparsity": info["sparsity"],
-                    "sparsity_effective": info.get("sparsity_effective", nan),
+                    "family": info.family,
+                    "seed": info.seed,
+                    "sparsity_requested": info.sparsity_requested,
+                    "sparsity": info.sparsity,
+                    "sparsity_effective": info.sparsity_effective,
                     "parameters_left": left_of(results, network),
-                    "nonzero": info["nonzero"],
-                    "multiply_adds": info.get("multiply_adds", nan),
+                    "nonzero": info.nonzero,
+                    "multiply_adds": info.multiply_adds,
                     **{f"bytes_{name}": storage.get(name, nan) for name in ("dense", "bitmask", "csr")},
                     **{
                         name: budget.get(name, nan)

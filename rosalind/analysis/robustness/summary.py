@@ -95,14 +95,14 @@ _AVERAGED = (
 def parent_of(results: Results, network: str) -> str | None:
     """The dense network that a network is compared with: its parent, or that of its seed; None for dense."""
     info = results.networks[network]
-    if info["family"] == "dense":
+    if info.is_dense:
         return None
-    if info.get("parent") in results.networks:
-        return info["parent"]
+    if info.parent in results.networks:
+        return info.parent
     same = [
         name
         for name, other in results.networks.items()
-        if other["label"] == "dense" and other["seed"] == info["seed"] and info["seed"] is not None
+        if other.is_parent and other.seed == info.seed and info.seed is not None
     ]
     return same[0] if same else None
 
@@ -114,7 +114,7 @@ def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
 
 def _summarised(results: Results, network: str, condition: str) -> tuple[dict[str, Any], np.ndarray]:
     """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
-    done = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
+    info = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
     cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
     labels, unit = results.labels_of(condition), results.unit(network)
@@ -128,11 +128,11 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
     row = {
-        **_words(results, network),
+        **_provenance(results, network),
         "condition": condition,
-        "corruption": done["name"],
-        **{k: done[k] for k in ("group", "severity", "draw", "bn", "table")},
-        "source": done.get("source", "generated"),
+        "corruption": info.name,
+        "group": info.category,
+        **{name: getattr(info, name) for name in ("severity", "draw", "bn", "table", "source")},
         "parent": parent_of(results, network),
         **row,
         "samples": len(known),
@@ -154,11 +154,11 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     return row, right
 
 
-def _words(results: Results, network: str) -> dict[str, Any]:
+def _provenance(results: Results, network: str) -> dict[str, Any]:
     info = results.networks[network]
     return {
         "network": network,
-        **{k: info[k] for k in ("model", "method", "label", "family", "seed", "sparsity")},
+        **{name: getattr(info, name) for name in ("model", "method", "label", "family", "seed", "sparsity")},
     }
 
 
@@ -169,7 +169,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     for network, condition in results.cells(own_samples=True):
         cells.setdefault(network, []).append(condition)
     draws: dict[int, np.ndarray] = {}
-    order = sorted(cells, key=lambda name: results.networks[name]["family"] != "dense")
+    order = sorted(cells, key=lambda name: not results.networks[name].is_dense)
     accuracies: dict[tuple[str, str], float] = {}
     kept: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
@@ -177,7 +177,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
         read = {condition: _summarised(results, network, condition) for condition in cells[network]}
         right = {condition: found for condition, (_, found) in read.items()}
         parent = parent_of(results, network)
-        if results.networks[network]["family"] == "dense":
+        if results.networks[network].is_dense:
             kept[network] = {name: np.packbits(values) for name, values in right.items()}
         base = {
             name: _unpacked(v, len(right[name]))
@@ -245,10 +245,10 @@ def _mean_row(
     first = results.conditions[mean.conditions[0]]
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, float("nan")),
-        **_words(results, network),
+        **_provenance(results, network),
         **{"condition": mean.name, "corruption": "", "group": mean.group, "severity": "", "draw": ""},
         "bn": mean.bn,
-        "table": first["table"],
+        "table": first.table,
         "source": mean.source,
         "parent": parent_of(results, network),
         "samples": len(each),
@@ -269,7 +269,7 @@ def _mean_row(
 
 
 def _clean(results: Results, bn: str) -> str | None:
-    return next((n for n, c in results.conditions.items() if c["name"] == "clean" and c["bn"] == bn), None)
+    return next((n for n, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
 
 
 def _compare_with_clean(results: Results, network: str, parent, found, accuracies) -> None:
@@ -291,7 +291,7 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
     """
     by_name: dict[str, list[str]] = {}
     for condition in mean.conditions:
-        by_name.setdefault(results.conditions[condition]["name"], []).append(condition)
+        by_name.setdefault(results.conditions[condition].name, []).append(condition)
     errors = {name: np.array([1 - accuracies[network, c] for c in cs]) for name, cs in by_name.items()}
     clean = _clean(results, mean.bn)
     found: dict[str, float] = {}
@@ -314,7 +314,7 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
 
 def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> None:
     """Fill in effective robustness: the fit is over dense networks only, per condition or mean."""
-    dense = [name for name, info in results.networks.items() if info["family"] == "dense"]
+    dense = [name for name, info in results.networks.items() if info.is_dense]
     lines: dict[tuple[str, str | None], metrics.Effective] = {}
     samples = len(results.labels)
     for row in found:

@@ -100,7 +100,7 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
     for place, (network, condition) in enumerate(found.cells):
         info = results.conditions.get(condition)
         if info is not None and network in results.networks:
-            key = network, info["name"], info["severity"], info["bn"]
+            key = network, info.name, info.severity, info.bn
             alike["draws"].setdefault(key, []).append(place)
         if network in group_of:
             alike["seeds"].setdefault((group_of[network], condition), []).append(place)

@@ -1,14 +1,13 @@
 """Which points a comparison has: every measured cell, or means of cells where those are too many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from rosalind.analysis import robustness
-from rosalind.results import Results
+from rosalind.results import ConditionInfo, Results
 
 LIMIT = 2000
 """Most points in one comparison: 2,000 have 16 MB of distances; 28,800 cells would have 3.3 GB."""
@@ -73,8 +72,8 @@ def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _corruption(info: Mapping[str, Any]) -> str:
-    return info["name"] if info["bn"] == "train" else f"{info['name']}-{info['bn']}"
+def _corruption(info: ConditionInfo) -> str:
+    return info.name if info.bn == "train" else f"{info.name}-{info.bn}"
 
 
 def _groups(results: Results) -> dict[str, str]:
