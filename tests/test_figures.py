@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from pages import Page
 
 from rosalind import cli, figures, results
-from rosalind.analysis import distributions, occlusion_maps, robustness, similarity
+from rosalind.analysis import distributions, occlusion_maps, palette, robustness, similarity
 from rosalind.analysis.store import Store
+from rosalind.viewer.views.networks.similarity import Similarity
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
 
@@ -17,6 +20,16 @@ A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
 @pytest.fixture(scope="module")
 def store(small_folder):
     return Store(small_folder)
+
+
+def test_a_family_has_one_colour_in_figures_and_in_the_viewer(store):
+    expected = palette.families(store.results.networks.values())
+    assert len(expected) > 2
+    axes = figures.lineage_figure(store).axes[0]
+    dots = {dot.get_label(): to_hex(dot.get_facecolor()[0]).upper() for dot in axes.collections}
+    assert {family: dots[family] for family in expected} == expected
+    view = Page(store, Similarity).view
+    assert dict(zip(view.families, view.colours, strict=True)) == expected
 
 
 def texts(figure) -> list[str]:

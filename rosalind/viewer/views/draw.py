@@ -8,9 +8,10 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, Div, LinearColorMapper, UIElement
-from bokeh.palettes import Colorblind, interp_palette
+from bokeh.palettes import interp_palette
 from bokeh.plotting import figure
 
+from rosalind.analysis import palette
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -27,12 +28,12 @@ GREY = "#8a94a6"
 ZERO = "#4a5565"
 """Of the dotted lines where a value or a change is zero."""
 
-SIDE_COLOURS = ("#0072B2", "#CC79A7")
+SIDE_COLOURS = palette.SIDES
 """Colours of A and B in one figure, where they differ in dash or marker as well."""
 
 FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
-FAMILY_COLOURS = Colorblind[8]
+FAMILY_COLOURS = palette.COLOURS
 FAMILY_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 CLASS_COLOURS = (
     *("#4477aa", "#ee6677", "#228833", "#b8a020", "#33a9d6"),
