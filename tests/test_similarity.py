@@ -30,7 +30,7 @@ def test_distances_are_root_mean_squares():
     table[4] = table[2]
     table[5] = table[2] + 1e-4
     exact = np.sqrt(((table[:, None].astype(float) - table) ** 2).mean(-1))
-    found = similarity.distances(table)
+    found = similarity.rms_distances(table)
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-7)
     assert found[2, 4] == 0
     assert found[2, 5] > 0
@@ -39,7 +39,7 @@ def test_distances_are_root_mean_squares():
 def test_far_from_the_origin_distances_stay_exact():
     table = (np.random.default_rng(0).normal(size=(6, 30)) + 1000).astype(np.float32)
     exact = np.sqrt(((table[:, None].astype(float) - table) ** 2).mean(-1))
-    np.testing.assert_allclose(similarity.distances(table), exact, rtol=1e-3)
+    np.testing.assert_allclose(similarity.rms_distances(table), exact, rtol=1e-3)
 
 
 def test_points_of_a_plane_are_laid_out_exactly():
@@ -128,7 +128,7 @@ def test_nothing_to_compare(count):
     assert similarity.spanning_tree(distance).shape == (0, 2)
     assert similarity.leaf_order(distance).tolist() == list(range(count))
     assert similarity.nearest(distance).shape == (count, 0)
-    assert similarity.distances(np.zeros((count, 5), np.float32)).shape == (count, count)
+    assert similarity.rms_distances(np.zeros((count, 5), np.float32)).shape == (count, count)
 
 
 def test_a_study_is_compared_in_both_modes(small_folder):
@@ -463,7 +463,7 @@ class TestView:
 
 def test_unknown_names(small_folder):
     found = results.load(small_folder)
-    with pytest.raises(ValueError, match="unknown mode 'relative'"):
+    with pytest.raises(ValueError, match="unknown distance mode 'relative'"):
         similarity.compare(found, "relative")
     with pytest.raises(ValueError, match=r"unknown metric 'norms'; did you mean 'norm'\?"):
         similarity.load(found, metric="norms")

@@ -8,7 +8,7 @@ import pytest
 from pages import Page, opened, says
 
 from rosalind import geometry, results
-from rosalind.analysis import class_matrices, class_order, downsampling, rasters
+from rosalind.analysis import class_matrices, class_order, downsampling, rasters, similarity
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import selected
@@ -102,15 +102,15 @@ class TestOrder:
         family = np.random.default_rng(2).permutation(np.repeat(np.arange(4), 5))
         apart = np.where(family[:, None] == family, 10.0, 90.0)
         np.fill_diagonal(apart, 0)
-        ordered = family[class_order.likeness(apart)]
+        ordered = family[similarity.leaf_order(apart)]
         assert (np.diff(ordered) != 0).sum() == 3
-        groups = class_order.segments(apart, class_order.likeness(apart), 4)
+        groups = class_order.segments(apart, similarity.leaf_order(apart), 4)
         assert len(set(zip(family.tolist(), groups.tolist(), strict=True))) == 4
 
     def test_groups_are_the_best_contiguous_cut(self):
         points = np.random.default_rng(3).random((7, 2))
         apart = np.linalg.norm(points[:, None] - points, axis=2)
-        order = class_order.likeness(apart)
+        order = similarity.leaf_order(apart)
 
         def inner(groups):
             within = [points[groups == g] for g in range(3)]

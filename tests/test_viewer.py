@@ -14,7 +14,7 @@ from bokeh.models import Div
 from pages import opened
 
 from rosalind import results
-from rosalind.analysis import rasters, selection
+from rosalind.analysis import contact_sheet, rasters, selection
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
 from rosalind.viewer import address, state, theme
@@ -50,11 +50,12 @@ class TestCompute:
 
     def test_sheet_reads_from_the_top_left(self):
         images = np.stack([np.full((4, 4, 1), value, np.uint8) for value in (10, 20, 30)])
-        sheet = rasters.contact_sheet(images, 2, gap=1).view(np.uint8).reshape(10, 10, 4)
+        coloured = np.repeat(images, 3, -1)
+        sheet = contact_sheet.mosaic(coloured, 2, 2, gap=1).view(np.uint8).reshape(10, 10, 4)
         assert sheet[0, 0].tolist() == [10, 10, 10, 255]
         assert sheet[0, 5].tolist() == [20, 20, 20, 255]
         assert sheet[5, 0].tolist() == [30, 30, 30, 255]
-        assert sheet[5, 5].tolist() == [255, 255, 255, 255]
+        assert sheet[5, 5].tolist() == [0, 0, 0, 0]
 
     @pytest.mark.parametrize("values", [[], [np.nan], [2.0], [2.0, 2.0], [0.0, 1.0, np.inf]])
     def test_limits_of_anything_are_an_interval(self, values):

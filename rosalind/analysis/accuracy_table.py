@@ -181,21 +181,6 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def mean_of(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is there; NaN where nothing is."""
-    there = np.isfinite(values)
-    total = np.where(there, values, 0).sum(-1)
-    return np.divide(total, there.sum(-1), out=np.full(total.shape, np.nan), where=there.any(-1))
-
-
-def deviation_of(values: np.ndarray) -> np.ndarray:
-    """Standard deviation (n - 1) over the last axis of what is there; NaN with fewer than two."""
-    there = np.isfinite(values)
-    square = np.where(there, values - mean_of(values)[..., None], 0) ** 2
-    count = there.sum(-1)
-    return np.where(count > 1, np.sqrt(square.sum(-1) / np.maximum(count - 1, 1)), np.nan)
-
-
 def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
     """float64[pairs]: numbers of the second networks minus those of the first that have their seed.
 
@@ -242,7 +227,7 @@ def values(store: Store, mode: str) -> np.ndarray:
         if mode == "difference":
             return over_dense(found, store.groups, dense_networks(store))
         if mode == "rank":
-            return ranks(mean_of(found))[..., None]
+            return ranks(robustness.nan_mean_std(found)[0])[..., None]
         return found
 
     return store.cached(("grid", "mode", mode), make)
@@ -266,7 +251,7 @@ def interval(store: Store, mode: str) -> tuple[np.ndarray, np.ndarray]:
         nothing = np.full((len(store.groups), len(store.columns)), np.nan)
         return nothing, nothing
     ends = (collected(store, f"{INTERVALS[mode]}_{end}") for end in ("low", "high"))
-    low, high = (mean_of(100 * end) for end in ends)
+    low, high = (robustness.nan_mean_std(100 * end)[0] for end in ends)
     return low, high
 
 

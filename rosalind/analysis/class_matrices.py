@@ -8,6 +8,7 @@ from rosalind.analysis import class_order, collapse, downsampling, rasters
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.sides import Cell
+from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 
@@ -40,7 +41,7 @@ def apart(store: Store) -> np.ndarray:
 
 def order_of_likeness(store: Store) -> np.ndarray:
     """int[c]: classes with similar ones beside each other."""
-    return store.cached(("classes", "order"), lambda: class_order.likeness(apart(store)))
+    return store.cached(("classes", "order"), lambda: leaf_order(apart(store)))
 
 
 def in_order(store: Store, way: str) -> np.ndarray:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
 GROUPED = 50
 """Up to so many classes every one has a row of its own; more are grouped, into at most so many groups."""
@@ -50,21 +48,6 @@ def distances(table: np.ndarray) -> np.ndarray:
     found = np.divide(total, count, out=np.full(table.shape, np.nan, np.float32), where=count > 0)
     np.fill_diagonal(found, 0)
     return np.nan_to_num(found, nan=float(np.nanmax(found, initial=0)))
-
-
-def likeness(apart: np.ndarray) -> np.ndarray:
-    """int[c]: classes in an order in which similar ones are neighbours, by average linkage.
-
-    Up to 200 classes the leaves are also turned so that neighbours are as near as the tree allows
-    (0.1 s there, 10 s for 1,000 classes).
-
-    Args:
-        apart: float[c, c] symmetric distances with zeros on the diagonal.
-    """
-    if len(apart) < 3:
-        return np.arange(len(apart))
-    tree = hierarchy.linkage(squareform(apart, checks=False), "average", optimal_ordering=len(apart) <= 200)
-    return hierarchy.leaves_list(tree)
 
 
 def group_count(classes: int) -> int:

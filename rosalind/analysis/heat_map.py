@@ -1,39 +1,29 @@
 """How a table becomes a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
-from scipy.linalg import eigh
-from threadpoolctl import threadpool_limits
+from scipy.spatial.distance import cdist
 
-from rosalind.analysis.accuracy_table import CellMetric, mean_of
+from rosalind.analysis.accuracy_table import CellMetric
+from rosalind.analysis.robustness import nan_mean_std
+from rosalind.analysis.similarity import leaf_order
 
 
 def seriate(table: np.ndarray) -> np.ndarray:
-    """int64[rows]: an order in which neighbouring rows are alike, by the Fiedler vector of their likeness.
+    """int64[rows]: an order in which neighbouring rows are alike: `leaf_order` of their distances.
 
-    Likeness is a Gaussian of the root mean square distance of two rows, as wide as the median distance; gaps count
-    as the column's mean. The first row of the order is the one of the two ends with the larger mean. Up to two rows,
+    Gaps count as the column's mean. The first row is the one of the two ends with the larger mean. Up to two rows,
     and rows that are all equal, keep their order.
 
     Args:
         table: float[rows, columns], NaN for gaps.
     """
-    rows = len(table)
-    columns = mean_of(np.asarray(table, float).T)
-    filled = np.where(np.isfinite(table), table, np.nan_to_num(columns))
-    centred = filled - filled.mean(0) if rows else filled
-    square = (centred**2).sum(1)
-    distance = np.maximum(square[:, None] + square - 2 * centred @ centred.T, 0)
-    others = distance[np.triu_indices(rows, 1)]
-    if rows < 3 or not others.max() > 1e-9 * max(square.max(), 1e-30):
-        return np.arange(rows)
-    width = np.median(others[others > 0])
-    likeness = np.exp(-distance / width)
-    laplacian = np.diag(likeness.sum(1)) - likeness
-    with threadpool_limits(1):
-        vector = eigh(laplacian, subset_by_index=[1, 1])[1][:, 0]
-    order = np.argsort(vector, kind="stable")
-    ends = filled.mean(1)[order[[0, -1]]]
-    return order if ends[0] >= ends[1] else order[::-1]
+    means, _, _ = nan_mean_std(np.asarray(table, float).T)
+    filled = np.where(np.isfinite(table), table, np.nan_to_num(means))
+    if len(table) < 3 or np.ptp(filled, 0).max(initial=0) < 1e-9:
+        return np.arange(len(table))
+    order = leaf_order(cdist(filled, filled)).astype(int)
+    first, last = filled[order[[0, -1]]].mean(1)
+    return order if first >= last else order[::-1]
 
 
 ROWS = ("study order", "mean", "B's column", "likeness")
@@ -53,7 +43,7 @@ def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None 
     if way == "likeness":
         return seriate(means[:, :measured])
     if way == "mean":
-        return np.argsort(-mean_of(means[:, :measured]), kind="stable")
+        return np.argsort(-nan_mean_std(means[:, :measured])[0], kind="stable")
     if way == "B's column" and column is not None:
         return np.argsort(-means[:, column], kind="stable")
     return np.arange(len(means))
@@ -66,7 +56,7 @@ def arrange_columns(means: np.ndarray, way: str, measured: int) -> np.ndarray:
     if way == "likeness":
         order = seriate(some.T)
     elif way == "mean":
-        order = np.argsort(-mean_of(some.T), kind="stable")
+        order = np.argsort(-nan_mean_std(some.T)[0], kind="stable")
     return np.concatenate([order, np.arange(measured, means.shape[1])])
 
 

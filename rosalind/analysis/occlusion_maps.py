@@ -8,12 +8,13 @@ import numpy as np
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.measures import COORDINATES, MEASURES
 from rosalind.results import Damaged, load_arrays
 
-MAPPED = ("angle", "norm", "margin")
+MAPPED = COORDINATES
 """The quantities of a map, in the order of its axis."""
 
-UNITS = ("degrees", "units", "units")
+UNITS = tuple(MEASURES[name].unit for name in MAPPED)
 
 CORRELATIONS = ("Pearson", "Spearman")
 """In the order of an agreement's last axis: of the values, and of their ranks."""

@@ -135,27 +135,3 @@ def parallel_density(axes: np.ndarray, width: int = 48) -> np.ndarray:
         joint[:, gap] = counts[:LEVELS, :LEVELS].ravel()
     drawn = _rows_of_lines(width) @ joint
     return drawn.reshape(LEVELS, width, gaps).transpose(0, 2, 1).reshape(LEVELS, gaps * width)
-
-
-def contact_sheet(
-    images: np.ndarray, columns: int, *, gap: int = 2, fill: tuple[int, int, int] = (255, 255, 255)
-) -> np.ndarray:
-    """uint32[rows, columns] RGBA pixels of images in reading order, row 0 at the top.
-
-    Args:
-        images: uint8[m, s, s, 1 or 3].
-        columns: images per row.
-        gap: pixels between images.
-        fill: colour between them.
-    """
-    count, height, width, channels = images.shape
-    rows = max(-(-count // columns), 1)
-    sheet = np.zeros((rows * (height + gap), columns * (width + gap), 4), np.uint8)
-    sheet[..., :3], sheet[..., 3] = fill, 255
-    for place, image in enumerate(images):
-        row, column = divmod(place, columns)
-        top, left = row * (height + gap), column * (width + gap)
-        sheet[top : top + height, left : left + width, :3] = (
-            image if channels == 3 else np.repeat(image, 3, 2)
-        )
-    return sheet.view(np.uint32).reshape(sheet.shape[:2])

@@ -1,5 +1,7 @@
 """A study in words and tables: the Markdown beside its figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rosalind.analysis import robustness
@@ -24,14 +26,8 @@ REPORTED = {
 """Columns of summary.csv that the report shows of a mean: title and factor."""
 
 
-def _spread(values: list[float], factor: float) -> str:
-    """Mean +- deviation over seeds; a dash where a seed is missing."""
-    array = factor * np.array(values, float)
-    if not array.size or not np.isfinite(array).all():
-        return "-"
-    digits = 1 if factor == 100 else 3
-    mean = f"{array.mean():.{digits}f}"
-    return f"{mean} +- {array.std(ddof=1):.{digits}f}" if array.size > 1 else mean
+def _mean_std(values: Sequence[float], factor: float) -> str:
+    return robustness.mean_and_deviation(values, factor, 1 if factor == 100 else 3)
 
 
 def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list[str]:
@@ -57,7 +53,7 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
             own = [rows[n, mean.name] for n in group.networks if (n, mean.name) in rows]
             if not own:
                 continue
-            cells = [_spread([row[c] for row in own], REPORTED[c][1]) for c in shown]
+            cells = [_mean_std([row[c] for row in own], REPORTED[c][1]) for c in shown]
             low, high = (100 * np.mean([row[f"accuracy_{end}"] for row in own]) for end in ("low", "high"))
             lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
         r2 = [row["effective_r2"] for row in here if np.isfinite(row["effective_r2"])]
@@ -75,7 +71,7 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
         lines += ["|---" * (len(parts) + 1) + "|"]
         for group in robustness.groups(results):
             cells = [
-                _spread(
+                _mean_std(
                     [rows[n, m.name]["accuracy"] if (n, m.name) in rows else np.nan for n in group.networks],
                     100,
                 )
@@ -104,7 +100,7 @@ def _other_conditions(results: Results) -> list[str]:
                 if (n, condition) in measured
             ]
             complete = len(found) == len(group.networks) and (known >= 0).any()
-            cells.append(_spread([float(right.mean()) for right in found], 100) if complete else "-")
+            cells.append(_mean_std([float(right.mean()) for right in found], 100) if complete else "-")
         lines.append(f"| {group.name} | {' | '.join(cells)} |")
     return lines
 

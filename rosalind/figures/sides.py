@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.analysis import occlusion_maps, rasters, sample_margins, selection
+from rosalind.analysis import contact_sheet, occlusion_maps, rasters, sample_margins, selection
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.measures import COORDINATES
 
 EXAMPLES, ACROSS = 24, 12
 """Images of each kind on the sheet of samples broken and fixed, and of them in a row."""
@@ -134,7 +135,8 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
             continue
         pictures = np.asarray(images[chosen])
         side, gap = pictures.shape[1:3], max(pictures.shape[1] // 4, 2)
-        sheet = rasters.contact_sheet(pictures, ACROSS, gap=gap)
+        coloured = np.broadcast_to(pictures, (*pictures.shape[:3], 3))
+        sheet = contact_sheet.mosaic(coloured, ACROSS, -(-len(pictures) // ACROSS), gap)
         axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
         for place, row in enumerate(rows[chosen]):
             line, column = divmod(place, ACROSS)
@@ -203,14 +205,13 @@ def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
 
     With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples.
     """
-    measures = ("angle", "norm", "margin")
     listed, both = store.class_angles(a)[0], {}
     for side, cell in (("A", a), ("B", b)):
-        both[side] = [*(store.values(cell, m) for m in measures), *store.class_angles(cell)[1].T]
+        both[side] = [*(store.values(cell, m) for m in COORDINATES), *store.class_angles(cell)[1].T]
     pairs = list(zip(*both.values(), strict=True))
     ends = [rasters.limits(*pair) for pair in pairs[:3]]
     ends += [rasters.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
-    names = [*measures, *(f"to {store.class_names[k]}" for k in listed)]
+    names = [*COORDINATES, *(f"to {store.class_names[k]}" for k in listed)]
     figure = Figure(figsize=(10.2, 5), layout="constrained")
     for axes, (side, cell), values in zip(
         figure.subplots(2), (("A", a), ("B", b)), both.values(), strict=True

@@ -100,17 +100,16 @@ def table(
     return rows
 
 
-def mean_and_deviation(values: Sequence[float] | np.ndarray) -> str:
-    """Percent as `mean +- deviation` over seeds; the deviation needs two, NaN shows as a dash.
+def mean_and_deviation(values: Sequence[float] | np.ndarray, factor: float = 100, digits: int = 1) -> str:
+    """`mean +- deviation` over seeds, percent by default; the deviation needs two, NaN shows as a dash.
 
     >>> mean_and_deviation([0.5, 0.7]), mean_and_deviation([0.5]), mean_and_deviation([float("nan")])
     ('60.0 +- 14.1', '50.0', '-')
     """
-    array = np.asarray(values, float)
-    if not np.isfinite(array).all() or not array.size:
+    mean, deviation, count = metrics.nan_mean_std(factor * np.asarray(values, float))
+    if count < max(len(values), 1):
         return "-"
-    mean = f"{100 * array.mean():.1f}"
-    return f"{mean} +- {100 * array.std(ddof=1):.1f}" if array.size > 1 else mean
+    return f"{mean:.{digits}f}" + (f" +- {deviation:.{digits}f}" if count > 1 else "")
 
 
 def text_table(results: Results) -> str:

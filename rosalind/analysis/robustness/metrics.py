@@ -123,6 +123,26 @@ def imagenet_errors(errors: dict[str, np.ndarray], clean: float) -> tuple[float,
     return float(corruption_errors(table, published).mean()), float(relative.mean())
 
 
+def nan_mean_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, standard deviation (n - 1) and number of the finite values over the last axis.
+
+    Args:
+        values: float[..., n].
+
+    Returns:
+        float64[...] means, NaN without a value; float64[...] deviations, NaN with fewer than two; int[...] counts.
+
+    >>> [part.tolist() for part in nan_mean_std(np.array([[1.0, 3.0], [5.0, np.nan]]))]
+    [[2.0, 5.0], [1.4142135623730951, nan], [2, 1]]
+    """
+    finite = np.isfinite(values)
+    count = finite.sum(-1)
+    total = np.where(finite, values, 0).sum(-1)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    squares = (np.where(finite, values - mean[..., None], 0) ** 2).sum(-1)
+    return mean, np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan), count
+
+
 def retention(shifted: np.ndarray, clean: np.ndarray) -> np.ndarray:
     """Accuracy under shift over clean accuracy, in [0, ...); higher is better, NaN where clean is 0.
 

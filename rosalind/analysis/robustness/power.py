@@ -9,6 +9,8 @@ from scipy.optimize import brentq
 # Not scipy.stats, which has the same functions and takes 0.6 s to import.
 from scipy.special import nctdtr, ndtri, stdtrit
 
+from rosalind.analysis.robustness.metrics import nan_mean_std
+
 POWER = 0.8
 """How often a difference of the smallest detectable size is found."""
 
@@ -92,12 +94,6 @@ def seed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray,
     >>> round(float(mean), 3), round(float(half), 3), int(count)
     (2.0, 2.484, 3)
     """
-    values = np.asarray(values, float)
-    there = np.isfinite(values)
-    count = there.sum(-1)
-    total = np.where(there, values, 0).sum(-1)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    square = np.where(there, values - mean[..., None], 0) ** 2
-    free = np.maximum(count - 1, 1)
-    half = stdtrit(free, 1 - level / 2) * np.sqrt(square.sum(-1) / free / np.maximum(count, 1))
-    return mean, np.where(count > 1, half, np.nan), count
+    mean, deviation, count = nan_mean_std(np.asarray(values, float))
+    half = stdtrit(np.maximum(count - 1, 1), 1 - level / 2) * deviation / np.sqrt(np.maximum(count, 1))
+    return mean, half, count

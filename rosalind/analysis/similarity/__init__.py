@@ -1,7 +1,13 @@
 """How alike networks under conditions are: exact distances, a layout, an order and the spanning tree."""
 
 from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
-from rosalind.analysis.similarity.distances import COORDINATES, DISTANCE_MODES, METRICS, distances, measure
+from rosalind.analysis.similarity.distances import (
+    COORDINATES,
+    DISTANCE_MODES,
+    METRICS,
+    measure,
+    rms_distances,
+)
 from rosalind.analysis.similarity.layout import (
     classical_scaling,
     leaf_order,
@@ -24,7 +30,6 @@ __all__ = [
     "Similarity",
     "classical_scaling",
     "compare",
-    "distances",
     "floors",
     "has_umap",
     "leaf_order",
@@ -35,6 +40,7 @@ __all__ = [
     "picture",
     "picture_rows",
     "points",
+    "rms_distances",
     "save",
     "spanning_tree",
     "trustworthiness",

@@ -6,13 +6,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rosalind.analysis.similarity.points import Cell, Points
+from rosalind.config import unknown
+from rosalind.measures import COORDINATES
 from rosalind.results import Damaged, Results
 
 DISTANCE_MODES = ("absolute", "change_from_clean")
 """As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
-
-COORDINATES = ("angle", "norm", "margin")
-"""The measures that make up a vector; norm and margin in the network's unit."""
 
 METRICS: dict[str, tuple[str, ...]] = {"all": COORDINATES, **{name: (name,) for name in COORDINATES}}
 """What a distance is over: all three measures, or one."""
@@ -21,7 +20,7 @@ BLOCK = 256 * 2**20
 """Most bytes of vectors in memory; with more samples than fit, files are read once per block of them."""
 
 
-def distances(table: np.ndarray) -> np.ndarray:
+def rms_distances(table: np.ndarray) -> np.ndarray:
     """float32[q, q]: root mean square difference per coordinate between the rows of float32[q, k].
 
     By a float32 Gram matrix of the rows minus their mean (which no distance depends on); exactly zero
@@ -65,7 +64,7 @@ def measure(
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
     if mode not in DISTANCE_MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(DISTANCE_MODES)}.")
+        raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
     clean = {network for network, condition in results.cells() if condition == "clean"}
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")

@@ -16,7 +16,7 @@ from bokeh.models import (
 )
 from bokeh.transform import linear_cmap
 
-from rosalind.analysis import accuracy_table, heat_map
+from rosalind.analysis import accuracy_table, heat_map, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.store import Store
@@ -187,7 +187,7 @@ class Evaluation:
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
         mode, values = CELL_METRICS[name], accuracy_table.values(self.store, name)
-        means = accuracy_table.mean_of(values)
+        means = robustness.nan_mean_std(values)[0]
         self._arrange(frame, means)
         at = np.ix_(self.rows, self.columns)
         shown = means[at]
@@ -200,7 +200,7 @@ class Evaluation:
         counted = accuracy_table.values(self.store, "accuracy") if name == "rank" else values
         data["count"] = [np.isfinite(counted).sum(-1)[at].astype(np.uint8)]
         if shown.size <= CELLS:
-            data["deviation"] = [accuracy_table.deviation_of(values)[at].astype(np.float32)]
+            data["deviation"] = [robustness.nan_mean_std(values)[1][at].astype(np.float32)]
             ends = [end[at].astype(np.float32) for end in accuracy_table.interval(self.store, name)]
             data["low"], data["high"] = [ends[0]], [ends[1]]
         self.cells.data = data

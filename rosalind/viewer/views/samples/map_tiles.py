@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper
 
-from rosalind.analysis import occlusion_maps, rasters
+from rosalind.analysis import contact_sheet, occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
 from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, cut, plot
 from rosalind.viewer.views.frame import Frame
@@ -210,7 +210,9 @@ class MapTiles:
             if not at.size:
                 continue
             picture = np.asarray(images[at], np.float32).mean(0).round().astype(np.uint8)
-            picture = rasters.contact_sheet(picture[None], 1, gap=0)
+            picture = contact_sheet.mosaic(
+                np.broadcast_to(picture[None], (1, *picture.shape[:2], 3)), 1, 1, gap=0
+            )
             places = [(0, line)]
             for other in range(len(lines)):
                 # What compares B with something lies over B's image.
