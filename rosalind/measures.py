@@ -1,8 +1,12 @@
 """The per-sample measures of a study: one table, which one entry extends. Without jax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from rosalind.config import definition, resolve, short_name
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,8 @@ class Measure:
     needs_label: bool = True
     """True where a sample without a label (-1) has no value but NaN."""
     compute: Callable[..., Any] | None = None
-    """`compute(features, kernel, bias, labels, logits)` gives float[n] of a batch: float32[n, d], float32[d, c],
-    float32[c], int[n] and float32[n, c], NumPy or jax arrays. None: of the geometry (`geometry.measure`)."""
+    """`compute(features, kernel, bias, labels, logits)` gives float[n] of a batch: NumPy arrays float32[n, d],
+    float32[d, c], float32[c], int[n] (0 where unknown) and float32[n, c]. None: a part of `geometry.measure`."""
 
     def unit_shown(self, raw: bool = False) -> str:
         """The unit of shown values; `raw`: of norms and margins that are not divided by the feature scale."""
@@ -40,3 +44,69 @@ STORED = tuple(name for name in MEASURES if name != "confidence")
 
 COORDINATES = ("angle", "norm", "margin")
 """Measures that similarity, histograms and occlusion maps are made of, in this order."""
+
+_TAKEN = (
+    *STORED,
+    *("logits", "class_id", "logsumexp", "brier", "prediction", "rival", "features", "network_hash"),
+    *("class_mean", "class_scatter", "mean_class_angle", "angle_agreement", "bias_share", "confidence"),
+)
+
+
+def of_study(names: Iterable[str]) -> dict[str, Measure]:
+    """The measures that a study has beside `MEASURES`, by the short names under which they are stored.
+
+    Raises:
+        ValueError: no `package.module:NAME` of a Measure with `compute`; a short name that is taken.
+    """
+    measures: dict[str, Measure] = {}
+    for name in names:
+        measure, short = resolve("measure", name, MEASURES, Measure), short_name(name)
+        if name in MEASURES:
+            continue
+        if short in _TAKEN or short in measures:
+            raise ValueError(f"measure {name!r} must have another name: {short!r} is stored already.")
+        if measure.compute is None:
+            raise ValueError(f"measure {name!r} must have `compute`, got None.")
+        measures[short] = measure
+    return measures
+
+
+def computed(
+    measure: Measure,
+    name: str,
+    features: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    labels: np.ndarray,
+    logits: np.ndarray,
+) -> np.ndarray:
+    """float32[n]: a measure of one batch.
+
+    Raises:
+        ValueError: `compute` gives another shape than [n].
+    """
+    assert measure.compute is not None
+    values = np.asarray(measure.compute(features, kernel, bias, labels, logits), np.float32)
+    if values.shape != (len(features),):
+        raise ValueError(f"measure {name!r} must give float[{len(features)}], got {list(values.shape)}.")
+    return values
+
+
+def to_json(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What study.json says of a study's measures: enough to view them without their module."""
+    outside = {short_name(name): name for name in names if name not in MEASURES}
+    return {
+        short: {
+            "title": measure.title,
+            "unit": measure.unit,
+            "needs_label": measure.needs_label,
+            "definition": definition(outside[short]),
+        }
+        for short, measure in of_study(names).items()
+    }
+
+
+def from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Measure]:
+    """All measures of a study on disk by key, `MEASURES` first."""
+    fields = ("title", "unit", "needs_label")
+    return MEASURES | {name: Measure(**{k: entry[k] for k in fields}) for name, entry in stored.items()}

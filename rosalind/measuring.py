@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from rosalind import conditions, geometry, models
 from rosalind.conditions import Network, Planned
 from rosalind.config import Model
 from rosalind.data import Split
+from rosalind.measures import MEASURES, Measure, computed
 
 BATCH = 1000
 """Largest number of images per batch; smaller splits are one batch. 224-pixel images use 100."""
@@ -147,6 +149,7 @@ def measure(
     subset: np.ndarray | None = None,
     nearest: int = NEAREST,
     attacked: Network | None = None,
+    measures: Mapping[str, Measure] = MappingProxyType({}),
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Measure networks under one condition; every batch is corrupted once for all of them.
 
@@ -160,6 +163,7 @@ def measure(
         subset: positions whose features are kept, float16[m, d]; left out for a condition's own samples.
         nearest: with more classes than this, keep so many of the largest logits.
         attacked: the network that a transferred attack is made for.
+        measures: of the study's own, by the names of their arrays float32[n].
 
     Yields:
         The network's name and its arrays, see `geometry.measure`, with `features` if there is a subset.
@@ -192,6 +196,8 @@ def measure(
     for (images, labels, ids, valid), rows in zip(_batches(split, size), per_batch, strict=True):
         changed = None
         keep = np.pad(rows, (0, longest - len(rows)))
+        # A measure of the study's own sees the features of the whole batch.
+        given = np.arange(size) if measures else keep
         classes, counted = np.maximum(labels, 0), valid & (labels >= 0)
         for network, kernel, bias, distances in prepared:
             if changed is None or planned.kind.per_network:
@@ -206,17 +212,22 @@ def measure(
                     counted,
                     network.reference,
                     distances,
-                    keep,
+                    given,
                 )
             else:
                 features = _network_features(network, changed)
                 samples, sums = geometry.measure_batch(
                     features, kernel, bias, classes, counted, network.reference, distances
                 )
+                features = features[given]
+            if measures:
+                inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
+                samples |= {name: computed(measure, name, *inputs) for name, measure in measures.items()}
                 features = features[keep]
             parts[network.name].append((samples, sums, features, len(rows)))
     for network, kernel, bias, _ in prepared:
-        yield network.name, _collect(parts.pop(network.name), network, kernel, bias, split, subset, nearest)
+        batches = parts.pop(network.name)
+        yield network.name, _collect(batches, network, kernel, bias, split, subset, nearest, measures)
 
 
 def accuracies(
@@ -242,6 +253,7 @@ def _collect(
     split: Split,
     subset: np.ndarray | None,
     nearest: int,
+    measures: Mapping[str, Measure],
 ) -> dict[str, np.ndarray]:
     """One network's arrays from its batches."""
     parts = jax.device_get(parts)
@@ -261,7 +273,8 @@ def _collect(
         arrays = geometry.keep_nearest(arrays, np.maximum(split.labels, 0), nearest)
     unlabelled = split.labels < 0
     if unlabelled.any():
-        for name in ("angle", "angle_centred", "angle_class_mean", "margin", "brier"):
+        needed = [name for name, measure in {**MEASURES, **measures}.items() if measure.needs_label]
+        for name in (*needed, "brier"):
             if name in arrays:
                 arrays[name] = np.where(unlabelled, np.float32(np.nan), arrays[name])
         arrays["rival"] = np.where(unlabelled, -1, arrays["rival"]).astype(np.int16)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind import measures
 from rosalind.analysis import robustness
 from rosalind.analysis.cache import Cache
 from rosalind.analysis.sides import Cell, Sides
@@ -41,6 +42,8 @@ class Store:
         self.labels = self.results.labels.astype(np.int64)
         self.ids = self.results.samples["id"]
         self.class_names = self.results.class_names
+        self.measures: Mapping[str, Measure] = measures.from_json(self.results.study.get("measures", {}))
+        """Measures that samples can be placed by, by key."""
         self.groups = robustness.groups(self.results)
         self.cells = set(self.results.cells())
         self.sides = Sides(self.results, self.groups, self.cells)
@@ -168,11 +171,6 @@ class Store:
         """The names of classes int[k], of those whose number is -1 what `unknown` says."""
         return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
 
-    @property
-    def measures(self) -> Mapping[str, Measure]:
-        """Measures that samples can be placed by, by key."""
-        return MEASURES
-
     def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`.
 
@@ -201,10 +199,17 @@ class Store:
         if measure == "confidence":
             keys = ("logits",) if len(self.class_names) <= NEAREST else ("logits", "logsumexp")
             return confidence(self.results.geometry(*cell, keys)).astype(np.float32)
-        found = self.results.geometry(*cell, (measure,))[measure]
-        if measure.startswith("angle"):
-            return np.degrees(found)
-        return found if raw else (found / self.results.unit(cell[0])).astype(np.float32)
+        try:
+            values = self.results.geometry(*cell, (measure,))[measure]
+        except Damaged:
+            if measure in MEASURES:
+                raise
+            # A cell that was measured before the study had this measure.
+            return np.full(len(self.ids), np.nan, np.float32)
+        unit = self.measures[measure].unit
+        if unit == "degrees":
+            return np.degrees(values)
+        return values if raw or unit != "units" else (values / self.results.unit(cell[0])).astype(np.float32)
 
     def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""

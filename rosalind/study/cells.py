@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import conditions, data, measuring, results
+from rosalind import conditions, data, measures, measuring, results
 from rosalind.conditions import Network, Planned
 from rosalind.config import Condition, Data, Study, definition, difference
 from rosalind.results import Results
@@ -35,6 +35,18 @@ def declare_condition(
         raise results.Mismatch(
             f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
         )
+
+
+def declare_measures(study: Study, folder: Path) -> None:
+    """Add the study's own measures to study.json; `Mismatch` if one of this name was computed by other code."""
+    declared = measures.to_json(study.measures)
+    stored = results.load_json(folder / "study.json")
+    changed = {name: stored["measures"][name] for name in declared if name in stored.get("measures", {})}
+    if lines := difference(changed, {name: declared[name] for name in changed}):
+        raise results.Mismatch(f"{folder} has measures made differently: {'; '.join(lines)}.")
+    if declared.keys() - changed.keys():
+        table = {**stored.get("measures", {}), **declared}
+        results.save_json(folder / "study.json", {**stored, "measures": table}, replace=True)
 
 
 def planned_of(study_results: Results, name: str) -> Planned:
@@ -68,14 +80,21 @@ def dataset_of(study_results: Results) -> data.Dataset:
     return dataset
 
 
-def is_measured(folder: Path, network: str, condition: str, digest: str) -> bool:
-    """True where a cell was measured from the network of this hash; one of another is measured again."""
+def is_measured(folder: Path, network: str, condition: str, digest: str, names: Iterable[str] = ()) -> bool:
+    """True where a cell was measured from the network of this hash; one of another is measured again.
+
+    So is a cell that lacks one of the study's measures, whose short names are given.
+    """
     path = results.geometry_file(folder, network, condition)
     if not path.exists():
         return False
     try:
         if str(results.load_arrays(path, ("network_hash",))["network_hash"]) == digest:
-            return True
+            with np.load(path, allow_pickle=False) as stored:
+                if set(names) <= set(stored.files):
+                    return True
+            path.unlink()
+            return False
         print(f"{path} was measured from another network {network!r}; measuring again.", file=sys.stderr)
         path.unlink()
     except results.Damaged:
@@ -125,7 +144,8 @@ def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...]
     save_thumbnails(study, dataset, folder, planned)
     condition = planned.condition
     digest = hashes(folder, names)
-    missing = [n for n in names if not is_measured(folder, n, condition.id, digest[n])]
+    extra = measures.of_study(study.measures)
+    missing = [n for n in names if not is_measured(folder, n, condition.id, digest[n], extra)]
     if advance is not None:
         advance(len(names) - len(missing), condition.id)
     if not missing:
@@ -141,6 +161,7 @@ def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...]
             train=dataset.train,
             subset=subset,
             attacked=attacked_network(folder, planned),
+            measures=extra,
         )
         for name, arrays in cells:
             save_cell(folder, name, condition.id, arrays, digest[name])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from rosalind import conditions, corruptions, data, models, pruning, results
+from rosalind import conditions, corruptions, data, measures, models, pruning, results
 from rosalind.config import (
     Baseline,
     Control,
@@ -66,6 +66,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for condition in study.conditions:
         conditions.plan(condition)
         results.check_name(condition.id)
+    measures.of_study(study.measures)
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
         raise ValueError(

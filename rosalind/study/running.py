@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import data, results
+from rosalind import data, measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
@@ -102,6 +102,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "subset": subset.astype(np.int32),
         },
     )
+    cells.declare_measures(study, folder)
     conditions = planning.conditions_of(study, dataset)
     for order, planned in enumerate(conditions):
         cells.declare_condition(study, dataset, folder, planned, order)
@@ -116,11 +117,11 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
                         progress.advance(planning.epochs_of(study, args[2]), args[2].label)
 
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
-    digests = cells.hashes(folder, names)
+    digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
     waiting = [
         planned
         for planned in conditions
-        if not all([cells.is_measured(folder, n, planned.condition.id, digests[n]) for n in names])
+        if not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
     ]
     if waiting:
         with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:

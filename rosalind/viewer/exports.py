@@ -11,6 +11,7 @@ import numpy as np
 from rosalind.analysis import selection
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.store import Store
+from rosalind.measures import MEASURES
 from rosalind.viewer import address
 from rosalind.viewer.state import State
 
@@ -44,7 +45,7 @@ def _rows(store: Store, state: State, mask: np.ndarray) -> tuple[list[str], Iter
     columns = {"id": store.ids, "true": named(store.labels), "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):
         columns[f"prediction_{side}"] = named(store.predictions(cell))
-        for measure in MEASURED:
+        for measure in (*MEASURED, *(name for name in store.measures if name not in MEASURES)):
             columns[f"{measure}_{side}"] = store.values(cell, measure, state.raw).astype(float)
     return list(columns), zip(*(values[mask] for values in columns.values()), strict=True)
 
