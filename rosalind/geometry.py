@@ -18,7 +18,7 @@ EXACT = jax.lax.Precision.HIGHEST
 
 
 class Reference(NamedTuple):
-    """What makes one network's geometry comparable with another's; from clean training images."""
+    """References that make networks' geometry comparable; from clean training images."""
 
     mu: np.ndarray
     """float32[d]: mean feature vector."""

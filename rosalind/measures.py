@@ -93,7 +93,7 @@ def computed(
 
 
 def to_json(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What study.json says of a study's measures: enough to view them without their module."""
+    """The entry of study.json for a study's measures: enough to view them without their module."""
     outside = {short_name(name): name for name in names if name not in MEASURES}
     return {
         short: {

@@ -6,39 +6,14 @@
 """
 
 import importlib
+import pkgutil
+from types import ModuleType
 
-MODULES = (
-    "accuracy_table",
-    "agreement",
-    "class_matrices",
-    "class_order",
-    "collapse",
-    "contact_sheet",
-    "deletion_curves",
-    "distributions",
-    "downsampling",
-    "fragility",
-    "heat_map",
-    "lineage",
-    "occlusion_maps",
-    "palette",
-    "polygon",
-    "rasters",
-    "redundancy",
-    "robustness",
-    "sample_columns",
-    "sample_margins",
-    "sample_presets",
-    "selection",
-    "severity_curves",
-    "sides",
-    "similarity",
-    "store",
-)
+MODULES = tuple(module.name for module in pkgutil.iter_modules(__path__))
 """Submodules, loaded on first use."""
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     if name in MODULES:
         return importlib.import_module(f"rosalind.analysis.{name}")
     raise AttributeError(f"module 'rosalind.analysis' has no attribute {name!r}")

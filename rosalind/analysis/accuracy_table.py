@@ -1,4 +1,4 @@
-"""What the evaluation view shows, as arrays: groups of seeds by conditions, and their noise. NumPy only."""
+"""The table of the evaluation view: groups of seeds by conditions, and their noise. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from rosalind.results import Results
 
 @dataclass(frozen=True)
 class CellMetric:
-    """What a cell shows: a column of summary.csv times a factor, in words."""
+    """The metric of a table: a column of summary.csv times a factor, and its description."""
 
     column: str
     factor: float
     words: str
     digits: int = 0
     signed: bool = False
-    """Whether zero is a middle, so that colours diverge from it and numbers carry a sign."""
+    """True where zero is a middle, so that colours diverge from it and numbers carry a sign."""
     ratio: bool = False
-    """Whether one is a middle and twice is as far from it as half: colours diverge from it by logarithm."""
+    """True where one is a middle and twice is as far from it as half: colours diverge from it by logarithm."""
     better: int = 1
     """1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is yellow."""
 
@@ -97,14 +97,14 @@ Summary = Mapping[tuple[str, str], Mapping[str, float]]
 def collect(summary: Summary, groups: Sequence[SeedGroup], columns: Sequence[str], name: str) -> np.ndarray:
     """float32[groups, columns, seeds]: a column of the summary; NaN where a cell or a seed is missing."""
     seeds = max((len(group.networks) for group in groups), default=0)
-    found = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
+    table = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
     line = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
     place = {condition: j for j, condition in enumerate(columns)}
-    for (network, condition), numbers in summary.items():
+    for (network, condition), row in summary.items():
         if network in line and condition in place:
             i, k = line[network]
-            found[i, place[condition], k] = numbers[name]
-    return found
+            table[i, place[condition], k] = row[name]
+    return table
 
 
 def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
@@ -117,15 +117,15 @@ def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
     for name, info in results.networks.items():
         if info.is_parent and info.seed is not None:
             plain.setdefault((info.model, info.seed), name)
-    found = {}
+    dense = {}
     for name in (name for group in groups for name in group.networks):
         info = results.networks[name]
-        other = plain.get((info.model, info.seed)) or robustness.parent_of(results, name)
+        partner = plain.get((info.model, info.seed)) or robustness.parent_of(results, name)
         if info.parent in results.networks:
-            other = info.parent
-        if other is not None:
-            found[name] = other
-    return found
+            partner = info.parent
+        if partner is not None:
+            dense[name] = partner
+    return dense
 
 
 def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
@@ -137,13 +137,13 @@ def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[s
         dense: network -> dense network, from `dense_of`.
     """
     place = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
-    found = np.full_like(values, np.nan)
+    differences = np.full_like(values, np.nan)
     for network, other in dense.items():
         if network in place and other in place:
             i, k = place[network]
             p, q = place[other]
-            found[i, :, k] = values[i, :, k] - values[p, :, q]
-    return found
+            differences[i, :, k] = values[i, :, k] - values[p, :, q]
+    return differences
 
 
 def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
@@ -153,17 +153,17 @@ def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping
     their group, so that a longer trained baseline is not taken for another seed.
     """
     parents = set(dense.values())
-    found = np.full(values.shape[1], np.nan, np.float32)
+    largest = np.full(values.shape[1], np.nan, np.float32)
     for i, group in enumerate(groups):
-        own = [k for k, network in enumerate(group.networks) if network in parents]
-        if len(own) > 1:
-            some = values[i][:, own]
-            there = np.isfinite(some)
-            high = np.where(there, some, -np.inf).max(1)
-            low = np.where(there, some, np.inf).min(1)
-            reach = np.where(there.sum(1) > 1, high - low, np.nan)
-            found = np.fmax(found, reach.astype(np.float32))
-    return found
+        members = [k for k, network in enumerate(group.networks) if network in parents]
+        if len(members) > 1:
+            accuracies = values[i][:, members]
+            finite = np.isfinite(accuracies)
+            high = np.where(finite, accuracies, -np.inf).max(1)
+            low = np.where(finite, accuracies, np.inf).min(1)
+            reach = np.where(finite.sum(1) > 1, high - low, np.nan)
+            largest = np.fmax(largest, reach.astype(np.float32))
+    return largest
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -173,12 +173,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
     [1.0, 3.0, 1.0, nan]
     """
     values = np.asarray(values, float)
-    found = np.full(values.shape, np.nan, np.float32)
+    rank = np.full(values.shape, np.nan, np.float32)
     for j, column in enumerate(values.T):
-        there = np.isfinite(column)
-        known = np.sort(column[there])
-        found[there, j] = 1 + known.size - np.searchsorted(known, column[there], side="right")
-    return found
+        finite = np.isfinite(column)
+        ascending = np.sort(column[finite])
+        rank[finite, j] = 1 + ascending.size - np.searchsorted(ascending, column[finite], side="right")
+    return rank
 
 
 def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
@@ -191,18 +191,18 @@ def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, f
         first: a number by network.
         second: likewise.
     """
-    seeds = {results.networks[name].seed: value for name, value in first.items()}
-    pairs = [(seeds.get(results.networks[name].seed), name) for name in second]
-    known = [(value, name) for value, name in pairs if value is not None]
-    return np.array([second[n] - v for v, n in known if results.networks[n].seed is not None], float)
+    first_of = {results.networks[name].seed: value for name, value in first.items()}
+    pairs = [(first_of.get(results.networks[name].seed), name) for name in second]
+    paired = [(value, name) for value, name in pairs if value is not None]
+    return np.array([second[n] - v for v, n in paired if results.networks[n].seed is not None], float)
 
 
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
     """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
     accuracies = []
     for name, condition in (a, b):
-        found = {n: store.summary.get((n, condition)) for n in store.sides.group(name).networks}
-        accuracies.append({n: numbers["accuracy"] for n, numbers in found.items() if numbers is not None})
+        rows = {n: store.summary.get((n, condition)) for n in store.sides.group(name).networks}
+        accuracies.append({n: row["accuracy"] for n, row in rows.items() if row is not None})
     return by_seed(store.results, *accuracies)
 
 
@@ -223,21 +223,21 @@ def values(store: Store, mode: str) -> np.ndarray:
     """float32[groups, columns, seeds] of what cells show in a mode; a single value where it is a rank."""
 
     def make() -> np.ndarray:
-        found = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column)
+        scaled = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column)
         if mode == "difference":
-            return over_dense(found, store.groups, dense_networks(store))
+            return over_dense(scaled, store.groups, dense_networks(store))
         if mode == "rank":
-            return ranks(robustness.nan_mean_std(found)[0])[..., None]
-        return found
+            return ranks(robustness.nan_mean_std(scaled)[0])[..., None]
+        return scaled
 
     return store.cached(("grid", "mode", mode), make)
 
 
 def is_defined(store: Store, mode: str) -> bool:
-    """Whether a study can have a mode at all: mean corruption errors are defined for ImageNet alone."""
+    """True where a study can have a metric at all: mean corruption errors are defined for ImageNet alone."""
     column = CELL_METRICS[mode].column
-    known = lambda: any(np.isfinite(row.get(column, np.nan)) for row in store.summary.values())
-    return column not in IMAGENET or store.cached(("grid", "there", column), known)
+    any_value = lambda: any(np.isfinite(row.get(column, np.nan)) for row in store.summary.values())
+    return column not in IMAGENET or store.cached(("grid", "there", column), any_value)
 
 
 def seed_range(store: Store) -> np.ndarray:
@@ -261,11 +261,11 @@ def heights(store: Store) -> np.ndarray:
     def make() -> np.ndarray:
         counts, edges = store.histograms
         place = {name: j for j, name in enumerate(store.columns)}
-        found = np.zeros((len(store.groups), len(place), max(edges.shape[1] - 1, 1)), np.int64)
+        summed = np.zeros((len(store.groups), len(place), max(edges.shape[1] - 1, 1)), np.int64)
         line = {name: i for i, group in enumerate(store.groups) for name in group.networks}
-        for (network, condition), here in counts.items():
+        for (network, condition), cell_counts in counts.items():
             if network in line and condition in place:
-                found[line[network], place[condition]] += here[2]
-        return distributions.outlines(distributions.merged(found))
+                summed[line[network], place[condition]] += cell_counts[2]
+        return distributions.outlines(distributions.merged(summed))
 
     return store.cached(("grid", "heights"), make)

@@ -1,4 +1,4 @@
-"""How alike networks are in what they keep and in what they say: overlap of masks, agreement of predictions."""
+"""Agreement of networks: overlap of their masks, and of their predictions."""
 
 from collections.abc import Mapping
 
@@ -87,12 +87,12 @@ def compare(results: Results) -> dict[str, np.ndarray]:
     for row, condition in enumerate(results.conditions):
         here = [k for k, name in enumerate(names) if (name, condition) in measured]
         if here:
-            found = np.stack(
+            arrays = np.stack(
                 [results.geometry(names[k], condition, ("prediction",))["prediction"] for k in here]
             )
             place = np.ix_(here, here)
             same[row][place], expected[row][place] = predictions(
-                found, results.labels, len(results.class_names)
+                arrays, results.labels, len(results.class_names)
             )
     return {
         "network": np.array(names, dtype=np.str_),

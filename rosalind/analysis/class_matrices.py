@@ -1,4 +1,4 @@
-"""What class matrices show and tell of two sides, and how classes are ordered and grouped. NumPy only."""
+"""Class matrices of two sides: tables, order and groups of classes, limits and captions. NumPy only."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ ORDERS = ("class order", "likeness")
 NAMES = {"a": "A", "b": "B", "difference": "B minus A", "null": "The null"}
 
 PICKS = {ANGLES: "least", BETWEEN: "least", CONFUSION: "most"}
-"""What stands out of the fields that share a pixel; of a change it is what is farthest from zero."""
+"""The field that a pixel shows where several share it; of a change it is the one farthest from zero."""
 
 
 def reference(store: Store) -> Cell:
@@ -92,10 +92,10 @@ def collapsed(store: Store, cell: Cell) -> np.ndarray:
 def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:
     """The smallest change on the diagonal that the samples of a class can show; empty where it is not of samples."""
     moved = store.difference(a, b, "angle").astype(np.float64)
-    known = (store.labels >= 0) & np.isfinite(moved)
-    if show == BETWEEN or not known.any():
+    labelled = (store.labels >= 0) & np.isfinite(moved)
+    if show == BETWEEN or not labelled.any():
         return ""
-    labels, moved = store.labels[known], moved[known]
+    labels, moved = store.labels[labelled], moved[labelled]
     count = np.bincount(labels, minlength=len(store.class_names))
     size = int(np.median(count[count > 0]))
     if show == ANGLES:
@@ -110,8 +110,8 @@ def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:
 def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     """Colour limits by side: A and B share theirs, and so do the difference and the null, around zero."""
 
-    def reach(*found: np.ndarray) -> tuple[float, float]:
-        ends = [(float(np.nanmin(f)), float(np.nanmax(f))) for f in found if np.isfinite(f).any()]
+    def reach(*arrays: np.ndarray) -> tuple[float, float]:
+        ends = [(float(np.nanmin(f)), float(np.nanmax(f))) for f in arrays if np.isfinite(f).any()]
         low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)
         return (low, high) if high > low else (low - 0.5, low + 0.5)
 

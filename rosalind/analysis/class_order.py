@@ -14,7 +14,7 @@ MANY = 20
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows and columns of a matrix stand for: one class each, or a group of classes each."""
+    """Rows and columns of a matrix: one class each, or a group of classes each."""
 
     classes: tuple[np.ndarray, ...]
     """int[size] per row: its classes."""
@@ -26,7 +26,7 @@ class Rows:
         return any(len(found) > 1 for found in self.classes)
 
     def titles(self, longest: int = 200) -> list[str]:
-        """What every row is called: its class, and how many more a group has; names are cut where too long."""
+        """Labels of rows: a class, and how many more a group has; names are cut where too long."""
         short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in self.names]
         more = [f" +{len(found) - 1}" if len(found) > 1 else "" for found in self.classes]
         return [name + rest for name, rest in zip(short, more, strict=True)]
@@ -51,7 +51,7 @@ def distances(table: np.ndarray) -> np.ndarray:
 
 
 def group_count(classes: int) -> int:
-    """How many groups classes are collapsed into: about twice the root, `GROUPED` at most.
+    """Number of groups that classes are collapsed into: about twice the root, `GROUPED` at most.
 
     >>> group_count(100), group_count(1000)
     (20, 50)

@@ -1,4 +1,4 @@
-"""How near a cell is to neural collapse: tight classes, equal means, a head that points at them. NumPy only."""
+"""Neural collapse of a cell: tight classes, equal means, a head that points at them (arXiv 2008.08186). NumPy only."""
 
 import numpy as np
 
@@ -160,7 +160,7 @@ def of_cell(results: Results, network: str, condition: str) -> dict[str, float]:
 
 
 def too_narrow(classes: int, width: int) -> bool:
-    """Whether features have too few dimensions for a simplex: d < c - 1.
+    """True where features have too few dimensions for a simplex: d < c - 1.
 
     >>> too_narrow(10, 9), too_narrow(10, 8)
     (False, True)

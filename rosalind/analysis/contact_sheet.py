@@ -1,4 +1,4 @@
-"""What a contact sheet is made of: which samples come first, their pictures side by side, one sample's classes."""
+"""Contact sheets: the order of samples, their pictures side by side, one sample's classes."""
 
 import base64
 import io
@@ -50,8 +50,8 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray
 
 
 def _fragility(store: Store, kind: str, b: Cell) -> np.ndarray:
-    found = sample_presets.fragile(store, kind, b)
-    return _nothing(store) if found is None else -fragility.share(*found[0][:, 0])
+    rates = sample_presets.fragile(store, kind, b)
+    return _nothing(store) if rates is None else -fragility.share(*rates[0][:, 0])
 
 
 def _wrong(store: Store) -> np.ndarray:
@@ -89,12 +89,12 @@ def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tup
     # Only what comes up to this page is sorted: 3 ms for 200,000 instead of 20.
     limit = np.partition(value, stop - 1)[stop - 1]
     below, tied = np.flatnonzero(value < limit), np.flatnonzero(value == limit)
-    some = np.sort(np.concatenate([below, tied[: stop - len(below)]]))
-    return candidates[some[np.argsort(value[some], kind="stable")]][(number - 1) * size :], number, pages
+    first = np.sort(np.concatenate([below, tied[: stop - len(below)]]))
+    return candidates[first[np.argsort(value[first], kind="stable")]][(number - 1) * size :], number, pages
 
 
 def rank(key: np.ndarray, candidates: np.ndarray, place: int) -> int:
-    """How many samples `page` puts before one of the candidates.
+    """Number of samples that `page` puts before one of the candidates.
 
     >>> [rank(np.array([3.0, np.nan, 1, 2, 1]), np.arange(5), place) for place in range(5)]
     [3, 4, 0, 2, 1]
@@ -131,21 +131,21 @@ def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.n
 
 def pictured(store: Store, *conditions: str) -> np.ndarray:
     """bool[n]: which samples have a picture under some of the conditions."""
-    found = np.zeros(len(store.ids), bool)
+    mask = np.zeros(len(store.ids), bool)
     for condition in conditions:
-        found[store.images(condition)[0]] = True
-    return found
+        mask[store.images(condition)[0]] = True
+    return mask
 
 
 def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """bool[m] which of some samples have a picture under a condition, and uint8[m, s, s, c], 0 where none."""
     rows, stored = store.images(condition)
-    found = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
+    images = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
     # Pictures are stored in the order of the samples.
-    at = np.minimum(np.searchsorted(rows, positions), max(len(rows) - 1, 0))
-    there = rows[at] == positions if len(rows) else np.zeros(len(positions), bool)
-    found[there] = stored[at[there]]
-    return there, found
+    place = np.minimum(np.searchsorted(rows, positions), max(len(rows) - 1, 0))
+    pictured_at = rows[place] == positions if len(rows) else np.zeros(len(positions), bool)
+    images[pictured_at] = stored[place[pictured_at]]
+    return pictured_at, images
 
 
 def png(picture: np.ndarray) -> bytes:

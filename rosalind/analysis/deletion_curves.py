@@ -44,7 +44,7 @@ def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | N
 
 
 def gain(curves: np.ndarray) -> float:
-    """How far the map's order lies below random ones, averaged over the curve; higher is better, 0 is chance."""
+    """Mean gap between the curve of random orders and the map's; higher is better, 0 is chance."""
     return float((curves[1] - curves[0]).mean())
 
 

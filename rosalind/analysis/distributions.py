@@ -20,7 +20,7 @@ HEAD, SIDE = 15, 2
 
 
 def bins_for(count: float) -> int:
-    """How many bins so many samples fill: twice Rice's rule, 2 n^(1/3), within `BINS`.
+    """Number of bins of a histogram of `count` samples: twice Rice's rule, 2 n^(1/3), within `BINS`.
 
     >>> [bins_for(count) for count in (0, 600, 10_000)]
     [16, 34, 64]
@@ -131,10 +131,10 @@ def panels(
         mask: bool[n], the samples that count; all without.
     """
     (left, right), (bottom, top) = windows
-    good = (x >= left) & (x <= right) & (y >= bottom) & (y <= top) & (labels >= 0)
-    good = good if mask is None else good & mask
-    places = labels[good].astype(np.int64) * bins + _places(y[good], (bottom, top), bins)
-    places = places * bins + _places(x[good], (left, right), bins)
+    inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top) & (labels >= 0)
+    inside = inside if mask is None else inside & mask
+    places = labels[inside].astype(np.int64) * bins + _places(y[inside], (bottom, top), bins)
+    places = places * bins + _places(x[inside], (left, right), bins)
     return np.bincount(places, minlength=classes * bins**2).reshape(classes, bins, bins)
 
 
@@ -146,13 +146,13 @@ def mosaic(rows: list[np.ndarray], peaks: list[np.ndarray] | None = None) -> np.
         peaks: by row and class the count that is darkest; a panel's own largest without.
     """
     classes = len(rows[0])
-    found = np.zeros((len(rows), PANEL + HEAD, classes, PANEL + 2 * SIDE), np.uint8)
+    pixels = np.zeros((len(rows), PANEL + HEAD, classes, PANEL + 2 * SIDE), np.uint8)
     for line, counts in enumerate(rows):
-        for k, one in enumerate(counts):
+        for k, panel in enumerate(counts):
             peak = None if peaks is None else int(peaks[line][k])
-            shades = np.kron(rasters.shade(one, peak), np.ones((PANEL // len(one),) * 2, np.uint8))
-            found[-1 - line, :PANEL, k, SIDE:-SIDE] = shades
-    return found.reshape(len(rows) * (PANEL + HEAD), classes * (PANEL + 2 * SIDE))
+            shades = np.kron(rasters.shade(panel, peak), np.ones((PANEL // len(panel),) * 2, np.uint8))
+            pixels[-1 - line, :PANEL, k, SIDE:-SIDE] = shades
+    return pixels.reshape(len(rows) * (PANEL + HEAD), classes * (PANEL + 2 * SIDE))
 
 
 def merged(counts: np.ndarray, bins: int = 24) -> np.ndarray:
@@ -196,7 +196,7 @@ class Shifts:
 
 
 def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> Shifts:
-    """How the samples of every class moved from a to b.
+    """The shift of every class from a to b.
 
     Args:
         a: float[n] a measure on the first side; NaN leaves a sample out.
@@ -210,19 +210,19 @@ def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     >>> found.distance.tolist(), found.order.tolist()
     ([2.0, 0.0], [0, 1])
     """
-    good = np.isfinite(a) & np.isfinite(b) & (labels >= 0)
-    kept = labels[good]
-    count = np.bincount(kept, minlength=classes)
+    paired = np.isfinite(a) & np.isfinite(b) & (labels >= 0)
+    of_class = labels[paired]
+    count = np.bincount(of_class, minlength=classes)
     ends = np.concatenate([[0], np.cumsum(count)])
-    first = a[good][np.lexsort((a[good], kept))].astype(np.float64)
-    second = b[good][np.lexsort((b[good], kept))].astype(np.float64)
-    there = np.flatnonzero(count)
+    first = a[paired][np.lexsort((a[paired], of_class))].astype(np.float64)
+    second = b[paired][np.lexsort((b[paired], of_class))].astype(np.float64)
+    present = np.flatnonzero(count)
     before, after, distance = (np.full(classes, np.nan) for _ in range(3))
-    if there.size:
-        distance[there] = np.add.reduceat(np.abs(first - second), ends[there]) / count[there]
-        for values, found in ((first, before), (second, after)):
-            low, high = ends[there] + (count[there] - 1) // 2, ends[there] + count[there] // 2
-            found[there] = (values[low] + values[high]) / 2
+    if present.size:
+        distance[present] = np.add.reduceat(np.abs(first - second), ends[present]) / count[present]
+        for values, medians in ((first, before), (second, after)):
+            low, high = ends[present] + (count[present] - 1) // 2, ends[present] + count[present] // 2
+            medians[present] = (values[low] + values[high]) / 2
     return Shifts(count, before, after, distance)
 
 

@@ -10,7 +10,7 @@ PIXELS = 400
 """Most rows and columns of a picture; a matrix of 1,000 classes is about so many pixels wide on a page."""
 
 PICKS = ("least", "most", "change")
-"""What stands out among the fields of a pixel: the smallest, the largest, or the one farthest from zero."""
+"""The field that a pixel shows: the smallest, the largest, or the one farthest from zero."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Window:
 
     @property
     def shared(self) -> int:
-        """How many fields share a pixel, on average and rounded; 1 where every field has one of its own."""
+        """Fields per pixel, on average and rounded; 1 where every field has one of its own."""
         fields = (self.bottom - self.top) * (self.right - self.left)
         return round(fields / max(len(self.rows) * len(self.columns), 1))
 

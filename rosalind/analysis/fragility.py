@@ -1,4 +1,4 @@
-"""How often pruning or corruption breaks each sample, over seeds and draws; and every sample's margins in one row."""
+"""Fragility: rates at which pruning or corruption breaks each sample; and every sample's margins in one row."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from rosalind.results import (
 )
 
 KINDS = ("pruning", "corruption")
-"""What breaks a sample: pruning its own dense parent, or corrupting its own clean image."""
+"""Causes that break a sample: pruning its own dense parent, or corrupting its own clean image."""
 
 PRUNED = "all pruned networks"
 """The name under which all networks that have a dense parent are counted together."""
@@ -44,7 +44,7 @@ def share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """uint32[2, n]: how often both held, and how often the first did: what `share` divides.
+    """uint32[2, n] counts of `given and event` and of `given`; `share` gives the conditional rate.
 
     Args:
         given: bool[k, n], such as right in the dense parent, or wrong in A.
@@ -138,7 +138,7 @@ class _Counts:
 
 
 def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
-    """What is stored as `fragility.npz`: counts per sample, in one pass over the cells' predictions.
+    """The arrays of `fragility.npz`: counts per sample, in one pass over the cells' predictions.
 
     Args:
         results: a study.
@@ -281,7 +281,7 @@ def save_margins(results: Results) -> bool:
 
 @dataclass(frozen=True)
 class Stored:
-    """What one folder's `fragility.npz` says of itself; the counts of a group are read by `counted`."""
+    """Groups and halves of one folder's `fragility.npz`; the counts of a group are read by `counted`."""
 
     path: Path
     place: dict[str, int]
@@ -294,7 +294,7 @@ class Stored:
 
 
 def load(results: Results) -> list[Stored]:
-    """What is stored, one per folder of a joined study; empty where nothing is.
+    """Stored fragilities, one per folder of a joined study; empty where nothing is.
 
     Raises:
         results.Damaged: a file cannot be read, or is of another number of samples.
@@ -331,7 +331,7 @@ def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
 
 
 def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
-    """Where margins are stored and the cells of their columns, one per folder; empty where none are readable."""
+    """Files of margins and the cells of their columns, one per folder; empty where none are readable."""
     found = []
     for path, rename in results.derived("comparison/margins.json"):
         try:
@@ -352,7 +352,7 @@ def margin_row(path: Path, position: int) -> np.ndarray:
 
 
 def npy_row(file: BinaryIO, position: int) -> np.ndarray:
-    """One row of the array that begins, in npy format, where an open file stands; the others are not read.
+    """One row of an npy array, read from an open file that stands at its start.
 
     Raises:
         ValueError: not npy, of Python objects, stored by columns, or without such a row.

@@ -1,4 +1,4 @@
-"""How a table becomes a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
+"""A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -28,7 +28,7 @@ def seriate(table: np.ndarray) -> np.ndarray:
 
 ROWS = ("study order", "mean", "B's column", "likeness")
 COLUMNS = ("study order", "mean", "likeness")
-"""How rows and columns may be ordered."""
+"""Orders of rows and of columns."""
 
 
 def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None = None) -> np.ndarray:
@@ -51,12 +51,12 @@ def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None 
 
 def arrange_columns(means: np.ndarray, way: str, measured: int) -> np.ndarray:
     """int64[columns]: the order of columns, in one of `COLUMNS`; what is not a condition stays at the end."""
-    some = means[:, :measured]
+    conditions = means[:, :measured]
     order = np.arange(measured)
     if way == "likeness":
-        order = seriate(some.T)
+        order = seriate(conditions.T)
     elif way == "mean":
-        order = np.argsort(-nan_mean_std(some.T)[0], kind="stable")
+        order = np.argsort(-nan_mean_std(conditions.T)[0], kind="stable")
     return np.concatenate([order, np.arange(measured, means.shape[1])])
 
 
@@ -85,9 +85,9 @@ def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
     if not marked.any():
         return np.zeros((1, 1), np.uint8)
     rows, columns = marked.shape
-    found = np.zeros((rows, fine, columns, fine), np.uint8)
-    found[:, 1, :, 1] = marked
-    return found.reshape(rows * fine, columns * fine)
+    pixels = np.zeros((rows, fine, columns, fine), np.uint8)
+    pixels[:, 1, :, 1] = marked
+    return pixels.reshape(rows * fine, columns * fine)
 
 
 def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,8 +98,8 @@ def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> 
         rows: int[cells], downwards.
         columns: int[cells].
     """
-    there = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
-    heights, rows, columns = heights[there], rows[there], columns[there]
+    measured = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
+    heights, rows, columns = heights[measured], rows[measured], columns[measured]
     across = np.linspace(-0.44, 0.44, heights.shape[1], dtype=np.float32)
     gap = np.full((len(heights), 1), np.nan, np.float32)
     x = np.hstack([columns[:, None] + across, gap])
@@ -118,9 +118,9 @@ def numbers_in(means: np.ndarray, mode: CellMetric, *, narrow: bool = False) -> 
     finite = np.abs(means[np.isfinite(means)])
     digits = mode.digits + bool(mode.digits and finite.size and finite.max() < 1)
     sign, zero = "+" if mode.signed and not narrow else "", f"{0:.{digits}f}"
-    found = []
+    texts = []
     for value in means.ravel().tolist():
         text = f"{value:{sign}.{digits}f}" if np.isfinite(value) else "·"
         text = "0" if text.strip("+-") == zero else text
-        found.append(text.replace("0.", ".", 1) if narrow and abs(value) < 1 else text)
-    return found
+        texts.append(text.replace("0.", ".", 1) if narrow and abs(value) < 1 else text)
+    return texts

@@ -1,4 +1,4 @@
-"""Which network came from which, as a map in layers of sparsity. NumPy only."""
+"""The lineage graph: networks and what they were made from, in layers of sparsity. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class LineageGraph:
     layers: tuple[float, ...]
     """The sparsity of each layer, [0, 1)."""
     lines: tuple[str, ...]
-    """What is written at the end of each line: a method, and the seed where nodes are networks."""
+    """Labels of lines: a method, and the seed where nodes are networks."""
     grouped: bool
 
 
@@ -39,7 +39,7 @@ Infos = Mapping[str, NetworkInfo]
 
 
 def origins(infos: Infos) -> dict[str, str]:
-    """What each network was made from: the level before it in its chain, else its parent; absent without either.
+    """The network that each was made from: the level before it in its chain, else its parent; absent without either.
 
     A chain's JSON names the dense network at its root as parent and lists its targets up to its own sparsity, so
     the level before is the network of the same model, label and seed at the largest smaller target.
@@ -128,6 +128,6 @@ def paths(found: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _label(key: tuple[int, str, str], several: bool, seed: Any) -> str:
-    """What stands at the end of a line: model, method and seed, as far as there are several."""
+    """The label of a line: model, method and seed, as far as there are several."""
     words = [key[1], key[2], f"seed {seed}" if several and seed is not None else ""]
     return " ".join(word for word in words if word)

@@ -47,12 +47,12 @@ class Maps:
 
     def among(self, ids: np.ndarray) -> "Maps":
         """The maps of those samples that are listed."""
-        kept = np.isin(self.ids, ids)
-        return Maps(self.ids[kept], self.values[kept], self.networks[kept])
+        listed = np.isin(self.ids, ids)
+        return Maps(self.ids[listed], self.values[listed], self.networks[listed])
 
 
 def stamp(store: Store, cell: Cell) -> int:
-    """When the maps of a single cell were written, in nanoseconds; 0 without any."""
+    """Modification time of a single cell's maps in nanoseconds; 0 without any."""
     path = store.results.attribution_file(*cell)
     return path.stat().st_mtime_ns if path.exists() else 0
 
@@ -92,7 +92,7 @@ def difference(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Maps | None:
 
 
 def fit(a: Maps | None, b: Maps | None) -> bool:
-    """Whether two sides' maps have the same patches, as far as both have any."""
+    """True where two sides' maps have the same patches, or one side has none."""
     return a is None or b is None or a.values.shape[1:] == b.values.shape[1:]
 
 
@@ -111,16 +111,16 @@ def _average(parts: list[Maps]) -> Maps | None:
 
 def _paired(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> list[tuple[Maps, Maps]]:
     """The maps of the samples that both of a pair have, pair by pair; those with other patches are left out."""
-    found = []
+    both = []
     for pair in pairs:
         a, b = (stored(store, cell) for cell in pair)
         if a is not None and b is not None and fit(a, b):
-            found.append((a.among(b.ids), b.among(a.ids)))
-    return found
+            both.append((a.among(b.ids), b.among(a.ids)))
+    return both
 
 
 def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
-    """Where `count` patches along a side of the image lie, as shares of that side.
+    """Positions of `count` patches along a side of the image, as shares of that side.
 
     Returns:
         Where the first cell of the map begins, how wide all are together, and how wide a patch is. Every cell
@@ -159,15 +159,15 @@ def _pearson(a: np.ndarray, b: np.ndarray, good: np.ndarray) -> np.ndarray:
     count = good.sum(-1)
     centred, constant = [], count < 3
     for values in (a, b):
-        kept = np.where(good, values, 0).astype(np.float64)
-        middle = kept.sum(-1, keepdims=True) / np.maximum(count, 1)[..., None]
-        centred.append(np.where(good, kept - middle, 0))
+        valid = np.where(good, values, 0).astype(np.float64)
+        middle = valid.sum(-1, keepdims=True) / np.maximum(count, 1)[..., None]
+        centred.append(np.where(good, valid - middle, 0))
         # Compared exactly: rounding leaves a constant row a spread of 1e-17, whose correlation would be noise.
         low, high = np.where(good, values, np.inf).min(-1), np.where(good, values, -np.inf).max(-1)
         constant = constant | (low >= high)
     scale = np.sqrt((centred[0] ** 2).sum(-1) * (centred[1] ** 2).sum(-1))
-    found = (centred[0] * centred[1]).sum(-1) / np.where(constant | (scale == 0), 1, scale)
-    return np.where(constant | (scale == 0), np.nan, np.clip(found, -1, 1))
+    correlation = (centred[0] * centred[1]).sum(-1) / np.where(constant | (scale == 0), 1, scale)
+    return np.where(constant | (scale == 0), np.nan, np.clip(correlation, -1, 1))
 
 
 def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
@@ -189,7 +189,7 @@ def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike the maps of two sides are, sample by sample."""
+    """Correlations of the maps of two sides, sample by sample."""
 
     ids: np.ndarray
     """int[k]: a sample for every pair of networks that both have its map, at most `ROWS`."""
@@ -200,12 +200,12 @@ class Agreement:
 
     def of(self, sample: int) -> np.ndarray:
         """float64[3, 2] of a sample, the mean over pairs of networks; NaN where it has none."""
-        here = self.own[self.ids == sample]
-        return np.full(self.own.shape[1:], np.nan) if not len(here) else here.mean(0)
+        values = self.own[self.ids == sample]
+        return np.full(self.own.shape[1:], np.nan) if not len(values) else values.mean(0)
 
 
 def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | None:
-    """How far B's maps agree with A's, over all samples that have both and all pairs of networks.
+    """Agreement of B's maps with A's, over all samples that have both and all pairs of networks.
 
     A sample is compared with `SHIFTS` others for `other`. None where no sample has both maps.
     """
@@ -216,13 +216,13 @@ def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | N
             return ()
         # Pairs whose maps have other patches cannot share an array; correlations can.
         ids = np.concatenate([a.ids for a, _ in parts])
-        kept = _spread(len(ids), ROWS)
+        rows = _spread(len(ids), ROWS)
         own = np.concatenate([correlations(_flat(a.values), _flat(b.values)) for a, b in parts])
-        return ids[kept], own[kept], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
+        return ids[rows], own[rows], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
 
     key = tuple((a, b, stamp(store, a), stamp(store, b)) for a, b in pairs)
-    found = store.cached(("agreement of maps", key), make)
-    return Agreement(*found) if found else None
+    arrays = store.cached(("agreement of maps", key), make)
+    return Agreement(*arrays) if arrays else None
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
@@ -240,8 +240,8 @@ def _others(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     shifts = np.unique(np.linspace(1, count - 1, SHIFTS).astype(int)) if count > 1 else np.empty(0, int)
     rows = np.repeat(np.arange(count), len(shifts))
     others = (rows + np.tile(shifts, count)) % count if count else rows
-    kept = _spread(len(rows), ROWS)
-    return correlations(_flat(a[rows[kept]]), _flat(b[others[kept]]))
+    chosen = _spread(len(rows), ROWS)
+    return correlations(_flat(a[rows[chosen]]), _flat(b[others[chosen]]))
 
 
 def quartiles(values: np.ndarray) -> tuple[float, float, float]:

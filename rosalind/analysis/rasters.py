@@ -30,7 +30,7 @@ def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
 
 
 def ends(values: np.ndarray, share: float = 0.002) -> tuple[float, float]:
-    """What all but a share of the finite values at either end lie between; NaN, NaN where there is none."""
+    """Quantiles `share` and 1 - `share` of the finite values; NaN, NaN where there is none."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return float("nan"), float("nan")

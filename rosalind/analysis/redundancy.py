@@ -1,4 +1,4 @@
-"""Which benchmarks say the same: correlations over networks, and the few that predict the mean of all."""
+"""Redundancy of benchmarks: correlations over networks, and the few that predict the mean of all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -46,7 +46,7 @@ STORED = ("names", "error", "largest", "random", "clean", "agree", "networks", "
 
 @dataclass(frozen=True)
 class Curve:
-    """How well the mean over all benchmarks is predicted by few of them; errors in percentage points.
+    """Errors of predicting the mean over all benchmarks from few of them; errors in percentage points.
 
     Every error is over networks of a method family that neither the choice nor the fit has seen; the errors
     of all families are pooled.
@@ -67,18 +67,18 @@ class Curve:
     agree: np.ndarray
     """int64[len(names)]: how many families, held out, leave the choice of so many benchmarks the same."""
     networks: int
-    """How many networks the curve is over: those with all benchmarks measured."""
+    """Number of networks with all benchmarks measured, which the curve is over."""
     total: int
-    """How many benchmarks there are."""
+    """Number of benchmarks."""
 
     def smallest(self, points: float) -> int | None:
-        """How many benchmarks predict within so many points (root mean square); None if no number does."""
+        """Smallest number of benchmarks that predict within `points` (root mean square); None if none does."""
         good = np.flatnonzero(self.error <= points)
         return int(good[0]) + 1 if good.size else None
 
 
 def kinds(results: Results) -> tuple[str, ...]:
-    """What a benchmark can be: `mean` over severities, `severity <s>` where there are several, `condition`."""
+    """Kinds of benchmarks: `mean` over severities, `severity <s>` where there are several, `condition`."""
     infos = _corruptions(results).values()
     severities = sorted({info.severity for info in infos})
     several = [f"severity {severity:g}" for severity in severities] if len(severities) > 1 else []
@@ -154,7 +154,7 @@ def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
-    """How few benchmarks predict a network's mean over all of them.
+    """Error of predicting a network's mean over all benchmarks, by the number of benchmarks.
 
     The prediction from a subset is least squares with an intercept and weights >= 0. Weights below zero would
     set near-copies against each other: that fits the networks at hand, and fails for a family that lies apart.

@@ -20,7 +20,7 @@ class SampleMargins:
     rows: tuple[str, ...]
     """Networks, or groups of seeds by id; both can be a side."""
     words: tuple[str, ...]
-    """How rows are called."""
+    """Labels of rows."""
     conditions: tuple[str, ...]
     values: np.ndarray
     """float32[rows, conditions]: the mean over seeds; NaN where nothing is measured or there is no boundary."""
@@ -31,7 +31,7 @@ class SampleMargins:
     cells: int
     """of so many that have a margin here."""
     complete: bool
-    """Whether all stored margins could be read, not only those of A and B."""
+    """True where all stored margins could be read, not only those of A and B."""
 
     def place(self, store: Store, cell: Cell) -> tuple[int, int] | None:
         """Row and column of a side; None where it has none."""
@@ -43,7 +43,7 @@ class SampleMargins:
 
 
 def rows_of(store: Store) -> list[tuple[str, str]]:
-    """What has a row: id and words of every network where there are few, else of every group of seeds."""
+    """Id and label of every row: of networks where there are few, else of groups of seeds."""
     if len(store.networks) <= FEW:
         return [(name, name) for name in store.networks]
     measured = set(store.networks)

@@ -15,7 +15,7 @@ PRESETS = {
     "broken by B": ("right in A", "wrong in B"),
     "hard": ("measured", "wrong"),
 }
-"""What is counted for each preset: of the cases in which the first holds, those in which the second does."""
+"""Per preset (given, event): the rate of the event among the cases in which the first holds."""
 
 KINDS = dict(zip(PRESETS, fragility.KINDS, strict=False))
 """The kind of fragility behind a preset."""
@@ -26,12 +26,12 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Picked:
-    """What a preset picks, and what the replicates that it did not see say."""
+    """Samples selected on one half of the replicates, and how often the effect recurs on the other."""
 
     positions: np.ndarray = field(repr=False)
     """int[m], the clearest cases first."""
     scope: str
-    """Which networks were counted."""
+    """The counted networks."""
     on: str
     """The replicates that it was picked on, such as `seeds 0, 2`; empty where there are no others."""
     rest: str
@@ -228,7 +228,7 @@ def _seed(store: Store, network: str) -> int | None:
 
 
 def _apart(some: list[tuple[Cell, Cell]], others: list[tuple[Cell, Cell]]) -> bool:
-    """Whether two lists of pairs share no network."""
+    """True where two lists of pairs share no network."""
     names = [{cell[0] for pair in pairs for cell in pair} for pairs in (some, others)]
     return names[0].isdisjoint(names[1])
 

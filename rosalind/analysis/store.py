@@ -21,7 +21,7 @@ NEAREST = 100
 
 
 class Store:
-    """What all sessions of a server share. It only reads, and keeps at most `limit` bytes of arrays.
+    """A study for all sessions of a server: reads only, and caches at most `limit` bytes of arrays.
 
     Several folders of the same test images are one study, whose networks are called `<folder>+<network>`.
     """
@@ -63,17 +63,17 @@ class Store:
         self._seen = (before, self._mended())
 
     def _stamp(self) -> tuple:
-        """What changes when a study grows: the time of every folder that gets files, and of the tables."""
-        found: list[Any] = []
+        """Modification times of every folder that gets files and of the tables, which change when a study grows."""
+        times: list[Any] = []
         for folder in self.folders:
             names = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
             watched = [folder / name for name in names]
-            found += [_changed(path) for path in watched]
+            times += [_changed(path) for path in watched]
             for name in ("networks", "conditions", "geometry", "attribution"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
                 # A network's arrays come before its table, which is there once it is finished.
-                found += sorted((e.name, e.stat().st_mtime_ns) for e in listed if not e.name.endswith(".npz"))
-        return tuple(found)
+                times += sorted((e.name, e.stat().st_mtime_ns) for e in listed if not e.name.endswith(".npz"))
+        return tuple(times)
 
     def _mended(self) -> tuple[int, ...]:
         """The times of damaged cells: one that was half-written gets whole without its folder changing."""
@@ -149,23 +149,23 @@ class Store:
 
     @property
     def columns(self) -> list[str]:
-        """What the evaluation view shows: conditions, then shifts and means, which other views cannot show."""
-        known = {condition for _, condition in self.summary}
-        shifts = [name for name in self.results.shifts if name in known]
-        means = [mean.name for mean in robustness.means(self.results) if mean.name in known]
+        """Columns of the evaluation view: conditions, then shifts and means, which other views cannot show."""
+        summed = {condition for _, condition in self.summary}
+        shifts = [name for name in self.results.shifts if name in summed]
+        means = [mean.name for mean in robustness.means(self.results) if mean.name in summed]
         return [*self.conditions, *shifts, *means]
 
     @property
     def sources(self) -> str:
-        """What a reader must know of where images come from; empty where all were generated as published."""
+        """The provenance of images in sentences; empty where all were generated as published."""
         infos = self.results.conditions.values()
-        words = []
-        read = sorted({info.name for info in infos if info.from_files})
-        if read:
-            words.append(f"Read from official files: {', '.join(read)}.")
+        sentences = []
+        official = sorted({info.name for info in infos if info.from_files})
+        if official:
+            sentences.append(f"Read from official files: {', '.join(official)}.")
         if any(info.name == "frost_synthetic" for info in infos):
-            words.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
-        return " ".join(words)
+            sentences.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
+        return " ".join(sentences)
 
     def names_of(self, classes: np.ndarray, unknown: str | None = "unknown") -> list[str | None]:
         """The names of classes int[k], of those whose number is -1 what `unknown` says."""
@@ -240,8 +240,8 @@ class Store:
         """bool[n] whether the prediction is right; of a group in more than half of the seeds."""
 
         def vote() -> np.ndarray:
-            right = [self.predictions(seed) == self.labels for seed in self.sides.seeds(cell)]
-            return 2 * np.sum(right, 0) > len(right)
+            hits = [self.predictions(seed) == self.labels for seed in self.sides.seeds(cell)]
+            return 2 * np.sum(hits, 0) > len(hits)
 
         return self.cached(("correct", cell), vote)
 
@@ -307,9 +307,9 @@ class Store:
         try:
             if not path.exists():
                 return None
-            found = load_arrays(path, ("id", "map", "baseline"))
-            check_arrays(path, found, {"id": (None,), "map": (len(found["id"]), 3, None, None)})
-            return found
+            arrays = load_arrays(path, ("id", "map", "baseline"))
+            check_arrays(path, arrays, {"id": (None,), "map": (len(arrays["id"]), 3, None, None)})
+            return arrays
         except Damaged as error:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
@@ -317,7 +317,7 @@ class Store:
 
 
 def _changed(path: Path) -> int:
-    """When a file or folder was changed last, in nanoseconds; 0 where there is none."""
+    """Modification time of a file or folder in nanoseconds; 0 where there is none."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

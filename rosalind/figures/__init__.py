@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 ENDINGS = ("png", "pdf", "svg")
-"""How every figure is written."""
+"""File formats of every figure."""
 
 
 def figures(store: Store) -> Iterator[tuple[str, Figure]]:

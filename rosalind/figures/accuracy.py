@@ -1,4 +1,4 @@
-"""How often networks are right: under every condition, clean against corrupted, and by frequency of noise."""
+"""Accuracies: under every condition, clean against corrupted, and by frequency of noise."""
 
 import numpy as np
 from matplotlib.figure import Figure

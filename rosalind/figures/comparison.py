@@ -1,4 +1,4 @@
-"""What every method reaches with what it keeps and with what it costs."""
+"""Accuracy of every method against its parameters and its cost."""
 
 import numpy as np
 from matplotlib.figure import Figure

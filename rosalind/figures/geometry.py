@@ -1,4 +1,4 @@
-"""Where samples lie: distributions of angle, norm and margin, likeness of all cells, A beside B."""
+"""Distributions of angle, norm and margin, and the similarity of all cells."""
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -53,24 +53,24 @@ def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measu
     parts = []
     for network in group.networks:
         if results.has(network, condition):
-            found = results.geometry(network, condition, (measure,))[measure]
-            parts.append(np.degrees(found) if measure == "angle" else found / results.unit(network))
+            measured = results.geometry(network, condition, (measure,))[measure]
+            parts.append(np.degrees(measured) if measure == "angle" else measured / results.unit(network))
     values = np.concatenate(parts) if parts else np.empty(0)
     return values[np.isfinite(values)]
 
 
 def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     """The layout of all cells with the spanning tree of their true distances."""
-    found, _ = similarity.load(results, mode)
+    comparison, _ = similarity.load(results, mode)
     colours = families(results.networks.values())
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
     axes.add_collection(
-        LineCollection(list(found.layout[found.tree]), colors="#c3cad4", linewidths=0.6, zorder=1)
+        LineCollection(list(comparison.layout[comparison.tree]), colors="#c3cad4", linewidths=0.6, zorder=1)
     )
     # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
     points: dict[str, list[tuple]] = {}
-    for cells, place in zip(similarity.members(results, found.cells), found.layout, strict=True):
+    for cells, place in zip(similarity.members(results, comparison.cells), comparison.layout, strict=True):
         # Of averaged cells the first says what they have in common.
         network, info = cells[0][0], results.conditions[cells[0][1]]
         severity = np.mean([float(results.conditions[condition].severity) for _, condition in cells])
@@ -87,8 +87,8 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
-    words = "as measured" if mode == "absolute" else "change from clean"
+    distances = "as measured" if mode == "absolute" else "change from clean"
     axes.set_title(
-        f"Geometric similarity, {words}: {100 * found.kept:.0f} % of squared distances", fontsize=9
+        f"Geometric similarity, {distances}: {100 * comparison.kept:.0f} % of squared distances", fontsize=9
     )
     return figure

@@ -27,10 +27,10 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
     colour. None where fewer than two severities were measured.
     """
     names = [group.name for group in store.groups]
-    found = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
-    if found is None:
+    curves = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
+    if curves is None:
         return None
-    mean, half, count = found.values(accuracy_table.values(store, "accuracy"))
+    mean, half, count = curves.values(accuracy_table.values(store, "accuracy"))
     colours, points = families(store.results.networks.values()), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -44,51 +44,51 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
         # Of one seed there is no interval, and the line is all that is drawn.
         axes.errorbar(
             points, mean[k], np.nan_to_num(half[k]), color=colour, marker="o", markersize=3, capsize=2,
-            linewidth=1.6 if k in dense else 1, label=found.names[k],
+            linewidth=1.6 if k in dense else 1, label=curves.names[k],
         )  # fmt: skip
-    axes.set_xticks(points, found.ticks)
+    axes.set_xticks(points, curves.ticks)
     axes.set_xlabel("severity", fontsize=8)
     axes.set_ylabel("accuracy, %", fontsize=8)
     axes.tick_params(labelsize=7)
     # Beside the lines, best on top, as they end.
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6.5, frameon=False)
-    info, mean_of = store.results.conditions[condition], robustness.main_mean(store.results)
-    words = robustness.described(mean_of, store.results) if mean_of else "corruptions"
-    what = info.name if info.severity else f"means over {words}"
-    few = count[np.isfinite(mean)]
-    seeds = f"{int(few.min())} to {int(few.max())}" if few.min() < few.max() else f"{int(few.max())}"
-    title = f"{what}; 95 % intervals over seeds, of which there are {seeds}"
+    info, main = store.results.conditions[condition], robustness.main_mean(store.results)
+    corruptions = robustness.described(main, store.results) if main else "corruptions"
+    subject = info.name if info.severity else f"means over {corruptions}"
+    counts = count[np.isfinite(mean)]
+    seeds = " to ".join(str(int(number)) for number in sorted({counts.min(), counts.max()}))
+    title = f"{subject}; 95 % intervals over seeds, of which there are {seeds}"
     axes.set_title(textwrap.fill(title, 80), fontsize=8)
     return figure
 
 
 def lineage_figure(store: Store) -> Figure:
-    """Which network came from which, from dense parents on the left to the sparsest on the right."""
-    found = lineage.lineage_graph(store.results.networks, store.groups)
+    """The lineage graph, from dense parents on the left to the sparsest on the right."""
+    graph = lineage.lineage_graph(store.results.networks, store.groups)
     colours = families(store.results.networks.values())
-    figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(found.lines), 11)), layout="constrained")
+    figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(graph.lines), 11)), layout="constrained")
     axes = figure.subplots()
-    axes.plot(*lineage.paths(found), color=GREY, linewidth=0.7, zorder=1)
+    axes.plot(*lineage.paths(graph), color=GREY, linewidth=0.7, zorder=1)
     for family, colour in colours.items():
-        here = [k for k, group in enumerate(found.groups) if store.groups[group].family == family]
-        axes.scatter(found.x[here], found.y[here], s=26, color=colour, label=family, zorder=2)
-    if len(found.lines) <= NAMED:
-        for line, name in enumerate(found.lines):
-            axes.text(len(found.layers) - 0.8, line, name, fontsize=6.5, va="center")
-    axes.set_xlim(-0.4, len(found.layers) + 0.2 * len(found.layers))
-    axes.set_ylim(max(len(found.lines), 1) - 0.3, -0.8)
-    axes.set_xticks(range(len(found.layers)), [f"{100 * sparsity:g}" for sparsity in found.layers])
+        members = [k for k, group in enumerate(graph.groups) if store.groups[group].family == family]
+        axes.scatter(graph.x[members], graph.y[members], s=26, color=colour, label=family, zorder=2)
+    if len(graph.lines) <= NAMED:
+        for line, name in enumerate(graph.lines):
+            axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
+    axes.set_xlim(-0.4, len(graph.layers) + 0.2 * len(graph.layers))
+    axes.set_ylim(max(len(graph.lines), 1) - 0.3, -0.8)
+    axes.set_xticks(range(len(graph.layers)), [f"{100 * sparsity:g}" for sparsity in graph.layers])
     axes.set_yticks([])
     axes.set_xlabel("removed, %", fontsize=8)
     axes.tick_params(labelsize=7)
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
-    nodes = "groups of seeds" if found.grouped else "networks"
-    axes.set_title(f"Which came from which: {len(found.nodes)} {nodes}", fontsize=8)
+    nodes = "groups of seeds" if graph.grouped else "networks"
+    axes.set_title(f"Which came from which: {len(graph.nodes)} {nodes}", fontsize=8)
     return figure
 
 
 def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
-    """Which corruptions say the same, and the error of predicting the mean of all from the few most useful.
+    """Correlations of corruptions, and the error of predicting the mean of all from the few most useful.
 
     Args:
         store: of the study.

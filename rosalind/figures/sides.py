@@ -28,7 +28,7 @@ def _title(side: str, cell: Cell) -> str:
 
 
 def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
-    """Where all samples lie by two measures under A, under B, and how far they moved; medians are dashed.
+    """Densities of all samples by two measures under A, under B, and of their change; medians are dashed.
 
     Args:
         store: of the study.
@@ -149,7 +149,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
 
 
 def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
-    """What hiding a patch does to a sample's angle, norm and margin under A, under B, and the difference.
+    """The effect of hiding a patch on a sample's angle, norm and margin under A, under B, and the difference.
 
     Colours are shared along a column; red raises the value, blue lowers it. A row without stored maps is empty.
     """

@@ -1,4 +1,4 @@
-"""How A's and B's measures are spread, and how their margins fall as patches are hidden."""
+"""Distributions of A's and B's measures, and their margins as patches are hidden."""
 
 from typing import Any
 

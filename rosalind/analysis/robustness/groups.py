@@ -12,13 +12,13 @@ from rosalind.results import Results
 
 def accuracy(results: Results) -> np.ndarray:
     """float64[networks, conditions] in the order of the results; NaN where a cell is not measured."""
-    found = np.full((len(results.networks), len(results.conditions)), np.nan)
+    accuracies = np.full((len(results.networks), len(results.conditions)), np.nan)
     row = {name: index for index, name in enumerate(results.networks)}
     column = {name: index for index, name in enumerate(results.conditions)}
     for network, condition in results.cells():
         prediction = results.geometry(network, condition, ("prediction",))["prediction"]
-        found[row[network], column[condition]] = (prediction == results.labels).mean()
-    return found
+        accuracies[row[network], column[condition]] = (prediction == results.labels).mean()
+    return accuracies
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class SeedGroup:
 
 def groups(results: Results) -> list[SeedGroup]:
     """Networks grouped by model, label and requested sparsity, in the order of the results."""
-    found: dict[tuple, list[str]] = {}
+    networks_of: dict[tuple, list[str]] = {}
     several = len({info.model for info in results.networks.values()} - {"imported"}) > 1
     for network, info in results.networks.items():
         model = info.model if several and info.model != "imported" else ""
         key = (info.label, info.family, info.sparsity_requested, model)
-        found.setdefault(key, []).append(network)
+        networks_of.setdefault(key, []).append(network)
     return [
         SeedGroup(label, family, sparsity, tuple(names), model)
-        for (label, family, sparsity, model), names in found.items()
+        for (label, family, sparsity, model), names in networks_of.items()
     ]
 
 
@@ -69,8 +69,8 @@ class Row:
 
 def main_mean(results: Results, bn: str = "train") -> Mean | None:
     """The mean that tables show: over the 15 common corruptions, else over MNIST-C's; None without either."""
-    found = {mean.group: mean for mean in means(results) if mean.bn == bn}
-    return found.get("common15") or found.get("mnist-c")
+    by_group = {mean.group: mean for mean in means(results) if mean.bn == bn}
+    return by_group.get("common15") or by_group.get("mnist-c")
 
 
 def table(
@@ -80,7 +80,7 @@ def table(
 
     A network that lacks a cell has NaN as its mean: a mean over other cells would not be comparable.
     """
-    found = accuracy(results) if accuracies is None else accuracies
+    accuracies = accuracy(results) if accuracies is None else accuracies
     mean = mean or main_mean(results, bn)
     column = {name: k for k, name in enumerate(results.conditions)}
     clean = [k for k, c in enumerate(results.conditions.values()) if c.is_clean and c.bn == bn]
@@ -88,13 +88,13 @@ def table(
     index = {name: k for k, name in enumerate(results.networks)}
     rows = []
     for group in groups(results):
-        here = found[[index[name] for name in group.networks]]
-        nothing = np.full(len(here), np.nan)
+        of_group = accuracies[[index[name] for name in group.networks]]
+        nothing = np.full(len(of_group), np.nan)
         rows.append(
             Row(
                 group,
-                here[:, clean[0]] if clean else nothing,
-                here[:, rest].mean(1) if rest.size else nothing,
+                of_group[:, clean[0]] if clean else nothing,
+                of_group[:, rest].mean(1) if rest.size else nothing,
             )
         )
     return rows
@@ -117,8 +117,8 @@ def text_table(results: Results) -> str:
 
     Where the study has held-out corruptions, the mean over all 19 is a column of its own.
     """
-    found = {mean.group: mean for mean in means(results) if mean.bn == "train"}
-    shown = [found[name] for name in ("common15", "common19", "mnist-c") if name in found]
+    by_group = {mean.group: mean for mean in means(results) if mean.bn == "train"}
+    shown = [by_group[name] for name in ("common15", "common19", "mnist-c") if name in by_group]
     titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C"}
     accuracies = accuracy(results)
     tables = [table(results, mean, accuracies=accuracies) for mean in shown] or [

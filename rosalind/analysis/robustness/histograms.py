@@ -1,4 +1,4 @@
-"""What is saved beside summary.csv: histograms of every cell, on edges that all cells share."""
+"""Histograms of every cell on edges that all cells share, stored beside summary.csv."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which conditions may be averaged together: benchmarks, groups and severities, never mixed."""
+"""Means over conditions: of one benchmark, category or severity each, never mixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,29 +37,29 @@ def means(results: Results) -> list[Mean]:
     The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
     lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all.
     """
-    found = []
+    averages = []
     for bn in dict.fromkeys(info.bn for info in results.conditions.values()):
-        here = {
+        infos = {
             name: info for name, info in results.conditions.items() if info.is_corruption and info.bn == bn
         }
         ending = "" if bn == "train" else f"-{bn}"
         for set_, size in SIZES.items():
-            inside = [name for name, info in here.items() if set_ in info.sets]
-            if set_ != "common15" and len({here[name].name for name in inside}) < size:
+            inside = [name for name, info in infos.items() if set_ in info.sets]
+            if set_ != "common15" and len({infos[name].name for name in inside}) < size:
                 # Some held-out corruptions, or shot noise of severity 5 alone, are no benchmark.
                 continue
             if inside:
-                found.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, here, size))
-        common = [name for name, info in here.items() if "common15" in info.sets]
-        for group in dict.fromkeys(here[name].category for name in common):
-            some = [name for name in common if here[name].category == group]
-            found.append(_mean(f"mean-{group}{ending}", group, bn, some, here, 0))
-        severities = sorted({here[name].severity for name in common})
+                averages.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, infos, size))
+        common = [name for name, info in infos.items() if "common15" in info.sets]
+        for group in dict.fromkeys(infos[name].category for name in common):
+            inside_group = [name for name in common if infos[name].category == group]
+            averages.append(_mean(f"mean-{group}{ending}", group, bn, inside_group, infos, 0))
+        severities = sorted({infos[name].severity for name in common})
         for severity in severities if len(severities) > 1 else ():
-            some = [name for name in common if here[name].severity == severity]
+            inside_group = [name for name in common if infos[name].severity == severity]
             label = f"severity {severity:g}"
-            found.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, some, here, 0))
-    return found
+            averages.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, inside_group, infos, 0))
+    return averages
 
 
 def _mean(
@@ -74,7 +74,7 @@ def _mean(
 
 
 def described(mean: Mean, results: Results) -> str:
-    """What a mean is over, in words, for tables and captions."""
+    """The conditions of a mean as a phrase for tables and captions."""
     infos = [results.conditions[name] for name in mean.conditions]
     names = list(dict.fromkeys(info.name for info in infos))
     severities = sorted({info.severity for info in infos})

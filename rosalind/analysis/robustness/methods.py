@@ -32,12 +32,12 @@ def left_of(results: Results, network: str) -> float:
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
-    """What `methods.csv` holds; NaN where a study does not say.
+    """The rows of `methods.csv`; NaN where a study does not say.
 
     `*_over_random` is the difference to random masks of the same seed and requested sparsity: accuracies are in
     [0, 1], higher is better, and a method below 0 there is worse than no criterion at all.
     """
-    found, random, measured = [], {}, table(results)
+    lines, random, measured = [], {}, table(results)
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
@@ -54,7 +54,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
             storage = info.storage
             key = info.model, info.seed, info.sparsity_requested
             clean, corrupted = random.get(key, (nan, nan))
-            found.append(
+            lines.append(
                 {
                     "method": row.group.label,
                     "network": network,
@@ -82,7 +82,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
                     "corrupted_over_random": float(row.corrupted[k] - corrupted),
                 }
             )
-    return found
+    return lines
 
 
 def save(results: Results) -> None:
@@ -110,17 +110,17 @@ def compared(results: Results) -> tuple[list[str], list[list[str]]]:
     lines = rows(results)
     header = ["method", "seeds", "left", "epochs", "passes", "MB", "dead", "pruned", "recalibrated"]
     header += ["clean", "over random", "corrupted", "over random"]
-    found = []
+    cells = []
     for group in groups(results):
-        own = [line for line in lines if line["network"] in group.networks]
-        values = {name: np.array([line[name] for line in own], float) for name in _AVERAGED}
-        kept = 1 - values["sparsity"]
+        members = [line for line in lines if line["network"] in group.networks]
+        values = {name: np.array([line[name] for line in members], float) for name in _AVERAGED}
+        density = 1 - values["sparsity"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            dead = (kept - (1 - values["sparsity_effective"])) / kept
-        found.append(
+            dead = (density - (1 - values["sparsity_effective"])) / density
+        cells.append(
             [
                 group.name,
-                str(len(own)),
+                str(len(members)),
                 _number(values["parameters_left"], 0.01, 1),
                 _number(values["epochs"], digits=1),
                 _number(values["forward_passes"]),
@@ -134,7 +134,7 @@ def compared(results: Results) -> tuple[list[str], list[list[str]]]:
                 _signed(values["corrupted_over_random"]),
             ]
         )
-    return header, found
+    return header, cells
 
 
 def _signed(values: np.ndarray) -> str:
@@ -151,7 +151,7 @@ EXPLAINED = (
     "recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in points, against "
     "random masks of the same seed and sparsity."
 )
-"""What the columns of `compared` mean."""
+"""Legend of the columns of `compared`."""
 
 
 def text(results: Results) -> str:

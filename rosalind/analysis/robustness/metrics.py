@@ -201,7 +201,7 @@ def effective_fit(clean, shifted, samples: int) -> Effective:
 
 
 class Flips(NamedTuple):
-    """How predictions changed against a parent on the same samples."""
+    """Changes of predictions against a parent on the same samples."""
 
     negative: float
     """Share that the parent had right and the network has wrong, [0, 1]; lower is better (2011.09161)."""

@@ -12,10 +12,10 @@ from scipy.special import nctdtr, ndtri, stdtrit
 from rosalind.analysis.robustness.metrics import nan_mean_std
 
 POWER = 0.8
-"""How often a difference of the smallest detectable size is found."""
+"""Probability that a test finds a difference of the smallest detectable size."""
 
 LEVEL = 0.05
-"""How often a two-sided test finds a difference where there is none."""
+"""Probability that a two-sided test finds a difference where there is none."""
 
 
 def detectable_with_samples(

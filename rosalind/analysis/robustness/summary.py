@@ -108,7 +108,7 @@ def parent_of(results: Results, network: str) -> str | None:
 
 
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
-    """What one cell says by itself; columns that compare are NaN. Unlabelled samples count nowhere but in n."""
+    """Summary row of one cell; comparative columns are NaN; unlabelled samples count only in `samples`."""
     return _summarised(results, network, condition)[0]
 
 
@@ -118,12 +118,12 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
     cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
     labels, unit = results.labels_of(condition), results.unit(network)
-    known = labels >= 0
-    if not known.all():
+    labelled = labels >= 0
+    if not labelled.all():
         count = len(labels)
-        cell = {k: v[known] if np.ndim(v) and len(v) == count else v for k, v in cell.items()}
-        labels = labels[known]
-    right = correct(cell, labels)
+        cell = {k: v[labelled] if np.ndim(v) and len(v) == count else v for k, v in cell.items()}
+        labels = labels[labelled]
+    hits = correct(cell, labels)
     probability, margin = confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
@@ -135,13 +135,13 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         **{name: getattr(info, name) for name in ("severity", "draw", "bn", "table", "source")},
         "parent": parent_of(results, network),
         **row,
-        "samples": len(known),
+        "samples": len(labelled),
         "conditions": 1,
-        "accuracy": mean(right),
+        "accuracy": mean(hits),
         "loss": mean(loss(cell, labels)),
         "brier": mean(brier(cell, labels)),
-        "calibration_error": metrics.calibration_error(probability, right),
-        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability, right),
+        "calibration_error": metrics.calibration_error(probability, hits),
+        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability, hits),
         "angle_mean": mean(cell["angle"]),
         "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
         "angle_centred_mean": mean(cell["angle_centred"]),
@@ -151,7 +151,7 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         "angle_agreement": float(cell["angle_agreement"]),
         "bias_share": float(cell["bias_share"]),
     }
-    return row, right
+    return row, hits
 
 
 def _provenance(results: Results, network: str) -> dict[str, Any]:
@@ -171,32 +171,32 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     draws: dict[int, np.ndarray] = {}
     order = sorted(cells, key=lambda name: not results.networks[name].is_dense)
     accuracies: dict[tuple[str, str], float] = {}
-    kept: dict[str, dict[str, np.ndarray]] = {}
+    packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
     for network in order:
         read = {condition: _summarised(results, network, condition) for condition in cells[network]}
-        right = {condition: found for condition, (_, found) in read.items()}
+        hits = {condition: right for condition, (_, right) in read.items()}
         parent = parent_of(results, network)
         if results.networks[network].is_dense:
-            kept[network] = {name: np.packbits(values) for name, values in right.items()}
-        base = {
-            name: _unpacked(v, len(right[name]))
-            for name, v in kept.get(parent or "", {}).items()
-            if name in right
+            packed_hits[network] = {name: np.packbits(values) for name, values in hits.items()}
+        parent_hits = {
+            name: _unpacked(v, len(hits[name]))
+            for name, v in packed_hits.get(parent or "", {}).items()
+            if name in hits
         }
         pending: Pending = []
-        own = [_cell_row(c, read[c][0], right, base, pending) for c in cells[network]]
-        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in own}
+        cell_rows = [_cell_row(c, read[c][0], hits, parent_hits, pending) for c in cells[network]]
+        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in cell_rows}
         averaged = []
         for mean in chosen:
-            if set(mean.conditions) <= set(right):
-                averaged.append(_mean_row(results, network, mean, own, right, base, pending))
+            if set(mean.conditions) <= set(hits):
+                averaged.append(_mean_row(results, network, mean, cell_rows, hits, parent_hits, pending))
                 accuracies[network, mean.name] = float(averaged[-1]["accuracy"])
         _fill_intervals(pending, draws)
-        _compare_with_clean(results, network, parent, [*own, *averaged], accuracies)
-        for row, mean in zip(averaged, [m for m in chosen if set(m.conditions) <= set(right)], strict=True):
+        _compare_with_clean(results, network, parent, [*cell_rows, *averaged], accuracies)
+        for row, mean in zip(averaged, [m for m in chosen if set(m.conditions) <= set(hits)], strict=True):
             row |= _corruption_errors(results, network, parent, mean, accuracies)
-        finished += [*own, *averaged]
+        finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
     yield from finished
 
@@ -212,36 +212,36 @@ Pending = list[tuple[dict[str, Any], str, np.ndarray]]
 def _fill_intervals(pending: Pending, draws: dict[int, np.ndarray]) -> None:
     """Write `<start>_low` and `<start>_high` into rows; all means of one length are resampled at once."""
     for count in {len(values) for _, _, values in pending}:
-        some = [entry for entry in pending if len(entry[2]) == count]
+        entries = [entry for entry in pending if len(entry[2]) == count]
         if count and count not in draws:
             draws[count] = metrics.resampled(count)
         low, high = (
-            metrics.bootstrap(np.stack([v for _, _, v in some], 1), draws[count])
+            metrics.bootstrap(np.stack([v for _, _, v in entries], 1), draws[count])
             if count
-            else (np.full(len(some), np.nan),) * 2
+            else (np.full(len(entries), np.nan),) * 2
         )
-        for (row, start, _), least, most in zip(some, low, high, strict=True):
+        for (row, start, _), least, most in zip(entries, low, high, strict=True):
             row[f"{start}_low"], row[f"{start}_high"] = float(least), float(most)
 
 
-def _cell_row(condition: str, row: dict[str, Any], right, base, pending: Pending) -> dict[str, Any]:
+def _cell_row(condition: str, row: dict[str, Any], hits, parent_hits, pending: Pending) -> dict[str, Any]:
     """The row of one cell with its interval, and what it says against the parent's cell."""
-    pending.append((row, "accuracy", right[condition].astype(np.float32)))
-    if condition in base and len(base[condition]):
-        change = right[condition].astype(np.float32) - base[condition]
+    pending.append((row, "accuracy", hits[condition].astype(np.float32)))
+    if condition in parent_hits and len(parent_hits[condition]):
+        change = hits[condition].astype(np.float32) - parent_hits[condition]
         row["change_to_parent"] = float(change.mean())
         pending.append((row, "change", change))
-        found = metrics.flips(base[condition], right[condition])
-        row |= {"negative_flips": found.negative, "positive_flips": found.positive, "mcnemar_p": found.p}
+        flips = metrics.flips(parent_hits[condition], hits[condition])
+        row |= {"negative_flips": flips.negative, "positive_flips": flips.positive, "mcnemar_p": flips.p}
     return row
 
 
 def _mean_row(
-    results: Results, network: str, mean: Mean, own, right, base, pending: Pending
+    results: Results, network: str, mean: Mean, cell_rows, hits, parent_hits, pending: Pending
 ) -> dict[str, Any]:
     """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
-    of = {str(row["condition"]): row for row in own}
-    each = np.mean([right[c] for c in mean.conditions], 0)
+    row_of = {str(row["condition"]): row for row in cell_rows}
+    each = np.mean([hits[c] for c in mean.conditions], 0)
     first = results.conditions[mean.conditions[0]]
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, float("nan")),
@@ -254,17 +254,17 @@ def _mean_row(
         "samples": len(each),
         "conditions": len(mean.conditions),
         "accuracy": float(each.mean()),
-        **{name: float(np.mean([of[c][name] for c in mean.conditions])) for name in _AVERAGED},
+        **{name: float(np.mean([row_of[c][name] for c in mean.conditions])) for name in _AVERAGED},
     }
     pending.append((row, "accuracy", each))
-    if set(mean.conditions) <= set(base):
-        before = np.mean([base[c] for c in mean.conditions], 0)
+    if set(mean.conditions) <= set(parent_hits):
+        before = np.mean([parent_hits[c] for c in mean.conditions], 0)
         row["change_to_parent"] = row["relative_robustness"] = float((each - before).mean())
         pending.append((row, "change", each - before))
-        found = [metrics.flips(base[c], right[c]) for c in mean.conditions]
+        flips = [metrics.flips(parent_hits[c], hits[c]) for c in mean.conditions]
         # The cells share their images, so one p for all of them would be no p.
-        row["negative_flips"] = float(np.mean([f.negative for f in found]))
-        row["positive_flips"] = float(np.mean([f.positive for f in found]))
+        row["negative_flips"] = float(np.mean([f.negative for f in flips]))
+        row["positive_flips"] = float(np.mean([f.positive for f in flips]))
     return row
 
 
@@ -272,15 +272,15 @@ def _clean(results: Results, bn: str) -> str | None:
     return next((n for n, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
 
 
-def _compare_with_clean(results: Results, network: str, parent, found, accuracies) -> None:
+def _compare_with_clean(results: Results, network: str, parent, table_rows, accuracies) -> None:
     """Fill in retention, and the error over the parent's error."""
-    for row in found:
+    for row in table_rows:
         clean = accuracies.get((network, _clean(results, row["bn"])))
         if clean is not None:
             row["retention"] = float(metrics.retention(row["accuracy"], np.array(clean)))
-        theirs = accuracies.get((parent, row["condition"]))
-        if theirs is not None and theirs < 1:
-            row["relative_to_dense"] = (1 - row["accuracy"]) / (1 - theirs)
+        parent_accuracy = accuracies.get((parent, row["condition"]))
+        if parent_accuracy is not None and parent_accuracy < 1:
+            row["relative_to_dense"] = (1 - row["accuracy"]) / (1 - parent_accuracy)
 
 
 def _corruption_errors(results: Results, network: str, parent, mean: Mean, accuracies) -> dict[str, float]:
@@ -294,30 +294,35 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
         by_name.setdefault(results.conditions[condition].name, []).append(condition)
     errors = {name: np.array([1 - accuracies[network, c] for c in cs]) for name, cs in by_name.items()}
     clean = _clean(results, mean.bn)
-    found: dict[str, float] = {}
+    columns: dict[str, float] = {}
     if parent is not None and all((parent, c) in accuracies for c in mean.conditions):
-        theirs = [np.array([1 - accuracies[parent, c] for c in cs]).mean() for cs in by_name.values()]
-        ours, reference = np.array([e.mean() for e in errors.values()])[:, None], np.array(theirs)
-        found["relative_to_dense"] = float(metrics.corruption_errors(ours, reference).mean())
+        parent_errors = [np.array([1 - accuracies[parent, c] for c in cs]).mean() for cs in by_name.values()]
+        mean_errors, reference = (
+            np.array([e.mean() for e in errors.values()])[:, None],
+            np.array(parent_errors),
+        )
+        columns["relative_to_dense"] = float(metrics.corruption_errors(mean_errors, reference).mean())
         if (parent, clean) in accuracies and (network, clean) in accuracies:
-            own, other = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
-            relative = metrics.relative_corruption_errors(ours, own, reference, other)
-            found["relative_increase_to_dense"] = float(relative.mean())
+            clean_error, parent_clean_error = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
+            relative = metrics.relative_corruption_errors(
+                mean_errors, clean_error, reference, parent_clean_error
+            )
+            columns["relative_increase_to_dense"] = float(relative.mean())
     imagenet = results.study["table"] == "imagenet" and len(results.class_names) == 1000
     if imagenet and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
         complete = all(len(cs) == 5 for cs in by_name.values())
-        own = 1 - accuracies[network, clean]
+        clean_error = 1 - accuracies[network, clean]
         if complete:
-            found["mce"], found["relative_mce"] = metrics.imagenet_errors(errors, own)
-    return found
+            columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(errors, clean_error)
+    return columns
 
 
-def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> None:
+def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -> None:
     """Fill in effective robustness: the fit is over dense networks only, per condition or mean."""
     dense = [name for name, info in results.networks.items() if info.is_dense]
     lines: dict[tuple[str, str | None], metrics.Effective] = {}
     samples = len(results.labels)
-    for row in found:
+    for row in table_rows:
         condition, clean = str(row["condition"]), _clean(results, str(row["bn"]))
         if condition == clean or (row["network"], clean) not in accuracies:
             continue
@@ -327,8 +332,8 @@ def _effective(results: Results, found: list[dict[str, Any]], accuracies) -> Non
             x, y = np.array(pairs, float).reshape(-1, 2).T
             lines[condition, clean] = metrics.effective_fit(x, y, samples)
         line = lines[condition, clean]
-        own = accuracies[row["network"], clean]
-        row["effective_robustness"] = float(line.robustness(own, row["accuracy"], samples))
+        clean_accuracy = accuracies[row["network"], clean]
+        row["effective_robustness"] = float(line.robustness(clean_accuracy, row["accuracy"], samples))
         row["effective_r2"] = line.r2
 
 

@@ -1,4 +1,4 @@
-"""How alike networks under conditions are: exact distances, a layout, an order and the spanning tree."""
+"""Similarity of networks under conditions: exact distances, a layout, an order and the spanning tree."""
 
 from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
 from rosalind.analysis.similarity.distances import (

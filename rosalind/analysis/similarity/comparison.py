@@ -49,7 +49,7 @@ class Similarity:
     left_out: tuple[str, ...]
     """Cells with non-finite values, named with the reason."""
     averaged: tuple[str, ...]
-    """What was done because there were more cells than `LIMIT`: see `Points`."""
+    """Averaging because of more cells than `LIMIT`: see `Points`."""
 
     @cached_property
     def distance(self) -> np.ndarray:
@@ -62,9 +62,9 @@ class Similarity:
         first, second = np.broadcast_arrays(first, second)
         low, high = np.minimum(first, second), np.maximum(first, second)
         place = low * len(self.cells) - low * (low + 1) // 2 + high - low - 1
-        found, apart = np.zeros(low.shape, np.float32), low != high
-        found[apart] = self.condensed[place[apart]]
-        return found
+        distance, distinct = np.zeros(low.shape, np.float32), low != high
+        distance[distinct] = self.condensed[place[distinct]]
+        return distance
 
 
 def compare(
@@ -90,7 +90,7 @@ def compare(
 
 
 def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
-    """What distance means nothing: the median over pairs that differ in chance alone, and how many pairs.
+    """Noise floors of the distance: the median over pairs that differ in chance alone, and their number.
 
     `draws`: one network under two draws of one condition. `seeds`: two networks of one method, sparsity and
     model under one condition. A key is missing where the study has no such pair, or where they are averaged.
@@ -104,13 +104,13 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
             alike["draws"].setdefault(key, []).append(place)
         if network in group_of:
             alike["seeds"].setdefault((group_of[network], condition), []).append(place)
-    numbers = {}
+    medians = {}
     for kind, rows in alike.items():
-        pairs = [pair for some in rows.values() for pair in combinations(some, 2)]
+        pairs = [pair for places in rows.values() for pair in combinations(places, 2)]
         if pairs:
             first, second = np.array(pairs).T
-            numbers[kind] = float(np.median(found.between(first, second))), len(pairs)
-    return numbers
+            medians[kind] = float(np.median(found.between(first, second))), len(pairs)
+    return medians
 
 
 def save(results: Results, *, umap: bool = False) -> None:
@@ -157,7 +157,7 @@ def load(
 
 
 def has_umap(results: Results) -> bool:
-    """Whether a UMAP layout was stored with the comparison."""
+    """True where a UMAP layout was stored with the comparison."""
     try:
         return _umap(_file(results, DISTANCE_MODES[0])) is not None
     except FileNotFoundError:
@@ -193,11 +193,11 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
 
 def _umap(path: Path) -> np.ndarray | None:
     try:
-        found = load_arrays(path, ("umap",))["umap"]
+        layouts = load_arrays(path, ("umap",))["umap"]
     except Damaged:
         return None
     # Earlier versions stored the layout of one seed alone.
-    return found[None] if found.ndim == 2 else found
+    return layouts[None] if layouts.ndim == 2 else layouts
 
 
 def _check(metric: str) -> None:

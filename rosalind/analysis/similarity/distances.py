@@ -14,7 +14,7 @@ DISTANCE_MODES = ("absolute", "change_from_clean")
 """As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
 
 METRICS: dict[str, tuple[str, ...]] = {"all": COORDINATES, **{name: (name,) for name in COORDINATES}}
-"""What a distance is over: all three measures, or one."""
+"""Measures that a distance is over, by metric: all three, or one."""
 
 BLOCK = 256 * 2**20
 """Most bytes of vectors in memory; with more samples than fit, files are read once per block of them."""
@@ -36,15 +36,15 @@ def _squares(table: np.ndarray) -> np.ndarray:
     centred = (table - table.mean(0)).astype(np.float32)
     square = (centred**2).sum(1)
     with threadpool_limits(1):
-        found = square[:, None] + square - 2 * centred @ centred.T
+        squared = square[:, None] + square - 2 * centred @ centred.T
     # Cancellation leaves about 1e-6 of the squares; a pair that close is compared directly.
-    near = np.argwhere(np.triu(found < 1e-4 * (square[:, None] + square), 1))
+    near = np.argwhere(np.triu(squared < 1e-4 * (square[:, None] + square), 1))
     step = max(2**22 // max(table.shape[1], 1), 1)
     for start in range(0, len(near), step):
         a, b = near[start : start + step].T
-        found[a, b] = ((table[a] - table[b]) ** 2).sum(1)
+        squared[a, b] = ((table[a] - table[b]) ** 2).sum(1)
     # BLAS does not round a product and its transpose alike.
-    upper = np.triu(np.maximum(found, 0), 1).astype(np.float32)
+    upper = np.triu(np.maximum(squared, 0), 1).astype(np.float32)
     return upper + upper.T
 
 
@@ -69,8 +69,8 @@ def measure(
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
     first = next(network for network in results.networks if network in clean)
-    spread = _read(results, (first, "clean")).std(1, keepdims=True)
-    scale = np.where(spread > 0, spread, 1).astype(np.float32)
+    deviation = _read(results, (first, "clean")).std(1, keepdims=True)
+    scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
     samples, left_out = len(results.labels), {}
     width = max(BLOCK // (4 * len(COORDINATES) * max(len(points.names), 1)), 1)
     total: np.ndarray | None = None
@@ -82,9 +82,9 @@ def measure(
         for place, values in _stream(results, points, mode, clean, left_out):
             table[:, place] += (values / scale)[:, start:stop]
             count[place] += 1
-        there = np.flatnonzero(count)
-        found = np.stack([_squares(part[there] / count[there, None]) for part in table])
-        total = found if total is None else total + found
+        filled = np.flatnonzero(count)
+        squared = np.stack([_squares(part[filled] / count[filled, None]) for part in table])
+        total = squared if total is None else total + squared
     names = [points.names[k] for k in np.flatnonzero(count)]
     assert total is not None
     return (
@@ -96,8 +96,8 @@ def measure(
 
 def _read(results: Results, cell: Cell) -> np.ndarray:
     """float32[3, n]: the geometry of a cell, norms and margins divided by the network's unit."""
-    found, unit = results.geometry(*cell, COORDINATES), results.unit(cell[0])
-    return np.stack([found[name] / (1 if name == "angle" else unit) for name in COORDINATES]).astype(
+    arrays, unit = results.geometry(*cell, COORDINATES), results.unit(cell[0])
+    return np.stack([arrays[name] / (1 if name == "angle" else unit) for name in COORDINATES]).astype(
         np.float32
     )
 
@@ -124,8 +124,8 @@ def _stream(
         except Damaged as error:
             left_out[cell] = str(error)
             continue
-        wrong = int((~np.isfinite(values)).sum())
-        if wrong:
-            left_out[cell] = f"{network} {condition}: {wrong} values are not finite"
+        undefined = int((~np.isfinite(values)).sum())
+        if undefined:
+            left_out[cell] = f"{network} {condition}: {undefined} values are not finite"
             continue
         yield place[cell], values

@@ -1,4 +1,4 @@
-"""What is drawn of distances: a plane and how far to trust it, an order of rows, a tree, neighbours."""
+"""Pictures of distances: a plane and its trustworthiness, an order of rows, a tree, neighbours."""
 
 from collections.abc import Sequence
 
@@ -100,20 +100,20 @@ def nearest(distance: np.ndarray, count: int = 5) -> np.ndarray:
     the cache are copied where those before them were; all at once took 30 ms, `np.argpartition` 19 ms.
     """
     rows = len(distance)
-    found = np.zeros((rows, max(min(count, rows - 1), 0)), np.int32)
+    neighbours = np.zeros((rows, max(min(count, rows - 1), 0)), np.int32)
     step = max(2**18 // max(rows, 1), 1)
     for start in range(0, rows, step):
-        some = distance[start : start + step].astype(np.float32)
-        place = np.arange(len(some))
-        some[place, start + place] = np.inf
-        for k in range(found.shape[1]):
-            best = found[start : start + step, k] = some.argmin(1)
-            some[place, best] = np.inf
-    return found
+        block = distance[start : start + step].astype(np.float32)
+        place = np.arange(len(block))
+        block[place, start + place] = np.inf
+        for k in range(neighbours.shape[1]):
+            best = neighbours[start : start + step, k] = block.argmin(1)
+            block[place, best] = np.inf
+    return neighbours
 
 
 def trustworthiness(distance: np.ndarray, layout: np.ndarray, count: int = 5) -> float:
-    """How far the neighbours in a layout are true ones, [0, 1]; 1 is all, chance is about 0.5.
+    """Trustworthiness of the neighbours in a layout, [0, 1]; 1 is perfect, chance is about 0.5.
 
     Of each of the `count` nearest in the plane that is not among the true nearest, the surplus of its true
     rank is a loss (Venna and Kaski 2001). NaN where fewer than 2 `count` + 1 rows leave it undefined.

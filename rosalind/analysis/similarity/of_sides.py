@@ -15,7 +15,7 @@ FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one conditi
 
 @dataclass(frozen=True)
 class About:
-    """What is known of the points of a comparison whatever the metric; q of them."""
+    """Provenance and accuracy of the q points of a comparison, the same for every metric."""
 
     members: list[tuple[Cell, ...]]
     """The measured cells of every point."""
@@ -48,32 +48,32 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
     """
 
     def make() -> dict[str, Any]:
-        found, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
+        comparison, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
         trust = None
         if umap is not None:
-            trust = similarity.trustworthiness(squareform(found.condensed), umap[0])
+            trust = similarity.trustworthiness(squareform(comparison.condensed), umap[0])
         return {
-            "found": found,
+            "found": comparison,
             # Beside `found`, so that the store counts its bytes.
-            "distances": found.condensed,
+            "distances": comparison.condensed,
             "umap": umap,
             "umap_trust": trust,
-            "floors": similarity.floors(store.results, found),
-            "points": _about(store, found.cells),
+            "floors": similarity.floors(store.results, comparison),
+            "points": _about(store, comparison.cells),
         }
 
     return store.cached(("similar", mode, metric), make)
 
 
 def _about(store: Store, names: tuple[Cell, ...]) -> About:
-    """What is known of points whatever the metric, made once for all of them."""
+    """The record of points, cached for all metrics."""
     infos, conditions = store.results.networks, store.results.conditions
 
     def make() -> About:
         members = similarity.members(store.results, names)
         first = [cells[0] for cells in members]
         severities = [[float(conditions[condition].severity) for _, condition in cells] for cells in members]
-        known = [
+        accuracies = [
             [store.summary[one]["accuracy"] for one in cells if one in store.summary] for cells in members
         ]
         return About(
@@ -82,8 +82,10 @@ def _about(store: Store, names: tuple[Cell, ...]) -> About:
             [infos[network].family for network, _ in first],
             [conditions[condition].category for _, condition in first],
             # Of 2,000 short lists, `np.mean` took 0.04 s.
-            np.array([sum(some) / len(some) for some in severities], np.float32),
-            np.array([100 * sum(some) / len(some) if some else np.nan for some in known], np.float32),
+            np.array([sum(values) / len(values) for values in severities], np.float32),
+            np.array(
+                [100 * sum(values) / len(values) if values else np.nan for values in accuracies], np.float32
+            ),
         )
 
     return store.cached(("similar", "points", names), make)
@@ -91,8 +93,8 @@ def _about(store: Store, names: tuple[Cell, ...]) -> About:
 
 def places(store: Store, kept: dict[str, Any], cell: Cell) -> list[int]:
     """The points of a side: one, or one per seed; none where it is left out."""
-    known = kept["points"].place
-    return list(dict.fromkeys(known[one] for one in store.sides.seeds(cell) if one in known))
+    place = kept["points"].place
+    return list(dict.fromkeys(place[one] for one in store.sides.seeds(cell) if one in place))
 
 
 def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
@@ -100,7 +102,7 @@ def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
 
     Of the same draw and BatchNorm mode, as far as they are among the points; none for a clean side.
     """
-    infos, known = store.results.conditions, kept["points"].place
+    infos, place = store.results.conditions, kept["points"].place
     info = infos[cell[1]]
     if info.is_clean:
         return []
@@ -108,17 +110,17 @@ def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
     steps = [c for c, other in infos.items() if same(other, ("name", "draw", "bn"))]
     steps.sort(key=lambda condition: infos[condition].severity)
     first = [c for c, other in infos.items() if other.is_clean and same(other, ("bn",))][:1]
-    found = []
+    ways = []
     for network, _ in store.sides.seeds(cell):
-        there = [known[network, c] for c in (*first, *steps) if (network, c) in known]
+        way = [place[network, c] for c in (*first, *steps) if (network, c) in place]
         # Averaged severities are one point.
-        there = list(dict.fromkeys(there))
-        found += [there] if len(there) > 1 else []
-    return found
+        way = list(dict.fromkeys(way))
+        ways += [way] if len(way) > 1 else []
+    return ways
 
 
 def between(store: Store, kept: dict[str, Any], a: Cell, b: Cell) -> tuple[float, int]:
     """Mean distance of two sides over the points that belong together (NaN without any), and how many pairs."""
-    known = kept["points"].place
-    pairs = {(known[x], known[y]) for x, y in store.sides.pairs(a, b) if x in known and y in known}
+    place = kept["points"].place
+    pairs = {(place[x], place[y]) for x, y in store.sides.pairs(a, b) if x in place and y in place}
     return (float(kept["found"].between(*np.array(list(pairs)).T).mean()) if pairs else np.nan), len(pairs)

@@ -1,4 +1,4 @@
-"""Which points a comparison has: every measured cell, or means of cells where those are too many."""
+"""Points of a comparison: every measured cell, or means of cells where those are too many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True)
 class Points:
-    """What is compared, and which measured cells each point is the mean of."""
+    """The points of a comparison, and the measured cells that each is the mean of."""
 
     names: tuple[Cell, ...]
     """Network and condition. Where seeds are averaged, `<group> over seeds` for a group of several networks;
@@ -25,7 +25,7 @@ class Points:
     members: tuple[tuple[Cell, ...], ...]
     """The measured cells of each point, in the order of the results; at least one."""
     averaged: tuple[str, ...]
-    """What was done against too many cells: some of `severities`, `seeds`, `landmarks`, in this order."""
+    """Averaging against too many cells: some of `severities`, `seeds`, `landmarks`, in this order."""
 
 
 def points(results: Results, limit: int = LIMIT) -> Points:
@@ -36,19 +36,19 @@ def points(results: Results, limit: int = LIMIT) -> Points:
     """
     cells = results.cells()
     averaged: tuple[str, ...] = ()
-    found = {cell: [cell] for cell in cells}
-    if len(found) > limit:
+    cells_of = {cell: [cell] for cell in cells}
+    if len(cells_of) > limit:
         averaged = ("severities",)
         corruption = {name: _corruption(info) for name, info in results.conditions.items()}
-        found = _merged(cells, {network: network for network in results.networks}, corruption)
-        if len(found) > limit:
+        cells_of = _merged(cells, {network: network for network in results.networks}, corruption)
+        if len(cells_of) > limit:
             averaged = ("severities", "seeds")
-            found = _merged(cells, _groups(results), corruption)
-    names = list(found)
+            cells_of = _merged(cells, _groups(results), corruption)
+    names = list(cells_of)
     if len(names) > limit:
         averaged += ("landmarks",)
         names = [names[k] for k in np.linspace(0, len(names) - 1, limit).round().astype(int)]
-    return Points(tuple(names), tuple(tuple(found[name]) for name in names), averaged)
+    return Points(tuple(names), tuple(tuple(cells_of[name]) for name in names), averaged)
 
 
 def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
@@ -77,17 +77,17 @@ def _corruption(info: ConditionInfo) -> str:
 
 
 def _groups(results: Results) -> dict[str, str]:
-    found = {}
+    group_of = {}
     for group in robustness.groups(results):
         several = len(group.networks) > 1
-        found |= {name: f"{group.name} over seeds" if several else name for name in group.networks}
-    return found
+        group_of |= {name: f"{group.name} over seeds" if several else name for name in group.networks}
+    return group_of
 
 
 def _merged(
     cells: list[Cell], networks: dict[str, str], conditions: dict[str, str]
 ) -> dict[Cell, list[Cell]]:
-    found: dict[Cell, list[Cell]] = {}
+    cells_of: dict[Cell, list[Cell]] = {}
     for network, condition in cells:
-        found.setdefault((networks[network], conditions[condition]), []).append((network, condition))
-    return found
+        cells_of.setdefault((networks[network], conditions[condition]), []).append((network, condition))
+    return cells_of
