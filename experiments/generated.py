@@ -175,7 +175,7 @@ def make_network(plan: Planned, there: World) -> tuple[dict[str, Any], dict[str,
         "sparsity": 1 - count / weights.size,
         "parameters": parameters,
         "nonzero": parameters - weights.size + count,
-        "unit": reference.unit,
+        "unit": reference.feature_scale,
     }
     arrays = {
         "head/kernel": kernel,

@@ -70,7 +70,7 @@ def occlusion(
     reference = network.reference
     if reference is None:
         raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
-    unit = reference.unit or np.nan
+    unit = reference.feature_scale or np.nan
     scale = np.array([1, unit, unit])
 
     def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:

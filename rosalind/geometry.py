@@ -1,8 +1,8 @@
 """Angle, norm and margin: where a sample lies in the last feature space, jitted.
 
 For features x, head kernel w_k and bias b_k, the logits are z_k = w_k.x + b_k = |w_k||x|cos(angle_k) + b_k.
-The source is arXiv 2206.07918; `angle_centred`, `angle_class_mean` and the common unit make networks
-comparable, which its angle alone is not: adding one vector to all w_k changes no prediction but every
+The source is arXiv 2206.07918; `angle_centred`, `angle_class_mean` and the feature scale make
+networks comparable, which its angle alone is not: adding one vector to all w_k changes no prediction but every
 angle.
 """
 
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
 
 EXACT = jax.lax.Precision.HIGHEST
 """Full float32: bfloat16 or tf32 products would make margins disagree with predictions."""
@@ -24,21 +26,23 @@ class Reference(NamedTuple):
     """float32[d]: mean feature vector."""
     class_mean: np.ndarray
     """float32[c, d]: mean feature vector of every class; NaN for a class without samples."""
-    unit: float
+    feature_scale: float
     """RMS of |x - mu|: norms and margins divided by it do not depend on the features' scale."""
 
 
-def reference(features, kernel, labels, *, validation=None) -> Reference:
-    """The mean features, all and per class, and the common unit of a network.
+def reference(
+    features: ArrayLike, kernel: ArrayLike, labels: ArrayLike, *, validation: ArrayLike | None = None
+) -> Reference:
+    """The mean features, all and per class, and the feature scale of a network.
 
     Args:
         features: float[n, d] of clean training images.
         kernel: float[d, c]; gives the number of classes.
         labels: int[n].
-        validation: float[m, d] of clean validation images for the unit; the training features if None.
+        validation: float[m, d] of clean validation images for the scale; the training features if None.
 
     Returns:
-        A `Reference`. The unit is 0 where all features are equal; quantities divided by it are then NaN.
+        A `Reference`. The feature scale is 0 where all features are equal; quantities divided by it are then NaN.
     """
     features = np.asarray(features, np.float64)
     labels, classes = np.asarray(labels), np.asarray(kernel).shape[1]
@@ -47,12 +51,12 @@ def reference(features, kernel, labels, *, validation=None) -> Reference:
     np.add.at(sums, labels, features)
     counts = np.bincount(labels, minlength=classes)[:, None]
     class_mean = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    spread = (features if validation is None else np.asarray(validation, np.float64)) - mu
-    unit = float(np.sqrt((spread**2).sum(1).mean()))
-    return Reference(mu.astype(np.float32), class_mean.astype(np.float32), unit)
+    centred = (features if validation is None else np.asarray(validation, np.float64)) - mu
+    feature_scale = float(np.sqrt((centred**2).sum(1).mean()))
+    return Reference(mu.astype(np.float32), class_mean.astype(np.float32), feature_scale)
 
 
-def angle_between(a, b, rows=None):
+def angle_between(a: ArrayLike, b: ArrayLike, rows: Array | None = None) -> Array:
     """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
 
     Kahan's form 2 atan2(|u - v|, |u + v|) of the unit vectors keeps small angles exact, where arccos
@@ -80,7 +84,7 @@ def angle_between(a, b, rows=None):
 
 
 @jax.jit
-def class_distances(kernel):
+def class_distances(kernel: Array) -> Array:
     """float32[c, c]: |w_i - w_j|, exactly zero where two directions are equal.
 
     Row by row: a Gram matrix would lose small distances to cancellation, and [c, c, d] does not fit.
@@ -89,7 +93,7 @@ def class_distances(kernel):
     return jax.lax.map(lambda column: jnp.linalg.norm(columns - column[None], axis=-1), columns)
 
 
-def margins(logits, bias, labels, distances):
+def margins(logits: Array, bias: Array, labels: Array, distances: Array) -> tuple[Array, Array, Array]:
     """The signed margin, prediction and rival of every sample; see `measure`.
 
     Args:
@@ -99,24 +103,26 @@ def margins(logits, bias, labels, distances):
         distances: float32[c, c] from `class_distances`.
     """
     classes = jnp.arange(logits.shape[1])
-    own = classes[None] == labels[:, None]
+    is_label = classes[None] == labels[:, None]
     gap = jnp.take_along_axis(logits, labels[:, None], 1) - logits
     apart = distances[labels]
-    equal = (apart == 0) & ~own
+    equal = (apart == 0) & ~is_label
     # Between equal directions only the biases decide, whatever rounding made of the logits.
     wins = jnp.where(equal, bias[labels][:, None] > bias[None], gap > 0)
-    correct = (wins | own).all(1)
-    distance = jnp.where(own | equal, jnp.inf, gap / jnp.where(apart > 0, apart, 1))
+    correct = (wins | is_label).all(1)
+    distance = jnp.where(is_label | equal, jnp.inf, gap / jnp.where(apart > 0, apart, 1))
     margin = distance.min(1)
     undefined = (equal & ~wins).any(1)
-    strongest = jnp.argmax(jnp.where(own | wins, -jnp.inf, logits), 1)
+    strongest = jnp.argmax(jnp.where(is_label | wins, -jnp.inf, logits), 1)
     prediction = jnp.where(correct, labels, strongest)
-    fallback = jnp.argmax(jnp.where(own, -jnp.inf, logits), 1)
+    fallback = jnp.argmax(jnp.where(is_label, -jnp.inf, logits), 1)
     rival = jnp.where(jnp.isfinite(margin), jnp.argmin(distance, 1), fallback)
     return jnp.where(undefined, jnp.nan, margin), prediction, rival
 
 
-def _per_sample(features, kernel, bias, labels, reference: Reference, distances):
+def _per_sample(
+    features: Array, kernel: Array, bias: Array, labels: Array, reference: Reference, distances: Array
+) -> tuple[dict[str, Array], Array]:
     x, kernel, bias = (jnp.asarray(part, jnp.float32) for part in (features, kernel, bias))
     logits = jnp.matmul(x, kernel, precision=EXACT) + bias[None]
     margin, prediction, rival = margins(logits, bias, labels, distances)
@@ -145,7 +151,15 @@ def _per_sample(features, kernel, bias, labels, reference: Reference, distances)
 
 
 @jax.jit
-def measure_batch(features, kernel, bias, labels, valid, reference: Reference, distances):
+def measure_batch(
+    features: Array,
+    kernel: Array,
+    bias: Array,
+    labels: Array,
+    valid: Array,
+    reference: Reference,
+    distances: Array,
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """One batch of a stream: per-sample arrays, and sums that `finish` turns into class statistics.
 
     `valid` bool[n] leaves padding out of the sums; `distances` come from `class_distances`. All else as
@@ -171,16 +185,16 @@ def measure_batch(features, kernel, bias, labels, valid, reference: Reference, d
     return samples, sums
 
 
-def finish(sums: Mapping[str, Any], reference: Reference, bias) -> dict[str, Any]:
+def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike) -> dict[str, Any]:
     """Class statistics and shares of a cell from the added sums of its batches; see `measure`."""
     sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
     count = sums["count"][:, None]
-    known = count > 0
+    present = count > 0
     nan = np.full_like(sums["offset"], np.nan)
-    shift = np.divide(sums["offset"], count, out=nan, where=known)
-    mean_square = np.where(known[:, 0], sums["square"] / np.maximum(count[:, 0], 1), np.nan)
+    shift = np.divide(sums["offset"], count, out=nan, where=present)
+    mean_square = np.where(present[:, 0], sums["square"] / np.maximum(count[:, 0], 1), np.nan)
     angles = np.full_like(sums["class_angle"], np.nan)
-    np.divide(sums["class_angle"], count, out=angles, where=known)
+    np.divide(sums["class_angle"], count, out=angles, where=present)
     total = count.sum()
     bias = np.asarray(bias, np.float64)
     from_bias = total * ((bias - bias.mean()) ** 2).sum()
@@ -194,7 +208,15 @@ def finish(sums: Mapping[str, Any], reference: Reference, bias) -> dict[str, Any
     }
 
 
-def measure(features, kernel, bias, labels, *, reference: Reference, nearest: int | None = None):
+def measure(
+    features: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reference: Reference,
+    nearest: int | None = None,
+) -> dict[str, np.ndarray]:
     """The geometry of samples under one head, all in float32.
 
     Args:
@@ -232,8 +254,8 @@ def measure(features, kernel, bias, labels, *, reference: Reference, nearest: in
 
     >>> head = np.eye(2, dtype=np.float32)
     >>> x = np.array([[3.0, 1.0]], np.float32)
-    >>> there = reference(x, head, [0])
-    >>> round(float(measure(x, head, np.zeros(2), [0], reference=there)["margin"][0]), 4)  # 2 / sqrt(2)
+    >>> clean = reference(x, head, [0])
+    >>> round(float(measure(x, head, np.zeros(2), [0], reference=clean)["margin"][0]), 4)  # 2 / sqrt(2)
     1.4142
     """
     check(features, kernel, bias, labels)
@@ -268,7 +290,7 @@ def keep_nearest(arrays: dict[str, np.ndarray], labels: np.ndarray, count: int) 
     }
 
 
-def check(features, kernel, bias, labels) -> None:
+def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike) -> None:
     """Raise ValueError unless features[n, d], kernel[d, c], bias[c] and labels[n] fit and are finite."""
     shapes = [tuple(np.shape(part)) for part in (features, kernel, bias, labels)]
     feature_shape, kernel_shape, bias_shape, label_shape = shapes
@@ -292,6 +314,6 @@ def check(features, kernel, bias, labels) -> None:
             raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")
 
 
-def dead_classes(kernel) -> list[int]:
+def dead_classes(kernel: ArrayLike) -> list[int]:
     """The classes whose direction is exactly zero; every angle to them is pi/2 by definition."""
     return np.flatnonzero(~np.asarray(kernel).any(0)).tolist()

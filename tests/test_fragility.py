@@ -199,7 +199,7 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
     rows = np.stack([fragility.margin_row(path, k) for k in range(len(opened.labels))])
     for column in (0, 6, 7, len(cells) - 1):
         arrays = opened.geometry(*cells[column])
-        exact = arrays["margin"] / opened.unit(cells[column][0])
+        exact = arrays["margin"] / opened.feature_scale(cells[column][0])
         np.testing.assert_allclose(rows[:, column], exact, rtol=1e-3, atol=1e-7)
         np.testing.assert_array_equal(rows[:, column] > 0, results.correct(arrays, opened.labels))
     monkeypatch.setattr(fragility, "MARGIN_BYTES", 2 * len(opened.labels) * len(cells) - 1)

@@ -120,9 +120,9 @@ def test_scaled_features_change_nothing_in_the_unit():
     a = geometry.measure(small[0], small[1], bias, labels, reference=small[2])
     b = geometry.measure(large[0], large[1], bias, labels, reference=large[2])
     for name in measures.STORED:
-        scale = 1 if name.startswith("angle") else large[2].unit / small[2].unit
+        scale = 1 if name.startswith("angle") else large[2].feature_scale / small[2].feature_scale
         np.testing.assert_allclose(a[name] * scale, b[name], rtol=1e-4, atol=1e-4)
-    assert large[2].unit == pytest.approx(8 * small[2].unit)
+    assert large[2].feature_scale == pytest.approx(8 * small[2].feature_scale)
 
 
 def test_margin_predicted_needs_no_label():

@@ -160,7 +160,7 @@ def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
 
     def vectors(cell):
         arrays = found.geometry(*cell)
-        unit = {"angle": 1, "norm": found.unit(cell[0]), "margin": found.unit(cell[0])}
+        unit = {"angle": 1, "norm": found.feature_scale(cell[0]), "margin": found.feature_scale(cell[0])}
         return np.stack([arrays[name] / unit[name] for name in unit])
 
     scaled = (vectors(other) - vectors(reference)) / vectors(reference).std(1, keepdims=True)

@@ -154,7 +154,7 @@ def test_maps_of_attacked_images_are_of_that_network(made):
             found = results.load(base / "study")
             row = np.flatnonzero(np.isin(found.samples["id"], maps["id"]))
             norm = found.geometry(network, condition, ("norm",))["norm"][row]
-            np.testing.assert_allclose(maps["baseline"][:, 1], norm / found.unit(network), rtol=2e-2)
+            np.testing.assert_allclose(maps["baseline"][:, 1], norm / found.feature_scale(network), rtol=2e-2)
 
 
 def test_frequency_maps(made, tmp_path):

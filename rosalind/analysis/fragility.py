@@ -271,7 +271,7 @@ def save_margins(results: Results) -> bool:
             block = np.empty((count, len(some)), np.float16)
             for column, (network, condition) in enumerate(some):
                 margin = results.geometry(network, condition, ("margin",))["margin"]
-                block[:, column] = as_float16(margin / np.float32(results.unit(network)))
+                block[:, column] = as_float16(margin / np.float32(results.feature_scale(network)))
             rows[:, start : start + step] = block
         rows.flush()
         del rows

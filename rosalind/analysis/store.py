@@ -209,7 +209,11 @@ class Store:
         unit = self.measures[measure].unit
         if unit == "degrees":
             return np.degrees(values)
-        return values if raw or unit != "units" else (values / self.results.unit(cell[0])).astype(np.float32)
+        return (
+            values
+            if raw or unit != "units"
+            else (values / self.results.feature_scale(cell[0])).astype(np.float32)
+        )
 
     def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""

@@ -54,7 +54,9 @@ def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measu
     for network in group.networks:
         if results.has(network, condition):
             measured = results.geometry(network, condition, (measure,))[measure]
-            parts.append(np.degrees(measured) if measure == "angle" else measured / results.unit(network))
+            parts.append(
+                np.degrees(measured) if measure == "angle" else measured / results.feature_scale(network)
+            )
     values = np.concatenate(parts) if parts else np.empty(0)
     return values[np.isfinite(values)]
 

@@ -151,7 +151,7 @@ class Results:
         check_arrays(path, arrays, {"head/kernel": (None, classes), "head/bias": (classes,)})
         return arrays["head/kernel"], arrays["head/bias"]
 
-    def unit(self, network: str) -> float:
+    def feature_scale(self, network: str) -> float:
         """What raw norms and margins of a network are divided by before any comparison; NaN if it is 0."""
         return float(self.networks[network].feature_scale or np.nan)
 

@@ -59,14 +59,14 @@ def add_network(
         "head/bias": bias,
         "mu": reference.mu,
         "class_mean": reference.class_mean,
-        "unit": np.float64(reference.unit),
+        "unit": np.float64(reference.feature_scale),
     }
     results.add_network(
         folder,
         {
             "name": name,
             "family": family or "imported",
-            "unit": reference.unit,
+            "unit": reference.feature_scale,
             "fingerprint": fingerprint or results.hash_arrays(arrays),
             "versions": network_files.versions(),
         },

@@ -81,7 +81,7 @@ def save_network(
         "head/bias": np.asarray(bias),
         "mu": reference.mu,
         "class_mean": reference.class_mean,
-        "unit": np.float64(reference.unit),
+        "unit": np.float64(reference.feature_scale),
     }
     if records:
         right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)

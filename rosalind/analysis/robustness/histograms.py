@@ -38,7 +38,7 @@ def save_summary(results: Results) -> None:
 
 def _histogrammed(results: Results, network: str, condition: str) -> list[np.ndarray]:
     cell = results.geometry(network, condition, COORDINATES)
-    unit = results.unit(network)
+    unit = results.feature_scale(network)
     return [cell["angle"], cell["norm"] / unit, cell["margin"] / unit]
 
 

@@ -117,7 +117,7 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     info = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
     cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
-    labels, unit = results.labels_of(condition), results.unit(network)
+    labels, unit = results.labels_of(condition), results.feature_scale(network)
     labelled = labels >= 0
     if not labelled.all():
         count = len(labels)

@@ -96,7 +96,7 @@ def measure(
 
 def _read(results: Results, cell: Cell) -> np.ndarray:
     """float32[3, n]: the geometry of a cell, norms and margins divided by the network's unit."""
-    arrays, unit = results.geometry(*cell, COORDINATES), results.unit(cell[0])
+    arrays, unit = results.geometry(*cell, COORDINATES), results.feature_scale(cell[0])
     return np.stack([arrays[name] / (1 if name == "angle" else unit) for name in COORDINATES]).astype(
         np.float32
     )
