@@ -309,7 +309,7 @@ POINT = """([name, ids]) => {
 
 def test_a_point_shows_its_picture_and_a_click_takes_it(page, small_folder):
     store = Store(small_folder)
-    pictured = store.ids[store.images("clean")[0]].tolist()
+    pictured = store.ids[store.results.images("clean")[0]].tolist()
     x, y, sample = page.tab.evaluate(POINT, ["local-a", pictured])
     page.tab.mouse.move(x - 3, y)
     page.tab.mouse.move(x, y)

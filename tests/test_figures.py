@@ -89,7 +89,7 @@ def test_the_sheet_counts_broken_and_fixed_samples(store):
     whole = len(store.ids)
     assert any(text.startswith(f"B breaks {(before & ~after).sum():,} of {whole:,}") for text in found)
     assert any(text.startswith(f"B fixes {(~before & after).sum():,} of {whole:,}") for text in found)
-    rows = store.images("contrast-5")[0]
+    rows = store.results.images("contrast-5")[0]
     drawn = min(int((before & ~after)[rows].sum()), 24) + min(int((~before & after)[rows].sum()), 24)
     assert sum(" not " in text for text in found) == drawn > 0
     # Nothing changes between a side and itself.

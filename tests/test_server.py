@@ -154,7 +154,7 @@ class TestServer:
 
     def test_pictures_of_samples_and_nothing_else(self, server, small_folder):
         store = Store(small_folder)
-        rows, pictures = store.images("clean")
+        rows, pictures = store.results.images("clean")
         at = f"/thumbnail/{store.name}/{store.conditions.index('clean')}"
         with urllib.request.urlopen(
             f"http://127.0.0.1:{server.port}{at}/{store.ids[rows[3]]}", timeout=20

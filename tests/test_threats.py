@@ -10,7 +10,7 @@ import pytest
 from conftest import small_study
 
 from rosalind import cli, config, data, figures, results, study
-from rosalind.analysis import robustness
+from rosalind.analysis import accuracy_table, robustness
 from rosalind.conditions import files, writing
 from rosalind.config import Condition, Method
 
@@ -126,8 +126,8 @@ def test_the_viewer_shows_means_and_shifts_apart(made):
     assert store.columns[: len(store.conditions)] == store.conditions
     assert "shift-digits-2" in store.columns
     assert "mean-common15" in store.columns
-    assert "Read from official files: contrast." in store.sources
-    assert "Frost is synthetic" in store.sources
+    assert "Read from official files: contrast." in accuracy_table.sources(store)
+    assert "Frost is synthetic" in accuracy_table.sources(store)
     document = Document()
     application(store)(document)
     caption = document.get_model_by_name("evaluation-caption")

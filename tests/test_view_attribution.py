@@ -284,7 +284,7 @@ def test_opacity_puts_the_image_under_the_maps(folder):
     for cell in (A, B):
         put(folder, cell, [13], np.ones((1, *SHAPE)))
     store = Store(folder)
-    pictured = int(store.ids[store.images("clean")[0][0]])
+    pictured = int(store.ids[store.results.images("clean")[0][0]])
     for cell in (A, B):
         put(folder, cell, [pictured], np.ones((1, *SHAPE)))
     view, *_ = made(folder, primary=pictured)

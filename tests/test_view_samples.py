@@ -331,7 +331,7 @@ class TestView:
         assert len(set(flips)) > 1
         assert view.tiles.data["marker"] == [FLIP_MARKERS[k] for k in flips]
         assert view.tiles.data["colour"] == [FLIP_COLOURS[k] for k in flips]
-        made, size = view.sheet.data["image"][0], store.images("clean")[1].shape[1]
+        made, size = view.sheet.data["image"][0], store.results.images("clean")[1].shape[1]
         clean = np.maximum(contact_sheet.pictures(store, "clean", view.listed[:1])[1][0, ..., 0], 1)
         np.testing.assert_array_equal(made[:size, :size], clean)
 
@@ -357,7 +357,7 @@ class TestView:
         view.find.value = f" {store.ids[5]} "
         place = view.listed.tolist().index(5) if 5 in view.listed else None
         assert [change["primary"] for change in changes] == [int(store.ids[5])]
-        on_sheets = np.union1d(store.images(A[1])[0], store.images(B[1])[0])
+        on_sheets = np.union1d(store.results.images(A[1])[0], store.results.images(B[1])[0])
         assert ("samples-page" in changes[0]["choices"]) == (place is None and 5 in on_sheets)
         for hostile in ("<img src=x>", "9" * 19, "-1", "²", "1e3"):
             view.find.value = hostile

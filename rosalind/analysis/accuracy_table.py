@@ -269,3 +269,13 @@ def heights(store: Store) -> np.ndarray:
         return distributions.outlines(distributions.merged(summed))
 
     return store.cached(("grid", "heights"), make)
+
+
+def sources(store: Store) -> str:
+    """The provenance of images in sentences; empty where all were generated as published."""
+    infos = store.results.conditions.values()
+    official = sorted({info.name for info in infos if info.from_files})
+    sentences = [f"Read from official files: {', '.join(official)}."] if official else []
+    if any(info.name == "frost_synthetic" for info in infos):
+        sentences.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
+    return " ".join(sentences)

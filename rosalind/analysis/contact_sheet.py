@@ -133,13 +133,13 @@ def pictured(store: Store, *conditions: str) -> np.ndarray:
     """bool[n]: which samples have a picture under some of the conditions."""
     mask = np.zeros(len(store.ids), bool)
     for condition in conditions:
-        mask[store.images(condition)[0]] = True
+        mask[store.results.images(condition)[0]] = True
     return mask
 
 
 def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """bool[m] which of some samples have a picture under a condition, and uint8[m, s, s, c], 0 where none."""
-    rows, stored = store.images(condition)
+    rows, stored = store.results.images(condition)
     images = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
     # Pictures are stored in the order of the samples.
     place = np.minimum(np.searchsorted(rows, positions), max(len(rows) - 1, 0))

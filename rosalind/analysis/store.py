@@ -31,7 +31,6 @@ class Store:
         self._limit = limit
         self._lock = threading.RLock()
         self.generation = 0
-        self._damaged: list[Path] = []
         self._read()
 
     def _read(self) -> None:
@@ -66,9 +65,8 @@ class Store:
         """Modification times of every folder that gets files and of the tables, which change when a study grows."""
         times: list[Any] = []
         for folder in self.folders:
-            names = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
-            watched = [folder / name for name in names]
-            times += [_changed(path) for path in watched]
+            watched = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
+            times += [_changed(folder / name) for name in watched]
             for name in ("networks", "conditions", "geometry", "attribution"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
                 # A network's arrays come before its table, which is there once it is finished.
@@ -92,10 +90,12 @@ class Store:
                     self.generation += 1
             except (OSError, ValueError, KeyError, TypeError) as error:
                 vars(self).update(before)
-                message = f"The study could not be read again: {error}"
-                if message not in self.problems:
-                    self.problems.append(message)
+                self._report(f"The study could not be read again: {error}")
             return self.generation
+
+    def _report(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     @property
     def name(self) -> str:
@@ -141,8 +141,7 @@ class Store:
             try:
                 self.predictions(cell)
             except (Damaged, OSError) as error:
-                if str(error) not in self.problems:
-                    self.problems.append(str(error))
+                self._report(str(error))
                 continue
             return cell
         raise ValueError(f"none of the {len(cells)} cells of {self.results.folder} can be read.")
@@ -155,18 +154,6 @@ class Store:
         means = [mean.name for mean in robustness.means(self.results) if mean.name in summed]
         return [*self.conditions, *shifts, *means]
 
-    @property
-    def sources(self) -> str:
-        """The provenance of images in sentences; empty where all were generated as published."""
-        infos = self.results.conditions.values()
-        sentences = []
-        official = sorted({info.name for info in infos if info.from_files})
-        if official:
-            sentences.append(f"Read from official files: {', '.join(official)}.")
-        if any(info.name == "frost_synthetic" for info in infos):
-            sentences.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
-        return " ".join(sentences)
-
     def names_of(self, classes: np.ndarray, unknown: str | None = "unknown") -> list[str | None]:
         """The names of classes int[k], of those whose number is -1 what `unknown` says."""
         return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
@@ -175,7 +162,7 @@ class Store:
         """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`.
 
         Args:
-            key: begin it with the module's name.
+            key: starts with the module's name.
             make: gives an array, or a tuple or dict whose arrays are counted.
         """
         return self._cache.get(key, make)
@@ -183,19 +170,28 @@ class Store:
     def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample; angles in degrees, norms and margins in the unit.
 
-        Of a group the mean over seeds, NaN where one of them is.
-
         Args:
-            cell: network or group, and condition.
+            cell: network or group, and condition; of a group the mean over seeds, NaN where one of them is.
             measure: in `measures`.
             raw: leave norms and margins undivided, as the features have them.
         """
-        return self.cached(("values", cell, measure, raw), lambda: self._values(cell, measure, raw))
+        return self._mean_over_seeds(
+            ("values", measure, raw), cell, lambda one: self._values(one, measure, raw)
+        )
+
+    def _mean_over_seeds(self, key: tuple, cell: Cell, read: Callable[[Cell], np.ndarray]) -> np.ndarray:
+        """`read` of a single cell; of a group the float32 mean over its seeds. Both cached."""
+
+        def make() -> np.ndarray:
+            seeds = self.sides.seeds(cell)
+            if seeds == [cell]:
+                return read(cell)
+            total = sum(self._mean_over_seeds(key, seed, read).astype(np.float64) for seed in seeds)
+            return np.asarray(total / len(seeds), np.float32)
+
+        return self.cached((*key, cell), make)
 
     def _values(self, cell: Cell, measure: str, raw: bool) -> np.ndarray:
-        seeds = self.sides.seeds(cell)
-        if seeds != [cell]:
-            return self._over(seeds, lambda one: self.values(one, measure, raw))
         if measure == "confidence":
             keys = ("logits",) if len(self.class_names) <= NEAREST else ("logits", "logsumexp")
             return confidence(self.results.geometry(*cell, keys)).astype(np.float32)
@@ -209,30 +205,20 @@ class Store:
         unit = self.measures[measure].unit
         if unit == "degrees":
             return np.degrees(values)
-        return (
-            values
-            if raw or unit != "units"
-            else (values / self.results.feature_scale(cell[0])).astype(np.float32)
-        )
+        scale = self.results.feature_scale(cell[0]) if unit == "units" and not raw else None
+        return values if scale is None else (values / scale).astype(np.float32)
 
     def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
         """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""
-        make = lambda: self.values(b, measure, raw) - self.values(a, measure, raw)
-        return self.cached(("difference", a, b, measure, raw), make)
-
-    @staticmethod
-    def _over(seeds: list[Cell], read: Callable[[Cell], np.ndarray]) -> np.ndarray:
-        """float32 mean over seeds."""
-        total = sum(read(seed).astype(np.float64) for seed in seeds)
-        return np.asarray(total / len(seeds), np.float32)
+        key = ("difference", a, b, measure, raw)
+        return self.cached(key, lambda: self.values(b, measure, raw) - self.values(a, measure, raw))
 
     def predictions(self, cell: Cell) -> np.ndarray:
         """int16[n] predicted classes; of a group the one that most seeds name, the smallest of equals."""
         return self.cached(("prediction", cell), lambda: self._predictions(cell))
 
     def _predictions(self, cell: Cell) -> np.ndarray:
-        seeds = self.sides.seeds(cell)
-        if seeds == [cell]:
+        if (seeds := self.sides.seeds(cell)) == [cell]:
             return self.results.geometry(*cell, ("prediction",))["prediction"]
         votes = np.stack([self.predictions(seed) for seed in seeds])
         counts = (votes[:, None] == votes[None]).sum(1)
@@ -241,7 +227,7 @@ class Store:
         return np.take_along_axis(votes, best[None], 0)[0]
 
     def correct(self, cell: Cell) -> np.ndarray:
-        """bool[n] whether the prediction is right; of a group in more than half of the seeds."""
+        """bool[n]: True where the prediction is the label; of a group in more than half of the seeds."""
 
         def vote() -> np.ndarray:
             hits = [self.predictions(seed) == self.labels for seed in self.sides.seeds(cell)]
@@ -252,10 +238,9 @@ class Store:
     def class_angles(
         self, cell: Cell, wanted: tuple[int, ...] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Classes int[k] and angles in degrees float32[n, k] to their directions.
+        """Classes int[k] and angles in degrees float32[n, k] to their directions; of a group the mean over seeds.
 
-        Where only the largest logits are stored, the angle to another class is NaN. Of a group the mean over
-        seeds.
+        Where only the largest logits are stored, the angle to another class is NaN.
 
         Args:
             cell: network or group, and condition.
@@ -266,16 +251,13 @@ class Store:
             wanted = tuple(np.sort(np.argsort(-samples, kind="stable")[:12]).tolist())
         chosen = np.array(wanted, int)
 
-        def make() -> np.ndarray:
-            seeds = self.sides.seeds(cell)
-            if seeds != [cell]:
-                return self._over(seeds, lambda one: self.class_angles(one, wanted)[1])
-            kernel, bias = self.results.head(cell[0])
+        def read(single: Cell) -> np.ndarray:
+            kernel, bias = self.results.head(single[0])
             if len(self.class_names) <= NEAREST:
-                arrays = self.results.geometry(*cell, ("logits", "norm"))
+                arrays = self.results.geometry(*single, ("logits", "norm"))
                 arrays["logits"] = arrays["logits"][:, chosen]
                 return np.degrees(class_angle(arrays, kernel[:, chosen], bias[chosen]))
-            arrays = self.results.geometry(*cell, ("logits", "norm", "class_id"))
+            arrays = self.results.geometry(*single, ("logits", "norm", "class_id"))
             column = np.full(len(self.class_names), -1)
             column[chosen] = np.arange(len(chosen))
             placed = column[arrays["class_id"]]
@@ -287,23 +269,13 @@ class Store:
             full[rows, placed[rows, places]] = np.degrees(class_angle(few, kernel, bias))[:, 0]
             return full
 
-        return chosen, self.cached(("class_angles", cell, wanted), make)
+        return chosen, self._mean_over_seeds(("class_angles", wanted), cell, read)
 
     def class_matrix(self, cell: Cell) -> np.ndarray:
         """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
-
-        def make() -> np.ndarray:
-            seeds = self.sides.seeds(cell)
-            if seeds != [cell]:
-                return self._over(seeds, self.class_matrix)
-            found = self.results.geometry(*cell, ("mean_class_angle",))["mean_class_angle"]
-            return np.degrees(found.astype(np.float32))
-
-        return self.cached(("class_matrix", cell), make)
-
-    def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the samples that have thumbnails, and those."""
-        return self.results.images(condition)
+        key = "mean_class_angle"
+        read = lambda single: np.degrees(self.results.geometry(*single, (key,))[key].astype(np.float32))
+        return self._mean_over_seeds((key,), cell, read)
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:
         """Stored occlusion maps of a single cell, or None."""
@@ -315,8 +287,7 @@ class Store:
             check_arrays(path, arrays, {"id": (None,), "map": (len(arrays["id"]), 3, None, None)})
             return arrays
         except Damaged as error:
-            if str(error) not in self.problems:
-                self.problems.append(str(error))
+            self._report(str(error))
             return None
 
 

@@ -117,7 +117,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
     """
     flips = selection.flips(store, a, b)
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
-    rows, images = store.images(b[1])
+    rows, images = store.results.images(b[1])
     parts = []
     for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
         there = np.flatnonzero(flips[rows] == FLIPS.index(kind))
@@ -171,7 +171,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     for line, ((name, table), side) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
         grid[line][0].set_ylabel(name if side is None else "\n".join((name, *side)), fontsize=7)
         if side is not None:
-            rows, images = store.images(side[1])
+            rows, images = store.results.images(side[1])
             for picture in images[np.flatnonzero(store.ids[rows] == sample)]:
                 grid[line][0].imshow(
                     picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"

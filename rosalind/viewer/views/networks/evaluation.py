@@ -317,7 +317,7 @@ class Evaluation:
             cells,
             captions.accuracy_difference(self.store, a, b),
             self._null(frame, name) if frame.state.null else "",
-            escape(self.store.sources),
+            escape(accuracy_table.sources(self.store)),
         )
 
     def _line(self) -> str:

@@ -205,7 +205,7 @@ class MapTiles:
         whole: Spans = [(0, 1, 1)] * 2
         lines = list(under)
         for line, cell in enumerate((frame.state.a, frame.state.b)):
-            rows, images = frame.store.images(cell[1])
+            rows, images = frame.store.results.images(cell[1])
             at = np.flatnonzero(np.isin(frame.store.ids[rows], samples))
             if not at.size:
                 continue

@@ -118,7 +118,7 @@ class Samples:
         self.figure.grid.grid_line_color = None
         self.sheet = ColumnDataSource({"image": []})
         place = {"x": 0, "y": 0, "dw": COLUMNS, "dh": lines, "source": self.sheet}
-        _, first = frame.store.images(frame.store.conditions[0])
+        _, first = frame.store.results.images(frame.store.conditions[0])
         if first.shape[-1] == 3:
             self.figure.image_rgba("image", **place)
         else:
