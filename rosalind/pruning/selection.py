@@ -20,13 +20,8 @@ Selection = tuple[Masks, Tree, tuple[str, ...]]
 
 def _scores(run: MethodRun, weights: Weights, current: Masks, scoring: CountedBatches, key: jax.Array) -> Any:
     assert run.recipe.score is not None
-    return run.recipe.score(
-        Scoring(
-            *(weights.trainable, weights.state, run.loss, scoring, current, run.options, key),
-            functions=run.functions,
-            groups=run.groups,
-        )
-    )
+    job = Scoring(*weights, run.loss, scoring, current, run.options, key, run.functions, run.groups)
+    return run.recipe.score(job)
 
 
 def select_weights(
