@@ -97,6 +97,7 @@ def to_json(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     outside = {short_name(name): name for name in names if name not in MEASURES}
     return {
         short: {
+            "name": outside[short],
             "title": measure.title,
             "unit": measure.unit,
             "needs_label": measure.needs_label,

@@ -63,6 +63,15 @@ def test_a_measure_is_stored_viewed_without_its_module_and_refused_once_changed(
     np.testing.assert_allclose(after["ENTROPY"], -(p * np.log(p)).sum(1), atol=1e-5)
     assert after["ENTROPY"].dtype == np.float32
 
+    # They belong to the folder: a later run without them and a network from elsewhere have them too.
+    more = study.run(replace(PLAIN, conditions=(*PLAIN.conditions, Condition("fog", 3))), folder)
+    assert more.geometry(network, "fog-3")["ENTROPY"].dtype == np.float32
+    features = lambda images: images.reshape(len(images), -1) / 255.0
+    head = np.random.default_rng(0).normal(size=(256, 10)), np.zeros(10)
+    cell = study.add_network(folder, "elsewhere", features, head).geometry("elsewhere", "fog-3")
+    p = np.exp(results.log_softmax(cell))
+    np.testing.assert_allclose(cell["ENTROPY"], -(p * np.log(p)).sum(1), atol=1e-5)
+
     module.rename(module.with_suffix(".gone"))
     del sys.modules["own_measures"]
     importlib.invalidate_caches()
@@ -79,8 +88,11 @@ def test_a_measure_is_stored_viewed_without_its_module_and_refused_once_changed(
 
     module.write_text(SOURCE.replace("1e-30", "1e-20"))
     importlib.invalidate_caches()
+    for later in (asked, PLAIN):
+        with pytest.raises(results.Mismatch, match=r"ENTROPY\.definition"):
+            study.run(later, folder)
     with pytest.raises(results.Mismatch, match=r"ENTROPY\.definition"):
-        study.run(asked, folder)
+        study.add_network(folder, "another", features, head)
 
 
 def test_a_measure_that_does_not_fit_is_refused(module, tmp_path):

@@ -3,6 +3,7 @@
 from rosalind.results.files import (
     Checkpoints,
     Damaged,
+    array_names,
     check_writable,
     hash_arrays,
     load_array,
@@ -39,6 +40,7 @@ __all__ = [
     "NetworkInfo",
     "Results",
     "add_network",
+    "array_names",
     "attribution_file",
     "brier",
     "check_name",

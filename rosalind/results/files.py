@@ -85,13 +85,9 @@ def save_array(path: Path, array: np.ndarray, *, replace: bool = False) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an npz, all or some; nothing is ever unpickled.
-
-    Raises:
-        FileNotFoundError: no such file.
-        Damaged: truncated, not an npz, pickled, or without one of the keys.
-    """
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """An npz to read; see `load_arrays` for the errors."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
     try:
@@ -99,11 +95,7 @@ def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.n
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise Damaged(f"{path} is a single array, not an npz.")
-            wanted = file.files if keys is None else list(keys)
-            missing = [key for key in wanted if key not in file.files]
-            if missing:
-                raise Damaged(f"{path} lacks {missing}; it has {sorted(file.files)[:20]}.")
-            return {key: file[key] for key in wanted}
+            yield file
     except Damaged:
         raise
     except ValueError as error:
@@ -111,6 +103,27 @@ def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.n
         raise Damaged(f"{path} {reason}.") from error
     except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
         raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
+
+
+def array_names(path: Path) -> frozenset[str]:
+    """The keys of an npz; errors as those of `load_arrays`."""
+    with _opened(path) as file:
+        return frozenset(file.files)
+
+
+def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an npz, all or some; nothing is ever unpickled.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: truncated, not an npz, pickled, or without one of the keys.
+    """
+    with _opened(path) as file:
+        wanted = file.files if keys is None else list(keys)
+        missing = [key for key in wanted if key not in file.files]
+        if missing:
+            raise Damaged(f"{path} lacks {missing}; it has {sorted(file.files)[:20]}.")
+        return {key: file[key] for key in wanted}
 
 
 def load_array(path: Path) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import jax
@@ -37,16 +37,27 @@ def declare_condition(
         )
 
 
-def declare_measures(study: Study, folder: Path) -> None:
-    """Add the study's own measures to study.json; `Mismatch` if one of this name was computed by other code."""
-    declared = measures.to_json(study.measures)
-    stored = results.load_json(folder / "study.json")
-    changed = {name: stored["measures"][name] for name in declared if name in stored.get("measures", {})}
-    if lines := difference(changed, {name: declared[name] for name in changed}):
-        raise results.Mismatch(f"{folder} has measures made differently: {'; '.join(lines)}.")
-    if declared.keys() - changed.keys():
-        table = {**stored.get("measures", {}), **declared}
-        results.save_json(folder / "study.json", {**stored, "measures": table}, replace=True)
+def all_measures(folder: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the measures that a folder has, which belong to each of its cells, and then of further ones."""
+    path = folder / "study.json"
+    stored = results.load_json(path).get("measures", {}) if path.exists() else {}
+    return tuple(dict.fromkeys([*(measure["name"] for measure in stored.values()), *names]))
+
+
+def declare_measures(names: Iterable[str], folder: Path) -> None:
+    """Add measures to study.json; `Mismatch` if one of this name was computed by other code."""
+    declared = measures.to_json(names)
+    study = results.load_json(folder / "study.json")
+    stored = study.get("measures", {})
+    common = declared.keys() & stored.keys()
+    lines = difference({name: stored[name] for name in common}, {name: declared[name] for name in common})
+    if lines:
+        raise results.Mismatch(
+            f"{folder} has measures made differently: {'; '.join(lines)}. Give the measure another name, or choose "
+            "another folder."
+        )
+    if declared.keys() > common:
+        results.save_json(folder / "study.json", {**study, "measures": {**stored, **declared}}, replace=True)
 
 
 def planned_of(study_results: Results, name: str) -> Planned:
@@ -80,23 +91,19 @@ def dataset_of(study_results: Results) -> data.Dataset:
     return dataset
 
 
-def is_measured(folder: Path, network: str, condition: str, digest: str, names: Iterable[str] = ()) -> bool:
-    """True where a cell was measured from the network of this hash; one of another is measured again.
+def is_measured(folder: Path, network: str, condition: str, digest: str, names: Collection[str] = ()) -> bool:
+    """True where a cell was measured from the network of this hash, with the measures of these short names.
 
-    So is a cell that lacks one of the study's measures, whose short names are given.
+    The file of another network is named and removed; one that lacks a measure stays until it is replaced.
     """
     path = results.geometry_file(folder, network, condition)
     if not path.exists():
         return False
     try:
         if str(results.load_arrays(path, ("network_hash",))["network_hash"]) == digest:
-            with np.load(path, allow_pickle=False) as stored:
-                if set(names) <= set(stored.files):
-                    return True
-            path.unlink()
-            return False
+            return not names or results.array_names(path) >= set(names)
         print(f"{path} was measured from another network {network!r}; measuring again.", file=sys.stderr)
-        path.unlink()
+        path.unlink(missing_ok=True)
     except results.Damaged:
         results.readable(path, ("network_hash",))
     return False
@@ -135,7 +142,7 @@ def _loaded(folder: Path, names: tuple[str, ...], digests: tuple[str, ...]) -> l
 def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: str) -> None:
     """Write a geometry file that records which network it measured."""
     path = results.geometry_file(folder, network, condition)
-    results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)})
+    results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)}, replace=True)
 
 
 def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance=None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, geometry, measuring, results
+from rosalind import conditions, geometry, measures, measuring, results
 from rosalind.conditions import Network
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -48,7 +48,9 @@ def add_network(
     folder = Path(folder)
     results.check_name(name)
     study_results = results.load(folder)
-    dataset = cells.dataset_of(study_results)
+    dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
+    cells.declare_measures(names, folder)
+    own_measures = measures.of_study(names)
     kernel, bias = (np.asarray(part, np.float32) for part in head)
     network = Network(name, None, features=features, kernel=kernel, bias=bias)
     geometry.check(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
@@ -78,15 +80,19 @@ def add_network(
     todo = [
         c
         for c in declared
-        if declared[c].bn == "train" and declared[c].shared and not cells.is_measured(folder, name, c, digest)
+        if declared[c].bn == "train"
+        and declared[c].shared
+        and not cells.is_measured(folder, name, c, digest, own_measures)
     ]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
             planned = cells.planned_of(study_results, id_)
             key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
             attacked = cells.attacked_network(folder, planned)
-            found = measuring.measure([network], planned, dataset.test, key, subset=subset, attacked=attacked)
-            for _, cell in found:
+            measured = measuring.measure(
+                [network], planned, dataset.test, key, subset=subset, attacked=attacked, measures=own_measures
+            )
+            for _, cell in measured:
                 cells.save_cell(folder, name, id_, cell, digest)
             progress.advance(1, id_)
     return running.compare(folder)

@@ -67,6 +67,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     folder = Path(folder)
     dataset = planning.check(study, folder)
     study = planning.completed(study, dataset)
+    study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 
     def unfinished(tasks: list[Task]) -> list[Task]:
@@ -102,7 +103,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "subset": subset.astype(np.int32),
         },
     )
-    cells.declare_measures(study, folder)
+    cells.declare_measures(study.measures, folder)
     conditions = planning.conditions_of(study, dataset)
     for order, planned in enumerate(conditions):
         cells.declare_condition(study, dataset, folder, planned, order)
