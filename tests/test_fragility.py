@@ -143,7 +143,7 @@ def test_brute_force_on_a_finished_study(small_folder):
     for place, group in enumerate(robustness.groups(opened)):
         expected = {kind: np.zeros((2, 3, len(opened.labels)), int) for kind in fragility.KINDS}
         for name in group.networks:
-            parent, seed = robustness.parent_of(opened, name), opened.networks[name]["seed"]
+            parent, seed = robustness.parent_of(opened, name), opened.networks[name].seed
             for condition in opened.conditions:
                 for part in (0, 1 + seed):
                     if parent is not None:
@@ -165,7 +165,7 @@ def test_halves_share_no_network_and_the_order_of_networks_is_nothing(small_fold
     arrays = fragility.tables(opened)
     for key in (k for k in arrays if "/" in k):
         np.testing.assert_array_equal(arrays[key][:, 1] + arrays[key][:, 2], arrays[key][:, 0])
-    only = {name: info for name, info in opened.networks.items() if info["seed"] == 1}
+    only = {name: info for name, info in opened.networks.items() if info.seed == 1}
     # What the second half says does not change when the first half's networks, dense ones too, are gone.
     alone = fragility.tables(replace(opened, networks=only))
     backwards = fragility.tables(replace(opened, networks=dict(reversed(opened.networks.items()))))

@@ -34,20 +34,20 @@ def controlled(tmp_path_factory):
 
 
 def test_they_are_there_beside_the_methods(controlled):
-    labels = {info["label"] for info in controlled.networks.values()}
+    labels = {info.label for info in controlled.networks.values()}
     wanted = {"dense_extended", "dense_narrow-0.5", "dense_narrow-0.9", "random"}
     assert wanted <= labels
-    random = {i["sparsity_requested"] for i in controlled.networks.values() if i["label"] == "random"}
+    random = {i.sparsity_requested for i in controlled.networks.values() if i.label == "random"}
     assert random == {0.5, 0.9}
 
 
 def test_the_extended_network_has_the_epochs_of_the_longest_chain(controlled):
     longest = max(
-        info["budget"]["epochs"]
+        info.budget["epochs"]
         for info in controlled.networks.values()
-        if info["label"] not in ("dense_extended",)
+        if info.label not in ("dense_extended",)
     )
-    extended = controlled.networks["mlp-dense_extended-seed0"]["budget"]["epochs"]
+    extended = controlled.networks["mlp-dense_extended-seed0"].budget["epochs"]
     assert extended == longest == 12
 
 
@@ -56,8 +56,8 @@ def test_the_narrow_network_has_the_parameters_that_pruning_leaves(controlled):
         narrow = controlled.networks[f"mlp-dense_narrow-{sparsity:g}-seed0"]
         pruned = controlled.networks[f"mlp-lrr-{sparsity:g}-seed0"]
         # Widths are whole numbers: one unit of the 256-pixel mlp is 277 parameters.
-        assert abs(narrow["parameters"] - pruned["nonzero"]) < 160
-        assert narrow["family"] == "dense"
+        assert abs(narrow.parameters - pruned.nonzero) < 160
+        assert narrow.family == "dense"
 
 
 def test_no_width_is_nearer():
@@ -98,21 +98,21 @@ def test_an_unknown_control_is_refused():
 def test_cycles_restart_the_schedule(tmp_path):
     twice = small_study(seeds=(0,), methods=(), conditions=small_study().conditions[:1], attributions=0)
     found = study.run(replace(twice, baselines=(Baseline("twice", cycles=2),)), tmp_path / "study")
-    budget = found.networks["mlp-twice-seed0"]["budget"]
-    assert budget["epochs"] == 2 * found.networks["mlp-dense-seed0"]["budget"]["epochs"]
+    budget = found.networks["mlp-twice-seed0"].budget
+    assert budget["epochs"] == 2 * found.networks["mlp-dense-seed0"].budget["epochs"]
 
 
 def test_every_network_says_what_it_cost(controlled):
     for name, info in controlled.networks.items():
-        assert info["budget"]["step_bytes"] > 10_000, name
-        assert info["budget"]["forward_passes"] >= info["budget"]["scoring_passes"]
-        assert info["multiply_adds"] <= info["multiply_adds_dense"]
-        assert info["storage"]["dense"] == 4 * info["parameters"]
-    assert controlled.networks["mlp-snip-0.9-seed0"]["budget"]["scoring_passes"] == 1
+        assert info.budget["step_bytes"] > 10_000, name
+        assert info.budget["forward_passes"] >= info.budget["scoring_passes"]
+        assert info.multiply_adds <= info.multiply_adds_dense
+        assert info.storage["dense"] == 4 * info.parameters
+    assert controlled.networks["mlp-snip-0.9-seed0"].budget["scoring_passes"] == 1
 
 
 def test_a_pruned_network_says_what_it_was_before_retraining(controlled):
-    stages = controlled.networks["mlp-lrr-0.9-seed0"]["validation"]
+    stages = controlled.networks["mlp-lrr-0.9-seed0"].validation
     assert all(0 <= share <= 1 for share in stages.values())
     assert stages["retrained"] >= stages["pruned_accuracy"]
     assert set(stages) == {"parent", "pruned_accuracy", "retrained"}
@@ -127,18 +127,18 @@ def test_norms_are_recalibrated_before_retraining(tmp_path):
         attributions=0,
     )
     found = study.run(small, tmp_path / "study")
-    (info,) = (info for info in found.networks.values() if info["method"] == "magnitude")
-    assert "pruned_recalibrated" in info["validation"]
+    (info,) = (info for info in found.networks.values() if info.method == "magnitude")
+    assert "pruned_recalibrated" in info.validation
 
 
 def test_methods_that_cannot_hit_a_sparsity_record_both_figures(controlled):
     for name in ("mlp-filter_l1-0.5-seed0", "mlp-n_m-0.5-seed0"):
         info = controlled.networks[name]
-        assert not info["exact"]
-        assert info["sparsity_requested"] == 0.5
-        assert info["sparsity"] == pytest.approx(0.5, abs=0.05)
-    assert controlled.networks["mlp-n_m-0.5-seed0"]["notes"] == ["2:4 along the inputs"]
-    assert controlled.networks["mlp-lrr-0.5-seed0"]["exact"]
+        assert not info.exact
+        assert info.sparsity_requested == 0.5
+        assert info.sparsity == pytest.approx(0.5, abs=0.05)
+    assert controlled.networks["mlp-n_m-0.5-seed0"].notes == ("2:4 along the inputs",)
+    assert controlled.networks["mlp-lrr-0.5-seed0"].exact
 
 
 def test_differences_to_random_are_paired_by_seed_and_sparsity(controlled):
@@ -150,10 +150,10 @@ def test_differences_to_random_are_paired_by_seed_and_sparsity(controlled):
 
 
 def test_what_is_left_is_counted_over_the_dense_parent(controlled):
-    dense = controlled.networks["mlp-dense-seed0"]["parameters"]
+    dense = controlled.networks["mlp-dense-seed0"].parameters
     for name in ("mlp-dense_narrow-0.9-seed0", "mlp-lrr-0.9-seed0"):
         info = controlled.networks[name]
-        assert robustness.methods.left_of(controlled, name) == info["nonzero"] / dense
+        assert robustness.methods.left_of(controlled, name) == info.nonzero / dense
 
 
 def test_a_row_per_network_is_saved(controlled):
@@ -223,9 +223,9 @@ def test_pairs_of_a_study(controlled):
     a, b = names.index("mlp-lrr-0.5-seed0"), names.index("mlp-lrr-0.9-seed0")
     narrow = names.index("mlp-dense_narrow-0.9-seed0")
     # A chain's later masks are subsets: the union is the earlier one.
-    kept = [controlled.networks[names[k]]["nonzero"] for k in (a, b)]
-    biases = controlled.networks[names[a]]["parameters"] - sum(
-        layer["weights"] for layer in controlled.networks[names[a]]["layers"]
+    kept = [controlled.networks[names[k]].nonzero for k in (a, b)]
+    biases = controlled.networks[names[a]].parameters - sum(
+        layer["weights"] for layer in controlled.networks[names[a]].layers
     )
     assert arrays["overlap"][a, b] == pytest.approx((kept[1] - biases) / (kept[0] - biases), rel=1e-4)
     assert np.isnan(arrays["overlap"][a, narrow])

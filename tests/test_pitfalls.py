@@ -150,8 +150,8 @@ def test_10_accuracy_before_and_after_retraining_is_recorded(small_folder):
     from rosalind import results
 
     for info in results.load(small_folder).networks.values():
-        if info["method"] in ("magnitude", "lth"):
-            assert {"parent", "pruned_accuracy", "retrained"} <= set(info["validation"])
+        if info.method in ("magnitude", "lth"):
+            assert {"parent", "pruned_accuracy", "retrained"} <= set(info.validation)
 
 
 def test_11_grasp_keeps_what_carries_the_gradient():
@@ -277,7 +277,7 @@ def test_22_methods_of_one_seed_share_parent_order_and_initial_weights(small_fol
 
     networks = results.load(small_folder).networks
     for info in networks.values():
-        if info["parent"] is not None:
-            parent = networks[info["parent"]]
-            assert (parent["seed"], parent["family"]) == (info["seed"], "dense")
-            assert fingerprint(parent["made_by"]["train"]) == fingerprint(info["made_by"]["train"])
+        if info.parent is not None:
+            parent = networks[info.parent]
+            assert (parent.seed, parent.family) == (info.seed, "dense")
+            assert fingerprint(parent.made_by["train"]) == fingerprint(info.made_by["train"])

@@ -199,7 +199,7 @@ class TestBenchmarks:
         one, five = (summary["mlp-lth-0.9-seed1", f"contrast-{s}"]["accuracy"] for s in (1, 5))
         assert mean.accuracy[row, 1] == pytest.approx((one + five) / 2)
         assert mean.clean[row] == summary["mlp-lth-0.9-seed1", "clean"]["accuracy"]
-        assert mean.families[row] == found.networks["mlp-lth-0.9-seed1"]["family"]
+        assert mean.families[row] == found.networks["mlp-lth-0.9-seed1"].family
         severe = redundancy.benchmarks(found, summary, "severity 5")
         assert severe.accuracy[row, 1] == five
         single = redundancy.benchmarks(found, summary, "condition")

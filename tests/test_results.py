@@ -213,7 +213,7 @@ class TestAddNetwork:
         cell = found.geometry("mlp-dense-seed0", "clean")
         results.add_network(found.folder, {"name": "torch-net"}, self.arrays(found), {"clean": cell})
         again = results.load(found.folder)
-        assert again.networks["torch-net"]["family"] == "imported"
+        assert again.networks["torch-net"].family == "imported"
         assert ("torch-net", "clean") in again.cells()
         np.testing.assert_array_equal(again.geometry("torch-net", "clean")["margin"], cell["margin"])
 

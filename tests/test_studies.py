@@ -131,7 +131,7 @@ class TestJoined:
         )
         assert both.summary[first, "clean"] == both.summary[second, "clean"]
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
-        assert child["parent"] == second
+        assert child.parent == second
         made = opened(both, a=(first, "clean"), b=(second, "clean"))
         words = made.views["local"].caption.text
         assert "</span> 0 B fixes" in words

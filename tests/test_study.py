@@ -99,7 +99,7 @@ class TestProcesses:
         assert len(found.cells()) == len(found.networks) * len(found.conditions)
         for network, condition in found.cells():
             recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
-            assert recorded == found.networks[network]["hash"]
+            assert recorded == found.networks[network].hash
         assert same(contents(folder), contents(one_seed[0]))
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
@@ -130,15 +130,15 @@ def test_run_again_nothing_is_made_again(folder):
 def test_everything_of_the_schema_is_there(small_folder):
     found = results.load(small_folder)
     info = found.networks["mlp-lth-0.9-seed1"]
-    assert info["parent"] == "mlp-dense-seed1"
-    assert info["sparsity"] == pytest.approx(0.9, abs=1e-3)
-    assert info["budget"]["epochs"] > 3
+    assert info.parent == "mlp-dense-seed1"
+    assert info.sparsity == pytest.approx(0.9, abs=1e-3)
+    assert info.budget["epochs"] > 3
     arrays = results.load_arrays(results.network_file(small_folder, "mlp-lth-0.9-seed1"))
     for path, mask in arrays.items():
         if path.startswith("masks/"):
             kernel = arrays["variables/params/" + path.removeprefix("masks/")]
             assert not kernel[~mask].any()
-    assert info["hash"] == results.hash_arrays(arrays)
+    assert info.hash == results.hash_arrays(arrays)
     cell = found.geometry("mlp-biprop-0.5-seed0", "contrast-5")
     assert set(results.GEOMETRY) < set(cell)
     assert cell["features"].shape == (50, 16)
@@ -172,7 +172,7 @@ def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
     found = study.run(more, folder)
     assert len(found.networks) == 3 * (1 + 5 + 1 + 2)
     assert len(found.cells()) == len(found.networks) * 6
-    assert found.networks["mlp-wide-seed2"]["family"] == "dense"
+    assert found.networks["mlp-wide-seed2"].family == "dense"
     kept = ("networks", "geometry", "training")
     after = stamps(folder)
     assert all(after[p] == stamp for p, stamp in before.items() if any(f"/{k}/" in p for k in kept))
@@ -181,7 +181,7 @@ def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
 def test_a_chain_shares_its_levels_with_a_longer_one(folder):
     longer = replace(small_study(), methods=(Method("lth", (0.5, 0.9, 0.95), {"rate": 0.6, "rewind": 0.2}),))
     found = study.run(longer, folder)
-    assert found.networks["mlp-lth-0.95-seed0"]["sparsity"] == pytest.approx(0.95, abs=1e-3)
+    assert found.networks["mlp-lth-0.95-seed0"].sparsity == pytest.approx(0.95, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_network_made_elsewhere_is_measured_and_resumed(folder):
     weight, *_ = np.linalg.lstsq(flat, np.eye(10)[digits.train.labels], rcond=None)
     features = lambda images: images.reshape(len(images), -1) / 255.0
     found = study.add_network(folder, "least-squares", features, (weight, np.zeros(10)), family="linear")
-    assert found.networks["least-squares"]["family"] == "linear"
+    assert found.networks["least-squares"].family == "linear"
     assert sum(network == "least-squares" for network, _ in found.cells()) == 5
     cell = found.geometry("least-squares", "clean")
     exact = features(digits.test.images) @ weight

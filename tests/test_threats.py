@@ -59,12 +59,12 @@ def test_every_cell_is_measured_and_recorded(made):
     assert len(found.cells(own_samples=True)) == 2 * len(plan.conditions)
     assert len(found.labels_of("shift-digits-2")) == 40
     infos = found.conditions
-    assert infos["contrast-5"]["source"] == "files"
-    assert infos["contrast-5"]["source_hash"] != infos["frost-3"]["source_hash"]
-    assert infos["gaussian_noise-3"]["source"] == "generated"
-    assert infos["pgd_transfer-16-steps3"]["attacked"] == "mlp-dense-seed0"
-    assert infos["pgd-linf-8-steps3"]["options"] == {"steps": 3}
-    assert infos["frost_synthetic-3"]["sets"] == ["common15", "common19"]
+    assert infos["contrast-5"].source == "files"
+    assert infos["contrast-5"].source_hash != infos["frost-3"].source_hash
+    assert infos["gaussian_noise-3"].source == "generated"
+    assert infos["pgd_transfer-16-steps3"].attacked == "mlp-dense-seed0"
+    assert infos["pgd-linf-8-steps3"].options == {"steps": 3}
+    assert infos["frost_synthetic-3"].sets == ("common15", "common19")
     # Attacks on each network differ, shared ones have thumbnails.
     images = {path.stem for path in (base / "study" / "images").glob("*.npy")}
     assert "pgd_transfer-16-steps3" in images

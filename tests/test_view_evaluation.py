@@ -60,7 +60,7 @@ class TestTable:
         dense = accuracy_table.dense_of(store.results, store.groups)
         assert set(dense) == set(store.results.networks)
         for name, other in dense.items():
-            assert other == f"mlp-dense-seed{store.results.networks[name]['seed']}"
+            assert other == f"mlp-dense-seed{store.results.networks[name].seed}"
 
     def test_difference_and_rank_agree_with_the_summary(self, store):
         row = [group.name for group in store.groups].index("lth 0.9")

@@ -63,7 +63,7 @@ class TestDocument:
         assert made.state.b == ("magnitude 0.5 over seeds", "clean")
         assert "B: magnitude 0.5" in view.caption.text
         infos = store.results.networks
-        alone = {n for n in infos if infos[n]["label"] != "dense"} - set(lineage.origins(infos))
+        alone = {n for n in infos if infos[n].label != "dense"} - set(lineage.origins(infos))
         assert says(view.caption.text, len(store.results.networks), len(alone))
         y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         made.change(choices={"lineage-accuracy": "clean"})

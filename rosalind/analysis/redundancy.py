@@ -103,7 +103,7 @@ def benchmarks(
         raise ValueError(unknown("kind of benchmark", kind, kinds(results)))
     parts: dict[str, list[str]] = {}
     for condition, info in _corruptions(results).items():
-        if kind in ("mean", "condition") or kind == f"severity {info['severity']:g}":
+        if kind in ("mean", "condition") or kind == f"severity {info.severity:g}":
             parts.setdefault(condition if kind == "condition" else info.name, []).append(condition)
 
     networks = [name for name in results.networks if any((name, c) in summary for c in results.conditions)]

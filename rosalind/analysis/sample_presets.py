@@ -238,5 +238,5 @@ def _draws(store: Store, condition: str, drawn: dict[str, int]) -> dict[int, str
     if condition not in drawn:
         return {}
     infos = store.results.conditions
-    key = lambda name: tuple(infos[name][k] for k in ("name", "severity", "bn"))
+    key = lambda name: (infos[name].name, infos[name].severity, infos[name].bn)
     return {draw: name for name, draw in drawn.items() if key(name) == key(condition)}

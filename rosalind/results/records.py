@@ -55,6 +55,8 @@ class NetworkInfo:
     dead_classes: tuple[int, ...] = ()
     """Classes whose direction in the head is zero."""
     notes: tuple[str, ...] = ()
+    exact: bool = True
+    """True where the requested sparsity is reached to the weight."""
     cut: bool = False
     """True where no path leads from the input to the output."""
     sparsity_effective: float = float("nan")
@@ -83,12 +85,6 @@ class NetworkInfo:
     def from_json(cls, path: Path, value: Any) -> Self:
         """The record of a file's content; raises Damaged, see `read`."""
         return read(cls, path, value)
-
-    def __getitem__(self, key: str) -> Any:
-        return _stored(self, key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return _stored(self, key, default)
 
 
 @dataclass(frozen=True)
@@ -148,12 +144,6 @@ class ConditionInfo:
             value = {**value, "sets": ["common15", "common19"]}
         return read(cls, path, value)
 
-    def __getitem__(self, key: str) -> Any:
-        return _stored(self, key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return _stored(self, key, default)
-
 
 Record = typing.TypeVar("Record", NetworkInfo, ConditionInfo)
 
@@ -190,10 +180,3 @@ def read(cls: type[Record], path: Path, value: Any) -> Record:
     check_keys(path, value, {key: fields[key][1] for key in present})
     values = {fields[key][0]: tuple(v) if isinstance(v := value[key], list) else v for key in present}
     return cls(**values, extra={key: value[key] for key in value if key not in fields})
-
-
-def _stored(record: NetworkInfo | ConditionInfo, key: str, default: Any = None) -> Any:
-    name = _fields(type(record)).get(key, (None,))[0]
-    value = record.extra.get(key) if name is None else getattr(record, name)
-    value = list(value) if isinstance(value, tuple) else value
-    return default if value is None else value
