@@ -247,8 +247,9 @@ def describe(value: Any) -> Any:
             item = getattr(value, f.name)
             if item != default:
                 fields[f.name] = describe(item)
-        if is_outside(getattr(value, "name", "")):
-            fields["definition"] = definition(value.name)
+        name = getattr(value, "name", "")
+        if is_outside(name):
+            fields["definition"] = definition(name)
         return fields
     if isinstance(value, Mapping):
         return {str(k): describe(v) for k, v in value.items()}

@@ -158,7 +158,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
 
 def _model_of(name: str, info: results.NetworkInfo) -> Model:
     """The stored config of a network; Mismatch where its module has changed."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in info.config.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info.config.items()}
     model = Model(**values)
     if not is_outside(model.name):
         return model
