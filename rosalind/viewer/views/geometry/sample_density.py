@@ -90,10 +90,7 @@ class SampleDensity:
             self._panel(side, *(shared if side in ("a", "b") else moved))
         self.shifts = ClassShifts(frame, change)
         self.caption = caption("local-caption")
-        controls = row(
-            frame.chooser(change, "local-contours", "contours"),
-            self.shifts.chooser,
-        )
+        controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
         self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})

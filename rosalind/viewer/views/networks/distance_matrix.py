@@ -100,10 +100,7 @@ class DistanceMatrix:
             self.choose(int(self.order[int(y)]), shift)
 
     def fill(
-        self,
-        found: similarity.Similarity,
-        families: Sequence[int],
-        floors: Mapping[str, tuple[float, int]],
+        self, found: similarity.Similarity, families: Sequence[int], floors: Mapping[str, tuple[float, int]]
     ) -> None:
         """Show other distances.
 

@@ -6,14 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.events import AxisClick, Tap
 from bokeh.layouts import row
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJSHover,
-    FixedTicker,
-    HoverTool,
-    LinearColorMapper,
-    Span,
-)
+from bokeh.models import ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Span
 from bokeh.transform import linear_cmap
 
 from rosalind.analysis import accuracy_table, heat_map, robustness

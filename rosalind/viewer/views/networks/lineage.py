@@ -5,13 +5,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import row
-from bokeh.models import (
-    BasicTickFormatter,
-    ColumnDataSource,
-    FixedTicker,
-    HoverTool,
-    TapTool,
-)
+from bokeh.models import BasicTickFormatter, ColumnDataSource, FixedTicker, HoverTool, TapTool
 
 from rosalind.analysis import lineage, robustness
 from rosalind.analysis.robustness.groups import counted

@@ -63,11 +63,7 @@ class Attribution:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The subject of the maps, the correlation, and the opacity."""
-        return {
-            "attribution-of": tuple(OF),
-            "attribution-by": tuple(BY),
-            "attribution-opacity": OPACITIES,
-        }
+        return {"attribution-of": tuple(OF), "attribution-by": tuple(BY), "attribution-opacity": OPACITIES}
 
     def update(self, frame: Frame) -> None:
         """Draw a frame; nothing is sent where nothing that the maps show has changed."""

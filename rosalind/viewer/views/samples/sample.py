@@ -4,14 +4,7 @@ from html import escape
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJSHover,
-    Div,
-    FixedTicker,
-    HoverTool,
-    LinearColorMapper,
-)
+from bokeh.models import ColumnDataSource, CustomJSHover, Div, FixedTicker, HoverTool, LinearColorMapper
 
 from rosalind.analysis import contact_sheet, rasters, sample_margins
 from rosalind.analysis.robustness.groups import counted

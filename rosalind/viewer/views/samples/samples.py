@@ -6,13 +6,7 @@ from html import escape
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import (
-    Button,
-    ColumnDataSource,
-    Div,
-    LinearColorMapper,
-    TextInput,
-)
+from bokeh.models import Button, ColumnDataSource, Div, LinearColorMapper, TextInput
 from bokeh.palettes import Greys256
 
 from rosalind.analysis import contact_sheet, sample_presets, selection
@@ -137,13 +131,7 @@ class Samples:
             line_width="width",
         )
         self.figure.scatter(
-            "x",
-            "top",
-            source=self.tiles,
-            marker="marker",
-            size=8,
-            fill_color="colour",
-            line_color="#ffffff",
+            "x", "top", source=self.tiles, marker="marker", size=8, fill_color="colour", line_color="#ffffff"
         )
         # A cross has no inside to colour.
         self.figure.scatter(
