@@ -22,38 +22,11 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.analysis import class_order, downsampling, rasters
-from rosalind.analysis.class_matrices import (
-    ANGLES,
-    BETWEEN,
-    CONFUSION,
-    NAMES,
-    ORDERS,
-    PICKS,
-    apart,
-    detectable,
-    groups_of,
-    in_order,
-    limits,
-    order_of_likeness,
-    sentence,
-    table,
-)
+from rosalind.analysis import class_matrices, class_order, downsampling, rasters
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.selection import Pair
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import (
-    CLEAR,
-    DIVERGING,
-    SELECTED,
-    SEQUENTIAL,
-    caption,
-    empty,
-    fill,
-    plain,
-    plot,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TICKS = {"down": 25, "across": 12}
@@ -63,7 +36,7 @@ LONGEST = 9
 """Letters of a class's name beside an axis."""
 
 # Yellow is near, or many. Bokeh checks every colour of a palette, so there are no more than one can tell apart.
-NEAR, MANY_SAMPLES, CHANGE = SEQUENTIAL[::-4], SEQUENTIAL[::4], DIVERGING[::4]
+NEAR, MANY_SAMPLES, CHANGE = draw.SEQUENTIAL[::-4], draw.SEQUENTIAL[::4], draw.DIVERGING[::4]
 
 SIDES = ("a", "b", "difference", "null")
 
@@ -85,13 +58,15 @@ return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` :
 
 def rows_of(frame: Frame) -> Rows:
     """The rows of the matrices: every class, groups of classes, or the classes of the chosen group."""
-    store, order = frame.store, in_order(frame.store, frame.choice("global-order"))
+    store, order = frame.store, class_matrices.in_order(frame.store, frame.choice("global-order"))
     if len(order) <= class_order.GROUPED or frame.choice("global-detail") == "all classes":
         return class_order.rows_of_classes(order, store.class_names)
-    groups, chosen = groups_of(store), frame.choice("global-group")
+    groups, chosen = class_matrices.groups_of(store), frame.choice("global-group")
     if chosen:
         return class_order.rows_of_classes(order[groups[order] == int(chosen) - 1], store.class_names)
-    return class_order.rows_of_groups(apart(store), order_of_likeness(store), groups, store.class_names)
+    return class_order.rows_of_groups(
+        class_matrices.apart(store), class_matrices.order_of_likeness(store), groups, store.class_names
+    )
 
 
 class ClassMatrices:
@@ -116,13 +91,13 @@ class ClassMatrices:
         self.back = Button(label="back to all groups", name="global-back", visible=False, width=150)
         self.back.on_click(self.leave_group)
         self.path = Div(text="", name="global-path", sizing_mode="stretch_width")
-        self.caption = caption("matrix-caption")
+        self.caption = draw.caption("matrix-caption")
         self.trail = row(self.back, self.path, sizing_mode="stretch_width")
         choosers = [frame.chooser(change, "global-show", "matrices show", width=190)]
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
-        self.root = titled(
+        self.root = draw.titled(
             self.title,
             row(*choosers, sizing_mode="stretch_width"),
             self.trail,
@@ -134,8 +109,10 @@ class ClassMatrices:
         """The matrix, the order of classes, and past 50 classes the rows and the opened group."""
         count = len(store.class_names)
         allowed = {
-            "global-show": (ANGLES, BETWEEN, CONFUSION),
-            "global-order": ORDERS if count <= class_order.MANY else ORDERS[::-1],
+            "global-show": (class_matrices.ANGLES, class_matrices.BETWEEN, class_matrices.CONFUSION),
+            "global-order": class_matrices.ORDERS
+            if count <= class_order.MANY
+            else class_matrices.ORDERS[::-1],
         }
         if count > class_order.GROUPED:
             numbers = map(str, range(1, class_order.group_count(count) + 1))
@@ -150,9 +127,9 @@ class ClassMatrices:
             if self.count > class_order.GROUPED
             else []
         )
-        figure = plot(
+        figure = draw.plot(
             f"matrix-{side}",
-            f"Matrix of classes against classes: {NAMES[side]}.",
+            f"Matrix of classes against classes: {class_matrices.NAMES[side]}.",
             height=270 if self.count <= class_order.MANY else 380,
             x_range=self.across,
             y_range=self.down,
@@ -166,9 +143,9 @@ class ClassMatrices:
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
         figure.yaxis.visible = side == "a"
-        source = empty("image", *PLACE, "low", "high", "counts", "shared")
+        source = draw.empty("image", *PLACE, "low", "high", "counts", "shared")
         palette = CHANGE if difference else NEAR
-        mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=CLEAR)
+        mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=draw.CLEAR)
         place = {name: name for name in PLACE}
         image = figure.image("image", source=source, color_mapper=mapper, **place)
         bar = ColorBar(
@@ -181,8 +158,8 @@ class ClassMatrices:
         )
         if side != "a":
             figure.add_layout(bar, "right")
-        marks = empty("x", "y", "size")
-        frame = {"source": marks, "fill_color": None, "line_color": SELECTED, "line_width": 2}
+        marks = draw.empty("x", "y", "size")
+        frame = {"source": marks, "fill_color": None, "line_color": draw.SELECTED, "line_width": 2}
         figure.rect("x", "y", width=1, height=1, **frame)
         figure.scatter("x", "y", size="size", marker="square", **frame)
         name = CustomJSHover(args={"names": self.names}, code=NAME_HOVER)
@@ -244,20 +221,27 @@ class ClassMatrices:
         self.rows, show = rows_of(frame), frame.choice("global-show")
         # Angles of samples count by samples, counts are added up.
         samples = np.bincount(store.labels[store.labels >= 0], minlength=self.count)
-        weights = {ANGLES: samples, BETWEEN: np.ones(self.count), CONFUSION: None}[show]
-        read = lambda cell: class_order.gathered(table(store, cell, show), self.rows, weights)
+        weights = {
+            class_matrices.ANGLES: samples,
+            class_matrices.BETWEEN: np.ones(self.count),
+            class_matrices.CONFUSION: None,
+        }[show]
+        read = lambda cell: class_order.gathered(class_matrices.table(store, cell, show), self.rows, weights)
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
         null = (frame.null_description,) if state.null else ()
-        least = detectable(store, state.a, state.b, show)
-        self.caption.text = f"{sentence(self.rows, tables, show, *null)} {least}".strip()
-        if show == CONFUSION:
+        least = class_matrices.detectable(store, state.a, state.b, show)
+        self.caption.text = f"{class_matrices.sentence(self.rows, tables, show, *null)} {least}".strip()
+        if show == class_matrices.CONFUSION:
             tables = {side: class_order.signed_log(counts) for side, counts in tables.items()}
-        self.tables, self.limits = tables, limits(tables)
-        self.picks = {side: "change" if side in ("difference", "null") else PICKS[show] for side in tables}
-        self.counted = show == CONFUSION
+        self.tables, self.limits = tables, class_matrices.limits(tables)
+        self.picks = {
+            side: "change" if side in ("difference", "null") else class_matrices.PICKS[show]
+            for side in tables
+        }
+        self.counted = show == class_matrices.CONFUSION
         for side in tables:
             self._scale(side, self.limits[side])
         self.figures["null"].visible = frame.null is not None
@@ -322,15 +306,20 @@ class ClassMatrices:
         count, rows = len(self.rows), "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {rows}, hover for names)"
         across, down = {
-            ANGLES: ("direction of class", "samples of class"),
-            BETWEEN: ("direction of class", "direction of class"),
-            CONFUSION: ("predicted class", "true class"),
+            class_matrices.ANGLES: ("direction of class", "samples of class"),
+            class_matrices.BETWEEN: ("direction of class", "direction of class"),
+            class_matrices.CONFUSION: ("predicted class", "true class"),
         }[show]
         for side, figure in self.figures.items():
             # Set once: a label that changes and changes back lays out all four figures.
             figure.xaxis.axis_label, figure.yaxis.axis_label = across, down + unnamed
             figure.title.text = (
-                NAMES[side] + {ANGLES: ": mean angle", BETWEEN: ": angle", CONFUSION: ": samples"}[show]
+                class_matrices.NAMES[side]
+                + {
+                    class_matrices.ANGLES: ": mean angle",
+                    class_matrices.BETWEEN: ": angle",
+                    class_matrices.CONFUSION: ": samples",
+                }[show]
             )
 
     def _tick(self) -> None:
@@ -339,7 +328,7 @@ class ClassMatrices:
         ends = {"down": range(shown.top, shown.bottom), "across": range(shown.left, shown.right)}
         # Bokeh checks every label: a thousand on eight axes cost 0.2 s.
         labels = {
-            way: {k + 0.5: plain(short[k]) for k in places} if len(places) <= TICKS[way] else {}
+            way: {k + 0.5: draw.plain(short[k]) for k in places} if len(places) <= TICKS[way] else {}
             for way, places in ends.items()
         }
         if not self.changed("labels", labels):
@@ -360,9 +349,9 @@ class ClassMatrices:
         self.back.visible, self.trail.visible = opened, opened or self.rows.grouped
         if opened:
             name = class_order.rows_of_groups(
-                apart(frame.store),
-                order_of_likeness(frame.store),
-                groups_of(frame.store),
+                class_matrices.apart(frame.store),
+                class_matrices.order_of_likeness(frame.store),
+                class_matrices.groups_of(frame.store),
                 frame.store.class_names,
             ).titles()[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
@@ -380,4 +369,4 @@ class ClassMatrices:
             pairs = [pair for pair in pairs if pair[0] in place and pair[1] in place]
             x, y = [place[j] + 0.5 for _, j in pairs], [place[i] + 0.5 for i, _ in pairs]
             small = self.window.bottom - self.window.top > SMALL
-            fill(self.marks[side], {"x": x, "y": y, "size": [MARK * small] * len(pairs)})
+            draw.fill(self.marks[side], {"x": x, "y": y, "size": [MARK * small] * len(pairs)})

@@ -5,19 +5,7 @@ from bokeh.events import Tap
 from bokeh.models import FixedTicker, Image, Rect, Scatter, Segment, Text
 
 from rosalind.analysis import distributions, rasters
-from rosalind.viewer.views.draw import (
-    FLIP_COLOURS,
-    GREY,
-    GREYS,
-    ORANGES,
-    SELECTED,
-    Look,
-    cut,
-    empty,
-    plot,
-    see_through,
-    short,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 ROWS = ("A", "B", "B - A", "null")
@@ -38,7 +26,7 @@ class ClassPanels:
 
     def __init__(self, change: Change):
         self.change, self.text, self.changed = change, "", Changed()
-        self.figure = plot(
+        self.figure = draw.plot(
             "class-panels",
             "A small density per class under A, under B, and of the change; click a class to keep only it.",
             x_range=(0, 1),
@@ -49,25 +37,27 @@ class ClassPanels:
         figure.xaxis.visible = False
         figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
         figure.yaxis.major_tick_line_color = None
-        place: Look = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
-        self.base, self.picked = empty("image", "dw", "dh"), empty("image", "dw", "dh")
-        figure.add_glyph(self.base, Image(image="image", color_mapper=see_through(GREYS), **place))
-        figure.add_glyph(self.picked, Image(image="image", color_mapper=see_through(ORANGES), **place))
-        self.frames, self.kept = empty("x", "y"), empty("x", "y")
-        size: Look = {
+        place: draw.Look = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
+        self.base, self.picked = draw.empty("image", "dw", "dh"), draw.empty("image", "dw", "dh")
+        figure.add_glyph(self.base, Image(image="image", color_mapper=draw.see_through(draw.GREYS), **place))
+        figure.add_glyph(
+            self.picked, Image(image="image", color_mapper=draw.see_through(draw.ORANGES), **place)
+        )
+        self.frames, self.kept = draw.empty("x", "y"), draw.empty("x", "y")
+        size: draw.Look = {
             "width": distributions.PANEL / WIDE,
             "height": distributions.PANEL / TALL,
             "fill_color": None,
         }
-        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=GREY, **size))
-        figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=SELECTED, line_width=2.5, **size))
-        self.zeros = empty("x0", "y0", "x1", "y1")
-        dotted: Look = {"line_alpha": 0.6, "line_dash": "dotted"}
+        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=draw.GREY, **size))
+        figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=draw.SELECTED, line_width=2.5, **size))
+        self.zeros = draw.empty("x0", "y0", "x1", "y1")
+        dotted: draw.Look = {"line_alpha": 0.6, "line_dash": "dotted"}
         figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
-        self.medians = empty("x", "y")
-        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=FLIP_COLOURS[2])
+        self.medians = draw.empty("x", "y")
+        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=draw.FLIP_COLOURS[2])
         figure.add_glyph(self.medians, cross)
-        self.names = empty("x", "y", "name")
+        self.names = draw.empty("x", "y", "name")
         text = Text(x="x", y="y", text="name", text_align="center", text_font_size="11px")
         figure.add_glyph(self.names, text, name="ink")
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
@@ -119,10 +109,10 @@ class ClassPanels:
         self.medians.data = {axis: np.concatenate([c[k] for c in crosses]) for k, axis in enumerate("xy")}
         ranges = [f"{low:.3g} to {high:.3g}" for low, high in (*shared, *apart)]
         self.text = (
-            f"Every class by itself, with the axes of all panels above: {short(state.x)} {ranges[0]} across, "
-            f"{short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. Each panel is "
-            "as dark as its own peak; crosses are medians, dotted lines no change, numbers samples. Click a class to "
-            "keep only it."
+            f"Every class by itself, with the axes of all panels above: {draw.short(state.x)} {ranges[0]} across, "
+            f"{draw.short(state.y)} {ranges[1]} up; in row B - A their changes, {ranges[2]} and {ranges[3]}. Each "
+            "panel is as dark as its own peak; crosses are medians, dotted lines no change, numbers samples. Click a "
+            "class to keep only it."
         )
         if frame.null is not None:
             self.text += " The last row has the axes of B - A."
@@ -173,7 +163,7 @@ class ClassPanels:
         """The selected samples of every class: in colour, and as a number above it."""
         total = frame.per_class(np.ones(len(frame.store.labels), bool))
         names = [
-            f"{cut(name, LETTERS)}\n{count:,}"
+            f"{draw.cut(name, LETTERS)}\n{count:,}"
             for name, count in zip(frame.store.class_names, total, strict=True)
         ]
         if frame.selected.any():
@@ -182,7 +172,7 @@ class ClassPanels:
             picture = distributions.mosaic(counts, self.peaks)
             self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
             names = [
-                f"{cut(name, LETTERS)}\n{part:,} of {count:,}"
+                f"{draw.cut(name, LETTERS)}\n{part:,} of {count:,}"
                 for name, part, count in zip(frame.store.class_names, selected, total, strict=True)
             ]
         elif len(self.picked.data["dw"]):

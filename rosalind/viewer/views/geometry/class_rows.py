@@ -8,19 +8,7 @@ from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearCol
 
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
-from rosalind.viewer.views.draw import (
-    CLEAR,
-    DIVERGING,
-    GREYS,
-    SELECTED,
-    axis_label,
-    empty,
-    line_of,
-    plain,
-    plot,
-    see_through,
-    short,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.shifts import shifts_of
 
@@ -50,7 +38,7 @@ class ClassRows:
 
     def __init__(self, change: Change):
         self.change, self.text, self.changed = change, "", Changed()
-        self.figure = plot(
+        self.figure = draw.plot(
             "class-rows",
             "A row per class: histograms under A, under B, and their difference; click one to keep only it.",
             x_range=(0, 3),
@@ -58,35 +46,31 @@ class ClassRows:
         )
         figure = self.figure
         figure.grid.grid_line_color = None
-        self.rows = empty("name")
+        self.rows = draw.empty("name")
         self.ticks = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.ticker, figure.xaxis.ticker = self.ticks
         drawn = []
         self.sources = {}
-        change_of = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
-        for block, mapper in enumerate((see_through(GREYS), see_through(GREYS), change_of, change_of)):
-            self.sources[block] = empty("image", "dh")
+        change_of = LinearColorMapper(palette=draw.DIVERGING, low=-1, high=1, nan_color=draw.CLEAR)
+        for block, mapper in enumerate(
+            (draw.see_through(draw.GREYS), draw.see_through(draw.GREYS), change_of, change_of)
+        ):
+            self.sources[block] = draw.empty("image", "dh")
             image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
             drawn.append(figure.add_glyph(self.sources[block], image))
         self.mapper = change_of
-        self.kept = empty("x", "y")
-        mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=SELECTED)
+        self.kept = draw.empty("x", "y")
+        mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=draw.SELECTED)
         figure.add_glyph(self.kept, mark)
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
-        figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
 
     def tap(self, x: float | None, y: float | None) -> None:
         """Keep only the class of the row at a place, or all classes again."""
-        self._filter(-1 if y is None else round(y))
-
-    def tap_row(self, value: float | None) -> None:
-        """Keep only the class whose name was clicked, or all classes again."""
-        self._filter(line_of(value))
-
-    def _filter(self, line: int) -> None:
+        line = -1 if y is None else round(y)
         if 0 <= line < len(self.order):
             self.change(true_class=self.frame.toggled(int(self.order[line])))
 
@@ -137,21 +121,21 @@ class ClassRows:
         listed = [names[k] for k in self.order]
         # Bokeh checks every label, 25 ms for a thousand.
         self.ticks[0].ticks = list(range(0, lines, step))
-        figure.yaxis.major_label_overrides = {k: plain(listed[k]) for k in range(0, lines, step)}
+        figure.yaxis.major_label_overrides = {k: draw.plain(listed[k]) for k in range(0, lines, step)}
         named = {
             block + part * WIDTH: f"{limits[0] + part * (limits[1] - limits[0]):.3g}"
             for block in range(len(images))
             for part in (0.1, 0.5, 0.9)
         }
         self.ticks[1].ticks, figure.xaxis.major_label_overrides = list(named), named
-        label = axis_label(frame.store, measure, state.raw)
+        label = draw.axis_label(frame.store, measure, state.raw)
         blocks = f"{label} under A; under B; share under B minus share under A"
         figure.xaxis.axis_label = f"{blocks}; the null" if frame.null is not None else blocks
         self.rows.update(data={"name": listed}, tags=[list(limits), WIDTH])
         most = escape(", ".join(listed[:3]))
         self.text = (
-            f"A row per class, {lines:,} in all, those whose {short(measure)} moved most on top ({most}). Left and "
-            f"middle: the share of a class's samples in {bins} bins under A and under B, darkest "
+            f"A row per class, {lines:,} in all, those whose {draw.short(measure)} moved most on top ({most}). Left "
+            f"and middle: the share of a class's samples in {bins} bins under A and under B, darkest "
             f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * largest:.0f} points. "
             "Click a row to keep only its class."
         )

@@ -9,17 +9,7 @@ from bokeh.models import Line, Range1d, Segment, Span, VArea
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import (
-    SIDE_COLOURS,
-    ZERO,
-    Look,
-    axis_label,
-    caption,
-    empty,
-    plot,
-    short,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
@@ -47,23 +37,23 @@ class Distributions:
     def __init__(self, frame: Frame, change: Change):
         sides = [f"{part}-{side}" for part in PARTS for side in ("at", "a", "b")]
         # One source for three figures, as every column and every source is a message.
-        self.all, self.picked = empty(*sides), empty(*sides)
-        self.medians = {part: empty("x", "top", "colour") for part in PARTS[:2]}
+        self.all, self.picked = draw.empty(*sides), draw.empty(*sides)
+        self.medians = {part: draw.empty("x", "top", "colour") for part in PARTS[:2]}
         self.figures = {part: self._figure(part) for part in PARTS}
         few = len(frame.store.class_names) <= PANELLED
         self.classes = ClassPanels(change) if few else ClassRows(change)
-        self.caption = caption("distributions-caption")
+        self.caption = draw.caption("distributions-caption")
         choosers = [frame.chooser(change, "distributions-of", "spread of")]
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = titled(self.title, row(*choosers), self.row)
+        self.root = draw.titled(self.title, row(*choosers), self.row)
         self.changed = Changed()
         self.text = ""
 
     def _figure(self, part: str) -> Any:
         label = "Cumulative margins" if part == "margin" else f"Histogram of the {part} axis"
-        figure = plot(
+        figure = draw.plot(
             f"distributions-{part}",
             f"{label} under A (solid) and B (dashed); thin lines are the selection.",
             height=220,
@@ -72,17 +62,17 @@ class Distributions:
         )
         figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
         if part == "margin":
-            figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=ZERO))
-        for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
-            at: Look = {"x": f"{part}-at", "y": f"{part}-{side}"}
-            look: Look = {"line_color": colour, "line_dash": dash}
+            figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=draw.ZERO))
+        for side, colour, dash in zip("ab", draw.SIDE_COLOURS, ("solid", "dashed"), strict=True):
+            at: draw.Look = {"x": f"{part}-at", "y": f"{part}-{side}"}
+            look: draw.Look = {"line_color": colour, "line_dash": dash}
             figure.add_glyph(self.all, Line(**at, **look, line_width=2.5))
             figure.add_glyph(self.picked, Line(**at, **look, line_width=1.2))
             if part != "margin":
                 area = VArea(x=at["x"], y1=0, y2=at["y"], fill_color=colour, fill_alpha=0.2)
                 figure.add_glyph(self.picked, area)
         if part != "margin":
-            look: Look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
+            look: draw.Look = {"line_color": "colour", "line_dash": "dotted", "line_width": 2}
             figure.add_glyph(self.medians[part], Segment(x0="x", y0=0, x1="x", y1="top", **look))
         return figure
 
@@ -125,7 +115,9 @@ class Distributions:
             limits = self.limits[part] = rasters.limits(*shown)
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
-            figure.xaxis.axis_label = axis_label(frame.store, self._measure(frame, part), frame.state.raw)
+            figure.xaxis.axis_label = draw.axis_label(
+                frame.store, self._measure(frame, part), frame.state.raw
+            )
             data |= (curves := self._curves(part, shown))
             if part != "margin":
                 peak = self.peaks[part] = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
@@ -133,7 +125,7 @@ class Distributions:
                 self.medians[part].data = {
                     "x": middles,
                     "top": np.full(2, peak, np.float32),
-                    "colour": list(SIDE_COLOURS),
+                    "colour": list(draw.SIDE_COLOURS),
                 }
                 figure.y_range.end = 1.08 * peak
             else:
@@ -175,7 +167,7 @@ class Distributions:
         state, parts = frame.state, []
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
-            text = f"{short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
+            text = f"{draw.short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
             text += f", gap {distributions.largest_gap(a, b):.2f}"
             gaps = [
                 distributions.largest_gap(*(self._shown(frame, cell, measure) for cell in null))

@@ -14,19 +14,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
-from rosalind.viewer.views.draw import (
-    GREY,
-    GREYS,
-    SELECTED,
-    caption,
-    cut,
-    empty,
-    fill,
-    plain,
-    plot,
-    see_through,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 FIRST = ("angle", "norm", "margin")
@@ -136,11 +124,11 @@ class ParallelCoordinates:
         self.figures, self.images, self.lines, self.bands, self.scales = {}, {}, {}, {}, {}
         for side in SIDES:
             self._figure(side)
-        self.caption = caption("global-caption")
-        self.root = titled(self.title, *self.figures.values())
+        self.caption = draw.caption("global-caption")
+        self.root = draw.titled(self.title, *self.figures.values())
 
     def _figure(self, side: str) -> None:
-        figure = plot(
+        figure = draw.plot(
             f"global-{side}",
             "Parallel coordinates of angle, norm, margin and class angles; drag on an axis to select.",
             height=240,
@@ -149,7 +137,7 @@ class ParallelCoordinates:
         )
         figure.yaxis.visible = False
         figure.ygrid.grid_line_color = None
-        figure.xgrid.grid_line_color = GREY
+        figure.xgrid.grid_line_color = draw.GREY
         figure.xaxis.major_label_text_font_size = "10px"
         figure.xaxis.ticker = FixedTicker(ticks=[])
         ticker: Any = FixedTicker(ticks=[0, 0.5, 1])
@@ -157,19 +145,21 @@ class ParallelCoordinates:
         scale.major_label_text_font_size = "10px"
         figure.add_layout(scale, "right")
         image = ColumnDataSource({"image": [], "width": []})
-        lines = empty("x", "y")
-        bands = empty("left", "right", "bottom", "top")
-        figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=see_through(GREYS))
-        figure.line("x", "y", source=lines, line_color=SELECTED, line_alpha=0.45)
+        lines = draw.empty("x", "y")
+        bands = draw.empty("left", "right", "bottom", "top")
+        figure.image(
+            "image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=draw.see_through(draw.GREYS)
+        )
+        figure.line("x", "y", source=lines, line_color=draw.SELECTED, line_alpha=0.45)
         figure.quad(
             left="left",
             right="right",
             bottom="bottom",
             top="top",
             source=bands,
-            fill_color=SELECTED,
+            fill_color=draw.SELECTED,
             fill_alpha=0.35,
-            line_color=SELECTED,
+            line_color=draw.SELECTED,
             line_width=2,
         )
         tool = BoxSelectTool(renderers=[])
@@ -272,7 +262,7 @@ class ParallelCoordinates:
         axis, (low, high) = self.axes[place], self.limits[place]
         if axis.measure:
             return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
-        return "class\n" + plain(cut(axis.name, 60 // len(self.axes) + 4))
+        return "class\n" + draw.plain(draw.cut(axis.name, 60 // len(self.axes) + 4))
 
     def _lines(self, frame: Frame) -> np.ndarray:
         """Selected samples as lines, and the bands as boxes; the positions of the samples."""
@@ -295,7 +285,7 @@ class ParallelCoordinates:
                 (k - self.reach, k + self.reach, bottom, top) for _, k, bottom, top in self._placed(side)
             ]
             names = ("left", "right", "bottom", "top")
-            fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(names)})
+            draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(names)})
         return picked
 
     def _caption(self, frame: Frame, picked: int) -> str:

@@ -25,22 +25,7 @@ from bokeh.models import (
 from rosalind.analysis import distributions, polygon, rasters, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
-from rosalind.viewer.views.draw import (
-    CLASS_COLOURS,
-    GREYS,
-    ORANGES,
-    ZERO,
-    Look,
-    axis_label,
-    caption,
-    empty,
-    flip_legend,
-    paragraphs,
-    plot,
-    see_through,
-    short,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.sample_points import SamplePoints, on_page
 from rosalind.viewer.views.geometry.shifts import ClassShifts
@@ -77,32 +62,32 @@ class SampleDensity:
         together, alone = SIDES[:3], SIDES[3:]
         columns = lambda names, sides: [f"{name}-{side}" for side in sides for name in names]
         self.picked: dict[tuple[str, ...], ColumnDataSource] = {
-            sides: empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)
+            sides: draw.empty(*columns(("picked", *PLACE), sides)) for sides in (together, alone)
         }
         self.points = SamplePoints(change, (together, alone))
         self.changed = Changed()
         self.peaks: dict[str, int] = {}
         """The largest count in a bin of every panel."""
-        self.greys, self.oranges = see_through(GREYS), see_through(ORANGES)
+        self.greys, self.oranges = draw.see_through(draw.GREYS), draw.see_through(draw.ORANGES)
         shared = (Range1d(), Range1d())
         moved = (Range1d(), Range1d())
         for side in SIDES:
             self._panel(side, *(shared if side in ("a", "b") else moved))
         self.shifts = ClassShifts(frame, change)
-        self.caption = caption("local-caption")
+        self.caption = draw.caption("local-caption")
         controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
         self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
         ]
-        self.root = titled(self.title, controls, self.row, self.shifts.figure)
+        self.root = draw.titled(self.title, controls, self.row, self.shifts.figure)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
         selecting = [BoxSelectTool(name=f"box-{side}", renderers=[]), LassoSelectTool(renderers=[])]
         tools = [*(selecting if side != "null" else ()), WheelZoomTool(), PanTool(), ResetTool()]
-        figure = plot(
+        figure = draw.plot(
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
             height=340,
@@ -114,29 +99,29 @@ class SampleDensity:
         if side != "null":
             figure.toolbar.active_drag = tools[0]
         image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
-        place: Look = {name: name for name in PLACE}
+        place: draw.Look = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
-        place: Look = {name: f"{name}-{side}" for name in PLACE}
+        place: draw.Look = {name: f"{name}-{side}" for name in PLACE}
         sides = next(sides for sides in self.picked if side in sides)
         figure.add_glyph(
             self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
         )
         self.points.add(figure, side)
-        contours = empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
+        contours = draw.empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=2, line_color="colour"))
-        look: Look = {
+        look: draw.Look = {
             "text_align": "align",
             "x_offset": "away",
             "text_baseline": "middle",
             "text_color": "colour",
         }
-        bold: Look = {"text_font_size": "12px", "text_font_style": "bold"}
+        bold: draw.Look = {"text_font_size": "12px", "text_font_style": "bold"}
         figure.add_glyph(contours, Text(x="x", y="y", text="name", **look, **bold))
         median = ColumnDataSource({"x": [], "y": []})
         figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
         if side in ("difference", "null"):
             for dimension in ("width", "height"):
-                zero = Span(location=0, dimension=dimension, line_color=ZERO, line_dash="dotted")
+                zero = Span(location=0, dimension=dimension, line_color=draw.ZERO, line_dash="dotted")
                 figure.add_layout(zero)
         figure.on_event(SelectionGeometry, lambda event: self._brush(side, event))
         figure.on_event(RangesUpdate, lambda event: self._zoom(side))
@@ -241,8 +226,8 @@ class SampleDensity:
             )
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
-            figure.xaxis.axis_label = change + axis_label(frame.store, state.x, state.raw)
-            figure.yaxis.axis_label = change + axis_label(frame.store, state.y, state.raw)
+            figure.xaxis.axis_label = change + draw.axis_label(frame.store, state.x, state.raw)
+            figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
         self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
         self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
         x, y = (values[frame.shown] for values in self.placed["difference"])
@@ -293,7 +278,7 @@ class SampleDensity:
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
         """The contours of some classes, each with its name where no other is, and the median of all shown."""
         # A class keeps its colour where there is one for each; else those that are drawn differ.
-        few = len(frame.store.class_names) <= len(CLASS_COLOURS)
+        few = len(frame.store.class_names) <= len(draw.CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
             masks = [self._of(frame, k) for k in classes]
             curves = [distributions.ellipse(x[mask], y[mask]) for mask in masks]
@@ -307,7 +292,7 @@ class SampleDensity:
                 "x": [float(end[0]) for end in ends],
                 "y": [float(end[1]) for end in ends],
                 "name": [frame.store.class_names[k] for k in classes],
-                "colour": [CLASS_COLOURS[k] for k in (classes if few else range(len(classes)))],
+                "colour": [draw.CLASS_COLOURS[k] for k in (classes if few else range(len(classes)))],
                 "align": ["right" if is_left else "left" for is_left in left],
                 "away": [-4 if is_left else 4 for is_left in left],
             }
@@ -328,12 +313,14 @@ class SampleDensity:
         medians = []
         for letter, side in (("A", "a"), ("B", "b")):
             x, y = self.middles[side]
-            medians.append(f"{letter} median {short(frame.state.x)} {x:.2f}, {short(frame.state.y)} {y:.2f}")
+            medians.append(
+                f"{letter} median {draw.short(frame.state.x)} {x:.2f}, {draw.short(frame.state.y)} {y:.2f}"
+            )
         angles = any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y))
+        legend = draw.flip_legend(frame.flips[frame.shown])
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
-        return paragraphs(
-            f"{frame.shown.sum():,} samples: {flip_legend(frame.flips[frame.shown])}; {'; '.join(medians)} (crosses). "
-            f"{self.pointed}",
+        return draw.paragraphs(
+            f"{frame.shown.sum():,} samples: {legend}; {'; '.join(medians)} (crosses). {self.pointed}",
             escape(self.shifts.text),
             self.changes,
             captions.group_note(frame.store, frame.state.a, frame.state.b),

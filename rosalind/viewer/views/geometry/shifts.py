@@ -7,17 +7,7 @@ from bokeh.models import FixedTicker, Scatter, Segment, Text
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import (
-    GREY,
-    SIDE_COLOURS,
-    Look,
-    empty,
-    fill,
-    line_of,
-    measure_label,
-    plain,
-    plot,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Frame
 
 LISTED = 20
@@ -51,7 +41,7 @@ class ClassShifts:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.frame = change, frame
         self.chooser = frame.chooser(change, "local-shift", "classes listed by their shift on the")
-        self.figure = plot(
+        self.figure = draw.plot(
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
@@ -60,25 +50,25 @@ class ClassShifts:
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
         self.figure.yaxis.ticker = self.ticker = FixedTicker(ticks=[])
-        self.null = empty("y", "a", "b")
+        self.null = draw.empty("y", "a", "b")
         thin = Segment(x0="a", y0="y", x1="b", y1="y", line_width=1.5)
         self.figure.add_glyph(self.null, thin, name="ink")
         for end in "ab":
             dash = Scatter(x=end, y="y", marker="dash", angle=np.pi / 2, size=7)
             self.figure.add_glyph(self.null, dash, name="ink")
-        self.lines = empty("y", "a", "b")
-        grey: Look = {"line_color": GREY, "line_width": 3}
+        self.lines = draw.empty("y", "a", "b")
+        grey: draw.Look = {"line_color": draw.GREY, "line_width": 3}
         self.figure.add_glyph(self.lines, Segment(x0="a", y0="y", x1="b", y1="y", **grey))
-        for name, marker, colour in zip("ab", ("circle", "diamond"), SIDE_COLOURS, strict=True):
-            look: Look = {"fill_color": colour, "line_color": colour}
+        for name, marker, colour in zip("ab", ("circle", "diamond"), draw.SIDE_COLOURS, strict=True):
+            look: draw.Look = {"fill_color": colour, "line_color": colour}
             self.figure.add_glyph(self.lines, Scatter(x=name, y="y", marker=marker, size=11, **look))
-        self.counts = empty("x", "y", "text")
+        self.counts = draw.empty("x", "y", "text")
         text = Text(
             x="x", y="y", text="text", text_align="right", text_baseline="middle", text_font_size="11px"
         )
         self.figure.add_glyph(self.counts, text, name="ink")
         self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
-        self.figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
+        self.figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
         self.order = np.empty(0, int)
         """int[classes]: classes, those that moved most first."""
         self.text = ""
@@ -86,13 +76,7 @@ class ClassShifts:
 
     def tap(self, x: float | None, y: float | None) -> None:
         """Keep only the class of the line at a place, or all classes again."""
-        self._filter(-1 if y is None else round(y))
-
-    def tap_row(self, value: float | None) -> None:
-        """Keep only the class whose name was clicked, or all classes again."""
-        self._filter(line_of(value))
-
-    def _filter(self, line: int) -> None:
+        line = -1 if y is None else round(y)
         if 0 <= line < len(self.listed):
             self.change(true_class=self.frame.toggled(int(self.listed[line])))
 
@@ -121,8 +105,8 @@ class ClassShifts:
         figure.y_range.update(start=count - 0.5, end=-0.5)
         figure.height = 90 + 17 * count
         self.ticker.ticks = list(range(count))
-        figure.yaxis.major_label_overrides = dict(enumerate(map(plain, names)))
-        label = measure_label(store, measure, state.raw)
+        figure.yaxis.major_label_overrides = dict(enumerate(map(draw.plain, names)))
+        label = draw.measure_label(store, measure, state.raw)
         figure.xaxis.axis_label = f"median {label} of each class, from A (circle) to B (diamond)"
         most = [
             f"{names[k]}: {shifts.distance[self.listed[k]]:.2f}"
@@ -150,4 +134,4 @@ class ClassShifts:
             texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]
         at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
         lines = np.arange(len(texts), dtype=np.float32)
-        fill(self.counts, {"x": [at] * len(texts), "y": lines.tolist(), "text": texts})
+        draw.fill(self.counts, {"x": [at] * len(texts), "y": lines.tolist(), "text": texts})

@@ -14,18 +14,7 @@ from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
-from rosalind.viewer.views.draw import (
-    CLEAR,
-    DIVERGING,
-    SELECTED,
-    SEQUENTIAL,
-    caption,
-    line_of,
-    paragraphs,
-    plot,
-    shifted,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NUMBERS = 45
@@ -82,17 +71,17 @@ class Evaluation:
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
-        self.caption = caption("evaluation-caption")
+        self.caption = draw.caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", title)
             for part, title in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = titled(self.title, row(*choosers), self.figure)
+        self.root = draw.titled(self.title, row(*choosers), self.figure)
 
     def _figure(self) -> Any:
         rows, columns = len(self.groups), len(self.conditions)
         self.small = columns <= NUMBERS and rows * columns <= CELLS
-        figure = plot(
+        figure = draw.plot(
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
             height=150 + min(26 * rows, 1000),
@@ -109,7 +98,7 @@ class Evaluation:
             figure.xaxis.major_label_text_font_size = "8px"
         if rows > 38:
             figure.yaxis.major_label_text_font_size = "9px"
-        self.mapper = LinearColorMapper(palette=SEQUENTIAL, low=1, high=255, low_color=CLEAR)
+        self.mapper = LinearColorMapper(palette=draw.SEQUENTIAL, low=1, high=255, low_color=draw.CLEAR)
         place = {"x": -0.5, "y": -0.5, "dw": columns, "dh": rows}
         image = figure.image("shade", source=self.cells, color_mapper=self.mapper, **place)
         if self.small:
@@ -127,16 +116,18 @@ class Evaluation:
                 text_font_size="10px" if columns <= WIDE else "9px",
                 y_offset=-4,
             )
-        dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=CLEAR)
+        dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=draw.CLEAR)
         figure.image("mark", source=self.nothing, color_mapper=dots, **place)
-        figure.rect("x", "y", 1, 1, source=self.marks, fill_color=None, line_color=SELECTED, line_width=2.5)
+        figure.rect(
+            "x", "y", 1, 1, source=self.marks, fill_color=None, line_color=draw.SELECTED, line_width=2.5
+        )
         figure.text(
             "x",
             "y",
             text="text",
             source=self.marks,
             text_color="#1c2536",
-            background_fill_color=SELECTED,
+            background_fill_color=draw.SELECTED,
             text_font_size="9px",
             text_font_style="bold",
             text_baseline="top",
@@ -156,7 +147,7 @@ class Evaluation:
             tips.append(("95 % over images", "@mean{images}"))
         formatters: dict[str, Any] = {"$x": hover, "$y": hover, "@mean": hover}
         figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
-        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
         figure.xaxis[0].on_event(AxisClick, lambda event: self.tap_column(event.value))
         return figure
@@ -187,7 +178,9 @@ class Evaluation:
         middled = mode.signed or mode.ratio
         shaded = np.log(np.maximum(shown, 1e-3)) if mode.ratio else shown
         shade = heat_map.shades(shaded, *heat_map.limits_of(shaded, middled))
-        self.mapper.palette = (DIVERGING[::-1] if middled else SEQUENTIAL)[:: -1 if mode.better < 0 else 1]
+        self.mapper.palette = (draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL)[
+            :: -1 if mode.better < 0 else 1
+        ]
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
         # A rank is one number, of a mean over seeds.
         counted = accuracy_table.values(self.store, "accuracy") if name == "rank" else values
@@ -229,7 +222,7 @@ class Evaluation:
 
     def tap_row(self, value: float | None) -> None:
         """Show the severities of a row whose name was clicked, which becomes B's."""
-        (name, condition), line = self.frame.state.b, line_of(value)
+        (name, condition), line = self.frame.state.b, draw.line_of(value)
         group = self.groups[self.rows[line]] if 0 <= line < len(self.groups) else self.store.sides.group(name)
         self._choose("b", group, condition, choices={"evaluation-curves": "corruptions"})
 
@@ -305,7 +298,7 @@ class Evaluation:
         cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
         means = "; right of the line: means and shifts, to read only."
         cells += means if len(self.conditions) > self.measured else "."
-        return paragraphs(
+        return draw.paragraphs(
             f"A: {captions.side_accuracy(self.store, a)}; B: {captions.side_accuracy(self.store, b)}.",
             cells,
             captions.accuracy_difference(self.store, a, b),

@@ -11,16 +11,7 @@ from rosalind.analysis import lineage, robustness
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.robustness.methods import left_of
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import (
-    FAMILY_COLOURS,
-    FAMILY_MARKERS,
-    GREY,
-    POINTS,
-    SELECTED,
-    caption,
-    plot,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHAPES = "●■▲◆▼⬢★✚"
@@ -61,8 +52,8 @@ class Lineage:
             source.selected.on_change(
                 "indices", lambda attr, old, new, source=source: self.choose(source, new)
             )
-        self.caption = caption("lineage-caption")
-        self.root = titled(
+        self.caption = draw.caption("lineage-caption")
+        self.root = draw.titled(
             self.title,
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
@@ -71,12 +62,14 @@ class Lineage:
     def _look(self, group: int) -> tuple[str, str]:
         """Colour and marker of a group's family."""
         k = self.families.index(self.store.groups[group].family)
-        return FAMILY_COLOURS[k % len(FAMILY_COLOURS)], FAMILY_MARKERS[k % len(FAMILY_MARKERS)]
+        return draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)], draw.FAMILY_MARKERS[
+            k % len(draw.FAMILY_MARKERS)
+        ]
 
     def _tree(self) -> Any:
         graph = self.map
         layers, rows = len(graph.layers), len(graph.lines)
-        figure = plot(
+        figure = draw.plot(
             "lineage",
             "Map of networks: dense parents on the left, what was made from them on the right.",
             height=self._height(),
@@ -102,9 +95,9 @@ class Lineage:
                 for name, k in zip(graph.nodes, graph.groups, strict=True)
             ],
         }
-        figure.line("x", "y", source=self.lines, line_color=GREY, line_alpha=0.6)
+        figure.line("x", "y", source=self.lines, line_color=draw.GREY, line_alpha=0.6)
         figure.scatter(
-            "x", "y", source=self.sides, size=17, fill_color=None, line_color=SELECTED, line_width=2.5
+            "x", "y", source=self.sides, size=17, fill_color=None, line_color=draw.SELECTED, line_width=2.5
         )
         dots = self._dots(figure, self.nodes, 9, 0.95)
         if rows <= LABELLED:
@@ -147,7 +140,7 @@ class Lineage:
             marker="marker",
             size=size,
             fill_color="colour",
-            line_color=GREY,
+            line_color=draw.GREY,
             line_width=0.7,
             fill_alpha=alpha,
         )
@@ -156,7 +149,7 @@ class Lineage:
         return int(np.clip(60 + 15 * len(self.map.lines), 300, 700))
 
     def _sizes(self) -> Any:
-        figure = plot(
+        figure = draw.plot(
             "lineage-sizes",
             "Accuracy against the share of parameters left; small points are seeds, large ones their means.",
             height=self._height(),
@@ -171,7 +164,7 @@ class Lineage:
         means = self._dots(figure, self.means, 11, 0.95)
         for align, source in self.labels.items():
             figure.scatter(
-                "x", "y", source=source, size=18, fill_color=None, line_color=SELECTED, line_width=2.5
+                "x", "y", source=source, size=18, fill_color=None, line_color=draw.SELECTED, line_width=2.5
             )
             figure.text(
                 "x",
@@ -211,7 +204,7 @@ class Lineage:
         finite = np.isfinite(accuracy) & np.isfinite(left) & (left > 0)
         self.gaps = int((~finite).sum())
         points = [(name, k) for k, g in enumerate(groups) for name in g.networks if finite[order[name]]][
-            :POINTS
+            : draw.POINTS
         ]
         self.seeds.data = self._columns(
             [left[order[name]] for name, _ in points],
@@ -337,8 +330,8 @@ class Lineage:
         text += f"On the left: {f'{nodes} groups of seeds' if graph.grouped else counted(nodes, 'network')}"
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
         legend = "".join(
-            f' <span style="white-space:nowrap"><span style="color:{FAMILY_COLOURS[k % 8]}">{SHAPES[k % 8]}</span> '
-            f"{escape(family)}</span>"
+            f' <span style="white-space:nowrap"><span style="color:{draw.FAMILY_COLOURS[k % 8]}">{SHAPES[k % 8]}'
+            f"</span> {escape(family)}</span>"
             for k, family in enumerate(self.families)
         )
         return f"{text}. Click a point to make it B.{legend}"

@@ -16,17 +16,7 @@ from rosalind.config import CLEAN
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.similarity_caption import METRIC_LABELS, MODE_LABELS
 from rosalind.viewer.state import State
-from rosalind.viewer.views.draw import (
-    FAMILY_COLOURS,
-    GREY,
-    SELECTED,
-    caption,
-    empty,
-    fill,
-    plot,
-    shifted,
-    titled,
-)
+from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.networks.distance_matrix import DistanceMatrix
 
@@ -67,7 +57,7 @@ class Similarity:
         self.changed = Changed()
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
-        self.colours = [FAMILY_COLOURS[k % len(FAMILY_COLOURS)] for k in range(len(self.families))]
+        self.colours = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in range(len(self.families))]
         modes: Any = list(MODE_LABELS.items())
         self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=180, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
@@ -76,14 +66,14 @@ class Similarity:
         ends = ("x0", "y0", "x1", "y1")
         near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
-        self.points = empty("x", "y", *about, *near)
-        self.marks = empty("x", "y", "text", "offset")
-        self.ways, self.wobbles = empty("x", "y", "angle", "tip"), empty("x", "y", "radius")
-        self.edges, self.nothing, self.bars = empty(*ends), empty(*ends), empty(*ends, "text")
+        self.points = draw.empty("x", "y", *about, *near)
+        self.marks = draw.empty("x", "y", "text", "offset")
+        self.ways, self.wobbles = draw.empty("x", "y", "angle", "tip"), draw.empty("x", "y", "radius")
+        self.edges, self.nothing, self.bars = draw.empty(*ends), draw.empty(*ends), draw.empty(*ends, "text")
         self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
-        self.caption = caption("similarity-caption")
-        self.root = titled(
+        self.caption = draw.caption("similarity-caption")
+        self.root = draw.titled(
             self.title,
             row(self.mode, metric, layout),
             legend,
@@ -102,7 +92,7 @@ class Similarity:
         return f"Colour: {' &nbsp;'.join(colours)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
 
     def _map(self) -> Any:
-        figure = plot(
+        figure = draw.plot(
             "similarity",
             "Map of networks under conditions; near points have alike geometry.",
             height=430,
@@ -114,9 +104,9 @@ class Similarity:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
-        pale = {"fill_color": GREY, "line_color": None}
+        pale = {"fill_color": draw.GREY, "line_color": None}
         self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
-        figure.segment(source=self.edges, line_color=GREY, line_alpha=0.5, line_width=1, **ends)
+        figure.segment(source=self.edges, line_color=draw.GREY, line_alpha=0.5, line_width=1, **ends)
         dots = figure.scatter(
             "x",
             "y",
@@ -133,7 +123,7 @@ class Similarity:
         figure.segment(source=self.bars, line_width=4, **ink, **ends)
         figure.line("x", "y", source=self.ways, line_width=1.5, **ink)
         tips_of = {"source": self.ways, "marker": "triangle", "angle": "angle", "size": "tip"}
-        figure.scatter("x", "y", **tips_of, fill_color=SELECTED, **ink)
+        figure.scatter("x", "y", **tips_of, fill_color=draw.SELECTED, **ink)
         text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
         figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
         figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
@@ -150,7 +140,7 @@ class Similarity:
             for k in range(NEIGHBOURS)
         }
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
-        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         return figure
 
     def tap(self, x: float, y: float, *, shift: bool = False) -> None:
@@ -252,7 +242,7 @@ class Similarity:
             # Neighbours' letters do not cover each other.
             "offset": np.array([10 if "A" in names else -22 for names in letters.values()], np.float32),
         }
-        fill(self.marks, marks)
+        draw.fill(self.marks, marks)
         self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
         ends = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
         ends = [place for places in ends for place in places] if all(ends) else []
@@ -260,8 +250,8 @@ class Similarity:
             name: self.places[ends[k : k + 1], axis].astype(np.float32)
             for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
         }
-        fill(self.nothing, nothing)
-        fill(self.ways, self._ways(state))
+        draw.fill(self.nothing, nothing)
+        draw.fill(self.ways, self._ways(state))
         text = similarity_caption.sentence(
             self.store,
             self.kept,
