@@ -203,31 +203,22 @@ def measure(
             if changed is None or planned.kind.per_network:
                 target = _attack_target(planned, network, attacked)
                 changed = conditions.apply(planned, target, images, labels, ids, key)
+            labelled = (classes, counted, network.reference, distances)
             if network.config is not None:
                 samples, sums, features = _measured(
-                    network.config,
-                    network.variables,
-                    changed,
-                    classes,
-                    counted,
-                    network.reference,
-                    distances,
-                    given,
+                    network.config, network.variables, changed, *labelled, given
                 )
             else:
                 features = _network_features(network, changed)
-                samples, sums = geometry.measure_batch(
-                    features, kernel, bias, classes, counted, network.reference, distances
-                )
+                samples, sums = geometry.measure_batch(features, kernel, bias, *labelled)
                 features = features[given]
             if measures:
                 inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
                 samples |= {name: computed(measure, name, *inputs) for name, measure in measures.items()}
                 features = features[keep]
             parts[network.name].append((samples, sums, features, len(rows)))
-    for network, kernel, bias, _ in prepared:
-        batches = parts.pop(network.name)
-        yield network.name, _collect(batches, network, kernel, bias, split, subset, nearest, measures)
+    for network, *_ in prepared:
+        yield network.name, _collect(parts.pop(network.name), network, split, subset, nearest, measures)
 
 
 def accuracies(
@@ -248,14 +239,13 @@ def accuracies(
 def _collect(
     parts: list,
     network: Network,
-    kernel: np.ndarray,
-    bias: np.ndarray,
     split: Split,
     subset: np.ndarray | None,
     nearest: int,
     measures: Mapping[str, Measure],
 ) -> dict[str, np.ndarray]:
     """One network's arrays from its batches."""
+    kernel, bias = head_of(network)
     parts = jax.device_get(parts)
     arrays = {name: np.concatenate([part[0][name] for part in parts])[: len(split)] for name in parts[0][0]}
     reference = network.reference

@@ -248,12 +248,7 @@ def _check_model(planned: Planned, network: Network | None) -> None:
 
 
 def apply(
-    planned: Planned,
-    network: Network | None,
-    images: ArrayLike,
-    labels: ArrayLike,
-    ids: ArrayLike,
-    key: Array,
+    planned: Planned, network: Network | None, images: Any, labels: ArrayLike, ids: ArrayLike, key: Array
 ) -> ArrayLike:
     """Apply a condition to the images of one batch.
 
@@ -281,16 +276,8 @@ def apply(
     if kind.apply is None:
         return images
     _check_model(planned, network)
-    batch = Batch(
-        jnp.asarray(images),
-        jnp.asarray(labels),
-        jnp.asarray(ids, jnp.uint32),
-        key,
-        planned.condition.severity,
-        planned.options,
-        network,
-    )
-    changed = kind.apply(batch)
+    arrays = jnp.asarray(images), jnp.asarray(labels), jnp.asarray(ids, jnp.uint32)
+    changed = kind.apply(Batch(*arrays, key, planned.condition.severity, planned.options, network))
     dtype = getattr(changed, "dtype", type(changed))
     if np.shape(changed) != shape or dtype not in (np.uint8, np.float32):
         raise ValueError(

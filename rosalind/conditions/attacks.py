@@ -201,19 +201,11 @@ def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = 
     network = batch.network
     assert network is not None  # conditions.apply has checked
     assert network.config is not None
+    sizes = jnp.float32(size), jnp.float32(step), jnp.int32(batch.options.get("steps", 1))
+    restarts = int(batch.options.get("restarts", 1))
+    images = batch.images, batch.labels, batch.ids, batch.key
     return attack(
-        network.config,
-        network.variables,
-        batch.images,
-        batch.labels,
-        batch.ids,
-        batch.key,
-        jnp.float32(size),
-        jnp.float32(step),
-        jnp.int32(batch.options.get("steps", 1)),
-        norm=norm,
-        random=random,
-        restarts=int(batch.options.get("restarts", 1)),
+        network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=restarts
     )
 
 
@@ -226,6 +218,10 @@ def _fgsm(batch: Batch) -> Array:
 def _pgd_linf(batch: Batch) -> Array:
     size = batch.severity / 255
     return _attacked(batch, "linf", size, size / 4)
+
+
+def _pgd_transfer(batch: Batch) -> Array:
+    return quantised(_pgd_linf(batch))
 
 
 def _pgd_l2(batch: Batch) -> Array:
@@ -244,14 +240,6 @@ _CHECK = _whole(steps=0, restarts=1)
 FGSM = Kind(_fgsm, "attack", None, per_network=True, needs="gradients")
 PGD_LINF = Kind(_pgd_linf, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients")
 PGD_L2 = Kind(_pgd_l2, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients", epsilon=1 / 16)
-PGD_TRANSFER = Kind(
-    lambda batch: quantised(_pgd_linf(batch)),
-    "attack",
-    None,
-    _OPTIONS,
-    _CHECK,
-    needs="gradients",
-    transfer=True,
-)
+PGD_TRANSFER = Kind(_pgd_transfer, "attack", None, _OPTIONS, _CHECK, needs="gradients", transfer=True)
 FOURIER = Kind(_fourier, "frequency", None, {"row": 0, "column": 1}, _whole(row=-np.inf, column=-np.inf))
 """Noise along one frequency of the image plane: `row` cycles per height, `column` cycles per width."""

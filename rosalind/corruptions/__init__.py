@@ -4,6 +4,7 @@ A corruption is a `Corruption`: an entry of `CORRUPTIONS`, or of a module of you
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,6 @@ __all__ = [
     "check",
     "draw",
     "load_textures",
-    "resolve",
     "sets_of",
     "table_for",
 ]
@@ -146,18 +146,13 @@ def load_textures(folder: str | None, shape: tuple[int, ...], table: str) -> Tex
     return textures.load(textures.required(folder), scale, (height, width, channels))
 
 
-def resolve(name: str) -> Corruption:
-    """The corruption of a name in `CORRUPTIONS` or of `package.module:NAME`; ValueError as `config.resolve`."""
-    return config.resolve("corruption", name, CORRUPTIONS, Corruption)
-
-
 def check(name: str, severity: float | None = None, table: str | None = None) -> Corruption:
     """The corruption of a name, if it has a severity and a table.
 
     Raises:
         ValueError: an unknown corruption or table, a table without its constants, a severity that is not 1 to 5.
     """
-    corruption = resolve(name)
+    corruption = config.resolve("corruption", name, CORRUPTIONS, Corruption)
     if table is not None and table not in TABLES:
         raise ValueError(config.unknown("severity table", table, TABLES))
     if table is not None and table not in corruption.constants:
@@ -178,13 +173,7 @@ def _checked(name: str, severity: ArrayLike, table: str) -> tuple[Corruption, Ar
 
 
 def draw(
-    name: str,
-    key: Array,
-    image: ArrayLike,
-    severity: ArrayLike,
-    *,
-    table: str,
-    textures: Textures | None = None,
+    name: str, key: Array, image: Any, severity: ArrayLike, *, table: str, textures: Textures | None = None
 ) -> Draws:
     """The random numbers of one corruption for one image, on the scale of the reference generator.
 

@@ -1,4 +1,4 @@
-"""Which channels of a model belong together, and at how many positions its layers work; found by tracing."""
+"""Coupled channels of a model and the number of positions of its layers, by tracing."""
 
 import functools
 import math
@@ -16,10 +16,10 @@ from rosalind.models.forward import apply, blank, flatten
 
 
 class Structure:
-    """How the layers of a model are connected by operations that leave channels where they are.
+    """Connections between the layers of a model by operations that leave channels where they are.
 
-    Found by cutting the network at every layer: each gives a free array instead of its output, and the
-    derivative of every layer's input by it tells who feeds whom, channel by channel.
+    The network is cut at every layer: each gives a free array instead of its output, and the derivative of every
+    layer's input by it tells which layer feeds which, channel by channel.
     """
 
     def __init__(self, run: Callable[[Any, Any], Any], image, variables: Mapping[str, Any]):
@@ -29,8 +29,8 @@ class Structure:
         self.norms: set[str] = set()
         repeated: set[str] = set()
 
-        def shapes_only(path, module, x, go_on):
-            y = go_on(x)
+        def shapes_only(path, module, x, call_original):
+            y = call_original(x)
             if isinstance(module, layers.LAYERS):
                 repeated.update({path} & set(self.modules))
                 self.modules[path], self.shapes[path] = module, y.shape
@@ -47,7 +47,7 @@ class Structure:
         def cut(free):
             read: dict[str, Any] = {}
 
-            def handle(path, module, x, go_on):
+            def handle(path, module, x, call_original):
                 if isinstance(module, layers.LAYERS):
                     read[path] = x
                     return free[path]
@@ -60,7 +60,7 @@ class Structure:
                     read[path] = x
                     self.opaque.add(path)
                     return x
-                return go_on(x)
+                return call_original(x)
 
             with layers.intercepted(handle):
                 read["output"] = run(variables, image)
@@ -80,18 +80,18 @@ class Structure:
         self._push = push
 
     def fed_by(self, path: str, channels: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """bool[input size] per reader of a layer's output: which of its inputs move with it, or with some channels."""
+        """bool[input size] per reader of a layer's output: True where an input depends on it, or on given channels."""
         moved = np.zeros_like(self._still[path])
         moved[..., slice(None) if channels is None else channels] = 1
-        found = jax.device_get(self._push({**self._still, path: moved}))
-        return {name: hit for name, hit in found.items() if hit.any()}
+        reached = jax.device_get(self._push({**self._still, path: moved}))
+        return {name: hit for name, hit in reached.items() if hit.any()}
 
 
 def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[ChannelGroup, ...]:
-    """The channels of a model that can be removed, those that are coupled together, in the order of its layers.
+    """Channel groups: sets of channels that must be removed together, in layer order.
 
     Left out are channels that reach the output, a layer of unknown kind or a norm over channels, and those
-    that are found in other places than the usual (concatenated, shuffled).
+    that are read in another order (concatenated, shuffled).
     """
     producers = [path for path in structure.modules]
     readers = {path: structure.fed_by(path) for path in producers}
@@ -106,7 +106,7 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
         feeding = [path for path in producers if name in readers[path]]
         for other in feeding[1:]:
             leader[find(other)] = find(feeding[0])
-    found = []
+    channel_groups = []
     for first in producers:
         members = [path for path in producers if find(path) == first]
         if find(first) != first or not _plain(structure, members, readers):
@@ -119,12 +119,12 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
             (f"{name}/{part}", 0) for name in read if name in structure.norms for part in ("scale", "bias")
         ]
         entries += [(f"{name}/kernel", -2) for name in read if name in structure.modules]
-        found.append(ChannelGroup(size, tuple(e for e in entries if e[0] in parameters)))
-    return tuple(found)
+        channel_groups.append(ChannelGroup(size, tuple(e for e in entries if e[0] in parameters)))
+    return tuple(channel_groups)
 
 
 def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mapping[str, np.ndarray]]) -> bool:
-    """Whether a set of coupled layers has one number of channels, and each is read where it is expected."""
+    """True where coupled layers have one number of channels, and each channel is read at its own index."""
     sizes = {structure.shapes[path][-1] for path in members}
     touched = {*members, *(name for path in members for name in readers[path])}
     if (
@@ -134,11 +134,11 @@ def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mappi
     ):
         return False
     (size,) = sizes
-    # Channels with a bit of their number set, then those without, for every bit: no two channels are alike in all.
-    numbers = np.arange(size)
+    # Channels with a bit of their index set, then those without, for every bit: no two channels are alike in all.
+    index = np.arange(size)
     for path in members:
         for bit in range(max(size - 1, 1).bit_length()):
-            for picked in ((numbers >> bit) % 2 == 1, (numbers >> bit) % 2 == 0):
+            for picked in ((index >> bit) % 2 == 1, (index >> bit) % 2 == 0):
                 for name, hit in structure.fed_by(path, picked).items():
                     length = structure.inputs[name][-1]
                     if length % size or (hit & ~np.tile(picked, length // size)).any():
@@ -153,7 +153,7 @@ def _structure(config: Model) -> Structure:
 
 
 def groups(config: Model) -> tuple[ChannelGroup, ...]:
-    """Which channels of a model can be removed, and which only together; found by tracing, for any Flax model.
+    """Channel groups of any Flax model, by tracing; see `groups_of`.
 
     A residual network has a group per block, inside it, and one per stage, its residual stream.
     """
@@ -161,7 +161,7 @@ def groups(config: Model) -> tuple[ChannelGroup, ...]:
 
 
 def traceable(config: Model) -> bool:
-    """Whether all layers are convolutions and dense layers, so that a flow through them says what is on a path.
+    """True where all layers are convolutions and dense layers, so that a flow through them shows the paths.
 
     In attention all tokens of a constant image are equal, and their weights have no derivative.
     """
@@ -169,10 +169,10 @@ def traceable(config: Model) -> bool:
 
 
 def positions(config: Model) -> dict[str, int]:
-    """At how many positions of its output every kernel is applied, by path; 1 for the head."""
-    found = {}
+    """Number of output positions that every kernel is applied at, by path; 1 for the head."""
+    counts = {}
     for path, shape in _structure(config).shapes.items():
-        # Attention's layers may have several output axes; what is left of the output are positions.
+        # Attention's layers may have several output axes; the other axes are positions.
         outputs = _structure(config).modules[path].features
-        found[f"{path}/kernel"] = math.prod(shape) // math.prod(np.atleast_1d(outputs).tolist())
-    return found
+        counts[f"{path}/kernel"] = math.prod(shape) // math.prod(np.atleast_1d(outputs).tolist())
+    return counts

@@ -99,7 +99,7 @@ def blank(config: Model) -> Variables:
 
 def apply(
     config: Model, variables: Variables, images: ArrayLike, *, train: bool = False
-) -> tuple[Array, Array, Variables]:
+) -> tuple[Any, Any, Any]:
     """One forward pass; not jitted, so that it can be part of a larger program.
 
     Variables may have fewer channels than the model, as `pruning.structured.shrink` leaves them.

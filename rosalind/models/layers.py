@@ -1,4 +1,4 @@
-"""Answering for single layers of a model without touching its code."""
+"""Replacing single layers of a model without touching its code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +13,26 @@ LAYERS = (nn.Conv, nn.Dense, nn.DenseGeneral)
 
 
 def intercepted(handle: Callable) -> Any:
-    """A context in which `handle(path, module, x, go_on)` answers for every call of a module's `__call__`."""
+    """Context manager that replaces every module call by `handle(path, module, x, call_original)`."""
 
-    def interceptor(go_on, args, kwargs, context):
+    def interceptor(call_original, args, kwargs, context):
         if context.method_name != "__call__" or not args:
-            return go_on(*args, **kwargs)
+            return call_original(*args, **kwargs)
         path = "/".join(context.module.path)
-        return handle(path, context.module, args[0], lambda x: go_on(x, *args[1:], **kwargs))
+        return handle(path, context.module, args[0], lambda x: call_original(x, *args[1:], **kwargs))
 
     return nn.intercept_methods(interceptor)
 
 
 def sized() -> Any:
-    """A context in which layers have as many outputs as their kernels, so that shrunk networks run."""
+    """Context manager in which layers have as many outputs as their kernels, so that shrunk networks run."""
 
-    def handle(path, module, x, go_on):
+    def handle(path, module, x, call_original):
         if not isinstance(module, (nn.Conv, nn.Dense)) or not module.has_variable("params", "kernel"):
-            return go_on(x)
+            return call_original(x)
         outputs = np.shape(module.get_variable("params", "kernel"))[-1]
         if outputs == module.features:
-            return go_on(x)
+            return call_original(x)
         alike = module.clone(features=outputs, parent=None, name=None)
         return alike.apply({"params": module.variables["params"]}, x)
 
@@ -40,19 +40,21 @@ def sized() -> Any:
 
 
 def without_norms_over_channels() -> Any:
-    """A context in which LayerNorm is the identity: it subtracts, so flows of absolute values have no meaning in it."""
-    return intercepted(lambda path, module, x, go_on: x if isinstance(module, nn.LayerNorm) else go_on(x))
+    """Context manager in which LayerNorm is the identity: as it subtracts, it ends flows of absolute values."""
+    return intercepted(
+        lambda path, module, x, call_original: x if isinstance(module, nn.LayerNorm) else call_original(x)
+    )
 
 
-def squared_inputs(module: nn.Module, x):
+def squared_inputs(module: nn.Module, x: jax.Array) -> jax.Array:
     """float32 of the kernel's rank: squares of the inputs that meet every weight, summed; last axis 1."""
     square = jnp.square(x.astype(jnp.float32))
     if isinstance(module, nn.DenseGeneral):
         axes = module.axis if isinstance(module.axis, tuple) else (module.axis,)
         outputs = module.features if isinstance(module.features, tuple) else (module.features,)
-        kept = sorted(axis % x.ndim for axis in axes)
-        found = square.sum(tuple(k for k in range(x.ndim) if k not in kept))
-        return found.reshape(found.shape + (1,) * len(outputs))
+        contracted = sorted(int(axis) % x.ndim for axis in axes)  # type: ignore[arg-type]
+        sums = square.sum(tuple(k for k in range(x.ndim) if k not in contracted))
+        return sums.reshape(sums.shape + (1,) * len(outputs))
     if isinstance(module, nn.Dense):
         return square.sum(tuple(range(x.ndim - 1)))[:, None]
     assert isinstance(module, nn.Conv)
@@ -72,5 +74,5 @@ def squared_inputs(module: nn.Module, x):
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
     # Patches come with channels outermost.
-    found = patches.sum((0, 1, 2)).reshape(x.shape[-1], height, width)
-    return jnp.moveaxis(found, 0, -1)[..., None]
+    sums = patches.sum((0, 1, 2)).reshape(x.shape[-1], height, width)
+    return jnp.moveaxis(sums, 0, -1)[..., None]

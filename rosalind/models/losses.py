@@ -1,4 +1,4 @@
-"""Losses of a model config, and what else pruning methods may ask of a model."""
+"""Losses of a model config, and other functions of a model for pruning methods."""
 
 import functools
 from collections.abc import Callable
@@ -12,6 +12,9 @@ from rosalind.config import Model
 from rosalind.models import layers
 from rosalind.models.forward import apply, flatten, unflatten
 
+Loss = Callable[..., tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]]
+"""loss(params, state, batch, train=True) -> mean loss, (state, records)."""
+
 
 @functools.cache
 def cross_entropy(
@@ -21,7 +24,7 @@ def cross_entropy(
     records: Callable | None = None,
     temperature: float = 1.0,
     logits: bool = False,
-):
+) -> Loss:
     """A loss for `training.fit` and `pruning.prune`: `loss(params, state, batch, train)`.
 
     The batch has `images` and `labels`; the state is `{"batch_stats": ...}`. `records(logits, params,
@@ -35,19 +38,19 @@ def cross_entropy(
 
     def loss(params, state, batch, train: bool = True):
         variables = {"params": params, **state}
-        found, _, stats = apply(config, variables, batch["images"], train=train)
-        hot = jax.nn.one_hot(batch["labels"], found.shape[-1])
+        outputs, _, stats = apply(config, variables, batch["images"], train=train)
+        hot = jax.nn.one_hot(batch["labels"], outputs.shape[-1])
         target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
-        value = optax.losses.softmax_cross_entropy(found / temperature, target).mean()
-        kept = {} if records is None else records(found, params, batch["labels"])
-        kept = {**kept, "logits": found} if logits else kept
-        return value, ({**state, "batch_stats": stats} if stats else state, kept)
+        value = optax.losses.softmax_cross_entropy(outputs / temperature, target).mean()
+        recorded = {} if records is None else records(outputs, params, batch["labels"])
+        recorded = {**recorded, "logits": outputs} if logits else recorded
+        return value, ({**state, "batch_stats": stats} if stats else state, recorded)
 
     return loss
 
 
 @functools.cache
-def flow(config: Model):
+def flow(config: Model) -> Callable[[Any, Any], jax.Array]:
     """SynFlow's function of parameters and state: the sum of logits of an input of ones (arXiv 2006.05467).
 
     All parameters count with their absolute values; BatchNorm's running mean is 0 and its variance 1.
@@ -70,29 +73,29 @@ def flow(config: Model):
 
 
 @functools.cache
-def inputs(config: Model):
+def inputs(config: Model) -> Callable[[Any, Any, Any], dict[str, jax.Array]]:
     """A function of parameters, state and batch: the squared inputs of every kernel, summed over the batch.
 
     float32 by path, of the kernel's shape with 1 for its outputs (for `pruning.scores.wanda`).
     """
 
     def of(params, state, batch):
-        found = {}
+        squares = {}
 
-        def read(path, module, x, go_on):
+        def read(path, module, x, call_original):
             if isinstance(module, layers.LAYERS):
-                found[f"{path}/kernel"] = layers.squared_inputs(module, x)
-            return go_on(x)
+                squares[f"{path}/kernel"] = layers.squared_inputs(module, x)
+            return call_original(x)
 
         with layers.intercepted(read):
             apply(config, {"params": params, **state}, batch["images"])
-        return found
+        return squares
 
     return of
 
 
 @functools.cache
-def distilled(config: Model, temperature: float, share: float, **arguments):
+def distilled(config: Model, temperature: float, share: float, **arguments: Any) -> Loss:
     """The loss of a student: (1 - share) * its own + share * T^2 * KL(teacher || student) at temperature T.
 
     The state is `{"inner": the student's, "teacher": {"trainable": ..., "state": ...}}`; the teacher sees
@@ -103,19 +106,19 @@ def distilled(config: Model, temperature: float, share: float, **arguments):
     """
     if not 0 < share <= 1 or not temperature > 0:
         raise ValueError(
-            f"distilling needs a share in (0, 1] and a temperature above 0, got {share} and {temperature}."
+            f"share must be in (0, 1] and temperature above 0, got share={share}, temperature={temperature}."
         )
-    own = cross_entropy(config, logits=True, **arguments)
+    student_loss = cross_entropy(config, logits=True, **arguments)
 
     def loss(params, state, batch, train: bool = True):
-        value, (inner, kept) = own(params, state["inner"], batch, train)
+        value, (inner, recorded) = student_loss(params, state["inner"], batch, train)
         teacher = {"params": state["teacher"]["trainable"], **state["teacher"]["state"]}
         target = jax.nn.log_softmax(apply(config, teacher, batch["images"])[0] / temperature)
-        student = jax.nn.log_softmax(kept["logits"] / temperature)
-        apart = (jnp.exp(target) * (target - student)).sum(1).mean()
-        return (1 - share) * value + share * temperature**2 * apart, (
+        student = jax.nn.log_softmax(recorded["logits"] / temperature)
+        divergence = (jnp.exp(target) * (target - student)).sum(1).mean()
+        return (1 - share) * value + share * temperature**2 * divergence, (
             {**state, "inner": inner},
-            {name: record for name, record in kept.items() if name != "logits"},
+            {name: record for name, record in recorded.items() if name != "logits"},
         )
 
     return loss
