@@ -77,10 +77,10 @@ class TestGroups:
             results.geometry_file(folder, network, "gaussian_noise-5-draw1"),
         )
         grown = Store(folder)
-        pairs, words = grown.nulls((network, "clean"), (network, "gaussian_noise-5"))
+        pairs, words = grown.sides.nulls((network, "clean"), (network, "gaussian_noise-5"))
         assert pairs == [((network, "gaussian_noise-5"), (network, "gaussian_noise-5-draw1"))]
         assert "two draws" in words
-        pairs, _ = grown.nulls((network, "clean"), ("mlp-magnitude-0.9-seed0", "gaussian_noise-5"))
+        pairs, _ = grown.sides.nulls((network, "clean"), ("mlp-magnitude-0.9-seed0", "gaussian_noise-5"))
         assert pairs == [((network, "gaussian_noise-5"), ("mlp-dense-seed1", "gaussian_noise-5"))]
 
 
