@@ -9,6 +9,7 @@ from rosalind.analysis import distributions, robustness
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.config import SYNTHETIC
 from rosalind.results import Results
 
 
@@ -276,6 +277,6 @@ def sources(store: Store) -> str:
     infos = store.results.conditions.values()
     official = sorted({info.name for info in infos if info.from_files})
     sentences = [f"Read from official files: {', '.join(official)}."] if official else []
-    if any(info.name == "frost_synthetic" for info in infos):
+    if any(info.name in SYNTHETIC.values() for info in infos):
         sentences.append("Frost is synthetic (frost_synthetic), also in every mean over it.")
     return " ".join(sentences)

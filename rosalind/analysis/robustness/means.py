@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rosalind.config import SYNTHETIC
 from rosalind.results import ConditionInfo, Results
 
 SIZES = {"common15": 15, "common19": 19, "mnist-c": 15}
@@ -68,7 +69,7 @@ def _mean(
     names = {infos[condition].name for condition in inside}
     sources = {infos[condition].source for condition in inside}
     source = sources.pop() if len(sources) == 1 else "mixed"
-    if "frost_synthetic" in names:
+    if names & set(SYNTHETIC.values()):
         source += ", frost synthetic"
     return Mean(name, group, bn, tuple(inside), max(size - len(names), 0), source)
 

@@ -6,7 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rosalind.analysis.similarity.points import Cell, Points
-from rosalind.config import unknown
+from rosalind.config import CLEAN, unknown
 from rosalind.measures import COORDINATES
 from rosalind.results import Damaged, Results
 
@@ -65,7 +65,7 @@ def measure(
     """
     if mode not in DISTANCE_MODES:
         raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
-    clean = {network for network, condition in results.cells() if condition == "clean"}
+    clean = {network for network, condition in results.cells() if condition == CLEAN}
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
     first = next(network for network in results.networks if network in clean)
