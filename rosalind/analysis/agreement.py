@@ -36,7 +36,7 @@ def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return both / union, product / (density[:, None] + density[None] - product)
 
 
-def predictions(found: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def predictions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Agreement of every pair of networks' predictions, and what their accuracies alone would give.
 
     Args:
@@ -48,10 +48,10 @@ def predictions(found: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np
         float64[n, n] share of samples with the same prediction (churn is 1 minus it), in [0, 1]; and its
         expectation if both were right independently and wrong uniformly: a b + (1 - a)(1 - b) / (classes - 1).
     """
-    same = np.stack([(found == one).mean(1) for one in found])
-    right = (found == labels).mean(1)
-    wrong = 1 - right
-    return same, np.outer(right, right) + np.outer(wrong, wrong) / max(classes - 1, 1)
+    same = np.stack([(predicted == one).mean(1) for one in predicted])
+    accuracy = (predicted == labels).mean(1)
+    wrong = 1 - accuracy
+    return same, np.outer(accuracy, accuracy) + np.outer(wrong, wrong) / max(classes - 1, 1)
 
 
 def compare(results: Results) -> dict[str, np.ndarray]:
@@ -63,11 +63,11 @@ def compare(results: Results) -> dict[str, np.ndarray]:
         float16[c, n, n], NaN where one of the two is not measured.
     """
     names = list(results.networks)
-    kept = {name: _masks(results, name) for name in names}
+    masks_of = {name: _masks(results, name) for name in names}
     # Networks of one architecture and width can be compared mask by mask.
     alike: dict[tuple, list[int]] = {}
     for k, name in enumerate(names):
-        alike.setdefault(tuple((path, mask.shape) for path, mask in kept[name].items()), []).append(k)
+        alike.setdefault(tuple((path, mask.shape) for path, mask in masks_of[name].items()), []).append(k)
     layers = list(dict.fromkeys(path for shapes in alike for path, _ in shapes))
     count = len(names)
     empty = lambda *lead: np.full((*lead, count, count), np.nan)
@@ -77,7 +77,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
         if not shapes:
             continue
         grid = np.ix_(members, members)
-        flat = [np.stack([kept[names[k]][path].ravel() for k in members]) for path, _ in shapes]
+        flat = [np.stack([masks_of[names[k]][path].ravel() for k in members]) for path, _ in shapes]
         for (path, _), masks in zip(shapes, flat, strict=True):
             row = layers.index(path)
             layer[row][grid], chance[row][grid] = overlaps(masks)
@@ -85,12 +85,12 @@ def compare(results: Results) -> dict[str, np.ndarray]:
     same, expected = (np.full((len(results.conditions), count, count), np.nan) for _ in range(2))
     measured = set(results.cells())
     for row, condition in enumerate(results.conditions):
-        here = [k for k, name in enumerate(names) if (name, condition) in measured]
-        if here:
+        rows = [k for k, name in enumerate(names) if (name, condition) in measured]
+        if rows:
             arrays = np.stack(
-                [results.geometry(names[k], condition, ("prediction",))["prediction"] for k in here]
+                [results.geometry(names[k], condition, ("prediction",))["prediction"] for k in rows]
             )
-            place = np.ix_(here, here)
+            place = np.ix_(rows, rows)
             same[row][place], expected[row][place] = predictions(
                 arrays, results.labels, len(results.class_names)
             )
@@ -110,8 +110,8 @@ def compare(results: Results) -> dict[str, np.ndarray]:
 def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
     """Masks of kernels by path; none of an imported network."""
     arrays = load_arrays(results.network_file(network))
-    found = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
-    return {path: mask for path, mask in sorted(found.items()) if mask.ndim >= 2}
+    masks = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
+    return {path: mask for path, mask in sorted(masks.items()) if mask.ndim >= 2}
 
 
 def save(results: Results) -> None:

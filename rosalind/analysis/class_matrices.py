@@ -130,26 +130,28 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
         show: what they are of.
         null: what the null is or why there is none, as HTML, where one is asked for.
     """
-    own, unit = np.eye(len(rows), dtype=bool), " samples" if show == CONFUSION else " degrees"
-    mean = lambda found: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else None
+    diagonal, unit = np.eye(len(rows), dtype=bool), " samples" if show == CONFUSION else " degrees"
+    mean = lambda matrix: float(matrix[np.isfinite(matrix)].mean()) if np.isfinite(matrix).any() else None
     number = lambda v, unit: "nothing measured" if v is None else f"{v:.1f}{unit}"
-    told = []
+    sentences = []
     for side in ("a", "b"):
-        found = tables[side]
+        matrix = tables[side]
         if show == CONFUSION:
             where = "in the own group" if rows.grouped else "right"
-            told.append(f"{NAMES[side]} {np.trace(found):,.0f} of {found.sum():,.0f} {where}")
+            sentences.append(f"{NAMES[side]} {np.trace(matrix):,.0f} of {matrix.sum():,.0f} {where}")
         elif show == BETWEEN:
-            told.append(f"{NAMES[side]} {number(mean(found), unit)} on average")
+            sentences.append(f"{NAMES[side]} {number(mean(matrix), unit)} on average")
         else:
-            words = f"{number(mean(found[own]), '')} degrees to the own{' group' if rows.grouped else ''}"
-            told.append(f"{NAMES[side]} {words}, {number(mean(found[~own]), '')} to others")
+            words = (
+                f"{number(mean(matrix[diagonal]), '')} degrees to the own{' group' if rows.grouped else ''}"
+            )
+            sentences.append(f"{NAMES[side]} {words}, {number(mean(matrix[~diagonal]), '')} to others")
     moved = lambda side: number(mean(np.abs(tables[side])), unit)
-    told.append(f"B and A differ by {moved('difference')} a field")
+    sentences.append(f"B and A differ by {moved('difference')} a field")
     if "null" in tables:
-        told[-1] += f", the null ({null}) by {moved('null')}"
+        sentences[-1] += f", the null ({null}) by {moved('null')}"
     elif null is not None:
-        told[-1] += f"; no null: {null}"
+        sentences[-1] += f"; no null: {null}"
     what = {
         ANGLES: "mean angle from the samples of a class (row) to a class direction (column)",
         BETWEEN: "angle between two class directions of the head, whatever the condition",
@@ -166,4 +168,4 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
             " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "
             "change; drag a box to zoom all matrices, down to single fields."
         )
-    return f"Matrices: {what}; {'; '.join(told)}. {click}"
+    return f"Matrices: {what}; {'; '.join(sentences)}. {click}"

@@ -23,12 +23,12 @@ class Rows:
 
     @property
     def grouped(self) -> bool:
-        return any(len(found) > 1 for found in self.classes)
+        return any(len(row) > 1 for row in self.classes)
 
     def titles(self, longest: int = 200) -> list[str]:
         """Labels of rows: a class, and how many more a group has; names are cut where too long."""
         short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in self.names]
-        more = [f" +{len(found) - 1}" if len(found) > 1 else "" for found in self.classes]
+        more = [f" +{len(row) - 1}" if len(row) > 1 else "" for row in self.classes]
         return [name + rest for name, rest in zip(short, more, strict=True)]
 
     def __len__(self) -> int:
@@ -42,12 +42,12 @@ def distances(table: np.ndarray) -> np.ndarray:
     [[0.0, 85.0], [85.0, 0.0]]
     """
     both = np.stack([table, table.T]).astype(np.float32)
-    known = np.isfinite(both)
-    count = known.sum(0)
-    total = np.where(known, both, 0).sum(0)
-    found = np.divide(total, count, out=np.full(table.shape, np.nan, np.float32), where=count > 0)
-    np.fill_diagonal(found, 0)
-    return np.nan_to_num(found, nan=float(np.nanmax(found, initial=0)))
+    finite = np.isfinite(both)
+    count = finite.sum(0)
+    total = np.where(finite, both, 0).sum(0)
+    mean = np.divide(total, count, out=np.full(table.shape, np.nan, np.float32), where=count > 0)
+    np.fill_diagonal(mean, 0)
+    return np.nan_to_num(mean, nan=float(np.nanmax(mean, initial=0)))
 
 
 def group_count(classes: int) -> int:
@@ -108,14 +108,14 @@ def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
 def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> Rows:
     """Every group of classes a row; classes within it keep the order."""
     members = tuple(order[groups[order] == number] for number in range(int(groups.max()) + 1))
-    return Rows(members, tuple(names[central(apart, found)] for found in members))
+    return Rows(members, tuple(names[central(apart, group)] for group in members))
 
 
 def _membership(rows: Rows, classes: int) -> np.ndarray:
     """float32[rows, c]: 1 where a class belongs to a row."""
     member = np.zeros((len(rows), classes), np.float32)
-    for number, found in enumerate(rows.classes):
-        member[number, found] = 1
+    for number, in_row in enumerate(rows.classes):
+        member[number, in_row] = 1
     return member
 
 
@@ -132,15 +132,15 @@ def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -
     array([[2.6]], dtype=float32)
     """
     if not rows.grouped:
-        kept = np.concatenate(rows.classes) if len(rows) else np.empty(0, int)
-        return table[np.ix_(kept, kept)].astype(np.float32)
+        listed = np.concatenate(rows.classes) if len(rows) else np.empty(0, int)
+        return table[np.ix_(listed, listed)].astype(np.float32)
     member = _membership(rows, len(table))
-    known = np.isfinite(table)
-    filled = np.where(known, table, 0).astype(np.float32)
+    finite = np.isfinite(table)
+    filled = np.where(finite, table, 0).astype(np.float32)
     if weights is None:
         return member @ filled @ member.T
     weighted = member * weights.astype(np.float32)
-    total, count = weighted @ filled @ member.T, weighted @ known.astype(np.float32) @ member.T
+    total, count = weighted @ filled @ member.T, weighted @ finite.astype(np.float32) @ member.T
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
@@ -159,8 +159,8 @@ def between_directions(kernel: np.ndarray) -> np.ndarray:
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
     """float32[c, c]: samples of true class i that are predicted as j; unlabelled ones (-1) are left out."""
-    known = labels >= 0
-    flat = np.bincount(labels[known] * classes + predictions[known], minlength=classes * classes)
+    labelled = labels >= 0
+    flat = np.bincount(labels[labelled] * classes + predictions[labelled], minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.float32)
 
 

@@ -76,10 +76,10 @@ def cdnv(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
 
 def nearest_mean(features: np.ndarray, class_mean: np.ndarray) -> np.ndarray:
     """int[n]: the class whose mean is nearest to each sample; classes with NaN means are never nearest."""
-    known = np.flatnonzero(np.isfinite(class_mean).all(1))
-    mean = class_mean[known].astype(np.float32)
+    present = np.flatnonzero(np.isfinite(class_mean).all(1))
+    mean = class_mean[present].astype(np.float32)
     distance = (mean**2).sum(1) - 2 * features.astype(np.float32) @ mean.T
-    return known[distance.argmin(1)]
+    return present[distance.argmin(1)]
 
 
 def numbers(
@@ -115,14 +115,14 @@ def numbers(
         features: float[m, d] of some samples, raw.
         prediction: int[m] of the same samples.
     """
-    known = np.isfinite(class_mean).all(1)
-    if known.sum() < 2:
+    present = np.isfinite(class_mean).all(1)
+    if present.sum() < 2:
         return dict.fromkeys(MEASURES, float("nan"))
-    found = class_mean[known].astype(np.float64)
-    mean = found - found.mean(0)
-    head = kernel.T[known].astype(np.float64)
+    means = class_mean[present].astype(np.float64)
+    mean = means - means.mean(0)
+    head = kernel.T[present].astype(np.float64)
     # The corners of the simplex that the present classes could form.
-    corner = -1 / (int(known.sum()) - 1)
+    corner = -1 / (int(present.sum()) - 1)
     cosines = _cosines(mean)
     closest = np.degrees(np.arccos(np.nanmax(cosines, 1))).mean() if len(cosines) > 1 else np.nan
     sizes = np.linalg.norm(head), np.linalg.norm(mean)
@@ -131,7 +131,7 @@ def numbers(
     if features is not None and prediction is not None and len(features):
         wrong = (nearest_mean(features, class_mean) != prediction).mean()
     return {
-        "spread": cdnv(found, class_scatter[known]),
+        "spread": cdnv(means, class_scatter[present]),
         "mean_lengths": _unequal(np.linalg.norm(mean, axis=1)),
         "head_lengths": _unequal(np.linalg.norm(head, axis=1)),
         "mean_angles": _off(cosines, corner),

@@ -36,9 +36,9 @@ def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | N
     """
     parts = []
     for cell in cells:
-        found = stored(store, cell)
-        if found and (there := np.isin(found["id"], ids)).any():
-            parts.append(found["deletion"][there].mean(0, dtype=np.float64))
+        arrays = stored(store, cell)
+        if arrays and (listed := np.isin(arrays["id"], ids)).any():
+            parts.append(arrays["deletion"][listed].mean(0, dtype=np.float64))
     parts = [part for part in parts if part.shape == parts[0].shape]
     return np.mean(parts, 0) if parts else None
 

@@ -90,11 +90,11 @@ def _joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarra
     7 ms for 2,000 x 2,000 in 700 rows, where that takes 36 ms.
     """
     sizes = np.diff([*starts, len(table)])
-    found = table[starts]
+    joined = table[starts]
     for step in range(1, sizes.max(initial=0)):
         longer = sizes > step
-        found[longer] = ufunc(found[longer], table[starts[longer] + step])
-    return found
+        joined[longer] = ufunc(joined[longer], table[starts[longer] + step])
+    return joined
 
 
 def field(table: np.ndarray, shown: Window, pick: str, x: float, y: float) -> tuple[int, int] | None:

@@ -124,16 +124,14 @@ class _Counts:
         self.wrong = np.zeros((3, samples), np.uint32)
         self.cells = np.zeros(3, np.uint32)
 
-    def add(
-        self, right: np.ndarray, given: dict[str, np.ndarray], seed: int | None, draw: int | None
-    ) -> None:
+    def add(self, hits: np.ndarray, given: dict[str, np.ndarray], seed: int | None, draw: int | None) -> None:
         """Count one cell; `given` holds, by kind, who was right before."""
         half = self.halves.place(seed, draw)
         for part in (0,) if half is None else (0, 1 + half):
             for kind, before in given.items():
-                self.found[kind][0, part] += before & ~right
+                self.found[kind][0, part] += before & ~hits
                 self.found[kind][1, part] += before
-            self.wrong[part] += ~right
+            self.wrong[part] += ~hits
             self.cells[part] += 1
 
 
@@ -167,49 +165,51 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     everything = _Counts(len(labels), halve(seeds, list(several.values())))
     pruned = _Counts(len(labels), everything.halves)
     # Right or wrong in the cells of dense parents, one bit per sample: 2.4 MB for 96 conditions of 200,000.
-    kept: dict[tuple[str, str], np.ndarray] = {}
+    packed_hits: dict[tuple[str, str], np.ndarray] = {}
 
-    def right(network: str, condition: str) -> np.ndarray:
-        if (network, condition) in kept:
-            return np.unpackbits(kept[network, condition], count=len(labels)).astype(bool)
+    def hits(network: str, condition: str) -> np.ndarray:
+        if (network, condition) in packed_hits:
+            return np.unpackbits(packed_hits[network, condition], count=len(labels)).astype(bool)
         return correct(results.geometry(network, condition, ("prediction",)), labels)
 
     for parent in dict.fromkeys(p for p in parents.values() if p in measured):
-        kept |= {(parent, condition): np.packbits(right(parent, condition)) for condition in measured[parent]}
+        packed_hits |= {
+            (parent, condition): np.packbits(hits(parent, condition)) for condition in measured[parent]
+        }
     groups = robustness.groups(results)
     stored: dict[str, np.ndarray] = {}
-    made = []
+    halves_of = []
     for place, group in enumerate(groups):
         members = [name for name in group.networks if name in measured]
         draws = [several[c] for name in members for c in measured[name] if c in several]
         counts = _Counts(len(labels), _within(everything.halves, results, members, draws))
         for name in members:
             seed, parent = results.networks[name].seed, parents[name]
-            before = right(name, clean) if clean in measured[name] else None
+            before = hits(name, clean) if clean in measured[name] else None
             for condition in measured[name]:
                 info, draw = results.conditions[condition], several.get(condition)
-                now = before if condition == clean and before is not None else right(name, condition)
+                now_correct = before if condition == clean and before is not None else hits(name, condition)
                 given = {}
-                if info.bn == bn and (parent, condition) in kept:
-                    given["pruning"] = right(str(parent), condition)
+                if info.bn == bn and (parent, condition) in packed_hits:
+                    given["pruning"] = hits(str(parent), condition)
                 if info.bn == bn and info.is_corruption and before is not None:
                     given["corruption"] = before
-                everything.add(now, {}, seed, draw)
-                counts.add(now, given, seed, draw)
+                everything.add(now_correct, {}, seed, draw)
+                counts.add(now_correct, given, seed, draw)
                 if parent is not None:
-                    pruned.add(now, given, seed, draw)
+                    pruned.add(now_correct, given, seed, draw)
         stored |= {f"{kind}/{place}": _small(counts.found[kind]) for kind in KINDS}
-        made.append(counts.halves)
+        halves_of.append(counts.halves)
     stored |= {f"{kind}/{len(groups)}": _small(pruned.found[kind]) for kind in KINDS}
-    made.append(pruned.halves)
+    halves_of.append(pruned.halves)
     listed = [(name, place) for place, group in enumerate(groups) for name in group.networks]
     return stored | {
         "network": np.array([name for name, _ in listed], np.str_),
         "network_group": np.array([place for _, place in listed], np.int32),
         "group": np.array([*(group.name for group in groups), PRUNED], np.str_),
-        "halves": np.array([halves.by for halves in made], np.str_),
-        "first": np.array([halves.words[0] for halves in made], np.str_),
-        "second": np.array([halves.words[1] for halves in made], np.str_),
+        "halves": np.array([halves.by for halves in halves_of], np.str_),
+        "first": np.array([halves.words[0] for halves in halves_of], np.str_),
+        "second": np.array([halves.words[1] for halves in halves_of], np.str_),
         "wrong": _small(everything.wrong),
         "cells": everything.cells,
         "bn": np.array(bn),
@@ -238,10 +238,10 @@ def as_float16(margins: np.ndarray) -> np.ndarray:
     >>> as_float16(np.array([1e-12, -1e-12, 0, 1e9])).tolist()
     [5.960464477539063e-08, -5.960464477539063e-08, 0.0, 65504.0]
     """
-    found = np.clip(margins, -65504, 65504).astype(np.float16)
-    lost = (found == 0) & (margins != 0)
-    found[lost] = np.copysign(np.float16(2**-24), np.asarray(margins)[lost]).astype(np.float16)
-    return found
+    rounded = np.clip(margins, -65504, 65504).astype(np.float16)
+    lost = (rounded == 0) & (margins != 0)
+    rounded[lost] = np.copysign(np.float16(2**-24), np.asarray(margins)[lost]).astype(np.float16)
+    return rounded
 
 
 def save(results: Results) -> None:
@@ -267,9 +267,9 @@ def save_margins(results: Results) -> bool:
         rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(cells)))
         step = max(BLOCK_BYTES // (2 * count), 1)
         for start in range(0, len(cells), step):
-            some = cells[start : start + step]
-            block = np.empty((count, len(some)), np.float16)
-            for column, (network, condition) in enumerate(some):
+            part = cells[start : start + step]
+            block = np.empty((count, len(part)), np.float16)
+            for column, (network, condition) in enumerate(part):
                 margin = results.geometry(network, condition, ("margin",))["margin"]
                 block[:, column] = as_float16(margin / np.float32(results.feature_scale(network)))
             rows[:, start : start + step] = block
@@ -299,7 +299,7 @@ def load(results: Results) -> list[Stored]:
     Raises:
         results.Damaged: a file cannot be read, or is of another number of samples.
     """
-    found = []
+    files = []
     for path, rename in results.derived("comparison/fragility.npz"):
         if not path.exists():
             continue
@@ -308,7 +308,7 @@ def load(results: Results) -> list[Stored]:
             raise Damaged(f"{path} is of another number of samples; delete it and run the study again.")
         names, places = map(rename, arrays["network"].tolist()), arrays["network_group"].tolist()
         halves = zip(arrays["first"].tolist(), arrays["second"].tolist(), strict=True)
-        found.append(
+        files.append(
             Stored(
                 path,
                 dict(zip(names, places, strict=True)),
@@ -318,7 +318,7 @@ def load(results: Results) -> list[Stored]:
                 arrays["cells"],
             )
         )
-    return found
+    return files
 
 
 def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
@@ -332,7 +332,7 @@ def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
 
 def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
     """Files of margins and the cells of their columns, one per folder; empty where none are readable."""
-    found = []
+    files = []
     for path, rename in results.derived("comparison/margins.json"):
         try:
             cells = [(rename(str(n)), str(c)) for n, c in load_json(path)["cells"]]
@@ -341,8 +341,8 @@ def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if shape == (len(results.labels), len(cells)):
-            found.append((rows, cells))
-    return found
+            files.append((rows, cells))
+    return files
 
 
 def margin_row(path: Path, position: int) -> np.ndarray:

@@ -110,15 +110,15 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
     )
 
 
-def paths(found: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
+def paths(graph: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
     """The edges as one line, x and y float32, with a NaN after each.
 
     An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node
     that it does not end in, it passes below, so that a straight line through nodes is a chain.
     """
-    at = list(zip(found.x.tolist(), found.y.tolist(), strict=True))
+    at = list(zip(graph.x.tolist(), graph.y.tolist(), strict=True))
     x, y = [], []
-    for a, b in found.edges.tolist():
+    for a, b in graph.edges.tolist():
         (x0, y0), (x1, y1) = at[a], at[b]
         between = any(y == y1 and x0 < x < x1 for x, y in at)
         lane = y1 + 0.33 * between

@@ -80,7 +80,7 @@ def mean(store: Store, cells: Sequence[Cell]) -> Maps | None:
 
     Networks whose maps have another number of patches than the first one's are left out. None without any.
     """
-    return _average([found for cell in cells if (found := stored(store, cell)) is not None])
+    return _average([maps for cell in cells if (maps := stored(store, cell)) is not None])
 
 
 def difference(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Maps | None:
@@ -281,7 +281,7 @@ def missing(store: Store, cells: Sequence[Cell], sample: int | None) -> list[Cel
     """The single cells that have no map of a sample, or none at all for None."""
     without: Callable[[Maps | None], bool]
     if sample is None:
-        without = lambda found: found is None
+        without = lambda maps: maps is None
     else:
-        without = lambda found: found is None or sample not in found.ids
+        without = lambda maps: maps is None or sample not in maps.ids
     return [cell for cell in cells if without(stored(store, cell))]

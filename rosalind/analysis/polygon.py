@@ -57,6 +57,6 @@ def inside(corners: Sequence[float], x: np.ndarray, y: np.ndarray) -> np.ndarray
         # An edge of next to no height has an infinite slope; samples on it count as outside.
         with np.errstate(over="ignore", invalid="ignore"):
             odd ^= between & (across < x0 + (up - y0) * ((x1 - x0) / (y1 - y0)))
-    found = np.zeros(len(x), bool)
-    found[near] = odd
-    return found
+    mask = np.zeros(len(x), bool)
+    mask[near] = odd
+    return mask

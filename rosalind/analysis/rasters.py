@@ -63,8 +63,8 @@ def density(
         x, y = x[good], y[good]
 
     def place(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-        found = ((values - np.float32(ends[0])) * np.float32(BINS / (ends[1] - ends[0]))).astype(np.int32)
-        return np.clip(found, 0, BINS - 1)
+        bins = ((values - np.float32(ends[0])) * np.float32(BINS / (ends[1] - ends[0]))).astype(np.int32)
+        return np.clip(bins, 0, BINS - 1)
 
     counts = np.bincount(place(y, y_range) * BINS + place(x, x_range), minlength=BINS * BINS)
     return counts.reshape(BINS, BINS).astype(np.uint32)

@@ -111,7 +111,7 @@ def benchmarks(
     def accuracies(condition: str) -> list[float]:
         return [summary.get((name, condition), {}).get("accuracy", np.nan) for name in networks]
 
-    table = [np.mean([accuracies(condition) for condition in some], 0) for some in parts.values()]
+    table = [np.mean([accuracies(condition) for condition in conditions], 0) for conditions in parts.values()]
     return Benchmarks(
         tuple(networks),
         tuple(results.networks[name].family for name in networks),
@@ -136,21 +136,21 @@ def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         float64[m, m] in [-1, 1]; NaN for fewer than 3 networks or where one does not vary. And int64[m, m],
         how many networks.
     """
-    there = np.isfinite(accuracy)
+    finite = np.isfinite(accuracy)
     means = np.divide(
-        np.nansum(accuracy, 0), there.sum(0), where=there.any(0), out=np.zeros(accuracy.shape[1])
+        np.nansum(accuracy, 0), finite.sum(0), where=finite.any(0), out=np.zeros(accuracy.shape[1])
     )
-    x, known = np.where(there, accuracy - means, 0), there.astype(np.float64)
-    count = known.T @ known
-    some = np.maximum(count, 1)
-    first = x.T @ known
-    covariance = x.T @ x - first * first.T / some
-    variance = (x**2).T @ known - first**2 / some
+    x, measured = np.where(finite, accuracy - means, 0), finite.astype(np.float64)
+    count = measured.T @ measured
+    at_least_one = np.maximum(count, 1)
+    first = x.T @ measured
+    covariance = x.T @ x - first * first.T / at_least_one
+    variance = (x**2).T @ measured - first**2 / at_least_one
     # Accuracies are multiples of 1 / images, so that what varies at all varies by far more than rounding.
     defined = (count >= 3) & (variance > 1e-13) & (variance.T > 1e-13)
     scale = np.sqrt(np.where(defined, variance * variance.T, 1))
-    found = np.where(defined, np.clip(covariance / scale, -1, 1), np.nan)
-    return found, count.astype(np.int64)
+    correlation = np.where(defined, np.clip(covariance / scale, -1, 1), np.nan)
+    return correlation, count.astype(np.int64)
 
 
 def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
@@ -196,10 +196,10 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
 
         folds[name] = _choose(fit, sizes)
         for size in range(1, sizes + 1):
-            some = [folds[name][:size], *subsets[size - 1]]
+            candidates = [folds[name][:size], *subsets[size - 1]]
             # All subsets at once: one by one, this product took as long as the fits.
-            weights = np.zeros((len(some), len(names)))
-            for row, columns in enumerate(some):
+            weights = np.zeros((len(candidates), len(names)))
+            for row, columns in enumerate(candidates):
                 weights[row, columns] = _weights(fit, columns)
             missed = level + weights @ (x[held] - centre).T - target[held]
             errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
@@ -214,8 +214,10 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
         100 * np.abs(errors).max(1),
         np.column_stack([spread.mean(1), *np.percentile(spread, [5, 95], axis=1)]),
         float(100 * np.sqrt((from_clean**2).mean())),
-        {name: tuple(names[k] for k in some) for name, some in folds.items()},
-        np.array([sum(set(some[: k + 1]) == first[k] for some in folds.values()) for k in range(sizes)]),
+        {name: tuple(names[k] for k in candidates) for name, candidates in folds.items()},
+        np.array(
+            [sum(set(candidates[: k + 1]) == first[k] for candidates in folds.values()) for k in range(sizes)]
+        ),
         len(x),
         len(names),
     )
@@ -283,11 +285,11 @@ def save(results: Results) -> None:
     for kind in kinds(results):
         table = benchmarks(results, summary, kind)
         try:
-            found = curve(table, KEY)
+            fitted = curve(table, KEY)
         except ValueError:
             continue
-        parts = {name: getattr(found, name) for name in STORED} | {"of": _hash(table)}
-        parts |= {"families": list(found.folds), "folds": list(found.folds.values())}
+        parts = {name: getattr(fitted, name) for name in STORED} | {"of": _hash(table)}
+        parts |= {"families": list(fitted.folds), "folds": list(fitted.folds.values())}
         arrays |= {f"{kind}/{name}": np.array(value) for name, value in parts.items()}
     save_arrays(_file(results), arrays, replace=True)
 

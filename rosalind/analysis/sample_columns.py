@@ -54,18 +54,18 @@ def read(folder: Path, ids: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
             return {}, f"samples.csv was not read: id {int(text)} is in it twice."
         seen.add(int(text))
         places.append(row.get(int(text), -1))
-    kept = [(k, line) for k, line in zip(places, lines[1:], strict=True) if k >= 0]
-    if not kept:
+    matched = [(k, line) for k, line in zip(places, lines[1:], strict=True) if k >= 0]
+    if not matched:
         return {}, "samples.csv has no id of this study."
-    found = {}
-    at = np.array([k for k, _ in kept])
+    columns = {}
+    at = np.array([k for k, _ in matched])
     for c, name in enumerate(header):
         if c != where:
-            texts = np.array([line[c].strip() for _, line in kept], np.str_)
+            texts = np.array([line[c].strip() for _, line in matched], np.str_)
             column = np.zeros(len(ids), texts.dtype)
             column[at] = texts
-            found[name] = column
-    return found, ""
+            columns[name] = column
+    return columns, ""
 
 
 @dataclass(frozen=True)
@@ -99,24 +99,24 @@ def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarra
     >>> groups_of(np.array(["1", "2", "3", "10"]), most=3, parts=2).tolist()
     ['1 to 2', '1 to 2', '3 to 10', '3 to 10']
     """
-    there = texts != ""
-    known = np.unique(texts[there])
-    if len(known) > most:
+    filled = texts != ""
+    distinct = np.unique(texts[filled])
+    if len(distinct) > most:
         try:
-            numbers = texts[there].astype(float)
+            numeric = texts[filled].astype(float)
         except ValueError:
-            numbers = np.array([np.nan])
-        if np.isfinite(numbers).all():
-            cuts = np.unique(np.quantile(numbers, np.arange(1, parts) / parts))
-            part = np.searchsorted(cuts, numbers, side="left")
-            ends = {p: (numbers[part == p].min(), numbers[part == p].max()) for p in np.unique(part)}
+            numeric = np.array([np.nan])
+        if np.isfinite(numeric).all():
+            cuts = np.unique(np.quantile(numeric, np.arange(1, parts) / parts))
+            part = np.searchsorted(cuts, numeric, side="left")
+            ends = {p: (numeric[part == p].min(), numeric[part == p].max()) for p in np.unique(part)}
             words = {
                 p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()
             }
-            found = np.full(len(texts), "(none)", dtype=object)
-            found[there] = [words[p] for p in part.tolist()]
-            return found.astype(np.str_)
-    return np.where(there, texts, "(none)")
+            names = np.full(len(texts), "(none)", dtype=object)
+            names[filled] = [words[p] for p in part.tolist()]
+            return names.astype(np.str_)
+    return np.where(filled, texts, "(none)")
 
 
 def by_group(
@@ -141,7 +141,7 @@ def by_group(
     (('y', 'x'), [0.4, 1.0])
     """
     names, inverse, count = np.unique(groups, return_inverse=True, return_counts=True)
-    share = lambda right: np.bincount(inverse, right, len(names)) / np.maximum(count, 1)
+    share = lambda hits: np.bincount(inverse, hits, len(names)) / np.maximum(count, 1)
     a, b = share(right_a), share(right_b)
     order = np.lexsort((np.arange(len(names)), b - a, b, count < FEW))
     apart = np.full(len(names), np.nan)

@@ -105,13 +105,13 @@ def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
     """Per stored file: its path and number of columns, those that the study still has, their rows and columns here."""
     row = {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
     column = {name: k for k, name in enumerate(store.conditions)}
-    found = []
+    files = []
     for path, cells in fragility.columns(store.results):
-        here = [k for k, cell in enumerate(cells) if cell in store.cells and cell[0] in row]
-        rows = np.array([row[cells[k][0]] for k in here], int)
-        places = np.array([column[cells[k][1]] for k in here], int)
-        found.append((path, len(cells), np.array(here, int), rows, places))
-    return found
+        listed_columns = [k for k, cell in enumerate(cells) if cell in store.cells and cell[0] in row]
+        rows = np.array([row[cells[k][0]] for k in listed_columns], int)
+        places = np.array([column[cells[k][1]] for k in listed_columns], int)
+        files.append((path, len(cells), np.array(listed_columns, int), rows, places))
+    return files
 
 
 def _margins(path: Path, position: int) -> np.ndarray:
@@ -122,21 +122,21 @@ def _margins(path: Path, position: int) -> np.ndarray:
         return np.empty(0, np.float16)
 
 
-def breaks(store: Store, found: SampleMargins, cell: Cell) -> dict[str, float | None]:
+def breaks(store: Store, margins: SampleMargins, cell: Cell) -> dict[str, float | None]:
     """Per corruption the first severity at which a side's row is wrong, None where it never is.
 
     Only conditions of the side's BatchNorm mode, first draws, that have a margin; severities ascend.
     """
-    place = found.place(store, cell)
+    place = margins.place(store, cell)
     if place is None:
         return {}
     infos = store.results.conditions
     bn = infos[cell[1]].bn
     first: dict[str, float | None] = {}
-    for k in sorted(range(len(found.conditions)), key=lambda k: infos[found.conditions[k]].severity):
-        info = infos[found.conditions[k]]
-        if info.is_clean or info.bn != bn or info.draw or np.isnan(found.values[place[0], k]):
+    for k in sorted(range(len(margins.conditions)), key=lambda k: infos[margins.conditions[k]].severity):
+        info = infos[margins.conditions[k]]
+        if info.is_clean or info.bn != bn or info.draw or np.isnan(margins.values[place[0], k]):
             continue
         if first.get(info.name) is None:
-            first[info.name] = info.severity if found.wrong[place[0], k] else None
+            first[info.name] = info.severity if margins.wrong[place[0], k] else None
     return first

@@ -110,10 +110,10 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
         first, second = (whole[:, 1], whole[:, 2]) if on else (whole[:, 0], None)
         scope = "all networks"
     else:
-        found = fragile(store, KINDS[preset], b)
-        if found is None:
+        counted = fragile(store, KINDS[preset], b)
+        if counted is None:
             return None
-        counts, scope, on, rest = found
+        counts, scope, on, rest = counted
         first, second = (counts[:, 1], counts[:, 2]) if on else (counts[:, 0], None)
     clear = ranked(first)
     hits, cases = first.astype(int)

@@ -31,9 +31,9 @@ class Curves:
         Args:
             table: float[groups, columns, seeds].
         """
-        some = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
-        some[self.columns < 0] = np.nan
-        return seed_interval(some)
+        points = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
+        points[self.columns < 0] = np.nan
+        return seed_interval(points)
 
 
 Infos = Mapping[str, ConditionInfo]
@@ -156,6 +156,6 @@ def dodge(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray
             before[0] = (before[0] * before[1] + value * count) / (before[1] + count)
             before[1] += count
     level = np.concatenate([np.full(int(count), value) for value, count in blocks])
-    found = np.empty(len(places))
-    found[order] = np.clip(level, low, high - steps[-1]) + steps
-    return found
+    moved = np.empty(len(places))
+    moved[order] = np.clip(level, low, high - steps[-1]) + steps
+    return moved

@@ -61,12 +61,12 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
         yield "distributions", distribution_figure(results)
     for mode in similarity.DISTANCE_MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
-    made = {
+    pictures = {
         "severities": severity_figure(store),
         "redundancy": redundancy_figure(store),
         "frequencies": frequency_figure(results),
     }
-    yield from ((name, figure) for name, figure in made.items() if figure is not None)
+    yield from ((name, figure) for name, figure in pictures.items() if figure is not None)
     yield "lineage", lineage_figure(store)
     a, b, primary = store.first_sides()
     yield "densities", density_figure(store, a, b)

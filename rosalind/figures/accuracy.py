@@ -53,16 +53,16 @@ def trade_figure(results: Results) -> Figure:
 
 def frequency_figure(results: Results) -> Figure | None:
     """Errors under noise of every frequency, a map per network, the constant in the middle; None without maps."""
-    found = sorted((results.folder / "fourier").glob("*.npz"))
-    if not found:
+    paths = sorted((results.folder / "fourier").glob("*.npz"))
+    if not paths:
         return None
-    columns = min(len(found), 5)
-    lines = -(-len(found) // columns)
+    columns = min(len(paths), 5)
+    lines = -(-len(paths) // columns)
     figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * lines + 0.3), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.ravel():
         axes.set_axis_off()
-    for axes, path in zip(grid.ravel(), found, strict=False):
+    for axes, path in zip(grid.ravel(), paths, strict=False):
         arrays = load_arrays(path, ("error", "clean", "samples"))
         height, width = arrays["error"].shape
         drawn = axes.imshow(

@@ -37,8 +37,8 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
     for mean in chosen:
         if mean.group not in ("common15", "common19", "mnist-c"):
             continue
-        here = [row for (_, condition), row in rows.items() if condition == mean.name]
-        shown = [c for c in REPORTED if any(np.isfinite(row[c]) for row in here)]
+        of_mean = [row for (_, condition), row in rows.items() if condition == mean.name]
+        shown = [c for c in REPORTED if any(np.isfinite(row[c]) for row in of_mean)]
         lines += [
             "",
             f"## {mean.name}: {robustness.described(mean, results)}, BatchNorm {mean.bn}",
@@ -50,13 +50,15 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
             "|---" * (len(shown) + 2) + "|",
         ]
         for group in robustness.groups(results):
-            own = [rows[n, mean.name] for n in group.networks if (n, mean.name) in rows]
-            if not own:
+            of_group = [rows[n, mean.name] for n in group.networks if (n, mean.name) in rows]
+            if not of_group:
                 continue
-            cells = [_mean_std([row[c] for row in own], REPORTED[c][1]) for c in shown]
-            low, high = (100 * np.mean([row[f"accuracy_{end}"] for row in own]) for end in ("low", "high"))
+            cells = [_mean_std([row[c] for row in of_group], REPORTED[c][1]) for c in shown]
+            low, high = (
+                100 * np.mean([row[f"accuracy_{end}"] for row in of_group]) for end in ("low", "high")
+            )
             lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
-        r2 = [row["effective_r2"] for row in here if np.isfinite(row["effective_r2"])]
+        r2 = [row["effective_r2"] for row in of_mean if np.isfinite(row["effective_r2"])]
         lines.append("")
         lines.append(
             f"Effective robustness: accuracy above the line of the dense networks, R2 {r2[0]:.2f}."
@@ -93,14 +95,14 @@ def _other_conditions(results: Results) -> list[str]:
     for group in robustness.groups(results):
         cells = []
         for condition in others:
-            known = results.labels_of(condition)
-            found = [
-                (results.geometry(n, condition, ("prediction",))["prediction"] == known)[known >= 0]
+            labels = results.labels_of(condition)
+            hits = [
+                (results.geometry(n, condition, ("prediction",))["prediction"] == labels)[labels >= 0]
                 for n in group.networks
                 if (n, condition) in measured
             ]
-            complete = len(found) == len(group.networks) and (known >= 0).any()
-            cells.append(_mean_std([float(right.mean()) for right in found], 100) if complete else "-")
+            complete = len(hits) == len(group.networks) and (labels >= 0).any()
+            cells.append(_mean_std([float(right.mean()) for right in hits], 100) if complete else "-")
         lines.append(f"| {group.name} | {' | '.join(cells)} |")
     return lines
 
@@ -124,9 +126,9 @@ def markdown(results: Results) -> str:
     ]
     for row in robustness.table(results):
         cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        kept = 1 - results.networks[row.group.networks[0]].sparsity
+        density = 1 - results.networks[row.group.networks[0]].sparsity
         lines.append(
-            f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} | {100 * kept:.3g} % |"
+            f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} | {100 * density:.3g} % |"
         )
     if chosen:
         lines += _robustness_section(results, chosen)
@@ -140,14 +142,14 @@ def markdown(results: Results) -> str:
     ]
     cut = [name for name, info in results.networks.items() if info.cut]
     notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.notes]
-    for title, found in (
+    for title, entries in (
         ("Layers that kept no weight", collapsed),
         ("No path from input to output", cut),
         ("Classes without a direction", dead),
         ("Notes", notes),
     ):
-        if found:
-            lines += ["", f"{title}: {'; '.join(found)}."]
+        if entries:
+            lines += ["", f"{title}: {'; '.join(entries)}."]
     if results.problems:
         lines += ["", "Not readable: " + " ".join(results.problems)]
     versions = ", ".join(f"{name} {number}" for name, number in study["versions"].items())

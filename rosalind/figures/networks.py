@@ -141,8 +141,8 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
     right.set_ylim(bottom=0)
     right.legend(fontsize=6.5, frameon=False)
     size = curve.smallest(tolerance)
-    told = f"{size} of {curve.total} predict" if size else f"none of {curve.total} predict"
+    finding = f"{size} of {curve.total} predict" if size else f"none of {curve.total} predict"
     right.set_title(
-        f"{told} the mean of all within {tolerance:g} points; {curve.networks} networks", fontsize=8
+        f"{finding} the mean of all within {tolerance:g} points; {curve.networks} networks", fontsize=8
     )
     return figure

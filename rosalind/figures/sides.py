@@ -120,11 +120,11 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
     rows, images = store.results.images(b[1])
     parts = []
     for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
-        there = np.flatnonzero(flips[rows] == FLIPS.index(kind))
-        chosen = there[np.argsort(sign * moved[rows[there]], kind="stable")][:EXAMPLES]
+        of_kind = np.flatnonzero(flips[rows] == FLIPS.index(kind))
+        chosen = of_kind[np.argsort(sign * moved[rows[of_kind]], kind="stable")][:EXAMPLES]
         total = int((flips == FLIPS.index(kind)).sum())
-        some = f", {len(chosen)} of them here" if len(chosen) < total else ""
-        parts.append((f"{kind} {total:,} of {len(flips):,} samples{some}", chosen, wrong))
+        note = f", {len(chosen)} of them here" if len(chosen) < total else ""
+        parts.append((f"{kind} {total:,} of {len(flips):,} samples{note}", chosen, wrong))
     heights = [0.4 + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
     figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
     grid = figure.subplots(2, 1, height_ratios=heights)
@@ -177,8 +177,8 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
                     picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
                 )
         for column, (kind, unit) in enumerate(zip(occlusion_maps.MAPPED, occlusion_maps.UNITS, strict=True)):
-            found = [t[column] for t in tables.values() if t is not None]
-            reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in found), default=0) or 1.0
+            maps = [t[column] for t in tables.values() if t is not None]
+            reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in maps), default=0) or 1.0
             axes = grid[line][column + 1]
             axes.set_title(f"{kind}, {unit}" if line == 0 else "", fontsize=8)
             if table is None or cell is None:
@@ -250,27 +250,28 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
         raise ValueError(
             f"the study has no sample {sample}; ids go from {store.ids.min()} to {store.ids.max()}."
         )
-    found = sample_margins.read(store, int(at[0]), (a, b))
-    finite = np.abs(found.values[np.isfinite(found.values)])
+    margins = sample_margins.read(store, int(at[0]), (a, b))
+    finite = np.abs(margins.values[np.isfinite(margins.values)])
     low, high = rasters.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
-    rows, columns = found.values.shape
+    rows, columns = margins.values.shape
     size = (min(2.5 + 0.16 * columns, 16), min(1.6 + 0.17 * rows, 11))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
-        found.values, cmap="RdBu", vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+        margins.values, cmap="RdBu", vmin=low, vmax=high, aspect="auto", interpolation="nearest"
     )
     figure.colorbar(image, ax=axes, shrink=0.8, label="margin, units").ax.tick_params(labelsize=6)
-    line, place = np.nonzero(found.wrong)
+    line, place = np.nonzero(margins.wrong)
     if columns <= 120 and rows <= 120:
         axes.scatter(place, line, marker="x", s=6, color="black", linewidths=0.5)
-    for axis, names in ((axes.xaxis, found.conditions), (axes.yaxis, found.words)):
-        some = range(0, len(names), -(-len(names) // 100))
-        axis.set_ticks(some, [names[k] for k in some], fontsize=5.5)
+    for axis, names in ((axes.xaxis, margins.conditions), (axes.yaxis, margins.words)):
+        ticks = range(0, len(names), -(-len(names) // 100))
+        axis.set_ticks(ticks, [names[k] for k in ticks], fontsize=5.5)
     axes.tick_params(axis="x", rotation=90)
     true = int(store.labels[at[0]])
-    known = store.class_names[true] if true >= 0 else "unknown"
+    class_name = store.class_names[true] if true >= 0 else "unknown"
     axes.set_title(
-        f"Sample {sample}, class {known}: right in {found.right:,} of {found.cells:,} cells", fontsize=8
+        f"Sample {sample}, class {class_name}: right in {margins.right:,} of {margins.cells:,} cells",
+        fontsize=8,
     )
     return figure

@@ -57,19 +57,21 @@ def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
     The mean over all samples that have maps on both sides, or on the one that has any.
     """
     cells = [store.sides.seeds(cell) for cell in (a, b)]
-    known = [{int(i) for c in side for i in deletion_curves.stored(store, c).get("id", ())} for side in cells]
-    ids = np.array(sorted(known[0] & known[1] if all(known) else known[0] | known[1]), int)
+    mapped = [
+        {int(i) for c in side for i in deletion_curves.stored(store, c).get("id", ())} for side in cells
+    ]
+    ids = np.array(sorted(mapped[0] & mapped[1] if all(mapped) else mapped[0] | mapped[1]), int)
     curves = [deletion_curves.mean(store, side, ids) for side in cells]
-    if all(found is None for found in curves):
+    if all(curve is None for curve in curves):
         return None
     figure = Figure(figsize=(4.6, 3.4), layout="constrained")
     axes = figure.subplots()
-    for found, look, name in zip(curves, LOOKS, _names(a, b), strict=True):
-        if found is not None:
-            share = np.linspace(0, 100, found.shape[1])
-            gain = deletion_curves.gain(found)
-            axes.plot(share, found[0], linewidth=2, label=f"{name}\ngains {gain:+.2f} on chance", **look)
-            axes.plot(share, found[1], linewidth=0.8, **look)
+    for curve, look, name in zip(curves, LOOKS, _names(a, b), strict=True):
+        if curve is not None:
+            share = np.linspace(0, 100, curve.shape[1])
+            gain = deletion_curves.gain(curve)
+            axes.plot(share, curve[0], linewidth=2, label=f"{name}\ngains {gain:+.2f} on chance", **look)
+            axes.plot(share, curve[1], linewidth=0.8, **look)
     axes.axhline(0, color="#8a94a6", linewidth=0.8)
     axes.set_xlabel("patches hidden, %", fontsize=8)
     axes.set_ylabel("margin, units", fontsize=8)

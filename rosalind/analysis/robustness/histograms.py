@@ -43,10 +43,10 @@ def _histogrammed(results: Results, network: str, condition: str) -> list[np.nda
 
 
 def _edges(results: Results, cells: Sequence[tuple[str, str]]) -> np.ndarray:
-    some = [_histogrammed(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
+    sampled = [_histogrammed(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
     edges = np.zeros((len(COORDINATES), BINS + 1), np.float32)
     for axis in range(len(COORDINATES)):
-        values = np.concatenate([cell[axis] for cell in some]) if some else np.zeros(1)
+        values = np.concatenate([cell[axis] for cell in sampled]) if sampled else np.zeros(1)
         values = values[np.isfinite(values)]
         low, high = np.percentile(values, [0.5, 99.5]) if values.size else (0.0, 1.0)
         edges[axis] = np.linspace(low, high if high > low else low + 1, BINS + 1)

@@ -19,8 +19,8 @@ COLUMNS = (
 
 def dense_parameters(results: Results, model: str) -> float:
     """Parameters of a model's dense parents, the denominator of what is left; NaN without one."""
-    known = results.networks.values()
-    sizes = [info.parameters for info in known if info.is_parent and info.model == model]
+    infos = results.networks.values()
+    sizes = [info.parameters for info in infos if info.is_parent and info.model == model]
     return float(sizes[0]) if sizes and sizes[0] else float("nan")
 
 

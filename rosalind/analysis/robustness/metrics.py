@@ -173,8 +173,8 @@ class Effective(NamedTuple):
 def logit(accuracy, samples: int) -> np.ndarray:
     """log(a / (1 - a)), the accuracy kept within half a sample of 0 and 1."""
     edge = 1 / (2 * samples)
-    kept = np.clip(np.asarray(accuracy, float), edge, 1 - edge)
-    return np.log(kept / (1 - kept))
+    clipped = np.clip(np.asarray(accuracy, float), edge, 1 - edge)
+    return np.log(clipped / (1 - clipped))
 
 
 def effective_fit(clean, shifted, samples: int) -> Effective:
@@ -189,8 +189,8 @@ def effective_fit(clean, shifted, samples: int) -> Effective:
         The line; all NaN with fewer than five baselines, or where they all have one clean accuracy.
     """
     x, y = logit(clean, samples), logit(shifted, samples)
-    there = np.isfinite(np.asarray(clean, float)) & np.isfinite(np.asarray(shifted, float))
-    x, y = x[there], y[there]
+    finite = np.isfinite(np.asarray(clean, float)) & np.isfinite(np.asarray(shifted, float))
+    x, y = x[finite], y[finite]
     if len(x) < ENOUGH or np.ptp(x) == 0:
         return Effective(float("nan"), float("nan"), float("nan"), len(x))
     slope, intercept = np.polyfit(x, y, 1)

@@ -179,7 +179,7 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     drawn: dict[str, Any] = {
         name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)
     }
-    found = Similarity(
+    comparison = Similarity(
         tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
         **drawn,
         left_out=tuple(about["left_out"].tolist()),
@@ -188,7 +188,7 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     umap = _umap(path) if metric == "all" else None
     if umap is not None:
         check_arrays(path, {"umap": umap}, {"umap": (None, count, 2)})
-    return found, umap
+    return comparison, umap
 
 
 def _umap(path: Path) -> np.ndarray | None:

@@ -144,11 +144,11 @@ def umap_layouts(distance: np.ndarray, *, seeds: Sequence[int] = tuple(range(5))
         import umap
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("a UMAP layout needs: pip install 'rosalind[umap]'") from error
-    neighbours, found = min(15, len(distance) - 1), []
+    neighbours, layouts = min(15, len(distance) - 1), []
     for seed in seeds:
         fitted = umap.UMAP(metric="precomputed", n_neighbors=neighbours, random_state=seed, n_jobs=1)
-        found.append(np.asarray(fitted.fit_transform(distance), np.float64))
-    return np.stack([aligned(layout, found[0]) for layout in found]).astype(np.float32)
+        layouts.append(np.asarray(fitted.fit_transform(distance), np.float64))
+    return np.stack([aligned(layout, layouts[0]) for layout in layouts]).astype(np.float32)
 
 
 def aligned(layout: np.ndarray, to: np.ndarray) -> np.ndarray:
