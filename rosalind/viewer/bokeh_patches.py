@@ -20,7 +20,7 @@ from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
 
 TESTED = ("3.8.2", "3.9.2")
-"""The oldest and the newest version of Bokeh that the tests were run with."""
+"""The oldest and the newest version of Bokeh that the patches fit; 3.10 serves sessions from threads."""
 
 SWITCH = "ROSALIND_BOKEH_PATCHES"
 """The environment variable that turns the patches off."""
