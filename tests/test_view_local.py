@@ -196,7 +196,7 @@ class TestDistributions:
         assert panels.names.data["name"][3] == f"3\n{(store.labels == 3).sum()}"
         panels.tap(3.4, 1.5)
         assert page.state.true_class == 3
-        assert panels.kept.data["x"] == [3.5] * 3
+        assert panels.filter_marks.data["x"] == [3.5] * 3
         panels.tap(3.4, 1.5)
         assert page.state.true_class is None
         panels.tap(10.4, 1.5)
@@ -217,7 +217,7 @@ class TestDistributions:
         np.testing.assert_allclose(images[2].sum(1), 0, atol=1e-6)
         rows.tap(1.2, 5.3)
         assert page.state.true_class == rows.order[5]
-        assert rows.kept.data["y"].tolist() == [5]
+        assert rows.filter_marks.data["y"].tolist() == [5]
         assert "&lt;img" in page.view.caption.text
         assert "<img" not in page.view.caption.text
         before = images[0].copy()

@@ -110,7 +110,7 @@ class TestClassByClass:
         assert rows.shape[0] == 4 * (distributions.PANEL + distributions.HEAD)
         assert panels.base.data["dh"] == [4]
         assert list(panels.figure.yaxis.major_label_overrides.values()) == ["A", "B", "B - A", "null"]
-        assert len(panels.kept.data["y"]) == 4
+        assert len(panels.filter_marks.data["y"]) == 4
         first, second = page.frame().null
         moved = [store.difference(first, second, axis) for axis in ("angle", "norm")]
         exact = distributions.panels(*moved, store.labels, 10, panels.windows[3], panels.bins)
@@ -127,7 +127,7 @@ class TestClassByClass:
         assert panels.medians.data["y"][37] == pytest.approx(place, abs=1e-5)
         page.change(null=False)
         assert dict(panels.figure.yaxis.major_label_overrides) == names
-        assert len(panels.kept.data["y"]) == 3
+        assert len(panels.filter_marks.data["y"]) == 3
 
     def test_rows_of_the_null_stand_beside_the_difference(self, many):
         page = Page(many, Distributions, choices=BY_CLASS)

@@ -202,7 +202,7 @@ class ClassMatrices:
 
     @property
     def grouped(self) -> bool:
-        """Whether rows are groups of classes."""
+        """True where rows are groups of classes."""
         return "global-group" in self.frame.choices and (
             self.frame.choice("global-detail") == "grouped" and not self.frame.choice("global-group")
         )

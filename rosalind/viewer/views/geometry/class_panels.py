@@ -43,14 +43,16 @@ class ClassPanels:
         figure.add_glyph(
             self.picked, Image(image="image", color_mapper=draw.see_through(draw.ORANGES), **place)
         )
-        self.frames, self.kept = draw.empty("x", "y"), draw.empty("x", "y")
+        self.frames, self.filter_marks = draw.empty("x", "y"), draw.empty("x", "y")
         size: draw.Look = {
             "width": distributions.PANEL / WIDE,
             "height": distributions.PANEL / TALL,
             "fill_color": None,
         }
         figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=draw.GREY, **size))
-        figure.add_glyph(self.kept, Rect(x="x", y="y", line_color=draw.SELECTED, line_width=2.5, **size))
+        figure.add_glyph(
+            self.filter_marks, Rect(x="x", y="y", line_color=draw.SELECTED, line_width=2.5, **size)
+        )
         self.zeros = draw.empty("x0", "y0", "x1", "y1")
         dotted: draw.Look = {"line_alpha": 0.6, "line_dash": "dotted"}
         figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
@@ -78,7 +80,7 @@ class ClassPanels:
         if self.changed("filter", (where, state.true_class)):
             columns = [] if state.true_class is None else [state.true_class + 0.5] * len(self.rows)
             heights = [line + distributions.PANEL / TALL / 2 for line in range(len(columns))]
-            self.kept.data = {"x": columns, "y": heights}
+            self.filter_marks.data = {"x": columns, "y": heights}
         if self.changed("selection", (where, state.rule, state.true_class)):
             self._selection(frame, classes)
 

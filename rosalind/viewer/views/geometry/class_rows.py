@@ -59,9 +59,9 @@ class ClassRows:
             image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
             drawn.append(figure.add_glyph(self.sources[block], image))
         self.mapper = change_of
-        self.kept = draw.empty("x", "y")
+        self.filter_marks = draw.empty("x", "y")
         mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=draw.SELECTED)
-        figure.add_glyph(self.kept, mark)
+        figure.add_glyph(self.filter_marks, mark)
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
@@ -85,7 +85,7 @@ class ClassRows:
             self._rows(frame, measure)
         if self.changed("filter", (where, state.true_class)):
             at = np.flatnonzero(self.order == state.true_class)
-            self.kept.data = {"x": np.full(at.size, -0.006, np.float32), "y": at.astype(np.float32)}
+            self.filter_marks.data = {"x": np.full(at.size, -0.006, np.float32), "y": at.astype(np.float32)}
 
     def _rows(self, frame: Frame, measure: str) -> None:
         store, state = frame.store, frame.state

@@ -46,9 +46,9 @@ class MapAgreement:
         figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
         fonts = {"text_font_size": "11px", "y_offset": -3}
         figure.text(-1.02, "top", "words", source=self.medians, name="ink", **fonts)
-        self.here = ColumnDataSource({"x": [], "y": []})
+        self.rings = ColumnDataSource({"x": [], "y": []})
         ring = {"fill_color": None, "line_color": SELECTED, "line_width": 2.5}
-        figure.scatter("x", "y", source=self.here, size=13, **ring)
+        figure.scatter("x", "y", source=self.rings, size=13, **ring)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -105,4 +105,4 @@ class MapAgreement:
         self.bars.data = {key: [box[k] for box in boxes] for k, key in enumerate(keys) if key is not None}
         keys = ("x", "top", "bottom", "words")
         self.medians.data = {key: [line[k] for line in medians] for k, key in enumerate(keys)}
-        self.here.data = {"x": [ring[0] for ring in rings], "y": [ring[1] for ring in rings]}
+        self.rings.data = {"x": [ring[0] for ring in rings], "y": [ring[1] for ring in rings]}
