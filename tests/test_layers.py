@@ -14,14 +14,14 @@ ARROWS = {
     "corruptions": {"config"},
     "models": {"config"},
     "measures": {"config"},
-    "geometry": {"measures"},
+    "geometry": {"config", "measures"},
     "results": {"config"},
     "training": {"config"},
     "pruning": {"training"},
     "analysis": {"results", "measures"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
-    "conditions": {"models", "corruptions", "data", "geometry", "progress"},
+    "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
     "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress"},
@@ -30,7 +30,7 @@ ARROWS = {
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
-WITHOUT_JAX = ("config", "results", "analysis", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = ("config", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

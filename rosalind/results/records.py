@@ -139,9 +139,9 @@ class ConditionInfo:
     @classmethod
     def from_json(cls, path: Path, value: Any) -> Self:
         """The record of a file's content; raises Damaged, see `read`."""
-        if isinstance(value, dict) and value.get("benchmark") and "sets" not in value:
-            # Schema 1 knew a single benchmark.
-            value = {**value, "sets": ["common15", "common19"]}
+        if isinstance(value, dict) and "sets" not in value and "benchmark" in value:
+            # Schema 1 knew a single benchmark, and no options.
+            value = {"options": {}, "sets": ["common15", "common19"] * value["benchmark"], **value}
         return read(cls, path, value)
 
 
