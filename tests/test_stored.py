@@ -41,7 +41,10 @@ def test_numbers_are_those_of_the_summary_written_then(folder):
     for cell in study_results.cells():
         numbers = robustness.numbers(robustness.summarise(study_results, *cell))
         for name in NUMBERS:
-            assert numbers[name] == pytest.approx(float(rows[cell][name] or "nan"), rel=1e-6, nan_ok=True), (cell, name)
+            assert numbers[name] == pytest.approx(float(rows[cell][name] or "nan"), rel=1e-6, nan_ok=True), (
+                cell,
+                name,
+            )
 
 
 def test_every_view_opens(folder):
