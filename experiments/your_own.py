@@ -44,7 +44,7 @@ GRADIENT = pruning.one_shot(gradient)
 INVERT = Corruption(
     "digital",
     None,
-    lambda image, drawn, rows, index: image + rows[index, 0] * (255 - 2 * image),
+    lambda image, drawn, rows, index: image + jnp.asarray(rows)[index, 0] * (255 - 2.0 * image),
     {"digits": (0.2, 0.3, 0.4, 0.45, 0.5)},
 )
 """A corruption: pixels on the way to their negative, five severities for small images."""
@@ -59,7 +59,7 @@ ROLL = Kind(roll, "geometric", range(1, 5), {"down": 0})
 """A condition with a severity and an option."""
 
 
-def load(folder: Path | None) -> data.Raw:
+def load(folder: Path | None) -> data.Arrays:
     """A data set: the first five digits."""
     splits = data.SOURCES["digits"](folder)
     train, test = splits[1] < 5, splits[3] < 5

@@ -5,8 +5,7 @@
 # Behaviour: `safetensors.numpy.save_file({"w": a.T}, path)` with 0.8.0 writes the shape of `a.T` and the bytes of
 #            `a`, in the order in which they lie in memory. Reading gives an array of the right shape and type whose
 #            values stand in other places. No error, no warning; the sum of all entries is right. 0.5.3 stored it as it is.
-# A guess:   NumPy's own writers keep what an array says whatever its memory order, the PyTorch writer of the same
-#            package refuses such tensors with an error, and the older release was right.
+# A guess:   NumPy's own writers keep what an array says whatever its memory order, and the older release was right.
 # For users: the kernel of a linear layer is transposed on its way between PyTorch ([out, in]) and JAX ([in, out]),
 #            and `.T` is a view. A file made from it loads everywhere and gives a network that guesses. Square kernels
 #            and shape checks do not notice. Write `np.ascontiguousarray(a.T)`, and read the file back once.

@@ -1,6 +1,7 @@
 """Pages without a browser, for the viewer's tests."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,13 @@ from rosalind.analysis import selection
 from rosalind.analysis.store import Store
 from rosalind.viewer.app import Session
 from rosalind.viewer.state import default, selected, with_choices
-from rosalind.viewer.views import choices
+from rosalind.viewer.views import choices, with_outside
 from rosalind.viewer.views.frame import Frame
 
 
-def opened(store: Store, layout: str = "all", **fields) -> Session:
-    """A reader's page with all views on it, or those of another layout."""
-    made = Session(store, Document(), {"layout": layout})
+def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **fields) -> Session:
+    """A reader's page with all views on it, or those of another layout; `views` are further ones from outside."""
+    made = Session(store, Document(), {"layout": layout}, with_outside(views))
     made.complete()
     if fields:
         made.change(**fields)

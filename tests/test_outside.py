@@ -1,7 +1,9 @@
 """Corruptions, conditions, data sets and models from a module outside of rosalind."""
 
 import json
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import jax
@@ -11,6 +13,8 @@ from conftest import small_study
 
 from rosalind import conditions, corruptions, data, models, results, study
 from rosalind.config import Condition, Data, Method, Model
+from rosalind.progress import Progress
+from rosalind.study.running import each
 
 MODULE = """
 import jax.numpy as jnp
@@ -24,6 +28,12 @@ INVERT = Corruption(
     "digital",
     lambda key, image, rows, index: {"chosen": draws.uniform(key, image.shape) < jnp.asarray(rows)[index, 0]},
     lambda image, drawn, rows, index: jnp.where(drawn["chosen"], 255.7 - image, image),
+    dict.fromkeys(TABLES, (0.1, 0.2, 0.3, 0.4, 0.5)),
+)
+UNTRACEABLE = Corruption(
+    "digital",
+    None,
+    lambda image, drawn, rows, index: image * rows[index, 0],
     dict.fromkeys(TABLES, (0.1, 0.2, 0.3, 0.4, 0.5)),
 )
 CIFAR_ONLY = Corruption("digital", None, lambda image, drawn, rows, index: image, {"cifar": (1, 2, 3, 4, 5)})
@@ -115,6 +125,25 @@ def test_a_corruption_is_drawn_by_id_and_truncated(module, digits):
     made = corruptions.apply("mine:INVERT", image[None], stacked, 2, table="digits")
     np.testing.assert_array_equal(np.asarray(made)[0] != image, np.asarray(drawn["chosen"]))
     assert corruptions.sets_of("mine:INVERT", 3, "digits") == []
+
+
+def test_a_corruption_that_jax_cannot_trace_is_explained(module, digits):
+    with pytest.raises(ValueError, match=r"mine:UNTRACEABLE.*jnp\.asarray\(rows\)\[index\]"):
+        applied(Condition("mine:UNTRACEABLE", 3), digits.test.take(np.arange(3)))
+
+
+def _fails(advance=None):
+    jax.jit(np.asarray)(1)
+
+
+def test_an_error_of_a_worker_that_cannot_be_sent_is_told():
+    # jax's errors about traced values are pickled but not unpickled: the whole pool broke without a reason.
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, mp_context=spawn) as pool,
+        pytest.raises(RuntimeError, match="TracerArrayConversionError"),
+    ):
+        list(each(pool, _fails, [()], Progress("failing", 1, unit="calls")))
 
 
 def test_a_condition_has_severity_and_options(module, digits):

@@ -59,7 +59,7 @@ def test_the_command_line_makes_the_same_arrays(folder, tmp_path):
 def test_the_viewer_shows_the_view_and_the_measure(folder):
     store = Store(folder)
     page = opened(store, layout="geometry", views=("your_own:EntropyView",), x="ENTROPY")
-    view = page.views["your_own:EntropyView"]
+    view = page.views["EntropyView"]
     means = [float(number) for number in re.findall(r"\d+\.\d+", view.caption.text)]
     sides = [store.results.geometry(*cell)["ENTROPY"].mean() for cell in (page.state.a, page.state.b)]
     assert means == pytest.approx(sides, abs=6e-4)

@@ -3,8 +3,9 @@
 A corruption is a `Corruption`: an entry of `CORRUPTIONS`, or of a module of your own as `package.module:NAME`.
 """
 
+import contextlib
 import functools
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -197,12 +198,25 @@ def draw(
     corruption, index = _checked(name, severity, table)
     if corruption.draw is None:
         return {}
-    rows = corruption.rows(table).astype(np.float32)
-    if not corruption.textures:
-        return corruption.draw(key, jnp.asarray(image), rows, index)
-    if textures is None:
+    if corruption.textures and textures is None:
         raise ValueError(f"{name} needs textures=corruptions.load_textures(folder, image.shape, table).")
-    return corruption.draw(key, jnp.asarray(image), rows, index, Textures(*map(jnp.asarray, textures)))
+    pictures = [Textures(*map(jnp.asarray, textures))] if corruption.textures and textures else []
+    with _traced(name):
+        return corruption.draw(
+            key, jnp.asarray(image), corruption.rows(table).astype(np.float32), index, *pictures
+        )
+
+
+@contextlib.contextmanager
+def _traced(name: str) -> Iterator[None]:
+    """Turn jax's errors about traced values into one that says how a corruption is written."""
+    try:
+        yield
+    except jax.errors.JAXTypeError as error:
+        raise ValueError(
+            f"draw and apply of {name!r} are traced by jax, so that `index` and pixels have no value yet, got "
+            f"{type(error).__name__}: use jnp in place of np, and jnp.asarray(rows)[index]."
+        ) from error
 
 
 @functools.partial(jax.jit, static_argnames=("corruption", "table"))
@@ -239,4 +253,5 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
         raise ValueError(f"images must be uint8 in 0..255, got {dtype}.")
     if len(shape) != 4 or min(shape[1:3]) < 8 or shape[3] not in (1, 3):
         raise ValueError(f"images must be [n, h, w, 1 or 3] of 8 pixels or more, got {shape}.")
-    return _apply(corruption, jnp.asarray(images), draws, index, table)
+    with _traced(name):
+        return _apply(corruption, jnp.asarray(images), draws, index, table)

@@ -32,10 +32,11 @@ class Corruption:
     Raises:
         ValueError: constants of an unknown table, or that are not five rows of equally many numbers.
 
+    >>> import jax.numpy as jnp
     >>> INVERT = Corruption(
     ...     "digital",
     ...     None,
-    ...     lambda image, drawn, rows, index: image + rows[index, 0] * (255 - 2 * image),
+    ...     lambda image, drawn, rows, index: image + jnp.asarray(rows)[index, 0] * (255 - 2.0 * image),
     ...     dict.fromkeys(TABLES, (0.2, 0.4, 0.6, 0.8, 1)),
     ... )
     """

@@ -1,7 +1,9 @@
 """Networks as nested dicts of arrays; the only package that imports flax.
 
-To add a network, write a backbone (see `convolutional.py`) and add its name to `MODELS`; normalising, the
-head, everything that measures and the groups of coupled channels come with it.
+To add a network, write a backbone (see `convolutional.py`) and add its name to `MODELS`, or name your own module as
+`package.module:NAME`; normalising, the head, everything that measures and the groups of coupled channels come with it.
+In a module of your own give Flax's norms `use_fast_variance=False` where the mean of what they see can be far larger
+than its deviation: the default loses a fifth of the output at a ratio of 1,000 (`findings/flax_norms_lose_offset.sh`).
 """
 
 from rosalind.models.channels import groups, positions, traceable

@@ -2,9 +2,11 @@
 
 import dataclasses
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,6 +32,21 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def _sendable(function: Callable, *args: Any) -> Any:
+    """Call a function in a worker; RuntimeError in place of an error that cannot be unpickled.
+
+    jax's errors of traced values are such: the whole pool broke on one, and its message was lost.
+    """
+    try:
+        return function(*args)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
+
+
 def each(
     executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress
 ) -> Iterator:
@@ -41,7 +58,7 @@ def each(
         for args in arguments:
             yield args, function(*args, advance=progress.advance)
         return
-    futures = [(args, executor.submit(function, *args)) for args in arguments]
+    futures = [(args, executor.submit(_sendable, function, *args)) for args in arguments]
     for args, future in futures:
         yield args, future.result()
 
