@@ -5,7 +5,8 @@ A corruption is a `Corruption`: an entry of `CORRUPTIONS`, or of a module of you
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
