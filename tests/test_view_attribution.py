@@ -149,7 +149,7 @@ def test_tiles_show_the_numbers_with_row_zero_on_top_and_one_scale_per_column(fo
     generator = np.random.default_rng(3)
     a, b = generator.integers(-9, 10, (2, *SHAPE))
     b[2, 0, 0] = 40
-    seen = int(store_ids(folder)[Store(folder).images("clean")[0][0]])
+    seen = int(store_ids(folder)[Store(folder).results.images("clean")[0][0]])
     put(folder, A, (seen,), a[None])
     put(folder, B, (seen,), b[None])
     view, _, _ = made(folder, primary=seen)
