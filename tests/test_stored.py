@@ -48,6 +48,8 @@ def test_numbers_are_those_of_the_summary_written_then(folder):
 
 
 def test_every_view_opens(folder):
-    page = opened(Store(folder))
+    store = Store(folder)
+    assert not store.problems
+    page = opened(store)
     assert not page.errors.visible, page.errors.text
     assert page.views

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import (
     Damaged,
     Results,
@@ -161,7 +162,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
         measured.setdefault(network, []).append(condition)
     seeds = [info.seed for info in results.networks.values()]
     parents = {name: robustness.parent_of(results, name) for name in measured}
-    clean = next((n for n, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
+    clean = clean_of(results, bn)
     everything = _Counts(len(labels), halve(seeds, list(several.values())))
     pruned = _Counts(len(labels), everything.halves)
     # Right or wrong in the cells of dense parents, one bit per sample: 2.4 MB for 96 conditions of 200,000.

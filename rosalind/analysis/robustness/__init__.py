@@ -2,7 +2,6 @@
 
 from rosalind.analysis.robustness import methods
 from rosalind.analysis.robustness.groups import (
-    Row,
     SeedGroup,
     accuracy,
     groups,
@@ -11,7 +10,7 @@ from rosalind.analysis.robustness.groups import (
     table,
     text_table,
 )
-from rosalind.analysis.robustness.histograms import BINS, read_histograms, save_summary
+from rosalind.analysis.robustness.histograms import read_histograms, save_summary
 from rosalind.analysis.robustness.means import Mean, described, means
 from rosalind.analysis.robustness.metrics import (
     adaptive_calibration_error,
@@ -29,8 +28,6 @@ from rosalind.analysis.robustness.metrics import (
 )
 from rosalind.analysis.robustness.summary import (
     COLUMNS,
-    NUMBERS,
-    TEXT,
     available,
     numbers,
     parent_of,
@@ -40,12 +37,8 @@ from rosalind.analysis.robustness.summary import (
 )
 
 __all__ = [
-    "BINS",
     "COLUMNS",
-    "NUMBERS",
-    "TEXT",
     "Mean",
-    "Row",
     "SeedGroup",
     "accuracy",
     "adaptive_calibration_error",

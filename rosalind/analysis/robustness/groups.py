@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rosalind.analysis.robustness import metrics
-from rosalind.analysis.robustness.means import Mean, described, means
+from rosalind.analysis.robustness.means import Mean, clean_of, described, means
 from rosalind.results import Results
 
 
@@ -83,20 +83,15 @@ def table(
     accuracies = accuracy(results) if accuracies is None else accuracies
     mean = mean or main_mean(results, bn)
     column = {name: k for k, name in enumerate(results.conditions)}
-    clean = [k for k, c in enumerate(results.conditions.values()) if c.is_clean and c.bn == bn]
+    clean = clean_of(results, bn)
     rest = np.array([column[name] for name in mean.conditions] if mean else [], int)
     index = {name: k for k, name in enumerate(results.networks)}
     rows = []
     for group in groups(results):
         of_group = accuracies[[index[name] for name in group.networks]]
         nothing = np.full(len(of_group), np.nan)
-        rows.append(
-            Row(
-                group,
-                of_group[:, clean[0]] if clean else nothing,
-                of_group[:, rest].mean(1) if rest.size else nothing,
-            )
-        )
+        corrupted = of_group[:, rest].mean(1) if rest.size else nothing
+        rows.append(Row(group, of_group[:, column[clean]] if clean else nothing, corrupted))
     return rows
 
 
@@ -121,27 +116,20 @@ def text_table(results: Results) -> str:
     shown = [by_group[name] for name in ("common15", "common19", "mnist-c") if name in by_group]
     titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C"}
     accuracies = accuracy(results)
-    tables = [table(results, mean, accuracies=accuracies) for mean in shown] or [
-        table(results, accuracies=accuracies)
-    ]
+    tables = [table(results, mean, accuracies=accuracies) for mean in shown or [None]]
     names = [titles[mean.group] for mean in shown] or ["corrupted"]
-    header = f"{'network':24s} {'seeds':>5s} {'clean':>14s} " + " ".join(
-        f"{n:>14s}" for n in [*names, "retained"]
-    )
+    titles_shown = " ".join(f"{title:>14s}" for title in ("clean", *names, "retained"))
+    header = f"{'network':24s} {'seeds':>5s} {titles_shown}"
     lines = [header, "-" * len(header)]
     for line in zip(*tables, strict=True):
         first = line[0]
         cells = [first.clean, *(row.corrupted for row in line), first.retention]
         words = " ".join(f"{mean_and_deviation(v):>14s}" for v in cells)
         lines.append(f"{first.group.name:24s} {len(first.group.networks):5d} {words}")
-    lines += [
-        "",
-        f"Percent of {len(results.labels)} test images of {results.title}, mean +- deviation over seeds.",
-    ]
-    lines += [
-        f"{name[0].upper()}{name[1:]}: {described(mean, results)}."
-        for name, mean in zip(names, shown, strict=False)
-    ]
+    images = f"{len(results.labels)} test images of {results.title}"
+    lines += ["", f"Percent of {images}, mean +- deviation over seeds."]
+    for name, mean in zip(names, shown, strict=False):
+        lines.append(f"{name[0].upper()}{name[1:]}: {described(mean, results)}.")
     if shown:
         lines.append(f"Retained: {names[0]} over clean. Intervals over images are in summary.csv.")
     return "\n".join(lines)

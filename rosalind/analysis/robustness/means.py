@@ -40,9 +40,7 @@ def means(results: Results) -> list[Mean]:
     """
     averages = []
     for bn in dict.fromkeys(info.bn for info in results.conditions.values()):
-        infos = {
-            name: info for name, info in results.conditions.items() if info.is_corruption and info.bn == bn
-        }
+        infos = {name: c for name, c in results.conditions.items() if c.is_corruption and c.bn == bn}
         ending = "" if bn == "train" else f"-{bn}"
         for set_, size in SIZES.items():
             inside = [name for name, info in infos.items() if set_ in info.sets]
@@ -63,6 +61,11 @@ def means(results: Results) -> list[Mean]:
     return averages
 
 
+def clean_of(results: Results, bn: str) -> str | None:
+    """The clean condition of a BatchNorm mode; None where the study has none."""
+    return next((name for name, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
+
+
 def _mean(
     name: str, group: str, bn: str, inside: list[str], infos: Mapping[str, ConditionInfo], size: int
 ) -> Mean:
@@ -79,10 +82,9 @@ def described(mean: Mean, results: Results) -> str:
     infos = [results.conditions[name] for name in mean.conditions]
     names = list(dict.fromkeys(info.name for info in infos))
     severities = sorted({info.severity for info in infos})
-    total = SIZES.get(mean.group)
     words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
-    if total:
-        words = WORDS[mean.group] if not mean.missing else f"{len(names)} of {WORDS[mean.group]}"
+    if mean.group in SIZES:
+        words = f"{len(names)} of {WORDS[mean.group]}" if mean.missing else WORDS[mean.group]
     listed = ", ".join(f"{s:g}" for s in severities)
     tables = ", ".join(sorted({str(info.table) for info in infos}))
     return f"{words} at severity {listed} (table {tables}, {mean.source})"

@@ -7,28 +7,28 @@ import numpy as np
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
 from rosalind.results import Results, save_csv
 
+_BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes")
+_STAGES = {
+    **{"parent": "parent", "pruned": "pruned_accuracy"},
+    **{"recalibrated": "pruned_recalibrated", "retrained": "retrained"},
+}
+
 COLUMNS = (
     *("method", "network", "family", "seed", "sparsity_requested", "sparsity", "sparsity_effective"),
     *("parameters_left", "nonzero", "multiply_adds", "bytes_dense", "bytes_bitmask", "bytes_csr"),
-    *("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes"),
-    *("validation_parent", "validation_pruned", "validation_recalibrated", "validation_retrained"),
+    *(*_BUDGET, *(f"validation_{name}" for name in _STAGES)),
     *("clean", "corrupted", "clean_over_random", "corrupted_over_random"),
 )
 """Columns of comparison/methods.csv: one row per network."""
 
-
-def dense_parameters(results: Results, model: str) -> float:
-    """Parameters of a model's dense parents, the denominator of what is left; NaN without one."""
-    infos = results.networks.values()
-    sizes = [info.parameters for info in infos if info.is_parent and info.model == model]
-    return float(sizes[0]) if sizes and sizes[0] else float("nan")
+_OF_NETWORK = (*COLUMNS[2:7], "nonzero", "multiply_adds")
 
 
 def left_of(results: Results, network: str) -> float:
-    """A network's nonzero parameters over those of the dense parent, for pruned and for narrower networks."""
-    info = results.networks[network]
-    nonzero = info.nonzero
-    return float("nan") if nonzero is None else nonzero / dense_parameters(results, info.model)
+    """Nonzero parameters of a pruned or narrower network over its model's dense parent's; NaN without one."""
+    info, infos = results.networks[network], results.networks.values()
+    dense = next((i.parameters for i in infos if i.is_parent and i.model == info.model), None)
+    return info.nonzero / dense if dense and info.nonzero is not None else float("nan")
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
     `*_over_random` is the difference to random masks of the same seed and requested sparsity: accuracies are in
     [0, 1], higher is better, and a method below 0 there is worse than no criterion at all.
     """
-    lines, random, measured = [], {}, table(results)
+    lines, random, nan, measured = [], {}, float("nan"), table(results)
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
@@ -46,36 +46,20 @@ def rows(results: Results) -> list[dict[str, Any]]:
             plain = info.method == "random" and not info.options.get("like")
             if plain and (key not in random or info.label == "random"):
                 random[key] = row.clean[k], row.corrupted[k]
-    nan = float("nan")
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            budget, stages = info.budget, info.validation
-            storage = info.storage
             key = info.model, info.seed, info.sparsity_requested
             clean, corrupted = random.get(key, (nan, nan))
             lines.append(
                 {
                     "method": row.group.label,
                     "network": network,
-                    "family": info.family,
-                    "seed": info.seed,
-                    "sparsity_requested": info.sparsity_requested,
-                    "sparsity": info.sparsity,
-                    "sparsity_effective": info.sparsity_effective,
+                    **{name: getattr(info, name) for name in _OF_NETWORK},
                     "parameters_left": left_of(results, network),
-                    "nonzero": info.nonzero,
-                    "multiply_adds": info.multiply_adds,
-                    **{f"bytes_{name}": storage.get(name, nan) for name in ("dense", "bitmask", "csr")},
-                    **{
-                        name: budget.get(name, nan)
-                        for name in ("epochs", "forward_passes", "backward_passes")
-                    },
-                    **{name: budget.get(name, nan) for name in ("scoring_passes", "step_bytes")},
-                    "validation_parent": stages.get("parent", nan),
-                    "validation_pruned": stages.get("pruned_accuracy", nan),
-                    "validation_recalibrated": stages.get("pruned_recalibrated", nan),
-                    "validation_retrained": stages.get("retrained", nan),
+                    **{f"bytes_{name}": info.storage.get(name, nan) for name in ("dense", "bitmask", "csr")},
+                    **{name: info.budget.get(name, nan) for name in _BUDGET},
+                    **{f"validation_{name}": info.validation.get(key, nan) for name, key in _STAGES.items()},
                     "clean": float(row.clean[k]),
                     "corrupted": float(row.corrupted[k]),
                     "clean_over_random": float(row.clean[k] - clean),
@@ -87,9 +71,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
 
 def save(results: Results) -> None:
     """Write `comparison/methods.csv`, replacing what is there."""
-    lines = rows(results)
     path = results.folder / "comparison" / "methods.csv"
-    save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in lines])
+    save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in rows(results)])
 
 
 _AVERAGED = COLUMNS[COLUMNS.index("sparsity") :]

@@ -80,9 +80,7 @@ def corruption_errors(errors: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns:
         float[c], 1 where both are equal, lower is better; NaN where the reference has no error.
     """
-    ours, theirs = np.asarray(errors, float).mean(-1), np.asarray(reference, float)
-    theirs = theirs.mean(-1) if theirs.ndim == 2 else theirs
-    return np.divide(ours, theirs, out=np.full(ours.shape, np.nan), where=theirs > 0)
+    return relative_corruption_errors(errors, 0, reference, 0)
 
 
 def relative_corruption_errors(
@@ -90,15 +88,8 @@ def relative_corruption_errors(
 ) -> np.ndarray:
     """Relative CE: how much a corruption adds to the clean error, over what it adds to a reference's.
 
-    Args:
-        errors: float[c, s].
-        clean: the network's clean error.
-        reference: float[c, s], or float[c] means over severities.
-        reference_clean: the reference's clean error.
-
-    Returns:
-        float[c], lower is better; NaN where a corruption does not add to the reference's error
-        (arXiv 1903.12261).
+    Args as of `corruption_errors`, with both clean errors. float[c], lower is better; NaN where a corruption does not
+    add to the reference's error (arXiv 1903.12261).
     """
     theirs = np.asarray(reference, float)
     theirs = (theirs.mean(-1) if theirs.ndim == 2 else theirs) - reference_clean
@@ -109,12 +100,11 @@ def relative_corruption_errors(
 def imagenet_errors(errors: dict[str, np.ndarray], clean: float) -> tuple[float, float]:
     """mCE and relative mCE of ImageNet-C, AlexNet's being 1 (arXiv 1903.12261); lower is better.
 
-    Args:
-        errors: float[5] over severities for each of the 15 corruptions; all are needed.
-        clean: clean error.
+    Both are means over corruptions; NaN where one of the 15 is missing.
 
-    Returns:
-        Both means over corruptions; NaN where one of the 15 is missing.
+    Args:
+        errors: float[5] over severities for each corruption.
+        clean: clean error.
     """
     if set(errors) != set(ALEXNET):
         return float("nan"), float("nan")
@@ -126,11 +116,8 @@ def imagenet_errors(errors: dict[str, np.ndarray], clean: float) -> tuple[float,
 def nan_mean_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, standard deviation (n - 1) and number of the finite values over the last axis.
 
-    Args:
-        values: float[..., n].
-
-    Returns:
-        float64[...] means, NaN without a value; float64[...] deviations, NaN with fewer than two; int[...] counts.
+    Of float[..., n]: float64[...] means, NaN without a value; float64[...] deviations, NaN with fewer than two;
+    int[...] counts.
 
     >>> [part.tolist() for part in nan_mean_std(np.array([[1.0, 3.0], [5.0, np.nan]]))]
     [[2.0, 5.0], [1.4142135623730951, nan], [2, 1]]
@@ -189,15 +176,14 @@ def effective_fit(clean, shifted, samples: int) -> Effective:
         The line; all NaN with fewer than five baselines, or where they all have one clean accuracy.
     """
     x, y = logit(clean, samples), logit(shifted, samples)
-    finite = np.isfinite(np.asarray(clean, float)) & np.isfinite(np.asarray(shifted, float))
+    finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
     if len(x) < ENOUGH or np.ptp(x) == 0:
         return Effective(float("nan"), float("nan"), float("nan"), len(x))
     slope, intercept = np.polyfit(x, y, 1)
     rest, total = ((y - intercept - slope * x) ** 2).sum(), ((y - y.mean()) ** 2).sum()
-    return Effective(
-        float(slope), float(intercept), float(1 - rest / total) if total else float("nan"), len(x)
-    )
+    r2 = float(1 - rest / total) if total else float("nan")
+    return Effective(float(slope), float(intercept), r2, len(x))
 
 
 class Flips(NamedTuple):
@@ -227,10 +213,7 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     return Flips(lost / len(parent), won / len(parent), p)
 
 
-REPLICATES = 1000
-
-
-def resampled(count: int, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+def resampled(count: int, replicates: int = 1000, seed: int = 0) -> np.ndarray:
     """uint8[replicates, n]: how often each sample is drawn in each bootstrap replicate; rows sum to n.
 
     The same for every network and condition, so that differences between them are paired by sample.

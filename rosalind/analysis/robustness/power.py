@@ -21,21 +21,19 @@ LEVEL = 0.05
 def detectable_with_samples(
     samples: int, discordant: float, *, power: float = POWER, level: float = LEVEL
 ) -> float:
-    """The smallest difference of two accuracies that McNemar's test on the same samples can show.
+    """The smallest difference of two accuracies in [0, 1] that McNemar's test on the same samples can show.
 
     max(k sqrt(discordant / samples), k^2 / samples) with k = z(1 - level / 2) + z(power), 2.80 by default. This
     is Connor's sample size (Biometrics 43, 1987), samples = (z sqrt(discordant) + z' sqrt(discordant - d^2))^2 /
     d^2, without the d^2 under the root, which makes the difference d a little larger, never smaller. No
-    difference exceeds the discordant share, so the second term is where all discordant samples point one way.
+    difference exceeds the discordant share, so the second term is where all discordant samples point one way. NaN
+    without samples or where the share is NaN.
 
     Args:
         samples: how many are compared.
         discordant: share of them that exactly one of the two networks has right, [0, 1].
         power: how often the difference is to be found, in (0.5, 1).
         level: of the two-sided test, in (0, 1).
-
-    Returns:
-        A difference of fractions in [0, 1]; NaN without samples or where the share is NaN.
 
     >>> round(detectable_with_samples(10_000, 0.04), 4)
     0.0056
@@ -53,15 +51,11 @@ def detectable_with_pairs(
 
     The difference at which the noncentral t distribution with pairs - 1 degrees of freedom leaves the two-sided
     critical value with the given power, in the unit of `deviation`: 3.26 deviations with three pairs, 1.68 with five.
+    NaN with fewer than two pairs or where the deviation is NaN. `power` and `level` as above.
 
     Args:
         pairs: of networks that share a seed, or of values of one sample.
         deviation: standard deviation of their differences (with pairs - 1).
-        power: how often the difference is to be found, in (0.5, 1).
-        level: of the two-sided test, in (0, 1).
-
-    Returns:
-        A difference in the unit of `deviation`; NaN with fewer than two pairs or where the deviation is NaN.
     """
     if pairs < 2 or not np.isfinite(deviation):
         return float("nan")
@@ -80,15 +74,10 @@ def _shift(pairs: int, power: float, level: float) -> float:
 
 
 def seed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the last axis and the half width of its t-interval, of what is there.
+    """Mean over the last axis and the half width of its t-interval, which covers 1 - level.
 
-    Args:
-        values: float[..., seeds]; NaN where a seed is missing.
-        level: the interval covers 1 - level, 95 % by default.
-
-    Returns:
-        float64[...] means, NaN without a value; float64[...] half widths, NaN with fewer than two values; int[...]
-        how many values there are.
+    Of float[..., seeds], NaN where a seed is missing: float64[...] means, NaN without a value; float64[...] half
+    widths, NaN with fewer than two values; int[...] how many values there are.
 
     >>> mean, half, count = seed_interval(np.array([1.0, 2.0, 3.0]))
     >>> round(float(mean), 3), round(float(half), 3), int(count)

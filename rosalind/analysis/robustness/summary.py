@@ -8,57 +8,18 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness import metrics
-from rosalind.analysis.robustness.means import Mean, means
+from rosalind.analysis.robustness.means import Mean, clean_of, means
 from rosalind.results import GEOMETRY, Damaged, Results, brier, confidence, correct, loss
 
 COLUMNS = (
-    "network",
-    "model",
-    "method",
-    "label",
-    "family",
-    "seed",
-    "sparsity",
-    "condition",
-    "corruption",
-    "group",
-    "severity",
-    "draw",
-    "bn",
-    "table",
-    "source",
-    "parent",
-    "samples",
-    "conditions",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "change_to_parent",
-    "change_low",
-    "change_high",
-    "negative_flips",
-    "positive_flips",
-    "mcnemar_p",
-    "retention",
-    "relative_to_dense",
-    "relative_increase_to_dense",
-    "mce",
-    "relative_mce",
-    "effective_robustness",
-    "effective_r2",
-    "relative_robustness",
-    "loss",
-    "brier",
-    "calibration_error",
-    "adaptive_calibration_error",
-    "angle_mean",
-    "angle_deviation",
-    "angle_centred_mean",
-    "norm_mean",
-    "margin_median",
-    "undefined_margins",
-    "angle_agreement",
-    "bias_share",
+    *("network", "model", "method", "label", "family", "seed", "sparsity", "condition", "corruption"),
+    *("group", "severity", "draw", "bn", "table", "source", "parent", "samples", "conditions"),
+    *("accuracy", "accuracy_low", "accuracy_high", "change_to_parent", "change_low", "change_high"),
+    *("negative_flips", "positive_flips", "mcnemar_p", "retention", "relative_to_dense"),
+    *("relative_increase_to_dense", "mce", "relative_mce", "effective_robustness", "effective_r2"),
+    *("relative_robustness", "loss", "brier", "calibration_error", "adaptive_calibration_error"),
+    *("angle_mean", "angle_deviation", "angle_centred_mean", "norm_mean", "margin_median"),
+    *("undefined_margins", "angle_agreement", "bias_share"),
 )
 """The columns of `summary.csv`; angles in radians, norms and margins in the network's unit.
 
@@ -81,13 +42,8 @@ NUMBERS = COLUMNS[len(TEXT) :]
 """Columns that hold numbers."""
 
 _AVERAGED = (
-    "loss",
-    "brier",
-    "calibration_error",
-    "adaptive_calibration_error",
-    "angle_mean",
-    "norm_mean",
-    "margin_median",
+    *("loss", "brier", "calibration_error", "adaptive_calibration_error"),
+    *("angle_mean", "norm_mean", "margin_median"),
 )
 """Columns of a cell that a mean's row averages."""
 
@@ -99,12 +55,8 @@ def parent_of(results: Results, network: str) -> str | None:
         return None
     if info.parent in results.networks:
         return info.parent
-    same = [
-        name
-        for name, other in results.networks.items()
-        if other.is_parent and other.seed == info.seed and info.seed is not None
-    ]
-    return same[0] if same else None
+    infos = results.networks.items()
+    return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
 
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
@@ -120,21 +72,19 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     labels, unit = results.labels_of(condition), results.feature_scale(network)
     labelled = labels >= 0
     if not labelled.all():
-        count = len(labels)
-        cell = {k: v[labelled] if np.ndim(v) and len(v) == count else v for k, v in cell.items()}
+        cell = {k: v[labelled] if np.ndim(v) and len(v) == len(labels) else v for k, v in cell.items()}
         labels = labels[labelled]
     hits = correct(cell, labels)
     probability, margin = confidence(cell), cell["margin"] / unit
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
-    row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
-    row = {
+    row: dict[str, Any] = {
         **_provenance(results, network),
         "condition": condition,
         "corruption": info.name,
         "group": info.category,
         **{name: getattr(info, name) for name in ("severity", "draw", "bn", "table", "source")},
         "parent": parent_of(results, network),
-        **row,
+        **dict.fromkeys(NUMBERS, float("nan")),
         "samples": len(labelled),
         "conditions": 1,
         "accuracy": mean(hits),
@@ -164,45 +114,37 @@ def _provenance(results: Results, network: str) -> dict[str, Any]:
 
 def rows(results: Results) -> Iterator[dict[str, Any]]:
     """All rows of `summary.csv`, a network's cells and then its means, dense networks first."""
-    chosen = means(results)
     cells: dict[str, list[str]] = {}
     for network, condition in results.cells(own_samples=True):
         cells.setdefault(network, []).append(condition)
     draws: dict[int, np.ndarray] = {}
-    order = sorted(cells, key=lambda name: not results.networks[name].is_dense)
     accuracies: dict[tuple[str, str], float] = {}
     packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
-    for network in order:
+    for network in sorted(cells, key=lambda name: not results.networks[name].is_dense):
         read = {condition: _summarised(results, network, condition) for condition in cells[network]}
         hits = {condition: right for condition, (_, right) in read.items()}
         parent = parent_of(results, network)
         if results.networks[network].is_dense:
             packed_hits[network] = {name: np.packbits(values) for name, values in hits.items()}
         parent_hits = {
-            name: _unpacked(v, len(hits[name]))
-            for name, v in packed_hits.get(parent or "", {}).items()
+            name: np.unpackbits(packed, count=len(hits[name])).astype(bool)
+            for name, packed in packed_hits.get(parent or "", {}).items()
             if name in hits
         }
         pending: Pending = []
         cell_rows = [_cell_row(c, read[c][0], hits, parent_hits, pending) for c in cells[network]]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in cell_rows}
-        averaged = []
-        for mean in chosen:
-            if set(mean.conditions) <= set(hits):
-                averaged.append(_mean_row(results, network, mean, cell_rows, hits, parent_hits, pending))
-                accuracies[network, mean.name] = float(averaged[-1]["accuracy"])
+        complete = [mean for mean in means(results) if set(mean.conditions) <= set(hits)]
+        averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits, pending) for m in complete]
+        accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in averaged}
         _fill_intervals(pending, draws)
         _compare_with_clean(results, network, parent, [*cell_rows, *averaged], accuracies)
-        for row, mean in zip(averaged, [m for m in chosen if set(m.conditions) <= set(hits)], strict=True):
+        for row, mean in zip(averaged, complete, strict=True):
             row |= _corruption_errors(results, network, parent, mean, accuracies)
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
     yield from finished
-
-
-def _unpacked(packed: np.ndarray, count: int) -> np.ndarray:
-    return np.unpackbits(packed, count=count).astype(bool)
 
 
 Pending = list[tuple[dict[str, Any], str, np.ndarray]]
@@ -242,13 +184,12 @@ def _mean_row(
     """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
     row_of = {str(row["condition"]): row for row in cell_rows}
     each = np.mean([hits[c] for c in mean.conditions], 0)
-    first = results.conditions[mean.conditions[0]]
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, float("nan")),
         **_provenance(results, network),
         **{"condition": mean.name, "corruption": "", "group": mean.group, "severity": "", "draw": ""},
         "bn": mean.bn,
-        "table": first.table,
+        "table": results.conditions[mean.conditions[0]].table,
         "source": mean.source,
         "parent": parent_of(results, network),
         "samples": len(each),
@@ -268,14 +209,10 @@ def _mean_row(
     return row
 
 
-def _clean(results: Results, bn: str) -> str | None:
-    return next((n for n, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
-
-
 def _compare_with_clean(results: Results, network: str, parent, table_rows, accuracies) -> None:
     """Fill in retention, and the error over the parent's error."""
     for row in table_rows:
-        clean = accuracies.get((network, _clean(results, row["bn"])))
+        clean = accuracies.get((network, clean_of(results, row["bn"])))
         if clean is not None:
             row["retention"] = float(metrics.retention(row["accuracy"], np.array(clean)))
         parent_accuracy = accuracies.get((parent, row["condition"]))
@@ -293,27 +230,24 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
     for condition in mean.conditions:
         by_name.setdefault(results.conditions[condition].name, []).append(condition)
     errors = {name: np.array([1 - accuracies[network, c] for c in cs]) for name, cs in by_name.items()}
-    clean = _clean(results, mean.bn)
+    clean = clean_of(results, mean.bn)
     columns: dict[str, float] = {}
     if parent is not None and all((parent, c) in accuracies for c in mean.conditions):
-        parent_errors = [np.array([1 - accuracies[parent, c] for c in cs]).mean() for cs in by_name.values()]
-        mean_errors, reference = (
-            np.array([e.mean() for e in errors.values()])[:, None],
-            np.array(parent_errors),
-        )
+        reference = np.array([np.mean([1 - accuracies[parent, c] for c in cs]) for cs in by_name.values()])
+        mean_errors = np.array([e.mean() for e in errors.values()])[:, None]
         columns["relative_to_dense"] = float(metrics.corruption_errors(mean_errors, reference).mean())
         if (parent, clean) in accuracies and (network, clean) in accuracies:
-            clean_error, parent_clean_error = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
+            clean_errors = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
             relative = metrics.relative_corruption_errors(
-                mean_errors, clean_error, reference, parent_clean_error
+                mean_errors, clean_errors[0], reference, clean_errors[1]
             )
             columns["relative_increase_to_dense"] = float(relative.mean())
     imagenet = results.study["table"] == "imagenet" and len(results.class_names) == 1000
-    if imagenet and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
-        complete = all(len(cs) == 5 for cs in by_name.values())
-        clean_error = 1 - accuracies[network, clean]
-        if complete:
-            columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(errors, clean_error)
+    complete = imagenet and all(len(cs) == 5 for cs in by_name.values())
+    if complete and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
+        columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(
+            errors, 1 - accuracies[network, clean]
+        )
     return columns
 
 
@@ -323,13 +257,12 @@ def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -
     lines: dict[tuple[str, str | None], metrics.Effective] = {}
     samples = len(results.labels)
     for row in table_rows:
-        condition, clean = str(row["condition"]), _clean(results, str(row["bn"]))
+        condition, clean = str(row["condition"]), clean_of(results, str(row["bn"]))
         if condition == clean or (row["network"], clean) not in accuracies:
             continue
         if (condition, clean) not in lines:
             pairs = [(accuracies.get((n, clean)), accuracies.get((n, condition))) for n in dense]
-            pairs = [pair for pair in pairs if None not in pair]
-            x, y = np.array(pairs, float).reshape(-1, 2).T
+            x, y = np.array([pair for pair in pairs if None not in pair], float).reshape(-1, 2).T
             lines[condition, clean] = metrics.effective_fit(x, y, samples)
         line = lines[condition, clean]
         clean_accuracy = accuracies[row["network"], clean]
@@ -346,12 +279,16 @@ def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     """The `numbers` of a `summary.csv` by network and condition.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file, or one of an earlier version that lacks some of `NUMBERS`.
         Damaged: not such a table.
     """
     try:
         with path.open(newline="") as file:
-            return {(row["network"], row["condition"]): numbers(row) for row in csv.DictReader(file)}
+            table = csv.DictReader(file)
+            header = set(table.fieldnames or ())
+            if {"network", "condition"} <= header and not header.issuperset(NUMBERS):
+                raise FileNotFoundError(f"{path} is of an earlier version; run the study again to renew it.")
+            return {(row["network"], row["condition"]): numbers(row) for row in table}
     except FileNotFoundError:
         raise
     except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:

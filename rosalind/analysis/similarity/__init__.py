@@ -2,10 +2,8 @@
 
 from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
 from rosalind.analysis.similarity.distances import (
-    COORDINATES,
     DISTANCE_MODES,
     METRICS,
-    measure,
     rms_distances,
 )
 from rosalind.analysis.similarity.layout import (
@@ -19,14 +17,11 @@ from rosalind.analysis.similarity.layout import (
     umap_layouts,
     wobble,
 )
-from rosalind.analysis.similarity.points import LIMIT, Points, members, points
+from rosalind.analysis.similarity.points import members, points
 
 __all__ = [
-    "COORDINATES",
     "DISTANCE_MODES",
-    "LIMIT",
     "METRICS",
-    "Points",
     "Similarity",
     "classical_scaling",
     "compare",
@@ -34,7 +29,6 @@ __all__ = [
     "has_umap",
     "leaf_order",
     "load",
-    "measure",
     "members",
     "nearest",
     "picture",
