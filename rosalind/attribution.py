@@ -8,9 +8,7 @@ import numpy as np
 from rosalind import geometry, measuring
 from rosalind.conditions import Network
 from rosalind.data import Split
-
-MAPPED = ("angle", "norm", "margin")
-"""The quantities of a map, in the order of its axis."""
+from rosalind.measures import COORDINATES as MAPPED
 
 SHARES = 12
 """A deletion curve is taken at 0, 1/12, ..., 1 of the patches hidden."""

@@ -12,6 +12,8 @@ from rosalind.analysis.store import Store
 from rosalind.config import SYNTHETIC
 from rosalind.results import Results
 
+DEGREES = 180 / np.pi
+
 
 @dataclass(frozen=True)
 class CellMetric:
@@ -32,18 +34,16 @@ class CellMetric:
 CELL_METRICS = {
     "accuracy": CellMetric("accuracy", 100, "percent right"),
     "difference": CellMetric(
-        "accuracy", 100, "percentage points over the dense network of the same seed", 0, True
+        "accuracy", 100, "percentage points over the dense network of the same seed", signed=True
     ),
     "rank": CellMetric(
         "accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1
     ),
-    "angle mean": CellMetric("angle_mean", 180 / np.pi, "mean angle, degrees", better=0),
-    "angle deviation": CellMetric(
-        "angle_deviation", 180 / np.pi, "deviation of the angle, degrees", 1, better=0
-    ),
+    "angle mean": CellMetric("angle_mean", DEGREES, "mean angle, degrees", better=0),
+    "angle deviation": CellMetric("angle_deviation", DEGREES, "deviation of the angle, degrees", 1, better=0),
     "margin median": CellMetric("margin_median", 1, "median margin, units", 1),
     "change to parent": CellMetric(
-        "change_to_parent", 100, "paired change to the parent, percentage points", 0, True
+        "change_to_parent", 100, "paired change to the parent, percentage points", signed=True
     ),
     "error over dense": CellMetric(
         "relative_to_dense",
@@ -61,7 +61,7 @@ CELL_METRICS = {
         better=-1,
     ),
     "effective robustness": CellMetric(
-        "effective_robustness", 100, "points above the dense networks' line", 0, True
+        "effective_robustness", 100, "points above the dense networks' line", signed=True
     ),
     "retained": CellMetric("retention", 100, "accuracy over clean accuracy, percent"),
     "flips to wrong": CellMetric("negative_flips", 100, "percent that the dense parent had right", better=-1),
@@ -87,7 +87,6 @@ COMPARED = ("difference", "change to parent")
 INTERVALS = {"accuracy": "accuracy", "difference": "change", "change to parent": "change"}
 """Modes for which summary.csv has an interval over images, and how its columns begin."""
 
-
 IMAGENET = ("mce", "relative_mce")
 """Columns of summary.csv that other data sets leave empty."""
 
@@ -95,16 +94,20 @@ Summary = Mapping[tuple[str, str], Mapping[str, float]]
 """The numbers of summary.csv by network and condition."""
 
 
+def _places(groups: Sequence[SeedGroup]) -> dict[str, tuple[int, int]]:
+    """Group and seed of every network."""
+    return {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
+
+
 def collect(summary: Summary, groups: Sequence[SeedGroup], columns: Sequence[str], name: str) -> np.ndarray:
     """float32[groups, columns, seeds]: a column of the summary; NaN where a cell or a seed is missing."""
     seeds = max((len(group.networks) for group in groups), default=0)
     table = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
-    line = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
-    place = {condition: j for j, condition in enumerate(columns)}
+    place, column = _places(groups), {condition: j for j, condition in enumerate(columns)}
     for (network, condition), row in summary.items():
-        if network in line and condition in place:
-            i, k = line[network]
-            table[i, place[condition], k] = row[name]
+        if network in place and condition in column:
+            i, k = place[network]
+            table[i, column[condition], k] = row[name]
     return table
 
 
@@ -114,16 +117,14 @@ def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
     A network whose JSON names a parent has that one, any other the plain dense network of its model and seed; where
     a study has none, the network is left out, so that its differences are gaps.
     """
-    plain = {}
-    for name, info in results.networks.items():
-        if info.is_parent and info.seed is not None:
-            plain.setdefault((info.model, info.seed), name)
+    infos = results.networks
+    parents = [(name, i) for name, i in infos.items() if i.is_parent and i.seed is not None]
+    plain = {(info.model, info.seed): name for name, info in reversed(parents)}
     dense = {}
     for name in (name for group in groups for name in group.networks):
-        info = results.networks[name]
-        partner = plain.get((info.model, info.seed)) or robustness.parent_of(results, name)
-        if info.parent in results.networks:
-            partner = info.parent
+        info = infos[name]
+        own_seed = plain.get((info.model, info.seed)) or robustness.parent_of(results, name)
+        partner = info.parent if info.parent in infos else own_seed
         if partner is not None:
             dense[name] = partner
     return dense
@@ -137,12 +138,11 @@ def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[s
         groups: whose networks the first and last axis are.
         dense: network -> dense network, from `dense_of`.
     """
-    place = {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
+    place = _places(groups)
     differences = np.full_like(values, np.nan)
     for network, other in dense.items():
         if network in place and other in place:
-            i, k = place[network]
-            p, q = place[other]
+            (i, k), (p, q) = place[network], place[other]
             differences[i, :, k] = values[i, :, k] - values[p, :, q]
     return differences
 
@@ -183,19 +183,11 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
-    """float64[pairs]: numbers of the second networks minus those of the first that have their seed.
-
-    Networks without a seed make no pair.
-
-    Args:
-        results: of the study.
-        first: a number by network.
-        second: likewise.
-    """
-    first_of = {results.networks[name].seed: value for name, value in first.items()}
-    pairs = [(first_of.get(results.networks[name].seed), name) for name in second]
-    paired = [(value, name) for value, name in pairs if value is not None]
-    return np.array([second[n] - v for v, n in paired if results.networks[n].seed is not None], float)
+    """float64[pairs]: numbers of second networks minus those of the first that have their seed; none without one."""
+    infos = results.networks
+    first_of = {infos[name].seed: value for name, value in first.items() if infos[name].seed is not None}
+    seeds = [(infos[name].seed, value) for name, value in second.items()]
+    return np.array([value - first_of[seed] for seed, value in seeds if seed in first_of], float)
 
 
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
@@ -209,14 +201,12 @@ def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
 
 def collected(store: Store, name: str) -> np.ndarray:
     """float32[groups, columns, seeds] of a column of summary.csv; NaN where a cell or a seed is missing."""
-    return store.cached(
-        ("grid", "column", name),
-        lambda: collect(store.summary, store.groups, store.columns, name),
-    )
+    make = lambda: collect(store.summary, store.groups, store.columns, name)
+    return store.cached(("grid", "column", name), make)
 
 
 def dense_networks(store: Store) -> dict[str, str]:
-    """The dense network that each network is compared with; see `table.dense_of`."""
+    """The dense network that each network is compared with; see `dense_of`."""
     return store.cached(("grid", "dense"), lambda: dense_of(store.results, store.groups))
 
 
@@ -261,12 +251,11 @@ def heights(store: Store) -> np.ndarray:
 
     def make() -> np.ndarray:
         counts, edges = store.histograms
-        place = {name: j for j, name in enumerate(store.columns)}
-        summed = np.zeros((len(store.groups), len(place), max(edges.shape[1] - 1, 1)), np.int64)
-        line = {name: i for i, group in enumerate(store.groups) for name in group.networks}
+        place, column = _places(store.groups), {name: j for j, name in enumerate(store.columns)}
+        summed = np.zeros((len(store.groups), len(column), max(edges.shape[1] - 1, 1)), np.int64)
         for (network, condition), cell_counts in counts.items():
-            if network in line and condition in place:
-                summed[line[network], place[condition]] += cell_counts[2]
+            if network in place and condition in column:
+                summed[place[network][0], column[condition]] += cell_counts[2]
         return distributions.outlines(distributions.merged(summed))
 
     return store.cached(("grid", "heights"), make)

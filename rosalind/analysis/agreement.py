@@ -11,17 +11,13 @@ COLUMNS_AT_ONCE = 1 << 18
 
 
 def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Overlap of every pair of masks, and what chance would give masks of as many entries.
+    """Overlap of every pair of masks bool[n, weights], and what chance would give masks of as many entries.
 
-    Args:
-        masks: bool[n, weights].
+    float64[n, n] intersection over union, in [0, 1], 1 on the diagonal, NaN for two empty masks; and the expected
+    one of independent masks, p q / (p + q - p q) for densities p and q.
 
-    Returns:
-        float64[n, n] intersection over union, in [0, 1], 1 on the diagonal, NaN for two empty masks; and the
-        expected one of independent masks, p q / (p + q - p q) for densities p and q.
-
-    >>> found, chance = overlaps(np.array([[True, True, False, False], [True, False, True, False]]))
-    >>> found[0, 1].round(3), chance[0, 1].round(3)
+    >>> overlap, chance = overlaps(np.array([[True, True, False, False], [True, False, True, False]]))
+    >>> overlap[0, 1].round(3), chance[0, 1].round(3)
     (np.float64(0.333), np.float64(0.333))
     """
     both = np.zeros((len(masks), len(masks)))
@@ -39,14 +35,9 @@ def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def predictions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Agreement of every pair of networks' predictions, and what their accuracies alone would give.
 
-    Args:
-        found: int[n, samples] predicted classes.
-        labels: int[samples] true classes.
-        classes: how many there are.
-
-    Returns:
-        float64[n, n] share of samples with the same prediction (churn is 1 minus it), in [0, 1]; and its
-        expectation if both were right independently and wrong uniformly: a b + (1 - a)(1 - b) / (classes - 1).
+    Of int[n, samples] predicted and int[samples] true classes: float64[n, n] share of samples with the same
+    prediction (churn is 1 minus it), in [0, 1]; and its expectation if both were right independently and wrong
+    uniformly: a b + (1 - a)(1 - b) / (classes - 1).
     """
     same = np.stack([(predicted == one).mean(1) for one in predicted])
     accuracy = (predicted == labels).mean(1)
@@ -69,10 +60,8 @@ def compare(results: Results) -> dict[str, np.ndarray]:
     for k, name in enumerate(names):
         alike.setdefault(tuple((path, mask.shape) for path, mask in masks_of[name].items()), []).append(k)
     layers = list(dict.fromkeys(path for shapes in alike for path, _ in shapes))
-    count = len(names)
-    empty = lambda *lead: np.full((*lead, count, count), np.nan)
-    layer, chance = empty(len(layers)), empty(len(layers))
-    whole, whole_chance = empty(), empty()
+    empty = lambda *lead: np.full((*lead, len(names), len(names)), np.nan)
+    layer, chance, whole, whole_chance = empty(len(layers)), empty(len(layers)), empty(), empty()
     for shapes, members in alike.items():
         if not shapes:
             continue
@@ -82,18 +71,15 @@ def compare(results: Results) -> dict[str, np.ndarray]:
             row = layers.index(path)
             layer[row][grid], chance[row][grid] = overlaps(masks)
         whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
-    same, expected = (np.full((len(results.conditions), count, count), np.nan) for _ in range(2))
+    same, expected = empty(len(results.conditions)), empty(len(results.conditions))
     measured = set(results.cells())
     for row, condition in enumerate(results.conditions):
         rows = [k for k, name in enumerate(names) if (name, condition) in measured]
         if rows:
-            arrays = np.stack(
-                [results.geometry(names[k], condition, ("prediction",))["prediction"] for k in rows]
-            )
-            place = np.ix_(rows, rows)
-            same[row][place], expected[row][place] = predictions(
-                arrays, results.labels, len(results.class_names)
-            )
+            cells = [results.geometry(names[k], condition, ("prediction",)) for k in rows]
+            predicted = np.stack([cell["prediction"] for cell in cells])
+            pair = predictions(predicted, results.labels, len(results.class_names))
+            same[row][np.ix_(rows, rows)], expected[row][np.ix_(rows, rows)] = pair
     return {
         "network": np.array(names, dtype=np.str_),
         "layer": np.array(layers, dtype=np.str_),

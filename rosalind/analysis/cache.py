@@ -20,9 +20,7 @@ class Cache:
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The value of a key; `make()`, stored from then on, where there is none.
 
-        Args:
-            key: of the value.
-            make: gives an array, or a tuple, list or dict whose arrays are counted; it may itself get other keys.
+        `make` gives an array, or a tuple, list or dict whose arrays are counted; it may itself get other keys.
 
         >>> cache = Cache(limit=1000)
         >>> [len(cache.get(name, lambda: np.zeros(100, np.float64))) for name in "ab"]

@@ -26,17 +26,13 @@ def reference(store: Store) -> Cell:
     It does not follow A and B, so that rows stay where they are and a group's number in an address means
     the same classes for everyone.
     """
-    network = store.networks[0]
-    return next(
-        (network, condition) for condition in store.conditions if store.sides.has((network, condition))
-    )
+    return next(cell for c in store.conditions if store.sides.has(cell := (store.networks[0], c)))
 
 
 def apart(store: Store) -> np.ndarray:
     """float32[c, c]: distances between classes, from the mean angles of the reference cell."""
-    return store.cached(
-        ("classes", "apart"), lambda: class_order.distances(table(store, reference(store), ANGLES))
-    )
+    make = lambda: class_order.distances(table(store, reference(store), ANGLES))
+    return store.cached(("classes", "apart"), make)
 
 
 def order_of_likeness(store: Store) -> np.ndarray:
@@ -122,15 +118,16 @@ def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
 
 
 def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str | None = None) -> str:
-    """The caption: what the matrices say, in numbers.
+    """The caption of matrices in numbers.
 
     Args:
-        rows: what rows and columns stand for.
+        rows: of the tables.
         tables: float[r, r] of sides `a`, `b`, `difference` and perhaps `null`.
         show: what they are of.
         null: what the null is or why there is none, as HTML, where one is asked for.
     """
     diagonal, unit = np.eye(len(rows), dtype=bool), " samples" if show == CONFUSION else " degrees"
+    group = " group" if rows.grouped else ""
     mean = lambda matrix: float(matrix[np.isfinite(matrix)].mean()) if np.isfinite(matrix).any() else None
     number = lambda v, unit: "nothing measured" if v is None else f"{v:.1f}{unit}"
     sentences = []
@@ -142,10 +139,8 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
         elif show == BETWEEN:
             sentences.append(f"{NAMES[side]} {number(mean(matrix), unit)} on average")
         else:
-            words = (
-                f"{number(mean(matrix[diagonal]), '')} degrees to the own{' group' if rows.grouped else ''}"
-            )
-            sentences.append(f"{NAMES[side]} {words}, {number(mean(matrix[~diagonal]), '')} to others")
+            to_own, to_others = (number(mean(matrix[part]), "") for part in (diagonal, ~diagonal))
+            sentences.append(f"{NAMES[side]} {to_own} degrees to the own{group}, {to_others} to others")
     moved = lambda side: number(mean(np.abs(tables[side])), unit)
     sentences.append(f"B and A differ by {moved('difference')} a field")
     if "null" in tables:
@@ -158,11 +153,8 @@ def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str 
         CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
     }[show]
     what += ", mean over the classes of two groups" if rows.grouped and show != CONFUSION else ""
-    click = (
-        "Click a row to open its group."
-        if rows.grouped
-        else "Click a field for the samples of its row that are predicted as its column."
-    )
+    click = "Click a field for the samples of its row that are predicted as its column."
+    click = "Click a row to open its group." if rows.grouped else click
     if len(rows) > downsampling.PIXELS:
         click += (
             " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "

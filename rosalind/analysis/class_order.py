@@ -89,9 +89,7 @@ def segments(apart: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
     for last in reversed(came):
         ends.append(int(last[ends[-1] - 1]))
     groups = np.empty(size, np.int64)
-    bounds = [0, *reversed(ends)]
-    for number in range(count):
-        groups[order[bounds[number] : bounds[number + 1]]] = number
+    groups[order] = np.repeat(np.arange(count), np.diff([0, *reversed(ends)]))
     return groups
 
 
@@ -111,14 +109,6 @@ def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, nam
     return Rows(members, tuple(names[central(apart, group)] for group in members))
 
 
-def _membership(rows: Rows, classes: int) -> np.ndarray:
-    """float32[rows, c]: 1 where a class belongs to a row."""
-    member = np.zeros((len(rows), classes), np.float32)
-    for number, in_row in enumerate(rows.classes):
-        member[number, in_row] = 1
-    return member
-
-
 def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -> np.ndarray:
     """float32[r, r]: a table of classes by the rows' classes.
 
@@ -134,7 +124,7 @@ def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -
     if not rows.grouped:
         listed = np.concatenate(rows.classes) if len(rows) else np.empty(0, int)
         return table[np.ix_(listed, listed)].astype(np.float32)
-    member = _membership(rows, len(table))
+    member = np.stack([np.isin(np.arange(len(table)), of_row) for of_row in rows.classes]).astype(np.float32)
     finite = np.isfinite(table)
     filled = np.where(finite, table, 0).astype(np.float32)
     if weights is None:
@@ -145,11 +135,7 @@ def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -
 
 
 def between_directions(kernel: np.ndarray) -> np.ndarray:
-    """float32[c, c]: angles in degrees between the columns of a head; NaN on the diagonal and for zeros.
-
-    Args:
-        kernel: float[d, c].
-    """
+    """float32[c, c]: angles in degrees between the columns of a head [d, c]; NaN on the diagonal and for zeros."""
     length = np.linalg.norm(kernel, axis=0)
     unit = np.divide(kernel, length, out=np.full(kernel.shape, np.nan, np.float32), where=length > 0)
     angles = np.degrees(np.arccos(np.clip(unit.T @ unit, -1, 1)))
@@ -172,12 +158,7 @@ def signed_log(counts: np.ndarray) -> np.ndarray:
 def nearest_directions(between: np.ndarray, wanted: int, count: int) -> np.ndarray:
     """int[count]: a class and those whose directions are nearest to its own, itself first.
 
-    Classes without a direction come last.
-
-    Args:
-        between: float[c, c] from `between_directions`.
-        wanted: the class.
-        count: how many.
+    Classes without a direction come last. `between` is float[c, c] from `between_directions`.
     """
     angles = np.nan_to_num(between[wanted], nan=np.inf)
     angles[wanted] = -1

@@ -56,9 +56,7 @@ def cdnv(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
     inverse of a covariance. Pairs with one mean are infinitely spread, unless both have no scatter
     (NaN, left out); NaN with fewer than two classes. Source: arXiv 2112.15121.
 
-    Args:
-        class_mean: float[c, d].
-        class_scatter: float[c], mean squared distance of a class's samples to its mean.
+    Of float[c, d] means and float[c] scatters, the mean squared distances of a class's samples to its mean.
 
     >>> cdnv(np.array([[0.0], [2.0]]), np.array([1.0, 3.0]))
     0.5
@@ -126,10 +124,10 @@ def numbers(
     cosines = _cosines(mean)
     closest = np.degrees(np.arccos(np.nanmax(cosines, 1))).mean() if len(cosines) > 1 else np.nan
     sizes = np.linalg.norm(head), np.linalg.norm(mean)
-    apart = ((head / sizes[0] - mean / sizes[1]) ** 2).sum() if min(sizes) > 0 else np.nan
-    wrong = np.nan
+    duality = ((head / sizes[0] - mean / sizes[1]) ** 2).sum() if min(sizes) > 0 else np.nan
+    disagreement = np.nan
     if features is not None and prediction is not None and len(features):
-        wrong = (nearest_mean(features, class_mean) != prediction).mean()
+        disagreement = (nearest_mean(features, class_mean) != prediction).mean()
     return {
         "spread": cdnv(means, class_scatter[present]),
         "mean_lengths": _unequal(np.linalg.norm(mean, axis=1)),
@@ -137,16 +135,13 @@ def numbers(
         "mean_angles": _off(cosines, corner),
         "head_angles": _off(_cosines(head), corner),
         "closest_angle": float(closest),
-        "duality": float(apart),
-        "disagreement": float(wrong),
+        "duality": float(duality),
+        "disagreement": float(disagreement),
     }
 
 
 def of_cell(results: Results, network: str, condition: str) -> dict[str, float]:
-    """`numbers` of a measured cell; `disagreement` over the samples whose features are stored.
-
-    Raises what `Results.geometry` raises.
-    """
+    """`numbers` of a cell, `disagreement` over samples whose features are stored; raises as `Results.geometry`."""
     arrays = results.geometry(network, condition, ("class_mean", "class_scatter", "prediction"))
     subset = results.samples["subset"]
     features = results.geometry(network, condition, ("features",))["features"] if len(subset) else None

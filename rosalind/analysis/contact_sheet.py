@@ -14,7 +14,6 @@ from rosalind.analysis.store import NEAREST, Store
 from rosalind.results import Damaged, load_arrays, log_softmax
 
 WRONG = "wrong in most cells"
-
 FELL, ROSE = "margin fell most", "margin rose most"
 
 
@@ -40,42 +39,39 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray
         return store.values(a if side == "A" else b, measure, raw)
     if sort in sample_presets.KINDS:
         kind = sample_presets.KINDS[sort]
-        return store.cached(("sheet", kind, store.sides.members(b[0])[0]), lambda: _fragility(store, kind, b))
+        return store.cached(
+            ("sheet", kind, store.sides.members(b[0])[0]), lambda: _sturdiness(store, kind, b)
+        )
     if sort == WRONG:
-        return store.cached(("sheet", WRONG), lambda: _wrong(store))
+        return store.cached(("sheet", WRONG), lambda: _right(store))
     if sort == "sample id":
         return store.ids.astype(float)
     change = store.difference(a, b, "margin", raw)
     return change if sort == FELL else -change
 
 
-def _fragility(store: Store, kind: str, b: Cell) -> np.ndarray:
+def _sturdiness(store: Store, kind: str, b: Cell) -> np.ndarray:
+    """Minus the fragility of every sample; NaN where none is stored."""
     rates = sample_presets.fragile(store, kind, b)
-    return _nothing(store) if rates is None else -fragility.share(*rates[0][:, 0])
+    return np.full(len(store.ids), np.nan, np.float32) if rates is None else -fragility.share(*rates[0][:, 0])
 
 
-def _wrong(store: Store) -> np.ndarray:
-    stored = fragility.load(store.results)
-    if not stored:
-        return _nothing(store)
-    return -np.stack([one.wrong[0] for one in stored]).sum(0, dtype=np.float32)
-
-
-def _nothing(store: Store) -> np.ndarray:
-    return np.full(len(store.ids), np.nan, np.float32)
+def _right(store: Store) -> np.ndarray:
+    """Minus the number of cells in which every sample is wrong; NaN where none is stored."""
+    wrong = [stored.wrong[0] for stored in fragility.load(store.results)]
+    return -np.sum(wrong, 0, np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)
 
 
 def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tuple[np.ndarray, int, int]:
     """One page of samples, smallest key first; of equals the one that comes first in the study.
+
+    int[<= size] positions, the number of the page shown, and how many pages there are (at least 1).
 
     Args:
         key: float[n]; NaN comes last.
         candidates: int[m] ascending positions to choose from.
         size: samples on a page.
         number: of the page, from 1; a number beyond the last is the last.
-
-    Returns:
-        int[<= size] positions, the number of the page shown, and how many pages there are (at least 1).
 
     >>> page(np.array([3.0, np.nan, 1, 2, 1]), np.arange(5), 2, 2)[0].tolist()
     [3, 0]

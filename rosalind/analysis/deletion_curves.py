@@ -34,11 +34,9 @@ def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | N
     The mean over those of the samples that have a curve, and over those networks; from none hidden to all. None
     without any, NaN where a margin is not finite in one of them.
     """
-    parts = []
-    for cell in cells:
-        arrays = stored(store, cell)
-        if arrays and (listed := np.isin(arrays["id"], ids)).any():
-            parts.append(arrays["deletion"][listed].mean(0, dtype=np.float64))
+    files = [arrays for cell in cells if (arrays := stored(store, cell))]
+    curves = [arrays["deletion"][np.isin(arrays["id"], ids)] for arrays in files]
+    parts = [of_cell.mean(0, dtype=np.float64) for of_cell in curves if len(of_cell)]
     parts = [part for part in parts if part.shape == parts[0].shape]
     return np.mean(parts, 0) if parts else None
 
@@ -57,8 +55,7 @@ def lost(curve: np.ndarray) -> float:
     below = np.flatnonzero(curve < 0)
     if not below.size:
         return float("nan")
-    last = int(below[0])
-    if last == 0:
+    if not below[0]:
         return 0.0
-    before, after = curve[last - 1], curve[last]
-    return float((last - 1 + before / (before - after)) / (len(curve) - 1))
+    before, after = curve[below[0] - 1 : below[0] + 1]
+    return float((below[0] - 1 + before / (before - after)) / (len(curve) - 1))

@@ -122,10 +122,9 @@ def panels(
     """int64[classes, bins, bins]: a density per class, row 0 at the bottom.
 
     Args:
-        x: float[n].
-        y: float[n].
+        x, y: float[n].
         labels: int[n] true classes; -1 (unknown) is not counted.
-        classes: how many there are.
+        classes: their number.
         windows: low and high end of the columns, and of the rows; what lies outside is not counted.
         bins: per axis.
         mask: bool[n], the samples that count; all without.
@@ -166,11 +165,7 @@ def merged(counts: np.ndarray, bins: int = 24) -> np.ndarray:
 
 
 def outlines(counts: np.ndarray) -> np.ndarray:
-    """float32[cells, bins]: heights of histograms from 0 to 1, each over its own largest bin; NaN without counts.
-
-    Args:
-        counts: numbers[cells, bins].
-    """
+    """float32[..., bins]: heights of histograms from 0 to 1, each over its own largest bin; NaN without counts."""
     peak = counts.max(-1, keepdims=True, initial=0).astype(np.float32)
     return np.divide(counts, peak, out=np.full(counts.shape, np.nan, np.float32), where=peak > 0)
 
@@ -196,18 +191,13 @@ class Shifts:
 
 
 def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> Shifts:
-    """The shift of every class from a to b.
+    """The shift of every class from a to b, a measure float[n] of the same samples on either side.
 
-    Args:
-        a: float[n] a measure on the first side; NaN leaves a sample out.
-        b: float[n] the same samples on the second side.
-        labels: int[n] true classes; -1 (unknown) leaves a sample out.
-        classes: how many there are.
+    NaN and an unknown label (-1) leave a sample out. Equally many values on both sides make the Wasserstein distance
+    the mean difference of the sorted values.
 
-    Equally many values on both sides make the Wasserstein distance the mean difference of the sorted values.
-
-    >>> found = class_shifts(np.array([0.0, 1.0, 5.0]), np.array([2.0, 3.0, 5.0]), np.array([0, 0, 1]), 2)
-    >>> found.distance.tolist(), found.order.tolist()
+    >>> shifts = class_shifts(np.array([0.0, 1.0, 5.0]), np.array([2.0, 3.0, 5.0]), np.array([0, 0, 1]), 2)
+    >>> shifts.distance.tolist(), shifts.order.tolist()
     ([2.0, 0.0], [0, 1])
     """
     paired = np.isfinite(a) & np.isfinite(b) & (labels >= 0)
@@ -243,10 +233,9 @@ def ellipse(x: np.ndarray, y: np.ndarray, points: int = 40) -> np.ndarray:
 
 
 def free_ends(curves: np.ndarray) -> np.ndarray:
-    """int[k]: of each of some curves the point that is farthest from all points of the others.
+    """int[k]: of each of float[k, points, 2] curves the point that is farthest from all points of the others.
 
-    Args:
-        curves: float[k, points, 2], in units in which a step across is as long as one up. A curve of NaN gets 0.
+    In units in which a step across is as long as one up. A curve of NaN gets 0.
     """
     ends = np.zeros(len(curves), int)
     for k, curve in enumerate(curves):

@@ -60,14 +60,9 @@ def window(x: tuple[float, float], y: tuple[float, float], count: int) -> Window
 
 
 def picture(table: np.ndarray, shown: Window, pick: str) -> np.ndarray:
-    """float32[p, q], at most `PIXELS` each: of the fields of every pixel the one that stands out.
+    """float32[p, q], at most `PIXELS` each: of the fields of every pixel the one that stands out by `pick`.
 
     A mean would hide what is looked for: one of a thousand classes that is near. NaN where all fields are.
-
-    Args:
-        table: float32[rows, columns].
-        shown: the part of it.
-        pick: in `PICKS`.
 
     >>> corner = window((0.0, 2.0), (0.0, 1.0), 2)
     >>> picture(np.array([[3.0, np.nan], [-5.0, 1.0]]), corner, "least").tolist()
@@ -100,12 +95,7 @@ def _joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarra
 def field(table: np.ndarray, shown: Window, pick: str, x: float, y: float) -> tuple[int, int] | None:
     """Row and column of the field that a pixel of `picture` shows, the first of equals; None outside of it.
 
-    Args:
-        table: float32[rows, columns].
-        shown: the part that is on screen.
-        pick: in `PICKS`.
-        x: where in the matrix, in columns from its left; 2.5 is the middle of the third.
-        y: the same in rows from its top.
+    `x` is in columns from the matrix's left (2.5 is the middle of the third), `y` in rows from its top.
     """
     if not (shown.top <= y < shown.bottom and shown.left <= x < shown.right):
         return None

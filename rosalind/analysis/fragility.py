@@ -47,9 +47,7 @@ def share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
 def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
     """uint32[2, n] counts of `given and event` and of `given`; `share` gives the conditional rate.
 
-    Args:
-        given: bool[k, n], such as right in the dense parent, or wrong in A.
-        event: bool[k, n], such as wrong in the pruned network, or right in B.
+    Both are bool[k, n], such as right in the dense parent and wrong in the pruned network.
 
     >>> outcomes(np.array([[True, False], [True, False]]), np.array([[True, True], [False, True]])).tolist()
     [[1, 0], [2, 0]]
@@ -108,12 +106,8 @@ def drawn(results: Results) -> dict[str, int]:
     alike: dict[tuple, list[str]] = {}
     for name, info in results.conditions.items():
         alike.setdefault((info.name, info.severity, info.bn), []).append(name)
-    return {
-        name: results.conditions[name].draw
-        for same in alike.values()
-        if len({results.conditions[name].draw for name in same}) > 1
-        for name in same
-    }
+    draws = [{name: results.conditions[name].draw for name in same} for same in alike.values()]
+    return {name: draw for same in draws if len(set(same.values())) > 1 for name, draw in same.items()}
 
 
 class _Counts:
@@ -121,7 +115,7 @@ class _Counts:
 
     def __init__(self, samples: int, halves: Halves):
         self.halves = halves
-        self.found = {kind: np.zeros((2, 3, samples), np.uint32) for kind in KINDS}
+        self.outcomes = {kind: np.zeros((2, 3, samples), np.uint32) for kind in KINDS}
         self.wrong = np.zeros((3, samples), np.uint32)
         self.cells = np.zeros(3, np.uint32)
 
@@ -130,8 +124,7 @@ class _Counts:
         half = self.halves.place(seed, draw)
         for part in (0,) if half is None else (0, 1 + half):
             for kind, before in given.items():
-                self.found[kind][0, part] += before & ~hits
-                self.found[kind][1, part] += before
+                self.outcomes[kind][:, part] += np.stack([before & ~hits, before])
             self.wrong[part] += ~hits
             self.cells[part] += 1
 
@@ -160,9 +153,9 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     measured: dict[str, list[str]] = {}
     for network, condition in results.cells():
         measured.setdefault(network, []).append(condition)
-    seeds = [info.seed for info in results.networks.values()]
     parents = {name: robustness.parent_of(results, name) for name in measured}
     clean = clean_of(results, bn)
+    seeds = [info.seed for info in results.networks.values()]
     everything = _Counts(len(labels), halve(seeds, list(several.values())))
     pruned = _Counts(len(labels), everything.halves)
     # Right or wrong in the cells of dense parents, one bit per sample: 2.4 MB for 96 conditions of 200,000.
@@ -174,9 +167,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
         return correct(results.geometry(network, condition, ("prediction",)), labels)
 
     for parent in dict.fromkeys(p for p in parents.values() if p in measured):
-        packed_hits |= {
-            (parent, condition): np.packbits(hits(parent, condition)) for condition in measured[parent]
-        }
+        packed_hits |= {(parent, c): np.packbits(hits(parent, c)) for c in measured[parent]}
     groups = robustness.groups(results)
     stored: dict[str, np.ndarray] = {}
     halves_of = []
@@ -199,9 +190,9 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
                 counts.add(now_correct, given, seed, draw)
                 if parent is not None:
                     pruned.add(now_correct, given, seed, draw)
-        stored |= {f"{kind}/{place}": _small(counts.found[kind]) for kind in KINDS}
+        stored |= {f"{kind}/{place}": _small(counts.outcomes[kind]) for kind in KINDS}
         halves_of.append(counts.halves)
-    stored |= {f"{kind}/{len(groups)}": _small(pruned.found[kind]) for kind in KINDS}
+    stored |= {f"{kind}/{len(groups)}": _small(pruned.outcomes[kind]) for kind in KINDS}
     halves_of.append(pruned.halves)
     listed = [(name, place) for place, group in enumerate(groups) for name in group.networks]
     return stored | {
@@ -309,16 +300,9 @@ def load(results: Results) -> list[Stored]:
             raise Damaged(f"{path} is of another number of samples; delete it and run the study again.")
         names, places = map(rename, arrays["network"].tolist()), arrays["network_group"].tolist()
         halves = zip(arrays["first"].tolist(), arrays["second"].tolist(), strict=True)
-        files.append(
-            Stored(
-                path,
-                dict(zip(names, places, strict=True)),
-                arrays["group"].tolist(),
-                list(halves),
-                arrays["wrong"],
-                arrays["cells"],
-            )
-        )
+        place = dict(zip(names, places, strict=True))
+        group, wrong, cells = arrays["group"].tolist(), arrays["wrong"], arrays["cells"]
+        files.append(Stored(path, place, group, list(halves), wrong, cells))
     return files
 
 

@@ -32,12 +32,12 @@ COLUMNS = ("study order", "mean", "likeness")
 
 
 def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None = None) -> np.ndarray:
-    """int64[groups]: the order of rows, in one of `ROWS`; larger values come first, gaps last.
+    """int64[groups]: the order of rows of float[groups, columns] means; larger values come first, gaps last.
 
     Args:
-        means: float[groups, columns] as shown.
+        means: as shown.
         way: in `ROWS`.
-        measured: how many columns are conditions; the rest are means and count only in `B's column`.
+        measured: number of columns that are conditions; the rest are means and count only in `B's column`.
         column: of B.
     """
     if way == "likeness":
@@ -65,8 +65,8 @@ def limits_of(means: np.ndarray, signed: bool) -> tuple[float, float]:
     finite = means[np.isfinite(means)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if signed:
-        high = max(abs(low), abs(high), 1e-9)
-        low = -high
+        reach = max(abs(low), abs(high), 1e-9)
+        return -reach, reach
     return low, high if high > low else low + 1e-9
 
 
@@ -84,10 +84,9 @@ def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
     """
     if not marked.any():
         return np.zeros((1, 1), np.uint8)
-    rows, columns = marked.shape
-    pixels = np.zeros((rows, fine, columns, fine), np.uint8)
-    pixels[:, 1, :, 1] = marked
-    return pixels.reshape(rows * fine, columns * fine)
+    corner = np.zeros((fine, fine), np.uint8)
+    corner[1, 1] = 1
+    return np.kron(marked.astype(np.uint8), corner)
 
 
 def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

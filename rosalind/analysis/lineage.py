@@ -56,15 +56,10 @@ def origins(infos: Infos) -> dict[str, str]:
 
 
 def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -> LineageGraph:
-    """The map of a study's networks, seed by seed; of its groups where there are more than `most` networks.
+    """The graph of a study's networks, seed by seed; of its groups where there are more than `most` networks.
 
     A line holds the networks of one method and seed, from little to much removed, so that a chain is a straight
     line; a parent stands in the middle of the lines that came from it.
-
-    Args:
-        infos: networks' JSON by id.
-        groups: groups of seeds, in the order of the study.
-        most: networks that are drawn one by one.
     """
     grouped = sum(len(group.networks) for group in groups) > most
     members = [(k, group.networks[:1] if grouped else group.networks) for k, group in enumerate(groups)]
@@ -84,30 +79,21 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
     seeds = {name: None if grouped else infos[name].seed for name in place}
     order = {seed: k for k, seed in enumerate(dict.fromkeys(seeds.values()))}
     keys = [(order[seeds[name]], groups[k].model, groups[k].label) for name, k in nodes]
-    known = {key: k for k, key in reversed(list(enumerate(keys)))}
+    first_node = {key: k for k, key in reversed(list(enumerate(keys)))}
     roots = {keys[a] for a, b in links if keys[a] != keys[b]}
     lines = sorted(
         {key for key in keys if key not in roots or sum(k == key for k in keys) > 1},
-        key=lambda key: (key[0], known[key]),
+        key=lambda key: (key[0], first_node[key]),
     )
     height = {key: number for number, key in enumerate(lines)}
-    several = len(order) > 1
-    words = {key: _label(key, several, seeds[nodes[known[key]][0]]) for key in known}
+    labels = [_label(key, len(order) > 1, seeds[nodes[first_node[key]][0]]) for key in lines]
     y = np.array([height.get(key, np.nan) for key in keys], np.float32)
     for k in np.flatnonzero(np.isnan(y)):
         below = y[links[links[:, 0] == k, 1]]
         middle = below[np.isfinite(below)]
         y[k] = np.median(middle) if middle.size else len(lines)
-    return LineageGraph(
-        tuple(name for name, _ in nodes),
-        tuple(k for _, k in nodes),
-        x,
-        y,
-        links,
-        tuple(layers),
-        tuple(words[key] for key in lines),
-        grouped,
-    )
+    names, numbers = tuple(name for name, _ in nodes), tuple(k for _, k in nodes)
+    return LineageGraph(names, numbers, x, y, links, tuple(layers), tuple(labels), grouped)
 
 
 def paths(graph: LineageGraph) -> tuple[np.ndarray, np.ndarray]:

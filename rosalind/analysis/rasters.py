@@ -48,10 +48,8 @@ def density(
     """uint32[bins, bins] counts of points, row 0 at the bottom; points outside or NaN are not counted.
 
     Args:
-        x: float[n].
-        y: float[n].
-        x_range: low and high end of the columns; a point at the high end is in the last one.
-        y_range: of the rows.
+        x, y: float[n].
+        x_range, y_range: low and high end of columns and rows; a point at the high end is in the last one.
         mask: bool[n], the points that count; all without.
 
     200,000 points took 7 ms on a busy core, numpy.histogram2d 65.

@@ -1,6 +1,6 @@
 """Redundancy of benchmarks: correlations over networks, and the few that predict the mean of all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,8 @@ def benchmarks(
         raise ValueError(unknown("kind of benchmark", kind, kinds(results)))
     parts: dict[str, list[str]] = {}
     for condition, info in _corruptions(results).items():
-        if kind in ("mean", "condition") or kind == f"severity {info.severity:g}":
+        if kind in ("mean", "condition", f"severity {info.severity:g}"):
             parts.setdefault(condition if kind == "condition" else info.name, []).append(condition)
-
     networks = [name for name in results.networks if any((name, c) in summary for c in results.conditions)]
 
     def accuracies(condition: str) -> list[float]:
@@ -129,17 +128,11 @@ def _corruptions(results: Results) -> dict[str, ConditionInfo]:
 def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pearson correlation between benchmarks over the networks that have both.
 
-    Args:
-        accuracy: float[networks, m]; NaN is a gap.
-
-    Returns:
-        float64[m, m] in [-1, 1]; NaN for fewer than 3 networks or where one does not vary. And int64[m, m],
-        how many networks.
+    Of float[networks, m], NaN a gap: float64[m, m] in [-1, 1], NaN for fewer than 3 networks or where one does not
+    vary; and int64[m, m], how many networks.
     """
     finite = np.isfinite(accuracy)
-    means = np.divide(
-        np.nansum(accuracy, 0), finite.sum(0), where=finite.any(0), out=np.zeros(accuracy.shape[1])
-    )
+    means = np.nansum(accuracy, 0) / np.maximum(finite.sum(0), 1)
     x, measured = np.where(finite, accuracy - means, 0), finite.astype(np.float64)
     count = measured.T @ measured
     at_least_one = np.maximum(count, 1)
@@ -180,10 +173,8 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
     _check(table, x, members)
     target, sizes = x.mean(1), min(len(names), SIZES)
     generator = np.random.default_rng(key)
-    subsets = [
-        [generator.choice(len(names), size, replace=False) for _ in range(draws)]
-        for size in range(1, sizes + 1)
-    ]
+    draw = lambda size: [generator.choice(len(names), size, replace=False) for _ in range(draws)]
+    subsets = [draw(size) for size in range(1, sizes + 1)]
     chosen = _choose(_compress(x, target), sizes)
     errors = np.empty((sizes, len(x)))
     guesses = np.empty((sizes, draws, len(x)))
@@ -193,7 +184,6 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
         rest = ~held
         fit = _compress(x[rest], target[rest])
         centre, level = x[rest].mean(0), target[rest].mean()
-
         folds[name] = _choose(fit, sizes)
         for size in range(1, sizes + 1):
             candidates = [folds[name][:size], *subsets[size - 1]]
@@ -207,17 +197,15 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
             slope = _weights(_compress(clean[rest, None], target[rest]), [0])
             from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
     spread = 100 * np.sqrt((guesses**2).mean(2))
-    first = [set(chosen[:size]) for size in range(1, sizes + 1)]
+    agree = [sum(set(fold[:k]) == set(chosen[:k]) for fold in folds.values()) for k in range(1, sizes + 1)]
     return Curve(
         tuple(names[k] for k in chosen),
         100 * np.sqrt((errors**2).mean(1)),
         100 * np.abs(errors).max(1),
         np.column_stack([spread.mean(1), *np.percentile(spread, [5, 95], axis=1)]),
         float(100 * np.sqrt((from_clean**2).mean())),
-        {name: tuple(names[k] for k in candidates) for name, candidates in folds.items()},
-        np.array(
-            [sum(set(candidates[: k + 1]) == first[k] for candidates in folds.values()) for k in range(sizes)]
-        ),
+        {name: tuple(names[k] for k in fold) for name, fold in folds.items()},
+        np.array(agree),
         len(x),
         len(names),
     )
@@ -228,23 +216,22 @@ def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) 
         raise ValueError(f"a subset needs at least 2 corruptions to choose from; the study has {x.shape[1]}.")
     if len(x) < NETWORKS:
         lacking = np.isnan(table.accuracy).sum(0)
-        worst = ""
-        if lacking.any():
-            k = int(lacking.argmax())
-            worst = f" ({table.names[k]} is missing for {lacking[k]} of {len(table.networks)})"
+        k = int(lacking.argmax())
+        worst = (
+            f" ({table.names[k]} is missing for {lacking[k]} of {len(table.networks)})" if lacking[k] else ""
+        )
         raise ValueError(
             f"a curve needs {NETWORKS} networks with every corruption measured; there are {len(x)}{worst}."
         )
     if len(members) < 2:
         raise ValueError(
-            f"a curve is scored on method families that were held out and needs 2; all networks are "
+            "a curve is scored on method families that were held out and needs 2; all networks are "
             f"of {', '.join(members)}."
         )
     for name, held in members.items():
-        if (~held).sum() < OTHERS:
+        if (left := (~held).sum()) < OTHERS:
             raise ValueError(
-                f"without the family {name} only {(~held).sum()} networks are left to choose on; "
-                f"{OTHERS} are needed."
+                f"without the family {name} only {left} networks are left to choose on; {OTHERS} are needed."
             )
 
 
@@ -254,20 +241,18 @@ def _compress(x: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.qr(joined - joined.mean(0))[1]
 
 
-def _weights(triangle: np.ndarray, columns) -> np.ndarray:
+def _weights(triangle: np.ndarray, columns: Sequence[int] | np.ndarray) -> np.ndarray:
     return nnls(triangle[:, columns], triangle[:, -1], maxiter=100 * (len(columns) + 1))[0]
 
 
 def _choose(triangle: np.ndarray, sizes: int) -> list[int]:
     """The columns in the order in which they lower the error of the fit most."""
-    chosen: list[int] = []
-    left = list(range(triangle.shape[1] - 1))
+    chosen, left = [], list(range(triangle.shape[1] - 1))
     # What lies within rounding of the target's own size is equal.
     close = 1e-9 * max(float(np.linalg.norm(triangle[:, -1])), 1e-9)
     for _ in range(sizes):
         rest = [nnls(triangle[:, [*chosen, k]], triangle[:, -1], maxiter=10000)[1] for k in left]
-        best = int(np.flatnonzero(np.array(rest) <= min(rest) + close)[0])
-        chosen.append(left.pop(best))
+        chosen.append(left.pop(int(np.argmax(np.array(rest) <= min(rest) + close))))
     return chosen
 
 

@@ -21,14 +21,8 @@ def read(folder: Path, ids: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
     """The columns of a study's samples.csv by name, in the order of `ids`, and what is wrong with the file.
 
     The file has a header and an `id` column; a sample without a row has empty text in all columns, rows of unknown
-    ids are passed over. A file that cannot be used gives no columns and one sentence; no file gives neither.
-
-    Args:
-        folder: of the study.
-        ids: int[n] of the study's samples.
-
-    Returns:
-        Arrays of text[n] by column, and the sentence, empty where nothing is wrong.
+    ids are passed over. Arrays of text[n] by column; a file that cannot be used gives none and one sentence, which is
+    empty where nothing is wrong or there is no file.
     """
     path = folder / "samples.csv"
     try:
@@ -125,19 +119,18 @@ def by_group(
     right_b: np.ndarray,
     nulls: Sequence[Sequence[np.ndarray]] = (),
 ) -> Grouped:
-    """Accuracy of A and B in every group, by the accuracy of B from the lowest; small groups last.
+    """Accuracy of A and B in every group, by the accuracy of B from the lowest.
 
     Groups of fewer than `FEW` samples stand behind all others. Ties go to the larger fall from A to B, then to the
     name.
 
     Args:
         groups: text[n] or int[n].
-        right_a: bool[n] whether A has a sample right.
-        right_b: bool[n] for B.
+        right_a, right_b: bool[n], True where A, or B, has a sample right.
         nulls: pairs of bool[n], for two sides each that do not differ.
 
-    >>> found = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
-    >>> found.names, found.b.tolist()
+    >>> table = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
+    >>> table.names, table.b.tolist()
     (('y', 'x'), [0.4, 1.0])
     """
     names, inverse, count = np.unique(groups, return_inverse=True, return_counts=True)

@@ -46,10 +46,8 @@ def rows_of(store: Store) -> list[tuple[str, str]]:
     """Id and label of every row: of networks where there are few, else of groups of seeds."""
     if len(store.networks) <= FEW:
         return [(name, name) for name in store.networks]
-    measured = set(store.networks)
-    return [
-        (store.sides.id_of(group), group.name) for group in store.groups if measured & set(group.networks)
-    ]
+    measured = [group for group in store.groups if not set(store.networks).isdisjoint(group.networks)]
+    return [(store.sides.id_of(group), group.name) for group in measured]
 
 
 def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins:
@@ -77,16 +75,13 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins
         np.add.at(seen, (rows[good], places[good]), 1)
         np.add.at(bad, (rows[good], places[good]), margins[good] <= 0)
     if not complete:
-        row = {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
+        row = _row_of(store, listed)
         for network, condition in dict.fromkeys(cell for side in sides for cell in store.sides.seeds(side)):
             margin = float(store.values((network, condition), "margin")[position])
             if np.isfinite(margin):
                 place = row[network], store.conditions.index(condition)
-                total[place], seen[place], bad[place] = (
-                    total[place] + margin,
-                    seen[place] + 1,
-                    bad[place] + (margin <= 0),
-                )
+                for table, value in ((total, margin), (seen, 1), (bad, margin <= 0)):
+                    table[place] += value
                 cells += 1
     mean = np.divide(total, seen, out=np.full(shape, np.nan), where=seen > 0)
     return SampleMargins(
@@ -101,9 +96,13 @@ def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins
     )
 
 
+def _row_of(store: Store, listed: list[tuple[str, str]]) -> dict[str, int]:
+    return {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
+
+
 def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
     """Per stored file: its path and number of columns, those that the study still has, their rows and columns here."""
-    row = {name: k for k, (key, _) in enumerate(listed) for name in store.sides.members(key)}
+    row = _row_of(store, listed)
     column = {name: k for k, name in enumerate(store.conditions)}
     files = []
     for path, cells in fragility.columns(store.results):

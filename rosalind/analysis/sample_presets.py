@@ -47,9 +47,8 @@ class Picked:
 def report(preset: str, picked: Picked) -> str:
     """A preset's outcome in a sentence: what the replicates that it was not picked on say, and what chance gives."""
     given, event = PRESETS[preset]
-    words = (
-        f"{len(picked.positions)} samples {preset}{f' ({picked.scope})' if picked.scope else ''}, picked on "
-    )
+    scope = f" ({picked.scope})" if picked.scope else ""
+    words = f"{len(picked.positions)} samples {preset}{scope}, picked on "
     if not picked.on:
         return words + "all there is: too few seeds and draws to say whether they behave so again."
     if not picked.cases:
@@ -63,9 +62,8 @@ def report(preset: str, picked: Picked) -> str:
 def ranked(counts: np.ndarray) -> np.ndarray:
     """float64[n]: how clearly a sample behaves so; -1 where it never could.
 
-    Args:
-        counts: [2, n], hits and cases. One case at everyone's rate is added to each sample's, so that a single
-            lucky case does not come before many: (hits + rate) / (cases + 1).
+    Of counts [2, n], hits and cases. One case at everyone's rate is added to each sample's, so that a single lucky
+    case does not come before many: (hits + rate) / (cases + 1).
 
     >>> ranked(np.array([[1, 9, 0], [1, 9, 0]])).round(2).tolist()
     [1.0, 1.0, -1.0]
@@ -80,14 +78,9 @@ def ranked(counts: np.ndarray) -> np.ndarray:
 def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     """Carry a preset out; None where what it needs is not stored.
 
-    Args:
-        store: of the study.
-        preset: in `PRESETS`.
-        a: what rescued and broken compare B with.
-        b: fragility is that of its group of seeds, of all pruned networks where that was never counted.
-
-    Fragile: the tenth of all samples that breaks most clearly. Rescued and broken: those that are so in more
-    than half of their cases. Hard: wrong in every cell. Never more than `MOST`.
+    Fragile: the tenth of all samples that breaks most clearly in B's group of seeds, in all pruned networks where that
+    was never counted. Rescued and broken: those that are so in more than half of their cases of A and B. Hard: wrong
+    in every cell. Never more than `MOST`.
 
     Raises:
         results.Damaged: a table cannot be read.
@@ -165,11 +158,10 @@ def _pairs(store: Store, preset: str, a: Cell, b: Cell) -> tuple[np.ndarray, np.
     first, second, on, rest = replicates(store, a, b)
 
     def outcomes(pairs: list[tuple[Cell, Cell]]) -> np.ndarray:
-        before = np.stack([store.correct(pair[0]) for pair in pairs])
-        after = np.stack([store.correct(pair[1]) for pair in pairs])
-        if preset == "broken by B":
-            return fragility.outcomes(before, ~after)
-        return fragility.outcomes(~before, after)
+        before, after = (
+            np.stack([store.correct(cell) for cell in side]) for side in zip(*pairs, strict=True)
+        )
+        return fragility.outcomes(*((before, ~after) if preset == "broken by B" else (~before, after)))
 
     if not first:
         return np.zeros((2, len(store.ids)), int), None, "", ""
@@ -193,44 +185,38 @@ def replicates(
         return pairs, [], "", ""
     if not pairs:
         return [], [], "", ""
-    others = [
-        pair
-        for pair in store.sides.pairs(
-            *((store.sides.id_of(store.sides.group(side[0])), side[1]) for side in (a, b))
-        )
-        if _apart(pairs, [pair])
-    ]
+    groups = [(store.sides.id_of(store.sides.group(side[0])), side[1]) for side in (a, b)]
+    others = [pair for pair in store.sides.pairs(*groups) if _apart(pairs, [pair])]
     if others:
-        seeds = [_seed(store, pair[1][0]) for pair in others]
-        own = _seed(store, pairs[0][1][0])
+        seeds, shown = [_seed(store, pair[1][0]) for pair in others], _seed(store, pairs[0][1][0])
         listed = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
-        return pairs, others, "the networks shown" if own is None else f"seed {own}", listed
+        return pairs, others, "the networks shown" if shown is None else f"seed {shown}", listed
     drawn = fragility.drawn(store.results)
     draws = sorted({draw for side in (a, b) for draw in _draws(store, side[1], drawn)})
-    own_draw = drawn.get(b[1], drawn.get(a[1]))
-    found = []
+    shown_draw = drawn.get(b[1], drawn.get(a[1]))
+    redrawn = []
     for draw in draws:
         pair = tuple((side[0], _draws(store, side[1], drawn).get(draw, side[1])) for side in pairs[0])
         # The networks are the same, so both conditions that have draws must be other images.
         changed = all(
             new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True)
         )
-        if changed and draw != own_draw and all(store.sides.has(side) for side in pair):
-            found.append((draw, pair))
-    if not found:
+        if changed and draw != shown_draw and all(store.sides.has(side) for side in pair):
+            redrawn.append((draw, pair))
+    if not redrawn:
         return pairs, [], "", ""
-    listed = f"draw{'s' * (len(found) != 1)} {', '.join(str(draw) for draw, _ in found)}"
-    return pairs, [pair for _, pair in found], f"draw {own_draw}", listed
+    listed = f"draw{'s' * (len(redrawn) != 1)} {', '.join(str(draw) for draw, _ in redrawn)}"
+    return pairs, [pair for _, pair in redrawn], f"draw {shown_draw}", listed
 
 
 def _seed(store: Store, network: str) -> int | None:
     return store.results.networks[network].seed
 
 
-def _apart(some: list[tuple[Cell, Cell]], others: list[tuple[Cell, Cell]]) -> bool:
+def _apart(*lists: list[tuple[Cell, Cell]]) -> bool:
     """True where two lists of pairs share no network."""
-    names = [{cell[0] for pair in pairs for cell in pair} for pairs in (some, others)]
-    return names[0].isdisjoint(names[1])
+    first, second = ({cell[0] for pair in pairs for cell in pair} for pairs in lists)
+    return first.isdisjoint(second)
 
 
 def _draws(store: Store, condition: str, drawn: dict[str, int]) -> dict[int, str]:
