@@ -20,7 +20,7 @@ EXACT = jax.lax.Precision.HIGHEST
 
 
 class Reference(NamedTuple):
-    """References that make networks' geometry comparable; from clean training images."""
+    """References of a network from clean training images, which make geometry comparable."""
 
     mu: np.ndarray
     """float32[d]: mean feature vector."""
@@ -41,8 +41,7 @@ def reference(
         labels: int[n].
         validation: float[m, d] of clean validation images for the scale; the training features if None.
 
-    Returns:
-        A `Reference`. The feature scale is 0 where all features are equal; quantities divided by it are then NaN.
+    The feature scale is 0 where all features are equal; quantities divided by it are then NaN.
     """
     features = np.asarray(features, np.float64)
     labels, classes = np.asarray(labels), np.asarray(kernel).shape[1]
@@ -96,11 +95,8 @@ def class_distances(kernel: Array) -> Array:
 def margins(logits: Array, bias: Array, labels: Array, distances: Array) -> tuple[Array, Array, Array]:
     """The signed margin, prediction and rival of every sample; see `measure`.
 
-    Args:
-        logits: float32[n, c].
-        bias: float32[c]; decides between classes with equal directions.
-        labels: int[n].
-        distances: float32[c, c] from `class_distances`.
+    Of float32[n, c] logits, float32[c] bias, which decides between classes with equal directions, int[n] labels, and
+    float32[c, c] from `class_distances`.
     """
     classes = jnp.arange(logits.shape[1])
     is_label = classes[None] == labels[:, None]
@@ -293,22 +289,16 @@ def keep_nearest(arrays: dict[str, np.ndarray], labels: np.ndarray, count: int) 
 def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike) -> None:
     """Raise ValueError unless features[n, d], kernel[d, c], bias[c] and labels[n] fit and are finite."""
     shapes = [tuple(np.shape(part)) for part in (features, kernel, bias, labels)]
-    feature_shape, kernel_shape, bias_shape, label_shape = shapes
-    fits = (
-        len(feature_shape) == len(kernel_shape) == 2
-        and feature_shape[1] == kernel_shape[0]
-        and bias_shape == (kernel_shape[1],)
-        and label_shape == feature_shape[:1]
-    )
-    if not fits:
+    feature_shape, kernel_shape = shapes[:2]
+    matrices = len(feature_shape) == len(kernel_shape) == 2 and feature_shape[1] == kernel_shape[0]
+    if not matrices or shapes[2:] != [kernel_shape[1:], feature_shape[:1]]:
         raise ValueError(
             "features [n, d], kernel [d, c], bias [c] and labels [n] must fit, got "
             f"{', '.join(str(list(shape)) for shape in shapes)}."
         )
-    labels = np.asarray(labels)
-    if labels.size and (labels.min() < 0 or labels.max() >= kernel_shape[1]):
-        span = f"{labels.min()}..{labels.max()}"
-        raise ValueError(f"labels must lie in 0..{kernel_shape[1] - 1}, got {span}.")
+    labels, last = np.asarray(labels), kernel_shape[1] - 1
+    if labels.size and (labels.min() < 0 or labels.max() > last):
+        raise ValueError(f"labels must lie in 0..{last}, got {labels.min()}..{labels.max()}.")
     for name, part in (("features", features), ("kernel", kernel), ("bias", bias)):
         if not bool(jnp.isfinite(jnp.asarray(part)).all()):
             raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")

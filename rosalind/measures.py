@@ -45,6 +45,8 @@ STORED = tuple(name for name in MEASURES if name != "confidence")
 COORDINATES = ("angle", "norm", "margin")
 """Measures that similarity, histograms and occlusion maps are made of, in this order."""
 
+_SHOWN = ("title", "unit", "needs_label")
+
 _TAKEN = (
     *STORED,
     *("logits", "class_id", "logsumexp", "brier", "prediction", "rival", "features", "network_hash"),
@@ -96,18 +98,12 @@ def to_json(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The entry of study.json for a study's measures: enough to view them without their module."""
     outside = {short_name(name): name for name in names if name not in MEASURES}
     return {
-        short: {
-            "name": outside[short],
-            "title": measure.title,
-            "unit": measure.unit,
-            "needs_label": measure.needs_label,
-            "definition": definition(outside[short]),
-        }
+        short: {"name": outside[short], **{key: getattr(measure, key) for key in _SHOWN}}
+        | {"definition": definition(outside[short])}
         for short, measure in of_study(names).items()
     }
 
 
 def from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Measure]:
     """All measures of a study on disk by key, `MEASURES` first."""
-    fields = ("title", "unit", "needs_label")
-    return MEASURES | {name: Measure(**{k: entry[k] for k in fields}) for name, entry in stored.items()}
+    return MEASURES | {name: Measure(**{key: entry[key] for key in _SHOWN}) for name, entry in stored.items()}

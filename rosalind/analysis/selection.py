@@ -16,7 +16,14 @@ from rosalind.config import unknown
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
 """Outcomes of a sample under A and B."""
 
-OPERATIONS = ("replace", "add", "subtract", "intersect")
+_COMBINED = {
+    "replace": lambda selected, mask: mask,
+    "add": np.logical_or,
+    "subtract": lambda selected, mask: selected & ~mask,
+    "intersect": np.logical_and,
+}
+
+OPERATIONS = tuple(_COMBINED)
 """Ways to combine a step with the selection before it."""
 
 LONGEST = 32
@@ -51,8 +58,8 @@ class Box:
         return cls(step["op"], _numbers(step, "box", 4), *_plane(store, step))
 
     def mask(self, store: Store) -> np.ndarray:
-        x0, x1, y0, y1 = self.box
-        return _inside(_placed(store, self, self.x), x0, x1) & _inside(_placed(store, self, self.y), y0, y1)
+        ends = ((self.x, self.box[:2]), (self.y, self.box[2:]))
+        return np.logical_and(*(_inside(_placed(store, self, measure), *pair) for measure, pair in ends))
 
     def words(self, store: Store) -> str:
         x0, x1, y0, y1 = self.box
@@ -321,16 +328,7 @@ def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarra
         return store.cached(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
     selected = np.zeros(len(store.ids), bool)
     for step in rule:
-        mask = step.mask(store)
-        match step.op:
-            case "replace":
-                selected = mask
-            case "add":
-                selected = selected | mask
-            case "subtract":
-                selected = selected & ~mask
-            case "intersect":
-                selected = selected & mask
+        selected = _COMBINED[step.op](selected, step.mask(store))
     return selected & shown(store, true_class)
 
 
@@ -351,11 +349,10 @@ def starred(store: Store, rule: Rule, sample: int) -> Rule:
     Raises:
         ValueError: the rule has no room for it.
     """
-    last = rule[-1] if rule else None
-    if not isinstance(last, Ids) or last.op != "add":
-        return check_rule(store, [*rule, Ids("add", (sample,))])
-    ids = (*last.ids, *[sample] * (sample not in last.ids))
-    return check_rule(store, [*rule[:-1], Ids("add", ids)])
+    before, ids = rule, ()
+    if rule and isinstance(rule[-1], Ids) and rule[-1].op == "add":
+        before, ids = rule[:-1], rule[-1].ids
+    return check_rule(store, [*before, Ids("add", ids if sample in ids else (*ids, sample))])
 
 
 def saved(rule: Rule, true_class: int | None = None) -> Rule:
@@ -371,6 +368,5 @@ def saved(rule: Rule, true_class: int | None = None) -> Rule:
 def describe_rule(store: Store, rule: Rule) -> str:
     """A rule as a phrase, for the status line and exports."""
     # There is nothing yet that the first step could replace.
-    first = ["" if step.op == "replace" else f"{step.op} " for step in rule[:1]]
-    operations = first + [f"{step.op} " for step in rule[1:]]
-    return "; ".join(f"{op}{step.words(store)}" for op, step in zip(operations, rule, strict=True))
+    shown_op = lambda k, step: "" if step.op == "replace" and k == 0 else f"{step.op} "
+    return "; ".join(f"{shown_op(k, step)}{step.words(store)}" for k, step in enumerate(rule))

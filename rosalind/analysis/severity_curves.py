@@ -52,23 +52,15 @@ def _alike(infos: Infos, columns: Sequence[str], like: str) -> list[str]:
 def _clean(infos: Infos, columns: Sequence[str], like: str) -> int:
     """The column of clean images with the BatchNorm of `like`; -1 without one."""
     bn = infos[like].bn if like in infos else "train"
-    at = (
-        j for j, name in enumerate(columns) if name in infos and infos[name].is_clean and infos[name].bn == bn
-    )
-    return next(at, -1)
+    clean = [j for j, c in enumerate(columns) if c in infos and infos[c].is_clean and infos[c].bn == bn]
+    return clean[0] if clean else -1
 
 
 def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condition: str) -> Curves | None:
     """One line per group over the severities of a condition's corruption; of the means over corruptions for clean.
 
-    Args:
-        names: of all groups.
-        columns: conditions and means of the table.
-        infos: conditions by id.
-        condition: whose corruption is meant.
-
-    Returns:
-        None where the study has fewer than two points to join.
+    None where the study has fewer than two points to join. `names` are of all groups, `columns` are the table's
+    conditions and means.
     """
     asked = infos.get(condition)
     points = [c for c in _alike(infos, columns, condition) if asked and infos[c].name == asked.name]
@@ -85,19 +77,14 @@ def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condi
     places = ([clean] if clean >= 0 else []) + [list(columns).index(c) for c in order]
     if len(places) < 2 or not order:
         return None
-    ticks = (*(("clean",) if clean >= 0 else ()), *(f"{severities[c]:g}" for c in order))
-    rows = np.arange(len(names))
-    return Curves(tuple(names), rows, np.tile(np.array(places), (len(names), 1)), ticks)
+    ticks = ("clean",) * (clean >= 0) + tuple(f"{severities[c]:g}" for c in order)
+    return Curves(tuple(names), np.arange(len(names)), np.tile(np.array(places), (len(names), 1)), ticks)
 
 
 def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: str) -> Curves | None:
-    """One line per corruption of the kind of a condition, all of one group; None where there is none.
+    """One line per corruption of a condition's kind, BatchNorm and draw, of the group at an index; None without any.
 
-    Args:
-        group: index of the group.
-        columns: conditions and means of the table.
-        infos: conditions by id.
-        condition: whose kind, BatchNorm and draw the corruptions have.
+    `columns` are the table's conditions and means.
     """
     points = _alike(infos, columns, condition)
     names = list(dict.fromkeys(infos[c].name for c in points))
@@ -108,22 +95,15 @@ def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: 
         return None
     places = np.full((len(names), first + len(severities)), -1)
     places[:, :first] = clean
-    index = {name: j for j, name in enumerate(columns)}
     for c in points:
         column = first + severities.index(float(infos[c].severity))
-        places[names.index(infos[c].name), column] = index[c]
-    ticks = (*(("clean",) * first), *(f"{severity:g}" for severity in severities))
+        places[names.index(infos[c].name), column] = list(columns).index(c)
+    ticks = ("clean",) * first + tuple(f"{severity:g}" for severity in severities)
     return Curves(tuple(names), np.full(len(names), group), places, ticks)
 
 
 def highlighted(means: np.ndarray, first: Sequence[int], limit: int = HIGHLIGHTED) -> list[int]:
-    """The lines to draw in colour: `first`, then the best and the worst at the last point in turn.
-
-    Args:
-        means: float[lines, points].
-        first: lines that are always among them.
-        limit: most lines.
-    """
+    """The lines of float[lines, points] to draw in colour: `first`, then best and worst at the last point in turn."""
     chosen = list(dict.fromkeys(first))
     last = [line[np.isfinite(line)][-1] if np.isfinite(line).any() else np.nan for line in means]
     order = [int(k) for k in np.argsort(last, kind="stable") if np.isfinite(last[k]) and k not in chosen]

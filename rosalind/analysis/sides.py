@@ -81,15 +81,12 @@ class Sides:
         """
         network, condition = b
         if a[0] == network:
-            info = self.results.conditions[condition]
-            redrawn = [
-                name
-                for name, other in self.results.conditions.items()
-                if _without_draw(other) == _without_draw(info)
-                and other.draw != info.draw
-                and self.has((network, name))
-            ][:NULLS]
-            if redrawn:
+            conditions, info = self.results.conditions, self.results.conditions[condition]
+            alike = [
+                name for name, other in conditions.items() if _without_draw(other) == _without_draw(info)
+            ]
+            others = [name for name in alike if conditions[name].draw != info.draw]
+            if redrawn := [name for name in others if self.has((network, name))][:NULLS]:
                 phrase = f"two draws of the same condition, {condition} and {' or '.join(redrawn)}"
                 return [(b, (network, name)) for name in redrawn], phrase
         infos = self.results.networks

@@ -65,13 +65,8 @@ def frequency_figure(results: Results) -> Figure | None:
     for axes, path in zip(grid.ravel(), paths, strict=False):
         arrays = load_arrays(path, ("error", "clean", "samples"))
         height, width = arrays["error"].shape
-        drawn = axes.imshow(
-            100 * arrays["error"],
-            cmap="cividis",
-            vmin=0,
-            vmax=100,
-            extent=(-width / 2, width / 2, height / 2, -height / 2),
-        )
+        extent = (-width / 2, width / 2, height / 2, -height / 2)
+        drawn = axes.imshow(100 * arrays["error"], cmap="cividis", vmin=0, vmax=100, extent=extent)
         axes.set_title(f"{path.stem}\nclean error {100 * float(arrays['clean']):.1f} %", fontsize=6)
     figure.colorbar(drawn, ax=grid, shrink=0.8, label="error in percent")
     return figure

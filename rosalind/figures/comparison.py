@@ -9,11 +9,6 @@ from rosalind.analysis.palette import COLOURS
 from rosalind.results import Results
 
 
-def _mean_and_spread(values: list[float]) -> tuple[float, float]:
-    """Mean and standard deviation over seeds; 0 for a single one, as error bars need a number."""
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
 def comparison_figure(results: Results) -> Figure:
     """Clean and corruption accuracy against what is left of the network, and against epochs.
 
@@ -30,17 +25,16 @@ def comparison_figure(results: Results) -> Figure:
     figure = Figure(figsize=(9.5, 6.4), layout="constrained")
     grid = figure.subplots(2, 2, sharex="col")
     markers = "os^Dv<>Ph8X"
-    for line, (measure, title) in zip(grid, (("clean", "clean"), ("corrupted", "corrupted")), strict=True):
+    for line, measure in zip(grid, ("clean", "corrupted"), strict=True):
         for axes, across in zip(line, ("parameters_left", "epochs"), strict=True):
             for k, (name, levels) in enumerate(by_method.items()):
-                points = sorted(
-                    (
-                        float(np.mean([row[across] for row in level])),
-                        *_mean_and_spread([100 * row[measure] for row in level]),
-                    )
-                    for level in levels.values()
-                )
-                x, y, spread = np.array(points, float).T
+                points = []
+                for level in levels.values():
+                    values = [100 * row[measure] for row in level]
+                    # Of a single seed 0, as error bars need a number.
+                    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
+                    points.append((np.mean([row[across] for row in level]), np.mean(values), deviation))
+                x, y, spread = np.array(sorted(points), float).T
                 dense = next(iter(levels.values()))[0]["family"] == "dense"
                 random = name == "random"
                 axes.errorbar(
@@ -60,11 +54,10 @@ def comparison_figure(results: Results) -> Figure:
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.set_ylabel(f"{title} accuracy, percent", fontsize=8)
+            axes.set_ylabel(f"{measure} accuracy, percent", fontsize=8)
             axes.tick_params(labelsize=7)
     grid[1][0].set_xlabel("parameters left, percent of the dense parent's", fontsize=8)
     grid[1][1].set_xlabel("epochs, dense parent included", fontsize=8)
-    figure.legend(
-        *grid[0][0].get_legend_handles_labels(), loc="outside right upper", fontsize=7, frameon=False
-    )
+    handles = grid[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside right upper", fontsize=7, frameon=False)
     return figure

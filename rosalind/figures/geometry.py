@@ -53,10 +53,11 @@ def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measu
     parts = []
     for network in group.networks:
         if results.has(network, condition):
-            measured = results.geometry(network, condition, (measure,))[measure]
-            parts.append(
-                np.degrees(measured) if measure == "angle" else measured / results.feature_scale(network)
+            stored, scale = (
+                results.geometry(network, condition, (measure,))[measure],
+                results.feature_scale(network),
             )
+            parts.append(np.degrees(stored) if measure == "angle" else stored / scale)
     values = np.concatenate(parts) if parts else np.empty(0)
     return values[np.isfinite(values)]
 
@@ -67,9 +68,8 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     colours = families(results.networks.values())
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
     axes = figure.subplots()
-    axes.add_collection(
-        LineCollection(list(comparison.layout[comparison.tree]), colors="#c3cad4", linewidths=0.6, zorder=1)
-    )
+    edges = list(comparison.layout[comparison.tree])
+    axes.add_collection(LineCollection(edges, colors="#c3cad4", linewidths=0.6, zorder=1))
     # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
     points: dict[str, list[tuple]] = {}
     for cells, place in zip(similarity.members(results, comparison.cells), comparison.layout, strict=True):
@@ -86,11 +86,8 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
         axes.scatter([], [], color=colour, label=family)
     # Not "best", which tries every place against every point.
     axes.legend(loc="upper left", fontsize=7, frameon=False)
-    axes.set_aspect("equal")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(aspect="equal", xticks=[], yticks=[])
     distances = "as measured" if mode == "absolute" else "change from clean"
-    axes.set_title(
-        f"Geometric similarity, {distances}: {100 * comparison.kept:.0f} % of squared distances", fontsize=9
-    )
+    share = f"{100 * comparison.kept:.0f} % of squared distances"
+    axes.set_title(f"Geometric similarity, {distances}: {share}", fontsize=9)
     return figure

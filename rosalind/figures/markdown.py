@@ -54,9 +54,7 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
             if not of_group:
                 continue
             cells = [_mean_std([row[c] for row in of_group], REPORTED[c][1]) for c in shown]
-            low, high = (
-                100 * np.mean([row[f"accuracy_{end}"] for row in of_group]) for end in ("low", "high")
-            )
+            low, high = (100 * np.mean([row[f"accuracy_{e}"] for row in of_group]) for e in ("low", "high"))
             lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
         r2 = [row["effective_r2"] for row in of_mean if np.isfinite(row["effective_r2"])]
         lines.append("")
@@ -72,13 +70,10 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
         lines += ["| network | " + " | ".join(m.name.removeprefix("mean-") for m in parts) + " |"]
         lines += ["|---" * (len(parts) + 1) + "|"]
         for group in robustness.groups(results):
-            cells = [
-                _mean_std(
-                    [rows[n, m.name]["accuracy"] if (n, m.name) in rows else np.nan for n in group.networks],
-                    100,
-                )
-                for m in parts
-            ]
+            cells = []
+            for mean in parts:
+                of_group = [rows.get((n, mean.name), {"accuracy": np.nan}) for n in group.networks]
+                cells.append(_mean_std([row["accuracy"] for row in of_group], 100))
             lines.append(f"| {group.name} | {' | '.join(cells)} |")
     return lines
 
@@ -126,22 +121,17 @@ def markdown(results: Results) -> str:
     ]
     for row in robustness.table(results):
         cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        density = 1 - results.networks[row.group.networks[0]].sparsity
-        lines.append(
-            f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} | {100 * density:.3g} % |"
-        )
+        cells.append(f"{100 * (1 - results.networks[row.group.networks[0]].sparsity):.3g} %")
+        lines.append(f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} |")
     if chosen:
         lines += _robustness_section(results, chosen)
     lines += robustness.methods.markdown(results)
     lines += _other_conditions(results)
-    collapsed = [
-        f"{name} ({', '.join(info.collapsed)})" for name, info in results.networks.items() if info.collapsed
-    ]
-    dead = [
-        f"{name} ({len(info.dead_classes)})" for name, info in results.networks.items() if info.dead_classes
-    ]
-    cut = [name for name, info in results.networks.items() if info.cut]
-    notes = [f"{name}: {note}" for name, info in results.networks.items() for note in info.notes]
+    infos = results.networks.items()
+    collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]
+    dead = [f"{name} ({len(info.dead_classes)})" for name, info in infos if info.dead_classes]
+    cut = [name for name, info in infos if info.cut]
+    notes = [f"{name}: {note}" for name, info in infos for note in info.notes]
     for title, entries in (
         ("Layers that kept no weight", collapsed),
         ("No path from input to output", cut),

@@ -1,6 +1,7 @@
 """Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -90,11 +91,8 @@ def lineage_figure(store: Store) -> Figure:
 def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
     """Correlations of corruptions, and the error of predicting the mean of all from the few most useful.
 
-    Args:
-        store: of the study.
-        tolerance: percentage points of root mean square error within which the mean is called predicted.
-
-    None where fewer than two corruptions were measured.
+    `tolerance` is the root mean square error in percentage points within which the mean is called predicted. None
+    where fewer than two corruptions were measured.
     """
     table = redundancy.benchmarks(store.results, store.summary, "mean")
     if len(table.names) < 2:
@@ -119,20 +117,17 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
     try:
         curve = redundancy.load(store.results, table, "mean")
     except ValueError as error:
-        right.text(
-            0.5, 0.5, f"no curve: {error}", ha="center", fontsize=7, wrap=True, transform=right.transAxes
-        )
-        right.set_xticks([])
-        right.set_yticks([])
+        centre: dict[str, Any] = {"ha": "center", "wrap": True, "transform": right.transAxes}
+        right.text(0.5, 0.5, f"no curve: {error}", fontsize=7, **centre)
+        right.set(xticks=[], yticks=[])
         return figure
     sizes = np.arange(1, len(curve.names) + 1)
     mean, low, high = curve.random.T
     right.fill_between(sizes, low, high, color="#dfe3ea", label="random subsets, 90 %")
     right.plot(sizes, mean, color=GREY, linestyle="--", linewidth=1, label="random subsets, mean")
     if np.isfinite(curve.clean):
-        right.axhline(
-            curve.clean, color="#D55E00", linestyle=":", linewidth=1.2, label="clean accuracy alone"
-        )
+        look: dict[str, Any] = {"color": "#D55E00", "linestyle": ":", "linewidth": 1.2}
+        right.axhline(curve.clean, label="clean accuracy alone", **look)
     right.plot(sizes, curve.error, color="#0072B2", marker="o", markersize=3, label="chosen")
     right.axhline(tolerance, color="black", linestyle="--", linewidth=0.6)
     added = [curve.names[0], *(f"+ {name}" for name in curve.names[1:])]
@@ -142,7 +137,6 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
     right.legend(fontsize=6.5, frameon=False)
     size = curve.smallest(tolerance)
     finding = f"{size} of {curve.total} predict" if size else f"none of {curve.total} predict"
-    right.set_title(
-        f"{finding} the mean of all within {tolerance:g} points; {curve.networks} networks", fontsize=8
-    )
+    finding += f" the mean of all within {tolerance:g} points; {curve.networks} networks"
+    right.set_title(finding, fontsize=8)
     return figure

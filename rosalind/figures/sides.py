@@ -1,6 +1,7 @@
 """A beside B: densities, angles between classes, samples broken and fixed, and attribution maps."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,9 @@ EXAMPLES, ACROSS = 24, 12
 
 BINS = 64
 """Bins per axis of a density; half the viewer's, as paper is not zoomed into."""
+
+GREYS: dict[str, Any] = {"origin": "lower", "cmap": "Greys", "vmin": -60, "vmax": 255, "aspect": "auto"}
+"""The look of densities."""
 
 
 def _axis_label(store: Store, name: str) -> str:
@@ -48,16 +52,8 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
         step = len(counts) // BINS
         counts = rasters.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
         # A picture of fixed size, so that files do not grow with samples.
-        axes.imshow(
-            np.ma.masked_equal(counts, 0),
-            origin="lower",
-            extent=(*ranges[0], *ranges[1]),
-            cmap="Greys",
-            vmin=-60,
-            vmax=255,
-            aspect="auto",
-            interpolation="nearest",
-        )
+        extent = (*ranges[0], *ranges[1])
+        axes.imshow(np.ma.masked_equal(counts, 0), extent=extent, interpolation="nearest", **GREYS)
         middle = [float(np.median(part[np.isfinite(part)])) for part in values if np.isfinite(part).any()]
         if len(middle) == 2:
             axes.axvline(middle[0], color="#D55E00", linestyle="--", linewidth=0.9)
@@ -105,8 +101,8 @@ def _numbers(axes: Axes, table: np.ndarray, low: float, high: float) -> None:
     for i, j in np.argwhere(np.isfinite(table)):
         share = (table[i, j] - low) / (high - low)
         dark = abs(share - 0.5) > 0.33 if low < 0 else share > 0.5
-        words = f"{table[i, j]:.0f}".replace("-0", "0") if abs(table[i, j]) < 0.5 else f"{table[i, j]:.0f}"
-        axes.text(j, i, words, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+        number = "0" if abs(table[i, j]) < 0.5 else f"{table[i, j]:.0f}"
+        axes.text(j, i, number, ha="center", va="center", fontsize=6, color="white" if dark else "black")
 
 
 def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
@@ -159,23 +155,19 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
         "B minus A": occlusion_maps.difference(store, store.sides.pairs(a, b)),
     }
     tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
-    cell = next(
-        (c for c in (*store.sides.seeds(a), *store.sides.seeds(b)) if occlusion_maps.stamp(store, c)), None
-    )
+    seeds = (*store.sides.seeds(a), *store.sides.seeds(b))
+    cell = next((c for c in seeds if occlusion_maps.stamp(store, c)), None)
     figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     grid = figure.subplots(3, 4)
     for axes in grid.ravel():
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_frame_on(False)
+        axes.set(xticks=[], yticks=[], frame_on=False)
     for line, ((name, table), side) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
         grid[line][0].set_ylabel(name if side is None else "\n".join((name, *side)), fontsize=7)
         if side is not None:
             rows, images = store.results.images(side[1])
+            look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
             for picture in images[np.flatnonzero(store.ids[rows] == sample)]:
-                grid[line][0].imshow(
-                    picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
-                )
+                grid[line][0].imshow(picture.squeeze(), **look)
         for column, (kind, unit) in enumerate(zip(occlusion_maps.MAPPED, occlusion_maps.UNITS, strict=True)):
             maps = [t[column] for t in tables.values() if t is not None]
             reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in maps), default=0) or 1.0
@@ -184,9 +176,8 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             if table is None or cell is None:
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
-            (left, wide), (top, tall) = (
-                occlusion_maps.placed(store, cell, count)[:2] for count in table.shape[:0:-1]
-            )
+            sizes = [occlusion_maps.placed(store, cell, count) for count in table.shape[:0:-1]]
+            (left, wide, _), (top, tall, _) = sizes
             extent = (left, left + wide, top + tall, top)
             scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
             drawn = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
@@ -205,28 +196,18 @@ def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
 
     With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples.
     """
-    listed, both = store.class_angles(a)[0], {}
-    for side, cell in (("A", a), ("B", b)):
+    sides, listed, both = (("A", a), ("B", b)), store.class_angles(a)[0], {}
+    for side, cell in sides:
         both[side] = [*(store.values(cell, m) for m in COORDINATES), *store.class_angles(cell)[1].T]
     pairs = list(zip(*both.values(), strict=True))
     ends = [rasters.limits(*pair) for pair in pairs[:3]]
     ends += [rasters.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
     names = [*COORDINATES, *(f"to {store.class_names[k]}" for k in listed)]
     figure = Figure(figsize=(10.2, 5), layout="constrained")
-    for axes, (side, cell), values in zip(
-        figure.subplots(2), (("A", a), ("B", b)), both.values(), strict=True
-    ):
+    for axes, (side, cell), values in zip(figure.subplots(2), sides, both.values(), strict=True):
         levels = [rasters.levels(one, limits) for one, limits in zip(values, ends, strict=True)]
         lines = rasters.shade(rasters.parallel_density(np.stack(levels)))
-        axes.imshow(
-            np.ma.masked_equal(lines, 0),
-            origin="lower",
-            extent=(0, len(names) - 1, 0, 1),
-            cmap="Greys",
-            vmin=-60,
-            vmax=255,
-            aspect="auto",
-        )
+        axes.imshow(np.ma.masked_equal(lines, 0), extent=(0, len(names) - 1, 0, 1), **GREYS)
         labels = [f"{name}\n{low:.3g} to {high:.3g}" for name, (low, high) in zip(names, ends, strict=True)]
         axes.set_xticks(range(len(names)), labels, fontsize=6)
         axes.set_yticks([])
@@ -247,9 +228,8 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     """
     at = np.flatnonzero(store.ids == sample)
     if not at.size:
-        raise ValueError(
-            f"the study has no sample {sample}; ids go from {store.ids.min()} to {store.ids.max()}."
-        )
+        span = f"ids go from {store.ids.min()} to {store.ids.max()}"
+        raise ValueError(f"the study has no sample {sample}; {span}.")
     margins = sample_margins.read(store, int(at[0]), (a, b))
     finite = np.abs(margins.values[np.isfinite(margins.values)])
     low, high = rasters.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
@@ -257,9 +237,8 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     size = (min(2.5 + 0.16 * columns, 16), min(1.6 + 0.17 * rows, 11))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(
-        margins.values, cmap="RdBu", vmin=low, vmax=high, aspect="auto", interpolation="nearest"
-    )
+    look: dict[str, Any] = {"cmap": "RdBu", "aspect": "auto", "interpolation": "nearest"}
+    image = axes.imshow(margins.values, vmin=low, vmax=high, **look)
     figure.colorbar(image, ax=axes, shrink=0.8, label="margin, units").ax.tick_params(labelsize=6)
     line, place = np.nonzero(margins.wrong)
     if columns <= 120 and rows <= 120:
@@ -270,8 +249,6 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     axes.tick_params(axis="x", rotation=90)
     true = int(store.labels[at[0]])
     class_name = store.class_names[true] if true >= 0 else "unknown"
-    axes.set_title(
-        f"Sample {sample}, class {class_name}: right in {margins.right:,} of {margins.cells:,} cells",
-        fontsize=8,
-    )
+    share = f"right in {margins.right:,} of {margins.cells:,} cells"
+    axes.set_title(f"Sample {sample}, class {class_name}: {share}", fontsize=8)
     return figure

@@ -43,9 +43,8 @@ def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "no
             axes.axvline(0, color="#8a94a6", linewidth=0.8)
         axes.set_xlabel(f"{store.measures[measure].title}, {store.measures[measure].unit}", fontsize=8)
         axes.set_ylabel("at or below, %" if last else "share of samples, %", fontsize=8)
-        axes.set_title(
-            f"largest gap of the cumulative curves {distributions.largest_gap(*sides):.2f}", fontsize=8
-        )
+        gap = distributions.largest_gap(*sides)
+        axes.set_title(f"largest gap of the cumulative curves {gap:.2f}", fontsize=8)
         axes.tick_params(labelsize=7)
     figure.legend(lines[:2], _names(a, b), loc="outside lower center", ncols=2, fontsize=8)
     return figure
@@ -57,9 +56,8 @@ def deletion_figure(store: Store, a: Cell, b: Cell) -> Figure | None:
     The mean over all samples that have maps on both sides, or on the one that has any.
     """
     cells = [store.sides.seeds(cell) for cell in (a, b)]
-    mapped = [
-        {int(i) for c in side for i in deletion_curves.stored(store, c).get("id", ())} for side in cells
-    ]
+    stored = [[deletion_curves.stored(store, c).get("id", ()) for c in side] for side in cells]
+    mapped = [{int(i) for ids in side for i in ids} for side in stored]
     ids = np.array(sorted(mapped[0] & mapped[1] if all(mapped) else mapped[0] | mapped[1]), int)
     curves = [deletion_curves.mean(store, side, ids) for side in cells]
     if all(curve is None for curve in curves):

@@ -23,7 +23,7 @@ def save_summary(results: Results) -> None:
     edges = _edges(results, [c for c in cells if results.networks[c[0]].is_dense] or cells)
     counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
     for position, (network, condition) in enumerate(cells):
-        for axis, values in enumerate(_histogrammed(results, network, condition)):
+        for axis, values in enumerate(coordinates(results, network, condition)):
             inside = np.clip(values[np.isfinite(values)], edges[axis, 0], edges[axis, -1])
             counts[position, axis] = np.histogram(inside, edges[axis])[0]
     save_csv(results.folder / "summary.csv", COLUMNS, ([row[c] for c in COLUMNS] for row in rows(results)))
@@ -36,14 +36,14 @@ def save_summary(results: Results) -> None:
     save_arrays(results.folder / "comparison" / "histograms.npz", arrays, replace=True)
 
 
-def _histogrammed(results: Results, network: str, condition: str) -> list[np.ndarray]:
-    cell = results.geometry(network, condition, COORDINATES)
-    unit = results.feature_scale(network)
-    return [cell["angle"], cell["norm"] / unit, cell["margin"] / unit]
+def coordinates(results: Results, network: str, condition: str) -> list[np.ndarray]:
+    """The `COORDINATES` of a cell: angles in radians, norms and margins over the network's feature scale."""
+    cell, scale = results.geometry(network, condition, COORDINATES), results.feature_scale(network)
+    return [cell["angle"], cell["norm"] / scale, cell["margin"] / scale]
 
 
 def _edges(results: Results, cells: Sequence[tuple[str, str]]) -> np.ndarray:
-    sampled = [_histogrammed(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
+    sampled = [coordinates(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
     edges = np.zeros((len(COORDINATES), BINS + 1), np.float32)
     for axis in range(len(COORDINATES)):
         values = np.concatenate([cell[axis] for cell in sampled]) if sampled else np.zeros(1)

@@ -84,12 +84,11 @@ def compare(
     _check(metric)
     chosen = points(results, limit)
     cells, apart, left_out = measure(results, chosen, mode)
-    return Similarity(
-        tuple(cells), **_drawn(_metric(apart, metric)), left_out=tuple(left_out), averaged=chosen.averaged
-    )
+    drawn = _drawn(_metric(apart, metric))
+    return Similarity(tuple(cells), **drawn, left_out=tuple(left_out), averaged=chosen.averaged)
 
 
-def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
+def floors(results: Results, comparison: Similarity) -> dict[str, tuple[float, int]]:
     """Noise floors of the distance: the median over pairs that differ in chance alone, and their number.
 
     `draws`: one network under two draws of one condition. `seeds`: two networks of one method, sparsity and
@@ -97,7 +96,7 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
     """
     group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
     alike: dict[str, dict[tuple, list[int]]] = {"draws": {}, "seeds": {}}
-    for place, (network, condition) in enumerate(found.cells):
+    for place, (network, condition) in enumerate(comparison.cells):
         info = results.conditions.get(condition)
         if info is not None and network in results.networks:
             key = network, info.name, info.severity, info.bn
@@ -109,7 +108,7 @@ def floors(results: Results, found: Similarity) -> dict[str, tuple[float, int]]:
         pairs = [pair for places in rows.values() for pair in combinations(places, 2)]
         if pairs:
             first, second = np.array(pairs).T
-            medians[kind] = float(np.median(found.between(first, second))), len(pairs)
+            medians[kind] = float(np.median(comparison.between(first, second))), len(pairs)
     return medians
 
 
@@ -175,10 +174,8 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     sizes |= {"nearest": (count, None), "picture": (None, None), "tree": (max(count - 1, 0), 2)}
     sizes |= {name: () for name in ("limit", "kept", "trust")}
     check_arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
-    values = [arrays[f"{name}/{metric}"] for name in DRAWN]
-    drawn: dict[str, Any] = {
-        name: value if value.ndim else float(value) for name, value in zip(DRAWN, values, strict=True)
-    }
+    values = {name: arrays[f"{name}/{metric}"] for name in DRAWN}
+    drawn: dict[str, Any] = {name: v if v.ndim else float(v) for name, v in values.items()}
     comparison = Similarity(
         tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
         **drawn,
@@ -207,19 +204,16 @@ def _check(metric: str) -> None:
 
 def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
     """float32[q, q]: the distances over one measure or over all; squares add over coordinates."""
-    names = METRICS[metric]
-    if len(names) == 1:
-        return apart[names[0]]
-    total = sum(apart[name] ** 2 for name in COORDINATES)
-    return np.sqrt(total / np.float32(len(COORDINATES)))
+    if metric != "all":
+        return apart[metric]
+    return np.sqrt(sum(apart[name] ** 2 for name in COORDINATES) / np.float32(len(COORDINATES)))
 
 
 def _drawn(distance: np.ndarray) -> dict[str, Any]:
     layout, kept = layouts.classical_scaling(distance)
     condensed, order = squareform(distance, checks=False), layouts.leaf_order(distance)
     # A few far cells would leave all others one colour.
-    limit = float(np.percentile(condensed, 98)) if condensed.size else 0.0
-    limit = limit if limit > 0 else 1.0
+    limit = float(np.percentile(condensed, 98) if condensed.size else 0.0) or 1.0
     return {
         "condensed": condensed,
         "layout": layout,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from rosalind.analysis.robustness.histograms import coordinates
 from rosalind.analysis.similarity.points import Cell, Points
 from rosalind.config import CLEAN, unknown
 from rosalind.measures import COORDINATES
@@ -23,8 +24,7 @@ BLOCK = 256 * 2**20
 def rms_distances(table: np.ndarray) -> np.ndarray:
     """float32[q, q]: root mean square difference per coordinate between the rows of float32[q, k].
 
-    By a float32 Gram matrix of the rows minus their mean (which no distance depends on); exactly zero
-    between equal rows.
+    By a float32 Gram matrix of the rows minus their mean; exactly zero between equal rows.
     """
     return np.sqrt(_squares(table) / max(table.shape[1], 1))
 
@@ -85,21 +85,14 @@ def measure(
         filled = np.flatnonzero(count)
         squared = np.stack([_squares(part[filled] / count[filled, None]) for part in table])
         total = squared if total is None else total + squared
-    names = [points.names[k] for k in np.flatnonzero(count)]
     assert total is not None
-    return (
-        names,
-        dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True)),
-        list(left_out.values()),
-    )
+    distances = dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True))
+    return [points.names[k] for k in np.flatnonzero(count)], distances, list(left_out.values())
 
 
 def _read(results: Results, cell: Cell) -> np.ndarray:
-    """float32[3, n]: the geometry of a cell, norms and margins divided by the network's unit."""
-    arrays, unit = results.geometry(*cell, COORDINATES), results.feature_scale(cell[0])
-    return np.stack([arrays[name] / (1 if name == "angle" else unit) for name in COORDINATES]).astype(
-        np.float32
-    )
+    """float32[3, n]: the coordinates of a cell."""
+    return np.stack(coordinates(results, *cell)).astype(np.float32)
 
 
 def _stream(
