@@ -184,14 +184,11 @@ def measure_batch(
 def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike) -> dict[str, Any]:
     """Class statistics and shares of a cell from the added sums of its batches; see `measure`."""
     sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
-    count = sums["count"][:, None]
-    present = count > 0
-    nan = np.full_like(sums["offset"], np.nan)
-    shift = np.divide(sums["offset"], count, out=nan, where=present)
-    mean_square = np.where(present[:, 0], sums["square"] / np.maximum(count[:, 0], 1), np.nan)
-    angles = np.full_like(sums["class_angle"], np.nan)
-    np.divide(sums["class_angle"], count, out=angles, where=present)
-    total = count.sum()
+    count, total = sums["count"][:, None], sums["count"].sum()
+    # Of an absent class all sums are 0, and the quotients NaN.
+    with np.errstate(invalid="ignore"):
+        shift, angles = sums["offset"] / count, sums["class_angle"] / count
+        mean_square = sums["square"] / sums["count"]
     bias = np.asarray(bias, np.float64)
     from_bias = total * ((bias - bias.mean()) ** 2).sum()
     whole = from_bias + sums["spread"]

@@ -131,13 +131,7 @@ def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
 
 
 def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
-    """float32[groups, columns, seeds]: every network minus its dense network; NaN where there is none.
-
-    Args:
-        values: float32[groups, columns, seeds].
-        groups: whose networks the first and last axis are.
-        dense: network -> dense network, from `dense_of`.
-    """
+    """float32[groups, columns, seeds]: values of that shape minus those of the `dense_of` network; NaN without."""
     place = _places(groups)
     differences = np.full_like(values, np.nan)
     for network, other in dense.items():
@@ -159,11 +153,9 @@ def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping
         members = [k for k, network in enumerate(group.networks) if network in parents]
         if len(members) > 1:
             accuracies = values[i][:, members]
-            finite = np.isfinite(accuracies)
-            high = np.where(finite, accuracies, -np.inf).max(1)
-            low = np.where(finite, accuracies, np.inf).min(1)
-            reach = np.where(finite.sum(1) > 1, high - low, np.nan)
-            largest = np.fmax(largest, reach.astype(np.float32))
+            reach = np.fmax.reduce(accuracies, 1) - np.fmin.reduce(accuracies, 1)
+            several = np.isfinite(accuracies).sum(1) > 1
+            largest = np.fmax(largest, np.where(several, reach, np.nan).astype(np.float32))
     return largest
 
 

@@ -66,10 +66,7 @@ def segments(apart: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
     divided by the group's size (the variance within, for points). Cutting the tree of average linkage
     instead put 933 of 1,000 classes into one of 50 groups where classes were unequally spread.
 
-    Args:
-        apart: float[c, c] symmetric distances.
-        order: int[c] of the classes; groups are contiguous in it and numbered along it.
-        count: of groups, at most c.
+    Of float[c, c] symmetric distances and an int[c] order, in which groups are contiguous and numbered; at most c.
     """
     size = len(order)
     square = np.zeros((size + 1, size + 1))
@@ -114,9 +111,8 @@ def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -
 
     Args:
         table: float[c, c]; NaN is left out of means, and a field with nothing else is NaN.
-        rows: what rows and columns of the answer stand for.
-        weights: int[c], samples of each class, by which its row counts in a group's mean; None adds
-            fields up instead, as counts want it.
+        rows: of the result.
+        weights: int[c], samples of each class, by which its row counts in a group's mean; None adds fields up.
 
     >>> gathered(np.array([[1.0, 3.0], [5.0, np.nan]]), Rows((np.array([0, 1]),), ("both",)), np.array([2, 1]))
     array([[2.6]], dtype=float32)

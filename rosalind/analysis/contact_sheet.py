@@ -103,21 +103,14 @@ def rank(key: np.ndarray, candidates: np.ndarray, place: int) -> int:
 def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.ndarray:
     """Pictures in reading order as one, row 0 on top: what is no picture is 0, a picture's own black is 1.
 
-    Args:
-        pictures: uint8[m, h, w, c], c 1 or 3; at most columns x lines are shown.
-        columns: per line.
-        lines: there are; those without a picture are empty.
-        gap: empty pixels right of and below each.
-
-    Returns:
-        uint8[lines (h + gap), columns (w + gap)] of grey pictures; uint32 of the same shape, RGBA, of coloured.
+    Of uint8[m, h, w, 1 or 3] pictures, of which at most columns x lines are shown, with `gap` empty pixels right of
+    and below each: uint8[lines (h + gap), columns (w + gap)] of grey ones; uint32, RGBA, of coloured ones.
     """
     pictures = pictures[: columns * lines]
     count, height, width, channels = pictures.shape
     full = np.zeros((columns * lines, height + gap, width + gap, channels), np.uint8)
     full[:count, :height, :width] = np.maximum(pictures, 1)
-    shape = (lines, columns, height + gap, width + gap, channels)
-    flat = full.reshape(shape).transpose(0, 2, 1, 3, 4)
+    flat = full.reshape(lines, columns, *full.shape[1:]).transpose(0, 2, 1, 3, 4)
     flat = flat.reshape(lines * (height + gap), columns * (width + gap), channels)
     if channels == 1:
         return flat[..., 0]

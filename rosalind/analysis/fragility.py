@@ -87,9 +87,7 @@ def _listed(what: str, values: Sequence[int]) -> str:
 def halve(seeds: Sequence[int | None], draws: Sequence[int]) -> Halves:
     """Every other seed of the study in either half; every other draw where there is a single seed.
 
-    Args:
-        seeds: of all networks that take part; None, of an imported network, belongs to neither half.
-        draws: of the conditions that have several.
+    The seed None, of an imported network, belongs to neither half; draws are of the conditions that have several.
 
     >>> halve([0, 1, 2, None], [0]), halve([3], [0, 1]).words, halve([3], [0]).by
     (Halves(by='seeds', first=(0, 2), second=(1,)), ('draw 0', 'draw 1'), '')
@@ -132,9 +130,7 @@ class _Counts:
 def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     """The arrays of `fragility.npz`: counts per sample, in one pass over the cells' predictions.
 
-    Args:
-        results: a study.
-        bn: BatchNorm's mode; cells of another mode are not comparable and only count for `wrong`.
+    Cells of another BatchNorm mode than `bn` are not comparable and only count for `wrong`.
 
     Returns:
         * `group` str[g]: groups of seeds (`robustness.groups`), and last `PRUNED`;

@@ -11,11 +11,8 @@ from rosalind.analysis.similarity import leaf_order
 def seriate(table: np.ndarray) -> np.ndarray:
     """int64[rows]: an order in which neighbouring rows are alike: `leaf_order` of their distances.
 
-    Gaps count as the column's mean. The first row is the one of the two ends with the larger mean. Up to two rows,
-    and rows that are all equal, keep their order.
-
-    Args:
-        table: float[rows, columns], NaN for gaps.
+    Of float[rows, columns], whose gaps (NaN) count as the column's mean. The first row is the one of the two ends
+    with the larger mean. Up to two rows, and rows that are all equal, keep their order.
     """
     means, _, _ = nan_mean_std(np.asarray(table, float).T)
     filled = np.where(np.isfinite(table), table, np.nan_to_num(means))
@@ -92,10 +89,8 @@ def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
 def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Histograms in the lower parts of cells as one line, x and y float32, with a NaN after each.
 
-    Args:
-        heights: float32[cells, bins] from 0 to 1, from `distributions.outlines`; cells without any are left out.
-        rows: int[cells], downwards.
-        columns: int[cells].
+    Of float32[cells, bins] heights from `distributions.outlines`, of which cells without any are left out, and
+    int[cells] rows, downwards, and columns.
     """
     measured = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
     heights, rows, columns = heights[measured], rows[measured], columns[measured]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +85,11 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
         key=lambda key: (key[0], first_node[key]),
     )
     height = {key: number for number, key in enumerate(lines)}
-    labels = [_label(key, len(order) > 1, seeds[nodes[first_node[key]][0]]) for key in lines]
+    labels = []
+    for key in lines:
+        seed = seeds[nodes[first_node[key]][0]]
+        parts = (*key[1:], f"seed {seed}" if len(order) > 1 and seed is not None else "")
+        labels.append(" ".join(filter(None, parts)))
     y = np.array([height.get(key, np.nan) for key in keys], np.float32)
     for k in np.flatnonzero(np.isnan(y)):
         below = y[links[links[:, 0] == k, 1]]
@@ -111,9 +114,3 @@ def paths(graph: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
         x += [x0, x0 + 0.35 * np.sign(x1 - x0), x1 - 0.2 * between * np.sign(x1 - x0), x1, np.nan]
         y += [y0, lane, lane, y1, np.nan]
     return np.array(x, np.float32), np.array(y, np.float32)
-
-
-def _label(key: tuple[int, str, str], several: bool, seed: Any) -> str:
-    """The label of a line: model, method and seed, as far as there are several."""
-    words = [key[1], key[2], f"seed {seed}" if several and seed is not None else ""]
-    return " ".join(word for word in words if word)

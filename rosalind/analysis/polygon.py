@@ -21,19 +21,14 @@ def simplified(x: Sequence[float], y: Sequence[float], most: int) -> list[float]
         return []
     whole = np.ptp(corners[:, 0]) * np.ptp(corners[:, 1])
     while len(corners) > 3:
-        areas = _triangles(corners)
+        before, after = np.roll(corners, 1, 0) - corners, np.roll(corners, -1, 0) - corners
+        areas = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2
         if len(corners) <= most and areas.min() > whole / 1000:
             break
         corners = np.delete(corners, areas.argmin(), 0)
     # Four digits of the polygon's own size: a third of a pixel at most.
     steps = 10.0 ** (np.floor(np.log10(np.maximum(np.ptp(corners, axis=0), 1e-300))) - 3)
     return [float(f"{value:.12g}") for value in (np.round(corners / steps) * steps).ravel()]
-
-
-def _triangles(corners: np.ndarray) -> np.ndarray:
-    """float64[k]: the area between every corner and its two neighbours."""
-    before, after = np.roll(corners, 1, 0) - corners, np.roll(corners, -1, 0) - corners
-    return np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2
 
 
 def inside(corners: Sequence[float], x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -92,9 +92,8 @@ def benchmarks(
 
     Args:
         results: of the study.
-        summary: by network and condition, a mapping with `accuracy`.
-        kind: in `kinds`. Of a mean over severities, a network must have all; a `severity <s>` is of the
-            corruptions that have it.
+        summary: a mapping with `accuracy` by network and condition.
+        kind: in `kinds`. Of a mean over severities, a network must have all.
 
     Raises:
         ValueError: a kind that the study does not have.
@@ -154,10 +153,7 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
     Benchmarks are chosen greedily: each step adds the one that lowers the error of the fit most (of equals the
     first by name). For the error, choice and fit are made anew without each method family, and scored on it.
 
-    Args:
-        table: networks that lack a benchmark are left out.
-        key: of the random subsets.
-        draws: how many random subsets of every size.
+    Networks that lack a benchmark are left out. `key` and `draws` are of the random subsets of every size.
 
     Raises:
         ValueError: fewer than 2 benchmarks, 5 networks or 2 families, or a family beside which fewer than 3

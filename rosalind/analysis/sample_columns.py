@@ -52,13 +52,11 @@ def read(folder: Path, ids: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
     if not matched:
         return {}, "samples.csv has no id of this study."
     columns = {}
-    at = np.array([k for k, _ in matched])
     for c, name in enumerate(header):
         if c != where:
             texts = np.array([line[c].strip() for _, line in matched], np.str_)
-            column = np.zeros(len(ids), texts.dtype)
-            column[at] = texts
-            columns[name] = column
+            columns[name] = np.zeros(len(ids), texts.dtype)
+            columns[name][[k for k, _ in matched]] = texts
     return columns, ""
 
 

@@ -1,7 +1,6 @@
 """One sample's margins over all networks and conditions: where exactly does it break?"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -51,21 +50,18 @@ def rows_of(store: Store) -> list[tuple[str, str]]:
 
 
 def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins:
-    """The margins of one sample in all measured cells.
-
-    Args:
-        store: of the study.
-        position: of the sample.
-        sides: A and B, which are read by themselves where no margins are stored for all cells.
-    """
+    """The margins of the sample at a position in all measured cells; of A and B alone where none are stored for all."""
     listed = rows_of(store)
     shape = (len(listed), len(store.conditions))
     total, seen, bad = (np.zeros(shape) for _ in range(3))
     stored = store.cached(("sample margins",), lambda: {"places": _places(store, listed)})["places"]
     cells, complete = 0, False
     for path, count, columns, rows, places in stored:
-        margins = _margins(path, position)
         # The table is made anew while the study grows; the store follows within seconds.
+        try:
+            margins = fragility.margin_row(path, position)
+        except (OSError, ValueError):
+            continue
         if len(margins) != count:
             continue
         complete, margins = True, margins[columns].astype(float)
@@ -111,14 +107,6 @@ def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
         places = np.array([column[cells[k][1]] for k in listed_columns], int)
         files.append((path, len(cells), np.array(listed_columns, int), rows, places))
     return files
-
-
-def _margins(path: Path, position: int) -> np.ndarray:
-    """float16[cells] of one sample; none where the file has just gone."""
-    try:
-        return fragility.margin_row(path, position)
-    except (OSError, ValueError):
-        return np.empty(0, np.float16)
 
 
 def breaks(store: Store, margins: SampleMargins, cell: Cell) -> dict[str, float | None]:

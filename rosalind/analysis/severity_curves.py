@@ -26,11 +26,7 @@ class Curves:
     """Names of the points: clean and the severities."""
 
     def values(self, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means, half widths of 95 % t-intervals over seeds and numbers of seeds, [lines, points] each.
-
-        Args:
-            table: float[groups, columns, seeds].
-        """
+        """Of float[groups, columns, seeds]: `seed_interval` as arrays [lines, points]."""
         points = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
         points[self.columns < 0] = np.nan
         return seed_interval(points)

@@ -159,12 +159,7 @@ class Store:
         return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
 
     def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`.
-
-        Args:
-            key: starts with the module's name.
-            make: gives an array, or a tuple or dict whose arrays are counted.
-        """
+        """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`."""
         return self._cache.get(key, make)
 
     def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
@@ -175,9 +170,8 @@ class Store:
             measure: in `measures`.
             raw: leave norms and margins undivided, as the features have them.
         """
-        return self._mean_over_seeds(
-            ("values", measure, raw), cell, lambda one: self._values(one, measure, raw)
-        )
+        read = lambda one: self._values(one, measure, raw)
+        return self._mean_over_seeds(("values", measure, raw), cell, read)
 
     def _mean_over_seeds(self, key: tuple, cell: Cell, read: Callable[[Cell], np.ndarray]) -> np.ndarray:
         """`read` of a single cell; of a group the float32 mean over its seeds. Both cached."""
@@ -240,11 +234,8 @@ class Store:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Classes int[k] and angles in degrees float32[n, k] to their directions; of a group the mean over seeds.
 
-        Where only the largest logits are stored, the angle to another class is NaN.
-
-        Args:
-            cell: network or group, and condition.
-            wanted: classes; without, the 12 that have the most samples, in order.
+        Of the wanted classes; without, of the 12 that have the most samples, in order. Where only the largest logits
+        are stored, the angle to another class is NaN.
         """
         if wanted is None:
             samples = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
-from rosalind.figures import markdown as report_text
+from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
@@ -82,14 +82,11 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Write every figure as PNG, PDF and SVG and the report as `report.md`.
+    """Write every figure as PNG, PDF and SVG and the report as `report.md`; the files.
 
     Args:
         folder: of a study.
         out: where to; `report/` in the study by default.
-
-    Returns:
-        The files.
 
     Raises:
         FileNotFoundError: no study there. ValueError: nothing measured yet.
@@ -110,5 +107,5 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 # The first saving found the layout; finding it again is most of the time of the others.
                 figure.set_layout_engine("none")
     path = target / "report.md"
-    path.write_text(report_text.markdown(store.results))
+    path.write_text(markdown.markdown(store.results))
     return [*written, path]

@@ -32,13 +32,7 @@ def _title(side: str, cell: Cell) -> str:
 
 
 def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
-    """Densities of all samples by two measures under A, under B, and of their change; medians are dashed.
-
-    Args:
-        store: of the study.
-        a, b: sides, networks or groups of seeds under a condition.
-        x, y: keys of `store.measures`.
-    """
+    """Densities of all samples by two of `store.measures` under A, under B, and of their change; medians are dashed."""
     placed = {"A": [store.values(a, m) for m in (x, y)], "B": [store.values(b, m) for m in (x, y)]}
     shared = [rasters.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
     change = [after - before for before, after in zip(placed["A"], placed["B"], strict=True)]
@@ -216,12 +210,9 @@ def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
 
 
 def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
-    """One sample's margin, in units, under every network and condition; crossed where most seeds are wrong.
+    """The margin of a sample, by id, under every network and condition in units; crossed where most seeds are wrong.
 
-    Args:
-        store: of the study.
-        a, b: sides, which are shown alone where a study stores no table of all margins.
-        sample: id of the sample.
+    A and B are shown alone where a study stores no table of all margins.
 
     Raises:
         ValueError: the study has no such sample.

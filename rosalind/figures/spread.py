@@ -19,13 +19,7 @@ def _names(a: Cell, b: Cell) -> list[str]:
 
 
 def spread_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
-    """Histograms of two measures and the cumulative margins of all samples, A solid and B dashed.
-
-    Args:
-        store: of the study.
-        a, b: sides, networks or groups of seeds under a condition.
-        x, y: keys of `store.measures`.
-    """
+    """Histograms of two of `store.measures` and the cumulative margins of all samples, A solid and B dashed."""
     figure, lines = Figure(figsize=(10.2, 3.1), layout="constrained"), []
     for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
         sides = [store.values(cell, measure) for cell in (a, b)]

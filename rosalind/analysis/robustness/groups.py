@@ -13,8 +13,7 @@ from rosalind.results import Results
 def accuracy(results: Results) -> np.ndarray:
     """float64[networks, conditions] in the order of the results; NaN where a cell is not measured."""
     accuracies = np.full((len(results.networks), len(results.conditions)), np.nan)
-    row = {name: index for index, name in enumerate(results.networks)}
-    column = {name: index for index, name in enumerate(results.conditions)}
+    row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
     for network, condition in results.cells():
         prediction = results.geometry(network, condition, ("prediction",))["prediction"]
         accuracies[row[network], column[condition]] = (prediction == results.labels).mean()

@@ -14,7 +14,6 @@ from rosalind.analysis.similarity.layout import (
     picture_rows,
     spanning_tree,
     trustworthiness,
-    umap_layouts,
     wobble,
 )
 from rosalind.analysis.similarity.points import members, points
@@ -38,6 +37,5 @@ __all__ = [
     "save",
     "spanning_tree",
     "trustworthiness",
-    "umap_layouts",
     "wobble",
 ]

@@ -70,13 +70,9 @@ class Similarity:
 def compare(
     results: Results, mode: str = "absolute", metric: str = "all", *, limit: int = LIMIT
 ) -> Similarity:
-    """Distances, layout, order and spanning tree of the measured cells of a study.
+    """Distances, layout, order and spanning tree of a study's measured cells in one of `DISTANCE_MODES` and `METRICS`.
 
-    Args:
-        results: with at least one clean cell.
-        mode: in `DISTANCE_MODES`.
-        metric: in `METRICS`.
-        limit: most points; past it cells are averaged, see `points`.
+    Past `limit` points cells are averaged, see `points`.
 
     Raises:
         ValueError: unknown mode or metric, or nothing clean to refer to.
@@ -139,13 +135,8 @@ def load(
     """The stored comparison, and its UMAP layouts float32[k, q, 2] (of the metric `all`) if there are any.
 
     Made anew where it is missing or damaged, where cells have been added since, and where an earlier rosalind
-    stored less. Raises ValueError as `compare` does.
-
-    Args:
-        results: of the study.
-        mode: in `DISTANCE_MODES`.
-        metric: in `METRICS`.
-        measured: how many cells the study has; without, they are counted, 0.03 to 0.06 s for 28,800.
+    stored less. Raises ValueError as `compare` does. `measured` is the number of the study's cells; without, they are
+    counted, 0.03 to 0.06 s for 28,800.
     """
     _check(metric)
     try:

@@ -7,12 +7,11 @@ from itertools import product
 import numpy as np
 
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness.summary import Cell
 from rosalind.results import ConditionInfo, Results
 
 LIMIT = 2000
 """Most points in one comparison: 2,000 have 16 MB of distances; 28,800 cells would have 3.3 GB."""
-
-Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
