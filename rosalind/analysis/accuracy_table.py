@@ -174,21 +174,15 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def by_seed(results: Results, first: Mapping[str, float], second: Mapping[str, float]) -> np.ndarray:
-    """float64[pairs]: numbers of second networks minus those of the first that have their seed; none without one."""
-    infos = results.networks
-    first_of = {infos[name].seed: value for name, value in first.items() if infos[name].seed is not None}
-    seeds = [(infos[name].seed, value) for name, value in second.items()]
-    return np.array([value - first_of[seed] for seed, value in seeds if seed in first_of], float)
-
-
 def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
     """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
-    accuracies = []
+    infos, accuracies = store.results.networks, []
     for name, condition in (a, b):
-        rows = {n: store.summary.get((n, condition)) for n in store.sides.group(name).networks}
-        accuracies.append({n: row["accuracy"] for n, row in rows.items() if row is not None})
-    return by_seed(store.results, *accuracies)
+        members = [n for n in store.sides.group(name).networks if (n, condition) in store.summary]
+        accuracies.append([(infos[n].seed, store.summary[n, condition]["accuracy"]) for n in members])
+    first = dict(accuracies[0])
+    shared = [(seed, accuracy) for seed, accuracy in accuracies[1] if seed in first and seed is not None]
+    return np.array([accuracy - first[seed] for seed, accuracy in shared], float)
 
 
 def collected(store: Store, name: str) -> np.ndarray:

@@ -96,8 +96,8 @@ def compare(results: Results) -> dict[str, np.ndarray]:
 def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
     """Masks of kernels by path; none of an imported network."""
     arrays = load_arrays(results.network_file(network))
-    masks = {k.removeprefix("masks/"): v for k, v in arrays.items() if k.startswith("masks/")}
-    return {path: mask for path, mask in sorted(masks.items()) if mask.ndim >= 2}
+    masks = [(k, v) for k, v in sorted(arrays.items()) if k.startswith("masks/") and v.ndim >= 2]
+    return {key.removeprefix("masks/"): mask for key, mask in masks}
 
 
 def save(results: Results) -> None:

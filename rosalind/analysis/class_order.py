@@ -90,11 +90,6 @@ def segments(apart: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
     return groups
 
 
-def central(apart: np.ndarray, members: np.ndarray) -> int:
-    """The class of a group that is nearest to all others of it; the first of equals."""
-    return int(members[apart[np.ix_(members, members)].sum(1).argmin()])
-
-
 def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
     """Every class a row, in an order."""
     return Rows(tuple(np.array([k]) for k in order), tuple(names[int(k)] for k in order))
@@ -103,7 +98,9 @@ def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
 def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> Rows:
     """Every group of classes a row; classes within it keep the order."""
     members = tuple(order[groups[order] == number] for number in range(int(groups.max()) + 1))
-    return Rows(members, tuple(names[central(apart, group)] for group in members))
+    # The most central class is nearest to all others of its group.
+    central = [int(group[apart[np.ix_(group, group)].sum(1).argmin()]) for group in members]
+    return Rows(members, tuple(names[k] for k in central))
 
 
 def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -> np.ndarray:

@@ -177,9 +177,9 @@ def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list
     """
     total: dict[int, float] = {}
     seeds = store.sides.seeds(cell)
+    nearest = ("class_id", "logsumexp") if len(store.class_names) > NEAREST else ()
     for seed in seeds:
         path = store.results.geometry_file(*seed)
-        nearest = ("class_id", "logsumexp") if len(store.class_names) > NEAREST else ()
         arrays = {key: member_row(path, key, position)[None] for key in ("logits", *nearest)}
         probability = np.exp(log_softmax(arrays))[0]
         classes = arrays["class_id"][0] if nearest else np.arange(len(probability))

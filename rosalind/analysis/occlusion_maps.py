@@ -40,7 +40,7 @@ class Maps:
 
         A patch is NaN where it is NaN in one of them.
         """
-        values = self.values[np.isin(self.ids, ids)]
+        values = self.among(ids).values
         return values.mean(0) if len(values) else None
 
     def among(self, ids: np.ndarray) -> "Maps":

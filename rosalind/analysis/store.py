@@ -110,7 +110,7 @@ class Store:
         """A side that has been measured and can be read.
 
         Raises:
-            ValueError: nothing has been measured, or it is no cell at all; as `Damaged` where a file cannot be read.
+            ValueError: nothing has been measured, or it is no cell at all; `Damaged` where a file cannot be read.
         """
         if not self.sides.has(cell):
             parts = cell if isinstance(cell, tuple) and len(cell) == 2 else (cell, "any condition")
