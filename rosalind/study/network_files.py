@@ -87,8 +87,7 @@ def save_network(
         right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
         margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
         results.save_arrays(
-            folder / "training" / f"{name}.npz",
-            {"correct": right, "margin": margin, "id": dataset.train.ids},
+            folder / "training" / f"{name}.npz", {"correct": right, "margin": margin, "id": dataset.train.ids}
         )
     path = results.network_file(folder, name)
     results.save_arrays(path, arrays)

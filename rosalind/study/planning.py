@@ -232,12 +232,7 @@ def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
 def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:
     """Everything that a network depends on; its fingerprint is of this."""
     model, train = model_and_schedule(study, task)
-    made = {
-        "data": dataset.hash,
-        "model": describe(model),
-        "train": describe(train),
-        "seed": task.seed,
-    }
+    made = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
     if task.baseline is not None and task.baseline.cycles > 1:
         made["cycles"] = task.baseline.cycles
     if task.method is not None and sparsity is not None:
