@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import hashlib
-import importlib
 import importlib.util
 import json
 import re
@@ -26,7 +25,7 @@ SYNTHETIC = {"frost": "frost_synthetic"}
 
 @dataclass(frozen=True)
 class Data:
-    """Which images: a name that `data.load` knows, and where its files are."""
+    """A data set: a name that `data.load` knows, and the folder of its files."""
 
     name: str = "digits"
     """`digits`, `idx`, `npz`, `npy`, `cifar`, or any classification set of TFDS."""
@@ -40,7 +39,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """Which network. All fields after `width` are filled in by `study.run`."""
+    """A network. All fields after `width` are filled in by `study.run`."""
 
     name: str = "cnn"
     """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module of your own."""
@@ -56,7 +55,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Train:
-    """How a network is trained. Epochs count passes over the training split."""
+    """The training of a network. Epochs count passes over the training split."""
 
     epochs: float = 15
     batch_size: int = 64
@@ -71,7 +70,7 @@ class Train:
     """Epochs of linear warm-up."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     drops: tuple[float, ...] = (0.5, 0.75)
-    """Where a step schedule divides the rate by ten, as fractions of the run."""
+    """Fractions of the run at which a step schedule divides the rate by ten."""
     label_smoothing: float = 0.0
     crop: int = 0
     """Random crops after padding by so many reflected pixels; 0 for none."""
@@ -87,12 +86,12 @@ class Method:
     sparsities: tuple[float, ...] = (0.8, 0.95)
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str | None = None
-    """How the networks are called; the method's name by default. Two variants need two labels."""
+    """Name of the networks; the method's by default. Two variants need two labels."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done before measuring: a name in `conditions.CONDITIONS` and how strongly.
+    """A change of images or network before measuring: a name in `conditions.CONDITIONS` and its strength.
 
     >>> Condition("gaussian_noise", 3).id, Condition("fog", 5, draw=2, bn="adapted").id
     ('gaussian_noise-3', 'fog-5-draw2-adapted')
@@ -111,12 +110,12 @@ class Condition:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Those of the condition, such as `steps` of an attack; each is part of the id."""
     files: str | None = None
-    """Where the images are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
+    """Images that are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
     (cifar10_corrupted, mnist_corrupted), or for `shift` the folder of its own samples."""
     textures: str | None = None
     """Folder of frost's pictures; None looks for the installed package `imagecorruptions`."""
     label: str | None = None
-    """How a `shift` is called."""
+    """Name of a `shift`."""
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -158,7 +157,7 @@ class Baseline:
     epochs: float | None = None
     """Of one cycle of the schedule."""
     cycles: int = 1
-    """How often the schedule is run, each time from its start with a fresh optimizer."""
+    """Runs of the schedule, each from its start with a fresh optimizer."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     baselines: tuple[Baseline, ...] = ()
     controls: tuple[Control, ...] = ("random", "dense_extended", "dense_narrow")
-    """What every method is compared with: random masks at every sparsity of the study; the dense network
+    """Comparisons of every method: random masks at every sparsity of the study; the dense network
     trained for as many cycles and epochs as the longest chain; dense networks that are narrower, with as
     many parameters as the pruned ones have left."""
     protected: tuple[str, ...] = ()
@@ -219,16 +218,9 @@ def conditions(
     ['clean', 'fog-1', 'fog-3']
     """
     draws, severities = tuple(draws), tuple(severities)
-    chosen = [(n, (names[n],) if isinstance(names, Mapping) else severities) for n in names]
-    return (
-        Condition(bn=bn),
-        *(
-            Condition(n, s, d, bn, files=files, textures=textures)
-            for n, own in chosen
-            for s in own
-            for d in draws
-        ),
-    )
+    severities_of = lambda name: (names[name],) if isinstance(names, Mapping) else severities
+    cells = ((name, severity, draw) for name in names for severity in severities_of(name) for draw in draws)
+    return (Condition(bn=bn), *(Condition(*cell, bn, files=files, textures=textures) for cell in cells))
 
 
 def describe(value: Any) -> Any:
@@ -241,11 +233,8 @@ def describe(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {}
         for f in dataclasses.fields(value):
-            default = f.default
-            if f.default_factory is not dataclasses.MISSING:
-                default = f.default_factory()
-            item = getattr(value, f.name)
-            if item != default:
+            default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+            if (item := getattr(value, f.name)) != default:
                 fields[f.name] = describe(item)
         name = getattr(value, "name", "")
         if is_outside(name):
@@ -269,7 +258,7 @@ def fingerprint(value: Any) -> str:
 
 
 def difference(old: Any, new: Any, path: str = "") -> list[str]:
-    """Where two described values differ, one line each, for an error message.
+    """The differences of two described values, one line each, for an error message.
 
     >>> difference({"epochs": 3, "width": 8}, {"epochs": 4, "width": 8})
     ['epochs: 3 -> 4']
@@ -277,22 +266,22 @@ def difference(old: Any, new: Any, path: str = "") -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         lines = []
         for key in sorted({*old, *new}):
-            here = f"{path}.{key}" if path else key
-            lines += difference(old.get(key, "default"), new.get(key, "default"), here)
+            below = f"{path}.{key}" if path else key
+            lines += difference(old.get(key, "default"), new.get(key, "default"), below)
         return lines
     return [] if old == new else [f"{path or 'value'}: {old!r} -> {new!r}"]
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is not in a table: what came, what is allowed, the closest first.
+def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
+    """The message for a name that is not in a table: the name, then those that are allowed, the closest first.
 
     >>> unknown("method", "magnitud", ["random", "magnitude"])
     "unknown method 'magnitud'; did you mean 'magnitude'? Known: magnitude, random."
     """
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    allowed = sorted(allowed)
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    rest = [k for k in known if k not in close]
+    rest = [key for key in allowed if key not in close]
     return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."
 
 

@@ -2,9 +2,13 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Self
 
 from tqdm import tqdm
+
+Advance = Callable[[float, str], None]
+"""`Progress.advance`: counts units as done, with a note of what they were."""
 
 INTERVAL = 10.0
 """Seconds between lines where the output is not a terminal."""
@@ -58,9 +62,8 @@ class Progress:
             began, first = self._begun
             left = ""
             if self.done > first:
-                left = (
-                    f", {_clock((now - began) * max(self.total - self.done, 0) / (self.done - first))} left"
-                )
+                seconds = (now - began) * max(self.total - self.done, 0) / (self.done - first)
+                left = f", {_clock(seconds)} left"
             self._print(f"{self.what}: {self.done:.0f} of {self.total:.0f} {self.unit}{left}  {note}")
 
     def _print(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""The study folder: what is where, read without jax; see the README for the schema."""
+"""The study folder, read without jax; see the README for the schema."""
 
 from rosalind.results.files import (
     Checkpoints,

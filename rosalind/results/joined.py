@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +9,10 @@ from rosalind.results.reading import Results
 from rosalind.results.records import ConditionInfo, NetworkInfo
 
 PINNED = ("dataset_hash", "seed", "table", "class_names")
-"""What studies must share for a sample under a condition to be the same image in all of them."""
+"""Keys of study.json that studies must share for a sample under a condition to be the same image in all of them."""
 
 ORDERING = ("order", "sets", "category", "textures")
-"""What may differ in a condition without changing its images."""
+"""Fields that may differ in a condition without changing its images."""
 
 
 def join(studies: Sequence[Results]) -> Results:
@@ -42,21 +41,17 @@ def join(studies: Sequence[Results]) -> Results:
     for name, study in zip(names, studies, strict=True):
         problems += study.problems
         other = []
-        for table, known in ((study.conditions, conditions), (study.shifts, shifts)):
-            for condition, info in table.items():
-                if not _same(known.setdefault(condition, info), info):
-                    other.append(condition)
+        for table, united in ((study.conditions, conditions), (study.shifts, shifts)):
+            other += [id_ for id_, info in table.items() if not _same(united.setdefault(id_, info), info)]
         if other:
             problems.append(
                 f"{name} has other images under {', '.join(other)}; its cells there are left out."
             )
         barred |= {f"{name}+{network}": frozenset(other) for network in study.networks}
         for network, info in study.networks.items():
-            networks[f"{name}+{network}"] = dataclasses.replace(
-                info,
-                label=info.label if study is first else f"{info.label} ({name})",
-                parent=f"{name}+{info.parent}" if info.parent else info.parent,
-            )
+            label = info.label if study is first else f"{info.label} ({name})"
+            parent = f"{name}+{info.parent}" if info.parent else info.parent
+            networks[f"{name}+{network}"] = dataclasses.replace(info, label=label, parent=parent)
             homes[f"{name}+{network}"] = (study.folder, network)
     return dataclasses.replace(
         first,
@@ -71,17 +66,14 @@ def join(studies: Sequence[Results]) -> Results:
 
 def _check(name: str, study: Results, first_name: str, first: Results) -> None:
     for key in PINNED:
-        if study.study.get(key) != first.study.get(key):
+        value, allowed = study.study.get(key), first.study.get(key)
+        if value != allowed:
             raise ValueError(
-                f"{name} cannot be joined to {first_name}: {key} is {_short(study.study.get(key))} there and "
-                f"{_short(first.study.get(key))} here; open it on a page of its own."
+                f"{name} cannot be joined to {first_name}: {key} is {repr(value)[:80]} there and "
+                f"{repr(allowed)[:80]} here; open it on a page of its own."
             )
     if not np.array_equal(study.samples["id"], first.samples["id"]):
         raise ValueError(f"{name} cannot be joined to {first_name}: it measured other samples.")
-
-
-def _short(value: Any) -> str:
-    return repr(value)[:80]
 
 
 def _same(a: ConditionInfo, b: ConditionInfo) -> bool:

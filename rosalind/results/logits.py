@@ -55,5 +55,5 @@ def class_angle(cell: Mapping[str, np.ndarray], kernel: np.ndarray, bias: np.nda
 
 
 def correct(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """bool[n]: whether the predicted class is the true one; ties are wrong."""
+    """bool[n]: True where the predicted class is the true one; ties are False."""
     return cell["prediction"] == labels

@@ -36,11 +36,11 @@ class Results:
     networks: dict[str, NetworkInfo]
     conditions: dict[str, ConditionInfo]
     problems: tuple[str, ...] = ()
-    """What could not be read, one sentence each; the rest is there."""
+    """Parts that could not be read, one sentence each; the rest was."""
     shifts: dict[str, ConditionInfo] = field(default_factory=dict)
     """Conditions with samples of their own, whose arrays are indexed by those and not by `samples`."""
     homes: dict[str, tuple[Path, str]] = field(default_factory=dict)
-    """Where several studies are joined: a network's own folder and its id there; see `join`."""
+    """Of joined studies: each network's folder and its id in that folder; see `join`."""
     barred: dict[str, frozenset[str]] = field(default_factory=dict)
     """Conditions of a joined network that are other images than those of this name here."""
 
@@ -49,8 +49,8 @@ class Results:
         return self.homes.get(network, (self.folder, network))
 
     def derived(self, file: str) -> list[tuple[Path, Callable[[str], str]]]:
-        """Where a derived table is, once per folder, and how that folder's networks are called here."""
-        folders = list(dict.fromkeys(folder for folder, _ in self.homes.values())) or [self.folder]
+        """Per joined folder: the path of a derived file, and the map from its network ids to ours."""
+        folders = dict.fromkeys(folder for folder, _ in self.homes.values()) or [self.folder]
         names = {home: name for name, home in self.homes.items()}
         return [(f / file, lambda network, f=f: names.get((f, network), network)) for f in folders]
 
@@ -62,9 +62,9 @@ class Results:
             Damaged: see `load_arrays`; or no samples, or labels that are neither classes of the study nor -1.
         """
         path = self.folder / "samples.npz"
-        found = load_arrays(path, ("id", "label", "subset"))
-        check_arrays(path, found, {"id": (None,), "label": (len(found["id"]),), "subset": (None,)})
-        labels, classes = found["label"], len(self.class_names)
+        arrays = load_arrays(path, ("id", "label", "subset"))
+        check_arrays(path, arrays, {"id": (None,), "label": (len(arrays["id"]),), "subset": (None,)})
+        labels, classes = arrays["label"], len(self.class_names)
         if not len(labels):
             raise Damaged(f"{path} lists no samples; a study needs at least one.")
         if labels.min() < -1 or labels.max() >= classes:
@@ -72,7 +72,7 @@ class Results:
                 f"{path} has labels from {labels.min()} to {labels.max()}, where study.json names {classes} classes; "
                 f"allowed: 0 to {classes - 1}, and -1 for unknown."
             )
-        return found
+        return arrays
 
     @property
     def labels(self) -> np.ndarray:
@@ -90,26 +90,24 @@ class Results:
         return self.study["dataset"] + (f" ({Path(folder).name})" if folder else "")
 
     def has(self, network: str, condition: str) -> bool:
-        """Whether a cell has been measured."""
+        """True where a cell has been measured."""
         return self.geometry_file(network, condition).exists()
 
     def geometry_file(self, network: str, condition: str) -> Path:
-        """Where a cell's arrays are, measured or not."""
-        folder, name = self.home(network)
-        return geometry_file(folder, name, condition)
+        """Path of a cell's arrays, measured or not."""
+        return geometry_file(*self.home(network), condition)
 
     def attribution_file(self, network: str, condition: str) -> Path:
-        """Where a cell's occlusion maps are, made or not."""
-        folder, name = self.home(network)
-        return attribution_file(folder, name, condition)
+        """Path of a cell's occlusion maps, made or not."""
+        return attribution_file(*self.home(network), condition)
 
     def network_file(self, network: str) -> Path:
-        """Where a network's arrays are."""
+        """Path of a network's arrays."""
         return network_file(*self.home(network))
 
     def cells(self, *, own_samples: bool = False) -> list[tuple[str, str]]:
         """All measured pairs of network and condition, in order; shifts only where `own_samples` is set."""
-        found = []
+        pairs = []
         listed = [*self.conditions, *(self.shifts if own_samples else ())]
         for network in self.networks:
             folder, name = self.home(network)
@@ -118,10 +116,10 @@ class Results:
                 listing = os.listdir(folder / "geometry" / name)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            there = {file.removesuffix(".npz") for file in listing if file.endswith(".npz")}
-            there -= self.barred.get(network, frozenset())
-            found += [(network, condition) for condition in listed if condition in there]
-        return found
+            measured = {file.removesuffix(".npz") for file in listing if file.endswith(".npz")}
+            measured -= self.barred.get(network, frozenset())
+            pairs += [(network, condition) for condition in listed if condition in measured]
+        return pairs
 
     def labels_of(self, condition: str) -> np.ndarray:
         """int16[n] true classes in the order of a condition's arrays; -1 where a shift's are unknown."""
@@ -139,10 +137,10 @@ class Results:
             Damaged: see `load_arrays`; or another number of samples, classes that are not the study's.
         """
         path = self.geometry_file(network, condition)
-        found = load_arrays(path, keys)
+        arrays = load_arrays(path, keys)
         if condition not in self.shifts:
-            check_geometry(path, found, len(self.labels), len(self.class_names))
-        return found
+            check_geometry(path, arrays, len(self.labels), len(self.class_names))
+        return arrays
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""
@@ -152,7 +150,7 @@ class Results:
         return arrays["head/kernel"], arrays["head/bias"]
 
     def feature_scale(self, network: str) -> float:
-        """What raw norms and margins of a network are divided by before any comparison; NaN if it is 0."""
+        """Divisor of a network's raw norms and margins before any comparison; NaN if it is 0."""
         return float(self.networks[network].feature_scale or np.nan)
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +172,7 @@ class Results:
 
 
 def load(folder: str | Path) -> Results:
-    """Read a study folder; unreadable parts are listed in `problems`, the rest is there.
+    """Read a study folder; unreadable parts are listed in `problems` and left out.
 
     Raises:
         FileNotFoundError: no study in this folder.

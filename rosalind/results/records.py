@@ -1,4 +1,4 @@
-"""What `networks/<network>.json` and `conditions/<condition>.json` say, as frozen records."""
+"""Frozen records of `networks/<network>.json` and `conditions/<condition>.json`."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ class NetworkInfo:
 
     family: str
     label: str
-    """What the network is called in tables, without seed and sparsity."""
+    """Name of the network in tables, without seed and sparsity."""
     model: str
     method: str
     options: Mapping[str, Any]
@@ -175,8 +175,8 @@ def read(cls: type[Record], path: Path, value: Any) -> Record:
         Damaged: no JSON object, a key that is missing, or a value of another kind.
     """
     fields = _fields(cls)
-    given = value if isinstance(value, dict) else {}
-    present = [key for key, (_, _, required) in fields.items() if required or given.get(key) is not None]
+    stored = value if isinstance(value, dict) else {}
+    present = [key for key, (_, _, required) in fields.items() if required or stored.get(key) is not None]
     check_keys(path, value, {key: fields[key][1] for key in present})
     values: dict[str, Any] = {
         fields[key][0]: tuple(v) if isinstance(v := value[key], list) else v for key in present

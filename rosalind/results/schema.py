@@ -1,5 +1,6 @@
-"""What a study folder holds: paths, keys of study.json, shapes of arrays; see the README."""
+"""Schema of a study folder: paths, keys of study.json, shapes of arrays; see the README."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,28 +31,27 @@ STUDY: dict[str, tuple[type, ...]] = {
     "dataset": (str,),
     "table": (str, type(None)),
 }
-"""What `study.json` must say, and as what."""
+"""Keys that `study.json` must have, with the kinds of their values."""
 
 
 def network_file(folder: Path, network: str, ending: str = "npz") -> Path:
-    """Where a network's arrays (`npz`) or provenance (`json`) are."""
+    """Path of a network's arrays (`npz`) or provenance (`json`)."""
     return folder / "networks" / f"{network}.{ending}"
 
 
 def geometry_file(folder: Path, network: str, condition: str) -> Path:
-    """Where the geometry of a network under a condition is."""
+    """Path of the geometry of a network under a condition."""
     return folder / "geometry" / network / f"{condition}.npz"
 
 
 def attribution_file(folder: Path, network: str, condition: str) -> Path:
-    """Where the occlusion maps of a network under a condition are."""
+    """Path of the occlusion maps of a network under a condition."""
     return folder / "attribution" / network / f"{condition}.npz"
 
 
 def check_name(name: str) -> None:
     """Raise ValueError for an id that could not be one path component on every system."""
-    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
-    if not name or not set(name) <= allowed or name.startswith("."):
+    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name):
         raise ValueError(f"{name!r} cannot be an id: use letters, digits, '.', '_', '+' and '-' only.")
 
 
@@ -73,35 +73,36 @@ def check_keys(path: Path, value: Any, kinds: Mapping[str, tuple[type, ...]]) ->
 
 
 def check_arrays(
-    path: Path, found: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]
+    path: Path, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]
 ) -> None:
     """Check that arrays are numbers of the right shapes.
 
     Args:
         path: of their file, for the error.
-        found: arrays by name; those that are not in `axes` are not looked at.
-        axes: by name how long every axis must be; None for any length.
+        arrays: by name; those that are not in `axes` are not looked at.
+        axes: by name the length of every axis; None for any.
 
     Raises:
         Damaged: text, or another shape.
     """
     for key, wanted in axes.items():
-        if key not in found:
+        if key not in arrays:
             continue
-        shape = found[key].shape
+        shape, dtype = arrays[key].shape, arrays[key].dtype
         alike = len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
-        if not alike or found[key].dtype.kind not in "buif":
+        if not alike or dtype.kind not in "buif":
             sizes = " x ".join("any" if w is None else f"{w:,}" for w in wanted)
             raise Damaged(
-                f"{path} has {key} of shape {list(shape)} and type {found[key].dtype}; it must be {sizes} numbers."
+                f"{path} has {key} of shape {list(shape)} and type {dtype}; it must be {sizes} numbers."
             )
 
 
-def check_geometry(path: Path, found: Mapping[str, np.ndarray], samples: int, classes: int) -> None:
+def check_geometry(path: Path, arrays: Mapping[str, np.ndarray], samples: int, classes: int) -> None:
     """Check the arrays of a cell against the samples and the classes of the study; raises Damaged."""
     sizes = {key: (samples, *[None] * (count - 1)) for key, count in GEOMETRY.items()}
     sizes |= {"class_id": (samples, None), "logsumexp": (samples,), "brier": (samples,)}
-    check_arrays(path, found, sizes)
-    for key in ("prediction", "rival", "class_id"):
-        if key in found and found[key].size and not (found[key].min() >= -1 and found[key].max() < classes):
+    check_arrays(path, arrays, sizes)
+    for key in arrays.keys() & {"prediction", "rival", "class_id"}:
+        ids = arrays[key]
+        if ids.size and not (ids.min() >= -1 and ids.max() < classes):
             raise Damaged(f"{path} has {key} outside of the {classes} classes.")

@@ -13,7 +13,7 @@ from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file,
 
 
 class Mismatch(ValueError):
-    """A unit of the same name that was made differently, or a folder of another data set."""
+    """A network, condition or measure of the same name that was made differently, or a folder of another data set."""
 
 
 def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndarray]) -> None:
@@ -24,16 +24,16 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
     """
     check_writable(folder)
     save_json(folder / "study.json", {"schema": SCHEMA, **study})
-    there = load_json(folder / "study.json")
-    if there.get("schema") != SCHEMA:
+    stored = load_json(folder / "study.json")
+    if stored.get("schema") != SCHEMA:
         raise Mismatch(
-            f"{folder} was made with schema {there.get('schema')}, whose corruptions drew other numbers; it can "
+            f"{folder} was made with schema {stored.get('schema')}, whose corruptions drew other numbers; it can "
             f"be viewed, but a study of schema {SCHEMA} needs another folder."
         )
     for key in ("dataset", "dataset_hash", "seed", "table"):
-        if there.get(key) != study[key]:
+        if stored.get(key) != study[key]:
             raise Mismatch(
-                f"{folder} holds a study with {key} {there.get(key)!r}, this one has {study[key]!r}; "
+                f"{folder} holds a study with {key} {stored.get(key)!r}, this one has {study[key]!r}; "
                 "choose another folder."
             )
     readable(folder / "samples.npz", ("id", "label", "subset"))
@@ -50,8 +50,7 @@ def add_network(
 
     Args:
         folder: of the study.
-        info: `name`; further provenance as in `networks/<network>.json`, where absent filled with
-            what is known of an imported network.
+        info: `name`; further provenance as in `networks/<network>.json`, by default that of an imported network.
         arrays: `head/kernel` float32[d, c], `head/bias` float32[c], `mu` float32[d], `class_mean`
             float32[c, d]; variables and masks by path if there are any.
         cells: geometry arrays (`geometry.measure`) by condition id.
@@ -69,13 +68,13 @@ def add_network(
     if missing:
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
     classes = len(study_results.class_names)
-    if np.shape(arrays["head/kernel"])[1:] != (classes,) or np.shape(arrays["head/bias"]) != (classes,):
+    kernel, bias = np.shape(arrays["head/kernel"]), np.shape(arrays["head/bias"])
+    if kernel[1:] != (classes,) or bias != (classes,):
         raise ValueError(
-            f"the head of {name!r} must be [d, {classes}] and [{classes}], got "
-            f"{np.shape(arrays['head/kernel'])} and {np.shape(arrays['head/bias'])}."
+            f"the head of {name!r} must be [d, {classes}] and [{classes}], got {kernel} and {bias}."
         )
-    count = len(study_results.labels)
-    for condition, cell in (cells or {}).items():
+    cells, count = cells or {}, len(study_results.labels)
+    for condition, cell in cells.items():
         if condition not in study_results.conditions:
             raise ValueError(
                 f"the study has no condition {condition!r}; it has {list(study_results.conditions)}."
@@ -106,11 +105,11 @@ def add_network(
         "hash": digest,
     }
     full.setdefault("fingerprint", digest)
-    there = study_results.networks.get(name)
-    if there is not None and there.fingerprint != full["fingerprint"]:
-        raise Mismatch(f"{folder} has another network {name!r} ({there.fingerprint}); use another name.")
+    stored = study_results.networks.get(name)
+    if stored is not None and stored.fingerprint != full["fingerprint"]:
+        raise Mismatch(f"{folder} has another network {name!r} ({stored.fingerprint}); use another name.")
     save_arrays(network_file(folder, name), ready)
-    for condition, cell in (cells or {}).items():
+    for condition, cell in cells.items():
         save_arrays(geometry_file(folder, name, condition), {**cell, "network_hash": np.asarray(digest)})
     save_json(network_file(folder, name, "json"), full)
 

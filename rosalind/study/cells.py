@@ -5,15 +5,15 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from rosalind import conditions, data, measures, measuring, results
 from rosalind.conditions import Network, Planned
 from rosalind.config import Condition, Data, Study, definition, difference
+from rosalind.progress import Advance
 from rosalind.results import Results
 from rosalind.study import network_files, planning
-from rosalind.study.planning import DRAW_SEED
+from rosalind.study.planning import DRAW_SEED, Task
 
 
 def declare_condition(
@@ -21,7 +21,9 @@ def declare_condition(
 ) -> None:
     """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition."""
     condition, corruption = planned.condition, planned.kind.corruption
-    info = conditions.describe(planned, dataset, DRAW_SEED, planning.attacked(study))
+    # Transferred attacks are made for the dense network of the first seed.
+    attacked = planning.name_of(study, Task(study.seeds[0], "dense"))
+    info = conditions.describe(planned, dataset, DRAW_SEED, attacked)
     if planned.kind.own_samples:
         shift = conditions.source_images(planned, dataset.test)
         arrays = {"id": shift.ids, "label": shift.labels.astype(np.int16)}
@@ -30,8 +32,7 @@ def declare_condition(
     textures = condition.textures if corruption and corruption.textures else None
     results.save_json(path, {**info, "files": condition.files, "textures": textures, "order": order})
     stored = results.load_json(path)
-    lines = difference({key: stored.get(key) for key in info}, info)
-    if lines:
+    if lines := difference({key: stored.get(key) for key in info}, info):
         raise results.Mismatch(
             f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
         )
@@ -50,8 +51,7 @@ def declare_measures(names: Iterable[str], folder: Path) -> None:
     study = results.load_json(folder / "study.json")
     stored = study.get("measures", {})
     common = declared.keys() & stored.keys()
-    lines = difference({name: stored[name] for name in common}, {name: declared[name] for name in common})
-    if lines:
+    if lines := difference({n: stored[n] for n in common}, {n: declared[n] for n in common}):
         raise results.Mismatch(
             f"{folder} has measures made differently: {'; '.join(lines)}. Give the measure another name, or choose "
             "another folder."
@@ -135,7 +135,7 @@ def chunks(folder: Path, names: Iterable[str]) -> list[tuple[str, ...]]:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(folder: Path, names: tuple[str, ...], digests: tuple[str, ...]) -> list[Network]:
-    """The last part stays in memory, as reading a network takes as long as measuring a cell."""
+    """Networks; the last part stays in memory, as reading a network takes as long as measuring a cell."""
     return [network_files.load_network(folder, name) for name in names]
 
 
@@ -145,7 +145,9 @@ def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: 
     results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)}, replace=True)
 
 
-def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance=None) -> None:
+def measure(
+    study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance: Advance | None = None
+) -> None:
     """Measure the networks that lack this condition, and keep thumbnails of its images."""
     dataset = planning.load(study.data)
     save_thumbnails(study, dataset, folder, planned)
@@ -158,7 +160,7 @@ def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...]
     if not missing:
         return
     subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
+    key = planning.draw_key(dataset, condition)
     for part in chunks(folder, missing):
         cells = measuring.measure(
             _loaded(folder, part, tuple(digest[name] for name in part)),
@@ -174,12 +176,6 @@ def measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...]
             save_cell(folder, name, condition.id, arrays, digest[name])
             if advance is not None:
                 advance(1, condition.id)
-
-
-def thumbnail_rows(study: Study, dataset: data.Dataset) -> np.ndarray:
-    """int32[m]: the positions of the test samples whose images are kept."""
-    chosen = data.stratified(dataset.test.labels, study.thumbnails, seed=DRAW_SEED)
-    return np.sort(chosen).astype(np.int32)
 
 
 def condition_images(
@@ -200,27 +196,31 @@ def condition_images(
         largest: shrink images to so many pixels.
     """
     split = conditions.source_images(planned, dataset.test)
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
+    key = planning.draw_key(dataset, planned.condition)
     size, parts = min(measuring.batch_size(dataset.test), max(len(rows), 1)), []
     for start in range(0, len(rows), size):
-        some = rows[np.minimum(np.arange(start, start + size), len(rows) - 1)]
-        images = np.asarray(split.images[some])
-        labels, ids = split.labels[some], split.ids[some]
-        made = np.asarray(conditions.apply(planned, network, images, labels, ids, key))
-        if made.dtype != np.uint8:
-            made = np.round(255 * made).astype(np.uint8)
-        made = made[: len(rows) - start]
-        parts.append(data.resize(made, largest) if largest and max(made.shape[1:3]) > largest else made)
+        batch = split.take(rows[np.minimum(np.arange(start, start + size), len(rows) - 1)])
+        images = np.asarray(
+            conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key)
+        )[: len(rows) - start]
+        if images.dtype != np.uint8:
+            images = np.round(255 * images).astype(np.uint8)
+        if largest and max(images.shape[1:3]) > largest:
+            images = data.resize(images, largest)
+        parts.append(images)
     return data.Split(np.concatenate(parts), split.labels[rows], split.ids[rows])
 
 
 def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned: Planned) -> None:
-    """Keep the images of a shared condition, at most 64 pixels wide, unless they are there."""
+    """Store the images of a shared condition, at most 64 pixels wide, unless they are stored."""
     path, rows_path = folder / "images" / f"{planned.condition.id}.npy", folder / "images" / "ids.npy"
     if path.exists() or not study.thumbnails or planned.kind.per_network or planned.kind.own_samples:
         return
-    # The rows that are there decide, so that all conditions of a folder show the same samples.
-    rows = np.load(rows_path, allow_pickle=False) if rows_path.exists() else thumbnail_rows(study, dataset)
+    # Stored rows decide, so that all conditions of a folder show the same samples.
+    if rows_path.exists():
+        rows = np.load(rows_path, allow_pickle=False)
+    else:
+        rows = planning.stratified_rows(dataset, study.thumbnails).astype(np.int32)
     attacked = attacked_network(folder, planned)
     images = condition_images(dataset, planned, rows, network=attacked, largest=64).images
     results.save_array(rows_path, rows)

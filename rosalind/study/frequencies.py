@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from rosalind import conditions, data, measuring, results
+from rosalind import conditions, measuring, results
 from rosalind.config import Condition
 from rosalind.progress import Progress
-from rosalind.study import cells, network_files
-from rosalind.study.planning import DRAW_SEED
+from rosalind.study import cells, network_files, planning
 
 
 def frequency_maps(
@@ -37,28 +35,18 @@ def frequency_maps(
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
     seed = study_results.study["seeds"][0]
-    chosen = (
-        list(names)
-        if names
-        else [
-            name
-            for name, info in study_results.networks.items()
-            if info.seed == seed and not info.is_imported
-        ]
-    )
-    unknown = [name for name in chosen if name not in study_results.networks]
+    infos = study_results.networks
+    names = names or [n for n, info in infos.items() if info.seed == seed and not info.is_imported]
+    unknown = [name for name in names if name not in infos]
     if unknown:
-        raise ValueError(
-            f"the study has no network {unknown[0]!r}; it has {', '.join(study_results.networks)}."
-        )
+        raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(infos)}.")
     dataset = cells.dataset_of(study_results)
-    rows = np.sort(data.stratified(dataset.test.labels, images, seed=DRAW_SEED))
-    samples = dataset.test.take(rows)
+    samples = dataset.test.take(planning.stratified_rows(dataset, images))
     height, width = dataset.image_shape[:2]
     waves = conditions.attacks.frequencies(height, width)
-    paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in chosen}
-    todo = [name for name in chosen if not results.readable(paths[name], ("error",))]
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, Condition("fourier", strength))
+    paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in names}
+    todo = [name for name in names if not results.readable(paths[name], ("error",))]
+    key = planning.draw_key(dataset, Condition("fourier", strength))
     parts = cells.chunks(folder, todo)
     with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:
         for part in parts:
@@ -76,8 +64,8 @@ def frequency_maps(
                 arrays = {
                     "error": errors[name],
                     "clean": np.float32(1 - clean[name]),
-                    "samples": np.int32(len(rows)),
+                    "samples": np.int32(len(samples)),
                     "strength": np.float32(strength),
                 }
                 results.save_arrays(paths[name], arrays)
-    return [paths[name] for name in chosen]
+    return [paths[name] for name in names]

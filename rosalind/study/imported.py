@@ -5,15 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from rosalind import conditions, geometry, measures, measuring, results
+from rosalind import geometry, measures, measuring, results
 from rosalind.conditions import Network
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, running
-from rosalind.study.planning import DRAW_SEED
+from rosalind.study import cells, network_files, planning, running
 
 
 def add_network(
@@ -50,19 +48,13 @@ def add_network(
     study_results = results.load(folder)
     dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
     cells.declare_measures(names, folder)
-    own_measures = measures.of_study(names)
+    extra = measures.of_study(names)
     kernel, bias = (np.asarray(part, np.float32) for part in head)
     network = Network(name, None, features=features, kernel=kernel, bias=bias)
     geometry.check(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
     reference = measuring.reference(network, dataset.train, dataset.validation)
     network = dataclasses.replace(network, reference=reference)
-    arrays = {
-        "head/kernel": kernel,
-        "head/bias": bias,
-        "mu": reference.mu,
-        "class_mean": reference.class_mean,
-        "unit": np.float64(reference.feature_scale),
-    }
+    arrays = network_files.reference_arrays(kernel, bias, reference)
     results.add_network(
         folder,
         {
@@ -74,23 +66,22 @@ def add_network(
         },
         arrays,
     )
-    digest = results.load_json(results.network_file(folder, name, "json"))["hash"]
+    digest = cells.hashes(folder, [name])[name]
     subset = study_results.samples["subset"]
     declared = {**study_results.conditions, **study_results.shifts}
-    todo = [
-        c
-        for c in declared
-        if declared[c].bn == "train"
-        and declared[c].shared
-        and not cells.is_measured(folder, name, c, digest, own_measures)
-    ]
+    possible = [id_ for id_, info in declared.items() if info.bn == "train" and info.shared]
+    todo = [id_ for id_ in possible if not cells.is_measured(folder, name, id_, digest, extra)]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
             planned = cells.planned_of(study_results, id_)
-            key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
-            attacked = cells.attacked_network(folder, planned)
             measured = measuring.measure(
-                [network], planned, dataset.test, key, subset=subset, attacked=attacked, measures=own_measures
+                [network],
+                planned,
+                dataset.test,
+                planning.draw_key(dataset, planned.condition),
+                subset=subset,
+                attacked=cells.attacked_network(folder, planned),
+                measures=extra,
             )
             for _, cell in measured:
                 cells.save_cell(folder, name, id_, cell, digest)

@@ -1,17 +1,15 @@
 """Occlusion maps of a study's samples."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from rosalind import attribution, conditions, data, measuring, results
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study
-from rosalind.progress import Progress
+from rosalind.progress import Advance, Progress
 from rosalind.study import cells, network_files, planning
-from rosalind.study.planning import DRAW_SEED, Task
+from rosalind.study.planning import Task
 
 JOINED = ("id", "map", "baseline", "deletion")
 """Arrays of a file of maps that have a row per sample."""
@@ -29,35 +27,30 @@ def attribute(
         ids: sample ids of the test set; None takes twelve, stratified by class.
 
     Returns:
-        How many maps were made; those that exist are kept.
+        The number of maps that were made; those that exist are kept.
 
     Raises:
         ValueError: an unknown network, condition or sample.
     """
     folder = Path(folder)
     study_results = results.load(folder)
-    for kind, name, known in (
+    for kind, name, infos in (
         ("network", network, study_results.networks),
         ("condition", condition, study_results.conditions),
     ):
-        if name not in known:
-            raise ValueError(f"the study has no {kind} {name!r}; it has {', '.join(known)}.")
+        if name not in infos:
+            raise ValueError(f"the study has no {kind} {name!r}; it has {', '.join(infos)}.")
     dataset = cells.dataset_of(study_results)
     if ids is None:
-        ids = tuple(dataset.test.ids[attribution_rows(dataset, 12)].tolist())
+        ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, 12)].tolist())
     unknown = sorted(set(ids) - set(dataset.test.ids.tolist()))
     if unknown:
         raise ValueError(
             f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
         )
     with Progress("attributing", len(ids), unit="samples") as progress:
-        found = cells.planned_of(study_results, condition)
-        return attribute_some(dataset, folder, network, found, ids, progress.advance)
-
-
-def attribution_rows(dataset: data.Dataset, count: int) -> np.ndarray:
-    """int[count]: positions in the test split, stratified by class."""
-    return np.sort(data.stratified(dataset.test.labels, count, seed=DRAW_SEED))
+        planned = cells.planned_of(study_results, condition)
+        return attribute_some(dataset, folder, network, planned, ids, progress.advance)
 
 
 def attribute_some(
@@ -66,23 +59,22 @@ def attribute_some(
     network: str,
     planned: Planned,
     ids: tuple[int, ...],
-    advance: Callable[[float, str], None],
+    advance: Advance,
 ) -> int:
-    """Add maps of the samples that have none yet; gives how many. Those of a file without all arrays are made anew.
+    """Add maps of the samples that have none; returns their number. Those of a file without all arrays are made anew.
 
-    `advance` is told of every sample, at once of those that have their maps.
+    `advance` counts every sample, at once those that have their maps.
     """
     path = results.attribution_file(folder, network, planned.condition.id)
-    there = results.load_arrays(path) if results.readable(path, ("id", "map")) else None
-    if there is not None and not there.keys() >= set(JOINED):
-        ids, there = tuple({*ids, *there["id"].tolist()}), None
-    known = set() if there is None else set(there["id"].tolist())
-    rows = np.flatnonzero(np.isin(dataset.test.ids, [i for i in ids if i not in known]))
+    stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
+    if stored and not stored.keys() >= set(JOINED):
+        ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
+    rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
     advance(len(ids) - len(rows), network)
     if not rows.size:
         return 0
     loaded = network_files.load_network(folder, network)
-    key = conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, planned.condition)
+    key = planning.draw_key(dataset, planned.condition)
     loaded = conditions.network_under(planned, loaded, key)
     attacked = cells.attacked_network(folder, planned)
     recalibrated = planned.condition.bn == "recalibrated"
@@ -90,9 +82,8 @@ def attribute_some(
     ready = measuring.with_batch_norm(loaded, planned, source, key, attacked=attacked)
     images = cells.condition_images(dataset, planned, rows, network=attacked or ready)
     arrays = attribution.occlusion(ready, images, advance=advance)
-    if there is not None:
-        for name in JOINED:
-            arrays[name] = np.concatenate([there[name], arrays[name]])
+    if stored:
+        arrays |= {name: np.concatenate([stored[name], arrays[name]]) for name in JOINED}
     results.save_arrays(path, arrays, replace=True)
     return len(rows)
 
@@ -110,7 +101,7 @@ def attributions(
         return
     first = [task for task in [*parents, *rest] if task.seed == study.seeds[0]]
     names = [name for task in first for name in planning.expected(study, dataset, task)]
-    ids = tuple(dataset.test.ids[attribution_rows(dataset, study.attributions)].tolist())
+    ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, study.attributions)].tolist())
     chosen = [p for p in planned if p.condition.id in study.attribution_conditions]
     with Progress("attributing", len(names) * len(chosen) * len(ids), unit="samples") as progress:
         for condition in chosen:

@@ -1,4 +1,4 @@
-"""What is stored of a network: its files, whether they are there, and how to read them back."""
+"""Stored networks: writing their files, checking them and reading them back."""
 
 import dataclasses
 import json
@@ -53,8 +53,19 @@ def revision() -> str | None:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
-    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() or None
+    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    return git.stdout.strip() or None
+
+
+def reference_arrays(kernel: np.ndarray, bias: np.ndarray, reference: geometry.Reference) -> dict[str, Any]:
+    """The stored arrays that geometry needs of a network: its head, and the reference of its clean features."""
+    return {
+        "head/kernel": np.asarray(kernel),
+        "head/bias": np.asarray(bias),
+        "mu": reference.mu,
+        "class_mean": reference.class_mean,
+        "unit": np.float64(reference.feature_scale),
+    }
 
 
 def save_network(
@@ -63,39 +74,31 @@ def save_network(
     folder: Path,
     name: str,
     task: Task,
-    model: Model,
     weights: pruning.Weights,
     masks: dict[str, np.ndarray],
     records: dict[str, np.ndarray],
     provenance: dict[str, Any],
 ) -> None:
-    """Write a network's arrays, its training records, and last its JSON, which says that it is done."""
+    """Write a network's arrays, its training records, and last its JSON: with that the network is finished."""
+    model, _ = planning.model_and_schedule(study, task)
     variables = jax.device_get({"params": weights.trainable, **weights.state})
-    kernel, bias = models.head(model, variables)
-    network = Network(name, None, model, variables)
-    reference = measuring.reference(network, dataset.train, dataset.validation)
+    reference = measuring.reference(Network(name, None, model, variables), dataset.train, dataset.validation)
     arrays = {f"variables/{path}": np.asarray(x) for path, x in models.flatten(variables).items()}
     arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in masks.items()}
-    arrays |= {
-        "head/kernel": np.asarray(kernel),
-        "head/bias": np.asarray(bias),
-        "mu": reference.mu,
-        "class_mean": reference.class_mean,
-        "unit": np.float64(reference.feature_scale),
-    }
+    arrays |= reference_arrays(*models.head(model, variables), reference)
     if records:
-        right = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
+        correct = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
         margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
         results.save_arrays(
-            folder / "training" / f"{name}.npz", {"correct": right, "margin": margin, "id": dataset.train.ids}
+            folder / "training" / f"{name}.npz",
+            {"correct": correct, "margin": margin, "id": dataset.train.ids},
         )
     path = results.network_file(folder, name)
     results.save_arrays(path, arrays)
     # The file of whoever was first counts, so its hash is recorded and not that of this process.
-    there = results.load_arrays(path)
-    made_by = planning.made_by(
-        study, dataset, task, provenance["sparsity_requested"] if task.method else None
-    )
+    stored = results.load_arrays(path)
+    sparsity = provenance["sparsity_requested"] if task.method else None
+    made_by = planning.made_by(study, dataset, task, sparsity)
     paths = None
     if models.traceable(model):
         flow = models.flow(model)
@@ -111,11 +114,11 @@ def save_network(
             "label": task.label,
             "seed": task.seed,
             **removed,
-            "unit": float(there["unit"]),
-            "dead_classes": geometry.dead_classes(there["head/kernel"]),
+            "unit": float(stored["unit"]),
+            "dead_classes": geometry.dead_classes(stored["head/kernel"]),
             "made_by": made_by,
             "fingerprint": fingerprint(made_by),
-            "hash": results.hash_arrays(there),
+            "hash": results.hash_arrays(stored),
             "versions": versions(),
             **provenance,
         },

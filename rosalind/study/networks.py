@@ -1,4 +1,4 @@
-"""Units that train: dense networks, baselines and the networks of a method."""
+"""Tasks that train: dense networks, baselines and the networks of a method."""
 
 import functools
 import json
@@ -17,30 +17,32 @@ import numpy as np
 from rosalind import conditions, data, geometry, measuring, models, pruning, results, training
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Study, fingerprint
+from rosalind.progress import Advance
 from rosalind.study import planning
 from rosalind.study.network_files import is_stored, load_network, save_network
 from rosalind.study.planning import Task
 
 
-def keys_of(seed: int):
+def keys_of(seed: int) -> jax.Array:
     """The keys of a seed's initialisation and of its data order."""
     return jax.random.split(jax.random.key(seed))
 
 
-def logger(folder: Path, name: str, advance: Callable[[float, str], None] | None) -> Callable[[dict], None]:
+def logger(folder: Path, name: str, advance: Advance | None) -> Callable[[dict[str, float]], None]:
     """A `report` for `training.fit`: a line of JSON per epoch, and progress."""
     path = folder / "log" / f"{socket.gethostname()}-{os.getpid()}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    last: list[float | None] = [None]
+    last = np.inf
 
     def report(row: dict[str, float]) -> None:
+        nonlocal last
         with path.open("a") as file:
             file.write(json.dumps({"network": name, "time": round(time.time(), 3), **row}) + "\n")
         if advance is not None:
             # Part epochs (from a rewinding point) count for what they are.
-            before = last[0] if last[0] is not None and last[0] < row["epoch"] else np.ceil(row["epoch"]) - 1
+            before = last if last < row["epoch"] else np.ceil(row["epoch"]) - 1
             advance(row["epoch"] - before, name)
-            last[0] = row["epoch"]
+            last = row["epoch"]
 
     return report
 
@@ -52,25 +54,18 @@ def loss_of(model: Model, label_smoothing: float) -> training.Loss:
 
 @functools.cache
 def records_of(model: Model) -> Callable:
-    """What every training step records, from its own logits: who is right and by what margin."""
+    """The records of a training step, from its own logits: float32[b] correct (0 or 1) and the margin."""
 
     def records(logits, params, labels):
         kernel, bias = models.head(model, {"params": params})
-        found, _, _ = geometry.margins(logits, bias, labels, geometry.class_distances(kernel))
-        best = jnp.argmax(logits, 1)
-        return {"correct": (best == labels).astype(jnp.float32), "margin": found}
+        margin, _, _ = geometry.margins(logits, bias, labels, geometry.class_distances(kernel))
+        return {"correct": (jnp.argmax(logits, 1) == labels).astype(jnp.float32), "margin": margin}
 
     return records
 
 
-def functions_of(model: Model, label_smoothing: float) -> pruning.ModelFunctions:
-    """Functions of a study's model for pruning methods; students record what the study's loss does."""
-    functions = models.model_functions(model, label_smoothing=label_smoothing, records=records_of(model))
-    return pruning.ModelFunctions(**functions)
-
-
 def budget(steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None) -> dict[str, Any]:
-    """What a network cost, its dense parent included where it needs one.
+    """The cost of a network, its dense parent included where it needs one.
 
     Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them), and the
     peak memory of a training step in bytes as XLA plans it.
@@ -87,7 +82,8 @@ def budget(steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None 
 
 def split(variables: models.Variables) -> pruning.Weights:
     """Parameters, and the state beside them."""
-    return pruning.Weights(variables["params"], {k: x for k, x in variables.items() if k != "params"})
+    state = dict(variables)
+    return pruning.Weights(state.pop("params"), state)
 
 
 def validation_accuracy(
@@ -100,15 +96,15 @@ def validation_accuracy(
     variables = {"params": weights.trainable, **weights.state}
     network, key = Network("", None, model, variables), jax.random.key(0)
     clean = conditions.plan(Condition(bn="recalibrated"))
-    share = lambda n: float(dict(measuring.accuracies([n], clean, dataset.validation, key))[""])
-    found = {"accuracy": share(network)}
+    accuracy = lambda n: float(dict(measuring.accuracies([n], clean, dataset.validation, key))[""])
+    shares = {"accuracy": accuracy(network)}
     if recalibrated and weights.state.get("batch_stats"):
-        some = dataset.train.take(np.arange(min(10_000, len(dataset.train))))
-        found["recalibrated"] = share(measuring.with_batch_norm(network, clean, some, key))
-    return found
+        images = dataset.train.take(np.arange(min(10_000, len(dataset.train))))
+        shares["recalibrated"] = accuracy(measuring.with_batch_norm(network, clean, images, key))
+    return shares
 
 
-def train_dense(study: Study, folder: Path, task: Task, advance=None) -> None:
+def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
     """Train the dense network of a seed, or a baseline."""
     dataset = planning.load(study.data)
     name = planning.name_of(study, task)
@@ -116,12 +112,10 @@ def train_dense(study: Study, folder: Path, task: Task, advance=None) -> None:
         return
     model, train = planning.model_and_schedule(study, task)
     initial_key, order_key = keys_of(task.seed)
-    variables = models.init(model, initial_key)
-    masks = pruning.masks.everything(variables["params"])
-    batches = training.Batches(
-        dataset.train.images, dataset.train.labels, train.batch_size, train.crop, train.flip
-    )
-    weights, steps = split(variables), 0
+    weights, steps = split(models.init(model, initial_key)), 0
+    masks = pruning.masks.everything(weights.trainable)
+    images, labels = dataset.train.images, dataset.train.labels
+    batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
     for _ in range(task.baseline.cycles if task.baseline else 1):
         fitted = training.fit(
             loss_of(model, train.label_smoothing),
@@ -142,10 +136,10 @@ def train_dense(study: Study, folder: Path, task: Task, advance=None) -> None:
         "sparsity_requested": 0.0,
         "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes),
     }
-    save_network(study, dataset, folder, name, task, model, weights, masks, fitted.records, provenance)
+    save_network(study, dataset, folder, name, task, weights, masks, fitted.records, provenance)
 
 
-def prune(study: Study, folder: Path, task: Task, advance=None) -> None:
+def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
     """Make all networks of one method and seed that are missing."""
     assert task.method is not None
     dataset = planning.load(study.data)
@@ -155,35 +149,37 @@ def prune(study: Study, folder: Path, task: Task, advance=None) -> None:
         return
     model, train = study.model, study.train
     initial_key, order_key = keys_of(task.seed)
-    initial = models.init(model, initial_key)
     parent_task = Task(task.seed, "dense")
     parent_name = planning.name_of(study, parent_task)
-    trained = load_network(folder, parent_name, model).variables
+    trained = split(load_network(folder, parent_name, model).variables)
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
-    scoring = training.Batches(images, labels, train.batch_size)
     recipe = pruning.recipe_of(task.method.name)
     # All methods of a parent share one store: equal beginnings of chains are trained once.
     prefix = fingerprint(planning.made_by(study, dataset, parent_task, None))
     report = logger(folder, planning.name_of(study, task), advance)
-    found = pruning.prune(
+    functions = models.model_functions(
+        model, label_smoothing=train.label_smoothing, records=records_of(model)
+    )
+    networks = pruning.prune(
         task.method,
-        pruning.Parent(split(initial), split(trained)),
+        pruning.Parent(split(models.init(model, initial_key)), trained),
         loss=loss_of(model, train.label_smoothing),
         batches=batches,
-        scoring=scoring,
+        scoring=training.Batches(images, labels, train.batch_size),
         config=train,
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=results.Checkpoints(folder / "checkpoints", prefix),
         groups=models.groups(model) if recipe.granularity == "channel" else (),
-        functions=functions_of(model, train.label_smoothing),
+        functions=pruning.ModelFunctions(**functions),
         evaluate=functools.partial(validation_accuracy, dataset, model),
         key=order_key,
     )
-    before = validation_accuracy(dataset, model, split(trained), recalibrated=False)["accuracy"]
+    accuracy = lambda weights: validation_accuracy(dataset, model, weights, recalibrated=False)["accuracy"]
+    parent_accuracy = accuracy(trained)
     parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
-    for pruned in found:
+    for pruned in networks:
         name = planning.name_of(study, task, pruned.sparsity)
         if name not in missing:
             continue
@@ -195,11 +191,9 @@ def prune(study: Study, folder: Path, task: Task, advance=None) -> None:
             "sparsity_requested": pruned.sparsity,
             "budget": budget(parent_steps + pruned.steps, batches.steps, pruned.scoring, pruned.step_bytes),
             "validation": {
-                "parent": before,
+                "parent": parent_accuracy,
                 **{f"pruned_{name}": value for name, value in pruned.before.items()},
-                "retrained": validation_accuracy(dataset, model, pruned.weights, recalibrated=False)[
-                    "accuracy"
-                ],
+                "retrained": accuracy(pruned.weights),
             },
             "exact": recipe.exact,
             "notes": list(pruned.notes),
@@ -207,19 +201,10 @@ def prune(study: Study, folder: Path, task: Task, advance=None) -> None:
         for note in pruned.notes:
             print(f"{name}: {note}.", file=sys.stderr)
         save_network(
-            study,
-            dataset,
-            folder,
-            name,
-            task,
-            model,
-            pruned.weights,
-            pruned.masks,
-            pruned.records,
-            provenance,
+            study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance
         )
 
 
-def train(study: Study, folder: Path, task: Task, advance=None) -> None:
-    """Make a task that is not a parent: a baseline or a method's networks."""
+def train(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
+    """Make the networks of a task that are missing."""
     (prune if task.method is not None else train_dense)(study, folder, task, advance)

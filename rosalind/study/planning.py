@@ -1,4 +1,4 @@
-"""What a study consists of: its tasks, their names and what makes each of them; no work is done here."""
+"""The plan of a study: its tasks, their names and what makes each of them; no work is done here."""
 
 import dataclasses
 import functools
@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import jax
+import numpy as np
+
 from rosalind import conditions, corruptions, data, measures, models, pruning, results
 from rosalind.config import (
     Baseline,
+    Condition,
     Control,
     Data,
     Method,
@@ -125,12 +129,12 @@ def with_random(study: Study) -> tuple[Method, ...]:
     wanted = sorted({s for method in study.methods for s in method.sparsities})
     if "random" not in study.controls or not wanted:
         return study.methods
-    mine = [m for m in study.methods if m.name == "random" and not m.options.get("like")]
-    if not mine:
+    random = [m for m in study.methods if m.name == "random" and not m.options.get("like")]
+    if not random:
         return (Method("random", tuple(wanted)), *study.methods)
-    # What single networks are made of does not depend on the other sparsities, so theirs can grow.
-    full = dataclasses.replace(mine[0], sparsities=tuple(sorted({*wanted, *mine[0].sparsities})))
-    return tuple(full if m is mine[0] else m for m in study.methods)
+    # Single networks do not depend on the other sparsities of their method, so these can grow.
+    full = dataclasses.replace(random[0], sparsities=tuple(sorted({*wanted, *random[0].sparsities})))
+    return tuple(full if m is random[0] else m for m in study.methods)
 
 
 def dense_controls(study: Study) -> list[Baseline]:
@@ -141,20 +145,20 @@ def dense_controls(study: Study) -> list[Baseline]:
     """
     if not study.methods:
         return []
-    found = []
+    controls = []
     if "dense_extended" in study.controls:
         longest = max(
             pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
             + (study.train.epochs if pruning.recipe_of(m.name).ranked == "trained" else 0)
             for m in study.methods
         )
-        found.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
+        controls.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
     if "dense_narrow" in study.controls:
         for sparsity in sorted({s for m in study.methods for s in m.sparsities if s}):
             width = narrow_width(study.model, sparsity)
             if width is not None:
-                found.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
-    return found
+                controls.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
+    return controls
 
 
 def narrow_width(model: Model, sparsity: float) -> int | None:
@@ -165,49 +169,52 @@ def narrow_width(model: Model, sparsity: float) -> int | None:
     full = model.width or getattr(models.backbone(model.name), "width", None)
     if full is None:
         return None
-    sizes = lambda width: {
-        path: leaf.size
-        for path, leaf in models.flatten(
-            models.blank(dataclasses.replace(model, width=width))["params"]
-        ).items()
-    }
-    dense = sizes(full)
+    params = lambda width: models.blank(dataclasses.replace(model, width=width))["params"]
+    count = lambda width: sum(leaf.size for leaf in jax.tree.leaves(params(width)))
     prunable = pruning.masks.prunable(models.blank(model)["params"])
-    removed = round(sparsity * sum(leaf.size for leaf in prunable.values()))
-    wanted = sum(dense.values()) - removed
+    remaining = count(full) - round(sparsity * sum(leaf.size for leaf in prunable.values()))
     low, high = 1, full
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if sum(sizes(middle).values()) <= wanted else (low, middle)
-    return min((low, high), key=lambda width: abs(sum(sizes(width).values()) - wanted))
+        low, high = (middle, high) if count(middle) <= remaining else (low, middle)
+    return min((low, high), key=lambda width: abs(count(width) - remaining))
+
+
+def load(config: Data) -> data.Dataset:
+    """The data set of a config; the last two stay in memory for the tasks of a process."""
+    # A loader outside of rosalind that was edited and reloaded is another loader.
+    return _load(config, definition(config.name) if is_outside(config.name) else None)
 
 
 @functools.lru_cache(maxsize=2)
-def load(config: Data) -> data.Dataset:
-    """The data set of a config, kept in memory for the tasks of a process."""
+def _load(config: Data, version: str | None) -> data.Dataset:
     return data.load(config.name, folder=config.folder, size=config.size, train_limit=config.train_limit)
 
 
-def table_of(study: Study, dataset: data.Dataset) -> str:
+def stratified_rows(dataset: data.Dataset, count: int) -> np.ndarray:
+    """int[count]: ascending positions in the test split, stratified by class; the same in every study."""
+    return np.sort(data.stratified(dataset.test.labels, count, seed=DRAW_SEED))
+
+
+def draw_key(dataset: data.Dataset, condition: Condition) -> jax.Array:
+    """The key of a condition's draws on a data set, see `conditions.condition_key`."""
+    return conditions.condition_key(jax.random.key(DRAW_SEED), dataset.name, condition)
+
+
+def table_of(dataset: data.Dataset) -> str:
     """The severity table of conditions that name none: the one for the image size."""
     return corruptions.table_for(max(dataset.image_shape[:2]))
 
 
 def conditions_of(study: Study, dataset: data.Dataset) -> list[conditions.Planned]:
     """The study's conditions with their kinds and tables; ValueError as `conditions.plan`."""
-    return [conditions.plan(condition, table_of(study, dataset)) for condition in study.conditions]
+    return [conditions.plan(condition, table_of(dataset)) for condition in study.conditions]
 
 
 def name_of(study: Study, task: Task, sparsity: float | None = None) -> str:
     """The id of a network: `<model>-<label>[-<sparsity>]-seed<k>`."""
-    model = study.model.name.partition(":")[2] or study.model.name
     middle = "" if sparsity is None else f"-{sparsity:g}"
-    return f"{model.lower()}-{task.label}{middle}-seed{task.seed}"
-
-
-def attacked(study: Study) -> str:
-    """The dense network that transferred attacks are made for: that of the first seed."""
-    return name_of(study, Task(study.seeds[0], "dense"))
+    return f"{short_name(study.model.name).lower()}-{task.label}{middle}-seed{task.seed}"
 
 
 def tasks(study: Study) -> tuple[list[Task], list[Task]]:
@@ -221,34 +228,35 @@ def tasks(study: Study) -> tuple[list[Task], list[Task]]:
 
 
 def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
-    """Model and schedule of a dense task."""
-    width = task.baseline.width if task.baseline else None
-    epochs = task.baseline.epochs if task.baseline else None
-    model = study.model if width is None else dataclasses.replace(study.model, width=width)
-    train = study.train if epochs is None else dataclasses.replace(study.train, epochs=epochs)
+    """Model and schedule of the dense network of a task; the study's own unless it is a baseline."""
+    model, train, baseline = study.model, study.train, task.baseline
+    if baseline is not None and baseline.width is not None:
+        model = dataclasses.replace(model, width=baseline.width)
+    if baseline is not None and baseline.epochs is not None:
+        train = dataclasses.replace(train, epochs=baseline.epochs)
     return model, train
 
 
 def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:
     """Everything that a network depends on; its fingerprint is of this."""
     model, train = model_and_schedule(study, task)
-    made = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
+    parts = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
     if task.baseline is not None and task.baseline.cycles > 1:
-        made["cycles"] = task.baseline.cycles
+        parts["cycles"] = task.baseline.cycles
     if task.method is not None and sparsity is not None:
         method = task.method
-        made |= {
+        parts |= {
             "method": method.name,
-            "options": {k: v for k, v in sorted(pruning.check(method).items())},
+            "options": dict(sorted(pruning.check(method).items())),
             "sparsity": sparsity,
             "protected": list(study.protected),
         }
         if definitions := pruning.definitions(method):
-            made["definitions"] = definitions
-        if made["options"].get("rate") is not None:
-            # What a chain does at a level depends on the targets before it, not on those after.
-            made["targets"] = sorted(s for s in method.sparsities if s <= sparsity)
-    return made
+            parts["definitions"] = definitions
+        if parts["options"].get("rate") is not None:
+            # A chain at a level depends on the targets before it, not on those after.
+            parts["targets"] = sorted(s for s in method.sparsities if s <= sparsity)
+    return parts
 
 
 def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[str, Any]]:
@@ -258,7 +266,7 @@ def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[
 
 
 def epochs_of(study: Study, task: Task) -> float:
-    """How many epochs a task trains, for progress."""
+    """The epochs that a task trains, for progress."""
     if task.method is not None:
         return pruning.planned_epochs(task.method, study.train)
     cycles = task.baseline.cycles if task.baseline else 1
@@ -266,9 +274,9 @@ def epochs_of(study: Study, task: Task) -> float:
 
 
 def plan(study: Study, dataset: data.Dataset) -> dict[str, float]:
-    """How much work a study is from nothing, its controls included: networks, epochs and cells."""
+    """Counts of the work of a study from nothing, its controls included: networks, epochs and cells."""
     study = completed(study, dataset)
-    parents, rest = tasks(study)
-    epochs = sum(epochs_of(study, task) for task in [*parents, *rest])
-    networks = sum(len(expected(study, dataset, task)) for task in [*parents, *rest])
+    everything = [task for part in tasks(study) for task in part]
+    epochs = sum(epochs_of(study, task) for task in everything)
+    networks = sum(len(expected(study, dataset, task)) for task in everything)
     return {"networks": networks, "epochs": epochs, "cells": networks * len(study.conditions)}

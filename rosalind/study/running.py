@@ -1,6 +1,7 @@
-"""Run a study in a folder, doing only what is not there yet."""
+"""Run a study in a folder, doing only what is missing."""
 
 import dataclasses
+import functools
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import data, measures, results
+from rosalind import measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
@@ -20,7 +21,7 @@ from rosalind.study import cells, maps, network_files, networks, planning
 from rosalind.study.planning import DRAW_SEED, Task
 
 FORMAT = 2
-"""Of what is stored under `comparison/`, raised with every change to it: what an earlier one made is made again."""
+"""Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 
 def use_compilation_cache() -> None:
@@ -50,9 +51,9 @@ def _sendable(function: Callable, *args: Any) -> Any:
 def each(
     executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress
 ) -> Iterator:
-    """Map a function over argument tuples, in this process or on an executor.
+    """Map a function over argument tuples, in this process or on an executor; yields arguments and result of each.
 
-    Yields the arguments and the result of each; in this process the function reports progress itself.
+    In this process the function reports progress itself.
     """
     if executor is None:
         for args in arguments:
@@ -64,12 +65,12 @@ def each(
 
 
 def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -> Results:
-    """Carry a study out in a folder, doing only what is not there yet.
+    """Carry a study out in a folder, doing only what is missing.
 
     Args:
-        study: what to do. Methods, seeds and conditions may be added to a folder later.
+        study: the plan. Methods, seeds and conditions may be added to a folder later.
         folder: made if missing.
-        executor: where tasks run: None for one after the other in this process; a process pool made with
+        executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
 
     Returns:
@@ -87,18 +88,12 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 
-    def unfinished(tasks: list[Task]) -> list[Task]:
-        # All networks of a task are looked at, so that a mismatch of any is found before work begins.
-        finished = {
-            task: [
-                network_files.is_stored(folder, *n) for n in planning.expected(study, dataset, task).items()
-            ]
-            for task in tasks
-        }
-        return [task for task in tasks if not all(finished[task])]
+    def is_finished(task: Task) -> bool:
+        # A list: all networks are looked at, so that a mismatch of any is found before work begins.
+        expected = planning.expected(study, dataset, task)
+        return all([network_files.is_stored(folder, *network) for network in expected.items()])
 
-    todo = [unfinished(parents), unfinished(rest)]
-    subset = np.sort(data.stratified(dataset.test.labels, study.features, seed=DRAW_SEED))
+    todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
     results.create(
         folder,
         {
@@ -107,7 +102,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
             "data": dataclasses.asdict(study.data),
             "class_names": list(dataset.class_names),
             "image_shape": list(dataset.image_shape),
-            "table": planning.table_of(study, dataset),
+            "table": planning.table_of(dataset),
             "seed": DRAW_SEED,
             "seeds": list(study.seeds),
             "config": describe(study),
@@ -117,7 +112,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         {
             "id": dataset.test.ids,
             "label": dataset.test.labels.astype(np.int16),
-            "subset": subset.astype(np.int32),
+            "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
         },
     )
     cells.declare_measures(study.measures, folder)
@@ -128,9 +123,9 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
     if epochs:
         with Progress("training", epochs, unit="epochs") as progress:
-            for function, tasks in ((networks.train_dense, todo[0]), (networks.train, todo[1])):
+            for tasks in todo:
                 work = [(study, folder, task) for task in tasks]
-                for args, _ in each(executor, function, work, progress):
+                for args, _ in each(executor, networks.train, work, progress):
                     if executor is not None:
                         progress.advance(planning.epochs_of(study, args[2]), args[2].label)
 
@@ -152,7 +147,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 
 
 def compare(folder: Path, *, umap: bool = False) -> Results:
-    """Make what is derived over all networks, unless it is there for the same cells."""
+    """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     study_results = results.load(folder)
     stamp = {
         "cells": fingerprint([[n, c, study_results.networks[n].hash] for n, c in study_results.cells()]),
@@ -162,18 +157,17 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
     path = folder / "comparison" / "stamp.json"
     if path.exists() and results.load_json(path) == stamp:
         return study_results
-    with Progress("comparing", 7, unit="tables") as progress:
-        robustness.save_summary(study_results)
-        progress.advance(1, "summary.csv")
-        robustness.methods.save(study_results)
-        progress.advance(1, "methods.csv")
-        agreement.save(study_results)
-        progress.advance(1, "agreement")
-        fragility.save(study_results)
-        progress.advance(1, "fragility")
-        redundancy.save(study_results)
-        progress.advance(1, "redundancy")
-        similarity.save(study_results, umap=umap)
-        progress.advance(2, "similarity")
+    tables = {
+        "summary.csv": robustness.save_summary,
+        "methods.csv": robustness.methods.save,
+        "agreement": agreement.save,
+        "fragility": fragility.save,
+        "redundancy": redundancy.save,
+        "similarity": functools.partial(similarity.save, umap=umap),
+    }
+    with Progress("comparing", len(tables), unit="tables") as progress:
+        for name, save in tables.items():
+            save(study_results)
+            progress.advance(1, name)
     results.save_json(path, stamp, replace=True)
     return study_results
