@@ -1,4 +1,4 @@
-"""How far a long job is: a bar with an estimate on a terminal, a line now and then elsewhere."""
+"""Progress of a long job: a bar with an estimate on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ def _clock(seconds: float) -> str:
 
 
 class Progress:
-    """Counts work done out of `total` units and says on stderr how long the rest takes.
+    """Count of the work done out of `total` units, with an estimate of the rest on stderr.
 
     Use as a context manager. Units may be fractional (epochs). Where the output is no terminal, a line now and then
     leaves the first unit out of its estimate, as that compiles (13 s where an epoch takes 0.2: the rest seemed 221
@@ -31,7 +31,7 @@ class Progress:
         self.what, self.total, self.unit, self.done = what, total, unit, 0.0
         self._started = self._printed = time.monotonic()
         self._begun: tuple[float, float] | None = None
-        """When the first unit was done, and how much it was."""
+        """Time at which the first unit was done, and its amount."""
         self._bar = None
         if sys.stderr.isatty() and total:
             layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
@@ -40,7 +40,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: type | None, *_: object) -> None:
         elapsed = time.monotonic() - self._started
         if self._bar is not None:
             self._bar.close()

@@ -51,7 +51,7 @@ def attribution_file(folder: Path, network: str, condition: str) -> Path:
 
 def check_name(name: str) -> None:
     """Raise ValueError for an id that could not be one path component on every system."""
-    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name):
+    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name or ""):
         raise ValueError(f"{name!r} cannot be an id: use letters, digits, '.', '_', '+' and '-' only.")
 
 
@@ -102,7 +102,7 @@ def check_geometry(path: Path, arrays: Mapping[str, np.ndarray], samples: int, c
     sizes = {key: (samples, *[None] * (count - 1)) for key, count in GEOMETRY.items()}
     sizes |= {"class_id": (samples, None), "logsumexp": (samples,), "brier": (samples,)}
     check_arrays(path, arrays, sizes)
-    for key in arrays.keys() & {"prediction", "rival", "class_id"}:
-        ids = arrays[key]
+    for key in ("prediction", "rival", "class_id"):
+        ids = arrays.get(key, np.empty(0))
         if ids.size and not (ids.min() >= -1 and ids.max() < classes):
             raise Damaged(f"{path} has {key} outside of the {classes} classes.")

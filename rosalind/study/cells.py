@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -139,10 +139,32 @@ def _loaded(folder: Path, names: tuple[str, ...], digests: tuple[str, ...]) -> l
     return [network_files.load_network(folder, name) for name in names]
 
 
-def save_cell(folder: Path, network: str, condition: str, arrays: dict, digest: str) -> None:
-    """Write a geometry file that records which network it measured."""
-    path = results.geometry_file(folder, network, condition)
-    results.save_arrays(path, {**arrays, "network_hash": np.asarray(digest)}, replace=True)
+def measure_networks(
+    folder: Path,
+    dataset: data.Dataset,
+    planned: Planned,
+    networks: Sequence[Network],
+    digests: Mapping[str, str],
+    extra: Mapping[str, measures.Measure],
+    advance: Advance | None = None,
+) -> None:
+    """Measure networks under a condition and write their geometry files, each with its network's hash."""
+    subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
+    cells = measuring.measure(
+        networks,
+        planned,
+        dataset.test,
+        planning.draw_key(dataset, planned.condition),
+        train=dataset.train,
+        subset=subset,
+        attacked=attacked_network(folder, planned),
+        measures=extra,
+    )
+    for name, arrays in cells:
+        path = results.geometry_file(folder, name, planned.condition.id)
+        results.save_arrays(path, {**arrays, "network_hash": np.asarray(digests[name])}, replace=True)
+        if advance is not None:
+            advance(1, planned.condition.id)
 
 
 def measure(
@@ -151,31 +173,13 @@ def measure(
     """Measure the networks that lack this condition, and keep thumbnails of its images."""
     dataset = planning.load(study.data)
     save_thumbnails(study, dataset, folder, planned)
-    condition = planned.condition
-    digest = hashes(folder, names)
-    extra = measures.of_study(study.measures)
-    missing = [n for n in names if not is_measured(folder, n, condition.id, digest[n], extra)]
+    digests, extra = hashes(folder, names), measures.of_study(study.measures)
+    missing = [n for n in names if not is_measured(folder, n, planned.condition.id, digests[n], extra)]
     if advance is not None:
-        advance(len(names) - len(missing), condition.id)
-    if not missing:
-        return
-    subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
-    key = planning.draw_key(dataset, condition)
+        advance(len(names) - len(missing), planned.condition.id)
     for part in chunks(folder, missing):
-        cells = measuring.measure(
-            _loaded(folder, part, tuple(digest[name] for name in part)),
-            planned,
-            dataset.test,
-            key,
-            train=dataset.train,
-            subset=subset,
-            attacked=attacked_network(folder, planned),
-            measures=extra,
-        )
-        for name, arrays in cells:
-            save_cell(folder, name, condition.id, arrays, digest[name])
-            if advance is not None:
-                advance(1, condition.id)
+        networks = _loaded(folder, part, tuple(digests[name] for name in part))
+        measure_networks(folder, dataset, planned, networks, digests, extra, advance)
 
 
 def condition_images(

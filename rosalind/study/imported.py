@@ -11,7 +11,7 @@ from rosalind import geometry, measures, measuring, results
 from rosalind.conditions import Network
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, planning, running
+from rosalind.study import cells, network_files, running
 
 
 def add_network(
@@ -66,24 +66,12 @@ def add_network(
         },
         arrays,
     )
-    digest = cells.hashes(folder, [name])[name]
-    subset = study_results.samples["subset"]
+    digests = cells.hashes(folder, [name])
     declared = {**study_results.conditions, **study_results.shifts}
     possible = [id_ for id_, info in declared.items() if info.bn == "train" and info.shared]
-    todo = [id_ for id_ in possible if not cells.is_measured(folder, name, id_, digest, extra)]
+    todo = [id_ for id_ in possible if not cells.is_measured(folder, name, id_, digests[name], extra)]
     with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
         for id_ in todo:
             planned = cells.planned_of(study_results, id_)
-            measured = measuring.measure(
-                [network],
-                planned,
-                dataset.test,
-                planning.draw_key(dataset, planned.condition),
-                subset=subset,
-                attacked=cells.attacked_network(folder, planned),
-                measures=extra,
-            )
-            for _, cell in measured:
-                cells.save_cell(folder, name, id_, cell, digest)
-            progress.advance(1, id_)
+            cells.measure_networks(folder, dataset, planned, [network], digests, extra, progress.advance)
     return running.compare(folder)

@@ -20,7 +20,7 @@ Loss = Callable[..., tuple[Any, tuple[Tree, dict[str, Any]]]]
 
 
 class Fitted(NamedTuple):
-    """What `fit` gives back; everything is on the device but the records."""
+    """The result of `fit`; everything is on the device but the records."""
 
     trainable: Tree
     state: Tree
@@ -28,7 +28,7 @@ class Fitted(NamedTuple):
     records: dict[str, np.ndarray]
     """Per name float32[epochs, samples], NaN where a sample was not visited in an epoch."""
     steps: int
-    """How many steps were taken."""
+    """Number of steps taken."""
     step_bytes: int | None = None
     """Memory of one step as XLA planned it: arguments, results and temporaries; None where it does not say."""
 
@@ -51,25 +51,25 @@ def compiled(loss: Loss, name: str, momentum: float, weight_decay: float, decaye
     return optimizer, step, {}
 
 
-def _executable(step, known: dict[Any, Any], arguments: tuple):
-    """The compiled step for arguments of these shapes and places; compiled ahead, as only that tells its memory."""
+def _executable(step: Any, executables: dict[Any, Any], arguments: tuple) -> Any:
+    """The compiled step for arguments of these shapes and places; only one compiled ahead has its memory."""
     leaves, structure = jax.tree.flatten(arguments)
     name = structure, tuple((jnp.shape(x), jnp.result_type(x), getattr(x, "sharding", None)) for x in leaves)
-    if name not in known:
-        known[name] = step.lower(*arguments).compile()
-    return known[name]
+    if name not in executables:
+        executables[name] = step.lower(*arguments).compile()
+    return executables[name]
 
 
-def _bytes(executable) -> int | None:
-    found = executable.memory_analysis()
-    if found is None:
+def _bytes(executable: Any) -> int | None:
+    memory = executable.memory_analysis()
+    if memory is None:
         return None
-    buffers = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
-    return buffers + found.temp_size_in_bytes
+    buffers = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return buffers + memory.temp_size_in_bytes
 
 
-def _placement(batch_size: int):
-    """How to place arrays: copies on every device used, batches cut along their first axis.
+def _placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+    """Shardings: copies on every device used, and batches cut along their first axis.
 
     All local devices are used, or the largest number of them that divides the batch.
     """
@@ -92,7 +92,7 @@ def fit(
     stop: int | None = None,
     optimizer_state: Tree | None = None,
     report: Callable[[dict[str, float]], None] | None = None,
-    key,
+    key: jax.Array,
 ) -> Fitted:
     """Train from step `start` to `stop` of the schedule; the arguments stay untouched.
 
@@ -131,18 +131,17 @@ def fit(
     place = lambda tree: jax.tree.map(lambda x: jax.device_put(jnp.array(x), copied), tree)
     masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
-    fresh = optimizer.init(trainable) if optimizer_state is None else optimizer_state
-    optimizer_state = place(fresh)
+    optimizer_state = place(optimizer.init(trainable) if optimizer_state is None else optimizer_state)
 
     pending: list[tuple[Any, Any, dict]] = []
     epochs: list[dict[str, np.ndarray]] = []
-    began, checked = time.monotonic(), start
+    began = time.monotonic()
     value = executable = None
 
-    def check(number: int, found) -> None:
-        if not np.isfinite(found):
+    def check(number: int, loss_value: Any) -> None:
+        if not np.isfinite(loss_value):
             raise FloatingPointError(
-                f"the loss is {float(found)} at step {number} (epoch {number / batches.steps:.1f}); "
+                f"the loss is {float(loss_value)} at step {number} (epoch {number / batches.steps:.1f}); "
                 "lower the learning rate, lengthen the warm-up, or check the data for NaN."
             )
 
@@ -151,17 +150,13 @@ def fit(
         rate = learning_rate(config, step, batches.steps)
         previous = value
         placed = jax.device_put(batch, cut) if several else batch
+        arguments = trainable, state, optimizer_state, placed, masks, rate
         if executable is None:
-            executable = _executable(
-                step_function, executables, (trainable, state, optimizer_state, placed, masks, rate)
-            )
-        trainable, state, optimizer_state, value, records = executable(
-            trainable, state, optimizer_state, placed, masks, rate
-        )
+            executable = _executable(step_function, executables, arguments)
+        trainable, state, optimizer_state, value, records = executable(*arguments)
         if previous is not None:
             # One step behind, so that the device never waits for the check.
-            check(checked, previous)
-            checked += 1
+            check(step - 1, previous)
         if after_step is not None:
             changed = after_step(step, trainable, optimizer_state, masks)
             if changed is not None:
@@ -171,21 +166,14 @@ def fit(
                 optimizer_state = place(project_moments(optimizer_state, trainable, masks))
         pending.append((batch.get("index"), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
-            row, kept_records = _close_epoch(pending, batches.samples)
-            epochs.append(kept_records)
+            means, epoch_records = _close_epoch(pending, batches.samples)
+            epochs.append(epoch_records)
             pending = []
             if report is not None:
-                report(
-                    {
-                        "epoch": (step + 1) / batches.steps,
-                        "step": step + 1,
-                        "learning_rate": rate,
-                        "seconds": round(time.monotonic() - began, 3),
-                        **row,
-                    }
-                )
+                row = {"epoch": (step + 1) / batches.steps, "step": step + 1, "learning_rate": rate}
+                report({**row, "seconds": round(time.monotonic() - began, 3), **means})
     if value is not None:
-        check(checked, value)
+        check(stop - 1, value)
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
     return Fitted(

@@ -22,14 +22,15 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
         return config.learning_rate
     if config.schedule == "step":
         return config.learning_rate * 0.1 ** sum(step >= drop * total for drop in config.drops)
-    done = (step - warm) / max(total - warm, 1)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    progress = min((step - warm) / max(total - warm, 1), 1.0)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def optimizer_of(name: str, momentum: float, weight_decay: float, decayed: frozenset[str]):
+def optimizer_of(
+    name: str, momentum: float, weight_decay: float, decayed: frozenset[str]
+) -> optax.GradientTransformation:
     """The optax transformation without the learning rate, which the step gets as a traced number."""
-    chosen = lambda tree: map_by_path(lambda p, _: p in decayed, tree)
-    decay = optax.add_decayed_weights(weight_decay, chosen)
+    decay = optax.add_decayed_weights(weight_decay, lambda tree: map_by_path(lambda p, _: p in decayed, tree))
     if name == "sgd":
         return optax.chain(decay, optax.trace(momentum, nesterov=True))
     if name == "adamw":

@@ -14,6 +14,9 @@ Masks = Mapping[str, Any]
 """From a parameter's path, such as `backbone/conv0/kernel`, to a bool array of its shape: True is kept."""
 
 
+_path_name = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
+
+
 def by_path(tree: Tree) -> dict[str, Any]:
     """The leaves of nested dicts by path, sorted.
 
@@ -21,16 +24,13 @@ def by_path(tree: Tree) -> dict[str, Any]:
     {'head/bias': 2, 'head/kernel': 1}
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    name = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
-    return dict(sorted((name(path), leaf) for path, leaf in leaves))
+    return dict(sorted((_path_name(path), leaf) for path, leaf in leaves))
 
 
 def map_by_path(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """The tree with every leaf replaced by `function(path, leaf, ...)`, with the leaves of others like it."""
-    name = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
-    return jax.tree_util.tree_map_with_path(
-        lambda path, *leaves: function(name(path), *leaves), tree, *others
-    )
+    named = lambda path, *leaves: function(_path_name(path), *leaves)
+    return jax.tree_util.tree_map_with_path(named, tree, *others)
 
 
 def project(tree: Tree, masks: Masks) -> Tree:
