@@ -1,5 +1,6 @@
 """Corruptions, conditions, data sets and models from a module outside of rosalind."""
 
+import importlib
 import json
 import multiprocessing
 import sys
@@ -247,3 +248,21 @@ def test_a_study_of_a_module_is_refused_once_it_is_edited(module, tmp_path):
         study.run(built_in, folder)
     with pytest.raises(results.Mismatch, match="condition 'ROLL-1-axis2' whose module was changed"):
         study.attribute(folder, "net-dense-seed0", "ROLL-1-axis2", ids=(5,))
+
+
+def test_an_edited_module_that_is_reloaded_runs_as_it_is_now(module, digits):
+    split = digits.test.take(np.arange(40))
+    config, condition = Data("mine:load"), Condition("mine:INVERT", 3)
+    shares = [(applied(condition, split) != split.images).mean()]
+    means = [study.planning.load(config).test.images.mean()]
+    module.write_text(
+        module.read_text().replace("(0.1, 0.2, 0.3, 0.4, 0.5)", "(1, 1, 1, 1, 1)").replace("70 *", "50 *")
+    )
+    # Until it is reloaded, the code that was imported runs.
+    assert study.planning.load(config).test.images.mean() == means[0]
+    importlib.reload(sys.modules["mine"])
+    shares.append((applied(condition, split) != split.images).mean())
+    means.append(study.planning.load(config).test.images.mean())
+    assert shares[0] == pytest.approx(0.3, abs=0.02)
+    assert shares[1] > 0.99
+    assert means[0] - means[1] == pytest.approx(20, abs=2)
