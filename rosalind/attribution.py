@@ -68,15 +68,14 @@ def occlusion(
     reference = network.reference
     if reference is None:
         raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
-    unit = reference.feature_scale or np.nan
-    scale = np.array([1, unit, unit])
+    scale = np.array([1, *[reference.feature_scale or np.nan] * 2])
 
     def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         batch = Split(images, labels, np.zeros(len(labels), np.int32))
         features = measuring.features_of(network, batch)
         cell = geometry.measure(features, kernel, bias, labels, reference=reference)
-        table = np.stack([cell[name] for name in MAPPED], 1) / scale
-        return np.where(np.isfinite(table), table, np.nan)
+        quantities = np.stack([cell[name] for name in MAPPED], 1) / scale
+        return np.where(np.isfinite(quantities), quantities, np.nan)
 
     images = np.asarray(jnp.asarray(split.images))
     baseline = values(images, split.labels)

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 
 from rosalind import conditions, geometry, models
 from rosalind.conditions import Network, Planned
@@ -23,6 +22,9 @@ BATCH = 1000
 
 NEAREST = 100
 """With more classes than this, only so many of the largest logits are kept per sample."""
+
+
+Measures = Mapping[str, Measure]
 
 
 def batch_size(split: Split) -> int:
@@ -57,10 +59,10 @@ def _measured(config: Model, variables, images, labels, valid, reference, distan
 
 def features_of(network: Network, split: Split) -> np.ndarray:
     """float32[n, d]: the head's input for every image of a split."""
-    parts = []
-    for images, _, _, valid in _batches(split, batch_size(split)):
-        parts.append(np.asarray(_network_features(network, images), np.float32)[valid])
-    return np.concatenate(parts)
+    batches = _batches(split, batch_size(split))
+    return np.concatenate(
+        [np.asarray(_network_features(network, images), np.float32)[valid] for images, _, _, valid in batches]
+    )
 
 
 def _network_features(network: Network, images):
@@ -68,11 +70,9 @@ def _network_features(network: Network, images):
         return _features(network.config, network.variables, images)
     assert network.features is not None
     features = np.asarray(network.features(np.asarray(images)), np.float32)
-    shape = (len(images), np.shape(network.kernel)[0])
-    if features.shape != shape:
-        raise ValueError(
-            f"`features` of {network.name!r} must give float{list(shape)}, got {list(features.shape)}."
-        )
+    shape, expected = list(features.shape), [len(images), np.shape(network.kernel)[0]]
+    if shape != expected:
+        raise ValueError(f"`features` of {network.name!r} must give float{expected}, got {shape}.")
     return features
 
 
@@ -84,11 +84,9 @@ def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(network.kernel, np.float32), np.asarray(network.bias, np.float32)
 
 
-def reference(
-    network: Network, train: Split, validation: Split, *, limit: int = 10_000
-) -> geometry.Reference:
-    """The reference of a network from up to `limit` clean training images and the validation split."""
-    clean = train.take(np.arange(min(limit, len(train))))
+def reference(network: Network, train: Split, validation: Split) -> geometry.Reference:
+    """The reference of a network from up to 10,000 clean training images and the validation split."""
+    clean = train.take(np.arange(min(10_000, len(train))))
     features, held_out = features_of(network, clean), features_of(network, validation)
     kernel, bias = head_of(network)
     geometry.check(features, kernel, bias, clean.labels)
@@ -96,37 +94,28 @@ def reference(
 
 
 def with_batch_norm(
-    network: Network,
-    planned: Planned,
-    split: Split | None,
-    key: Array,
-    *,
-    attacked: Network | None = None,
+    network: Network, planned: Planned, split: Split | None, key: Array, *, attacked: Network | None = None
 ) -> Network:
     """The network with BatchNorm statistics of clean training images or of the condition's own images.
 
     Args:
-        network: as the condition leaves it, see `conditions.network_under`.
-        planned: whose `bn` says which statistics.
+        network: as the condition leaves it, see `conditions.network_under`; it is attacked before it adapts.
         split: training images for `recalibrated`, the condition's images for `adapted`; None changes nothing.
         key: from `conditions.condition_key`.
-        attacked: the network that a transferred attack is made for; any other attack is made on `network` before it
-            adapts.
+        attacked: the network that a transferred attack is made for.
     """
     mode = planned.condition.bn
     if mode == "train" or network.config is None or split is None:
         return network
     target = _attack_target(planned, network, attacked)
 
-    def images() -> Iterator[ArrayLike]:
-        for batch, labels, ids, valid in _batches(split, batch_size(split)):
-            if valid.all():
-                adapted = mode == "adapted"
-                yield conditions.apply(planned, target, batch, labels, ids, key) if adapted else batch
-
-    return dataclasses.replace(
-        network, variables=conditions.recalibrated(network.config, network.variables, images())
+    images = (
+        conditions.apply(planned, target, batch, labels, ids, key) if mode == "adapted" else batch
+        for batch, labels, ids, valid in _batches(split, batch_size(split))
+        if valid.all()
     )
+    variables = conditions.recalibrated(network.config, network.variables, images)
+    return dataclasses.replace(network, variables=variables)
 
 
 def _attack_target(planned: Planned, network: Network, attacked: Network | None) -> Network:
@@ -149,15 +138,13 @@ def measure(
     subset: np.ndarray | None = None,
     nearest: int = NEAREST,
     attacked: Network | None = None,
-    measures: Mapping[str, Measure] = MappingProxyType({}),
+    measures: Measures = MappingProxyType({}),
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Measure networks under one condition; every batch is corrupted once for all of them.
 
     Args:
         networks: with their references; many at once share the images.
-        planned: the condition, from `conditions.plan`.
-        split: the samples, in the order in which arrays are indexed; a condition with samples of its own
-            is measured on those.
+        split: the samples, as arrays are indexed; a condition with samples of its own is measured on those.
         key: from `conditions.condition_key`.
         train: clean training images, for `bn="recalibrated"`.
         subset: positions whose features are kept, float16[m, d]; left out for a condition's own samples.
@@ -205,9 +192,8 @@ def measure(
                 changed = conditions.apply(planned, target, images, labels, ids, key)
             labelled = (classes, counted, network.reference, distances)
             if network.config is not None:
-                samples, sums, features = _measured(
-                    network.config, network.variables, changed, *labelled, given
-                )
+                model = network.config, network.variables
+                samples, sums, features = _measured(*model, changed, *labelled, given)
             else:
                 features = _network_features(network, changed)
                 samples, sums = geometry.measure_batch(features, kernel, bias, *labelled)
@@ -225,36 +211,28 @@ def accuracies(
     networks: Sequence[Network], planned: Planned, split: Split, key: Array
 ) -> Iterator[tuple[str, float]]:
     """Accuracies in [0, 1] of networks under a condition whose images they share; no geometry."""
-    counts = dict.fromkeys((network.name for network in networks), 0)
+    counts = {network.name: 0 for network in networks}
     for images, labels, ids, valid in _batches(split, batch_size(split)):
         changed = conditions.apply(planned, None, images, labels, ids, key)
         for network in networks:
             kernel, bias = head_of(network)
             logits = np.asarray(_network_features(network, changed)) @ kernel + bias
             counts[network.name] += int((logits.argmax(1) == labels)[valid].sum())
-    for name, count in counts.items():
-        yield name, count / len(split)
+    yield from ((name, count / len(split)) for name, count in counts.items())
 
 
 def _collect(
-    parts: list,
-    network: Network,
-    split: Split,
-    subset: np.ndarray | None,
-    nearest: int,
-    measures: Mapping[str, Measure],
+    parts: list, network: Network, split: Split, subset: np.ndarray | None, nearest: int, measures: Measures
 ) -> dict[str, np.ndarray]:
     """One network's arrays from its batches."""
     kernel, bias = head_of(network)
     parts = jax.device_get(parts)
     arrays = {name: np.concatenate([part[0][name] for part in parts])[: len(split)] for name in parts[0][0]}
-    reference = network.reference
-    assert reference is not None  # measure has checked
-    if not np.isfinite(arrays["norm"]).all():
-        count = int((~np.isfinite(arrays["norm"])).sum())
+    assert network.reference is not None  # measure has checked
+    if count := int((~np.isfinite(arrays["norm"])).sum()):
         raise ValueError(f"{count} samples have NaN or infinite features in network {network.name!r}.")
     totals = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
-    arrays |= geometry.finish(totals, reference, bias)
+    arrays |= geometry.finish(totals, network.reference, bias)
     if subset is not None:
         features = np.concatenate([features[:rows] for _, _, features, rows in parts])
         order = np.argsort(np.argsort(subset, kind="stable"), kind="stable")
@@ -263,9 +241,8 @@ def _collect(
         arrays = geometry.keep_nearest(arrays, np.maximum(split.labels, 0), nearest)
     unlabelled = split.labels < 0
     if unlabelled.any():
-        needed = [name for name, measure in {**MEASURES, **measures}.items() if measure.needs_label]
-        for name in (*needed, "brier"):
-            if name in arrays:
-                arrays[name] = np.where(unlabelled, np.float32(np.nan), arrays[name])
+        needed = {name for name, measure in {**MEASURES, **measures}.items() if measure.needs_label}
+        for name in {*needed, "brier"} & arrays.keys():
+            arrays[name] = np.where(unlabelled, np.float32(np.nan), arrays[name])
         arrays["rival"] = np.where(unlabelled, -1, arrays["rival"]).astype(np.int16)
     return arrays

@@ -8,7 +8,7 @@ import functools
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,6 @@ __all__ = [
     "network_under",
     "plan",
     "recalibrated",
-    "source_hash",
     "source_images",
     "with_weight_noise",
 ]
@@ -99,23 +98,18 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
     name, severity = condition.name, condition.severity
     record = config.resolve("condition", name, CONDITIONS, (Kind, Corruption))
     kind = _kind_of(record) if isinstance(record, Corruption) else record
-    if condition.bn not in ("train", "recalibrated", "adapted"):
-        raise ValueError(config.unknown("BatchNorm mode", condition.bn, ("train", "recalibrated", "adapted")))
+    if condition.bn not in get_args(config.BatchNorm):
+        raise ValueError(config.unknown("BatchNorm mode", condition.bn, get_args(config.BatchNorm)))
     if condition.draw < 0 or int(condition.draw) != condition.draw:
         raise ValueError(f"draw of {name} must be a whole number of 0 or more, got {condition.draw}.")
     table = (condition.table or table) if kind.corruption else None
     if kind.corruption is not None:
         corruptions.check(name, severity, table)
-    elif kind.strength is None and not severity >= 0:
-        raise ValueError(f"severity of {name} must be 0 or more, got {severity:g}.")
-    elif kind.strength is not None and severity not in kind.strength:
-        allowed = ", ".join(map(str, kind.strength))
+    elif not severity >= 0 if kind.strength is None else severity not in kind.strength:
+        allowed = "0 or more" if kind.strength is None else ", ".join(map(str, kind.strength))
         raise ValueError(f"severity of {name} must be {allowed}, got {severity:g}.")
-    unknown = [key for key in condition.options if key not in kind.options]
-    if unknown:
-        raise ValueError(
-            f"{name} has no option {unknown[0]!r}; it has {', '.join(kind.options) or 'no options'}."
-        )
+    for key in sorted(condition.options.keys() - kind.options.keys()):
+        raise ValueError(f"{name} has no option {key!r}; it has {', '.join(kind.options) or 'no options'}.")
     try:
         if kind.check is not None:
             kind.check(condition.options)
@@ -134,19 +128,17 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
 def check_files(planned: Planned, test: Split) -> None:
     """Raise ValueError or FileNotFoundError for missing textures or files that do not fit the test split."""
     condition, corruption = planned.condition, planned.kind.corruption
-    if corruption is not None and condition.files is not None:
-        files.official_images(condition, test, corruption.severities)
-    elif corruption is not None and corruption.textures:
-        corruptions.load_textures(condition.textures, test.images.shape[1:], _table(planned, test.images))
+    source = source_images(planned, test)
+    if corruption is not None and corruption.textures and condition.files is None:
+        _textures(planned, test.images)
     elif planned.kind.own_samples:
-        shift = source_images(planned, test)
-        if shift.images.shape[1:] != test.images.shape[1:]:
+        size, labels = test.images.shape[1:], source.labels
+        if source.images.shape[1:] != size:
             raise ValueError(
-                f"images in {condition.files} must be {test.images.shape[1:]}, as the study's; got "
-                f"{shift.images.shape[1:]}."
+                f"images in {condition.files} must be {size}, as the study's; got {source.images.shape[1:]}."
             )
-        if shift.labels.min() < -1 or shift.labels.max() > test.labels.max():
-            span = f"{shift.labels.min()}..{shift.labels.max()}"
+        if labels.min() < -1 or labels.max() > test.labels.max():
+            span = f"{labels.min()}..{labels.max()}"
             raise ValueError(f"labels in {condition.files} must lie in -1..{test.labels.max()}, got {span}.")
 
 
@@ -163,17 +155,17 @@ def source_images(planned: Planned, test: Split) -> Split:
     return files.official_images(planned.condition, test, corruption.severities)
 
 
-def source_hash(planned: Planned, test: Split) -> str | None:
+def _source_hash(planned: Planned, test: Split) -> str | None:
     """A hash of the files a condition reads, so that a study knows when they change; None without files."""
-    condition, corruption = planned.condition, planned.kind.corruption
-    if condition.files is not None:
+    if planned.condition.files is not None:
         return files.hash_of(source_images(planned, test).images)
-    if corruption is not None and corruption.textures:
-        table = _table(planned, test.images)
-        return files.hash_of(
-            corruptions.load_textures(condition.textures, test.images.shape[1:], table).pixels
-        )
+    if planned.kind.corruption is not None and planned.kind.corruption.textures:
+        return files.hash_of(_textures(planned, test.images).pixels)
     return None
+
+
+def _textures(planned: Planned, images: Any) -> corruptions.Textures:
+    return corruptions.load_textures(planned.condition.textures, images.shape[1:], _table(planned, images))
 
 
 def _key_parts(dataset: str, condition: Condition) -> tuple[int, int, int]:
@@ -185,9 +177,7 @@ def condition_key(key: Array, dataset: str, condition: Condition) -> Array:
 
     All severities share it, so that a sample's path over severities is one draw growing.
     """
-    for part in _key_parts(dataset, condition):
-        key = jax.random.fold_in(key, part)
-    return key
+    return functools.reduce(jax.random.fold_in, _key_parts(dataset, condition), key)
 
 
 def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> dict[str, Any]:
@@ -195,17 +185,14 @@ def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> di
 
     `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and `mnist-c`.
     `source` says whether images were generated or read, `source_hash` from which files; `definition` is there for a
-    kind outside of rosalind, the hash of its module.
-
-    Args:
-        planned: with its table.
-        dataset: whose test split is measured.
-        seed: of the study's draws.
-        attacked: the network that a transferred attack is made for.
+    kind outside of rosalind, the hash of its module. `seed` is that of the study's draws, `attacked` the network
+    that a transferred attack is made for.
     """
     condition, kind = planned.condition, planned.kind
     sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []
-    outside = config.is_outside(condition.name)
+    definition = (
+        {"definition": config.definition(condition.name)} if config.is_outside(condition.name) else {}
+    )
     return {
         "name": condition.name,
         "label": condition.label,
@@ -220,10 +207,10 @@ def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> di
         "shared": not kind.per_network,
         "own_samples": kind.own_samples,
         "source": "generated" if condition.files is None else "files",
-        "source_hash": source_hash(planned, dataset.test),
+        "source_hash": _source_hash(planned, dataset.test),
         "attacked": attacked if kind.transfer else None,
         "key": [seed, *_key_parts(dataset.name, condition)],
-        **({"definition": config.definition(condition.name)} if outside else {}),
+        **definition,
     }
 
 
@@ -241,10 +228,9 @@ def network_under(planned: Planned, network: Network, key: Array) -> Network:
 
 
 def _check_model(planned: Planned, network: Network | None) -> None:
-    if planned.kind.needs and (network is None or network.config is None):
-        raise ValueError(
-            f"{planned.condition.name} needs {planned.kind.needs}: a rosalind model, not a callable from elsewhere."
-        )
+    name, needs = planned.condition.name, planned.kind.needs
+    if needs and (network is None or network.config is None):
+        raise ValueError(f"{name} needs {needs}: a rosalind model, not a callable from elsewhere.")
 
 
 def apply(
@@ -257,8 +243,8 @@ def apply(
         network: to attack; None where only the images of a condition that networks share are wanted.
         images: uint8[n, h, w, c], from `source_images`: official files are read there, not here.
         labels: int32[n], for attacks.
-        ids: int32[n]; draws are keyed by them.
-        key: of the study's draws, from `condition_key`.
+        ids: int32[n]; draws depend on them and on `key`, from `condition_key`.
+        key: jax key.
 
     Returns:
         The images to measure: uint8[n, h, w, c], or float32 in [0, 1] of attacks on the network itself.
@@ -304,13 +290,9 @@ def _corrupted(name: str, corruption: Corruption, table: str, images, ids, key, 
 
 
 def corrupted_batch(planned: Planned, images: ArrayLike, ids: ArrayLike, key: Array) -> Array:
-    """uint8[n, h, w, c]: a corruption of images; draws are keyed by the ids, so batching changes nothing.
+    """uint8[n, h, w, c]: a corruption of images uint8[n, h, w, c], drawn by the ids int32[n], not by the batch.
 
-    Args:
-        planned: of a corruption.
-        images: uint8[n, h, w, c].
-        ids: int32[n].
-        key: from `condition_key`.
+    `key` is from `condition_key`.
     """
     condition, corruption, images = planned.condition, planned.kind.corruption, jnp.asarray(images)
     assert corruption is not None

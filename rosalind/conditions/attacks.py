@@ -19,8 +19,9 @@ from rosalind.conditions.types import Batch, Kind
 from rosalind.config import Model
 
 
-def _per_sample(values: Array, like: Array) -> Array:
-    return values.reshape(-1, *(1,) * (like.ndim - 1))
+def _length(images: Array) -> Array:
+    """[n, 1, 1, 1]: Euclidean lengths, at least 1e-12."""
+    return jnp.maximum(jnp.sqrt((images**2).sum((1, 2, 3), keepdims=True)), 1e-12)
 
 
 def _inside(images: Array, clean: Array, size: Array, norm: str) -> Array:
@@ -29,17 +30,13 @@ def _inside(images: Array, clean: Array, size: Array, norm: str) -> Array:
     if norm == "linf":
         change = jnp.clip(change, -size, size)
     else:
-        length = jnp.sqrt((change**2).sum((1, 2, 3)))
-        change *= _per_sample(jnp.minimum(1, size / jnp.maximum(length, 1e-12)), change)
+        change *= jnp.minimum(1, size / _length(change))
     return jnp.clip(clean + change, 0, 1)
 
 
 def _direction(gradient: Array, norm: str) -> Array:
     """The steepest step of length one: signs, or the gradient over its length (0 where that is 0)."""
-    if norm == "linf":
-        return jnp.sign(gradient)
-    length = jnp.sqrt((gradient**2).sum((1, 2, 3)))
-    return gradient / _per_sample(jnp.maximum(length, 1e-12), gradient)
+    return jnp.sign(gradient) if norm == "linf" else gradient / _length(gradient)
 
 
 def _start(clean: Array, ids: Array, key: Array, size: Array, norm: str) -> Array:
@@ -50,7 +47,7 @@ def _start(clean: Array, ids: Array, key: Array, size: Array, norm: str) -> Arra
         return size * jax.vmap(lambda k: jax.random.uniform(k, shape, minval=-1, maxval=1))(keys)
     normal = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(k, 0), shape))(keys)
     part = jax.vmap(lambda k: jax.random.uniform(jax.random.fold_in(k, 1)))(keys)
-    return _direction(normal, norm) * _per_sample(size * part ** (1 / clean[0].size), normal)
+    return _direction(normal, norm) * (size * part ** (1 / clean[0].size))[:, None, None, None]
 
 
 @functools.partial(jax.jit, static_argnames=("config", "norm", "random", "restarts"))
@@ -72,18 +69,14 @@ def attack(
     """Projected gradient ascent of the cross entropy; the worst image of the whole path is kept.
 
     Args:
-        config: of the model.
-        variables: nested dict of arrays, evaluation mode.
+        config: of the model; its variables are used in evaluation mode.
         images: uint8[n, h, w, c] or float32 in [0, 1].
         labels: int32[n].
-        ids: int32[n], which with the key decide the random starts.
-        key: jax key.
-        size: radius of the ball around the image, pixels in [0, 1].
-        step: length of a step.
+        ids: int32[n], which with the jax key decide the random starts.
+        size: radius of the ball around the image, pixels in [0, 1]; `step` is the length of a step.
         steps: number of steps, traced; 0 gives the clean images.
         norm: `linf` or `l2`.
-        random: start at a random point of the ball.
-        restarts: number of starts.
+        random: start at a random point of the ball, `restarts` times.
 
     Returns:
         float32[n, h, w, c] in [0, 1], within the ball. Of all points seen, the clean image among them, the
@@ -105,7 +98,7 @@ def attack(
     def keep(best, x, lead):
         image, least = best
         better = lead < least
-        return jnp.where(_per_sample(better, x), x, image), jnp.where(better, lead, least)
+        return jnp.where(better[:, None, None, None], x, image), jnp.where(better, lead, least)
 
     def advance(_, state):
         x, best = state
@@ -125,13 +118,9 @@ def attack(
 
 
 def basis(height: int, width: int, row: ArrayLike, column: ArrayLike) -> Array:
-    """float32[h, w]: the real Fourier wave of a frequency, of length one.
+    """float32[h, w]: the real Fourier wave of `row` cycles per height (-h/2 .. h/2) and `column` per width.
 
-    Args:
-        height: pixels.
-        width: pixels.
-        row: cycles per height, -h/2 .. h/2; may be traced.
-        column: cycles per width.
+    Its Euclidean length is 1; the cycles may be traced.
     """
     down, across = jnp.arange(height)[:, None] / height, jnp.arange(width)[None] / width
     phase = 2 * jnp.pi * (row * down + column * across)
@@ -148,11 +137,9 @@ def fourier(
 
     Args:
         images: uint8[n, h, w, c].
-        ids: int32[n], which with the key decide the signs.
-        key: jax key.
+        ids: int32[n], which with the jax key decide the signs.
         strength: Euclidean length of the change per channel, pixels in [0, 1].
-        row: cycles per height; may be traced.
-        column: cycles per width; may be traced.
+        row, column: cycles per height and per width; may be traced.
 
     Returns:
         uint8[n, h, w, c], rounded.
@@ -198,26 +185,23 @@ def _whole(**least: float) -> Callable[[Mapping[str, float]], None]:
 
 
 def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = True) -> Array:
-    network = batch.network
+    network, steps, restarts = batch.network, batch.options.get("steps", 1), batch.options.get("restarts", 1)
     assert network is not None  # conditions.apply has checked
     assert network.config is not None
-    sizes = jnp.float32(size), jnp.float32(step), jnp.int32(batch.options.get("steps", 1))
-    restarts = int(batch.options.get("restarts", 1))
     images = batch.images, batch.labels, batch.ids, batch.key
+    sizes = jnp.float32(size), jnp.float32(step), jnp.int32(steps)
     return attack(
-        network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=restarts
+        network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=int(restarts)
     )
 
 
 # L-infinity sizes are given in grey levels, as papers do (8/255), Euclidean ones on the scale of 1.
 def _fgsm(batch: Batch) -> Array:
-    size = batch.severity / 255
-    return _attacked(batch, "linf", size, size, random=False)
+    return _attacked(batch, "linf", batch.severity / 255, batch.severity / 255, random=False)
 
 
 def _pgd_linf(batch: Batch) -> Array:
-    size = batch.severity / 255
-    return _attacked(batch, "linf", size, size / 4)
+    return _attacked(batch, "linf", batch.severity / 255, batch.severity / 255 / 4)
 
 
 def _pgd_transfer(batch: Batch) -> Array:
@@ -225,13 +209,12 @@ def _pgd_transfer(batch: Batch) -> Array:
 
 
 def _pgd_l2(batch: Batch) -> Array:
-    step = 2.5 * batch.severity / max(int(batch.options["steps"]), 1)
-    return _attacked(batch, "l2", batch.severity, step)
+    return _attacked(batch, "l2", batch.severity, 2.5 * batch.severity / max(int(batch.options["steps"]), 1))
 
 
 def _fourier(batch: Batch) -> Array:
-    wave = jnp.float32(batch.options["row"]), jnp.float32(batch.options["column"])
-    return fourier(batch.images, batch.ids, batch.key, jnp.float32(batch.severity), *wave)
+    numbers = map(jnp.float32, (batch.severity, batch.options["row"], batch.options["column"]))
+    return fourier(batch.images, batch.ids, batch.key, *numbers)
 
 
 _OPTIONS: dict[str, float] = {"steps": 20, "restarts": 1}

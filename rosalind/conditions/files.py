@@ -7,14 +7,13 @@ it for any data set; a file may also hold severity 1 only.
 
 import functools
 import hashlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rosalind.config import Condition, short_name
-from rosalind.data import Rows, Split, check_images
+from rosalind.data import Rows, Split, check_images, prepare
 
 TFDS = "tfds:"
 """Start of `Condition.files` that names a TFDS set instead of a folder."""
@@ -35,13 +34,11 @@ def _opened(path: Path) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _block(folder: str, name: str, severity: int, severities: int) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8[n, h, w, c] of one severity, memory-mapped, and labels int[n]."""
-    where = Path(folder).expanduser()
-    images, labels = _opened(where / f"{name}.npy"), _opened(where / "labels.npy")
-    if images.ndim == 3:
-        images = images[..., None]
-    check_images(str(where / f"{name}.npy"), images)
+    images_path = Path(folder).expanduser() / f"{name}.npy"
+    labels_path = images_path.with_name("labels.npy")
+    images, labels = check_images(str(images_path), _opened(images_path)), _opened(labels_path)
     if labels.ndim != 1 or not len(labels) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"{where / 'labels.npy'} must be int[n], got {labels.dtype}{list(labels.shape)}.")
+        raise ValueError(f"{labels_path} must be int[n], got {labels.dtype}{list(labels.shape)}.")
     total, count = len(images), len(labels)
     # The published labels repeat those of the test set five times.
     repeated = count % 5 == 0 and bool((np.asarray(labels).reshape(5, -1) == labels[: count // 5]).all())
@@ -49,16 +46,16 @@ def _block(folder: str, name: str, severity: int, severities: int) -> tuple[np.n
         count //= 5
     elif count == total and severities == 5:
         raise ValueError(
-            f"{where / 'labels.npy'} does not repeat the labels of one test set five times: the severities "
+            f"{labels_path} does not repeat the labels of one test set five times: the severities "
             "are mixed or the images are in another order; blocks of one severity are needed."
         )
     if total not in (count, 5 * count):
         raise ValueError(
-            f"{where / f'{name}.npy'} holds {total} images for {count} labels; five severities one after "
+            f"{images_path} holds {total} images for {count} labels; five severities one after "
             f"the other would be {5 * count}."
         )
     if total == count and severity != 1:
-        raise ValueError(f"{where / f'{name}.npy'} holds severity 1 only, not {severity}.")
+        raise ValueError(f"{images_path} holds severity 1 only, not {severity}.")
     return images[(severity - 1) * count : severity * count], np.asarray(labels[:count]).astype(np.int32)
 
 
@@ -68,13 +65,7 @@ def _prepared(name: str, config: str) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 
     builder: Any = tfds.builder(f"{name}/{config}", file_format="array_record")
-    if not (builder.data_path / "dataset_info.json").exists():
-        if importlib.util.find_spec("tensorflow") is None:
-            raise ModuleNotFoundError(
-                f"TFDS set {name}/{config} is not prepared in {builder.data_path}, and preparing needs "
-                "TensorFlow once: pip install 'rosalind[tfds]', then run this again."
-            )
-        builder.download_and_prepare(file_format="array_record")
+    prepare(f"{name}/{config}", builder)
     source = builder.as_data_source("test")
     images = np.stack([record["image"] for record in source])
     return images, np.array([record["label"] for record in source], np.int32)
@@ -130,8 +121,7 @@ def official_images(condition: Condition, test: Split, severities: int = 5) -> S
     """The official images of a corruption for a test split, with its labels and ids.
 
     Args:
-        condition: with `files`: a folder in the layout of CIFAR-10-C, or `tfds:cifar10_corrupted`,
-            `tfds:mnist_corrupted`.
+        condition: with `files`: a folder laid out as CIFAR-10-C, `tfds:cifar10_corrupted`, `tfds:mnist_corrupted`.
         test: the test split (all of it for TFDS), whose labels are compared.
         severities: of the corruption, 5 or 1.
 
@@ -191,11 +181,8 @@ def shift_samples(folder: str) -> Split:
             f"{where} must hold one .npy of images (its name with 'data' or 'images') and at most one of "
             f"labels; it holds {[path.name for path in paths]}."
         )
-    pixels = _opened(images[0])
-    if pixels.ndim == 3:
-        pixels = pixels[..., None]
-    check_images(str(images[0]), pixels)
-    classes = np.full(len(pixels), -1) if not labels else np.asarray(_opened(labels[0]))
+    pixels = check_images(str(images[0]), _opened(images[0]))
+    classes = np.asarray(_opened(labels[0])) if labels else np.full(len(pixels), -1)
     if classes.shape != (len(pixels),) or not np.issubdtype(classes.dtype, np.integer):
         raise ValueError(f"{labels[0]} must be int[{len(pixels)}], got {classes.dtype}{list(classes.shape)}.")
     return Split(pixels, classes.astype(np.int32), np.arange(len(pixels), dtype=np.int32))

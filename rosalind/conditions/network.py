@@ -38,19 +38,14 @@ def with_weight_noise(network: Network, strength: float, key: Array) -> models.V
 
     Relative to the root mean square of the layer's surviving weights, so that rescaling a layer changes
     nothing (cf. arXiv 2206.10915, whose own protocol is not known). Pruned weights stay zero; biases and
-    norms are left alone. The same key gives every network of an architecture the same standard normals.
-
-    Args:
-        network: of a known model.
-        strength: >= 0; 0 gives the variables back.
-        key: jax key.
+    norms are left alone. The same jax key gives every network of an architecture the same standard normals; a
+    strength of 0 gives the variables back.
     """
     flat = models.flatten(network.variables)
     for path, mask in network.masks.items():
         name = path if path in flat else f"params/{path}"
         weights, alive = jnp.asarray(flat[name]), jnp.asarray(mask)
-        count = jnp.maximum(alive.sum(), 1)
-        size = jnp.sqrt((jnp.where(alive, weights, 0) ** 2).sum() / count)
+        size = jnp.sqrt((jnp.where(alive, weights, 0) ** 2).sum() / jnp.maximum(alive.sum(), 1))
         noise = jax.random.normal(jax.random.fold_in(key, zlib.crc32(name.encode())), weights.shape)
         flat[name] = jnp.where(alive, weights + strength * size * noise, weights)
     return models.unflatten(flat)
@@ -72,21 +67,17 @@ def _batch_statistics(config: Model, variables, images):
 
 
 def recalibrated(config: Model, variables: models.Variables, batches: Iterable[Any]) -> models.Variables:
-    """Variables whose BatchNorm statistics are those of some images, averaged over equal batches.
+    """Variables whose BatchNorm statistics are those of some images, averaged over equal batches [b, h, w, c].
 
-    Args:
-        config: of the model.
-        variables: returned unchanged where there is no BatchNorm.
-        batches: iterable of images [b, h, w, c]; clean training images for `recalibrated`, a condition's
-            own for `adapted`.
+    Without BatchNorm the variables are returned unchanged.
+
+    Raises:
+        ValueError: no batch.
     """
     if not variables.get("batch_stats"):
         return variables
-    total, count = None, 0
-    for images in batches:
-        statistics = _batch_statistics(config, variables, images)
-        total = statistics if total is None else jax.tree.map(jnp.add, total, statistics)
-        count += 1
-    if total is None:
+    statistics = [_batch_statistics(config, variables, images) for images in batches]
+    if not statistics:
         raise ValueError("batches must be at least one to recalibrate BatchNorm, got none.")
-    return {**variables, "batch_stats": jax.tree.map(lambda x: x / count, total)}
+    means = jax.tree.map(lambda *parts: sum(parts[1:], parts[0]) / len(parts), *statistics)
+    return {**variables, "batch_stats": means}

@@ -1,6 +1,5 @@
 """Writing a data set's corruptions in the layout of CIFAR-10-C, in constant memory, resumable."""
 
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -40,10 +39,7 @@ def write(
     Args:
         dataset: whose test split is corrupted.
         folder: made if missing.
-        names: of corruptions, as `Condition.name`.
-        table: severity table; None takes the one for the image size.
-        textures: folder for `frost`.
-        draw: index of the draw.
+        names, table, draw, textures: of corruptions, as in `Condition`.
         seed: of the draws; studies use 0.
 
     Returns:
@@ -92,33 +88,24 @@ def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:
             )
         results.save_json(path, made_by)
         return
-    lines = difference(results.load_json(path), made_by)
-    if lines:
+    if lines := difference(results.load_json(path), made_by):
         raise ValueError(f"{folder} was made otherwise: {'; '.join(lines)}; choose another folder.")
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
-    """The first bytes of a .npy file of uint8."""
-    file = io.BytesIO()
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue()
-
-
 def _write_one(
-    dataset: Dataset, target: Path, severities: Sequence[Planned], seed: int, progress: Progress
+    dataset: Dataset, target: Path, severities: list[Planned], seed: int, progress: Progress
 ) -> None:
     """One file, from where an interrupted one ended."""
     test, count = dataset.test, len(dataset.test)
     size = BATCH if max(dataset.image_shape[:2]) <= 64 else 100
     part, mark = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.done")
     shape = (len(severities) * count, *dataset.image_shape)
-    header = _header(shape)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     done = int(mark.read_text()) if mark.exists() and part.exists() else 0
     # Written as a stream: a memory-mapped file would count as memory and grow with the set.
     with part.open("r+b" if done else "wb") as file:
-        file.write(header)
-        file.seek(len(header) + done * math.prod(dataset.image_shape))
+        np.lib.format.write_array_header_1_0(file, header)
+        file.seek(done * math.prod(dataset.image_shape), os.SEEK_CUR)
         progress.advance(done, target.stem)
         while done < shape[0]:
             planned, start = severities[done // count], done % count

@@ -127,25 +127,26 @@ def benchmark(folder: str | None = None) -> tuple[str, ...]:
     Raises:
         FileNotFoundError: a folder that lacks a texture.
     """
-    if textures.find(folder) is not None:
-        return NAMES
-    return tuple(config.SYNTHETIC.get(name, name) for name in NAMES)
+    synthetic = config.SYNTHETIC if textures.find(folder) is None else {}
+    return tuple(synthetic.get(name, name) for name in NAMES)
 
 
 def load_textures(folder: str | None, shape: tuple[int, ...], table: str) -> Textures:
-    """The five pictures of ice that `draw` needs for `frost`, at the scale of a table.
+    """The five pictures of ice that `draw` needs for `frost`, for images (h, w, c) at the scale of a table.
 
     Args:
         folder: of `frost1.png` ... `frost5.jpg`; None takes them from the installed package `imagecorruptions`.
-        shape: (h, w, c) of the images.
-        table: in `TABLES`.
 
     Raises:
         FileNotFoundError: no textures, or not all.
     """
-    height, width, channels = shape
-    scale = float(weather.FROST.rows(table)[0, 2])
-    return textures.load(textures.required(folder), scale, (height, width, channels))
+    path = textures.find(folder)
+    if path is None:
+        raise FileNotFoundError(
+            "'frost' needs its textures: give their folder (textures=..., --textures DIR), install "
+            "rosalind[frost], or ask for 'frost_synthetic', which is no published corruption."
+        )
+    return textures.load(path, float(weather.FROST.rows(table)[0, 2]), tuple(shape))
 
 
 def check(name: str, severity: float | None = None, table: str | None = None) -> Corruption:
@@ -158,9 +159,8 @@ def check(name: str, severity: float | None = None, table: str | None = None) ->
     if table is not None and table not in TABLES:
         raise ValueError(config.unknown("severity table", table, TABLES))
     if table is not None and table not in corruption.constants:
-        raise ValueError(
-            f"{name} has no constants in table {table!r}, only in {', '.join(corruption.constants)}."
-        )
+        allowed = ", ".join(corruption.constants)
+        raise ValueError(f"{name} has no constants in table {table!r}, only in {allowed}.")
     if severity is not None and severity not in (1, 2, 3, 4, 5):
         raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity:g}.")
     if severity is not None and severity > corruption.severities:
@@ -182,19 +182,17 @@ def draw(
     The same key gives the same underlying numbers at every severity, so that one draw grows.
 
     Args:
-        name: in `CORRUPTIONS`, or `package.module:NAME`.
-        key: jax key of this image.
+        name: in `CORRUPTIONS`, or `package.module:NAME`; `table` in `TABLES`.
+        key: jax key of this image, threefry.
         image: uint8[h, w, c]; most draws use its shape only, shot noise its pixels.
         severity: 1 to 5; may be traced.
-        table: in `TABLES`.
         textures: from `load_textures`, for `frost` only.
 
     Returns:
         Named arrays, empty for a corruption that is not random.
 
     Raises:
-        ValueError: unknown name or table, severity outside 1 to 5, a key that is not threefry, frost
-            without textures.
+        ValueError: unknown name or table, severity outside 1 to 5, another key, frost without textures.
     """
     corruption, index = _checked(name, severity, table)
     if corruption.draw is None:
@@ -202,10 +200,9 @@ def draw(
     if corruption.textures and textures is None:
         raise ValueError(f"{name} needs textures=corruptions.load_textures(folder, image.shape, table).")
     pictures = [Textures(*map(jnp.asarray, textures))] if corruption.textures and textures else []
+    rows = corruption.rows(table).astype(np.float32)
     with _traced(name):
-        return corruption.draw(
-            key, jnp.asarray(image), corruption.rows(table).astype(np.float32), index, *pictures
-        )
+        return corruption.draw(key, jnp.asarray(image), rows, index, *pictures)
 
 
 @contextlib.contextmanager
@@ -223,8 +220,7 @@ def _traced(name: str) -> Iterator[None]:
 @functools.partial(jax.jit, static_argnames=("corruption", "table"))
 def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, table: str) -> Array:
     rows = corruption.rows(table)
-    one = lambda image, drawn: corruption.apply(image, drawn, rows, index)
-    changed = jax.vmap(one)(images, draws)
+    changed = jax.vmap(lambda image, drawn: corruption.apply(image, drawn, rows, index))(images, draws)
     return jnp.clip(changed, 0, 255).astype(jnp.uint8)
 
 
@@ -232,11 +228,10 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
     """Corrupt a batch with given draws: the half that is held to the reference pixel by pixel.
 
     Args:
-        name: in `CORRUPTIONS`, or `package.module:NAME`.
+        name: in `CORRUPTIONS`, or `package.module:NAME`; `table` in `TABLES`.
         images: uint8[n, h, w, c], 8 pixels or more, grey or RGB.
         draws: of `draw`, with a leading axis n; measured numbers may be injected.
         severity: 1 to 5; may be traced: one compilation per corruption, table and image shape.
-        table: in `TABLES`.
 
     Returns:
         uint8[n, h, w, c], clipped and truncated like the published files.

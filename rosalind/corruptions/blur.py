@@ -33,10 +33,7 @@ def per_axis(build: Callable[[int], np.ndarray], image: Array) -> tuple[Array, A
 
 @functools.cache
 def gaussian_matrices(
-    sigmas: tuple[float, ...],
-    length: int,
-    truncate: float = 4,
-    mirrored: bool = False,
+    sigmas: tuple[float, ...], length: int, truncate: float = 4, mirrored: bool = False
 ) -> np.ndarray:
     """float32[k, length, length]: taps to int(truncate * sigma + 0.5); edges replicated, or mirrored with the edge."""
     return _gaussian_stack(sigmas, length, truncate, mirrored).astype(np.float32)
@@ -143,16 +140,11 @@ def _disk_kernels(constants: tuple[tuple[float, float], ...]) -> np.ndarray:
     return stack[:, used[0] : used[-1] + 1, used[0] : used[-1] + 1]
 
 
-def mirrored(image: Array, reach: int) -> Array:
-    """float32[h + 2 reach, w + 2 reach, c]: mirrored without the edge, as often as needed."""
-    return jnp.pad(image.astype(jnp.float32), ((reach, reach), (reach, reach), (0, 0)), "reflect")
-
-
 def defocus_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Correlation with a disk of the given radius and alias blur; borders mirrored."""
     kernel = jnp.asarray(_disk_kernels(tuple((float(r), float(a)) for r, a in rows)))[index]
-    size = kernel.shape[0]
-    padded = mirrored(image, size // 2)
+    size, reach = kernel.shape[0], kernel.shape[0] // 2
+    padded = jnp.pad(image.astype(jnp.float32), ((reach, reach), (reach, reach), (0, 0)), "reflect")
     # Equal taps (a plus of 0.2) make every fifth sum of pixels a whole number up to 1e-8, and float32
     # sums would truncate those by chance (7 % of pixels). Taps cut to 15 bits sum without rounding, so
     # the whole part is exact and the rest is small enough to be precise.

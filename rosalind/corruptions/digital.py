@@ -13,7 +13,7 @@ from rosalind.corruptions.blur import EXACT, gaussian_matrices, per_axis, separa
 from rosalind.corruptions.types import Corruption, Draws, Rows
 
 Border = Callable[[Array, int], tuple[Array, Array]]
-"""From positions and the length of an axis to indices, and bool where they are read."""
+"""From integer positions on an axis and its length to the indices to read, and False where there is none."""
 
 
 def contrast(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
@@ -70,17 +70,8 @@ def elastic_transform_draw(key: Array, image: Array, rows: Rows, index: Array) -
     }
 
 
-@functools.cache
-def _displacement_matrices(sigmas: tuple[float, ...], length: int) -> np.ndarray:
-    return gaussian_matrices(sigmas, length, 3, mirrored=True)
-
-
 def sampled(image: Array, rows: Array, columns: Array, border: Border) -> Array:
-    """Bilinear values of [h, w, c] at float rows and columns [a, b].
-
-    Args:
-        border: gives the index to read at integer positions on an axis of a length, and False where there is none.
-    """
+    """Bilinear values of [h, w, c] at float rows and columns [a, b]."""
     height, width, channels = image.shape
     flat = image.reshape(height * width, channels)
     top, left = jnp.floor(rows), jnp.floor(columns)
@@ -143,7 +134,7 @@ def elastic_transform(image: Array, drawn: Draws, rows: Rows, index: Array) -> A
     height, width, _ = image.shape
     strength = jnp.asarray(rows)[index, 0] * image.shape[0]
     sigmas = tuple(float(row[1] * image.shape[0]) for row in rows)
-    down, across = per_axis(functools.partial(_displacement_matrices, sigmas), image)
+    down, across = per_axis(functools.partial(gaussian_matrices, sigmas, truncate=3, mirrored=True), image)
     fields = jnp.stack([drawn["down"], drawn["right"]], -1)
     smooth = strength * separable(fields, down[index], across[index])
     first, second = (mirror_without_edge, mirror_with_edge) if not rows[0, 3] else (zero_outside,) * 2

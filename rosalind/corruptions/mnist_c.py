@@ -175,17 +175,10 @@ def _canny(plane):
 
 
 SHEAR = Corruption("shape", sign_draw, shear, {"mnist": (0.2, 0.4, 0.6, 0.8, 1)})
-
 SCALE = Corruption("shape", None, scale, {"mnist": (0.9, 0.8, 0.7, 0.6, 0.5)})
-
 ROTATE = Corruption("shape", sign_draw, rotate, {"mnist": (0.2, 0.4, 0.6, 0.8, 1)})
-
 TRANSLATE = Corruption("shape", sign_draw, translate, {"mnist": (1, 2, 3, 4, 5)})
-
 STRIPE = Corruption("drawing", None, stripe, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
-
 DOTTED_LINE = Corruption("drawing", dotted_line_draw, dotted_line, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
-
 ZIGZAG = Corruption("drawing", zigzag_draw, zigzag, {"mnist": (0, 0, 0, 0, 0)}, severities=1)
-
 CANNY_EDGES = Corruption("drawing", None, canny_edges, {"mnist": (0, 0, 0, 0, 0)}, severities=1)

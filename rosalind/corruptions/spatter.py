@@ -48,11 +48,9 @@ def _band(length: int, taps: tuple[float, float, float], mode: str) -> np.ndarra
 
 
 def _filtered(plane, kernel, mode: str):
-    """int32[h, w]: correlation of whole numbers with a 3 x 3 kernel, exact below 2^24.
+    """int32[h, w]: correlation of whole numbers with a 3 x 3 kernel, exact below 2^24; `mode` as in numpy.pad.
 
-    Args:
-        kernel: pairs of taps, down and across, whose products are added up.
-        mode: as in numpy.pad.
+    `kernel` has pairs of taps, down and across, whose products are added up.
     """
     height, width = plane.shape
     down = np.stack([_band(height, taps, mode) for taps, _ in kernel])
@@ -173,6 +171,14 @@ def spatter(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return jax.lax.cond(mud > 0, cover, water)
 
 
+_IMAGENET = (
+    (0.65, 0.3, 4, 0.69, 0.6, 0),
+    (0.65, 0.3, 3, 0.68, 0.6, 0),
+    (0.65, 0.3, 2, 0.68, 0.5, 0),
+    (0.65, 0.3, 1, 0.65, 1.5, 1),
+    (0.67, 0.4, 1, 0.65, 1.5, 1),
+)
+
 # Rows: mean, deviation, smoothing, threshold, strength (water) or blur (mud), and 1 for mud.
 _SPATTER = {
     **dict.fromkeys(
@@ -192,19 +198,7 @@ _SPATTER = {
         (0.65, 0.1, 0.7, 0.68, 0.6, 1),
         (0.65, 0.1, 0.5, 0.67, 0.6, 1),
     ),
-    "imagenet": (
-        (0.65, 0.3, 4, 0.69, 0.6, 0),
-        (0.65, 0.3, 3, 0.68, 0.6, 0),
-        (0.65, 0.3, 2, 0.68, 0.5, 0),
-        (0.65, 0.3, 1, 0.65, 1.5, 1),
-        (0.67, 0.4, 1, 0.65, 1.5, 1),
-    ),
-    "mnist": (
-        (0.65, 0.3, 4, 0.69, 0.6, 1),
-        (0.65, 0.3, 3, 0.68, 0.6, 1),
-        (0.65, 0.3, 2, 0.68, 0.5, 1),
-        (0.65, 0.3, 1, 0.65, 1.5, 1),
-        (0.67, 0.4, 1, 0.65, 1.5, 1),
-    ),
+    "imagenet": _IMAGENET,
+    "mnist": tuple((*row, 1) for *row, _ in _IMAGENET),
 }
 SPATTER = Corruption("weather", spatter_draw, spatter, _SPATTER)

@@ -44,26 +44,12 @@ def find(folder: str | Path | None = None) -> Path | None:
     return Path(folder)
 
 
-def required(folder: str | Path | None = None) -> Path:
-    """Like `find`, but missing textures are an error."""
-    path = find(folder)
-    if path is None:
-        raise FileNotFoundError(
-            "'frost' needs its textures: give their folder (textures=..., --textures DIR), install "
-            "rosalind[frost], or ask for 'frost_synthetic', which is no published corruption."
-        )
-    return path
-
-
 @functools.lru_cache(maxsize=8)
-def load(folder: Path, scale: float, shape: tuple[int, int, int]) -> Textures:
-    """The textures for images of a shape.
+def load(folder: Path, scale: float, shape: tuple[int, ...]) -> Textures:
+    """The textures for images of a shape (h, w, c); c = 1 makes grey textures.
 
-    Args:
-        folder: from `required`.
-        scale: of the table: 0.2 for CIFAR's 32 pixels, 1 for ImageNet's 224. Enlarged for images that
-            would not fit (the smallest texture has 315 rows).
-        shape: (h, w, c) of the images; c = 1 makes grey textures.
+    `scale` is that of the table: 0.2 for CIFAR's 32 pixels, 1 for ImageNet's 224. It is enlarged for images that
+    would not fit (the smallest texture has 315 rows).
     """
     pictures = []
     for name in FILES:

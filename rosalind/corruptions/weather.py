@@ -1,7 +1,5 @@
 """Corruptions that imitate weather and light; signatures as in `noise.py`."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,16 +22,11 @@ def snow_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     }
 
 
-@functools.cache
-def _snow_zooms(factors: tuple[float, ...], length: int) -> np.ndarray:
-    return np.stack([zoom_matrix(length, factor) for factor in factors]).astype(np.float32)
-
-
 def snow(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     """Whitens the image, then adds zoomed, thresholded and motion-blurred flakes, once also turned round."""
     _, _, _, threshold, radius, sigma, keep = jnp.asarray(rows)[index]
-    factors = tuple(float(row[2]) for row in rows)
-    down, across = per_axis(functools.partial(_snow_zooms, factors), image)
+    zooms = lambda length: np.stack([zoom_matrix(length, float(row[2])) for row in rows]).astype(np.float32)
+    down, across = per_axis(zooms, image)
     flakes = separable(drawn["flakes"][..., None], down[index], across[index])
     flakes = jnp.floor(255 * jnp.clip(jnp.where(flakes < threshold, 0, flakes), 0, 1))
     flakes = motion(flakes, radius, sigma, drawn["angle"], int(2 * rows[:, 4].max() + 1))
@@ -144,22 +137,18 @@ def fog(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return (image + 255 * strength * fractal) * brightest / (brightest + 255 * strength)
 
 
+_FLAKES = (
+    (0.1, 0.2, 1, 0.6, 8, 3),
+    (0.1, 0.2, 1, 0.5, 10, 4),
+    (0.15, 0.3, 1.75, 0.55, 10, 4),
+    (0.25, 0.3, 2.25, 0.6, 12, 6),
+    (0.3, 0.3, 1.25, 0.65, 14, 12),
+)
+
 # Rows: mean, deviation, zoom, threshold, motion radius, motion sigma, weight of the image.
 _SNOW = {
-    "cifar": (
-        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
-        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
-        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
-    ),
-    "tiny": (
-        (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
-        (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
-        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
-        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
-        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
-    ),
+    "cifar": tuple((*row, keep) for row, keep in zip(_FLAKES, (0.95, 0.9, 0.9, 0.85, 0.8), strict=True)),
+    "tiny": tuple((*row, keep) for row, keep in zip(_FLAKES, (0.8, 0.8, 0.7, 0.65, 0.6), strict=True)),
     **dict.fromkeys(
         ("imagenet", "mnist"),
         (

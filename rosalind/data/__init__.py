@@ -3,17 +3,8 @@
 from pathlib import Path
 
 from rosalind import config
-from rosalind.data.arrays import (
-    LARGE,
-    Dataset,
-    Rows,
-    Split,
-    check_images,
-    from_arrays,
-    resize,
-    stratified,
-)
-from rosalind.data.sources import SOURCES, Arrays, tfds_set
+from rosalind.data.arrays import LARGE, Dataset, Rows, Split, check_images, from_arrays, resize, stratified
+from rosalind.data.sources import SOURCES, Arrays, prepare, tfds_set
 
 __all__ = [
     "LARGE",
@@ -25,6 +16,7 @@ __all__ = [
     "check_images",
     "from_arrays",
     "load",
+    "prepare",
     "resize",
     "stratified",
 ]

@@ -10,7 +10,6 @@ import numpy as np
 VALIDATION = 0.1
 """Share of the training images that is held out, stratified by class, for every choice."""
 
-
 LARGE = 2 * 2**30
 """Images of more bytes than this stay in their files, are read in pieces, and are hashed by a part."""
 
@@ -54,11 +53,11 @@ class Split:
 
     def take(self, rows: np.ndarray) -> "Split":
         """The rows of this split, in that order, with their ids; images in files stay there."""
-        images, in_memory = self.images, type(self.images) is np.ndarray
+        images = self.images
         if isinstance(images, Rows):
             images = Rows(images.images, images.rows[rows])
         else:
-            images = images[rows] if in_memory else Rows(images, np.asarray(rows))
+            images = images[rows] if type(images) is np.ndarray else Rows(images, np.asarray(rows))
         return Split(images, self.labels[rows], self.ids[rows])
 
 
@@ -91,8 +90,7 @@ class Dataset:
                 part = split.take(np.linspace(0, len(split) - 1, 4096).astype(int))
             for start in range(0, len(part), 512):
                 digest.update(np.ascontiguousarray(part.images[start : start + 512]).tobytes())
-            digest.update(split.labels.tobytes())
-            digest.update(split.ids.tobytes())
+            digest.update(split.labels.tobytes() + split.ids.tobytes())
         return digest.hexdigest()[:16]
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -123,9 +121,9 @@ def from_arrays(
     names = class_names or tuple(str(k) for k in range(int(np.max(train_labels)) + 1))
     whole = _checked(f"{name} train", train_images, train_labels, len(names), size)
     test = _checked(f"{name} test", test_images, test_labels, len(names), size)
-    if whole.images.shape[1:] != test.images.shape[1:]:
-        shapes = f"{whole.images.shape[1:]} and {test.images.shape[1:]}"
-        raise ValueError(f"train and test images of {name} differ in shape: {shapes}.")
+    shapes = whole.images.shape[1:], test.images.shape[1:]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"train and test images of {name} differ in shape: {shapes[0]} and {shapes[1]}.")
     if train_limit is not None and train_limit < len(whole):
         whole = whole.take(np.sort(stratified(whole.labels, train_limit, seed=seed)))
     held_out = np.zeros(len(whole), bool)
@@ -175,32 +173,33 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
-def check_images(what: str, images: Any) -> None:
-    """Raise ValueError unless images are uint8[n, h, w, c] with n > 0, h and w >= 8, c 1 or 3."""
+def check_images(name: str, images: Any) -> Any:
+    """The images, with an axis for channels if they have none.
+
+    Raises:
+        ValueError: images that are not uint8[n, h, w, c] with n > 0, h and w >= 8, c 1 or 3.
+    """
+    if len(getattr(images, "shape", ())) == 3:
+        images = np.asarray(images)[..., None]
     dtype, shape = getattr(images, "dtype", None), getattr(images, "shape", ())
     if dtype != np.uint8:
-        fix = ""
-        if dtype is not None and np.issubdtype(dtype, np.floating) and len(shape) == 4:
-            fix = " Floats in [0, 1]: pass (255 * images).round().astype(np.uint8)."
-        raise ValueError(f"{what} images must be uint8 in 0..255, got {dtype}.{fix}")
+        floats = dtype is not None and np.issubdtype(dtype, np.floating) and len(shape) == 4
+        fix = " Floats in [0, 1]: pass (255 * images).round().astype(np.uint8)." if floats else ""
+        raise ValueError(f"{name} images must be uint8 in 0..255, got {dtype}.{fix}")
     if len(shape) != 4 or shape[3] not in (1, 3) or min(shape[1:3]) < 8 or not shape[0]:
-        raise ValueError(f"{what} images must be [n, h, w, 1 or 3] with 8 pixels or more, got {shape}.")
+        raise ValueError(f"{name} images must be [n, h, w, 1 or 3] with 8 pixels or more, got {shape}.")
+    return images
 
 
-def _checked(what: str, images: Any, labels: np.ndarray, classes: int, size: int | None) -> Split:
-    labels = np.asarray(labels)
-    if len(images.shape) == 3:
-        images = np.asarray(images)[..., None]
-    check_images(what, images)
+def _checked(name: str, images: Any, labels: np.ndarray, classes: int, size: int | None) -> Split:
+    labels, images = np.asarray(labels), check_images(name, images)
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"{what} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
+        raise ValueError(f"{name} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= classes:
-        span = f"{labels.min()}..{labels.max()}"
-        raise ValueError(f"{what} labels must lie in 0..{classes - 1}, got {span}.")
-    counts = np.bincount(labels, minlength=classes)
-    if (counts == 0).any():
-        empty = np.flatnonzero(counts == 0)[:5].tolist()
-        raise ValueError(f"{what} has no image of class {empty}; drop the class or add images.")
+        raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
+    empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
+    if empty.size:
+        raise ValueError(f"{name} has no image of class {empty[:5].tolist()}; drop the class or add images.")
     split = Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
     if size is None or images.shape[1:3] == (size, size):
         return split

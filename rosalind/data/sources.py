@@ -52,8 +52,8 @@ def _idx(folder: Path | None) -> Arrays:
     names = [
         f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
     ]
-    parts = [_read_idx(folder, name) for name in names]
-    return parts[0], parts[1], parts[2], parts[3], None
+    train_images, train_labels, test_images, test_labels = (_read_idx(folder, name) for name in names)
+    return train_images, train_labels, test_images, test_labels, None
 
 
 def _npz(folder: Path | None) -> Arrays:
@@ -66,8 +66,7 @@ def _npz(folder: Path | None) -> Arrays:
         path = files[0]
     keys = ("train_images", "train_labels", "test_images", "test_labels")
     with np.load(path, allow_pickle=False) as file:
-        missing = [k for k in keys if k not in file.files]
-        if missing:
+        if missing := [key for key in keys if key not in file.files]:
             raise ValueError(f"{path} lacks {missing}; it has {sorted(file.files)}.")
         names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else None
         return file[keys[0]], file[keys[1]], file[keys[2]], file[keys[3]], names
@@ -119,7 +118,7 @@ class _Records:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (len(self.source), *self._read(0).shape)
+        return (len(self.source), *self.image(self.source[0]).shape)
 
     @property
     def dtype(self) -> np.dtype:
@@ -128,14 +127,26 @@ class _Records:
     def __len__(self) -> int:
         return len(self.source)
 
-    def _read(self, row: int) -> np.ndarray:
-        image = self.source[row]["image"]
-        return image if self.size is None else resize(image[None], self.size)[0]
+    def image(self, record: dict[str, Any]) -> np.ndarray:
+        """uint8[h, w, c]: the image of a record, resized."""
+        return record["image"] if self.size is None else resize(record["image"][None], self.size)[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        rows = np.atleast_1d(np.arange(len(self.source))[index])
-        images = np.stack([self._read(int(row)) for row in rows])
-        return images[0] if np.ndim(np.arange(len(self.source))[index]) == 0 else images
+        rows = np.arange(len(self.source))[index]
+        images = np.stack([self.image(self.source[int(row)]) for row in np.atleast_1d(rows)])
+        return images if np.ndim(rows) else images[0]
+
+
+def prepare(name: str, builder: Any, download_config: Any = None) -> None:
+    """Download and prepare a TFDS set, once; ModuleNotFoundError without TensorFlow."""
+    if (builder.data_path / "dataset_info.json").exists():
+        return
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModuleNotFoundError(
+            f"TFDS set {name!r} is not prepared in {builder.data_path}, and preparing needs TensorFlow once: pip "
+            "install 'rosalind[tfds]', then run this again. Reading it afterwards needs no TensorFlow."
+        )
+    builder.download_and_prepare(download_config=download_config, file_format="array_record")
 
 
 def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
@@ -153,16 +164,8 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
         raise ValueError(f"TFDS set {name!r} has no image and label; it has {list(features or [])}.")
-    if not (builder.data_path / "dataset_info.json").exists():
-        if importlib.util.find_spec("tensorflow") is None:
-            raise ModuleNotFoundError(
-                f"TFDS set {name!r} is not prepared in {builder.data_path}, and preparing needs "
-                "TensorFlow once: pip install 'rosalind[tfds]', then run this again. "
-                "Reading it afterwards needs no TensorFlow."
-            )
-        manual = None if folder is None else str(folder)
-        download = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)
-        builder.download_and_prepare(download_config=download, file_format="array_record")
+    manual = None if folder is None else str(folder)
+    prepare(name, builder, tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False))
     splits = builder.info.splits
     test = "test" if "test" in splits else "validation"
     if "train" not in splits or test not in splits:
@@ -170,25 +173,23 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
 
     def read(split: str) -> tuple[Any, np.ndarray]:
         source = builder.as_data_source(split)
-        labels = np.empty(len(source), np.int32)
-        first = _Records(source, size)
-        if len(source) and np.prod(first.shape) > LARGE:
-            for row in range(len(source)):
-                labels[row] = source[row]["label"]
-            return first, labels
-        images: np.ndarray | None = None
-        for row, record in enumerate(source):
-            image = record["image"] if size is None else resize(record["image"][None], size)[0]
-            if images is None:
-                images = np.empty((len(source), *image.shape), np.uint8)
-            if image.shape != images.shape[1:]:
+        if not len(source):
+            raise ValueError(f"split {split!r} of {name!r} is empty.")
+        records, labels = _Records(source, size), np.empty(len(source), np.int32)
+        shape = records.shape
+        images = records if np.prod(shape) > LARGE else np.empty(shape, np.uint8)
+        for row in range(len(source)):
+            record = source[row]
+            labels[row] = record["label"]
+            if images is records:
+                continue
+            image = records.image(record)
+            if image.shape != shape[1:]:
                 raise ValueError(
-                    f"images of {name!r} differ in shape ({images.shape[1:]}, {image.shape}); "
+                    f"images of {name!r} differ in shape ({shape[1:]}, {image.shape}); "
                     "give a size in pixels to bring them to one."
                 )
-            images[row], labels[row] = image, record["label"]
-        if images is None:
-            raise ValueError(f"split {split!r} of {name!r} is empty.")
+            images[row] = image
         return images, labels
 
     return (*read("train"), *read(test), tuple(features["label"].names))

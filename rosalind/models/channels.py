@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from scipy.sparse.csgraph import connected_components
 
 from rosalind.config import ChannelGroup, Model
 from rosalind.models import layers
@@ -25,42 +26,34 @@ class Structure:
     def __init__(self, run: Callable[[Any, Any], Any], image, variables: Mapping[str, Any]):
         self.modules: dict[str, nn.Module] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.opaque: set[str] = set()
+        self.opaque = {"output"}
         self.norms: set[str] = set()
-        repeated: set[str] = set()
 
         def shapes_only(path, module, x, call_original):
             y = call_original(x)
             if isinstance(module, layers.LAYERS):
-                repeated.update({path} & set(self.modules))
+                grouped = isinstance(module, nn.Conv) and module.feature_group_count != 1
+                if path in self.modules or grouped or isinstance(module, nn.DenseGeneral):
+                    self.opaque.add(path)
                 self.modules[path], self.shapes[path] = module, y.shape
             return y
 
         with layers.intercepted(shapes_only):
             jax.eval_shape(lambda v: run(v, image), variables)
-        self.opaque |= repeated
-        self.opaque |= {p for p, m in self.modules.items() if isinstance(m, nn.DenseGeneral)}
-        self.opaque |= {
-            p for p, m in self.modules.items() if isinstance(m, nn.Conv) and m.feature_group_count != 1
-        }
 
         def cut(free):
             read: dict[str, Any] = {}
 
             def handle(path, module, x, call_original):
+                mixing = isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm))
+                if not mixing and not isinstance(module, (*layers.LAYERS, nn.BatchNorm)):
+                    return call_original(x)
+                read[path] = x
                 if isinstance(module, layers.LAYERS):
-                    read[path] = x
                     return free[path]
-                if isinstance(module, nn.BatchNorm):
-                    read[path] = x
-                    self.norms.add(path)
-                    return x
-                if isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)):
-                    # Mixes channels, so whatever feeds it stays whole.
-                    read[path] = x
-                    self.opaque.add(path)
-                    return x
-                return call_original(x)
+                # A norm over channels mixes them, so whatever feeds it stays whole.
+                (self.opaque if mixing else self.norms).add(path)
+                return x
 
             with layers.intercepted(handle):
                 read["output"] = run(variables, image)
@@ -69,7 +62,6 @@ class Structure:
         generator = np.random.default_rng(0)
         free = {path: generator.uniform(0.5, 1.5, s).astype(np.float32) for path, s in self.shapes.items()}
         self.inputs = {path: x.shape for path, x in jax.eval_shape(cut, free).items()}
-        self.opaque.add("output")
         self._still = {path: np.zeros(shape, np.float32) for path, shape in self.shapes.items()}
 
         @jax.jit
@@ -93,31 +85,20 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
     Left out are channels that reach the output, a layer of unknown kind or a norm over channels, and those
     that are read in another order (concatenated, shuffled).
     """
-    producers = [path for path in structure.modules]
+    producers = list(structure.modules)
     readers = {path: structure.fed_by(path) for path in producers}
-    leader = {path: path for path in producers}
-
-    def find(path: str) -> str:
-        while leader[path] != path:
-            path = leader[path]
-        return path
-
-    for name in structure.inputs:
-        feeding = [path for path in producers if name in readers[path]]
-        for other in feeding[1:]:
-            leader[find(other)] = find(feeding[0])
+    coupled = [[bool(readers[a].keys() & readers[b].keys()) for b in producers] for a in producers]
+    _, components = connected_components(np.array(coupled, float))
     channel_groups = []
-    for first in producers:
-        members = [path for path in producers if find(path) == first]
-        if find(first) != first or not _plain(structure, members, readers):
+    for component in dict.fromkeys(components.tolist()):
+        members = [path for path, c in zip(producers, components, strict=True) if c == component]
+        if not _plain(structure, members, readers):
             continue
-        size = structure.shapes[first][-1]
+        size = structure.shapes[members[0]][-1]
         read = sorted({name for path in members for name in readers[path]}, key=list(structure.inputs).index)
-        entries = [(f"{path}/kernel", -1) for path in members]
-        entries += [(f"{path}/bias", 0) for path in members]
-        entries += [
-            (f"{name}/{part}", 0) for name in read if name in structure.norms for part in ("scale", "bias")
-        ]
+        norms = [name for name in read if name in structure.norms]
+        entries = [(f"{path}/kernel", -1) for path in members] + [(f"{path}/bias", 0) for path in members]
+        entries += [(f"{name}/{part}", 0) for name in norms for part in ("scale", "bias")]
         entries += [(f"{name}/kernel", -2) for name in read if name in structure.modules]
         channel_groups.append(ChannelGroup(size, tuple(e for e in entries if e[0] in parameters)))
     return tuple(channel_groups)
@@ -125,15 +106,10 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
 
 def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mapping[str, np.ndarray]]) -> bool:
     """True where coupled layers have one number of channels, and each channel is read at its own index."""
-    sizes = {structure.shapes[path][-1] for path in members}
-    touched = {*members, *(name for path in members for name in readers[path])}
-    if (
-        len(sizes) != 1
-        or touched & structure.opaque
-        or not any(n in structure.modules for p in members for n in readers[p])
-    ):
+    size, *others = {structure.shapes[path][-1] for path in members}
+    read = {name for path in members for name in readers[path]}
+    if others or {*members, *read} & structure.opaque or not read & structure.modules.keys():
         return False
-    (size,) = sizes
     # Channels with a bit of their index set, then those without, for every bit: no two channels are alike in all.
     index = np.arange(size)
     for path in members:
@@ -170,9 +146,9 @@ def traceable(config: Model) -> bool:
 
 def positions(config: Model) -> dict[str, int]:
     """Number of output positions that every kernel is applied at, by path; 1 for the head."""
-    counts = {}
-    for path, shape in _structure(config).shapes.items():
-        # Attention's layers may have several output axes; the other axes are positions.
-        outputs = _structure(config).modules[path].features
-        counts[f"{path}/kernel"] = math.prod(shape) // math.prod(np.atleast_1d(outputs).tolist())
-    return counts
+    structure = _structure(config)
+    # Attention's layers may have several output axes; the other axes are positions.
+    return {
+        f"{path}/kernel": math.prod(shape) // int(np.prod(structure.modules[path].features))
+        for path, shape in structure.shapes.items()
+    }

@@ -20,16 +20,8 @@ def _norm(train: bool, name: str) -> nn.BatchNorm:
 
 
 def _conv(features: int, kernel: int, stride: int, name: str) -> nn.Conv:
-    pad = kernel // 2
-    return nn.Conv(
-        features,
-        (kernel, kernel),
-        (stride, stride),
-        padding=((pad, pad), (pad, pad)),
-        use_bias=False,
-        kernel_init=HE,
-        name=name,
-    )
+    sizes = (kernel, kernel), (stride, stride), kernel // 2
+    return nn.Conv(features, *sizes, use_bias=False, kernel_init=HE, name=name)
 
 
 class Cnn(nn.Module):
@@ -94,12 +86,9 @@ class Vgg16(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        index = 0
-        for scale, count in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
-            for _ in range(count):
-                x = _conv(scale * self.width, 3, 1, f"conv{index}")(x)
-                x = nn.relu(_norm(train, f"norm{index}")(x))
-                index += 1
-            if min(x.shape[1:3]) >= 2:
+        for index, scale in enumerate((1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)):
+            x = _conv(scale * self.width, 3, 1, f"conv{index}")(x)
+            x = nn.relu(_norm(train, f"norm{index}")(x))
+            if index in (1, 3, 6, 9, 12) and min(x.shape[1:3]) >= 2:
                 x = nn.max_pool(x, (2, 2), (2, 2))
         return jnp.mean(x, (1, 2))

@@ -43,8 +43,7 @@ class _Classifier(nn.Module):
         x = images.astype(jnp.float32)
         if images.dtype == jnp.uint8:
             x = x / 255
-        channels = (1, 1, 1, -1)
-        x = (x - jnp.asarray(self.mean).reshape(channels)) / jnp.asarray(self.std).reshape(channels)
+        x = (x - jnp.asarray(self.mean)[None, None, None]) / jnp.asarray(self.std)[None, None, None]
         features = self.backbone(x, train)
         return nn.Dense(self.classes, name="head")(features), features
 
@@ -63,31 +62,25 @@ def backbone(name: str) -> type[nn.Module]:
 
 @functools.cache
 def _module(config: Model) -> _Classifier:
+    model = backbone(config.name)
     if config.image_shape is None or config.classes is None or not config.mean or not config.std:
         raise ValueError(
             "image_shape, classes, mean and std of the model must be set; "
             "Dataset.image_shape, class_names and statistics() have them."
         )
     width = {} if config.width is None else {"width": config.width}
-    inner = backbone(config.name)(**width, name="backbone")
-    return _Classifier(inner, config.classes, config.mean, config.std)
+    return _Classifier(model(**width, name="backbone"), config.classes, config.mean, config.std)
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _init(config: Model, key: Array) -> Variables:
-    images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
-    return dict(_module(config).init(key, images, train=False))
-
-
 def init(config: Model, key: Array) -> Variables:
     """Fresh float32 variables for a complete model config, the same for the same key.
 
     Raises:
         ValueError: unknown model, or a config that does not know its data.
     """
-    backbone(config.name)
-    _module(config)
-    return _init(config, key)
+    images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
+    return dict(_module(config).init(key, images, train=False))
 
 
 @functools.cache
@@ -102,11 +95,9 @@ def apply(
 ) -> tuple[Any, Any, Any]:
     """One forward pass; not jitted, so that it can be part of a larger program.
 
-    Variables may have fewer channels than the model, as `pruning.structured.shrink` leaves them.
-
     Args:
         config: complete, see `init`.
-        variables: nested dict of arrays.
+        variables: may have fewer channels than the model, as `pruning.structured.shrink` leaves them.
         images: uint8[n, h, w, c], or float32 in [0, 1] where gradients to pixels are wanted.
         train: use and update the statistics of the batch.
 
@@ -119,10 +110,8 @@ def apply(
         if not train:
             logits, features = _module(config).apply(variables, images, train=False)
             return logits, features, stats
-        (logits, features), state = _module(config).apply(
-            variables, images, train=True, mutable=["batch_stats"]
-        )
-    return logits, features, state.get("batch_stats", {})
+        outputs, state = _module(config).apply(variables, images, train=True, mutable=["batch_stats"])
+    return *outputs, state.get("batch_stats", {})
 
 
 def head(config: Model, variables: Variables) -> tuple[Array, Array]:

@@ -41,37 +41,29 @@ def sized() -> Any:
 
 def without_norms_over_channels() -> Any:
     """Context manager in which LayerNorm is the identity: as it subtracts, it ends flows of absolute values."""
-    return intercepted(
-        lambda path, module, x, call_original: x if isinstance(module, nn.LayerNorm) else call_original(x)
-    )
+    return intercepted(lambda _, module, x, call: x if isinstance(module, nn.LayerNorm) else call(x))
 
 
 def squared_inputs(module: nn.Module, x: jax.Array) -> jax.Array:
     """float32 of the kernel's rank: squares of the inputs that meet every weight, summed; last axis 1."""
     square = jnp.square(x.astype(jnp.float32))
     if isinstance(module, nn.DenseGeneral):
-        axes = module.axis if isinstance(module.axis, tuple) else (module.axis,)
-        outputs = module.features if isinstance(module.features, tuple) else (module.features,)
-        contracted = sorted(int(axis) % x.ndim for axis in axes)  # type: ignore[arg-type]
+        contracted = {axis % x.ndim for axis in np.atleast_1d(module.axis).tolist()}
         sums = square.sum(tuple(k for k in range(x.ndim) if k not in contracted))
-        return sums.reshape(sums.shape + (1,) * len(outputs))
+        return sums.reshape(sums.shape + (1,) * np.size(module.features))
     if isinstance(module, nn.Dense):
         return square.sum(tuple(range(x.ndim - 1)))[:, None]
     assert isinstance(module, nn.Conv)
     pair = lambda value: tuple(np.broadcast_to(1 if value is None else value, (2,)).tolist())
     padding: Any = module.padding
     if not isinstance(padding, str):
-        padding = np.broadcast_to(
-            np.reshape(padding, (-1, 1)) if np.ndim(padding) < 2 else padding, (2, 2)
-        ).tolist()
+        sides = np.reshape(padding, (-1, 1)) if np.ndim(padding) < 2 else padding
+        padding = np.broadcast_to(sides, (2, 2)).tolist()
     height, width = pair(module.kernel_size)
+    sizes = (height, width), pair(module.strides), padding
+    axes = ("NHWC", "HWIO", "NHWC")
     patches = jax.lax.conv_general_dilated_patches(
-        square,
-        (height, width),
-        pair(module.strides),
-        padding,
-        rhs_dilation=pair(module.kernel_dilation),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        square, *sizes, rhs_dilation=pair(module.kernel_dilation), dimension_numbers=axes
     )
     # Patches come with channels outermost.
     sums = patches.sum((0, 1, 2)).reshape(x.shape[-1], height, width)

@@ -32,8 +32,6 @@ def cross_entropy(
     `temperature`, and are among the records where `logits` is set. Equal arguments give the same function
     object, so that all networks of a study share one compiled step.
 
-    Returns:
-        A function that gives the mean loss and `(state, records)`.
     """
 
     def loss(params, state, batch, train: bool = True):
@@ -116,10 +114,9 @@ def distilled(config: Model, temperature: float, share: float, **arguments: Any)
         target = jax.nn.log_softmax(apply(config, teacher, batch["images"])[0] / temperature)
         student = jax.nn.log_softmax(recorded["logits"] / temperature)
         divergence = (jnp.exp(target) * (target - student)).sum(1).mean()
-        return (1 - share) * value + share * temperature**2 * divergence, (
-            {**state, "inner": inner},
-            {name: record for name, record in recorded.items() if name != "logits"},
-        )
+        recorded = {name: record for name, record in recorded.items() if name != "logits"}
+        value = (1 - share) * value + share * temperature**2 * divergence
+        return value, ({**state, "inner": inner}, recorded)
 
     return loss
 
