@@ -26,9 +26,7 @@ def grid(side: int, patch: int | None = None, stride: int | None = None) -> tupl
     patch = max(side // 4, 2) if patch is None else patch
     stride = max(side // 8, 1) if stride is None else stride
     if not 0 < patch <= side or stride < 1:
-        raise ValueError(
-            f"`patch` must be in 1..{side} and `stride` at least 1, got patch={patch}, stride={stride}."
-        )
+        raise ValueError(f"`patch` must be in 1..{side} and `stride` at least 1, got {patch=}, {stride=}.")
     return patch, stride, np.arange(0, side - patch + 1, stride)
 
 

@@ -157,14 +157,12 @@ def measure(
         Samples without label (-1) have NaN for what needs one, and rival -1.
 
     Raises:
-        ValueError: bad images, a network without reference, a callable that gives wrong shapes or NaN, an
-            attack on a callable.
+        ValueError: bad images, no reference, a callable that gives other shapes or NaN, an attack on a callable.
     """
     split = conditions.source_images(planned, split)
     if planned.kind.own_samples:
         subset = None
-    source = train if planned.condition.bn == "recalibrated" else split
-    prepared = []
+    source, prepared = train if planned.condition.bn == "recalibrated" else split, []
     for network in networks:
         # Weights are changed before BatchNorm adapts to them.
         network = conditions.network_under(planned, network, key)
@@ -181,8 +179,7 @@ def measure(
     # One length for all batches, so that choosing rows on the device adds no compilation.
     longest = max(map(len, per_batch))
     for (images, labels, ids, valid), rows in zip(_batches(split, size), per_batch, strict=True):
-        changed = None
-        keep = np.pad(rows, (0, longest - len(rows)))
+        changed, keep = None, np.pad(rows, (0, longest - len(rows)))
         # A measure of the study's own sees the features of the whole batch.
         given = np.arange(size) if measures else keep
         classes, counted = np.maximum(labels, 0), valid & (labels >= 0)

@@ -6,7 +6,7 @@ than an ensemble of attacks, and not to be compared with leaderboards.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -172,16 +172,13 @@ def frequencies(height: int, width: int) -> list[tuple[int, int]]:
     return waves
 
 
-def _whole(**least: float) -> Callable[[Mapping[str, float]], None]:
-    """A check of options that are whole numbers, each of at least so much."""
-
-    def check(options: Mapping[str, float]) -> None:
-        for name, value in options.items():
-            if value != int(value) or value < least[name]:
-                bound = f" of {least[name]:g} or more" if np.isfinite(least[name]) else ""
-                raise ValueError(f"option {name!r} must be a whole number{bound}, got {value}.")
-
-    return check
+def _whole(options: Mapping[str, float]) -> None:
+    """Raise ValueError unless all options are whole numbers, `steps` 0 or more and `restarts` 1 or more."""
+    least = {"steps": 0, "restarts": 1}
+    for name, value in options.items():
+        if value != int(value) or value < least.get(name, -np.inf):
+            bound = f" of {least[name]} or more" if name in least else ""
+            raise ValueError(f"option {name!r} must be a whole number{bound}, got {value}.")
 
 
 def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = True) -> Array:
@@ -218,11 +215,10 @@ def _fourier(batch: Batch) -> Array:
 
 
 _OPTIONS: dict[str, float] = {"steps": 20, "restarts": 1}
-_CHECK = _whole(steps=0, restarts=1)
 
 FGSM = Kind(_fgsm, "attack", None, per_network=True, needs="gradients")
-PGD_LINF = Kind(_pgd_linf, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients")
-PGD_L2 = Kind(_pgd_l2, "attack", None, _OPTIONS, _CHECK, per_network=True, needs="gradients", epsilon=1 / 16)
-PGD_TRANSFER = Kind(_pgd_transfer, "attack", None, _OPTIONS, _CHECK, needs="gradients", transfer=True)
-FOURIER = Kind(_fourier, "frequency", None, {"row": 0, "column": 1}, _whole(row=-np.inf, column=-np.inf))
+PGD_LINF = Kind(_pgd_linf, "attack", None, _OPTIONS, _whole, per_network=True, needs="gradients")
+PGD_L2 = Kind(_pgd_l2, "attack", None, _OPTIONS, _whole, per_network=True, needs="gradients", epsilon=1 / 16)
+PGD_TRANSFER = Kind(_pgd_transfer, "attack", None, _OPTIONS, _whole, needs="gradients", transfer=True)
+FOURIER = Kind(_fourier, "frequency", None, {"row": 0, "column": 1}, _whole)
 """Noise along one frequency of the image plane: `row` cycles per height, `column` cycles per width."""

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from rosalind.config import Condition, short_name
-from rosalind.data import Rows, Split, check_images, prepare
+from rosalind.data import Rows, Split
+from rosalind.data.arrays import check_images
+from rosalind.data.sources import prepare
 
 TFDS = "tfds:"
 """Start of `Condition.files` that names a TFDS set instead of a folder."""

@@ -155,10 +155,8 @@ def _canny(plane):
         return (ahead <= size) & (behind <= size)
 
     steep, gentle = wide / jnp.maximum(tall, 1e-30), tall / jnp.maximum(wide, 1e-30)
-    same, opposite = (
-        ((x >= 0) & (y >= 0)) | ((x <= 0) & (y <= 0)),
-        ((x >= 0) & (y <= 0)) | ((x <= 0) & (y >= 0)),
-    )
+    same = ((x >= 0) & (y >= 0)) | ((x <= 0) & (y <= 0))
+    opposite = ((x >= 0) & (y <= 0)) | ((x <= 0) & (y >= 0))
     ridge = jnp.zeros(size.shape, bool)
     # In scikit-image's order: where two cases hold, the later decides.
     for case, answer in (

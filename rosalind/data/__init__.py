@@ -3,20 +3,17 @@
 from pathlib import Path
 
 from rosalind import config
-from rosalind.data.arrays import LARGE, Dataset, Rows, Split, check_images, from_arrays, resize, stratified
-from rosalind.data.sources import SOURCES, Arrays, prepare, tfds_set
+from rosalind.data.arrays import Dataset, Rows, Split, from_arrays, resize, stratified
+from rosalind.data.sources import SOURCES, Arrays, tfds_set
 
 __all__ = [
-    "LARGE",
     "SOURCES",
     "Arrays",
     "Dataset",
     "Rows",
     "Split",
-    "check_images",
     "from_arrays",
     "load",
-    "prepare",
     "resize",
     "stratified",
 ]
@@ -45,9 +42,8 @@ def load(
         Train, validation (one tenth of the training images, stratified) and test splits.
 
     Raises:
-        ValueError: unknown name; a function that gives something else; images that are not
-            uint8[n, h, w, 1 or 3] of 8 pixels or more; labels outside the classes; a class without images
-            in a split.
+        ValueError: unknown name; a function that gives something else; images that are not uint8[n, h, w, 1 or 3] of
+            8 pixels or more; labels outside the classes; a class without images in a split.
         FileNotFoundError: files that are not where `folder` says.
         ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow.
 

@@ -129,11 +129,13 @@ def from_arrays(
     held_out = np.zeros(len(whole), bool)
     held_out[stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)] = True
     train, validation = whole.take(np.flatnonzero(~held_out)), whole.take(np.flatnonzero(held_out))
-    for split, part in (("train", train), ("validation", validation)):
+    for split, part in (("train", train), ("validation", validation), ("test", test)):
         empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
         if empty.size:
             listed = ", ".join(names[k] for k in empty[:5])
-            raise ValueError(f"the {split} split of {name} has no image of class {listed}; add images.")
+            raise ValueError(
+                f"the {split} split of {name} has no image of class {listed}; drop it or add some."
+            )
     return Dataset(name, train, validation, test, names)
 
 
@@ -197,9 +199,6 @@ def _checked(name: str, images: Any, labels: np.ndarray, classes: int, size: int
         raise ValueError(f"{name} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
-    empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
-    if empty.size:
-        raise ValueError(f"{name} has no image of class {empty[:5].tolist()}; drop the class or add images.")
     split = Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
     if size is None or images.shape[1:3] == (size, size):
         return split

@@ -49,11 +49,9 @@ def _read_idx(folder: Path, stem: str) -> np.ndarray:
 def _idx(folder: Path | None) -> Arrays:
     """The four idx files of MNIST and its relatives, gzipped or not."""
     folder = _needed(folder, "idx")
-    names = [
-        f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-    ]
-    train_images, train_labels, test_images, test_labels = (_read_idx(folder, name) for name in names)
-    return train_images, train_labels, test_images, test_labels, None
+    read = lambda name: _read_idx(folder, f"{name}-ubyte")
+    train = read("train-images-idx3"), read("train-labels-idx1")
+    return *train, read("t10k-images-idx3"), read("t10k-labels-idx1"), None
 
 
 def _npz(folder: Path | None) -> Arrays:
@@ -78,9 +76,7 @@ def _npy(folder: Path | None) -> Arrays:
     names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
-        raise FileNotFoundError(
-            f"no {missing[0]} in {folder}; the four files {', '.join(names)} belong there."
-        )
+        raise FileNotFoundError(f"no {missing[0]} in {folder}; the files {', '.join(names)} belong there.")
     parts = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names]
     listed = folder / "class_names.txt"
     classes = tuple(listed.read_text().split("\n")) if listed.exists() else None
@@ -115,14 +111,11 @@ class _Records:
 
     source: Any
     size: int | None
+    dtype = np.dtype(np.uint8)
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.source), *self.image(self.source[0]).shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.uint8)
 
     def __len__(self) -> int:
         return len(self.source)

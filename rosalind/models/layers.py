@@ -66,5 +66,4 @@ def squared_inputs(module: nn.Module, x: jax.Array) -> jax.Array:
         square, *sizes, rhs_dilation=pair(module.kernel_dilation), dimension_numbers=axes
     )
     # Patches come with channels outermost.
-    sums = patches.sum((0, 1, 2)).reshape(x.shape[-1], height, width)
-    return jnp.moveaxis(sums, 0, -1)[..., None]
+    return jnp.moveaxis(patches.sum((0, 1, 2)).reshape(-1, height, width), 0, -1)[..., None]
