@@ -43,6 +43,13 @@ SIDES = ("a", "b", "difference", "null")
 PLACE = ("x", "y", "dw", "dh")
 """Columns of the place of an image."""
 
+SHOWN = {
+    class_matrices.ANGLES: ("direction of class", "samples of class", "mean angle"),
+    class_matrices.BETWEEN: ("direction of class", "direction of class", "angle"),
+    class_matrices.CONFUSION: ("predicted class", "true class", "samples"),
+}
+"""By matrix the labels of columns and rows, and the title after the side's name."""
+
 SMALL, MARK = 40, 9
 """With more than SMALL rows on screen a selected field is too small to be seen; its frame has MARK pixels."""
 
@@ -56,6 +63,12 @@ return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` :
 """
 
 
+def groups_as_rows(store: Store) -> Rows:
+    """A row per group of similar classes."""
+    order, groups = class_matrices.order_of_likeness(store), class_matrices.groups_of(store)
+    return class_order.rows_of_groups(class_matrices.apart(store), order, groups, store.class_names)
+
+
 def rows_of(frame: Frame) -> Rows:
     """The rows of the matrices: every class, groups of classes, or the classes of the chosen group."""
     store, order = frame.store, class_matrices.in_order(frame.store, frame.choice("global-order"))
@@ -64,9 +77,7 @@ def rows_of(frame: Frame) -> Rows:
     groups, chosen = class_matrices.groups_of(store), frame.choice("global-group")
     if chosen:
         return class_order.rows_of_classes(order[groups[order] == int(chosen) - 1], store.class_names)
-    return class_order.rows_of_groups(
-        class_matrices.apart(store), class_matrices.order_of_likeness(store), groups, store.class_names
-    )
+    return groups_as_rows(store)
 
 
 class ClassMatrices:
@@ -108,25 +119,17 @@ class ClassMatrices:
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The matrix, the order of classes, and past 50 classes the rows and the opened group."""
         count = len(store.class_names)
-        allowed = {
-            "global-show": (class_matrices.ANGLES, class_matrices.BETWEEN, class_matrices.CONFUSION),
-            "global-order": class_matrices.ORDERS
-            if count <= class_order.MANY
-            else class_matrices.ORDERS[::-1],
-        }
+        orders = class_matrices.ORDERS if count <= class_order.MANY else class_matrices.ORDERS[::-1]
+        allowed = {"global-show": tuple(SHOWN), "global-order": orders}
         if count > class_order.GROUPED:
             numbers = map(str, range(1, class_order.group_count(count) + 1))
             allowed |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *numbers)}
         return allowed
 
     def _matrix(self, side: str) -> None:
-        difference = side in ("difference", "null")
         # A few classes are all seen at once.
-        tools = (
-            [BoxZoomTool(), WheelZoomTool(), PanTool(), ResetTool()]
-            if self.count > class_order.GROUPED
-            else []
-        )
+        zoom = (BoxZoomTool, WheelZoomTool, PanTool, ResetTool)
+        tools = [tool() for tool in zoom] if self.count > class_order.GROUPED else []
         figure = draw.plot(
             f"matrix-{side}",
             f"Matrix of classes against classes: {class_matrices.NAMES[side]}.",
@@ -144,18 +147,17 @@ class ClassMatrices:
         figure.yaxis.major_label_text_font_size = figure.xaxis.major_label_text_font_size = "10px"
         figure.yaxis.visible = side == "a"
         source = draw.empty("image", *PLACE, "low", "high", "counts", "shared")
-        palette = CHANGE if difference else NEAR
+        palette = CHANGE if side in SIDES[2:] else NEAR
         mapper = LinearColorMapper(palette=palette, low=0, high=254, high_color=draw.CLEAR)
         place = {name: name for name in PLACE}
         image = figure.image("image", source=source, color_mapper=mapper, **place)
-        bar = ColorBar(
-            color_mapper=mapper,
-            ticker=FixedTicker(ticks=[0, 127, 254]),
-            width=8,
-            padding=4,
-            label_standoff=4,
-            major_label_text_font_size="10px",
-        )
+        size: draw.Look = {
+            "width": 8,
+            "padding": 4,
+            "label_standoff": 4,
+            "major_label_text_font_size": "10px",
+        }
+        bar = ColorBar(color_mapper=mapper, ticker=FixedTicker(ticks=[0, 127, 254]), **size)
         if side != "a":
             figure.add_layout(bar, "right")
         marks = draw.empty("x", "y", "size")
@@ -221,11 +223,8 @@ class ClassMatrices:
         self.rows, show = rows_of(frame), frame.choice("global-show")
         # Angles of samples count by samples, counts are added up.
         samples = np.bincount(store.labels[store.labels >= 0], minlength=self.count)
-        weights = {
-            class_matrices.ANGLES: samples,
-            class_matrices.BETWEEN: np.ones(self.count),
-            class_matrices.CONFUSION: None,
-        }[show]
+        ones = np.ones(self.count)
+        weights = {class_matrices.ANGLES: samples, class_matrices.BETWEEN: ones}.get(show)
         read = lambda cell: class_order.gathered(class_matrices.table(store, cell, show), self.rows, weights)
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
@@ -237,10 +236,7 @@ class ClassMatrices:
         if show == class_matrices.CONFUSION:
             tables = {side: class_order.signed_log(counts) for side, counts in tables.items()}
         self.tables, self.limits = tables, class_matrices.limits(tables)
-        self.picks = {
-            side: "change" if side in ("difference", "null") else class_matrices.PICKS[show]
-            for side in tables
-        }
+        self.picks = {side: "change" if side in SIDES[2:] else class_matrices.PICKS[show] for side in tables}
         self.counted = show == class_matrices.CONFUSION
         for side in tables:
             self._scale(side, self.limits[side])
@@ -274,17 +270,11 @@ class ClassMatrices:
         for side, matrix in self.tables.items():
             low, high = self.limits[side]
             pixels = downsampling.picture(matrix, shown, self.picks[side])
-            self.images[side].data = {
-                "image": [rasters.levels(pixels, (low, high), rasters.GAP)],
-                "x": [shown.left],
-                "y": [shown.top],
-                "dw": [shown.right - shown.left],
-                "dh": [shown.bottom - shown.top],
-                "low": [low],
-                "high": [high],
-                "counts": [int(self.counted)],
-                "shared": [shown.shared],
-            }
+            image = rasters.levels(pixels, (low, high), rasters.GAP)
+            place = (shown.left, shown.top, shown.right - shown.left, shown.bottom - shown.top)
+            columns = {"image": image, **dict(zip(PLACE, place, strict=True)), "low": low, "high": high}
+            columns |= {"counts": int(self.counted), "shared": shown.shared}
+            self.images[side].data = {name: [value] for name, value in columns.items()}
         self._tick()
         self._mark(self.frame)
 
@@ -295,7 +285,7 @@ class ClassMatrices:
             self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
         value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
-        sign = "+" if side in ("difference", "null") else ""
+        sign = "+" if side in SIDES[2:] else ""
         text = lambda v: "0" if v == 0 else f"{v:{sign}.0f}" if abs(v) >= 10 or counts else f"{v:{sign}.1f}"
         unit = "" if counts else "°"
         self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
@@ -305,22 +295,11 @@ class ClassMatrices:
         self.names.data = {"name": self.rows.titles()}
         count, rows = len(self.rows), "groups" if self.rows.grouped else "classes"
         unnamed = "" if count <= TICKS["down"] else f" ({count} {rows}, hover for names)"
-        across, down = {
-            class_matrices.ANGLES: ("direction of class", "samples of class"),
-            class_matrices.BETWEEN: ("direction of class", "direction of class"),
-            class_matrices.CONFUSION: ("predicted class", "true class"),
-        }[show]
+        across, down, title = SHOWN[show]
         for side, figure in self.figures.items():
             # Set once: a label that changes and changes back lays out all four figures.
             figure.xaxis.axis_label, figure.yaxis.axis_label = across, down + unnamed
-            figure.title.text = (
-                class_matrices.NAMES[side]
-                + {
-                    class_matrices.ANGLES: ": mean angle",
-                    class_matrices.BETWEEN: ": angle",
-                    class_matrices.CONFUSION: ": samples",
-                }[show]
-            )
+            figure.title.text = f"{class_matrices.NAMES[side]}: {title}"
 
     def _tick(self) -> None:
         """Write names beside the rows and columns on screen, where there is room."""
@@ -348,12 +327,7 @@ class ClassMatrices:
         opened = bool(chosen) and frame.choice("global-detail") == "grouped"
         self.back.visible, self.trail.visible = opened, opened or self.rows.grouped
         if opened:
-            name = class_order.rows_of_groups(
-                class_matrices.apart(frame.store),
-                class_matrices.order_of_likeness(frame.store),
-                class_matrices.groups_of(frame.store),
-                frame.store.class_names,
-            ).titles()[int(chosen) - 1]
+            name = groups_as_rows(frame.store).titles()[int(chosen) - 1]
             self.path.text = f"All groups › <b>group {chosen}: {escape(name)}</b>"
         elif self.rows.grouped:
             self.path.text = f"{self.count:,} classes in {len(self.rows)} groups of similar ones"

@@ -40,19 +40,13 @@ class ClassPanels:
         place: draw.Look = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
         self.base, self.picked = draw.empty("image", "dw", "dh"), draw.empty("image", "dw", "dh")
         figure.add_glyph(self.base, Image(image="image", color_mapper=draw.see_through(draw.GREYS), **place))
-        figure.add_glyph(
-            self.picked, Image(image="image", color_mapper=draw.see_through(draw.ORANGES), **place)
-        )
+        picked = Image(image="image", color_mapper=draw.see_through(draw.ORANGES), **place)
+        figure.add_glyph(self.picked, picked)
         self.frames, self.filter_marks = draw.empty("x", "y"), draw.empty("x", "y")
-        size: draw.Look = {
-            "width": distributions.PANEL / WIDE,
-            "height": distributions.PANEL / TALL,
-            "fill_color": None,
-        }
-        figure.add_glyph(self.frames, Rect(x="x", y="y", line_color=draw.GREY, **size))
-        figure.add_glyph(
-            self.filter_marks, Rect(x="x", y="y", line_color=draw.SELECTED, line_width=2.5, **size)
-        )
+        size: draw.Look = {"width": distributions.PANEL / WIDE, "height": distributions.PANEL / TALL}
+        size |= {"x": "x", "y": "y", "fill_color": None}
+        figure.add_glyph(self.frames, Rect(line_color=draw.GREY, **size))
+        figure.add_glyph(self.filter_marks, Rect(line_color=draw.SELECTED, line_width=2.5, **size))
         self.zeros = draw.empty("x0", "y0", "x1", "y1")
         dotted: draw.Look = {"line_alpha": 0.6, "line_dash": "dotted"}
         figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
@@ -163,22 +157,18 @@ class ClassPanels:
 
     def _selection(self, frame: Frame, classes: int) -> None:
         """The selected samples of every class: in colour, and as a number above it."""
-        total = frame.per_class(np.ones(len(frame.store.labels), bool))
-        names = [
-            f"{draw.cut(name, LETTERS)}\n{count:,}"
-            for name, count in zip(frame.store.class_names, total, strict=True)
-        ]
+        everything = np.ones(len(frame.store.labels), bool)
+        numbers = [f"{count:,}" for count in frame.per_class(everything)]
         if frame.selected.any():
             selected = frame.per_class(frame.selected)
             counts = self._counts(frame, classes, frame.selected)
             picture = distributions.mosaic(counts, self.peaks)
             self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
-            names = [
-                f"{draw.cut(name, LETTERS)}\n{part:,} of {count:,}"
-                for name, part, count in zip(frame.store.class_names, selected, total, strict=True)
-            ]
+            numbers = [f"{part:,} of {count}" for part, count in zip(selected, numbers, strict=True)]
         elif len(self.picked.data["dw"]):
             self.picked.data = {name: [] for name in self.picked.data}
+        named = zip(frame.store.class_names, numbers, strict=True)
+        names = [f"{draw.cut(name, LETTERS)}\n{number}" for name, number in named]
         middle = (np.arange(classes) + 0.5).astype(np.float32)
         above = np.full(classes, len(self.rows) - 1 + (distributions.PANEL + 2) / TALL, np.float32)
         self.names.data = {"x": middle, "y": above, "name": names}

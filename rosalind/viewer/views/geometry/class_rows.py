@@ -52,9 +52,8 @@ class ClassRows:
         drawn = []
         self.sources = {}
         change_of = LinearColorMapper(palette=draw.DIVERGING, low=-1, high=1, nan_color=draw.CLEAR)
-        for block, mapper in enumerate(
-            (draw.see_through(draw.GREYS), draw.see_through(draw.GREYS), change_of, change_of)
-        ):
+        greys = [draw.see_through(draw.GREYS) for _ in "ab"]
+        for block, mapper in enumerate((*greys, change_of, change_of)):
             self.sources[block] = draw.empty("image", "dh")
             image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
             drawn.append(figure.add_glyph(self.sources[block], image))
@@ -95,9 +94,8 @@ class ClassRows:
         bins = distributions.bins_for(len(labels) / len(names))
 
         def share(cell: Cell) -> np.ndarray:
-            counts = distributions.by_class(frame.values(cell, measure), labels, len(names), limits, bins)[
-                self.order
-            ]
+            values = frame.values(cell, measure)
+            counts = distributions.by_class(values, labels, len(names), limits, bins)[self.order]
             return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
         shares = [share(cell) for cell in (state.a, state.b)]

@@ -66,22 +66,15 @@ def collapse_table(frame: Frame) -> str:
         ]
         note = NOTES[key].format(corner=corner)
         lines.append("".join(map(cell, texts)) + cell(f"<b>{measure}</b>. {note}", style="text-align:left"))
-    widths = [
-        store.results.head(name)[0].shape[0]
-        for side in (state.a, state.b)
-        for name, _ in store.sides.seeds(side)
-    ]
-    narrow = (
-        f" With {min(widths)} features {classes:,} classes cannot all be at equal angles."
-        if collapse.too_narrow(classes, min(widths))
-        else ""
-    )
+    seeds = [name for side in (state.a, state.b) for name, _ in store.sides.seeds(side)]
+    width = min(store.results.head(name)[0].shape[0] for name in seeds)
+    narrow = f" With {width} features {classes:,} classes cannot all be at equal angles."
+    narrow = narrow if collapse.too_narrow(classes, width) else ""
     conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
     nearest = len(store.results.samples["subset"])
     head = (
         f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
-        f"whose features are stored.{narrow}"
+        f"whose features are stored.{narrow} {frame.null_sentence}"
     )
-    head += f" {frame.null_sentence}"
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

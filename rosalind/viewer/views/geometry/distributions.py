@@ -7,7 +7,6 @@ from bokeh.layouts import row
 from bokeh.models import Line, Range1d, Segment, Span, VArea
 
 from rosalind.analysis import distributions, rasters
-from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -88,7 +87,8 @@ class Distributions:
         state = frame.state
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
         if self.changed("all", where):
-            self.values = {part: self._of(frame, part) for part in PARTS}
+            of = lambda part: [frame.values(cell, self._measure(frame, part)) for cell in (state.a, state.b)]
+            self.values = {part: of(part) for part in PARTS}
             self._all(frame)
             self.text = self._caption(frame)
         if self.changed("selection", (where, state.rule)):
@@ -101,10 +101,6 @@ class Distributions:
     def _measure(frame: Frame, part: str) -> str:
         return part if part == "margin" else getattr(frame.state, part)
 
-    def _of(self, frame: Frame, part: str) -> tuple[np.ndarray, np.ndarray]:
-        measure = self._measure(frame, part)
-        return frame.values(frame.state.a, measure), frame.values(frame.state.b, measure)
-
     def _all(self, frame: Frame) -> None:
         data: dict[str, np.ndarray] = {}
         self.limits: dict[str, tuple[float, float]] = {}
@@ -115,18 +111,14 @@ class Distributions:
             limits = self.limits[part] = rasters.limits(*shown)
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
-            figure.xaxis.axis_label = draw.axis_label(
-                frame.store, self._measure(frame, part), frame.state.raw
-            )
+            measure = self._measure(frame, part)
+            figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
             data |= (curves := self._curves(part, shown))
             if part != "margin":
                 peak = self.peaks[part] = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
                 middles = np.array([distributions.median(side) for side in shown], np.float32)
-                self.medians[part].data = {
-                    "x": middles,
-                    "top": np.full(2, peak, np.float32),
-                    "colour": list(draw.SIDE_COLOURS),
-                }
+                top = np.full(2, peak, np.float32)
+                self.medians[part].data = {"x": middles, "top": top, "colour": list(draw.SIDE_COLOURS)}
                 figure.y_range.end = 1.08 * peak
             else:
                 figure.y_range.end = 104
@@ -140,9 +132,8 @@ class Distributions:
             at = np.linspace(limits[0], limits[1], len(at)).astype(np.float32)
             heights = [distributions.cumulative(side, at) for side in sides]
         else:
-            heights = [
-                distributions.outline(distributions.histogram(side, limits, self.bins)) for side in sides
-            ]
+            counts = [distributions.histogram(side, limits, self.bins) for side in sides]
+            heights = [distributions.outline(count) for count in counts]
         columns = {f"{part}-{side}": 100 * height for side, height in zip("ab", heights, strict=True)}
         return {f"{part}-at": at, **columns}
 
@@ -165,14 +156,13 @@ class Distributions:
     def _caption(self, frame: Frame) -> str:
         """Medians, largest gaps and errors of all samples shown."""
         state, parts = frame.state, []
+        shown = lambda cell, measure: frame.values(cell, measure)[frame.shown]
         for measure in dict.fromkeys((state.x, state.y, "margin")):
-            a, b = self._shown(frame, state.a, measure), self._shown(frame, state.b, measure)
+            a, b = shown(state.a, measure), shown(state.b, measure)
             text = f"{draw.short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
             text += f", gap {distributions.largest_gap(a, b):.2f}"
-            gaps = [
-                distributions.largest_gap(*(self._shown(frame, cell, measure) for cell in null))
-                for null in frame.nulls
-            ]
+            pairs = [[shown(cell, measure) for cell in null] for null in frame.nulls]
+            gaps = [distributions.largest_gap(*pair) for pair in pairs]
             if np.isfinite(gaps).any():
                 text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
@@ -185,10 +175,6 @@ class Distributions:
             f"boundary (margin below 0) lie {errors[0]:.1f} % under A and {errors[1]:.1f} % under B. "
         )
         return text + frame.null_sentence
-
-    @staticmethod
-    def _shown(frame: Frame, cell: Cell, measure: str) -> np.ndarray:
-        return frame.values(cell, measure)[frame.shown]
 
 
 def _error(margins: np.ndarray) -> float:

@@ -24,7 +24,7 @@ NEAREST = 8
 LINES = 100
 """Largest number of selected samples drawn as lines."""
 
-SIDES = ("a", "b")
+SIDES, EDGES = ("a", "b"), ("left", "right", "bottom", "top")
 REACH = 0.006
 """Half the width of the box that shows a band, as a share of the figure's."""
 
@@ -72,10 +72,12 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
     store, raw = frame.store, frame.state.raw
 
     def ends(cell: Cell, shown: str | tuple[int, ...]) -> tuple[float, float]:
-        values = lambda: (
-            frame.values(cell, shown) if isinstance(shown, str) else store.class_angles(cell, shown)[1]
-        )
-        return store.cached(("global", "ends", cell, shown, raw), lambda: rasters.ends(values()))
+        def make() -> tuple[float, float]:
+            if isinstance(shown, str):
+                return rasters.ends(frame.values(cell, shown))
+            return rasters.ends(store.class_angles(cell, shown)[1])
+
+        return store.cached(("global", "ends", cell, shown, raw), make)
 
     def limits(shown: str | tuple[int, ...]) -> tuple[float, float]:
         return rasters.limits(np.ravel([ends(frame.state.a, shown), ends(frame.state.b, shown)]), share=0)
@@ -146,22 +148,12 @@ class ParallelCoordinates:
         figure.add_layout(scale, "right")
         image = ColumnDataSource({"image": [], "width": []})
         lines = draw.empty("x", "y")
-        bands = draw.empty("left", "right", "bottom", "top")
-        figure.image(
-            "image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=draw.see_through(draw.GREYS)
-        )
+        bands = draw.empty(*EDGES)
+        greys = draw.see_through(draw.GREYS)
+        figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
         figure.line("x", "y", source=lines, line_color=draw.SELECTED, line_alpha=0.45)
-        figure.quad(
-            left="left",
-            right="right",
-            bottom="bottom",
-            top="top",
-            source=bands,
-            fill_color=draw.SELECTED,
-            fill_alpha=0.35,
-            line_color=draw.SELECTED,
-            line_width=2,
-        )
+        look = {"color": draw.SELECTED, "fill_alpha": 0.35, "line_width": 2}
+        figure.quad(**{name: name for name in EDGES}, source=bands, **look)
         tool = BoxSelectTool(renderers=[])
         figure.add_tools(tool)
         figure.toolbar.active_drag = tool
@@ -203,7 +195,8 @@ class ParallelCoordinates:
         bands = [old for old in rule if isinstance(old, Band) and list(old.cell) == step["cell"]]
         if len(bands) < len(rule):
             bands = []
-        return _all_of([*(to_json(old) for old in bands if (old.x, old.class_) != axis), step])
+        steps = [*(to_json(old) for old in bands if (old.x, old.class_) != axis), step]
+        return tuple({**one, "op": "intersect" if k else "replace"} for k, one in enumerate(steps))
 
     def tap(self, x: float | None, y: float, *, side: str = "a") -> None:
         """Remove the band at a place."""
@@ -232,13 +225,11 @@ class ParallelCoordinates:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
-        self.frame, state = frame, frame.state
-        self.axes = axes_of(frame)
+        self.frame, self.axes, state = frame, axes_of(frame), frame.state
         self.limits = limits_of(frame, self.axes)
         if self.changed("densities", (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)):
             self._render(frame)
-        picked = self._lines(frame)
-        self.caption.text = self._caption(frame, len(picked))
+        self.caption.text = self._caption(frame, self._lines(frame))
 
     def _render(self, frame: Frame) -> None:
         """The densities and axes, which do not change with the selection."""
@@ -264,8 +255,8 @@ class ParallelCoordinates:
             return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
         return "class\n" + draw.plain(draw.cut(axis.name, 60 // len(self.axes) + 4))
 
-    def _lines(self, frame: Frame) -> np.ndarray:
-        """Selected samples as lines, and the bands as boxes; the positions of the samples."""
+    def _lines(self, frame: Frame) -> int:
+        """Selected samples as lines, and the bands as boxes; the number of the samples."""
         picked = np.flatnonzero(frame.selected)
         if len(picked) > LINES:
             picked = picked[np.linspace(0, len(picked) - 1, LINES).astype(int)]
@@ -281,31 +272,27 @@ class ParallelCoordinates:
             data = {"x": np.tile(places, len(rows)), "y": broken.astype(np.float32).ravel()}
             if len(rows) or len(self.lines[side].data["x"]):
                 self.lines[side].data = data
-            boxes = [
-                (k - self.reach, k + self.reach, bottom, top) for _, k, bottom, top in self._placed(side)
-            ]
-            names = ("left", "right", "bottom", "top")
-            draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(names)})
-        return picked
+            reach, placed = self.reach, self._placed(side)
+            boxes = [(k - reach, k + reach, bottom, top) for _, k, bottom, top in placed]
+            draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(EDGES)})
+        return len(picked)
 
     def _caption(self, frame: Frame, picked: int) -> str:
         store, state = frame.store, frame.state
+        many = len(store.class_names) > class_order.MANY
         lines = f", {picked} of {frame.selected.sum():,} selected as lines" if picked else ""
+        bands = sum(isinstance(step, Band) for step in state.rule)
         sentences = [
             f"Every sample is a line through its angle, norm, margin and its angle to class directions; stronger is "
-            f"more of {frame.shown.sum():,} samples{lines}."
+            f"more of {frame.shown.sum():,} samples{lines}. Drag along an axis to select a band; bands on the axes of "
+            f"one side hold together, a click on one takes it away, Esc clears all{f' ({bands} now)' if bands else ''}."
         ]
-        bands = sum(isinstance(step, Band) for step in state.rule)
-        sentences.append(
-            "Drag along an axis to select a band; bands on the axes of one side hold together, a click on one takes "
-            f"it away, Esc clears all{f' ({bands} now)' if bands else ''}."
-        )
-        if len(store.class_names) > class_order.MANY and state.true_class is None:
+        if many and state.true_class is None:
             sentences.append(
                 f"With {len(store.class_names):,} classes axes to class directions need a true class: choose one on "
                 "the left, or click a class in the matrix."
             )
-        elif len(store.class_names) > class_order.MANY and state.true_class is not None:
+        elif many and state.true_class is not None:
             name = escape(store.class_names[state.true_class])
             sentences.append(
                 f"The axes are the {NEAREST} directions in A that are nearest to that of {name}."
@@ -321,8 +308,3 @@ class ParallelCoordinates:
                 f"Lines and matrices are means over seeds (A {seeds['a']}, B {seeds['b']}; {pairs} pairs of one seed)."
             )
         return " ".join(sentences)
-
-
-def _all_of(steps: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """A rule that selects what all steps select."""
-    return tuple({**step, "op": "intersect" if k else "replace"} for k, step in enumerate(steps))

@@ -98,26 +98,21 @@ class SampleDensity:
         )
         if side != "null":
             figure.toolbar.active_drag = tools[0]
-        image = ColumnDataSource({"base": [], "x": [], "y": [], "dw": [], "dh": []})
+        image = draw.empty("base", *PLACE)
         place: draw.Look = {name: name for name in PLACE}
         figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
         place: draw.Look = {name: f"{name}-{side}" for name in PLACE}
         sides = next(sides for sides in self.picked if side in sides)
-        figure.add_glyph(
-            self.picked[sides], Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
-        )
+        picked = Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
+        figure.add_glyph(self.picked[sides], picked)
         self.points.add(figure, side)
         contours = draw.empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=2, line_color="colour"))
-        look: draw.Look = {
-            "text_align": "align",
-            "x_offset": "away",
-            "text_baseline": "middle",
-            "text_color": "colour",
-        }
+        look: draw.Look = {"text_align": "align", "x_offset": "away"}
+        look |= {"text_baseline": "middle", "text_color": "colour"}
         bold: draw.Look = {"text_font_size": "12px", "text_font_style": "bold"}
         figure.add_glyph(contours, Text(x="x", y="y", text="name", **look, **bold))
-        median = ColumnDataSource({"x": [], "y": []})
+        median = draw.empty("x", "y")
         figure.add_glyph(median, Scatter(x="x", y="y", marker="cross", size=16, line_width=2), name="ink")
         if side in ("difference", "null"):
             for dimension in ("width", "height"):
@@ -171,10 +166,8 @@ class SampleDensity:
     def _placed(self, frame: Frame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         store, state = frame.store, frame.state
         of = lambda cell: (frame.values(cell, state.x), frame.values(cell, state.y))
-        difference = lambda a, b: (
-            store.difference(a, b, state.x, state.raw),
-            store.difference(a, b, state.y, state.raw),
-        )
+        change = lambda a, b, axis: store.difference(a, b, axis, state.raw)
+        difference = lambda a, b: (change(a, b, state.x), change(a, b, state.y))
         placed = {"a": of(state.a), "b": of(state.b), "difference": difference(state.a, state.b)}
         return placed if frame.null is None else {**placed, "null": difference(*frame.null)}
 
@@ -191,7 +184,9 @@ class SampleDensity:
             self._titles(frame)
             self.changes = self._changes(frame)
             self.outside = self._outside()
-            self.middles = {side: self._middle(shown, *placed) for side, placed in self.placed.items()}
+            # NaN of none, which no glyph draws.
+            middle = lambda placed: tuple(distributions.median(values[shown]) for values in placed)
+            self.middles = {side: middle(placed) for side, placed in self.placed.items()}
             self.shifts.update(frame)
         self.shifts.count(frame)
         self._densities(tuple(self.placed))
@@ -202,18 +197,12 @@ class SampleDensity:
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
-        placed = self.placed
-        both = [("a", "b"), tuple(side for side in ("difference", "null") if side in placed)]
-        for sides in both:
-            for axis, limits in zip(
-                ("x_range", "y_range"),
-                (rasters.limits(*(placed[side][k][shown] for side in sides)) for k in range(2)),
-                strict=True,
-            ):
-                # The reset tool goes back to these.
-                getattr(self.figures[sides[0]], axis).update(
-                    start=limits[0], end=limits[1], reset_start=limits[0], reset_end=limits[1]
-                )
+        for sides in (("a", "b"), tuple(side for side in SIDES[2:] if side in self.placed)):
+            figure = self.figures[sides[0]]
+            for k, axis in enumerate((figure.x_range, figure.y_range)):
+                low, high = rasters.limits(*(self.placed[side][k][shown] for side in sides))
+                # The reset tool goes back to the last two.
+                axis.update(start=low, end=high, reset_start=low, reset_end=high)
 
     def _titles(self, frame: Frame) -> None:
         state = frame.state
@@ -221,22 +210,17 @@ class SampleDensity:
         alone = [self.figures[side] for side in SIDES[:3]]
         shown = alone if frame.null is None else self.halves
         if self.row.children != shown:
-            self.row.update(
-                children=shown, styles={"flex-wrap": "wrap" if shown is self.halves else "nowrap"}
-            )
+            wrap = {"flex-wrap": "wrap" if shown is self.halves else "nowrap"}
+            self.row.update(children=shown, styles=wrap)
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
             figure.xaxis.axis_label = change + draw.axis_label(frame.store, state.x, state.raw)
             figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
-        self.figures["a"].title.text = f"A: {state.a[0]}\n{state.a[1]}"
-        self.figures["b"].title.text = f"B: {state.b[0]}\n{state.b[1]}"
+        for side, (network, condition) in (("a", state.a), ("b", state.b)):
+            self.figures[side].title.text = f"{side.upper()}: {network}\n{condition}"
         x, y = (values[frame.shown] for values in self.placed["difference"])
-        ways = {
-            "↖": (x < 0) & (y > 0),
-            "↗": (x > 0) & (y > 0),
-            "↙": (x < 0) & (y < 0),
-            "↘": (x > 0) & (y < 0),
-        }
+        left, right, up, down = x < 0, x > 0, y > 0, y < 0
+        ways = {"↖": left & up, "↗": right & up, "↙": left & down, "↘": right & down}
         counted = "  ".join(f"{arrow} {int(moved.sum()):,}" for arrow, moved in ways.items())
         self.figures["difference"].title.text = f"B minus A\n{counted}"
         if frame.null is not None:
@@ -270,17 +254,12 @@ class SampleDensity:
         (left, right), (bottom, top) = window
         return {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
 
-    @staticmethod
-    def _middle(shown: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
-        """The medians of the samples shown; NaN of none, which no glyph draws."""
-        return tuple(distributions.median(v[shown]) for v in (x, y))
-
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
         """The contours of some classes, each with its name where no other is, and the median of all shown."""
         # A class keeps its colour where there is one for each; else those that are drawn differ.
         few = len(frame.store.class_names) <= len(draw.CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
-            masks = [self._of(frame, k) for k in classes]
+            masks = [frame.shown & (frame.store.labels == k) for k in classes]
             curves = [distributions.ellipse(x[mask], y[mask]) for mask in masks]
             sizes = [end - start for start, end in self._window(side)]
             at = distributions.free_ends(np.array(curves) / sizes) if curves else ()
@@ -296,12 +275,7 @@ class SampleDensity:
                 "align": ["right" if is_left else "left" for is_left in left],
                 "away": [-4 if is_left else 4 for is_left in left],
             }
-            middle = self.middles[side]
-            self.medians[side].data = {axis: [v] for axis, v in zip("xy", middle, strict=True)}
-
-    @staticmethod
-    def _of(frame: Frame, true_class: int) -> np.ndarray:
-        return frame.shown & (frame.store.labels == true_class)
+            self.medians[side].data = {axis: [v] for axis, v in zip("xy", self.middles[side], strict=True)}
 
     def _contoured(self, frame: Frame) -> np.ndarray:
         if frame.state.true_class is not None:
@@ -309,14 +283,11 @@ class SampleDensity:
         return np.sort(self.shifts.order[:CONTOURS])
 
     def _caption(self, frame: Frame) -> str:
-        placed = self.placed["difference"]
-        medians = []
-        for letter, side in (("A", "a"), ("B", "b")):
-            x, y = self.middles[side]
-            medians.append(
-                f"{letter} median {draw.short(frame.state.x)} {x:.2f}, {draw.short(frame.state.y)} {y:.2f}"
-            )
-        angles = any(axis.startswith("angle") for axis in (frame.state.x, frame.state.y))
+        placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
+        across, up = map(draw.short, axes)
+        middles = zip("AB", (self.middles["a"], self.middles["b"]), strict=True)
+        medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
+        angles = any(axis.startswith("angle") for axis in axes)
         legend = draw.flip_legend(frame.flips[frame.shown])
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         return draw.paragraphs(
@@ -342,9 +313,6 @@ class SampleDensity:
 
     @staticmethod
     def _changes(frame: Frame) -> str:
-        state = frame.state
-        beside = {"raw": state.raw, "nulls": frame.nulls}
-        text = captions.mean_changes(
-            frame.store, (state.a, state.b), (state.x, state.y), frame.shown, **beside
-        )
-        return text + frame.null_sentence
+        state, beside = frame.state, {"raw": frame.state.raw, "nulls": frame.nulls}
+        sides, axes = (state.a, state.b), (state.x, state.y)
+        return captions.mean_changes(frame.store, sides, axes, frame.shown, **beside) + frame.null_sentence

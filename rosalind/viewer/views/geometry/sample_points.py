@@ -147,9 +147,8 @@ class SamplePoints:
             return np.flatnonzero(frame.shown), ""
         if 0 < chosen <= POINTS:
             return np.flatnonzero(frame.selected), "Points: the selection."
-        changed = np.flatnonzero(
-            (frame.selected if chosen else frame.shown) & ((frame.flips == 1) | (frame.flips == 2))
-        )
+        candidates = frame.selected if chosen else frame.shown
+        changed = np.flatnonzero(candidates & ((frame.flips == 1) | (frame.flips == 2)))
         if len(changed) > POINTS:
             spread = changed[np.linspace(0, len(changed) - 1, POINTS).astype(int)]
             return spread, f"Points: {POINTS:,} of the {len(changed):,} samples that B fixes or breaks."

@@ -63,10 +63,8 @@ class ClassShifts:
             look: draw.Look = {"fill_color": colour, "line_color": colour}
             self.figure.add_glyph(self.lines, Scatter(x=name, y="y", marker=marker, size=11, **look))
         self.counts = draw.empty("x", "y", "text")
-        text = Text(
-            x="x", y="y", text="text", text_align="right", text_baseline="middle", text_font_size="11px"
-        )
-        self.figure.add_glyph(self.counts, text, name="ink")
+        look: draw.Look = {"text_align": "right", "text_baseline": "middle", "text_font_size": "11px"}
+        self.figure.add_glyph(self.counts, Text(x="x", y="y", text="text", **look), name="ink")
         self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
         self.order = np.empty(0, int)

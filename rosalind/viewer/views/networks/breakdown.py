@@ -9,7 +9,7 @@ from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.viewer.bokeh_patches import repaint
-from rosalind.viewer.views.draw import caption, empty, titled
+from rosalind.viewer.views.draw import Look, caption, empty, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 OWN = "samples.csv: "
@@ -54,18 +54,9 @@ class Breakdown:
             TableColumn(field="change", title="B - A", width=70, formatter=signed),
             self.null,
         ]
-        self.table = repaint(
-            DataTable(
-                source=self.rows,
-                columns=columns,
-                index_position=None,
-                width=440,
-                height=60,
-                row_height=22,
-                reorderable=False,
-                name="evaluation-classes",
-            )
-        )
+        size: Look = {"width": 440, "height": 60, "row_height": 22}
+        look: Look = {"index_position": None, "reorderable": False, "name": "evaluation-classes"}
+        self.table = repaint(DataTable(source=self.rows, columns=columns, **size, **look))
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")
         self.root = titled(self.title, chooser, self.table)
@@ -88,14 +79,9 @@ class Breakdown:
             groups = sample_columns.by_group(column, a, b, nulls)
             shown = list(groups.names[first])
         self.table.height = 34 + 22 * len(shown)
-        self.rows.data = {
-            "name": shown,
-            "count": groups.count[first].astype(np.int32),
-            "a": (100 * groups.a[first]).astype(np.float32),
-            "b": (100 * groups.b[first]).astype(np.float32),
-            "change": (100 * groups.difference[first]).astype(np.float32),
-            "null": (100 * groups.null[first]).astype(np.float32),
-        }
+        shares = {"a": groups.a, "b": groups.b, "change": groups.difference, "null": groups.null}
+        percent = {name: (100 * share[first]).astype(np.float32) for name, share in shares.items()}
+        self.rows.data = {"name": shown, "count": groups.count[first].astype(np.int32), **percent}
         self.null.visible = bool(nulls)
         lowest = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
@@ -106,16 +92,15 @@ class Breakdown:
                 f"({100 * classes.difference[k]:+.1f} points, n = {classes.count[k]:,})"
             )
         text = f"{'; '.join(lowest)}. "
-        what = "classes" if by == "class" else f"groups of {escape(by.removeprefix(OWN))}"
+        kinds = "classes" if by == "class" else f"groups of {escape(by.removeprefix(OWN))}"
         if len(groups.names) > sample_columns.SHOWN:
-            text += f"The {sample_columns.SHOWN} of {len(groups.names):,} {what} that are lowest with B. "
+            text += f"The {sample_columns.SHOWN} of {len(groups.names):,} {kinds} that are lowest with B. "
         else:
-            text += f"All {len(groups.names)} {what}, lowest with B first. "
+            text += f"All {len(groups.names)} {kinds}, lowest with B first. "
         if (groups.count < sample_columns.FEW).any():
             text += f"Groups of fewer than {sample_columns.FEW} images come last. "
         middle = int(np.median(groups.count))
-        share = float(np.mean(a != b))
-        least = 100 * detectable_with_samples(middle, share)
+        least = 100 * detectable_with_samples(middle, float(np.mean(a != b)))
         text += f"A group of {middle:,} images shows differences from about {least:.0f} points on. "
         if nulls:
             text += f"Up to {100 * groups.null.max():.1f} points mean nothing in some group. "

@@ -16,7 +16,7 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind.analysis import similarity
+from rosalind.analysis.similarity import Similarity, picture_rows
 from rosalind.viewer.views.draw import SEQUENTIAL, empty, fill, plot, shifted, square
 
 LABELS = 30
@@ -69,19 +69,11 @@ class DistanceMatrix:
         strip = LinearColorMapper(palette=colours, low=0, high=len(colours))
         figure.image("image", source=self.strips, color_mapper=strip, **place)
         square(figure, "column", "row", self.marks, 13, 1.5)
-        letters = {
-            "text": "text",
-            "source": self.marks,
-            "text_color": "#000000",
-            "name": "ink",
-            "text_font_style": "bold",
-            "text_font_size": "12px",
-            "text_align": "center",
-            "text_baseline": "middle",
-        }
+        letters = {"text": "text", "source": self.marks, "text_color": "#000000", "name": "ink"}
+        letters |= {"text_font_style": "bold", "text_font_size": "12px"}
+        letters |= {"text_align": "center", "text_baseline": "middle"}
         figure.text("side", "place", **letters)
         figure.text("place", "side", **letters)
-        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
         self.ticks = FixedTicker()
         self.bar: Any = ColorBar(
             color_mapper=mapper, ticker=self.ticks, width=10, padding=4, major_label_policy=AllLabels()
@@ -100,31 +92,30 @@ class DistanceMatrix:
             self.choose(int(self.order[int(y)]), shift)
 
     def fill(
-        self, found: similarity.Similarity, families: Sequence[int], floors: Mapping[str, tuple[float, int]]
+        self, comparison: Similarity, families: Sequence[int], floors: Mapping[str, tuple[float, int]]
     ) -> None:
         """Show other distances.
 
         Args:
-            found: the distances and their order.
+            comparison: the distances and their order.
             families: of every point the number of its family.
             floors: lengths that chance alone makes, by kind; marked beside the colours.
         """
-        self.order, count = found.order, max(len(found.cells), 1)
+        self.order, count = comparison.order, max(len(comparison.cells), 1)
         start, self.figure.x_range.end = -MARGIN * count, count
         self.figure.x_range.start = self.figure.y_range.end = start
         # Flipped, so that the first row is on top.
         self.figure.y_range.start = count
-        self.image.data = {
-            "image": [found.picture],
-            "x": [0],
-            "y": [0],
-            "dw": [count],
-            "dh": [count],
-            "limit": [found.limit],
-            "cells": [round((count / max(len(found.picture), 1)) ** 2)],
+        place, reduction = {"x": 0, "y": 0, "dw": count, "dh": count}, count / max(len(comparison.picture), 1)
+        columns = {
+            "image": comparison.picture,
+            **place,
+            "limit": comparison.limit,
+            "cells": round(reduction**2),
         }
+        self.image.data = {name: [value] for name, value in columns.items()}
         family = np.array(families, np.uint8)
-        strip = family[found.order[similarity.picture_rows(len(family))]]
+        strip = family[comparison.order[picture_rows(len(family))]]
         width = 0.03 * count
         self.strips.data = {
             "image": [strip[:, None], strip[None]],
@@ -133,13 +124,13 @@ class DistanceMatrix:
             "dw": [width, count],
             "dh": [count, width],
         }
-        labels = [" · ".join(found.cells[k]) for k in found.order] if count <= LABELS else []
+        labels = [" · ".join(comparison.cells[k]) for k in comparison.order] if count <= LABELS else []
         self.figure.yaxis.visible = bool(labels)
         self.figure.yaxis.ticker.ticks = [k + 0.5 for k in range(len(labels))]
         self.figure.yaxis.major_label_overrides = {k + 0.5: label for k, label in enumerate(labels)}
-        ticks = {0: "0", 255: f"≥ {found.limit:.2g}"}
+        ticks = {0: "0", 255: f"≥ {comparison.limit:.2g}"}
         for kind, (length, _) in floors.items():
-            at = min(int(255 * length / found.limit), 255)
+            at = min(int(255 * length / comparison.limit), 255)
             # Labels nearer than this would cover each other.
             if all(abs(at - other) > 12 for other in ticks):
                 ticks[at] = f"{length:.2g} {kind}"
@@ -150,12 +141,12 @@ class DistanceMatrix:
         """Letters at the rows and columns of points, and a square where A's column meets B's row."""
         rank = np.argsort(self.order) + 0.5
         column, row = rank[list(cross)] if cross else (np.nan, np.nan)
+        # A beside the strip and B outside of A: neighbours' letters do not cover each other.
+        sides = [-0.065 if "A" in names else -0.105 for names in letters.values()]
         marks = {
             "text": [" = ".join(names) for names in letters.values()],
             "place": rank[list(letters)].astype(np.float32),
-            # A beside the strip and B outside of A: neighbours' letters do not cover each other.
-            "side": np.array([-0.065 if "A" in names else -0.105 for names in letters.values()], np.float32)
-            * np.float32(len(rank)),
+            "side": np.float32(len(rank)) * np.array(sides, np.float32),
             "column": np.full(len(letters), column, np.float32),
             "row": np.full(len(letters), row, np.float32),
         }

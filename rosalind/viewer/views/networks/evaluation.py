@@ -53,13 +53,9 @@ class Evaluation:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The measure in the cells, and the order of rows and columns."""
-        return {
-            "evaluation-cells": tuple(
-                mode for mode in CELL_METRICS if accuracy_table.is_defined(store, mode)
-            ),
-            "evaluation-rows": heat_map.ROWS,
-            "evaluation-columns": heat_map.COLUMNS,
-        }
+        modes = tuple(mode for mode in CELL_METRICS if accuracy_table.is_defined(store, mode))
+        orders = {"evaluation-rows": heat_map.ROWS, "evaluation-columns": heat_map.COLUMNS}
+        return {"evaluation-cells": modes, **orders}
 
     def __init__(self, frame: Frame, change: Change):
         store = frame.store
@@ -104,40 +100,20 @@ class Evaluation:
         if self.small:
             for line, ink in zip(self.lines, INK[:2], strict=True):
                 figure.line("x", "y", source=line, line_color=ink, line_alpha=0.55)
-            figure.text(
-                "x",
-                "y",
-                text="text",
-                source=self.texts,
-                text_color=linear_cmap("ink", INK, 0, 2),
-                text_alpha="alpha",
-                text_align="center",
-                text_baseline="middle",
-                text_font_size="10px" if columns <= WIDE else "9px",
-                y_offset=-4,
-            )
-        dots = LinearColorMapper(palette=["#1c2536"], low=1, high=1, low_color=draw.CLEAR)
+            look: draw.Look = {"text_align": "center", "text_baseline": "middle", "y_offset": -4}
+            look |= {"text_color": linear_cmap("ink", INK, 0, 2), "text_alpha": "alpha"}
+            size = "10px" if columns <= WIDE else "9px"
+            figure.text("x", "y", text="text", source=self.texts, text_font_size=size, **look)
+        dots = LinearColorMapper(palette=INK[:1], low=1, high=1, low_color=draw.CLEAR)
         figure.image("mark", source=self.nothing, color_mapper=dots, **place)
-        figure.rect(
-            "x", "y", 1, 1, source=self.marks, fill_color=None, line_color=draw.SELECTED, line_width=2.5
-        )
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.marks,
-            text_color="#1c2536",
-            background_fill_color=draw.SELECTED,
-            text_font_size="9px",
-            text_font_style="bold",
-            text_baseline="top",
-            text_align="left",
-            padding=1,
-        )
+        ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        figure.rect("x", "y", 1, 1, source=self.marks, **ring)
+        tag = {"text_color": INK[0], "background_fill_color": draw.SELECTED, "padding": 1}
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top"}
+        figure.text("x", "y", text="text", source=self.marks, **tag)
         if columns > self.measured:
-            figure.add_layout(
-                Span(location=self.measured - 0.5, dimension="height", line_color="#1c2536", line_width=2)
-            )
+            edge: draw.Look = {"dimension": "height", "line_color": INK[0], "line_width": 2}
+            figure.add_layout(Span(location=self.measured - 0.5, **edge))
         # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
         self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
         args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1]}
@@ -160,35 +136,33 @@ class Evaluation:
         shown = -means if frame.choice("evaluation-cells") == "rank" else means
         self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, column)
         self.columns = heat_map.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
-        rows = [self.groups[k].name for k in self.rows]
-        columns = [self.conditions[k] for k in self.columns]
-        for axis, names, source in zip(
-            (self.figure.yaxis, self.figure.xaxis), (rows, columns), self.names, strict=True
-        ):
+        names_of = [self.groups[k].name for k in self.rows], [self.conditions[k] for k in self.columns]
+        axes = self.figure.yaxis, self.figure.xaxis
+        for axis, names, source in zip(axes, names_of, self.names, strict=True):
             axis.major_label_overrides = dict(enumerate(names))
             source.data = {"name": names}
 
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
         mode, values = CELL_METRICS[name], accuracy_table.values(self.store, name)
-        means = robustness.nan_mean_std(values)[0]
+        means, deviations, counts = robustness.nan_mean_std(values)
         self._arrange(frame, means)
         at = np.ix_(self.rows, self.columns)
         shown = means[at]
         middled = mode.signed or mode.ratio
         shaded = np.log(np.maximum(shown, 1e-3)) if mode.ratio else shown
         shade = heat_map.shades(shaded, *heat_map.limits_of(shaded, middled))
-        self.mapper.palette = (draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL)[
-            :: -1 if mode.better < 0 else 1
-        ]
+        palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
+        self.mapper.palette = palette[::-1] if mode.better < 0 else palette
         data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
         # A rank is one number, of a mean over seeds.
-        counted = accuracy_table.values(self.store, "accuracy") if name == "rank" else values
-        data["count"] = [np.isfinite(counted).sum(-1)[at].astype(np.uint8)]
+        if name == "rank":
+            counts = np.isfinite(accuracy_table.values(self.store, "accuracy")).sum(-1)
+        data["count"] = [counts[at].astype(np.uint8)]
         if shown.size <= CELLS:
-            data["deviation"] = [robustness.nan_mean_std(values)[1][at].astype(np.float32)]
-            ends = [end[at].astype(np.float32) for end in accuracy_table.interval(self.store, name)]
-            data["low"], data["high"] = [ends[0]], [ends[1]]
+            spread = (deviations, *accuracy_table.interval(self.store, name))
+            names = ("deviation", "low", "high")
+            data |= {k: [v[at].astype(np.float32)] for k, v in zip(names, spread, strict=True)}
         self.cells.data = data
         inside = np.zeros(shown.shape, bool)
         if frame.state.null and name in COMPARED:
@@ -280,18 +254,14 @@ class Evaluation:
         if CELL_METRICS[name].ratio:
             cells += ", blue is less than the parent's and red is more"
         elif not CELL_METRICS[name].signed:
-            cells += (
-                ", yellow is "
-                + {1: "better", -1: "better, as lower is", 0: "more"}[CELL_METRICS[name].better]
-            )
+            meaning = {1: "better", -1: "better, as lower is", 0: "more"}
+            cells += f", yellow is {meaning[CELL_METRICS[name].better]}"
         cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "effective robustness":
             cells += self._line()
         if name == "difference":
-            without = sum(len(group.networks) for group in self.groups) - len(
-                accuracy_table.dense_networks(self.store)
-            )
-            if without:
+            networks = sum(len(group.networks) for group in self.groups)
+            if without := networks - len(accuracy_table.dense_networks(self.store)):
                 cells += (
                     f"Gaps: {without} networks without a parent and without a dense network of their seed. "
                 )

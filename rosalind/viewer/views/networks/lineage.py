@@ -1,5 +1,6 @@
 """The lineage of networks, and their accuracy against the share of parameters left."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -22,6 +23,10 @@ LABELLED = 60
 
 TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 """Ticks of the axis of parameters left, in percent."""
+
+RING: draw.Look = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle"}
+LETTER: draw.Look = {**NAME, "text_font_size": "12px", "text_font_style": "bold"}
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
@@ -49,9 +54,8 @@ class Lineage:
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
         for source in (self.nodes, self.seeds, self.means):
-            source.selected.on_change(
-                "indices", lambda attr, old, new, source=source: self.choose(source, new)
-            )
+            chosen = lambda attr, old, new, source=source: self.choose(source, new)
+            source.selected.on_change("indices", chosen)
         self.caption = draw.caption("lineage-caption")
         self.root = draw.titled(
             self.title,
@@ -61,10 +65,8 @@ class Lineage:
 
     def _look(self, group: int) -> tuple[str, str]:
         """Colour and marker of a group's family."""
-        k = self.families.index(self.store.groups[group].family)
-        return draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)], draw.FAMILY_MARKERS[
-            k % len(draw.FAMILY_MARKERS)
-        ]
+        k, colours = self.families.index(self.store.groups[group].family), draw.FAMILY_COLOURS
+        return colours[k % len(colours)], draw.FAMILY_MARKERS[k % len(draw.FAMILY_MARKERS)]
 
     def _tree(self) -> Any:
         graph = self.map
@@ -81,69 +83,26 @@ class Lineage:
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
         figure.xaxis.major_label_overrides = {k: f"{100 * s:g}" for k, s in enumerate(graph.layers)}
         figure.xaxis.axis_label = "removed, %"
-        x, y = graph.x, graph.y
-        across, down = lineage.paths(graph)
-        self.lines.data = {"x": across, "y": down}
-        looks = [self._look(k) for k in graph.groups]
-        self.nodes.data = {
-            "x": x,
-            "y": y,
-            "colour": [colour for colour, _ in looks],
-            "marker": [marker for _, marker in looks],
-            "name": [
-                self.store.groups[k].name if graph.grouped else name
-                for name, k in zip(graph.nodes, graph.groups, strict=True)
-            ],
-        }
+        self.lines.data = dict(zip("xy", lineage.paths(graph), strict=True))
+        names = [self.store.groups[k].name for k in graph.groups] if graph.grouped else list(graph.nodes)
+        self.nodes.data = self._columns(graph.x, graph.y, graph.groups, names)
         figure.line("x", "y", source=self.lines, line_color=draw.GREY, line_alpha=0.6)
-        figure.scatter(
-            "x", "y", source=self.sides, size=17, fill_color=None, line_color=draw.SELECTED, line_width=2.5
-        )
+        figure.scatter("x", "y", source=self.sides, size=17, **RING)
         dots = self._dots(figure, self.nodes, 9, 0.95)
         if rows <= LABELLED:
-            ends = ColumnDataSource(
-                data={
-                    "x": np.full(rows, layers - 1, np.float32),
-                    "y": np.arange(rows, dtype=np.float32),
-                    "text": list(graph.lines),
-                }
+            places = {"x": np.full(rows, layers - 1, np.float32), "y": np.arange(rows, dtype=np.float32)}
+            ends, size = (
+                ColumnDataSource({**places, "text": list(graph.lines)}),
+                "10px" if rows <= 40 else "9px",
             )
-            figure.text(
-                "x",
-                "y",
-                text="text",
-                source=ends,
-                name="ink",
-                text_font_size="10px" if rows <= 40 else "9px",
-                text_baseline="middle",
-                x_offset=34,
-            )
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.sides,
-            name="ink",
-            text_font_size="12px",
-            text_font_style="bold",
-            text_baseline="middle",
-            x_offset=12,
-        )
+            figure.text("x", "y", source=ends, text_font_size=size, x_offset=34, **NAME)
+        figure.text("x", "y", source=self.sides, x_offset=12, **LETTER)
         figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name")]), TapTool(renderers=[dots]))
         return figure
 
     def _dots(self, figure: Any, source: ColumnDataSource, size: int, alpha: float) -> Any:
-        return figure.scatter(
-            "x",
-            "y",
-            source=source,
-            marker="marker",
-            size=size,
-            fill_color="colour",
-            line_color=draw.GREY,
-            line_width=0.7,
-            fill_alpha=alpha,
-        )
+        look = {"marker": "marker", "fill_color": "colour", "line_color": draw.GREY, "line_width": 0.7}
+        return figure.scatter("x", "y", source=source, size=size, fill_alpha=alpha, **look)
 
     def _height(self) -> int:
         return int(np.clip(60 + 15 * len(self.map.lines), 300, 700))
@@ -160,38 +119,20 @@ class Lineage:
         figure.xaxis.axis_label = "parameters left, % of the dense network's"
         figure.xaxis.ticker = FixedTicker(ticks=TICKS)
         figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
-        points = self._dots(figure, self.seeds, 5, 0.5)
-        means = self._dots(figure, self.means, 11, 0.95)
+        dots = [self._dots(figure, self.seeds, 5, 0.5), self._dots(figure, self.means, 11, 0.95)]
         for align, source in self.labels.items():
-            figure.scatter(
-                "x", "y", source=source, size=18, fill_color=None, line_color=draw.SELECTED, line_width=2.5
-            )
-            figure.text(
-                "x",
-                "y",
-                text="text",
-                source=source,
-                name="ink",
-                text_font_size="12px",
-                text_font_style="bold",
-                text_align=align,
-                text_baseline="middle",
-                x_offset=13 if align == "left" else -13,
-                y_offset="down",
-            )
+            figure.scatter("x", "y", source=source, size=18, **RING)
+            offset = {"x_offset": 13 if align == "left" else -13, "y_offset": "down"}
+            figure.text("x", "y", source=source, text_align=align, **offset, **LETTER)
         tips = [("", "@name"), ("left", "@x{0.0} %"), ("right", "@y{0.0} %")]
-        dots = [points, means]
         figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
         return figure
 
     def _accuracies(self, which: str) -> tuple[np.ndarray, str]:
         """float64[networks] accuracies in percent, NaN for gaps, and the conditions that they are means over."""
-        name, conditions = "clean", "clean accuracy"
-        if which == "corrupted":
-            mean = robustness.main_mean(self.store.results)
-            name = mean.name if mean else ""
-            conditions = robustness.described(mean, self.store.results) if mean else ""
-        summary = self.store.summary
+        name, conditions, summary = "clean", "clean accuracy", self.store.summary
+        if which == "corrupted" and (mean := robustness.main_mean(self.store.results)):
+            name, conditions = mean.name, robustness.described(mean, self.store.results)
         accuracies = [summary.get((n, name), {}).get("accuracy", np.nan) for n in self.store.results.networks]
         return 100 * np.array(accuracies, float), conditions
 
@@ -203,46 +144,32 @@ class Lineage:
         left = np.array([100 * left_of(results, name) for name in results.networks], float)
         finite = np.isfinite(accuracy) & np.isfinite(left) & (left > 0)
         self.gaps = int((~finite).sum())
-        points = [(name, k) for k, g in enumerate(groups) for name in g.networks if finite[order[name]]][
-            : draw.POINTS
-        ]
-        self.seeds.data = self._columns(
-            [left[order[name]] for name, _ in points],
-            [accuracy[order[name]] for name, _ in points],
-            [k for _, k in points],
-            [name for name, _ in points],
-        )
+        points = [(name, k) for k, g in enumerate(groups) for name in g.networks if finite[order[name]]]
+        names, numbers = [name for name, _ in points[: draw.POINTS]], [k for _, k in points[: draw.POINTS]]
+        at = [order[name] for name in names]
+        self.seeds.data = self._columns(left[at], accuracy[at], numbers, names)
         self.group_means = {}
         for k, group in enumerate(groups):
             at = [order[name] for name in group.networks if finite[order[name]]]
             if at:
                 self.group_means[k] = float(left[at].mean()), float(accuracy[at].mean()), len(at)
-        self.means.data = self._columns(
-            [x for x, _, _ in self.group_means.values()],
-            [y for _, y, _ in self.group_means.values()],
-            list(self.group_means),
-            [
-                f"{groups[k].name}, mean over {counted(n, 'seed')}"
-                for k, (_, _, n) in self.group_means.items()
-            ],
-        )
+        x, y, _ = np.array([*self.group_means.values()]).reshape(-1, 3).T
+        means = self.group_means.items()
+        names = [f"{groups[k].name}, mean over {counted(n, 'seed')}" for k, (_, _, n) in means]
+        self.means.data = self._columns(x, y, list(self.group_means), names)
         if finite.any():
             low, high = float(accuracy[finite].min()), float(accuracy[finite].max())
             room = max(high - low, 1.0)
-            self.sizes.y_range.start, self.sizes.y_range.end = low - 0.08 * room, high + 0.1 * room
+            self.sizes.y_range.update(start=low - 0.08 * room, end=high + 0.1 * room)
             least, most = float(left[finite].min()), float(left[finite].max())
-            self.sizes.x_range.start, self.sizes.x_range.end = least / 1.35, most * 1.35
+            self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)
         self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
-    def _columns(self, x: list[float], y: list[float], groups: list[int], names: list[str]) -> dict[str, Any]:
-        looks = [self._look(k) for k in groups]
-        return {
-            "x": np.array(x, np.float32),
-            "y": np.array(y, np.float32),
-            "colour": [colour for colour, _ in looks],
-            "marker": [marker for _, marker in looks],
-            "name": names,
-        }
+    def _columns(
+        self, x: np.ndarray, y: np.ndarray, groups: Sequence[int], names: list[str]
+    ) -> dict[str, Any]:
+        looks = {name: [self._look(k)[n] for k in groups] for n, name in enumerate(("colour", "marker"))}
+        return {"x": x.astype(np.float32), "y": y.astype(np.float32), **looks, "name": names}
 
     def choose(self, source: ColumnDataSource, indices: list[int]) -> None:
         """Make a clicked point B: a network, or of a mean over seeds the seeds together."""
@@ -270,9 +197,8 @@ class Lineage:
             self._scatter(which)
         if self.changed("sides", (which, sides)):
             self._mark(sides)
-            groups = {
-                side: self.store.groups.index(self.store.sides.group(name)) for side, name in sides.items()
-            }
+            number = lambda name: self.store.groups.index(self.store.sides.group(name))
+            groups = {side: number(name) for side, name in sides.items()}
             self._label(groups)
             self.caption.text = self._caption(ACCURACIES[which], groups)
 

@@ -38,7 +38,7 @@ class Correlations:
     count: np.ndarray
     """int[n, n]: networks in each correlation."""
     curve: Curve | None
-    missing: str = ""
+    missing: str
     """The reason why there is no curve."""
 
 
@@ -50,12 +50,12 @@ def read(store: Store, kind: str) -> Correlations:
         correlation, count = redundancy.correlations(table.accuracy)
         order = leaf_order(1 - np.nan_to_num(correlation))
         at, names = np.ix_(order, order), tuple(table.names[k] for k in order)
+        curve, missing = None, ""
         try:
-            return Correlations(
-                names, correlation[at], count[at], redundancy.load(store.results, table, kind)
-            )
+            curve = redundancy.load(store.results, table, kind)
         except ValueError as error:
-            return Correlations(names, correlation[at], count[at], None, str(error))
+            missing = str(error)
+        return Correlations(names, correlation[at], count[at], curve, missing)
 
     return store.cached(("redundancy", kind), make)
 
@@ -68,15 +68,10 @@ class Redundancy:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The accuracies, the allowed error, and the pair of corruptions in the caption."""
-        kinds = redundancy.kinds(store.results)
-        infos = store.results.conditions
+        kinds, infos = redundancy.kinds(store.results), store.results.conditions
         names = (NOTHING, *dict.fromkeys([*(info.name for info in infos.values()), *infos]))
-        return {
-            "redundancy-accuracies": kinds,
-            "redundancy-tolerance": TOLERANCES,
-            "redundancy-row": names,
-            "redundancy-column": names,
-        }
+        pair = {"redundancy-row": names, "redundancy-column": names}
+        return {"redundancy-accuracies": kinds, "redundancy-tolerance": TOLERANCES, **pair}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.changed = frame.store, change, Changed()
@@ -111,21 +106,11 @@ class Redundancy:
         figure.axis.major_tick_line_color = None
         mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
         figure.image("image", x=0, y=0, dw="size", dh="size", source=self.matrix, color_mapper=mapper)
-        figure.text(
-            "x",
-            "y",
-            text="text",
-            source=self.numbers,
-            text_color="colour",
-            text_align="center",
-            text_baseline="middle",
-            text_font_size="10px",
-        )
+        look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
+        figure.text("x", "y", text="text", source=self.numbers, text_color="colour", **look)
         square(figure, "x", "y", self.pair, 26, 2)
-        ticks = [-1, -0.5, 0, 0.5, 1]
-        figure.add_layout(
-            ColorBar(color_mapper=mapper, ticker=FixedTicker(ticks=ticks), width=10, padding=4), "right"
-        )
+        ticker: Any = FixedTicker(ticks=[-1, -0.5, 0, 0.5, 1])
+        figure.add_layout(ColorBar(color_mapper=mapper, ticker=ticker, width=10, padding=4), "right")
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         return figure
 
@@ -143,55 +128,19 @@ class Redundancy:
         figure.xaxis.major_label_orientation = 0.9
         figure.xaxis.major_label_text_font_size = "11px"
         figure.xgrid.grid_line_color = None
-        figure.varea(
-            "size",
-            "low",
-            "high",
-            source=self.steps,
-            fill_color=GREY,
-            fill_alpha=0.3,
-            legend_label="random subsets, 90 %",
-        )
-        figure.line(
-            "size",
-            "random",
-            source=self.steps,
-            line_color=GREY,
-            line_dash="dashed",
-            line_width=2,
-            legend_label="random subsets, mean",
-        )
-        figure.line(
-            "x",
-            "y",
-            source=self.clean,
-            line_color="#D55E00",
-            line_dash="dotted",
-            line_width=2,
-            legend_label="clean accuracy alone",
-        )
-        figure.line(
-            "size", "error", source=self.steps, line_color="#0072B2", line_width=2, legend_label="chosen"
-        )
-        figure.scatter(
-            "size",
-            "error",
-            source=self.steps,
-            size=7,
-            fill_color="#0072B2",
-            line_color="#0072B2",
-            legend_label="chosen",
-        )
-        figure.scatter(
-            "x",
-            "y",
-            source=self.chosen,
-            size=16,
-            fill_color=None,
-            line_color="#000000",
-            line_width=2,
-            name="ink",
-        )
+        band = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
+        figure.varea("size", "low", "high", source=self.steps, **band)
+        for x, y, source, colour, dash, label in (
+            ("size", "random", self.steps, GREY, "dashed", "random subsets, mean"),
+            ("x", "y", self.clean, "#D55E00", "dotted", "clean accuracy alone"),
+            ("size", "error", self.steps, "#0072B2", "solid", "chosen"),
+        ):
+            look = {"line_color": colour, "line_dash": dash, "line_width": 2, "legend_label": label}
+            figure.line(x, y, source=source, **look)
+        dots = {"color": "#0072B2", "legend_label": "chosen"}
+        figure.scatter("size", "error", source=self.steps, size=7, **dots)
+        ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
+        figure.scatter("x", "y", source=self.chosen, size=16, **ring)
         self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color=ZERO)
         figure.add_layout(self.limit)
         figure.legend.location = "top_right"
@@ -206,15 +155,11 @@ class Redundancy:
             self.change(choices={"redundancy-row": names[int(y)], "redundancy-column": names[int(x)]})
 
     def _fill(self) -> None:
-        names, correlation, curve = (
-            self.correlations.names,
-            self.correlations.correlation,
-            self.correlations.curve,
-        )
-        count = len(names)
-        self.heat.x_range.start, self.heat.x_range.end = 0, max(count, 1)
+        names, correlation = self.correlations.names, self.correlations.correlation
+        curve, count = self.correlations.curve, len(self.correlations.names)
+        self.heat.x_range.update(start=0, end=max(count, 1))
         # Flipped, so that the first row is on top.
-        self.heat.y_range.start, self.heat.y_range.end = max(count, 1), 0
+        self.heat.y_range.update(start=max(count, 1), end=0)
         self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         for axis in (self.heat.xaxis[0], self.heat.yaxis[0]):
             axis.visible = count <= NAMES
@@ -241,14 +186,13 @@ class Redundancy:
         self.steps.data = {"size": sizes, "error": error, "random": mean, "low": low, "high": high}
         ends = np.array([0.5, len(sizes) + 0.5], np.float32)
         self.clean.data = {"x": ends, "y": np.full(2, curve.clean, np.float32)}
-        self.figure.x_range.start, self.figure.x_range.end = 0.5, len(sizes) + 0.5
+        self.figure.x_range.update(start=0.5, end=len(sizes) + 0.5)
         # The line of clean accuracy runs below the legend.
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
-        self.figure.xaxis.major_label_overrides = {
-            k + 1: f"{'+ ' if k else ''}{name}" for k, name in enumerate(curve.names)
-        }
+        labels = [f"{'+ ' if k else ''}{name}" for k, name in enumerate(curve.names)]
+        self.figure.xaxis.major_label_overrides = dict(enumerate(labels, 1))
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -264,16 +208,10 @@ class Redundancy:
         self.caption.text = text
         curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
-        at = [] if curve is None or size is None else [(size, curve.error[size - 1])]
-        self.chosen.data = {
-            "x": np.array([x for x, _ in at], np.float32),
-            "y": np.array([y for _, y in at], np.float32),
-        }
+        step = None if curve is None or size is None else (size, curve.error[size - 1])
+        self.chosen.data = _at(step)
         self.limit.location = points
-        self.pair.data = {
-            "x": np.array([pair[1] + 0.5] if pair else [], np.float32),
-            "y": np.array([pair[0] + 0.5] if pair else [], np.float32),
-        }
+        self.pair.data = _at(pair and (pair[1] + 0.5, pair[0] + 0.5))
 
     def _pair(self, frame: Frame) -> tuple[int, int] | None:
         names = self.correlations.names
@@ -281,17 +219,11 @@ class Redundancy:
         return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
 
     def _caption(self, pair: tuple[int, int] | None, points: float) -> str:
-        correlation, count, names = (
-            self.correlations.correlation,
-            self.correlations.count,
-            self.correlations.names,
-        )
-        sentences = []
+        correlation, names = self.correlations.correlation, self.correlations.names
+        count, sentences = self.correlations.count, []
         if pair is not None:
-            value = correlation[pair]
-            number = (
-                f"{value:.3f}" if np.isfinite(value) else "not defined (too few networks, or no variation)"
-            )
+            value, undefined = correlation[pair], "not defined (too few networks, or no variation)"
+            number = f"{value:.3f}" if np.isfinite(value) else undefined
             sentences.append(
                 f"<b>{escape(names[pair[0]])} and {escape(names[pair[1]])}: correlation {number}</b> over "
                 f"{count[pair]} networks."
@@ -331,6 +263,11 @@ class Redundancy:
             "and weights of at least 0. For every error, choice and fit are made without the family that is "
             "predicted; the names are chosen with all networks.",
         ]
+
+
+def _at(point: tuple[float, float] | None) -> dict[str, np.ndarray]:
+    """The columns of one point, or of none."""
+    return dict(zip("xy", np.array([point] if point else [], np.float32).reshape(-1, 2).T, strict=True))
 
 
 def _number(value: float) -> str:

@@ -3,16 +3,30 @@
 from html import escape
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
+from bokeh.models import FixedTicker, HoverTool
 
 from rosalind.analysis import accuracy_table, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.groups import counted
+from rosalind.analysis.severity_curves import Curves
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import FAMILY_COLOURS, FAMILY_MARKERS, GREY, POINTS, caption, plot, titled
+from rosalind.viewer.views.draw import (
+    FAMILY_COLOURS,
+    FAMILY_MARKERS,
+    GREY,
+    POINTS,
+    caption,
+    empty,
+    plot,
+    titled,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 CURVES = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
+COLOURED = ("xs", "ys", "colour", "width")
+WHISKERS = ("x", "low", "high", "colour", "width", "alpha")
+DOTS = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
+NAMES = ("x", "y", "side", "text")
 LONGEST = 40
 """Letters of the longest measure that is spelled out beside the axis."""
 
@@ -32,9 +46,8 @@ class Severities:
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
         self.categories = list(dict.fromkeys(c.category for c in self.store.results.conditions.values()))
-        self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders = (
-            ColumnDataSource() for _ in range(6)
-        )
+        self.grey, self.leaders, self.coloured = empty("x", "y"), empty("x", "y"), empty(*COLOURED)
+        self.whiskers, self.points, self.labels = empty(*WHISKERS), empty(*DOTS), empty(*NAMES)
         figure = plot(
             "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
@@ -46,21 +59,12 @@ class Severities:
         self.ticker = FixedTicker(ticks=[])
         figure.xaxis.ticker, figure.xaxis.axis_label = self.ticker, "severity"
         figure.line("x", "y", source=self.grey, line_color=GREY, line_alpha=0.45)
-        figure.segment(
-            "x",
-            "low",
-            "x",
-            "high",
-            source=self.whiskers,
-            line_color="colour",
-            line_width="width",
-            line_alpha="alpha",
-        )
+        look = {"line_color": "colour", "line_width": "width", "line_alpha": "alpha"}
+        figure.segment("x", "low", "x", "high", source=self.whiskers, **look)
         figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
         figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
-        dots = figure.scatter(
-            "x", "y", source=self.points, marker="marker", size="size", color="colour", line_color=GREY
-        )
+        look = {"marker": "marker", "size": "size", "color": "colour", "line_color": GREY}
+        dots = figure.scatter("x", "y", source=self.points, **look)
         text = {"source": self.labels, "name": "ink", "x_offset": 4}
         text |= {"text_font_size": "11px", "text_baseline": "middle"}
         figure.text("x", "y", text="side", text_font_style="bold", **text)
@@ -90,39 +94,25 @@ class Severities:
         else:
             curves = severity_curves.of_corruptions(groups[1], self.columns, infos, state.b[1])
             at = {} if curves is None else {name: k for k, name in enumerate(curves.names)}
-            sides = {
-                at[infos[c].name]: s for s, (_, c) in (("A", state.a), ("B", state.b)) if infos[c].name in at
-            }
+            corruptions = (("A", infos[state.a[1]].name), ("B", infos[state.b[1]].name))
+            sides = {at[name]: letter for letter, name in corruptions if name in at}
             category = {info.name: info.category for info in infos.values()}
             looks = [self.categories.index(category[name]) for name in at]
         if curves is None:
-            self._empty()
+            for source in (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders):
+                source.data = {name: [] for name in source.data}
             self.caption.text = (
                 f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
             )
         else:
-            mean, half, count = curves.values(accuracy_table.values(self.store, mode))
-            self._render(curves, mean, half, sides, looks)
+            values = curves.values(accuracy_table.values(self.store, mode))
+            self._render(curves, *values[:2], sides, looks)
             words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
-            self.caption.text = self._caption(curves, mean, half, count, sides, frame, mode)
-
-    def _empty(self) -> None:
-        self.grey.data = {"x": [], "y": []}
-        self.coloured.data = {"xs": [], "ys": [], "colour": [], "width": []}
-        self.whiskers.data = {"x": [], "low": [], "high": [], "colour": [], "width": [], "alpha": []}
-        names = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
-        self.points.data = {name: [] for name in names}
-        self.labels.data = {"x": [], "y": [], "side": [], "text": []}
-        self.leaders.data = {"x": [], "y": []}
+            self.caption.text = self._caption(curves, values, sides, frame, mode)
 
     def _render(
-        self,
-        curves: severity_curves.Curves,
-        mean: np.ndarray,
-        half: np.ndarray,
-        sides: dict[int, str],
-        looks: list[int],
+        self, curves: Curves, mean: np.ndarray, half: np.ndarray, sides: dict[int, str], looks: list[int]
     ) -> None:
         """Draw curves.
 
@@ -143,7 +133,7 @@ class Severities:
         room = max(high - low, 1e-9)
         low = max(float(finite.min()), low - 0.5 * room) - 0.06 * room if finite.size else 0.0
         high = min(float(finite.max()), high + 0.5 * room) + 0.06 * room if finite.size else 1.0
-        self.figure.y_range.start, self.figure.y_range.end = low, high
+        self.figure.y_range.update(start=low, end=high)
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))
         self.figure.xaxis.major_label_overrides = dict(enumerate(curves.ticks))
@@ -155,9 +145,8 @@ class Severities:
             "y": np.hstack([mean[rest], gap]).astype(np.float32).ravel(),
         }
         # Whiskers stand side by side, no further apart than an eighth of the way between two severities.
-        shift = dict(
-            zip(chosen, np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0], strict=True)
-        )
+        offsets = np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0]
+        shift = dict(zip(chosen, offsets, strict=True))
         colour = {k: FAMILY_COLOURS[looks[k] % len(FAMILY_COLOURS)] for k in chosen}
         self.coloured.data = {
             "xs": [(across + shift[k]).tolist() for k in chosen],
@@ -174,13 +163,12 @@ class Severities:
             "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
         }
         every = [*chosen, *rest][: POINTS // points]
+        sizes = np.array([9 if k in sides else 6 if k in colour else 3 for k in every], np.uint8)
         self.points.data = {
             "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
             "y": mean[every].astype(np.float32).ravel(),
             "marker": [FAMILY_MARKERS[looks[k] % len(FAMILY_MARKERS)] for k in every for _ in across],
-            "size": np.repeat([9 if k in sides else 6 if k in colour else 3 for k in every], points).astype(
-                np.uint8
-            ),
+            "size": np.repeat(sizes, points),
             "colour": [colour.get(k, GREY) for k in every for _ in across],
             "name": [curves.names[k] for k in every for _ in across],
             "tick": [tick for _ in every for tick in curves.ticks],
@@ -199,53 +187,42 @@ class Severities:
             "side": [f"{sides[k]}: {curves.names[k]}" if k in sides else None for k in named],
             "text": [None if k in sides else curves.names[k] for k in named],
         }
-        leaders = [
-            ([last[k] + shift[k], end, np.nan], [mean[k, last[k]], y, np.nan])
-            for k, y in zip(named, places, strict=True)
-        ]
-        x, y = (np.array([leader[axis] for leader in leaders], np.float32).ravel() for axis in (0, 1))
-        self.leaders.data = {"x": x, "y": y}
+        x = [(last[k] + shift[k], end, np.nan) for k in named]
+        y = [(height, place, np.nan) for height, place in zip(heights, places, strict=True)]
+        self.leaders.data = {"x": np.array(x, np.float32).ravel(), "y": np.array(y, np.float32).ravel()}
 
     def _caption(
-        self,
-        curves: severity_curves.Curves,
-        mean: np.ndarray,
-        half: np.ndarray,
-        count: np.ndarray,
-        sides: dict[int, str],
-        frame: Frame,
-        mode: str,
+        self, curves: Curves, values: tuple[np.ndarray, ...], sides: dict[int, str], frame: Frame, mode: str
     ) -> str:
         """The values of A and B at the last severity, and the number of seeds of the intervals."""
-        values, digits = [], CELL_METRICS[mode].digits + 1
+        (mean, half, count), digits, ends = values, CELL_METRICS[mode].digits + 1, []
         for k, letter in sides.items():
             if np.isfinite(mean[k, -1]):
                 seeds = counted(int(count[k, -1]), "seed")
                 if np.isfinite(half[k, -1]):
                     low, high = (mean[k, -1] + sign * half[k, -1] for sign in (-1, 1))
                     seeds += f", 95 % from {low:.{digits}f} to {high:.{digits}f}"
-                values.append(f"{letter}: {escape(curves.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
-        b = frame.store.sides.group(frame.state.b[0]).name
+                ends.append(f"{letter}: {escape(curves.names[k])} {mean[k, -1]:.{digits}f} ({seeds})")
         if frame.choice("evaluation-curves") == "methods":
             info = frame.store.results.conditions[frame.state.b[1]]
             whole = robustness.main_mean(frame.store.results)
             means = robustness.described(whole, frame.store.results) if whole else "corruptions"
-            what = info.name if info.severity else f"means over {means}"
-            what = f"{counted(len(curves.names), 'method')} under {escape(what)}"
+            corruption = info.name if info.severity else f"means over {means}"
+            lines = f"{counted(len(curves.names), 'method')} under {escape(corruption)}"
         else:
-            what = f"{counted(len(curves.names), 'corruption')} for {escape(b)}"
-        text = f"{CELL_METRICS[mode].words[0].upper()}{CELL_METRICS[mode].words[1:]} over severity: {what}. "
-        if values:
-            text += f"At severity {curves.ticks[-1]}: {'; '.join(values)}. "
+            b = frame.store.sides.group(frame.state.b[0]).name
+            lines = f"{counted(len(curves.names), 'corruption')} for {escape(b)}"
+        text = f"{CELL_METRICS[mode].words[0].upper()}{CELL_METRICS[mode].words[1:]} over severity: {lines}. "
+        if ends:
+            text += f"At severity {curves.ticks[-1]}: {'; '.join(ends)}. "
         seeds = count[np.isfinite(mean)]
         if seeds.size and seeds.max() > 1:
             n = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
             text += f"Whiskers: 95 % t-interval over seeds; n is {'small, ' if seeds.min() < 10 else ''}{n}. "
         else:
             text += "Intervals over seeds need two. "
-        return text + (
-            f"In colour: A, B, and the best and worst at the right end, {severity_curves.HIGHLIGHTED} at most; "
-            "the rest is grey."
-            if len(curves.names) > severity_curves.HIGHLIGHTED
-            else ""
-        )
+        if len(curves.names) > (most := severity_curves.HIGHLIGHTED):
+            text += (
+                f"In colour: A, B, and the best and worst at the right end, {most} at most; the rest is grey."
+            )
+        return text

@@ -28,6 +28,7 @@ MARKERS = {
     "digital": ("triangle", "▲"),
 }
 OTHER = ("hex", "⬢")
+ENDS = ("x0", "y0", "x1", "y1")
 LAYOUTS = {"scaling": "classical scaling", "umap": "UMAP"}
 NEIGHBOURS = 5
 """Number of nearest cells in a tooltip, by the distances before they are laid out."""
@@ -63,13 +64,12 @@ class Similarity:
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
         metric = frame.chooser(change, "similarity-metric", "between", METRIC_LABELS, 210)
         layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 150)
-        ends = ("x0", "y0", "x1", "y1")
         near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
         about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
         self.points = draw.empty("x", "y", *about, *near)
         self.marks = draw.empty("x", "y", "text", "offset")
         self.ways, self.wobbles = draw.empty("x", "y", "angle", "tip"), draw.empty("x", "y", "radius")
-        self.edges, self.nothing, self.bars = draw.empty(*ends), draw.empty(*ends), draw.empty(*ends, "text")
+        self.edges, self.nothing, self.bars = draw.empty(*ENDS), draw.empty(*ENDS), draw.empty(*ENDS, "text")
         self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = draw.caption("similarity-caption")
@@ -97,27 +97,16 @@ class Similarity:
             "Map of networks under conditions; near points have alike geometry.",
             height=430,
             match_aspect=True,
-            tools="pan,wheel_zoom,reset",
-            toolbar_location="above",
-            active_scroll="wheel_zoom",
+            **{"tools": "pan,wheel_zoom,reset", "toolbar_location": "above", "active_scroll": "wheel_zoom"},
         )
         figure.axis.visible = False
         figure.grid.grid_line_color = None
-        ends = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1"}
+        ends = {name: name for name in ENDS}
         pale = {"fill_color": draw.GREY, "line_color": None}
         self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
         figure.segment(source=self.edges, line_color=draw.GREY, line_alpha=0.5, line_width=1, **ends)
-        dots = figure.scatter(
-            "x",
-            "y",
-            source=self.points,
-            marker="marker",
-            size="size",
-            fill_color="colour",
-            line_color="#ffffff",
-            line_width=0.5,
-            fill_alpha=0.85,
-        )
+        look = {"marker": "marker", "size": "size", "fill_color": "colour", "fill_alpha": 0.85}
+        dots = figure.scatter("x", "y", source=self.points, line_color="#ffffff", line_width=0.5, **look)
         ink = {"line_color": "#000000", "name": "ink"}
         figure.segment(source=self.nothing, line_width=2, line_dash="dashed", **ink, **ends)
         figure.segment(source=self.bars, line_width=4, **ink, **ends)
@@ -135,10 +124,8 @@ class Similarity:
             ("right", "@accuracy{0.0} %"),
             *(("truly nearest" if k == 0 else f"{k + 1}.", f"@near{k}{{custom}}") for k in range(NEIGHBOURS)),
         ]
-        near: dict[str, Any] = {
-            f"@near{k}": CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
-            for k in range(NEIGHBOURS)
-        }
+        of = lambda k: CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
+        near: dict[str, Any] = {f"@near{k}": of(k) for k in range(NEIGHBOURS)}
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         return figure
@@ -162,30 +149,30 @@ class Similarity:
     def _fill(self, frame: Frame) -> None:
         mode, metric, layout = self._chosen(frame)
         self.kept = kept = of_sides.read(self.store, mode, metric)
-        found, umap = kept["found"], kept["umap"] if layout == "umap" else None
-        self.places = found.layout if umap is None else umap[0]
+        comparison, umap = kept["found"], kept["umap"] if layout == "umap" else None
+        self.places = comparison.layout if umap is None else umap[0]
         near = {}
         for k in range(NEIGHBOURS):
-            others = (
-                found.nearest[:, k] if k < found.nearest.shape[1] else np.full(len(found.cells), -1, np.int32)
-            )
-            far = found.between(np.arange(len(others)), np.maximum(others, 0))
+            others = np.full(len(comparison.cells), -1, np.int32)
+            if k < comparison.nearest.shape[1]:
+                others = comparison.nearest[:, k]
+            far = comparison.between(np.arange(len(others)), np.maximum(others, 0))
             near |= {f"near{k}": others, f"far{k}": far}
-        (x, y), tree = self.places.T.astype(np.float32), found.tree
-        self.edges.data = {"x0": x[tree[:, 0]], "y0": y[tree[:, 0]], "x1": x[tree[:, 1]], "y1": y[tree[:, 1]]}
+        (x, y), tree = self.places.T.astype(np.float32), comparison.tree.T
+        self.edges.data = dict(zip(ENDS, (axis[end] for end in tree for axis in (x, y)), strict=True))
         # Where many lie on each other they would be one black disc.
         self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
         wobbles = {} if umap is None else {"x": x, "y": y, "radius": similarity.wobble(umap)}
         self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
-        placed = {"x": x, "y": y, "order": found.order, **near}
-        if self.changed("cells", found.cells):
+        placed = {"x": x, "y": y, "order": comparison.order, **near}
+        if self.changed("cells", comparison.cells):
             self.points.data = placed | self._looks()
         else:
             # Another metric moves the same points: their names and looks need not travel again.
             self.points.data.update(placed)
         self._fill_bars(x, y)
         families = [self.families.index(name) for name in kept["points"].family]
-        self.matrix.fill(found, families, kept["floors"])
+        self.matrix.fill(comparison, families, kept["floors"])
 
     def _looks(self) -> dict[str, Any]:
         """Columns that are the same for every metric."""
@@ -235,32 +222,20 @@ class Similarity:
             for place in places:
                 letters.setdefault(place, []).append(letter)
         at = list(letters)
-        marks = {
-            "x": self.places[at, 0].astype(np.float32),
-            "y": self.places[at, 1].astype(np.float32),
-            "text": [" = ".join(names) for names in letters.values()],
-            # Neighbours' letters do not cover each other.
-            "offset": np.array([10 if "A" in names else -22 for names in letters.values()], np.float32),
-        }
-        draw.fill(self.marks, marks)
+        x, y = self.places[at].T.astype(np.float32)
+        text = [" = ".join(names) for names in letters.values()]
+        # Neighbours' letters do not cover each other.
+        offset = np.array([10 if "A" in names else -22 for names in letters.values()], np.float32)
+        draw.fill(self.marks, {"x": x, "y": y, "text": text, "offset": offset})
         self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
-        ends = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
-        ends = [place for places in ends for place in places] if all(ends) else []
-        nothing = {
-            name: self.places[ends[k : k + 1], axis].astype(np.float32)
-            for name, k, axis in (("x0", 0, 0), ("y0", 0, 1), ("x1", 1, 0), ("y1", 1, 1))
-        }
-        draw.fill(self.nothing, nothing)
+        null = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
+        # Empty columns where the null is off or one of its cells has no point.
+        lines = self.places[null].reshape(-1, 4) if null and all(null) else np.empty((0, 4))
+        draw.fill(self.nothing, dict(zip(ENDS, lines.astype(np.float32).T, strict=True)))
         draw.fill(self.ways, self._ways(state))
-        text = similarity_caption.sentence(
-            self.store,
-            self.kept,
-            state,
-            metric=frame.choice("similarity-metric"),
-            layout=frame.choice("similarity-layout"),
-            nulls=frame.nulls,
-            null_line=frame.null_sentence,
-        )
+        shown = {"metric": chosen[1], "layout": chosen[2]}
+        null_of = {"nulls": frame.nulls, "null_line": frame.null_sentence}
+        text = similarity_caption.sentence(self.store, self.kept, state, **shown, **null_of)
         if text != self.caption.text:
             self.caption.text = text
 
