@@ -1,6 +1,6 @@
 """The parts that views are made of: colours, empty figures and sources, labels of axes, and captions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -45,15 +45,11 @@ POINTS = 2000
 """Largest number of samples drawn one by one; of more only densities are sent to the browser."""
 
 
-def _ramp(*colours: str, count: int = 256) -> list[str]:
-    return list(interp_palette(colours, count))
-
-
 LIGHT = theme.COLOURS["light"]
-GREYS = _ramp(*LIGHT["density"], count=theme.SHADES)
-ORANGES = _ramp("#fbe3b5", "#E69F00", "#8a4b00", count=theme.SHADES)
-DIVERGING = _ramp("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
-SEQUENTIAL = _ramp("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")
+GREYS = list(interp_palette(LIGHT["density"], theme.SHADES))
+ORANGES = list(interp_palette(("#fbe3b5", "#E69F00", "#8a4b00"), theme.SHADES))
+DIVERGING = list(interp_palette(("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"), 256))
+SEQUENTIAL = list(interp_palette(("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945"), 256))
 
 
 def measure_label(store: Store, name: str, raw: bool = False) -> str:
@@ -80,9 +76,7 @@ def line_of(value: float | None) -> int:
     >>> line_of(2.3), line_of(-3.3), line_of(None)
     (2, 2, -1)
     """
-    if value is None:
-        return -1
-    return round(value if value >= -0.5 else -1 - value)
+    return -1 if value is None else round(value if value >= -0.5 else -1 - value)
 
 
 def shifted(event: Tap) -> bool:
@@ -116,39 +110,27 @@ def cell_name(cell: Cell) -> str:
 
 
 def plot(name: str, label: str, **options: Any) -> Any:
-    """An empty figure in the house style.
+    """An empty `bokeh.plotting.figure` in the house style; untyped, as its glyph methods are made at run time.
 
-    Args:
-        name: of the model, for tests and style sheets.
-        label: read by screen readers.
-        options: of `bokeh.plotting.figure`.
-
-    Returns:
-        A `bokeh.plotting.figure`; untyped, as Bokeh makes the signatures of its glyph methods at run time.
+    `name` is for tests and style sheets, `label` is read by screen readers; other options are the figure's.
     """
-    options = {"toolbar_location": None, "tools": "", "height": 260, **options}
-    options.setdefault("sizing_mode", "stretch_width")
-    made: Any = figure(name=name, min_border=4, **options)
-    made.html_attributes = {"role": "img", "aria-label": label, "tabindex": "0"}
+    house = {"toolbar_location": None, "tools": "", "height": 260, "sizing_mode": "stretch_width"}
+    styled: Any = figure(name=name, min_border=4, **{**house, **options})
+    styled.html_attributes = {"role": "img", "aria-label": label, "tabindex": "0"}
     # The theme sets other colours on every figure; it leaves out a grid without one.
-    made.grid.grid_line_color = LIGHT["grid"]
-    made.axis.axis_line_color = None
-    made.axis.minor_tick_line_color = None
-    made.axis.axis_label_text_font_style = "normal"
-    made.title.text_font_size = "12px"
-    made.toolbar.logo = None
-    return made
+    styled.grid.grid_line_color = LIGHT["grid"]
+    styled.axis.axis_line_color = None
+    styled.axis.minor_tick_line_color = None
+    styled.axis.axis_label_text_font_style = "normal"
+    styled.title.text_font_size = "12px"
+    styled.toolbar.logo = None
+    return styled
 
 
 def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, width: float) -> None:
     """Frame places of a matrix in white within black, which is seen on every colour.
 
-    Args:
-        figure: to draw on.
-        x, y: columns of the source.
-        source: of the places.
-        size: of the black square, in pixels.
-        width: of either line, in pixels.
+    `x` and `y` name columns of the source; the black square has `size` pixels, and either line `width`.
     """
     for colour, pixels in (("#000000", size), ("#ffffff", size - 2 * width)):
         look = {"size": pixels, "fill_color": None, "line_color": colour, "line_width": width}
@@ -169,6 +151,15 @@ def titled(title: str, *parts: UIElement) -> UIElement:
 def empty(*names: str) -> ColumnDataSource:
     """A source with these columns and no rows."""
     return ColumnDataSource({name: [] for name in names})
+
+
+def columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows as the columns of a source.
+
+    >>> columns(("x", "y"), [(1, 2), (3, 4)])
+    {'x': [1, 3], 'y': [2, 4]}
+    """
+    return {name: [values[k] for values in rows] for k, name in enumerate(names)}
 
 
 def fill(source: ColumnDataSource, data: Mapping[str, Any]) -> None:

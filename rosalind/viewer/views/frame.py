@@ -101,14 +101,9 @@ class Frame:
     def chooser(
         self, change: Change, name: str, title: str, labels: Mapping[str, str] | None = None, width: int = 170
     ) -> Select:
-        """The widget of a choice; the session keeps it in line with the state.
+        """The widget of a choice, `width` pixels wide; the session keeps it in line with the state.
 
-        Args:
-            change: of the view.
-            name: of the choice, and of the widget.
-            title: above it.
-            labels: of the values, where a value is not its own label.
-            width: in pixels.
+        The widget has the choice's name; `labels` are of values that are not their own label.
         """
         options: Any = [(value, (labels or {}).get(value, value)) for value in self.choices[name]]
         select = Select(name=name, title=title, options=options, value=self.choice(name), width=width)
@@ -116,23 +111,9 @@ class Frame:
         return select
 
     def slider(self, change: Change, name: str, title: str, width: int = 170) -> Slider:
-        """The widget of a choice among evenly spaced whole numbers; it changes the state when it is let go.
-
-        Args:
-            change: of the view.
-            name: of the choice, and of the widget.
-            title: above it.
-            width: in pixels.
-        """
+        """The widget of a choice among evenly spaced whole numbers; it changes the state when let go."""
         values = sorted(int(value) for value in self.choices[name])
-        slider = Slider(
-            name=name,
-            title=title,
-            value=int(self.choice(name)),
-            start=values[0],
-            end=values[-1],
-            step=values[1] - values[0],
-            width=width,
-        )
+        numbers = {"start": values[0], "end": values[-1], "step": values[1] - values[0]}
+        slider = Slider(name=name, title=title, value=int(self.choice(name)), width=width, **numbers)
         slider.on_change("value_throttled", lambda attr, old, new: change(choices={name: str(round(new))}))
         return slider

@@ -35,9 +35,7 @@ class Attribution:
         self.changed = Changed()
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
-        self.copy = Button(
-            label="copy commands", name="attribution-copy", width=120, visible=False, tags=[""]
-        )
+        self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
         self.copy.js_on_click(CustomJS(code=COPY))
         self.caption = caption("attribution-caption")
         choosers = (
@@ -47,18 +45,10 @@ class Attribution:
         )
         # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
         wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        self.root = titled(
-            self.title,
-            row(*choosers, **wrapping),
-            row(
-                self.tiles.figure,
-                column(
-                    self.agreement.figure, self.deletion.figure, sizing_mode="stretch_width", min_width=260
-                ),
-                **wrapping,
-            ),
-            row(self.missing, self.copy, **wrapping),
-        )
+        stretched = {"sizing_mode": "stretch_width", "min_width": 260}
+        figures = (self.tiles.figure, column(self.agreement.figure, self.deletion.figure, **stretched))
+        rows = (choosers, figures, (self.missing, self.copy))
+        self.root = titled(self.title, *(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -79,17 +69,22 @@ class Attribution:
         )
         if not self.changed("maps", shown):
             return
+        pairs = store.sides.pairs(state.a, state.b)
         sides = {
             "a": occlusion_maps.mean(store, store.sides.seeds(state.a)),
             "b": occlusion_maps.mean(store, store.sides.seeds(state.b)),
+            "difference": occlusion_maps.difference(store, pairs),
         }
-        pairs = store.sides.pairs(state.a, state.b)
-        sides["difference"] = occlusion_maps.difference(store, pairs)
         agreement, null = occlusion_maps.agreement(store, pairs), None
         if frame.null is not None:
-            sides["null"] = occlusion_maps.difference(store, store.sides.pairs(*frame.null))
-            null = occlusion_maps.agreement(store, store.sides.pairs(*frame.null))
-        ids = _averaged(sides, store.ids[chosen]) if averaging else _one(state.primary)
+            pairs = store.sides.pairs(*frame.null)
+            sides["null"] = occlusion_maps.difference(store, pairs)
+            null = occlusion_maps.agreement(store, pairs)
+        ids = np.array([] if state.primary is None else [state.primary], int)
+        if averaging:
+            # Samples with maps in both sides, or in the one that has any.
+            maps = sides["difference"] or sides["a"] or sides["b"]
+            ids = np.empty(0, int) if maps is None else np.intersect1d(store.ids[chosen], maps.ids)
         tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
         opacity = int(frame.choice("attribution-opacity")) / 100
         self.tiles.render(frame, tables, ids, _spans(frame, tables), opacity)
@@ -112,15 +107,13 @@ class Attribution:
             return
         lacking = occlusion_maps.missing(frame.store, cells, sample)
         lacking += [c for c in cells if c not in lacking and not deletion_curves.stored(frame.store, c)]
-        lines = [
-            occlusion_maps.command(frame.store, cell, () if sample is None else (sample,)) for cell in lacking
-        ]
+        ids = () if sample is None else (sample,)
+        lines = [occlusion_maps.command(frame.store, cell, ids) for cell in lacking]
         subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-        shown = f"for {len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
-        self.missing.text = (
-            f"<p>{subject} are missing {shown}. Make them with<br>{codes}</p>" if lines else ""
-        )
+        share = f"{len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
+        text = f"<p>{subject} are missing for {share}. Make them with<br>{codes}</p>"
+        self.missing.text = text if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
 
@@ -144,16 +137,6 @@ def _stored(frame: Frame) -> str:
     return text
 
 
-def _one(sample: int | None) -> np.ndarray:
-    return np.array([] if sample is None else [sample], int)
-
-
-def _averaged(sides: dict[str, Maps | None], chosen: np.ndarray) -> np.ndarray:
-    """The ids that an average is over: chosen samples with maps in both sides, or in the one that has any."""
-    maps = sides["difference"] or sides["a"] or sides["b"]
-    return np.empty(0, int) if maps is None else np.intersect1d(chosen, maps.ids)
-
-
 def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[float, float, float]]:
     """The place of the maps on the image, across and down; see `occlusion_maps.placed`."""
     table = next((table for table in tables.values() if table is not None), None)
@@ -171,9 +154,8 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
         return ""
     if averaging:
         among = "selected" if frame.selected.any() else "shown"
-        sentences = [f"Mean over the {len(ids):,} {among} samples that have maps in A and in B."]
-        if sides["difference"] is None:
-            sentences = [f"Mean over the {len(ids):,} {among} samples that have maps."]
+        both = "" if sides["difference"] is None else " in A and in B"
+        sentences = [f"Mean over the {len(ids):,} {among} samples that have maps{both}."]
     else:
         at = np.flatnonzero(store.ids == state.primary)
         true = store.names_of(store.labels[at])[0] if at.size else "unknown"
@@ -208,13 +190,11 @@ def _agreements(
     sentences = []
     if not averaging and frame.state.primary is not None and frame.state.primary in agreement.ids:
         sample = agreement.of(frame.state.primary)
-        numbers = [
-            f"{kind} {_number(sample[k, 0])} ({_number(sample[k, 1])})" for k, kind in enumerate(MAPPED)
-        ]
+        pairs = zip(MAPPED, sample, strict=True)
+        numbers = [f"{kind} {_number(linear)} ({_number(rank)})" for kind, (linear, rank) in pairs]
         sentences.append(f"Correlation of A's and B's map (of ranks): {', '.join(numbers)}.")
     at = CORRELATIONS.index(frame.choice("attribution-by"))
-    count = len(np.unique(agreement.ids))
-    parts = []
+    count, parts = len(np.unique(agreement.ids)), []
     for k, kind in enumerate(MAPPED):
         same, other = agreement.own[:, k, at], agreement.other[:, k, at]
         low, middle, high = occlusion_maps.quartiles(same)
@@ -229,8 +209,7 @@ def _agreements(
     sentences.append(f"<b>Is the reason preserved?</b> {kind} over {count:,} samples: {'; '.join(parts)}.")
     if len(agreement.ids) > count:
         sentences.append(f"Every pair of seeds counts by itself: {len(agreement.ids):,} correlations.")
-    undefined = int((~np.isfinite(agreement.own[..., at])).any(1).sum())
-    if undefined:
+    if undefined := int((~np.isfinite(agreement.own[..., at])).any(1).sum()):
         sentences.append(f"{undefined:,} have a constant map, which correlates with nothing.")
     return sentences
 

@@ -12,7 +12,7 @@ class DeletionCurve:
     """Margins of A (solid) and B (dashed) over the patches hidden; thick in the map's order, thin at random."""
 
     def __init__(self) -> None:
-        self.figure = plot(
+        self.figure = figure = plot(
             "attribution-deletion",
             "Margin as patches are hidden, in the map's order (thick) and at random (thin), A solid and B dashed.",
             min_width=260,
@@ -20,7 +20,6 @@ class DeletionCurve:
             x_range=(0, 100),
             y_range=(-1, 1),
         )
-        figure = self.figure
         figure.title.text = "Margin as patches are hidden"
         figure.xaxis.axis_label = "patches hidden (%)\nthick: by the map; thin: at random"
         figure.xaxis.axis_label_text_font_size = "11px"
@@ -28,9 +27,9 @@ class DeletionCurve:
         figure.add_layout(Span(location=0, dimension="width", line_dash="dotted", line_color=ZERO))
         self.curves = {side: empty("x", "map", "random") for side in "ab"}
         for side, colour, dash in zip("ab", SIDE_COLOURS, ("solid", "dashed"), strict=True):
-            look: Look = {"line_color": colour, "line_dash": dash}
             for name, width in (("map", 2.5), ("random", 1.2)):
-                figure.add_glyph(self.curves[side], Line(x="x", y=name, line_width=width, **look))
+                look: Look = {"line_color": colour, "line_dash": dash, "line_width": width}
+                figure.add_glyph(self.curves[side], Line(x="x", y=name, **look))
 
     def render(self, frame: Frame, ids: np.ndarray) -> str:
         """Show the mean curves of samples int[k] by id; a sentence on them, empty where there are none."""
@@ -57,17 +56,11 @@ class DeletionCurve:
             return ""
         low, high = rasters.limits(*heights, share=0)
         self.figure.y_range.update(start=min(low, -0.05 * (high - low)), end=high)
-        if null := self._null(frame, ids):
-            parts.append(null)
+        null = [deletion_curves.mean(store, store.sides.seeds(cell), ids) for cell in frame.null or ()]
+        gains = [f"{deletion_curves.gain(curves):+.2f}" for curves in null if curves is not None]
+        if gains:
+            parts.append(f"the null's {' and '.join(gains)}")
         return f"Hiding patch after patch: {'; '.join(parts)} (mean distance of the curves, units; 0: no better)."
-
-    @staticmethod
-    def _null(frame: Frame, ids: np.ndarray) -> str:
-        """The gains of the maps of the null's sides; empty where they have none."""
-        store = frame.store
-        curves = [deletion_curves.mean(store, store.sides.seeds(cell), ids) for cell in frame.null or ()]
-        gains = [f"{deletion_curves.gain(pair):+.2f}" for pair in curves if pair is not None]
-        return f"the null's {' and '.join(gains)}" if gains else ""
 
 
 def _after(share: float) -> str:

@@ -2,11 +2,11 @@
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
+from bokeh.models import FixedTicker, HoverTool
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement
-from rosalind.viewer.views.draw import FLIP_COLOURS, GREY, SELECTED, plot
+from rosalind.viewer.views.draw import FLIP_COLOURS, GREY, SELECTED, columns, empty, plot
 from rosalind.viewer.views.frame import Change
 
 NEAR = 0.03
@@ -20,7 +20,7 @@ class MapAgreement:
 
     def __init__(self, change: Change):
         self.change = change
-        self.figure = plot(
+        self.figure = figure = plot(
             "attribution-agreement",
             "Correlation of A's and B's maps, a dot per sample; grey: maps of different samples.",
             min_width=260,
@@ -28,25 +28,24 @@ class MapAgreement:
             x_range=(-1.05, 1.05),
             y_range=(3, -0.06),
         )
-        figure = self.figure
         figure.xaxis.axis_label_text_font_size = "11px"
         figure.ygrid.grid_line_color = None
         figure.yaxis.ticker = FixedTicker(ticks=[0.5, 1.5, 2.5])
         figure.yaxis.major_label_overrides = {k + 0.5: kind for k, kind in enumerate(MAPPED)}
         figure.yaxis.major_tick_line_color = None
-        self.bars = ColumnDataSource({key: [] for key in ("left", "right", "top", "bottom", "alpha")})
-        sides = {key: key for key in ("left", "right", "top", "bottom")}
-        figure.quad(**sides, source=self.bars, fill_color=GREY, fill_alpha="alpha", line_color=GREY)
-        self.dots = ColumnDataSource({key: [] for key in ("x", "y", "id")})
+        self.bars = empty("left", "right", "top", "bottom", "alpha")
+        grey = {"fill_color": GREY, "fill_alpha": "alpha", "line_color": GREY}
+        figure.quad(left="left", right="right", top="top", bottom="bottom", source=self.bars, **grey)
+        self.dots = empty("x", "y", "id")
         colours = {"fill_color": FLIP_COLOURS[0], "line_color": "#1c2536", "line_alpha": 0.5}
         dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
         tips = [("sample", "@id"), ("correlation", "@x{0.00}")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
-        self.medians = ColumnDataSource({key: [] for key in ("x", "top", "bottom", "words")})
+        self.medians = empty("x", "top", "bottom", "words")
         figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
         fonts = {"text_font_size": "11px", "y_offset": -3}
         figure.text(-1.02, "top", "words", source=self.medians, name="ink", **fonts)
-        self.rings = ColumnDataSource({"x": [], "y": []})
+        self.rings = empty("x", "y")
         ring = {"fill_color": None, "line_color": SELECTED, "line_width": 2.5}
         figure.scatter("x", "y", source=self.rings, size=13, **ring)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
@@ -63,13 +62,9 @@ class MapAgreement:
     def render(
         self, agreement: Agreement | None, null: Agreement | None, kind: str, sample: int | None
     ) -> None:
-        """Show an agreement, and the null's as a darker bar where there is one.
+        """Show an agreement (None clears the figure), and the null's as a darker bar where there is one.
 
-        Args:
-            agreement: of A's and B's maps; None clears the figure.
-            null: of two sides that differ by chance alone.
-            kind: of `CORRELATIONS`.
-            sample: the id of the one with a ring.
+        `kind` is one of `CORRELATIONS`, `sample` the id of the one with a ring.
         """
         at = CORRELATIONS.index(kind)
         self.figure.visible = agreement is not None
@@ -79,9 +74,13 @@ class MapAgreement:
         if agreement is not None:
             for band in range(len(MAPPED)):
                 own = agreement.own[:, band, at]
-                bars.append((agreement.other[:, band, at], band + 0.3, band + 0.7, 0.2))
+                boxes = [(agreement.other, 0.3, 0.7, 0.2)]
                 if null is not None:
-                    bars.append((null.own[:, band, at], band + 0.8, band + 0.92, 0.6))
+                    boxes.append((null.own, 0.8, 0.92, 0.6))
+                for values, top, bottom, alpha in boxes:
+                    left, middle, right = occlusion_maps.quartiles(values[:, band, at])
+                    if np.isfinite(middle):
+                        bars.append((left, right, band + top, band + bottom, alpha))
                 low, middle, high = occlusion_maps.quartiles(own)
                 text = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
                 text = text if np.isfinite(middle) else "undefined: constant maps"
@@ -97,12 +96,5 @@ class MapAgreement:
             "y": np.array([dot[1] for dot in dots], np.float32),
             "id": np.array([dot[2] for dot in dots], np.int32),
         }
-        boxes = [
-            (*occlusion_maps.quartiles(values), top, bottom, alpha) for values, top, bottom, alpha in bars
-        ]
-        boxes = [box for box in boxes if np.isfinite(box[1])]
-        keys = ("left", None, "right", "top", "bottom", "alpha")
-        self.bars.data = {key: [box[k] for box in boxes] for k, key in enumerate(keys) if key is not None}
-        keys = ("x", "top", "bottom", "words")
-        self.medians.data = {key: [line[k] for line in medians] for k, key in enumerate(keys)}
-        self.rings.data = {"x": [ring[0] for ring in rings], "y": [ring[1] for ring in rings]}
+        for source, rows in ((self.bars, bars), (self.medians, medians), (self.rings, rings)):
+            source.data = columns(source.column_names, rows)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, HoverTool, LinearColorMapper
+from bokeh.models import CustomJS, HoverTool, LinearColorMapper
 
 from rosalind.analysis import contact_sheet, occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, cut, plot
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, columns, cut, empty, plot
 from rosalind.viewer.views.frame import Frame
 
 LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
@@ -32,9 +32,6 @@ TEXTS = ("x", "y", "heading", "words", "align")
 """Of a text: a bold heading or words, None in place of the other. A font that is a column fails where a source gets
 fewer rows, as Bokeh 3.9.2 still measures the old texts by then."""
 
-LETTERS = 66
-"""Letters above a row."""
-
 MARK = """
 // The patch under the pointer, outlined on every tile.
 const {x, y} = cb_data.geometry
@@ -42,20 +39,20 @@ const {left, top, tile, step_x, step_y, lines, rows, columns, ...span} = marks.t
 const {across, wide, patch_x, down, tall, patch_y} = span
 const column = Math.floor((((x - left) % step_x) / tile - across) / wide * columns)
 const row = Math.floor((((y - top) % step_y) / tile - down) / tall * rows)
-const found = {x: [], y: [], width: [], height: []}
+const patches = {x: [], y: [], width: [], height: []}
 const inside = x >= left && y >= top && y < top + lines * step_y
 if (inside && column >= 0 && column < columns && row >= 0 && row < rows) {
   for (let i = 0; i < 4; i++) {
     for (let j = 0; j < lines; j++) {
       if (i == 0 && j > 1) continue  // Differences have no image.
-      found.x.push(left + i * step_x + tile * (across + wide * (column + 0.5) / columns))
-      found.y.push(top + j * step_y + tile * (down + tall * (row + 0.5) / rows))
-      found.width.push(tile * patch_x)
-      found.height.push(tile * patch_y)
+      patches.x.push(left + i * step_x + tile * (across + wide * (column + 0.5) / columns))
+      patches.y.push(top + j * step_y + tile * (down + tall * (row + 0.5) / rows))
+      patches.width.push(tile * patch_x)
+      patches.height.push(tile * patch_y)
     }
   }
 }
-if (found.x.length || marks.data.x.length) { marks.data = found }
+if (patches.x.length || marks.data.x.length) { marks.data = patches }
 """
 
 
@@ -64,7 +61,7 @@ class MapTiles:
 
     def __init__(self) -> None:
         height = TOP + 3 * DOWN + FOOT
-        self.figure = plot(
+        self.figure = figure = plot(
             "attribution-maps",
             "Images and occlusion maps of angle, norm and margin; rows A, B, B minus A.",
             width=WIDTH,
@@ -76,27 +73,26 @@ class MapTiles:
             # Turned around, so that row 0 of every tile is at its top.
             y_range=(height, 0),
         )
-        figure = self.figure
         figure.min_border, figure.outline_line_alpha = 0, 0
         figure.axis.visible = False
         figure.grid.grid_line_color = None
-        self.frames = ColumnDataSource({"x": [], "y": []})
+        self.frames = empty("x", "y")
         figure.rect("x", "y", TILE, TILE, source=self.frames, fill_color=None, line_color=GREY)
-        self.images = ColumnDataSource({key: [] for key in ("image", *PLACE)})
-        figure.image_rgba("image", source=self.images, **{key: key for key in PLACE})
-        self.maps: dict[str, ColumnDataSource] = {}
-        self.mappers: dict[str, LinearColorMapper] = {}
-        drawn: list[Any] = []
-        for kind in MAPPED:
-            self.maps[kind] = ColumnDataSource({key: [] for key in ("image", *PLACE, "words", "unit")})
-            self.mappers[kind] = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
-            options = {"source": self.maps[kind], "color_mapper": self.mappers[kind]}
-            drawn.append(figure.image("image", **options, **{key: key for key in PLACE}))
+        self.images = empty("image", *PLACE)
+        place = {key: key for key in PLACE}
+        figure.image_rgba("image", source=self.images, **place)
+        self.maps = {kind: empty("image", *PLACE, "words", "unit") for kind in MAPPED}
+        mapper = lambda: LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
+        self.mappers = {kind: mapper() for kind in MAPPED}
+        drawn: list[Any] = [
+            figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place)
+            for kind in MAPPED
+        ]
         self.glyphs = [renderer.glyph for renderer in drawn]
-        self.marks = ColumnDataSource({key: [] for key in ("x", "y", "width", "height")})
+        self.marks = empty("x", "y", "width", "height")
         line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
         figure.rect("x", "y", "width", "height", source=self.marks, **line)
-        self.texts = ColumnDataSource({key: [] for key in TEXTS})
+        self.texts = empty(*TEXTS)
         text = {"text_align": "align", "text_baseline": "middle", "name": "ink", "source": self.texts}
         figure.text("x", "y", "heading", **text, text_font_style="bold", text_font_size="12px")
         figure.text("x", "y", "words", **text, text_font_size="11px")
@@ -112,13 +108,11 @@ class MapTiles:
         spans: Spans,
         opacity: float = 1.0,
     ) -> None:
-        """Show maps.
+        """Show maps, and the mean image of samples int[k] by id under the conditions of a frame.
 
         Args:
-            frame: with the conditions whose images are shown.
+            frame, samples, spans: the sides, ids, and the place of the maps on the image.
             tables: float32[3, rows, columns] by row of the grid, in order; None where there is no map.
-            samples: int[k] ids; their mean image is shown.
-            spans: of the maps on the image.
             opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
         """
         for glyph in self.glyphs:
@@ -128,7 +122,11 @@ class MapTiles:
         gaps = []
         for line, (name, table) in enumerate(tables.items()):
             middle = TOP + line * DOWN + TILE / 2
-            texts += _above(TOP + line * DOWN - 9, *_name(frame, name))
+            heading, cells = _name(frame, name)
+            y, indent = TOP + line * DOWN - 9, 8 * len(heading) + 8
+            texts.append((LEFT, y, heading, None, "left"))
+            # Cut where they would reach beyond the figure.
+            texts.append((LEFT + indent, y, None, cut(cells, 66), "left"))
             if name == "difference" and table is not None:
                 texts += _legend(middle)
             for column in range(1, 4) if table is None else ():
@@ -140,14 +138,10 @@ class MapTiles:
             low, high = rasters.symmetric(max(largest, default=0))
             self.mappers[kind].update(low=low, high=high)
             texts.append(self._heading(column, f"{kind}, {unit}"))
-            parts: list[dict[str, Any]] = [
-                {
-                    **self._box(column, list(tables).index(name), spans),
-                    "image": m,
-                    "words": _hidden(name, kind),
-                }
-                for name, m in maps.items()
-            ]
+            parts: list[dict[str, Any]] = []
+            for name, image in maps.items():
+                place = self._box(column, list(tables).index(name), spans)
+                parts.append({**place, "image": image, "words": _hidden(name, kind)})
             if maps:
                 left = LEFT + column * ACROSS
                 ramp = np.linspace(low, high, 64, dtype=np.float32)[None]
@@ -156,12 +150,24 @@ class MapTiles:
                 for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
                     words = f"{value:+.2g}" if value else "0"
                     texts.append((left + at * TILE, bottom + 20, None, words, align))
-            columns = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
-            self.maps[kind].data = {**columns, "unit": [unit] * len(parts)}
+            data = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
+            self.maps[kind].data = {**data, "unit": [unit] * len(parts)}
         self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
-        self.frames.data = {"x": [x for x, _ in gaps], "y": [y for _, y in gaps]}
-        self.texts.data = {key: [text[k] for text in texts] for k, key in enumerate(TEXTS)}
-        self._prepare_marks(tables, spans)
+        self.frames.data = columns(("x", "y"), gaps)
+        self.texts.data = columns(TEXTS, texts)
+        # The places of the patches, for `MARK`.
+        rows, across = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
+        grid = {
+            "left": LEFT,
+            "top": TOP,
+            "tile": TILE,
+            "step_x": ACROSS,
+            "step_y": DOWN,
+            "lines": len(tables),
+        }
+        keys = ("across", "wide", "patch_x", "down", "tall", "patch_y")
+        grid |= {"rows": rows, "columns": across, **dict(zip(keys, (*spans[0], *spans[1]), strict=True))}
+        self.marks.update(tags=[grid], data={key: [] for key in self.marks.column_names})
         self.figure.height = bottom + FOOT
         self.figure.y_range.update(start=bottom + FOOT, end=0)
 
@@ -175,54 +181,26 @@ class MapTiles:
         left, top = LEFT + column * ACROSS, TOP + line * DOWN
         return {"x": left + across * TILE, "y": top + down * TILE, "dw": wide * TILE, "dh": tall * TILE}
 
-    def _prepare_marks(self, tables: dict[str, np.ndarray | None], spans: Spans) -> None:
-        """Send the places of the patches for `MARK`."""
-        rows, columns = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
-        (across, wide, patch_x), (down, tall, patch_y) = spans
-        grid = {
-            "left": LEFT,
-            "top": TOP,
-            "tile": TILE,
-            "step_x": ACROSS,
-            "step_y": DOWN,
-            "lines": len(tables),
-        }
-        grid |= {"rows": rows, "columns": columns, "across": across, "wide": wide, "patch_x": patch_x}
-        grid |= {"down": down, "tall": tall, "patch_y": patch_y}
-        self.marks.update(tags=[grid], data={key: [] for key in ("x", "y", "width", "height")})
-
     def _pictures(
         self, frame: Frame, samples: np.ndarray, under: dict[str, np.ndarray | None]
     ) -> dict[str, list[Any]]:
-        """The samples' mean image under A's and under B's condition; nothing where none has a thumbnail.
-
-        Args:
-            frame: with the sides.
-            samples: ids.
-            under: the maps by row, under which the image lies as well.
-        """
-        pictures: dict[str, list[Any]] = {key: [] for key in ("image", *PLACE)}
-        whole: Spans = [(0, 1, 1)] * 2
-        lines = list(under)
+        """The samples' mean image by A's and B's condition, `under` maps by row as well; none without thumbnails."""
+        pictures: list[tuple[Any, ...]] = []
         for line, cell in enumerate((frame.state.a, frame.state.b)):
             rows, images = frame.store.results.images(cell[1])
             at = np.flatnonzero(np.isin(frame.store.ids[rows], samples))
             if not at.size:
                 continue
             picture = np.asarray(images[at], np.float32).mean(0).round().astype(np.uint8)
-            picture = contact_sheet.mosaic(
-                np.broadcast_to(picture[None], (1, *picture.shape[:2], 3)), 1, 1, gap=0
-            )
+            picture = np.broadcast_to(picture[None], (1, *picture.shape[:2], 3))
+            picture = contact_sheet.mosaic(picture, 1, 1, gap=0)
             places = [(0, line)]
-            for other in range(len(lines)):
+            for other, table in enumerate(under.values()):
                 # What compares B with something lies over B's image.
-                if under[lines[other]] is not None and line == min(other, 1):
+                if table is not None and line == min(other, 1):
                     places += [(column, other) for column in range(1, 4)]
-            for place in places:
-                pictures["image"].append(picture)
-                for key, value in self._box(*place, whole).items():
-                    pictures[key].append(value)
-        return pictures
+            pictures += [(picture, *self._box(*place, [(0, 1, 1)] * 2).values()) for place in places]
+        return columns(("image", *PLACE), pictures)
 
 
 def _name(frame: Frame, name: str) -> tuple[str, str]:
@@ -233,11 +211,6 @@ def _name(frame: Frame, name: str) -> tuple[str, str]:
         return "B minus A", ""
     (first, one), (second, other) = frame.null
     return "null", f"{second} minus {first}" if one == other else f"{second} · {other} minus {first} · {one}"
-
-
-def _above(y: float, title: str, cells: str) -> list[Label]:
-    """Texts above a row, cut where they would reach beyond the figure."""
-    return [(LEFT, y, title, None, "left"), (LEFT + 8 * len(title) + 8, y, None, cut(cells, LETTERS), "left")]
 
 
 def _legend(middle: float) -> list[Label]:

@@ -1,6 +1,7 @@
 """One sample: its images, its most probable classes under A and B, and its margins in all cells."""
 
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from bokeh.events import Tap
@@ -11,21 +12,8 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, POINTS, caption, cell_name, cut, plot, titled
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, POINTS, caption, cell_name, cut, empty, plot, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
-
-WRONG_FIRST = DIVERGING[::-1]
-"""Red below zero, where a sample is misclassified, blue above."""
-
-LINE = 15
-"""Pixels of a row of margins, fewer where there are many."""
-
-PICTURE = 104
-"""Pixels of the large images."""
-
-
-NAME = """return names[Math.floor(value)] ?? "";"""
-MARGIN = """return Number.isFinite(value) ? value.toFixed(2) : "not measured";"""
 
 
 class SampleDetail:
@@ -45,73 +33,52 @@ class SampleDetail:
         self.listed = sample_margins.rows_of(store)
         count, names = len(self.listed), [store.results.conditions[c].name for c in store.conditions]
         width = len(names)
-        self.figure = plot(
+        self.figure = figure = plot(
             "fingerprint",
             "Margins of the shown sample over all networks and conditions; click a cell to make it B.",
-            height=int(np.clip(LINE * count, 60, 620)) + 78,
+            height=int(np.clip(15 * count, 60, 620)) + 78,
             x_range=(0, max(width, 1)),
             y_range=(max(count, 1), 0),
         )
-        self.figure.grid.grid_line_color = None
+        figure.grid.grid_line_color = None
         # One label for each run of one corruption: severities and draws stand side by side.
         starts = [k for k in range(width) if k == 0 or names[k] != names[k - 1]]
-        ends = [*starts[1:], width]
-        centres = [(start + end) / 2 for start, end in zip(starts, ends, strict=True)]
-        self.figure.xaxis.ticker = FixedTicker(ticks=centres)
-        self.figure.xaxis.major_label_overrides = {
-            centre: names[start] for centre, start in zip(centres, starts, strict=True)
-        }
-        self.figure.xaxis.major_label_orientation = 0.7
-        self.figure.yaxis.ticker = FixedTicker(ticks=[k + 0.5 for k in range(count)])
-        self.figure.yaxis.major_label_overrides = {k + 0.5: label for k, (_, label) in enumerate(self.listed)}
-        self.figure.axis.major_label_text_font_size = "10px"
-        self.figure.axis.major_tick_line_color = None
-        self.mapper = LinearColorMapper(palette=WRONG_FIRST, nan_color=CLEAR)
-        self.margins = ColumnDataSource({"image": []})
-        cells = self.figure.image(
-            "image", x=0, y=0, dw=width, dh=count, source=self.margins, color_mapper=self.mapper
+        ticks = {(start + end) / 2: names[start] for start, end in pairwise([*starts, width])}
+        figure.xaxis.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
+        figure.xaxis.major_label_orientation = 0.7
+        ticks = {k + 0.5: label for k, (_, label) in enumerate(self.listed)}
+        figure.yaxis.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
+        figure.axis.major_label_text_font_size = "10px"
+        figure.axis.major_tick_line_color = None
+        # Red below zero, where a sample is misclassified, blue above.
+        self.mapper = LinearColorMapper(palette=DIVERGING[::-1], nan_color=CLEAR)
+        self.margins = empty("image")
+        place = {"x": 0, "y": 0, "dw": width, "dh": count}
+        cells = figure.image("image", **place, source=self.margins, color_mapper=self.mapper)
+        named = lambda names: CustomJSHover(
+            args={"names": names}, code='return names[Math.floor(value)] ?? "";'
         )
-        named = lambda names: CustomJSHover(args={"names": names}, code=NAME)
-        self.figure.add_tools(
-            HoverTool(
-                renderers=[cells],
-                tooltips=[
-                    ("network", "$y{custom}"),
-                    ("condition", "$x{custom}"),
-                    ("margin", "@image{custom}"),
-                ],
-                formatters={
-                    "$y": named([label for _, label in self.listed]),
-                    "$x": named(store.conditions),
-                    "@image": CustomJSHover(code=MARGIN),
-                },
-            )
-        )
+        margin = CustomJSHover(code='return Number.isFinite(value) ? value.toFixed(2) : "not measured";')
+        formatters = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
+        tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
-        self.figure.segment(
-            "x", "low", "x", "high", source=ColumnDataSource(edges), name="ink", line_alpha=0.3, line_width=1
-        )
-        self.wrong = ColumnDataSource({"x": [], "y": []})
-        self.figure.scatter(
-            "x", "y", source=self.wrong, marker="x", size=5, line_color="#3a0d12", line_alpha=0.75
-        )
-        self.sides = ColumnDataSource({name: [] for name in ("x", "y", "left", "top", "text")})
+        look = {"name": "ink", "line_alpha": 0.3, "line_width": 1}
+        figure.segment("x", "low", "x", "high", source=ColumnDataSource(edges), **look)
+        self.wrong = empty("x", "y")
+        look = {"marker": "x", "size": 5, "line_color": "#3a0d12", "line_alpha": 0.75}
+        figure.scatter("x", "y", source=self.wrong, **look)
+        self.sides = empty("x", "y", "left", "top", "text")
         # What a field shows is seen through its letter.
         for colour, width in (("#ffffff", 4), ("#000000", 2)):
             look = {"fill_color": None, "line_color": colour, "line_width": width}
-            self.figure.rect("x", "y", 1, 1, source=self.sides, **look)
+            figure.rect("x", "y", 1, 1, source=self.sides, **look)
         # In the corner, so that the colour is seen; white below, as an outline is drawn over its letter.
-        small = {
-            "text_font_size": "9px",
-            "text_font_style": "bold",
-            "text_baseline": "top",
-            "x_offset": 2,
-            "y_offset": 2,
-        }
+        small = {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top"}
         halo = {"text_color": "#ffffff", "text_outline_color": "#ffffff"}
         for look in (halo, {"text_color": "#000000"}):
-            self.figure.text("left", "top", "text", source=self.sides, **small, **look)
-        self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
+            figure.text("left", "top", "text", source=self.sides, x_offset=2, y_offset=2, **small, **look)
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
         self.root = titled(self.title, self.text, self.figure)
         self.changed = Changed()
@@ -131,11 +98,16 @@ class SampleDetail:
         # Brushes leave the shown sample alone: nothing is read or sent again for them.
         if not self.changed("sample", (state.primary, state.a, state.b)):
             return
-        at = np.empty(0, int) if state.primary is None else np.flatnonzero(self.store.ids == state.primary)
-        self.figure.visible = bool(at.size)
-        if at.size:
-            margins = sample_margins.read(self.store, int(at[0]), (state.a, state.b))
-            self.text.text = self._large(frame, int(at[0]))
+        position = next(iter(np.flatnonzero(self.store.ids == state.primary).tolist()), None)
+        self.figure.visible = position is not None
+        if position is not None:
+            margins = sample_margins.read(self.store, position, (state.a, state.b))
+            true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
+            sides = (_large(self.store, "A", state.a, position), _large(self.store, "B", state.b, position))
+            self.text.text = (
+                f"<b style='color:var(--ink)'>Sample {int(state.primary)}, true class {true_class}</b>"
+                f"<table style='margin-top:3px'><tr>{''.join(sides)}</tr></table>"
+            )
             self._render(frame, margins)
         else:
             self.text.text = (
@@ -145,47 +117,6 @@ class SampleDetail:
             )
             self.caption.text = ""
 
-    def _large(self, frame: Frame, position: int) -> str:
-        store, state = frame.store, frame.state
-        true_class = escape(str(store.names_of(store.labels[[position]])[0]))
-        sides = "".join(
-            f"<td style='vertical-align:top;padding-right:22px'>{self._side(frame, letter, cell, position)}</td>"
-            for letter, cell in (("A", state.a), ("B", state.b))
-        )
-        return (
-            f"<b style='color:var(--ink)'>Sample {int(store.ids[position])}, true class {true_class}</b>"
-            f"<table style='margin-top:3px'><tr>{sides}</tr></table>"
-        )
-
-    def _side(self, frame: Frame, letter: str, cell: Cell, position: int) -> str:
-        store = frame.store
-        stored, pictures = contact_sheet.pictures(store, cell[1], np.array([position]))
-        style = f"width:{PICTURE}px;height:{PICTURE}px;image-rendering:pixelated;border:1px solid var(--line)"
-        shown = (
-            f"<img alt='sample {int(store.ids[position])} under {escape(cell[1], quote=True)}' style='{style}' "
-            f"src='{contact_sheet.data_address(pictures[0])}'>"
-            if stored[0]
-            else f"<div style='{style};display:flex;align-items:center'>no stored image</div>"
-        )
-        lines = []
-        for k, probability in contact_sheet.top_classes(store, cell, position):
-            name, true = escape(cut(store.class_names[k], 24)), k == int(store.labels[position])
-            bar = (
-                f"<div style='width:{max(round(66 * probability), 1)}px;height:9px;background:"
-                f"{'#0072B2' if true else '#D55E00'}'></div>"
-            )
-            label = f"<b>{name} (true)</b>" if true else name
-            lines.append(
-                f"<tr><td style='padding-right:6px;white-space:nowrap'>{label}</td>"
-                f"<td style='padding-right:6px'>{bar}</td><td>{100 * probability:.1f} %</td></tr>"
-            )
-        seeds = len(store.sides.seeds(cell))
-        mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
-        return (
-            f"{letter}: {cell_name(cell)}{mean}<table><tr><td>{shown}</td>"
-            f"<td style='vertical-align:top'><table>{''.join(lines)}</table></td></tr></table>"
-        )
-
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
         store, state = frame.store, frame.state
         finite = np.abs(margins.values[np.isfinite(margins.values)])
@@ -194,18 +125,15 @@ class SampleDetail:
         self.margins.data = {"image": [margins.values]}
         places: dict[tuple[int, int], str] = {}
         for letter, cell in (("A", state.a), ("B", state.b)):
-            place = margins.place(store, cell)
-            if place is not None:
+            if (place := margins.place(store, cell)) is not None:
                 places[place] = places.get(place, "") + letter
-        line, place = np.nonzero(margins.wrong)
         # Crosses where it is wrong, so that nothing rests on colour alone; not where they could not be told apart.
-        free = np.array([(y, x) not in places for y, x in zip(line, place, strict=True)], bool)
-        few = len(store.conditions) <= 120 and len(line) <= POINTS
-        at = np.flatnonzero(free) if few else np.empty(0, int)
-        self.wrong.data = {
-            "x": (place[at] + 0.5).astype(np.float32),
-            "y": (line[at] + 0.5).astype(np.float32),
-        }
+        few = len(store.conditions) <= 120 and int(margins.wrong.sum()) <= POINTS
+        crosses = margins.wrong & few
+        for place in places:
+            crosses[place] = False
+        y, x = np.nonzero(crosses)
+        self.wrong.data = {"x": (x + 0.5).astype(np.float32), "y": (y + 0.5).astype(np.float32)}
         self.sides.data = {
             "x": [x + 0.5 for _, x in places],
             "y": [y + 0.5 for y, _ in places],
@@ -229,11 +157,9 @@ class SampleDetail:
                 ". Only A and B are shown: the study stores no table of all margins "
                 "(it is made by running the study again, up to 1 GiB)"
             )
-        else:
-            missing = len(store.cells) - margins.cells
-            text += f"; {missing:,} more have no margin or are newer than the table" if missing else ""
-        place = margins.place(store, b)
-        first = sample_margins.breaks(store, margins, b)
+        elif missing := len(store.cells) - margins.cells:
+            text += f"; {missing:,} more have no margin or are newer than the table"
+        place, first = margins.place(store, b), sample_margins.breaks(store, margins, b)
         if place is None or not first:
             return text + ". Click a cell to make it B."
         broken = sorted((severity, name) for name, severity in first.items() if severity is not None)
@@ -248,3 +174,29 @@ class SampleDetail:
             every = "all " * (len(first) > 1) + counted(len(first), "corruption")
             text += f". {row} holds under {every} at every severity"
         return text + ". Click a cell to make it B."
+
+
+def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
+    """The image of a sample under a side, and its most probable classes there, as a cell of a table."""
+    stored, pictures = contact_sheet.pictures(store, cell[1], np.array([position]))
+    style = "width:104px;height:104px;image-rendering:pixelated;border:1px solid var(--line)"
+    shown = (
+        f"<img alt='sample {int(store.ids[position])} under {escape(cell[1], quote=True)}' style='{style}' "
+        f"src='{contact_sheet.data_address(pictures[0])}'>"
+        if stored[0]
+        else f"<div style='{style};display:flex;align-items:center'>no stored image</div>"
+    )
+    lines = ""
+    for k, probability in contact_sheet.top_classes(store, cell, position):
+        name, true = escape(cut(store.class_names[k], 24)), k == int(store.labels[position])
+        lines += (
+            f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
+            f"<td style='padding-right:6px'><div style='width:{max(round(66 * probability), 1)}px;height:9px;"
+            f"background:{'#0072B2' if true else '#D55E00'}'></div></td><td>{100 * probability:.1f} %</td></tr>"
+        )
+    seeds = len(store.sides.seeds(cell))
+    mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
+    return (
+        f"<td style='vertical-align:top;padding-right:22px'>{letter}: {cell_name(cell)}{mean}"
+        f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></td>"
+    )

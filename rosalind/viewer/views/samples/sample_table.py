@@ -6,6 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, StringFormatter, TableColumn
 
 from rosalind.viewer.bokeh_patches import repaint
+from rosalind.viewer.views.draw import empty
 from rosalind.viewer.views.frame import Frame
 
 COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
@@ -13,23 +14,15 @@ COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
 
 def sample_table() -> tuple[DataTable, ColumnDataSource]:
     """An empty table and its columns."""
-    rows = ColumnDataSource({name: [] for name in COLUMNS})
+    rows = empty(*COLUMNS)
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
         TableColumn(field=name, title=name, formatter=number if "margin" in name else StringFormatter())
         for name in COLUMNS
     ]
-    table = DataTable(
-        source=rows,
-        columns=columns,
-        height=180,
-        sizing_mode="stretch_width",
-        index_position=None,
-        name="sample-table",
-        sortable=False,
-        reorderable=False,
-    )
-    return repaint(table), rows
+    size = {"height": 180, "sizing_mode": "stretch_width"}
+    fixed = {"index_position": None, "sortable": False, "reorderable": False}
+    return repaint(DataTable(source=rows, columns=columns, name="sample-table", **size, **fixed)), rows
 
 
 def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import Button, ColumnDataSource, Div, LinearColorMapper, TextInput
+from bokeh.models import Button, Div, LinearColorMapper, TextInput
 from bokeh.palettes import Greys256
 
 from rosalind.analysis import contact_sheet, sample_presets, selection
@@ -14,7 +14,16 @@ from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import CLEAR, FLIP_COLOURS, FLIP_MARKERS, caption, flip_legend, plot, titled
+from rosalind.viewer.views.draw import (
+    CLEAR,
+    FLIP_COLOURS,
+    FLIP_MARKERS,
+    caption,
+    empty,
+    flip_legend,
+    plot,
+    titled,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.sample_table import sample_table, table_columns
 
@@ -59,7 +68,9 @@ class Samples:
         self._sheet(frame)
         self.table, self.rows = sample_table()
         self.message = Div(text="", name="samples-message", visible=False, sizing_mode="stretch_width")
-        self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20)
+        self.find = TextInput(
+            placeholder="find id", name="samples-find", width=72, max_length=20, align="end"
+        )
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
         self.leaf = {
             by: Button(label=label, width=34, name=f"samples-{name}", align="end")
@@ -68,34 +79,25 @@ class Samples:
         for by, button in self.leaf.items():
             button.on_click(partial(self.turn, by))
         self.place = Div(text="", name="samples-place", align="end", width=42, tags=["control"])
-        self.find.align = "end"
-        choose = partial(frame.chooser, change)
-        wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        controls = row(
-            choose("samples-sort", "first", width=170),
-            choose("samples-order", "order", width=98),
-            choose("samples-pair", "side by side", width=102),
-            self.leaf[-1],
-            self.place,
-            self.leaf[1],
-            self.find,
-            **wrapped,
-        )
-        buttons = [
-            Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
-            for name, label in ((name, name.removeprefix("most ")) for name in PRESETS)
+        choosers = [
+            frame.chooser(change, f"samples-{name}", title, width=width)
+            for name, title, width in (
+                ("sort", "first", 170),
+                ("order", "order", 98),
+                ("pair", "side by side", 102),
+            )
         ]
-        for button, name in zip(buttons, PRESETS, strict=True):
+        wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
+        controls = row(*choosers, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
+        presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
+        for name in PRESETS:
+            label = name.removeprefix("most ")
+            button = Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
             button.on_click(partial(self.choose_preset, name))
+            presets.append(button)
         self.caption = caption("samples-caption")
-        self.root = titled(
-            self.title,
-            controls,
-            row(Div(text="select", width=38, align="center", tags=["control"]), *buttons, **wrapped),
-            self.message,
-            self.figure,
-            self.table,
-        )
+        parts = (controls, row(*presets, **wrapped), self.message, self.figure, self.table)
+        self.root = titled(self.title, *parts)
 
     def _sheet(self, frame: Frame) -> None:
         lines = TILES // COLUMNS
@@ -110,7 +112,7 @@ class Samples:
         )
         self.figure.axis.visible = False
         self.figure.grid.grid_line_color = None
-        self.sheet = ColumnDataSource({"image": []})
+        self.sheet = empty("image")
         place = {"x": 0, "y": 0, "dw": COLUMNS, "dh": lines, "source": self.sheet}
         _, first = frame.store.results.images(frame.store.conditions[0])
         if first.shape[-1] == 3:
@@ -119,24 +121,13 @@ class Samples:
             # Grey pictures are a quarter of the bytes.
             mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
             self.figure.image("image", color_mapper=mapper, **place)
-        self.tiles = ColumnDataSource({name: [] for name in ("x", "y", "colour", "width", "marker", "top")})
-        self.figure.rect(
-            "x",
-            "y",
-            0.955,
-            0.925,
-            source=self.tiles,
-            fill_color=None,
-            line_color="colour",
-            line_width="width",
-        )
-        self.figure.scatter(
-            "x", "top", source=self.tiles, marker="marker", size=8, fill_color="colour", line_color="#ffffff"
-        )
+        self.tiles = empty("x", "y", "colour", "width", "marker", "top")
+        border = {"fill_color": None, "line_color": "colour", "line_width": "width"}
+        self.figure.rect("x", "y", 0.955, 0.925, source=self.tiles, **border)
+        mark = {"x": "x", "y": "top", "source": self.tiles, "marker": "marker"}
+        self.figure.scatter(**mark, size=8, fill_color="colour", line_color="#ffffff")
         # A cross has no inside to colour.
-        self.figure.scatter(
-            "x", "top", source=self.tiles, marker="marker", size=5, line_color="colour", line_width=2
-        )
+        self.figure.scatter(**mark, size=5, line_color="colour", line_width=2)
         self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -172,8 +163,8 @@ class Samples:
         self._show_message("" if listed else f"Sample {number} is not among those on the sheets.")
 
     def _show_message(self, message: str) -> None:
-        self.message.text = f"<p class='error'>{escape(message)}</p>" if message else ""
-        self.message.visible = bool(message)
+        text = f"<p class='error'>{escape(message)}</p>" if message else ""
+        self.message.update(text=text, visible=bool(message))
 
     def choose_preset(self, name: str) -> None:
         """Select the samples that one of `PRESETS` picks for A and B."""
@@ -198,11 +189,15 @@ class Samples:
         store, b = frame.store, frame.state.b
         if frame.choice("samples-pair") == PAIRS[0]:
             return frame.state.a
-        infos = store.results.conditions
-        clean = [
-            name for name in store.conditions if infos[name].is_clean and infos[name].bn == infos[b[1]].bn
-        ]
-        return next(((b[0], name) for name in clean if store.sides.has((b[0], name))), frame.state.a)
+        for name in store.conditions:
+            info = store.results.conditions[name]
+            if (
+                info.is_clean
+                and info.bn == store.results.conditions[b[1]].bn
+                and store.sides.has((b[0], name))
+            ):
+                return b[0], name
+        return frame.state.a
 
     @staticmethod
     def _candidates(frame: Frame) -> np.ndarray:
@@ -239,24 +234,19 @@ class Samples:
             key, candidates, TILES, int(frame.choice("samples-page"))
         )
         flips = frame.flips if left == state.a else selection.flips(store, left, state.b)
-        self._send(frame, left, flips)
         self.place.text = f"{self.shown_page} / {self.pages:,}"
         self.leaf[-1].disabled = self.shown_page <= 1
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
-
-    def _send(self, frame: Frame, left: Cell, flips: np.ndarray) -> None:
-        """Bring borders up to date, and pictures and table where they have changed."""
-        store, state, listed = frame.store, frame.state, self.listed
+        listed = self.listed
         y, x = np.divmod(np.arange(len(listed)), COLUMNS)
-        primary = store.ids[listed] == state.primary
         self.tiles.data = {
             "x": (x + 0.485).astype(np.float32),
             "y": (y + 0.475).astype(np.float32),
             "top": (y + 0.06).astype(np.float32),
             "colour": [FLIP_COLOURS[k] for k in flips[listed]],
             "marker": [FLIP_MARKERS[k] for k in flips[listed]],
-            "width": np.where(primary, 6, 2).astype(np.uint8),
+            "width": np.where(store.ids[listed] == state.primary, 6, 2).astype(np.uint8),
         }
         if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw)):
             return
@@ -282,8 +272,7 @@ class Samples:
         )
         if frame.choice("samples-pair") == PAIRS[1] and left == state.a:
             text += " B's network is not measured on clean images, so A stands on the left."
-        without = int((pool & ~pictured).sum())
-        if without:
+        if without := int((pool & ~pictured).sum()):
             text += f" {without:,} have no stored image and are not on the sheet."
         if selection.is_by_hand(state.rule):
             text += f" {int(frame.selected.sum()):,} are starred; saved as a slice and chosen, they are the sheet."
@@ -295,21 +284,17 @@ class Samples:
                 else f" {escape(NOT_STORED)}"
             )
         text += f" Margins in the table are {'raw' if state.raw else 'in units'}."
-        seeds = len(store.sides.pairs(left, state.b))
-        if seeds > 1:
+        if (seeds := len(store.sides.pairs(left, state.b))) > 1:
             text += f" Means and majorities over {seeds} pairs of one seed."
         if frame.nulls:
-            changes = [
-                np.bincount(selection.flips(store, *null)[pool], minlength=4)[1:3] for null in frame.nulls
-            ]
-            most = max(changes, key=sum)
-            counts = np.bincount(flips[pool], minlength=4)
+            changed = lambda flips: np.bincount(flips[pool], minlength=4)[1:3]
+            most = max(changed(selection.flips(store, *null)).sum() for null in frame.nulls)
+            fixed, broken = changed(flips)
             text += (
-                f" B fixes {counts[1]:,} and breaks {counts[2]:,} of them, {counts[1] + counts[2]:,} in all; "
-                f"the null flips up to {most.sum():,}."
+                f" B fixes {fixed:,} and breaks {broken:,} of them, {fixed + broken:,} in all; "
+                f"the null flips up to {most:,}."
             )
-        text = f"{text} {frame.null_sentence}".rstrip()
-        return text + self._reported(frame)
+        return f"{text} {frame.null_sentence}".rstrip() + self._reported(frame)
 
     def _reported(self, frame: Frame) -> str:
         """The report on a preset's samples by the other half of the replicates, while they are the selection."""
