@@ -90,7 +90,7 @@ class TestSlices:
         assert made.state.rule == self.rule
         assert made.widgets["slice"].value == "<b>three</b>"
         assert made.controls.note.text == "&lt;i&gt;why&lt;/i&gt;"
-        made._remove_slice("<b>three</b>")
+        made.actions.remove_slice("<b>three</b>")
         assert made.widgets["slice"].options == [""]
         made._save_slice("", "")
         assert "needs a name" in made.errors.text

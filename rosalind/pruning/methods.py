@@ -11,21 +11,11 @@ tickets stay as initialised.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, Literal
 
 from rosalind.config import resolve
 from rosalind.pruning import channel_scores, dynamic, learned, scores, tickets, woodfisher
-from rosalind.pruning.types import (
-    Granularity,
-    MaskParametrisation,
-    MaskSchedule,
-    MethodRun,
-    Needs,
-    Recipe,
-    Retraining,
-    Score,
-)
+from rosalind.pruning.types import Change, Granularity, Needs, Parametrise, Recipe, Retraining, Score
 
 _SCOPED = {"scope": "global", "layers": {}}
 """The scope in which scores compete, and sparsities of single layers (see `masks.keep`)."""
@@ -78,12 +68,7 @@ def iterative(
 
 
 def while_training(
-    change: Callable[[MethodRun, float], MaskSchedule],
-    *,
-    needs: Needs = (),
-    paper: str = "",
-    family: str = "dynamic",
-    **options: Any,
+    change: Change, *, needs: Needs = (), paper: str = "", family: str = "dynamic", **options: Any
 ) -> Recipe:
     """Train once per sparsity from the initial weights while `change` sets the masks."""
     options = {"scope": "erk", "layers": {}, "epochs": None, **options}
@@ -91,7 +76,7 @@ def while_training(
 
 
 def learning_masks(
-    parametrisation: Callable[[MethodRun, float], MaskParametrisation],
+    parametrisation: Parametrise,
     *,
     granularity: Granularity = "weight",
     ranked: Literal["trained", "initial"] = "initial",

@@ -41,12 +41,9 @@ def taylor(job: Scoring) -> Scores:
     In BatchNorm's evaluation mode: with batch statistics a filter's sum of weight * gradient is exactly
     zero, because a convolution before BatchNorm is scale invariant.
     """
-    total = None
-    for step in range(job.options["score_batches"]):
-        squared = jax.tree.map(jnp.square, _saliency(job, step, False))
-        total = squared if total is None else jax.tree.map(jnp.add, total, squared)
-    assert total is not None
-    return total
+    saliencies = (_saliency(job, step, False) for step in range(job.options["score_batches"]))
+    squares = (jax.tree.map(jnp.square, saliency) for saliency in saliencies)
+    return functools.reduce(functools.partial(jax.tree.map, jnp.add), squares)
 
 
 def maggrad(job: Scoring) -> Scores:

@@ -156,6 +156,13 @@ class MaskParametrisation(NamedTuple):
     """Top names of the trained tree without weight decay: scores and gates beside weights."""
 
 
+Change = Callable[["MethodRun", float], MaskSchedule]
+"""`(run, sparsity)` to masks that change during training."""
+
+Parametrise = Callable[["MethodRun", float], MaskParametrisation]
+"""`(run, sparsity)` to masks that are learned; equal arguments give one object, so that steps are compiled once."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A pruning method: at most one of score, change and parametrisation, and every option with its default.
@@ -168,10 +175,8 @@ class Recipe:
 
     score: Score | None = None
     """Ranks single weights or whole channels before retraining; blocks are ranked by magnitude without one."""
-    change: Callable[["MethodRun", float], MaskSchedule] | None = None
-    """`(run, sparsity)` to masks that change during training."""
-    parametrisation: Callable[["MethodRun", float], MaskParametrisation] | None = None
-    """`(run, sparsity)` to masks that are learned; equal arguments give one object, so that steps are compiled once."""
+    change: Change | None = None
+    parametrisation: Parametrise | None = None
     granularity: Granularity = "weight"
     """Single weights, coupled channels, or all but N of every M inputs."""
     needs: Needs = ()

@@ -24,14 +24,6 @@ WATCH_INTERVAL = 5000
 """Milliseconds between two checks whether the study has grown."""
 
 
-def query_of(document: Document) -> dict[str, str]:
-    """The arguments of the address of a session, the first of each name; empty without a request."""
-    request = getattr(document.session_context, "request", None)
-    if request is None:
-        return {}
-    return {k: v[0].decode("utf-8", "replace") for k, v in request.arguments.items() if v}
-
-
 class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
 
@@ -68,7 +60,10 @@ class Session:
         self.errors = Div(text="", name="errors", visible=False, sizing_mode="stretch_width")
         self.actions = self._actions()
         self.controls = Controls(store, self.state, self.actions)
+        self.widgets = self.controls.widgets
         self.panels = Panels(document, views, self.change, self.state.layout)
+        self.views = self.panels.views
+        """The views that have been shown so far, by name."""
         document.theme = theme.FIGURES
         # One scan for new models instead of one per root, 1.6 s for 20.
         with self.panels.scanning(()):
@@ -109,22 +104,12 @@ class Session:
             toggle_theme=lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
             show_slice=self._show_slice,
             save_slice=self._save_slice,
-            remove_slice=self._remove_slice,
+            remove_slice=self._save_slice,
             export=self._export,
             hold=self._hold,
             press=self.press,
             show_errors=self.show_errors,
         )
-
-    @property
-    def widgets(self) -> dict[str, Any]:
-        """The controls by name."""
-        return self.controls.widgets
-
-    @property
-    def views(self) -> dict[str, View]:
-        """The views that have been shown so far, by name."""
-        return self.panels.views
 
     def press(self, key: str) -> None:
         """Do what a key does, see `keyboard.press`."""
@@ -197,24 +182,20 @@ class Session:
         if name in self.slices:
             self.change(rule=self.slices[name].rule, true_class=None)
 
-    def _save_slice(self, name: str, note: str) -> None:
-        rule = selection.saved(self.state.rule, self.state.true_class)
+    def _save_slice(self, name: str, note: str | None = None) -> None:
+        """Save the selection as a slice with a note, or remove the slice where the note is None."""
+        slice_ = None
+        if note is not None:
+            slice_ = slices.Slice(selection.saved(self.state.rule, self.state.true_class), note)
         try:
-            slices.save(self.store, name, slices.Slice(rule, note))
+            if name or slice_ is not None:
+                slices.save(self.store, name, slice_)
         except (ValueError, OSError) as error:
             self.show_errors(str(error))
-        else:
+            return
+        if note is not None:
             self.widgets["slice-name"].value = self.widgets["slice-note"].value = ""
-            self._reload_slices(name.strip())
-
-    def _remove_slice(self, name: str) -> None:
-        try:
-            if name:
-                slices.save(self.store, name, None)
-        except (ValueError, OSError) as error:
-            self.show_errors(str(error))
-        else:
-            self._reload_slices("")
+        self._reload_slices("" if note is None else name.strip())
 
     def _reload_slices(self, chosen: str) -> None:
         self._slices_stamp = slices.stamp(self.store)
@@ -304,6 +285,10 @@ def application(store: Store, views: Mapping[str, type[View]] = VIEWS) -> Callab
     """A function that fills one reader's document; all readers share the store."""
 
     def fill(document: Document) -> None:
-        Session(store, document, query_of(document), views)
+        # Without a server there is no request.
+        request = getattr(document.session_context, "request", None)
+        arguments = {} if request is None else request.arguments
+        query = {name: values[0].decode("utf-8", "replace") for name, values in arguments.items() if values}
+        Session(store, document, query, views)
 
     return fill

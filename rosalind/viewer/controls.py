@@ -154,17 +154,9 @@ class Controls:
         )
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
-            w["a-network"],
-            w["a-condition"],
-            w["b-network"],
-            w["b-condition"],
+            *(w[f"{side}-{part}"] for side in ("a", "b") for part in ("network", "condition")),
             self._button("swap A and B", "swap", actions.swap),
-            w["null"],
-            w["x"],
-            w["y"],
-            w["raw"],
-            w["class"],
-            w["operation"],
+            *(w[name] for name in ("null", "x", "y", "raw", "class", "operation")),
             *flips,
             w["slice"],
             self.note,

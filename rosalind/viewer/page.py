@@ -38,12 +38,12 @@ class PageHandler(DocHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         default(self.store)
         self.set_header("Content-Type", "text/html")
-        resources = self.application.resources()
+        resources, colours = self.application.resources(), self.get_argument("theme", "")
         self.write(
             theme.page_template("head.html").render(
                 title=f"rosalind: {self.store.name}",
                 study=self.store.results.title,
-                theme=theme.theme_or_light(self.get_argument("theme", "")),
+                theme=colours if colours in theme.COLOURS else "light",
                 layouts=LAYOUTS,
                 themes=theme.page_colours(),
                 scripts=resources.clone(components=list(SCRIPTS)).js_files,

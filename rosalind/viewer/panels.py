@@ -125,5 +125,5 @@ class Panels:
 
     def clear(self) -> None:
         """Forget all views, so that the next `draw` makes them anew."""
-        self.views = {}
+        self.views.clear()
         self.theme.clear()

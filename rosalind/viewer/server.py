@@ -185,15 +185,8 @@ def serve(
 ) -> None:
     """Show studies in the browser until interrupted.
 
-    Args:
-        folders: one or more study folders.
-        host: address to listen on; anything but loopback lets others on the network read the studies.
-        port: 0 takes a free one.
-        open_browser: open the page in the user's browser.
-        views: `package.module:NAME` of further views, see `views.View`.
-
-    Raises:
-        see `make_server`.
+    Arguments and errors are those of `make_server`. Any `host` but loopback lets others on the network read the
+    studies; `open_browser` opens the page in the user's browser.
     """
     # Bokeh's check of every new page takes 0.12 s; the tests run it.
     settings.perform_document_validation = False

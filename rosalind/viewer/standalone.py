@@ -6,31 +6,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
+from bokeh import models
 from bokeh.embed import file_html
 from bokeh.layouts import column, row
-from bokeh.models import (
-    BoxSelectTool,
-    Button,
-    CDSView,
-    ColumnDataSource,
-    CustomJS,
-    DataTable,
-    Div,
-    HoverTool,
-    IndexFilter,
-    LassoSelectTool,
-    LayoutDOM,
-    NumberFormatter,
-    PanTool,
-    Range1d,
-    ResetTool,
-    Scatter,
-    TableColumn,
-    Tool,
-    UIElement,
-    WheelZoomTool,
-    Widget,
-)
 from bokeh.resources import INLINE
 
 from rosalind import results
@@ -70,7 +48,7 @@ link.click();
 """
 
 
-def _linked(frame: Frame) -> UIElement:
+def _linked(frame: Frame) -> models.UIElement:
     """Samples under A, under B and their difference, with a table; all share one source and so the selection."""
     store, state = frame.store, frame.state
     shown = drawn_samples(frame)
@@ -93,23 +71,23 @@ def _linked(frame: Frame) -> UIElement:
         "x_difference": measured["x_b"] - measured["x_a"],
         "y_difference": measured["y_b"] - measured["y_a"],
     }
-    source = ColumnDataSource(data)
+    source = models.ColumnDataSource(data)
     ranges = {}
     for axis in ("x", "y"):
         low, high = rasters.limits(measured[f"{axis}_a"], measured[f"{axis}_b"])
-        ranges[f"{axis}_range"] = Range1d(start=low, end=high)
+        ranges[f"{axis}_range"] = models.Range1d(start=low, end=high)
     figures = [
         _samples(frame, source, "a", "A", **ranges),
         _samples(frame, source, "b", "B", **ranges),
         _samples(frame, source, "difference", "B minus A"),
     ]
-    rows = CDSView(filter=IndexFilter(indices=list(range(len(shown)))))
-    count = Div(text="Drag a box or a lasso over samples.", name="linked-count")
+    rows = models.CDSView(filter=models.IndexFilter(indices=list(range(len(shown)))))
+    count = models.Div(text="Drag a box or a lasso over samples.", name="linked-count")
     source.selected.js_on_change(
-        "indices", CustomJS(args={"source": source, "count": count, "rows": rows}, code=COUNT)
+        "indices", models.CustomJS(args={"source": source, "count": count, "rows": rows}, code=COUNT)
     )
-    save = Button(label="save the selection as CSV", name="linked-save", width=200)
-    save.js_on_click(CustomJS(args={"source": source}, code=SAVE))
+    save = models.Button(label="save the selection as CSV", name="linked-save", width=200)
+    save.js_on_click(models.CustomJS(args={"source": source}, code=SAVE))
     text = caption("linked-caption")
     text.text = (
         f"{len(shown):,} of {int(frame.shown.sum()):,} samples, {state.x} and {state.y}, "
@@ -124,22 +102,30 @@ def _linked(frame: Frame) -> UIElement:
     )
 
 
-def _samples(frame: Frame, source: ColumnDataSource, side: str, title: str, **ranges: Range1d) -> Any:
+def _samples(
+    frame: Frame, source: models.ColumnDataSource, side: str, title: str, **ranges: models.Range1d
+) -> Any:
     """A figure of the samples under A, under B, or of their difference."""
     state = frame.state
-    tools = [LassoSelectTool(), BoxSelectTool(), PanTool(), WheelZoomTool(), ResetTool()]
+    tools = [
+        models.LassoSelectTool(),
+        models.BoxSelectTool(),
+        models.PanTool(),
+        models.WheelZoomTool(),
+        models.ResetTool(),
+    ]
     label = f"Samples, {title}; a selection is shared."
     figure = plot(f"linked-{side}", label, height=340, tools=tools, **ranges)
     figure.toolbar_location = "below"
     figure.toolbar.active_drag = tools[1]
     look: dict[str, Any] = {"fill_color": "colour", "line_color": "colour", "marker": "marker", "size": 6}
     glyphs = [
-        Scatter(x=f"x_{side}", y=f"y_{side}", fill_alpha=alpha, line_alpha=alpha, **look)
+        models.Scatter(x=f"x_{side}", y=f"y_{side}", fill_alpha=alpha, line_alpha=alpha, **look)
         for alpha in (0.8, 0.05)
     ]
     dots = figure.add_glyph(source, glyphs[0], nonselection_glyph=glyphs[1])
     tips = [(name, f"@{name}") for name in ("id", "true", "A", "B", "change")]
-    figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
+    figure.add_tools(models.HoverTool(renderers=[dots], tooltips=tips, limit=1))
     change = "change of " if side == "difference" else ""
     figure.xaxis.axis_label = change + axis_label(frame.store, state.x, state.raw)
     figure.yaxis.axis_label = change + axis_label(frame.store, state.y, state.raw)
@@ -147,14 +133,14 @@ def _samples(frame: Frame, source: ColumnDataSource, side: str, title: str, **ra
     return figure
 
 
-def _table(source: ColumnDataSource, rows: CDSView) -> DataTable:
+def _table(source: models.ColumnDataSource, rows: models.CDSView) -> models.DataTable:
     """The samples as a table, of which `rows` shows the selected ones."""
-    number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
+    number = models.NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
-        *(TableColumn(field=name, title=name) for name in ("id", "true", "A", "B", "change")),
-        *(TableColumn(field=name, title=name, formatter=number) for name in ("margin A", "margin B")),
+        *(models.TableColumn(field=name, title=name) for name in ("id", "true", "A", "B", "change")),
+        *(models.TableColumn(field=name, title=name, formatter=number) for name in ("margin A", "margin B")),
     ]
-    return DataTable(
+    return models.DataTable(
         source=source,
         view=rows,
         columns=columns,
@@ -180,11 +166,11 @@ def drawn_samples(frame: Frame) -> np.ndarray:
     return np.sort(shown[order[:POINTS]])
 
 
-def _without_server(root: LayoutDOM) -> LayoutDOM:
+def _without_server(root: models.LayoutDOM) -> models.LayoutDOM:
     """A view without the widgets and tools that need a server."""
     for model in root.references():
-        is_text = isinstance(model, Div | DataTable) and "control" not in model.tags
-        if isinstance(model, Widget) and not is_text:
+        is_text = isinstance(model, models.Div | models.DataTable) and "control" not in model.tags
+        if isinstance(model, models.Widget) and not is_text:
             model.visible = False
         toolbar = getattr(model, "toolbar", None)
         if toolbar is not None and toolbar.tools:
@@ -194,8 +180,8 @@ def _without_server(root: LayoutDOM) -> LayoutDOM:
     return root
 
 
-def _needs_server(tool: Tool) -> bool:
-    return isinstance(tool, BoxSelectTool | LassoSelectTool) or "server" in tool.tags
+def _needs_server(tool: models.Tool) -> bool:
+    return isinstance(tool, models.BoxSelectTool | models.LassoSelectTool) or "server" in tool.tags
 
 
 def page(store: Store, state: State) -> str:
@@ -206,7 +192,7 @@ def page(store: Store, state: State) -> str:
     """
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
-    roots: dict[str, UIElement] = {}
+    roots: dict[str, models.UIElement] = {}
     for name, make in VIEWS.items():
         view = make(frame, lambda **_: None)
         view.update(frame)
@@ -217,9 +203,9 @@ def page(store: Store, state: State) -> str:
     pages["linked"] = ["geometry", "all"]
     sheets = theme.style_sheets()
     for name, root in roots.items():
-        models = root.references()
-        theme.attach_styles(models, sheets)
-        theme.apply_theme(models, state.theme)
+        parts = root.references()
+        theme.attach_styles(parts, sheets)
+        theme.apply_theme(parts, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)
     return file_html(

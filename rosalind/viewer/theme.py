@@ -99,11 +99,6 @@ th { color: var(--ink); }
 """
 
 
-def theme_or_light(name: str) -> str:
-    """`name` where it is a theme, else `light`."""
-    return name if name in COLOURS else "light"
-
-
 def page_template(name: str) -> Template:
     """A template of a whole page; it needs `page_colours()` as `themes`."""
     return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(name)
