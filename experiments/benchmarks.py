@@ -79,9 +79,7 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(
-    ours: Callable[[], object], theirs: Callable[[], object], rounds: int
-) -> tuple[float, float, float]:
+def compare(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float, float]:
     """Median seconds of both sides and the median of their ratios, after a warm-up of each."""
     seconds(ours), seconds(theirs)
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
@@ -151,14 +149,12 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     size, key = measuring.batch_size(split), jax.random.key(0)
 
     def ours() -> object:
-        return dict(
-            measuring.measure([network], conditions.plan(Condition()), split, key, subset=np.arange(500))
-        )["resnet20"]
+        return dict(measuring.measure([network], conditions.plan(Condition()), split, key, subset=np.arange(500)))[
+            "resnet20"
+        ]
 
     def theirs() -> object:
-        return [
-            np.asarray(forward(variables, images[k : k + size])) for k in range(0, images_of(options), size)
-        ]
+        return [np.asarray(forward(variables, images[k : k + size])) for k in range(0, images_of(options), size)]
 
     found = compare(ours, theirs, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
@@ -282,9 +278,7 @@ def corruption_speed(options: Options) -> None:
             return plain(image, rows[severity - 1], generator)
 
         seconds(ours)
-        pairs = [
-            (1000 * seconds(ours) / (5 * len(images)), per_image(theirs, some)) for _ in range(options.rounds)
-        ]
+        pairs = [(1000 * seconds(ours) / (5 * len(images)), per_image(theirs, some)) for _ in range(options.rounds)]
         mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
         ratio = statistics.median(b / a for a, b in pairs)
         totals += [5 * mine, 5 * other]
@@ -294,9 +288,7 @@ def corruption_speed(options: Options) -> None:
         except Exception as error:
             words = f"does not run ({type(error).__name__}) | "
         print(f"| {name} | {mine:.4f} | {other:.3f} | {ratio:.1f} | {words} |", flush=True)
-    print(
-        f"| all 95 cells, 1,000 images | {totals[0]:.2f} s | {totals[1]:.1f} s | {totals[1] / totals[0]:.1f} | | |"
-    )
+    print(f"| all 95 cells, 1,000 images | {totals[0]:.2f} s | {totals[1]:.1f} s | {totals[1] / totals[0]:.1f} | | |")
     print(f"\nThe original generator's 99 s (one core) are {99 / totals[0]:.1f} times rosalind's.")
 
 

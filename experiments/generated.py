@@ -194,9 +194,7 @@ def measured(
     """The geometry arrays of one cell, from what its condition adds to the samples."""
     x = features(condition)
     nearest = 100 if arrays["head/kernel"].shape[1] > 100 else None
-    cell = geometry.measure(
-        x, arrays["head/kernel"], arrays["head/bias"], labels, reference=reference, nearest=nearest
-    )
+    cell = geometry.measure(x, arrays["head/kernel"], arrays["head/bias"], labels, reference=reference, nearest=nearest)
     return {**cell, "features": x[:SUBSET].astype(np.float16)}
 
 
@@ -315,8 +313,7 @@ def make(
     for number, plan in enumerate(plans):
         info, arrays, reference, features = make_network(plan, there)
         cells = {
-            name: measured(shift, features, arrays, reference, there.labels)
-            for name, shift in there.shifts.items()
+            name: measured(shift, features, arrays, reference, there.labels) for name, shift in there.shifts.items()
         }
         results.add_network(folder, info, arrays, cells)
         if plan.seed == 0:

@@ -184,9 +184,7 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
     client.close()
     token = TOKEN.search(page.body.decode())[1]
     # Browsers compress too, and the server wants the origin of a page of its own.
-    request = HTTPRequest(
-        f"{address.replace('http', 'ws', 1)}ws", headers={"Origin": address.rstrip("/")}, **patience
-    )
+    request = HTTPRequest(f"{address.replace('http', 'ws', 1)}ws", headers={"Origin": address.rstrip("/")}, **patience)
     socket = await websocket_connect(
         request, subprotocols=["bokeh", token], compression_options={}, max_message_size=1 << 30
     )

@@ -149,9 +149,7 @@ def make_study(options: Options) -> Study:
     # What one shot and its retraining cost, spent on the dense network.
     twice = Baseline("dense-twice", cycles=2)
     controls = ("random", "dense_extended")
-    return replace(
-        base, model=Model("resnet20", width), methods=methods, baselines=(twice,), controls=controls
-    )
+    return replace(base, model=Model("resnet20", width), methods=methods, baselines=(twice,), controls=controls)
 
 
 def paired(found: results.Results, first: str, second: str, sparsity: float) -> str:
@@ -165,16 +163,12 @@ def paired(found: results.Results, first: str, second: str, sparsity: float) -> 
     if not seeds or any((second, seed) not in rows for seed in seeds):
         return f"{first} - {second} at {sparsity:g}: not measured"
     apart = np.array([rows[first, seed] - rows[second, seed] for seed in seeds])
-    return (
-        f"{first} - {second} at {sparsity:g}: {robustness.mean_and_deviation(apart)} points, n = {len(apart)}"
-    )
+    return f"{first} - {second} at {sparsity:g}: {robustness.mean_and_deviation(apart)} points, n = {len(apart)}"
 
 
 PAIRS = {
     "retraining": (("lrr", "finetune"), ("lrr-once", "finetune-once"), ("lth", "lth-from-0"), ("lrr", "lth")),
-    "initialisation": tuple(
-        (name, "random-initial") for name in ("magnitude_initial", "snip", "grasp", "synflow")
-    ),
+    "initialisation": tuple((name, "random-initial") for name in ("magnitude_initial", "snip", "grasp", "synflow")),
 }
 
 

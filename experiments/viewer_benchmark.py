@@ -252,9 +252,7 @@ def run(options: Options) -> None:
                     rows |= MEASURES[name](timed)
                     rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
                 browser.close()
-            print(
-                f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}"
-            )
+            print(f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}")
             # After the browser has gone: Playwright has an event loop of its own.
             print(lines(memory_per_reader(folder, options.repeats)), flush=True)
 

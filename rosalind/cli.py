@@ -87,9 +87,7 @@ def run(
         flags = (data, model, train, methods, sparsities, corruptions, benchmark, severities, textures, files)
         flags += (draws, attacks, weight_noise, shifts, measures, seeds)
         if flags != tuple((run.__kwdefaults__ or {}).values()):
-            raise ValueError(
-                f"of the flags only --out is allowed beside {study!r}; change that study instead."
-            )
+            raise ValueError(f"of the flags only --out is allowed beside {study!r}; change that study instead.")
         _run(study_of(study), out)
         return
     corrupted = corruptions
@@ -163,9 +161,7 @@ def corrupt(
         print(path)
 
 
-def fourier(
-    folder: Folder, networks: tuple[str, ...] = (), strength: float = 4.0, images: int = 1000
-) -> None:
+def fourier(folder: Folder, networks: tuple[str, ...] = (), strength: float = 4.0, images: int = 1000) -> None:
     """Map a study's networks' errors under noise of every frequency (arXiv 1906.08988).
 
     Args:

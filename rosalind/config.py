@@ -333,9 +333,7 @@ def definition(name: str) -> str:
         ) from error
 
 
-def resolve(
-    kind: str, name: str, table: Mapping[str, Record], record: type | tuple[type, ...] | None = None
-) -> Record:
+def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tuple[type, ...] | None = None) -> Record:
     """The entry of `table` under `name`, or the object that `package.module:NAME` names.
 
     One rule for methods, corruptions, conditions, data sets, models, measures and views; it holds wherever the

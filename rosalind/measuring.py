@@ -204,9 +204,7 @@ def measure(
         yield network.name, _collect(parts.pop(network.name), network, split, subset, nearest, measures)
 
 
-def accuracies(
-    networks: Sequence[Network], planned: Planned, split: Split, key: Array
-) -> Iterator[tuple[str, float]]:
+def accuracies(networks: Sequence[Network], planned: Planned, split: Split, key: Array) -> Iterator[tuple[str, float]]:
     """Accuracies in [0, 1] of networks under a condition whose images they share; no geometry."""
     counts = {network.name: 0 for network in networks}
     for images, labels, ids, valid in _batches(split, batch_size(split)):

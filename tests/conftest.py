@@ -51,12 +51,7 @@ MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 def no_view_fails(request, caplog):
     """The viewer contains what goes wrong in one view; where no test asks for that, it is a failure."""
     yield
-    failed = [
-        r
-        for when in ("setup", "call")
-        for r in caplog.get_records(when)
-        if r.name.startswith("rosalind.viewer")
-    ]
+    failed = [r for when in ("setup", "call") for r in caplog.get_records(when) if r.name.startswith("rosalind.viewer")]
     assert not failed or request.node.get_closest_marker("view_fails"), failed[0].getMessage()
 
 
@@ -119,9 +114,7 @@ def many(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("many") / "study"
     clean = (config.Condition("clean"),)
-    generated.make(
-        folder, samples=480, classes=24, networks=4, seeds=2, conditions=clean, image_size=8, thumbnails=20
-    )
+    generated.make(folder, samples=480, classes=24, networks=4, seeds=2, conditions=clean, image_size=8, thumbnails=20)
     info = results.load_json(folder / "study.json")
     info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
     results.save_json(folder / "study.json", info, replace=True)

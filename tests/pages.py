@@ -27,10 +27,7 @@ def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **field
 def numbers(html: str) -> list[str]:
     """The numbers in a caption as they are printed, in order, without separators of thousands."""
     text = re.sub(r"<[^>]*>", " ", html)
-    return [
-        found.replace(",", "")
-        for found in re.findall(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?", text)
-    ]
+    return [found.replace(",", "") for found in re.findall(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?", text)]
 
 
 def says(html: str, *values: float) -> bool:

@@ -141,9 +141,7 @@ def test_the_changes_of_a_gesture_are_one_message(monkeypatch, patched):
             asyncio.run(session.with_document_locked(gesture, True))
         assert not socket.messages
         asyncio.run(session.with_document_locked(gesture))
-        assert socket.messages == [["text", "width"] * 2], (
-            "a gesture that fails leaves its changes to the next"
-        )
+        assert socket.messages == [["text", "width"] * 2], "a gesture that fails leaves its changes to the next"
 
 
 def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):

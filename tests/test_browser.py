@@ -174,9 +174,7 @@ def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, ad
 
 def test_pages_by_question(browser, address):
     opened = Page(browser, address)
-    sections = (
-        "() => [...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)"
-    )
+    sections = "() => [...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)"
     for layout in ("networks", "geometry", "samples"):
         opened.tab.locator(f"header button[data-layout={layout}]").click()
         opened.wait(f"document.body.dataset.layout === {layout!r}")
@@ -438,9 +436,7 @@ def test_the_wheel_zooms_and_densities_are_binned_anew(page):
     box = page.tab.evaluate(FRAME, "local-a")
     page.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.tab.mouse.wheel(0, -300)
-    page.wait(
-        f"({widths})().every(([span, drawn]) => drawn < 0.97 * {before} && Math.abs(drawn - span) < 1e-3 * span)"
-    )
+    page.wait(f"({widths})().every(([span, drawn]) => drawn < 0.97 * {before} && Math.abs(drawn - span) < 1e-3 * span)")
     assert "rule=" not in page.tab.url
 
 
@@ -534,9 +530,7 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
 def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
     folder = tmp_path / "study"
     conditions = config.conditions(("fog",), (5,))
-    generated.make(
-        folder, networks=2, conditions=conditions, samples=300, classes=60, image_size=8, thumbnails=10
-    )
+    generated.make(folder, networks=2, conditions=conditions, samples=300, classes=60, image_size=8, thumbnails=10)
     process, address = started(folder)
     try:
         page = Page(browser, f"{address}?layout=geometry&global-detail=all+classes")
@@ -546,9 +540,7 @@ def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
         }"""
         assert page.tab.evaluate(seen, "matrix-difference") == [0, 0, 60, 60, 0]
         page.drag("matrix-b", 0.25, 0.5, 0.5, 0.75)
-        page.wait(
-            "Bokeh.documents[0].get_model_by_name('matrix-difference').renderers[0].data_source.data.dw[0] < 60"
-        )
+        page.wait("Bokeh.documents[0].get_model_by_name('matrix-difference').renderers[0].data_source.data.dw[0] < 60")
         page.settled()
         for name in ("matrix-a", "matrix-b", "matrix-difference"):
             left, top, wide, high, names = page.tab.evaluate(seen, name)
@@ -658,9 +650,7 @@ def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
 
 
 def test_a_hostile_link_shows_an_error_and_the_default(browser, address):
-    opened = Page(
-        browser, address + "?a=../../etc/passwd&rule=%5B1%5D&x=<img src=x onerror=alert(1)>&layout=huge"
-    )
+    opened = Page(browser, address + "?a=../../etc/passwd&rule=%5B1%5D&x=<img src=x onerror=alert(1)>&layout=huge")
     text = opened.tab.evaluate(TEXT, "errors")
     assert text.count("was not understood") == 4
     assert "<img" not in text

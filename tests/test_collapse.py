@@ -17,9 +17,7 @@ def simplex(classes: int, width: int, length: float) -> np.ndarray:
 class TestSimplex:
     def test_a_collapsed_network_is_at_zero(self):
         mean = simplex(10, 16, 3.0) + 5
-        found = collapse.numbers(
-            mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10)
-        )
+        found = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10))
         assert found.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
         np.testing.assert_allclose(list(found.values()), 0, atol=1e-12)
         assert list(found) == [name for name in collapse.MEASURES if name != "closest_angle"]
@@ -73,9 +71,7 @@ class TestSimplex:
         gone = np.vstack([mean, np.full((1, 8), np.nan)])
         kernel = np.vstack([head, np.ones((1, 8))]).T
         features = np.vstack([mean, mean])
-        found = collapse.numbers(
-            gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2)
-        )
+        found = collapse.numbers(gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2))
         np.testing.assert_allclose([v for k, v in found.items() if k != "closest_angle"], 0, atol=1e-12)
         alone = collapse.numbers(gone[4:], np.zeros(2), kernel[:, 4:])
         assert np.isnan(list(alone.values())).all()
@@ -83,9 +79,7 @@ class TestSimplex:
     def test_classes_in_one_place_are_infinitely_spread_or_nothing(self):
         assert collapse.cdnv(np.ones((3, 2)), np.ones(3)) == np.inf
         assert np.isnan(collapse.cdnv(np.ones((3, 2)), np.zeros(3)))
-        assert np.isnan(
-            list(collapse.numbers(np.zeros((3, 2)), np.zeros(3), np.zeros((2, 3))).values())
-        ).all()
+        assert np.isnan(list(collapse.numbers(np.zeros((3, 2)), np.zeros(3), np.zeros((2, 3))).values())).all()
 
 
 def test_a_stored_cell_gives_what_its_features_give(small_folder):

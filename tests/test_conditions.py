@@ -46,9 +46,7 @@ def network():
         params = step(params)
     variables = {"params": params}
     masks = {
-        path: np.random.default_rng(0).random(w.shape) > 0.3
-        for path, w in models.flatten(params).items()
-        if w.ndim > 1
+        path: np.random.default_rng(0).random(w.shape) > 0.3 for path, w in models.flatten(params).items() if w.ndim > 1
     }
     flat = models.flatten(params)
     flat |= {path: flat[path] * mask for path, mask in masks.items()}
@@ -182,18 +180,14 @@ class TestAttacks:
             kernel=models.head(MLP, net.variables)[0],
             bias=models.head(MLP, net.variables)[1],
         )
-        found = dict(
-            measuring.measure([net, callable_], conditions.plan(condition), split, KEY, attacked=net)
-        )
+        found = dict(measuring.measure([net, callable_], conditions.plan(condition), split, KEY, attacked=net))
         np.testing.assert_array_equal(found["mlp"]["prediction"], found["imported"]["prediction"])
 
     def test_what_is_refused(self, network):
         _, split = network
         with pytest.raises(ValueError, match="pgd-linf has no option 'stepz'; it has steps, restarts"):
             conditions.plan(Condition("pgd-linf", 8, options={"stepz": 3}))
-        with pytest.raises(
-            ValueError, match="pgd-linf: option 'steps' must be a whole number of 0 or more, got -1"
-        ):
+        with pytest.raises(ValueError, match="pgd-linf: option 'steps' must be a whole number of 0 or more, got -1"):
             conditions.plan(Condition("pgd-linf", 8, options={"steps": -1}))
         with pytest.raises(ValueError, match="severity of fgsm must be 0 or more, got -8"):
             conditions.plan(Condition("fgsm", -8))
@@ -250,17 +244,13 @@ class TestFourier:
             found = attacks.frequencies(height, width)
             both = {(r % height, c % width) for r, c in found} | {(-r % height, -c % width) for r, c in found}
             assert len(both) == height * width
-            mirrored = [
-                f for f in found if ((-f[0]) % height, (-f[1]) % width) != (f[0] % height, f[1] % width)
-            ]
+            mirrored = [f for f in found if ((-f[0]) % height, (-f[1]) % width) != (f[0] % height, f[1] % width)]
             assert 2 * len(mirrored) + (len(found) - len(mirrored)) == height * width
 
     def test_the_change_has_the_strength_asked_for(self):
         images = np.full((40, 32, 32, 3), 128, np.uint8)
         ids = np.arange(40, dtype=np.uint32)
-        made = np.asarray(
-            attacks.fourier(images, ids, KEY, jnp.float32(4.0), jnp.float32(3), jnp.float32(-2))
-        )
+        made = np.asarray(attacks.fourier(images, ids, KEY, jnp.float32(4.0), jnp.float32(3), jnp.float32(-2)))
         change = (made.astype(float) - 128) / 255
         np.testing.assert_allclose(np.sqrt((change**2).sum((1, 2))), 4, rtol=0.02)
         signs = np.sign(change[:, 0, 0])
@@ -304,9 +294,7 @@ class TestOfficialFiles:
         net, split = network
         folder = cifar_c_folder(tmp_path / "c", split)
         np.save(folder / "fog.npy", np.repeat(split.images[None], 5, 0).reshape(-1, 8, 8, 1))
-        ((_, cell),) = measuring.measure(
-            [net], conditions.plan(Condition("fog", 3, files=str(folder))), split, KEY
-        )
+        ((_, cell),) = measuring.measure([net], conditions.plan(Condition("fog", 3, files=str(folder))), split, KEY)
         ((_, clean),) = measuring.measure([net], conditions.plan(Condition()), split, KEY)
         np.testing.assert_array_equal(cell["logits"], clean["logits"])
 
@@ -586,9 +574,7 @@ class TestStreaming:
         images, labels, _ = images_and_labels(50)
         lazy = data.Rows(images, np.arange(50))
         for step in (0, 3, 7):
-            there, here = (
-                training.Batches(x, labels, 20, crop=1, flip=True)(KEY, step) for x in (lazy, images)
-            )
+            there, here = (training.Batches(x, labels, 20, crop=1, flip=True)(KEY, step) for x in (lazy, images))
             for name in ("images", "labels", "index"):
                 np.testing.assert_array_equal(there[name], here[name])
 

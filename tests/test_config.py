@@ -38,9 +38,7 @@ def test_condition_ids_are_unique():
     assert Condition("fog", 2, bn="recalibrated").id == "fog-2-recalibrated"
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("magnitud", "did you mean 'magnitude'"), ("zzz", "Known: magnitude")]
-)
+@pytest.mark.parametrize(("name", "hint"), [("magnitud", "did you mean 'magnitude'"), ("zzz", "Known: magnitude")])
 def test_unknown_names_what_came_and_what_is_allowed(name, hint):
     message = unknown("method", name, ["random", "magnitude"])
     assert repr(name) in message

@@ -73,9 +73,7 @@ class TestGlass:
     def test_displacement_is_the_references_loop(self, severity):
         # With a reach of 2 and more, pixels already written are read again: the order matters.
         images = photographs(2, (40, 33, 3))
-        _, reach, passes, _ = (
-            int(v) for v in corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1]
-        )
+        _, reach, passes, _ = (int(v) for v in corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1])
         draws = drawn("glass_blur", images, severity, "imagenet")
         made = apply("glass_blur", images, draws, severity, "imagenet")
         sigma = corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1][0]
@@ -218,9 +216,7 @@ class TestElastic:
         images, severity = photographs(4, (32, 32, 3)), 3
         draws = drawn("elastic_transform", images, severity, "cifar")
         made = apply("elastic_transform", images, draws, severity, "cifar")
-        strength, sigma = (
-            32 * v for v in corruptions.CORRUPTIONS["elastic_transform"].rows("cifar")[severity - 1][:2]
-        )
+        strength, sigma = (32 * v for v in corruptions.CORRUPTIONS["elastic_transform"].rows("cifar")[severity - 1][:2])
         rows, columns = np.mgrid[:32, :32]
         for k, image in enumerate(images):
             centre, half = np.float32((16, 16)), 10
@@ -229,11 +225,7 @@ class TestElastic:
             inverse = cv2.invertAffineTransform(forward)
             # Positions in 1/1024 of a pixel, cut to 1/32, as OpenCV does before version 5.
             at = [
-                (
-                    np.rint(1024 * inverse[a, 0] * columns)
-                    + np.rint(1024 * (inverse[a, 1] * rows + inverse[a, 2]))
-                    + 16
-                )
+                (np.rint(1024 * inverse[a, 0] * columns) + np.rint(1024 * (inverse[a, 1] * rows + inverse[a, 2])) + 16)
                 // 32
                 / 32
                 for a in (1, 0)
@@ -241,10 +233,7 @@ class TestElastic:
             warp = lambda x, at=at: ndimage.map_coordinates(x, at, order=1, mode="mirror")
             warped = np.stack([warp(image[..., c].astype(float)) for c in range(3)], -1)
             field = lambda name, k=k: (
-                strength
-                * ndimage.gaussian_filter(
-                    np.asarray(draws[name][k], float), sigma, mode="reflect", truncate=3
-                )
+                strength * ndimage.gaussian_filter(np.asarray(draws[name][k], float), sigma, mode="reflect", truncate=3)
             )
             there = (rows + field("down"), columns + field("right"))
             bend = lambda x, there=there: ndimage.map_coordinates(x, there, order=1, mode="reflect")

@@ -204,8 +204,7 @@ class TestNoise:
 
     def test_severities_of_one_key_are_one_draw_growing(self):
         mild, hard = (
-            corruptions.draw("impulse_noise", jax.random.key(1), GREY[0], s, table="cifar")["flip"]
-            for s in (1, 5)
+            corruptions.draw("impulse_noise", jax.random.key(1), GREY[0], s, table="cifar")["flip"] for s in (1, 5)
         )
         assert bool((~mild | hard).all())
         assert int(hard.sum()) > int(mild.sum()) > 0
@@ -255,9 +254,7 @@ class TestBlur:
     @pytest.mark.parametrize("severity", range(1, 6))
     def test_gaussian_is_scipys_in_float64(self, severity):
         images = photographs(3, (24, 24, 3))
-        images[0, :12] = (
-            np.arange(24)[:, None] * 9
-        )  # columns of equal pixels, which float32 would cut by chance
+        images[0, :12] = np.arange(24)[:, None] * 9  # columns of equal pixels, which float32 would cut by chance
         made = corrupt("gaussian_blur", images, severity)
         sigma = corruptions.CORRUPTIONS["gaussian_blur"].rows("cifar")[severity - 1, 0]
         for image, found in zip(images, made, strict=True):
@@ -295,9 +292,7 @@ class TestBlur:
         np.testing.assert_allclose(matrix @ image @ matrix.T, exact, atol=1e-9)
 
     def test_the_last_cifar_zoom_has_the_references_floating_step(self):
-        counts = [
-            blur._zooms(step, last) for step, last in corruptions.CORRUPTIONS["zoom_blur"].rows("cifar")
-        ]
+        counts = [blur._zooms(step, last) for step, last in corruptions.CORRUPTIONS["zoom_blur"].rows("cifar")]
         assert counts == [7, 12, 16, 21, 26]
         # 1.2500000000000002 stretches 26 pixels to 33, 1.25 to 32.
         last = 1 + ((1 + 0.01) - 1) * 25
@@ -308,9 +303,7 @@ class TestBlur:
 
 class TestWeather:
     def test_plasma_of_zero_draws_but_one_is_bilinear(self):
-        draws = {
-            f"level{level}_{part}": jnp.zeros((2**level, 2**level)) for level in range(2) for part in range(3)
-        }
+        draws = {f"level{level}_{part}": jnp.zeros((2**level, 2**level)) for level in range(2) for part in range(3)}
         draws["level0_0"] = jnp.ones((1, 1))
         fractal = np.asarray(weather.plasma(draws, 2.0, 2))
         # The centre is the only raised point; its neighbours on the wrapping grid get half or quarter of it.
@@ -421,10 +414,7 @@ class TestDraws:
 
     def test_mnist_c_swaps_half_of_the_pixels(self):
         image = np.zeros((28, 28, 1), np.uint8)
-        found = [
-            corruptions.draw("glass_blur", jax.random.key(k), image, 1, table="mnist")["swap"]
-            for k in range(20)
-        ]
+        found = [corruptions.draw("glass_blur", jax.random.key(k), image, 1, table="mnist")["swap"] for k in range(20)]
         share, count = np.mean(found), np.size(found)
         assert share == pytest.approx(0.5, abs=2.5 / np.sqrt(count))
 
@@ -532,9 +522,7 @@ class TestFrost:
         draws = draw_all("frost_synthetic", np.zeros((300, 32, 32, 3), np.uint8), 3)
         made = np.asarray(draws["ice"])
         # Weights 20, 40, 20 and 20 % of the four different pictures.
-        expected = np.array(
-            [[77, 149, 166], [201, 205, 214], [201, 205, 214], [138, 153, 166], [112, 123, 135]]
-        )
+        expected = np.array([[77, 149, 166], [201, 205, 214], [201, 205, 214], [138, 153, 166], [112, 123, 135]])
         np.testing.assert_allclose(made.mean((0, 1, 2)), expected.mean(0), atol=8)
 
 
@@ -563,9 +551,7 @@ class TestMnistC:
         on = np.arange(28) % 4 >= 2
         on[27] = False  # the line ends at column 27, which it leaves out
         np.testing.assert_array_equal(made[5], np.where(on, 255, 0))
-        exact = 255 * np.clip(
-            np.log(1 - np.arange(4) / 2.3, where=np.arange(4) < 2.3, out=np.full(4, -9.0)) + 1, 0, 1
-        )
+        exact = 255 * np.clip(np.log(1 - np.arange(4) / 2.3, where=np.arange(4) < 2.3, out=np.full(4, -9.0)) + 1, 0, 1)
         np.testing.assert_allclose(made[5:9, 2], np.floor(exact), atol=1)
 
     def test_zigzags_stay_about_their_line(self):

@@ -34,12 +34,7 @@ def opened(folder, layout="geometry", **query) -> Session:
 
 def told(made: Session) -> str:
     """Everything that the page says of what is wrong."""
-    notes = [
-        part.text
-        for place in made.panels.figures.values()
-        for part in place.children
-        if hasattr(part, "text")
-    ]
+    notes = [part.text for place in made.panels.figures.values() for part in place.children if hasattr(part, "text")]
     return " ".join([made.errors.text, *notes])
 
 
@@ -132,9 +127,7 @@ def test_a_comparison_of_other_axes_is_made_anew(folder):
 @pytest.mark.parametrize("schema", [99, "x", None])
 def test_a_study_that_cannot_be_read_is_named(folder, schema):
     described(folder / "study.json", schema=schema, class_names=...)
-    with pytest.raises(
-        results.Damaged, match="upgrade it" if schema == 99 else r"study.json lacks \['class_names'\]"
-    ):
+    with pytest.raises(results.Damaged, match="upgrade it" if schema == 99 else r"study.json lacks \['class_names'\]"):
         Store(folder)
 
 
@@ -341,9 +334,7 @@ def test_a_saved_rule_selects_what_it_selected(folder, op):
     store = Store(folder)
     shown = state.default(store)
     for wanted in (None, 3):
-        rule = selection.check_rule(
-            store, [{"op": op, "flip": "both right", "cell": list(B), "other": list(B)}]
-        )
+        rule = selection.check_rule(store, [{"op": op, "flip": "both right", "cell": list(B), "other": list(B)}])
         asked = replace(shown, rule=rule, true_class=wanted)
         alone = replace(shown, rule=selection.saved(asked.rule, asked.true_class))
         np.testing.assert_array_equal(

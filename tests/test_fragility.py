@@ -86,9 +86,7 @@ def test_closed_forms_of_two_seeds(tmp_path):
     assert not counts(arrays, "pruning", "dense").any()
     for kind in fragility.KINDS:
         np.testing.assert_array_equal(counts(arrays, kind, fragility.PRUNED), counts(arrays, kind, "lth"))
-    np.testing.assert_array_equal(
-        fragility.share(*pruning[:, 0]), np.array([3 / 4, 2 / 3, 1 / 2, np.nan], np.float32)
-    )
+    np.testing.assert_array_equal(fragility.share(*pruning[:, 0]), np.array([3 / 4, 2 / 3, 1 / 2, np.nan], np.float32))
     assert arrays["wrong"][0].tolist() == [3, 3, 3, 8]
     assert arrays["cells"].tolist() == [8, 4, 4]
     assert fragility.hard(arrays["wrong"][0], arrays["cells"][0]).tolist() == [F, F, F, T]
@@ -113,9 +111,7 @@ def test_a_single_seed_is_halved_by_draws_of_conditions_that_have_several(tmp_pa
 
 def test_one_seed_and_one_draw_have_no_halves(tmp_path):
     right = {(n, c): [T] for n in ("dense-0", "lth-0", "lth-none") for c in ("clean", "blur-1")}
-    arrays = fragility.tables(
-        written(tmp_path, right, {"dense-0": None, "lth-0": "dense-0", "lth-none": None})
-    )
+    arrays = fragility.tables(written(tmp_path, right, {"dense-0": None, "lth-0": "dense-0", "lth-none": None}))
     assert set(arrays["halves"]) == {""}
     assert not arrays["cells"][1:].any()
     # An imported network of unknown seed has no dense parent to be compared with.

@@ -49,9 +49,7 @@ class TestBiprop:
         loss = learned_base.loss_of(toy[0], tickets.ticket(True))
         paths = frozenset(masks.everything(toy[1]))
         config = replace(CONFIG, optimizer="sgd", weight_decay=5e-4)
-        _, _, executables = training.fitting.compiled(
-            loss, "sgd", config.momentum, config.weight_decay, paths
-        )
+        _, _, executables = training.fitting.compiled(loss, "sgd", config.momentum, config.weight_decay, paths)
         # Other tests may have run the same loss on batches of other shapes.
         before = len(executables)
         assert before
@@ -103,9 +101,7 @@ class TestGlobalTickets:
     def test_there_is_none_below_one_half_and_none_per_layer(self):
         tree = {"a": {"kernel": jnp.ones((20, 50))}}
         for sparsity, scope in ((0.4, "global"), (0.9, "layer")):
-            _, carried = tickets.ticket(True).init(
-                run_of("biprop", tree, steps=10, epochs=20, scope=scope), sparsity
-            )
+            _, carried = tickets.ticket(True).init(run_of("biprop", tree, steps=10, epochs=20, scope=scope), sparsity)
             assert float(carried["ramp"]) == 0
 
 

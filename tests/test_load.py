@@ -24,9 +24,7 @@ def folder(tmp_path_factory) -> Path:
     """A drawn study of two seeds with three pruned networks."""
     path = tmp_path_factory.mktemp("drawn") / "study"
     conditions = config.conditions(("gaussian_noise", "fog"), (5,), draws=(0, 1))
-    generated.make(
-        path, networks=5, conditions=conditions, samples=SAMPLES, classes=4, image_size=8, thumbnails=20
-    )
+    generated.make(path, networks=5, conditions=conditions, samples=SAMPLES, classes=4, image_size=8, thumbnails=20)
     return path
 
 

@@ -43,9 +43,7 @@ def test_they_are_there_beside_the_methods(controlled):
 
 def test_the_extended_network_has_the_epochs_of_the_longest_chain(controlled):
     longest = max(
-        info.budget["epochs"]
-        for info in controlled.networks.values()
-        if info.label not in ("dense_extended",)
+        info.budget["epochs"] for info in controlled.networks.values() if info.label not in ("dense_extended",)
     )
     extended = controlled.networks["mlp-dense_extended-seed0"].budget["epochs"]
     assert extended == longest == 12
@@ -62,12 +60,8 @@ def test_the_narrow_network_has_the_parameters_that_pruning_leaves(controlled):
 
 def test_no_width_is_nearer():
     model = Model("cnn", 24, (16, 16, 1), 10, (0.5,), (0.25,))
-    size = lambda w: sum(
-        x.size for x in models.flatten(models.blank(replace(model, width=w))["params"]).values()
-    )
-    prunable = sum(
-        x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel")
-    )
+    size = lambda w: sum(x.size for x in models.flatten(models.blank(replace(model, width=w))["params"]).values())
+    prunable = sum(x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel"))
     for sparsity in (0.3, 0.8, 0.95, 0.99):
         wanted = size(24) - round(sparsity * prunable)
         found = study.planning.narrow_width(model, sparsity)
@@ -76,9 +70,7 @@ def test_no_width_is_nearer():
 
 def test_random_joins_the_sparsities_of_a_random_that_is_there():
     mine = Method("random", (0.3,), {"scope": "erk"})
-    made = study.planning.with_random(
-        small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",))
-    )
+    made = study.planning.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
     assert [m.name for m in made] == ["random", "magnitude"]
     assert made[0].sparsities == (0.3, 0.8)
     assert made[0].options == {"scope": "erk"}
@@ -206,9 +198,7 @@ def test_predictions_that_are_right_alone_agree_by_chance():
     labels = generator.integers(0, 10, 200_000)
     found = np.stack(
         [
-            np.where(
-                generator.random(200_000) < a, labels, (labels + generator.integers(1, 10, 200_000)) % 10
-            )
+            np.where(generator.random(200_000) < a, labels, (labels + generator.integers(1, 10, 200_000)) % 10)
             for a in (0.7, 0.9)
         ]
     )

@@ -69,11 +69,7 @@ class TestEveryModel:
         state = {k: v for k, v in variables.items() if k != "params"}
         batch = {"images": images(), "labels": np.arange(4)}
         gradient, (new, _) = jax.jit(jax.grad(loss, has_aux=True))(variables["params"], state, batch)
-        silent = [
-            path
-            for path, g in models.flatten(gradient).items()
-            if path.endswith("kernel") and not bool(g.any())
-        ]
+        silent = [path for path, g in models.flatten(gradient).items() if path.endswith("kernel") and not bool(g.any())]
         assert not silent
         if state:
             changed = jax.tree.map(lambda a, b: bool((a != b).any()), state, new)
@@ -81,9 +77,7 @@ class TestEveryModel:
 
     def test_every_normalisation_starts_at_one(self, made):
         _, variables = made
-        scales = [
-            leaf for path, leaf in models.flatten(variables["params"]).items() if path.endswith("scale")
-        ]
+        scales = [leaf for path, leaf in models.flatten(variables["params"]).items() if path.endswith("scale")]
         assert all(bool((scale == 1).all()) for scale in scales)
 
     def test_flatten_and_back(self, made):

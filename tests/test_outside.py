@@ -219,9 +219,7 @@ def test_a_study_of_a_module_is_refused_once_it_is_edited(module, tmp_path):
     assert set(stored.networks) == {"net-dense-seed0", "net-magnitude-0.5-seed0"}
     assert list(stored.class_names) == ["a", "b", "c"]
     assert len(stored.cells()) == 8
-    clean, halved = (
-        stored.geometry("net-dense-seed0", c, ("logits",))["logits"] for c in ("clean", "HALVED-0.5")
-    )
+    clean, halved = (stored.geometry("net-dense-seed0", c, ("logits",))["logits"] for c in ("clean", "HALVED-0.5"))
     np.testing.assert_allclose(halved, clean / 2, atol=1e-4)
     infos = {
         id: json.loads((folder / "conditions" / f"{id}.json").read_text())
@@ -239,9 +237,7 @@ def test_a_study_of_a_module_is_refused_once_it_is_edited(module, tmp_path):
 
     module.write_text(MODULE.replace("nn.relu(", "nn.tanh("))
     del sys.modules["mine"]  # as a new process would find it
-    with pytest.raises(
-        results.Mismatch, match=r"network 'net-dense-seed0' that was made differently.*definition"
-    ):
+    with pytest.raises(results.Mismatch, match=r"network 'net-dense-seed0' that was made differently.*definition"):
         study.run(plan, folder)
     built_in = replace(plan, model=Model("mlp", 6), conditions=plan.conditions[:2], attributions=0)
     with pytest.raises(results.Mismatch, match="condition 'INVERT-2' made differently: definition"):

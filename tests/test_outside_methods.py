@@ -64,9 +64,7 @@ def test_every_helper_makes_a_method_that_prunes(module, name):
 
 
 def test_its_score_is_the_one_that_ranks(module):
-    reverse, magnitude = (
-        run(Method(name, (0.5,)))[0].masks for name in (f"{module[0]}:SMALLEST", "magnitude")
-    )
+    reverse, magnitude = (run(Method(name, (0.5,)))[0].masks for name in (f"{module[0]}:SMALLEST", "magnitude"))
     assert not sum((reverse[path] & magnitude[path]).sum() for path in reverse)
 
 
@@ -79,9 +77,7 @@ def test_whole_channels_are_ranked_by_it(module):
 
 def test_its_layers_can_be_shuffled(module):
     name = f"{module[0]}:SMALLEST"
-    like, random = (
-        run(Method(*given))[0].masks for given in ((name, (0.5,)), ("random", (0.5,), {"like": name}))
-    )
+    like, random = (run(Method(*given))[0].masks for given in ((name, (0.5,)), ("random", (0.5,), {"like": name})))
     assert all(like[path].sum() == mask.sum() for path, mask in random.items())
     assert not equal(like, random)
     with pytest.raises(ValueError, match="unknown method to shuffle"):
@@ -130,9 +126,7 @@ def test_an_edited_module_has_another_fingerprint(module):
     name, edited = module
     dataset = data.load("digits", train_limit=200)
     options = {"like": f"{name}:SMALLEST"}
-    mine = small_study(
-        methods=(Method(f"{name}:PLAIN", (0.5,)), Method("random", (0.5,), options)), seeds=(0,)
-    )
+    mine = small_study(methods=(Method(f"{name}:PLAIN", (0.5,)), Method("random", (0.5,), options)), seeds=(0,))
 
     def fingerprints() -> dict[str, str]:
         completed = study.planning.completed(mine, dataset)

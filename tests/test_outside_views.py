@@ -72,9 +72,7 @@ def test_it_is_drawn_on_its_page_with_its_choice_in_the_address(store):
     assert not session.errors.visible
     session.change(step={"true": 3})
     count = (store.labels == 3).sum()
-    assert float(session.views["SelectedShare"].caption.text) == pytest.approx(
-        100 * count / len(store.ids), abs=0.05
-    )
+    assert float(session.views["SelectedShare"].caption.text) == pytest.approx(100 * count / len(store.ids), abs=0.05)
     assert "share-unit=percent" in session.controls.address.text
     session.change(choices={"share-unit": "samples"})
     assert float(session.views["SelectedShare"].caption.text) == count

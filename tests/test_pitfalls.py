@@ -208,9 +208,7 @@ def test_16_lth_rewinds_statistics_with_its_weights():
 
     run(Method("lth", (0.5,), {"rate": 0.5, "rewind": 0.5}), model=NORM_MLP, fit=watched)
     loss, params, state, batches = toy_problem(NORM_MLP)
-    early = training.fit(
-        loss, params, state, batches, config=CONFIG, masks=masks.everything(params), stop=3, key=KEY
-    )
+    early = training.fit(loss, params, state, batches, config=CONFIG, masks=masks.everything(params), stop=3, key=KEY)
     assert equal(seen[-1][0], early.state)
     assert seen[-1][1]["start"] == 3
 

@@ -95,9 +95,7 @@ def test_protected_layers_stay_whole_and_the_others_carry_the_difference(scope, 
 
 
 @drawn
-@given(
-    data=st.data(), layers=st.lists(st.tuples(st.integers(1, 50), st.integers(0, 60)), min_size=1, max_size=8)
-)
+@given(data=st.data(), layers=st.lists(st.tuples(st.integers(1, 50), st.integers(0, 60)), min_size=1, max_size=8))
 def test_counts_add_up_and_stay_below_their_limits(data, layers):
     weights, limits = (list(column) for column in zip(*layers, strict=True))
     total = data.draw(st.integers(0, sum(limits)))

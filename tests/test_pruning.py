@@ -64,11 +64,7 @@ class TestEveryMethod:
                 assert removed == int(np.floor(pruned.sparsity * total + 0.5))
             else:
                 # One channel more or fewer in both layers is at most 0.06 of the weights; 1:4 is the sparsest.
-                wanted = (
-                    min(pruned.sparsity, 0.75)
-                    if pruning.METHODS[name].granularity == "block"
-                    else pruned.sparsity
-                )
+                wanted = min(pruned.sparsity, 0.75) if pruning.METHODS[name].granularity == "block" else pruned.sparsity
                 assert removed / total == pytest.approx(wanted, abs=0.03)
 
     def test_same_key_same_network(self, name):
@@ -354,9 +350,7 @@ def test_bad_parents_are_refused(toy):
     with pytest.raises(ValueError, match="nothing to prune"):
         pruning.prune(Method("random"), pruning.Parent(nothing, nothing), **arguments)
     with pytest.raises(ValueError, match="would keep -1267 of 48 weights that may be removed; protected"):
-        pruning.prune(
-            Method("random", (0.99,)), pruning.Parent(weights, weights), protected=("backbone",), **arguments
-        )
+        pruning.prune(Method("random", (0.99,)), pruning.Parent(weights, weights), protected=("backbone",), **arguments)
 
 
 def test_what_a_method_needs_is_asked_for_before_any_work():

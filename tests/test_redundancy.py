@@ -184,9 +184,7 @@ class TestCurve:
 def study(small_folder):
     """A study and its accuracies."""
     found = results.load(small_folder)
-    return found, {
-        cell: {"accuracy": robustness.summarise(found, *cell)["accuracy"]} for cell in found.cells()
-    }
+    return found, {cell: {"accuracy": robustness.summarise(found, *cell)["accuracy"]} for cell in found.cells()}
 
 
 class TestBenchmarks:

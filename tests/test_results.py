@@ -227,9 +227,7 @@ class TestAddNetwork:
             ({"head": np.zeros((16, 3))}, "must be .d, 10."),
         ],
     )
-    def test_what_does_not_fit_is_refused_and_nothing_is_written(
-        self, small_folder, tmp_path, change, message
-    ):
+    def test_what_does_not_fit_is_refused_and_nothing_is_written(self, small_folder, tmp_path, change, message):
         found = self.copy(small_folder, tmp_path)
         arrays, cell = self.arrays(found), found.geometry("mlp-dense-seed0", "clean")
         arrays.pop(change.get("drop", ""), None)

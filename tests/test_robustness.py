@@ -89,9 +89,7 @@ def fake_results(conditions, predictions, networks=None, classes=2, table="cifar
         )
         for name, info in infos.items()
     }
-    conditions = {
-        name: results.ConditionInfo.from_json(Path(name), info) for name, info in conditions.items()
-    }
+    conditions = {name: results.ConditionInfo.from_json(Path(name), info) for name, info in conditions.items()}
 
     class Fake(results.Results):
         def cells(self, *, own_samples=False):
@@ -221,9 +219,7 @@ class TestFigures:
         assert mce == pytest.approx(1)
         assert relative == pytest.approx(1)
         # ResNet-50's published mCE is of the same scale: errors three quarters of AlexNet's give 0.75.
-        assert robustness.imagenet_errors({n: 0.75 * e for n, e in errors.items()}, 0.2)[0] == pytest.approx(
-            0.75
-        )
+        assert robustness.imagenet_errors({n: 0.75 * e for n, e in errors.items()}, 0.2)[0] == pytest.approx(0.75)
         del errors["fog"]
         assert np.isnan(robustness.imagenet_errors(errors, 0.4)).all()
 
@@ -357,9 +353,7 @@ class TestRows:
 
         conditions = {"clean": condition_info("clean", 0, ())}
         conditions |= {
-            f"{name}-{s}": condition_info(name, s, table="imagenet")
-            for name in corruptions.NAMES
-            for s in range(1, 6)
+            f"{name}-{s}": condition_info(name, s, table="imagenet") for name in corruptions.NAMES for s in range(1, 6)
         }
         half = [0, 1] * 10
         predictions = {("net", name): half for name in conditions}
@@ -400,8 +394,7 @@ def test_summary_has_its_columns(small_folder):
     assert len(cells) == len(found.cells())
     assert len(rows) - len(cells) == len(found.networks) * len(robustness.means(found))
     assert all(
-        0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1
-        for row in rows
+        0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1 for row in rows
     )
 
 

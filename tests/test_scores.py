@@ -169,9 +169,7 @@ class TestWoodFisher:
             found = woodfisher.add_gradients(found, jnp.asarray(part), jnp.float32(30))
         for block in range(2):
             outer = np.einsum("ni,nj->ij", gradients[:, block], gradients[:, block]) / 30
-            np.testing.assert_allclose(
-                found[block], np.linalg.inv(0.1 * np.eye(6) + outer), rtol=1e-3, atol=1e-4
-            )
+            np.testing.assert_allclose(found[block], np.linalg.inv(0.1 * np.eye(6) + outer), rtol=1e-3, atol=1e-4)
 
     def test_the_update_zeroes_a_single_weight_and_costs_what_the_score_says(self):
         generator = np.random.default_rng(1)

@@ -59,9 +59,7 @@ class TestServer:
         body = get(server, "/")
         scripts = re.findall(r'<script src="([^"?]+)', body)
         assert [name.rpartition("/")[2] for name in scripts] == [f"{name}.min.js" for name in SCRIPTS]
-        assert (
-            body.index("Opening ") < body.index(scripts[0]) < body.index(scripts[-1]) < body.index("<header")
-        )
+        assert body.index("Opening ") < body.index(scripts[0]) < body.index(scripts[-1]) < body.index("<header")
         assert body.count("<html") == body.count("</html>") == body.count("<title>") == 1
         for name in scripts:
             assert "Bokeh" in get(server, name)
@@ -156,9 +154,7 @@ class TestServer:
         store = Store(small_folder)
         rows, pictures = store.results.images("clean")
         at = f"/thumbnail/{store.name}/{store.conditions.index('clean')}"
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{server.port}{at}/{store.ids[rows[3]]}", timeout=20
-        ) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{at}/{store.ids[rows[3]]}", timeout=20) as answer:
             shown = np.asarray(Image.open(io.BytesIO(answer.read())))
         np.testing.assert_array_equal(shown, pictures[3, ..., 0])
         without = next(int(store.ids[k]) for k in range(len(store.ids)) if k not in rows)

@@ -344,10 +344,7 @@ class TestView:
         view = page.view
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
         place, distance = view.kept["points"].place, view.kept["found"].distance
-        apart = [
-            distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]]
-            for k in (0, 1)
-        ]
+        apart = [distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]] for k in (0, 1)]
         assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
 
     def test_another_selection_sends_nothing_and_another_metric_everything(self, store):

@@ -53,9 +53,7 @@ class TestSlices:
         assert opened(copied).errors.visible
 
     def test_saving_loses_nothing_that_was_not_understood(self, copied):
-        strange = [
-            {"op": "replace", "box": [0, 1, 0, 1], "cell": ["gone", "clean"], "x": "angle", "y": "norm"}
-        ]
+        strange = [{"op": "replace", "box": [0, 1, 0, 1], "cell": ["gone", "clean"], "x": "angle", "y": "norm"}]
         slices.path_of(copied).write_text(json.dumps({"of a network that is gone": strange}))
         slices.save(copied, "new", slices.Slice(self.rule))
         written = json.loads(slices.path_of(copied).read_text())
@@ -102,20 +100,14 @@ def steps(cells):
     cell, measure = st.sampled_from([list(cell) for cell in cells]), st.sampled_from(list(MEASURES))
     plane = {"cell": cell, "x": measure, "y": measure}
     optional = {"other": cell, "raw": st.just(True)}
-    corners = st.integers(3, selection.CORNERS).flatmap(
-        lambda k: st.lists(number, min_size=2 * k, max_size=2 * k)
-    )
+    corners = st.integers(3, selection.CORNERS).flatmap(lambda k: st.lists(number, min_size=2 * k, max_size=2 * k))
     op = {"op": st.sampled_from(selection.OPERATIONS)}
     ends = st.lists(number, min_size=2, max_size=2)
     return st.one_of(
-        st.fixed_dictionaries(
-            {**op, "box": st.lists(number, min_size=4, max_size=4), **plane}, optional=optional
-        ),
+        st.fixed_dictionaries({**op, "box": st.lists(number, min_size=4, max_size=4), **plane}, optional=optional),
         st.fixed_dictionaries({**op, "lasso": corners, **plane}, optional=optional),
         st.fixed_dictionaries({**op, "band": ends, "cell": cell, "class": label}),
-        st.fixed_dictionaries(
-            {**op, "band": ends, "cell": cell, "x": measure}, optional={"raw": st.just(True)}
-        ),
+        st.fixed_dictionaries({**op, "band": ends, "cell": cell, "x": measure}, optional={"raw": st.just(True)}),
         st.fixed_dictionaries({**op, "pair": st.lists(label, min_size=2, max_size=2), "cell": cell}),
         st.fixed_dictionaries({**op, "true": label}),
         st.fixed_dictionaries({**op, "flip": st.sampled_from(selection.FLIPS), "cell": cell, "other": cell}),

@@ -58,9 +58,7 @@ def test_a_link_decides_what_is_shown(small_folder, store, tmp_path):
 def test_names_are_escaped(text):
     assert "onerror=alert(1)" in text
     assert "</script><img" not in text
-    assert "<img src=x" not in re.sub(
-        r'<script type="application/json".*?</script>', "", text, flags=re.DOTALL
-    )
+    assert "<img src=x" not in re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.DOTALL)
 
 
 def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):

@@ -68,9 +68,7 @@ class TestGroups:
         assert not np.allclose(logits(params), logits(removed))
         # Any value of the removed entries of consumers alone changes nothing.
         consumers = {p for p, axis in group.members if axis == -2}
-        poked = training.map_by_path(
-            lambda p, x: jnp.where(chosen[p], x, 9.0) if p in consumers else x, removed
-        )
+        poked = training.map_by_path(lambda p, x: jnp.where(chosen[p], x, 9.0) if p in consumers else x, removed)
         np.testing.assert_allclose(logits(poked), logits(removed), atol=1e-5)
 
 
@@ -218,9 +216,7 @@ class TestSelection:
     def test_no_whole_number_of_channels_is_nearer(self):
         reached = {
             masks.sparsity_of(
-                structured.masks_of(
-                    [np.arange(16) < n] * 2, models.groups(MLP), parent_of().trained.trainable
-                )
+                structured.masks_of([np.arange(16) < n] * 2, models.groups(MLP), parent_of().trained.trainable)
             )
             for n in range(1, 17)
         }
@@ -272,11 +268,7 @@ class TestSelection:
 class TestRandomSearch:
     def test_the_best_of_more_draws_is_no_worse(self):
         losses = [
-            float(
-                run(Method("random_search", (0.5,), {"candidates": n, "epochs": 0}))[0]
-                .notes[-1]
-                .split()[3][:-1]
-            )
+            float(run(Method("random_search", (0.5,), {"candidates": n, "epochs": 0}))[0].notes[-1].split()[3][:-1])
             for n in (2, 8, 32)
         ]
         assert losses == sorted(losses, reverse=True)

@@ -51,9 +51,7 @@ def same(a, b) -> bool:
 
 def start(folder, extra=""):
     script = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder)) + extra
-    return subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +198,7 @@ def test_the_same_name_made_differently_is_refused(folder, change, message):
     assert stamps(folder) == before
 
 
-@pytest.mark.parametrize(
-    "kind", ["networks/mlp-lth-0.5-seed0.npz", "geometry/mlp-lth-0.5-seed0/contrast-5.npz"]
-)
+@pytest.mark.parametrize("kind", ["networks/mlp-lth-0.5-seed0.npz", "geometry/mlp-lth-0.5-seed0/contrast-5.npz"])
 def test_a_truncated_file_is_named_and_made_again(folder, kind, capsys):
     path = folder / kind
     whole = results.load_arrays(path)
@@ -338,11 +334,7 @@ class TestAModelOfAUsersOwn:
         found = study.run(self.study(), folder)
         (name,) = found.networks
         stored = found.networks[name].config["definition"]
-        assert (
-            stored
-            == config.definition("outside_net:Net")
-            == found.networks[name].made_by["model"]["definition"]
-        )
+        assert stored == config.definition("outside_net:Net") == found.networks[name].made_by["model"]["definition"]
         before = stamps(folder)
         net("(lambda x: -nn.relu(-x))")
         with pytest.raises(results.Mismatch, match=f"model.definition: '{stored}' -> '"):

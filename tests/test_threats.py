@@ -212,9 +212,7 @@ def test_a_folder_of_the_first_schema_can_be_read_and_not_continued(small_folder
 class TestCommands:
     def test_corrupt(self, tmp_path, frost_folder, capsys):
         cli.corrupt("digits", tmp_path / "c", corruptions=("contrast", "frost"), textures=str(frost_folder))
-        assert capsys.readouterr().out.splitlines() == [
-            str(tmp_path / "c" / f"{n}.npy") for n in ("contrast", "frost")
-        ]
+        assert capsys.readouterr().out.splitlines() == [str(tmp_path / "c" / f"{n}.npy") for n in ("contrast", "frost")]
         assert np.load(tmp_path / "c" / "frost.npy", mmap_mode="r").shape == (5 * 597, 16, 16, 1)
 
     def test_corrupt_says_what_is_wrong_first(self, tmp_path):

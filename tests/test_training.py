@@ -128,15 +128,11 @@ def test_a_loss_that_is_not_finite_says_where(toy):
 
 def test_records_hold_every_sample_of_every_epoch(toy):
     _, params, state, batches = toy
-    recording = models.cross_entropy(
-        MLP, records=lambda logits, p, labels: {"label": labels.astype(jnp.float32)}
-    )
+    recording = models.cross_entropy(MLP, records=lambda logits, p, labels: {"label": labels.astype(jnp.float32)})
     rows = []
     masks = pruning.masks.everything(params)
     uneven = training.Batches(batches.images, batches.labels, 25)
-    fitted = training.fit(
-        recording, params, state, uneven, config=CONFIG, masks=masks, report=rows.append, key=KEY
-    )
+    fitted = training.fit(recording, params, state, uneven, config=CONFIG, masks=masks, report=rows.append, key=KEY)
     assert fitted.records["label"].shape == (2, 60)
     np.testing.assert_array_equal(fitted.records["label"][1], batches.labels)
     assert [row["epoch"] for row in rows] == [1, 2]

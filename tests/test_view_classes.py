@@ -65,9 +65,7 @@ def many(tmp_path_factory):
         directions = (family + 0.2 * generator.normal(size=(count, width))).astype(np.float32)
         features = (directions[labels] + 0.3 * generator.normal(size=(240, width))).astype(np.float32)
         reference = geometry.reference(features, directions.T, labels)
-        measured = geometry.measure(
-            features, directions.T, np.zeros(count), labels, reference=reference, nearest=100
-        )
+        measured = geometry.measure(features, directions.T, np.zeros(count), labels, reference=reference, nearest=100)
         measured["features"] = features[subset].astype(np.float16)
         arrays = {"head/kernel": directions.T, "head/bias": np.zeros(count, np.float32)}
         arrays |= {"mu": reference.mu, "class_mean": reference.class_mean}
@@ -148,9 +146,7 @@ class TestTables:
         for k in np.flatnonzero(counts):
             table[k] = angles[labels == k].mean(0)
         rows = Rows((np.array([0, 2]), np.array([3, 1])), ("first", "second"))
-        exact = [
-            [angles[np.isin(labels, i)][:, j].mean() for j in ([0, 2], [1, 3])] for i in ([0, 2], [1, 3])
-        ]
+        exact = [[angles[np.isin(labels, i)][:, j].mean() for j in ([0, 2], [1, 3])] for i in ([0, 2], [1, 3])]
         np.testing.assert_allclose(class_order.gathered(table, rows, counts), exact, rtol=1e-5)
         alone = Rows((np.array([2]), np.array([0, 1])), ("absent", "there"))
         assert np.isnan(class_order.gathered(table, alone, counts)[0]).all()

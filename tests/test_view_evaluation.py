@@ -36,9 +36,7 @@ class TestTable:
 
     def test_differences_are_paired_by_seed_and_gaps_stay_gaps(self):
         values = np.array([[[1, 3, np.nan]], [[0.5, 2, 9]]], np.float32)
-        found = accuracy_table.over_dense(
-            values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"}
-        )
+        found = accuracy_table.over_dense(values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"})
         np.testing.assert_array_equal(found, [[[0, 0, np.nan]], [[-0.5, -1, np.nan]]])
         reach = accuracy_table.dense_spread(values, self.groups, {"c0": "d0", "c1": "d1"})
         assert reach.tolist() == [2]
@@ -68,9 +66,7 @@ class TestTable:
         right = lambda name: store.summary[name, "contrast-5"]["accuracy"]
         own = store.groups[row].networks
         exact = [100 * (right(n) - right(f"mlp-dense-seed{k}")) for k, n in enumerate(own)]
-        np.testing.assert_allclose(
-            accuracy_table.values(store, "difference")[row, column], exact, rtol=1e-5, atol=1e-4
-        )
+        np.testing.assert_allclose(accuracy_table.values(store, "difference")[row, column], exact, rtol=1e-5, atol=1e-4)
         means = [np.mean([right(n) for n in group.networks]) for group in store.groups]
         better = sum(mean > means[row] for mean in means)
         assert accuracy_table.values(store, "rank")[row, column, 0] == 1 + better
@@ -245,10 +241,7 @@ class TestDocument:
 
     @pytest.mark.parametrize("mode", [name for name in CELL_METRICS if CELL_METRICS[name].better])
     def test_the_better_end_has_the_same_colour_in_every_mode(self, store, mode):
-        if (
-            mode not in choices(store)["evaluation-cells"]
-            or not np.isfinite(accuracy_table.values(store, mode)).any()
-        ):
+        if mode not in choices(store)["evaluation-cells"] or not np.isfinite(accuracy_table.values(store, mode)).any():
             # Of no study but ImageNet, and with fewer than five dense networks.
             assert CELL_METRICS[mode].column in (*accuracy_table.IMAGENET, "effective_robustness")
             return

@@ -121,9 +121,7 @@ class TestClassByClass:
         assert ((lowest > 0).sum((0, 2)) == 4 * (exact > 0).sum((1, 2))).all()
         # The cross of the last row lies where the median change is.
         (low, high), middle = panels.windows[3][1], np.median(moved[1][store.labels == 7])
-        place = (
-            (middle - low) / (high - low) * distributions.PANEL / (distributions.PANEL + distributions.HEAD)
-        )
+        place = (middle - low) / (high - low) * distributions.PANEL / (distributions.PANEL + distributions.HEAD)
         assert panels.medians.data["y"][37] == pytest.approx(place, abs=1e-5)
         page.change(null=False)
         assert dict(panels.figure.yaxis.major_label_overrides) == names
@@ -239,9 +237,7 @@ class TestSmallestDifference:
         page = Page(store, ClassMatrices)
         size = int(np.median(np.bincount(store.labels)))
         moved = store.difference(page.state.a, page.state.b, "angle").astype(float)
-        within = np.concatenate(
-            [moved[store.labels == k] - moved[store.labels == k].mean() for k in range(10)]
-        )
+        within = np.concatenate([moved[store.labels == k] - moved[store.labels == k].mean() for k in range(10)])
         assert says(page.view.caption.text, size, detectable_with_pairs(size, within.std()))
         page.change(choices={"global-show": "confusion"})
         assert says(page.view.caption.text, 80)

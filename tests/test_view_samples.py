@@ -70,9 +70,7 @@ class TestSheet:
         arrays = results.load_arrays(path)
         for key in ("logits", "margin", "prediction"):
             for position in (0, 77, len(store.ids) - 1):
-                np.testing.assert_array_equal(
-                    contact_sheet.member_row(path, key, position), arrays[key][position]
-                )
+                np.testing.assert_array_equal(contact_sheet.member_row(path, key, position), arrays[key][position])
         np.savez_compressed(tmp_path / "small.npz", logits=arrays["logits"])
         row = contact_sheet.member_row(tmp_path / "small.npz", "logits", 5)
         np.testing.assert_array_equal(row, arrays["logits"][5])
@@ -131,9 +129,8 @@ class TestPresets:
         assert (np.diff(clear[picked.positions]) <= 0).all()
         assert clear[picked.positions].min() >= np.delete(clear, picked.positions).max()
         sentence = sample_presets.report("most fragile to pruning", picked)
-        assert (
-            f"picked on seed 0: on seed 1 they are wrong in the pruned network in {100 * picked.again:.0f} %"
-            in (sentence)
+        assert f"picked on seed 0: on seed 1 they are wrong in the pruned network in {100 * picked.again:.0f} %" in (
+            sentence
         )
 
     @pytest.mark.parametrize("preset", ["rescued by B", "broken by B"])
@@ -244,9 +241,7 @@ class TestFingerprint:
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
         wrong = np.array([[False, True, False, False, True]])
         values = np.where(wrong, -1, 1).astype(np.float32)
-        made = sample_margins.SampleMargins(
-            ("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True
-        )
+        made = sample_margins.SampleMargins(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
         cell = ("mlp-dense-seed0", "clean")
         assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": 5}
         values[0, 4] = np.nan

@@ -79,9 +79,7 @@ class TestState:
             raw=True,
         )
         for given in (start, full):
-            again, errors = address.from_query(
-                store, dict(parse_qsl(address.to_query(given))), choices(store)
-            )
+            again, errors = address.from_query(store, dict(parse_qsl(address.to_query(given))), choices(store))
             assert not errors
             assert again == given
 
@@ -99,11 +97,7 @@ class TestState:
             {"rule": json.dumps([{"op": "replace", "box": [1, 2, 3, "x"]}])},
             {"rule": json.dumps([{"op": "replace", "ids": [1] * 1000}])},
             {"rule": json.dumps([{"op": "exec", "ids": [1]}])},
-            {
-                "rule": json.dumps(
-                    [{"op": "add", "band": [0, 1], "class": 77, "cell": ["mlp-dense-seed0", "clean"]}]
-                )
-            },
+            {"rule": json.dumps([{"op": "add", "band": [0, 1], "class": 77, "cell": ["mlp-dense-seed0", "clean"]}])},
             {"mode": "other"},
         ],
     )
@@ -161,9 +155,7 @@ class TestDocument:
 
     def test_hidden_text_is_never_html(self, store):
         # A browser runs what hidden HTML asks for; among these is the name of the data set.
-        hidden = [
-            m for m in opened(store, "geometry").document.models if isinstance(m, Div) and not m.visible
-        ]
+        hidden = [m for m in opened(store, "geometry").document.models if isinstance(m, Div) and not m.visible]
         plain = {made.name for made in hidden if made.render_as_text}
         assert {"study", "address", "keys", "page", "download-csv", "download-json"} <= plain
         assert {made.name for made in hidden} - plain <= {"errors"}, "which is written escaped"
@@ -249,9 +241,7 @@ class TestDocument:
         send(SelectionGeometry(density, geometry=lasso, final=True))
         assert len(made.state.rule[0].lasso) == 6
         axes = made.views["global"].figures["b"]
-        send(
-            SelectionGeometry(axes, geometry={**box, "x0": 0.9, "x1": 1.1, "y0": 0.2, "y1": 0.8}, final=True)
-        )
+        send(SelectionGeometry(axes, geometry={**box, "x0": 0.9, "x1": 1.1, "y0": 0.2, "y1": 0.8}, final=True))
         assert made.state.rule[0].x == "norm"
         send(Tap(axes, x=1.0, y=0.5))
         assert not made.state.rule

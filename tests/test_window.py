@@ -43,9 +43,7 @@ def by_hand(table, shown, pick):
             block = table[rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
             known = block[np.isfinite(block)]
             if known.size:
-                best = {"least": known.argmin(), "most": known.argmax(), "change": np.abs(known).argmax()}[
-                    pick
-                ]
+                best = {"least": known.argmin(), "most": known.argmax(), "change": np.abs(known).argmax()}[pick]
                 found[i, j] = known[best]
     return found
 

@@ -48,9 +48,7 @@ def test_the_command_line_makes_the_same_arrays(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     ours, theirs = results.load(folder), results.load(tmp_path / "out")
     assert ours.cells() == theirs.cells()
-    assert {n: info.hash for n, info in ours.networks.items()} == {
-        n: info.hash for n, info in theirs.networks.items()
-    }
+    assert {n: info.hash for n, info in ours.networks.items()} == {n: info.hash for n, info in theirs.networks.items()}
     for cell in ours.cells():
         other = theirs.geometry(*cell)
         for key, array in ours.geometry(*cell).items():

@@ -107,9 +107,7 @@ def snow(image, row, generator):
 
 def frost(image, row, generator, textures: Textures):
     which = generator.integers(5)
-    top, left = (
-        generator.integers(0, s - n) for s, n in zip(textures.sizes[which], image.shape, strict=False)
-    )
+    top, left = (generator.integers(0, s - n) for s, n in zip(textures.sizes[which], image.shape, strict=False))
     ice = textures.pixels[which, top : top + image.shape[0], left : left + image.shape[1]]
     return np.clip(row[0] * image + row[1] * ice, 0, 255).astype(np.uint8)
 

@@ -33,12 +33,8 @@ class CellMetric:
 
 CELL_METRICS = {
     "accuracy": CellMetric("accuracy", 100, "percent right"),
-    "difference": CellMetric(
-        "accuracy", 100, "percentage points over the dense network of the same seed", signed=True
-    ),
-    "rank": CellMetric(
-        "accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1
-    ),
+    "difference": CellMetric("accuracy", 100, "percentage points over the dense network of the same seed", signed=True),
+    "rank": CellMetric("accuracy", 1, "rank by accuracy within a condition, 1 is best, ties share", better=-1),
     "angle mean": CellMetric("angle_mean", DEGREES, "mean angle, degrees", better=0),
     "angle deviation": CellMetric("angle_deviation", DEGREES, "deviation of the angle, degrees", 1, better=0),
     "margin median": CellMetric("margin_median", 1, "median margin, units", 1),
@@ -68,16 +64,12 @@ CELL_METRICS = {
     "flips to right": CellMetric("positive_flips", 100, "percent that the dense parent had wrong"),
     "loss": CellMetric("loss", 1, "negative log-likelihood, nats", 1, better=-1),
     "Brier score": CellMetric("brier", 1, "Brier score", 1, better=-1),
-    "calibration error": CellMetric(
-        "calibration_error", 100, "expected calibration error, percent", better=-1
-    ),
+    "calibration error": CellMetric("calibration_error", 100, "expected calibration error, percent", better=-1),
     "RMS calibration": CellMetric(
         "adaptive_calibration_error", 100, "adaptive RMS calibration error, percent", better=-1
     ),
     "mCE": CellMetric("mce", 100, "mean corruption error, AlexNet's being 100 (ImageNet only)", better=-1),
-    "relative mCE": CellMetric(
-        "relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1
-    ),
+    "relative mCE": CellMetric("relative_mce", 100, "relative mean corruption error (ImageNet only)", better=-1),
 }
 """Cell metrics by name."""
 

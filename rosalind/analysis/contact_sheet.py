@@ -39,9 +39,7 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray
         return store.values(a if side == "A" else b, measure, raw)
     if sort in sample_presets.KINDS:
         kind = sample_presets.KINDS[sort]
-        return store.cached(
-            ("sheet", kind, store.sides.members(b[0])[0]), lambda: _sturdiness(store, kind, b)
-        )
+        return store.cached(("sheet", kind, store.sides.members(b[0])[0]), lambda: _sturdiness(store, kind, b))
     if sort == WRONG:
         return store.cached(("sheet", WRONG), lambda: _right(store))
     if sort == "sample id":

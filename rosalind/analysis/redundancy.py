@@ -213,9 +213,7 @@ def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) 
     if len(x) < NETWORKS:
         lacking = np.isnan(table.accuracy).sum(0)
         k = int(lacking.argmax())
-        worst = (
-            f" ({table.names[k]} is missing for {lacking[k]} of {len(table.networks)})" if lacking[k] else ""
-        )
+        worst = f" ({table.names[k]} is missing for {lacking[k]} of {len(table.networks)})" if lacking[k] else ""
         raise ValueError(
             f"a curve needs {NETWORKS} networks with every corruption measured; there are {len(x)}{worst}."
         )

@@ -102,9 +102,7 @@ def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarra
             cuts = np.unique(np.quantile(numeric, np.arange(1, parts) / parts))
             part = np.searchsorted(cuts, numeric, side="left")
             ends = {p: (numeric[part == p].min(), numeric[part == p].max()) for p in np.unique(part)}
-            words = {
-                p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()
-            }
+            words = {p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()}
             names = np.full(len(texts), "(none)", dtype=object)
             names[filled] = [words[p] for p in part.tolist()]
             return names.astype(np.str_)

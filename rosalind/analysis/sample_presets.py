@@ -158,9 +158,7 @@ def _pairs(store: Store, preset: str, a: Cell, b: Cell) -> tuple[np.ndarray, np.
     first, second, on, rest = replicates(store, a, b)
 
     def outcomes(pairs: list[tuple[Cell, Cell]]) -> np.ndarray:
-        before, after = (
-            np.stack([store.correct(cell) for cell in side]) for side in zip(*pairs, strict=True)
-        )
+        before, after = (np.stack([store.correct(cell) for cell in side]) for side in zip(*pairs, strict=True))
         return fragility.outcomes(*((before, ~after) if preset == "broken by B" else (~before, after)))
 
     if not first:
@@ -168,9 +166,7 @@ def _pairs(store: Store, preset: str, a: Cell, b: Cell) -> tuple[np.ndarray, np.
     return outcomes(first), outcomes(second) if second else None, on if second else "", rest
 
 
-def replicates(
-    store: Store, a: Cell, b: Cell
-) -> tuple[list[tuple[Cell, Cell]], list[tuple[Cell, Cell]], str, str]:
+def replicates(store: Store, a: Cell, b: Cell) -> tuple[list[tuple[Cell, Cell]], list[tuple[Cell, Cell]], str, str]:
     """Pairs of single cells to pick on, others that share no network (or no draw) with them, and both in words.
 
     Of two groups every other shared seed is picked on. Of two networks these are picked on, and the other
@@ -198,9 +194,7 @@ def replicates(
     for draw in draws:
         pair = tuple((side[0], _draws(store, side[1], drawn).get(draw, side[1])) for side in pairs[0])
         # The networks are the same, so both conditions that have draws must be other images.
-        changed = all(
-            new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True)
-        )
+        changed = all(new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True))
         if changed and draw != shown_draw and all(store.sides.has(side) for side in pair):
             redrawn.append((draw, pair))
     if not redrawn:

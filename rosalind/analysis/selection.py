@@ -83,9 +83,7 @@ class Lasso:
     def from_json(cls, store: Store, step: Json) -> Self:
         corners = step["lasso"]
         if not isinstance(corners, list | tuple) or not 6 <= len(corners) <= 2 * CORNERS or len(corners) % 2:
-            raise ValueError(
-                f"`lasso` must be x and y of 3 to {CORNERS} corners in turn, got {_shown(corners)}"
-            )
+            raise ValueError(f"`lasso` must be x and y of 3 to {CORNERS} corners in turn, got {_shown(corners)}")
         return cls(step["op"], _numbers(step, "lasso", len(corners)), *_plane(store, step))
 
     def mask(self, store: Store) -> np.ndarray:

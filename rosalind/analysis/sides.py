@@ -82,9 +82,7 @@ class Sides:
         network, condition = b
         if a[0] == network:
             conditions, info = self.results.conditions, self.results.conditions[condition]
-            alike = [
-                name for name, other in conditions.items() if _without_draw(other) == _without_draw(info)
-            ]
+            alike = [name for name, other in conditions.items() if _without_draw(other) == _without_draw(info)]
             others = [name for name in alike if conditions[name].draw != info.draw]
             if redrawn := [name for name in others if self.has((network, name))][:NULLS]:
                 phrase = f"two draws of the same condition, {condition} and {' or '.join(redrawn)}"

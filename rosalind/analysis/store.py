@@ -229,9 +229,7 @@ class Store:
 
         return self.cached(("correct", cell), vote)
 
-    def class_angles(
-        self, cell: Cell, wanted: tuple[int, ...] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def class_angles(self, cell: Cell, wanted: tuple[int, ...] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Classes int[k] and angles in degrees float32[n, k] to their directions; of a group the mean over seeds.
 
         Of the wanted classes; without, of the 12 that have the most samples, in order. Where only the largest logits

@@ -190,9 +190,7 @@ def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> di
     """
     condition, kind = planned.condition, planned.kind
     sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []
-    definition = (
-        {"definition": config.definition(condition.name)} if config.is_outside(condition.name) else {}
-    )
+    definition = {"definition": config.definition(condition.name)} if config.is_outside(condition.name) else {}
     return {
         "name": condition.name,
         "label": condition.label,

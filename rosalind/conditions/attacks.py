@@ -130,9 +130,7 @@ def basis(height: int, width: int, row: ArrayLike, column: ArrayLike) -> Array:
 
 
 @jax.jit
-def fourier(
-    images: Array, ids: Array, key: Array, strength: ArrayLike, row: ArrayLike, column: ArrayLike
-) -> Array:
+def fourier(images: Array, ids: Array, key: Array, strength: ArrayLike, row: ArrayLike, column: ArrayLike) -> Array:
     """Images plus or minus a wave of one frequency, its sign drawn per image and channel (arXiv 1906.08988).
 
     Args:
@@ -187,9 +185,7 @@ def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = 
     assert network.config is not None
     images = batch.images, batch.labels, batch.ids, batch.key
     sizes = jnp.float32(size), jnp.float32(step), jnp.int32(steps)
-    return attack(
-        network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=int(restarts)
-    )
+    return attack(network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=int(restarts))
 
 
 # L-infinity sizes are given in grey levels, as papers do (8/255), Euclidean ones on the scale of 1.

@@ -83,18 +83,14 @@ def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:
     path = folder / "corruptions.json"
     if not path.exists():
         if any(folder.glob("*.npy")):
-            raise ValueError(
-                f"{folder} holds .npy files that rosalind has not written; choose another folder."
-            )
+            raise ValueError(f"{folder} holds .npy files that rosalind has not written; choose another folder.")
         results.save_json(path, made_by)
         return
     if lines := difference(results.load_json(path), made_by):
         raise ValueError(f"{folder} was made otherwise: {'; '.join(lines)}; choose another folder.")
 
 
-def _write_one(
-    dataset: Dataset, target: Path, severities: list[Planned], seed: int, progress: Progress
-) -> None:
+def _write_one(dataset: Dataset, target: Path, severities: list[Planned], seed: int, progress: Progress) -> None:
     """One file, from where an interrupted one ended."""
     test, count = dataset.test, len(dataset.test)
     size = BATCH if max(dataset.image_shape[:2]) <= 64 else 100

@@ -69,9 +69,7 @@ def _lowered(sigmas: tuple[float, ...]) -> np.ndarray:
     looking up every pixel in a table would take as long as the blur.
     """
     values = np.broadcast_to(np.arange(256) / 255, (3, 3, 256))
-    blurred = [
-        gaussian_filter(values, (sigma, sigma, 0), mode="nearest", truncate=4)[1, 1] for sigma in sigmas
-    ]
+    blurred = [gaussian_filter(values, (sigma, sigma, 0), mode="nearest", truncate=4)[1, 1] for sigma in sigmas]
     lowered = np.array([(255 * np.clip(row, 0, 1)).astype(int) < np.arange(256) for row in blurred])
     return np.packbits(lowered, 1, bitorder="little").view("<u4").astype(np.uint32)
 
@@ -363,9 +361,7 @@ MOTION_BLUR = Corruption("blur", motion_blur_draw, motion_blur, _MOTION_BLUR)
 # first two CIFAR severities.
 _ZOOM_BLUR = {
     **dict.fromkeys(("cifar", "tiny"), ((0.01, 1.06), (0.01, 1.11), (0.01, 1.15), (0.01, 1.2), (0.01, 1.25))),
-    **dict.fromkeys(
-        ("imagenet", "mnist"), ((0.01, 1.11), (0.01, 1.16), (0.02, 1.2), (0.02, 1.24), (0.03, 1.3))
-    ),
+    **dict.fromkeys(("imagenet", "mnist"), ((0.01, 1.11), (0.01, 1.16), (0.02, 1.2), (0.02, 1.24), (0.03, 1.3))),
     "digits": ((0.05, 1.2), (0.05, 1.3), (0.05, 1.45), (0.05, 1.6), (0.05, 1.8)),
 }
 ZOOM_BLUR = Corruption("blur", None, zoom_blur, _ZOOM_BLUR)

@@ -20,9 +20,7 @@ def bits(key: Array, shape: tuple[int, ...]) -> Array:
     """
     data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     if data.shape != (2,):
-        raise ValueError(
-            f"key must be a threefry key, as jax.random.key(seed) gives by default; got {key.dtype}."
-        )
+        raise ValueError(f"key must be a threefry key, as jax.random.key(seed) gives by default; got {key.dtype}.")
     count = math.prod(shape)
     # An even number of counters, so that each hash of two words is used whole.
     return threefry_2x32(data, jnp.arange(count + count % 2, dtype=jnp.uint32))[:count].reshape(shape)

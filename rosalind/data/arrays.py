@@ -133,9 +133,7 @@ def from_arrays(
         empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
         if empty.size:
             listed = ", ".join(names[k] for k in empty[:5])
-            raise ValueError(
-                f"the {split} split of {name} has no image of class {listed}; drop it or add some."
-            )
+            raise ValueError(f"the {split} split of {name} has no image of class {listed}; drop it or add some.")
     return Dataset(name, train, validation, test, names)
 
 

@@ -150,9 +150,7 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
     sets = tfds.list_builders(with_community_datasets=False)
     if name.partition("/")[0].partition(":")[0] not in sets:
         hint = unknown("data set", name, [*SOURCES, *sets]).partition(" Known:")[0].rstrip(".")
-        raise ValueError(
-            f"{hint}. Known: {', '.join(SOURCES)}, the {len(sets)} sets of TFDS; or package.module:NAME."
-        )
+        raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, the {len(sets)} sets of TFDS; or package.module:NAME.")
     builder: Any = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):

@@ -90,9 +90,7 @@ def blank(config: Model) -> Variables:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-def apply(
-    config: Model, variables: Variables, images: ArrayLike, *, train: bool = False
-) -> tuple[Any, Any, Any]:
+def apply(config: Model, variables: Variables, images: ArrayLike, *, train: bool = False) -> tuple[Any, Any, Any]:
     """One forward pass; not jitted, so that it can be part of a larger program.
 
     Args:

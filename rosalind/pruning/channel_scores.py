@@ -18,18 +18,14 @@ from rosalind.training import Tree, by_path
 def by_channel(leaf: Any, group: ChannelGroup, axis: int) -> jax.Array:
     """float[size, everything else]: a member's entries per channel; repeated channels side by side."""
     moved = jnp.moveaxis(jnp.asarray(leaf), axis, 0)
-    return jnp.moveaxis(moved.reshape(-1, group.size, moved.size // moved.shape[0]), 1, 0).reshape(
-        group.size, -1
-    )
+    return jnp.moveaxis(moved.reshape(-1, group.size, moved.size // moved.shape[0]), 1, 0).reshape(group.size, -1)
 
 
 def _filters(job: Scoring) -> list[jax.Array]:
     """float[size, d] per group: the kernels that make each channel."""
     leaves = by_path(job.trainable)
     return [
-        jnp.concatenate(
-            [by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1
-        )
+        jnp.concatenate([by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1)
         for group in job.groups
     ]
 
@@ -96,9 +92,7 @@ def _gate_slope(group: ChannelGroup, leaves: Mapping[str, Any], slopes: Mapping[
     """float[size]: the derivative of one batch's loss by a factor on every channel."""
     norms = {path.rpartition("/")[0] for path in _scales(group)}
     gates = [
-        (path, axis)
-        for path, axis in group.members
-        if axis != -2 and (not norms or path.rpartition("/")[0] in norms)
+        (path, axis) for path, axis in group.members if axis != -2 and (not norms or path.rpartition("/")[0] in norms)
     ]
     return sum(by_channel(leaves[path] * slopes[path], group, axis).sum(1) for path, axis in gates)
 

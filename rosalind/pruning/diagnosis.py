@@ -11,9 +11,7 @@ from rosalind.pruning.masks import Masks, sparsity_of, weights_only
 from rosalind.training import Tree, by_path, map_by_path
 
 
-def on_a_path(
-    flow: Callable[[Tree, Tree], Any], trainable: Tree, state: Tree, masks: Mapping[str, Any]
-) -> Masks:
+def on_a_path(flow: Callable[[Tree, Tree], Any], trainable: Tree, state: Tree, masks: Mapping[str, Any]) -> Masks:
     """Masks of the kept weights on a path of kept weights from the input to the output (arXiv 2107.02306).
 
     Every kept weight becomes a positive constant, every norm's scale one and all else zero; a weight is on a

@@ -128,9 +128,7 @@ def _l0(rate: float) -> MaskParametrisation:
                 return weight
             draw = None
             if train:
-                draw = jax.random.uniform(
-                    masks.path_key(key, path), weight.shape, minval=1e-6, maxval=1 - 1e-6
-                )
+                draw = jax.random.uniform(masks.path_key(key, path), weight.shape, minval=1e-6, maxval=1 - 1e-6)
             return weight * hard_concrete(rate * trained["gates"][path], draw)
 
         penalty = 0.0
@@ -147,9 +145,7 @@ def _l0(rate: float) -> MaskParametrisation:
 
     def final_masks(trained: Tree, carried: Mapping[str, Any]):
         chosen = top_of(trained["gates"], {"all": carried["kept"]["all"]})
-        note = (
-            f"gates expected to be open: {float(share(trained)):.4f}, wanted {float(carried['density']):.4f}"
-        )
+        note = f"gates expected to be open: {float(share(trained)):.4f}, wanted {float(carried['density']):.4f}"
         dense = masks.everything(trained["weights"])
         return {**dense, **{path: np.asarray(mask) for path, mask in chosen.items()}}, (note,)
 
@@ -171,9 +167,7 @@ def _sr_ste(n: int, m: int, decay: float, protected: tuple[str, ...]) -> MaskPar
     `sparse_decay` times themselves, so that the masks settle.
     """
     pruned = lambda path, weight: (
-        masks.is_prunable(path, weight)
-        and n_m.fits(weight.shape, m)
-        and not masks.is_protected(path, protected)
+        masks.is_prunable(path, weight) and n_m.fits(weight.shape, m) and not masks.is_protected(path, protected)
     )
 
     def effective_params(trained: Tree, carried: Mapping[str, Any], train: bool):

@@ -48,9 +48,7 @@ def top_of(strengths: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str,
     return chosen
 
 
-def counts_of(
-    kernels: Mapping[str, Any], sparsity: float, scope: str, protected: Sequence[str]
-) -> dict[str, Any]:
+def counts_of(kernels: Mapping[str, Any], sparsity: float, scope: str, protected: Sequence[str]) -> dict[str, Any]:
     """int32 counts for `top_of`: of every layer at equal sparsity, or of all together with protected layers whole."""
     if scope == "layer":
         # Which weights does not matter; `keep` shares the rounding out.

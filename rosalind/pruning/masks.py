@@ -165,8 +165,7 @@ def keep(
         if count := int(np.isnan(values[path]).sum()):
             raise ValueError(f"{count} scores of {path!r} are NaN; the loss or the weights are not finite.")
     alive = {
-        path: np.ones(values[path].size, bool) if within is None else np.asarray(within[path]).ravel()
-        for path in paths
+        path: np.ones(values[path].size, bool) if within is None else np.asarray(within[path]).ravel() for path in paths
     }
     masks = {path: alive[path] for path in paths if is_protected(path, protected)}
     fixed = {p: s for p, s in layer_sparsities(shapes, layers or {}).items() if p not in masks}
@@ -237,9 +236,7 @@ def on_the_way(layers: Mapping[str, float], level: float, target: float) -> dict
     return {name: sparsity * part for name, sparsity in layers.items()}
 
 
-def _layer_counts(
-    scope: str, shapes: Mapping[str, tuple[int, ...]], target: int, limits: list[int]
-) -> list[int]:
+def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], target: int, limits: list[int]) -> list[int]:
     """The number of weights that every layer keeps, `target` in all."""
     sizes = np.array([np.prod(shape) for shape in shapes.values()], float)
     density = target / sizes.sum()

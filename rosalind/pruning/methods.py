@@ -27,9 +27,7 @@ _TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
 """Fine-tuning at a constant rate: epochs as many as the dense network had, a tenth of its peak rate."""
 
 
-def one_shot(
-    score: Score, *, needs: Needs = (), paper: str = "", family: str = "one-shot", **options: Any
-) -> Recipe:
+def one_shot(score: Score, *, needs: Needs = (), paper: str = "", family: str = "one-shot", **options: Any) -> Recipe:
     """Prune the trained parent once per sparsity by a score of its weights, and fine-tune.
 
     The option `activate` is the share of the surviving weights that `activating.ap_step` removes in place of the score.
@@ -98,9 +96,7 @@ def learning_masks(
     )
 
 
-def channels(
-    score: Score, *, needs: Needs = (), paper: str = "", family: str = "structured", **options: Any
-) -> Recipe:
+def channels(score: Score, *, needs: Needs = (), paper: str = "", family: str = "structured", **options: Any) -> Recipe:
     """Remove whole channels of the trained parent by a score of channel groups, and fine-tune."""
     options = {"scope": "layer", **_TUNED, **options}
     return Recipe(score, granularity="channel", needs=needs, options=options, paper=paper, family=family)
@@ -131,9 +127,7 @@ METHODS: dict[str, Recipe] = {
         correct=True,
         rounds=1,
     ),
-    "wanda": one_shot(
-        scores.wanda, needs=("inputs",), paper="2306.11695", scope="output", score_samples=128, epochs=0
-    ),
+    "wanda": one_shot(scores.wanda, needs=("inputs",), paper="2306.11695", scope="output", score_samples=128, epochs=0),
     "snip": at_initialisation(scores.snip, paper="1810.02340; rounds: 2006.09081", rounds=1),
     "grasp": at_initialisation(scores.grasp, needs=("tempered",), paper="2002.07376", temperature=200.0),
     "synflow": at_initialisation(scores.synflow, needs=("flow",), paper="2006.05467", rounds=100),
@@ -179,9 +173,7 @@ METHODS: dict[str, Recipe] = {
         paper="2403.08265",
         family="structured",
     ),
-    "n_m": Recipe(
-        granularity="block", options={**_TUNED, "group": 4}, paper="2104.08378", family="semi-structured"
-    ),
+    "n_m": Recipe(granularity="block", options={**_TUNED, "group": 4}, paper="2104.08378", family="semi-structured"),
     "sr_ste": learning_masks(
         learned.sr_ste,
         granularity="block",

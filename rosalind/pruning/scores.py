@@ -69,9 +69,7 @@ def fisher(job: Scoring) -> Scores:
             total = squared if total is None else jax.tree.map(jnp.add, total, squared)
         count, step = count + size, step + 1
     weights = by_path(masked)
-    return {
-        path: 0.5 * square / count * jnp.square(weights[path]) for path, square in job.kernels(total).items()
-    }
+    return {path: 0.5 * square / count * jnp.square(weights[path]) for path, square in job.kernels(total).items()}
 
 
 def snip(job: Scoring) -> Scores:
@@ -148,7 +146,5 @@ def wanda(job: Scoring) -> Scores:
         count, step = count + len(jax.tree.leaves(batch)[0]), step + 1
     missing = sorted(set(job.masks) - set(total))
     if missing:
-        raise ValueError(
-            f"wanda: the model function 'inputs' gives no inputs of {missing}; protect these layers."
-        )
+        raise ValueError(f"wanda: the model function 'inputs' gives no inputs of {missing}; protect these layers.")
     return {path: jnp.abs(w) * jnp.sqrt(total[path]) for path, w in job.kernels(masked).items()}

@@ -51,9 +51,7 @@ def select_weights(
         }
         share = run.options.get("activate", 0.0)
         if share:
-            current, notes = activating(
-                scores, weights.trainable, began_with, level, share, within=current, **rules
-            )
+            current, notes = activating(scores, weights.trainable, began_with, level, share, within=current, **rules)
         else:
             current = masks.keep(scores, level, within=current, **rules)
         if corrected is not None:
@@ -119,9 +117,7 @@ def select_blocks(
 ) -> Selection:
     """N of every M inputs."""
     trainable = before.weights.trainable
-    chosen, notes = n_m.select(
-        masks.prunable(trainable), sparsity, run.options.get("group", 4), run.protected
-    )
+    chosen, notes = n_m.select(masks.prunable(trainable), sparsity, run.options.get("group", 4), run.protected)
     return chosen, trainable, notes
 
 

@@ -33,9 +33,7 @@ def check(groups: Sequence[ChannelGroup], trainable: Tree) -> None:
                 raise ValueError(f"a channel group names {path!r}; the parameters are {sorted(leaves)}.")
             length = np.shape(leaves[path])[axis]
             if length % group.size:
-                raise ValueError(
-                    f"axis {axis} of {path!r} has {length} entries, no multiple of {group.size} channels."
-                )
+                raise ValueError(f"axis {axis} of {path!r} has {length} entries, no multiple of {group.size} channels.")
 
 
 def masks_of(alive: Alive, groups: Sequence[ChannelGroup], trainable: Tree) -> Masks:
@@ -147,9 +145,7 @@ def select(
     return masks_of(chosen, groups, trainable), (note,) if reached.max() < sparsity - MISSED else ()
 
 
-def shrink(
-    trainable: Tree, state: Tree, masks: Mapping[str, Any], groups: Sequence[ChannelGroup]
-) -> tuple[Tree, Tree]:
+def shrink(trainable: Tree, state: Tree, masks: Mapping[str, Any], groups: Sequence[ChannelGroup]) -> tuple[Tree, Tree]:
     """The physically smaller parameters and state, whose logits equal those of the masked network.
 
     Channels go that no kept weight makes or reads; a rosalind model takes the result as it is

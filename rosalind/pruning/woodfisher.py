@@ -53,8 +53,7 @@ def inverse_fisher(job: Scoring) -> dict[str, jax.Array]:
     size, together = job.options["block"], job.options["fisher_batch"]
     total, masked = job.options["score_samples"], job.masked
     inverse = {
-        path: inverse_start(-(-mask.size // size), size, job.options["damping"])
-        for path, mask in job.masks.items()
+        path: inverse_start(-(-mask.size // size), size, job.options["damping"]) for path, mask in job.masks.items()
     }
     done = step = 0
     while done < total:

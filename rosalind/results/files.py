@@ -72,9 +72,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Any], *, replace: bool = False)
     ready = {key: np.asarray(value) for key, value in arrays.items()}
     for key, value in ready.items():
         if value.dtype == object:
-            raise ValueError(
-                f"{key!r} of {path.name} is an array of objects; give it a number or text dtype."
-            )
+            raise ValueError(f"{key!r} of {path.name} is an array of objects; give it a number or text dtype.")
     with replacing(path, overwrite=replace) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **ready)
 
@@ -202,9 +200,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise PermissionError(
-            f"cannot write in {folder}: {error.strerror or error}. Choose another folder."
-        ) from error
+        raise PermissionError(f"cannot write in {folder}: {error.strerror or error}. Choose another folder.") from error
 
 
 class Checkpoints(MutableMapping[str, dict[str, np.ndarray]]):

@@ -44,9 +44,7 @@ def join(studies: Sequence[Results]) -> Results:
         for table, united in ((study.conditions, conditions), (study.shifts, shifts)):
             other += [id_ for id_, info in table.items() if not _same(united.setdefault(id_, info), info)]
         if other:
-            problems.append(
-                f"{name} has other images under {', '.join(other)}; its cells there are left out."
-            )
+            problems.append(f"{name} has other images under {', '.join(other)}; its cells there are left out.")
         barred |= {f"{name}+{network}": frozenset(other) for network in study.networks}
         for network, info in study.networks.items():
             label = info.label if study is first else f"{info.label} ({name})"

@@ -127,9 +127,7 @@ class Results:
             return self.labels
         return load_arrays(self.folder / "conditions" / f"{condition}.npz", ("label",))["label"]
 
-    def geometry(
-        self, network: str, condition: str, keys: Iterable[str] | None = None
-    ) -> dict[str, np.ndarray]:
+    def geometry(self, network: str, condition: str, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The arrays of a cell, all or some; the README lists them.
 
         Raises:

@@ -178,7 +178,5 @@ def read(cls: type[Record], path: Path, value: Any) -> Record:
     stored = value if isinstance(value, dict) else {}
     present = [key for key, (_, _, required) in fields.items() if required or stored.get(key) is not None]
     check_keys(path, value, {key: fields[key][1] for key in present})
-    values: dict[str, Any] = {
-        fields[key][0]: tuple(v) if isinstance(v := value[key], list) else v for key in present
-    }
+    values: dict[str, Any] = {fields[key][0]: tuple(v) if isinstance(v := value[key], list) else v for key in present}
     return cls(**values, extra={key: value[key] for key in value if key not in fields})

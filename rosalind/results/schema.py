@@ -72,9 +72,7 @@ def check_keys(path: Path, value: Any, kinds: Mapping[str, tuple[type, ...]]) ->
     return value
 
 
-def check_arrays(
-    path: Path, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]
-) -> None:
+def check_arrays(path: Path, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[int | None, ...]]) -> None:
     """Check that arrays are numbers of the right shapes.
 
     Args:
@@ -92,9 +90,7 @@ def check_arrays(
         alike = len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
         if not alike or dtype.kind not in "buif":
             sizes = " x ".join("any" if w is None else f"{w:,}" for w in wanted)
-            raise Damaged(
-                f"{path} has {key} of shape {list(shape)} and type {dtype}; it must be {sizes} numbers."
-            )
+            raise Damaged(f"{path} has {key} of shape {list(shape)} and type {dtype}; it must be {sizes} numbers.")
 
 
 def check_geometry(path: Path, arrays: Mapping[str, np.ndarray], samples: int, classes: int) -> None:

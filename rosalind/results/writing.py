@@ -70,20 +70,14 @@ def add_network(
     classes = len(study_results.class_names)
     kernel, bias = np.shape(arrays["head/kernel"]), np.shape(arrays["head/bias"])
     if kernel[1:] != (classes,) or bias != (classes,):
-        raise ValueError(
-            f"the head of {name!r} must be [d, {classes}] and [{classes}], got {kernel} and {bias}."
-        )
+        raise ValueError(f"the head of {name!r} must be [d, {classes}] and [{classes}], got {kernel} and {bias}.")
     cells, count = cells or {}, len(study_results.labels)
     for condition, cell in cells.items():
         if condition not in study_results.conditions:
-            raise ValueError(
-                f"the study has no condition {condition!r}; it has {list(study_results.conditions)}."
-            )
+            raise ValueError(f"the study has no condition {condition!r}; it has {list(study_results.conditions)}.")
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
-                raise ValueError(
-                    f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes."
-                )
+                raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")
     ready = {key: np.asarray(value) for key, value in arrays.items()}
     digest = hash_arrays(ready)
     full = {

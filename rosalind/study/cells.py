@@ -16,9 +16,7 @@ from rosalind.study import network_files, planning
 from rosalind.study.planning import DRAW_SEED, Task
 
 
-def declare_condition(
-    study: Study, dataset: data.Dataset, folder: Path, planned: Planned, order: int
-) -> None:
+def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned: Planned, order: int) -> None:
     """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition."""
     condition, corruption = planned.condition, planned.kind.corruption
     # Transferred attacks are made for the dense network of the first seed.
@@ -33,9 +31,7 @@ def declare_condition(
     results.save_json(path, {**info, "files": condition.files, "textures": textures, "order": order})
     stored = results.load_json(path)
     if lines := difference({key: stored.get(key) for key in info}, info):
-        raise results.Mismatch(
-            f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}."
-        )
+        raise results.Mismatch(f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}.")
 
 
 def all_measures(folder: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
@@ -65,9 +61,7 @@ def planned_of(study_results: Results, name: str) -> Planned:
     info = study_results.conditions.get(name) or study_results.shifts[name]
     stored = info.extra.get("definition")
     if stored is not None and stored != definition(info.name):
-        raise results.Mismatch(
-            f"{study_results.folder} has a condition {name!r} whose module was changed since."
-        )
+        raise results.Mismatch(f"{study_results.folder} has a condition {name!r} whose module was changed since.")
     fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures", "label")
     return conditions.plan(Condition(**{field: getattr(info, field) for field in fields}))
 
@@ -204,9 +198,9 @@ def condition_images(
     size, parts = min(measuring.batch_size(dataset.test), max(len(rows), 1)), []
     for start in range(0, len(rows), size):
         batch = split.take(rows[np.minimum(np.arange(start, start + size), len(rows) - 1)])
-        images = np.asarray(
-            conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key)
-        )[: len(rows) - start]
+        images = np.asarray(conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key))[
+            : len(rows) - start
+        ]
         if images.dtype != np.uint8:
             images = np.round(255 * images).astype(np.uint8)
         if largest and max(images.shape[1:3]) > largest:

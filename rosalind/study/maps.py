@@ -15,9 +15,7 @@ JOINED = ("id", "map", "baseline", "deletion")
 """Arrays of a file of maps that have a row per sample."""
 
 
-def attribute(
-    folder: str | Path, network: str, condition: str = CLEAN, ids: tuple[int, ...] | None = None
-) -> int:
+def attribute(folder: str | Path, network: str, condition: str = CLEAN, ids: tuple[int, ...] | None = None) -> int:
     """Make occlusion maps of samples for one network and condition, beside those already stored.
 
     Args:
@@ -45,9 +43,7 @@ def attribute(
         ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, 12)].tolist())
     unknown = sorted(set(ids) - set(dataset.test.ids.tolist()))
     if unknown:
-        raise ValueError(
-            f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}."
-        )
+        raise ValueError(f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}.")
     with Progress("attributing", len(ids), unit="samples") as progress:
         planned = cells.planned_of(study_results, condition)
         return attribute_some(dataset, folder, network, planned, ids, progress.advance)

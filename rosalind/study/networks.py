@@ -158,9 +158,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     # All methods of a parent share one store: equal beginnings of chains are trained once.
     prefix = fingerprint(planning.made_by(study, dataset, parent_task, None))
     report = logger(folder, planning.name_of(study, task), advance)
-    functions = models.model_functions(
-        model, label_smoothing=train.label_smoothing, records=records_of(model)
-    )
+    functions = models.model_functions(model, label_smoothing=train.label_smoothing, records=records_of(model))
     networks = pruning.prune(
         task.method,
         pruning.Parent(split(models.init(model, initial_key)), trained),
@@ -200,9 +198,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         }
         for note in pruned.notes:
             print(f"{name}: {note}.", file=sys.stderr)
-        save_network(
-            study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance
-        )
+        save_network(study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance)
 
 
 def train(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:

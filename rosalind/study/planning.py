@@ -221,9 +221,7 @@ def tasks(study: Study) -> tuple[list[Task], list[Task]]:
     """Dense parents first, then everything else; what is in one list can be done at the same time."""
     parents = [Task(seed, "dense") for seed in study.seeds]
     rest = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
-    rest += [
-        Task(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods
-    ]
+    rest += [Task(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods]
     return parents, rest
 
 

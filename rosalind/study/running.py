@@ -48,9 +48,7 @@ def _sendable(function: Callable, *args: Any) -> Any:
         raise
 
 
-def each(
-    executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress
-) -> Iterator:
+def each(executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress) -> Iterator:
     """Map a function over argument tuples, in this process or on an executor; yields arguments and result of each.
 
     In this process the function reports progress itself.

@@ -176,9 +176,7 @@ def fit(
         check(stop - 1, value)
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
-    return Fitted(
-        trainable, state, optimizer_state, stacked, max(stop - start, 0), executable and _bytes(executable)
-    )
+    return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), executable and _bytes(executable))
 
 
 def _close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:

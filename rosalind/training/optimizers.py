@@ -60,9 +60,7 @@ def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationE
 
     def update(updates, state, params=None, *, masks: Masks | None = None, **rest):
         if params is None or masks is None:
-            raise ValueError(
-                "masked needs parameters and masks: update(gradients, state, params, masks=masks)."
-            )
+            raise ValueError("masked needs parameters and masks: update(gradients, state, params, masks=masks).")
         check_masks(params, masks)
         state = project_moments(state, params, masks)
         changes, state = wrapped.update(project(updates, masks), state, project(params, masks), **rest)

@@ -60,11 +60,7 @@ def accuracy_difference(store: Store, a: Cell, b: Cell) -> str:
         low, high = mean - half, mean + half
         text += "" if len(pairs) > 1 else f"; of their methods {mean:+.1f}"
         text += f". <b>95 % over {count} pairs of seeds: {low:+.1f} to {high:+.1f}</b>, "
-        text += (
-            "with 0 in it: seeds alone may do that"
-            if low <= 0 <= high
-            else "without 0: more than seeds alone do"
-        )
+        text += "with 0 in it: seeds alone may do that" if low <= 0 <= high else "without 0: more than seeds alone do"
         deviation = float(changes.std(ddof=1))
         smallest = detectable_with_pairs(len(changes), deviation)
         power += f"; {count} pairs of seeds from {smallest:.1f} on (paired t-test, deviation {deviation:.1f})"

@@ -107,9 +107,7 @@ class Controls:
         self._select("operation", "a new selection will", operations, state.operation, operate)
         self._select("slice", "saved slices", [""], "", self._actions.show_slice)
         widgets["slice"].on_change("value", lambda attr, old, new: self._show_note())
-        widgets["slice-name"] = TextInput(
-            title="save the selection as", placeholder="a name", max_length=LONGEST_NAME
-        )
+        widgets["slice-name"] = TextInput(title="save the selection as", placeholder="a name", max_length=LONGEST_NAME)
         widgets["slice-note"] = TextInput(placeholder="a note", max_length=LONGEST_NOTE)
         for name, widget in widgets.items():
             widget.name = name
@@ -149,9 +147,7 @@ class Controls:
             self._button(f"select what {flip}", flip, lambda flip=flip: actions.select_flip(flip))
             for flip in FLIPS[1:3]
         ]
-        save = self._button(
-            "save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value)
-        )
+        save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
             *(w[f"{side}-{part}"] for side in ("a", "b") for part in ("network", "condition")),

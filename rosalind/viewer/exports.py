@@ -68,9 +68,7 @@ def as_csv(store: Store, state: State, mask: np.ndarray) -> str:
     header, rows = _rows(store, state, mask)
     writer.writerow(header)
     for row in rows:
-        writer.writerow(
-            ["" if v != v else f"{v:.6g}" if isinstance(v, float) else _no_formula(v) for v in row]
-        )
+        writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else _no_formula(v) for v in row])
     return text.getvalue()
 
 

@@ -67,9 +67,7 @@ class PageHandler(DocHandler):
         except Exception as error:
             self.log_exception(*sys.exc_info())
             reason = escape(f"{type(error).__name__}: {error}")
-            await self.finish(
-                f'<p class="failed" role="alert">The page cannot be made. {reason}</p></body></html>'
-            )
+            await self.finish(f'<p class="failed" role="alert">The page cannot be made. {reason}</p></body></html>')
         else:
             bokeh_patches.batch_messages(session)
             await self.finish(html)

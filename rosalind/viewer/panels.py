@@ -38,10 +38,7 @@ class Panels:
         """Views of the first page that are made once its first one is on screen."""
         self.theme = ThemeTracker()
         self.figures, self.captions = (
-            {
-                name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width")
-                for name in views
-            }
+            {name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width") for name in views}
             for kind in ("view", "below")
         )
         self._choosers: dict[str, list[Select | Slider]] = {}
@@ -87,9 +84,7 @@ class Panels:
             if is_new:
                 self.views[name] = view
                 self._choosers[name] = [
-                    model
-                    for model in changed
-                    if isinstance(model, Select | Slider) and model.name in frame.choices
+                    model for model in changed if isinstance(model, Select | Slider) and model.name in frame.choices
                 ]
                 self._fill(name, view.root, view.caption)
         except Exception as error:

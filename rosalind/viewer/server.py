@@ -192,9 +192,7 @@ def serve(
     settings.perform_document_validation = False
     server = make_server(folders, host=host, port=port, views=views)
     if host not in host_check.LOOPBACK:
-        print(
-            f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr
-        )
+        print(f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr)
     if reason := bokeh_patches.reason_off():
         print(f"Pages are slower than they could be: {reason}.", file=sys.stderr)
     local = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)

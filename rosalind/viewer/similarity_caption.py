@@ -38,9 +38,7 @@ def sentence(
         nulls, null_line: of the frame.
     """
     comparison, umap = stored["found"], stored["umap"] if layout == "umap" else None
-    sentences = [
-        f"{len(comparison.cells):,} points, {METRIC_LABELS.get(metric, metric)}, {MODE_LABELS[state.mode]}."
-    ]
+    sentences = [f"{len(comparison.cells):,} points, {METRIC_LABELS.get(metric, metric)}, {MODE_LABELS[state.mode]}."]
     sentences += _distance(store, stored, state)
     floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in stored["floors"].items()]
     if floors:
@@ -52,9 +50,7 @@ def sentence(
         sentences.append(f"They are up to {np.nanmax(distances):.2f} apart (dashed: the first pair).")
     sentences += _path_lengths(store, stored, state)
     if umap is not None:
-        sentences.append(
-            f"The plane shows neighbourhoods{_trust(stored['umap_trust'])}; its lengths mean nothing."
-        )
+        sentences.append(f"The plane shows neighbourhoods{_trust(stored['umap_trust'])}; its lengths mean nothing.")
         sentences += _umap_wobble(umap)
     else:
         sentences.append(
@@ -116,9 +112,7 @@ def _averaged(steps: tuple[str, ...]) -> list[str]:
     if not steps:
         return []
     means = " and ".join(step for step in steps if step != "landmarks")
-    sentences = [
-        f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."
-    ]
+    sentences = [f"<b>Too many cells to compare: {means} are averaged</b>, and a click takes the most severe."]
     if "landmarks" in steps:
         sentences.append("Of these points only evenly spread ones are shown.")
     return sentences

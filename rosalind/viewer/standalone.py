@@ -102,9 +102,7 @@ def _linked(frame: Frame) -> models.UIElement:
     )
 
 
-def _samples(
-    frame: Frame, source: models.ColumnDataSource, side: str, title: str, **ranges: models.Range1d
-) -> Any:
+def _samples(frame: Frame, source: models.ColumnDataSource, side: str, title: str, **ranges: models.Range1d) -> Any:
     """A figure of the samples under A, under B, or of their difference."""
     state = frame.state
     tools = [

@@ -107,9 +107,7 @@ def with_choices(state: State, chosen: Mapping[str, str], choices: Choices) -> S
         if name not in choices:
             raise ValueError(unknown("choice", str(name)[:40], choices))
         if value not in choices[name]:
-            raise ValueError(
-                f"{name} cannot be {str(value)[:40]!r}; allowed: {', '.join(choices[name][:20])}"
-            )
+            raise ValueError(f"{name} cannot be {str(value)[:40]!r}; allowed: {', '.join(choices[name][:20])}")
         values[name] = value
     stored = {name: value for name, value in values.items() if value in choices.get(name, ())[1:]}
     return dataclasses.replace(state, choices=tuple(sorted(stored.items())))

@@ -66,9 +66,7 @@ def clean_of(results: Results, bn: str) -> str | None:
     return next((name for name, c in results.conditions.items() if c.is_clean and c.bn == bn), None)
 
 
-def _mean(
-    name: str, group: str, bn: str, inside: list[str], infos: Mapping[str, ConditionInfo], size: int
-) -> Mean:
+def _mean(name: str, group: str, bn: str, inside: list[str], infos: Mapping[str, ConditionInfo], size: int) -> Mean:
     names = {infos[condition].name for condition in inside}
     sources = {infos[condition].source for condition in inside}
     source = sources.pop() if len(sources) == 1 else "mixed"

@@ -142,8 +142,7 @@ def text(results: Results) -> str:
     header, lines = compared(results)
     columns = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     put = lambda cells: "  ".join(
-        cell.ljust(n) if k == 0 else cell.rjust(n)
-        for k, (cell, n) in enumerate(zip(cells, columns, strict=True))
+        cell.ljust(n) if k == 0 else cell.rjust(n) for k, (cell, n) in enumerate(zip(cells, columns, strict=True))
     )
     rule = "-" * len(put(header))
     return "\n".join([put(header), rule, *map(put, lines), "", EXPLAINED])

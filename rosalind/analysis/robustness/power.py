@@ -18,9 +18,7 @@ LEVEL = 0.05
 """Probability that a two-sided test finds a difference where there is none."""
 
 
-def detectable_with_samples(
-    samples: int, discordant: float, *, power: float = POWER, level: float = LEVEL
-) -> float:
+def detectable_with_samples(samples: int, discordant: float, *, power: float = POWER, level: float = LEVEL) -> float:
     """The smallest difference of two accuracies in [0, 1] that McNemar's test on the same samples can show.
 
     max(k sqrt(discordant / samples), k^2 / samples) with k = z(1 - level / 2) + z(power), 2.80 by default. This
@@ -44,9 +42,7 @@ def detectable_with_samples(
     return min(max(k * float(np.sqrt(discordant / samples)), k**2 / samples), 1.0)
 
 
-def detectable_with_pairs(
-    pairs: int, deviation: float, *, power: float = POWER, level: float = LEVEL
-) -> float:
+def detectable_with_pairs(pairs: int, deviation: float, *, power: float = POWER, level: float = LEVEL) -> float:
     """The smallest mean difference that a paired t-test can show: of two methods over seeds, of a measure over samples.
 
     The difference at which the noncentral t distribution with pairs - 1 degrees of freedom leaves the two-sided

@@ -238,16 +238,12 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
         columns["relative_to_dense"] = float(metrics.corruption_errors(mean_errors, reference).mean())
         if (parent, clean) in accuracies and (network, clean) in accuracies:
             clean_errors = 1 - accuracies[network, clean], 1 - accuracies[parent, clean]
-            relative = metrics.relative_corruption_errors(
-                mean_errors, clean_errors[0], reference, clean_errors[1]
-            )
+            relative = metrics.relative_corruption_errors(mean_errors, clean_errors[0], reference, clean_errors[1])
             columns["relative_increase_to_dense"] = float(relative.mean())
     imagenet = results.study["table"] == "imagenet" and len(results.class_names) == 1000
     complete = imagenet and all(len(cs) == 5 for cs in by_name.values())
     if complete and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
-        columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(
-            errors, 1 - accuracies[network, clean]
-        )
+        columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(errors, 1 - accuracies[network, clean])
     return columns
 
 

@@ -67,9 +67,7 @@ class Similarity:
         return distance
 
 
-def compare(
-    results: Results, mode: str = "absolute", metric: str = "all", *, limit: int = LIMIT
-) -> Similarity:
+def compare(results: Results, mode: str = "absolute", metric: str = "all", *, limit: int = LIMIT) -> Similarity:
     """Distances, layout, order and spanning tree of a study's measured cells in one of `DISTANCE_MODES` and `METRICS`.
 
     Past `limit` points cells are averaged, see `points`.

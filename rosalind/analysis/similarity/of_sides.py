@@ -63,9 +63,7 @@ def _about(store: Store, names: tuple[Cell, ...]) -> About:
         members = similarity.members(store.results, names)
         first = [cells[0] for cells in members]
         severities = [[float(conditions[condition].severity) for _, condition in cells] for cells in members]
-        accuracies = [
-            [store.summary[one]["accuracy"] for one in cells if one in store.summary] for cells in members
-        ]
+        accuracies = [[store.summary[one]["accuracy"] for one in cells if one in store.summary] for cells in members]
         # Of 2,000 short lists, `np.mean` took 0.04 s.
         means = [100 * sum(values) / len(values) if values else np.nan for values in accuracies]
         return About(

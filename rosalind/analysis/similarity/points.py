@@ -83,9 +83,7 @@ def _groups(results: Results) -> dict[str, str]:
     return group_of
 
 
-def _merged(
-    cells: list[Cell], networks: dict[str, str], conditions: dict[str, str]
-) -> dict[Cell, list[Cell]]:
+def _merged(cells: list[Cell], networks: dict[str, str], conditions: dict[str, str]) -> dict[Cell, list[Cell]]:
     cells_of: dict[Cell, list[Cell]] = {}
     for network, condition in cells:
         cells_of.setdefault((networks[network], conditions[condition]), []).append((network, condition))

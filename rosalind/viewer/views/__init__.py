@@ -83,9 +83,7 @@ VIEWS: dict[str, type[View]] = {
 def layouts(views: Mapping[str, type[View]] = VIEWS) -> dict[str, tuple[str, ...]]:
     """The names of the views on every page, and on the page `all`."""
     pages = dict.fromkeys(view.page for view in views.values())
-    return {p: tuple(name for name, view in views.items() if view.page == p) for p in pages} | {
-        "all": tuple(views)
-    }
+    return {p: tuple(name for name, view in views.items() if view.page == p) for p in pages} | {"all": tuple(views)}
 
 
 SHOWN = layouts()

@@ -294,13 +294,9 @@ class ParallelCoordinates:
             )
         elif many and state.true_class is not None:
             name = escape(store.class_names[state.true_class])
-            sentences.append(
-                f"The axes are the {NEAREST} directions in A that are nearest to that of {name}."
-            )
+            sentences.append(f"The axes are the {NEAREST} directions in A that are nearest to that of {name}.")
         if len(store.class_names) > STORED and state.true_class is not None:
-            sentences.append(
-                f"Lines end where a class is not among the {STORED} of a sample whose logits are stored."
-            )
+            sentences.append(f"Lines end where a class is not among the {STORED} of a sample whose logits are stored.")
         seeds = {side: len(store.sides.seeds(self._cell(side))) for side in SIDES}
         if max(seeds.values()) > 1:
             pairs = len(store.sides.pairs(state.a, state.b))

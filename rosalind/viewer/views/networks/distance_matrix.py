@@ -91,9 +91,7 @@ class DistanceMatrix:
         if 0 <= y < len(self.order) and x < len(self.order):
             self.choose(int(self.order[int(y)]), shift)
 
-    def fill(
-        self, comparison: Similarity, families: Sequence[int], floors: Mapping[str, tuple[float, int]]
-    ) -> None:
+    def fill(self, comparison: Similarity, families: Sequence[int], floors: Mapping[str, tuple[float, int]]) -> None:
         """Show other distances.
 
         Args:

@@ -262,9 +262,7 @@ class Evaluation:
         if name == "difference":
             networks = sum(len(group.networks) for group in self.groups)
             if without := networks - len(accuracy_table.dense_networks(self.store)):
-                cells += (
-                    f"Gaps: {without} networks without a parent and without a dense network of their seed. "
-                )
+                cells += f"Gaps: {without} networks without a parent and without a dense network of their seed. "
         cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
         means = "; right of the line: means and shifts, to read only."
         cells += means if len(self.conditions) > self.measured else "."

@@ -47,9 +47,7 @@ class Lineage:
         self.changed = Changed()
         infos = self.store.results.networks
         self.families = list(dict.fromkeys(info.family for info in infos.values()))
-        self.map = self.store.cached(
-            ("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),)
-        )[0]
+        self.map = self.store.cached(("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),))[0]
         self.lines, self.nodes, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(5))
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
@@ -165,9 +163,7 @@ class Lineage:
             self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)
         self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
-    def _columns(
-        self, x: np.ndarray, y: np.ndarray, groups: Sequence[int], names: list[str]
-    ) -> dict[str, Any]:
+    def _columns(self, x: np.ndarray, y: np.ndarray, groups: Sequence[int], names: list[str]) -> dict[str, Any]:
         looks = {name: [self._look(k)[n] for k in groups] for n, name in enumerate(("colour", "marker"))}
         return {"x": x.astype(np.float32), "y": y.astype(np.float32), **looks, "name": names}
 

@@ -231,9 +231,7 @@ class Redundancy:
         elif len(names) > 1 and np.isfinite(correlation[np.triu_indices(len(names), 1)]).any():
             upper = np.where(np.triu(np.ones_like(correlation), 1) > 0, correlation, np.nan)
             high, low = (np.unravel_index(pick(upper), upper.shape) for pick in (np.nanargmax, np.nanargmin))
-            most, least = (
-                f"{escape(names[i])} and {escape(names[j])} ({upper[i, j]:.2f})" for i, j in (high, low)
-            )
+            most, least = (f"{escape(names[i])} and {escape(names[j])} ({upper[i, j]:.2f})" for i, j in (high, low))
             sentences.append(
                 f"Pearson correlation of accuracies over up to {count.max()} networks: most alike {most}, least "
                 f"{least}; click a cell for its number."

@@ -101,9 +101,7 @@ class Severities:
         if curves is None:
             for source in (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders):
                 source.data = {name: [] for name in source.data}
-            self.caption.text = (
-                f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
-            )
+            self.caption.text = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
         else:
             values = curves.values(accuracy_table.values(self.store, mode))
             self._render(curves, *values[:2], sides, looks)
@@ -222,7 +220,5 @@ class Severities:
         else:
             text += "Intervals over seeds need two. "
         if len(curves.names) > (most := severity_curves.HIGHLIGHTED):
-            text += (
-                f"In colour: A, B, and the best and worst at the right end, {most} at most; the rest is grey."
-            )
+            text += f"In colour: A, B, and the best and worst at the right end, {most} at most; the rest is grey."
         return text

@@ -181,9 +181,7 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
     return " ".join(sentences)
 
 
-def _agreements(
-    agreement: Agreement | None, null: Agreement | None, frame: Frame, averaging: bool
-) -> list[str]:
+def _agreements(agreement: Agreement | None, null: Agreement | None, frame: Frame, averaging: bool) -> list[str]:
     """Sentences on the correlations of A's and B's maps, of the sample and of all, beside chance and the null."""
     if agreement is None:
         return []

@@ -59,9 +59,7 @@ class MapAgreement:
         if distances.min() < NEAR:
             self.change(primary=int(self.dots.data["id"][int(distances.argmin())]))
 
-    def render(
-        self, agreement: Agreement | None, null: Agreement | None, kind: str, sample: int | None
-    ) -> None:
+    def render(self, agreement: Agreement | None, null: Agreement | None, kind: str, sample: int | None) -> None:
         """Show an agreement (None clears the figure), and the null's as a darker bar where there is one.
 
         `kind` is one of `CORRELATIONS`, `sample` the id of the one with a ring.

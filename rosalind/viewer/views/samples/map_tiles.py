@@ -85,8 +85,7 @@ class MapTiles:
         mapper = lambda: LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
         self.mappers = {kind: mapper() for kind in MAPPED}
         drawn: list[Any] = [
-            figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place)
-            for kind in MAPPED
+            figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place) for kind in MAPPED
         ]
         self.glyphs = [renderer.glyph for renderer in drawn]
         self.marks = empty("x", "y", "width", "height")
@@ -181,9 +180,7 @@ class MapTiles:
         left, top = LEFT + column * ACROSS, TOP + line * DOWN
         return {"x": left + across * TILE, "y": top + down * TILE, "dw": wide * TILE, "dh": tall * TILE}
 
-    def _pictures(
-        self, frame: Frame, samples: np.ndarray, under: dict[str, np.ndarray | None]
-    ) -> dict[str, list[Any]]:
+    def _pictures(self, frame: Frame, samples: np.ndarray, under: dict[str, np.ndarray | None]) -> dict[str, list[Any]]:
         """The samples' mean image by A's and B's condition, `under` maps by row as well; none without thumbnails."""
         pictures: list[tuple[Any, ...]] = []
         for line, cell in enumerate((frame.state.a, frame.state.b)):

@@ -55,9 +55,7 @@ class SampleDetail:
         self.margins = empty("image")
         place = {"x": 0, "y": 0, "dw": width, "dh": count}
         cells = figure.image("image", **place, source=self.margins, color_mapper=self.mapper)
-        named = lambda names: CustomJSHover(
-            args={"names": names}, code='return names[Math.floor(value)] ?? "";'
-        )
+        named = lambda names: CustomJSHover(args={"names": names}, code='return names[Math.floor(value)] ?? "";')
         margin = CustomJSHover(code='return Number.isFinite(value) ? value.toFixed(2) : "not measured";')
         formatters = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]

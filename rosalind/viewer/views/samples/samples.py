@@ -68,9 +68,7 @@ class Samples:
         self._sheet(frame)
         self.table, self.rows = sample_table()
         self.message = Div(text="", name="samples-message", visible=False, sizing_mode="stretch_width")
-        self.find = TextInput(
-            placeholder="find id", name="samples-find", width=72, max_length=20, align="end"
-        )
+        self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20, align="end")
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
         self.leaf = {
             by: Button(label=label, width=34, name=f"samples-{name}", align="end")
@@ -149,9 +147,7 @@ class Samples:
             return
         number = int(text) if text.isascii() and text.isdigit() else -1
         if number not in ids:
-            self._show_message(
-                f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}."
-            )
+            self._show_message(f"There is no sample {text!r}; ids are whole numbers from {ids.min()} to {ids.max()}.")
             return
         position = int(np.flatnonzero(ids == number)[0])
         key, candidates = self._order(self.frame)
@@ -191,11 +187,7 @@ class Samples:
             return frame.state.a
         for name in store.conditions:
             info = store.results.conditions[name]
-            if (
-                info.is_clean
-                and info.bn == store.results.conditions[b[1]].bn
-                and store.sides.has((b[0], name))
-            ):
+            if info.is_clean and info.bn == store.results.conditions[b[1]].bn and store.sides.has((b[0], name)):
                 return b[0], name
         return frame.state.a
 
@@ -279,9 +271,7 @@ class Samples:
         if undefined.any():
             stored = sort not in (*KINDS, contact_sheet.WRONG) or not undefined.all()
             text += (
-                f" {int(undefined.sum()):,} have no such number and come last."
-                if stored
-                else f" {escape(NOT_STORED)}"
+                f" {int(undefined.sum()):,} have no such number and come last." if stored else f" {escape(NOT_STORED)}"
             )
         text += f" Margins in the table are {'raw' if state.raw else 'in units'}."
         if (seeds := len(store.sides.pairs(left, state.b))) > 1:
