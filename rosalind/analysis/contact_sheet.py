@@ -57,7 +57,7 @@ def _sturdiness(store: Store, kind: str, b: Cell) -> np.ndarray:
 def _right(store: Store) -> np.ndarray:
     """Minus the number of cells in which every sample is wrong; NaN where none is stored."""
     wrong = [stored.wrong[0] for stored in fragility.load(store.results)]
-    return -np.sum(wrong, 0, np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)
+    return -np.stack(wrong).sum(0, dtype=np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)
 
 
 def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tuple[np.ndarray, int, int]:

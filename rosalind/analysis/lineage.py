@@ -43,7 +43,8 @@ def origins(infos: Infos) -> dict[str, str]:
     A chain's JSON names the dense network at its root as parent and lists its targets up to its own sparsity, so
     the level before is the network of the same model, label and seed at the largest smaller target.
     """
-    level = {(i.model, i.label, i.seed, i.sparsity_requested): name for name, i in infos.items()}
+    keys = {name: (info.model, info.label, info.seed, info.sparsity_requested) for name, info in infos.items()}
+    level: dict[tuple[object, ...], str] = {key: name for name, key in keys.items()}
     origin: dict[str, str] = {}
     for name, info in infos.items():
         targets = info.made_by.get("targets") or []

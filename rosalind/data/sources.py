@@ -168,7 +168,7 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
             raise ValueError(f"split {split!r} of {name!r} is empty.")
         records, labels = _Records(source, size), np.empty(len(source), np.int32)
         shape = records.shape
-        images = records if np.prod(shape) > LARGE else np.empty(shape, np.uint8)
+        images: Any = records if np.prod(shape) > LARGE else np.empty(shape, np.uint8)
         for row in range(len(source)):
             record = source[row]
             labels[row] = record["label"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from rosalind import data, geometry, measuring, models, pruning, results
 from rosalind.conditions import Network
@@ -57,7 +58,7 @@ def revision() -> str | None:
     return git.stdout.strip() or None
 
 
-def reference_arrays(kernel: np.ndarray, bias: np.ndarray, reference: geometry.Reference) -> dict[str, Any]:
+def reference_arrays(kernel: ArrayLike, bias: ArrayLike, reference: geometry.Reference) -> dict[str, Any]:
     """The stored arrays that geometry needs of a network: its head, and the reference of its clean features."""
     return {
         "head/kernel": np.asarray(kernel),

@@ -86,7 +86,7 @@ def measure(
         squared = np.stack([_squares(part[filled] / count[filled, None]) for part in table])
         total = squared if total is None else total + squared
     assert total is not None
-    distances = dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True))
+    distances: dict[str, np.ndarray] = dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True))
     return [points.names[k] for k in np.flatnonzero(count)], distances, list(left_out.values())
 
 

@@ -40,8 +40,9 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
 
     def make() -> dict[str, Any]:
         comparison, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
-        distance = None if umap is None else squareform(comparison.condensed)
-        trust = None if umap is None else similarity.trustworthiness(distance, umap[0])
+        trust = None
+        if umap is not None:
+            trust = similarity.trustworthiness(squareform(comparison.condensed), umap[0])
         return {
             "found": comparison,
             # Beside `found`, so that the store counts its bytes.

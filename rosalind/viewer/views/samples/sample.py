@@ -2,6 +2,7 @@
 
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
@@ -57,7 +58,7 @@ class SampleDetail:
         cells = figure.image("image", **place, source=self.margins, color_mapper=self.mapper)
         named = lambda names: CustomJSHover(args={"names": names}, code='return names[Math.floor(value)] ?? "";')
         margin = CustomJSHover(code='return Number.isFinite(value) ? value.toFixed(2) : "not measured";')
-        formatters = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
+        formatters: Any = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
@@ -98,12 +99,12 @@ class SampleDetail:
             return
         position = next(iter(np.flatnonzero(self.store.ids == state.primary).tolist()), None)
         self.figure.visible = position is not None
-        if position is not None:
+        if position is not None and state.primary is not None:
             margins = sample_margins.read(self.store, position, (state.a, state.b))
             true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
             sides = (_large(self.store, "A", state.a, position), _large(self.store, "B", state.b, position))
             self.text.text = (
-                f"<b style='color:var(--ink)'>Sample {int(state.primary)}, true class {true_class}</b>"
+                f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
                 f"<table style='margin-top:3px'><tr>{''.join(sides)}</tr></table>"
             )
             self._render(frame, margins)
