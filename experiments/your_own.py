@@ -4,13 +4,13 @@ Question: does a definition in a file of one's own take part in all that the bui
 from the command line and in a spawned pool, the figures and the viewer? Every name is `your_own:NAME`; the source of
 this file is part of every fingerprint, so that a study is refused once a definition in it has changed.
 
-Commands, in this folder or with it on PYTHONPATH:
+Commands; the last two in the folder of this file, or with it on PYTHONPATH:
 
-    python your_own.py --out studies/your_own
+    python experiments/your_own.py --out studies/your_own
     rosalind run your_own.py:STUDY --out studies/your_own
     rosalind view studies/your_own --views your_own:EntropyView
 
-Time: about 20 s on two cores in one process. Result: 3 networks under 4 conditions; every cell has `ENTROPY`, which
+Expected time: about a minute on two cores in one process. Expected result: 3 networks under 4 conditions; every cell has `ENTROPY`, which
 is an axis of every view.
 """
 

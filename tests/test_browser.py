@@ -104,7 +104,7 @@ class Page:
         self.wait(IDLE)
 
     def wait(self, condition: str) -> None:
-        self.tab.wait_for_function(condition, timeout=30_000)
+        self.tab.wait_for_function(condition, timeout=120_000)
 
     def wait_text(self, name: str, part: str) -> str:
         self.wait(f"Bokeh.documents[0].get_model_by_name({name!r}).text.includes({part!r})")

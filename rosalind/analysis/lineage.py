@@ -50,7 +50,7 @@ def origins(infos: Infos) -> dict[str, str]:
         targets = info.made_by.get("targets") or []
         earlier = max((s for s in targets if s < info.sparsity_requested), default=None)
         source = level.get((info.model, info.label, info.seed, earlier), info.parent)
-        if source in infos:
+        if source is not None and source in infos:
             origin[name] = source
     return origin
 

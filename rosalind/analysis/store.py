@@ -263,7 +263,10 @@ class Store:
     def class_matrix(self, cell: Cell) -> np.ndarray:
         """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
         key = "mean_class_angle"
-        read = lambda single: np.degrees(self.results.geometry(*single, (key,))[key].astype(np.float32))
+
+        def read(single: Cell) -> np.ndarray:
+            return np.degrees(self.results.geometry(*single, (key,))[key].astype(np.float32))
+
         return self._mean_over_seeds((key,), cell, read)
 
     def maps(self, cell: Cell) -> dict[str, np.ndarray] | None:
