@@ -10,8 +10,8 @@ Commands; the last two in the folder of this file, or with it on PYTHONPATH:
     rosalind run your_own.py:STUDY --out studies/your_own
     rosalind view studies/your_own --views your_own:EntropyView
 
-Expected time: about a minute on two cores in one process. Expected result: 3 networks under 4 conditions; every cell has `ENTROPY`, which
-is an axis of every view.
+Expected time: about a minute on two cores in one process. Expected result: 3 networks under 4 conditions; every cell
+has `ENTROPY`, which is an axis of every view.
 """
 
 import multiprocessing
