@@ -71,7 +71,7 @@ class TestSlices:
         def refused(*args, **kwargs):
             raise OSError(30, "Read-only file system")
 
-        monkeypatch.setattr(slices.files, "save_json", refused)
+        monkeypatch.setattr(slices.results, "save_json", refused)
         with pytest.raises(PermissionError, match="the address holds the selection: copy the link"):
             slices.save(copied, "a", slices.Slice(self.rule))
 
