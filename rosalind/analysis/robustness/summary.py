@@ -282,7 +282,8 @@ def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
         with path.open(newline="") as file:
             table = csv.DictReader(file)
             header = set(table.fieldnames or ())
-            if {"network", "condition"} <= header and not header.issuperset(NUMBERS):
+            # Every version had these; a table without them is damaged, not old.
+            if {"network", "condition", "samples", "accuracy"} <= header and not header.issuperset(NUMBERS):
                 raise FileNotFoundError(f"{path} is of an earlier version; run the study again to renew it.")
             return {(row["network"], row["condition"]): numbers(row) for row in table}
     except FileNotFoundError:
