@@ -26,9 +26,9 @@ class SampleMargins:
     wrong: np.ndarray
     """bool[rows, conditions]: wrong in at least half of the seeds with a margin."""
     right: int
-    """In so many single cells the sample is right,"""
+    """Number of single cells in which the sample is classified correctly."""
     cells: int
-    """of so many that have a margin here."""
+    """Number of single cells that have a margin here."""
     complete: bool
     """True where all stored margins could be read, not only those of A and B."""
 

@@ -63,4 +63,4 @@ class Kind:
     corruption: Corruption | None = None
     """For corruptions, which may also be read from official files; `apply` is None."""
     epsilon: float = 1
-    """Severity for one grey level of the command line's `--epsilon`."""
+    """Severity for one grey level; the command line's attacks have `cli.EPSILON` times this."""

@@ -225,7 +225,7 @@ def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, ta
 
 
 def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, table: str) -> Array:
-    """Corrupt a batch with given draws: the half that is held to the reference pixel by pixel.
+    """Corrupt a batch with given draws: the deterministic part, tested against the reference pixel by pixel.
 
     Args:
         name: in `CORRUPTIONS`, or `package.module:NAME`; `table` in `TABLES`.

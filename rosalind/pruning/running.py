@@ -1,4 +1,4 @@
-"""`prune`: run a method on any pytree of parameters, after everything wrong is found; and its planned epochs."""
+"""`prune`: run a method on any pytree of parameters, after all arguments are checked; and its planned epochs."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence

@@ -148,7 +148,7 @@ def select(
 def shrink(trainable: Tree, state: Tree, masks: Mapping[str, Any], groups: Sequence[ChannelGroup]) -> tuple[Tree, Tree]:
     """The physically smaller parameters and state, whose logits equal those of the masked network.
 
-    Channels go that no kept weight makes or reads; a rosalind model takes the result as it is
+    Remove channels that no kept weight writes or reads; a rosalind model takes the result as it is
     (`models.apply(config, {"params": trainable, **state}, images)`).
 
     Args:

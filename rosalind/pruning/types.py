@@ -1,4 +1,4 @@
-"""Records of the room: weights, networks, scoring, masks that change or are learned, recipes and their runs."""
+"""Records that the pruning package shares: weights, networks, scoring, masks that change or are learned, recipes and their runs."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, MutableMapping, Sequence

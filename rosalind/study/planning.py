@@ -236,7 +236,7 @@ def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
 
 
 def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:
-    """Everything that a network depends on; its fingerprint is of this."""
+    """All inputs that determine a network; its fingerprint is their hash."""
     model, train = model_and_schedule(study, task)
     parts = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
     if task.baseline is not None and task.baseline.cycles > 1:

@@ -19,7 +19,7 @@ KEYS = {
     "← →": "walk through the samples on the sheet",
     "s": "add the sample that is shown large to the selection",
     "g": "go to the samples",
-    "n": "show or hide what no difference looks like",
+    "n": "show or hide the null: differences due to chance",
     "e": "export the selection as CSV",
     "d": "dark or light",
     "Ctrl-Z, Ctrl-Shift-Z": "undo and redo",

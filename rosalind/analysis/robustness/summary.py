@@ -29,7 +29,7 @@ COLUMNS = (
   under all its conditions. `change_to_parent` is the paired difference of accuracy to the parent (the
   dense network of the same seed) with its interval; `relative_robustness` is its other name for a mean
   (arXiv 2007.00644). Deviation over seeds is another matter and not in a row.
-* `loss` is the negative log-likelihood in nats; for the others see `robustness.measures`.
+* `loss` is the negative log-likelihood in nats; for the others see `robustness.metrics`.
 """
 
 Cell = tuple[str, str]
