@@ -1,4 +1,4 @@
-"""Records that the pruning package shares: weights, networks, scoring, masks that change or are learned, recipes and their runs."""
+"""Records that the pruning package shares: weights, networks, scoring, masks that change or are learned, recipes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
