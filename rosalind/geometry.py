@@ -93,7 +93,7 @@ def class_distances(kernel: Array) -> Array:
 
 
 def margins(logits: Array, bias: Array, labels: Array, distances: Array) -> tuple[Array, Array, Array]:
-    """The signed margin, prediction and rival of every sample; see `measure`.
+    """Signed margin min over k of (z_y - z_k) / |w_y - w_k|, prediction and rival of every sample; see `measure`.
 
     Of float32[n, c] logits, float32[c] bias, which decides between classes with equal directions, int[n] labels, and
     float32[c, c] from `class_distances`.

@@ -1,4 +1,4 @@
-"""Distributions of measures: of all samples as curves, class by class as rows, panels or shifts. NumPy only."""
+"""Distributions of measures: of all samples as curves, by class as rows, panels or shifts."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ BINS = (16, 64)
 """Fewest and most bins of a histogram."""
 
 FINE = 4096
-"""Bins in which two distributions are compared: no gap is off by more than one of them holds, or 0.002."""
+"""Bins in which `largest_gap` compares two distributions; its error is at most the share of samples in one bin."""
 
 PANEL = 48
 """Pixels per axis of a class's panel, and most bins."""
@@ -72,10 +72,11 @@ def median(values: np.ndarray) -> float:
 
 
 def largest_gap(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest distance between two cumulative distributions (Kolmogorov and Smirnov), in [0, 1].
+    """The Kolmogorov-Smirnov (KS) statistic of two samples: the largest gap of their cumulative distributions.
 
-    0: alike, 1: apart. Taken in `FINE` bins over all but 0.2 % of both at either end, so that nothing is sorted
-    and a few far values do not coarsen the bins. NaN where one side has no finite value.
+    In [0, 1]; 0 where the distributions are equal, 1 where their ranges do not overlap. Binned (`FINE`) over all
+    but 0.2 % of both at either end, so that nothing is sorted and a few far values do not coarsen the bins. NaN
+    where one side has no finite value.
 
     >>> largest_gap(np.arange(4.0), np.arange(4.0) + 2)
     0.5

@@ -56,13 +56,13 @@ def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
 
 
 def hard(wrong: np.ndarray, cells: int) -> np.ndarray:
-    """bool[n]: wrong in every one of at least two measured cells; such a sample is not fragile, it is hard."""
+    """bool[n]: samples that are wrong in all of two or more measured cells: hard, which is not fragile."""
     return (wrong == cells) & (cells >= 2)
 
 
 @dataclass(frozen=True)
 class Halves:
-    """Two disjoint sets of replicates: what is picked on one may be reported on the other."""
+    """Two disjoint sets of replicates: samples are selected on the first and reported on the second."""
 
     by: str
     """`seeds`, `draws`, or empty where there is only one of either: then there are no halves."""

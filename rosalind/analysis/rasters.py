@@ -1,4 +1,4 @@
-"""Arrays that views and figures draw: densities, flip counts, contact sheets. Pure NumPy."""
+"""Rasters that views and figures draw: ranges of axes, densities of points and of pairs."""
 
 from functools import cache
 

@@ -33,7 +33,7 @@ CORNERS = 64
 """Most corners of a lasso, so that it fits into an address."""
 
 IDS = 500
-"""Most samples that one step names."""
+"""Most sample ids in one step."""
 
 Json = Mapping[str, Any]
 

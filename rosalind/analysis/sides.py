@@ -74,7 +74,7 @@ class Sides:
         return [(x, y) for x in first for y in second]
 
     def nulls(self, a: Cell, b: Cell) -> tuple[list[tuple[Cell, Cell]], str]:
-        """Pairs of cells between which a difference means nothing, `NULLS` at most, and a phrase that names them.
+        """Null pairs, at most `NULLS`: cells that differ by chance alone; and a phrase that names them.
 
         Draw against draw where two sides are the same networks and B's condition has other draws; else dense
         against dense of another seed, under B's condition. None where the study has neither; the phrase says so.

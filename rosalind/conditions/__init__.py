@@ -80,7 +80,7 @@ class Planned:
     """Severity table of a corruption; None, also for the table of the image size."""
 
     def __reduce__(self) -> tuple[Callable[..., "Planned"], tuple[Condition, str | None]]:
-        """Sent to another process as its condition, which is planned again there."""
+        """Pickle only the condition and table; the receiving process plans it again."""
         return plan, (self.condition, self.table)
 
 
@@ -105,8 +105,8 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
     table = (condition.table or table) if kind.corruption else None
     if kind.corruption is not None:
         corruptions.check(name, severity, table)
-    elif not severity >= 0 if kind.strength is None else severity not in kind.strength:
-        allowed = "0 or more" if kind.strength is None else ", ".join(map(str, kind.strength))
+    elif not severity >= 0 if kind.severities is None else severity not in kind.severities:
+        allowed = "0 or more" if kind.severities is None else ", ".join(map(str, kind.severities))
         raise ValueError(f"severity of {name} must be {allowed}, got {severity:g}.")
     for key in sorted(condition.options.keys() - kind.options.keys()):
         raise ValueError(f"{name} has no option {key!r}; it has {', '.join(kind.options) or 'no options'}.")
@@ -173,7 +173,7 @@ def _key_parts(dataset: str, condition: Condition) -> tuple[int, int, int]:
 
 
 def condition_key(key: Array, dataset: str, condition: Condition) -> Array:
-    """The key of a condition's draws: of the data set, the name and the draw, but not of the severity.
+    """The random key of a condition: folded from data set, name and draw, not severity.
 
     All severities share it, so that a sample's path over severities is one draw growing.
     """

@@ -44,7 +44,7 @@ class Kind:
     """Gives the images to measure: uint8[n, h, w, c], or float32 in [0, 1]; None leaves them as they are."""
     category: str
     """Group in legends and tables."""
-    strength: range | None = range(1)
+    severities: range | None = range(1)
     """The severities allowed; None for any number of 0 or more. By default there is only 0."""
     options: Mapping[str, float] = field(default_factory=dict)
     """Options by name, with their defaults."""

@@ -72,7 +72,7 @@ def write(
 
 def _severities(first: Planned) -> list[Planned]:
     """A corruption at all of its severities."""
-    return [plan(replace(first.condition, severity=severity)) for severity in first.kind.strength or ()]
+    return [plan(replace(first.condition, severity=severity)) for severity in first.kind.severities or ()]
 
 
 def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:

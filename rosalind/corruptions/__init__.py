@@ -177,7 +177,7 @@ def _checked(name: str, severity: ArrayLike, table: str) -> tuple[Corruption, Ar
 def draw(
     name: str, key: Array, image: Any, severity: ArrayLike, *, table: str, textures: Textures | None = None
 ) -> Draws:
-    """The random numbers of one corruption for one image, on the scale of the reference generator.
+    """Draw the random numbers of one corruption for one image, in the units of the published generator.
 
     The same key gives the same underlying numbers at every severity, so that one draw grows.
 

@@ -230,7 +230,7 @@ def layer_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> d
 def on_the_way(layers: Mapping[str, float], level: float, target: float) -> dict[str, float]:
     """Per-layer sparsities at an intermediate level: target * level / overall target.
 
-    Were they ahead or behind, the other layers would have to give weights back, or lose them too early.
+    In proportion, so that no layer without a target has to regain weights or lose them early.
     """
     part = min(level / target, 1.0) if target else 1.0
     return {name: sparsity * part for name, sparsity in layers.items()}

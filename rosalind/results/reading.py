@@ -155,7 +155,7 @@ class Results:
         """Positions int32[m] in `samples` and thumbnails uint8[m, s, s, c], memory-mapped; maybe none.
 
         Raises:
-            Damaged: truncated, or other positions or pictures than those.
+            Damaged: truncated, or not int32[m] with uint8[m, s, s, c].
         """
         path, ids = self.folder / "images" / f"{condition}.npy", self.folder / "images" / "ids.npy"
         if not path.exists():

@@ -17,7 +17,7 @@ MODE_LABELS = {"absolute": "as measured", "change_from_clean": "change from clea
 METRIC_LABELS = {"all": "angle, norm and margin"}
 
 
-def sentence(
+def caption(
     store: Store,
     stored: dict[str, Any],
     state: State,
@@ -37,7 +37,7 @@ def sentence(
         layout: `umap` where the plane is UMAP's.
         nulls, null_line: of the frame.
     """
-    comparison, umap = stored["found"], stored["umap"] if layout == "umap" else None
+    comparison, umap = stored["comparison"], stored["umap"] if layout == "umap" else None
     sentences = [f"{len(comparison.cells):,} points, {METRIC_LABELS.get(metric, metric)}, {MODE_LABELS[state.mode]}."]
     sentences += _distance(store, stored, state)
     floors = [f"{FLOORS[kind]} {length:.2f}" for kind, (length, _) in stored["floors"].items()]
@@ -87,7 +87,7 @@ def _path_lengths(store: Store, stored: dict[str, Any], state: State) -> list[st
     for letter, cell in (("A", state.a), ("B", state.b)):
         points = [np.array(path) for path in paths(store, stored, cell)]
         if points:
-            length = np.mean([stored["found"].between(path[:-1], path[1:]).sum() for path in points])
+            length = np.mean([stored["comparison"].between(path[:-1], path[1:]).sum() for path in points])
             parts.append(f"{letter} {length:.2f}")
     return [f"Arrows: from clean to the most severe, a way of {' and '.join(parts)}."] if parts else []
 

@@ -34,7 +34,7 @@ class About:
 def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
     """The comparison of a study and what is drawn of it, made once for all readers.
 
-    `found` and `umap` as `similarity.load` gives them, and `umap_trust` in that plane; `floors`; and the `points`.
+    `comparison` and `umap` as `similarity.load` gives them, and `umap_trust` in that plane; `floors`; and the `points`.
     Raises ValueError without a clean cell to refer to.
     """
 
@@ -44,8 +44,8 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         if umap is not None:
             trust = similarity.trustworthiness(squareform(comparison.condensed), umap[0])
         return {
-            "found": comparison,
-            # Beside `found`, so that the store counts its bytes.
+            "comparison": comparison,
+            # Beside `comparison`, so that the store counts its bytes.
             "distances": comparison.condensed,
             "umap": umap,
             "umap_trust": trust,
@@ -86,7 +86,7 @@ def places(store: Store, kept: dict[str, Any], cell: Cell) -> list[int]:
 
 
 def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
-    """The points from the clean cell to ever more severe ones of a side's corruption, a way per seed.
+    """Per seed, the points of a side from clean to its corruption at rising severity.
 
     Of the same draw and BatchNorm mode, as far as they are among the points; none for a clean side.
     """
@@ -98,17 +98,17 @@ def paths(store: Store, kept: dict[str, Any], cell: Cell) -> list[list[int]]:
     steps = [c for c, other in infos.items() if same(other, ("name", "draw", "bn"))]
     steps.sort(key=lambda condition: infos[condition].severity)
     first = [c for c, other in infos.items() if other.is_clean and same(other, ("bn",))][:1]
-    ways = []
+    by_seed = []
     for network, _ in store.sides.seeds(cell):
-        way = [place[network, c] for c in (*first, *steps) if (network, c) in place]
+        points = [place[network, c] for c in (*first, *steps) if (network, c) in place]
         # Averaged severities are one point.
-        way = list(dict.fromkeys(way))
-        ways += [way] if len(way) > 1 else []
-    return ways
+        path = list(dict.fromkeys(points))
+        by_seed += [path] if len(path) > 1 else []
+    return by_seed
 
 
 def between(store: Store, kept: dict[str, Any], a: Cell, b: Cell) -> tuple[float, int]:
     """Mean distance of two sides over the points that belong together (NaN without any), and how many pairs."""
     place = kept["points"].place
     pairs = {(place[x], place[y]) for x, y in store.sides.pairs(a, b) if x in place and y in place}
-    return (float(kept["found"].between(*np.array(list(pairs)).T).mean()) if pairs else np.nan), len(pairs)
+    return (float(kept["comparison"].between(*np.array(list(pairs)).T).mean()) if pairs else np.nan), len(pairs)

@@ -16,7 +16,8 @@ from rosalind.viewer.state import Choices, State
 
 Change = Callable[..., None]
 """`change(**fields)` sets fields of the state, `change(step={...})` adds a step to the selection rule, and
-`change(choices={name: value})` chooses something inside a view."""
+`change(choices={name: value})` chooses something inside a view.
+With a step that replaces, `instead=` is the whole new rule."""
 
 
 class Changed:

@@ -140,7 +140,7 @@ class Similarity:
 
     def _choose(self, point: int, shift: bool) -> None:
         """Make a point B, with shift A: of averaged cells the most severe."""
-        infos, name = self.store.results.conditions, self.kept["found"].cells[point][0]
+        infos, name = self.store.results.conditions, self.kept["comparison"].cells[point][0]
         members = self.kept["points"].members[point]
         cell = name, max(members, key=lambda cell: infos[cell[1]].severity)[1]
         if self.store.sides.has(cell):
@@ -149,7 +149,7 @@ class Similarity:
     def _fill(self, frame: Frame) -> None:
         mode, metric, layout = self._chosen(frame)
         self.kept = kept = of_sides.read(self.store, mode, metric)
-        comparison, umap = kept["found"], kept["umap"] if layout == "umap" else None
+        comparison, umap = kept["comparison"], kept["umap"] if layout == "umap" else None
         self.places = comparison.layout if umap is None else umap[0]
         near = {}
         for k in range(NEIGHBOURS):
@@ -176,7 +176,7 @@ class Similarity:
 
     def _looks(self) -> dict[str, Any]:
         """Columns that are the same for every metric."""
-        points, cells = self.kept["points"], self.kept["found"].cells
+        points, cells = self.kept["points"], self.kept["comparison"].cells
         sizes = np.where(np.array(points.group) == CLEAN, 13, 5 + points.severity)
         return {
             "network": [network for network, _ in cells],
@@ -189,7 +189,7 @@ class Similarity:
 
     def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
         """Bars as long as a distance by chance, below the points; none on a UMAP plane, which has no lengths."""
-        floors = self.kept["floors"] if self.places is self.kept["found"].layout and len(x) else {}
+        floors = self.kept["floors"] if self.places is self.kept["comparison"].layout and len(x) else {}
         left, low, high = (x.min(), y.min(), y.max()) if len(x) else (0, 0, 0)
         heights = [low - (0.08 + 0.1 * k) * max(high - low, 1e-6) for k in range(len(floors))]
         self.bars.data = {
@@ -235,7 +235,7 @@ class Similarity:
         draw.fill(self.ways, self._ways(state))
         shown = {"metric": chosen[1], "layout": chosen[2]}
         null_of = {"nulls": frame.nulls, "null_line": frame.null_sentence}
-        text = similarity_caption.sentence(self.store, self.kept, state, **shown, **null_of)
+        text = similarity_caption.caption(self.store, self.kept, state, **shown, **null_of)
         if text != self.caption.text:
             self.caption.text = text
 
