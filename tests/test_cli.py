@@ -28,42 +28,55 @@ def test_help_is_quick_and_imports_nothing_heavy():
         assert command in done.stdout
 
 
-def test_a_study_from_flags(tmp_path):
-    done = rosalind(
-        *[
-            "run",
-            "--out",
-            "out",
-            "--model.name",
-            "mlp",
-            "--model.width",
-            "8",
-            "--train.epochs",
-            "1",
-            "--data.train-limit",
-            "100",
-        ],
-        *[
-            "--methods",
-            "random",
-            "--sparsities",
-            "0.5",
-            "--corruptions",
-            "contrast",
-            "--severities",
-            "1",
-            "--seeds",
-            "0",
-        ],
-        folder=tmp_path,
-    )
+MINE = """
+from rosalind import pruning
+from rosalind.config import Condition, Data, Method, Model, Study, Train
+from rosalind.data import SOURCES
+from rosalind.models.plain import Mlp
+from rosalind.pruning import scores
+
+def load(folder):
+    splits = SOURCES["digits"](folder)
+    return (splits[0][:200], splits[1][:200], *splits[2:])
+
+class Net(Mlp):
+    pass
+
+MAGNITUDE = pruning.one_shot(lambda job: scores.magnitude(job))
+STUDY = Study(
+    data=Data("mine:load", train_limit=100),
+    model=Model("mine:Net", 8),
+    train=Train(epochs=1),
+    methods=(Method("mine:MAGNITUDE", (0.5,)),),
+    conditions=(Condition(), Condition("contrast", 1)),
+    seeds=(0,),
+    controls=(),
+    attributions=0,
+)
+"""
+
+
+def test_flags_and_a_file_name_the_same_study(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "elsewhere").mkdir()
+    flags = "--data.name mine:load --data.train-limit 100 --model.name mine:Net --model.width 8 --train.epochs 1"
+    flags += " --methods mine:MAGNITUDE random --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0"
+    done = rosalind("run", "--out", "out", *flags.split(), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "random 0.5" in done.stdout
-    found = results.load(tmp_path / "out")
-    # dense, the same trained longer, one that is narrower, and random; two conditions.
-    assert len(found.cells()) == 8
+    study_results = results.load(tmp_path / "out")
+    # dense, the same trained longer, one that is narrower, and two pruned; two conditions.
+    assert len(study_results.cells()) == 10
     log = next((tmp_path / "out" / "log").glob("*.jsonl")).read_text().splitlines()
     assert {"network", "epoch", "loss", "correct", "seconds"} <= set(json.loads(log[0]))
+
+    stored = [path for room in ("networks", "geometry") for path in (tmp_path / "out" / room).rglob("*.npz")]
+    written = {path: path.stat().st_mtime_ns for path in stored}
+    # A network of another fingerprint would be refused.
+    done = rosalind("run", "../mine.py:STUDY", "--out", "../out", folder=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert len(written) == 15
+    assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
 @pytest.mark.parametrize(
@@ -84,67 +97,6 @@ def test_mistakes_are_one_line(tmp_path, words, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-MINE = """
-from rosalind import pruning
-from rosalind.config import Condition, Data, Method, Model, Study, Train
-from rosalind.data import SOURCES
-from rosalind.models.plain import Mlp
-from rosalind.pruning import scores
-
-def load(folder):
-    splits = SOURCES["digits"](folder)
-    return (splits[0][:200], splits[1][:200], *splits[2:])
-
-class Net(Mlp):
-    pass
-
-MAGNITUDE = pruning.one_shot(lambda job: scores.magnitude(job))
-STUDY = Study(
-    data=Data("mine:load"),
-    model=Model("mine:Net", 8),
-    train=Train(epochs=1),
-    methods=(Method("mine:MAGNITUDE", (0.5,)),),
-    conditions=(Condition(), Condition("contrast", 1)),
-    seeds=(0,),
-    controls=(),
-    attributions=0,
-)
-"""
-
-POOL = """
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
-if __name__ == "__main__":
-    import mine
-    from rosalind import study
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        study.run(mine.STUDY, "pool", executor=pool)
-"""
-
-
-def test_a_study_of_a_module_from_a_file_from_flags_and_in_a_pool(tmp_path):
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "pool.py").write_text(POOL)
-    (tmp_path / "elsewhere").mkdir()
-    done = rosalind("run", "../mine.py:STUDY", "--out", "../file", folder=tmp_path / "elsewhere")
-    assert done.returncode == 0, done.stderr
-    flags = "--data.name mine:load --model.name mine:Net --model.width 8 --train.epochs 1 --methods mine:MAGNITUDE"
-    flags += " --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0"
-    done = rosalind("run", "--out", "flags", *flags.split(), folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = subprocess.run([sys.executable, "pool.py"], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = {name: results.load(tmp_path / name) for name in ("file", "flags", "pool")}
-    names = ["net-dense-seed0", "net-MAGNITUDE-0.5-seed0"]
-    assert list(found["file"].networks) == list(found["pool"].networks) == names
-    for name in names:
-        hashes = {study_results.networks[name].hash for study_results in found.values()}
-        assert len(hashes) == 1
-    for study_results in found.values():
-        assert {name for name, condition in study_results.cells() if condition == "contrast-1"} >= set(names)
 
 
 @pytest.mark.parametrize(

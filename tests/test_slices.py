@@ -50,7 +50,7 @@ class TestSlices:
         found, problems = slices.load(copied)
         assert found == {}
         assert problems
-        assert opened(copied).errors.visible
+        assert opened(copied, "networks").errors.visible
 
     def test_saving_loses_nothing_that_was_not_understood(self, copied):
         strange = [{"op": "replace", "box": [0, 1, 0, 1], "cell": ["gone", "clean"], "x": "angle", "y": "norm"}]

@@ -28,6 +28,12 @@ def store(small_folder):
     return Store(small_folder)
 
 
+@pytest.fixture(scope="module")
+def untouched(store):
+    """A page with all views, for tests that only read it."""
+    return opened(store)
+
+
 @pytest.fixture
 def start(store):
     a, b = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
@@ -143,13 +149,12 @@ class TestState:
 
 
 class TestDocument:
-    def test_every_view_has_a_root_and_a_sentence(self, store):
-        made = opened(store)
-        assert list(made.views) == list(VIEWS)
-        names = {root.name for root in made.document.roots}
+    def test_every_view_has_a_root_and_a_sentence(self, untouched):
+        assert list(untouched.views) == list(VIEWS)
+        names = {root.name for root in untouched.document.roots}
         assert {f"view-{name}" for name in VIEWS} <= names
         for name in ("evaluation", "similarity", "local", "global", "samples"):
-            caption = made.views[name].caption.text
+            caption = untouched.views[name].caption.text
             assert len(caption) > 40
             assert "nan" not in caption
 
@@ -160,10 +165,10 @@ class TestDocument:
         assert {"study", "address", "keys", "page", "download-csv", "download-json"} <= plain
         assert {made.name for made in hidden} - plain <= {"errors"}, "which is written escaped"
 
-    def test_every_text_of_a_figure_has_the_page_s_font(self, store):
+    def test_every_text_of_a_figure_has_the_page_s_font(self, untouched):
         fonts = {
             (type(model).__name__, name): model.lookup(name).get_value(model)
-            for model in opened(store).document.models
+            for model in untouched.document.models
             for name in model.properties()
             if name.endswith("text_font")
         }
@@ -183,10 +188,10 @@ class TestDocument:
             view.update(Frame(store, some, selected(store, some), choices(store)))
         assert not changes
 
-    def test_columns_travel_in_binary(self, store):
+    def test_columns_travel_in_binary(self, untouched):
         from bokeh.models import ColumnDataSource
 
-        document = opened(store).document
+        document = untouched.document
         document.validate()
         for root in document.roots:
             for source in root.select({"type": ColumnDataSource}):
@@ -196,20 +201,20 @@ class TestDocument:
                         assert column.dtype != np.float16, key
                         assert column.ndim == 1, key
 
-    def test_no_font_is_a_column(self, store):
+    def test_no_font_is_a_column(self, untouched):
         from bokeh.core.property.vectorization import Field
         from bokeh.models import Text
 
-        texts = [text for root in opened(store).document.roots for text in root.select({"type": Text})]
+        texts = [text for root in untouched.document.roots for text in root.select({"type": Text})]
         fonts = ("text_font", "text_font_size", "text_font_style")
         found = [[text.lookup(name).get_value(text) for name in fonts] for text in texts]
         # Bokeh 3.9.2 measures the texts of before with the fonts of now, and fails where there are fewer.
         assert found
         assert not any(isinstance(font, Field) for row in found for font in row)
 
-    def test_two_readers_share_no_models(self, store):
-        first, second = opened(store).document, opened(store).document
-        ids = [{model.id for root in d.roots for model in root.references()} for d in (first, second)]
+    def test_two_readers_share_no_models(self, store, untouched):
+        documents = opened(store).document, untouched.document
+        ids = [{model.id for root in document.roots for model in root.references()} for document in documents]
         assert ids[0].isdisjoint(ids[1])
 
     def test_a_brush_in_one_view_reaches_all_others(self, store):
