@@ -226,7 +226,8 @@ def conditions(
 def describe(value: Any) -> Any:
     """A JSON-ready copy in which dataclass fields at their default are left out.
 
-    Leaving defaults out lets a later version add a field without renaming what exists. A config whose `name`
+    Leaving defaults out lets a later version add a field without renaming what exists. 1.0 is 1: the command line
+    gives floats where Python gives integers. A config whose `name`
     is `package.module:NAME` gets a `definition`, the hash of that module's source, so that its fingerprint
     changes with the code.
     """
@@ -244,13 +245,15 @@ def describe(value: Any) -> Any:
         return {str(k): describe(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [describe(v) for v in value]
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def fingerprint(value: Any) -> str:
     """Sixteen hexadecimal digits that name a value: equal values, equal digits, in any process.
 
-    >>> fingerprint(Train()) == fingerprint(Train(epochs=15)) != fingerprint(Train(epochs=16))
+    >>> fingerprint(Train()) == fingerprint(Train(epochs=15.0)) != fingerprint(Train(epochs=16))
+    True
+    >>> fingerprint(Train(epochs=16)) == fingerprint(Train(epochs=16.0))
     True
     """
     text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))

@@ -31,7 +31,8 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
         print(f"{error} The network is made again.", file=sys.stderr)
         path.unlink()
         return False
-    if info.get("fingerprint") != fingerprint(made_by):
+    # Not the stored fingerprint: in one of an earlier version 1 and 1.0 differ.
+    if fingerprint(info.get("made_by")) != fingerprint(made_by):
         lines = "; ".join(difference(info.get("made_by", {}), json.loads(json.dumps(made_by))))
         raise results.Mismatch(
             f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
