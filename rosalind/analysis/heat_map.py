@@ -1,7 +1,7 @@
 """A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Int64, Real, UInt8
 from scipy.spatial.distance import cdist
 
 from rosalind.analysis.accuracy_table import CellMetric
@@ -92,7 +92,7 @@ def corner_marks(marked: Bool[np.ndarray, "rows columns"], fine: int) -> UInt8[n
 
 
 def broken_lines(
-    heights: Float32[np.ndarray, "cells bins"], rows: Int[np.ndarray, " cells"], columns: Int[np.ndarray, " cells"]
+    heights: Float32[np.ndarray, "cells bins"], rows: Real[np.ndarray, " cells"], columns: Real[np.ndarray, " cells"]
 ) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
     """Histograms in the lower parts of cells as one line, x and y, with a NaN after each.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int
+from jaxtyping import Float, Float32, Float64, Int, Real
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -134,7 +134,7 @@ def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
     return (patch - stride) / 2 / side, count * stride / side, patch / side
 
 
-def correlations(a: Float[np.ndarray, "*lead k"], b: Float[np.ndarray, "*lead k"]) -> Float64[np.ndarray, "*lead 2"]:
+def correlations(a: Real[np.ndarray, "*lead k"], b: Real[np.ndarray, "*lead k"]) -> Float64[np.ndarray, "*lead 2"]:
     """Pearson's and Spearman's correlation along the last axis, in [-1, 1].
 
     Entries that are not finite in both are left out; equal values share their mean rank. NaN where fewer than

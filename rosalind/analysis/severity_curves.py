@@ -28,7 +28,7 @@ class Curves:
 
     def values(
         self, table: Float[np.ndarray, "groups columns seeds"]
-    ) -> tuple[Float[np.ndarray, "lines points"], Float[np.ndarray, "lines points"], Float[np.ndarray, "lines points"]]:
+    ) -> tuple[Float[np.ndarray, "lines points"], Float[np.ndarray, "lines points"], Int[np.ndarray, "lines points"]]:
         """`seed_interval` of every point, in the values of a table."""
         points = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
         points[self.columns < 0] = np.nan

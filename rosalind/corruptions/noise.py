@@ -40,7 +40,7 @@ def poisson_table(counts_per_unit: tuple[float, ...]) -> Float32[np.ndarray, "ra
     return pdtr(np.arange(highest), rates[..., None]).astype(np.float32)
 
 
-def poisson_guess(uniform: Float[Array, "*shape"], rates: Float[Array, "*shape"]) -> Int32[Array, "*shape"]:
+def poisson_guess(uniform: Float[Array, "*#shape"], rates: Float[Array, "*#shape"]) -> Int32[Array, "*#shape"]:
     """Counts at a uniform number's place in Poisson distributions, wrong by at most 1.
 
     The Cornish-Fisher expansion, its second term damped at low rates; measured on all rates of all tables.
