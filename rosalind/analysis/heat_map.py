@@ -1,7 +1,7 @@
 """A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int64, Real, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, Real, UInt8
 from scipy.spatial.distance import cdist
 
 from rosalind.analysis.accuracy_table import CellMetric
