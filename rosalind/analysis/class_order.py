@@ -107,14 +107,14 @@ def rows_of_groups(
 
 
 def gathered(
-    table: Float[np.ndarray, "c c"], rows: Rows, weights: Int[np.ndarray, " c"] | None = None
+    table: Float[np.ndarray, "c c"], rows: Rows, weights: Real[np.ndarray, " c"] | None = None
 ) -> Float32[np.ndarray, "r r"]:
     """A table of classes by the rows' classes.
 
     Args:
         table: NaN is left out of means, and a field with nothing else is NaN.
         rows: of the result.
-        weights: samples of each class, by which its row counts in a group's mean; None adds fields up.
+        weights: such as the samples of each class, by which its row counts in a group's mean; None adds fields up.
 
     >>> gathered(np.array([[1.0, 3.0], [5.0, np.nan]]), Rows((np.array([0, 1]),), ("both",)), np.array([2, 1]))
     array([[2.6]], dtype=float32)
