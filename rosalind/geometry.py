@@ -6,7 +6,7 @@ networks comparable, which its angle alone is not: adding one vector to all w_k 
 angle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, Float32, Int
 
 EXACT = jax.lax.Precision.HIGHEST
 """Full float32: bfloat16 or tf32 products would make margins disagree with predictions."""
@@ -22,16 +23,16 @@ EXACT = jax.lax.Precision.HIGHEST
 class Reference(NamedTuple):
     """References of a network from clean training images, which make geometry comparable."""
 
-    mu: np.ndarray
-    """float32[d]: mean feature vector."""
-    class_mean: np.ndarray
-    """float32[c, d]: mean feature vector of every class; NaN for a class without samples."""
+    mu: Float32[np.ndarray, " d"]
+    """Mean feature vector."""
+    class_mean: Float32[np.ndarray, "c d"]
+    """Mean feature vector of every class; NaN for a class without samples."""
     feature_scale: float
     """RMS of |x - mu|: norms and margins divided by it do not depend on the features' scale."""
 
 
 def reference(
-    features: ArrayLike, kernel: ArrayLike, labels: ArrayLike, *, validation: ArrayLike | None = None
+    features: ArrayLike, kernel: ArrayLike, labels: ArrayLike | Sequence[int], *, validation: ArrayLike | None = None
 ) -> Reference:
     """The mean features, all and per class, and the feature scale of a network.
 
@@ -55,16 +56,20 @@ def reference(
     return Reference(mu.astype(np.float32), class_mean.astype(np.float32), feature_scale)
 
 
-def angle_between(a: ArrayLike, b: ArrayLike, rows: Array | None = None) -> Array:
+def angle_between(
+    a: Float[Array | np.ndarray, "n d"],
+    b: Float[Array | np.ndarray, "m d"],
+    rows: Int[Array | np.ndarray, " n"] | None = None,
+) -> Float[Array, " n"]:
     """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
 
     Kahan's form 2 atan2(|u - v|, |u + v|) of the unit vectors keeps small angles exact, where arccos
     of a float32 cosine loses everything below 3e-4.
 
     Args:
-        a: float[n, d].
-        b: float[n, d], or float[c, d] with `rows`.
-        rows: int[n], which row of b belongs to which of a; b is then normalised once per row of its own.
+        a: the first of every pair.
+        b: the second; as many as of a without `rows`.
+        rows: which row of b belongs to which of a; b is then normalised once per row of its own.
 
     >>> angle_between(jnp.array([[1.0, 0.0], [0.0, 0.0]]), jnp.array([[0.0, 2.0], [1.0, 0.0]])).tolist()
     [1.5707963705062866, 1.5707963705062866]
@@ -83,8 +88,8 @@ def angle_between(a: ArrayLike, b: ArrayLike, rows: Array | None = None) -> Arra
 
 
 @jax.jit
-def class_distances(kernel: Array) -> Array:
-    """float32[c, c]: |w_i - w_j|, exactly zero where two directions are equal.
+def class_distances(kernel: Float[Array, "d c"]) -> Float32[Array, "c c"]:
+    """Distances |w_i - w_j| of class directions, exactly zero where two are equal.
 
     Row by row: a Gram matrix would lose small distances to cancellation, and [c, c, d] does not fit.
     """
@@ -92,11 +97,15 @@ def class_distances(kernel: Array) -> Array:
     return jax.lax.map(lambda column: jnp.linalg.norm(columns - column[None], axis=-1), columns)
 
 
-def margins(logits: Array, bias: Array, labels: Array, distances: Array) -> tuple[Array, Array, Array]:
+def margins(
+    logits: Float32[Array, "n c"],
+    bias: Float32[Array, " c"],
+    labels: Int[Array, " n"],
+    distances: Float32[Array, "c c"],
+) -> tuple[Float32[Array, " n"], Int[Array, " n"], Int[Array, " n"]]:
     """Signed margin min over k of (z_y - z_k) / |w_y - w_k|, prediction and rival of every sample; see `measure`.
 
-    Of float32[n, c] logits, float32[c] bias, which decides between classes with equal directions, int[n] labels, and
-    float32[c, c] from `class_distances`.
+    The bias decides between classes with equal directions; `distances` come from `class_distances`.
     """
     classes = jnp.arange(logits.shape[1])
     is_label = classes[None] == labels[:, None]
@@ -148,17 +157,17 @@ def _per_sample(
 
 @jax.jit
 def measure_batch(
-    features: Array,
-    kernel: Array,
-    bias: Array,
-    labels: Array,
-    valid: Array,
+    features: Float[Array, "n d"],
+    kernel: Float[Array, "d c"],
+    bias: Float[Array, " c"],
+    labels: Int[Array, " n"],
+    valid: Bool[Array, " n"],
     reference: Reference,
-    distances: Array,
+    distances: Float32[Array, "c c"],
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """One batch of a stream: per-sample arrays, and sums that `finish` turns into class statistics.
 
-    `valid` bool[n] leaves padding out of the sums; `distances` come from `class_distances`. All else as
+    `valid` leaves padding out of the sums; `distances` come from `class_distances`. All else as
     in `measure`.
     """
     samples, class_angle = _per_sample(features, kernel, bias, labels, reference, distances)
@@ -205,7 +214,7 @@ def measure(
     features: ArrayLike,
     kernel: ArrayLike,
     bias: ArrayLike,
-    labels: ArrayLike,
+    labels: ArrayLike | Sequence[int],
     *,
     reference: Reference,
     nearest: int | None = None,
@@ -262,7 +271,7 @@ def measure(
     return arrays if nearest is None else keep_nearest(arrays, np.asarray(labels), nearest)
 
 
-def keep_nearest(arrays: dict[str, np.ndarray], labels: np.ndarray, count: int) -> dict[str, np.ndarray]:
+def keep_nearest(arrays: dict[str, np.ndarray], labels: Int[np.ndarray, " n"], count: int) -> dict[str, np.ndarray]:
     """Replace `logits` by the `count` largest and what can no longer be derived from them."""
     logits = arrays["logits"].astype(np.float64)
     count = min(count, logits.shape[1])
@@ -283,7 +292,7 @@ def keep_nearest(arrays: dict[str, np.ndarray], labels: np.ndarray, count: int) 
     }
 
 
-def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike) -> None:
+def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike | Sequence[int]) -> None:
     """Raise ValueError unless features[n, d], kernel[d, c], bias[c] and labels[n] fit and are finite."""
     shapes = [tuple(np.shape(part)) for part in (features, kernel, bias, labels)]
     feature_shape, kernel_shape = shapes[:2]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, Int
 
 from rosalind.config import definition, resolve, short_name
 
@@ -76,13 +77,13 @@ def of_study(names: Iterable[str]) -> dict[str, Measure]:
 def computed(
     measure: Measure,
     name: str,
-    features: np.ndarray,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    labels: np.ndarray,
-    logits: np.ndarray,
-) -> np.ndarray:
-    """float32[n]: a measure of one batch.
+    features: Float32[np.ndarray, "n d"],
+    kernel: Float32[np.ndarray, "d c"],
+    bias: Float32[np.ndarray, " c"],
+    labels: Int[np.ndarray, " n"],
+    logits: Float32[np.ndarray, "n c"],
+) -> Float32[np.ndarray, " n"]:
+    """A measure of one batch.
 
     Raises:
         ValueError: `compute` gives another shape than [n].

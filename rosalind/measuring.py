@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float32, Int
 
 from rosalind import conditions, geometry, models
 from rosalind.conditions import Network, Planned
@@ -57,8 +58,8 @@ def _measured(config: Model, variables, images, labels, valid, reference, distan
     return samples, sums, features[keep]
 
 
-def features_of(network: Network, split: Split) -> np.ndarray:
-    """float32[n, d]: the head's input for every image of a split."""
+def features_of(network: Network, split: Split) -> Float32[np.ndarray, "n d"]:
+    """The head's input for every image of a split."""
     batches = _batches(split, batch_size(split))
     return np.concatenate(
         [np.asarray(_network_features(network, images), np.float32)[valid] for images, _, _, valid in batches]
@@ -76,8 +77,8 @@ def _network_features(network: Network, images):
     return features
 
 
-def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Class directions float32[d, c] and bias float32[c] of a network."""
+def head_of(network: Network) -> tuple[Float32[np.ndarray, "d c"], Float32[np.ndarray, " c"]]:
+    """Class directions and bias of a network."""
     if network.config is not None:
         kernel, bias = models.head(network.config, network.variables)
         return np.asarray(kernel), np.asarray(bias)
@@ -135,7 +136,7 @@ def measure(
     key: Array,
     *,
     train: Split | None = None,
-    subset: np.ndarray | None = None,
+    subset: Int[np.ndarray, " m"] | None = None,
     nearest: int = NEAREST,
     attacked: Network | None = None,
     measures: Measures = MappingProxyType({}),
@@ -147,7 +148,7 @@ def measure(
         split: the samples, as arrays are indexed; a condition with samples of its own is measured on those.
         key: from `conditions.condition_key`.
         train: clean training images, for `bn="recalibrated"`.
-        subset: positions whose features are kept, float16[m, d]; left out for a condition's own samples.
+        subset: positions whose features are kept in float16; left out for a condition's own samples.
         nearest: with more classes than this, keep so many of the largest logits.
         attacked: the network that a transferred attack is made for.
         measures: of the study's own, by the names of their arrays float32[n].

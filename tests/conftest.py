@@ -14,6 +14,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # and all tests of mask learning and channels take another 13 % less without it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import checked_signatures  # noqa: F401  # before rosalind
 import jax
 import pytest
 from flax import linen as nn

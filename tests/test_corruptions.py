@@ -223,7 +223,7 @@ class TestNoise:
                 steps = np.floor(row * 2.0**24) / 2.0**24
                 places = np.concatenate([steps, steps - 2.0**-24, steps + 2.0**-24], 1)
                 places = np.clip(places, 2.0**-23, 1 - 2.0**-21).astype(np.float32)
-                guess = np.asarray(noise.poisson_guess(places, rates[:, None]))
+                guess = np.asarray(noise.poisson_guess(jnp.asarray(places), jnp.asarray(rates[:, None])))
                 true = np.stack([np.searchsorted(r, p, "right") for r, p in zip(row, places, strict=True)])
                 assert (np.abs(true - np.maximum(guess, 0)) <= 1).all(), (table, constant)
 

@@ -89,7 +89,7 @@ def test_closed_forms_of_two_seeds(tmp_path):
     np.testing.assert_array_equal(fragility.share(*pruning[:, 0]), np.array([3 / 4, 2 / 3, 1 / 2, np.nan], np.float32))
     assert arrays["wrong"][0].tolist() == [3, 3, 3, 8]
     assert arrays["cells"].tolist() == [8, 4, 4]
-    assert fragility.hard(arrays["wrong"][0], arrays["cells"][0]).tolist() == [F, F, F, T]
+    assert fragility.hard(arrays["wrong"][0], int(arrays["cells"][0])).tolist() == [F, F, F, T]
     # One measured cell is too little to call a sample hard.
     assert not fragility.hard(np.array([1]), 1).any()
 

@@ -85,8 +85,8 @@ def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
     assert found.networks.tolist() == [2, 1, 1]
     np.testing.assert_allclose(found.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)
     np.testing.assert_allclose(found.values[2], dense[0][0] * degrees, rtol=1e-5)
-    np.testing.assert_allclose(found.over([20, 30]), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
-    assert found.over([11]) is None
+    np.testing.assert_allclose(found.over(np.array([20, 30])), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
+    assert found.over(np.array([11])) is None
     both = occlusion_maps.difference(store, [(A, B), (("mlp-dense-seed1", "clean"), B)])
     assert both.networks.tolist() == [2, 1]
     expected = pruned[0] - (dense[0][1] + dense[1][0]) / 2

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64
 
 from rosalind.analysis import distributions, robustness
 from rosalind.analysis.robustness import SeedGroup
@@ -91,8 +92,10 @@ def _places(groups: Sequence[SeedGroup]) -> dict[str, tuple[int, int]]:
     return {network: (i, k) for i, group in enumerate(groups) for k, network in enumerate(group.networks)}
 
 
-def collect(summary: Summary, groups: Sequence[SeedGroup], columns: Sequence[str], name: str) -> np.ndarray:
-    """float32[groups, columns, seeds]: a column of the summary; NaN where a cell or a seed is missing."""
+def collect(
+    summary: Summary, groups: Sequence[SeedGroup], columns: Sequence[str], name: str
+) -> Float32[np.ndarray, "groups columns seeds"]:
+    """A column of the summary; NaN where a cell or a seed is missing."""
     seeds = max((len(group.networks) for group in groups), default=0)
     table = np.full((len(groups), len(columns), seeds), np.nan, np.float32)
     place, column = _places(groups), {condition: j for j, condition in enumerate(columns)}
@@ -122,8 +125,10 @@ def dense_of(results: Results, groups: Sequence[SeedGroup]) -> dict[str, str]:
     return dense
 
 
-def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
-    """float32[groups, columns, seeds]: values of that shape minus those of the `dense_of` network; NaN without."""
+def over_dense(
+    values: Float32[np.ndarray, "groups columns seeds"], groups: Sequence[SeedGroup], dense: Mapping[str, str]
+) -> Float32[np.ndarray, "groups columns seeds"]:
+    """Values minus those of the `dense_of` network; NaN without."""
     place = _places(groups)
     differences = np.full_like(values, np.nan)
     for network, other in dense.items():
@@ -133,8 +138,10 @@ def over_dense(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[s
     return differences
 
 
-def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping[str, str]) -> np.ndarray:
-    """float32[columns]: the largest difference between two dense networks that differ only in the seed.
+def dense_spread(
+    values: Float32[np.ndarray, "groups columns seeds"], groups: Sequence[SeedGroup], dense: Mapping[str, str]
+) -> Float32[np.ndarray, " columns"]:
+    """The largest difference between two dense networks that differ only in the seed, per column.
 
     NaN with fewer than two of them. The networks are those that others are compared with; they are compared within
     their group, so that a longer trained baseline is not taken for another seed.
@@ -151,8 +158,8 @@ def dense_spread(values: np.ndarray, groups: Sequence[SeedGroup], dense: Mapping
     return largest
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """float32[groups, columns]: 1 for the largest of a column, ties share the better rank, NaN for a gap.
+def ranks(values: Float[np.ndarray, "groups columns"]) -> Float32[np.ndarray, "groups columns"]:
+    """1 for the largest of a column, ties share the better rank, NaN for a gap.
 
     >>> ranks(np.array([[0.9], [0.5], [0.9], [np.nan]]))[:, 0].tolist()
     [1.0, 3.0, 1.0, nan]
@@ -166,8 +173,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
-    """float64[pairs]: accuracy of B's method minus that of A's, for every seed that both have."""
+def between_methods(store: Store, a: Cell, b: Cell) -> Float64[np.ndarray, " pairs"]:
+    """Accuracy of B's method minus that of A's, for every seed that both have."""
     infos, accuracies = store.results.networks, []
     for name, condition in (a, b):
         members = [n for n in store.sides.group(name).networks if (n, condition) in store.summary]
@@ -177,8 +184,8 @@ def between_methods(store: Store, a: Cell, b: Cell) -> np.ndarray:
     return np.array([accuracy - first[seed] for seed, accuracy in shared], float)
 
 
-def collected(store: Store, name: str) -> np.ndarray:
-    """float32[groups, columns, seeds] of a column of summary.csv; NaN where a cell or a seed is missing."""
+def collected(store: Store, name: str) -> Float32[np.ndarray, "groups columns seeds"]:
+    """A column of summary.csv; NaN where a cell or a seed is missing."""
     make = lambda: collect(store.summary, store.groups, store.columns, name)
     return store.cached(("grid", "column", name), make)
 
@@ -188,8 +195,8 @@ def dense_networks(store: Store) -> dict[str, str]:
     return store.cached(("grid", "dense"), lambda: dense_of(store.results, store.groups))
 
 
-def values(store: Store, mode: str) -> np.ndarray:
-    """float32[groups, columns, seeds] of what cells show in a mode; a single value where it is a rank."""
+def values(store: Store, mode: str) -> Float32[np.ndarray, "groups columns seeds"]:
+    """What cells show in a mode; a rank is one of all seeds, so that the last axis has length 1."""
 
     def make() -> np.ndarray:
         scaled = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column)
@@ -209,13 +216,15 @@ def is_defined(store: Store, mode: str) -> bool:
     return column not in IMAGENET or store.cached(("grid", "there", column), any_value)
 
 
-def seed_range(store: Store) -> np.ndarray:
-    """float32[columns]: the largest difference of accuracy between two dense seeds, in points."""
+def seed_range(store: Store) -> Float32[np.ndarray, " columns"]:
+    """The largest difference of accuracy between two dense seeds, in points."""
     return dense_spread(100 * collected(store, "accuracy"), store.groups, dense_networks(store))
 
 
-def interval(store: Store, mode: str) -> tuple[np.ndarray, np.ndarray]:
-    """float64[groups, columns] ends of the 95 % interval over images, mean over seeds; NaN for most modes."""
+def interval(
+    store: Store, mode: str
+) -> tuple[Float[np.ndarray, "groups columns"], Float[np.ndarray, "groups columns"]]:
+    """Ends of the 95 % interval over images, mean over seeds; NaN for most modes."""
     if mode not in INTERVALS:
         nothing = np.full((len(store.groups), len(store.columns)), np.nan)
         return nothing, nothing
@@ -224,8 +233,8 @@ def interval(store: Store, mode: str) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def heights(store: Store) -> np.ndarray:
-    """float32[groups, columns, bins]: margin histograms of all samples and seeds, the largest bin 1; NaN without."""
+def heights(store: Store) -> Float32[np.ndarray, "groups columns bins"]:
+    """Margin histograms of all samples and seeds, the largest bin 1; NaN without."""
 
     def make() -> np.ndarray:
         counts, edges = store.histograms

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Bool, Float64, Integer
 
 from rosalind.results import Results, load_arrays, save_arrays
 
@@ -10,10 +11,10 @@ COLUMNS_AT_ONCE = 1 << 18
 """Weights of all networks that are compared in one product, so that memory stays bounded."""
 
 
-def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Overlap of every pair of masks bool[n, weights], and what chance would give masks of as many entries.
+def overlaps(masks: Bool[np.ndarray, "n weights"]) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, "n n"]]:
+    """Overlap of every pair of masks, and what chance would give masks of as many entries.
 
-    float64[n, n] intersection over union, in [0, 1], 1 on the diagonal, NaN for two empty masks; and the expected
+    Intersection over union, in [0, 1], 1 on the diagonal, NaN for two empty masks; and the expected
     one of independent masks, p q / (p + q - p q) for densities p and q.
 
     >>> overlap, chance = overlaps(np.array([[True, True, False, False], [True, False, True, False]]))
@@ -32,12 +33,13 @@ def overlaps(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return both / union, product / (density[:, None] + density[None] - product)
 
 
-def predictions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def predictions(
+    predicted: Integer[np.ndarray, "n samples"], labels: Integer[np.ndarray, " samples"], classes: int
+) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, "n n"]]:
     """Agreement of every pair of networks' predictions, and what their accuracies alone would give.
 
-    Of int[n, samples] predicted and int[samples] true classes: float64[n, n] share of samples with the same
-    prediction (churn is 1 minus it), in [0, 1]; and its expectation if both were right independently and wrong
-    uniformly: a b + (1 - a)(1 - b) / (classes - 1).
+    Share of samples with the same prediction (churn is 1 minus it), in [0, 1]; and its expectation if both were right
+    independently and wrong uniformly: a b + (1 - a)(1 - b) / (classes - 1).
     """
     same = np.stack([(predicted == one).mean(1) for one in predicted])
     accuracy = (predicted == labels).mean(1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64, Int
 
 from rosalind.analysis import class_order, collapse, downsampling, rasters
 from rosalind.analysis.class_order import Rows
@@ -29,31 +30,31 @@ def reference(store: Store) -> Cell:
     return next(cell for c in store.conditions if store.sides.has(cell := (store.networks[0], c)))
 
 
-def apart(store: Store) -> np.ndarray:
-    """float32[c, c]: distances between classes, from the mean angles of the reference cell."""
+def apart(store: Store) -> Float32[np.ndarray, "c c"]:
+    """Distances between classes, from the mean angles of the reference cell."""
     make = lambda: class_order.distances(table(store, reference(store), ANGLES))
     return store.cached(("classes", "apart"), make)
 
 
-def order_of_likeness(store: Store) -> np.ndarray:
-    """int[c]: classes with similar ones beside each other."""
+def order_of_likeness(store: Store) -> Int[np.ndarray, " c"]:
+    """Classes with similar ones beside each other."""
     return store.cached(("classes", "order"), lambda: leaf_order(apart(store)))
 
 
-def in_order(store: Store, way: str) -> np.ndarray:
-    """int[c]: the classes in one of `ORDERS`."""
+def in_order(store: Store, way: str) -> Int[np.ndarray, " c"]:
+    """The classes in one of `ORDERS`."""
     return order_of_likeness(store) if way == "likeness" else np.arange(len(store.class_names))
 
 
-def groups_of(store: Store) -> np.ndarray:
-    """int[c]: the group of each class, numbered in order of likeness."""
+def groups_of(store: Store) -> Int[np.ndarray, " c"]:
+    """The group of each class, numbered in order of likeness."""
     count = class_order.group_count(len(store.class_names))
     make = lambda: class_order.segments(apart(store), order_of_likeness(store), count)
     return store.cached(("classes", "groups"), make)
 
 
-def table(store: Store, cell: Cell, show: str) -> np.ndarray:
-    """float32[c, c]: what a matrix shows of a side, in degrees or samples; all NaN where it is not stored."""
+def table(store: Store, cell: Cell, show: str) -> Float32[np.ndarray, "c c"]:
+    """What a matrix shows of a side, in degrees or samples; all NaN where it is not stored."""
     count = len(store.class_names)
 
     def directions() -> np.ndarray:
@@ -72,8 +73,8 @@ def table(store: Store, cell: Cell, show: str) -> np.ndarray:
         return np.full((count, count), np.nan, np.float32)
 
 
-def collapsed(store: Store, cell: Cell) -> np.ndarray:
-    """float64[numbers]: neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`."""
+def collapsed(store: Store, cell: Cell) -> Float64[np.ndarray, " numbers"]:
+    """Neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`."""
 
     def one(seed: Cell) -> list[float]:
         try:
@@ -117,12 +118,12 @@ def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     return {"a": both, "b": both, "difference": around, "null": around}
 
 
-def sentence(rows: Rows, tables: Mapping[str, np.ndarray], show: str, null: str | None = None) -> str:
+def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, null: str | None = None) -> str:
     """The caption of matrices in numbers.
 
     Args:
         rows: of the tables.
-        tables: float[r, r] of sides `a`, `b`, `difference` and perhaps `null`.
+        tables: of sides `a`, `b`, `difference` and perhaps `null`.
         show: what they are of.
         null: what the null is or why there is none, as HTML, where one is asked for.
     """

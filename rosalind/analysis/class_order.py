@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Float32, Int, Int64, Real
 
 GROUPED = 50
 """Up to so many classes every one has a row of its own; more are grouped, into at most so many groups."""
@@ -16,8 +17,8 @@ MANY = 20
 class Rows:
     """Rows and columns of a matrix: one class each, or a group of classes each."""
 
-    classes: tuple[np.ndarray, ...]
-    """int[size] per row: its classes."""
+    classes: tuple[Int[np.ndarray, " _"], ...]
+    """The classes of each row."""
     names: tuple[str, ...]
     """The class of each row, of a group its most central one."""
 
@@ -35,8 +36,8 @@ class Rows:
         return len(self.classes)
 
 
-def distances(table: np.ndarray) -> np.ndarray:
-    """float32[c, c]: symmetric distances of a table of angles, 0 on the diagonal; gaps are the largest.
+def distances(table: Float[np.ndarray, "c c"]) -> Float32[np.ndarray, "c c"]:
+    """Symmetric distances of a table of angles, 0 on the diagonal; gaps are the largest.
 
     >>> distances(np.array([[5.0, 80.0], [90.0, 5.0]])).tolist()
     [[0.0, 85.0], [85.0, 0.0]]
@@ -59,14 +60,14 @@ def group_count(classes: int) -> int:
     return max(min(round(2 * classes**0.5), GROUPED, classes), 1)
 
 
-def segments(apart: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
-    """int[c]: the group of each class when an order is cut into pieces that hold together best.
+def segments(apart: Float[np.ndarray, "c c"], order: Int[np.ndarray, " c"], count: int) -> Int64[np.ndarray, " c"]:
+    """The group of each class when an order is cut into pieces that hold together best.
 
     The cut is the exact minimum, by dynamic programming, of the sum over groups of squared distances
     divided by the group's size (the variance within, for points). Cutting the tree of average linkage
     instead put 933 of 1,000 classes into one of 50 groups where classes were unequally spread.
 
-    Of float[c, c] symmetric distances and an int[c] order, in which groups are contiguous and numbered; at most c.
+    Of symmetric distances; in the order, groups are contiguous and numbered; `count` is at most the classes.
     """
     size = len(order)
     square = np.zeros((size + 1, size + 1))
@@ -90,12 +91,14 @@ def segments(apart: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
     return groups
 
 
-def rows_of_classes(order: np.ndarray, names: Sequence[str]) -> Rows:
+def rows_of_classes(order: Int[np.ndarray, " c"], names: Sequence[str]) -> Rows:
     """Every class a row, in an order."""
     return Rows(tuple(np.array([k]) for k in order), tuple(names[int(k)] for k in order))
 
 
-def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> Rows:
+def rows_of_groups(
+    apart: Float[np.ndarray, "c c"], order: Int[np.ndarray, " c"], groups: Int[np.ndarray, " c"], names: Sequence[str]
+) -> Rows:
     """Every group of classes a row; classes within it keep the order."""
     members = tuple(order[groups[order] == number] for number in range(int(groups.max()) + 1))
     # The most central class is nearest to all others of its group.
@@ -103,13 +106,15 @@ def rows_of_groups(apart: np.ndarray, order: np.ndarray, groups: np.ndarray, nam
     return Rows(members, tuple(names[k] for k in central))
 
 
-def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -> np.ndarray:
-    """float32[r, r]: a table of classes by the rows' classes.
+def gathered(
+    table: Float[np.ndarray, "c c"], rows: Rows, weights: Real[np.ndarray, " c"] | None = None
+) -> Float32[np.ndarray, "r r"]:
+    """A table of classes by the rows' classes.
 
     Args:
-        table: float[c, c]; NaN is left out of means, and a field with nothing else is NaN.
+        table: NaN is left out of means, and a field with nothing else is NaN.
         rows: of the result.
-        weights: int[c], samples of each class, by which its row counts in a group's mean; None adds fields up.
+        weights: such as the samples of each class, by which its row counts in a group's mean; None adds fields up.
 
     >>> gathered(np.array([[1.0, 3.0], [5.0, np.nan]]), Rows((np.array([0, 1]),), ("both",)), np.array([2, 1]))
     array([[2.6]], dtype=float32)
@@ -127,8 +132,8 @@ def gathered(table: np.ndarray, rows: Rows, weights: np.ndarray | None = None) -
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def between_directions(kernel: np.ndarray) -> np.ndarray:
-    """float32[c, c]: angles in degrees between the columns of a head [d, c]; NaN on the diagonal and for zeros."""
+def between_directions(kernel: Float[np.ndarray, "d c"]) -> Float32[np.ndarray, "c c"]:
+    """Angles in degrees between the columns of a head; NaN on the diagonal and for zeros."""
     length = np.linalg.norm(kernel, axis=0)
     unit = np.divide(kernel, length, out=np.full(kernel.shape, np.nan, np.float32), where=length > 0)
     angles = np.degrees(np.arccos(np.clip(unit.T @ unit, -1, 1)))
@@ -136,22 +141,24 @@ def between_directions(kernel: np.ndarray) -> np.ndarray:
     return angles
 
 
-def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """float32[c, c]: samples of true class i that are predicted as j; unlabelled ones (-1) are left out."""
+def confusion(
+    labels: Int[np.ndarray, " n"], predictions: Int[np.ndarray, " n"], classes: int
+) -> Float32[np.ndarray, "{classes} {classes}"]:
+    """Samples of true class i that are predicted as j; unlabelled ones (-1) are left out."""
     labelled = labels >= 0
     flat = np.bincount(labels[labelled] * classes + predictions[labelled], minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.float32)
 
 
-def signed_log(counts: np.ndarray) -> np.ndarray:
+def signed_log(counts: Real[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Logarithm of 1 + |count| with the sign of the count, so that single samples show beside thousands."""
     return np.sign(counts) * np.log1p(np.abs(counts))
 
 
-def nearest_directions(between: np.ndarray, wanted: int, count: int) -> np.ndarray:
-    """int[count]: a class and those whose directions are nearest to its own, itself first.
+def nearest_directions(between: Float[np.ndarray, "c c"], wanted: int, count: int) -> Int[np.ndarray, " k"]:
+    """A class and those whose directions are nearest to its own, itself first; `count` in all.
 
-    Classes without a direction come last. `between` is float[c, c] from `between_directions`.
+    Classes without a direction come last. `between` is from `between_directions`.
     """
     angles = np.nan_to_num(between[wanted], nan=np.inf)
     angles[wanted] = -1

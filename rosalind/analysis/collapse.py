@@ -1,6 +1,7 @@
 """Neural collapse of a cell: tight classes, equal means, a head that points at them (arXiv 2008.08186). NumPy only."""
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from rosalind.results import Results
 
@@ -49,14 +50,14 @@ def _off(cosines: np.ndarray, corner: float) -> float:
     return float(np.nanmean(np.abs(cosines - corner))) if len(cosines) > 1 else float("nan")
 
 
-def cdnv(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
+def cdnv(class_mean: Float[np.ndarray, "c d"], class_scatter: Float[np.ndarray, " c"]) -> float:
     """Class-distance normalised variance: mean over pairs of (s_i + s_j) / (2 |m_i - m_j|^2), >= 0.
 
     0 when every class is one point, around 1 when classes are as wide as they are apart; it needs no
     inverse of a covariance. Pairs with one mean are infinitely spread, unless both have no scatter
     (NaN, left out); NaN with fewer than two classes. Source: arXiv 2112.15121.
 
-    Of float[c, d] means and float[c] scatters, the mean squared distances of a class's samples to its mean.
+    Scatters are the mean squared distances of a class's samples to its mean.
 
     >>> cdnv(np.array([[0.0], [2.0]]), np.array([1.0, 3.0]))
     0.5
@@ -72,8 +73,8 @@ def cdnv(class_mean: np.ndarray, class_scatter: np.ndarray) -> float:
     return float(ratio.mean()) if ratio.size else float("nan")
 
 
-def nearest_mean(features: np.ndarray, class_mean: np.ndarray) -> np.ndarray:
-    """int[n]: the class whose mean is nearest to each sample; classes with NaN means are never nearest."""
+def nearest_mean(features: Float[np.ndarray, "n d"], class_mean: Float[np.ndarray, "c d"]) -> Int[np.ndarray, " n"]:
+    """The class whose mean is nearest to each sample; classes with NaN means are never nearest."""
     present = np.flatnonzero(np.isfinite(class_mean).all(1))
     mean = class_mean[present].astype(np.float32)
     distance = (mean**2).sum(1) - 2 * features.astype(np.float32) @ mean.T
@@ -81,12 +82,12 @@ def nearest_mean(features: np.ndarray, class_mean: np.ndarray) -> np.ndarray:
 
 
 def numbers(
-    class_mean: np.ndarray,
-    class_scatter: np.ndarray,
-    kernel: np.ndarray,
+    class_mean: Float[np.ndarray, "c d"],
+    class_scatter: Float[np.ndarray, " c"],
+    kernel: Float[np.ndarray, "d c"],
     *,
-    features: np.ndarray | None = None,
-    prediction: np.ndarray | None = None,
+    features: Float[np.ndarray, "m d"] | None = None,
+    prediction: Int[np.ndarray, " m"] | None = None,
 ) -> dict[str, float]:
     """The numbers of neural collapse of one cell, by the names of `MEASURES`.
 
@@ -107,11 +108,11 @@ def numbers(
     at the end of training; these are of the given, here tested, samples, whose means are never as tight.
 
     Args:
-        class_mean: float[c, d] mean features, NaN for absent classes.
-        class_scatter: float[c] mean squared distance to it.
-        kernel: float[d, c] the head.
-        features: float[m, d] of some samples, raw.
-        prediction: int[m] of the same samples.
+        class_mean: mean features, NaN for absent classes.
+        class_scatter: mean squared distance to it.
+        kernel: of the head.
+        features: of some samples, raw.
+        prediction: of the same samples.
     """
     present = np.isfinite(class_mean).all(1)
     if present.sum() < 2:

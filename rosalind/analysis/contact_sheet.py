@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8, UInt32
 from PIL import Image
 
 from rosalind.analysis import fragility, sample_presets
@@ -28,8 +29,8 @@ def sorts(store: Store) -> tuple[str, ...]:
     return (FELL, ROSE, *_lowest(store), *sample_presets.KINDS, WRONG, "sample id")
 
 
-def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> np.ndarray:
-    """float[n]: what samples are sorted by, lowest first; NaN where a sample has no such number.
+def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> Float[np.ndarray, " n"]:
+    """What samples are sorted by, lowest first; NaN where a sample has no such number.
 
     Fragility is that of B's group of seeds, of all pruned networks where it has none (`presets.fragile`).
     """
@@ -60,14 +61,16 @@ def _right(store: Store) -> np.ndarray:
     return -np.stack(wrong).sum(0, dtype=np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)
 
 
-def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tuple[np.ndarray, int, int]:
+def page(
+    key: Float[np.ndarray, " n"], candidates: Int[np.ndarray, " m"], size: int, number: int
+) -> tuple[Int[np.ndarray, " p"], int, int]:
     """One page of samples, smallest key first; of equals the one that comes first in the study.
 
-    int[<= size] positions, the number of the page shown, and how many pages there are (at least 1).
+    At most `size` positions, the number of the page shown, and how many pages there are (at least 1).
 
     Args:
-        key: float[n]; NaN comes last.
-        candidates: int[m] ascending positions to choose from.
+        key: NaN comes last.
+        candidates: ascending positions to choose from.
         size: samples on a page.
         number: of the page, from 1; a number beyond the last is the last.
 
@@ -87,7 +90,7 @@ def page(key: np.ndarray, candidates: np.ndarray, size: int, number: int) -> tup
     return candidates[first[np.argsort(value[first], kind="stable")]][(number - 1) * size :], number, pages
 
 
-def rank(key: np.ndarray, candidates: np.ndarray, place: int) -> int:
+def rank(key: Float[np.ndarray, " n"], candidates: Int[np.ndarray, " m"], place: int) -> int:
     """Number of samples that `page` puts before one of the candidates.
 
     >>> [rank(np.array([3.0, np.nan, 1, 2, 1]), np.arange(5), place) for place in range(5)]
@@ -98,11 +101,13 @@ def rank(key: np.ndarray, candidates: np.ndarray, place: int) -> int:
     return int((others < value[place]).sum() + ((others == value[place]) & (candidates < place)).sum())
 
 
-def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.ndarray:
+def mosaic(
+    pictures: UInt8[np.ndarray, "m h w channels"], columns: int, lines: int, gap: int = 2
+) -> UInt8[np.ndarray, "rows columns"] | UInt32[np.ndarray, "rows columns"]:
     """Pictures in reading order as one, row 0 on top: what is no picture is 0, a picture's own black is 1.
 
-    Of uint8[m, h, w, 1 or 3] pictures, of which at most columns x lines are shown, with `gap` empty pixels right of
-    and below each: uint8[lines (h + gap), columns (w + gap)] of grey ones; uint32, RGBA, of coloured ones.
+    Of pictures with 1 or 3 channels, of which at most columns x lines are shown, with `gap` empty pixels right of and
+    below each: [lines (h + gap), columns (w + gap)], uint8 of grey ones; uint32, RGBA, of coloured ones.
     """
     pictures = pictures[: columns * lines]
     count, height, width, channels = pictures.shape
@@ -116,16 +121,18 @@ def mosaic(pictures: np.ndarray, columns: int, lines: int, gap: int = 2) -> np.n
     return np.concatenate([flat, alpha], -1).view(np.uint32)[..., 0]
 
 
-def pictured(store: Store, *conditions: str) -> np.ndarray:
-    """bool[n]: which samples have a picture under some of the conditions."""
+def pictured(store: Store, *conditions: str) -> Bool[np.ndarray, " n"]:
+    """Mask of the samples that have a picture under some of the conditions."""
     mask = np.zeros(len(store.ids), bool)
     for condition in conditions:
         mask[store.results.images(condition)[0]] = True
     return mask
 
 
-def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bool[m] which of some samples have a picture under a condition, and uint8[m, s, s, c], 0 where none."""
+def pictures(
+    store: Store, condition: str, positions: Int[np.ndarray, " m"]
+) -> tuple[Bool[np.ndarray, " m"], UInt8[np.ndarray, "m s s c"]]:
+    """Mask of those of some samples that have a picture under a condition; and the pictures, 0 where none."""
     rows, stored = store.results.images(condition)
     images = np.zeros((len(positions), *stored.shape[1:]), np.uint8)
     # Pictures are stored in the order of the samples.
@@ -135,15 +142,15 @@ def pictures(store: Store, condition: str, positions: np.ndarray) -> tuple[np.nd
     return pictured_at, images
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A picture uint8[h, w, 1 or 3] as the content of a PNG file."""
+def png(picture: UInt8[np.ndarray, "h w channels"]) -> bytes:
+    """A picture of 1 or 3 channels as the content of a PNG file."""
     file = io.BytesIO()
     Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "png")
     return file.getvalue()
 
 
-def data_address(picture: np.ndarray) -> str:
-    """A picture uint8[h, w, 1 or 3] as the address of a PNG that an HTML page can show."""
+def data_address(picture: UInt8[np.ndarray, "h w channels"]) -> str:
+    """A picture of 1 or 3 channels as the address of a PNG that an HTML page can show."""
     return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
 
 

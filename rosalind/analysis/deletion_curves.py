@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float, Float64, Int
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.sides import Cell
@@ -28,8 +29,8 @@ def stored(store: Store, cell: Cell) -> dict[str, np.ndarray]:
     return store.cached(("deletion", cell, written), read) if written else {}
 
 
-def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | None:
-    """float64[2, k]: the margin with ever more patches hidden, in the map's order and in random ones.
+def mean(store: Store, cells: Sequence[Cell], ids: Int[np.ndarray, " m"]) -> Float64[np.ndarray, "2 k"] | None:
+    """The margin with ever more patches hidden, in the map's order and in random ones.
 
     The mean over those of the samples that have a curve, and over those networks; from none hidden to all. None
     without any, NaN where a margin is not finite in one of them.
@@ -41,12 +42,12 @@ def mean(store: Store, cells: Sequence[Cell], ids: np.ndarray) -> np.ndarray | N
     return np.mean(parts, 0) if parts else None
 
 
-def gain(curves: np.ndarray) -> float:
+def gain(curves: Float[np.ndarray, "2 k"]) -> float:
     """Mean gap between the curve of random orders and the map's; higher is better, 0 is chance."""
     return float((curves[1] - curves[0]).mean())
 
 
-def lost(curve: np.ndarray) -> float:
+def lost(curve: Float[np.ndarray, " k"]) -> float:
     """The share of patches hidden at which a curve falls below 0, between two points on the line; NaN for never.
 
     >>> lost(np.array([1.0, 0.5, -0.5]))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, Integer, Real, UInt8
 
 from rosalind.analysis import rasters
 
@@ -34,13 +35,13 @@ def _places(values: np.ndarray, limits: tuple[float, float], bins: int) -> np.nd
     return np.clip((values - low) * (bins / (high - low)), 0, bins - 1).astype(np.int32)
 
 
-def histogram(values: np.ndarray, limits: tuple[float, float], bins: int) -> np.ndarray:
-    """int64[bins] counts of the finite values, those beyond the limits in the bins at the ends."""
+def histogram(values: Float[np.ndarray, "..."], limits: tuple[float, float], bins: int) -> Int64[np.ndarray, " {bins}"]:
+    """Counts of the finite values, those beyond the limits in the bins at the ends."""
     return np.bincount(_places(values[np.isfinite(values)], limits, bins), minlength=bins)
 
 
-def outline(counts: np.ndarray) -> np.ndarray:
-    """float32[2 bins + 2]: the heights of a histogram's steps as a share of all, from 0 to 0; zeros of nothing.
+def outline(counts: Real[np.ndarray, " bins"]) -> Float32[np.ndarray, " 2*bins+2"]:
+    """The heights of a histogram's steps as a share of all, from 0 to 0; zeros of nothing.
 
     >>> outline(np.array([1, 3])).tolist()
     [0.0, 0.25, 0.25, 0.75, 0.75, 0.0]
@@ -48,13 +49,13 @@ def outline(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.repeat(counts / max(counts.sum(), 1), 2), [0]]).astype(np.float32)
 
 
-def corners(limits: tuple[float, float], bins: int) -> np.ndarray:
-    """float32[2 bins + 2]: where the steps of `outline` are."""
+def corners(limits: tuple[float, float], bins: int) -> Float32[np.ndarray, " 2*{bins}+2"]:
+    """Where the steps of `outline` are."""
     return np.repeat(np.linspace(*limits, bins + 1), 2).astype(np.float32)
 
 
-def cumulative(values: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """float32 of the shape of points: the share of finite values at or below each; NaN of nothing.
+def cumulative(values: Float[np.ndarray, "..."], points: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """The share of finite values at or below each; NaN of nothing.
 
     >>> cumulative(np.array([1.0, 2.0, 4.0, 5.0, np.nan]), np.array([0.0, 2.0, 9.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -65,13 +66,13 @@ def cumulative(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.searchsorted(finite, points, "right") / finite.size).astype(np.float32)
 
 
-def median(values: np.ndarray) -> float:
+def median(values: Float[np.ndarray, "..."]) -> float:
     """The median of the finite values; NaN of none."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else float("nan")
 
 
-def largest_gap(a: np.ndarray, b: np.ndarray) -> float:
+def largest_gap(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> float:
     """The Kolmogorov-Smirnov (KS) statistic of two samples: the largest gap of their cumulative distributions.
 
     In [0, 1]; 0 where the distributions are equal, 1 where their ranges do not overlap. Binned (`FINE`) over all
@@ -103,32 +104,32 @@ def chance_gap(count: int) -> float:
 
 
 def by_class(
-    values: np.ndarray, labels: np.ndarray, classes: int, limits: tuple[float, float], bins: int
-) -> np.ndarray:
-    """int64[classes, bins]: a histogram per class; NaN and unknown classes (-1) are not counted."""
+    values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], classes: int, limits: tuple[float, float], bins: int
+) -> Int64[np.ndarray, "{classes} {bins}"]:
+    """A histogram per class; NaN and unknown classes (-1) are not counted."""
     good = np.isfinite(values) & (labels >= 0)
     places = labels[good].astype(np.int64) * bins + _places(values[good], limits, bins)
     return np.bincount(places, minlength=classes * bins).reshape(classes, bins)
 
 
 def panels(
-    x: np.ndarray,
-    y: np.ndarray,
-    labels: np.ndarray,
+    x: Float[np.ndarray, " n"],
+    y: Float[np.ndarray, " n"],
+    labels: Int[np.ndarray, " n"],
     classes: int,
     windows: tuple[tuple[float, float], tuple[float, float]],
     bins: int,
-    mask: np.ndarray | None = None,
-) -> np.ndarray:
-    """int64[classes, bins, bins]: a density per class, row 0 at the bottom.
+    mask: Bool[np.ndarray, " n"] | None = None,
+) -> Int64[np.ndarray, "{classes} {bins} {bins}"]:
+    """A density per class, row 0 at the bottom.
 
     Args:
-        x, y: float[n].
-        labels: int[n] true classes; -1 (unknown) is not counted.
+        x, y: the samples.
+        labels: true classes; -1 (unknown) is not counted.
         classes: their number.
         windows: low and high end of the columns, and of the rows; what lies outside is not counted.
         bins: per axis.
-        mask: bool[n], the samples that count; all without.
+        mask: of the samples that count; all without.
     """
     (left, right), (bottom, top) = windows
     inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top) & (labels >= 0)
@@ -138,8 +139,10 @@ def panels(
     return np.bincount(places, minlength=classes * bins**2).reshape(classes, bins, bins)
 
 
-def mosaic(rows: list[np.ndarray], peaks: list[np.ndarray] | None = None) -> np.ndarray:
-    """uint8[rows * (PANEL + HEAD), classes * (PANEL + 2 SIDE)]: panels as one picture, row 0 at its bottom.
+def mosaic(
+    rows: list[Integer[np.ndarray, "classes _ _"]], peaks: list[Integer[np.ndarray, " classes"]] | None = None
+) -> UInt8[np.ndarray, "height width"]:
+    """Panels as one picture [rows * (PANEL + HEAD), classes * (PANEL + 2 SIDE)], row 0 at its bottom.
 
     Args:
         rows: from `panels`, the topmost first; `PANEL` is a multiple of their bins.
@@ -165,8 +168,8 @@ def merged(counts: np.ndarray, bins: int = 24) -> np.ndarray:
     return np.add.reduceat(counts, np.arange(0, counts.shape[-1], step), -1) if step > 1 else counts
 
 
-def outlines(counts: np.ndarray) -> np.ndarray:
-    """float32[..., bins]: heights of histograms from 0 to 1, each over its own largest bin; NaN without counts."""
+def outlines(counts: Real[np.ndarray, "*lead bins"]) -> Float32[np.ndarray, "*lead bins"]:
+    """Heights of histograms from 0 to 1, each over its own largest bin; NaN without counts."""
     peak = counts.max(-1, keepdims=True, initial=0).astype(np.float32)
     return np.divide(counts, peak, out=np.full(counts.shape, np.nan, np.float32), where=peak > 0)
 
@@ -175,24 +178,26 @@ def outlines(counts: np.ndarray) -> np.ndarray:
 class Shifts:
     """Per class, in the order of the class numbers; NaN where a class has no finite pair."""
 
-    count: np.ndarray
-    """int64[c] samples that are finite on both sides."""
-    before: np.ndarray
-    """float64[c] median on the first side."""
-    after: np.ndarray
-    """float64[c] median on the second side."""
-    distance: np.ndarray
-    """float64[c] Wasserstein distance between the two distributions, in the measure's unit; >= 0."""
+    count: Int64[np.ndarray, " c"]
+    """Samples that are finite on both sides."""
+    before: Float64[np.ndarray, " c"]
+    """Median on the first side."""
+    after: Float64[np.ndarray, " c"]
+    """Median on the second side."""
+    distance: Float64[np.ndarray, " c"]
+    """Wasserstein distance between the two distributions, in the measure's unit; >= 0."""
 
     @property
-    def order(self) -> np.ndarray:
+    def order(self) -> Int[np.ndarray, " k"]:
         """Classes with samples, those that moved most first; the smaller number first among equals."""
         order = np.lexsort((np.arange(len(self.count)), -np.nan_to_num(self.distance, nan=-1)))
         return order[self.count[order] > 0]
 
 
-def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> Shifts:
-    """The shift of every class from a to b, a measure float[n] of the same samples on either side.
+def class_shifts(
+    a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], classes: int
+) -> Shifts:
+    """The shift of every class from a to b, a measure of the same samples on either side.
 
     NaN and an unknown label (-1) leave a sample out. Equally many values on both sides make the Wasserstein distance
     the mean difference of the sorted values.
@@ -217,8 +222,10 @@ def class_shifts(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     return Shifts(count, before, after, distance)
 
 
-def ellipse(x: np.ndarray, y: np.ndarray, points: int = 40) -> np.ndarray:
-    """float32[points + 1, 2]: the closed curve one standard deviation around the mean of points.
+def ellipse(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], points: int = 40
+) -> Float32[np.ndarray, "{points}+1 2"]:
+    """The closed curve one standard deviation around the mean of points.
 
     NaN everywhere where fewer than three points are finite.
     """
@@ -233,8 +240,8 @@ def ellipse(x: np.ndarray, y: np.ndarray, points: int = 40) -> np.ndarray:
     return curve.T.astype(np.float32)
 
 
-def free_ends(curves: np.ndarray) -> np.ndarray:
-    """int[k]: of each of float[k, points, 2] curves the point that is farthest from all points of the others.
+def free_ends(curves: Float[np.ndarray, "k points 2"]) -> Int[np.ndarray, " k"]:
+    """Of each curve the point that is farthest from all points of the others.
 
     In units in which a step across is as long as one up. A curve of NaN gets 0.
     """

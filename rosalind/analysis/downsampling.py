@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Int64
 
 from rosalind.analysis.similarity import picture_rows
 
@@ -23,13 +24,13 @@ class Window:
     right: int
 
     @property
-    def rows(self) -> np.ndarray:
-        """int64[p], p <= `PIXELS`: the first row of every row of pixels."""
+    def rows(self) -> Int64[np.ndarray, " p"]:
+        """The first row of every row of pixels, at most `PIXELS`."""
         return _starts(self.top, self.bottom)
 
     @property
-    def columns(self) -> np.ndarray:
-        """int64[p], p <= `PIXELS`: the first column of every column of pixels."""
+    def columns(self) -> Int64[np.ndarray, " p"]:
+        """The first column of every column of pixels, at most `PIXELS`."""
         return _starts(self.left, self.right)
 
     @property
@@ -59,8 +60,8 @@ def window(x: tuple[float, float], y: tuple[float, float], count: int) -> Window
     return Window(*span(y), *span(x))
 
 
-def picture(table: np.ndarray, shown: Window, pick: str) -> np.ndarray:
-    """float32[p, q], at most `PIXELS` each: of the fields of every pixel the one that stands out by `pick`.
+def picture(table: Float[np.ndarray, "rows columns"], shown: Window, pick: str) -> Float[np.ndarray, "p q"]:
+    """Of the fields of every pixel the one that stands out by `pick`; at most `PIXELS` a side, dtype as the table.
 
     A mean would hide what is looked for: one of a thousand classes that is near. NaN where all fields are.
 
@@ -92,7 +93,9 @@ def _joined(ufunc: np.ufunc, table: np.ndarray, starts: np.ndarray) -> np.ndarra
     return joined
 
 
-def field(table: np.ndarray, shown: Window, pick: str, x: float, y: float) -> tuple[int, int] | None:
+def field(
+    table: Float[np.ndarray, "rows columns"], shown: Window, pick: str, x: float, y: float
+) -> tuple[int, int] | None:
     """Row and column of the field that a pixel of `picture` shows, the first of equals; None outside of it.
 
     `x` is in columns from the matrix's left (2.5 is the middle of the third), `y` in rows from its top.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from jaxtyping import Bool, Float16, Float32, Integer, Real, UInt, UInt32
 
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness.means import clean_of
@@ -34,8 +35,8 @@ BLOCK_BYTES = 2**26
 """Margins held at once while they are written."""
 
 
-def share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """float32 of the same shape: hits over cases, in [0, 1]; NaN where there was no case.
+def share(hits: Real[np.ndarray, "*shape"], of: Real[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """Hits over cases, in [0, 1]; NaN where there was no case.
 
     >>> share(np.array([1, 0, 0]), np.array([4, 4, 0]))
     array([0.25, 0.  ,  nan], dtype=float32)
@@ -44,10 +45,10 @@ def share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
     return np.divide(hits, of, out=np.full(hits.shape, np.nan, np.float32), where=of > 0)
 
 
-def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """uint32[2, n] counts of `given and event` and of `given`; `share` gives the conditional rate.
+def outcomes(given: Bool[np.ndarray, "k n"], event: Bool[np.ndarray, "k n"]) -> UInt32[np.ndarray, "2 n"]:
+    """Counts of `given and event` and of `given`; `share` gives the conditional rate.
 
-    Both are bool[k, n], such as right in the dense parent and wrong in the pruned network.
+    Over k pairs, such as right in the dense parent and wrong in the pruned network.
 
     >>> outcomes(np.array([[True, False], [True, False]]), np.array([[True, True], [False, True]])).tolist()
     [[1, 0], [2, 0]]
@@ -55,8 +56,8 @@ def outcomes(given: np.ndarray, event: np.ndarray) -> np.ndarray:
     return np.stack([(given & event).sum(0), given.sum(0)]).astype(np.uint32)
 
 
-def hard(wrong: np.ndarray, cells: int) -> np.ndarray:
-    """bool[n]: samples that are wrong in all of two or more measured cells: hard, which is not fragile."""
+def hard(wrong: Integer[np.ndarray, " n"], cells: int) -> Bool[np.ndarray, " n"]:
+    """Mask of samples that are wrong in all of two or more measured cells: hard, which is not fragile."""
     return (wrong == cells) & (cells >= 2)
 
 
@@ -218,8 +219,8 @@ def _small(counts: np.ndarray) -> np.ndarray:
     return counts.astype(np.uint16 if counts.max(initial=0) < 2**16 else np.uint32)
 
 
-def as_float16(margins: np.ndarray) -> np.ndarray:
-    """float16 of the same shape whose sign is exact: positive exactly where the margin is; NaN stays NaN.
+def as_float16(margins: Real[np.ndarray, "*shape"]) -> Float16[np.ndarray, "*shape"]:
+    """Margins in float16 whose sign is exact: positive exactly where the margin is; NaN stays NaN.
 
     What would round to 0 becomes the smallest number of its sign, 6e-8; beyond +-65504 is cut off.
 
@@ -277,8 +278,8 @@ class Stored:
     group: list[str]
     halves: list[tuple[str, str]]
     """Per group both halves in words, two empty ones where there are none."""
-    wrong: np.ndarray = field(repr=False)
-    cells: np.ndarray = field(repr=False)
+    wrong: UInt[np.ndarray, "3 n"] = field(repr=False)
+    cells: UInt[np.ndarray, " 3"] = field(repr=False)
 
 
 def load(results: Results) -> list[Stored]:
@@ -302,8 +303,8 @@ def load(results: Results) -> list[Stored]:
     return files
 
 
-def counted(stored: Stored, kind: str, place: int = -1) -> np.ndarray:
-    """uint32[2, 3, n] counts of one kind and group, the last being all pruned networks; see `tables`.
+def counted(stored: Stored, kind: str, place: int = -1) -> UInt32[np.ndarray, "2 3 n"]:
+    """Counts of one kind and group, the last being all pruned networks; see `tables`.
 
     `share(*counts[:, part])` is the fragility over all cells (part 0) or in a half (1, 2).
     """
@@ -326,8 +327,8 @@ def columns(results: Results) -> list[tuple[Path, list[tuple[str, str]]]]:
     return files
 
 
-def margin_row(path: Path, position: int) -> np.ndarray:
-    """float16[cells]: the margins of one sample in every network's unit, by one read of a file of `columns`."""
+def margin_row(path: Path, position: int) -> Float16[np.ndarray, " cells"]:
+    """The margins of one sample in every network's unit, by one read of a file of `columns`."""
     with open(path, "rb") as file:
         return npy_row(file, position)
 

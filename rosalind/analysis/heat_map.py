@@ -1,6 +1,7 @@
 """A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64, Real, UInt8
 from scipy.spatial.distance import cdist
 
 from rosalind.analysis.accuracy_table import CellMetric
@@ -8,10 +9,10 @@ from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.similarity import leaf_order
 
 
-def seriate(table: np.ndarray) -> np.ndarray:
-    """int64[rows]: an order in which neighbouring rows are alike: `leaf_order` of their distances.
+def seriate(table: Float[np.ndarray, "rows columns"]) -> Int64[np.ndarray, " rows"]:
+    """An order in which neighbouring rows are alike: `leaf_order` of their distances.
 
-    Of float[rows, columns], whose gaps (NaN) count as the column's mean. The first row is the one of the two ends
+    Gaps (NaN) count as the column's mean. The first row is the one of the two ends
     with the larger mean. Up to two rows, and rows that are all equal, keep their order.
     """
     means, _, _ = nan_mean_std(np.asarray(table, float).T)
@@ -28,8 +29,10 @@ COLUMNS = ("study order", "mean", "likeness")
 """Orders of rows and of columns."""
 
 
-def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None = None) -> np.ndarray:
-    """int64[groups]: the order of rows of float[groups, columns] means; larger values come first, gaps last.
+def arrange_rows(
+    means: Float[np.ndarray, "groups columns"], way: str, measured: int, column: int | None = None
+) -> Int64[np.ndarray, " groups"]:
+    """The order of rows; larger values come first, gaps last.
 
     Args:
         means: as shown.
@@ -46,8 +49,10 @@ def arrange_rows(means: np.ndarray, way: str, measured: int, column: int | None 
     return np.arange(len(means))
 
 
-def arrange_columns(means: np.ndarray, way: str, measured: int) -> np.ndarray:
-    """int64[columns]: the order of columns, in one of `COLUMNS`; what is not a condition stays at the end."""
+def arrange_columns(
+    means: Float[np.ndarray, "groups columns"], way: str, measured: int
+) -> Int64[np.ndarray, " columns"]:
+    """The order of columns, in one of `COLUMNS`; what is not a condition stays at the end."""
     conditions = means[:, :measured]
     order = np.arange(measured)
     if way == "likeness":
@@ -67,14 +72,14 @@ def limits_of(means: np.ndarray, signed: bool) -> tuple[float, float]:
     return low, high if high > low else low + 1e-9
 
 
-def shades(means: np.ndarray, low: float, high: float) -> np.ndarray:
-    """uint8 like `means`: 1 to 255 from `low` to `high`, 0 where nothing is."""
+def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8[np.ndarray, "*shape"]:
+    """Shades: 1 to 255 from `low` to `high`, 0 where nothing is."""
     place = np.clip((np.nan_to_num(means, nan=low) - low) / (high - low), 0, 1)
     return np.where(np.isfinite(means), np.rint(1 + 254 * place), 0).astype(np.uint8)
 
 
-def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
-    """uint8[fine * rows, fine * columns]: 1 in a small square near the first corner of every marked cell, else 0.
+def corner_marks(marked: Bool[np.ndarray, "rows columns"], fine: int) -> UInt8[np.ndarray, "height width"]:
+    """1 in a small square near the first corner of every marked cell, else 0: [fine * rows, fine * columns].
 
     One image of any number of marks; `fine` is how many pixels a cell has along each side, 3 at least. Without any
     mark a single 0.
@@ -86,11 +91,12 @@ def corner_marks(marked: np.ndarray, fine: int) -> np.ndarray:
     return np.kron(marked.astype(np.uint8), corner)
 
 
-def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Histograms in the lower parts of cells as one line, x and y float32, with a NaN after each.
+def broken_lines(
+    heights: Float32[np.ndarray, "cells bins"], rows: Real[np.ndarray, " cells"], columns: Real[np.ndarray, " cells"]
+) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
+    """Histograms in the lower parts of cells as one line, x and y, with a NaN after each.
 
-    Of float32[cells, bins] heights from `distributions.outlines`, of which cells without any are left out, and
-    int[cells] rows, downwards, and columns.
+    Of heights from `distributions.outlines`, of which cells without any are left out; rows count downwards.
     """
     measured = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
     heights, rows, columns = heights[measured], rows[measured], columns[measured]
@@ -101,11 +107,11 @@ def broken_lines(heights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> 
     return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
 
 
-def numbers_in(means: np.ndarray, mode: CellMetric, *, narrow: bool = False) -> list[str]:
+def numbers_in(means: Float[np.ndarray, "rows columns"], mode: CellMetric, *, narrow: bool = False) -> list[str]:
     """The texts of cells, row by row; a dot for a gap.
 
     Args:
-        means: float[rows, columns].
+        means: as shown.
         mode: says how many decimals, and whether numbers carry a sign; fractions below one get a decimal more.
         narrow: leave out the plus, of which colours speak too, and the zero before a point.
     """

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32, Int32
 
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.results import NetworkInfo
@@ -20,12 +21,12 @@ class LineageGraph:
     """Ids of networks, or of groups' first networks where `grouped`."""
     groups: tuple[int, ...]
     """The index of each node's group."""
-    x: np.ndarray
-    """float32[k]: the layer, 0 for the least sparsity."""
-    y: np.ndarray
-    """float32[k]: the place downwards, one unit per line of methods."""
-    edges: np.ndarray
-    """int32[e, 2]: from a node to one that was made from it."""
+    x: Float32[np.ndarray, " k"]
+    """The layer, 0 for the least sparsity."""
+    y: Float32[np.ndarray, " k"]
+    """The place downwards, one unit per line of methods."""
+    edges: Int32[np.ndarray, "e 2"]
+    """From a node to one that was made from it."""
     layers: tuple[float, ...]
     """The sparsity of each layer, [0, 1)."""
     lines: tuple[str, ...]
@@ -100,8 +101,8 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
     return LineageGraph(names, numbers, x, y, links, tuple(layers), tuple(labels), grouped)
 
 
-def paths(graph: LineageGraph) -> tuple[np.ndarray, np.ndarray]:
-    """The edges as one line, x and y float32, with a NaN after each.
+def paths(graph: LineageGraph) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
+    """The edges as one line, x and y, with a NaN after each.
 
     An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node
     that it does not end in, it passes below, so that a straight line through nodes is a chain.

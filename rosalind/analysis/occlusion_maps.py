@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64, Int, Real
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -28,22 +29,22 @@ ROWS = 1000
 class Maps:
     """Occlusion maps of some samples."""
 
-    ids: np.ndarray
-    """int[m] sample ids, ascending."""
-    values: np.ndarray
-    """float32[m, 3, rows, columns]: what hiding a patch does to angle (degrees), norm and margin (units)."""
-    networks: np.ndarray
-    """int[m]: over how many networks, or pairs of networks, each sample's map is the mean."""
+    ids: Int[np.ndarray, " m"]
+    """Sample ids, ascending."""
+    values: Float32[np.ndarray, "m 3 rows columns"]
+    """What hiding a patch does to angle (degrees), norm and margin (units)."""
+    networks: Int[np.ndarray, " m"]
+    """Over how many networks, or pairs of networks, each sample's map is the mean."""
 
-    def over(self, ids: np.ndarray) -> np.ndarray | None:
-        """float32[3, rows, columns]: the mean map of those samples that have one, None where none has.
+    def over(self, ids: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "3 rows columns"] | None:
+        """The mean map of those samples that have one, None where none has.
 
         A patch is NaN where it is NaN in one of them.
         """
         values = self.among(ids).values
         return values.mean(0) if len(values) else None
 
-    def among(self, ids: np.ndarray) -> "Maps":
+    def among(self, ids: Int[np.ndarray, " k"]) -> "Maps":
         """The maps of those samples that are listed."""
         listed = np.isin(self.ids, ids)
         return Maps(self.ids[listed], self.values[listed], self.networks[listed])
@@ -133,8 +134,8 @@ def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
     return (patch - stride) / 2 / side, count * stride / side, patch / side
 
 
-def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's and Spearman's correlation along the last axis, float64[..., 2] in [-1, 1].
+def correlations(a: Real[np.ndarray, "*lead k"], b: Real[np.ndarray, "*lead k"]) -> Float64[np.ndarray, "*lead 2"]:
+    """Pearson's and Spearman's correlation along the last axis, in [-1, 1].
 
     Entries that are not finite in both are left out; equal values share their mean rank. NaN where fewer than
     three remain or one side is constant.
@@ -175,15 +176,15 @@ def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
 class Agreement:
     """Correlations of the maps of two sides, sample by sample."""
 
-    ids: np.ndarray
-    """int[k]: a sample for every pair of networks that both have its map, at most `ROWS`."""
-    own: np.ndarray
-    """float64[k, 3, 2]: correlation of both maps, per quantity; Pearson's and Spearman's."""
-    other: np.ndarray
-    """float64[l, 3, 2]: the same of A's map of one sample and B's of another: what no agreement looks like."""
+    ids: Int[np.ndarray, " k"]
+    """A sample for every pair of networks that both have its map, at most `ROWS`."""
+    own: Float64[np.ndarray, "k 3 2"]
+    """Correlation of both maps, per quantity; Pearson's and Spearman's."""
+    other: Float64[np.ndarray, "l 3 2"]
+    """The same of A's map of one sample and B's of another: what no agreement looks like."""
 
-    def of(self, sample: int) -> np.ndarray:
-        """float64[3, 2] of a sample, the mean over pairs of networks; NaN where it has none."""
+    def of(self, sample: int) -> Float64[np.ndarray, "3 2"]:
+        """Correlations of a sample, the mean over pairs of networks; NaN where it has none."""
         values = self.own[self.ids == sample]
         return values.mean(0) if len(values) else np.full(self.own.shape[1:], np.nan)
 
@@ -228,14 +229,14 @@ def _others(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return correlations(_flat(a[rows[chosen]]), _flat(b[others[chosen]]))
 
 
-def quartiles(values: np.ndarray) -> tuple[float, float, float]:
+def quartiles(values: Float[np.ndarray, "..."]) -> tuple[float, float, float]:
     """The quarter, median and three quarters of the finite values; NaN of none."""
     values = values[np.isfinite(values)]
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if values.size else [np.nan] * 3
     return low, middle, high
 
 
-def exceeds(own: np.ndarray, other: np.ndarray) -> float:
+def exceeds(own: Float[np.ndarray, " k"], other: Float[np.ndarray, " l"]) -> float:
     """Probability that one of the first is larger than one of the second, a tie half; NaN where one is empty.
 
     Mann and Whitney's statistic over its maximum: 0.5 says that a sample's maps in A and B are no more alike

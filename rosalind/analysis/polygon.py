@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
 def simplified(x: Sequence[float], y: Sequence[float], most: int) -> list[float]:
@@ -31,8 +32,8 @@ def simplified(x: Sequence[float], y: Sequence[float], most: int) -> list[float]
     return [float(f"{value:.12g}") for value in (np.round(corners / steps) * steps).ravel()]
 
 
-def inside(corners: Sequence[float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """bool[n]: which points lie inside a polygon `[x, y, x, y, ...]`; False for NaN.
+def inside(corners: Sequence[float], x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Mask of points that lie inside a polygon `[x, y, x, y, ...]`; False for NaN.
 
     A polygon that crosses itself has inside what an odd number of its edges lies to the right of. Points
     outside its box are not looked at.

@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Real, UInt8, UInt32
 from scipy import sparse
 
 BINS = 128
@@ -39,18 +40,18 @@ def ends(values: np.ndarray, share: float = 0.002) -> tuple[float, float]:
 
 
 def density(
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Float[np.ndarray, " n"],
+    y: Float[np.ndarray, " n"],
     x_range: tuple[float, float],
     y_range: tuple[float, float],
-    mask: np.ndarray | None = None,
-) -> np.ndarray:
-    """uint32[bins, bins] counts of points, row 0 at the bottom; points outside or NaN are not counted.
+    mask: Bool[np.ndarray, " n"] | None = None,
+) -> UInt32[np.ndarray, "bins bins"]:
+    """Counts of points in `BINS` x `BINS` bins, row 0 at the bottom; points outside or NaN are not counted.
 
     Args:
-        x, y: float[n].
+        x, y: the points.
         x_range, y_range: low and high end of columns and rows; a point at the high end is in the last one.
-        mask: bool[n], the points that count; all without.
+        mask: of the points that count; all without.
 
     200,000 points took 7 ms on a busy core, numpy.histogram2d 65.
     """
@@ -68,8 +69,8 @@ def density(
     return counts.reshape(BINS, BINS).astype(np.uint32)
 
 
-def shade(counts: np.ndarray, peak: int | None = None) -> np.ndarray:
-    """uint8 of the same shape: logarithm of counts, 0 where there are none, 255 at the peak.
+def shade(counts: Real[np.ndarray, "*shape"], peak: int | None = None) -> UInt8[np.ndarray, "*shape"]:
+    """Logarithm of counts, 0 where there are none, 255 at the peak.
 
     >>> shade(np.array([0, 1, 7])).tolist()
     [0, 85, 255]
@@ -86,8 +87,10 @@ def symmetric(limit: float) -> tuple[float, float]:
     return -limit, limit
 
 
-def levels(values: np.ndarray, limits: tuple[float, float], count: int = LEVELS) -> np.ndarray:
-    """uint8 of the same shape: the level of each value on an axis of `count`, 0 at the low limit; `GAP` for NaN.
+def levels(
+    values: Float[np.ndarray, "*shape"], limits: tuple[float, float], count: int = LEVELS
+) -> UInt8[np.ndarray, "*shape"]:
+    """The level of each value on an axis of `count`, 0 at the low limit; `GAP` for NaN.
 
     Values beyond the limits lie at the ends of the axis; `count` is `GAP` at most.
 
@@ -113,11 +116,11 @@ def _rows_of_lines(width: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(pixels.size, np.float32), pixels, ends), shape).T.tocsr()
 
 
-def parallel_density(axes: np.ndarray, width: int = 48) -> np.ndarray:
-    """float32[LEVELS, (k - 1) * width]: the density of polylines through k axes, row 0 at the bottom.
+def parallel_density(axes: UInt8[np.ndarray, "k n"], width: int = 48) -> Float32[np.ndarray, "levels pixels"]:
+    """The density of polylines through k axes, [LEVELS, (k - 1) * width], row 0 at the bottom.
 
     Args:
-        axes: uint8[k, n] from `levels`; a line is broken where either end is NaN.
+        axes: from `levels`; a line is broken where either end is NaN.
         width: pixels between two axes.
 
     Lines are counted by their ends on both axes, and one sparse product draws every pair of ends once: the

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Float64, Int64
 from scipy.optimize import nnls
 
 from rosalind.analysis import robustness
@@ -34,10 +35,10 @@ class Benchmarks:
     """The method family of every network."""
     names: tuple[str, ...]
     """Corruptions, or conditions."""
-    accuracy: np.ndarray
-    """float64[networks, names]; NaN where a condition that belongs to it has not been measured."""
-    clean: np.ndarray
-    """float64[networks]; NaN where clean images have not been measured."""
+    accuracy: Float64[np.ndarray, "n m"]
+    """By network and name; NaN where a condition that belongs to it has not been measured."""
+    clean: Float64[np.ndarray, " n"]
+    """By network; NaN where clean images have not been measured."""
 
 
 STORED = ("names", "error", "largest", "random", "clean", "agree", "networks", "total")
@@ -54,18 +55,18 @@ class Curve:
 
     names: tuple[str, ...]
     """The benchmarks in the order in which they are chosen with all networks; the most useful first."""
-    error: np.ndarray
-    """float64[len(names)]: root mean square error of the first 1, 2, ... chosen; lower is better."""
-    largest: np.ndarray
-    """float64[len(names)]: largest absolute error of any network."""
-    random: np.ndarray
-    """float64[len(names), 3]: mean, 5th and 95th percentile of the error of random subsets of that size."""
+    error: Float64[np.ndarray, " k"]
+    """Root mean square error of the first 1, 2, ... chosen; lower is better."""
+    largest: Float64[np.ndarray, " k"]
+    """Largest absolute error of any network."""
+    random: Float64[np.ndarray, "k 3"]
+    """Mean, 5th and 95th percentile of the error of random subsets of that size."""
     clean: float
     """Root mean square error of a prediction from clean accuracy alone; NaN where that is not measured."""
     folds: dict[str, tuple[str, ...]]
     """By family what is chosen without it; where these differ from `names`, the choice is unsure."""
-    agree: np.ndarray
-    """int64[len(names)]: how many families, held out, leave the choice of so many benchmarks the same."""
+    agree: Int64[np.ndarray, " k"]
+    """Number of families that, held out, leave the choice of so many benchmarks the same."""
     networks: int
     """Number of networks with all benchmarks measured, which the curve is over."""
     total: int
@@ -124,11 +125,12 @@ def _corruptions(results: Results) -> dict[str, ConditionInfo]:
     return {name: info for name, info in infos if info.is_corruption and info.bn == "train"}
 
 
-def correlations(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def correlations(
+    accuracy: Float[np.ndarray, "networks m"],
+) -> tuple[Float64[np.ndarray, "m m"], Int64[np.ndarray, "m m"]]:
     """Pearson correlation between benchmarks over the networks that have both.
 
-    Of float[networks, m], NaN a gap: float64[m, m] in [-1, 1], NaN for fewer than 3 networks or where one does not
-    vary; and int64[m, m], how many networks.
+    In [-1, 1], NaN for fewer than 3 networks or where one does not vary; and how many networks. NaN is a gap.
     """
     finite = np.isfinite(accuracy)
     means = np.nansum(accuracy, 0) / np.maximum(finite.sum(0), 1)

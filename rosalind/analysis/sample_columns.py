@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Float64, Int, Int64, Shaped
 
 LARGEST = 200 * 2**20
 """Bytes of the largest samples.csv that is read."""
@@ -17,11 +18,11 @@ SHOWN = 12
 """Most groups that a table shows."""
 
 
-def read(folder: Path, ids: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
+def read(folder: Path, ids: Int[np.ndarray, " n"]) -> tuple[dict[str, Shaped[np.ndarray, " n"]], str]:
     """The columns of a study's samples.csv by name, in the order of `ids`, and what is wrong with the file.
 
     The file has a header and an `id` column; a sample without a row has empty text in all columns, rows of unknown
-    ids are passed over. Arrays of text[n] by column; a file that cannot be used gives none and one sentence, which is
+    ids are passed over. Arrays of text by column; a file that cannot be used gives none and one sentence, which is
     empty where nothing is wrong or there is no file.
     """
     path = folder / "samples.csv"
@@ -65,23 +66,23 @@ class Grouped:
     """Accuracy of two cells in groups of samples, worst first."""
 
     names: tuple[str, ...]
-    count: np.ndarray
-    """int64[k] samples."""
-    a: np.ndarray
-    """float64[k] share that A has right."""
-    b: np.ndarray
-    """float64[k] share that B has right."""
-    null: np.ndarray
-    """float64[k] the largest distance between two sides that do not differ; NaN where none were given."""
+    count: Int64[np.ndarray, " k"]
+    """Samples."""
+    a: Float64[np.ndarray, " k"]
+    """Share that A has right."""
+    b: Float64[np.ndarray, " k"]
+    """Share that B has right."""
+    null: Float64[np.ndarray, " k"]
+    """The largest distance between two sides that do not differ; NaN where none were given."""
 
     @property
-    def difference(self) -> np.ndarray:
-        """float64[k]: B minus A."""
+    def difference(self) -> Float64[np.ndarray, " k"]:
+        """B minus A."""
         return self.b - self.a
 
 
-def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarray:
-    """text[n]: the groups that a column makes: its texts, or quarters of numbers where there are many.
+def groups_of(texts: Shaped[np.ndarray, " n"], most: int = SHOWN, parts: int = 4) -> Shaped[np.ndarray, " n"]:
+    """The groups that a column makes: its texts, or quarters of numbers where there are many.
 
     A column whose texts are all finite numbers (empty ones aside) with more than `most` different ones is cut at
     its quantiles. Empty texts become `(none)`.
@@ -110,10 +111,10 @@ def groups_of(texts: np.ndarray, most: int = SHOWN, parts: int = 4) -> np.ndarra
 
 
 def by_group(
-    groups: np.ndarray,
-    right_a: np.ndarray,
-    right_b: np.ndarray,
-    nulls: Sequence[Sequence[np.ndarray]] = (),
+    groups: Shaped[np.ndarray, " n"],
+    right_a: Bool[np.ndarray, " n"],
+    right_b: Bool[np.ndarray, " n"],
+    nulls: Sequence[Sequence[Bool[np.ndarray, " n"]]] = (),
 ) -> Grouped:
     """Accuracy of A and B in every group, by the accuracy of B from the lowest.
 
@@ -121,9 +122,9 @@ def by_group(
     name.
 
     Args:
-        groups: text[n] or int[n].
-        right_a, right_b: bool[n], True where A, or B, has a sample right.
-        nulls: pairs of bool[n], for two sides each that do not differ.
+        groups: text or whole numbers.
+        right_a, right_b: True where A, or B, has a sample right.
+        nulls: pairs of the same, for two sides each that do not differ.
 
     >>> table = by_group(np.array(["x"] * 5 + ["y"] * 5), np.ones(10, bool), np.arange(10) < 7)
     >>> table.names, table.b.tolist()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float32
 
 from rosalind.analysis import fragility
 from rosalind.analysis.sides import Cell
@@ -21,10 +22,10 @@ class SampleMargins:
     words: tuple[str, ...]
     """Labels of rows."""
     conditions: tuple[str, ...]
-    values: np.ndarray
-    """float32[rows, conditions]: the mean over seeds; NaN where nothing is measured or there is no boundary."""
-    wrong: np.ndarray
-    """bool[rows, conditions]: wrong in at least half of the seeds with a margin."""
+    values: Float32[np.ndarray, "rows conditions"]
+    """The mean over seeds; NaN where nothing is measured or there is no boundary."""
+    wrong: Bool[np.ndarray, "rows conditions"]
+    """Wrong in at least half of the seeds with a margin."""
     right: int
     """Number of single cells in which the sample is classified correctly."""
     cells: int

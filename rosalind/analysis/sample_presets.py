@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float64, Int, Integer
 
 from rosalind.analysis import fragility
 from rosalind.analysis.sides import Cell
@@ -28,8 +29,8 @@ MOST = 500
 class Picked:
     """Samples selected on one half of the replicates, and how often the effect recurs on the other."""
 
-    positions: np.ndarray = field(repr=False)
-    """int[m], the clearest cases first."""
+    positions: Int[np.ndarray, " m"] = field(repr=False)
+    """The clearest cases first."""
     scope: str
     """The counted networks."""
     on: str
@@ -59,10 +60,10 @@ def report(preset: str, picked: Picked) -> str:
     )
 
 
-def ranked(counts: np.ndarray) -> np.ndarray:
-    """float64[n]: how clearly a sample behaves so; -1 where it never could.
+def ranked(counts: Integer[np.ndarray, "2 n"]) -> Float64[np.ndarray, " n"]:
+    """Clarity with which a sample behaves so; -1 where it never could.
 
-    Of counts [2, n], hits and cases. One case at everyone's rate is added to each sample's, so that a single lucky
+    Of counts, hits and cases. One case at everyone's rate is added to each sample's, so that a single lucky
     case does not come before many: (hits + rate) / (cases + 1).
 
     >>> ranked(np.array([[1, 9, 0], [1, 9, 0]])).round(2).tolist()
@@ -129,8 +130,8 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     return Picked(positions, scope, on, rest, again, null, int(cases[positions].sum()))
 
 
-def fragile(store: Store, kind: str, b: Cell) -> tuple[np.ndarray, str, str, str] | None:
-    """Counts [2, 3, n] of B's group, else of all pruned networks; whose they are, and both halves in words.
+def fragile(store: Store, kind: str, b: Cell) -> tuple[Integer[np.ndarray, "2 3 n"], str, str, str] | None:
+    """Counts of B's group, else of all pruned networks; whose they are, and both halves in words.
 
     None where no counts are stored.
     """

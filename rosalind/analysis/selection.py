@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from rosalind.analysis import polygon
 from rosalind.analysis.robustness.groups import counted
@@ -57,7 +58,7 @@ class Box:
     def from_json(cls, store: Store, step: Json) -> Self:
         return cls(step["op"], _numbers(step, "box", 4), *_plane(store, step))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         ends = ((self.x, self.box[:2]), (self.y, self.box[2:]))
         return np.logical_and(*(_inside(_placed(store, self, measure), *pair) for measure, pair in ends))
 
@@ -86,7 +87,7 @@ class Lasso:
             raise ValueError(f"`lasso` must be x and y of 3 to {CORNERS} corners in turn, got {_shown(corners)}")
         return cls(step["op"], _numbers(step, "lasso", len(corners)), *_plane(store, step))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return polygon.inside(self.lasso, _placed(store, self, self.x), _placed(store, self, self.y))
 
     def words(self, store: Store) -> str:
@@ -114,7 +115,7 @@ class Band:
             return cls(step["op"], band, cell, class_=_class(store, step["class"], "class"))
         return cls(step["op"], band, cell, x=_measure(store, step, "x"), raw=step.get("raw") is True)
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         if self.x is not None:
             return _inside(store.values(self.cell, self.x, self.raw), *self.band)
         assert self.class_ is not None
@@ -139,7 +140,7 @@ class Pair:
         classes = tuple(_class(store, k, "a part of pair") for k in _numbers(step, "pair", 2))
         return cls(step["op"], classes, _cell(store, step, "cell"))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return (store.labels == self.pair[0]) & (store.predictions(self.cell) == self.pair[1])
 
     def words(self, store: Store) -> str:
@@ -157,7 +158,7 @@ class TrueClass:
     def from_json(cls, store: Store, step: Json) -> Self:
         return cls(step["op"], _class(store, step["true"], "true"))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return store.labels == self.true
 
     def words(self, store: Store) -> str:
@@ -180,7 +181,7 @@ class Flip:
             raise ValueError(unknown("flip state", _shown(step["flip"]), FLIPS))
         return cls(step["op"], step["flip"], _cell(store, step, "cell"), _cell(store, step, "other"))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return flips(store, self.cell, self.other) == FLIPS.index(self.flip)
 
     def words(self, store: Store) -> str:
@@ -201,7 +202,7 @@ class Ids:
             raise ValueError(f"`ids` must be at most {IDS} whole numbers, got {_shown(ids)}")
         return cls(step["op"], tuple(int(i) for i in ids))
 
-    def mask(self, store: Store) -> np.ndarray:
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return np.isin(store.ids, self.ids)
 
     def words(self, store: Store) -> str:
@@ -310,8 +311,8 @@ def _place(step: Box | Lasso | Band | Pair | Flip) -> str:
     return f"{', raw' if getattr(step, 'raw', False) else ''} ({' to '.join(cells)})"
 
 
-def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
-    """uint8[n]: per sample the index into `FLIPS`."""
+def flips(store: Store, a: Cell, b: Cell) -> UInt8[np.ndarray, " n"]:
+    """Per sample the index into `FLIPS`."""
 
     def make() -> np.ndarray:
         before, after = store.correct(a), store.correct(b)
@@ -320,8 +321,8 @@ def flips(store: Store, a: Cell, b: Cell) -> np.ndarray:
     return store.cached(("rules", "flips", a, b), make)
 
 
-def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarray:
-    """bool[n]: the samples that the rule and the class filter select; all False, one for all, without a rule."""
+def select(store: Store, rule: Rule, true_class: int | None = None) -> Bool[np.ndarray, " n"]:
+    """Mask of the samples that the rule and the class filter select; all False, one for all, without a rule."""
     if not rule:
         return store.cached(("rules", "nothing"), lambda: np.zeros(len(store.ids), bool))
     selected = np.zeros(len(store.ids), bool)
@@ -330,8 +331,8 @@ def select(store: Store, rule: Rule, true_class: int | None = None) -> np.ndarra
     return selected & shown(store, true_class)
 
 
-def shown(store: Store, true_class: int | None) -> np.ndarray:
-    """bool[n]: the samples that pass the class filter; all without one."""
+def shown(store: Store, true_class: int | None) -> Bool[np.ndarray, " n"]:
+    """Mask of the samples that pass the class filter; all without one."""
     make = lambda: np.ones(len(store.ids), bool) if true_class is None else store.labels == true_class
     return store.cached(("rules", "shown", true_class), make)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Float64, Int
 
 from rosalind.analysis.robustness.power import seed_interval
 from rosalind.results import ConditionInfo
@@ -18,15 +19,17 @@ class Curves:
 
     names: tuple[str, ...]
     """Of the lines."""
-    rows: np.ndarray
-    """int[lines]: index of each line's group."""
-    columns: np.ndarray
-    """int[lines, points]: index of the column a point is of, -1 where there is none."""
+    rows: Int[np.ndarray, " lines"]
+    """Index of each line's group."""
+    columns: Int[np.ndarray, "lines points"]
+    """Index of the column a point is of, -1 where there is none."""
     ticks: tuple[str, ...]
     """Names of the points: clean and the severities."""
 
-    def values(self, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of float[groups, columns, seeds]: `seed_interval` as arrays [lines, points]."""
+    def values(
+        self, table: Float[np.ndarray, "groups columns seeds"]
+    ) -> tuple[Float[np.ndarray, "lines points"], Float[np.ndarray, "lines points"], Int[np.ndarray, "lines points"]]:
+        """`seed_interval` of every point, in the values of a table."""
         points = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
         points[self.columns < 0] = np.nan
         return seed_interval(points)
@@ -98,8 +101,8 @@ def of_corruptions(group: int, columns: Sequence[str], infos: Infos, condition: 
     return Curves(tuple(names), np.full(len(names), group), places, ticks)
 
 
-def highlighted(means: np.ndarray, first: Sequence[int], limit: int = HIGHLIGHTED) -> list[int]:
-    """The lines of float[lines, points] to draw in colour: `first`, then best and worst at the last point in turn."""
+def highlighted(means: Float[np.ndarray, "lines points"], first: Sequence[int], limit: int = HIGHLIGHTED) -> list[int]:
+    """The lines to draw in colour: `first`, then best and worst at the last point in turn."""
     chosen = list(dict.fromkeys(first))
     last = [line[np.isfinite(line)][-1] if np.isfinite(line).any() else np.nan for line in means]
     order = [int(k) for k in np.argsort(last, kind="stable") if np.isfinite(last[k]) and k not in chosen]
@@ -108,8 +111,8 @@ def highlighted(means: np.ndarray, first: Sequence[int], limit: int = HIGHLIGHTE
     return chosen
 
 
-def dodge(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """float[k]: places of labels, moved as little as possible so that neighbours are `gap` apart.
+def dodge(places: Float[np.ndarray, " k"], gap: float, low: float, high: float) -> Float64[np.ndarray, " k"]:
+    """Places of labels, moved as little as possible so that neighbours are `gap` apart.
 
     They stay between `low` and `high` where there is room; with less room they are evenly spaced there.
 

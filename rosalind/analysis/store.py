@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float32, Int, Int16
 
 from rosalind import measures
 from rosalind.analysis import robustness
@@ -154,16 +155,16 @@ class Store:
         means = [mean.name for mean in robustness.means(self.results) if mean.name in summed]
         return [*self.conditions, *shifts, *means]
 
-    def names_of(self, classes: np.ndarray, unknown: str | None = "unknown") -> list[str | None]:
-        """The names of classes int[k], of those whose number is -1 what `unknown` says."""
+    def names_of(self, classes: Int[np.ndarray, " k"], unknown: str | None = "unknown") -> list[str | None]:
+        """The names of classes, of those whose number is -1 what `unknown` says."""
         return np.array([*self.class_names, unknown], dtype=object)[classes].tolist()
 
     def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, shared by all readers until the study grows or `limit` bytes are full; see `Cache.get`."""
         return self._cache.get(key, make)
 
-    def values(self, cell: Cell, measure: str, raw: bool = False) -> np.ndarray:
-        """float32[n]: a measure of every sample; angles in degrees, norms and margins in the unit.
+    def values(self, cell: Cell, measure: str, raw: bool = False) -> Float32[np.ndarray, " n"]:
+        """A measure of every sample; angles in degrees, norms and margins in the unit.
 
         Args:
             cell: network or group, and condition; of a group the mean over seeds, NaN where one of them is.
@@ -202,13 +203,13 @@ class Store:
         scale = self.results.feature_scale(cell[0]) if unit == "units" and not raw else None
         return values if scale is None else (values / scale).astype(np.float32)
 
-    def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> np.ndarray:
-        """float32[n]: a measure of every sample in one cell minus that in another, b's minus a's, see `values`."""
+    def difference(self, a: Cell, b: Cell, measure: str, raw: bool = False) -> Float32[np.ndarray, " n"]:
+        """A measure of every sample in one cell minus that in another, b's minus a's, see `values`."""
         key = ("difference", a, b, measure, raw)
         return self.cached(key, lambda: self.values(b, measure, raw) - self.values(a, measure, raw))
 
-    def predictions(self, cell: Cell) -> np.ndarray:
-        """int16[n] predicted classes; of a group the one that most seeds name, the smallest of equals."""
+    def predictions(self, cell: Cell) -> Int16[np.ndarray, " n"]:
+        """Predicted classes; of a group the one that most seeds name, the smallest of equals."""
         return self.cached(("prediction", cell), lambda: self._predictions(cell))
 
     def _predictions(self, cell: Cell) -> np.ndarray:
@@ -220,8 +221,8 @@ class Store:
         best = np.lexsort((votes, -counts), axis=0)[0]
         return np.take_along_axis(votes, best[None], 0)[0]
 
-    def correct(self, cell: Cell) -> np.ndarray:
-        """bool[n]: True where the prediction is the label; of a group in more than half of the seeds."""
+    def correct(self, cell: Cell) -> Bool[np.ndarray, " n"]:
+        """True where the prediction is the label; of a group in more than half of the seeds."""
 
         def vote() -> np.ndarray:
             hits = [self.predictions(seed) == self.labels for seed in self.sides.seeds(cell)]
@@ -229,8 +230,10 @@ class Store:
 
         return self.cached(("correct", cell), vote)
 
-    def class_angles(self, cell: Cell, wanted: tuple[int, ...] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Classes int[k] and angles in degrees float32[n, k] to their directions; of a group the mean over seeds.
+    def class_angles(
+        self, cell: Cell, wanted: tuple[int, ...] | None = None
+    ) -> tuple[Int[np.ndarray, " k"], Float32[np.ndarray, "n k"]]:
+        """Classes and angles in degrees to their directions; of a group the mean over seeds.
 
         Of the wanted classes; without, of the 12 that have the most samples, in order. Where only the largest logits
         are stored, the angle to another class is NaN.
@@ -260,8 +263,8 @@ class Store:
 
         return chosen, self._mean_over_seeds(("class_angles", wanted), cell, read)
 
-    def class_matrix(self, cell: Cell) -> np.ndarray:
-        """float32[c, c]: mean angle in degrees from class i's samples to direction j; mean over seeds."""
+    def class_matrix(self, cell: Cell) -> Float32[np.ndarray, "c c"]:
+        """Mean angle in degrees from class i's samples to direction j; mean over seeds."""
         key = "mean_class_angle"
 
         def read(single: Cell) -> np.ndarray:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from jaxtyping import UInt8
 
 from rosalind import config
 from rosalind.corruptions import blur, colour, digital, jpeg, mnist_c, noise, spatter, textures, weather
@@ -224,7 +225,7 @@ def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, ta
     return jnp.clip(changed, 0, 255).astype(jnp.uint8)
 
 
-def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, table: str) -> Array:
+def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, table: str) -> UInt8[Array, "n h w c"]:
     """Corrupt a batch with given draws: the deterministic part, tested against the reference pixel by pixel.
 
     Args:
@@ -234,7 +235,7 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
         severity: 1 to 5; may be traced: one compilation per corruption, table and image shape.
 
     Returns:
-        uint8[n, h, w, c], clipped and truncated like the published files.
+        Images, clipped and truncated like the published files.
 
     Raises:
         ValueError: unknown name or table, severity outside 1 to 5, images that are not such a batch.

@@ -12,17 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Float32, Float64, Real, Shaped
 from scipy.ndimage import correlate1d, gaussian_filter
 
 from rosalind.corruptions import draws
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 EXACT = jax.lax.Precision.HIGHEST
 """Matrix products on GPU and TPU default to 10 or 8 bits of mantissa: too few for 8-bit pixels."""
 
 
-def separable(image: Array, rows: Array | np.ndarray, columns: Array | np.ndarray) -> Array:
-    """rows[i, h] @ image[h, w, c] @ columns[j, w]^T in full float32 precision."""
+def separable(
+    image: Shaped[Array, "h w c"], rows: Float[Array | np.ndarray, "i h"], columns: Float[Array | np.ndarray, "j w"]
+) -> Float32[Array, "i j c"]:
+    """rows @ image @ columns^T for every channel, in full float32 precision."""
     return jnp.einsum("ih,hwc,jw->ijc", rows, image.astype(jnp.float32), columns, precision=EXACT)
 
 
@@ -34,8 +37,8 @@ def per_axis(build: Callable[[int], np.ndarray], image: Array) -> tuple[Array, A
 @functools.cache
 def gaussian_matrices(
     sigmas: tuple[float, ...], length: int, truncate: float = 4, mirrored: bool = False
-) -> np.ndarray:
-    """float32[k, length, length]: taps to int(truncate * sigma + 0.5); edges replicated, or mirrored with the edge."""
+) -> Float32[np.ndarray, "k {length} {length}"]:
+    """Taps to int(truncate * sigma + 0.5); edges replicated, or mirrored with the edge."""
     return _gaussian_stack(sigmas, length, truncate, mirrored).astype(np.float32)
 
 
@@ -55,8 +58,8 @@ def _gaussian_stack(sigmas, length: int, truncate: float, mirrored: bool) -> np.
     return stack
 
 
-def smooth(image: Array, sigmas: tuple[float, ...], index: Array) -> Array:
-    """Gaussian of sigmas[index] pixels on [h, w, c], cut at four sigma, edges replicated."""
+def smooth(image: Shaped[Array, "h w c"], sigmas: tuple[float, ...], index: Index) -> Float32[Array, "h w c"]:
+    """Gaussian of sigmas[index] pixels, cut at four sigma, edges replicated."""
     down, across = per_axis(functools.partial(gaussian_matrices, sigmas), image)
     return separable(image, down[index], across[index])
 
@@ -86,7 +89,7 @@ def _additions(sigmas: tuple[float, ...], length: int) -> np.ndarray:
     return parts.astype(np.float32)
 
 
-def smooth_bytes(image: Array, sigmas: tuple[float, ...], index: Array) -> Array:
+def smooth_bytes(image: Real[Array, "h w c"], sigmas: tuple[float, ...], index: Index) -> Pixels:
     """The Gaussian of sigmas[index] pixels on bytes, cut to whole numbers as float64 would cut it.
 
     What the blur adds to a pixel is computed by itself: at a sigma of 0.25 its steps are 1.1e-7 grey
@@ -111,7 +114,7 @@ def smooth_bytes(image: Array, sigmas: tuple[float, ...], index: Array) -> Array
     return pixels + jnp.where((exact == 0) & (jnp.abs(rest) < 2e-8), -lowered, added)
 
 
-def gaussian_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def gaussian_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Gaussian of sigma pixels, cut at four sigma, edges replicated."""
     return smooth_bytes(image, tuple(float(r[0]) for r in rows), index)
 
@@ -138,7 +141,7 @@ def _disk_kernels(constants: tuple[tuple[float, float], ...]) -> np.ndarray:
     return stack[:, used[0] : used[-1] + 1, used[0] : used[-1] + 1]
 
 
-def defocus_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def defocus_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Correlation with a disk of the given radius and alias blur; borders mirrored."""
     kernel = jnp.asarray(_disk_kernels(tuple((float(r), float(a)) for r, a in rows)))[index]
     size, reach = kernel.shape[0], kernel.shape[0] // 2
@@ -169,7 +172,7 @@ def defocus_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return floor + jnp.floor((whole - floor) + rest)
 
 
-def glass_blur_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def glass_blur_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """int32[iterations, h, w, 2] displacements (down, right) from -d .. d - 1, and bool[iterations, h, w].
 
     `swap` says which pixels are displaced at all: every one, but each with probability 1/2 where
@@ -215,7 +218,7 @@ def _swapped(source, flat_target, inside, chosen):
     return jax.lax.fori_loop(0, source.shape[0], swap, source)
 
 
-def glass_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def glass_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Blur, truncate, displace pixels within a distance d in some passes, blur again."""
     sigmas = tuple(float(row[0]) for row in rows)
     _, reach, passes = jnp.asarray(rows)[index, :3].astype(jnp.int32)
@@ -238,13 +241,19 @@ def glass_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return smooth_bytes(moved, sigmas, index)
 
 
-def motion_blur_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def motion_blur_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[] angle in degrees from U(-45, 45)."""
     return {"angle": 90 * draws.uniform(key, ()) - 45}
 
 
-def motion(image: Array, radius: Array, sigma: Array, angle: Array, longest: int) -> Array:
-    """ImageMagick's motion blur of pixels 0 .. 255 [h, w, c], as an 8-bit image.
+def motion(
+    image: Real[Array, "h w c"],
+    radius: Float[Array, ""],
+    sigma: Float[Array, ""],
+    angle: Float[Array, ""],
+    longest: int,
+) -> Pixels:
+    """ImageMagick's motion blur of pixels 0 .. 255, as an 8-bit image.
 
     One-sided Gaussian taps 0 .. 2 radius along the angle in degrees; edges replicated. ImageMagick rounds
     16-bit values (257 times ours), which the reference then cuts to bytes.
@@ -269,14 +278,14 @@ def motion(image: Array, radius: Array, sigma: Array, angle: Array, longest: int
     return jnp.floor(blurred + 0.5 / 257).reshape(image.shape)
 
 
-def motion_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def motion_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """ImageMagick's motion blur with a radius, a sigma and a random angle."""
     radius, sigma = jnp.asarray(rows)[index]
     return motion(image, radius, sigma, drawn["angle"], int(2 * rows[:, 0].max() + 1))
 
 
-def zoom_matrix(length: int, factor: float) -> np.ndarray:
-    """float64[length, length]: centre crop of ceil(length / factor), stretched back with aligned corners.
+def zoom_matrix(length: int, factor: float) -> Float64[np.ndarray, "{length} {length}"]:
+    """Centre crop of ceil(length / factor), stretched back with aligned corners.
 
     This is SciPy's `zoom` of order 1 followed by a centre trim; the half-pixel convention of
     `jax.image.resize` gives other pixels.
@@ -311,7 +320,7 @@ def _zoom_matrices(constants: tuple[tuple[float, float], ...], length: int) -> n
     return stack
 
 
-def zoom_blur(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def zoom_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Mean of the image and all its zooms up to a last factor."""
     constants = tuple((float(step), float(last)) for step, last in rows)
     down, across = per_axis(functools.partial(_zoom_matrices, constants), image)

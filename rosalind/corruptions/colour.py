@@ -10,8 +10,9 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in a grey level (BT.601)."""
@@ -20,8 +21,8 @@ LUMINANCE = np.array([[[0.2125, 0.7154, 0.0721]]], np.float32)
 """Weights of scikit-image's grey, which MNIST-C uses."""
 
 
-def grey(pixels: Array) -> Array:
-    """[h, w, 1]: the grey level of an RGB image, or a grey image as it is."""
+def grey(pixels: Float[Array, "h w c"]) -> Float[Array, "h w 1"]:
+    """The grey level of an RGB image, or a grey image as it is."""
     if pixels.shape[-1] == 1:
         return pixels
     return LUMA[0] * pixels[..., :1] + LUMA[1] * pixels[..., 1:2] + LUMA[2] * pixels[..., 2:]
@@ -63,7 +64,7 @@ def _recoloured(image, index, saturation, added):
     return jnp.where((image == top) & (red | (top > bottom)), new[0], changed)
 
 
-def brightness(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def brightness(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Adds a constant to the value of HSV, clipped; for grey images that is adding it to the pixel."""
     added = tuple(float(row[0]) for row in rows)
     if image.shape[-1] == 1:
@@ -72,7 +73,7 @@ def brightness(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return _recoloured(image, index, ((1.0, 0.0),) * len(added), added)
 
 
-def saturate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def saturate(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Multiplies the saturation of HSV and adds to it; MNIST's table does so to all of HSV.
 
     Grey pixels have hue 0, red, as in the reference, so adding saturation reddens them. Grey images go

@@ -7,24 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Float64
 
 from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, gaussian_matrices, per_axis, separable
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 Border = Callable[[Array, int], tuple[Array, Array]]
 """From integer positions on an axis and its length to the indices to read, and False where there is none."""
 
 
-def contrast(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def contrast(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """(x - mean) * c + mean, the mean per channel of the image."""
     pixels = image.astype(jnp.float32)
     mean = pixels.mean((0, 1), keepdims=True)
     return (pixels - mean) * jnp.asarray(rows)[index, 0] + mean
 
 
-def box_matrix(source: int, target: int, length: int) -> np.ndarray:
-    """float64[length, length]: Pillow's BOX resampling from `source` to `target` pixels, zero outside."""
+def box_matrix(source: int, target: int, length: int) -> Float64[np.ndarray, "{length} {length}"]:
+    """Pillow's BOX resampling from `source` to `target` pixels, zero outside."""
     scale = source / target
     reach = max(scale, 1) / 2
     matrix = np.zeros((length, length))
@@ -47,7 +48,7 @@ def _box_matrices(scales: tuple[float, ...], length: int) -> np.ndarray:
     return np.array([down, up], np.float32)
 
 
-def pixelate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def pixelate(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Down and up with box filters; like Pillow, each of the four passes rounds to whole levels."""
     scales = tuple(float(r[0]) for r in rows)
     height, width = per_axis(functools.partial(_box_matrices, scales), image)
@@ -59,7 +60,7 @@ def pixelate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return pixels
 
 
-def elastic_transform_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def elastic_transform_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[3, 2] moves of three points from U(-a, a), and float32[h, w] twice from U(-1, 1), as (x, y)."""
     points, right, down = jax.random.split(key, 3)
     far = jnp.asarray(rows)[index, 2] * image.shape[0]
@@ -70,8 +71,10 @@ def elastic_transform_draw(key: Array, image: Array, rows: Rows, index: Array) -
     }
 
 
-def sampled(image: Array, rows: Array, columns: Array, border: Border) -> Array:
-    """Bilinear values of [h, w, c] at float rows and columns [a, b]."""
+def sampled(
+    image: Float[Array, "h w c"], rows: Float[Array, "a b"], columns: Float[Array, "a b"], border: Border
+) -> Float[Array, "a b c"]:
+    """Bilinear values of an image at rows and columns between its pixels."""
     height, width, channels = image.shape
     flat = image.reshape(height * width, channels)
     top, left = jnp.floor(rows), jnp.floor(columns)
@@ -126,7 +129,7 @@ def _affine(image, points):
     return positions[1] / 32, positions[0] / 32
 
 
-def elastic_transform(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def elastic_transform(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """A random affine map, then a smooth random displacement, both bilinear; borders mirrored.
 
     MNIST's table fills with zeros instead.

@@ -8,10 +8,10 @@ point transform would move 10 to 24 % of the pixels. libjpeg 9 samples colour di
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jaxtyping import Int
 
 from rosalind.corruptions.blur import EXACT
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 # Annex K of the JPEG standard (ITU T.81): luminance and chrominance at quality 50.
 _LUMINANCE = np.array(
@@ -30,8 +30,8 @@ _CHROMINANCE = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
-def quantisation(table: np.ndarray, quality: float) -> np.ndarray:
-    """int[8, 8] in 1 .. 255: the steps of a quality 1 to 100."""
+def quantisation(table: Int[np.ndarray, "8 8"], quality: float) -> Int[np.ndarray, "8 8"]:
+    """The steps of a quality 1 to 100, in 1 .. 255."""
     scale = int(5000 / quality if quality < 50 else 200 - 2 * quality)
     return np.clip((table * scale + 50) // 100, 1, 255)
 
@@ -124,7 +124,7 @@ def _fraction(value: float) -> int:
     return int(value * 2**16 + 0.5)
 
 
-def jpeg_compression(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def jpeg_compression(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Compressed at a quality and read back, colour at half the resolution; grey images have no colour."""
     steps = [
         jnp.asarray(np.array([quantisation(table, float(row[0])) for row in rows]))[index]

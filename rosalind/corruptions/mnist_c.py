@@ -12,7 +12,7 @@ from rosalind.corruptions.blur import gaussian_matrices, separable
 from rosalind.corruptions.colour import LUMINANCE
 from rosalind.corruptions.digital import sampled, zero_outside
 from rosalind.corruptions.spatter import connected
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 SIDE = 27.0
 """The last position of a 28-pixel image, the unit in which lines and shifts are given."""
@@ -34,36 +34,36 @@ def _warped(image, matrix, shift):
     return sampled(image.astype(jnp.float32), rows, columns, zero_outside)
 
 
-def sign_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def sign_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[2]: a direction, -1 or 1, along x and y."""
     return {"sign": jnp.where(draws.bits(key, (2,)) >> 31, 1.0, -1.0)}
 
 
-def shear(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def shear(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Shear by an angle of either sign."""
     angle = jnp.asarray(rows)[index, 0] * drawn["sign"][0]
     matrix = jnp.stack([jnp.ones(()), -jnp.sin(angle), jnp.zeros(()), jnp.cos(angle)]).reshape(2, 2)
     return _warped(image, matrix, jnp.zeros(2))
 
 
-def rotate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def rotate(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Rotation by an angle in radians of either sign."""
     angle = jnp.asarray(rows)[index, 0] * drawn["sign"][0]
     matrix = jnp.stack([jnp.cos(angle), -jnp.sin(angle), jnp.sin(angle), jnp.cos(angle)]).reshape(2, 2)
     return _warped(image, matrix, jnp.zeros(2))
 
 
-def scale(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def scale(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Shrunk to a fraction of its size."""
     return _warped(image, jnp.eye(2) / jnp.asarray(rows)[index, 0], jnp.zeros(2))
 
 
-def translate(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def translate(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Shifted by 28ths of the image in either direction along both axes."""
     return _warped(image, jnp.eye(2), jnp.asarray(rows)[index, 0] * drawn["sign"])
 
 
-def stripe(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def stripe(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Left and right quarter inverted."""
     columns = jnp.arange(image.shape[1]) / image.shape[1]
     outside = (columns < 0.25) | (columns >= 0.75)
@@ -82,12 +82,12 @@ def _line(image, start_column, start_row, end_column, end_row):
     return jnp.where(inside, opacity, 0)[..., None]
 
 
-def dotted_line_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def dotted_line_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """int32[2] first and last row of a line, 0 to 26."""
     return {"rows": draws.whole(draws.bits(key, (2,)), 27)}
 
 
-def dotted_line(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def dotted_line(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """A white line from left to right, two columns off, two on."""
     first, last = drawn["rows"]
     on = jnp.floor(_positions(image.shape[1]) + 1e-4) % 4 >= 2
@@ -95,13 +95,13 @@ def dotted_line(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return image + 255 * jnp.where(on[None, :, None], line, 0)
 
 
-def zigzag_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def zigzag_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """int32[] first row, 0 to 26, and int32[] rise, -5 to 4, of a zigzag."""
     first, rise = draws.bits(key, (2,))
     return {"row": draws.whole(first, 27), "rise": draws.whole(rise, 10) - 5}
 
 
-def zigzag(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def zigzag(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """White zigzags of length and height 2 along a line from column 2 to column 25."""
     angle = jnp.arctan(drawn["rise"] / 23)
     length = 23 / jnp.cos(angle)
@@ -117,7 +117,7 @@ def zigzag(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return 255 * pixels
 
 
-def canny_edges(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def canny_edges(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """White edges on black: Canny as in scikit-image, sigma 1, thresholds 0.1 and 0.2; colour as grey."""
     pixels = image.astype(jnp.float32) / 255
     plane = pixels if image.shape[-1] == 1 else (pixels * LUMINANCE).sum(-1, keepdims=True)

@@ -1,9 +1,7 @@
 """Corruptions that change pixels one by one at random.
 
-Each has `<name>_draw(key, image, rows, index)` and `<name>(image, drawn, rows, index)` on one
-uint8[h, w, c] image; `rows` are the constants float[5, k] of a table and `index` is the severity - 1,
-which may be traced. Draws are on the scale of the reference generator (arXiv 1903.12261), pixels
-relative to 1; results are float32[h, w, c] on the scale 0 to 255, not yet clipped or truncated.
+Each has `<name>_draw(key, image, rows, index)` and `<name>(image, drawn, rows, index)` on one image, see
+`types.py`. Draws are on the scale of the reference generator (arXiv 1903.12261), pixels relative to 1.
 """
 
 import functools
@@ -13,25 +11,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Float32, Int32
 from scipy.special import pdtr
 
 from rosalind.corruptions import draws
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 
-def gaussian_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def gaussian_noise_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[h, w, c] from N(0, sigma), independent per channel."""
     return {"normal": jnp.asarray(rows)[index, 0] * draws.normal(key, image.shape)}
 
 
-def gaussian_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def gaussian_noise(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """x + N(0, sigma)."""
     return image + 255 * drawn["normal"]
 
 
 @functools.cache
-def poisson_table(counts_per_unit: tuple[float, ...]) -> np.ndarray:
-    """P(count <= k) as float32[5, 256, k] for every pixel value: a byte has 256 possible rates.
+def poisson_table(counts_per_unit: tuple[float, ...]) -> Float32[np.ndarray, "rates 256 k"]:
+    """P(count <= k) by rate, for every pixel value: a byte has 256 possible rates.
 
     `jax.random.poisson` takes 2.1 ms per 32-pixel image on a CPU, this lookup 0.1.
     """
@@ -41,8 +40,8 @@ def poisson_table(counts_per_unit: tuple[float, ...]) -> np.ndarray:
     return pdtr(np.arange(highest), rates[..., None]).astype(np.float32)
 
 
-def poisson_guess(uniform: Array, rates: Array) -> Array:
-    """int32 counts at a uniform number's place in Poisson distributions, wrong by at most 1.
+def poisson_guess(uniform: Float[Array, "*#shape"], rates: Float[Array, "*#shape"]) -> Int32[Array, "*#shape"]:
+    """Counts at a uniform number's place in Poisson distributions, wrong by at most 1.
 
     The Cornish-Fisher expansion, its second term damped at low rates; measured on all rates of all tables.
     In the last 2^-21 of the distribution it may be wrong by 3.
@@ -53,7 +52,7 @@ def poisson_guess(uniform: Array, rates: Array) -> Array:
     return jnp.floor(rates + normal * deviation + skew + 0.5).astype(jnp.int32)
 
 
-def shot_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def shot_noise_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """int32[h, w, c] photon counts from Poisson(c * x), by inversion of one uniform number each."""
     table = jnp.asarray(poisson_table(tuple(float(r[0]) for r in rows)))[index]
     length = table.shape[-1]
@@ -69,12 +68,12 @@ def shot_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws
     return {"poisson": count}
 
 
-def shot_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def shot_noise(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Poisson(c * x) / c."""
     return drawn["poisson"] * (255 / jnp.asarray(rows)[index, 0])
 
 
-def impulse_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def impulse_noise_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """bool[h, w, c] twice: which values flip, and which of those become white.
 
     Both come from one random word, from bits that do not overlap: the upper 24 and the lowest.
@@ -86,13 +85,13 @@ def impulse_noise_draw(key: Array, image: Array, rows: Rows, index: Array) -> Dr
     }
 
 
-def impulse_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def impulse_noise(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Salt and pepper per channel: flipped values become 255 or 0, half each."""
     extreme = jnp.where(drawn["salt"], 255, 0)
     return jnp.where(drawn["flip"], extreme, image).astype(jnp.float32)
 
 
-def speckle_noise(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def speckle_noise(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """x + x * N(0, sigma); its draw is that of gaussian noise."""
     return image + image * drawn["normal"]
 

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Bool, Float32, Int32
 
 from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, smooth
 from rosalind.corruptions.colour import LUMA
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 FAR = 20
 """Distances are capped at so many pixels."""
@@ -24,7 +25,7 @@ WATER = np.array([175, 238, 238], np.float32)
 MUD = np.array([63, 42, 20], np.float32)
 
 
-def spatter_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def spatter_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[h, w] liquid from N(mean, deviation)."""
     mean, deviation = jnp.asarray(rows)[index, :2]
     return {"liquid": mean + deviation * draws.normal(key, image.shape[:2])}
@@ -65,8 +66,8 @@ SOBEL_Y = (((-1, 0, 1), (1, 2, 1)),)
 EMBOSS = (((1, 0, 0), (-2, -1, 0)), ((0, 1, 0), (-1, 1, 1)), ((0, 0, 1), (0, 1, 2)))
 
 
-def connected(seed: Array, allowed: Array) -> Array:
-    """bool[h, w]: the allowed pixels that are connected to a seed, in eight directions."""
+def connected(seed: Bool[Array, "h w"], allowed: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
+    """The allowed pixels that are connected to a seed, in eight directions."""
 
     def grow(state):
         _, now = state
@@ -78,8 +79,8 @@ def connected(seed: Array, allowed: Array) -> Array:
     return jax.lax.while_loop(lambda s: (s[0] != s[1]).any(), grow, (jnp.zeros_like(start), start))[1]
 
 
-def canny(plane: Array, low: int = 50, high: int = 150) -> Array:
-    """bool[h, w]: OpenCV's Canny edges of int32[h, w] bytes, 3 x 3 Sobel, sum of absolute derivatives."""
+def canny(plane: Int32[Array, "h w"], low: int = 50, high: int = 150) -> Bool[Array, "h w"]:
+    """OpenCV's Canny edges of bytes, 3 x 3 Sobel, sum of absolute derivatives."""
     x, y = _filtered(plane, SOBEL_X, "edge"), _filtered(plane, SOBEL_Y, "edge")
     size = jnp.abs(x) + jnp.abs(y)
     at = lambda down, right: _moved(size, down, right, 0)
@@ -96,8 +97,8 @@ def canny(plane: Array, low: int = 50, high: int = 150) -> Array:
     return connected(weak & (size > high), weak)
 
 
-def chamfer(edges: Array) -> Array:
-    """int32[h, w]: distance to the nearest edge in 1/65536 of a pixel, steps of 1, 1.4 and 2.1969, at most 20.
+def chamfer(edges: Bool[Array, "h w"]) -> Int32[Array, "h w"]:
+    """Distance to the nearest edge in 1/65536 of a pixel, steps of 1, 1.4 and 2.1969, at most 20.
 
     The distance grows with the columns between two pixels, so in each row only the nearest edge counts:
     distances along rows first, then the best of the rows that are near enough.
@@ -135,8 +136,8 @@ def _equalised(plane, values: int):
     return jnp.where(rest == 0, plane, table[plane])
 
 
-def shade(liquid: Array) -> Array:
-    """float32[h, w] in 0 .. 1: how much water there is on every pixel, from int32[h, w] bytes of liquid."""
+def shade(liquid: Int32[Array, "h w"]) -> Float32[Array, "h w"]:
+    """The amount of water on every pixel, in 0 .. 1, from bytes of liquid."""
     # At most 20, so floor(sum / 9) is the byte that OpenCV's float32 mean is truncated to.
     distance = _filtered(chamfer(canny(liquid)), NINE, "reflect") // (9 * 65536)
     embossed = jnp.clip(_filtered(_equalised(distance, FAR + 1), EMBOSS, "reflect"), 0, 255)
@@ -145,7 +146,7 @@ def shade(liquid: Array) -> Array:
     return amount / jnp.maximum(amount.max(), 1)
 
 
-def spatter(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def spatter(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Water that brightens, or mud that covers, where smoothed noise is above a threshold.
 
     Grey images get water of the colour's luminance, and mud of 63 as in MNIST-C.

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Float64, Int, UInt8
 
 Draws = Mapping[str, Array]
 """Named random numbers of one image."""
 
-Rows = np.ndarray
-"""The constants of one corruption in one table: float[5, k], severity 1 first."""
+Image = UInt8[Array, "h w c"]
+"""One image, grey or RGB."""
+
+Pixels = Float[Array, "h w c"]
+"""Pixels on the scale 0 to 255, not yet clipped or truncated."""
+
+Rows = Float[np.ndarray, "5 k"]
+"""The constants of one corruption in one table, severity 1 first."""
+
+Index = Int[Array, ""]
+"""The severity - 1; traced."""
 
 TABLES: dict[str, int] = {"digits": 16, "mnist": 28, "cifar": 32, "tiny": 64, "imagenet": 224}
 """Severity tables by name, with the side in pixels of the images that they were published for.
@@ -44,15 +54,13 @@ class Corruption:
     category: str
     """Group in the papers and in legends, such as noise, blur, weather, digital."""
     draw: Callable[..., Draws] | None
-    """(key, image uint8[h, w, c], rows float32[5, k], index) -> named arrays; None for one that is not random.
+    """`(key, image, rows, index)` to named arrays, rows in float32; None for one that is not random.
 
     With `textures`, a fifth argument: the pictures of ice.
     """
-    apply: Callable[[Array, Draws, Rows, Array], Array]
-    """(image uint8[h, w, c], drawn, rows float64[5, k], index) -> float[h, w, c] on the scale 0 to 255.
-
-    The result is clipped and truncated to uint8, like the published files.
-    """
+    apply: Callable[[Image, Draws, Rows, Index], Pixels]
+    """`(image, drawn, rows, index)` to pixels, rows in float64. Pixels are then clipped and truncated to uint8,
+    like the published files."""
     constants: Mapping[str, Sequence[float | Sequence[float]]]
     """Five rows per severity table, severity 1 first; a row of one number may be that number."""
     severities: int = 5
@@ -69,6 +77,6 @@ class Corruption:
             if len(rows) != 5 or len(lengths) != 1:
                 raise ValueError(f"constants of {table!r} must be five rows of one length, got {rows}.")
 
-    def rows(self, table: str) -> Rows:
-        """float64[5, k]: the constants of a table."""
+    def rows(self, table: str) -> Float64[np.ndarray, "5 k"]:
+        """The constants of a table."""
         return np.asarray(self.constants[table], np.float64).reshape(5, -1)

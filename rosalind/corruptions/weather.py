@@ -4,15 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float32, Int
 
 from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT, motion, per_axis, separable, zoom_matrix
 from rosalind.corruptions.colour import grey
 from rosalind.corruptions.textures import Textures
-from rosalind.corruptions.types import Corruption, Draws, Rows
+from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
 
 
-def snow_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def snow_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[h, w] flakes from N(mean, deviation), and float32[] angle in degrees from U(-135, -45)."""
     flakes, angle = jax.random.split(key)
     mean, deviation = jnp.asarray(rows)[index, :2]
@@ -22,7 +23,7 @@ def snow_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
     }
 
 
-def snow(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def snow(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Whitens the image, then adds zoomed, thresholded and motion-blurred flakes, once also turned round."""
     _, _, _, threshold, radius, sigma, keep = jnp.asarray(rows)[index]
     zooms = lambda length: np.stack([zoom_matrix(length, float(row[2])) for row in rows]).astype(np.float32)
@@ -38,7 +39,7 @@ def snow(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
     return keep * pixels + (1 - keep) * white + fallen
 
 
-def frost_draw(key: Array, image: Array, rows: Rows, index: Array, textures: Textures) -> Draws:
+def frost_draw(key: Array, image: Image, rows: Rows, index: Index, textures: Textures) -> Draws:
     """uint8[h, w, c]: a random crop of one of five textures; two of the five are the same picture."""
     which, row, column = draws.bits(key, (3,))
     chosen = draws.whole(which, textures.pixels.shape[0])
@@ -48,8 +49,10 @@ def frost_draw(key: Array, image: Array, rows: Rows, index: Array, textures: Tex
     return {"ice": crop(textures, chosen, top, left, image.shape)}
 
 
-def crop(textures: Textures, which: Array, top: Array, left: Array, shape: tuple[int, ...]) -> Array:
-    """uint8[h, w, c]: a piece of texture `which` that starts at row `top`, column `left`."""
+def crop(
+    textures: Textures, which: Int[Array, ""], top: Int[Array, ""], left: Int[Array, ""], shape: tuple[int, ...]
+) -> Image:
+    """A piece of texture `which` that starts at row `top`, column `left`."""
     return jax.lax.dynamic_slice(textures.pixels, (which, top, left, 0), (1, *shape))[0]
 
 
@@ -66,7 +69,7 @@ _ICE = np.array(
 )
 
 
-def frost_synthetic_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def frost_synthetic_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """float32[h, w, c]: a made-up ice texture, a plasma fractal with the colours of a published texture."""
     which, fractal = jax.random.split(key)
     mean, deviation = jnp.asarray(_ICE)[draws.whole(draws.bits(which, ()), len(_ICE))]
@@ -78,7 +81,7 @@ def frost_synthetic_draw(key: Array, image: Array, rows: Rows, index: Array) -> 
     return {"ice": colour if channels == 3 else grey(colour)}
 
 
-def frost(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def frost(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """A weighted sum of the image and ice."""
     image_weight, ice_weight, _ = jnp.asarray(rows)[index]
     return image_weight * image + ice_weight * drawn["ice"]
@@ -93,7 +96,7 @@ def _levels(image) -> list[int]:
     return levels
 
 
-def fog_draw(key: Array, image: Array, rows: Rows, index: Array) -> Draws:
+def fog_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     """Three float32[p, p] per level from U(-w, w), w = 100 divided by the decay once per level."""
     return _plasma_draws(key, image, jnp.asarray(rows)[index, 1])
 
@@ -108,8 +111,8 @@ def _plasma_draws(key: Array, image: Array, decay: Array | float) -> Draws:
     return drawn
 
 
-def plasma(drawn: Draws, decay: Array | float, levels: int) -> Array:
-    """float32[2^levels, 2^levels] in [0, 1]: diamond-square on a grid that wraps around.
+def plasma(drawn: Draws, decay: Array | float, levels: int) -> Float32[Array, "side side"]:
+    """Diamond-square on a grid of 2^levels a side that wraps around, in [0, 1].
 
     A new point is the mean of its four neighbours plus w times its draw, so amplitudes fall with w^2.
     """
@@ -128,7 +131,7 @@ def plasma(drawn: Draws, decay: Array | float, levels: int) -> Array:
     return grid / grid.max()
 
 
-def fog(image: Array, drawn: Draws, rows: Rows, index: Array) -> Array:
+def fog(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """(x + s * map) * max(x) / (max(x) + s), the map a plasma fractal, the maximum over the image."""
     strength, decay = jnp.asarray(rows)[index]
     height, width, _ = image.shape

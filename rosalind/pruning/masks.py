@@ -6,13 +6,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Bool
 
 from rosalind.config import unknown
 from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
 from rosalind.training import Tree, by_path
 
-Masks = dict[str, np.ndarray]
-"""bool by path, True where a weight is kept."""
+Masks = dict[str, Bool[np.ndarray, "..."]]
+"""By path, True where a weight is kept."""
 
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
@@ -144,7 +145,7 @@ def keep(
             carry the difference, so that the overall sparsity holds.
 
     Returns:
-        bool arrays by path. Together they keep N - floor(sparsity N + 1/2) of N weights, of equal scores
+        By path. Together they keep N - floor(sparsity N + 1/2) of N weights, of equal scores
         those of the first position in sorted paths.
 
     Raises:

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
 
 
-def top(scores: np.ndarray, count: int, among: np.ndarray | None = None) -> np.ndarray:
-    """bool[n]: the `count` largest of float[n] scores, of equal ones the first; no full sort.
+def top(
+    scores: Float[np.ndarray, " n"], count: int, among: Bool[np.ndarray, " n"] | None = None
+) -> Bool[np.ndarray, " n"]:
+    """The `count` largest scores, of equal ones the first; no full sort.
 
     >>> top(np.array([1.0, 3.0, 1.0, 1.0]), 2).tolist()
     [True, True, False, False]
@@ -28,8 +31,8 @@ def top(scores: np.ndarray, count: int, among: np.ndarray | None = None) -> np.n
     return chosen
 
 
-def top_traced(scores: jax.Array, count: jax.Array | int) -> jax.Array:
-    """`top` for use inside jit: float32 of any shape, a traced count, exact on ties.
+def top_traced(scores: Float[jax.Array, "*shape"], count: Int[jax.Array, ""] | int) -> Bool[jax.Array, "*shape"]:
+    """`top` for use inside jit: ranked in float32, with a traced count, exact on ties.
 
     Bisection on the bit pattern, which orders floats like integers once those of negative numbers are
     turned round: 32 counting passes instead of a sort (`benchmarks.py pruning` compares them).
@@ -50,7 +53,9 @@ def top_traced(scores: jax.Array, count: jax.Array | int) -> jax.Array:
     return (above | (tied & (jnp.cumsum(tied) <= room))).reshape(scores.shape)
 
 
-def top_per_output(scores: np.ndarray, count: int, among: np.ndarray, outputs: int) -> np.ndarray:
+def top_per_output(
+    scores: Float[np.ndarray, " n"], count: int, among: Bool[np.ndarray, " n"], outputs: int
+) -> Bool[np.ndarray, " n"]:
     """`top` with equal counts in every output unit (the last axis), their rounding shared out."""
     table, alive = scores.reshape(-1, outputs), among.reshape(-1, outputs)
     counts = allocate(np.ones(outputs), count, alive.sum(0).tolist())
@@ -87,8 +92,8 @@ def allocate(weights: Sequence[float] | np.ndarray, total: int, limits: Sequence
     return counts.tolist()
 
 
-def lamp(scores: np.ndarray) -> np.ndarray:
-    """float64[n]: each squared score over the sum of those of its layer that are at least as large (2010.07611).
+def lamp(scores: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Each squared score over the sum of those of its layer that are at least as large (2010.07611).
 
     A layer's largest score becomes 1, so that no layer that may keep anything loses everything.
 

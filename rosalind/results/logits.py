@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int
 
 
-def log_softmax(cell: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float64[n, k]: log-probabilities of the stored logits (all classes, or the nearest)."""
+def log_softmax(cell: Mapping[str, np.ndarray]) -> Float64[np.ndarray, "n k"]:
+    """Log-probabilities of the stored logits (all classes, or the nearest)."""
     logits = cell["logits"].astype(np.float64)
     if "logsumexp" in cell:
         return logits - cell["logsumexp"][:, None]
@@ -20,19 +21,19 @@ def _true_column(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarr
     return labels.astype(np.int64)
 
 
-def loss(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """float64[n]: cross entropy of every sample in nats, >= 0; lower is better."""
+def loss(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Cross entropy of every sample in nats, >= 0; lower is better."""
     table = log_softmax(cell)
     return -table[np.arange(len(table)), _true_column(cell, labels)]
 
 
-def confidence(cell: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float64[n]: the largest softmax probability, in (0, 1]."""
+def confidence(cell: Mapping[str, np.ndarray]) -> Float64[np.ndarray, " n"]:
+    """The largest softmax probability, in (0, 1]."""
     return np.exp(log_softmax(cell).max(1))
 
 
-def brier(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """float64[n]: squared distance of the probabilities to the one-hot label, [0, 2]; lower is better."""
+def brier(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Squared distance of the probabilities to the one-hot label, [0, 2]; lower is better."""
     if "brier" in cell:
         return cell["brier"].astype(np.float64)
     probability = np.exp(log_softmax(cell))
@@ -40,8 +41,10 @@ def brier(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
     return (probability**2).sum(1)
 
 
-def class_angle(cell: Mapping[str, np.ndarray], kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """float32[n, k]: angle in radians between a sample and the directions of the stored logits' classes.
+def class_angle(
+    cell: Mapping[str, np.ndarray], kernel: Float[np.ndarray, "d c"], bias: Float[np.ndarray, " c"]
+) -> Float32[np.ndarray, "n k"]:
+    """Angle in radians between a sample and the directions of the stored logits' classes.
 
     pi/2 where the features or the direction are zero.
     """
@@ -54,6 +57,6 @@ def class_angle(cell: Mapping[str, np.ndarray], kernel: np.ndarray, bias: np.nda
     return np.arccos(np.clip(cosine, -1, 1))
 
 
-def correct(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """bool[n]: True where the predicted class is the true one; ties are False."""
+def correct(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """True where the predicted class is the true one; ties are False."""
     return cell["prediction"] == labels

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, Int, Int32, UInt8
 from scipy.spatial.distance import squareform
 
 from rosalind.analysis import robustness
@@ -27,21 +28,21 @@ class Similarity:
 
     cells: tuple[Cell, ...]
     """Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`)."""
-    condensed: np.ndarray
-    """float32[q (q - 1) / 2]: the distances of all pairs, in the order of SciPy's `squareform`: root mean square
+    condensed: Float32[np.ndarray, " pairs"]
+    """The distances of all pairs, in the order of SciPy's `squareform`: root mean square
     difference per coordinate, in deviations of the reference cell."""
-    layout: np.ndarray
-    """float32[q, 2]: classical scaling of the distances."""
-    tree: np.ndarray
-    """int32[q - 1, 2]: edges of the minimum spanning tree of the true distances."""
-    order: np.ndarray
-    """int32[q]: the rows as average linkage puts them side by side."""
-    nearest: np.ndarray
-    """int32[q, up to 5]: the truly nearest cells of each, nearest first."""
+    layout: Float32[np.ndarray, "q 2"]
+    """Classical scaling of the distances."""
+    tree: Int32[np.ndarray, "edges 2"]
+    """Edges of the minimum spanning tree of the true distances."""
+    order: Int32[np.ndarray, " q"]
+    """The rows as average linkage puts them side by side."""
+    nearest: Int32[np.ndarray, "q k"]
+    """The truly nearest cells of each, nearest first; at most 5."""
     limit: float
     """The distance that most pairs stay under: where the colours of `picture` end."""
-    picture: np.ndarray
-    """uint8[p, p]: the distances with their rows in `order`, 255 at `limit`; see `picture`."""
+    picture: UInt8[np.ndarray, "p p"]
+    """The distances with their rows in `order`, 255 at `limit`; see `picture`."""
     kept: float
     """Share of the squared distances that the layout shows, [0, 1]; higher is more faithful."""
     trust: float
@@ -52,13 +53,15 @@ class Similarity:
     """Averaging because of more cells than `LIMIT`: see `Points`."""
 
     @cached_property
-    def distance(self) -> np.ndarray:
-        """float32[q, q]: the distances as a matrix; 16 MB for 2,000 points, made when it is first asked for."""
+    def distance(self) -> Float32[np.ndarray, "q q"]:
+        """The distances as a matrix; 16 MB for 2,000 points, made when it is first asked for."""
         # Of no pairs SciPy makes a matrix of one row, also where there is none.
         return squareform(self.condensed) if self.cells else np.zeros((0, 0), np.float32)
 
-    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """float32 of the shape that int first and second have together: the distances of those cells."""
+    def between(
+        self, first: Int[np.ndarray, "*first"], second: Int[np.ndarray, "*second"]
+    ) -> Float32[np.ndarray, "..."]:
+        """The distances of cells, of the shape that first and second have together."""
         first, second = np.broadcast_arrays(first, second)
         low, high = np.minimum(first, second), np.maximum(first, second)
         place = low * len(self.cells) - low * (low + 1) // 2 + high - low - 1
@@ -129,8 +132,8 @@ def save(results: Results, *, umap: bool = False) -> None:
 
 def load(
     results: Results, mode: str = "absolute", metric: str = "all", *, measured: int | None = None
-) -> tuple[Similarity, np.ndarray | None]:
-    """The stored comparison, and its UMAP layouts float32[k, q, 2] (of the metric `all`) if there are any.
+) -> tuple[Similarity, Float32[np.ndarray, "k q 2"] | None]:
+    """The stored comparison, and its UMAP layouts (of the metric `all`) if there are any.
 
     Made anew where it is missing or damaged, where cells have been added since, and where an earlier rosalind
     stored less. Raises ValueError as `compare` does. `measured` is the number of the study's cells; without, they are

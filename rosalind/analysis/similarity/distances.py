@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float32
 from threadpoolctl import threadpool_limits
 
 from rosalind.analysis.robustness.histograms import coordinates
@@ -21,8 +22,8 @@ BLOCK = 256 * 2**20
 """Most bytes of vectors in memory; with more samples than fit, files are read once per block of them."""
 
 
-def rms_distances(table: np.ndarray) -> np.ndarray:
-    """float32[q, q]: root mean square difference per coordinate between the rows of float32[q, k].
+def rms_distances(table: Float32[np.ndarray, "q k"]) -> Float32[np.ndarray, "q q"]:
+    """Root mean square difference per coordinate between the rows of a table.
 
     By a float32 Gram matrix of the rows minus their mean; exactly zero between equal rows.
     """
@@ -50,14 +51,14 @@ def _squares(table: np.ndarray) -> np.ndarray:
 
 def measure(
     results: Results, points: Points, mode: str = "absolute"
-) -> tuple[list[Cell], dict[str, np.ndarray], list[str]]:
+) -> tuple[list[Cell], dict[str, Float32[np.ndarray, "q q"]], list[str]]:
     """The distances between points in every coordinate, each in deviations of the reference cell.
 
     Every measure is divided by its deviation over the reference cell, the first dense network on clean
     images, and never centred per cell: adding a network moves no distance.
 
     Returns:
-        The names of the points that have values, float32[q, q] root mean square differences by measure of
+        The names of the points that have values, root mean square differences by measure of
         `COORDINATES`, and the cells left out, named with the reason.
 
     Raises:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
+from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
 from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
@@ -13,8 +14,8 @@ OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
 
 
-def classical_scaling(distance: np.ndarray) -> tuple[np.ndarray, float]:
-    """A layout float32[q, 2] whose distances approximate the given ones, and the share it keeps.
+def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.ndarray, "q 2"], float]:
+    """A layout whose distances approximate the given ones, and the share it keeps.
 
     Deterministic: signs are fixed by the largest coordinate of each axis.
     """
@@ -34,8 +35,8 @@ def classical_scaling(distance: np.ndarray) -> tuple[np.ndarray, float]:
     return layout.astype(np.float32), min(kept, 1.0)
 
 
-def spanning_tree(distance: np.ndarray) -> np.ndarray:
-    """int32[q - 1, 2]: edges of the minimum spanning tree; cells at distance zero hang on the first of them.
+def spanning_tree(distance: Float[np.ndarray, "q q"]) -> Int32[np.ndarray, "edges 2"]:
+    """Edges of the minimum spanning tree; cells at distance zero hang on the first of them.
 
     Prim's way over the full matrix: 0.02 s for 1,674 cells, where SciPy's sparse one takes 1 s and sees no
     zero distances.
@@ -57,8 +58,8 @@ def spanning_tree(distance: np.ndarray) -> np.ndarray:
     return np.array(sorted(edges), np.int32).reshape(-1, 2)
 
 
-def leaf_order(distance: np.ndarray) -> np.ndarray:
-    """int32[q]: a permutation that puts alike rows side by side, by average linkage.
+def leaf_order(distance: Float[np.ndarray, "q q"]) -> Int32[np.ndarray, " q"]:
+    """A permutation that puts alike rows side by side, by average linkage.
 
     Up to `OPTIMAL` rows the leaves are turned so that neighbours are as near as the tree allows.
 
@@ -74,8 +75,10 @@ def leaf_order(distance: np.ndarray) -> np.ndarray:
     return (order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order).astype(np.int32)
 
 
-def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int = 400) -> np.ndarray:
-    """uint8[p, p], p = min(q, pixels): the distances with rows and columns in an order, 255 at the limit.
+def picture(
+    distance: Float[np.ndarray, "q q"], order: Int[np.ndarray, " q"], limit: float, pixels: int = 400
+) -> UInt8[np.ndarray, "p p"]:
+    """The distances with rows and columns in an order, 255 at the limit; at most `pixels` a side.
 
     With more rows than pixels, every pixel is the mean of its cells.
     """
@@ -88,13 +91,13 @@ def picture(distance: np.ndarray, order: np.ndarray, limit: float, pixels: int =
     return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
 
 
-def picture_rows(count: int, pixels: int = 400) -> np.ndarray:
-    """int64[p]: the first row of every pixel of a `picture`."""
+def picture_rows(count: int, pixels: int = 400) -> Int64[np.ndarray, " p"]:
+    """The first row of every pixel of a `picture`."""
     return np.linspace(0, count, min(count, pixels), endpoint=False).astype(int)
 
 
-def nearest(distance: np.ndarray, count: int = 5) -> np.ndarray:
-    """int32[q, min(count, q - 1)]: the rows nearest to each, nearest first and never itself; of equals the first.
+def nearest(distance: Float[np.ndarray, "q q"], count: int = 5) -> Int32[np.ndarray, "q k"]:
+    """The rows nearest to each, nearest first and never itself; of equals the first. `count`, or all others.
 
     One search after the other for the smallest, in some rows at a time: 5 ms for five of 2,000. Rows that fit
     the cache are copied where those before them were; all at once took 30 ms, `np.argpartition` 19 ms.
@@ -112,7 +115,7 @@ def nearest(distance: np.ndarray, count: int = 5) -> np.ndarray:
     return neighbours
 
 
-def trustworthiness(distance: np.ndarray, layout: np.ndarray, count: int = 5) -> float:
+def trustworthiness(distance: Float[np.ndarray, "q q"], layout: Float[np.ndarray, "q 2"], count: int = 5) -> float:
     """Trustworthiness of the neighbours in a layout, [0, 1]; 1 is perfect, chance is about 0.5.
 
     Of each of the `count` nearest in the plane that is not among the true nearest, the surplus of its true
@@ -132,8 +135,10 @@ def trustworthiness(distance: np.ndarray, layout: np.ndarray, count: int = 5) ->
     return float(1 - 2 * lost / (rows * count * (2 * rows - 3 * count - 1)))
 
 
-def umap_layouts(distance: np.ndarray, *, seeds: Sequence[int] = tuple(range(5))) -> np.ndarray:
-    """UMAP layouts float32[k, q, 2] of given distances, one per seed; made with a study, never in the viewer.
+def umap_layouts(
+    distance: Float[np.ndarray, "q q"], *, seeds: Sequence[int] = tuple(range(5))
+) -> Float32[np.ndarray, "k q 2"]:
+    """UMAP layouts of given distances, one per seed; made with a study, never in the viewer.
 
     Each is turned, mirrored, moved and scaled onto the first, so that what is left between them is chance.
 
@@ -151,8 +156,8 @@ def umap_layouts(distance: np.ndarray, *, seeds: Sequence[int] = tuple(range(5))
     return np.stack([aligned(layout, layouts[0]) for layout in layouts]).astype(np.float32)
 
 
-def aligned(layout: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """float[q, 2]: a layout turned, mirrored, moved and scaled to lie as near to another as it can (Procrustes).
+def aligned(layout: Float[np.ndarray, "q 2"], to: Float[np.ndarray, "q 2"]) -> Float[np.ndarray, "q 2"]:
+    """A layout turned, mirrored, moved and scaled to lie as near to another as it can (Procrustes).
 
     A layout of one place stays one: the middle of the other.
 
@@ -167,8 +172,8 @@ def aligned(layout: np.ndarray, to: np.ndarray) -> np.ndarray:
     return scale * (layout - middle) @ (left @ right) + other
 
 
-def wobble(layouts: np.ndarray) -> np.ndarray:
-    """float32[q]: how far points lie from where the first of k layouts has them, root mean square over the others.
+def wobble(layouts: Float[np.ndarray, "k q 2"]) -> Float32[np.ndarray, " q"]:
+    """Distances of points from where the first of k layouts has them, root mean square over the others.
 
     In the layout's own lengths; 0 of a single layout.
     """

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 from scipy.spatial.distance import squareform
 
 from rosalind.analysis import similarity
@@ -25,10 +26,10 @@ class About:
     """Of the method of every point."""
     group: list[str]
     """Of the corruption of every point."""
-    severity: np.ndarray
-    """float32[q]: mean over a point's cells."""
-    accuracy: np.ndarray
-    """float32[q]: percent, mean over a point's cells; NaN where none is known."""
+    severity: Float32[np.ndarray, " q"]
+    """Mean over a point's cells."""
+    accuracy: Float32[np.ndarray, " q"]
+    """Percent, mean over a point's cells; NaN where none is known."""
 
 
 def read(store: Store, mode: str, metric: str) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Import hook, before rosalind: shapes and dtypes in the signatures of these modules are checked at every call."""
+
+import inspect
+import typing
+
+import jaxtyping
+from beartype import BeartypeConf, beartype
+
+ANALYSIS = (
+    *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
+    *("distributions", "downsampling", "fragility", "heat_map", "lineage", "occlusion_maps", "polygon", "rasters"),
+    *("redundancy", "sample_columns", "sample_margins", "sample_presets", "selection", "severity_curves"),
+    *("similarity", "store"),
+)
+MODULES = (
+    *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
+    *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.results.logits"),
+    *(f"rosalind.analysis.{name}" for name in ANALYSIS),
+)
+
+# An int is a float, as it is for pyright.
+with_types = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+
+def has_shapes(annotation) -> bool:
+    """True where an annotation is an array with a shape, or is made of some."""
+    parts = typing.get_args(annotation)
+    shaped = isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray)
+    return shaped or any(map(has_shapes, parts))
+
+
+def checked(function):
+    """A function whose arguments are checked, if it has arrays of a shape; one made at every call (0.5 ms) as it is."""
+    signature = inspect.signature(function)
+    annotations = [*(p.annotation for p in signature.parameters.values()), signature.return_annotation]
+    inner = "<locals>" in function.__qualname__
+    return function if inner or not any(map(has_shapes, annotations)) else with_types(function)
+
+
+jaxtyping.install_import_hook(MODULES, "checked_signatures.checked")
