@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,34 @@ def test_mistakes_are_one_line(tmp_path, words, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_interrupts_are_one_line(name, code):
+    script = (
+        "import os, signal, time\nfrom rosalind import cli\n"
+        f"def fourier():\n    os.kill(os.getpid(), signal.{name})\n    time.sleep(60)\n"
+        "cli.fourier = fourier\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "fourier"], capture_output=True, text=True)
+    assert done.returncode == code
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "run it again to go on" in done.stderr
+
+
+def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_folder, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(small_folder, folder)
+    paths = sorted((folder / "networks").glob("*.json"))
+    paths[0].write_text("{")
+    cli.compare(folder)
+    printed = capsys.readouterr()
+    assert paths[0].name in printed.err
+    assert "magnitude 0.5" in printed.out
+    for path in paths:
+        path.write_text("{")
+    with pytest.raises(ValueError, match=paths[-1].name):
+        cli.compare(folder)
 
 
 MINE = """

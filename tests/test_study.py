@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from rosalind import config, measuring, results, study
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Method
-from rosalind.study import cells
+from rosalind.progress import Progress
+from rosalind.study import cells, units
 from rosalind.study.networks import train_dense
 
 SCRIPT = """
@@ -44,6 +45,12 @@ def contents(folder) -> dict[str, dict[str, np.ndarray]]:
     for path in sorted((folder / "images").glob("*.npy")):
         found[str(path.relative_to(folder))] = {"": np.load(path)}
     return found
+
+
+def epoch_rows(folder) -> list[tuple[str, float]]:
+    """The epochs that were trained, by network."""
+    rows = [json.loads(line) for path in (folder / "log").glob("*.jsonl") for line in path.read_text().splitlines()]
+    return sorted((row["network"], row["epoch"]) for row in rows)
 
 
 def same(a, b) -> bool:
@@ -92,6 +99,7 @@ class TestProcesses:
         assert kills >= 8
         assert same(contents(folder), contents(undisturbed))
         assert not [p for p in (folder / "geometry").rglob("*.damaged")]
+        assert not [p for p in folder.rglob(".*.tmp")]
 
     def test_two_processes_on_one_folder_agree(self, one_seed, tmp_path):
         folder = tmp_path / "study"
@@ -104,6 +112,9 @@ class TestProcesses:
             recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
             assert recorded == found.networks[network].hash
         assert same(contents(folder), contents(one_seed[0]))
+        # They share the work: no epoch is trained twice.
+        assert epoch_rows(folder) == epoch_rows(one_seed[0])
+        assert not list((folder / "claims").iterdir())
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
         folder = tmp_path / "study"
@@ -524,6 +535,28 @@ class TestOneFailingUnit:
         with pytest.raises(OSError, match=r"No space left on device: '.*fog-3\.npz'"):
             study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
         assert not list(folder.rglob(".*.tmp"))
+
+    def test_an_interrupt_says_what_was_in_work(self):
+        def interrupted(advance):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as raised, Progress("training", 1, unit="epochs") as progress:
+            units.each(None, interrupted, [units.Unit("mlp-lth-seed0", 1, ())], progress)
+        assert raised.value.__notes__ == ["mlp-lth-seed0"]
+
+    def test_units_of_others_are_tried_again_after_the_rest(self, monkeypatch):
+        monkeypatch.setattr(units, "PAUSE", 0)
+        order, busy = [], {"a": 2, "b": 0, "c": 1}
+
+        def function(name, advance):
+            order.append(name)
+            busy[name] -= 1
+            return busy[name] < 0
+
+        with Progress("training", 3, unit="epochs") as progress:
+            assert units.each(None, function, [units.Unit(n, 1, (n,)) for n in "abc"], progress) == {}
+        assert order == ["a", "b", "c", "a", "c", "a"]
+        assert progress.done == 3
 
 
 def one_diverges(made, folder, task, advance=None):
