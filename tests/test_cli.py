@@ -249,6 +249,22 @@ def test_the_first_unit_compiles_and_is_not_what_the_rest_takes(capsys, monkeypa
     assert lines[:2] == ["training: 1 of 100 epochs  dense", "training: 12 of 100 epochs, 1:28 left  dense"]
 
 
+def test_estimates_weigh_networks_by_their_own_seconds_and_expect_their_compiling(monkeypatch):
+    from rosalind import progress
+
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.Progress("training", 30, unit="epochs", parts={"small": 10, "large": 10, "other": 10}) as bar:
+        assert bar.seconds_left() is None
+        # 20 s of compiling each; then 1 s per epoch of the small network, 5 of the large one.
+        for seconds, part in ((21.0, "small"), (1.0, "small"), (25.0, "large"), (5.0, "large")):
+            now += seconds
+            bar.advance(1, part)
+        assert bar.seconds_left() == 20 + 8 * 1 + 8 * 5 + 10 * 3
+        bar.advance(10, "other")  # another process has made it
+        assert bar.seconds_left() == 8 * 1 + 8 * 5
+
+
 def test_experiments_state_question_command_time_and_result():
     for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
         text = path.read_text()

@@ -114,5 +114,5 @@ def attributions(
         for name in expected
         if name in names and p.condition.id in study.attribution_conditions
     ]
-    with Progress("attributing", len(work) * len(ids), unit="samples") as progress:
+    with Progress("attributing", len(work) * len(ids), unit="samples", parts=units.amounts(work)) as progress:
         return units.each(None, _attribute_unit, work, progress)

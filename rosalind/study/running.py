@@ -103,8 +103,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
     ]
     if waiting:
-        with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:
-            work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
+        work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
+        with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
     failures |= maps.attributions(study, dataset, folder, conditions, names)
     if failures:
@@ -116,21 +116,23 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
 def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executor | None) -> dict[str, str]:
     """Train dense parents, then what is made of them; reasons of failure by name. A method needs its seed's parent."""
     failures: dict[str, str] = {}
-    epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
+    work = [
+        [Unit(planning.name_of(study, t), planning.epochs_of(study, t), (study, folder, t)) for t in tasks]
+        for tasks in todo
+    ]
+    epochs = units.amounts([unit for part in work for unit in part])
     if not epochs:
         return failures
-    with Progress("training", epochs, unit="epochs") as progress:
-        for tasks in todo:
-            work = []
-            for task in tasks:
-                name, amount = planning.name_of(study, task), planning.epochs_of(study, task)
+    with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs) as progress:
+        for part in work:
+            for unit in part:
+                task = unit.arguments[2]
                 parent = planning.name_of(study, Task(task.seed, "dense"))
                 if task.method is not None and parent in failures:
-                    failures[name] = f"its dense parent {parent} is missing"
-                    progress.advance(amount, name)
-                else:
-                    work.append(Unit(name, amount, (study, folder, task)))
-            failures |= units.each(executor, networks.train, work, progress)
+                    failures[unit.name] = f"its dense parent {parent} is missing"
+                    progress.advance(unit.amount, unit.name)
+            ready = [unit for unit in part if unit.name not in failures]
+            failures |= units.each(executor, networks.train, ready, progress)
     return failures
 
 

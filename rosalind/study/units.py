@@ -28,6 +28,11 @@ class Unit:
     arguments: tuple
 
 
+def amounts(units: Sequence[Unit]) -> dict[str, float]:
+    """The amounts of units by name, as `Progress` has them as parts."""
+    return {unit.name: unit.amount for unit in units}
+
+
 class Incomplete(RuntimeError):
     """Some units of a study failed; all others were carried out.
 
@@ -113,6 +118,7 @@ def each(
         busy = []
         for unit, call in _calls(executor, function, units, progress):
             before = progress.done
+            progress.begin(unit.name)
             try:
                 with _named(unit):
                     finished = call()
