@@ -52,8 +52,11 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     Raises:
         ValueError: values of another type or out of range, which name their field (`fields.checked`); unknown names,
             labels or ids given twice; see the parts' checks.
+        TypeError: no `config.Study`.
         PermissionError: a folder that cannot be written.
     """
+    if not isinstance(study, Study):
+        raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
     study = fields.checked(study)
     models.backbone(study.model.name)
     methods = with_random(study)
