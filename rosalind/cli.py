@@ -254,6 +254,8 @@ def _run(study: Study, out: Path) -> None:
     size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
     print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
     if incomplete is not None:
+        if os.environ.get("ROSALIND_TRACEBACK"):
+            raise incomplete
         print(f"rosalind: {incomplete}", file=sys.stderr)
         sys.exit(1)
 

@@ -498,7 +498,8 @@ class TestOneFailingUnit:
         with pytest.raises(study.Incomplete) as raised:
             study.run(wanted, tmp_path / "study", executor=executor)
         assert list(raised.value.failures) == ["mlp-wide-seed0"]
-        assert "the loss is nan" in raised.value.failures["mlp-wide-seed0"]
+        assert "the loss is nan" in str(raised.value.failures["mlp-wide-seed0"])
+        assert "mlp-wide-seed0: FloatingPointError: the loss is nan" in str(raised.value)
         assert len(raised.value.results.networks) == 3
         assert len(raised.value.results.cells()) == 3 * 5
         monkeypatch.undo()

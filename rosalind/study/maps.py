@@ -101,8 +101,8 @@ def _attribute_unit(
 
 def attributions(
     study: Study, dataset: data.Dataset, folder: Path, planned: list[Planned], names: tuple[str, ...]
-) -> dict[str, str]:
-    """Occlusion maps for those networks that are of the first seed, under the chosen conditions; reasons of failure."""
+) -> dict[str, Exception]:
+    """Occlusion maps for those networks that are of the first seed, under the chosen conditions; errors by name."""
     if not study.attributions:
         return {}
     first = [task for part in planning.tasks(study) for task in part if task.seed == study.seeds[0]]

@@ -107,15 +107,19 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
     failures |= maps.attributions(study, dataset, folder, conditions, names)
-    if failures:
-        study_results = results.load(folder)
-        raise Incomplete(failures, compare(folder, umap=study.umap) if study_results.cells() else study_results)
-    return compare(folder, umap=study.umap)
+    if not failures:
+        return compare(folder, umap=study.umap)
+    study_results = results.load(folder)
+    try:
+        study_results = compare(folder, umap=study.umap) if study_results.cells() else study_results
+    except Exception as error:  # what failed before may be what it lacks
+        failures["comparison"] = error
+    raise Incomplete(failures, study_results) from next(iter(failures.values()))
 
 
-def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executor | None) -> dict[str, str]:
-    """Train dense parents, then what is made of them; reasons of failure by name. A method needs its seed's parent."""
-    failures: dict[str, str] = {}
+def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executor | None) -> dict[str, Exception]:
+    """Train dense parents, then what is made of them; errors by name. A method needs the dense parent of its seed."""
+    failures: dict[str, Exception] = {}
     work = [
         [Unit(planning.name_of(study, t), planning.epochs_of(study, t), (study, folder, t)) for t in tasks]
         for tasks in todo
@@ -129,7 +133,7 @@ def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executo
                 task = unit.arguments[2]
                 parent = planning.name_of(study, Task(task.seed, "dense"))
                 if task.method is not None and parent in failures:
-                    failures[unit.name] = f"its dense parent {parent} is missing"
+                    failures[unit.name] = RuntimeError(f"its dense parent {parent} is missing")
                     progress.advance(unit.amount, unit.name)
             ready = [unit for unit in part if unit.name not in failures]
             failures |= units.each(executor, networks.train, ready, progress)

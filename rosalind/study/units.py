@@ -5,6 +5,7 @@ import errno
 import pickle
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
@@ -36,11 +37,11 @@ def amounts(units: Sequence[Unit]) -> dict[str, float]:
 class Incomplete(RuntimeError):
     """Some units of a study failed; all others were carried out.
 
-    `failures` has the reason of each by its name, `results` the study as it is on disk.
+    `failures` has the error of each by its name, `results` the study as it is on disk.
     """
 
-    def __init__(self, failures: Mapping[str, str], results: Results):
-        lines = "".join(f"\n  {name}: {reason}" for name, reason in failures.items())
+    def __init__(self, failures: Mapping[str, Exception], results: Results):
+        lines = "".join(f"\n  {name}: {reason(error)}" for name, error in failures.items())
         super().__init__(f"{len(failures)} parts of the study failed, the rest is done:{lines}")
         self.failures, self.results = dict(failures), results
 
@@ -100,8 +101,8 @@ def _calls(
 
 def each(
     executor: Executor | None, function: Callable[..., bool], units: Sequence[Unit], progress: Progress
-) -> dict[str, str]:
-    """Carry units out, in this process or on an executor; the reasons of those that failed, by name.
+) -> dict[str, Exception]:
+    """Carry units out, in this process or on an executor; the errors of those that failed, by name.
 
     Args:
         executor: None for this process, where the function gets `advance` to report progress itself.
@@ -113,7 +114,7 @@ def each(
     Raises:
         OSError, BrokenExecutor: see `ends_all`.
     """
-    failures: dict[str, str] = {}
+    failures: dict[str, Exception] = {}
     while units:
         busy = []
         for unit, call in _calls(executor, function, units, progress):
@@ -125,8 +126,10 @@ def each(
             except Exception as error:
                 if ends_all(error):
                     raise
-                failures[unit.name], finished = reason(error), True
-                print(f"{unit.name} failed, the rest goes on: {failures[unit.name]}", file=sys.stderr)
+                # Without the arrays that its frames hold.
+                traceback.clear_frames(error.__traceback__)
+                failures[unit.name], finished = error, True
+                print(f"{unit.name} failed, the rest goes on: {reason(error)}", file=sys.stderr)
             if not finished:
                 busy.append(unit)
             elif left := unit.amount - (progress.done - before):
