@@ -533,7 +533,7 @@ class TestOneFailingUnit:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(np, "savez", full)
-        with pytest.raises(OSError, match=r"No space left on device: '.*fog-3\.npz'"):
+        with pytest.raises(OSError, match=r"No space left on device: '.*samples\.npz'"):
             study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
         assert not list(folder.rglob(".*.tmp"))
 
