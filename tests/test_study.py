@@ -628,6 +628,15 @@ def test_a_damaged_file_is_made_again_as_it_was(folder, file):
         assert (folder / file).read_bytes() == whole
 
 
+def test_damaged_training_records_are_named_and_stay(folder, capsys):
+    path = folder / "training" / "mlp-lth-0.5-seed0.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    before = stamps(folder)
+    study.run(small_study(), folder)
+    assert path.name in capsys.readouterr().err
+    assert stamps(folder) == before
+
+
 def test_half_a_summary_is_not_taken_for_a_whole_one(folder):
     path = folder / "summary.csv"
     whole = robustness.read_summary(path)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +54,16 @@ def check_hash(path: Path, arrays: Mapping[str, np.ndarray], digest: str | None)
         raise results.Damaged(
             f"{path} holds other arrays than were stored under this name (hash {current}, recorded {digest})."
         )
+
+
+def name_damaged_records(folder: Path, name: str) -> None:
+    """Say on stderr that a network's training records cannot be read; nothing but training it anew makes them."""
+    try:
+        results.load_arrays(folder / "training" / f"{name}.npz")
+    except FileNotFoundError:
+        pass
+    except results.Damaged as error:
+        print(f"{error} They are made with the network alone: delete its files to train it anew.", file=sys.stderr)
 
 
 def versions() -> dict[str, str]:

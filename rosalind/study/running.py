@@ -95,6 +95,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     failures = _train(study, folder, todo, executor)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
     names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
+    for name in names:
+        network_files.name_damaged_records(folder, name)
     digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
     waiting = [
         planned
