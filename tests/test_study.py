@@ -391,6 +391,13 @@ class TestFields:
         assert config.fingerprint(one) == config.fingerprint(two)
 
 
+def test_a_missing_extra_is_noticed_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ValueError, match="umap must be False without its package"):
+        study.run(small_study(umap=True), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
 def test_random_masks_of_another_scope_are_beside_the_control():
     sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
     made = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))

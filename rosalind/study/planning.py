@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         conditions.plan(condition)
         results.check_name(condition.id)
     measures.of_study(study.measures)
+    if study.umap and importlib.util.find_spec("umap") is None:
+        raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
         raise ValueError(
