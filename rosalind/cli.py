@@ -1,10 +1,12 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from types import FrameType
+from typing import Annotated, Literal, NoReturn
 
 import tyro
 
@@ -217,6 +219,10 @@ def compare(folder: Folder) -> None:
         folder: The study folder.
     """
     study_results = rosalind.results.load(folder)
+    if not study_results.cells():
+        raise ValueError(" ".join([f"{folder} has no network with a measured cell.", *study_results.problems]))
+    for problem in study_results.problems:
+        print(problem, file=sys.stderr)
     print(rosalind.analysis.robustness.methods.text(study_results))
 
 
@@ -238,11 +244,40 @@ def _run(study: Study, out: Path) -> None:
     """Run a study, print its table and how long it took."""
     began = time.monotonic()
     rosalind.study.use_compilation_cache()
-    study_results = rosalind.study.run(study, out)
+    incomplete = None
+    try:
+        study_results = rosalind.study.run(study, out)
+    except rosalind.study.Incomplete as error:
+        incomplete, study_results = error, error.results
     print(rosalind.analysis.robustness.text_table(study_results))
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
     print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
+    if incomplete is not None:
+        if os.environ.get("ROSALIND_TRACEBACK"):
+            raise incomplete
+        print(f"rosalind: {incomplete}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Handle SIGTERM, by which clusters end jobs, as Ctrl-C: files appear whole and claims are given back."""
+    raise _Terminated
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM."""
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
+    """Say in one line what was in work and end with the code that shells expect of the signal."""
+    # A second signal ends it at once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    at = f" at {interrupt.__notes__[0]}" if getattr(interrupt, "__notes__", None) else ""
+    word, code = ("ended", 143) if isinstance(interrupt, _Terminated) else ("interrupted", 130)
+    print(f"\nrosalind: {word}{at}; what is finished is kept, run it again to go on.", file=sys.stderr)
+    sys.exit(code)
 
 
 def main() -> None:
@@ -250,8 +285,11 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands = {f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)}
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=__doc__)
+    except KeyboardInterrupt as interrupt:
+        _interrupted(interrupt)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         if os.environ.get("ROSALIND_TRACEBACK"):
             raise

@@ -107,7 +107,7 @@ class Condition:
     """Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch."""
     table: str | None = None
     """Severity table; None takes the one for the image size (`corruptions.table_for`)."""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
     """Those of the condition, such as `steps` of an attack; each is part of the id."""
     files: str | None = None
     """Images that are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`

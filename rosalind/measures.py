@@ -50,7 +50,7 @@ _SHOWN = ("title", "unit", "needs_label")
 
 _TAKEN = (
     *STORED,
-    *("logits", "class_id", "logsumexp", "brier", "prediction", "rival", "features", "network_hash"),
+    *("logits", "class_id", "logsumexp", "brier", "prediction", "rival", "features", "network_hash", "condition"),
     *("class_mean", "class_scatter", "mean_class_angle", "angle_agreement", "bias_share", "confidence"),
 )
 

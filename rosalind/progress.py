@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from tqdm import tqdm
@@ -22,20 +22,31 @@ def _clock(seconds: float) -> str:
 class Progress:
     """Count of the work done out of `total` units, with an estimate of the rest on stderr.
 
-    Use as a context manager. Units may be fractional (epochs). Where the output is no terminal, a line now and then
-    leaves the first unit out of its estimate, as that compiles (13 s where an epoch takes 0.2: the rest seemed 221
-    minutes); before the second unit there is none, and jobs under two seconds print nothing.
+    Use as a context manager. Units may be fractional (epochs). The first advance of a part compiles (13 s where an
+    epoch takes 0.2): it is left out of the seconds per unit, and what it took more is expected of every part that has
+    not begun. What is left of a part counts by its own seconds per unit, where they are known: an epoch of one network
+    takes many times that of another. Before anything is known there is no estimate. Where the output is no terminal
+    there is a line now and then, and jobs under two seconds print nothing.
+
+    Args:
+        what: the job, in one word.
+        total: of its units.
+        unit: their name.
+        parts: units by part, the notes that `advance` gets; None for a job of one part.
     """
 
-    def __init__(self, what: str, total: float, *, unit: str):
+    def __init__(self, what: str, total: float, *, unit: str, parts: Mapping[str, float] | None = None):
         self.what, self.total, self.unit, self.done = what, total, unit, 0.0
-        self._started = self._printed = time.monotonic()
-        self._begun: tuple[float, float] | None = None
-        """Time at which the first unit was done, and its amount."""
+        self._left = dict(parts) if parts else {"": total}
+        self._part = next(iter(self._left))
+        self._first: dict[str, tuple[float, float]] = {}
+        """Units and seconds of a part's first advance."""
+        self._later: dict[str, tuple[float, float]] = {}
+        """Those of all further ones."""
+        self._started = self._printed = self._last = time.monotonic()
         self._bar = None
         if sys.stderr.isatty() and total:
-            layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
-            self._bar = tqdm(total=total, desc=what, bar_format=layout, leave=True)
+            self._bar = tqdm(total=total, desc=what, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}")
 
     def __enter__(self) -> Self:
         return self
@@ -47,23 +58,48 @@ class Progress:
         elif kind is None and elapsed > 2:
             self._print(f"{self.what}: done in {_clock(elapsed)}")
 
+    def begin(self, part: str) -> None:
+        """Say which part begins, as its first unit compiles and may take long."""
+        self._part = part
+        self._show(f"{part} begins", time.monotonic())
+
     def advance(self, amount: float = 1, note: str = "") -> None:
-        """Count `amount` more units as done; `note` says what they were."""
-        self.done += amount
-        if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(amount)
-            return
+        """Count `amount` more units as done; `note` says of which part, else they are of the one that began last."""
         now = time.monotonic()
-        if self._begun is None and self.done:
-            self._begun = now, self.done
-        if now - self._printed > INTERVAL and self._begun is not None:
+        self.done += amount
+        part = note if note in self._left else self._part
+        self._left[part] = max(self._left[part] - amount, 0.0)
+        seconds, self._last = now - self._last, now
+        # What was found done, or was done elsewhere, says nothing of the rest.
+        if amount > 0 and seconds > 1e-3 * amount:
+            if part in self._first:
+                units, spent = self._later.get(part, (0.0, 0.0))
+                self._later[part] = units + amount, spent + seconds
+            else:
+                self._first[part] = amount, seconds
+        if self._bar is not None:
+            self._bar.update(amount)
+        self._show(note, now)
+
+    def seconds_left(self) -> float | None:
+        """Estimate of the time that the rest takes; None as long as nothing is known."""
+        known = (self._later or self._first).values()
+        if not self._later and len(known) < 2:
+            return None
+        mean = sum(spent for _, spent in known) / sum(units for units, _ in known)
+        rates = {part: spent / units for part, (units, spent) in self._later.items()}
+        extra = [spent - rates.get(part, mean) * units for part, (units, spent) in self._first.items()]
+        compiling = max(sum(extra) / len(extra), 0.0) if extra and self._later else 0.0
+        waiting = sum(left > 0 and part not in self._first for part, left in self._left.items())
+        return waiting * compiling + sum(left * rates.get(part, mean) for part, left in self._left.items())
+
+    def _show(self, note: str, now: float) -> None:
+        seconds = self.seconds_left()
+        left = "" if seconds is None else f", {_clock(seconds)} left"
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{left.removeprefix(', ')}  {note}".strip())
+        elif now - self._printed > INTERVAL:
             self._printed = now
-            began, first = self._begun
-            left = ""
-            if self.done > first:
-                seconds = (now - began) * max(self.total - self.done, 0) / (self.done - first)
-                left = f", {_clock(seconds)} left"
             self._print(f"{self.what}: {self.done:.0f} of {self.total:.0f} {self.unit}{left}  {note}")
 
     def _print(self, line: str) -> None:

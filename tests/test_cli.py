@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,34 @@ def test_mistakes_are_one_line(tmp_path, words, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_interrupts_are_one_line(name, code):
+    script = (
+        "import os, signal, time\nfrom rosalind import cli\n"
+        f"def fourier():\n    os.kill(os.getpid(), signal.{name})\n    time.sleep(60)\n"
+        "cli.fourier = fourier\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "fourier"], capture_output=True, text=True)
+    assert done.returncode == code
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "run it again to go on" in done.stderr
+
+
+def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_folder, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(small_folder, folder)
+    paths = sorted((folder / "networks").glob("*.json"))
+    paths[0].write_text("{")
+    cli.compare(folder)
+    printed = capsys.readouterr()
+    assert paths[0].name in printed.err
+    assert "magnitude 0.5" in printed.out
+    for path in paths:
+        path.write_text("{")
+    with pytest.raises(ValueError, match=paths[-1].name):
+        cli.compare(folder)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -170,6 +199,22 @@ def test_the_first_unit_compiles_and_is_not_what_the_rest_takes(capsys, monkeypa
             bar.advance(1 if seconds != 10 else 10, "dense")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["training: 1 of 100 epochs  dense", "training: 12 of 100 epochs, 1:28 left  dense"]
+
+
+def test_estimates_weigh_networks_by_their_own_seconds_and_expect_their_compiling(monkeypatch):
+    from rosalind import progress
+
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.Progress("training", 30, unit="epochs", parts={"small": 10, "large": 10, "other": 10}) as bar:
+        assert bar.seconds_left() is None
+        # 20 s of compiling each; then 1 s per epoch of the small network, 5 of the large one.
+        for seconds, part in ((21.0, "small"), (1.0, "small"), (25.0, "large"), (5.0, "large")):
+            now += seconds
+            bar.advance(1, part)
+        assert bar.seconds_left() == 20 + 8 * 1 + 8 * 5 + 10 * 3
+        bar.advance(10, "other")  # another process has made it
+        assert bar.seconds_left() == 8 * 1 + 8 * 5
 
 
 def test_experiments_state_question_command_time_and_result():

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "rosalind"
 ARROWS = {
     "config": set(),
     "progress": set(),
+    "fields": {"config"},
     "data": {"config"},
     "corruptions": {"config"},
     "models": {"config"},
@@ -24,13 +25,13 @@ ARROWS = {
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress"},
+    "study": {"fields", "measuring", "pruning", "attribution", "analysis", "results", "progress"},
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
-WITHOUT_JAX = ("config", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = ("config", "fields", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

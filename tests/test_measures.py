@@ -96,7 +96,7 @@ def test_a_measure_is_stored_viewed_without_its_module_and_refused_once_changed(
 
 
 def test_a_measure_that_does_not_fit_is_refused(module, tmp_path):
-    with pytest.raises(ValueError, match=r"measure 'SHORT' must give float\[\d+\], got \[3\]"):
+    with pytest.raises(study.Incomplete, match=r"clean: .*measure 'SHORT' must give float\[\d+\], got \[3\]"):
         study.run(replace(PLAIN, measures=("own_measures:SHORT",)), tmp_path / "study")
     for name, words in (
         ("own_measures:logits", "another name"),

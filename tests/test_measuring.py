@@ -214,6 +214,17 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
     assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
 
 
+@pytest.mark.parametrize(("shape", "maps"), [((24, 8), (23, 7)), ((8, 24), (7, 23)), ((64, 8), (63, 7))])
+def test_images_that_are_not_square_take_their_patch_from_the_shorter_side(shape, maps):
+    split = data.Split(np.zeros((1, *shape, 1), np.uint8), np.zeros(1, np.int32), np.zeros(1, np.int32))
+    reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
+    kernel, bias = np.array([[1.0, -1.0]], np.float32), np.zeros(2, np.float32)
+    constant = Network("constant", reference, features=lambda x: np.ones((len(x), 1)), kernel=kernel, bias=bias)
+    arrays = attribution.occlusion(constant, split)
+    assert arrays["map"].shape == (1, 3, *maps)
+    assert (int(arrays["patch"]), int(arrays["stride"])) == (2, 1)
+
+
 def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     # Two classes and one feature that sums the image: the margin is linear, so that hidden patches add up.
     split = data.Split(digits.test.images[:3], np.zeros(3, np.int32), np.arange(3, dtype=np.int32))

@@ -15,7 +15,7 @@ from conftest import small_study
 from rosalind import conditions, corruptions, data, models, results, study
 from rosalind.config import Condition, Data, Method, Model
 from rosalind.progress import Progress
-from rosalind.study.running import each
+from rosalind.study.units import Unit, each
 
 MODULE = """
 import jax.numpy as jnp
@@ -140,11 +140,9 @@ def _fails(advance=None):
 def test_an_error_of_a_worker_that_cannot_be_sent_is_told():
     # jax's errors about traced values are pickled but not unpickled: the whole pool broke without a reason.
     spawn = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(1, mp_context=spawn) as pool,
-        pytest.raises(RuntimeError, match="TracerArrayConversionError"),
-    ):
-        list(each(pool, _fails, [()], Progress("failing", 1, unit="calls")))
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        failures = each(pool, _fails, [Unit("call", 1, ())], Progress("failing", 1, unit="calls"))
+    assert "TracerArrayConversionError" in str(failures["call"])
 
 
 def test_a_condition_has_severity_and_options(module, digits):

@@ -1,15 +1,22 @@
 import contextlib
+import errno
 import functools
+import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import threading
+import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from rosalind import results
+from rosalind.results import claims
 
 
 def in_threads(function, count=8):
@@ -88,10 +95,31 @@ def damaged(tmp_path, kind):
     elif kind == "flipped bit":
         middle = len(whole) // 2
         path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    elif kind == "claims 4 TiB":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("x.npy", header((2**39,)))
+    elif kind == "unpacks to 24 MB":
+        np.savez_compressed(path, x=np.zeros(3_000_000))
+    elif kind == "encrypted":
+        at = whole.index(b"PK\x01\x02") + 8
+        path.write_bytes(whole[:at] + b"\1" + whole[at + 1 :])
+    elif kind == "offset before the start":
+        at = whole.index(b"PK\x05\x06") + 16
+        path.write_bytes(whole[:at] + b"\xff\xff\xff\x7f" + whole[at + 4 :])
     return path
 
 
-@pytest.mark.parametrize("kind", ["truncated", "foreign", "empty", "pickled", "a pickle", "flipped bit"])
+def header(shape) -> bytes:
+    """The header of an npy of float64 without its numbers."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+DAMAGES = ["truncated", "foreign", "empty", "pickled", "a pickle", "flipped bit", "claims 4 TiB", "unpacks to 24 MB"]
+
+
+@pytest.mark.parametrize("kind", [*DAMAGES, "encrypted", "offset before the start"])
 def test_damaged_files_are_named_and_moved_aside(tmp_path, kind, capsys):
     path = damaged(tmp_path, kind)
     with pytest.raises(results.Damaged, match=r"cell\.npz"):
@@ -100,6 +128,112 @@ def test_damaged_files_are_named_and_moved_aside(tmp_path, kind, capsys):
     assert "cell.npz" in capsys.readouterr().err
     assert not path.exists()
     assert path.with_name("cell.npz.damaged").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 200, header((2**39,)), header((3,)) + b"12345678"])
+def test_an_npy_of_another_size_than_its_header_says_is_damaged(tmp_path, content):
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(results.Damaged, match=r"a\.npy"):
+        results.load_array(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"{broken", b"\xff\xfe", b"[1, 2]", b"null", b""])
+def test_json_that_is_no_object_is_damaged(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(results.Damaged, match=r"a\.json"):
+        results.load_object(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_a_disk_that_does_not_answer_is_no_damage(tmp_path, monkeypatch, number):
+    path = tmp_path / "a.npz"
+    results.save_arrays(path, {"x": np.arange(3)})
+    opened = open
+
+    def refused(file, *rest, **options):
+        if str(file) == str(path):
+            raise OSError(number, os.strerror(number), str(file))
+        return opened(file, *rest, **options)
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(OSError, match=r"a\.npz"):
+        results.readable(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_arrays_keep_shape_order_and_dtype(tmp_path):
+    arrays = {
+        "a/b": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "c": np.array("text"),
+        "d": np.zeros((0, 3), bool),
+    }
+    results.save_arrays(tmp_path / "a.npz", arrays)
+    loaded = results.load_arrays(tmp_path / "a.npz", ("a/b", "c"), optional=("d", "e"))
+    assert loaded.keys() == arrays.keys()
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(loaded[key], value)
+        assert (loaded[key].dtype, loaded[key].flags.writeable) == (value.dtype, True)
+
+
+def dead_process() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+class TestClaims:
+    @pytest.mark.parametrize(
+        ("host", "age", "taken"), [("here", 0, True), ("there", 0, False), ("there", 1e4, True), ("", 0, False)]
+    )
+    def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, host, age, taken):
+        path = tmp_path / "claims" / "unit"
+        path.parent.mkdir()
+        name = {"here": claims.host(), "there": "0123abcd", "": ""}[host]
+        path.write_text(f"{name}-{dead_process()}" if name else "")
+        os.utime(path, (time.time() - age,) * 2)
+        with results.claim(tmp_path, "unit") as is_ours:
+            assert is_ours == taken
+            assert (path.read_text() == claims.owner()) == taken
+        assert path.exists() == (not taken)
+
+    def test_live_ones_are_renewed_and_respected(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
+        path = tmp_path / "claims" / "unit"
+        with results.claim(tmp_path, "unit") as ours:
+            os.utime(path, (0, 0))
+            deadline = time.monotonic() + 5
+            while not path.stat().st_mtime and time.monotonic() < deadline:
+                time.sleep(0.01)
+            with results.claim(tmp_path, "unit") as theirs:
+                assert (ours, theirs) == (True, False)
+        assert not path.exists()
+
+    def test_one_of_many_threads_has_it(self, tmp_path):
+        def one(_):
+            with results.claim(tmp_path, "unit") as is_ours:
+                time.sleep(0.2)
+                return is_ours
+
+        assert sum(in_threads(one)) == 1
+
+    def test_temporary_files_of_ended_processes_are_deleted(self, tmp_path):
+        (tmp_path / "geometry").mkdir()
+        names = {
+            f".a.npz.{claims.host()}-{dead_process()}-{'0' * 16}.tmp": False,
+            f".a.npz.{claims.owner()}-{'0' * 16}.tmp": True,
+            f".a.npz.0123abcd-1-{'0' * 16}.tmp": True,
+            f".b.npz.0123abcd-1-{'0' * 16}.tmp": False,
+            f".b.npz.{'0' * 32}.tmp": False,
+            ".mine.tmp": True,
+        }
+        for name in names:
+            path = tmp_path / "geometry" / name
+            path.write_text("")
+            if name.startswith(".b"):
+                os.utime(path, (0, 0))
+        assert len(results.remove_abandoned(tmp_path)) == 3
+        assert {path.name for path in (tmp_path / "geometry").iterdir()} == {n for n, kept in names.items() if kept}
 
 
 def test_missing_keys_are_named(tmp_path):
@@ -132,6 +266,8 @@ def test_a_newer_schema_is_refused(tmp_path):
         results.load(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no study\.json"):
         results.load(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match=f"did you mean {tmp_path}?"):
+        results.load(tmp_path.with_name(tmp_path.name + "x"))
 
 
 def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, tmp_path):

@@ -32,6 +32,8 @@ def test_all_cells_are_there(folder):
     assert {info.seed for info in study_results.networks.values()} == {0, 1}
     assert list(study_results.conditions) == ["clean", "contrast-3"]
     assert len(study_results.cells()) == 2 * len(study_results.networks)
+    for name, info in study_results.networks.items():
+        assert results.hash_arrays(results.load_arrays(results.network_file(folder, name))) == info.hash
 
 
 def test_numbers_are_those_of_the_summary_written_then(folder):

@@ -1,6 +1,8 @@
 """A folder is added to, never overwritten; killed and run again it ends with the same arrays."""
 
+import errno
 import importlib
+import json
 import os
 import random
 import shutil
@@ -8,18 +10,22 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import fields, replace
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from conftest import small_study
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rosalind import config, measuring, results, study
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Method
-from rosalind.study import cells
+from rosalind.progress import Progress
+from rosalind.study import cells, units
+from rosalind.study.networks import train_dense
 
 SCRIPT = """
 import sys
@@ -39,6 +45,12 @@ def contents(folder) -> dict[str, dict[str, np.ndarray]]:
     for path in sorted((folder / "images").glob("*.npy")):
         found[str(path.relative_to(folder))] = {"": np.load(path)}
     return found
+
+
+def epoch_rows(folder) -> list[tuple[str, float]]:
+    """The epochs that were trained, by network."""
+    rows = [json.loads(line) for path in (folder / "log").glob("*.jsonl") for line in path.read_text().splitlines()]
+    return sorted((row["network"], row["epoch"]) for row in rows)
 
 
 def same(a, b) -> bool:
@@ -87,6 +99,7 @@ class TestProcesses:
         assert kills >= 8
         assert same(contents(folder), contents(undisturbed))
         assert not [p for p in (folder / "geometry").rglob("*.damaged")]
+        assert not [p for p in folder.rglob(".*.tmp")]
 
     def test_two_processes_on_one_folder_agree(self, one_seed, tmp_path):
         folder = tmp_path / "study"
@@ -99,6 +112,9 @@ class TestProcesses:
             recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
             assert recorded == found.networks[network].hash
         assert same(contents(folder), contents(one_seed[0]))
+        # They share the work: no epoch is trained twice.
+        assert epoch_rows(folder) == epoch_rows(one_seed[0])
+        assert not list((folder / "claims").iterdir())
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
         folder = tmp_path / "study"
@@ -278,13 +294,117 @@ def test_maps_of_more_samples_join_those_stored(folder):
             r"ids of the study's conditions, got \['fog-1'\]; allowed: clean",
         ),
         ({"seeds": ()}, "seeds is empty"),
-        ({"train": config.Train(epochs=0)}, "epochs must be above 0"),
+        ({"train": config.Train(epochs=0)}, r"train\.epochs must be a number of epochs above 0"),
+        ({"train": config.Train(crop=16)}, "below the side of the images, 16 pixels, got 16"),
+        ({"protected": ("heads",)}, "in `protected` 'heads'; did you mean 'head'"),
+        ({"model": config.Model("vit", 65)}, r"model\.width: 'vit' cannot be built with width=65"),
+        ({"baselines": (Baseline("odd", width=0),)}, r"baselines\[0\]\.width must be a whole number, 1 or more"),
+        ({"baselines": (Baseline("magnitude-0.5"),)}, r"repeated: \['mlp-magnitude-0\.5-seed0'"),
+        ({"methods": (Method("random", (0.5, 0.50000001)),)}, r"repeated: \['mlp-random-0\.5-seed0'"),
+        ({"methods": (Method("random", (0.99999999,)),)}, r"at most 0\.999999, as names show them"),
+        ({"methods": (Method("random", (0.5,), label="x" * 250),)}, "an id may have 200 letters, got 2"),
+        ({"methods": (Method("magnitude", (0.5,), {"layers": 3}),)}, "`layers` must be a dict"),
+        ({"methods": (Method("woodfisher", (0.5,), {"block": 2**31}),)}, "per block, 1 to 8192, got 2147483648"),
+        (
+            {"methods": (Method("random", (0.5,), {"scope": "erk"}),), "controls": ("random",)},
+            r"repeated: \['random'\].*`random` is the label of the control",
+        ),
+        ({"data": config.Data(train_limit=3)}, "raise train_limit, which is 3"),
     ],
 )
 def test_bad_studies_are_refused_before_any_work(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         study.run(small_study(**change), tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+FIELDS = [
+    (cls, field.name)
+    for cls in (config.Data, config.Model, config.Train, config.Method, config.Condition, Baseline, config.Study)
+    for field in fields(cls)
+]
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([2**32, 2**70, -0.5, 2.5, np.nan, np.inf, np.int64(1), np.float32(0.5), np.zeros((2, 2)), b"x"]),
+    st.sampled_from(["", "clean", "random", "a b", "\0", object(), {"x": 1}, {1: 2}, [{}], (), (0.5,), ("head", 3)]),
+)
+
+
+class TestFields:
+    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
+    @given(place=st.sampled_from(FIELDS), junk=JUNK)
+    def test_a_value_of_any_type_is_accepted_or_refused_by_its_name(self, place, junk):
+        cls, name = place
+        plain = small_study(methods=(Method("magnitude", (0.5,), {"epochs": 1}),), attribution_conditions=("clean",))
+        held = {config.Data: plain.data, config.Model: plain.model, config.Train: plain.train, config.Study: plain}
+        held |= {Method: plain.methods[0], Condition: Condition("contrast", 1), Baseline: Baseline("wide", 24)}
+        changed = replace(held[cls], **{name: junk})
+        place = {config.Data: "data", config.Model: "model", config.Train: "train"}
+        several = {Method: "methods", Condition: "conditions", Baseline: "baselines"}
+        if cls in several:
+            plain = replace(plain, **{several[cls]: (changed,), "attributions": 0})
+        else:
+            plain = changed if cls is config.Study else replace(plain, **{place[cls]: changed})
+        try:
+            study.plan(plain, study.check(plain))
+        except (ValueError, FileNotFoundError) as error:
+            words = str(error)
+            nouns = {"data": "data set", "bn": "BatchNorm"}
+            parts = [name, *([] if cls is config.Study else [{**place, **several}[cls].rstrip("s")])]
+            assert any(nouns.get(part, part) in words or part in words for part in parts), (place, junk, words)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            *[("schedule", "cosin"), ("momentum", 2), ("momentum", 1), ("learning_rate", -1), ("warmup", -1)],
+            *[("label_smoothing", 2), ("drops", (2,)), ("batch_size", 33.5), ("epochs", np.nan), ("crop", -1)],
+            *[("weight_decay", np.inf), ("flip", 1), ("optimizer", "adam")],
+        ],
+    )
+    def test_of_training_out_of_range(self, field, value):
+        with pytest.raises(ValueError, match=rf"^train\.{field}\b"):
+            study.check(small_study(train=replace(small_study().train, **{field: value})))
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            *[("seeds", (-1,)), ("seeds", (2**32,)), ("features", -1), ("attributions", 1.5), ("thumbnails", True)],
+            *[("conditions", (Condition("fog", 1, draw=2**32),)), ("baselines", (Baseline("b", epochs=-1),))],
+            *[("baselines", (Baseline("b", cycles=0),)), ("data", config.Data(train_limit=-1))],
+            *[("data", config.Data(size=7)), ("protected", "head"), ("methods", Method("random"))],
+            ("methods", (Method("magnitude", (0.5,), {"epochs": np.nan}),)),
+        ],
+    )
+    def test_of_a_study_out_of_range(self, field, value):
+        with pytest.raises(ValueError, match=rf"^{field}\b"):
+            study.check(small_study(**{field: value}))
+
+    def test_values_of_numpy_and_lists_give_the_names_and_fingerprints_of_python(self):
+        lists = small_study(
+            seeds=np.arange(2),
+            methods=[replace(m, sparsities=list(map(np.float64, m.sparsities))) for m in small_study().methods],
+        )
+        dataset = study.check(lists)
+        one, two = (study.planning.completed(s, dataset) for s in (lists, small_study()))
+        assert config.fingerprint(one) == config.fingerprint(two)
+
+
+def test_a_missing_extra_is_noticed_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ValueError, match="umap must be False without its package"):
+        study.run(small_study(umap=True), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_random_masks_of_another_scope_are_beside_the_control():
+    sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
+    made = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
+    assert made == (Method("random", (0.5,)), sparse)
+    # Epochs alone do not change the masks.
+    short = Method("random", (0.5,), {"epochs": 1})
+    assert study.planning.with_random(small_study(methods=(short,), controls=("random",))) == (short,)
 
 
 @pytest.mark.filterwarnings("default")  # an unknown data set imports tensorflow-datasets
@@ -369,6 +489,208 @@ class TestAModelOfAUsersOwn:
             study.run(self.study(), folder)
         net("nn.relu").unlink()
         assert results.load(folder).networks[name].model == "outside_net:Net"
+
+
+class TestOneFailingUnit:
+    def study(self, **changes):
+        methods = (Method("magnitude", (0.5,), {"epochs": 1}), Method("magnitude", (0.5,), {"epochs": 2}, label="late"))
+        return small_study(**{"methods": methods, "attributions": 2, "attribution_conditions": ("clean",), **changes})
+
+    @pytest.mark.parametrize("pool", [False, True])
+    def test_costs_itself_and_is_named_at_the_end(self, tmp_path, pool, monkeypatch):
+        # A rate at which training of one baseline diverges; nothing else is changed by it.
+        monkeypatch.setattr(study.networks, "train_dense", one_diverges)
+        executor = ThreadPoolExecutor(1) if pool else None
+        wanted = self.study(baselines=(Baseline("wide", width=24),), seeds=(0,))
+        with pytest.raises(study.Incomplete) as raised:
+            study.run(wanted, tmp_path / "study", executor=executor)
+        assert list(raised.value.failures) == ["mlp-wide-seed0"]
+        assert "the loss is nan" in str(raised.value.failures["mlp-wide-seed0"])
+        assert "mlp-wide-seed0: FloatingPointError: the loss is nan" in str(raised.value)
+        assert len(raised.value.results.networks) == 3
+        assert len(raised.value.results.cells()) == 3 * 5
+        monkeypatch.undo()
+        assert len(study.run(wanted, tmp_path / "study").cells()) == 4 * 5
+
+    def test_methods_without_their_dense_parent_are_left_out_and_named(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(study.networks, "train_dense", one_diverges)
+        with pytest.raises(study.Incomplete) as raised:
+            study.run(self.study(model=config.Model("mlp", 24)), tmp_path / "study")
+        assert set(raised.value.failures) == {
+            f"mlp-{m}-seed{k}" for m in ("dense", "magnitude", "late") for k in (0, 1)
+        }
+        assert not raised.value.results.networks
+
+    def test_a_cell_that_cannot_be_measured_leaves_the_other_networks_theirs(self, folder, monkeypatch):
+        bad, collect = "mlp-lth-0.5-seed0", measuring._collect
+
+        def failing(parts, network, *rest):
+            if network.name == bad:
+                raise ValueError("3 samples have NaN features")
+            return collect(parts, network, *rest)
+
+        monkeypatch.setattr(measuring, "_collect", failing)
+        with pytest.raises(study.Incomplete, match=rf"fog-3: .*{bad}: ValueError: 3 samples have NaN features"):
+            study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
+        measured = [network for network, condition in results.load(folder).cells() if condition == "fog-3"]
+        assert sorted(measured) == sorted(set(results.load(folder).networks) - {bad})
+
+    def test_a_full_disk_ends_the_run_with_the_path(self, folder, monkeypatch):
+        def full(file, **arrays):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*samples\.npz'"):
+            study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
+        assert not list(folder.rglob(".*.tmp"))
+
+    def test_an_interrupt_says_what_was_in_work(self):
+        def interrupted(advance):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as raised, Progress("training", 1, unit="epochs") as progress:
+            units.each(None, interrupted, [units.Unit("mlp-lth-seed0", 1, ())], progress)
+        assert raised.value.__notes__ == ["mlp-lth-seed0"]
+
+    def test_units_of_others_are_tried_again_after_the_rest(self, monkeypatch):
+        monkeypatch.setattr(units, "PAUSE", 0)
+        order, busy = [], {"a": 2, "b": 0, "c": 1}
+
+        def function(name, advance):
+            order.append(name)
+            busy[name] -= 1
+            return busy[name] < 0
+
+        with Progress("training", 3, unit="epochs") as progress:
+            assert units.each(None, function, [units.Unit(n, 1, (n,)) for n in "abc"], progress) == {}
+        assert order == ["a", "b", "c", "a", "c", "a"]
+        assert progress.done == 3
+
+
+def one_diverges(made, folder, task, advance=None):
+    """Trains dense networks but those of width 24."""
+    if study.planning.model_and_schedule(made, task)[0].width == 24:
+        raise FloatingPointError("the loss is nan at step 3")
+    train_dense(made, folder, task, advance)
+
+
+class TestSwappedAndReplaced:
+    def test_arrays_of_two_networks(self, folder, capsys):
+        one, two = (results.network_file(folder, f"mlp-magnitude-{s}-seed0") for s in (0.5, 0.9))
+        before = contents(folder)
+        exchange(one, two)
+        with pytest.raises(results.Damaged, match=r"magnitude-0\.5-seed0\.npz holds other arrays"):
+            study.load_network(folder, one.stem)
+        study.run(small_study(), folder)
+        assert same(contents(folder), before)
+        assert one.with_name(one.name + ".damaged").exists()
+        assert "holds other arrays" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("kind", [results.geometry_file, results.attribution_file])
+    def test_cells_of_one_network(self, folder, kind):
+        one, two = (kind(folder, "mlp-dense-seed0", condition) for condition in ("clean", "contrast-5"))
+        before = contents(folder)
+        exchange(one, two)
+        if kind is results.geometry_file:
+            with pytest.raises(results.Damaged, match=r"condition 'contrast-5', which must be 'clean'"):
+                results.load(folder).geometry("mlp-dense-seed0", "clean", ("margin",))
+        study.run(small_study(), folder)
+        assert same(contents(folder), before)
+
+    def test_a_cell_of_before_conditions_were_recorded_stays(self, folder):
+        path = results.geometry_file(folder, "mlp-dense-seed0", "clean")
+        arrays = results.load_arrays(path)
+        del arrays["condition"]
+        results.save_arrays(path, arrays, replace=True)
+        before = stamps(folder)
+        assert stamps(study.run(small_study(), folder).folder) == before
+
+
+def exchange(one, two):
+    between = one.with_name("between")
+    one.rename(between), two.rename(one), between.rename(two)
+
+
+DAMAGED = {
+    "summary.csv": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "comparison/histograms.npz": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "comparison/margins.npy": lambda path: np.save(path, np.load(path)[::-1]),
+    "images/clean.npy": lambda path: path.write_bytes(path.read_bytes()[:2000]),
+    "images/ids.npy": lambda path: np.save(path, np.load(path)[::-1]),
+    "conditions/contrast-5.json": lambda path: path.write_text("[1, 2]"),
+    "networks/mlp-lth-0.5-seed0.json": lambda path: path.write_text("[" * 200_000),
+}
+
+
+@pytest.mark.parametrize("file", DAMAGED)
+def test_a_damaged_file_is_made_again_as_it_was(folder, file):
+    whole = (folder / file).read_bytes()
+    DAMAGED[file](folder / file)
+    study.run(small_study(), folder)
+    if file.startswith("networks/"):
+        table, old = results.load_json(folder / file), json.loads(whole)
+        assert {**table, "budget": None} == {**old, "budget": None}
+        assert (folder / f"{file}.damaged").exists()
+    else:
+        assert (folder / file).read_bytes() == whole
+
+
+def test_damaged_training_records_are_named_and_stay(folder, capsys):
+    path = folder / "training" / "mlp-lth-0.5-seed0.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    before = stamps(folder)
+    study.run(small_study(), folder)
+    assert path.name in capsys.readouterr().err
+    assert stamps(folder) == before
+
+
+def test_half_a_summary_is_not_taken_for_a_whole_one(folder):
+    path = folder / "summary.csv"
+    whole = robustness.read_summary(path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: len(lines) // 2]))
+    with pytest.raises(results.Damaged, match=r"summary\.csv has"):
+        robustness.read_summary(path)
+    cells = set(results.load(folder).cells())
+    summary, _, problems = robustness.available(results.load(folder), cells, {})
+    assert "counted anew" in problems[0]
+    assert all(summary[cell]["accuracy"] == whole[cell]["accuracy"] for cell in cells)
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_is_no_damage(folder, monkeypatch):
+    path = results.geometry_file(folder, "mlp-lth-0.5-seed0", "contrast-5")
+    opened, before = open, stamps(folder)
+
+    def refused(file, *rest, **options):
+        if str(file) == str(path):
+            raise OSError(errno.EMFILE, "Too many open files", str(file))
+        return opened(file, *rest, **options)
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(OSError, match="Too many open files"):
+        study.run(small_study(), folder)
+    monkeypatch.undo()
+    assert stamps(study.run(small_study(), folder).folder) == before
+
+
+def test_a_longer_method_gets_a_longer_control_beside_the_old_one(folder):
+    base = {"controls": ("dense_extended",), "seeds": (0,), "attributions": 0}
+    short = small_study(methods=(Method("magnitude", (0.5,), {"epochs": 1}),), **base)
+    longer = replace(short, methods=(*short.methods, Method("lth", (0.5, 0.9), {"rate": 0.6, "rewind": 0.2})))
+    study.run(short, folder)
+    found = study.run(longer, folder)
+    cycles = {n: i.made_by.get("cycles", 1) for n, i in found.networks.items() if i.label.startswith("dense_ext")}
+    assert cycles == {"mlp-dense_extended-seed0": 1, "mlp-dense_extended-4-seed0": 4}
+    before = stamps(folder)
+    study.run(short, folder)
+    assert {p: t for p, t in stamps(folder).items() if "/networks/" in p} == {
+        p: t for p, t in before.items() if "/networks/" in p
+    }
+
+
+def test_study_json_has_the_seeds_of_all_runs(folder):
+    study.run(small_study(seeds=(2, 1), methods=(), attributions=0), folder)
+    assert results.load_json(folder / "study.json")["seeds"] == [0, 1, 2]
 
 
 def test_networks_in_parts_measure_the_same_and_never_more_at_once(folder, tmp_path, monkeypatch):

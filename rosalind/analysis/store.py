@@ -281,7 +281,7 @@ class Store:
             arrays = load_arrays(path, ("id", "map", "baseline"))
             check_arrays(path, arrays, {"id": (None,), "map": (len(arrays["id"]), 3, None, None)})
             return arrays
-        except Damaged as error:
+        except (Damaged, OSError) as error:
             self._report(str(error))
             return None
 

@@ -133,7 +133,8 @@ def from_arrays(
         empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
         if empty.size:
             listed = ", ".join(names[k] for k in empty[:5])
-            raise ValueError(f"the {split} split of {name} has no image of class {listed}; drop it or add some.")
+            fix = "drop it or add some" if train_limit is None else f"raise train_limit, which is {train_limit}"
+            raise ValueError(f"the {split} split of {name} has no image of class {listed}; {fix}.")
     return Dataset(name, train, validation, test, names)
 
 

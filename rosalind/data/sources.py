@@ -2,6 +2,10 @@
 
 import gzip
 import importlib.util
+import math
+import os
+import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +71,25 @@ def _npz(folder: Path | None) -> Arrays:
         if missing := [key for key in keys if key not in file.files]:
             raise ValueError(f"{path} lacks {missing}; it has {sorted(file.files)}.")
         names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else None
-        return file[keys[0]], file[keys[1]], file[keys[2]], file[keys[3]], names
+        train_images, train_labels, test_images, test_labels = (_member(path, file, key) for key in keys)
+        return train_images, train_labels, test_images, test_labels, names
+
+
+def _member(path: Path, file: Any, key: str) -> np.ndarray:
+    """An array of an npz; memory-mapped where it is not compressed, so that the splits are its only copy."""
+    info = file.zip.getinfo(f"{key}.npy")
+    if info.compress_type != zipfile.ZIP_STORED:
+        return file[key]
+    with path.open("rb") as raw:
+        # The local header gives the lengths of the name and of what follows it.
+        raw.seek(info.header_offset + 26)
+        raw.seek(sum(struct.unpack("<HH", raw.read(4))), os.SEEK_CUR)
+        version = np.lib.format.read_magic(raw)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(raw)
+        if dtype.hasobject or not math.prod(shape):
+            return file[key]
+        return np.asarray(np.memmap(path, dtype, "r", raw.tell(), shape, "F" if fortran else "C"))
 
 
 def _npy(folder: Path | None) -> Arrays:

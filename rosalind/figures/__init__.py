@@ -1,5 +1,6 @@
 """Figures for papers, drawn with matplotlib from a study's results, beside its report in words."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Write every figure as PNG, PDF and SVG and the report as `report.md`; the files.
+    """Write every figure as PNG, PDF and SVG and the report as `report.md`; the files. Problems go to stderr.
 
     Args:
         folder: of a study.
@@ -106,6 +107,8 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 written.append(path)
                 # The first saving found the layout; finding it again is most of the time of the others.
                 figure.set_layout_engine("none")
+    for problem in store.problems:
+        print(problem, file=sys.stderr)
     path = target / "report.md"
     path.write_text(markdown.markdown(store.results))
     return [*written, path]

@@ -1,6 +1,6 @@
 """Options of methods and their ranges; everything wrong with a method or its network is found before any work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,29 +19,30 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "rewind": (0, 1 - 1e-9, "the fraction of the dense run to rewind to, in [0, 1)"),
     "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
     "distil": (0, 1, "the teacher's share of the loss, in [0, 1]"),
-    "distil_temperature": (1e-9, np.inf, "a temperature above 0"),
-    "temperature": (1e-9, np.inf, "a temperature above 0"),
-    "epochs": (0, np.inf, "a number of epochs, 0 or more, or None for the dense network's"),
-    "learning_rate": (0, np.inf, "a rate of 0 or more, or None"),
-    "weight_decay": (0, np.inf, "0 or more"),
-    "rounds": (1, np.inf, "a whole number, 1 or more"),
-    "score_batches": (1, np.inf, "a whole number of batches, 1 or more"),
-    "score_samples": (1, np.inf, "a whole number of samples, 1 or more"),
-    "fisher_batch": (1, np.inf, "a whole number of samples per gradient, 1 or more"),
-    "block": (1, np.inf, "a whole number of weights per block, 1 or more"),
-    "damping": (1e-12, np.inf, "above 0"),
-    "candidates": (1, np.inf, "a whole number of draws, 1 or more"),
+    "distil_temperature": (1e-9, 1e30, "a temperature above 0"),
+    "temperature": (1e-9, 1e30, "a temperature above 0"),
+    "epochs": (0, 1e30, "a number of epochs, 0 or more, or None for the dense network's"),
+    "learning_rate": (0, 1e30, "a rate of 0 or more, or None"),
+    "weight_decay": (0, 1e30, "0 or more"),
+    "rounds": (1, 1e30, "a whole number, 1 or more"),
+    "score_batches": (1, 1e30, "a whole number of batches, 1 or more"),
+    "score_samples": (1, 1e30, "a whole number of samples, 1 or more"),
+    "fisher_batch": (1, 1e30, "a whole number of samples per gradient, 1 or more"),
+    # A block of b weights has b^2 numbers: 268 MB at this limit.
+    "block": (1, 8192, "a whole number of weights per block, 1 to 8192"),
+    "damping": (1e-12, 1e30, "above 0"),
+    "candidates": (1, 1e30, "a whole number of draws, 1 or more"),
     "group": (2, 64, "a whole number of inputs per group, 2 to 64"),
     "begin": (0, 1, "a fraction of the run, in [0, 1]"),
     "end": (1e-9, 1, "a fraction of the run, in (0, 1]"),
-    "every": (1, np.inf, "a whole number of steps, 1 or more, or None"),
+    "every": (1, 1e30, "a whole number of steps, 1 or more, or None"),
     "drop": (0, 1, "a share of the weights, in [0, 1]"),
-    "ramp": (0, np.inf, "a number of epochs, 0 or more"),
-    "l1": (0, np.inf, "0 or more"),
-    "l1_epochs": (0, np.inf, "a number of epochs, 0 or more"),
-    "sparse_decay": (0, np.inf, "0 or more"),
-    "gate_rate": (1e-9, np.inf, "above 0"),
-    "multiplier_rate": (0, np.inf, "0 or more"),
+    "ramp": (0, 1e30, "a number of epochs, 0 or more"),
+    "l1": (0, 1e30, "0 or more"),
+    "l1_epochs": (0, 1e30, "a number of epochs, 0 or more"),
+    "sparse_decay": (0, 1e30, "0 or more"),
+    "gate_rate": (1e-9, 1e30, "above 0"),
+    "multiplier_rate": (0, 1e30, "0 or more"),
 }
 """Smallest and largest value of a numeric option, and the range in words."""
 
@@ -75,12 +76,15 @@ def check(method: Method) -> dict[str, Any]:
             raise ValueError(unknown(f"option of {name}", option, recipe.options))
     options = {**recipe.options, **method.options}
     for option, value in options.items():
+        if isinstance(recipe.options[option], bool) and not isinstance(value, bool):
+            raise ValueError(f"{name}: `{option}` must be True or False, got {value!r}.")
         may_be_none = recipe.options[option] is None or option == "rate"
         if option not in _RANGES or (value is None and may_be_none):
             continue
         low, high, allowed = _RANGES[option]
-        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else np.nan
-        if not low <= number <= high or ("whole" in allowed and number % 1 != 0):
+        kinds = int if "whole" in allowed else (int, float)
+        number = value if isinstance(value, kinds) and not isinstance(value, bool) else np.nan
+        if not low <= number <= high:
             raise ValueError(f"{name}: `{option}` must be {allowed}, got {value!r}.")
     if not recipe.ranks and options.get("epochs") == 0:
         raise ValueError(f"{name}: `epochs` must be above 0, as masks are found in training, got 0.")
@@ -95,7 +99,10 @@ def check(method: Method) -> dict[str, Any]:
     begin, end = options.get("begin", 0), options.get("end", 1)
     if begin >= end:
         raise ValueError(f"{name}: `begin` must be below `end`, got begin={begin}, end={end}.")
-    for sparsity in dict(options.get("layers", {})).values():
+    layers = options.get("layers", {})
+    if not isinstance(layers, Mapping):
+        raise ValueError(f"{name}: `layers` must be a dict of sparsities by a part of a path, got {layers!r}.")
+    for sparsity in layers.values():
         masks.check_sparsity(sparsity)
     _check_like(method, options.get("like"))
     return options
@@ -129,11 +136,15 @@ def check_network(
     """Find everything that a method cannot do with a network, before any work.
 
     Raises:
-        ValueError: no prunable weights; sparsities that protected layers or `layers` make impossible; model
-            functions or groups that are missing; inputs that no N:M group fits.
+        ValueError: no prunable weights; a name in `protected` that no path has; sparsities that protected layers or
+            `layers` make impossible; model functions or groups that are missing; inputs that no N:M group fits.
     """
     options, recipe = check(method), recipe_of(method.name)
     kernels = masks.prunable(trainable)
+    for part in protected:
+        if not any(masks.is_protected(path, (part,)) for path in kernels):
+            parts = {part for path in kernels for part in path.split("/")} - set(masks.KERNELS)
+            raise ValueError(unknown("part of a path in `protected`", part, parts))
     functions = ModelFunctions() if functions is None else functions
     for name in filter(None, (method.name, options.get("like"))):
         for needed in recipe_of(name).needs:

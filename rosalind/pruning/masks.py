@@ -71,6 +71,8 @@ def path_key(key: jax.Array, path: str) -> jax.Array:
 
 def check_sparsity(sparsity: float) -> None:
     """Raise ValueError unless a sparsity lies in [0, 1)."""
+    if not isinstance(sparsity, (int, float, np.number)) or isinstance(sparsity, bool):
+        raise ValueError(f"sparsity must be a number in [0, 1), got {sparsity!r}.")
     if not 0 <= sparsity < 1:
         hint = f" To remove {sparsity:g} % pass {sparsity / 100:g}." if 1 < sparsity < 100 else ""
         raise ValueError(f"sparsity is the removed fraction, in [0, 1), got {sparsity}.{hint}")

@@ -1,5 +1,6 @@
 """The study folder, read without jax; see the README for the schema."""
 
+from rosalind.results.claims import claim, remove_abandoned
 from rosalind.results.files import (
     Checkpoints,
     Damaged,
@@ -9,6 +10,8 @@ from rosalind.results.files import (
     load_array,
     load_arrays,
     load_json,
+    load_object,
+    move_aside,
     readable,
     replacing,
     save_array,
@@ -28,6 +31,7 @@ from rosalind.results.schema import (
     geometry_file,
     network_file,
 )
+from rosalind.results.stamp import check_derived
 from rosalind.results.writing import Mismatch, add_network, create, remove_network
 
 __all__ = [
@@ -43,8 +47,10 @@ __all__ = [
     "array_names",
     "attribution_file",
     "brier",
+    "check_derived",
     "check_name",
     "check_writable",
+    "claim",
     "class_angle",
     "confidence",
     "correct",
@@ -56,10 +62,13 @@ __all__ = [
     "load_array",
     "load_arrays",
     "load_json",
+    "load_object",
     "log_softmax",
     "loss",
+    "move_aside",
     "network_file",
     "readable",
+    "remove_abandoned",
     "remove_network",
     "replacing",
     "save_array",

@@ -2,18 +2,22 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
+import io
 import json
+import math
 import os
 import sys
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
+
+from rosalind.results import claims
 
 
 class Damaged(ValueError):
@@ -25,12 +29,15 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Context manager for a file that appears whole or not at all.
 
     Yields a temporary path in the same folder, which is made if it is missing. It takes the name `path` when the
-    block ends, and is removed where the block raises. Its name is random: threads, and containers that share a
-    folder, have equal process ids.
+    block ends, when it is on the disk as a whole, and is removed where the block raises. Its name has the process,
+    see `claims.remove_abandoned`, and is random: threads, and containers that share a folder, have equal process ids.
 
     Args:
         path: of the finished file.
         overwrite: replace an existing file; if False the first writer wins.
+
+    Raises:
+        OSError: a full disk or the like, with the path of the file that was to be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -41,9 +48,11 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     ('whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = claims.temporary(path)
     try:
         yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         if overwrite:
             os.replace(temporary, path)
             return
@@ -54,6 +63,10 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         except OSError:  # a file system without hard links
             if not path.exists():
                 os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -84,44 +97,87 @@ def save_array(path: Path, array: np.ndarray, *, replace: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """An npz to read; see `load_arrays` for the errors."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist.")
     try:
-        # Opened here, because np.load leaves the file open when it is damaged.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise Damaged(f"{path} is a single array, not an npz.")
-            yield file
-    except Damaged:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            size, claimed = os.fstat(file.fileno()).st_size, sum(info.file_size for info in archive.infolist())
+            # Before anything is read: files of 3 MB that unpack to 3 GB, and headers that claim more than there is.
+            if claimed > size:
+                raise Damaged(
+                    f"{path} claims {claimed:,} bytes of arrays in a file of {size:,}; arrays of a study are never "
+                    "compressed."
+                )
+            yield archive
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} does not exist.") from error
+    except (Damaged, MemoryError):
         raise
-    except ValueError as error:
-        reason = "holds pickled objects, which are never read" if "pickle" in str(error) else str(error)
-        raise Damaged(f"{path} {reason}.") from error
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
-        raise Damaged(f"{path} is truncated or not an npz ({error}).") from error
+    except Exception as error:
+        _raise_damaged(path, error, "npz")
+
+
+def _raise_damaged(path: Path, error: Exception, ending: str) -> NoReturn:
+    """Damaged in place of whatever a broken format raises; an error of the disk, which may pass, as it is."""
+    # zipfile seeks to where a broken file says, which may be before its start.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        raise error
+    raise Damaged(f"{path} is truncated or not an {ending} ({error}).") from error
+
+
+def _header(path: Path, file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype of an npy of `size` bytes; Damaged where they do not fit its size."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise Damaged(f"{path} holds pickled objects, which are never read.")
+    if file.tell() + math.prod(shape) * dtype.itemsize != size:
+        raise Damaged(f"{path} has {size:,} bytes for {dtype}{list(shape)}, as its header says; it is damaged.")
+    return shape, fortran, dtype
+
+
+def _keys(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _read(path: Path, archive: zipfile.ZipFile, key: str) -> np.ndarray:
+    content = archive.read(f"{key}.npy")
+    file = io.BytesIO(content)
+    shape, fortran, dtype = _header(path, file, len(content))
+    flat = np.frombuffer(content, dtype, math.prod(shape), file.tell())
+    return flat.reshape(shape, order="F" if fortran else "C").copy(order="K")
 
 
 def array_names(path: Path) -> frozenset[str]:
     """The keys of an npz; errors as those of `load_arrays`."""
-    with _opened(path) as file:
-        return frozenset(file.files)
+    with _opened(path) as archive:
+        return frozenset(_keys(archive))
 
 
-def load_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+def load_arrays(
+    path: Path, keys: Iterable[str] | None = None, *, optional: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
     """The arrays of an npz, all or some; nothing is ever unpickled.
+
+    Args:
+        path: of the file.
+        keys: those that must be there; None for all.
+        optional: further ones, which are left out where they are not there.
 
     Raises:
         FileNotFoundError: no such file.
-        Damaged: truncated, not an npz, pickled, or without one of the keys.
+        OSError: the file cannot be read now; it is not damaged.
+        Damaged: truncated, not an npz, pickled, compressed, without one of the keys, or with another size than its
+            headers say, which are checked before anything is read.
     """
-    with _opened(path) as file:
-        wanted = file.files if keys is None else list(keys)
-        missing = [key for key in wanted if key not in file.files]
+    with _opened(path) as archive:
+        stored = _keys(archive)
+        wanted = stored if keys is None else [*keys, *(key for key in optional if key in stored)]
+        missing = [key for key in wanted if key not in stored]
         if missing:
-            raise Damaged(f"{path} lacks {missing}; it has {sorted(file.files)[:20]}.")
-        return {key: file[key] for key in wanted}
+            raise Damaged(f"{path} lacks {missing}; it has {sorted(stored)[:20]}.")
+        return {key: _read(path, archive, key) for key in wanted}
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -129,29 +185,36 @@ def load_array(path: Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: no such file.
+        OSError: the file cannot be read now; it is not damaged.
         Damaged: truncated, empty, not an npy, or pickled.
     """
     try:
+        with open(path, "rb") as file:
+            _header(path, file, os.fstat(file.fileno()).st_size)
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise Damaged(f"{path} is truncated or no array of numbers ({error}).") from error
+    except Damaged:
+        raise
+    except Exception as error:
+        _raise_damaged(path, error, "npy")
+
+
+def move_aside(path: Path, reason: object) -> None:
+    """Rename a damaged file to `<name>.damaged` and say so, so that it is made again and nothing is lost."""
+    aside = path.with_name(path.name + ".damaged")
+    with contextlib.suppress(FileNotFoundError):  # another worker was first
+        os.replace(path, aside)
+    print(f"{reason} It is made again; the old file is {aside.name}.", file=sys.stderr)
 
 
 def readable(path: Path, keys: Sequence[str] | None = None) -> bool:
-    """True where an npz exists and its arrays (or some) can be read; a damaged one is named and moved aside.
-
-    It gets the ending `.damaged`, so that it is made again and nothing is lost.
-    """
+    """True where an npz exists and its arrays (or some) can be read; a damaged one is named and moved aside."""
     try:
         load_arrays(path, keys)
         return True
     except FileNotFoundError:
         return False
     except Damaged as error:
-        aside = path.with_name(path.name + ".damaged")
-        with contextlib.suppress(FileNotFoundError):  # another worker was first
-            os.replace(path, aside)
-        print(f"{error} It is made again; the old file is {aside.name}.", file=sys.stderr)
+        move_aside(path, error)
         return False
 
 
@@ -166,12 +229,21 @@ def load_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: no such file.
-        Damaged: not JSON.
+        OSError: the file cannot be read now; it is not damaged.
+        Damaged: not JSON, or nested so deep that Python cannot read it.
     """
     try:
-        return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{path} is not JSON ({error}).") from error
+
+
+def load_object(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds an object; errors as those of `load_json`, and Damaged for another kind."""
+    value = load_json(path)
+    if not isinstance(value, dict):
+        raise Damaged(f"{path} is not a JSON object.")
+    return value
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,5 +1,6 @@
 """Reading a study: small tables at once, arrays when asked for. Without jax."""
 
+import difflib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,12 +13,14 @@ import numpy as np
 from rosalind.results.files import Damaged, load_array, load_arrays, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
+    ORIGIN,
     SCHEMA,
     STUDY,
     attribution_file,
     check_arrays,
     check_geometry,
     check_keys,
+    check_origin,
     geometry_file,
     network_file,
 )
@@ -132,10 +135,14 @@ class Results:
 
         Raises:
             FileNotFoundError: not measured.
-            Damaged: see `load_arrays`; or another number of samples, classes that are not the study's.
+            Damaged: see `load_arrays`; or another number of samples, classes that are not the study's, a cell of
+                another network or condition.
         """
-        path = self.geometry_file(network, condition)
-        arrays = load_arrays(path, keys)
+        path, wanted = self.geometry_file(network, condition), None if keys is None else tuple(keys)
+        arrays = load_arrays(path, wanted, optional=ORIGIN)
+        check_origin(path, arrays, self.networks[network].hash, condition)
+        if wanted is not None:
+            arrays = {key: arrays[key] for key in wanted}
         if condition not in self.shifts:
             check_geometry(path, arrays, len(self.labels), len(self.class_names))
         return arrays
@@ -178,7 +185,10 @@ def load(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     if not (folder / "study.json").exists():
-        raise FileNotFoundError(f"{folder} holds no study.json; `rosalind demo --out {folder}` makes one.")
+        beside = sorted(path.parent.name for path in folder.parent.glob("*/study.json"))
+        close = difflib.get_close_matches(folder.name, beside, n=1)
+        hint = f"did you mean {folder.parent / close[0]}?" if close else "is the path right?"
+        raise FileNotFoundError(f"{folder} holds no study.json; {hint} `rosalind run --out FOLDER` makes a study.")
     study = load_json(folder / "study.json")
     schema = study.get("schema") if isinstance(study, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:

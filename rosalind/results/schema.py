@@ -25,6 +25,9 @@ GEOMETRY = {
 }
 """Arrays that every geometry file has, and their number of axes; the first is the sample."""
 
+ORIGIN = ("network_hash", "condition")
+"""Arrays of a cell that say what it was measured of; cells of earlier versions may lack them."""
+
 STUDY: dict[str, tuple[type, ...]] = {
     "class_names": (list,),
     "data": (dict,),
@@ -50,7 +53,12 @@ def attribution_file(folder: Path, network: str, condition: str) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError for an id that could not be one path component on every system."""
+    """Raise ValueError for an id that could not be one path component on every system.
+
+    Names of files have up to 255 bytes; temporary ones add 50 to an id.
+    """
+    if len(name or "") > 200:
+        raise ValueError(f"an id may have 200 letters, got {len(name)}: {name[:40]!r}...; give a shorter label.")
     if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name or ""):
         raise ValueError(f"{name!r} cannot be an id: use letters, digits, '.', '_', '+' and '-' only.")
 
@@ -102,3 +110,10 @@ def check_geometry(path: Path, arrays: Mapping[str, np.ndarray], samples: int, c
         ids = arrays.get(key, np.empty(0))
         if ids.size and not (ids.min() >= -1 and ids.max() < classes):
             raise Damaged(f"{path} has {key} outside of the {classes} classes.")
+
+
+def check_origin(path: Path, arrays: Mapping[str, np.ndarray], network_hash: str, condition: str) -> None:
+    """Check that a cell is of this network and condition, as far as it says; raises Damaged for a swapped file."""
+    for key, value in zip(ORIGIN, (network_hash, condition), strict=True):
+        if str(arrays.get(key, value)) != value:
+            raise Damaged(f"{path} has {key} {str(arrays[key])!r}, which must be {value!r}: it is of another cell.")

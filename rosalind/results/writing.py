@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import check_writable, hash_arrays, load_json, readable, save_arrays, save_json
+from rosalind.results.files import check_writable, hash_arrays, load_object, readable, save_arrays, save_json
 from rosalind.results.reading import load
 from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file
 
@@ -24,7 +24,7 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
     """
     check_writable(folder)
     save_json(folder / "study.json", {"schema": SCHEMA, **study})
-    stored = load_json(folder / "study.json")
+    stored = load_object(folder / "study.json")
     if stored.get("schema") != SCHEMA:
         raise Mismatch(
             f"{folder} was made with schema {stored.get('schema')}, whose corruptions drew other numbers; it can "
@@ -36,6 +36,11 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
                 f"{folder} holds a study with {key} {stored.get(key)!r}, this one has {study[key]!r}; "
                 "choose another folder."
             )
+    # What was asked for last, and the seeds of all runs.
+    seeds = list(dict.fromkeys([*stored.get("seeds", ()), *study.get("seeds", ())]))
+    current = {**stored, **{key: study[key] for key in ("config",) if key in study}, "seeds": seeds}
+    if "seeds" in study and current != stored:
+        save_json(folder / "study.json", current, replace=True)
     readable(folder / "samples.npz", ("id", "label", "subset"))
     save_arrays(folder / "samples.npz", samples)
 
@@ -104,7 +109,8 @@ def add_network(
         raise Mismatch(f"{folder} has another network {name!r} ({stored.fingerprint}); use another name.")
     save_arrays(network_file(folder, name), ready)
     for condition, cell in cells.items():
-        save_arrays(geometry_file(folder, name, condition), {**cell, "network_hash": np.asarray(digest)})
+        origin = {"network_hash": np.asarray(digest), "condition": np.asarray(condition)}
+        save_arrays(geometry_file(folder, name, condition), {**cell, **origin})
     save_json(network_file(folder, name, "json"), full)
 
 

@@ -6,8 +6,10 @@ from rosalind.study.maps import attribute
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
 from rosalind.study.running import run, use_compilation_cache
+from rosalind.study.units import Incomplete
 
 __all__ = [
+    "Incomplete",
     "add_network",
     "attribute",
     "check",

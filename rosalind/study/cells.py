@@ -12,7 +12,7 @@ from rosalind.conditions import Network, Planned
 from rosalind.config import Condition, Data, Study, definition, difference
 from rosalind.progress import Advance
 from rosalind.results import Results
-from rosalind.study import network_files, planning
+from rosalind.study import network_files, planning, units
 from rosalind.study.planning import DRAW_SEED, Task
 
 
@@ -28,8 +28,14 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
         results.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
     path = folder / "conditions" / f"{condition.id}.json"
     textures = condition.textures if corruption and corruption.textures else None
-    results.save_json(path, {**info, "files": condition.files, "textures": textures, "order": order})
-    stored = results.load_json(path)
+    described = {**info, "files": condition.files, "textures": textures, "order": order}
+    results.save_json(path, described)
+    try:
+        stored = results.load_object(path)
+    except results.Damaged as error:
+        results.move_aside(path, error)
+        results.save_json(path, described)
+        return
     if lines := difference({key: stored.get(key) for key in info}, info):
         raise results.Mismatch(f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}.")
 
@@ -37,14 +43,14 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
 def all_measures(folder: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
     """Names of the measures that a folder has, which belong to each of its cells, and then of further ones."""
     path = folder / "study.json"
-    stored = results.load_json(path).get("measures", {}) if path.exists() else {}
+    stored = results.load_object(path).get("measures", {}) if path.exists() else {}
     return tuple(dict.fromkeys([*(measure["name"] for measure in stored.values()), *names]))
 
 
 def declare_measures(names: Iterable[str], folder: Path) -> None:
     """Add measures to study.json; `Mismatch` if one of this name was computed by other code."""
     declared = measures.to_json(names)
-    study = results.load_json(folder / "study.json")
+    study = results.load_object(folder / "study.json")
     stored = study.get("measures", {})
     common = declared.keys() & stored.keys()
     if lines := difference({n: stored[n] for n in common}, {n: declared[n] for n in common}):
@@ -70,7 +76,7 @@ def attacked_network(folder: Path, planned: Planned) -> Network | None:
     """The network that a transferred attack was made for; None for every other condition."""
     if not planned.kind.transfer:
         return None
-    info = results.load_json(folder / "conditions" / f"{planned.condition.id}.json")
+    info = results.load_object(folder / "conditions" / f"{planned.condition.id}.json")
     return network_files.load_network(folder, info["attacked"])
 
 
@@ -88,24 +94,26 @@ def dataset_of(study_results: Results) -> data.Dataset:
 def is_measured(folder: Path, network: str, condition: str, digest: str, names: Collection[str] = ()) -> bool:
     """True where a cell was measured from the network of this hash, with the measures of these short names.
 
-    The file of another network is named and removed; one that lacks a measure stays until it is replaced.
+    The file of another network or condition is named and removed; one that lacks a measure stays until it is replaced.
     """
     path = results.geometry_file(folder, network, condition)
     if not path.exists():
         return False
     try:
-        if str(results.load_arrays(path, ("network_hash",))["network_hash"]) == digest:
+        stored = results.load_arrays(path, ("network_hash",), optional=("condition",))
+        # Cells of before conditions were recorded are taken as they are.
+        if str(stored["network_hash"]) == digest and str(stored.get("condition", condition)) == condition:
             return not names or results.array_names(path) >= set(names)
-        print(f"{path} was measured from another network {network!r}; measuring again.", file=sys.stderr)
+        print(f"{path} is not of network {network!r} under {condition!r}; measuring again.", file=sys.stderr)
         path.unlink(missing_ok=True)
-    except results.Damaged:
-        results.readable(path, ("network_hash",))
+    except results.Damaged as error:
+        results.move_aside(path, error)
     return False
 
 
 def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """The hash of every network's arrays, which its cells record."""
-    return {name: results.load_json(results.network_file(folder, name, "json"))["hash"] for name in names}
+    return {name: results.load_object(results.network_file(folder, name, "json"))["hash"] for name in names}
 
 
 LOADED_BYTES = 2**30
@@ -156,24 +164,48 @@ def measure_networks(
     )
     for name, arrays in cells:
         path = results.geometry_file(folder, name, planned.condition.id)
-        results.save_arrays(path, {**arrays, "network_hash": np.asarray(digests[name])}, replace=True)
+        origin = {"network_hash": np.asarray(digests[name]), "condition": np.asarray(planned.condition.id)}
+        results.save_arrays(path, {**arrays, **origin}, replace=True)
         if advance is not None:
             advance(1, planned.condition.id)
 
 
 def measure(
     study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance: Advance | None = None
-) -> None:
-    """Measure the networks that lack this condition, and keep thumbnails of its images."""
+) -> bool:
+    """Measure the networks that lack this condition, and keep thumbnails of its images.
+
+    False where another process is doing it. RuntimeError names the networks that failed; the others are measured.
+    """
+    with results.claim(folder, f"measure.{planned.condition.id}") as is_ours:
+        if is_ours:
+            _measure(study, folder, planned, names, advance)
+    return is_ours
+
+
+def _measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...], advance: Advance | None) -> None:
     dataset = planning.load(study.data)
     save_thumbnails(study, dataset, folder, planned)
     digests, extra = hashes(folder, names), measures.of_study(study.measures)
     missing = [n for n in names if not is_measured(folder, n, planned.condition.id, digests[n], extra)]
     if advance is not None:
         advance(len(names) - len(missing), planned.condition.id)
-    for part in chunks(folder, missing):
-        networks = _loaded(folder, part, tuple(digests[name] for name in part))
-        measure_networks(folder, dataset, planned, networks, digests, extra, advance)
+    parts, failures = chunks(folder, missing), {}
+    while parts:
+        part = parts.pop(0)
+        try:
+            networks = _loaded(folder, part, tuple(digests[name] for name in part))
+            measure_networks(folder, dataset, planned, networks, digests, extra, advance)
+        except Exception as error:
+            if units.ends_all(error):
+                raise
+            if len(part) == 1:
+                failures[part[0]] = units.reason(error)
+            # One of them is at fault: each alone.
+            rest = [n for n in part if not is_measured(folder, n, planned.condition.id, digests[n], extra)]
+            parts = [*((name,) for name in rest if name not in failures), *parts]
+    if failures:
+        raise RuntimeError("; ".join(f"{name}: {reason}" for name, reason in failures.items()))
 
 
 def condition_images(
@@ -209,17 +241,48 @@ def condition_images(
     return data.Split(np.concatenate(parts), split.labels[rows], split.ids[rows])
 
 
+def _thumbnail_rows(study: Study, dataset: data.Dataset, folder: Path) -> np.ndarray:
+    """int32[m]: positions of the samples with thumbnails; stored ones decide, so that all conditions have the same."""
+    path = folder / "images" / "ids.npy"
+    rows = _whole(path)
+    if rows is not None:
+        if np.array_equal(rows, planning.stratified_rows(dataset, len(rows))):
+            return np.array(rows)
+        results.move_aside(path, f"{path} holds other positions than those of {len(rows)} stratified samples.")
+    return planning.stratified_rows(dataset, study.thumbnails).astype(np.int32)
+
+
+def lacks_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned: Planned) -> bool:
+    """True where the images of a shared condition are to be stored and are not; damaged ones are moved aside."""
+    if not study.thumbnails or planned.kind.per_network or planned.kind.own_samples:
+        return False
+    path = folder / "images" / f"{planned.condition.id}.npy"
+    images, rows = _whole(path), _thumbnail_rows(study, dataset, folder)
+    if images is not None and len(images) != len(rows):
+        results.move_aside(path, f"{path} holds {len(images)} images of {len(rows)} samples.")
+        return True
+    return images is None
+
+
 def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned: Planned) -> None:
     """Store the images of a shared condition, at most 64 pixels wide, unless they are stored."""
-    path, rows_path = folder / "images" / f"{planned.condition.id}.npy", folder / "images" / "ids.npy"
-    if path.exists() or not study.thumbnails or planned.kind.per_network or planned.kind.own_samples:
+    if not lacks_thumbnails(study, dataset, folder, planned):
         return
-    # Stored rows decide, so that all conditions of a folder show the same samples.
-    if rows_path.exists():
-        rows = np.load(rows_path, allow_pickle=False)
-    else:
-        rows = planning.stratified_rows(dataset, study.thumbnails).astype(np.int32)
-    attacked = attacked_network(folder, planned)
+    rows, attacked = _thumbnail_rows(study, dataset, folder), attacked_network(folder, planned)
     images = condition_images(dataset, planned, rows, network=attacked, largest=64).images
-    results.save_array(rows_path, rows)
-    results.save_array(path, images)
+    results.save_array(folder / "images" / "ids.npy", rows)
+    results.save_array(folder / "images" / f"{planned.condition.id}.npy", images)
+
+
+def _whole(path: Path) -> np.ndarray | None:
+    """The array of an npy of one axis or more; None where there is none. A damaged one is named and moved aside."""
+    try:
+        array = results.load_array(path)
+        if array.ndim:
+            return array
+        results.move_aside(path, f"{path} is a single number.")
+    except FileNotFoundError:
+        pass
+    except results.Damaged as error:
+        results.move_aside(path, error)
+    return None

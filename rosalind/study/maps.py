@@ -8,8 +8,8 @@ from rosalind import attribution, conditions, data, measuring, results
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study
 from rosalind.progress import Advance, Progress
-from rosalind.study import cells, network_files, planning
-from rosalind.study.planning import Task
+from rosalind.study import cells, network_files, planning, units
+from rosalind.study.units import Unit
 
 JOINED = ("id", "map", "baseline", "deletion")
 """Arrays of a file of maps that have a row per sample."""
@@ -57,13 +57,18 @@ def attribute_some(
     ids: tuple[int, ...],
     advance: Advance,
 ) -> int:
-    """Add maps of the samples that have none; returns their number. Those of a file without all arrays are made anew.
+    """Add maps of the samples that have none; returns their number.
+
+    Those of a file without all arrays, or of another network or condition, are made anew.
 
     `advance` counts every sample, at once those that have their maps.
     """
     path = results.attribution_file(folder, network, planned.condition.id)
     stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
-    if stored and not stored.keys() >= set(JOINED):
+    digest = cells.hashes(folder, [network])[network]
+    origin = {"network_hash": np.asarray(digest), "condition": np.asarray(planned.condition.id)}
+    is_other = any(str(stored.get(name, value)) != str(value) for name, value in origin.items())
+    if stored and (is_other or not stored.keys() >= set(JOINED)):
         ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
     rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
     advance(len(ids) - len(rows), network)
@@ -80,26 +85,34 @@ def attribute_some(
     arrays = attribution.occlusion(ready, images, advance=advance)
     if stored:
         arrays |= {name: np.concatenate([stored[name], arrays[name]]) for name in JOINED}
-    results.save_arrays(path, arrays, replace=True)
+    results.save_arrays(path, {**arrays, **origin}, replace=True)
     return len(rows)
 
 
+def _attribute_unit(
+    dataset: data.Dataset, folder: Path, network: str, planned: Planned, ids: tuple[int, ...], advance: Advance
+) -> bool:
+    """`attribute_some`, unless another process is at it: then False."""
+    with results.claim(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
+        if is_ours:
+            attribute_some(dataset, folder, network, planned, ids, advance)
+    return is_ours
+
+
 def attributions(
-    study: Study,
-    dataset: data.Dataset,
-    folder: Path,
-    planned: list[Planned],
-    parents: list[Task],
-    rest: list[Task],
-) -> None:
-    """Occlusion maps for the networks of the first seed under the chosen conditions."""
+    study: Study, dataset: data.Dataset, folder: Path, planned: list[Planned], names: tuple[str, ...]
+) -> dict[str, Exception]:
+    """Occlusion maps for those networks that are of the first seed, under the chosen conditions; errors by name."""
     if not study.attributions:
-        return
-    first = [task for task in [*parents, *rest] if task.seed == study.seeds[0]]
-    names = [name for task in first for name in planning.expected(study, dataset, task)]
+        return {}
+    first = [task for part in planning.tasks(study) for task in part if task.seed == study.seeds[0]]
+    expected = [name for task in first for name in planning.expected(study, dataset, task)]
     ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, study.attributions)].tolist())
-    chosen = [p for p in planned if p.condition.id in study.attribution_conditions]
-    with Progress("attributing", len(names) * len(chosen) * len(ids), unit="samples") as progress:
-        for condition in chosen:
-            for name in names:
-                attribute_some(dataset, folder, name, condition, ids, progress.advance)
+    work = [
+        Unit(f"maps of {name} under {p.condition.id}", len(ids), (dataset, folder, name, p, ids))
+        for p in planned
+        for name in expected
+        if name in names and p.condition.id in study.attribution_conditions
+    ]
+    with Progress("attributing", len(work) * len(ids), unit="samples", parts=units.amounts(work)) as progress:
+        return units.each(None, _attribute_unit, work, progress)

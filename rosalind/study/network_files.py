@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,13 @@ from rosalind.study.planning import Task
 
 def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     """True where a network is finished; Mismatch for one of this name that was made differently."""
-    path = results.network_file(folder, name, "json")
+    path, arrays_path = (results.network_file(folder, name, ending) for ending in ("json", "npz"))
     if not path.exists():
         return False
     try:
-        info = results.load_json(path)
+        info = results.load_object(path)
     except results.Damaged as error:
-        print(f"{error} The network is made again.", file=sys.stderr)
-        path.unlink()
+        results.move_aside(path, error)
         return False
     # Not the stored fingerprint: in one of an earlier version 1 and 1.0 differ.
     if fingerprint(info.get("made_by")) != fingerprint(made_by):
@@ -38,10 +38,33 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
             f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
             "folder, or delete that network's files."
         )
-    if results.readable(results.network_file(folder, name), ("head/kernel",)):
+    try:
+        check_hash(arrays_path, results.load_arrays(arrays_path), info.get("hash"))
         return True
-    path.unlink()
+    except FileNotFoundError:
+        pass
+    except results.Damaged as error:
+        results.move_aside(arrays_path, error)
+    path.unlink(missing_ok=True)
     return False
+
+
+def check_hash(path: Path, arrays: Mapping[str, np.ndarray], digest: str | None) -> None:
+    """Raise Damaged unless arrays are those whose hash was recorded: files that were swapped, replaced or edited."""
+    if (current := results.hash_arrays(arrays)) != digest:
+        raise results.Damaged(
+            f"{path} holds other arrays than were stored under this name (hash {current}, recorded {digest})."
+        )
+
+
+def name_damaged_records(folder: Path, name: str) -> None:
+    """Say on stderr that a network's training records cannot be read; nothing but training it anew makes them."""
+    try:
+        results.load_arrays(folder / "training" / f"{name}.npz")
+    except FileNotFoundError:
+        pass
+    except results.Damaged as error:
+        print(f"{error} They are made with the network alone: delete its files to train it anew.", file=sys.stderr)
 
 
 def versions() -> dict[str, str]:
@@ -136,7 +159,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
         model: its completed config; None takes the stored one.
 
     Raises:
-        FileNotFoundError, results.Damaged: see `results.load_arrays`.
+        FileNotFoundError, results.Damaged: see `results.load_arrays`; or arrays of another hash than recorded.
         results.Mismatch: the network's module was edited since, so that its weights would run under other code.
         ValueError: an imported network, whose variables are not stored; a module that is not found.
     """
@@ -145,7 +168,9 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     info = results.NetworkInfo.from_json(path, results.load_json(path))
     if info.is_imported:
         raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
-    arrays = results.load_arrays(results.network_file(folder, name))
+    arrays_path = results.network_file(folder, name)
+    arrays = results.load_arrays(arrays_path)
+    check_hash(arrays_path, arrays, info.hash)
     part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
     return Network(

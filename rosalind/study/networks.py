@@ -201,6 +201,9 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         save_network(study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance)
 
 
-def train(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
-    """Make the networks of a task that are missing."""
-    (prune if task.method is not None else train_dense)(study, folder, task, advance)
+def train(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> bool:
+    """Make the networks of a task that are missing; False where another process is making them."""
+    with results.claim(folder, f"train.{planning.name_of(study, task)}") as is_ours:
+        if is_ours:
+            (prune if task.method is not None else train_dense)(study, folder, task, advance)
+    return is_ours

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, get_args
 import jax
 import numpy as np
 
-from rosalind import conditions, corruptions, data, measures, models, pruning, results
+from rosalind import conditions, corruptions, data, fields, measures, models, pruning, results
 from rosalind.config import (
     Baseline,
     Condition,
@@ -32,6 +33,10 @@ DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
 
 
+DRAWING = ("scope", "layers", "like", "activate")
+"""Options of `random` that change which weights it removes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """One piece of work: the dense network of a seed, a baseline, or all networks of a method."""
@@ -46,14 +51,20 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     """Load the data of a study after checking everything that can be wrong, before any work.
 
     Raises:
-        ValueError: unknown names, values out of range, labels or ids given twice; see the parts' checks.
+        ValueError: values of another type or out of range, which name their field (`fields.checked`); unknown names,
+            labels or ids given twice; see the parts' checks.
+        TypeError: no `config.Study`.
         PermissionError: a folder that cannot be written.
     """
+    if not isinstance(study, Study):
+        raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
+    study = fields.checked(study)
     models.backbone(study.model.name)
     methods = with_random(study)
     labels = ["dense", *(m.label or short_name(m.name) for m in methods), *(b.label for b in study.baselines)]
     if repeats := repeated(labels):
-        raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.")
+        hint = " `random` is the label of the control." if repeats == ["random"] else ""
+        raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
     for label in labels:
         results.check_name(label)
     for control in study.controls:
@@ -71,17 +82,26 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         conditions.plan(condition)
         results.check_name(condition.id)
     measures.of_study(study.measures)
+    if study.umap and importlib.util.find_spec("umap") is None:
+        raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
     missing = [c for c in study.attribution_conditions if c not in ids]
     if missing and study.attributions:
         raise ValueError(
             f"attribution_conditions must be ids of the study's conditions, got {missing}; "
             f"allowed: {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}."
         )
-    for count, name in ((study.train.epochs, "epochs"), (study.train.batch_size, "batch_size")):
-        if not count > 0:
-            raise ValueError(f"{name} must be above 0, got {count}.")
     dataset = load(study.data)
-    model = completed(study, dataset).model
+    side = min(dataset.image_shape[:2])
+    if study.train.crop >= side:
+        raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
+    widths = {"model.width": study.model.width}
+    widths |= {f"baselines[{k}].width": baseline.width for k, baseline in enumerate(study.baselines)}
+    for path, width in widths.items():
+        if width is not None:
+            _check_width(_completed_model(dataclasses.replace(study.model, width=width), dataset), path)
+    full = completed(study, dataset)
+    _check_names(full)
+    model = full.model
     for method in methods:
         pruning.check_network(
             method,
@@ -97,6 +117,31 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     return dataset
 
 
+def _check_width(model: Model, path: str) -> None:
+    """Raise ValueError where a model cannot be built at its width, naming the field."""
+    try:
+        models.blank(model)
+    except Exception as error:  # flax and modules of a user's own raise anything
+        raise ValueError(
+            f"{path}: {model.name!r} cannot be built with width={model.width}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_names(study: Study) -> None:
+    """Raise ValueError unless every network of a completed study has a name of its own that can be a file's."""
+    names = [name_of(study, task, s) for part in tasks(study) for task in part for s in sparsities_of(task)]
+    for name in names:
+        results.check_name(name)
+    if repeats := repeated(names):
+        raise ValueError(
+            f"networks must have names of their own; repeated: {repeats}. Names give sparsities in six digits: choose "
+            "sparsities that differ there, or another label."
+        )
+    for method in study.methods:
+        if close := [sparsity for sparsity in method.sparsities if f"{sparsity:g}" == "1"]:
+            raise ValueError(f"sparsities of {method.label} must be at most 0.999999, as names show them; got {close}.")
+
+
 def repeated(values: Sequence[Any]) -> list[Any]:
     """Values that come more than once, in their order.
 
@@ -107,16 +152,9 @@ def repeated(values: Sequence[Any]) -> list[Any]:
 
 
 def completed(study: Study, dataset: data.Dataset) -> Study:
-    """The study with the model's fields that follow from the data, and every label given."""
-    mean, std = dataset.statistics()
-    model = dataclasses.replace(
-        study.model,
-        image_shape=dataset.image_shape,
-        classes=len(dataset.class_names),
-        mean=mean,
-        std=std,
-        definition=definition(study.model.name) if is_outside(study.model.name) else None,
-    )
+    """The study with the model's fields that follow from the data, and every label given; see `fields.checked`."""
+    study = fields.checked(study)
+    model = _completed_model(study.model, dataset)
     methods = tuple(dataclasses.replace(m, label=m.label or short_name(m.name)) for m in with_random(study))
     controls = dense_controls(dataclasses.replace(study, model=model))
     return dataclasses.replace(
@@ -124,17 +162,38 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     )
 
 
+def _completed_model(model: Model, dataset: data.Dataset) -> Model:
+    mean, std = dataset.statistics()
+    return dataclasses.replace(
+        model,
+        image_shape=dataset.image_shape,
+        classes=len(dataset.class_names),
+        mean=mean,
+        std=std,
+        definition=definition(model.name) if is_outside(model.name) else None,
+    )
+
+
 def with_random(study: Study) -> tuple[Method, ...]:
-    """The study's methods, with `random` at every sparsity if it is among the controls."""
+    """The study's methods, with the control `random` at every sparsity if it is among the controls.
+
+    A method `random` of the study is that control where it draws its masks as the control does: with a scope or
+    layers of its own it is another method, which needs another label.
+    """
     wanted = sorted({s for method in study.methods for s in method.sparsities})
     if "random" not in study.controls or not wanted:
         return study.methods
-    random = [m for m in study.methods if m.name == "random" and not m.options.get("like")]
+    random = [m for m in study.methods if m.name == "random" and m.label in (None, "random") and _is_control(m)]
     if not random:
         return (Method("random", tuple(wanted)), *study.methods)
     # Single networks do not depend on the other sparsities of their method, so these can grow.
     full = dataclasses.replace(random[0], sparsities=tuple(sorted({*wanted, *random[0].sparsities})))
     return tuple(full if m is random[0] else m for m in study.methods)
+
+
+def _is_control(method: Method) -> bool:
+    default = pruning.recipe_of("random").options
+    return all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
 
 
 def dense_controls(study: Study) -> list[Baseline]:
@@ -159,6 +218,31 @@ def dense_controls(study: Study) -> list[Baseline]:
             if width is not None:
                 controls.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
     return controls
+
+
+def beside_stored(study: Study, folder: Path) -> Study:
+    """A completed study whose `dense_extended` has its cycles in its label where a folder has it with others.
+
+    A longer method that is added to a folder asks for a longer control, which stands beside the old one.
+    """
+    baselines = []
+    for baseline in study.baselines:
+        if baseline.label == "dense_extended":
+            names = [name_of(study, Task(seed, baseline.label)) for seed in study.seeds]
+            paths = [path for name in names if (path := results.network_file(folder, name, "json")).exists()]
+            if any(_cycles(path) not in (None, baseline.cycles) for path in paths):
+                baseline = dataclasses.replace(baseline, label=f"dense_extended-{baseline.cycles}")
+        baselines.append(baseline)
+    return dataclasses.replace(study, baselines=tuple(baselines))
+
+
+def _cycles(path: Path) -> int | None:
+    """Cycles of a stored dense network; None where its file cannot tell."""
+    try:
+        made_by = results.load_object(path).get("made_by")
+    except results.Damaged:
+        return None
+    return made_by.get("cycles", 1) if isinstance(made_by, dict) else None
 
 
 def narrow_width(model: Model, sparsity: float) -> int | None:
@@ -257,10 +341,14 @@ def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | N
     return parts
 
 
+def sparsities_of(task: Task) -> list[float] | list[None]:
+    """The requested sparsities of a task's networks, rising; [None] for a dense network."""
+    return [None] if task.method is None else sorted(task.method.sparsities)
+
+
 def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[str, Any]]:
     """The networks of a task by name, and what makes each."""
-    sparsities = [None] if task.method is None else sorted(task.method.sparsities)
-    return {name_of(study, task, s): made_by(study, dataset, task, s) for s in sparsities}
+    return {name_of(study, task, s): made_by(study, dataset, task, s) for s in sparsities_of(task)}
 
 
 def epochs_of(study: Study, task: Task) -> float:

@@ -3,11 +3,9 @@
 import dataclasses
 import functools
 import os
-import pickle
-from collections.abc import Callable, Iterator
+import time
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,9 +14,10 @@ from rosalind import measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
-from rosalind.results import Results
-from rosalind.study import cells, maps, network_files, networks, planning
+from rosalind.results import Results, stamp
+from rosalind.study import cells, maps, network_files, networks, planning, units
 from rosalind.study.planning import DRAW_SEED, Task
+from rosalind.study.units import Incomplete, Unit
 
 FORMAT = 2
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
@@ -31,35 +30,6 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _sendable(function: Callable, *args: Any) -> Any:
-    """Call a function in a worker; RuntimeError in place of an error that cannot be unpickled.
-
-    jax's errors of traced values are such: the whole pool broke on one, and its message was lost.
-    """
-    try:
-        return function(*args)
-    except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            raise RuntimeError(f"{type(error).__name__}: {error}") from None
-        raise
-
-
-def each(executor: Executor | None, function: Callable, arguments: list[tuple], progress: Progress) -> Iterator:
-    """Map a function over argument tuples, in this process or on an executor; yields arguments and result of each.
-
-    In this process the function reports progress itself.
-    """
-    if executor is None:
-        for args in arguments:
-            yield args, function(*args, advance=progress.advance)
-        return
-    futures = [(args, executor.submit(_sendable, function, *args)) for args in arguments]
-    for args, future in futures:
-        yield args, future.result()
 
 
 def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -> Results:
@@ -78,11 +48,15 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     Raises:
         ValueError: see `planning.check`; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
-        FloatingPointError: training diverged.
+        Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
+            the comparison is of those.
+
+    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.claim`.
     """
     folder = Path(folder)
     dataset = planning.check(study, folder)
-    study = planning.completed(study, dataset)
+    results.remove_abandoned(folder)
+    study = planning.beside_stored(planning.completed(study, dataset), folder)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 
@@ -118,43 +92,75 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     for order, planned in enumerate(conditions):
         cells.declare_condition(study, dataset, folder, planned, order)
 
-    epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
-    if epochs:
-        with Progress("training", epochs, unit="epochs") as progress:
-            for tasks in todo:
-                work = [(study, folder, task) for task in tasks]
-                for args, _ in each(executor, networks.train, work, progress):
-                    if executor is not None:
-                        progress.advance(planning.epochs_of(study, args[2]), args[2].label)
-
+    failures = _train(study, folder, todo, executor)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
+    names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
+    for name in names:
+        network_files.name_damaged_records(folder, name)
     digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
     waiting = [
         planned
         for planned in conditions
-        if not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
+        if cells.lacks_thumbnails(study, dataset, folder, planned)
+        or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
     ]
     if waiting:
-        with Progress("measuring", len(names) * len(waiting), unit="cells") as progress:
-            work = [(study, folder, planned, names) for planned in waiting]
-            for _ in each(executor, cells.measure, work, progress):
-                if executor is not None:
-                    progress.advance(len(names))
-    maps.attributions(study, dataset, folder, conditions, parents, rest)
-    return compare(folder, umap=study.umap)
+        work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
+        with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
+            failures |= units.each(executor, cells.measure, work, progress)
+    failures |= maps.attributions(study, dataset, folder, conditions, names)
+    if not failures:
+        return compare(folder, umap=study.umap)
+    study_results = results.load(folder)
+    try:
+        study_results = compare(folder, umap=study.umap) if study_results.cells() else study_results
+    except Exception as error:  # what failed before may be what it lacks
+        failures["comparison"] = error
+    raise Incomplete(failures, study_results) from next(iter(failures.values()))
+
+
+def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executor | None) -> dict[str, Exception]:
+    """Train dense parents, then what is made of them; errors by name. A method needs the dense parent of its seed."""
+    failures: dict[str, Exception] = {}
+    work = [
+        [Unit(planning.name_of(study, t), planning.epochs_of(study, t), (study, folder, t)) for t in tasks]
+        for tasks in todo
+    ]
+    epochs = units.amounts([unit for part in work for unit in part])
+    if not epochs:
+        return failures
+    with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs) as progress:
+        for part in work:
+            for unit in part:
+                task = unit.arguments[2]
+                parent = planning.name_of(study, Task(task.seed, "dense"))
+                if task.method is not None and parent in failures:
+                    failures[unit.name] = RuntimeError(f"its dense parent {parent} is missing")
+                    progress.advance(unit.amount, unit.name)
+            ready = [unit for unit in part if unit.name not in failures]
+            failures |= units.each(executor, networks.train, ready, progress)
+    return failures
 
 
 def compare(folder: Path, *, umap: bool = False) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
+    while True:
+        with results.claim(folder, "compare") as is_ours:
+            if is_ours:
+                return _compare(folder, umap)
+        time.sleep(units.PAUSE)
+
+
+def _compare(folder: Path, umap: bool) -> Results:
     study_results = results.load(folder)
-    stamp = {
+    made_of = {
         "cells": fingerprint([[n, c, study_results.networks[n].hash] for n, c in study_results.cells()]),
         "umap": umap,
         "format": FORMAT,
     }
-    path = folder / "comparison" / "stamp.json"
-    if path.exists() and results.load_json(path) == stamp:
+    if stamp.is_current(folder, made_of):
         return study_results
+    stamp.withdraw(folder)
     tables = {
         "summary.csv": robustness.save_summary,
         "methods.csv": robustness.methods.save,
@@ -167,5 +173,5 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
         for name, save in tables.items():
             save(study_results)
             progress.advance(1, name)
-    results.save_json(path, stamp, replace=True)
+    stamp.save(folder, made_of)
     return study_results

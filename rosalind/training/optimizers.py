@@ -15,6 +15,8 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
     >>> [round(learning_rate(Train(epochs=4, warmup=1, learning_rate=1.0), s, 10), 3) for s in (0, 9, 25)]
     [0.1, 1.0, 0.5]
     """
+    if config.schedule not in ("cosine", "step", "constant"):
+        raise ValueError(f"unknown schedule {config.schedule!r}; known: cosine, step, constant.")
     warm, total = config.warmup * steps_per_epoch, config.epochs * steps_per_epoch
     if step + 1 <= warm:
         return config.learning_rate * (step + 1) / warm

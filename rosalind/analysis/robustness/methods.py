@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
-from rosalind.results import Results, save_csv
+from rosalind.results import NetworkInfo, Results, save_csv
 
 _BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes")
 _STAGES = {
@@ -42,9 +42,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
             key = info.model, info.seed, info.sparsity_requested
-            # Of several kinds of random masks, the one that is called so is the control, else the first.
-            plain = info.method == "random" and not info.options.get("like")
-            if plain and (key not in random or info.label == "random"):
+            # Of several, the one that is called so is the control, else the first.
+            if _is_control(info) and (key not in random or info.label == "random"):
                 random[key] = row.clean[k], row.corrupted[k]
     for row in measured:
         for k, network in enumerate(row.group.networks):
@@ -67,6 +66,13 @@ def rows(results: Results) -> list[dict[str, Any]]:
                 }
             )
     return lines
+
+
+def _is_control(info: NetworkInfo) -> bool:
+    """True of masks drawn equally in every layer; of another scope, or like another method's, they are no control."""
+    options = info.options
+    other = options.get("like") or options.get("layers") or options.get("activate")
+    return info.method == "random" and not other and options.get("scope", "layer") == "layer"
 
 
 def save(results: Results) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rosalind.analysis.robustness import metrics
 from rosalind.analysis.robustness.means import Mean, clean_of, means
-from rosalind.results import GEOMETRY, Damaged, Results, brier, confidence, correct, loss
+from rosalind.results import GEOMETRY, Damaged, Results, brier, check_derived, confidence, correct, loss
 
 COLUMNS = (
     *("network", "model", "method", "label", "family", "seed", "sparsity", "condition", "corruption"),
@@ -276,9 +276,10 @@ def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
 
     Raises:
         FileNotFoundError: no such file, or one of an earlier version that lacks some of `NUMBERS`.
-        Damaged: not such a table.
+        Damaged: not such a table, or not as it was written.
     """
     try:
+        check_derived(path.parent, path.name)
         with path.open(newline="") as file:
             table = csv.DictReader(file)
             header = set(table.fieldnames or ())
@@ -286,7 +287,7 @@ def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
             if {"network", "condition", "samples", "accuracy"} <= header and not header.issuperset(NUMBERS):
                 raise FileNotFoundError(f"{path} is of an earlier version; run the study again to renew it.")
             return {(row["network"], row["condition"]): numbers(row) for row in table}
-    except FileNotFoundError:
+    except (FileNotFoundError, Damaged):
         raise
     except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
         raise Damaged(f"{path} is damaged ({error!r}).") from error
@@ -311,7 +312,7 @@ def available(
             stored = read_summary(path)
         except FileNotFoundError:
             continue
-        except Damaged as error:
+        except (Damaged, OSError) as error:
             problems.append(f"{error} Accuracies are counted anew.")
             continue
         summary |= {(rename(network), condition): row for (network, condition), row in stored.items()}

@@ -1,0 +1,140 @@
+"""Claims on units of work, so that processes that share a folder share its work; and what dead processes leave."""
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+HEARTBEAT = 15.0
+"""Seconds between the signs of life of a claim: the time of its file is renewed."""
+
+STALE = 120.0
+"""Seconds without a sign of life after which a claim is another's to take."""
+
+ABANDONED = 86_400.0
+"""Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
+
+_TEMPORARY = re.compile(r"\..+\.(?P<owner>[0-9a-f]{8}-\d+)-[0-9a-f]{16}\.tmp|\..+\.[0-9a-f]{32}\.tmp")
+"""Names of temporary files; those of earlier versions have no owner."""
+
+
+@functools.cache
+def host() -> str:
+    """Eight hexadecimal digits of this machine since it started, and of this container: where a process id counts."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):  # there on Linux only
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]
+
+
+def owner() -> str:
+    """This process, as claims and temporary files name it."""
+    return f"{host()}-{os.getpid()}"
+
+
+def _is_running(pid: int) -> bool:
+    if os.name != "posix":  # elsewhere a signal of 0 is not harmless
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
+
+
+def temporary(path: Path) -> Path:
+    """A hidden file beside `path` that names its process; random, as threads of one process write as well."""
+    return path.with_name(f".{path.name}.{owner()}-{uuid.uuid4().hex[:16]}.tmp")
+
+
+def remove_abandoned(folder: Path) -> list[Path]:
+    """Delete temporary files, anywhere in a folder, that no live process will finish; gives those deleted."""
+    removed = []
+    for path in folder.rglob(".*.tmp"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None:
+            continue
+        name, _, pid = (match["owner"] or "").partition("-")
+        with contextlib.suppress(FileNotFoundError):
+            old = time.time() - path.stat().st_mtime > ABANDONED
+            if not _is_running(int(pid)) if name == host() else old:
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def _is_held(path: Path, now: float) -> bool:
+    """True where a claim's process is alive, as far as can be seen from here."""
+    try:
+        holder, renewed = path.read_text(), path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    name, _, pid = holder.partition("-")
+    if name == host() and pid.isdigit() and not _is_running(int(pid)):
+        return False
+    return now - renewed < STALE
+
+
+def _renew(path: Path, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT):
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+@contextlib.contextmanager
+def claim(folder: Path, unit: str) -> Iterator[bool]:
+    """Context manager: True where this process has the unit for itself, False where another live one has it.
+
+    The claim is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
+    whose process has ended (on this machine) or has given no sign of life for two minutes (on another) is taken over.
+    Two processes may do so at the same moment and both do the work: files appear whole and are equal, so that
+    nothing but time is lost.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     with claim(Path(name), "a") as first, claim(Path(name), "a") as second:
+    ...         first, second
+    (True, False)
+    """
+    path = folder / "claims" / unit
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not _take(path):
+        yield False
+        return
+    done = threading.Event()
+    threading.Thread(target=_renew, args=(path, done), daemon=True).start()
+    try:
+        yield True
+    finally:
+        done.set()
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_text() == owner():
+                path.unlink()
+
+
+def _take(path: Path) -> bool:
+    for _ in range(2):
+        try:
+            with open(path, "x") as file:
+                file.write(owner())
+            return True
+        except FileExistsError:
+            # The time of a file that is written now: clocks of hosts differ, that of the shared disk does not.
+            probe = temporary(path)
+            try:
+                probe.touch()
+                if _is_held(path, probe.stat().st_mtime):
+                    return False
+            finally:
+                probe.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+    return False

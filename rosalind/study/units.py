@@ -1,0 +1,140 @@
+"""Units of work of a study: one that fails costs itself alone, one that another process has is waited for."""
+
+import contextlib
+import errno
+import pickle
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass
+from typing import Any
+
+from rosalind.progress import Progress
+from rosalind.results import Results
+
+PAUSE = 0.5
+"""Seconds between two looks at units that other processes have."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: its name in messages, its amount for progress, and the arguments of its function."""
+
+    name: str
+    amount: float
+    arguments: tuple
+
+
+def amounts(units: Sequence[Unit]) -> dict[str, float]:
+    """The amounts of units by name, as `Progress` has them as parts."""
+    return {unit.name: unit.amount for unit in units}
+
+
+class Incomplete(RuntimeError):
+    """Some units of a study failed; all others were carried out.
+
+    `failures` has the error of each by its name, `results` the study as it is on disk.
+    """
+
+    def __init__(self, failures: Mapping[str, Exception], results: Results):
+        lines = "".join(f"\n  {name}: {reason(error)}" for name, error in failures.items())
+        super().__init__(f"{len(failures)} parts of the study failed, the rest is done:{lines}")
+        self.failures, self.results = dict(failures), results
+
+
+def reason(error: BaseException) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def ends_all(error: Exception) -> bool:
+    """True of what every other unit would meet too: a full or read-only disk, a broken pool."""
+    return isinstance(error, BrokenExecutor) or (isinstance(error, OSError) and error.errno in _FULL)
+
+
+def _sendable(function: Callable, *args: Any) -> Any:
+    """Call a function in a worker; RuntimeError in place of an error that cannot be unpickled.
+
+    jax's errors of traced values are such: the whole pool broke on one, and its message was lost.
+    """
+    try:
+        return function(*args)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
+
+
+@contextlib.contextmanager
+def _named(unit: Unit) -> Iterator[None]:
+    """Context manager: an interrupt says what was in work."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(unit.name)
+        raise
+
+
+def _calls(
+    executor: Executor | None, function: Callable[..., bool], units: Sequence[Unit], progress: Progress
+) -> Iterator[tuple[Unit, Callable[[], bool]]]:
+    """Every unit with a call that carries it out, or waits until an executor has."""
+    if executor is None:
+        for unit in units:
+            yield unit, lambda unit=unit: function(*unit.arguments, advance=progress.advance)
+        return
+    futures = [executor.submit(_sendable, function, *unit.arguments) for unit in units]
+    try:
+        for unit, future in zip(units, futures, strict=True):
+            yield unit, future.result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def each(
+    executor: Executor | None, function: Callable[..., bool], units: Sequence[Unit], progress: Progress
+) -> dict[str, Exception]:
+    """Carry units out, in this process or on an executor; the errors of those that failed, by name.
+
+    Args:
+        executor: None for this process, where the function gets `advance` to report progress itself.
+        function: of the arguments of a unit; False where another process has it. Such units are tried again when the
+            others are done, until they are finished there or the process is gone.
+        units: in their order.
+        progress: advanced by the amount of every unit.
+
+    Raises:
+        OSError, BrokenExecutor: see `ends_all`.
+    """
+    failures: dict[str, Exception] = {}
+    while units:
+        busy = []
+        for unit, call in _calls(executor, function, units, progress):
+            before = progress.done
+            progress.begin(unit.name)
+            try:
+                with _named(unit):
+                    finished = call()
+            except Exception as error:
+                if ends_all(error):
+                    raise
+                # Without the arrays that its frames hold.
+                traceback.clear_frames(error.__traceback__)
+                failures[unit.name], finished = error, True
+                print(f"{unit.name} failed, the rest goes on: {reason(error)}", file=sys.stderr)
+            if not finished:
+                busy.append(unit)
+            elif left := unit.amount - (progress.done - before):
+                progress.advance(left, unit.name)
+        if len(busy) == len(units):
+            time.sleep(PAUSE)
+        units = busy
+    return failures
