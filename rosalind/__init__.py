@@ -31,6 +31,7 @@ __all__ = [
     "demo",
     "figures",
     "geometry",
+    "imported",
     "measures",
     "measuring",
     "models",

@@ -16,6 +16,7 @@ ARROWS = {
     "measures": {"config"},
     "geometry": {"config", "measures"},
     "results": {"config"},
+    "imported": set(),
     "training": {"config"},
     "pruning": {"training"},
     "analysis": {"results", "measures"},
@@ -24,19 +25,20 @@ ARROWS = {
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress"},
+    "study": {"measuring", "pruning", "attribution", "analysis", "results", "progress", "imported"},
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
-WITHOUT_JAX = ("config", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = ("config", "imported", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},
     "bokeh": {"viewer"},
     "tornado": {"viewer"},
     "matplotlib": {"figures"},
+    "torch": {"imported"},
 }
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]
 

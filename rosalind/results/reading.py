@@ -197,7 +197,9 @@ def load(folder: str | Path) -> Results:
 
     def network_order(item: tuple[str, NetworkInfo]) -> tuple:
         name, info = item
-        return not info.is_dense, not info.is_parent, info.label, info.sparsity, info.seed or 0, name
+        known = info.sparsity == info.sparsity
+        level = (not known, info.sparsity if known else 0)
+        return not info.is_dense, not info.is_parent, info.label, level, info.seed or 0, name
 
     def condition_order(item: tuple[str, ConditionInfo]) -> tuple:
         info = item[1]

@@ -50,13 +50,15 @@ def add_network(
 
     Args:
         folder: of the study.
-        info: `name`; further provenance as in `networks/<network>.json`, by default that of an imported network.
+        info: `name`; further provenance as in `networks/<network>.json`, by default that of an imported network,
+            whose sparsity is that of its masks, else unknown. Of a network that is there it is replaced.
         arrays: `head/kernel` float32[d, c], `head/bias` float32[c], `mu` float32[d], `class_mean`
-            float32[c, d]; variables and masks by path if there are any.
+            float32[c, d]; variables and masks (`masks/PATH`, bool) by path if there are any.
         cells: geometry arrays (`geometry.measure`) by condition id.
 
     Raises:
-        ValueError: a name that cannot be an id, missing arrays, or shapes that do not fit the study.
+        ValueError: a name that cannot be an id, a parent that the study does not have, missing arrays, or shapes that
+            do not fit the study.
         Mismatch: a network of that name made differently.
     """
     folder = Path(folder)
@@ -67,10 +69,10 @@ def add_network(
     missing = [key for key in needed if key not in arrays]
     if missing:
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
-    classes = len(study_results.class_names)
-    kernel, bias = np.shape(arrays["head/kernel"]), np.shape(arrays["head/bias"])
-    if kernel[1:] != (classes,) or bias != (classes,):
-        raise ValueError(f"the head of {name!r} must be [d, {classes}] and [{classes}], got {kernel} and {bias}.")
+    check_head(name, arrays["head/kernel"], arrays["head/bias"], len(study_results.class_names))
+    parent = info.get("parent")
+    if parent is not None and (parent == name or parent not in study_results.networks):
+        raise ValueError(f"the parent of {name!r} must be another network of the study, got {parent!r}.")
     cells, count = cells or {}, len(study_results.labels)
     for condition, cell in cells.items():
         if condition not in study_results.conditions:
@@ -79,6 +81,9 @@ def add_network(
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
                 raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")
     ready = {key: np.asarray(value) for key, value in arrays.items()}
+    masks = [mask for key, mask in ready.items() if key.startswith("masks/")]
+    size = sum(mask.size for mask in masks)
+    sparsity = 1 - sum(int(mask.sum()) for mask in masks) / size if size else None
     digest = hash_arrays(ready)
     full = {
         "model": "imported",
@@ -88,8 +93,8 @@ def add_network(
         "family": "imported",
         "parent": None,
         "seed": None,
-        "sparsity_requested": 0.0,
-        "sparsity": 0.0,
+        "sparsity_requested": sparsity,
+        "sparsity": sparsity,
         "parameters": None,
         "nonzero": None,
         "budget": None,
@@ -102,10 +107,25 @@ def add_network(
     stored = study_results.networks.get(name)
     if stored is not None and stored.fingerprint != full["fingerprint"]:
         raise Mismatch(f"{folder} has another network {name!r} ({stored.fingerprint}); use another name.")
+    if stored is not None:
+        # Its arrays stay, which may differ from these by rounding.
+        digest = full["hash"] = stored.hash
     save_arrays(network_file(folder, name), ready)
     for condition, cell in cells.items():
         save_arrays(geometry_file(folder, name, condition), {**cell, "network_hash": np.asarray(digest)})
-    save_json(network_file(folder, name, "json"), full)
+    save_json(network_file(folder, name, "json"), full, replace=True)
+
+
+def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
+    """Raise ValueError unless a network's head is [d, classes] and [classes]."""
+    shapes = np.shape(kernel), np.shape(bias)
+    if len(shapes[0]) == 2 and shapes[0][1] == classes and shapes[1] == (classes,):
+        return
+    transposed = shapes[0][:1] == (classes,) and len(shapes[0]) == 2
+    raise ValueError(
+        f"the head of {name!r} must be [d, {classes}] and [{classes}], got {list(shapes[0])} and {list(shapes[1])}."
+        + " Transpose the weight: PyTorch's is [classes, d]." * transposed
+    )
 
 
 def remove_network(folder: str | Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,6 +83,13 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             raise ValueError(f"{name} must be above 0, got {count}.")
     dataset = load(study.data)
     model = completed(study, dataset).model
+    width, classes = np.shape(models.head(model, models.blank(model))[0])
+    if is_outside(model.name) and width == classes:
+        warnings.warn(
+            f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
+            "so it must end before its own.",
+            stacklevel=2,
+        )
     for method in methods:
         pruning.check_network(
             method,

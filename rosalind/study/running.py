@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import measures, results
+from rosalind import data, measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
+from rosalind.conditions import Planned
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -92,31 +93,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         return all([network_files.is_stored(folder, *network) for network in expected.items()])
 
     todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
-    results.create(
-        folder,
-        {
-            "dataset": dataset.name,
-            "dataset_hash": dataset.hash,
-            "data": dataclasses.asdict(study.data),
-            "class_names": list(dataset.class_names),
-            "image_shape": list(dataset.image_shape),
-            "table": planning.table_of(dataset),
-            "seed": DRAW_SEED,
-            "seeds": list(study.seeds),
-            "config": describe(study),
-            "versions": network_files.versions(),
-            "revision": network_files.revision(),
-        },
-        {
-            "id": dataset.test.ids,
-            "label": dataset.test.labels.astype(np.int16),
-            "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
-        },
-    )
-    cells.declare_measures(study.measures, folder)
-    conditions = planning.conditions_of(study, dataset)
-    for order, planned in enumerate(conditions):
-        cells.declare_condition(study, dataset, folder, planned, order)
+    conditions = declare(study, dataset, folder)
 
     epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
     if epochs:
@@ -142,6 +119,40 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
                     progress.advance(len(names))
     maps.attributions(study, dataset, folder, conditions, parents, rest)
     return compare(folder, umap=study.umap)
+
+
+def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
+    """Write what a folder is of, or check that it is of the same: data set, samples, measures and conditions.
+
+    Raises:
+        results.Mismatch: the folder has another data set, or a measure or condition of the same name made differently.
+    """
+    results.create(
+        folder,
+        {
+            "dataset": dataset.name,
+            "dataset_hash": dataset.hash,
+            "data": dataclasses.asdict(study.data),
+            "class_names": list(dataset.class_names),
+            "image_shape": list(dataset.image_shape),
+            "table": planning.table_of(dataset),
+            "seed": DRAW_SEED,
+            "seeds": list(study.seeds),
+            "config": describe(study),
+            "versions": network_files.versions(),
+            "revision": network_files.revision(),
+        },
+        {
+            "id": dataset.test.ids,
+            "label": dataset.test.labels.astype(np.int16),
+            "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
+        },
+    )
+    cells.declare_measures(study.measures, folder)
+    conditions = planning.conditions_of(study, dataset)
+    for order, planned in enumerate(conditions):
+        cells.declare_condition(study, dataset, folder, planned, order)
+    return conditions
 
 
 def compare(folder: Path, *, umap: bool = False) -> Results:

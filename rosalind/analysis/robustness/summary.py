@@ -1,7 +1,7 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
 import csv
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,12 @@ _AVERAGED = (
 
 
 def parent_of(results: Results, network: str) -> str | None:
-    """The dense network that a network is compared with: its parent, or that of its seed; None for dense."""
+    """The network that a network is compared with: its parent, or the dense one of its seed; None for dense roots."""
     info = results.networks[network]
-    if info.is_dense:
-        return None
     if info.parent in results.networks:
         return info.parent
+    if info.is_dense or info.is_parent:
+        return None
     infos = results.networks.items()
     return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
@@ -113,7 +113,7 @@ def _provenance(results: Results, network: str) -> dict[str, Any]:
 
 
 def rows(results: Results) -> Iterator[dict[str, Any]]:
-    """All rows of `summary.csv`, a network's cells and then its means, dense networks first."""
+    """All rows of `summary.csv`, a network's cells and then its means, dense networks and other parents first."""
     cells: dict[str, list[str]] = {}
     for network, condition in results.cells(own_samples=True):
         cells.setdefault(network, []).append(condition)
@@ -121,11 +121,12 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     accuracies: dict[tuple[str, str], float] = {}
     packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
-    for network in sorted(cells, key=lambda name: not results.networks[name].is_dense):
+    parents = {parent_of(results, name) for name in cells}
+    for network in _parents_first(results, cells):
         read = {condition: _summarised(results, network, condition) for condition in cells[network]}
         hits = {condition: right for condition, (_, right) in read.items()}
         parent = parent_of(results, network)
-        if results.networks[network].is_dense:
+        if network in parents:
             packed_hits[network] = {name: np.packbits(values) for name, values in hits.items()}
         parent_hits = {
             name: np.unpackbits(packed, count=len(hits[name])).astype(bool)
@@ -145,6 +146,19 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
     yield from finished
+
+
+def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
+    """Networks, each behind its parent, and those without one that are dense before all others."""
+
+    def depth(name: str) -> int:
+        line = [name]
+        # Files written by hand could make a circle.
+        while (parent := parent_of(results, line[-1])) is not None and parent not in line:
+            line.append(parent)
+        return len(line) - results.networks[line[-1]].is_dense
+
+    return sorted(networks, key=depth)
 
 
 Pending = list[tuple[dict[str, Any], str, np.ndarray]]
