@@ -38,7 +38,7 @@ def linear(name: str, kept: float = 1.0, **fields) -> Imported:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A study of imported networks alone: dense, pruned from it, pruned from that, and one of which nothing is known."""
+    """A study of imported networks alone: dense, pruned from it, pruned from that, one of which nothing is known."""
     folder = tmp_path_factory.mktemp("imported") / "study"
     study.create(Data(train_limit=200), CONDITIONS, folder, features=20, thumbnails=10)
     networks = [
