@@ -11,8 +11,8 @@ Question: what do weights that `torch.nn.utils.prune` removed cost on clean and 
   normalise by themselves, so without `mean` and `std`.
 * `clean_accuracy(model, x, y)`: `accuracy` of condition `clean` in summary.csv, with its interval.
 * The mean over the corruptions: its row `mean-common15`.
-* `benchmark(..., threat_model="Linf", eps=8 / 255)`: no counterpart, as it attacks with AutoAttack; `Condition("fgsm", 8)`
-  and `Condition("pgd-linf", 8)` are upper bounds of robust accuracy.
+* `benchmark(..., threat_model="Linf", eps=8 / 255)`: no counterpart, as it attacks with AutoAttack;
+  `Condition("fgsm", 8)` and `Condition("pgd-linf", 8)` give upper bounds of robust accuracy.
 
 Classifiers of three libraries, a line each (`mean` and `std` of pixels in [0, 1]):
 

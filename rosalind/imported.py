@@ -6,6 +6,7 @@ Of PyTorch nothing is needed until `from_torch` is called.
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +22,18 @@ Features = Callable[[Images], Any]
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network made elsewhere, for `study.add_network`; only `name`, `features` and `head` are required."""
+    """A network made elsewhere, for `study.add_network`: a name, and features with their head, or predictions alone."""
 
     name: str
     """Its id in the study."""
-    features: Features
+    features: Features | None = None
     """From images to float[b, d], the input of the last linear layer, in evaluation mode; normalising is its business.
     It gets uint8 in batches of one size; float32 in [0, 1] only if there is a `gradient`."""
-    head: tuple[Any, Any]
+    head: tuple[Any, Any] | None = None
     """Kernel float[d, c] and bias float[c]; PyTorch's `weight` is [c, d] and must be transposed."""
+    predictions: Mapping[str, str | Path | Mapping[str, Any]] | None = None
+    """In place of features and head, by condition id: a CSV or npz file, or arrays, see `results.read_predictions`.
+    Such a network joins what needs no geometry: accuracy, flips, calibration, effective robustness."""
     logits: Callable[[Images], Any] | None = None
     """From images to float[b, c]: the whole network, which features and head are compared with on one batch."""
     gradient: Callable[[Images, np.ndarray], Any] | None = None
@@ -61,7 +65,11 @@ class Imported:
 
 
 def check(network: Imported) -> None:
-    """Raise ValueError for a sparsity, masks or a number of parameters that cannot be."""
+    """Raise ValueError for parts that cannot be together, a sparsity, masks or a number of parameters that cannot be."""
+    callables = (network.features, network.head, network.logits, network.gradient, network.recalibrate)
+    whole = network.features is not None and network.head is not None
+    if whole == (network.predictions is not None) or (not whole and any(part is not None for part in callables)):
+        raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")
     if network.sparsity is not None and not 0 <= network.sparsity <= 1:
         raise ValueError(f"sparsity of {network.name!r} must lie in [0, 1], got {network.sparsity}.")
     kept = {path: np.asarray(mask) for path, mask in (network.masks or {}).items()}

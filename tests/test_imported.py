@@ -192,7 +192,8 @@ def test_what_does_not_fit_is_refused_before_any_work(made, change, message):
 def test_the_call_itself_is_checked(made):
     folder = made[0].folder
     for call, message in (
-        (lambda: study.add_network(folder, "x"), "features and head of 'x' are required"),
+        (lambda: study.add_network(folder, "x"), "'x' must have features and head, or predictions alone"),
+        (lambda: study.add_network(folder, "x", head=(WEIGHT, np.zeros(10)), predictions={}), "or predictions alone"),
         (lambda: study.add_network(folder, linear("x"), seed=3), "are for a network given by its name"),
         (lambda: study.add_network(folder, [linear("x"), linear("x")]), "must be unique; repeated: .'x'."),
         (lambda: study.create(Data(), (), folder), "conditions is empty"),
@@ -214,6 +215,130 @@ def test_as_many_features_as_classes_are_warned_of_unless_they_give_the_logits(m
     untransposed = dataclasses.replace(network, head=(square.T, np.zeros(10)))
     with pytest.raises(ValueError, match=r"do not give its logits.*transposed"):
         study.add_network(made[0].folder, untransposed)
+
+
+@pytest.fixture(scope="module")
+def predicted(made, tmp_path_factory):
+    """The same study with the dense network's predictions in three forms, and a file that was shuffled."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("predicted")
+    shutil.copytree(made[0].folder, folder / "study")
+    order = np.random.default_rng(0).permutation(len(made[0].labels))
+    cells = {c: made[0].geometry("dense", c) for c in ("clean", "contrast-1", "contrast-5")}
+    arrays = {
+        condition: {
+            "id": made[0].samples["id"][order],
+            "label": made[0].labels[order],
+            "prediction": cell["prediction"][order],
+            "confidence": results.confidence(cell)[order],
+            "logits": cell["logits"][order],
+        }
+        for condition, cell in cells.items()
+    }
+    for condition, values in arrays.items():
+        np.savez(folder / f"{condition}.npz", **{k: v for k, v in values.items() if k != "confidence"})
+        with (folder / f"{condition}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "id", "prediction", "confidence", *(f"logits_{k}" for k in range(10))])
+            for k in range(len(order)):
+                row = values["id"][k], values["prediction"][k], values["confidence"][k], *values["logits"][k]
+                writer.writerow([f"{k}.png", *row])
+    pick = lambda *names: {c: {n: values[n] for n in names} for c, values in arrays.items()}
+    networks = [
+        Imported("npz", predictions={c: folder / f"{c}.npz" for c in arrays}, parent="half", label="plain", seed=0),
+        Imported("csv", predictions={c: str(folder / f"{c}.csv") for c in arrays}, label="plain", seed=1, sparsity=0.3),
+        Imported("confident", predictions=pick("id", "prediction", "confidence"), parent="dense"),
+        Imported("bare-predictions", predictions=pick("id", "prediction"), parent="npz", parameters=7),
+    ]
+    found = study.add_network(folder / "study", networks)
+    with (folder / "study" / "summary.csv").open(newline="") as file:
+        rows = {(row["network"], row["condition"]): row for row in csv.DictReader(file)}
+    return found, rows, arrays
+
+
+def test_predictions_join_what_needs_no_more(made, predicted):
+    found, rows, _ = predicted
+    by_prediction = ("accuracy", "accuracy_low", "accuracy_high", "retention", "effective_robustness")
+    by_confidence = (*by_prediction, "calibration_error", "adaptive_calibration_error")
+    by_logits = (*by_confidence, "loss", "brier")
+    geometric = ("angle_mean", "norm_mean", "margin_median", "undefined_margins", "angle_agreement", "bias_share")
+    for name, columns in (
+        ("npz", by_logits),
+        ("csv", by_logits),
+        ("confident", by_confidence),
+        ("bare-predictions", by_prediction),
+    ):
+        for condition in ("clean", "contrast-5", "mean-common15"):
+            for column in columns:
+                exact, value = rows["dense", condition][column], rows[name, condition][column]
+                assert bool(exact) == bool(value)
+                assert not exact or float(value) == pytest.approx(float(exact), abs=1e-5), (name, condition, column)
+            for column in {*by_logits, *geometric} - {*columns}:
+                assert rows[name, condition][column] == "", (name, condition, column)
+    # Paired with their parent, and a parent of others.
+    change = rows["dense", "contrast-5"]["accuracy"], rows["half", "contrast-5"]["accuracy"]
+    assert float(rows["npz", "contrast-5"]["change_to_parent"]) == pytest.approx(float(change[0]) - float(change[1]))
+    assert float(rows["confident", "contrast-5"]["change_to_parent"]) == 0
+    assert float(rows["bare-predictions", "contrast-5"]["negative_flips"]) == 0
+    assert found.networks["csv"].sparsity == 0.3
+    assert found.networks["npz"].unmeasured["fgsm-8"] == "no predictions were given"
+    assert not {network for network, _ in found.cells()} & {"npz", "csv", "confident", "bare-predictions"}
+    assert "confident" in robustness.text_table(found)
+
+
+def test_a_study_with_predictions_can_be_looked_at(predicted):
+    from bokeh.document import Document
+
+    from rosalind.analysis.store import Store
+    from rosalind.viewer.app import application
+
+    store = Store(predicted[0].folder)
+    application(store)(Document())
+    assert "npz" not in store.networks
+    assert not any("plain" in name for name in store.names)
+    assert store.summary["npz", "contrast-5"]["accuracy"] == store.summary["dense", "contrast-5"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": lambda v: v[:-1]}, "1 missing"),
+        ({"id": lambda v: np.where(v == 3, 4, v)}, r"1 are repeated, 1 missing \[3\]"),
+        ({"id": lambda v: v + 1}, r"1 missing \[0\], 1 not of the study"),
+        ({"label": lambda v: 9 - v}, "label of .* differs from the study's for"),
+        ({"prediction": lambda v: v + 10}, "must be whole numbers 0 to 9, got"),
+        ({"prediction": lambda v: v + 0.5}, "must be whole numbers 0 to 9, got"),
+        ({"prediction": lambda v: (v + 1) % 10}, "not the largest of its logits for 597 samples"),
+        ({"logits": lambda v: v[:, :9]}, r"must be finite numbers \[597, 10\]"),
+        ({"logits": lambda v: np.nan * v}, "must be finite numbers"),
+        ({"confidence": lambda v: 100 * v}, r"confidence of .* must lie in \[0, 1\]"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_refused_before_any_work(predicted, change, message):
+    found, _, arrays = predicted
+    wrong = {name: change.get(name, lambda v: v)(value) for name, value in arrays["clean"].items()}
+    with pytest.raises(ValueError, match=message):
+        study.add_network(found.folder, [linear("fine"), Imported("x", predictions={"clean": wrong})])
+    assert not {"x", "fine"} & results.load(found.folder).networks.keys()
+
+
+def test_predictions_of_a_condition_stay(predicted, tmp_path):
+    found, _, arrays = predicted
+    values = {"id": arrays["clean"]["id"], "prediction": (arrays["clean"]["prediction"] + 1) % 10}
+    with pytest.raises(results.Mismatch, match="other predictions of 'npz' under clean"):
+        study.add_network(found.folder, "npz", predictions={"clean": values})
+    with pytest.raises(ValueError, match="under a condition of the study, got 'fog-9'"):
+        study.add_network(found.folder, "npz", predictions={"fog-9": values})
+    for name, text, message in (
+        ("a.csv", "id\n0\n", "must have id, and prediction or logits"),
+        ("b.csv", "id,prediction\n0,cat\n", "must have a number in every row of prediction"),
+        ("c.csv", "id,logits_0,logits_2\n0,1,1\n", "must have logits_0 to logits_1"),
+        ("d.txt", "", "must be a .csv or .npz file or arrays"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ValueError, match=message):
+            study.add_network(found.folder, "x", predictions={"clean": tmp_path / name})
 
 
 def test_unknown_sparsities_are_one_group_and_no_pair(made, tmp_path):

@@ -87,7 +87,7 @@ def _other_conditions(results: Results) -> list[str]:
         return []
     lines = ["", "## Other conditions: accuracy, percent", "", "| network | " + " | ".join(others) + " |"]
     lines.append("|---" * (len(others) + 1) + "|")
-    measured = set(results.cells(own_samples=True))
+    measured = set(results.cells(own_samples=True, predictions=True))
     for group in robustness.groups(results):
         cells = []
         for condition in others:
@@ -133,7 +133,11 @@ def markdown(results: Results) -> str:
     collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]
     dead = [f"{name} ({len(info.dead_classes)})" for name, info in infos if info.dead_classes]
     cut = [name for name, info in infos if info.cut]
-    unmeasured = [f"{name} under {c} ({why})" for name, info in infos for c, why in info.unmeasured.items()]
+    unmeasured = [
+        f"{name} under {', '.join(c for c, reason in info.unmeasured.items() if reason == why)} ({why})"
+        for name, info in infos
+        for why in dict.fromkeys(info.unmeasured.values())
+    ]
     notes = [f"{name}: {note}" for name, info in infos for note in info.notes]
     for title, entries in (
         ("Layers that kept no weight", collapsed),

@@ -18,6 +18,7 @@ from rosalind.results.files import (
 )
 from rosalind.results.joined import join
 from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
+from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
 from rosalind.results.records import ConditionInfo, NetworkInfo
 from rosalind.results.schema import (
@@ -27,8 +28,9 @@ from rosalind.results.schema import (
     check_name,
     geometry_file,
     network_file,
+    prediction_file,
 )
-from rosalind.results.writing import Mismatch, add_network, create, remove_network
+from rosalind.results.writing import Mismatch, add_network, add_predictions, create, remove_network
 
 __all__ = [
     "GEOMETRY",
@@ -40,6 +42,7 @@ __all__ = [
     "NetworkInfo",
     "Results",
     "add_network",
+    "add_predictions",
     "array_names",
     "attribution_file",
     "brier",
@@ -59,6 +62,8 @@ __all__ = [
     "log_softmax",
     "loss",
     "network_file",
+    "prediction_file",
+    "read_predictions",
     "readable",
     "remove_network",
     "replacing",

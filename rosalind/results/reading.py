@@ -12,6 +12,7 @@ import numpy as np
 from rosalind.results.files import Damaged, load_array, load_arrays, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
+    GEOMETRY,
     SCHEMA,
     STUDY,
     attribution_file,
@@ -20,6 +21,7 @@ from rosalind.results.schema import (
     check_keys,
     geometry_file,
     network_file,
+    prediction_file,
 )
 
 
@@ -95,7 +97,9 @@ class Results:
 
     def geometry_file(self, network: str, condition: str) -> Path:
         """Path of a cell's arrays, measured or not."""
-        return geometry_file(*self.home(network), condition)
+        info = self.networks.get(network)
+        file = prediction_file if info and info.only_predictions else geometry_file
+        return file(*self.home(network), condition)
 
     def attribution_file(self, network: str, condition: str) -> Path:
         """Path of a cell's occlusion maps, made or not."""
@@ -105,15 +109,19 @@ class Results:
         """Path of a network's arrays."""
         return network_file(*self.home(network))
 
-    def cells(self, *, own_samples: bool = False) -> list[tuple[str, str]]:
-        """All measured pairs of network and condition, in order; shifts only where `own_samples` is set."""
+    def cells(self, *, own_samples: bool = False, predictions: bool = False) -> list[tuple[str, str]]:
+        """All measured pairs of network and condition, in order.
+
+        Shifts only where `own_samples` is set, and networks of which there are only predictions where `predictions` is.
+        """
         pairs = []
         listed = [*self.conditions, *(self.shifts if own_samples else ())]
-        for network in self.networks:
-            folder, name = self.home(network)
+        for network, info in self.networks.items():
+            if info.only_predictions and not predictions:
+                continue
             try:
                 # Names alone, 0.03 to 0.06 s for 28,800 files; to look for each took 0.4 s.
-                listing = os.listdir(folder / "geometry" / name)
+                listing = os.listdir(self.geometry_file(network, "").parent)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             measured = {file.removesuffix(".npz") for file in listing if file.endswith(".npz")}
@@ -130,15 +138,32 @@ class Results:
     def geometry(self, network: str, condition: str, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The arrays of a cell, all or some; the README lists them.
 
+        Of a network of which there are only predictions, what they do not give is NaN.
+
         Raises:
             FileNotFoundError: not measured.
             Damaged: see `load_arrays`; or another number of samples, classes that are not the study's.
         """
         path = self.geometry_file(network, condition)
-        arrays = load_arrays(path, keys)
+        if self.networks[network].only_predictions:
+            arrays = self._with_gaps(load_arrays(path), keys)
+        else:
+            arrays = load_arrays(path, keys)
         if condition not in self.shifts:
             check_geometry(path, arrays, len(self.labels), len(self.class_names))
         return arrays
+
+    def _with_gaps(self, arrays: dict[str, np.ndarray], keys: Iterable[str] | None) -> dict[str, np.ndarray]:
+        """Predictions as a cell, with NaN for what they do not give."""
+        nothing = np.full(len(arrays["prediction"]), np.nan, np.float32)
+        gaps: dict[str, np.ndarray] = dict.fromkeys(GEOMETRY, nothing)
+        gaps |= dict.fromkeys(("angle_agreement", "bias_share"), np.array(np.nan, np.float32))
+        gaps["rival"] = np.full(len(nothing), -1, np.int16)
+        if "logits" not in arrays:
+            # One column, that of the prediction, as where only the largest logits are stored.
+            gaps |= {"logits": nothing[:, None], "class_id": arrays["prediction"][:, None], "brier": nothing}
+        wanted = {*gaps, *arrays} if keys is None else keys
+        return {key: arrays.get(key, gaps.get(key, nothing)) for key in wanted}
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""

@@ -61,6 +61,8 @@ class NetworkInfo:
     """True where no path leads from the input to the output."""
     sparsity_effective: float = float("nan")
     """Removed fraction where weights off every path from input to output count as removed."""
+    only_predictions: bool = False
+    """True where its cells hold predictions, and logits or confidence at most, but no geometry."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """Why an imported network has no cell, by condition."""
     multiply_adds: float = float("nan")

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,12 @@ def add_network(
 
     Raises:
         ValueError: a name that cannot be an id or comes twice, a parent that neither the study nor the call has,
-            shapes that do not fit, NaN, features and head that do not give `logits`. All but NaN before any work.
+            neither features and head nor predictions, shapes that do not fit, NaN, features and head that do not give
+            `logits`. All but NaN before any work.
         results.Mismatch: a network of that name with another fingerprint.
     """
     folder = Path(folder)
     if isinstance(network, str):
-        if features is None or head is None:
-            raise ValueError(f"features and head of {network!r} are required where it is given by its name.")
         networks = [Imported(network, features, head, **fields)]
     elif features is not None or head is not None or fields:
         raise ValueError("features, head and fields are for a network given by its name; an Imported has them.")
@@ -100,6 +99,10 @@ def add_network(
     planned = {id_: cells.planned_of(study_results, id_) for id_ in declared}
     with Progress("measuring", len(networks) * len(planned), unit="cells") as progress:
         for one in networks:
+            if one.predictions is not None:
+                _store_predictions(folder, one, planned)
+                progress.advance(len(planned), one.name)
+                continue
             ready = _stored(folder, one, dataset, list(planned.values()))
             digests = cells.hashes(folder, [one.name])
             for id_, condition in planned.items():
@@ -131,6 +134,11 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
     for network in ordered:
         results.check_name(network.name)
         imported.check(network)
+        if network.predictions is not None:
+            for condition, source in network.predictions.items():
+                results.read_predictions(study_results, network.name, condition, source)
+            continue
+        assert network.head is not None
         check_head(network.name, *network.head, classes)
         ready = network_files.callable_network(network)
         geometry.check(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
@@ -161,6 +169,17 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
             f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "
             f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network?"
         )
+
+
+def _store_predictions(folder: Path, network: Imported, known: Collection[str]) -> None:
+    """Write a network of which there are predictions alone."""
+    assert network.predictions is not None
+    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("*.npz")}
+    missing = [id_ for id_ in known if id_ not in measured | network.predictions.keys()]
+    info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "no predictions were given")}
+    if network.fingerprint is not None:
+        info["fingerprint"] = network.fingerprint
+    results.add_predictions(folder, info, network.predictions, imported.masks_of(network))
 
 
 def _stored(folder: Path, network: Imported, dataset: data.Dataset, planned: Sequence[conditions.Planned]) -> Network:

@@ -15,7 +15,7 @@ import numpy as np
 from rosalind import data, measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
 from rosalind.conditions import Planned
-from rosalind.config import Study, describe, fingerprint
+from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.study import cells, maps, network_files, networks, planning
@@ -23,6 +23,9 @@ from rosalind.study.planning import DRAW_SEED, Task
 
 FORMAT = 2
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
+
+PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")
+"""Fields of networks that the tables depend on."""
 
 
 def use_compilation_cache() -> None:
@@ -158,8 +161,11 @@ def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
 def compare(folder: Path, *, umap: bool = False) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     study_results = results.load(folder)
+    infos = study_results.networks
     stamp = {
-        "cells": fingerprint([[n, c, study_results.networks[n].hash] for n, c in study_results.cells()]),
+        "cells": fingerprint([[*cell, infos[cell[0]].hash] for cell in study_results.cells(predictions=True)]),
+        # Of imported networks it may be given anew.
+        "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
         "umap": umap,
         "format": FORMAT,
     }
@@ -174,6 +180,9 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
         "redundancy": redundancy.save,
         "similarity": functools.partial(similarity.save, umap=umap),
     }
+    if not any(condition == CLEAN for _, condition in study_results.cells()):
+        # Places of networks refer to a first one under clean images; a study of predictions has none.
+        del tables["similarity"]
     with Progress("comparing", len(tables), unit="tables") as progress:
         for name, save in tables.items():
             save(study_results)

@@ -68,7 +68,9 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
     info = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
-    cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
+    predicted = results.networks[network].only_predictions
+    some = len(results.class_names) <= 100 and not predicted
+    cell = results.geometry(network, condition, keys if some else None)
     labels, unit = results.labels_of(condition), results.feature_scale(network)
     labelled = labels >= 0
     if not labelled.all():
@@ -76,6 +78,7 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         labels = labels[labelled]
     hits = correct(cell, labels)
     probability, margin = confidence(cell), cell["margin"] / unit
+    known = np.isfinite(probability)
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = {
         **_provenance(results, network),
@@ -90,14 +93,14 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         "accuracy": mean(hits),
         "loss": mean(loss(cell, labels)),
         "brier": mean(brier(cell, labels)),
-        "calibration_error": metrics.calibration_error(probability, hits),
-        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability, hits),
+        "calibration_error": metrics.calibration_error(probability[known], hits[known]),
+        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability[known], hits[known]),
         "angle_mean": mean(cell["angle"]),
         "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
         "angle_centred_mean": mean(cell["angle_centred"]),
         "norm_mean": mean(cell["norm"] / unit),
         "margin_median": float(np.nanmedian(margin)) if np.isfinite(margin).any() else float("nan"),
-        "undefined_margins": int(np.isnan(margin).sum()),
+        "undefined_margins": float("nan") if predicted else int(np.isnan(margin).sum()),
         "angle_agreement": float(cell["angle_agreement"]),
         "bias_share": float(cell["bias_share"]),
     }
@@ -115,7 +118,7 @@ def _provenance(results: Results, network: str) -> dict[str, Any]:
 def rows(results: Results) -> Iterator[dict[str, Any]]:
     """All rows of `summary.csv`, a network's cells and then its means, dense networks and other parents first."""
     cells: dict[str, list[str]] = {}
-    for network, condition in results.cells(own_samples=True):
+    for network, condition in results.cells(own_samples=True, predictions=True):
         cells.setdefault(network, []).append(condition)
     draws: dict[int, np.ndarray] = {}
     accuracies: dict[tuple[str, str], float] = {}
