@@ -65,7 +65,7 @@ class Imported:
 
 
 def check(network: Imported) -> None:
-    """Raise ValueError for parts that cannot be together, a sparsity, masks or a number of parameters that cannot be."""
+    """Raise ValueError for parts that cannot be together, and for a sparsity, masks or parameters that cannot be."""
     callables = (network.features, network.head, network.logits, network.gradient, network.recalibrate)
     whole = network.features is not None and network.head is not None
     if whole == (network.predictions is not None) or (not whole and any(part is not None for part in callables)):

@@ -110,11 +110,21 @@ def test_what_a_callable_cannot_do_says_why(made):
 
 def test_it_can_be_looked_at(made):
     from bokeh.document import Document
+    from bokeh.models import ColumnDataSource
 
     from rosalind.analysis.store import Store
     from rosalind.viewer.app import application
 
-    application(Store(made[0].folder))(Document())
+    document = Document()
+    application(Store(made[0].folder))(document)
+    sources = [s for s in document.select({"type": ColumnDataSource}) if {"cell", "reason"} <= s.data.keys()]
+    (shown,) = [dict(zip(s.data["cell"], s.data["reason"], strict=True)) for s in sources]
+    assert shown.keys() == {
+        *("dense|contrast-5-recalibrated", "half 0.5|contrast-5-recalibrated", "half 0.75|contrast-5-recalibrated"),
+        *("dense|weight_noise-0.1", "half 0.5|weight_noise-0.1", "half 0.75|weight_noise-0.1"),
+        *("bare|contrast-5-recalibrated", "bare|weight_noise-0.1", "bare|fgsm-8"),
+    }
+    assert "gradient=" in shown["bare|fgsm-8"]
 
 
 def test_maps_come_from_the_callable(made):
@@ -282,7 +292,7 @@ def test_predictions_join_what_needs_no_more(made, predicted):
     assert float(rows["confident", "contrast-5"]["change_to_parent"]) == 0
     assert float(rows["bare-predictions", "contrast-5"]["negative_flips"]) == 0
     assert found.networks["csv"].sparsity == 0.3
-    assert found.networks["npz"].unmeasured["fgsm-8"] == "no predictions were given"
+    assert found.networks["npz"].unmeasured["fgsm-8"] == "has no predictions"
     assert not {network for network, _ in found.cells()} & {"npz", "csv", "confident", "bare-predictions"}
     assert "confident" in robustness.text_table(found)
 

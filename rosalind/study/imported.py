@@ -176,7 +176,7 @@ def _store_predictions(folder: Path, network: Imported, known: Collection[str]) 
     assert network.predictions is not None
     measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("*.npz")}
     missing = [id_ for id_ in known if id_ not in measured | network.predictions.keys()]
-    info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "no predictions were given")}
+    info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "has no predictions")}
     if network.fingerprint is not None:
         info["fingerprint"] = network.fingerprint
     results.add_predictions(folder, info, network.predictions, imported.masks_of(network))
