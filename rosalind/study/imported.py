@@ -11,7 +11,7 @@ import numpy as np
 
 from rosalind import conditions, data, geometry, imported, measures, measuring, results
 from rosalind.conditions import Network
-from rosalind.config import Condition, Data, Study
+from rosalind.config import CLEAN, Condition, Data, Study
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -32,7 +32,7 @@ def create(
 
     Args:
         data: the data set; its training images give the reference of a network's geometry.
-        conditions: of `config.conditions` or `config.Condition`; the clean one should be among them. Called again
+        conditions: of `config.conditions` or `config.Condition`; the clean one must be among them. Called again
             with more of them, the folder gets those, and `add_network` then measures them.
         folder: made if missing.
         features, thumbnails, measures: see `config.Study`.
@@ -45,6 +45,10 @@ def create(
         results.Mismatch: the folder has another data set or table, or a condition of that id made differently.
     """
     folder = Path(folder)
+    if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
+        raise ValueError(
+            f"conditions must contain the clean one, got {[condition.id for condition in conditions][:20]}."
+        )
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
     plan = Study(data=data, conditions=tuple(conditions), seeds=(), controls=(), **shown)
     # A model and a seed are checked as well, which no one uses.
@@ -97,19 +101,20 @@ def add_network(
     extra = measures.of_study(names)
     declared = {**study_results.conditions, **study_results.shifts}
     planned = {id_: cells.planned_of(study_results, id_) for id_ in declared}
-    with Progress("measuring", len(networks) * len(planned), unit="cells") as progress:
-        for one in networks:
-            if one.predictions is not None:
-                _store_predictions(folder, one, planned)
-                progress.advance(len(planned), one.name)
-                continue
-            ready = _stored(folder, one, dataset, list(planned.values()))
-            digests = cells.hashes(folder, [one.name])
-            for id_, condition in planned.items():
-                possible = conditions.unmet(condition, ready) is None
-                if possible and not cells.is_measured(folder, one.name, id_, digests[one.name], extra):
-                    cells.measure_networks(folder, dataset, condition, [ready], digests, extra)
-                progress.advance(1, f"{one.name}, {id_}")
+    ready = []
+    for one in networks:
+        if one.predictions is not None:
+            _store_predictions(folder, one, planned)
+        else:
+            ready.append(_stored(folder, one, dataset, list(planned.values())))
+    digests = cells.hashes(folder, [one.name for one in ready])
+    with Progress("measuring", len(ready) * len(planned), unit="cells") as progress:
+        for id_, condition in planned.items():
+            possible = [one for one in ready if conditions.unmet(condition, one) is None]
+            todo = [one for one in possible if not cells.is_measured(folder, one.name, id_, digests[one.name], extra)]
+            progress.advance(len(ready) - len(todo), id_)
+            if todo:
+                cells.measure_networks(folder, dataset, condition, todo, digests, extra, progress.advance)
     return running.compare(folder)
 
 
@@ -162,7 +167,7 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
         raise ValueError(
             f"`logits` of {network.name!r} must give float{list(computed.shape)}, got {list(wanted.shape)}."
         )
-    # Half precision has 11 bits; another layer or an untransposed head is off by the size of the logits.
+    # bfloat16 has 8 bits; another layer or an untransposed head is off by the size of the logits.
     apart, size = np.abs(wanted - computed).max(), np.abs(wanted - wanted.mean()).max()
     if not apart <= 0.02 * max(size, 1e-6):
         raise ValueError(
