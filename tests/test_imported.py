@@ -207,7 +207,10 @@ def test_the_call_itself_is_checked(made):
         (lambda: study.add_network(folder, linear("x"), seed=3), "are for a network given by its name"),
         (lambda: study.add_network(folder, [linear("x"), linear("x")]), "must be unique; repeated: .'x'."),
         (lambda: study.create(Data(), (Condition("fog", 3),), folder), "must contain the clean one, got .'fog-3'."),
-        (lambda: study.create(Data(), (Condition(), Condition("pgd_transfer", 4)), folder / "new"), "trains none"),
+        (
+            lambda: study.create(Data(), (Condition(), Condition("pgd_transfer", 4)), folder / "new"),
+            "that the study trains; none is",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()

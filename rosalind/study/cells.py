@@ -21,8 +21,6 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
     condition, corruption = planned.condition, planned.kind.corruption
     # Transferred attacks are made for the dense network of the first seed.
     attacked = planning.name_of(study, Task(study.seeds[0], "dense")) if study.seeds else None
-    if planned.kind.transfer and attacked is None:
-        raise ValueError(f"{condition.id} is made on a dense network that the study trains; this one trains none.")
     info = conditions.describe(planned, dataset, DRAW_SEED, attacked)
     if planned.kind.own_samples:
         shift = conditions.source_images(planned, dataset.test)

@@ -46,13 +46,15 @@ def create(
     """
     folder = Path(folder)
     if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
-        raise ValueError(
-            f"conditions must contain the clean one, got {[condition.id for condition in conditions][:20]}."
-        )
+        raise ValueError(f"conditions must contain the clean one, got {[c.id for c in conditions][:20]}.")
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
     plan = Study(data=data, conditions=tuple(conditions), seeds=(), controls=(), **shown)
     # A model and a seed are checked as well, which no one uses.
     dataset = planning.check(dataclasses.replace(plan, seeds=(0,)), folder)
+    if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
+        raise ValueError(
+            f"{', '.join(made)}: transferred attacks are made on a network that the study trains; none is."
+        )
     planned = running.declare(plan, dataset, folder)
     with Progress("images", len(planned), unit="conditions") as progress:
         for condition in planned:
