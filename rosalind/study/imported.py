@@ -52,9 +52,7 @@ def create(
     # A model and a seed are checked as well, which no one uses.
     dataset = planning.check(dataclasses.replace(plan, seeds=(0,)), folder)
     if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
-        raise ValueError(
-            f"{', '.join(made)}: transferred attacks are made on a network that the study trains; none is."
-        )
+        raise ValueError(f"{', '.join(made)} must be made on a network that the study trains, and it trains none.")
     planned = running.declare(plan, dataset, folder)
     with Progress("images", len(planned), unit="conditions") as progress:
         for condition in planned:
