@@ -137,7 +137,7 @@ def from_torch(
 
     Returns:
         A record whose callables hold the model itself. Masks are the nonzero entries of every parameter called `weight`
-        of two axes or more but embeddings', with the masks of `torch.nn.utils.prune` and parametrisations applied.
+        of two axes or more but embeddings' and norms', with the masks of `torch.nn.utils.prune` and parametrisations applied.
 
     Raises:
         ValueError: a head that is not there or is no linear layer, a mean without std.
@@ -229,12 +229,13 @@ def from_torch(
         return recalibrated
 
     weights = _effective(model)
+    no_kernels = (torch.nn.Embedding, torch.nn.EmbeddingBag, torch.nn.LayerNorm)
     kernels = {
         path: weight
         for path, weight in weights.items()
         if weight.ndim > 1
         and path.rpartition(".")[2].endswith("weight")
-        and not isinstance(layers.get(path.rpartition(".")[0]), torch.nn.Embedding | torch.nn.EmbeddingBag)
+        and not isinstance(layers.get(path.rpartition(".")[0]), no_kernels)
     }
     bias = torch.zeros(last.out_features) if last.bias is None else last.bias
     given: dict[str, Any] = {
