@@ -99,8 +99,8 @@ def provenance(network: Imported) -> dict[str, Any]:
     family = network.family or ("dense" if label == "dense" else "imported")
     requested = network.sparsity
     if requested is None and counted is not None:
-        # Seeds that differ by some weights are of one sparsity.
-        requested = round(counted, 4)
+        # Zeros that happen to be in a dense network were not asked for; seeds may differ by some weights.
+        requested = 0.0 if family == "dense" else round(counted, 4)
     count = network.parameters
     return {
         "name": network.name,
@@ -136,8 +136,8 @@ def from_torch(
         fields: further ones of `Imported`: label, seed, parent, sparsity, ... Those named here may be replaced.
 
     Returns:
-        A record whose callables hold the model itself. Masks are the nonzero entries of every parameter called `weight`
-        of two axes or more but embeddings' and norms', with the masks of `torch.nn.utils.prune` and parametrisations applied.
+        A record whose callables hold the model itself. Masks are the nonzero entries of every `weight` of two axes or
+        more but embeddings' and norms', after the masks of `torch.nn.utils.prune` and parametrisations.
 
     Raises:
         ValueError: a head that is not there or is no linear layer, a mean without std.
