@@ -37,9 +37,12 @@ def frequency_maps(
     study_results = results.load(folder)
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
-    infos, seeds = study_results.networks, study_results.study["seeds"][:1]
+    infos = study_results.networks
     if networks is None:
-        networks = [n for n, info in infos.items() if info.seed in seeds and not info.is_imported]
+        trained = {name: info.seed for name, info in infos.items() if not info.is_imported}
+        # A folder that `create` began lists no seeds.
+        first = [*study_results.study["seeds"], *trained.values()][:1]
+        networks = [name for name, seed in trained.items() if seed in first]
     if not networks:
         raise ValueError(
             f"{folder} has no network whose weights are stored; give `networks`, an imported.Imported each."
