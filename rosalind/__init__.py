@@ -32,6 +32,7 @@ __all__ = [
     "fields",
     "figures",
     "geometry",
+    "imported",
     "measures",
     "measuring",
     "models",

@@ -70,7 +70,8 @@ def _network_features(network: Network, images):
     if network.config is not None:
         return _features(network.config, network.variables, images)
     assert network.features is not None
-    features = np.asarray(network.features(np.asarray(images)), np.float32)
+    # A copy, as an array of jax cannot be written to, which PyTorch warns of.
+    features = np.asarray(network.features(np.array(images)), np.float32)
     shape, expected = list(features.shape), [len(images), np.shape(network.kernel)[0]]
     if shape != expected:
         raise ValueError(f"`features` of {network.name!r} must give float{expected}, got {shape}.")
@@ -106,7 +107,7 @@ def with_batch_norm(
         attacked: the network that a transferred attack is made for.
     """
     mode = planned.condition.bn
-    if mode == "train" or network.config is None or split is None:
+    if mode == "train" or split is None:
         return network
     target = _attack_target(planned, network, attacked)
 
@@ -115,6 +116,10 @@ def with_batch_norm(
         for batch, labels, ids, valid in _batches(split, batch_size(split))
         if valid.all()
     )
+    if network.config is None:
+        if network.recalibrate is None:
+            raise ValueError(f"{planned.condition.id} {conditions.unmet(planned, network)}.")
+        return dataclasses.replace(network, features=network.recalibrate(map(np.array, images)))
     variables = conditions.recalibrated(network.config, network.variables, images)
     return dataclasses.replace(network, variables=variables)
 

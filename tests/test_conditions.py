@@ -183,6 +183,32 @@ class TestAttacks:
         found = dict(measuring.measure([net, callable_], conditions.plan(condition), split, KEY, attacked=net))
         np.testing.assert_array_equal(found["mlp"]["prediction"], found["imported"]["prediction"])
 
+    @pytest.mark.parametrize(
+        ("name", "size", "options"),
+        [("fgsm", 8, {}), ("pgd-linf", 8, {"steps": 3, "restarts": 2}), ("pgd-l2", 0.5, {"steps": 3})],
+    )
+    def test_a_callable_with_a_gradient_is_attacked_as_the_model_is(self, network, name, size, options):
+        net, split = network
+        loss = lambda x, labels: (
+            -jnp.take_along_axis(jax.nn.log_softmax(models.apply(MLP, net.variables, x)[0]), labels[:, None], 1).sum()
+        )
+        callable_ = Network(
+            "imported",
+            net.reference,
+            features=lambda x: models.apply(MLP, net.variables, x)[1],
+            kernel=models.head(MLP, net.variables)[0],
+            bias=models.head(MLP, net.variables)[1],
+            gradient=jax.grad(loss),
+        )
+        condition = Condition(name, size, options=options)
+        exact, made = (np.asarray(applied(condition, one, split)) for one in (net, callable_))
+        # Where a gradient is nearly 0 its sign is rounding.
+        assert (np.abs(made - exact) > 1e-4).mean() < 0.005
+        assert np.abs(made - split.images / 255).max() > 0.01
+        for wrong in (lambda x, labels: x[:, 0], lambda x, labels: np.nan * x):
+            with pytest.raises(ValueError, match="`gradient` of 'imported' must give finite float"):
+                applied(condition, dataclasses.replace(callable_, gradient=wrong), split)
+
     def test_what_is_refused(self, network):
         _, split = network
         with pytest.raises(ValueError, match="pgd-linf has no option 'stepz'; it has steps, restarts"):

@@ -92,7 +92,7 @@ DAMAGES = {
     "network, no unit": (NETWORK, lambda path: described(path, unit=...)),
     "network, size of text": (NETWORK, lambda path: described(path, nonzero="x")),
     "network, parents": (NETWORK, lambda path: described(path, parent=[])),
-    "network, no sparsity": (NETWORK, lambda path: described(path, sparsity_requested=None)),
+    "network, sparsity of text": (NETWORK, lambda path: described(path, sparsity_requested="x")),
     "condition, empty table": (CONDITION, lambda path: path.write_text("{}")),
     "condition, severity of text": (CONDITION, lambda path: described(path, severity="x")),
 }

@@ -17,6 +17,7 @@ ARROWS = {
     "measures": {"config"},
     "geometry": {"config", "measures"},
     "results": {"config"},
+    "imported": set(),
     "training": {"config"},
     "pruning": {"training"},
     "analysis": {"results", "measures"},
@@ -25,19 +26,21 @@ ARROWS = {
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {"fields", "measuring", "pruning", "attribution", "analysis", "results", "progress"},
+    "study": {"fields", "measuring", "pruning", "attribution", "analysis", "results", "progress", "imported"},
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
-WITHOUT_JAX = ("config", "fields", "measures", "results", "analysis", "figures", "viewer", "progress", "demo")
+WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "figures", "viewer")
+WITHOUT_JAX += ("progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},
     "bokeh": {"viewer"},
     "tornado": {"viewer"},
     "matplotlib": {"figures"},
+    "torch": {"imported"},
 }
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]
 

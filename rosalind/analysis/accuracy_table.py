@@ -248,6 +248,17 @@ def heights(store: Store) -> Float32[np.ndarray, "groups columns bins"]:
     return store.cached(("grid", "heights"), make)
 
 
+def reasons(store: Store) -> dict[tuple[str, str], str]:
+    """Why a group has no cell, by its name and the condition; of imported networks that could not be measured."""
+    return {
+        (group.name, condition): f"it {reason}"
+        for group in store.groups
+        for network in group.networks
+        for condition, reason in store.results.networks[network].unmeasured.items()
+        if not any((member, condition) in store.summary for member in group.networks)
+    }
+
+
 def sources(store: Store) -> str:
     """The provenance of images in sentences; empty where all were generated as published."""
     infos = store.results.conditions.values()

@@ -74,7 +74,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
             layer[row][grid], chance[row][grid] = overlaps(masks)
         whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
     same, expected = empty(len(results.conditions)), empty(len(results.conditions))
-    measured = set(results.cells())
+    measured = set(results.cells(predictions=True))
     for row, condition in enumerate(results.conditions):
         rows = [k for k, name in enumerate(names) if (name, condition) in measured]
         if rows:

@@ -148,7 +148,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     """
     labels, several = results.labels, drawn(results)
     measured: dict[str, list[str]] = {}
-    for network, condition in results.cells():
+    for network, condition in results.cells(predictions=True):
         measured.setdefault(network, []).append(condition)
     parents = {name: robustness.parent_of(results, name) for name in measured}
     clean = clean_of(results, bn)

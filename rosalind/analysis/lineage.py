@@ -28,10 +28,15 @@ class LineageGraph:
     edges: Int32[np.ndarray, "e 2"]
     """From a node to one that was made from it."""
     layers: tuple[float, ...]
-    """The sparsity of each layer, [0, 1)."""
+    """The sparsity of each layer, [0, 1); the last is NaN where that of some networks is not known."""
     lines: tuple[str, ...]
     """Labels of lines: a method, and the seed where nodes are networks."""
     grouped: bool
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers' sparsities in percent."""
+        return [f"{100 * sparsity:g}" if np.isfinite(sparsity) else "unknown" for sparsity in self.layers]
 
 
 Infos = Mapping[str, NetworkInfo]
@@ -74,8 +79,9 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
         if origin in place and origin != name:
             edges.append((place[origin], k))
     links = np.array(edges, np.int32).reshape(-1, 2)
-    layers = sorted({groups[k].sparsity for _, k in nodes})
-    x = np.array([layers.index(groups[k].sparsity) for _, k in nodes], np.float32)
+    # np.unique counts all NaN as one value, the largest.
+    layers, x = np.unique([groups[k].sparsity for _, k in nodes], return_inverse=True)
+    x = x.astype(np.float32)
     # Seeds one after the other; in each, roots of others first, which then move to the middle of what came from them.
     seeds = {name: None if grouped else infos[name].seed for name in place}
     order = {seed: k for k, seed in enumerate(dict.fromkeys(seeds.values()))}
@@ -98,7 +104,7 @@ def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -
         middle = below[np.isfinite(below)]
         y[k] = np.median(middle) if middle.size else len(lines)
     names, numbers = tuple(name for name, _ in nodes), tuple(k for _, k in nodes)
-    return LineageGraph(names, numbers, x, y, links, tuple(layers), tuple(labels), grouped)
+    return LineageGraph(names, numbers, x, y, links, tuple(layers.tolist()), tuple(labels), grouped)
 
 
 def paths(graph: LineageGraph) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:

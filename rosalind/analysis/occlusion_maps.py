@@ -253,8 +253,14 @@ def exceeds(own: Float[np.ndarray, " k"], other: Float[np.ndarray, " l"]) -> flo
 
 
 def command(store: Store, cell: Cell, ids: Sequence[int] = ()) -> str:
-    """The line for a shell that makes the maps of a single cell; of twelve samples over all classes without ids."""
+    """The line for a shell that makes the maps of a single cell; of twelve samples over all classes without ids.
+
+    Of an imported network, whose weights the study does not have, a line of Python.
+    """
     path = store.results.attribution_file(*cell)
+    if store.results.networks[cell[0]].is_imported:
+        words = f"{str(path.parents[2])!r}, network, {path.stem!r}, {tuple(ids) or None}"
+        return f"study.attribute({words})  # network: the imported.Imported of {path.parent.name}"
     place = [str(path.parents[2]), "--network", path.parent.name, "--condition", path.stem]
     return shlex.join(["rosalind", "attribute", *place, *(["--ids", *map(str, ids)] if len(ids) else [])])
 

@@ -29,7 +29,9 @@ class Sides:
     @functools.cached_property
     def groups_by_id(self) -> dict[str, SeedGroup]:
         """Groups of two seeds or more by the id that they have as a side."""
-        return {f"{g.name} over seeds": g for g in self.groups if len(g.networks) > 1}
+        measured = {network for network, _ in self.cells}
+        several = [group for group in self.groups if len(group.networks) > 1]
+        return {f"{group.name} over seeds": group for group in several if measured.intersection(group.networks)}
 
     @functools.cached_property
     def _group_of(self) -> dict[str, SeedGroup]:

@@ -39,6 +39,7 @@ __all__ = [
     "plan",
     "recalibrated",
     "source_images",
+    "unmet",
     "with_weight_noise",
 ]
 
@@ -180,7 +181,7 @@ def condition_key(key: Array, dataset: str, condition: Condition) -> Array:
     return functools.reduce(jax.random.fold_in, _key_parts(dataset, condition), key)
 
 
-def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> dict[str, Any]:
+def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str | None) -> dict[str, Any]:
     """The definition of a condition as JSON, for `conditions/<id>.json`; equal definitions give equal cells.
 
     `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and `mnist-c`.
@@ -216,19 +217,34 @@ def network_under(planned: Planned, network: Network, key: Array) -> Network:
     """The network that is measured: with other variables where the condition changes weights.
 
     Raises:
-        ValueError: a condition that needs weights, for a callable.
+        ValueError: a condition that a callable does not meet, see `unmet`.
     """
+    if reason := unmet(planned, network):
+        raise ValueError(f"{planned.condition.id} {reason}.")
     if planned.kind.weights is None:
         return network
-    _check_model(planned, network)
     variables = planned.kind.weights(network, planned.condition.severity, planned.options, key)
     return dataclasses.replace(network, variables=variables)
 
 
-def _check_model(planned: Planned, network: Network | None) -> None:
-    name, needs = planned.condition.name, planned.kind.needs
-    if needs and (network is None or network.config is None):
-        raise ValueError(f"{name} needs {needs}: a rosalind model, not a callable from elsewhere.")
+def unmet(planned: Planned, network: Network) -> str | None:
+    """Why a network cannot be measured under a condition; None where it can, as every rosalind model."""
+    kind, bn = planned.kind, planned.condition.bn
+    needs = None if kind.transfer else kind.needs or ("weights" if kind.weights else None)
+    if lack := _lack(needs, network):
+        return lack
+    if bn != "train" and network.config is None and network.recalibrate is None:
+        return f"needs {bn} statistics of BatchNorm: give `recalibrate=`"
+    return None
+
+
+def _lack(needs: str | None, network: Network | None) -> str | None:
+    """What a network must have and has not; see `Kind.needs`."""
+    if needs is None or (network is not None and network.config is not None):
+        return None
+    if needs == "gradients":
+        return None if network is not None and network.gradient is not None else "needs gradients: give `gradient=`"
+    return f"needs {needs}: a rosalind model, not a callable from elsewhere"
 
 
 def apply(
@@ -259,7 +275,8 @@ def apply(
         return images if planned.condition.files is not None else corrupted_batch(planned, images, ids, key)
     if kind.apply is None:
         return images
-    _check_model(planned, network)
+    if lack := _lack(kind.needs, network):
+        raise ValueError(f"{name} {lack}.")
     arrays = jnp.asarray(images), jnp.asarray(labels), jnp.asarray(ids, jnp.uint32)
     changed = kind.apply(Batch(*arrays, key, planned.condition.severity, planned.options, network))
     dtype = getattr(changed, "dtype", type(changed))

@@ -6,7 +6,8 @@ than an ensemble of attacks, and not to be compared with leaderboards.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rosalind import models
+from rosalind.conditions.network import Network
 from rosalind.conditions.types import Batch, Kind
 from rosalind.config import Model
 
@@ -89,11 +91,68 @@ def attack(
 
     def loss_and_lead(x):
         logits = models.apply(config, variables, x)[0]
-        true = (hot * logits).sum(1)
-        lead = true - jnp.where(hot > 0, -jnp.inf, logits).max(1)
-        return (jax.nn.logsumexp(logits, 1) - true).sum(), lead
+        return (jax.nn.logsumexp(logits, 1) - (hot * logits).sum(1)).sum(), _lead(logits, hot)
 
-    slope = jax.value_and_grad(loss_and_lead, has_aux=True)
+    def slope(x):
+        (_, lead), gradient = jax.value_and_grad(loss_and_lead, has_aux=True)(x)
+        return lead, gradient
+
+    start = clean, ids, key, size, step, steps
+    return _ascent(lambda x: loss_and_lead(x)[1], slope, *start, norm=norm, random=random, restarts=restarts)
+
+
+def _attack_callable(
+    network: Network, images: Array, labels: Array, *start: Any, norm: str, random: bool, restarts: int
+) -> Array:
+    """`attack` on a callable with a gradient, which nothing can trace: step by step."""
+    assert network.features is not None
+    assert network.gradient is not None
+    features, gradient = network.features, network.gradient
+    kernel, bias = np.asarray(network.kernel, np.float32), np.asarray(network.bias, np.float32)
+    hot, wanted = jax.nn.one_hot(labels, len(bias)), np.array(labels)
+
+    def lead(x):
+        return _lead(jnp.asarray(np.asarray(features(np.array(x)), np.float32) @ kernel + bias), hot)
+
+    def slope(x):
+        ascent = np.asarray(gradient(np.array(x), wanted), np.float32)
+        if ascent.shape != x.shape or not np.isfinite(ascent).all():
+            raise ValueError(
+                f"`gradient` of {network.name!r} must give finite float{list(x.shape)}, got {list(ascent.shape)}"
+                + (", with NaN or inf." if ascent.shape == x.shape else ".")
+            )
+        return lead(x), jnp.asarray(ascent)
+
+    def loop(first, last, advance, state):
+        for number in range(first, int(last)):
+            state = advance(number, state)
+        return state
+
+    clean = images.astype(jnp.float32) / 255
+    return _ascent(lead, slope, clean, *start, norm=norm, random=random, restarts=restarts, loop=loop)
+
+
+def _lead(logits: Array, hot: Array) -> Array:
+    """float[n]: the true logit minus the largest other."""
+    return (hot * logits).sum(1) - jnp.where(hot > 0, -jnp.inf, logits).max(1)
+
+
+def _ascent(
+    lead: Callable[[Array], Array],
+    slope: Callable[[Array], tuple[Array, Array]],
+    clean: Array,
+    ids: Array,
+    key: Array,
+    size: Array,
+    step: Array,
+    steps: Array,
+    *,
+    norm: str,
+    random: bool,
+    restarts: int,
+    loop: Callable[..., Any] = jax.lax.fori_loop,
+) -> Array:
+    """The ascent of `attack`: `lead` is float[n], `slope` that and the gradient of the summed loss."""
 
     def keep(best, x, lead):
         image, least = best
@@ -102,18 +161,18 @@ def attack(
 
     def advance(_, state):
         x, best = state
-        (_, lead), gradient = slope(x)
-        best = keep(best, x, lead)
+        now, gradient = slope(x)
+        best = keep(best, x, now)
         return _inside(x + step * _direction(gradient, norm), clean, size, norm), best
 
-    best = (clean, loss_and_lead(clean)[1])
+    best = (clean, lead(clean))
     for restart in range(restarts):
         x = clean
         if random:
             start = _start(clean, ids, jax.random.fold_in(key, restart), size, norm)
             x = _inside(clean + jnp.where(steps > 0, 1, 0) * start, clean, size, norm)
-        x, best = jax.lax.fori_loop(0, steps, advance, (x, best))
-        best = keep(best, x, loss_and_lead(x)[1])
+        x, best = loop(0, steps, advance, (x, best))
+        best = keep(best, x, lead(x))
     return best[0]
 
 
@@ -182,9 +241,10 @@ def _whole(options: Mapping[str, float]) -> None:
 def _attacked(batch: Batch, norm: str, size: float, step: float, random: bool = True) -> Array:
     network, steps, restarts = batch.network, batch.options.get("steps", 1), batch.options.get("restarts", 1)
     assert network is not None  # conditions.apply has checked
-    assert network.config is not None
     images = batch.images, batch.labels, batch.ids, batch.key
     sizes = jnp.float32(size), jnp.float32(step), jnp.int32(steps)
+    if network.config is None:
+        return _attack_callable(network, *images, *sizes, norm=norm, random=random, restarts=int(restarts))
     return attack(network.config, network.variables, *images, *sizes, norm=norm, random=random, restarts=int(restarts))
 
 

@@ -27,9 +27,13 @@ class Network:
     variables: models.Variables = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     features: Callable[[np.ndarray], Any] | None = None
-    """From uint8[b, h, w, c] to float[b, d], for networks made elsewhere."""
+    """From uint8[b, h, w, c], or float32 in [0, 1], to float[b, d], for networks made elsewhere."""
     kernel: Any = None
     bias: Any = None
+    gradient: Callable[[np.ndarray, np.ndarray], Any] | None = None
+    """Of a callable, see `imported.Imported`."""
+    recalibrate: Callable[[Iterable[np.ndarray]], Callable[[np.ndarray], Any]] | None = None
+    """Of a callable, see `imported.Imported`."""
     hash: str = ""
 
 

@@ -53,7 +53,8 @@ class Kind:
     per_network: bool = False
     """True where every network gets images, or weights, of its own; else images are made once and shared."""
     needs: str | None = None
-    """`gradients` or `weights` where a network must be a rosalind model, not a callable from elsewhere."""
+    """`weights` where a network must be a rosalind model, not a callable from elsewhere; `gradients` where it must be
+    one or have a `gradient`."""
     own_samples: bool = False
     """True where samples are read from `Condition.files` instead of the test split; such a condition has a `label`."""
     transfer: bool = False

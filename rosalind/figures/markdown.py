@@ -1,5 +1,6 @@
 """A study in words and tables: the Markdown beside its figures."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -86,7 +87,7 @@ def _other_conditions(results: Results) -> list[str]:
         return []
     lines = ["", "## Other conditions: accuracy, percent", "", "| network | " + " | ".join(others) + " |"]
     lines.append("|---" * (len(others) + 1) + "|")
-    measured = set(results.cells(own_samples=True))
+    measured = set(results.cells(own_samples=True, predictions=True))
     for group in robustness.groups(results):
         cells = []
         for condition in others:
@@ -121,7 +122,8 @@ def markdown(results: Results) -> str:
     ]
     for row in robustness.table(results):
         cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        cells.append(f"{100 * (1 - results.networks[row.group.networks[0]].sparsity):.3g} %")
+        kept = 100 * (1 - results.networks[row.group.networks[0]].sparsity)
+        cells.append("-" if math.isnan(kept) else f"{kept:.3g} %")
         lines.append(f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} |")
     if chosen:
         lines += _robustness_section(results, chosen)
@@ -131,11 +133,17 @@ def markdown(results: Results) -> str:
     collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]
     dead = [f"{name} ({len(info.dead_classes)})" for name, info in infos if info.dead_classes]
     cut = [name for name, info in infos if info.cut]
+    unmeasured = [
+        f"{name} under {', '.join(c for c, reason in info.unmeasured.items() if reason == why)} ({why})"
+        for name, info in infos
+        for why in dict.fromkeys(info.unmeasured.values())
+    ]
     notes = [f"{name}: {note}" for name, info in infos for note in info.notes]
     for title, entries in (
         ("Layers that kept no weight", collapsed),
         ("No path from input to output", cut),
         ("Classes without a direction", dead),
+        ("Not measured", unmeasured),
         ("Notes", notes),
     ):
         if entries:

@@ -78,7 +78,7 @@ def lineage_figure(store: Store) -> Figure:
             axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
     axes.set_xlim(-0.4, len(graph.layers) + 0.2 * len(graph.layers))
     axes.set_ylim(max(len(graph.lines), 1) - 0.3, -0.8)
-    axes.set_xticks(range(len(graph.layers)), [f"{100 * sparsity:g}" for sparsity in graph.layers])
+    axes.set_xticks(range(len(graph.layers)), graph.layer_names)
     axes.set_yticks([])
     axes.set_xlabel("removed, %", fontsize=8)
     axes.tick_params(labelsize=7)

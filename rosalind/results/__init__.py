@@ -21,6 +21,7 @@ from rosalind.results.files import (
 )
 from rosalind.results.joined import join
 from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
+from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
 from rosalind.results.records import ConditionInfo, NetworkInfo
 from rosalind.results.schema import (
@@ -30,9 +31,10 @@ from rosalind.results.schema import (
     check_name,
     geometry_file,
     network_file,
+    prediction_file,
 )
 from rosalind.results.stamp import check_derived
-from rosalind.results.writing import Mismatch, add_network, create, remove_network
+from rosalind.results.writing import Mismatch, add_network, add_predictions, create, remove_network
 
 __all__ = [
     "GEOMETRY",
@@ -44,6 +46,7 @@ __all__ = [
     "NetworkInfo",
     "Results",
     "add_network",
+    "add_predictions",
     "array_names",
     "attribution_file",
     "brier",
@@ -67,6 +70,8 @@ __all__ = [
     "loss",
     "move_aside",
     "network_file",
+    "prediction_file",
+    "read_predictions",
     "readable",
     "remove_abandoned",
     "remove_network",

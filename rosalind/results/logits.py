@@ -28,7 +28,9 @@ def loss(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Float
 
 
 def confidence(cell: Mapping[str, np.ndarray]) -> Float64[np.ndarray, " n"]:
-    """The largest softmax probability, in (0, 1]."""
+    """The largest softmax probability, in (0, 1]; NaN where neither it nor logits are known."""
+    if "confidence" in cell:
+        return cell["confidence"].astype(np.float64)
     return np.exp(log_softmax(cell).max(1))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from rosalind.results.files import Damaged, load_array, load_arrays, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
+    GEOMETRY,
     ORIGIN,
     SCHEMA,
     STUDY,
@@ -23,6 +24,7 @@ from rosalind.results.schema import (
     check_origin,
     geometry_file,
     network_file,
+    prediction_file,
 )
 
 
@@ -98,7 +100,9 @@ class Results:
 
     def geometry_file(self, network: str, condition: str) -> Path:
         """Path of a cell's arrays, measured or not."""
-        return geometry_file(*self.home(network), condition)
+        info = self.networks.get(network)
+        file = prediction_file if info and info.only_predictions else geometry_file
+        return file(*self.home(network), condition)
 
     def attribution_file(self, network: str, condition: str) -> Path:
         """Path of a cell's occlusion maps, made or not."""
@@ -108,15 +112,19 @@ class Results:
         """Path of a network's arrays."""
         return network_file(*self.home(network))
 
-    def cells(self, *, own_samples: bool = False) -> list[tuple[str, str]]:
-        """All measured pairs of network and condition, in order; shifts only where `own_samples` is set."""
+    def cells(self, *, own_samples: bool = False, predictions: bool = False) -> list[tuple[str, str]]:
+        """All measured pairs of network and condition, in order.
+
+        Shifts only where `own_samples` is set, and networks of which there are only predictions where `predictions` is.
+        """
         pairs = []
         listed = [*self.conditions, *(self.shifts if own_samples else ())]
-        for network in self.networks:
-            folder, name = self.home(network)
+        for network, info in self.networks.items():
+            if info.only_predictions and not predictions:
+                continue
             try:
                 # Names alone, 0.03 to 0.06 s for 28,800 files; to look for each took 0.4 s.
-                listing = os.listdir(folder / "geometry" / name)
+                listing = os.listdir(self.geometry_file(network, "").parent)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             measured = {file.removesuffix(".npz") for file in listing if file.endswith(".npz")}
@@ -133,19 +141,36 @@ class Results:
     def geometry(self, network: str, condition: str, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The arrays of a cell, all or some; the README lists them.
 
+        Of a network of which there are only predictions, what they do not give is NaN.
+
         Raises:
             FileNotFoundError: not measured.
             Damaged: see `load_arrays`; or another number of samples, classes that are not the study's, a cell of
                 another network or condition.
         """
         path, wanted = self.geometry_file(network, condition), None if keys is None else tuple(keys)
-        arrays = load_arrays(path, wanted, optional=ORIGIN)
-        check_origin(path, arrays, self.networks[network].hash, condition)
-        if wanted is not None:
+        info = self.networks[network]
+        arrays = load_arrays(path, None if info.only_predictions else wanted, optional=ORIGIN)
+        check_origin(path, arrays, info.hash, condition)
+        if info.only_predictions:
+            arrays = self._with_gaps(arrays, wanted)
+        elif wanted is not None:
             arrays = {key: arrays[key] for key in wanted}
         if condition not in self.shifts:
             check_geometry(path, arrays, len(self.labels), len(self.class_names))
         return arrays
+
+    def _with_gaps(self, arrays: dict[str, np.ndarray], keys: Iterable[str] | None) -> dict[str, np.ndarray]:
+        """Predictions as a cell, with NaN for what they do not give."""
+        nothing = np.full(len(arrays["prediction"]), np.nan, np.float32)
+        gaps: dict[str, np.ndarray] = dict.fromkeys(GEOMETRY, nothing)
+        gaps |= dict.fromkeys(("angle_agreement", "bias_share"), np.array(np.nan, np.float32))
+        gaps["rival"] = np.full(len(nothing), -1, np.int16)
+        if "logits" not in arrays:
+            # One column, that of the prediction, as where only the largest logits are stored.
+            gaps |= {"logits": nothing[:, None], "class_id": arrays["prediction"][:, None], "brier": nothing}
+        wanted = {*gaps, *arrays} if keys is None else keys
+        return {key: arrays.get(key, gaps.get(key, nothing)) for key in wanted}
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""
@@ -207,7 +232,9 @@ def load(folder: str | Path) -> Results:
 
     def network_order(item: tuple[str, NetworkInfo]) -> tuple:
         name, info = item
-        return not info.is_dense, not info.is_parent, info.label, info.sparsity, info.seed or 0, name
+        known = info.sparsity == info.sparsity
+        level = (not known, info.sparsity if known else 0)
+        return not info.is_dense, not info.is_parent, info.label, level, info.seed or 0, name
 
     def condition_order(item: tuple[str, ConditionInfo]) -> tuple:
         info = item[1]

@@ -30,9 +30,6 @@ class NetworkInfo:
     parent: str | None
     """Id of the dense network it was pruned from."""
     seed: int | None
-    sparsity: float
-    """Removed fraction of the prunable weights, in [0, 1]."""
-    sparsity_requested: float
     parameters: int | None
     nonzero: int | None
     feature_scale: float | None = field(metadata={"key": "unit"})
@@ -42,6 +39,9 @@ class NetworkInfo:
     fingerprint: str
     """Of everything that made the network."""
     name: str = ""
+    sparsity: float = float("nan")
+    """Removed fraction of the prunable weights, in [0, 1]; NaN where it is not known of an imported network."""
+    sparsity_requested: float = float("nan")
     config: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `config.Model`; empty for an imported network."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -61,6 +61,10 @@ class NetworkInfo:
     """True where no path leads from the input to the output."""
     sparsity_effective: float = float("nan")
     """Removed fraction where weights off every path from input to output count as removed."""
+    only_predictions: bool = False
+    """True where its cells hold predictions, and logits or confidence at most, but no geometry."""
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
+    """Why an imported network has no cell, by condition."""
     multiply_adds: float = float("nan")
     multiply_adds_dense: float = float("nan")
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -47,6 +47,11 @@ def geometry_file(folder: Path, network: str, condition: str) -> Path:
     return folder / "geometry" / network / f"{condition}.npz"
 
 
+def prediction_file(folder: Path, network: str, condition: str) -> Path:
+    """Path of the predictions of a network of which there is no geometry."""
+    return folder / "predictions" / network / f"{condition}.npz"
+
+
 def attribution_file(folder: Path, network: str, condition: str) -> Path:
     """Path of the occlusion maps of a network under a condition."""
     return folder / "attribution" / network / f"{condition}.npz"

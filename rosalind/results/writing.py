@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import check_writable, hash_arrays, load_object, readable, save_arrays, save_json
-from rosalind.results.reading import load
-from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file
+from rosalind.results.files import (
+    check_writable,
+    hash_arrays,
+    load_arrays,
+    load_object,
+    readable,
+    save_arrays,
+    save_json,
+)
+from rosalind.results.predictions import read_predictions
+from rosalind.results.reading import Results, load
+from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file, prediction_file
 
 
 class Mismatch(ValueError):
@@ -55,13 +64,15 @@ def add_network(
 
     Args:
         folder: of the study.
-        info: `name`; further provenance as in `networks/<network>.json`, by default that of an imported network.
+        info: `name`; further provenance as in `networks/<network>.json`, by default that of an imported network,
+            whose sparsity is that of its masks, else unknown. Of a network that is there it is replaced.
         arrays: `head/kernel` float32[d, c], `head/bias` float32[c], `mu` float32[d], `class_mean`
-            float32[c, d]; variables and masks by path if there are any.
+            float32[c, d]; variables and masks (`masks/PATH`, bool) by path if there are any.
         cells: geometry arrays (`geometry.measure`) by condition id.
 
     Raises:
-        ValueError: a name that cannot be an id, missing arrays, or shapes that do not fit the study.
+        ValueError: a name that cannot be an id, a parent that the study does not have, missing arrays, or shapes that
+            do not fit the study.
         Mismatch: a network of that name made differently.
     """
     folder = Path(folder)
@@ -72,10 +83,7 @@ def add_network(
     missing = [key for key in needed if key not in arrays]
     if missing:
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
-    classes = len(study_results.class_names)
-    kernel, bias = np.shape(arrays["head/kernel"]), np.shape(arrays["head/bias"])
-    if kernel[1:] != (classes,) or bias != (classes,):
-        raise ValueError(f"the head of {name!r} must be [d, {classes}] and [{classes}], got {kernel} and {bias}.")
+    check_head(name, arrays["head/kernel"], arrays["head/bias"], len(study_results.class_names))
     cells, count = cells or {}, len(study_results.labels)
     for condition, cell in cells.items():
         if condition not in study_results.conditions:
@@ -83,7 +91,66 @@ def add_network(
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
                 raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")
+    info = {
+        "unit": 1.0,
+        "dead_classes": np.flatnonzero(~np.asarray(arrays["head/kernel"]).any(0)).tolist(),
+        **info,
+    }
+    files = {geometry_file(folder, name, condition): cell for condition, cell in cells.items()}
+    _write(study_results, info, arrays, files)
+
+
+def add_predictions(
+    folder: str | Path,
+    info: Mapping[str, Any],
+    predictions: Mapping[str, str | Path | Mapping[str, Any]],
+    masks: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Add a network of which only predictions are known: it joins what needs no geometry.
+
+    Args:
+        folder: of the study.
+        info: see `add_network`.
+        predictions: by condition id a CSV or npz file, or arrays, see `read_predictions`.
+        masks: bool by path, if they are known.
+
+    Raises:
+        ValueError: a name that cannot be an id, a parent or condition that the study does not have, ids or labels that
+            are not the test set's, classes or numbers that cannot be.
+        Mismatch: a network of that name made differently, or other predictions of it under a condition.
+    """
+    folder = Path(folder)
+    study_results = load(folder)
+    name = info["name"]
+    check_name(name)
+    files = {}
+    for condition, source in predictions.items():
+        arrays = read_predictions(study_results, name, condition, source)
+        path = prediction_file(folder, name, condition)
+        if path.exists():
+            stored = load_arrays(path)
+            if any(not np.array_equal(stored.get(key, ()), value) for key, value in arrays.items()):
+                raise Mismatch(f"{folder} has other predictions of {name!r} under {condition}; use another name.")
+            continue
+        files[path] = arrays
+    arrays = {f"masks/{path}": mask for path, mask in (masks or {}).items()}
+    _write(study_results, {**info, "only_predictions": True, "unit": None}, arrays, files)
+
+
+def _write(
+    study_results: Results,
+    info: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    files: Mapping[Path, Mapping[str, np.ndarray]],
+) -> None:
+    """Write a network: its arrays, its cells, each with the hash of those, and last its JSON."""
+    folder, name, parent = study_results.folder, info["name"], info.get("parent")
+    if parent is not None and (parent == name or parent not in study_results.networks):
+        raise ValueError(f"parent of {name!r} must be another network of the study, got {parent!r}.")
     ready = {key: np.asarray(value) for key, value in arrays.items()}
+    masks = [mask for key, mask in ready.items() if key.startswith("masks/")]
+    size = sum(mask.size for mask in masks)
+    sparsity = 1 - sum(int(mask.sum()) for mask in masks) / size if size else None
     digest = hash_arrays(ready)
     full = {
         "model": "imported",
@@ -93,13 +160,11 @@ def add_network(
         "family": "imported",
         "parent": None,
         "seed": None,
-        "sparsity_requested": 0.0,
-        "sparsity": 0.0,
+        "sparsity_requested": sparsity,
+        "sparsity": sparsity,
         "parameters": None,
         "nonzero": None,
         "budget": None,
-        "unit": 1.0,
-        "dead_classes": np.flatnonzero(~np.asarray(arrays["head/kernel"]).any(0)).tolist(),
         **info,
         "hash": digest,
     }
@@ -107,11 +172,26 @@ def add_network(
     stored = study_results.networks.get(name)
     if stored is not None and stored.fingerprint != full["fingerprint"]:
         raise Mismatch(f"{folder} has another network {name!r} ({stored.fingerprint}); use another name.")
+    if stored is not None:
+        # Its arrays stay, which may differ from these by rounding.
+        digest = full["hash"] = stored.hash
     save_arrays(network_file(folder, name), ready)
-    for condition, cell in cells.items():
-        origin = {"network_hash": np.asarray(digest), "condition": np.asarray(condition)}
-        save_arrays(geometry_file(folder, name, condition), {**cell, **origin})
-    save_json(network_file(folder, name, "json"), full)
+    for path, cell in files.items():
+        origin = {"network_hash": np.asarray(digest), "condition": np.asarray(path.stem)}
+        save_arrays(path, {**cell, **origin})
+    save_json(network_file(folder, name, "json"), full, replace=True)
+
+
+def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
+    """Raise ValueError unless a network's head is [d, classes] and [classes]."""
+    shapes = np.shape(kernel), np.shape(bias)
+    if len(shapes[0]) == 2 and shapes[0][1] == classes and shapes[1] == (classes,):
+        return
+    transposed = shapes[0][:1] == (classes,) and len(shapes[0]) == 2
+    raise ValueError(
+        f"the head of {name!r} must be [d, {classes}] and [{classes}], got {list(shapes[0])} and {list(shapes[1])}."
+        + " Transpose the weight: PyTorch's is [classes, d]." * transposed
+    )
 
 
 def remove_network(folder: str | Path, name: str) -> None:
@@ -121,5 +201,5 @@ def remove_network(folder: str | Path, name: str) -> None:
     network_file(folder, name, "json").unlink(missing_ok=True)
     network_file(folder, name).unlink(missing_ok=True)
     (folder / "training" / f"{name}.npz").unlink(missing_ok=True)
-    for directory in ("geometry", "attribution"):
+    for directory in ("geometry", "attribution", "predictions"):
         shutil.rmtree(folder / directory / name, ignore_errors=True)

@@ -1,7 +1,7 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
 from rosalind.study.frequencies import frequency_maps
-from rosalind.study.imported import add_network
+from rosalind.study.imported import add_network, create
 from rosalind.study.maps import attribute
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
@@ -13,6 +13,7 @@ __all__ = [
     "add_network",
     "attribute",
     "check",
+    "create",
     "frequency_maps",
     "load_network",
     "plan",

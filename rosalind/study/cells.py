@@ -20,7 +20,7 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
     """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition."""
     condition, corruption = planned.condition, planned.kind.corruption
     # Transferred attacks are made for the dense network of the first seed.
-    attacked = planning.name_of(study, Task(study.seeds[0], "dense"))
+    attacked = planning.name_of(study, Task(study.seeds[0], "dense")) if study.seeds else None
     info = conditions.describe(planned, dataset, DRAW_SEED, attacked)
     if planned.kind.own_samples:
         shift = conditions.source_images(planned, dataset.test)

@@ -7,18 +7,20 @@ import numpy as np
 
 from rosalind import conditions, measuring, results
 from rosalind.config import Condition
+from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.study import cells, network_files, planning
 
 
 def frequency_maps(
-    folder: str | Path, names: Sequence[str] | None = None, *, strength: float = 4.0, images: int = 1000
+    folder: str | Path, networks: Sequence[str | Imported] | None = None, *, strength: float = 4.0, images: int = 1000
 ) -> list[Path]:
     """Measure the error of networks under noise of one frequency at a time, for all frequencies.
 
     Args:
         folder: of a study whose data can still be loaded.
-        names: networks; None takes those of the first seed.
+        networks: their ids, or of those made elsewhere what was given to `add_network`, as their weights are not
+            stored; None takes those of the first seed whose weights are.
         strength: Euclidean length of the noise per channel, pixels in [0, 1].
         images: how many test images, stratified by class.
 
@@ -28,15 +30,25 @@ def frequency_maps(
         in, as a frequency and its mirror image are one wave; `clean` float32, `samples`, `strength`.
 
     Raises:
-        ValueError: an unknown network, a strength or number that is not above 0.
+        ValueError: an unknown network, none at all, a strength or number that is not above 0.
+        results.Mismatch: a callable that is not the stored network.
     """
     folder = Path(folder)
     study_results = results.load(folder)
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
-    seed = study_results.study["seeds"][0]
     infos = study_results.networks
-    names = names or [n for n, info in infos.items() if info.seed == seed and not info.is_imported]
+    if networks is None:
+        trained = {name: info.seed for name, info in infos.items() if not info.is_imported}
+        # A folder that `create` began lists no seeds.
+        first = [*study_results.study["seeds"], *trained.values()][:1]
+        networks = [name for name, seed in trained.items() if seed in first]
+    if not networks:
+        raise ValueError(
+            f"{folder} has no network whose weights are stored; give `networks`, an imported.Imported each."
+        )
+    given = {network if isinstance(network, str) else network.name: network for network in networks}
+    names = list(given)
     unknown = [name for name in names if name not in infos]
     if unknown:
         raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(infos)}.")
@@ -50,7 +62,7 @@ def frequency_maps(
     parts = cells.chunks(folder, todo)
     with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:
         for part in parts:
-            loaded = [network_files.load_network(folder, name) for name in part]
+            loaded = [network_files.ready_network(folder, given[name], dataset.test) for name in part]
             clean = dict(measuring.accuracies(loaded, conditions.plan(Condition()), samples, key))
             errors = {name: np.full((height, width), np.nan, np.float32) for name in part}
             for row, column in waves:

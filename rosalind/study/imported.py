@@ -1,77 +1,216 @@
-"""Networks made elsewhere, measured under every condition of a study."""
+"""Studies of networks made elsewhere, and such networks measured under the conditions of any study."""
 
 import dataclasses
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rosalind import geometry, measures, measuring, results
+from rosalind import conditions, data, geometry, imported, measures, measuring, results
 from rosalind.conditions import Network
+from rosalind.config import CLEAN, Condition, Data, Study
+from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, running
+from rosalind.results.writing import check_head
+from rosalind.study import cells, network_files, planning, running
+
+
+def create(
+    data: Data,
+    conditions: Sequence[Condition],
+    folder: str | Path,
+    *,
+    features: int = 500,
+    thumbnails: int = 2000,
+    measures: tuple[str, ...] = (),
+) -> Results:
+    """Begin a study that trains nothing, for networks made elsewhere; see `add_network`.
+
+    Args:
+        data: the data set; its training images give the reference of a network's geometry.
+        conditions: of `config.conditions` or `config.Condition`; the clean one must be among them. Called again
+            with more of them, the folder gets those, and `add_network` then measures them.
+        folder: made if missing.
+        features, thumbnails, measures: see `config.Study`.
+
+    Returns:
+        The study as it is then, without networks.
+
+    Raises:
+        ValueError: see `study.check`; a transferred attack, which is made on a network that the study trains.
+        results.Mismatch: the folder has another data set or table, or a condition of that id made differently.
+    """
+    folder = Path(folder)
+    if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
+        raise ValueError(f"conditions must contain the clean one, got {[c.id for c in conditions][:20]}.")
+    shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
+    plan = Study(data=data, conditions=tuple(conditions), seeds=(), controls=(), **shown)
+    # A model and a seed are checked as well, which no one uses.
+    dataset = planning.check(dataclasses.replace(plan, seeds=(0,)), folder)
+    if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
+        raise ValueError(f"{', '.join(made)} must be made on a network that the study trains, and it trains none.")
+    planned = running.declare(plan, dataset, folder)
+    with Progress("images", len(planned), unit="conditions") as progress:
+        for condition in planned:
+            cells.save_thumbnails(plan, dataset, folder, condition)
+            progress.advance(1, condition.condition.id)
+    return results.load(folder)
 
 
 def add_network(
     folder: str | Path,
-    name: str,
-    features: Callable[[np.ndarray], Any],
-    head: tuple[Any, Any],
-    *,
-    family: str | None = None,
-    fingerprint: str | None = None,
+    network: str | Imported | Sequence[Imported],
+    features: Callable[[np.ndarray], Any] | None = None,
+    head: tuple[Any, Any] | None = None,
+    **fields: Any,
 ) -> Results:
-    """Measure a network made elsewhere, in PyTorch say, under every condition of a study.
+    """Measure networks made elsewhere, in PyTorch say, under every condition of a study.
 
     Args:
         folder: of the study; its data must load.
-        name: the network's id in the study.
-        features: from uint8[b, h, w, c] in NumPy to float[b, d], the input of the last linear layer, in
-            evaluation mode; normalising is its business. Batches all have one size.
-        head: kernel float[d, c] and bias float[c]; PyTorch's `weight` is [c, d] and must be transposed.
-        family: for legends; `imported` if None.
-        fingerprint: names the network's weights, so that a later call can tell whether they changed; by
-            default a hash of the head and of what the callable gives for clean images.
+        network: one or several `imported.Imported`, all compared once at the end; or a name, for
+            `Imported(network, features, head, **fields)`.
+        features, head, fields: of a single network given by its name.
 
     Returns:
-        The study as it is then. Killed and called again, it goes on where it was. Conditions that change
-        BatchNorm or weights, or attack the network itself, are left out: they need a rosalind model.
+        The study as it is then. Killed and called again, it goes on where it was; provenance given anew replaces the
+        old. A condition that a network cannot be measured under is named, and its reason kept in the network's
+        `unmeasured`.
 
     Raises:
-        ValueError: a name that cannot be an id, shapes that do not fit, NaN.
+        ValueError: a name that cannot be an id or comes twice, a parent that neither the study nor the call has,
+            neither features and head nor predictions, shapes that do not fit, NaN, features and head that do not give
+            `logits`. All but NaN before any work.
         results.Mismatch: a network of that name with another fingerprint.
     """
     folder = Path(folder)
-    results.check_name(name)
+    if isinstance(network, str):
+        networks = [Imported(network, features, head, **fields)]
+    elif features is not None or head is not None or fields:
+        raise ValueError("features, head and fields are for a network given by its name; an Imported has them.")
+    else:
+        networks = [network] if isinstance(network, Imported) else list(network)
     study_results = results.load(folder)
     dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
+    networks = _checked(study_results, networks, dataset)
     cells.declare_measures(names, folder)
     extra = measures.of_study(names)
-    kernel, bias = (np.asarray(part, np.float32) for part in head)
-    network = Network(name, None, features=features, kernel=kernel, bias=bias)
-    geometry.check(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
-    reference = measuring.reference(network, dataset.train, dataset.validation)
-    network = dataclasses.replace(network, reference=reference)
-    arrays = network_files.reference_arrays(kernel, bias, reference)
+    declared = {**study_results.conditions, **study_results.shifts}
+    planned = {id_: cells.planned_of(study_results, id_) for id_ in declared}
+    ready = []
+    for one in networks:
+        if one.predictions is not None:
+            _store_predictions(folder, one, planned)
+        else:
+            ready.append(_stored(folder, one, dataset, list(planned.values())))
+    digests = cells.hashes(folder, [one.name for one in ready])
+    with Progress("measuring", len(ready) * len(planned), unit="cells") as progress:
+        for id_, condition in planned.items():
+            possible = [one for one in ready if conditions.unmet(condition, one) is None]
+            todo = [one for one in possible if not cells.is_measured(folder, one.name, id_, digests[one.name], extra)]
+            progress.advance(len(ready) - len(todo), id_)
+            if todo:
+                cells.measure_networks(folder, dataset, condition, todo, digests, extra, progress.advance)
+    return running.compare(folder)
+
+
+def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
+    """Networks, each behind its parent, after checking all that can be without measuring; see `add_network`."""
+    classes, names = len(study_results.class_names), [network.name for network in networks]
+    if repeats := planning.repeated(names):
+        raise ValueError(f"names of networks must be unique; repeated: {repeats}.")
+    waiting, known, ordered = list(networks), set(study_results.networks) - set(names), []
+    while waiting:
+        possible = [network for network in waiting if network.parent is None or network.parent in known]
+        if not possible:
+            network = waiting[0]
+            raise ValueError(
+                f"parent of {network.name!r} must be another network of the study or of this call, "
+                f"got {network.parent!r}; known: {', '.join([*study_results.networks, *names])}."
+            )
+        known |= {network.name for network in possible}
+        waiting = [network for network in waiting if network not in possible]
+        ordered += possible
+    few = dataset.test.take(np.arange(min(len(dataset.test), 32)))
+    for network in ordered:
+        results.check_name(network.name)
+        imported.check(network)
+        if network.predictions is not None:
+            for condition, source in network.predictions.items():
+                results.read_predictions(study_results, network.name, condition, source)
+            continue
+        assert network.head is not None
+        check_head(network.name, *network.head, classes)
+        ready = network_files.callable_network(network)
+        geometry.check(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
+        batch = measuring.features_of(ready, few)
+        if network.logits is not None:
+            _compare_logits(network, batch @ ready.kernel + ready.bias, np.array(few.images[:]))
+        elif len(ready.kernel) == classes:
+            warnings.warn(
+                f"features of {network.name!r} are as many as the classes, {classes}: are they logits already, or is "
+                "the head not transposed? Give `logits=`, and they are compared.",
+                stacklevel=3,
+            )
+    return ordered
+
+
+def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray) -> None:
+    """Raise ValueError unless features and head give the logits of the whole network."""
+    assert network.logits is not None
+    wanted = np.asarray(network.logits(images), np.float32)
+    if wanted.shape != computed.shape:
+        raise ValueError(
+            f"`logits` of {network.name!r} must give float{list(computed.shape)}, got {list(wanted.shape)}."
+        )
+    # bfloat16 has 8 bits; another layer or an untransposed head is off by the size of the logits.
+    apart, size = np.abs(wanted - computed).max(), np.abs(wanted - wanted.mean()).max()
+    if not apart <= 0.02 * max(size, 1e-6):
+        raise ValueError(
+            f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "
+            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network?"
+        )
+
+
+def _store_predictions(folder: Path, network: Imported, known: Collection[str]) -> None:
+    """Write a network of which there are predictions alone."""
+    assert network.predictions is not None
+    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("*.npz")}
+    missing = [id_ for id_ in known if id_ not in measured | network.predictions.keys()]
+    info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "has no predictions")}
+    if network.fingerprint is not None:
+        info["fingerprint"] = network.fingerprint
+    results.add_predictions(folder, info, network.predictions, imported.masks_of(network))
+
+
+def _stored(folder: Path, network: Imported, dataset: data.Dataset, planned: Sequence[conditions.Planned]) -> Network:
+    """The network ready to be measured, after writing its files."""
+    ready = network_files.callable_network(network)
+    reference = measuring.reference(ready, dataset.train, dataset.validation)
+    arrays = network_files.reference_arrays(ready.kernel, ready.bias, reference)
+    arrays |= {f"masks/{path}": mask for path, mask in imported.masks_of(network).items()}
+    unmeasured = {
+        p.condition.id: reason
+        for p in planned
+        if (reason := conditions.unmet(p, ready))
+        and not results.geometry_file(folder, network.name, p.condition.id).exists()
+    }
+    for reason in dict.fromkeys(unmeasured.values()):
+        ids = ", ".join(id_ for id_, why in unmeasured.items() if why == reason)
+        print(f"{network.name} is not measured under {ids}: it {reason}.", file=sys.stderr)
     results.add_network(
         folder,
         {
-            "name": name,
-            "family": family or "imported",
+            **imported.provenance(network),
             "unit": reference.feature_scale,
-            "fingerprint": fingerprint or results.hash_arrays(arrays),
+            "fingerprint": network.fingerprint or results.hash_arrays(arrays),
             "versions": network_files.versions(),
+            "unmeasured": unmeasured,
         },
         arrays,
     )
-    digests = cells.hashes(folder, [name])
-    declared = {**study_results.conditions, **study_results.shifts}
-    possible = [id_ for id_, info in declared.items() if info.bn == "train" and info.shared]
-    todo = [id_ for id_ in possible if not cells.is_measured(folder, name, id_, digests[name], extra)]
-    with Progress(f"measuring {name}", len(todo), unit="conditions") as progress:
-        for id_ in todo:
-            planned = cells.planned_of(study_results, id_)
-            cells.measure_networks(folder, dataset, planned, [network], digests, extra, progress.advance)
-    return running.compare(folder)
+    return dataclasses.replace(ready, reference=reference)

@@ -7,6 +7,7 @@ import numpy as np
 from rosalind import attribution, conditions, data, measuring, results
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study
+from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.study import cells, network_files, planning, units
 from rosalind.study.units import Unit
@@ -15,12 +16,14 @@ JOINED = ("id", "map", "baseline", "deletion")
 """Arrays of a file of maps that have a row per sample."""
 
 
-def attribute(folder: str | Path, network: str, condition: str = CLEAN, ids: tuple[int, ...] | None = None) -> int:
+def attribute(
+    folder: str | Path, network: str | Imported, condition: str = CLEAN, ids: tuple[int, ...] | None = None
+) -> int:
     """Make occlusion maps of samples for one network and condition, beside those already stored.
 
     Args:
         folder: of a study whose data can still be loaded.
-        network: its id.
+        network: its id; of one made elsewhere what was given to `add_network`, as its weights are not stored.
         condition: id of a condition of the study.
         ids: sample ids of the test set; None takes twelve, stratified by class.
 
@@ -28,12 +31,13 @@ def attribute(folder: str | Path, network: str, condition: str = CLEAN, ids: tup
         The number of maps that were made; those that exist are kept.
 
     Raises:
-        ValueError: an unknown network, condition or sample.
+        ValueError: an unknown network, condition or sample; one that the network cannot be measured under.
+        results.Mismatch: a callable that is not the stored network.
     """
     folder = Path(folder)
     study_results = results.load(folder)
     for kind, name, infos in (
-        ("network", network, study_results.networks),
+        ("network", network if isinstance(network, str) else network.name, study_results.networks),
         ("condition", condition, study_results.conditions),
     ):
         if name not in infos:
@@ -52,7 +56,7 @@ def attribute(folder: str | Path, network: str, condition: str = CLEAN, ids: tup
 def attribute_some(
     dataset: data.Dataset,
     folder: Path,
-    network: str,
+    network: str | Imported,
     planned: Planned,
     ids: tuple[int, ...],
     advance: Advance,
@@ -63,7 +67,8 @@ def attribute_some(
 
     `advance` counts every sample, at once those that have their maps.
     """
-    path = results.attribution_file(folder, network, planned.condition.id)
+    name = network if isinstance(network, str) else network.name
+    path = results.attribution_file(folder, name, planned.condition.id)
     stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
     digest = cells.hashes(folder, [network])[network]
     origin = {"network_hash": np.asarray(digest), "condition": np.asarray(planned.condition.id)}
@@ -71,10 +76,10 @@ def attribute_some(
     if stored and (is_other or not stored.keys() >= set(JOINED)):
         ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
     rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
-    advance(len(ids) - len(rows), network)
+    advance(len(ids) - len(rows), name)
     if not rows.size:
         return 0
-    loaded = network_files.load_network(folder, network)
+    loaded = network_files.ready_network(folder, network, dataset.test)
     key = planning.draw_key(dataset, planned.condition)
     loaded = conditions.network_under(planned, loaded, key)
     attacked = cells.attacked_network(folder, planned)

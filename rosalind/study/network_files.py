@@ -16,7 +16,8 @@ from jax.typing import ArrayLike
 
 from rosalind import data, geometry, measuring, models, pruning, results
 from rosalind.conditions import Network
-from rosalind.config import Model, Study, definition, difference, fingerprint, is_outside
+from rosalind.config import CLEAN, Model, Study, definition, difference, fingerprint, is_outside
+from rosalind.imported import Imported
 from rosalind.study import planning
 from rosalind.study.planning import Task
 
@@ -167,7 +168,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     path = results.network_file(folder, name, "json")
     info = results.NetworkInfo.from_json(path, results.load_json(path))
     if info.is_imported:
-        raise ValueError(f"{name!r} was imported; its variables are not in the study, only its geometry.")
+        raise ValueError(f"{name!r} was imported, its weights are not in the study: give its `imported.Imported`.")
     arrays_path = results.network_file(folder, name)
     arrays = results.load_arrays(arrays_path)
     check_hash(arrays_path, arrays, info.hash)
@@ -183,6 +184,45 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
         bias=arrays["head/bias"],
         hash=info.hash,
     )
+
+
+def callable_network(network: Imported, reference: geometry.Reference | None = None) -> Network:
+    """A network made elsewhere, ready to be measured once it has its reference."""
+    if network.features is None or network.head is None:
+        raise ValueError(f"{network.name!r} has predictions alone; this needs features and head.")
+    kernel, bias = (np.asarray(part, np.float32) for part in network.head)
+    return Network(
+        network.name,
+        reference,
+        features=network.features,
+        kernel=kernel,
+        bias=bias,
+        gradient=network.gradient,
+        recalibrate=network.recalibrate,
+    )
+
+
+def ready_network(folder: Path, network: str | Imported, test: data.Split) -> Network:
+    """A network of a study ready to be measured: loaded by its id, or the callable of an imported one.
+
+    Raises:
+        FileNotFoundError, results.Damaged, ValueError, results.Mismatch: see `load_network`; Mismatch also for a
+            callable whose head, or whose features of clean test images, are not those of the stored network.
+    """
+    if isinstance(network, str):
+        return load_network(folder, network)
+    arrays = results.load_arrays(results.network_file(folder, network.name))
+    reference = geometry.Reference(arrays["mu"], arrays["class_mean"], float(arrays["unit"]))
+    ready, clean = callable_network(network, reference), results.geometry_file(folder, network.name, CLEAN)
+    same = np.array_equal(ready.kernel, arrays["head/kernel"]) and np.array_equal(ready.bias, arrays["head/bias"])
+    if same and clean.exists():
+        norm = results.load_arrays(clean, ("norm",))["norm"][:16]
+        features = measuring.features_of(ready, test.take(np.arange(len(norm))))
+        # Other batches, other rounding: more so on a GPU or in half precision.
+        same = np.allclose(np.linalg.norm(features, axis=1), norm, rtol=0.02, atol=1e-6)
+    if not same:
+        raise results.Mismatch(f"{folder} has another network {network.name!r}: its head or its features differ.")
+    return ready
 
 
 def _model_of(name: str, info: results.NetworkInfo) -> Model:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,6 +103,13 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     full = completed(study, dataset)
     _check_names(full)
     model = full.model
+    features, classes = np.shape(models.head(model, models.blank(model))[0])
+    if is_outside(model.name) and features == classes:
+        warnings.warn(
+            f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
+            "so it must end before its own.",
+            stacklevel=2,
+        )
     for method in methods:
         pruning.check_network(
             method,

@@ -10,9 +10,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import measures, results
+from rosalind import data, measures, results
 from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
-from rosalind.config import Study, describe, fingerprint
+from rosalind.conditions import Planned
+from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
 from rosalind.study import cells, maps, network_files, networks, planning, units
@@ -21,6 +22,9 @@ from rosalind.study.units import Incomplete, Unit
 
 FORMAT = 2
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
+
+PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")
+"""Fields of networks that the tables depend on."""
 
 
 def use_compilation_cache() -> None:
@@ -66,31 +70,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         return all([network_files.is_stored(folder, *network) for network in expected.items()])
 
     todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
-    results.create(
-        folder,
-        {
-            "dataset": dataset.name,
-            "dataset_hash": dataset.hash,
-            "data": dataclasses.asdict(study.data),
-            "class_names": list(dataset.class_names),
-            "image_shape": list(dataset.image_shape),
-            "table": planning.table_of(dataset),
-            "seed": DRAW_SEED,
-            "seeds": list(study.seeds),
-            "config": describe(study),
-            "versions": network_files.versions(),
-            "revision": network_files.revision(),
-        },
-        {
-            "id": dataset.test.ids,
-            "label": dataset.test.labels.astype(np.int16),
-            "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
-        },
-    )
-    cells.declare_measures(study.measures, folder)
-    conditions = planning.conditions_of(study, dataset)
-    for order, planned in enumerate(conditions):
-        cells.declare_condition(study, dataset, folder, planned, order)
+    conditions = declare(study, dataset, folder)
 
     failures = _train(study, folder, todo, executor)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
@@ -142,6 +122,40 @@ def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executo
     return failures
 
 
+def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
+    """Write what a folder is of, or check that it is of the same: data set, samples, measures and conditions.
+
+    Raises:
+        results.Mismatch: the folder has another data set, or a measure or condition of the same name made differently.
+    """
+    results.create(
+        folder,
+        {
+            "dataset": dataset.name,
+            "dataset_hash": dataset.hash,
+            "data": dataclasses.asdict(study.data),
+            "class_names": list(dataset.class_names),
+            "image_shape": list(dataset.image_shape),
+            "table": planning.table_of(dataset),
+            "seed": DRAW_SEED,
+            "seeds": list(study.seeds),
+            "config": describe(study),
+            "versions": network_files.versions(),
+            "revision": network_files.revision(),
+        },
+        {
+            "id": dataset.test.ids,
+            "label": dataset.test.labels.astype(np.int16),
+            "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
+        },
+    )
+    cells.declare_measures(study.measures, folder)
+    conditions = planning.conditions_of(study, dataset)
+    for order, planned in enumerate(conditions):
+        cells.declare_condition(study, dataset, folder, planned, order)
+    return conditions
+
+
 def compare(folder: Path, *, umap: bool = False) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     while True:
@@ -153,8 +167,11 @@ def compare(folder: Path, *, umap: bool = False) -> Results:
 
 def _compare(folder: Path, umap: bool) -> Results:
     study_results = results.load(folder)
+    infos = study_results.networks
     made_of = {
-        "cells": fingerprint([[n, c, study_results.networks[n].hash] for n, c in study_results.cells()]),
+        "cells": fingerprint([[*cell, infos[cell[0]].hash] for cell in study_results.cells(predictions=True)]),
+        # Of imported networks it may be given anew.
+        "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
         "umap": umap,
         "format": FORMAT,
     }
@@ -169,6 +186,9 @@ def _compare(folder: Path, umap: bool) -> Results:
         "redundancy": redundancy.save,
         "similarity": functools.partial(similarity.save, umap=umap),
     }
+    if not any(condition == CLEAN for _, condition in study_results.cells()):
+        # Places of networks refer to a first one under clean images; a study of predictions has none.
+        del tables["similarity"]
     with Progress("comparing", len(tables), unit="tables") as progress:
         for name, save in tables.items():
             save(study_results)

@@ -1,5 +1,6 @@
 """Tables over groups of seeds: what is printed after a run and written in the report."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ def accuracy(results: Results) -> np.ndarray:
     """float64[networks, conditions] in the order of the results; NaN where a cell is not measured."""
     accuracies = np.full((len(results.networks), len(results.conditions)), np.nan)
     row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
-    for network, condition in results.cells():
+    for network, condition in results.cells(predictions=True):
         prediction = results.geometry(network, condition, ("prediction",))["prediction"]
         accuracies[row[network], column[condition]] = (prediction == results.labels).mean()
     return accuracies
@@ -27,6 +28,7 @@ class SeedGroup:
     label: str
     family: str
     sparsity: float
+    """Requested; NaN where it is not known of imported networks."""
     networks: tuple[str, ...]
     model: str = ""
     """Given where a study has networks of several models."""
@@ -34,7 +36,7 @@ class SeedGroup:
     @property
     def name(self) -> str:
         """As written in tables: the label, and the sparsity where anything was removed."""
-        words = f"{self.label} {self.sparsity:g}" if self.sparsity else self.label
+        words = f"{self.label} {self.sparsity:g}" if self.sparsity > 0 else self.label
         return f"{self.model} {words}" if self.model else words
 
 
@@ -44,10 +46,11 @@ def groups(results: Results) -> list[SeedGroup]:
     several = len({info.model for info in results.networks.values()} - {"imported"}) > 1
     for network, info in results.networks.items():
         model = info.model if several and info.model != "imported" else ""
-        key = (info.label, info.family, info.sparsity_requested, model)
-        networks_of.setdefault(key, []).append(network)
+        # NaN is not equal to itself, so unknown sparsities would be a group each.
+        sparsity = None if math.isnan(info.sparsity_requested) else info.sparsity_requested
+        networks_of.setdefault((info.label, info.family, sparsity, model), []).append(network)
     return [
-        SeedGroup(label, family, sparsity, tuple(names), model)
+        SeedGroup(label, family, math.nan if sparsity is None else sparsity, tuple(names), model)
         for (label, family, sparsity, model), names in networks_of.items()
     ]
 

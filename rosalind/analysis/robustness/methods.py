@@ -25,9 +25,11 @@ _OF_NETWORK = (*COLUMNS[2:7], "nonzero", "multiply_adds")
 
 
 def left_of(results: Results, network: str) -> float:
-    """Nonzero parameters of a pruned or narrower network over its model's dense parent's; NaN without one."""
-    info, infos = results.networks[network], results.networks.values()
-    dense = next((i.parameters for i in infos if i.is_parent and i.model == info.model), None)
+    """Nonzero parameters of a pruned or narrower network over its parent's, or its model's dense one; else NaN."""
+    info, infos = results.networks[network], results.networks
+    parent = infos.get(info.parent or "")
+    model = (i.parameters for i in infos.values() if i.is_parent and i.model == info.model)
+    dense = parent.parameters if parent else next(model, None)
     return info.nonzero / dense if dense and info.nonzero is not None else float("nan")
 
 
@@ -43,7 +45,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
             info = results.networks[network]
             key = info.model, info.seed, info.sparsity_requested
             # Of several, the one that is called so is the control, else the first.
-            if _is_control(info) and (key not in random or info.label == "random"):
+            known = np.isfinite(info.sparsity_requested)
+            if known and _is_control(info) and (key not in random or info.label == "random"):
                 random[key] = row.clean[k], row.corrupted[k]
     for row in measured:
         for k, network in enumerate(row.group.networks):

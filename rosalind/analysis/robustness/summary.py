@@ -1,7 +1,7 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
 import csv
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,12 @@ _AVERAGED = (
 
 
 def parent_of(results: Results, network: str) -> str | None:
-    """The dense network that a network is compared with: its parent, or that of its seed; None for dense."""
+    """The network that a network is compared with: its parent, or the dense one of its seed; None for dense roots."""
     info = results.networks[network]
-    if info.is_dense:
-        return None
     if info.parent in results.networks:
         return info.parent
+    if info.is_dense or info.is_parent:
+        return None
     infos = results.networks.items()
     return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
@@ -68,7 +68,9 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
     """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
     info = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
-    cell = results.geometry(network, condition, keys if len(results.class_names) <= 100 else None)
+    predicted = results.networks[network].only_predictions
+    some = len(results.class_names) <= 100 and not predicted
+    cell = results.geometry(network, condition, keys if some else None)
     labels, unit = results.labels_of(condition), results.feature_scale(network)
     labelled = labels >= 0
     if not labelled.all():
@@ -76,6 +78,7 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         labels = labels[labelled]
     hits = correct(cell, labels)
     probability, margin = confidence(cell), cell["margin"] / unit
+    known = np.isfinite(probability)
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = {
         **_provenance(results, network),
@@ -90,14 +93,14 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         "accuracy": mean(hits),
         "loss": mean(loss(cell, labels)),
         "brier": mean(brier(cell, labels)),
-        "calibration_error": metrics.calibration_error(probability, hits),
-        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability, hits),
+        "calibration_error": metrics.calibration_error(probability[known], hits[known]),
+        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability[known], hits[known]),
         "angle_mean": mean(cell["angle"]),
         "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
         "angle_centred_mean": mean(cell["angle_centred"]),
         "norm_mean": mean(cell["norm"] / unit),
         "margin_median": float(np.nanmedian(margin)) if np.isfinite(margin).any() else float("nan"),
-        "undefined_margins": int(np.isnan(margin).sum()),
+        "undefined_margins": float("nan") if predicted else int(np.isnan(margin).sum()),
         "angle_agreement": float(cell["angle_agreement"]),
         "bias_share": float(cell["bias_share"]),
     }
@@ -113,19 +116,20 @@ def _provenance(results: Results, network: str) -> dict[str, Any]:
 
 
 def rows(results: Results) -> Iterator[dict[str, Any]]:
-    """All rows of `summary.csv`, a network's cells and then its means, dense networks first."""
+    """All rows of `summary.csv`, a network's cells and then its means, dense networks and other parents first."""
     cells: dict[str, list[str]] = {}
-    for network, condition in results.cells(own_samples=True):
+    for network, condition in results.cells(own_samples=True, predictions=True):
         cells.setdefault(network, []).append(condition)
     draws: dict[int, np.ndarray] = {}
     accuracies: dict[tuple[str, str], float] = {}
     packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
-    for network in sorted(cells, key=lambda name: not results.networks[name].is_dense):
+    parents = {parent_of(results, name) for name in cells}
+    for network in _parents_first(results, cells):
         read = {condition: _summarised(results, network, condition) for condition in cells[network]}
         hits = {condition: right for condition, (_, right) in read.items()}
         parent = parent_of(results, network)
-        if results.networks[network].is_dense:
+        if network in parents:
             packed_hits[network] = {name: np.packbits(values) for name, values in hits.items()}
         parent_hits = {
             name: np.unpackbits(packed, count=len(hits[name])).astype(bool)
@@ -145,6 +149,19 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
     yield from finished
+
+
+def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
+    """Networks, each behind its parent, and those without one that are dense before all others."""
+
+    def depth(name: str) -> int:
+        line = [name]
+        # Files written by hand could make a circle.
+        while (parent := parent_of(results, line[-1])) is not None and parent not in line:
+            line.append(parent)
+        return len(line) - results.networks[line[-1]].is_dense
+
+    return sorted(networks, key=depth)
 
 
 Pending = list[tuple[dict[str, Any], str, np.ndarray]]

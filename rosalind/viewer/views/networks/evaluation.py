@@ -39,7 +39,10 @@ const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
 const known = Number.isFinite(number("low"));
 if (format == "images") { return known ? `${words(number("low"))} to ${words(number("high"))}` : "none here"; }
 const count = number("count");
-if (!count) { return "not there"; }
+if (!count) {
+  const reason = reasons.data.cell.indexOf(`${rows.data.name[line]}|${columns.data.name[column]}`);
+  return reason < 0 ? "not there" : reasons.data.reason[reason];
+}
 const spread = Number.isFinite(number("deviation")) ? ` ± ${words(number("deviation"))}` : "";
 return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
 """
@@ -116,7 +119,10 @@ class Evaluation:
             figure.add_layout(Span(location=self.measured - 0.5, **edge))
         # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
         self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
-        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1]}
+        reasons = accuracy_table.reasons(self.store)
+        cells = {"cell": [f"{group}|{condition}" for group, condition in reasons], "reason": list(reasons.values())}
+        self.reasons = ColumnDataSource(data=cells)
+        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1], "reasons": self.reasons}
         hover = CustomJSHover(code=HOVER, args=args)
         tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
         if rows * columns <= CELLS:

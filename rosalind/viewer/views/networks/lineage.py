@@ -79,7 +79,7 @@ class Lineage:
         figure.grid.grid_line_color = None
         figure.yaxis.visible = False
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
-        figure.xaxis.major_label_overrides = {k: f"{100 * s:g}" for k, s in enumerate(graph.layers)}
+        figure.xaxis.major_label_overrides = dict(enumerate(graph.layer_names))
         figure.xaxis.axis_label = "removed, %"
         self.lines.data = dict(zip("xy", lineage.paths(graph), strict=True))
         names = [self.store.groups[k].name for k in graph.groups] if graph.grouped else list(graph.nodes)

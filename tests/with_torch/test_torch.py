@@ -1,0 +1,297 @@
+"""Networks of PyTorch itself, in the step of .ci/run that installs it."""
+
+import copy
+import csv
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import moving_over
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrize, prune
+
+from rosalind import config, data, imported, results, study
+from rosalind.analysis import robustness
+from rosalind.config import Condition, Data
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+MEAN, STD = [0.31], [0.34]
+
+
+class Block(nn.Module):
+    """torchvision's BasicBlock: the same names, shapes and order."""
+
+    def __init__(self, inside: int, outside: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        self.downsample = None
+        if stride != 1 or inside != outside:
+            self.downsample = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet18(nn.Module):
+    """The layout of torchvision's resnet18, for images of one channel."""
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        for k, (inside, outside) in enumerate(((1, 1), (1, 2), (2, 4), (4, 8)), 1):
+            blocks = Block(width * inside, width * outside, 1 + (k > 1)), Block(width * outside, width * outside, 1)
+            setattr(self, f"layer{k}", nn.Sequential(*blocks))
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(8 * width, 10)
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+class Small(nn.Module):
+    """A network with BatchNorm and dropout, trained in a second."""
+
+    def __init__(self, answer=lambda logits: logits):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 12, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(12)
+        self.drop = nn.Dropout(0.5)
+        self.classifier = nn.Sequential(nn.Linear(192, 32), nn.ReLU(), nn.Linear(32, 10))
+        self.answer = answer
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(torch.relu(self.norm(self.conv(x))), 2)
+        return self.answer(self.classifier(self.drop(x.flatten(1))))
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.Dataset:
+    return data.load("digits", train_limit=600)
+
+
+def images_of(split: data.Split) -> torch.Tensor:
+    x = torch.tensor(np.asarray(split.images)).permute(0, 3, 1, 2) / 255
+    return (x - MEAN[0]) / STD[0]
+
+
+@pytest.fixture(scope="module")
+def small(digits) -> Small:
+    """Trained for some epochs, and left in training mode as by a loop that ends."""
+    torch.manual_seed(0)
+    model = Small()
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    x, y = images_of(digits.train), torch.tensor(digits.train.labels, dtype=torch.int64)
+    for _ in range(15):
+        for rows in torch.randperm(len(y)).split(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+    optimizer.zero_grad()
+    return model
+
+
+def small_network(model: nn.Module, name: str = "small", **fields) -> imported.Imported:
+    return imported.from_torch(model, name, head="classifier.2", mean=MEAN, std=STD, **fields)
+
+
+def test_a_resnet18_gives_its_logits_and_is_left_as_it_was(digits):
+    torch.manual_seed(1)
+    model = ResNet18().train()
+    model.layer1.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    network = imported.from_torch(model, "resnet18", mean=MEAN, std=STD)
+    images = digits.test.images[:50]
+    images.flags.writeable = False
+    features = network.features(images)
+    assert features.shape == (50, 512)
+    kernel, bias = network.head
+    wanted = copy.deepcopy(model).eval()(images_of(digits.test)[:50]).detach().numpy()
+    np.testing.assert_allclose(features @ kernel + bias, wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network.logits(images), wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network.features(np.float32(images) / 255), features, rtol=1e-4, atol=1e-5)
+    assert model.training
+    assert not model.layer1.training
+    assert not model.fc._forward_pre_hooks
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    # torchvision's resnet18 has 11,689,512 with 1,000 classes and three channels.
+    assert network.parameters == 11_689_512 - 513 * 990 - 2 * 49 * 64
+    assert imported.provenance(network)["sparsity"] == 0
+
+
+@pytest.mark.parametrize("form", ["hooks", "removed", "parametrised"])
+def test_zeros_are_counted_in_every_form(form):
+    torch.manual_seed(2)
+    model = ResNet18(width=8)
+    pairs = [(m, "weight") for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    size = sum(module.weight.numel() for module, _ in pairs)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    prune.global_unstructured(pairs, prune.L1Unstructured, amount=0.8)
+    if form != "hooks":
+        masks = [module.weight_mask for module, _ in pairs]
+        for (module, name), mask in zip(pairs, masks, strict=True):
+            prune.remove(module, name)
+            if form == "parametrised":
+                with torch.no_grad():
+                    module.weight.add_(1)
+                parametrize.register_parametrization(module, name, Masked(mask))
+    network = imported.from_torch(model, "pruned")
+    record = imported.provenance(network)
+    assert record["sparsity"] == round(0.8 * size) / size
+    assert record["sparsity_requested"] == 0.8
+    assert record["nonzero"] == parameters - round(0.8 * size)
+    assert record["parameters"] == parameters
+    assert set(network.masks) == {
+        f"{n}.weight" for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)
+    }
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1)).astype(np.uint8)
+    kernel, bias = network.head
+    np.testing.assert_allclose(network.features(images) @ kernel + bias, network.logits(images), rtol=1e-4, atol=1e-5)
+
+
+class Masked(nn.Module):
+    def __init__(self, mask):
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight):
+        return weight * self.mask
+
+
+def test_embeddings_and_norms_are_no_kernels():
+    model = nn.Sequential()
+    model.table = nn.Embedding(5, 4)
+    model.norm = nn.LayerNorm([3, 4])
+    model.attention = nn.MultiheadAttention(4, 2)
+    model.fc = nn.Linear(4, 10, bias=False)
+    network = imported.from_torch(model, "x")
+    assert set(network.masks) == {"attention.in_proj_weight", "attention.out_proj.weight", "fc.weight"}
+    np.testing.assert_array_equal(network.head[1], np.zeros(10))
+
+
+def test_the_gradient_is_that_of_the_summed_loss(small, digits):
+    network = small_network(small)
+    x = np.float32(digits.test.images[:6]) / 255
+    labels = digits.test.labels[:6]
+
+    def loss(x):
+        logits = np.float64(network.logits(np.float32(x)))
+        logits -= logits.max(1, keepdims=True)
+        return (np.log(np.exp(logits).sum(1)) - logits[np.arange(6), labels]).sum()
+
+    gradient = network.gradient(x, labels)
+    assert gradient.shape == x.shape
+    direction = np.sign(gradient)
+    rise = (loss(x + 1e-3 * direction) - loss(x - 1e-3 * direction)) / 2e-3
+    assert rise == pytest.approx((gradient * direction).sum(), rel=0.02)
+    assert all(parameter.grad is None for parameter in small.parameters())
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_recalibration_is_that_of_torch(small, digits, pruned):
+    model = copy.deepcopy(small)
+    wanted = copy.deepcopy(small)
+    images, other = digits.train.images[:200], digits.test.images[:40]
+    if pruned:
+        for each in (model, wanted):
+            prune.l1_unstructured(each.conv, "weight", 0.5)
+    before = small_network(model).features(other)
+    torch.optim.swa_utils.update_bn(images_of(digits.train)[:200].split(100), wanted)
+    recalibrated = small_network(model).recalibrate(iter([images[:100], images[100:]]))
+    np.testing.assert_allclose(recalibrated(other), small_network(wanted).features(other), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(small_network(model).features(other), before)
+    assert np.abs(recalibrated(other) - before).max() > 1e-3
+    assert model.norm.momentum == 0.1
+    assert model.training
+
+
+def test_other_outputs_other_types_and_what_is_refused(small, digits):
+    images = digits.test.images[:20]
+    exact = small_network(small).logits(images)
+    answering = copy.deepcopy(small)
+    answering.answer = lambda logits: SimpleNamespace(logits=logits)
+    np.testing.assert_allclose(small_network(answering).logits(images), exact, rtol=1e-5, atol=1e-5)
+    half = copy.deepcopy(small).bfloat16()
+    np.testing.assert_allclose(small_network(half).logits(images), exact, atol=0.05 * np.abs(exact).max())
+    with pytest.raises(ValueError, match=r"head 'fc' must be .* is not there; it has .*classifier.2"):
+        imported.from_torch(small, "x")
+    with pytest.raises(ValueError, match=r"head 'conv' must be .* is a Conv2d"):
+        imported.from_torch(small, "x", head="conv")
+    with pytest.raises(ValueError, match="mean and std must be given together"):
+        imported.from_torch(small, "x", head="classifier.2", mean=MEAN)
+    twice = copy.deepcopy(small)
+    twice.answer = lambda logits: logits + twice.classifier[2](torch.zeros(1, 32))
+    with pytest.raises(ValueError, match="called once per batch, it was called 2 times"):
+        small_network(twice).features(images)
+
+
+def test_a_study_of_nothing_else(small, digits, tmp_path):
+    conditions = (
+        *config.conditions(["contrast"], [1, 5]),
+        Condition("pgd-linf", 8, options={"steps": 3}),
+        Condition("contrast", 5, bn="adapted"),
+        Condition("contrast", 5, bn="recalibrated"),
+    )
+    study.create(Data(train_limit=600), conditions, tmp_path, thumbnails=10)
+    pruned = copy.deepcopy(small)
+    prune.global_unstructured(
+        [(pruned.conv, "weight"), (pruned.classifier[0], "weight")], prune.L1Unstructured, amount=0.9
+    )
+    networks = [
+        small_network(pruned, "l1", label="l1", parent="dense", seed=0),
+        small_network(small, "dense", label="dense", seed=0),
+    ]
+    found = study.add_network(tmp_path, networks)
+    assert len(found.cells()) == 2 * len(conditions)
+    assert not found.networks["l1"].unmeasured
+    kernels = [small.conv.weight, small.classifier[0].weight, small.classifier[2].weight]
+    sizes = [kernel.numel() for kernel in kernels]
+    assert found.networks["l1"].sparsity == pytest.approx(round(0.9 * sum(sizes[:2])) / sum(sizes), abs=1e-9)
+    accuracy = {cell: (found.geometry(*cell)["prediction"] == found.labels).mean() for cell in found.cells()}
+    small.eval()
+    with torch.no_grad():
+        exact = (small(images_of(digits.test)).argmax(1).numpy() == digits.test.labels).mean()
+    small.train()
+    assert accuracy["dense", "clean"] == exact > 0.85
+    assert accuracy["dense", "pgd-linf-8-steps3"] < exact - 0.05
+    assert accuracy["dense", "contrast-5-adapted"] > accuracy["dense", "contrast-5"]
+    with (tmp_path / "summary.csv").open(newline="") as file:
+        rows = {(row["network"], row["condition"]): row for row in csv.DictReader(file)}
+    change = accuracy["l1", "contrast-5"] - accuracy["dense", "contrast-5"]
+    assert float(rows["l1", "contrast-5"]["change_to_parent"]) == pytest.approx(change)
+    assert rows["l1", "contrast-5"]["mcnemar_p"]
+
+
+def test_the_readme_does_what_it_says(small, tmp_path, monkeypatch):
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "from_torch" in b]
+    torch.manual_seed(3)
+    dense, pruned = ResNet18(width=2), ResNet18(width=2)
+    prune.global_unstructured([(pruned.fc, "weight")], prune.L1Unstructured, amount=0.8)
+    monkeypatch.chdir(tmp_path)
+    block = block.replace('Data("cifar10")', 'Data("digits", train_limit=200)')
+    names = {"dense": dense, "pruned": pruned, "MEAN": MEAN, "STD": STD, "found": None}
+    exec(block, names)
+    (folder,) = (tmp_path / "studies").iterdir()
+    found = results.load(folder)
+    assert len(found.networks) == 2
+    assert [info.parent for info in found.networks.values()].count(None) == 1
+    assert robustness.text_table(found)
+
+
+def test_moving_over_runs(tmp_path, capsys):
+    moving_over.main(tmp_path / "study")
+    text = capsys.readouterr().out
+    assert "l1 0.8" in text
