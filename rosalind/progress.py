@@ -60,7 +60,7 @@ class Progress:
 
     def begin(self, part: str) -> None:
         """Say which part begins, as its first unit compiles and may take long."""
-        self._part = part
+        self._part = part if part in self._left else self._part
         self._show(f"{part} begins", time.monotonic())
 
     def advance(self, amount: float = 1, note: str = "") -> None:

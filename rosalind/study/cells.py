@@ -261,6 +261,8 @@ def lacks_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned:
     if images is not None and len(images) != len(rows):
         results.move_aside(path, f"{path} holds {len(images)} images of {len(rows)} samples.")
         return True
+    if images is not None and not (folder / "images" / "ids.npy").exists():
+        results.save_array(folder / "images" / "ids.npy", rows)
     return images is None
 
 
