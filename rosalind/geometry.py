@@ -55,6 +55,23 @@ def reference(
     return Reference(mu.astype(np.float32), class_mean.astype(np.float32), feature_scale)
 
 
+def _power(x: ArrayLike) -> Array:
+    """float32[..., 1]: the power of two at or below the largest |entry| of each row, 2^-126 to 2^126.
+
+    Divided by it a row squares without leaving float32, which |x| >= 1.8e19 and |x| <= 1e-19 do; a power of two
+    changes no other bit.
+    """
+    largest = jnp.abs(jnp.asarray(x, jnp.float32)).max(-1, keepdims=True, initial=0)
+    exponent = jax.lax.bitcast_convert_type(largest, jnp.int32) & 0x7F800000
+    return jax.lax.bitcast_convert_type(jnp.clip(exponent, 1 << 23, 253 << 23), jnp.float32)
+
+
+def _norm(x: Array) -> Array:
+    """float32[...]: lengths of rows along the last axis, at any scale of float32."""
+    power = _power(x)
+    return jnp.linalg.norm(x * (1 / power), axis=-1) * power[..., 0]
+
+
 def angle_between(a: ArrayLike, b: ArrayLike, rows: Array | None = None) -> Array:
     """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
 
@@ -69,6 +86,7 @@ def angle_between(a: ArrayLike, b: ArrayLike, rows: Array | None = None) -> Arra
     >>> angle_between(jnp.array([[1.0, 0.0], [0.0, 0.0]]), jnp.array([[0.0, 2.0], [1.0, 0.0]])).tolist()
     [1.5707963705062866, 1.5707963705062866]
     """
+    a, b = (part * (1 / _power(part)) for part in (a, b))
     length_a, length_b = (jnp.linalg.norm(part, axis=-1, keepdims=True) for part in (a, b))
     v = b / jnp.where(length_b > 0, length_b, 1)
     if rows is not None:
@@ -89,7 +107,7 @@ def class_distances(kernel: Array) -> Array:
     Row by row: a Gram matrix would lose small distances to cancellation, and [c, c, d] does not fit.
     """
     columns = kernel.T
-    return jax.lax.map(lambda column: jnp.linalg.norm(columns - column[None], axis=-1), columns)
+    return jax.lax.map(lambda column: _norm(columns - column[None]), columns)
 
 
 def margins(logits: Array, bias: Array, labels: Array, distances: Array) -> tuple[Array, Array, Array]:
@@ -129,8 +147,7 @@ def _per_sample(
     directions, mu = kernel.T, reference.mu[None]
     # Computed once, not again inside every sum that uses it (20 ms instead of 6 for 10,000 x 512).
     centred = jax.lax.optimization_barrier(x - mu)
-    lengths = jnp.linalg.norm(directions, axis=1)
-    norm = jnp.linalg.norm(x, axis=1)
+    lengths, norm = _norm(directions), _norm(x)
     scale = norm[:, None] * lengths[None]
     cosine = (logits - bias[None]) / jnp.where(scale > 0, scale, 1)
     return {
