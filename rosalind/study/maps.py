@@ -57,13 +57,16 @@ def attribute_some(
     ids: tuple[int, ...],
     advance: Advance,
 ) -> int:
-    """Add maps of the samples that have none; returns their number. Those of a file without all arrays are made anew.
+    """Add maps of the samples that have none; returns their number. Those of a file without all arrays, or with
+    other patches, are made anew.
 
     `advance` counts every sample, at once those that have their maps.
     """
     path = results.attribution_file(folder, network, planned.condition.id)
     stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
-    if stored and not stored.keys() >= set(JOINED):
+    # Until 0.1.0 patches could leave out the last rows and columns; maps of other patches cannot join those.
+    shape = tuple(map(len, attribution.offsets(dataset.image_shape)[2]))
+    if stored and (not stored.keys() >= set(JOINED) or stored["map"].shape[2:] != shape):
         ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
     rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
     advance(len(ids) - len(rows), network)

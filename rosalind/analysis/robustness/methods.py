@@ -124,10 +124,8 @@ def paired_tests(results: Results, lines: Sequence[Mapping[str, Any]] | None = N
 def save(results: Results) -> None:
     """Write `comparison/methods.csv` and `comparison/tests.csv`, replacing what is there."""
     lines = rows(results)
-    for name, columns, table_rows in (
-        ("methods", COLUMNS, lines),
-        ("tests", TEST_COLUMNS, paired_tests(results, lines)),
-    ):
+    tests = paired_tests(results, lines)
+    for name, columns, table_rows in (("methods", COLUMNS, lines), ("tests", TEST_COLUMNS, tests)):
         path = results.folder / "comparison" / f"{name}.csv"
         save_csv(path, columns, [[row[column] for column in columns] for row in table_rows])
 
@@ -197,7 +195,7 @@ EXPLAINED = (
 def over_seeds(
     results: Results, lines: Sequence[Mapping[str, Any]] | None = None
 ) -> tuple[list[str], list[list[str]], str]:
-    """The header and lines of the table of `paired_tests` on corrupted accuracy, and its legend; no lines with one seed."""
+    """Header and lines of the table of `paired_tests` on corrupted accuracy, and its legend; no lines with one seed."""
     of_method: dict[str, list[str]] = {}
     chosen = [row for row in paired_tests(results, lines) if row["accuracy"] == "corrupted" and row["seeds"] > 1]
     for row in chosen:
@@ -211,7 +209,7 @@ def over_seeds(
         header,
         list(of_method.values()),
         (
-            "Corrupted accuracy, paired over seeds: difference in points, 95 % t-interval, and p of the paired t-test with "
+            "Corrupted accuracy, paired over seeds: difference in points, 95 % t-interval, p of the paired t-test with "
             "Holm's correction over methods. It takes the differences for normal; without that (sign flips, in "
             f"comparison/tests.csv) {seeds} seeds cannot show a p under {2.0 ** (1 - seeds):.2g}."
         ),

@@ -13,6 +13,10 @@ OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
 
 
+UMAP_POINTS = 4
+"""Fewest points of a UMAP layout: its spectral start in two dimensions asks SciPy for 3 eigenvectors of fewer rows."""
+
+
 def classical_scaling(distance: np.ndarray) -> tuple[np.ndarray, float]:
     """A layout float32[q, 2] whose distances approximate the given ones, and the share it keeps.
 
@@ -139,7 +143,10 @@ def umap_layouts(distance: np.ndarray, *, seeds: Sequence[int] = tuple(range(5))
 
     Raises:
         ModuleNotFoundError: without the extra `umap`.
+        ValueError: fewer than `UMAP_POINTS` points.
     """
+    if len(distance) < UMAP_POINTS:
+        raise ValueError(f"a UMAP layout needs {UMAP_POINTS} cells or more, got {len(distance)}.")
     try:
         import umap
     except ModuleNotFoundError as error:
