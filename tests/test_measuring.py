@@ -214,6 +214,39 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
     assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (20, 20), (30, 30), (50, 50), (299, 299), (20, 12), (64, 12), (8, 8)])
+def test_every_pixel_is_hidden_by_a_patch_of_its_map(shape):
+    patch, stride, places = attribution.offsets(shape)
+    assert patch == max(min(shape) // 4, 2)
+    for side, starts in zip(shape, places, strict=True):
+        covered = np.zeros(side, bool)
+        for start in starts:
+            covered[start : start + patch] = True
+        assert covered.all()
+        assert starts[-1] == side - patch
+        assert 0 < np.diff(starts).min() <= np.diff(starts).max() <= stride
+
+
+def test_a_network_that_reads_the_border_of_a_tall_image_has_a_map():
+    images = np.zeros((1, 20, 9, 1), np.uint8)
+    images[0, -1, -1] = 255
+    split = data.Split(images, np.zeros(1, np.int32), np.arange(1, dtype=np.int32))
+    reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
+    corner = Network(
+        "corner",
+        reference,
+        features=lambda x: x[:, -1, -1].astype(np.float32) / 255,
+        kernel=np.array([[1.0, -1.0]], np.float32),
+        bias=np.zeros(2, np.float32),
+    )
+    arrays = attribution.occlusion(corner, split)
+    norm = arrays["map"][0, attribution.MAPPED.index("norm")]
+    assert norm.shape == (19, 8)
+    assert np.unravel_index(norm.argmin(), norm.shape) == (18, 7)
+    assert norm.min() == pytest.approx(round(255 / 180) / 255 - 1, abs=1e-3)
+    assert arrays["deletion"][0, 0, 0] > arrays["deletion"][0, 0, 1]
+
+
 def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     # Two classes and one feature that sums the image: the margin is linear, so that hidden patches add up.
     split = data.Split(digits.test.images[:3], np.zeros(3, np.int32), np.arange(3, dtype=np.int32))
