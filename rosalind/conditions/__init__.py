@@ -190,7 +190,9 @@ def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str) -> di
     """
     condition, kind = planned.condition, planned.kind
     sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []
-    definition = {"definition": config.definition(condition.name)} if config.is_outside(condition.name) else {}
+    definition: dict[str, Any] = {}
+    if config.is_outside(condition.name):
+        definition["definition"] = config.definition(condition.name)
     corrected = corruptions.PIXELS.get((condition.name, planned.table or "", condition.severity))
     if corrected is not None and condition.files is None:
         definition["pixels"] = corrected
