@@ -239,6 +239,12 @@ class TestDocument:
         assert view.nothing.data["mark"][0].sum() == inside.sum()
         assert ((view.texts.data["alpha"] < 1) == inside.ravel()).all()
 
+    def test_cells_without_effective_robustness_say_why(self, store):
+        lines = sum(robustness.effective_line(row) is not None for row in store.summary.values())
+        assert lines > 12 * 4
+        text = Page(store, Evaluation, choices=(("evaluation-cells", "effective robustness"),)).view.caption.text
+        assert f"{lines:,} as there are fewer than 5 dense networks" in text
+
     @pytest.mark.parametrize("mode", [name for name in CELL_METRICS if CELL_METRICS[name].better])
     def test_the_better_end_has_the_same_colour_in_every_mode(self, store, mode):
         if mode not in choices(store)["evaluation-cells"] or not np.isfinite(accuracy_table.values(store, mode)).any():
