@@ -8,7 +8,7 @@ from bokeh.document import Document
 from pages import Page, says
 from scipy import stats
 
-from rosalind.analysis import accuracy_table, distributions, heat_map, severity_curves
+from rosalind.analysis import accuracy_table, distributions, heat_map, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
