@@ -10,8 +10,9 @@ Command (this is the study of `rosalind demo`):
 
 Expected time: two to four minutes on two cores. Expected result (three seeds): the dense network has
 98.8 % clean and 75.2 +- 1.8 % corruption accuracy. The binarised ticket `biprop` at 80 % sparsity is less
-accurate on clean images (95.5 %) and more on corrupted ones (78.5 +- 0.7 %); `snip` is level with dense.
-One-shot pruning to 95 % loses ten points and more of corruption accuracy, the iterative chains three.
+accurate on clean images (95.5 %) and more on corrupted ones (78.5 +- 0.7 %), as is the dense network after 4 of
+its 15 epochs (96.8 % and 79.4 +- 1.3 %); `snip` is level with dense. One-shot pruning to 95 % loses ten
+points and more of corruption accuracy, the iterative chains three.
 """
 
 from dataclasses import dataclass

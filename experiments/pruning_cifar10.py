@@ -191,7 +191,7 @@ def main() -> None:
         with path.open(newline="") as file:
             kept = [row for row in csv.DictReader(file) if row["question"] != options.question]
     rows = [{"question": options.question, "data": kind, **row} for row in robustness.methods.rows(found)]
-    results.save_csv(path, columns, [[row[column] for column in columns] for row in [*kept, *rows]])
+    results.save_csv(path, columns, [[row.get(column, "") for column in columns] for row in [*kept, *rows]])
 
 
 if __name__ == "__main__":

@@ -163,7 +163,8 @@ def measure(
         Samples without label (-1) have NaN for what needs one, and rival -1.
 
     Raises:
-        ValueError: bad images, no reference, a callable that gives other shapes or NaN, an attack on a callable.
+        ValueError: bad images, no reference, a callable that gives other shapes or NaN, logits that leave float32, an
+            attack on a callable.
     """
     split = conditions.source_images(planned, split)
     if planned.kind.own_samples:
@@ -232,6 +233,7 @@ def _collect(
     assert network.reference is not None  # measure has checked
     if count := int((~np.isfinite(arrays["norm"])).sum()):
         raise ValueError(f"{count} samples have NaN or infinite features in network {network.name!r}.")
+    geometry.check_scale(float(arrays["norm"].max(initial=0)), kernel)
     totals = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
     arrays |= geometry.finish(totals, network.reference, bias)
     if subset is not None:

@@ -617,3 +617,12 @@ def test_every_condition_is_known_to_be_shared_or_not():
     for name in conditions.CONDITIONS:
         assert (not conditions.CONDITIONS[name].per_network) == (name not in own)
     assert set(corruptions.CORRUPTIONS) < set(conditions.CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    ("severity", "table", "pixels"), [(2, "imagenet", 1), (2, "mnist", 1), (3, "mnist", None), (2, "cifar", None)]
+)
+def test_corrected_pixels_are_part_of_a_condition(severity, table, pixels):
+    # Otherwise cells of before and after would be compared in one study.
+    planned = conditions.plan(Condition("zoom_blur", severity), table)
+    assert conditions.describe(planned, data.load("digits"), 0, "net").get("pixels") == pixels

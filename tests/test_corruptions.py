@@ -291,9 +291,25 @@ class TestBlur:
         matrix = blur.zoom_matrix(length, factor)
         np.testing.assert_allclose(matrix @ image @ matrix.T, exact, atol=1e-9)
 
+    @pytest.mark.parametrize(
+        ("table", "ranges"),
+        [
+            *((table, [(0.01, end) for end in (1.06, 1.11, 1.16, 1.21, 1.26)]) for table in ("cifar", "tiny")),
+            *(
+                (table, [(0.01, 1.11), (0.01, 1.16), (0.02, 1.21), (0.02, 1.26), (0.03, 1.31)])
+                for table in ("imagenet", "mnist")
+            ),
+        ],
+    )
+    def test_zooms_are_the_published_ranges(self, table, ranges):
+        stack = blur._zoom_matrices(tuple(map(tuple, corruptions.CORRUPTIONS["zoom_blur"].rows(table).tolist())), 32)
+        for zooms, (step, end) in zip(stack, ranges, strict=True):
+            published = np.arange(1, end, step)
+            assert zooms.any((1, 2)).sum() == len(published)
+            for matrix, factor in zip(zooms, published, strict=False):
+                np.testing.assert_allclose(matrix, blur.zoom_matrix(32, factor), atol=1e-7)
+
     def test_the_last_cifar_zoom_has_the_references_floating_step(self):
-        counts = [blur._zooms(step, last) for step, last in corruptions.CORRUPTIONS["zoom_blur"].rows("cifar")]
-        assert counts == [7, 12, 16, 21, 26]
         # 1.2500000000000002 stretches 26 pixels to 33, 1.25 to 32.
         last = 1 + ((1 + 0.01) - 1) * 25
         assert (blur.zoom_matrix(32, last) != blur.zoom_matrix(32, 1.25)).any()

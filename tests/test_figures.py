@@ -61,7 +61,7 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     rows = robustness.table(results.load(small_folder))
     assert f"| dense | 2 | {robustness.mean_and_deviation(rows[0].clean)} |" in text
     assert "## mean-common15" in text
-    assert "at least five dense networks" in text
+    assert "Networks without: 12 as there are fewer than 5 dense networks" in text
     assert "## Accuracy by group and severity" in text
 
 

@@ -125,6 +125,41 @@ def test_scaled_features_change_nothing_in_the_unit():
     assert large[2].feature_scale == pytest.approx(8 * small[2].feature_scale)
 
 
+@pytest.mark.parametrize("power", [-90, -75, 70, 85])
+def test_features_or_directions_at_any_scale_of_float32(power):
+    # A power of two changes no bit but the exponent: 2^-90 is 8e-28, 2^85 is 4e25, whose squares leave float32.
+    features, kernel, bias, labels = problem()
+    features[3], kernel[:, 2] = 0, 0
+    plain, factor = measure(features, kernel, bias, labels), np.float32(2.0**power)
+    scaled = measure(features * factor, kernel, bias * factor, labels)
+    turned = measure(features, kernel * factor, bias * factor, labels)
+    for name in ("angle", "angle_centred", "angle_class_mean", "prediction", "rival", "mean_class_angle"):
+        np.testing.assert_array_equal(scaled[name], plain[name], err_msg=name)
+        np.testing.assert_array_equal(turned[name], plain[name], err_msg=name)
+    for name in ("norm", "margin", "margin_predicted"):
+        np.testing.assert_array_equal(scaled[name], plain[name] * factor, err_msg=name)
+        np.testing.assert_array_equal(turned[name], plain[name], err_msg=name)
+    np.testing.assert_array_equal(turned["class_scatter"], plain["class_scatter"])
+    # Squares are stored too, where float32 has them.
+    assert np.isnan(scaled["class_scatter"]).all() == (power > 0)
+    assert (scaled["norm"][3], turned["angle"][3]) == (0, np.float32(np.pi / 2))
+
+
+def test_rows_of_one_batch_keep_their_own_scale():
+    features, kernel, bias, labels = problem()
+    scales = np.float32(2.0) ** np.random.default_rng(0).integers(-90, 90, (200, 1)).astype(np.float32)
+    scaled, plain = (measure(x, kernel, bias, labels) for x in (features * scales, features))
+    np.testing.assert_array_equal(scaled["norm"], plain["norm"] * scales[:, 0])
+    np.testing.assert_array_equal(scaled["angle"], plain["angle"])
+
+
+@pytest.mark.parametrize(("of_features", "of_kernel"), [(1e25, 1e20), (1e-25, 1e-20)])
+def test_logits_that_leave_float32_are_refused(of_features, of_kernel):
+    features, kernel, bias, labels = problem()
+    with pytest.raises(ValueError, match="logits"):
+        measure(features * np.float32(of_features), kernel * np.float32(of_kernel), bias, labels)
+
+
 def test_margin_predicted_needs_no_label():
     features, kernel, bias, labels = problem()
     a = measure(features, kernel, bias, labels)

@@ -214,15 +214,37 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
     assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
 
 
-@pytest.mark.parametrize(("shape", "maps"), [((24, 8), (23, 7)), ((8, 24), (7, 23)), ((64, 8), (63, 7))])
-def test_images_that_are_not_square_take_their_patch_from_the_shorter_side(shape, maps):
-    split = data.Split(np.zeros((1, *shape, 1), np.uint8), np.zeros(1, np.int32), np.zeros(1, np.int32))
+@pytest.mark.parametrize("shape", [(16, 16), (20, 20), (30, 30), (50, 50), (299, 299), (20, 12), (64, 12), (8, 8)])
+def test_every_pixel_is_hidden_by_a_patch_of_its_map(shape):
+    patch, stride, places = attribution.offsets(shape)
+    assert patch == max(min(shape) // 4, 2)
+    for side, starts in zip(shape, places, strict=True):
+        covered = np.zeros(side, bool)
+        for start in starts:
+            covered[start : start + patch] = True
+        assert covered.all()
+        assert starts[-1] == side - patch
+        assert 0 < np.diff(starts).min() <= np.diff(starts).max() <= stride
+
+
+def test_a_network_that_reads_the_border_of_a_tall_image_has_a_map():
+    images = np.zeros((1, 20, 9, 1), np.uint8)
+    images[0, -1, -1] = 255
+    split = data.Split(images, np.zeros(1, np.int32), np.arange(1, dtype=np.int32))
     reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
-    kernel, bias = np.array([[1.0, -1.0]], np.float32), np.zeros(2, np.float32)
-    constant = Network("constant", reference, features=lambda x: np.ones((len(x), 1)), kernel=kernel, bias=bias)
-    arrays = attribution.occlusion(constant, split)
-    assert arrays["map"].shape == (1, 3, *maps)
-    assert (int(arrays["patch"]), int(arrays["stride"])) == (2, 1)
+    corner = Network(
+        "corner",
+        reference,
+        features=lambda x: x[:, -1, -1].astype(np.float32) / 255,
+        kernel=np.array([[1.0, -1.0]], np.float32),
+        bias=np.zeros(2, np.float32),
+    )
+    arrays = attribution.occlusion(corner, split)
+    norm = arrays["map"][0, attribution.MAPPED.index("norm")]
+    assert norm.shape == (19, 8)
+    assert np.unravel_index(norm.argmin(), norm.shape) == (18, 7)
+    assert norm.min() == pytest.approx(round(255 / 180) / 255 - 1, abs=1e-3)
+    assert arrays["deletion"][0, 0, 0] > arrays["deletion"][0, 0, 1]
 
 
 def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):

@@ -179,6 +179,35 @@ def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
     assert "nan" not in robustness.methods.text(old)
 
 
+def test_methods_are_tested_over_seeds_against_dense_and_random(small_folder):
+    study_results = results.load(small_folder)
+    tests = {(t["method"], t["against"], t["accuracy"]): t for t in robustness.methods.paired_tests(study_results)}
+    infos, table = study_results.networks, robustness.table(study_results)
+    corrupted = {name: row.corrupted[k] for row in table for k, name in enumerate(row.group.networks)}
+    differences = [
+        corrupted[n] - corrupted[next(d for d in infos if infos[d].is_parent and infos[d].seed == infos[n].seed)]
+        for n in infos
+        if infos[n].label == "lth" and infos[n].sparsity_requested == 0.9
+    ]
+    test = tests["lth 0.9", "dense", "corrupted"]
+    assert test["seeds"] == 2
+    assert test["difference"] == pytest.approx(np.mean(differences))
+    assert test["p"] == pytest.approx(robustness.paired_test(np.array(differences)))
+    assert test["p_sign_flip"] in (0.5, 1)
+    assert test["low"] < test["difference"] < test["high"]
+    family = [t for t in tests.values() if (t["against"], t["accuracy"]) == ("dense", "corrupted")]
+    assert {t["method"] for t in family} == {row.group.name for row in table} - {"dense"}
+    np.testing.assert_allclose([t["p_holm"] for t in family], robustness.holm(np.array([t["p"] for t in family])))
+    # There are no random masks.
+    assert {t["against"] for t in tests.values()} == {"dense"}
+    with (small_folder / "comparison" / "tests.csv").open(newline="") as file:
+        stored = {(r["method"], r["against"], r["accuracy"]): float(r["p_holm"]) for r in csv.DictReader(file)}
+    assert stored == pytest.approx({key: t["p_holm"] for key, t in tests.items()})
+    printed = robustness.methods.text(study_results)
+    assert f"{100 * test['difference']:+.1f}" in printed
+    assert "under 0.5" in printed
+
+
 def test_overlap_of_known_masks():
     masks = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
     found, chance = agreement.overlaps(masks)

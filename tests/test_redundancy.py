@@ -56,7 +56,7 @@ class TestCurve:
     def test_a_copy_is_never_chosen_second(self, twelve):
         x = twelve.accuracy[:, [0, 0, 1, 2]]
         found = redundancy.curve(replace(twelve, accuracy=x, names=("a", "copy", "b", "c")), 0)
-        assert set(found.names[:2]) != {"a", "copy"}
+        assert set(found.sets[1]) != {"a", "copy"}
         assert found.names[-1] in ("a", "copy")
         # Three of four say all, because one stands for its copy.
         assert found.error[2] == pytest.approx(0, abs=1e-8)
@@ -97,6 +97,42 @@ class TestCurve:
         assert min(alone) <= low < mean < high <= max(alone) + 1e-9
         assert min(abs(np.array(alone) - low)) < 1e-9
 
+    def test_of_every_size_the_best_of_all_subsets_is_chosen(self):
+        # a is half of the mean by itself and the first greedy choice; b and c say all without it.
+        random = np.random.default_rng(3)
+        b, c = random.uniform(0.3, 0.9, (2, 24))
+        x = np.column_stack([(b + c) / 2 + random.normal(0, 0.02, 24), b, c])
+        found = redundancy.curve(table(x, np.repeat(["one", "two", "three"], 8)), 0)
+        assert found.sets == (("a",), ("b", "c"), ("a", "b", "c"))
+        assert found.names == ("a", "b", "c")
+        assert found.steps() == ["a", "+ b, c - a", "+ a"]
+        assert found.searched == 3
+
+    @pytest.mark.parametrize(("seed", "count"), [(0, 6), (1, 8)])
+    def test_no_subset_fits_better_than_the_chosen_one(self, seed, count):
+        from itertools import combinations
+
+        from scipy.optimize import nnls
+
+        random = np.random.default_rng(seed)
+        x = random.uniform(0.3, 0.9, (12, 1)) * random.uniform(0.4, 1, count) + random.normal(0, 0.04, (12, count))
+        # A copy, and one that never varies.
+        x[:, 3], x[:, 4] = x[:, 2], 0.5
+        found = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
+        centred, target = x - x.mean(0), x.mean(1) - x.mean()
+        error = lambda columns: nnls(centred[:, columns], target)[1]
+        for chosen in found.sets:
+            best = min(error(list(columns)) for columns in combinations(range(count), len(chosen)))
+            assert error(["abcdefghij".index(name) for name in chosen]) == pytest.approx(best, abs=1e-8)
+
+    def test_past_the_limit_one_more_is_added_at_a_time(self, twelve, monkeypatch):
+        monkeypatch.setattr(redundancy, "SUBSETS", 9)
+        found = redundancy.curve(twelve, 0)
+        # Of five benchmarks there are 10 pairs.
+        assert found.searched == 1
+        assert all(set(small) < set(large) for small, large in zip(found.sets, found.sets[1:], strict=False))
+        assert [len(subset) for subset in found.sets] == [1, 2, 3, 4, 5]
+
     def test_order_does_not_matter(self, twelve):
         found = redundancy.curve(twelve, 3)
         columns, rows = np.array([3, 0, 4, 2, 1]), np.random.default_rng(5).permutation(12)
@@ -135,7 +171,7 @@ class TestCurve:
         target = x.mean(1)
         pair = np.linalg.lstsq(np.column_stack([x[:, :2], np.ones(12)]), target, rcond=None)[0]
         assert pair[1] < 0
-        assert set(found.names[:2]) == {"a", "c"} or found.error[1] > 0.1
+        assert set(found.sets[1]) == {"a", "c"} or found.error[1] > 0.1
 
     def test_the_same_key_draws_the_same(self, twelve):
         first, second, other = (redundancy.curve(twelve, key, draws=5).random for key in (1, 1, 2))
@@ -247,7 +283,7 @@ class TestStored:
         for field in fields(fresh):
             one, other = getattr(stored, field.name), getattr(fresh, field.name)
             assert type(one) is type(other)
-            np.testing.assert_array_equal(one, other)
+            np.testing.assert_equal(one, other)
 
     @pytest.mark.parametrize("field", ["accuracy", "clean", "families"])
     def test_of_other_accuracies_it_is_made_anew(self, copied, monkeypatch, field):
@@ -288,7 +324,7 @@ class TestView:
         view = page.view
         found = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
         size = found.smallest(1)
-        assert f"{size} of 2 benchmarks ({', '.join(found.names[:size])})" in view.caption.text
+        assert f"{size} of 2 benchmarks ({', '.join(found.sets[size - 1])})" in view.caption.text
         assert f"Root mean square {found.error[size - 1]:.2f}" in view.caption.text
         np.testing.assert_allclose(view.steps.data["error"], found.error, rtol=1e-5, atol=1e-12)
         assert view.chosen.data["x"].tolist() == [size]

@@ -182,6 +182,21 @@ class TestMeans:
         infos.pop("zigzag-1")
         assert "mean-mnist-c" not in self.names_of(infos)
 
+    def test_a_corruption_of_ones_own_is_in_the_mean_of_all(self):
+        infos = {
+            "fog-1": condition_info(),
+            "mine-1": condition_info("mine", sets=()),
+            "clean": condition_info("clean", 0, ()),
+        }
+        found = self.names_of(infos)
+        assert found["mean-common15"].conditions == ("fog-1",)
+        assert found["mean-all"].conditions == ("fog-1", "mine-1")
+        results_of = lambda names: fake_results({n: infos[n] for n in names}, {("net", "clean"): [0]})
+        assert robustness.main_mean(results_of(infos)).group == "common15"
+        assert robustness.main_mean(results_of(["clean", "mine-1"])).conditions == ("mine-1",)
+        # A held-out corruption alone is kept out of means.
+        assert "mean-all" not in self.names_of({"spatter-1": condition_info("spatter", sets=("common19",))})
+
     def test_groups_and_severities(self):
         infos = {f"fog-{s}": condition_info(severity=s) for s in (1, 5)}
         infos["blur-1"] = condition_info("defocus_blur", group="blur")
@@ -245,7 +260,30 @@ class TestFigures:
         few = robustness.effective_fit(clean[:4], shifted[:4], 10_000)
         assert np.isnan(few.slope)
         assert np.isnan(few.robustness(0.5, 0.5, 100))
-        assert np.isnan(robustness.effective_fit(np.full(6, 0.5), np.arange(6) / 10, 100).slope)
+        assert few.gap(0.7) == "few"
+        alike = robustness.effective_fit(np.full(6, 0.5), np.arange(6) / 10, 100)
+        assert np.isnan(alike.slope)
+        assert alike.gap(0.5) == "alike"
+
+    def test_effective_robustness_is_given_where_its_line_says_something(self):
+        clean = np.array([0.5, 0.6, 0.7, 0.8, 0.9])
+        rising, falling = (robustness.effective_fit(clean, shifted, 1000) for shifted in (clean - 0.3, 1 - clean))
+        np.testing.assert_array_equal(
+            np.isnan(rising.robustness(np.array([0.49, 0.5, 0.9, 0.91]), 0.5, 1000)), [1, 0, 0, 1]
+        )
+        assert (rising.gap(0.49), rising.gap(0.6), falling.gap(0.6)) == ("outside", "", "falling")
+        assert np.isnan(falling.robustness(0.6, 0.5, 1000))
+        # Six dense networks of 98.7 to 99.5 % of 597 images differ by chance: nothing is expected at 61.6 %.
+        dense = np.array([589, 591, 592, 592, 593, 594]) / 597
+        assert robustness.effective_fit(dense, dense - 0.2, 597).gap(0.99) == "alike"
+        # Of 100 times as many images the same accuracies differ by more.
+        assert robustness.effective_fit(dense, dense - 0.2, 59_700).gap(0.99) == ""
+        # Binomial noise of variance 1 / (n a (1 - a)) in logits, of which the deviation is the only one.
+        wide = robustness.effective_fit(clean, clean - 0.3, 1000)
+        logits = robustness.logit(clean, 1000)
+        error = np.mean(1 / (1000 * clean * (1 - clean)))
+        assert wide.reliability == pytest.approx(1 - error / logits.var(ddof=1))
+        assert (wide.low, wide.high) == (0.5, 0.9)
 
     def test_the_ends_of_the_logit_are_half_a_sample_away(self):
         assert robustness.logit(1.0, 100) == pytest.approx(np.log(0.995 / 0.005))
@@ -257,6 +295,17 @@ class TestFigures:
         exact = np.sqrt((2 * (1 - 0.605) ** 2 + 2 * (0.5 - 0.905) ** 2) / 4)
         assert robustness.adaptive_calibration_error(confidence, right, bins=2) == pytest.approx(exact)
         assert np.isnan(robustness.adaptive_calibration_error(np.empty(0), np.empty(0, bool)))
+
+    def test_equal_confidences_share_a_bin_in_any_order(self):
+        right, generator = np.arange(597) < 590, np.random.default_rng(0)
+        tied = np.repeat([0.2, 0.6, 1.0], [99, 199, 299])
+        parts = zip((0.2, 0.6, 1), np.split(right, [99, 298]), strict=True)
+        exact = np.sqrt(sum(len(part) * (part.mean() - level) ** 2 for level, part in parts) / 597)
+        for _ in range(3):
+            order = generator.permutation(597)
+            assert robustness.adaptive_calibration_error(np.ones(597), right[order]) == pytest.approx(7 / 597)
+            assert robustness.adaptive_calibration_error(tied[order], right[order]) == pytest.approx(exact)
+        assert robustness.adaptive_calibration_error(np.full(100, 0.5), np.arange(100) % 2 == 0) == 0
 
     def test_mcnemar_is_the_exact_binomial(self):
         from scipy.stats import binomtest
@@ -270,29 +319,68 @@ class TestFigures:
         assert robustness.flips(parent, parent) == (0, 0, 1)
         assert np.isnan(robustness.flips(np.empty(0, bool), np.empty(0, bool))).all()
 
-    def test_the_bootstrap_is_the_binomial_for_one_share(self):
-        values = (np.arange(2000) < 600).astype(float)[:, None]
-        low, high = robustness.bootstrap(values, robustness.resampled(2000))
-        error = np.sqrt(0.3 * 0.7 / 2000)
-        assert low[0] == pytest.approx(0.3 - 1.96 * error, abs=0.25 * error)
-        assert high[0] == pytest.approx(0.3 + 1.96 * error, abs=0.25 * error)
+    def test_the_interval_of_an_accuracy_is_wilsons(self):
+        for right, count in ((30, 100), (597, 597), (0, 20), (596, 597)):
+            values = np.arange(count) < right
+            low, high = robustness.accuracy_interval(values)
+            for end in {low, high} - {0.0, 1.0}:
+                # Wilson's ends are where the score test has z = 1.96.
+                assert abs(end - right / count) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / count), rel=1e-5)
+        assert np.isnan(robustness.accuracy_interval(np.empty(0))).all()
 
-    def test_differences_are_paired_by_sample(self):
+    @pytest.mark.parametrize(("samples", "accuracy"), [(597, 0.998), (100, 0.98), (597, 0.7), (50, 0.02)])
+    def test_intervals_of_accuracies_cover(self, samples, accuracy):
+        from scipy.stats import binom
+
+        ends = np.array([robustness.accuracy_interval(np.arange(samples) < k) for k in range(samples + 1)])
+        inside = (ends[:, 0] <= accuracy) & (accuracy <= ends[:, 1])
+        # Percentile intervals of a bootstrap cover 71 % and 87.5 % in the first two cases.
+        assert 0.92 < binom.pmf(np.arange(samples + 1)[inside], samples, accuracy).sum() < 0.99
+
+    @pytest.mark.parametrize("centre", [1, 4, 7])
+    def test_intervals_of_means_and_changes_cover(self, centre):
         generator = np.random.default_rng(0)
-        parent = generator.random(1000) < 0.7
-        network = parent.copy()
-        network[:10] = ~network[:10]
-        draws = robustness.resampled(1000)
-        change = (network.astype(float) - parent)[:, None]
-        low, high = robustness.bootstrap(change, draws)
-        # Only ten samples differ, so the difference is known far better than either accuracy.
-        assert high[0] - low[0] < 0.02
-        alone = robustness.bootstrap(network.astype(float)[:, None], draws)
-        assert alone[1][0] - alone[0][0] > 0.04
+        samples, trials, studies = 200, 15, 200
+        # Images differ in difficulty, conditions in severity; 1 of 10 predictions differ between two networks.
+        logits = centre + generator.normal(size=(studies, samples, 1)) + np.linspace(-0.5, 0.5, trials)
+        chance = generator.random(logits.shape)
+        redrawn = generator.random(logits.shape)
+        other = np.where(generator.random(logits.shape) < 0.1, redrawn, chance)
+        before, after = (drawn < 1 / (1 + np.exp(-logits)) for drawn in (chance, other))
+        truth = after.mean()
+        each = [robustness.accuracy_interval(study.mean(1), trials) for study in after]
+        change = [robustness.change_interval(study.mean(1), trials) for study in 1.0 * after - before]
+        assert np.mean([low <= truth <= high for low, high in each]) > 0.91
+        assert np.mean([low <= 0 <= high for low, high in change]) > 0.93
 
-    def test_every_replicate_draws_as_many_as_there_are(self):
-        assert (robustness.resampled(300).sum(1) == 300).all()
-        np.testing.assert_array_equal(robustness.resampled(30), robustness.resampled(30))
+    def test_changes_are_paired_by_sample(self):
+        change = np.zeros(1000)
+        change[:10] = -1
+        low, high = robustness.change_interval(change)
+        # Only ten samples differ, so the change is known far better than either accuracy.
+        assert -0.02 < low < -0.01 < high < 0
+        low, high = robustness.change_interval(np.zeros(1000))
+        assert low == -high
+        assert 0.002 < high < 0.004
+        assert np.isnan(robustness.change_interval(np.empty(0))).all()
+
+    def test_paired_tests_are_scipys(self):
+        from scipy.stats import permutation_test, ttest_1samp
+
+        for values in ([0.01, 0.03, 0.02], [-0.2, 0.1, 0.4, 0.3, 0.2], [0.5, -0.5]):
+            differences = np.array(values)
+            assert robustness.paired_test(differences) == pytest.approx(ttest_1samp(differences, 0).pvalue)
+            sample = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+            assert robustness.sign_flip_test(differences) == pytest.approx(sample.pvalue)
+        assert robustness.sign_flip_test(np.array([1.0, 2.0, 3.0])) == 0.25
+        assert robustness.sign_flip_test(np.arange(1.0, 21)) == 2**-16
+        assert (robustness.paired_test(np.zeros(3)), robustness.paired_test(np.ones(3))) == (1, 0)
+        assert np.isnan([robustness.paired_test(np.ones(1)), robustness.sign_flip_test(np.empty(0))]).all()
+
+    def test_holm_corrects_for_all_that_are_there(self):
+        np.testing.assert_allclose(robustness.holm([0.01, 0.04, np.nan, 0.03, 0.5]), [0.04, 0.09, np.nan, 0.09, 0.5])
+        assert robustness.holm([0.6, 0.7]).tolist() == [1, 1]
+        assert robustness.holm([]).size == 0
 
 
 class TestRows:
@@ -338,6 +426,10 @@ class TestRows:
         # Dense has the first eight wrong, pruned the last eight.
         assert snow["negative_flips"] == snow["positive_flips"] == pytest.approx(8 / 20)
         assert snow["mcnemar_p"] == 1
+        # Of three cells with a p the smallest counts three times.
+        ps = [found["pruned", name] for name in ("clean", "fog-1", "snow-1")]
+        smallest = min(ps, key=lambda row: row["mcnemar_p"])
+        assert smallest["mcnemar_holm"] == pytest.approx(3 * smallest["mcnemar_p"])
         mean = found["pruned", "mean-common15"]
         assert mean["negative_flips"] == pytest.approx((4 / 20 + 8 / 20) / 2)
         assert np.isnan(mean["mcnemar_p"])
@@ -366,16 +458,37 @@ class TestRows:
         cifar = self.rows(conditions=conditions, predictions=predictions, classes=10)
         assert np.isnan(cifar["net", "mean-common15"]["mce"])
 
-    def test_effective_robustness_needs_five_dense_networks(self):
+    def test_effective_robustness_needs_five_dense_networks_that_differ(self):
         study = self.study()
-        assert np.isnan(self.rows(**study)["pruned", "fog-1"]["effective_robustness"])
+        row = self.rows(**study)["pruned", "fog-1"]
+        assert np.isnan(row["effective_robustness"])
+        assert row["effective_baselines"] == 1
+        # Ten times the images, so that accuracies from 70 to 94 % differ by more than chance.
+        study["predictions"] = {cell: list(np.repeat(values, 10)) for cell, values in study["predictions"].items()}
         for k in range(5):
             study["networks"][f"wide{k}"] = {}
-            study["predictions"][f"wide{k}", "clean"] = [1] * (k + 1) + [0] * (19 - k)
-            study["predictions"][f"wide{k}", "fog-1"] = [1] * (k + 3) + [0] * (17 - k)
-        row = self.rows(**study)["pruned", "fog-1"]
+            study["predictions"][f"wide{k}", "clean"] = [1] * (12 * k + 12) + [0] * (188 - 12 * k)
+            study["predictions"][f"wide{k}", "fog-1"] = [1] * (12 * k + 40) + [0] * (160 - 12 * k)
+            study["predictions"][f"wide{k}", "snow-1"] = [1] * (88 - 12 * k) + [0] * (112 + 12 * k)
+        made = fake_results(**study)
+        found = {(r["network"], r["condition"]): r for r in robustness.rows(made)}
+        row = found["pruned", "fog-1"]
         assert np.isfinite(row["effective_robustness"])
         assert 0.8 < row["effective_r2"] <= 1
+        assert row["effective_slope"] > 0
+        assert row["effective_baselines"] == 6
+        assert (row["effective_low"], row["effective_high"]) == (0.7, 0.94)
+        # The more these baselines get right of clean images, the less of snow.
+        snow = found["pruned", "snow-1"]
+        assert np.isnan(snow["effective_robustness"])
+        assert snow["effective_slope"] < 0
+        cells = [("pruned", "fog-1"), ("pruned", "snow-1"), ("pruned", "clean")]
+        (gap,) = robustness.effective_gaps(made, found, cells)
+        assert gap.startswith("1 as")
+        found["pruned", "clean"]["accuracy"] = 0.6
+        gaps = robustness.effective_gaps(made, found, cells)
+        assert len(gaps) == 2
+        assert any("70.0 to 94.0 %" in gap for gap in gaps)
 
     def test_a_mean_lacks_no_cell(self):
         study = self.study()

@@ -458,6 +458,18 @@ class TestView:
         assert view.marks.data["x"][view.marks.data["text"].index("B")] == x
 
 
+def test_too_few_cells_for_umap_are_said_and_all_else_is_stored(copy, capsys):
+    for path in sorted((copy / "geometry").glob("*/*.npz"))[3:]:
+        path.unlink()
+    similarity.save(results.load(copy), umap=True)
+    assert "4 cells or more, got 3" in capsys.readouterr().err
+    compared, umap = similarity.load(results.load(copy))
+    assert len(compared.cells) == 3
+    assert umap is None
+    with pytest.raises(ValueError, match="got 3"):
+        layout.umap_layouts(line(0, 1, 3))
+
+
 def test_unknown_names(small_folder):
     found = results.load(small_folder)
     with pytest.raises(ValueError, match="unknown distance mode 'relative'"):

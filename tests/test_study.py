@@ -266,6 +266,10 @@ def test_maps_of_more_samples_join_those_stored(folder):
     again = results.load_arrays(path)
     np.testing.assert_array_equal(np.sort(again["id"]), np.sort(after["id"]))
     assert np.isfinite(again["deletion"]).all()
+    # So is one whose patches left out the last rows.
+    results.save_arrays(path, again | {"map": again["map"][:, :, :-1]}, replace=True)
+    assert study.attribute(folder, name, "clean", (fresh,)) == len(after["id"])
+    assert results.load_arrays(path)["map"].shape == after["map"].shape
     with pytest.raises(ValueError, match="no network 'mlp'"):
         study.attribute(folder, "mlp")
     with pytest.raises(ValueError, match=r"no samples \[9999\]"):

@@ -125,8 +125,15 @@ def test_a_map_lies_where_its_patches_are(folder):
     put(folder, A, (1,), np.zeros((1, 3, 7, 7)), patch=4, stride=2)
     put(folder, B, (1,), np.zeros((1, 3, 7, 7)))
     store = Store(folder)
-    assert occlusion_maps.placed(store, A, 7) == (1 / 16, 14 / 16, 4 / 16)
-    assert occlusion_maps.placed(store, B, 7) == (0, 1, 1 / 7)
+    assert occlusion_maps.placed(store, A, 7, 0) == occlusion_maps.placed(store, A, 7, 1) == (1 / 16, 14 / 16, 4 / 16)
+    assert occlusion_maps.placed(store, B, 7, 0) == (0, 1, 1 / 7)
+    # Patches of 5 at 0, 2, ..., 8, 9, 11 in an image of 16, and those of earlier versions, which ended at 10.
+    put(folder, A, (1,), np.zeros((1, 3, 7, 7)), patch=5, stride=2)
+    start, wide, patch = occlusion_maps.placed(Store(folder), A, 7, 0)
+    assert (start * 16, (start + wide) * 16) == pytest.approx((2.5 - 11 / 12, 13.5 + 11 / 12))
+    assert patch == 5 / 16
+    start, wide, _ = occlusion_maps.placed(Store(folder), A, 6, 0)
+    assert (start * 16, (start + wide) * 16) == (1.5, 13.5)
 
 
 def test_the_printed_command_is_what_the_command_line_understands(folder, monkeypatch, capsys):

@@ -8,7 +8,7 @@ from bokeh.document import Document
 from pages import Page, says
 from scipy import stats
 
-from rosalind.analysis import accuracy_table, distributions, heat_map, severity_curves
+from rosalind.analysis import accuracy_table, distributions, heat_map, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
@@ -238,6 +238,12 @@ class TestDocument:
         assert 0 < inside.sum() < inside.size
         assert view.nothing.data["mark"][0].sum() == inside.sum()
         assert ((view.texts.data["alpha"] < 1) == inside.ravel()).all()
+
+    def test_cells_without_effective_robustness_say_why(self, store):
+        lines = sum(robustness.effective_line(row) is not None for row in store.summary.values())
+        assert lines > 12 * 4
+        text = Page(store, Evaluation, choices=(("evaluation-cells", "effective robustness"),)).view.caption.text
+        assert f"{lines:,} as there are fewer than 5 dense networks" in text
 
     @pytest.mark.parametrize("mode", [name for name in CELL_METRICS if CELL_METRICS[name].better])
     def test_the_better_end_has_the_same_colour_in_every_mode(self, store, mode):

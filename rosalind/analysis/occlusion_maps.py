@@ -115,11 +115,11 @@ def _paired(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> list[tuple[Maps
     return both
 
 
-def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
+def placed(store: Store, cell: Cell, count: int, axis: int) -> tuple[float, float, float]:
     """Start of the first of `count` cells, width of all, and width of a patch, as shares of an image's side.
 
-    Every cell is as wide as the stride and lies in the middle of its patch. The whole side, and a patch as wide as a
-    cell, where the file does not say or patches do not overlap.
+    Down an image for axis 0, across it for 1. Every cell is as wide as patches lie apart, and in the middle of its own.
+    The whole side, and a patch as wide as a cell, where the file does not say or patches do not overlap.
 
     Patches of 4 at 0, 2, ..., 12 of 16 pixels have their middles at 2, 4, ..., 14: cells from 1 to 15.
     """
@@ -128,10 +128,12 @@ def placed(store: Store, cell: Cell, count: int) -> tuple[float, float, float]:
         patch, stride = (float(arrays[key]) for key in ("patch", "stride"))
     except (FileNotFoundError, Damaged, TypeError):
         patch = stride = 0.0
-    side = patch + (count - 1) * stride
     if not 0 < stride <= patch:
         return 0.0, 1.0, 1 / count
-    return (patch - stride) / 2 / side, count * stride / side, patch / side
+    side = float(store.results.study["image_shape"][axis])
+    # Maps of earlier versions end where the stride does not fit; later ones reach the last pixel, a little closer.
+    pitch = min(stride, (side - patch) / max(count - 1, 1)) or stride
+    return (patch - pitch) / 2 / side, count * pitch / side, patch / side
 
 
 def correlations(a: Real[np.ndarray, "*lead k"], b: Real[np.ndarray, "*lead k"]) -> Float64[np.ndarray, "*lead 2"]:

@@ -186,12 +186,17 @@ def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str | None
 
     `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19` and `mnist-c`.
     `source` says whether images were generated or read, `source_hash` from which files; `definition` is there for a
-    kind outside of rosalind, the hash of its module. `seed` is that of the study's draws, `attacked` the network
-    that a transferred attack is made for.
+    kind outside of rosalind, the hash of its module; `pixels` where they were corrected (`corruptions.PIXELS`). `seed`
+    is that of the study's draws, `attacked` the network that a transferred attack is made for.
     """
     condition, kind = planned.condition, planned.kind
     sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []
-    definition = {"definition": config.definition(condition.name)} if config.is_outside(condition.name) else {}
+    definition: dict[str, Any] = {}
+    if config.is_outside(condition.name):
+        definition["definition"] = config.definition(condition.name)
+    corrected = corruptions.PIXELS.get((condition.name, planned.table or "", condition.severity))
+    if corrected is not None and condition.files is None:
+        definition["pixels"] = corrected
     return {
         "name": condition.name,
         "label": condition.label,

@@ -97,6 +97,14 @@ MNIST_C: dict[str, int] = {
 """The fifteen corruptions of MNIST-C in its order, each with the one severity of the published files."""
 
 
+PIXELS: dict[tuple[str, str, float], int] = {("zoom_blur", "imagenet", 2): 1, ("zoom_blur", "mnist", 2): 1}
+"""Corrections of a corruption's pixels, by name, table and severity; all others are as they first were.
+
+`conditions/<id>.json` records the number, so that no study mixes images of before and after. 1: the zooms of
+`zoom_blur` went on to 1.16, where the published range ends at 1.15.
+"""
+
+
 def table_for(size: int) -> str:
     """The name of the table whose published image side is nearest to `size` pixels, by ratio.
 

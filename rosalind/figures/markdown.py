@@ -36,7 +36,7 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
     rows = {(row["network"], row["condition"]): row for row in robustness.rows(results)}
     lines: list[str] = []
     for mean in chosen:
-        if mean.group not in ("common15", "common19", "mnist-c"):
+        if mean.group not in robustness.SETS:
             continue
         of_mean = [row for (_, condition), row in rows.items() if condition == mean.name]
         shown = [c for c in REPORTED if any(np.isfinite(row[c]) for row in of_mean)]
@@ -57,15 +57,19 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
             cells = [_mean_std([row[c] for row in of_group], REPORTED[c][1]) for c in shown]
             low, high = (100 * np.mean([row[f"accuracy_{e}"] for row in of_group]) for e in ("low", "high"))
             lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
-        r2 = [row["effective_r2"] for row in of_mean if np.isfinite(row["effective_r2"])]
-        lines.append("")
-        lines.append(
-            f"Effective robustness: accuracy above the line of the dense networks, R2 {r2[0]:.2f}."
-            if r2
-            else "No effective robustness: its line needs at least five dense networks that differ; add "
-            "baselines=(Baseline('dense-w8', width=8), Baseline('dense-short', epochs=5), ...) or seeds to the study."
-        )
-    parts = [m for m in chosen if m.group not in ("common15", "common19", "mnist-c") and m.bn == "train"]
+        with_line = [row for row in of_mean if np.isfinite(row["effective_robustness"])]
+        words = "No effective robustness"
+        if with_line:
+            row = with_line[0]
+            words = (
+                f"Effective robustness: accuracy above the line of {row['effective_baselines']:.0f} dense networks, "
+                f"slope {row['effective_slope']:.2f}, R2 {row['effective_r2']:.2f}"
+            )
+        gaps = robustness.effective_gaps(results, rows, [cell for cell in rows if cell[1] == mean.name])
+        words += f". Networks without: {'; '.join(gaps)}" if gaps else ""
+        advice = "add baselines=(Baseline('dense-w8', width=8), Baseline('dense-short', epochs=3), ...) to the study"
+        lines += ["", f"{words}." if with_line else f"{words}; {advice}."]
+    parts = [m for m in chosen if m.group not in robustness.SETS and m.bn == "train"]
     if parts:
         lines += ["", "## Accuracy by group and severity, percent", ""]
         lines += ["| network | " + " | ".join(m.name.removeprefix("mean-") for m in parts) + " |"]

@@ -130,8 +130,7 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
         right.axhline(curve.clean, label="clean accuracy alone", **look)
     right.plot(sizes, curve.error, color="#0072B2", marker="o", markersize=3, label="chosen")
     right.axhline(tolerance, color="black", linestyle="--", linewidth=0.6)
-    added = [curve.names[0], *(f"+ {name}" for name in curve.names[1:])]
-    right.set_xticks(sizes, added, rotation=60, ha="right", fontsize=6.5)
+    right.set_xticks(sizes, curve.steps(), rotation=60, ha="right", fontsize=6.5)
     right.set_ylabel("error on held-out families, points", fontsize=8)
     right.set_ylim(bottom=0)
     right.legend(fontsize=6.5, frameon=False)

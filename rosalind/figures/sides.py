@@ -170,7 +170,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             if table is None or cell is None:
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
-            sizes = [occlusion_maps.placed(store, cell, count) for count in table.shape[:0:-1]]
+            sizes = [occlusion_maps.placed(store, cell, table.shape[1 + axis], axis) for axis in (1, 0)]
             (left, wide, _), (top, tall, _) = sizes
             extent = (left, left + wide, top + tall, top)
             scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}

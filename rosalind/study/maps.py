@@ -63,17 +63,19 @@ def attribute_some(
 ) -> int:
     """Add maps of the samples that have none; returns their number.
 
-    Those of a file without all arrays, or of another network or condition, are made anew.
+    Those of a file without all arrays, of another network or condition, or with other patches, are made anew.
 
     `advance` counts every sample, at once those that have their maps.
     """
     name = network if isinstance(network, str) else network.name
     path = results.attribution_file(folder, name, planned.condition.id)
     stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
-    digest = cells.hashes(folder, [network])[network]
+    digest = cells.hashes(folder, [name])[name]
     origin = {"network_hash": np.asarray(digest), "condition": np.asarray(planned.condition.id)}
-    is_other = any(str(stored.get(name, value)) != str(value) for name, value in origin.items())
-    if stored and (is_other or not stored.keys() >= set(JOINED)):
+    is_other = any(str(stored.get(key, value)) != str(value) for key, value in origin.items())
+    # Until 0.1.0 patches could leave out the last rows and columns; maps of other patches cannot join those.
+    shape = tuple(map(len, attribution.offsets(dataset.image_shape)[2]))
+    if stored and (is_other or not stored.keys() >= set(JOINED) or stored["map"].shape[2:] != shape):
         ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
     rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
     advance(len(ids) - len(rows), name)

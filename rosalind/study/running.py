@@ -20,7 +20,7 @@ from rosalind.study import cells, maps, network_files, networks, planning, units
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.units import Incomplete, Unit
 
-FORMAT = 2
+FORMAT = 3
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")

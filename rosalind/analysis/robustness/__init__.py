@@ -11,11 +11,12 @@ from rosalind.analysis.robustness.groups import (
     text_table,
 )
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
-from rosalind.analysis.robustness.means import Mean, described, means
+from rosalind.analysis.robustness.means import SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
+    accuracy_interval,
     adaptive_calibration_error,
-    bootstrap,
     calibration_error,
+    change_interval,
     corruption_errors,
     effective_fit,
     flips,
@@ -23,12 +24,14 @@ from rosalind.analysis.robustness.metrics import (
     logit,
     nan_mean_std,
     relative_corruption_errors,
-    resampled,
     retention,
 )
+from rosalind.analysis.robustness.power import holm, paired_test, sign_flip_test
 from rosalind.analysis.robustness.summary import (
     COLUMNS,
     available,
+    effective_gaps,
+    effective_line,
     numbers,
     parent_of,
     read_summary,
@@ -38,18 +41,23 @@ from rosalind.analysis.robustness.summary import (
 
 __all__ = [
     "COLUMNS",
+    "SETS",
     "Mean",
     "SeedGroup",
     "accuracy",
+    "accuracy_interval",
     "adaptive_calibration_error",
     "available",
-    "bootstrap",
     "calibration_error",
+    "change_interval",
     "corruption_errors",
     "described",
     "effective_fit",
+    "effective_gaps",
+    "effective_line",
     "flips",
     "groups",
+    "holm",
     "imagenet_errors",
     "logit",
     "main_mean",
@@ -58,14 +66,15 @@ __all__ = [
     "methods",
     "nan_mean_std",
     "numbers",
+    "paired_test",
     "parent_of",
     "read_histograms",
     "read_summary",
     "relative_corruption_errors",
-    "resampled",
     "retention",
     "rows",
     "save_summary",
+    "sign_flip_test",
     "summarise",
     "table",
     "text_table",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rosalind.analysis.robustness import metrics
-from rosalind.analysis.robustness.means import Mean, clean_of, described, means
+from rosalind.analysis.robustness.means import SETS, Mean, clean_of, described, means
 from rosalind.results import Results
 
 
@@ -70,9 +70,9 @@ class Row:
 
 
 def main_mean(results: Results, bn: str = "train") -> Mean | None:
-    """The mean that tables show: over the 15 common corruptions, else over MNIST-C's; None without either."""
+    """The mean that tables show: over the 15 common corruptions, else MNIST-C's, else all; None without corruptions."""
     by_group = {mean.group: mean for mean in means(results) if mean.bn == bn}
-    return by_group.get("common15") or by_group.get("mnist-c")
+    return by_group.get("common15") or by_group.get("mnist-c") or by_group.get("all")
 
 
 def table(
@@ -112,11 +112,11 @@ def mean_and_deviation(values: Sequence[float] | np.ndarray, factor: float = 100
 def text_table(results: Results) -> str:
     """The table that `rosalind run` prints: a line per group, means and deviations over seeds in percent.
 
-    Where the study has held-out corruptions, the mean over all 19 is a column of its own.
+    Where the study has held-out corruptions or some of one's own, the mean over all is a column of its own.
     """
     by_group = {mean.group: mean for mean in means(results) if mean.bn == "train"}
-    shown = [by_group[name] for name in ("common15", "common19", "mnist-c") if name in by_group]
-    titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C"}
+    shown = [by_group[name] for name in SETS if name in by_group]
+    titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C", "all": "all"}
     accuracies = accuracy(results)
     tables = [table(results, mean, accuracies=accuracies) for mean in shown or [None]]
     names = [titles[mean.group] for mean in shown] or ["corrupted"]

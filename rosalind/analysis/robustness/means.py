@@ -16,14 +16,18 @@ WORDS = {
 }
 
 
+SETS = (*SIZES, "all")
+"""Groups of the means that tables show: of a benchmark each, and of all corruptions of a study."""
+
+
 @dataclass(frozen=True)
 class Mean:
     """A mean over conditions of one kind, one BatchNorm mode and one source of images."""
 
     name: str
-    """`mean-<set>`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`."""
+    """`mean-<set>`, `mean-all`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`."""
     group: str
-    """The set, or of the 15 a group or a severity."""
+    """The set or `all`, or of the 15 a group or a severity."""
     bn: str
     conditions: tuple[str, ...]
     missing: int
@@ -36,7 +40,8 @@ def means(results: Results) -> list[Mean]:
     """All means that a study's conditions allow, in the order of the study.
 
     The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
-    lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all.
+    lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all. Where a corruption
+    that is not held out is in none of them, such as one of the user's own, `mean-all` is over all of the study.
     """
     averages = []
     for bn in dict.fromkeys(info.bn for info in results.conditions.values()):
@@ -49,6 +54,9 @@ def means(results: Results) -> list[Mean]:
                 continue
             if inside:
                 averages.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, infos, size))
+        within = {name for mean in averages if mean.bn == bn for name in mean.conditions}
+        if any(name not in within and "common19" not in info.sets for name, info in infos.items()):
+            averages.append(_mean(f"mean-all{ending}", "all", bn, list(infos), infos, 0))
         common = [name for name, info in infos.items() if "common15" in info.sets]
         for group in dict.fromkeys(infos[name].category for name in common):
             inside_group = [name for name in common if infos[name].category == group]
@@ -83,6 +91,7 @@ def described(mean: Mean, results: Results) -> str:
     words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
     if mean.group in SIZES:
         words = f"{len(names)} of {WORDS[mean.group]}" if mean.missing else WORDS[mean.group]
+    words = f"all {words}" if mean.group == "all" and len(names) > 1 else words
     listed = ", ".join(f"{s:g}" for s in severities)
     tables = ", ".join(sorted({str(info.table) for info in infos}))
     return f"{words} at severity {listed} (table {tables}, {mean.source})"

@@ -1,10 +1,13 @@
 """Methods side by side: accuracy against what is left of the network and against what it cost."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
+from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
+from rosalind.analysis.robustness.summary import parent_of
 from rosalind.results import NetworkInfo, Results, save_csv
 
 _BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes")
@@ -18,6 +21,7 @@ COLUMNS = (
     *("parameters_left", "nonzero", "multiply_adds", "bytes_dense", "bytes_bitmask", "bytes_csr"),
     *(*_BUDGET, *(f"validation_{name}" for name in _STAGES)),
     *("clean", "corrupted", "clean_over_random", "corrupted_over_random"),
+    *("clean_over_dense", "corrupted_over_dense"),
 )
 """Columns of comparison/methods.csv: one row per network."""
 
@@ -37,13 +41,18 @@ def rows(results: Results) -> list[dict[str, Any]]:
     """The rows of `methods.csv`; NaN where a study does not say.
 
     `*_over_random` is the difference to random masks of the same seed and requested sparsity: accuracies are in
-    [0, 1], higher is better, and a method below 0 there is worse than no criterion at all.
+    [0, 1], higher is better, and a method below 0 there is worse than no criterion at all. `*_over_dense` is that to
+    the dense parent, of other dense networks to the plain one of their model and seed.
     """
     lines, random, nan, measured = [], {}, float("nan"), table(results)
+    accuracies, plain_dense = {}, {}
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
             key = info.model, info.seed, info.sparsity_requested
+            accuracies[network] = row.clean[k], row.corrupted[k]
+            if info.is_parent:
+                plain_dense.setdefault(key[:2], network)
             # Of several, the one that is called so is the control, else the first.
             known = np.isfinite(info.sparsity_requested)
             if known and _is_control(info) and (key not in random or info.label == "random"):
@@ -53,6 +62,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
             info = results.networks[network]
             key = info.model, info.seed, info.sparsity_requested
             clean, corrupted = random.get(key, (nan, nan))
+            dense = parent_of(results, network) or plain_dense.get(key[:2])
+            over_dense = np.subtract(accuracies[network], accuracies.get(dense if dense != network else None, nan))
             lines.append(
                 {
                     "method": row.group.label,
@@ -66,6 +77,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
                     "corrupted": float(row.corrupted[k]),
                     "clean_over_random": float(row.clean[k] - clean),
                     "corrupted_over_random": float(row.corrupted[k] - corrupted),
+                    **dict(zip(COLUMNS[-2:], over_dense.tolist(), strict=True)),
                 }
             )
     return lines
@@ -78,10 +90,53 @@ def _is_control(info: NetworkInfo) -> bool:
     return info.method == "random" and not other and options.get("scope", "layer") == "layer"
 
 
+TEST_COLUMNS = (*("method", "against", "accuracy", "seeds", "difference", "low", "high", "p", "p_holm", "p_sign_flip"),)
+"""Columns of comparison/tests.csv: one row per group of seeds, control and accuracy."""
+
+
+def paired_tests(results: Results, lines: Sequence[Mapping[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Methods against the dense networks and against random masks, paired over seeds: the rows of `tests.csv`.
+
+    `accuracy` is `clean` or `corrupted`, the main mean. `difference` in [-1, 1] with its 95 % t-interval `low` to
+    `high`; `p` of the paired t-test, `p_holm` corrected for all methods in the same comparison, and `p_sign_flip`,
+    which assumes nothing and is at least 2^(1 - seeds). NaN with fewer than two seeds. A group without a partner is
+    left out.
+
+    Args:
+        results: of a study.
+        lines: its `rows`, where they are at hand.
+    """
+    difference_of = {str(line["network"]): line for line in (rows(results) if lines is None else lines)}
+    compared_groups: list[dict[str, Any]] = []
+    for against in ("dense", "random"):
+        for accuracy in ("clean", "corrupted"):
+            family = []
+            for group in groups(results):
+                values = np.array([difference_of[n][f"{accuracy}_over_{against}"] for n in group.networks], float)
+                values = values[np.isfinite(values)]
+                # The control's own difference is 0 for every seed, and no test.
+                if not values.any():
+                    continue
+                mean, half, count = seed_interval(values)
+                family.append(
+                    {
+                        **{"method": group.name, "against": against, "accuracy": accuracy, "seeds": int(count)},
+                        **{"difference": float(mean), "low": float(mean - half), "high": float(mean + half)},
+                        **{"p": paired_test(values), "p_sign_flip": sign_flip_test(values)},
+                    }
+                )
+            corrected = holm(np.array([row["p"] for row in family]))
+            compared_groups += [row | {"p_holm": float(p)} for row, p in zip(family, corrected, strict=True)]
+    return compared_groups
+
+
 def save(results: Results) -> None:
-    """Write `comparison/methods.csv`, replacing what is there."""
-    path = results.folder / "comparison" / "methods.csv"
-    save_csv(path, COLUMNS, [[line[column] for column in COLUMNS] for line in rows(results)])
+    """Write `comparison/methods.csv` and `comparison/tests.csv`, replacing what is there."""
+    lines = rows(results)
+    tests = paired_tests(results, lines)
+    for name, columns, table_rows in (("methods", COLUMNS, lines), ("tests", TEST_COLUMNS, tests)):
+        path = results.folder / "comparison" / f"{name}.csv"
+        save_csv(path, columns, [[row[column] for column in columns] for row in table_rows])
 
 
 _AVERAGED = COLUMNS[COLUMNS.index("sparsity") :]
@@ -92,14 +147,14 @@ def _number(values: np.ndarray, scale: float = 1.0, digits: int = 0) -> str:
     return f"{values.mean() / scale:.{digits}f}" if np.isfinite(values).all() else "-"
 
 
-def compared(results: Results) -> tuple[list[str], list[list[str]]]:
+def compared(results: Results, lines: Sequence[Mapping[str, Any]] | None = None) -> tuple[list[str], list[list[str]]]:
     """The header and lines of the table of methods: a line per group of seeds.
 
     Mean and deviation over seeds in percent. `left` is nonzero parameters over the dense parent's; `epochs`
     counts the dense parent where the method needs one; `MB` is the memory of a training step; `dead` is the
     share of kept weights that are on no path from input to output.
     """
-    lines = rows(results)
+    lines = rows(results) if lines is None else lines
     header = ["method", "seeds", "left", "epochs", "passes", "MB", "dead", "pruned", "recalibrated"]
     header += ["clean", "over random", "corrupted", "over random"]
     cells = []
@@ -146,27 +201,53 @@ EXPLAINED = (
 """Legend of the columns of `compared`."""
 
 
+def over_seeds(
+    results: Results, lines: Sequence[Mapping[str, Any]] | None = None
+) -> tuple[list[str], list[list[str]], str]:
+    """Header and lines of the table of `paired_tests` on corrupted accuracy, and its legend; no lines with one seed."""
+    of_method: dict[str, list[str]] = {}
+    chosen = [row for row in paired_tests(results, lines) if row["accuracy"] == "corrupted" and row["seeds"] > 1]
+    for row in chosen:
+        cells = of_method.setdefault(row["method"], [row["method"], *["-"] * 6])
+        ends = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+        place = 1 if row["against"] == "dense" else 4
+        cells[place : place + 3] = f"{100 * row['difference']:+.1f}", ends, f"{row['p_holm']:.2g}"
+    header = ["method", *("over dense", "95 %", "p"), *("over random", "95 %", "p")]
+    seeds = max((row["seeds"] for row in chosen), default=2)
+    return (
+        header,
+        list(of_method.values()),
+        (
+            "Corrupted accuracy, paired over seeds: difference in points, 95 % t-interval, p of the paired t-test with "
+            "Holm's correction over methods. It takes the differences for normal; without that (sign flips, in "
+            f"comparison/tests.csv) {seeds} seeds cannot show a p under {2.0 ** (1 - seeds):.2g}."
+        ),
+    )
+
+
 def text(results: Results) -> str:
-    """The table of methods for a terminal."""
-    header, lines = compared(results)
+    """The tables of methods for a terminal."""
+    lines = rows(results)
+    header, cells, explained = over_seeds(results, lines)
+    parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
+    return "\n".join([*parts, "", *_aligned(header, cells), "", explained] if cells else parts)
+
+
+def _aligned(header: list[str], lines: list[list[str]]) -> list[str]:
     columns = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     put = lambda cells: "  ".join(
         cell.ljust(n) if k == 0 else cell.rjust(n) for k, (cell, n) in enumerate(zip(cells, columns, strict=True))
     )
-    rule = "-" * len(put(header))
-    return "\n".join([put(header), rule, *map(put, lines), "", EXPLAINED])
+    return [put(header), "-" * len(put(header)), *map(put, lines)]
 
 
 def markdown(results: Results) -> list[str]:
     """The same as lines of Markdown."""
-    header, lines = compared(results)
-    return [
-        "",
-        "## Methods",
-        "",
-        EXPLAINED,
-        "",
-        f"| {' | '.join(header)} |",
-        "|---" * len(header) + "|",
-        *(f"| {' | '.join(line)} |" for line in lines),
-    ]
+    lines = rows(results)
+    header, cells, explained = over_seeds(results, lines)
+    table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
+    return [*table_lines, "", explained, "", *_piped(header, cells)] if cells else table_lines
+
+
+def _piped(header: list[str], lines: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(header)} |", "|---" * len(header) + "|", *(f"| {' | '.join(line)} |" for line in lines)]

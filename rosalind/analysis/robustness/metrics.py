@@ -6,7 +6,7 @@ Errors and accuracies are fractions in [0, 1]. An array over corruptions and sev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr
+from scipy.special import bdtr, ndtri
 
 ALEXNET = {
     **{"gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640},
@@ -19,11 +19,26 @@ ALEXNET = {
 ALEXNET_CLEAN = 0.435
 """AlexNet's clean error on ImageNet, from the table of arXiv 1903.12261 (43.5 %)."""
 
+LEVEL = 0.05
+"""Probability that an interval misses, and that a two-sided test finds a difference where there is none."""
+
 BINS = 15
 """Bins of both calibration errors."""
 
 ENOUGH = 5
 """Fewest dense baselines for a fit of effective robustness."""
+
+RELIABLE = 0.75
+"""Least reliability of a fit: the baselines' clean logits deviate by twice their sampling error, the slope is at most a
+quarter too small."""
+
+GAPS = {
+    "few": f"there are fewer than {ENOUGH} dense networks that differ",
+    "alike": "the dense networks' clean accuracies differ by little more than chance",
+    "falling": "the dense networks' line does not rise with clean accuracy",
+    "outside": "clean accuracy lies outside the dense networks'",
+}
+"""Why a network has no effective robustness."""
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
@@ -46,17 +61,24 @@ def adaptive_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins
     """Root mean square calibration error over bins of equal mass (arXiv 1912.02781, 1809.05053).
 
     sqrt(sum over bins of n_b / n (accuracy_b - confidence_b)^2), the samples sorted by confidence and cut
-    into bins that differ by one sample at most. In [0, 1]; lower is better; NaN without samples.
+    into bins that differ by one sample at most. Equal confidences share the bin of their middle one, so that the
+    order of samples never matters. In [0, 1]; lower is better; NaN without samples.
 
     >>> round(adaptive_calibration_error(np.array([0.5, 0.9]), np.array([True, True]), bins=1), 12)
     0.3
     """
     if not len(confidence):
         return float("nan")
-    order = np.argsort(confidence, kind="stable")
-    gaps = (np.asarray(correct, float) - confidence)[order]
-    parts = np.array_split(gaps, min(bins, len(gaps)))
-    return float(np.sqrt(sum(len(part) * part.mean() ** 2 for part in parts) / len(gaps)))
+    confidence, right = np.asarray(confidence), np.asarray(correct, float)
+    levels, level, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    hits = np.bincount(level, weights=right, minlength=len(levels))
+    bins = min(bins, len(confidence))
+    small, longer = divmod(len(confidence), bins)
+    ends = np.cumsum(np.full(bins, small) + (np.arange(bins) < longer))
+    index = np.searchsorted(ends, np.cumsum(sizes) - 1 - sizes // 2, side="right")
+    gap = np.bincount(index, weights=hits - sizes * levels, minlength=bins)
+    mass = np.bincount(index, weights=sizes, minlength=bins)
+    return float(np.sqrt((gap**2 / np.maximum(mass, 1)).sum() / len(confidence)))
 
 
 def corruption_errors(errors: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -132,25 +154,49 @@ class Effective(NamedTuple):
     """The line of accuracy under shift over clean accuracy that dense networks lie on, in logits."""
 
     slope: float
+    """NaN with fewer than `ENOUGH` baselines, or where they all have one clean accuracy."""
     intercept: float
     r2: float
     """Share of the baselines' variance that the line explains, at most 1; NaN if they do not vary."""
     baselines: int
+    low: float
+    """Lowest and highest clean accuracy of the baselines; NaN without any."""
+    high: float
+    reliability: float
+    """Share of the variance of their clean logits that is not the sampling error of finitely many images, at most 1.
+
+    A slope is too small by this factor; negative where they differ by less than chance. NaN with fewer than two.
+    """
+
+    def gap(self, clean: float) -> str:
+        """A key of `GAPS`: why there is no effective robustness at a clean accuracy; empty where there is."""
+        if self.baselines < ENOUGH:
+            return "few"
+        if not self.reliability >= RELIABLE:
+            return "alike"
+        if not self.slope > 0:
+            return "falling"
+        return "" if self.low <= clean <= self.high else "outside"
 
     def robustness(self, clean, shifted, samples: int) -> np.ndarray:
         """rho = accuracy under shift minus what the line expects at this clean accuracy (arXiv 2007.00644).
 
-        In [-1, 1]; 0 is an ordinary dense network, higher is better; NaN without a line.
+        In [-1, 1]; 0 is an ordinary dense network, higher is better; NaN where `gap` says why.
         """
         expected = self.intercept + self.slope * logit(clean, samples)
-        return np.asarray(shifted, float) - 1 / (1 + np.exp(-expected))
+        rho = np.asarray(shifted, float) - 1 / (1 + np.exp(-expected))
+        return np.where(np.vectorize(self.gap, otypes=[str])(clean) == "", rho, np.nan)
 
 
 def logit(accuracy, samples: int) -> np.ndarray:
     """log(a / (1 - a)), the accuracy kept within half a sample of 0 and 1."""
-    edge = 1 / (2 * samples)
-    clipped = np.clip(np.asarray(accuracy, float), edge, 1 - edge)
+    clipped = _inside(accuracy, samples)
     return np.log(clipped / (1 - clipped))
+
+
+def _inside(accuracy, samples: int) -> np.ndarray:
+    edge = 1 / (2 * samples)
+    return np.clip(np.asarray(accuracy, float), edge, 1 - edge)
 
 
 def effective_fit(clean, shifted, samples: int) -> Effective:
@@ -160,19 +206,20 @@ def effective_fit(clean, shifted, samples: int) -> Effective:
         clean: float[k] clean accuracies of dense networks that differ in width, epochs or seed.
         shifted: float[k] their accuracies under shift.
         samples: number of test samples.
-
-    Returns:
-        The line; all NaN with fewer than five baselines, or where they all have one clean accuracy.
     """
-    x, y = logit(clean, samples), logit(shifted, samples)
-    finite = np.isfinite(x) & np.isfinite(y)
-    x, y = x[finite], y[finite]
+    clean, shifted = np.asarray(clean, float), np.asarray(shifted, float)
+    finite = np.isfinite(clean) & np.isfinite(shifted)
+    clean, x, y = clean[finite], logit(clean[finite], samples), logit(shifted[finite], samples)
+    low, high = (float(clean.min()), float(clean.max())) if len(x) else (float("nan"),) * 2
     if len(x) < ENOUGH or np.ptp(x) == 0:
-        return Effective(float("nan"), float("nan"), float("nan"), len(x))
+        nothing = float("nan")
+        return Effective(nothing, nothing, nothing, len(x), low, high, nothing)
     slope, intercept = np.polyfit(x, y, 1)
     rest, total = ((y - intercept - slope * x) ** 2).sum(), ((y - y.mean()) ** 2).sum()
     r2 = float(1 - rest / total) if total else float("nan")
-    return Effective(float(slope), float(intercept), r2, len(x))
+    # The variance of a logit of k / n is 1 / (n a (1 - a)).
+    error = (1 / (samples * _inside(clean, samples) * (1 - _inside(clean, samples)))).mean()
+    return Effective(float(slope), float(intercept), r2, len(x), low, high, float(1 - error / x.var(ddof=1)))
 
 
 class Flips(NamedTuple):
@@ -202,34 +249,47 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     return Flips(lost / len(parent), won / len(parent), p)
 
 
-def resampled(count: int, replicates: int = 1000, seed: int = 0) -> np.ndarray:
-    """uint8[replicates, n]: how often each sample is drawn in each bootstrap replicate; rows sum to n.
+def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's score interval of a mean of n samples (JASA 22, 1927), which keeps its coverage near 0 and 1.
 
-    The same for every network and condition, so that differences between them are paired by sample.
+    Of float[n] in [0, 1], each sample's mean over `trials` that are right or wrong: with one trial, an accuracy. Where
+    a sample has several, n is divided by the variance of `values` over that of a single trial (the design effect; at
+    most n trials): images that are right under one condition tend to be so under others.
+
+    Two ends in [0, 1] with the mean between them; NaN without samples.
+
+    >>> low, high = accuracy_interval(np.ones(10))
+    >>> round(low, 4), high
+    (0.7225, 1.0)
     """
-    generator = np.random.default_rng(seed)
-    table = np.empty((replicates, count), np.uint8)
-    for row in table:
-        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
-        row[:] = np.minimum(drawn, 255)
-    return table
+    count = len(values)
+    if not count:
+        return float("nan"), float("nan")
+    values = np.asarray(values, float)
+    mean, variance = float(values.mean()), float(values.var())
+    single = mean * (1 - mean)
+    count *= min(max(single / variance, 1), trials) if variance else 1
+    square = float(ndtri(1 - level / 2)) ** 2 / count
+    middle, half = mean + square / 2, np.sqrt(square * (single + square / 4))
+    low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
+    return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
 
 
-def bootstrap(values: np.ndarray, draws: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile intervals of means over samples.
+def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
+    """Adjusted Wald interval of a paired change of accuracy (Bonett and Price, JEBS 37, 2012).
 
-    Args:
-        values: float[n, k], one column per mean; for a difference pass the samples' differences.
-        draws: uint8[replicates, n] from `resampled`.
-        level: coverage.
+    Of float[n] in [-1, 1], each sample's change averaged over `trials`. Two samples are added, one better and one
+    worse by a trial's share of the deviation, so that no change at all still leaves an interval. Two ends in [-1, 1];
+    NaN without samples.
 
-    Returns:
-        Lower and upper ends float64[k]; NaN where a column has NaN or there are no samples.
+    >>> low, high = change_interval(np.zeros(98))
+    >>> round(low, 4), round(high, 4)
+    (-0.0277, 0.0277)
     """
-    values = np.asarray(values, np.float32)
-    means = np.empty((len(draws), values.shape[1]))
-    for start in range(0, len(draws), 100):
-        weights = draws[start : start + 100].astype(np.float32)
-        means[start : start + 100] = weights @ values / np.maximum(weights.sum(1, keepdims=True), 1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+    if not len(change):
+        return float("nan"), float("nan")
+    change, count = np.asarray(change, float), len(change) + 2
+    mean = change.sum() / count
+    variance = ((change**2).sum() + 2 / trials) / count - mean**2
+    half = float(ndtri(1 - level / 2)) * np.sqrt(variance / count)
+    return float(max(mean - half, -1)), float(min(mean + half, 1))

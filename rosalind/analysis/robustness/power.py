@@ -1,4 +1,4 @@
-"""The smallest differences that a number of samples or of seeds can show, and intervals over seeds."""
+"""The smallest differences that a number of samples or of seeds can show; intervals and tests over seeds."""
 
 import functools
 from typing import Any
@@ -7,15 +7,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 # Not scipy.stats, which has the same functions and takes 0.6 s to import.
-from scipy.special import nctdtr, ndtri, stdtrit
+from scipy.special import nctdtr, ndtri, stdtr, stdtrit
 
-from rosalind.analysis.robustness.metrics import nan_mean_std
+from rosalind.analysis.robustness.metrics import LEVEL, nan_mean_std
 
 POWER = 0.8
 """Probability that a test finds a difference of the smallest detectable size."""
-
-LEVEL = 0.05
-"""Probability that a two-sided test finds a difference where there is none."""
 
 
 def detectable_with_samples(samples: int, discordant: float, *, power: float = POWER, level: float = LEVEL) -> float:
@@ -82,3 +79,58 @@ def seed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray,
     mean, deviation, count = nan_mean_std(np.asarray(values, float))
     half = stdtrit(np.maximum(count - 1, 1), 1 - level / 2) * deviation / np.sqrt(np.maximum(count, 1))
     return mean, half, count
+
+
+def paired_test(differences: np.ndarray) -> float:
+    """Two-sided p of the paired t-test that the mean difference is 0, of float[pairs]; it assumes normal differences.
+
+    NaN with fewer than two pairs or where one is NaN; 1 where all are 0.
+
+    >>> round(paired_test(np.array([1.0, 2.0, 3.0])), 4)
+    0.0742
+    """
+    differences = np.asarray(differences, float)
+    if len(differences) < 2 or not np.isfinite(differences).all():
+        return float("nan")
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    if not error:
+        return 0.0 if differences[0] else 1.0
+    return float(2 * stdtr(len(differences) - 1, -abs(differences.mean()) / error))
+
+
+def sign_flip_test(differences: np.ndarray) -> float:
+    """Two-sided exact p that the signs of paired differences are chance (Fisher's randomisation), of float[pairs].
+
+    It assumes nothing of the differences' size, and cannot go below 2^(1 - pairs): 0.25 with three, 0.0625 with five.
+    NaN without pairs or where one is NaN. Of more than 16 pairs, 65,536 drawn sign changes.
+
+    >>> sign_flip_test(np.array([1.0, 2.0, 3.0]))
+    0.25
+    """
+    differences = np.asarray(differences, float)
+    count = len(differences)
+    if not count or not np.isfinite(differences).all():
+        return float("nan")
+    if count <= 16:
+        negative = np.arange(2**count)[:, None] >> np.arange(count) & 1
+    else:
+        negative = np.random.default_rng(0).integers(0, 2, (2**16, count))
+        negative[0] = 0
+    sums = np.abs((1 - 2 * negative) @ differences)
+    return float((sums >= sums[0] * (1 - 1e-12)).mean())
+
+
+def holm(values: np.ndarray) -> np.ndarray:
+    """float64[n]: p values after Holm's correction (Scand. J. Statist. 6, 1979): all at once wrong with their level.
+
+    NaN stays and counts for nothing.
+
+    >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).tolist()
+    [0.03, 0.06, nan, 0.06]
+    """
+    values = np.asarray(values, float)
+    corrected = np.full(values.shape, np.nan)
+    order = np.argsort(values, kind="stable")[: np.isfinite(values).sum()]
+    scaled = values[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected

@@ -9,6 +9,7 @@ import numpy as np
 
 from rosalind.analysis.robustness import metrics
 from rosalind.analysis.robustness.means import Mean, clean_of, means
+from rosalind.analysis.robustness.power import holm
 from rosalind.results import GEOMETRY, Damaged, Results, brier, check_derived, confidence, correct, loss
 
 COLUMNS = (
@@ -20,15 +21,21 @@ COLUMNS = (
     *("relative_robustness", "loss", "brier", "calibration_error", "adaptive_calibration_error"),
     *("angle_mean", "angle_deviation", "angle_centred_mean", "norm_mean", "margin_median"),
     *("undefined_margins", "angle_agreement", "bias_share"),
+    *("mcnemar_holm", "effective_slope", "effective_baselines", "effective_low", "effective_high"),
+    "effective_reliability",
 )
 """The columns of `summary.csv`; angles in radians, norms and margins in the network's unit.
 
 * `condition` is a condition's id or a mean's name (`mean-common15`, `mean-noise`, `mean-severity3`, ...);
   `conditions` says over how many conditions a row averages.
-* `accuracy_low`, `accuracy_high`: 95 % bootstrap interval over images; a mean resamples each image jointly
-  under all its conditions. `change_to_parent` is the paired difference of accuracy to the parent (the
+* `accuracy_low`, `accuracy_high`: 95 % interval over images (`metrics.accuracy_interval`); of a mean, that of
+  every image's mean over the conditions. `change_to_parent` is the paired difference of accuracy to the parent (the
   dense network of the same seed) with its interval; `relative_robustness` is its other name for a mean
   (arXiv 2007.00644). Deviation over seeds is another matter and not in a row.
+* `mcnemar_p` is of single cells and uncorrected, `mcnemar_holm` corrected for all cells of the table. Neither says
+  anything of a method: `methods.paired_tests` compares methods over seeds.
+* `effective_robustness` is NaN where `metrics.Effective.gap` says why; `effective_slope` to `effective_reliability` are
+  of the dense networks' line under the row's condition, `effective_low` and `effective_high` their clean accuracies.
 * `loss` is the negative log-likelihood in nats; for the others see `robustness.metrics`.
 """
 
@@ -40,6 +47,9 @@ TEXT = COLUMNS[: COLUMNS.index("samples")]
 
 NUMBERS = COLUMNS[len(TEXT) :]
 """Columns that hold numbers."""
+
+ADDED = COLUMNS[COLUMNS.index("bias_share") + 1 :]
+"""Columns that tables of earlier versions lack."""
 
 _AVERAGED = (
     *("loss", "brier", "calibration_error", "adaptive_calibration_error"),
@@ -120,7 +130,6 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     cells: dict[str, list[str]] = {}
     for network, condition in results.cells(own_samples=True, predictions=True):
         cells.setdefault(network, []).append(condition)
-    draws: dict[int, np.ndarray] = {}
     accuracies: dict[tuple[str, str], float] = {}
     packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
@@ -136,18 +145,18 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
             for name, packed in packed_hits.get(parent or "", {}).items()
             if name in hits
         }
-        pending: Pending = []
-        cell_rows = [_cell_row(c, read[c][0], hits, parent_hits, pending) for c in cells[network]]
+        cell_rows = [_cell_row(c, read[c][0], hits, parent_hits) for c in cells[network]]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in cell_rows}
         complete = [mean for mean in means(results) if set(mean.conditions) <= set(hits)]
-        averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits, pending) for m in complete]
+        averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits) for m in complete]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in averaged}
-        _fill_intervals(pending, draws)
         _compare_with_clean(results, network, parent, [*cell_rows, *averaged], accuracies)
         for row, mean in zip(averaged, complete, strict=True):
             row |= _corruption_errors(results, network, parent, mean, accuracies)
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
+    for row, p in zip(finished, holm(np.array([row["mcnemar_p"] for row in finished])), strict=True):
+        row["mcnemar_holm"] = float(p)
     yield from finished
 
 
@@ -164,40 +173,25 @@ def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
     return sorted(networks, key=depth)
 
 
-Pending = list[tuple[dict[str, Any], str, np.ndarray]]
-"""Intervals to be found together: the row, the columns' common start, and a value per sample."""
-
-
-def _fill_intervals(pending: Pending, draws: dict[int, np.ndarray]) -> None:
-    """Write `<start>_low` and `<start>_high` into rows; all means of one length are resampled at once."""
-    for count in {len(values) for _, _, values in pending}:
-        entries = [entry for entry in pending if len(entry[2]) == count]
-        if count and count not in draws:
-            draws[count] = metrics.resampled(count)
-        low, high = (
-            metrics.bootstrap(np.stack([v for _, _, v in entries], 1), draws[count])
-            if count
-            else (np.full(len(entries), np.nan),) * 2
-        )
-        for (row, start, _), least, most in zip(entries, low, high, strict=True):
-            row[f"{start}_low"], row[f"{start}_high"] = float(least), float(most)
-
-
-def _cell_row(condition: str, row: dict[str, Any], hits, parent_hits, pending: Pending) -> dict[str, Any]:
-    """The row of one cell with its interval, and what it says against the parent's cell."""
-    pending.append((row, "accuracy", hits[condition].astype(np.float32)))
-    if condition in parent_hits and len(parent_hits[condition]):
-        change = hits[condition].astype(np.float32) - parent_hits[condition]
+def _intervals(row: dict[str, Any], right: np.ndarray, change: np.ndarray | None = None) -> None:
+    """Fill in the intervals over images, of float[n] or bool[n] means over the row's conditions."""
+    row["accuracy_low"], row["accuracy_high"] = metrics.accuracy_interval(right, row["conditions"])
+    if change is not None:
         row["change_to_parent"] = float(change.mean())
-        pending.append((row, "change", change))
+        row["change_low"], row["change_high"] = metrics.change_interval(change, row["conditions"])
+
+
+def _cell_row(condition: str, row: dict[str, Any], hits, parent_hits) -> dict[str, Any]:
+    """The row of one cell with its interval, and what it says against the parent's cell."""
+    comparable = condition in parent_hits and len(parent_hits[condition])
+    _intervals(row, hits[condition], hits[condition] - 1.0 * parent_hits[condition] if comparable else None)
+    if comparable:
         flips = metrics.flips(parent_hits[condition], hits[condition])
         row |= {"negative_flips": flips.negative, "positive_flips": flips.positive, "mcnemar_p": flips.p}
     return row
 
 
-def _mean_row(
-    results: Results, network: str, mean: Mean, cell_rows, hits, parent_hits, pending: Pending
-) -> dict[str, Any]:
+def _mean_row(results: Results, network: str, mean: Mean, cell_rows, hits, parent_hits) -> dict[str, Any]:
     """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
     row_of = {str(row["condition"]): row for row in cell_rows}
     each = np.mean([hits[c] for c in mean.conditions], 0)
@@ -214,11 +208,10 @@ def _mean_row(
         "accuracy": float(each.mean()),
         **{name: float(np.mean([row_of[c][name] for c in mean.conditions])) for name in _AVERAGED},
     }
-    pending.append((row, "accuracy", each))
-    if set(mean.conditions) <= set(parent_hits):
-        before = np.mean([parent_hits[c] for c in mean.conditions], 0)
-        row["change_to_parent"] = row["relative_robustness"] = float((each - before).mean())
-        pending.append((row, "change", each - before))
+    comparable = set(mean.conditions) <= set(parent_hits)
+    _intervals(row, each, each - np.mean([parent_hits[c] for c in mean.conditions], 0) if comparable else None)
+    if comparable:
+        row["relative_robustness"] = row["change_to_parent"]
         flips = [metrics.flips(parent_hits[c], hits[c]) for c in mean.conditions]
         # The cells share their images, so one p for all of them would be no p.
         row["negative_flips"] = float(np.mean([f.negative for f in flips]))
@@ -281,27 +274,65 @@ def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -
         clean_accuracy = accuracies[row["network"], clean]
         row["effective_robustness"] = float(line.robustness(clean_accuracy, row["accuracy"], samples))
         row["effective_r2"] = line.r2
+        row |= {f"effective_{name}": getattr(line, name) for name in _LINE}
+
+
+_LINE = ("slope", "baselines", "low", "high", "reliability")
+
+
+def effective_line(row: Mapping[str, Any]) -> metrics.Effective | None:
+    """The line of a row's condition, whose `gap` says why a network has no effective robustness.
+
+    Without its intercept, which no row has. None where the row does not say: clean images, or an earlier version.
+    """
+    slope, baselines, low, high, reliability = (float(row[f"effective_{name}"]) for name in _LINE)
+    if not np.isfinite(baselines):
+        return None
+    return metrics.Effective(slope, np.nan, float(row["effective_r2"]), int(baselines), low, high, reliability)
+
+
+def effective_gaps(results: Results, summary: Mapping[Cell, Mapping[str, Any]], chosen: Iterable[Cell]) -> list[str]:
+    """Why chosen rows have no effective robustness, a phrase with its count for every reason, the commonest first.
+
+    Args:
+        results: of the study.
+        summary: rows by network and condition or mean, clean cells among them.
+        chosen: the rows that are counted; those that `effective_line` is None of are not.
+    """
+    ranges: dict[str, list[tuple[float, float]]] = {}
+    bn_of = {name: info.bn for name, info in results.conditions.items()} | {m.name: m.bn for m in means(results)}
+    for network, condition in chosen:
+        line = effective_line(summary[network, condition])
+        clean = summary.get((network, clean_of(results, bn_of.get(condition, "train")) or ""))
+        if line is not None and clean is not None and (gap := line.gap(clean["accuracy"])):
+            ranges.setdefault(gap, []).append((line.low, line.high))
+    phrases = []
+    for gap, ends in sorted(ranges.items(), key=lambda item: -len(item[1])):
+        low, high = 100 * np.min(ends, 0)[0], 100 * np.max(ends, 0)[1]
+        span = f" {low:.1f} to {high:.1f} %" if gap == "outside" else ""
+        phrases.append(f"{len(ends):,} as {metrics.GAPS[gap]}{span}")
+    return phrases
 
 
 def numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """The `NUMBERS` of a row, of `rows` or of `summary.csv`; what is None or empty there is NaN."""
-    return {name: np.nan if row[name] in (None, "") else float(row[name]) for name in NUMBERS}
+    """The `NUMBERS` of a row, of `rows` or of `summary.csv`; what is None, empty or not there is NaN."""
+    return {name: np.nan if row.get(name) in (None, "") else float(row[name]) for name in NUMBERS}
 
 
 def read_summary(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     """The `numbers` of a `summary.csv` by network and condition.
 
     Raises:
-        FileNotFoundError: no such file, or one of an earlier version that lacks some of `NUMBERS`.
+        FileNotFoundError: no such file, or one of an earlier version that lacks more of `NUMBERS` than `ADDED`.
         Damaged: not such a table, or not as it was written.
     """
     try:
         check_derived(path.parent, path.name)
         with path.open(newline="") as file:
             table = csv.DictReader(file)
-            header = set(table.fieldnames or ())
+            header, expected = set(table.fieldnames or ()), {*NUMBERS} - {*ADDED}
             # Every version had these; a table without them is damaged, not old.
-            if {"network", "condition", "samples", "accuracy"} <= header and not header.issuperset(NUMBERS):
+            if {"network", "condition", "samples", "accuracy"} <= header and not header >= expected:
                 raise FileNotFoundError(f"{path} is of an earlier version; run the study again to renew it.")
             return {(row["network"], row["condition"]): numbers(row) for row in table}
     except (FileNotFoundError, Damaged):

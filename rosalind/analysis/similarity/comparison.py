@@ -1,5 +1,6 @@
 """The comparison of a study: made once, stored under `comparison/`, read by figures and views."""
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -125,8 +126,11 @@ def save(results: Results, *, umap: bool = False) -> None:
             distance = _metric(apart, metric)
             for name, value in _drawn(distance).items():
                 arrays[f"{name}/{metric}"] = np.asarray(value)
-            if umap and metric == "all" and len(cells) > 2:
+            if umap and metric == "all" and len(cells) >= layouts.UMAP_POINTS:
                 arrays["umap"] = layouts.umap_layouts(distance)
+            elif umap and metric == "all":
+                fewest = layouts.UMAP_POINTS
+                print(f"No UMAP layout: it needs {fewest} cells or more, got {len(cells)}.", file=sys.stderr)
         save_arrays(_file(results, mode), arrays, replace=True)
 
 

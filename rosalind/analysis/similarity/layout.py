@@ -14,6 +14,10 @@ OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
 
 
+UMAP_POINTS = 4
+"""Fewest points of a UMAP layout: its spectral start in two dimensions asks SciPy for 3 eigenvectors of fewer rows."""
+
+
 def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.ndarray, "q 2"], float]:
     """A layout whose distances approximate the given ones, and the share it keeps.
 
@@ -144,7 +148,10 @@ def umap_layouts(
 
     Raises:
         ModuleNotFoundError: without the extra `umap`.
+        ValueError: fewer than `UMAP_POINTS` points.
     """
+    if len(distance) < UMAP_POINTS:
+        raise ValueError(f"a UMAP layout needs {UMAP_POINTS} cells or more, got {len(distance)}.")
     try:
         import umap
     except ModuleNotFoundError as error:

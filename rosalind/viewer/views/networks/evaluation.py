@@ -264,7 +264,7 @@ class Evaluation:
             cells += f", yellow is {meaning[CELL_METRICS[name].better]}"
         cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
         if name == "effective robustness":
-            cells += self._line()
+            cells += self.store.cached(("grid", "effective lines"), self._lines)
         if name == "difference":
             networks = sum(len(group.networks) for group in self.groups)
             if without := networks - len(accuracy_table.dense_networks(self.store)):
@@ -280,18 +280,19 @@ class Evaluation:
             escape(accuracy_table.sources(self.store)),
         )
 
-    def _line(self) -> str:
-        """The range of clean accuracies to which the line of effective robustness is fitted."""
-        infos, summary = self.store.results.networks, self.store.summary
-        clean = next((c for c in self.store.conditions if self.store.results.conditions[c].is_clean), "")
-        dense = [name for name in infos if infos[name].family == "dense" and (name, clean) in summary]
-        if not dense:
-            return ""
-        accuracies = [100 * summary[name, clean]["accuracy"] for name in dense]
-        low, high = min(accuracies), max(accuracies)
+    def _lines(self) -> str:
+        """The lines of effective robustness, and why cells have none."""
+        summary = self.store.summary
+        measured = [cell for cell in summary if cell[1] in self.conditions]
+        lines = [line for cell in measured if (line := robustness.effective_line(summary[cell])) is not None]
+        if not lines:
+            return "As an earlier version wrote it, also where the line says little; run the study again to renew it. "
+        fitted = [line for line in lines if line.baselines == max(line.baselines for line in lines)]
+        low, high = (f"{100 * end:.1f}" for end in (fitted[0].low, fitted[0].high))
+        gaps = "; ".join(robustness.effective_gaps(self.store.results, summary, measured))
         return (
-            f"The line is fitted through {len(dense)} dense networks with {low:.1f} to {high:.1f} % right "
-            "on clean images; for networks outside it is only carried on. "
+            f"A condition's line is fitted through {fitted[0].baselines} dense networks with {low} to {high} % right "
+            f"on clean images. {f'Cells without a value: {gaps}. ' if gaps else ''}"
         )
 
     def _null(self, frame: Frame, name: str) -> str:

@@ -191,8 +191,7 @@ class Redundancy:
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
-        labels = [f"{'+ ' if k else ''}{name}" for k, name in enumerate(curve.names)]
-        self.figure.xaxis.major_label_overrides = dict(enumerate(labels, 1))
+        self.figure.xaxis.major_label_overrides = dict(enumerate(curve.steps(), 1))
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -249,9 +248,11 @@ class Redundancy:
                 f"points on held-out families; the best reach {curve.error.min():.2f}."
             ]
         mean, low, high = curve.random[size - 1]
+        searched = curve.searched
+        greedy = "" if searched == len(curve.sets) else f" up to {searched}, then greedily, one more at a time"
         clean = f"{curve.clean:.2f}" if np.isfinite(curve.clean) else "not measured"
         return [
-            f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.names[:size]))}) "
+            f"<b>{size} of {curve.total} benchmarks ({escape(', '.join(curve.sets[size - 1]))}) "
             f"predict{'s' * (size == 1)} the mean of "
             f"all to within {points:g} point{'s' * (points != 1)} on held-out families; without one family the same "
             f"{size} are chosen in {int(curve.agree[size - 1])} of {len(curve.folds)} cases</b>. Root mean square "
@@ -259,7 +260,7 @@ class Redundancy:
             f"{mean:.2f} ({low:.2f} to {high:.2f}); clean accuracy alone: {clean}.",
             f"{curve.networks} networks of {len(curve.folds)} families; the fit is least squares with an intercept "
             "and weights of at least 0. For every error, choice and fit are made without the family that is "
-            "predicted; the names are chosen with all networks.",
+            f"predicted; the names are chosen with all networks, of every size the best of all subsets{greedy}.",
         ]
 
 

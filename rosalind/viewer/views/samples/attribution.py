@@ -143,8 +143,7 @@ def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[flo
     cell = next((cell for cell in _cells(frame) if occlusion_maps.stamp(frame.store, cell)), None)
     if table is None or cell is None:
         return [(0.0, 1.0, 1.0)] * 2
-    rows, columns = table.shape[1:]
-    return [occlusion_maps.placed(frame.store, cell, count) for count in (columns, rows)]
+    return [occlusion_maps.placed(frame.store, cell, table.shape[1 + axis], axis) for axis in (1, 0)]
 
 
 def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, averaging: bool) -> str:
