@@ -5,7 +5,7 @@ Of PyTorch nothing is needed until `from_torch` is called.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,9 @@ class Imported:
     features: Features | None = None
     """From images to float[b, d], the input of the last linear layer, in evaluation mode; normalising is its business.
     It gets uint8 in batches of one size; float32 in [0, 1] only if there is a `gradient`."""
-    head: tuple[Any, Any] | None = None
+    head: tuple[Any, Any] | None = field(default=None, repr=False)
     """Kernel float[d, c] and bias float[c]; PyTorch's `weight` is [c, d] and must be transposed."""
-    predictions: Mapping[str, str | Path | Mapping[str, Any]] | None = None
+    predictions: Mapping[str, str | Path | Mapping[str, Any]] | None = field(default=None, repr=False)
     """In place of features and head, by condition id: a CSV or npz file, or arrays, see `results.read_predictions`.
     Such a network joins what needs no geometry: accuracy, flips, calibration, effective robustness."""
     logits: Callable[[Images], Any] | None = None
@@ -54,7 +54,7 @@ class Imported:
     """Networks of one label and sparsity are a group over seeds; those of one seed are pairs."""
     sparsity: float | None = None
     """Removed fraction as it was asked for, in [0, 1]; by default that of the masks, and without those not known."""
-    masks: Mapping[str, Any] | None = None
+    masks: Mapping[str, Any] | None = field(default=None, repr=False)
     """Of every kernel by path, the head's too: the mask, or the weights themselves, of which those that are 0 count as
     removed."""
     parameters: int | None = None
