@@ -19,6 +19,9 @@ from rosalind.viewer.state import LAYOUTS, default
 SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 """Components of BokehJS. Bokeh's own pages also load WebGL and, 1.8 MB, MathJax; neither is used here."""
 
+BREATH = 0.02
+"""Seconds between two sessions in which the server answers what else has come, such as scripts and health checks."""
+
 HEAD_START = 0.06
 """Seconds between the head and the session: a browser requests the scripts before the session blocks the server."""
 
@@ -31,8 +34,11 @@ class PageHandler(DocHandler):
     has been sent by then.
     """
 
-    def initialize(self, *, store: Store, **others: Any) -> None:
-        self.store = store
+    def initialize(self, *, store: Store, turn: asyncio.Lock, **others: Any) -> None:
+        self.store, self.turn, self.has_left = store, turn, False
+
+    def on_connection_close(self) -> None:
+        self.has_left = True
 
     @authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -53,7 +59,11 @@ class PageHandler(DocHandler):
         with contextlib.suppress(StreamClosedError):
             await self.flush()
             await asyncio.sleep(HEAD_START)
-            await self._finish(resources)
+            # One session at a time, each 0.5 s of work, and none for a reader who has left while others had theirs.
+            async with self.turn:
+                if not self.has_left:
+                    await self._finish(resources)
+                await asyncio.sleep(BREATH)
 
     async def _finish(self, resources: Resources) -> None:
         """Send the rest of the page, which needs the session."""
