@@ -27,7 +27,15 @@ class Progress:
     minutes); before the second unit there is none, and jobs under two seconds print nothing.
     """
 
-    def __init__(self, what: str, total: float, *, unit: str):
+    def __init__(self, what: str, total: float, *, unit: str, after: Callable[[], object] | None = None):
+        """
+        Args:
+            what: of the job, before the count.
+            total: units of it.
+            unit: their name.
+            after: called after every `advance`.
+        """
+        self._after = after
         self.what, self.total, self.unit, self.done = what, total, unit, 0.0
         self._started = self._printed = time.monotonic()
         self._begun: tuple[float, float] | None = None
@@ -49,6 +57,11 @@ class Progress:
 
     def advance(self, amount: float = 1, note: str = "") -> None:
         """Count `amount` more units as done; `note` says what they were."""
+        self._show(amount, note)
+        if self._after is not None:
+            self._after()
+
+    def _show(self, amount: float, note: str) -> None:
         self.done += amount
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)

@@ -1,5 +1,6 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
+from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network
 from rosalind.study.maps import attribute
@@ -8,9 +9,11 @@ from rosalind.study.planning import check, plan
 from rosalind.study.running import run, use_compilation_cache
 
 __all__ = [
+    "Estimate",
     "add_network",
     "attribute",
     "check",
+    "estimate",
     "frequency_maps",
     "load_network",
     "plan",

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pickle
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -17,8 +18,9 @@ from rosalind.analysis import agreement, fragility, redundancy, robustness, simi
 from rosalind.config import Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, maps, network_files, networks, planning
+from rosalind.study import cells, maps, network_files, networks, planning, reporting
 from rosalind.study.planning import DRAW_SEED, Task
+from rosalind.study.reporting import Report
 
 FORMAT = 2
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
@@ -62,7 +64,7 @@ def each(executor: Executor | None, function: Callable, arguments: list[tuple], 
         yield args, future.result()
 
 
-def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -> Results:
+def run(study: Study, folder: str | Path, *, executor: Executor | None = None, report: Report | None = None) -> Results:
     """Carry a study out in a folder, doing only what is missing.
 
     Args:
@@ -70,6 +72,29 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         folder: made if missing.
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
+        report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
+            epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
+            every row of `summary.csv`. An error that it raises ends the run, which can be run again.
+
+    TensorBoard, for example, and Weights & Biases:
+
+        writer = SummaryWriter("runs")  # of torch.utils.tensorboard or tensorboardX
+        add = lambda row: writer.add_scalar(f"loss/{row['network']}", row["loss"], round(row["epoch"]))
+        study.run(mine, "studies/mine", report=lambda row: add(row) if "epoch" in row else None)
+
+        wandb.init(project="pruning")
+        name = lambda row, key: "/".join(filter(None, (row["network"], row.get("condition"), key)))
+        study.run(mine, "studies/mine", report=lambda row: wandb.log({name(row, key): row[key] for key in row}))
+
+    On a cluster with Slurm, a job that is killed goes on when it is requeued:
+
+        sbatch --requeue --gpus=1 --time=4:00:00 --wrap "rosalind run mine.py:STUDY --out studies/mine"
+
+    or many workers share one run (extra `cluster`, package dask-jobqueue):
+
+        cluster = dask_jobqueue.SLURMCluster(cores=4, memory="16GB", walltime="4:00:00")
+        cluster.scale(jobs=8)
+        study.run(mine, "studies/mine", executor=distributed.Client(cluster).get_executor())
 
     Returns:
         The study as it is on disk. Killed and run again, it goes on and ends with the same arrays, bit for
@@ -119,8 +144,10 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         cells.declare_condition(study, dataset, folder, planned, order)
 
     epochs = sum(planning.epochs_of(study, task) for tasks in todo for task in tasks)
+    log = reporting.LogRows(folder, "*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
+    forward = None if report is None else lambda: [report(row) for row in log.new()]
     if epochs:
-        with Progress("training", epochs, unit="epochs") as progress:
+        with Progress("training", epochs, unit="epochs", after=forward) as progress:
             for tasks in todo:
                 work = [(study, folder, task) for task in tasks]
                 for args, _ in each(executor, networks.train, work, progress):
@@ -141,7 +168,10 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
                 if executor is not None:
                     progress.advance(len(names))
     maps.attributions(study, dataset, folder, conditions, parents, rest)
-    return compare(folder, umap=study.umap)
+    study_results = compare(folder, umap=study.umap)
+    for row in reporting.summary_rows(study_results) if report is not None else ():
+        report(row)
+    return study_results
 
 
 def compare(folder: Path, *, umap: bool = False) -> Results:

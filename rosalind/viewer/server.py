@@ -124,6 +124,7 @@ def make_server(
     try:
         tornado = BokehTornado(
             {path: Application(FunctionHandler(application(store, table))) for path, store in routes.items()},
+            use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
             compress_response=True,
             websocket_compression_level=1,
