@@ -221,11 +221,17 @@ class TestServer:
         )
 
     @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
-    def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):
+    def test_the_address_that_is_shown_answers(self, small_folder, host, address, tmp_path, capsys, monkeypatch):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+        opened = []
+        monkeypatch.setattr(viewer.server.webbrowser, "open", opened.append)
         monkeypatch.setattr(viewer.server.BaseServer, "run_until_shutdown", lambda server: server.stop())
-        viewer.serve(small_folder, host=host, open_browser=False)
+        viewer.serve(small_folder, host=host)
         printed = capsys.readouterr()
         assert f"http://{address}:" in printed.out
+        # All users see the command line of a browser.
+        assert f"?token={access.token_of_user()}" in printed.out
+        assert access.token_of_user() not in opened[0]
         assert ("everyone" in printed.err) == (host == "0.0.0.0")
 
     def test_folders_without_a_study_are_refused(self, tmp_path, small_folder):
