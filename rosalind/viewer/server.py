@@ -120,10 +120,11 @@ def make_server(
         raise ValueError(f"of several folders none may be named {', '.join(reserved)}; rename it, or view it alone.")
     routes["/"] = _together(stores)
     table = with_outside(views)
+    turn = asyncio.Lock()
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
-            {path: Application(FunctionHandler(application(store, table))) for path, store in routes.items()},
+            {path: Application(FunctionHandler(application(store, table, turn))) for path, store in routes.items()},
             use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
             compress_response=True,
@@ -143,7 +144,7 @@ def make_server(
                 ),
             ],
         )
-        _reroute(tornado, routes, host, token)
+        _reroute(tornado, routes, host, token, turn)
         tornado.add_transform(access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
@@ -158,11 +159,11 @@ def make_server(
     return server
 
 
-def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str) -> None:
+def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turn: asyncio.Lock) -> None:
     """Put this package's handlers in place of Bokeh's, behind checks of the Host header and of the token."""
     is_allowed = partial(host_check.is_allowed_host, host)
     tornado.settings["is_allowed_host"] = is_allowed
-    pages, turn = tornado.wildcard_router, asyncio.Lock()
+    pages = tornado.wildcard_router
     # `autoload.js` would let a page elsewhere embed a session.
     rules = [rule for rule in pages.rules if rule.target is not AutoloadJsHandler]
     guarded = [rule for rule in rules if rule.target in (DocHandler, MetadataHandler)]
