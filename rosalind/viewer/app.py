@@ -1,6 +1,5 @@
 """One reader's session: its state, and the only place where a change reaches controls and views."""
 
-import asyncio
 import contextlib
 import dataclasses
 import time
@@ -25,8 +24,8 @@ from rosalind.viewer.views import VIEWS, Frame, View, choices
 WATCH_INTERVAL = 5000
 """Milliseconds between two checks whether the study has grown."""
 
-Turn = contextlib.AbstractAsyncContextManager[Any]
-"""Held by the one reader whose page the server is making, so that it answers others in between."""
+Turn = Callable[[], contextlib.AbstractAsyncContextManager[None]]
+"""See `turns.Turns.one`."""
 
 
 class Session:
@@ -38,7 +37,7 @@ class Session:
         document: Document,
         query: Mapping[str, str],
         views: Mapping[str, type[View]] = VIEWS,
-        turn: Turn | None = None,
+        turn: Turn = contextlib.nullcontext,
     ):
         """
         Args:
@@ -49,7 +48,7 @@ class Session:
             turn: taken for every view that is made once the page is on screen.
         """
         self.store, self.document, self.generation = store, document, store.generation
-        self._turn = turn or contextlib.nullcontext()
+        self._turn = turn
         self.choices = choices(store, views)
         self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
@@ -235,10 +234,8 @@ class Session:
         self.panels.drop_empty_defaults()
         session = getattr(self.document.session_context, "session", None)
         if self.panels.waiting and (session is None or session.connection_count):
-            async with self._turn:
+            async with self._turn():
                 self.complete(1)
-                # Others are answered before the next reader's view.
-                await asyncio.sleep(0.001)
             self.document.add_next_tick_callback(self.complete_next)
 
     def complete(self, count: int | None = None) -> None:
@@ -297,9 +294,9 @@ class Session:
 
 
 def application(
-    store: Store, views: Mapping[str, type[View]] = VIEWS, turn: Turn | None = None
+    store: Store, views: Mapping[str, type[View]] = VIEWS, turn: Turn = contextlib.nullcontext
 ) -> Callable[[Document], None]:
-    """A function that fills one reader's document; all readers share the store, and its `turn` (see `Session`)."""
+    """A function that fills one reader's document; all readers share the store and the turns."""
 
     def fill(document: Document) -> None:
         # Without a server there is no request.

@@ -15,12 +15,10 @@ from tornado.web import authenticated
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches, theme
 from rosalind.viewer.state import LAYOUTS, default
+from rosalind.viewer.turns import Turns
 
 SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 """Components of BokehJS. Bokeh's own pages also load WebGL and, 1.8 MB, MathJax; neither is used here."""
-
-BREATH = 0.02
-"""Seconds between two sessions in which the server answers what else has come, such as scripts and health checks."""
 
 HEAD_START = 0.06
 """Seconds between the head and the session: a browser requests the scripts before the session blocks the server."""
@@ -34,8 +32,8 @@ class PageHandler(DocHandler):
     has been sent by then.
     """
 
-    def initialize(self, *, store: Store, turn: asyncio.Lock, **others: Any) -> None:
-        self.store, self.turn, self.has_left = store, turn, False
+    def initialize(self, *, store: Store, turns: Turns, **others: Any) -> None:
+        self.store, self.turns, self.has_left = store, turns, False
 
     def on_connection_close(self) -> None:
         self.has_left = True
@@ -59,11 +57,10 @@ class PageHandler(DocHandler):
             await self.flush()
             await asyncio.sleep(HEAD_START)
             # One session at a time, each 0.5 s of work, and none for a reader who has left while others had theirs.
-            async with self.turn:
+            async with self.turns.one():
                 if self.has_left:
                     raise StreamClosedError
                 await self._finish(resources)
-                await asyncio.sleep(BREATH)
         except StreamClosedError:
             # A reader who leaves before the page is there is no error; Tornado logs one for an answer without an end.
             with contextlib.suppress(StreamClosedError, RuntimeError):

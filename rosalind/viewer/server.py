@@ -1,6 +1,5 @@
 """The Bokeh server: loopback by default, its own host names only, no files but a study's pictures."""
 
-import asyncio
 import contextlib
 import gc
 import logging
@@ -35,6 +34,7 @@ from rosalind.viewer import access, bokeh_patches, host_check
 from rosalind.viewer.app import application
 from rosalind.viewer.page import PageHandler
 from rosalind.viewer.state import default
+from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import with_outside
 
 UNUSED_SECONDS = 15
@@ -120,11 +120,14 @@ def make_server(
         raise ValueError(f"of several folders none may be named {', '.join(reserved)}; rename it, or view it alone.")
     routes["/"] = _together(stores)
     table = with_outside(views)
-    turn = asyncio.Lock()
+    turns = Turns()
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
-            {path: Application(FunctionHandler(application(store, table, turn))) for path, store in routes.items()},
+            {
+                path: Application(FunctionHandler(application(store, table, turns.one)))
+                for path, store in routes.items()
+            },
             use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
             compress_response=True,
@@ -144,7 +147,7 @@ def make_server(
                 ),
             ],
         )
-        _reroute(tornado, routes, host, token, turn)
+        _reroute(tornado, routes, host, token, turns)
         tornado.add_transform(access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
@@ -159,7 +162,7 @@ def make_server(
     return server
 
 
-def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turn: asyncio.Lock) -> None:
+def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turns: Turns) -> None:
     """Put this package's handlers in place of Bokeh's, behind checks of the Host header and of the token."""
     is_allowed = partial(host_check.is_allowed_host, host)
     tornado.settings["is_allowed_host"] = is_allowed
@@ -173,7 +176,7 @@ def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, toke
         if rule.target is DocHandler:
             rule.target = PageHandler
             rule.target_kwargs["store"] = stores[rule.target_kwargs["application_context"].url]
-            rule.target_kwargs["turn"] = turn
+            rule.target_kwargs["turns"] = turns
         elif rule.target is WSHandler:
             rule.target = host_check.SameOriginSocket
     absent = f"There is no such page. The studies of this server are at {', '.join(stores)}."
