@@ -91,7 +91,7 @@ def test_methods_of_the_command_line(text, method):
 
 @pytest.mark.parametrize("text", ["rate=0.3", "lrr:rate=", "lrr:rate=0.3,rate=0.4", "random,snip", "lrr,snip:rate=1"])
 def test_methods_of_the_command_line_that_are_none(text):
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match=re.escape(text.removesuffix(":rate=1"))):
         cli.method_of(text)
 
 

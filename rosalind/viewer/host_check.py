@@ -1,5 +1,6 @@
 """The host names that the server answers to, so that no page elsewhere reads a study through the reader's browser."""
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -96,6 +97,11 @@ class SameOriginSocket(WSHandler):
         host = origin.removeprefix("http://").removeprefix("https://")
         same_port = _name_and_port(host)[1] == _name_and_port(self.request.host)[1]
         return self.settings["is_allowed_host"](host) and same_port
+
+    def on_close(self) -> None:
+        """End the connection; Tornado says so twice of a reader who leaves abruptly, and then it has no session."""
+        with contextlib.suppress(AssertionError):
+            super().on_close()
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
         """One line for a socket that Bokeh refuses, such as one with another server's session."""
