@@ -73,7 +73,7 @@ class Server:
 @contextmanager
 def serving(folder: str | Path) -> Iterator[Server]:
     """Run the viewer on a study."""
-    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, open_browser=False)"
+    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, open_browser=False, token=False)"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()

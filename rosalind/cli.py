@@ -1,12 +1,15 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
+import json
 import os
+import re
 import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import tyro
 
@@ -20,9 +23,11 @@ _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
 _CLEAN = Condition().id
 
 Folder = Annotated[Path, tyro.conf.Positional]
+Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+"""A flag that is given or not; tyro would add `--no-no-view`."""
 
 
-def demo(out: Path = Path("studies/digits"), no_view: bool = False, port: int = 0) -> None:
+def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0) -> None:
     """Train, prune, corrupt, measure and view the embedded digits: two to four minutes on two cores.
 
     Args:
@@ -55,6 +60,7 @@ def run(
     shifts: tuple[str, ...] = (),
     measures: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
+    dry_run: Switch = False,
 ) -> None:
     """Run a study of your own: one written in Python, or one from flags.
 
@@ -63,12 +69,13 @@ def run(
 
     Args:
         study: A `config.Study` in a file, `mine.py:STUDY`, or in a module, `package.module:NAME`; of the
-            flags only --out is then allowed.
+            flags only --out and --dry-run are then allowed.
         out: The study folder; what is done there is not done again.
         data: Which images.
         model: Which network.
         train: How the dense networks are trained.
-        methods: Pruning methods by name.
+        methods: Pruning methods, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
+            lrr:rate=0.3 or mine:GRADIENT:epochs=3. Values are JSON or words; two of one method need label=NAME.
         sparsities: Removed fractions of the prunable weights.
         corruptions: By name; all of the benchmark if none is given.
         benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
@@ -84,14 +91,19 @@ def run(
         shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
         measures: Further measures of every sample.
         seeds: One dense network and one of every method and sparsity each.
+        dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
     """
+    given = {flag: value for flag, value in locals().items() if flag not in ("study", "out", "dry_run")}
     if study is not None:
-        flags = (data, model, train, methods, sparsities, corruptions, benchmark, severities, textures, files)
-        flags += (draws, attacks, weight_noise, shifts, measures, seeds)
-        if flags != tuple((run.__kwdefaults__ or {}).values()):
-            raise ValueError(f"of the flags only --out is allowed beside {study!r}; change that study instead.")
-        _run(study_of(study), out)
+        changed = [flag.replace("_", "-") for flag, value in given.items() if value != run.__kwdefaults__[flag]]
+        if changed:
+            raise ValueError(
+                f"of the flags only --out and --dry-run are allowed beside {study!r}, got --{', --'.join(changed)}; "
+                "change that study instead."
+            )
+        _run(study_of(study), out, dry_run=dry_run)
         return
+    _apart(corruptions=corruptions, measures=measures)
     corrupted = corruptions
     if not corrupted:
         common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
@@ -104,8 +116,50 @@ def run(
     others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
     others += [Condition("weight_noise", strength) for strength in weight_noise]
     others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
-    pruned = tuple(Method(name, sparsities) for name in methods)
-    _run(Study(data, model, train, pruned, (*cells, *others), seeds, measures=measures), out)
+    pruned = tuple(method_of(text, sparsities) for text in methods)
+    _run(Study(data, model, train, pruned, (*cells, *others), seeds, measures=measures), out, dry_run=dry_run)
+
+
+def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
+    """The method that a word of the command line stands for: `NAME`, or `NAME:OPTION=VALUE,OPTION=VALUE,...`.
+
+    NAME may be `package.module:NAME` itself: options are what follows the last colon before the first `=`. A value is
+    JSON (0.3, true, null, {"head": 0.5}) or else a word; `None` is null. The option `label` names the networks.
+
+    Raises:
+        ValueError: several names in one word, or an option without a value or given twice; unknown names are found
+            by `study.check`.
+
+    >>> method_of("lrr:rate=0.3,epochs=4", (0.8,)).options, method_of("mine:GRADIENT", (0.8,)).name
+    ({'rate': 0.3, 'epochs': 4}, 'mine:GRADIENT')
+    >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
+    Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk')
+    """
+    before = text.partition("=")[0]
+    name = before.rpartition(":")[0] if before != text else text
+    _apart(methods=[name])
+    if before != text and not name:
+        raise ValueError(f"methods with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
+    options: dict[str, Any] = {}
+    # A comma inside a value, as of {"a": 0.5, "b": 0.6}, stands before no option.
+    for part in re.split(r",(?=\w+=)", text[len(name) + 1 :]) if name != text else ():
+        option, _, value = part.partition("=")
+        if not value or option in options:
+            raise ValueError(f"{text!r}: option {option!r} must be given once, with a value, as in lrr:rate=0.3.")
+        try:
+            options[option] = None if value == "None" else json.loads(value)
+        except json.JSONDecodeError:
+            options[option] = value
+    label = options.pop("label", None)
+    return Method(name, sparsities, options, None if label is None else str(label))
+
+
+def _apart(**names: Sequence[str]) -> None:
+    """Refuse names that are separated by commas, by flag."""
+    for flag, words in names.items():
+        if joined := [word for word in words if "," in word]:
+            apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
+            raise ValueError(f"{flag} are separated by spaces, got {joined[0]!r}; write --{flag} {apart}")
 
 
 def study_of(name: str) -> Study:
@@ -154,6 +208,7 @@ def corrupt(
     """
     from rosalind.conditions import writing
 
+    _apart(corruptions=corruptions)
     rosalind.study.use_compilation_cache()
     names = corruptions or (*rosalind.corruptions.benchmark(textures), *rosalind.corruptions.EXTRA)
     for name in names:
@@ -172,6 +227,7 @@ def fourier(folder: Folder, networks: tuple[str, ...] = (), strength: float = 4.
         strength: Euclidean length of the noise per channel, pixels in [0, 1]; 4 is usual for 32 pixels.
         images: Test images per frequency, stratified by class.
     """
+    _apart(networks=networks)
     rosalind.study.use_compilation_cache()
     for path in rosalind.study.frequency_maps(folder, networks or None, strength=strength, images=images):
         print(path)
@@ -183,16 +239,20 @@ def view(
     host: str = "127.0.0.1",
     port: int = 0,
     views: tuple[str, ...] = (),
+    no_token: Switch = False,
 ) -> None:
     """Show finished or growing studies in the browser.
 
     Args:
         folders: One or more study folders.
-        host: Address to listen on; anything but loopback lets others on the network read the studies.
+        host: Address to listen on; anything but loopback lets whoever has the printed address read the studies.
         port: 0 takes a free one.
         views: Further views, module:NAME each, of a module in the current folder or on PYTHONPATH.
+        no_token: Show the studies to everyone who reaches the port, other users of this machine too; else only the
+            printed address and links copied from its pages do.
     """
-    rosalind.viewer.serve(list(folders), host=host, port=port, views=views)
+    _apart(views=views)
+    rosalind.viewer.serve(list(folders), host=host, port=port, views=views, token=not no_token)
 
 
 def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
@@ -240,10 +300,58 @@ def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[
     print(f"{count} maps made" + ("; the others were there." if count < len(ids) else "."))
 
 
-def _run(study: Study, out: Path) -> None:
-    """Run a study, print its table and how long it took."""
+Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "views"]
+
+
+def list_names(kind: Annotated[Kind, tyro.conf.Positional]) -> None:
+    """Print the built-in names of a kind, one line each.
+
+    Args:
+        kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures; views.
+    """
+    rows = list(_listed(kind))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
+    """The rows that `rosalind list` prints of a kind, the name first."""
+    first_line = lambda thing: (thing.__doc__ or "").partition("\n")[0]
+    if kind == "methods":
+        for name, recipe in rosalind.pruning.METHODS.items():
+            options = " ".join(f"{option}={json.dumps(value)}" for option, value in recipe.options.items())
+            yield name, recipe.family, recipe.paper, options
+    elif kind == "corruptions":
+        for name, corruption in rosalind.corruptions.CORRUPTIONS.items():
+            tables = " ".join(corruption.constants)
+            sets = [s for s in ("common15", "common19") if s in rosalind.corruptions.sets_of(name, 1, "cifar")]
+            mnist = ["mnist-c"] if name in rosalind.corruptions.MNIST_C else []
+            yield name, corruption.category, " ".join([*sets, *mnist]), f"tables: {tables}"
+    elif kind == "conditions":
+        for name, condition in rosalind.conditions.CONDITIONS.items():
+            options = " ".join(f"{option}={value:g}" for option, value in condition.options.items())
+            yield name, condition.category, options
+    elif kind == "models":
+        yield from ((name, first_line(model)) for name, model in rosalind.models.MODELS.items())
+    elif kind == "data":
+        yield from ((name, first_line(source)) for name, source in rosalind.data.SOURCES.items())
+        yield from ((name, first_line(source)) for name, source in rosalind.data.SIZED.items())
+        yield "any other", "A classification set of TFDS: https://www.tensorflow.org/datasets/catalog/overview"
+    elif kind == "measures":
+        yield from ((name, measure.title, measure.unit) for name, measure in rosalind.measures.MEASURES.items())
+    else:
+        yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
+
+
+def _run(study: Study, out: Path, *, dry_run: bool = False) -> None:
+    """Print the work of a study, run it, print its table and how long it took."""
     began = time.monotonic()
     rosalind.study.use_compilation_cache()
+    work = rosalind.study.estimate(study, out)
+    print(f"{out}: {work}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
+    if dry_run:
+        return
     incomplete = None
     try:
         study_results = rosalind.study.run(study, out)
@@ -285,9 +393,15 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands = {f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)}
+    commands["list"] = list_names
+    if sys.argv[1:] == ["--version"]:
+        print(f"rosalind {rosalind.__version__}")
+        return
+    first = (rosalind.__doc__ or "").partition("\n")[0]
+    about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=__doc__)
+        tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about)
     except KeyboardInterrupt as interrupt:
         _interrupted(interrupt)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:

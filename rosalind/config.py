@@ -28,13 +28,16 @@ class Data:
     """A data set: a name that `data.load` knows, and the folder of its files."""
 
     name: str = "digits"
-    """`digits`, `idx`, `npz`, `npy`, `cifar`, or any classification set of TFDS."""
+    """`digits`; `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or `parquet`; or any
+    classification set of TFDS."""
     folder: str | None = None
-    """Folder of the files (idx, npz, npy, cifar), or of archives already on disk (TFDS)."""
+    """Folder of the files, or of archives already on disk (TFDS)."""
     size: int | None = None
     """Side of the square images in pixels; None keeps the data set's own (digits: 16)."""
     train_limit: int | None = None
     """Use only the first so many training images, stratified by class; None uses all."""
+    test_limit: int | None = None
+    """Use only so many test images, stratified by class; None uses all."""
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,19 @@ class Progress:
         total: of its units.
         unit: their name.
         parts: units by part, the notes that `advance` gets; None for a job of one part.
+        after: called after every `advance`.
     """
 
-    def __init__(self, what: str, total: float, *, unit: str, parts: Mapping[str, float] | None = None):
+    def __init__(
+        self,
+        what: str,
+        total: float,
+        *,
+        unit: str,
+        parts: Mapping[str, float] | None = None,
+        after: Callable[[], object] | None = None,
+    ):
+        self._after = after
         self.what, self.total, self.unit, self.done = what, total, unit, 0.0
         self._left = dict(parts) if parts else {"": total}
         self._part = next(iter(self._left))
@@ -80,6 +90,8 @@ class Progress:
         if self._bar is not None:
             self._bar.update(amount)
         self._show(note, now)
+        if self._after is not None:
+            self._after()
 
     def seconds_left(self) -> float | None:
         """Estimate of the time that the rest takes; None as long as nothing is known."""

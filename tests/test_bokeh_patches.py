@@ -61,7 +61,7 @@ class TestSwitch:
         assert not plain.document.template_variables["patches"]
         assert texts(plain) == texts(patched)
         assert len(plain.document.models) == len(patched.document.models)
-        plain.complete_next()
+        asyncio.run(plain.complete_next())
 
     @SWITCHED_OFF
     def test_nothing_of_bokeh_is_replaced_where_they_are_off(self, monkeypatch, off):
@@ -154,7 +154,7 @@ def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):
     made.document.to_json()
     found, filled = set(made.document.models), alive() - others
     # One tick after the last view, the page has been sent.
-    made.complete_next()
+    asyncio.run(made.complete_next())
     assert alive() - others < (filled / 2 if bokeh_patches.enabled() else 2 * filled)
     # A default that is a model, such as a source's selection, stays the one that was sent.
     made.document.models.recompute()

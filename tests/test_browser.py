@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from urllib.parse import quote
 
 import generated
 import numpy as np
@@ -54,9 +55,10 @@ UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
 """Texts whose element differs from the text of their model, or is cut off."""
 
 
-def started(folder, port: int = 0, **environment: str) -> tuple[subprocess.Popen, str]:
+def started(folder, port: int = 0, token: bool = False, **environment: str) -> tuple[subprocess.Popen, str]:
     """The viewer in a process of its own, as `rosalind view` starts it, and its address."""
-    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, port={port}, open_browser=False)"
+    options = f"port={port}, open_browser=False, token={token}"
+    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, {options})"
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ | environment
     )
@@ -594,13 +596,16 @@ def test_the_link_and_commands_can_be_copied(browser, address, small_folder):
 def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     import json
 
-    copy = tmp_path / "study"
+    copy = tmp_path / "50% (größe) + #1?"
     shutil.copytree(small_folder, copy)
     study = json.loads((copy / "study.json").read_text())
     study["class_names"] = [f"$$x_{k}$$" for k in range(10)]
     (copy / "study.json").write_text(json.dumps(study))
-    process, address = started(copy)
-    opened = Page(browser, address + "?layout=geometry")
+    home = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    process, address = started(copy, token=True, **home)
+    server, _, token = address.partition("?")
+    assert token.startswith("token=")
+    opened = Page(browser, f"{server}{quote(copy.name)}?layout=geometry&{token}")
     # A class may be called like a formula: it stays as it is, and nothing is asked for to set it.
     assert "$$x_" in opened.tab.evaluate(TEXT, "local-caption")
     assert opened.errors() == []
@@ -641,7 +646,7 @@ def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     ended(process)
     opened.wait("document.body.hasAttribute('data-lost')")
     assert opened.tab.locator("#lost").is_visible()
-    process, _ = started(copy, int(address.rstrip("/").rpartition(":")[2]))
+    process, _ = started(copy, int(server.rstrip("/").rpartition(":")[2]), token=True, **home)
     opened.wait("document.body?.hasAttribute('data-lost') === false")
     opened.settled()
     assert opened.tab.evaluate(STATUS) == status

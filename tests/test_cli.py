@@ -1,4 +1,6 @@
+import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,20 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import cli, demo, results, study
+from rosalind import (
+    cli,
+    conditions,
+    config,
+    corruptions,
+    data,
+    demo,
+    measures,
+    models,
+    pruning,
+    results,
+    study,
+    viewer,
+)
 
 
 def rosalind(*words: str, folder: Path | None = None):
@@ -25,8 +40,75 @@ def test_help_is_quick_and_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", script], check=True)
     done = rosalind("--help")
     assert done.returncode == 0
-    for command in ("demo", "run", "view", "report", "attribute"):
+    for command in ("demo", "run", "view", "report", "attribute", "list"):
         assert command in done.stdout
+    assert "what pruning does to a classifier's feature space" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "rows"),
+    [
+        ("methods", "random", len(pruning.METHODS)),
+        ("corruptions", "gaussian_noise", len(corruptions.CORRUPTIONS)),
+        ("conditions", "clean", len(conditions.CONDITIONS)),
+        ("models", "mlp", len(models.MODELS)),
+        ("data", "digits", len(data.SOURCES) + len(data.SIZED) + 1),
+        ("measures", "angle", len(measures.MEASURES)),
+        ("views", "evaluation", len(viewer.VIEWS)),
+    ],
+)
+def test_names_are_listed_one_line_each(capsys, kind, first, rows):
+    cli.list_names(kind)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == rows
+    assert lines[0].split()[0] == first
+    assert all(len(line.split("  ")) > 1 for line in lines)
+
+
+def test_the_version(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["rosalind", "--version"])
+    cli.main()
+    assert capsys.readouterr().out == f"rosalind {importlib.metadata.version('rosalind')}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("lrr", config.Method("lrr", (0.5,))),
+        ("mine:GRADIENT", config.Method("mine:GRADIENT", (0.5,))),
+        ("random:scope=erk", config.Method("random", (0.5,), {"scope": "erk"})),
+        ("lrr:rate=0.3,rewind=None,label=slow", config.Method("lrr", (0.5,), {"rate": 0.3, "rewind": None}, "slow")),
+        ("a.b:GRADIENT:epochs=3", config.Method("a.b:GRADIENT", (0.5,), {"epochs": 3})),
+        ("random:like=a.b:GRADIENT", config.Method("random", (0.5,), {"like": "a.b:GRADIENT"})),
+        (
+            'magnitude:layers={"conv1": 0.5, "head": 0},epochs=2',
+            config.Method("magnitude", (0.5,), {"layers": {"conv1": 0.5, "head": 0}, "epochs": 2}),
+        ),
+    ],
+)
+def test_methods_of_the_command_line(text, method):
+    assert cli.method_of(text, (0.5,)) == method
+
+
+@pytest.mark.parametrize("text", ["rate=0.3", "lrr:rate=", "lrr:rate=0.3,rate=0.4", "random,snip", "lrr,snip:rate=1"])
+def test_methods_of_the_command_line_that_are_none(text):
+    with pytest.raises(ValueError, match=re.escape(text.removesuffix(":rate=1"))):
+        cli.method_of(text)
+
+
+def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_path):
+    work = study.estimate(small_study(), tmp_path / "absent")
+    planned = study.plan(small_study(), study.check(small_study()))
+    assert (work.networks, work.epochs, work.cells) == (planned["networks"], planned["epochs"], planned["cells"])
+    assert work.minutes > 0
+    assert not (tmp_path / "absent").exists()
+    kinds = ("networks", "geometry", "training", "images")
+    files = [file for kind in kinds for file in (small_folder / kind).rglob("*.np[yz]")]
+    assert work.bytes == pytest.approx(sum(file.stat().st_size for file in files), rel=0.25)
+    there = study.estimate(small_study(), small_folder)
+    assert (there.networks, there.epochs, there.cells, there.bytes) == (0, 0, 0, 0)
+    more = study.estimate(small_study(conditions=config.conditions(("gaussian_noise", "fog"), (1, 5))), small_folder)
+    assert (more.networks, more.cells) == (0, 2 * planned["networks"])
 
 
 MINE = """
@@ -64,6 +146,8 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
     flags += " --methods mine:MAGNITUDE random --sparsities 0.5 --corruptions contrast --severities 1 --seeds 0"
     done = rosalind("run", "--out", "out", *flags.split(), folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    # The work that is announced: dense, its two controls, and two pruned.
+    assert re.search(r"out: 5 networks in \d+ epochs, 10 cells, 1 MB on disk; about a minute", done.stderr), done.stderr
     assert "random 0.5" in done.stdout
     study_results = results.load(tmp_path / "out")
     # dense, the same trained longer, one that is narrower, and two pruned; two conditions.
@@ -87,6 +171,8 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
         ("run --out out --corruptions fogg", "unknown condition 'fogg'; did you mean 'fog'"),
         ("run --out out --sparsities 80", "To remove 80 % pass 0.8"),
         ("run --out out --model.name resnet2", "unknown model 'resnet2'"),
+        ("run --out out --methods random,snip", "separated by spaces, got 'random,snip'; write --methods random snip"),
+        ("run --out out --methods lrr:rat=0.3", "unknown option of lrr 'rat'; did you mean 'rate'"),
         ("view nowhere", "holds no study.json"),
         ("report nowhere", "holds no study.json"),
         ("attribute nowhere --network x", "holds no study.json"),
@@ -134,7 +220,7 @@ def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_fold
         ("run nowhere.py:STUDY --out out", "nowhere.py does not exist"),
         ("run mine.py:NET --out out", "study 'mine:NET' cannot be imported: AttributeError"),
         ("run mine.py:Net --out out", "must be a rosalind.config.Study, got"),
-        ("run mine.py:STUDY --out out --seeds 3", "only --out is allowed beside 'mine.py:STUDY'"),
+        ("run mine.py:STUDY --out out --seeds 3", "are allowed beside 'mine.py:STUDY', got --seeds; change"),
     ],
 )
 def test_mistakes_in_naming_a_study_are_one_line(tmp_path, words, message):

@@ -136,6 +136,43 @@ def test_other_keys_other_draws(name, textures):
     assert (made != made[:1]).any()
 
 
+@pytest.mark.parametrize("name", ["gaussian_noise", "fog", "brightness"])
+def test_images_in_memory_are_corrupted_without_a_study(name):
+    images = photographs(2, (32, 32, 3))
+    batch = corruptions.corrupt(images, name, 3, seed=4)
+    assert (batch.dtype, batch.shape) == (np.uint8, images.shape)
+    np.testing.assert_array_equal(corruptions.corrupt(images[0], name, 3, seed=4), batch[0])
+    np.testing.assert_array_equal(corruptions.corrupt(images[..., :1], name, 3)[1].shape, (32, 32, 1))
+    np.testing.assert_array_equal(
+        corruptions.corrupt(images[0, ..., 0], name, 3), corruptions.corrupt(images[:1, ..., :1], name, 3)[0, ..., 0]
+    )
+    assert (corruptions.corrupt(images, name, 3, seed=5) != batch).any() == (name != "brightness")
+    # 32 pixels are CIFAR's: its noise of severity 3 has deviation 0.08, ImageNet's 0.18.
+    spread = lambda table: corruptions.corrupt(np.full((64, 64), 128, np.uint8), name, 3, table=table).std() / 255
+    if name == "gaussian_noise":
+        assert (spread("cifar"), spread("imagenet")) == (pytest.approx(0.08, rel=0.1), pytest.approx(0.18, rel=0.1))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((2, 32, 32), np.uint8), "for grey ones add"),
+        (np.zeros((0, 32, 32, 3), np.uint8), "one or more"),
+        (np.zeros((32, 32, 3)), "must be uint8"),
+        (np.zeros((4, 4), np.uint8), "8 pixels or more"),
+        (np.zeros(3, np.uint8), "one or more"),
+    ],
+)
+def test_what_is_no_image_in_memory_is_refused(images, message):
+    with pytest.raises(ValueError, match=message):
+        corruptions.corrupt(images, "fog", 3)
+
+
+def test_a_random_corruption_without_draws_names_what_draws():
+    with pytest.raises(ValueError, match=r"`corruptions\.corrupt` draws too"):
+        corruptions.apply("fog", photographs(1), {}, 1, table="cifar")
+
+
 def test_names_are_the_papers_in_their_order():
     order = (
         "gaussian_noise shot_noise impulse_noise defocus_blur glass_blur motion_blur zoom_blur snow frost fog"

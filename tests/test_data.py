@@ -1,9 +1,13 @@
 import gzip
+import io
+import json
+import shutil
 import sys
 from unittest import mock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rosalind import data
 
@@ -86,6 +90,16 @@ def test_limit_is_stratified(digits):
     assert counts.max() - counts.min() <= 1
 
 
+def test_a_limit_of_test_images_is_stratified_and_keeps_ids(digits):
+    limited = data.load("digits", test_limit=50)
+    assert np.bincount(limited.test.labels).tolist() == [5] * 10
+    np.testing.assert_array_equal(limited.test.images, digits.test.images[limited.test.ids])
+    np.testing.assert_array_equal(limited.train.ids, digits.train.ids)
+    assert len(data.load("digits", test_limit=10_000).test) == len(digits.test)
+    with pytest.raises(ValueError, match="test_limit must be 1 or more"):
+        data.load("digits", test_limit=0)
+
+
 def test_resized(digits):
     assert data.load("digits", size=24).image_shape == (24, 24, 1)
 
@@ -111,6 +125,123 @@ def test_bad_arrays_are_refused(change, message):
     }
     with pytest.raises(ValueError, match=message):
         data.from_arrays("mine", **{**good, **change}, class_names=("a", "b"))
+
+
+CLASS_LISTS = [b"cat\ndog\n", b"\xef\xbb\xbfcat\r\ndog", b"cat \n dog\n\n \n"]
+
+
+@pytest.mark.parametrize("content", CLASS_LISTS)
+def test_a_class_list_is_read_as_editors_write_it(tmp_path, content):
+    for split in ("train", "test"):
+        np.save(tmp_path / f"{split}_images.npy", images(40))
+        np.save(tmp_path / f"{split}_labels.npy", LABELS)
+    (tmp_path / "class_names.txt").write_bytes(content)
+    assert data.load("npy", folder=tmp_path).class_names == ("cat", "dog")
+
+
+def test_a_class_list_of_cifar_may_begin_with_a_mark(tmp_path):
+    write_cifar(tmp_path, 1)
+    (tmp_path / "batches.meta.txt").write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n\r\n")
+    assert data.load("cifar", folder=tmp_path).class_names == ("cat", "dog")
+
+
+def test_class_names_may_be_bytes_and_not_empty(tmp_path):
+    write_npz(tmp_path)
+    with np.load(tmp_path / "set.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "set.npz", **arrays | {"class_names": np.array(["größe".encode(), b"dog"])})
+    assert data.load("npz", folder=tmp_path).class_names == ("größe", "dog")
+    np.savez(tmp_path / "set.npz", **arrays | {"class_names": np.array(["", "dog"])})
+    with pytest.raises(ValueError, match="number 1 is"):
+        data.load("npz", folder=tmp_path)
+
+
+def write_pictures(folder, shape=(9, 8, 3), ending="png") -> dict[str, np.ndarray]:
+    """A folder of 20 training and 4 test pictures of two classes; the test pictures by path."""
+    written = {}
+    for split, count in (("train", 20), ("test", 4)):
+        for row, pixels in enumerate(images(count, shape)):
+            path = folder / split / ("cat", "dog")[row % 2] / f"{row:02d}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels if shape[2] == 3 else pixels[..., 0]).save(path)
+            if split == "test":
+                written[str(path)] = pixels
+    return written
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_folder_of_pictures(tmp_path, channels, large, monkeypatch):
+    written = write_pictures(tmp_path, (9, 8, channels))
+    if large:
+        monkeypatch.setattr(data.pictures, "LARGE", 100)
+    loaded = data.load("folder", folder=tmp_path)
+    assert loaded.class_names == ("cat", "dog")
+    assert loaded.image_shape == (9, 8, channels)
+    assert loaded.test.labels.tolist() == [0, 0, 1, 1]
+    np.testing.assert_array_equal(loaded.test.images[:], np.stack([written[name] for name in sorted(written)]))
+    assert (len(loaded.train), len(loaded.validation)) == (18, 2)
+    assert data.load("folder", folder=tmp_path, size=8).image_shape == (8, 8, channels)
+
+
+def test_pictures_of_several_sizes_and_colours(tmp_path):
+    write_pictures(tmp_path, ending="JPG")
+    odd = tmp_path / "train" / "dog" / "odd.png"
+    Image.fromarray(images(1, (12, 10, 1))[0, ..., 0]).save(odd)
+    with pytest.raises(ValueError, match=r"odd\.png has 12 x 10 pixels"):
+        data.load("folder", folder=tmp_path)
+    loaded = data.load("folder", folder=tmp_path, size=8)
+    assert loaded.image_shape == (8, 8, 3)
+    Image.fromarray(images(1)[0, ..., 0].astype(np.uint16) * 256).save(odd)
+    with pytest.raises(ValueError, match=r"odd\.png must have eight bits"):
+        data.load("folder", folder=tmp_path, size=8)
+    odd.write_bytes(odd.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"odd\.png cannot be read as a picture"):
+        data.load("folder", folder=tmp_path, size=8)
+
+
+def test_a_folder_that_is_no_set_of_pictures_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no train in"):
+        data.load("folder", folder=tmp_path)
+    write_pictures(tmp_path)
+    (tmp_path / "train" / "emu").mkdir()
+    with pytest.raises(FileNotFoundError, match="got none in emu"):
+        data.load("folder", folder=tmp_path)
+    shutil.copytree(tmp_path / "train" / "dog", tmp_path / "train" / "emu", dirs_exist_ok=True)
+    with pytest.raises(ValueError, match=r"only one has \['emu'\]"):
+        data.load("folder", folder=tmp_path)
+
+
+def test_parquet_as_hugging_face_stores_it(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    features = {"img": {"_type": "Image"}, "label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pixels = images(40, (8, 8, 3))
+    encoded = []
+    for image in pixels:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        encoded.append({"bytes": file.getvalue(), "path": None})
+    (tmp_path / "data").mkdir()
+    for split in ("train-00000-of-00001", "test-00000-of-00001"):
+        table = arrow.table({"img": encoded, "label": LABELS.astype(np.int64)}).replace_schema_metadata(metadata)
+        parquet.write_table(table, tmp_path / "data" / f"{split}.parquet")
+    loaded = data.load("parquet", folder=tmp_path)
+    assert loaded.class_names == ("cat", "dog")
+    np.testing.assert_array_equal(loaded.test.images, pixels)
+    assert loaded.test.labels.tolist() == LABELS.tolist()
+    other = tmp_path / "other"
+    other.mkdir()
+    parquet.write_table(arrow.table({"text": ["a"], "label": [1]}), other / "train.parquet")
+    with pytest.raises(ValueError, match="one column of pictures"):
+        data.load("parquet", folder=other)
+    with (
+        mock.patch.dict(sys.modules, {"pyarrow": None}),
+        pytest.raises(ModuleNotFoundError, match="pip install pyarrow"),
+    ):
+        data.load("parquet", folder=tmp_path)
 
 
 def test_missing_files_say_where_they_belong(tmp_path):

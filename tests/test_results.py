@@ -17,6 +17,7 @@ import pytest
 
 from rosalind import results
 from rosalind.results import claims
+from rosalind.analysis import robustness
 
 
 def in_threads(function, count=8):
@@ -279,6 +280,32 @@ def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, 
     found = results.load(folder)
     assert len(found.networks) == len(results.load(small_folder).networks) - 1
     assert "mlp-lth-0.5-seed0.json" in found.problems[0]
+
+
+def test_a_folder_that_is_no_study_names_the_nearest_and_makes_none(tmp_path):
+    for name in ("digits", "cifar10"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=rf"did you mean {tmp_path / 'digits'}\?"):
+        results.load(tmp_path / "digts")
+    for absent in (tmp_path / "else", tmp_path / "no" / "digits"):
+        with pytest.raises(FileNotFoundError, match="give the folder that was --out"):
+            results.load(absent)
+        assert not absent.exists()
+
+
+def test_results_are_one_line_and_a_table(small_folder, monkeypatch):
+    study_results = results.load(small_folder)
+    assert repr(study_results) == f"Results({str(small_folder)!r}, 12 networks x 5 conditions)"
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install pandas"):
+        study_results.frame()
+    monkeypatch.undo()
+    pytest.importorskip("pandas")
+    frame = study_results.frame()
+    summary = robustness.read_summary(small_folder / "summary.csv")
+    assert list(zip(frame["network"], frame["condition"], strict=True)) == list(summary)
+    np.testing.assert_array_equal(frame["accuracy"], [row["accuracy"] for row in summary.values()])
 
 
 def test_order_is_dense_first_and_clean_first(small_folder):

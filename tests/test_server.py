@@ -1,21 +1,28 @@
 """The server on loopback: routes, origins, several studies."""
 
 import asyncio
+import contextlib
 import io
+import logging
+import os
 import re
 import shutil
 import socket
 import threading
 import urllib.error
 import urllib.request
+from urllib.parse import quote
 
+import generated
+import load_test
 import numpy as np
 import pytest
 from PIL import Image
+from tornado.httpclient import AsyncHTTPClient
 
-from rosalind import viewer
+from rosalind import config, viewer
 from rosalind.analysis.store import Store
-from rosalind.viewer import app, host_check, page
+from rosalind.viewer import access, app, host_check, page
 from rosalind.viewer.page import SCRIPTS
 
 
@@ -153,7 +160,7 @@ class TestServer:
     def test_pictures_of_samples_and_nothing_else(self, server, small_folder):
         store = Store(small_folder)
         rows, pictures = store.results.images("clean")
-        at = f"/thumbnail/{store.name}/{store.conditions.index('clean')}"
+        at = f"/{access.PICTURES}/{store.name}/{store.conditions.index('clean')}"
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{at}/{store.ids[rows[3]]}", timeout=20) as answer:
             shown = np.asarray(Image.open(io.BytesIO(answer.read())))
         np.testing.assert_array_equal(shown, pictures[3, ..., 0])
@@ -164,14 +171,28 @@ class TestServer:
             f"{at}/x",
             f"{at}/-1",
             f"{at}/1/2",
-            f"/thumbnail/{store.name}/999/0",
-            "/thumbnail/other/0/0",
-            "/thumbnail/..%2F..%2Fetc/0/0",
+            f"/{access.PICTURES}/{store.name}/999/0",
+            f"/{access.PICTURES}/other/0/0",
+            f"/{access.PICTURES}/..%2F..%2Fetc/0/0",
+            # Nobody can guess where pictures are.
+            at.replace(access.PICTURES, "thumbnail") + f"/{store.ids[rows[3]]}",
         ):
             with pytest.raises(urllib.error.HTTPError) as error:
                 get(server, path)
             error.value.close()
             assert error.value.code in (403, 404), path
+
+    @pytest.mark.parametrize("path", ["/", "/healthz", "/static/js/bokeh.min.js", "/another"])
+    def test_no_page_elsewhere_can_frame_or_sniff_an_answer(self, server, path):
+        try:
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            headers = answer.headers
+        assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
     def test_no_page_elsewhere_can_embed_a_session(self, server):
         with pytest.raises(urllib.error.HTTPError) as error:
@@ -201,11 +222,17 @@ class TestServer:
         )
 
     @pytest.mark.parametrize(("host", "address"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")])
-    def test_the_address_that_is_shown_answers(self, small_folder, host, address, capsys, monkeypatch):
+    def test_the_address_that_is_shown_answers(self, small_folder, host, address, tmp_path, capsys, monkeypatch):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+        opened = []
+        monkeypatch.setattr(viewer.server.webbrowser, "open", opened.append)
         monkeypatch.setattr(viewer.server.BaseServer, "run_until_shutdown", lambda server: server.stop())
-        viewer.serve(small_folder, host=host, open_browser=False)
+        viewer.serve(small_folder, host=host)
         printed = capsys.readouterr()
         assert f"http://{address}:" in printed.out
+        # All users see the command line of a browser.
+        assert f"?token={access.token_of_user()}" in printed.out
+        assert access.token_of_user() not in opened[0]
         assert ("everyone" in printed.err) == (host == "0.0.0.0")
 
     def test_folders_without_a_study_are_refused(self, tmp_path, small_folder):
@@ -216,3 +243,182 @@ class TestServer:
         shutil.rmtree(bare / "geometry")
         with pytest.raises(ValueError, match="no measured cell yet"):
             viewer.make_server(bare)
+
+    def test_of_several_none_takes_a_path_of_the_servers_own(self, small_folder, tmp_path):
+        shutil.copytree(small_folder, tmp_path / "ws")
+        with pytest.raises(ValueError, match="named ws"):
+            viewer.make_server([small_folder, tmp_path / "ws"])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A small drawn study."""
+    folder = tmp_path_factory.mktemp("drawn") / "study"
+    clean = (config.Condition("clean"),)
+    generated.make(folder, samples=60, classes=3, networks=2, seeds=1, conditions=clean, image_size=8, thumbnails=5)
+    return folder
+
+
+async def fetched(port: int, path: str, **options):
+    """The answer to a GET of an address, also where it is an error."""
+    client = AsyncHTTPClient(force_instance=True)
+    answer = await client.fetch(f"http://127.0.0.1:{port}{path}", raise_error=False, request_timeout=60, **options)
+    client.close()
+    return answer
+
+
+async def closed(socket) -> None:
+    """Close a websocket, and wait until it is closed."""
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
+
+
+ODD = ("my study", "a+b", "(1)", "no. #7", "why?", "50%", "größe", "100%25 [x] \\ $^")
+
+
+def test_studies_answer_under_every_folder_name(drawn, tmp_path):
+    for name in ODD:
+        shutil.copytree(drawn, tmp_path / name)
+
+    async def scenario():
+        running = viewer.make_server([tmp_path / name for name in ODD])
+        for name in ODD:
+            for spelled in (quote(name, safe=""), quote(name, safe="+()[]$^"), quote(name).lower()):
+                answer = await fetched(running.port, f"/{spelled}/metadata")
+                assert (answer.code, f"/{quote(name, safe='')}" in answer.body.decode()) == (200, True), spelled
+        # The page, its socket, its picture.
+        address = f"http://127.0.0.1:{running.port}/{quote(ODD[-1])}/"
+        await closed((await load_test.open_reader(address)).socket)
+        store = Store(tmp_path / ODD[-1])
+        picture = f"/{access.PICTURES}/{quote(store.name, safe='')}/0/{store.results.images('clean')[0][0]}"
+        assert (await fetched(running.port, picture)).headers["Content-Type"] == "image/png"
+        running.stop()
+
+    asyncio.run(scenario())
+
+
+def test_pages_ask_for_the_token_and_sockets_for_a_page(drawn):
+    token, ticket = "t" * 32, "k" * 32
+
+    async def scenario():
+        running = viewer.make_server(drawn, token=token, ticket=ticket)
+        for path in ("/", "/study", "/study/metadata", "/another", "/?token=", f"/?token={token}x", "/open/other"):
+            answer = await fetched(running.port, path)
+            assert (answer.code, b"study" in answer.body) == (403, False), path
+        assert (await fetched(running.port, "/healthz")).body == b"ok"
+        page = await fetched(running.port, f"/?token={token}")
+        assert page.code == 200
+        answers = [await fetched(running.port, f"/open/{ticket}", follow_redirects=False) for _ in range(2)]
+        assert [answer.code for answer in answers] == [302, 403]
+        assert answers[0].headers["Location"] == f"/?token={token}"
+        # A session of its own making, as without a signature.
+        signed = re.search(r'"token":"([^"]+)"', page.body.decode())[1]
+        forged = signed.rpartition(".")[0]
+        for given, received in ((signed, True), (forged, False)):
+            socket = await load_test.websocket_connect(
+                load_test.HTTPRequest(
+                    f"ws://127.0.0.1:{running.port}/ws", headers={"Origin": f"http://127.0.0.1:{running.port}"}
+                ),
+                subprotocols=["bokeh", given],
+            )
+            assert (await socket.read_message() is not None) == received
+            if received:
+                await closed(socket)
+        running.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_message_is_one_line_in_the_log(drawn, caplog):
+    async def scenario():
+        running = viewer.make_server(drawn)
+        reader = await load_test.open_reader(f"http://127.0.0.1:{running.port}/")
+        caplog.clear()
+        change = {"kind": "ModelChanged", "model": {"id": reader.figure}, "attr": "width", "new": "wide"}
+        with pytest.raises(RuntimeError):
+            await reader.ask("PATCH-DOC", {"events": [change]})
+        await closed(reader.socket)
+        running.stop()
+
+    asyncio.run(scenario())
+    lines = [logging.Formatter().format(record) for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) == 1
+    assert len(lines[0].splitlines()) == 1
+    assert len(lines[0]) < 300
+
+
+def test_readers_who_have_left_cost_nothing_and_others_are_answered_between_sessions(drawn, monkeypatch, caplog):
+    made = []
+    session = app.Session
+    monkeypatch.setattr(app, "Session", lambda *given: made.append(session(*given)))
+
+    async def scenario():
+        running = viewer.make_server(drawn)
+        request = lambda path: f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n\r\n".encode()
+        opened = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(15)]
+        for number, (reader, writer) in enumerate(opened[:14]):
+            writer.write(request("/"))
+            if number >= 6:
+                # Its head has come.
+                await reader.read(100)
+                writer.transport.abort()
+        while not made:
+            await asyncio.sleep(0)
+        opened[14][1].write(request("/healthz"))
+        answer = await opened[14][0].read(1000)
+        between = len(made)
+        for reader, _ in opened[:6]:
+            while b"</html>" not in await reader.read(1 << 20):
+                pass
+        for _, writer in opened:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+        running.stop()
+        return answer, between
+
+    answer, between = asyncio.run(scenario())
+    assert answer.endswith(b"ok")
+    assert between < 6
+    assert len(made) == 6
+    assert not [record for record in caplog.records if record.name.startswith("tornado")]
+
+
+def test_connections_that_ask_for_nothing_are_closed(drawn, monkeypatch):
+    async def scenario(count: int, closed: int):
+        running = viewer.make_server(drawn)
+        silent = []
+        for _ in range(count):
+            silent.append(await asyncio.open_connection("127.0.0.1", running.port))
+            await asyncio.sleep(0.01)
+        # The oldest first.
+        for reader, _ in silent[:closed]:
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+        assert not any(reader.at_eof() for reader, _ in silent[closed:])
+        for _, writer in silent:
+            writer.close()
+            await writer.wait_closed()
+        assert (await fetched(running.port, "/healthz")).body == b"ok"
+        running.stop()
+
+    monkeypatch.setattr(access, "HALF_OPEN", 5)
+    asyncio.run(scenario(8, 3))
+    monkeypatch.setattr(access, "IDLE_SECONDS", 0.2)
+    asyncio.run(scenario(2, 2))
+
+
+def test_a_users_token_is_kept_where_only_they_can_read_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    token = access.token_of_user()
+    path = tmp_path / "data" / "rosalind" / "token"
+    assert len(token) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert access.token_of_user() == token
+    path.chmod(0o644)
+    assert access.token_of_user() != token
+    path.chmod(0o600)
+    path.write_text("short")
+    assert len(access.token_of_user()) >= 32
+    monkeypatch.setenv("XDG_DATA_HOME", os.devnull)
+    assert access.token_of_user() != access.token_of_user()

@@ -117,10 +117,15 @@ class TestProcesses:
         assert not list((folder / "claims").iterdir())
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
-        folder = tmp_path / "study"
+        folder, rows = tmp_path / "study", []
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-            study.run(small_study(seeds=(0,)), folder, executor=pool)
+            study.run(small_study(seeds=(0,)), folder, executor=pool, report=rows.append)
         assert same(contents(folder), contents(one_seed[0]))
+        lines = [line for path in (folder / "log").glob("*.jsonl") for line in path.read_text().splitlines()]
+        by_time = lambda row: (row["time"], row["network"])
+        epochs = [row for row in rows if "epoch" in row]
+        assert sorted(epochs, key=by_time) == sorted(map(json.loads, lines), key=by_time)
+        assert len(rows) - len(epochs) == (folder / "summary.csv").read_text().count("\n") - 1
 
 
 def stamps(folder) -> dict[str, int]:
@@ -194,8 +199,16 @@ def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
 
 def test_a_chain_shares_its_levels_with_a_longer_one(folder):
     longer = replace(small_study(), methods=(Method("lth", (0.5, 0.9, 0.95), {"rate": 0.6, "rewind": 0.2}),))
-    found = study.run(longer, folder)
+    rows = []
+    found = study.run(longer, folder, report=rows.append)
     assert found.networks["mlp-lth-0.95-seed0"].sparsity == pytest.approx(0.95, abs=1e-3)
+    # The rows of the levels that were there are not told again.
+    trained = [row["network"] for row in rows if "epoch" in row]
+    assert set(trained) == {"mlp-lth-seed0", "mlp-lth-seed1"}
+    assert len(trained) == 2 * 3
+    measured = {(row["network"], row["condition"]): row["accuracy"] for row in rows if "condition" in row}
+    cell = ("mlp-lth-0.95-seed0", "contrast-5")
+    assert measured[cell] == pytest.approx(results.correct(found.geometry(*cell), found.labels).mean())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ A corruption is a `Corruption`: an entry of `CORRUPTIONS`, or of a module of you
 
 import contextlib
 import functools
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "apply",
     "benchmark",
     "check",
+    "corrupt",
     "draw",
     "load_textures",
     "sets_of",
@@ -258,5 +260,76 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
         raise ValueError(f"images must be uint8 in 0..255, got {dtype}.")
     if len(shape) != 4 or min(shape[1:3]) < 8 or shape[3] not in (1, 3):
         raise ValueError(f"images must be [n, h, w, 1 or 3] of 8 pixels or more, got {shape}.")
+    if corruption.draw is not None and not draws:
+        raise ValueError(
+            f"`draws` of {name} are those of `corruptions.draw`, got none; `corruptions.corrupt` draws too."
+        )
     with _traced(name):
         return _apply(corruption, jnp.asarray(images), draws, index, table)
+
+
+def corrupt(
+    images: ArrayLike,
+    name: str,
+    severity: int = 1,
+    *,
+    seed: int = 0,
+    table: str | None = None,
+    textures: str | None = None,
+) -> np.ndarray:
+    """Images in memory, corrupted: one image or a batch, without a study.
+
+    Beside `imagecorruptions.corrupt(image, severity, name)`:
+
+    | | `imagecorruptions` 1.1.2 | here |
+    |---|---|---|
+    | images | one, 32 pixels or more; grey comes back as RGB | one or many, 8 pixels or more; grey stays grey |
+    | names | the 19 of ImageNet-C | the same, those of MNIST-C, and `package.module:NAME` |
+    | constants | ImageNet-C's for every size | those for the size; `table="imagenet"` for the same |
+    | random numbers | NumPy's global state | `seed` and the place in the batch; other draws of the same distributions |
+    | given equal draws | | the same pixels but for one level in some (`experiments/corruption_parity.py`) |
+    | pictures for `frost` | inside the package | from there, or from the folder `textures` |
+
+    Args:
+        images: uint8[n, h, w, c], uint8[h, w, c] or grey uint8[h, w], c 1 or 3, 8 pixels or more. Three axes whose last
+            is 1 or 3 are one image.
+        name: in `CORRUPTIONS`, or `package.module:NAME`.
+        severity: 1 to 5.
+        seed: of the draws; image k of a batch has its own, and one image alone has that of image 0.
+        table: in `TABLES`; None takes the one for the image size.
+        textures: see `load_textures`.
+
+    Returns:
+        uint8 of the shape of `images`; equal input and seed give equal pixels.
+
+    Raises:
+        ValueError: as `apply`; three axes whose last is neither 1 nor 3.
+        FileNotFoundError: as `load_textures`.
+
+    >>> grey = np.full((2, 32, 32), 100, np.uint8)[..., None]
+    >>> corrupt(grey, "gaussian_noise", 3).shape, corrupt(grey[0], "gaussian_noise", 3).shape
+    ((2, 32, 32, 1), (32, 32, 1))
+    """
+    batch = np.asarray(images)
+    shape = batch.shape
+    if batch.ndim == 3 and shape[-1] not in (1, 3):
+        raise ValueError(
+            f"images must be [n, h, w, c], [h, w, c] or [h, w], got {shape}; for grey ones add [..., None]."
+        )
+    batch = batch[..., None] if batch.ndim == 2 else batch
+    batch = batch[None] if batch.ndim == 3 else batch
+    if batch.ndim != 4 or not len(batch):
+        raise ValueError(f"images must be one or more of [n, h, w, c], [h, w, c] or [h, w], got {shape}.")
+    table = table or table_for(max(batch.shape[1:3]))
+    corruption = check(name, severity, table)
+    pictures = load_textures(textures, batch.shape[1:], table) if corruption.textures else None
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+    keys = jax.vmap(lambda k: jax.random.fold_in(key, k))(jnp.arange(len(batch)))
+    drawn = _drawn(name, keys, jnp.asarray(batch), jnp.int32(severity), table, pictures) if corruption.draw else {}
+    return np.asarray(apply(name, batch, drawn, severity, table=table)).reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnames=("name", "table"))
+def _drawn(name: str, keys: Array, images: Array, severity: Array, table: str, textures: Textures | None) -> Draws:
+    one = lambda key, image: draw(name, key, image, severity, table=table, textures=textures)
+    return jax.vmap(one)(keys, images)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from rosalind import config
 from rosalind.data.arrays import Dataset, Rows, Split, from_arrays, resize, stratified
+from rosalind.data.pictures import SIZED
 from rosalind.data.sources import SOURCES, Arrays, tfds_set
 
 __all__ = [
+    "SIZED",
     "SOURCES",
     "Arrays",
     "Dataset",
@@ -26,17 +28,19 @@ def load(
     size: int | None = None,
     seed: int = 0,
     train_limit: int | None = None,
+    test_limit: int | None = None,
 ) -> Dataset:
     """A data set by name, checked and split.
 
     Args:
-        name: `digits` (embedded), `idx`, `npz`, `npy` or `cifar` (files in `folder`; those of `npy` and
-            large sets of TFDS are read in pieces), a TFDS name such as `mnist:3.0.1`, or `package.module:NAME`, a
-            function from the folder (a Path or None) to `Arrays`.
+        name: `digits` (embedded); `idx`, `npz`, `npy`, `cifar`, `folder` or `parquet` (files in `folder`, see `SOURCES`
+            and `SIZED`; those of `npy` and large sets of pictures and of TFDS are read in pieces); a TFDS name such as
+            `mnist:3.0.1`; or `package.module:NAME`, a function from the folder (a Path or None) to `Arrays`.
         folder: of the files; for TFDS, of archives already on disk (`manual_dir`).
         size: side in pixels to which images are resized, bilinear; None keeps them.
-        seed: of the validation split and of the subset that `train_limit` draws.
+        seed: of the validation split and of the subsets that the limits draw.
         train_limit: use only so many training images, stratified by class.
+        test_limit: the same of test images; these keep their ids.
 
     Returns:
         Train, validation (one tenth of the training images, stratified) and test splits.
@@ -45,14 +49,16 @@ def load(
         ValueError: unknown name; a function that gives something else; images that are not uint8[n, h, w, 1 or 3] of
             8 pixels or more; labels outside the classes; a class without images in a split.
         FileNotFoundError: files that are not where `folder` says.
-        ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow.
+        ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow; Parquet without pyarrow.
 
     >>> digits = load("digits")
     >>> digits.image_shape, len(digits.train), len(digits.validation), len(digits.test)
     ((16, 16, 1), 1080, 120, 597)
     """
     path = None if folder is None else Path(folder).expanduser()
-    if name in SOURCES or config.is_outside(name):
+    if name in SIZED:
+        arrays = SIZED[name](path, size)
+    elif name in SOURCES or config.is_outside(name):
         arrays = config.resolve("data set", name, SOURCES)(path)
         if not isinstance(arrays, tuple) or len(arrays) != 5:
             raise ValueError(
@@ -61,4 +67,4 @@ def load(
             )
     else:
         arrays = tfds_set(name, path, size)
-    return from_arrays(name, *arrays, size=size, seed=seed, train_limit=train_limit)
+    return from_arrays(name, *arrays, size=size, seed=seed, train_limit=train_limit, test_limit=test_limit)

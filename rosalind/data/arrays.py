@@ -116,6 +116,7 @@ def from_arrays(
     size: int | None = None,
     seed: int = 0,
     train_limit: int | None = None,
+    test_limit: int | None = None,
 ) -> Dataset:
     """A data set from arrays in memory; see `load` for arguments, result and errors."""
     names = class_names or tuple(str(k) for k in range(int(np.max(train_labels)) + 1))
@@ -126,6 +127,10 @@ def from_arrays(
         raise ValueError(f"train and test images of {name} differ in shape: {shapes[0]} and {shapes[1]}.")
     if train_limit is not None and train_limit < len(whole):
         whole = whole.take(np.sort(stratified(whole.labels, train_limit, seed=seed)))
+    if test_limit is not None and test_limit < 1:
+        raise ValueError(f"test_limit must be 1 or more, or None for all test images, got {test_limit}.")
+    if test_limit is not None and test_limit < len(test):
+        test = test.take(np.sort(stratified(test.labels, test_limit, seed=seed)))
     held_out = np.zeros(len(whole), bool)
     held_out[stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)] = True
     train, validation = whole.take(np.flatnonzero(~held_out)), whole.take(np.flatnonzero(held_out))

@@ -6,7 +6,7 @@ import math
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +52,41 @@ def _read_idx(folder: Path, stem: str) -> np.ndarray:
 
 def _idx(folder: Path | None) -> Arrays:
     """The four idx files of MNIST and its relatives, gzipped or not."""
-    folder = _needed(folder, "idx")
+    folder = needed(folder, "idx")
     read = lambda name: _read_idx(folder, f"{name}-ubyte")
     train = read("train-images-idx3"), read("train-labels-idx1")
     return *train, read("t10k-images-idx3"), read("t10k-labels-idx1"), None
 
 
+def _text(path: Path) -> str:
+    """The text of a UTF-8 file, without the mark that some editors put in front."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be UTF-8 text, got bytes that are not ({error}).") from error
+
+
+def class_names(path: Path, names: Iterable[str | bytes]) -> tuple[str, ...]:
+    """Class names, without white space around them and without empty ones at the end, as editors leave lines.
+
+    Args:
+        path: of the file, for the error.
+        names: as text, or as bytes in UTF-8.
+
+    Raises:
+        ValueError: an empty name before others.
+    """
+    listed = [(name.decode() if isinstance(name, bytes) else str(name)).strip() for name in names]
+    while listed and not listed[-1]:
+        listed.pop()
+    if "" in listed:
+        raise ValueError(f"{path}: class names must not be empty; number {listed.index('') + 1} is.")
+    return tuple(listed)
+
+
 def _npz(folder: Path | None) -> Arrays:
     """One npz file, or the only one of a folder, with {train,test}_{images,labels}."""
-    path = _needed(folder, "npz")
+    path = needed(folder, "npz")
     if path.is_dir():
         files = sorted(path.glob("*.npz"))
         if len(files) != 1:
@@ -70,7 +96,7 @@ def _npz(folder: Path | None) -> Arrays:
     with np.load(path, allow_pickle=False) as file:
         if missing := [key for key in keys if key not in file.files]:
             raise ValueError(f"{path} lacks {missing}; it has {sorted(file.files)}.")
-        names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else None
+        names = class_names(path, file["class_names"]) if "class_names" in file.files else None
         train_images, train_labels, test_images, test_labels = (_member(path, file, key) for key in keys)
         return train_images, train_labels, test_images, test_labels, names
 
@@ -94,20 +120,20 @@ def _member(path: Path, file: Any, key: str) -> np.ndarray:
 
 def _npy(folder: Path | None) -> Arrays:
     """A folder with {train,test}_{images,labels}.npy, whose images stay on disk (memory-mapped)."""
-    folder = _needed(folder, "npy")
+    folder = needed(folder, "npy")
     names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         raise FileNotFoundError(f"no {missing[0]} in {folder}; the files {', '.join(names)} belong there.")
     parts = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names]
     listed = folder / "class_names.txt"
-    classes = tuple(listed.read_text().split("\n")) if listed.exists() else None
+    classes = class_names(listed, _text(listed).split("\n")) if listed.exists() else None
     return parts[0], np.asarray(parts[1]), parts[2], np.asarray(parts[3]), classes
 
 
 def _cifar(folder: Path | None) -> Arrays:
     """The binary files of CIFAR-10 (data_batch_*.bin) or CIFAR-100 (train.bin, fine labels)."""
-    folder = _needed(folder, "cifar")
+    folder = needed(folder, "cifar")
     ten = sorted(folder.glob("data_batch_*.bin"))
     files = (ten, [folder / "test_batch.bin"]) if ten else ([folder / "train.bin"], [folder / "test.bin"])
     lead = 1 if ten else 2
@@ -123,7 +149,7 @@ def _cifar(folder: Path | None) -> Arrays:
         return np.ascontiguousarray(images), rows[:, lead - 1]
 
     meta = folder / ("batches.meta.txt" if ten else "fine_label_names.txt")
-    names = tuple(meta.read_text().split()) if meta.exists() else None
+    names = tuple(_text(meta).split()) if meta.exists() else None
     return (*read(files[0]), *read(files[1]), names)
 
 
@@ -171,8 +197,9 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
     # Asked for an unknown set, TFDS looks for it on a server and fails for want of TensorFlow.
     sets = tfds.list_builders(with_community_datasets=False)
     if name.partition("/")[0].partition(":")[0] not in sets:
-        hint = unknown("data set", name, [*SOURCES, *sets]).partition(" Known:")[0].rstrip(".")
-        raise ValueError(f"{hint}. Known: {', '.join(SOURCES)}, the {len(sets)} sets of TFDS; or package.module:NAME.")
+        files = (*SOURCES, "folder", "parquet")
+        hint = unknown("data set", name, [*files, *sets]).partition(" Known:")[0].rstrip(".")
+        raise ValueError(f"{hint}. Known: {', '.join(files)}, the {len(sets)} sets of TFDS; or package.module:NAME.")
     builder: Any = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
@@ -217,7 +244,8 @@ SOURCES: dict[str, Callable[[Path | None], Arrays]] = {
 }
 
 
-def _needed(folder: Path | None, name: str) -> Path:
+def needed(folder: Path | None, name: str) -> Path:
+    """The folder, which a data set of files must have; ValueError or FileNotFoundError without one."""
     if folder is None:
         raise ValueError(f"`folder` is required for data set {name!r}: the folder of its files.")
     if not folder.exists():

@@ -49,6 +49,31 @@ class Results:
     barred: dict[str, frozenset[str]] = field(default_factory=dict)
     """Conditions of a joined network that are other images than those of this name here."""
 
+    def __repr__(self) -> str:
+        return f"Results({str(self.folder)!r}, {len(self.networks)} networks x {len(self.conditions)} conditions)"
+
+    def frame(self) -> Any:
+        """The rows of `summary.csv` as a pandas.DataFrame, with the columns that it has; empty cells are NaN.
+
+        Of joined studies the rows of all, with the ids of networks as they are called here.
+
+        Raises:
+            ModuleNotFoundError: without the package pandas.
+            FileNotFoundError: a study that has not been compared yet.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("Results.frame needs the package pandas: pip install pandas.") from error
+        frames = []
+        for path, rename in self.derived("summary.csv"):
+            # A network or class may be called NA.
+            rows = pandas.read_csv(
+                path, keep_default_na=False, na_values=[""], dtype={"network": str, "condition": str}
+            )
+            frames.append(rows.assign(network=rows["network"].map(rename)))
+        return pandas.concat(frames, ignore_index=True)
+
     def home(self, network: str) -> tuple[Path, str]:
         """The folder that holds a network, and its id in it."""
         return self.homes.get(network, (self.folder, network))
@@ -201,6 +226,16 @@ class Results:
         return rows, images
 
 
+def _instead(folder: Path) -> str:
+    """A clause for someone whose folder is no study: the study beside it whose name is nearest, or what to give."""
+    beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    studies = {path.name: path for path in beside if (path / "study.json").is_file()}
+    close = difflib.get_close_matches(folder.name, studies, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {studies[close[0]]}?"
+    return "give the folder that was --out of `rosalind run` or `rosalind demo`."
+
+
 def load(folder: str | Path) -> Results:
     """Read a study folder; unreadable parts are listed in `problems` and left out.
 
@@ -210,10 +245,7 @@ def load(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     if not (folder / "study.json").exists():
-        beside = sorted(path.parent.name for path in folder.parent.glob("*/study.json"))
-        close = difflib.get_close_matches(folder.name, beside, n=1)
-        hint = f"did you mean {folder.parent / close[0]}?" if close else "is the path right?"
-        raise FileNotFoundError(f"{folder} holds no study.json; {hint} `rosalind run --out FOLDER` makes a study.")
+        raise FileNotFoundError(f"{folder} holds no study.json; {_instead(folder)}")
     study = load_json(folder / "study.json")
     schema = study.get("schema") if isinstance(study, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:

@@ -1,5 +1,6 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
+from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create
 from rosalind.study.maps import attribute
@@ -9,11 +10,13 @@ from rosalind.study.running import run, use_compilation_cache
 from rosalind.study.units import Incomplete
 
 __all__ = [
+    "Estimate",
     "Incomplete",
     "add_network",
     "attribute",
     "check",
     "create",
+    "estimate",
     "frequency_maps",
     "load_network",
     "plan",

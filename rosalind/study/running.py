@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import os
+import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
-from rosalind.study import cells, maps, network_files, networks, planning, units
+from rosalind.study import cells, maps, network_files, networks, planning, reporting, units
 from rosalind.study.planning import DRAW_SEED, Task
+from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
 
 FORMAT = 3
@@ -36,7 +39,7 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -> Results:
+def run(study: Study, folder: str | Path, *, executor: Executor | None = None, report: Report | None = None) -> Results:
     """Carry a study out in a folder, doing only what is missing.
 
     Args:
@@ -44,6 +47,29 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         folder: made if missing.
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
+        report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
+            epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
+            every row of `summary.csv`. An error that it raises ends the run, which can be run again.
+
+    TensorBoard, for example, and Weights & Biases:
+
+        writer = SummaryWriter("runs")  # of torch.utils.tensorboard or tensorboardX
+        add = lambda row: writer.add_scalar(f"loss/{row['network']}", row["loss"], round(row["epoch"]))
+        study.run(mine, "studies/mine", report=lambda row: add(row) if "epoch" in row else None)
+
+        wandb.init(project="pruning")
+        name = lambda row, key: "/".join(filter(None, (row["network"], row.get("condition"), key)))
+        study.run(mine, "studies/mine", report=lambda row: wandb.log({name(row, key): row[key] for key in row}))
+
+    On a cluster with Slurm, a job that is killed goes on when it is requeued:
+
+        sbatch --requeue --gpus=1 --time=4:00:00 --wrap "rosalind run mine.py:STUDY --out studies/mine"
+
+    or many workers share one run (extra `cluster`, package dask-jobqueue):
+
+        cluster = dask_jobqueue.SLURMCluster(cores=4, memory="16GB", walltime="4:00:00")
+        cluster.scale(jobs=8)
+        study.run(mine, "studies/mine", executor=distributed.Client(cluster).get_executor())
 
     Returns:
         The study as it is on disk. Killed and run again, it goes on and ends with the same arrays, bit for
@@ -59,6 +85,17 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     """
     folder = Path(folder)
     dataset = planning.check(study, folder)
+    try:
+        return _carry_out(study, dataset, folder, executor, report)
+    except reporting.Stopped as stopped:
+        assert stopped.__cause__ is not None
+        raise stopped.__cause__ from None
+
+
+def _carry_out(
+    study: Study, dataset: data.Dataset, folder: Path, executor: Executor | None, report: Report | None
+) -> Results:
+    """A checked study; see `run`."""
     results.remove_abandoned(folder)
     study = planning.beside_stored(planning.completed(study, dataset), folder)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
@@ -72,7 +109,9 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
     conditions = declare(study, dataset, folder)
 
-    failures = _train(study, folder, todo, executor)
+    log = reporting.LogRows(folder, "*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
+    forward = None if report is None else lambda: reporting.forward(report, log.new())
+    failures = _train(study, folder, todo, executor, forward)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
     names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
     for name in names:
@@ -89,17 +128,28 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
     failures |= maps.attributions(study, dataset, folder, conditions, names)
-    if not failures:
-        return compare(folder, umap=study.umap)
     study_results = results.load(folder)
     try:
-        study_results = compare(folder, umap=study.umap) if study_results.cells() else study_results
-    except Exception as error:  # what failed before may be what it lacks
+        study_results = compare(folder, umap=study.umap) if study_results.cells() or not failures else study_results
+    except Exception as error:
+        if not failures:
+            raise
+        # What failed before may be what it lacks.
         failures["comparison"] = error
+    if report is not None and "comparison" not in failures:
+        reporting.forward(report, reporting.summary_rows(study_results))
+    if not failures:
+        return study_results
     raise Incomplete(failures, study_results) from next(iter(failures.values()))
 
 
-def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executor | None) -> dict[str, Exception]:
+def _train(
+    study: Study,
+    folder: Path,
+    todo: list[list[Task]],
+    executor: Executor | None,
+    after: Callable[[], object] | None,
+) -> dict[str, Exception]:
     """Train dense parents, then what is made of them; errors by name. A method needs the dense parent of its seed."""
     failures: dict[str, Exception] = {}
     work = [
@@ -109,7 +159,7 @@ def _train(study: Study, folder: Path, todo: list[list[Task]], executor: Executo
     epochs = units.amounts([unit for part in work for unit in part])
     if not epochs:
         return failures
-    with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs) as progress:
+    with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs, after=after) as progress:
         for part in work:
             for unit in part:
                 task = unit.arguments[2]

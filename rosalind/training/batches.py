@@ -10,15 +10,24 @@ import numpy as np
 
 
 class BatchSource(Protocol):
-    """The source of the batches of `fit`: `steps` per epoch, `samples`, and a call (key, step) -> batch."""
+    """The source of the batches of `fit`, such as `Batches`: the same key and step must give the same batch."""
 
     @property
-    def steps(self) -> int: ...
+    def steps(self) -> int:
+        """Batches per epoch."""
+        ...
 
     @property
-    def samples(self) -> int: ...
+    def samples(self) -> int:
+        """Training samples, over which records are kept."""
+        ...
 
-    def __call__(self, key: jax.Array, step: int) -> dict[str, Any]: ...
+    def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:
+        """The batch of a step, counted over all epochs: arrays of one shape for all steps.
+
+        Handed to the `Loss`. With `index` int[b], the position of every sample below `samples`, records are kept.
+        """
+        ...
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,24 @@ from rosalind.training.batches import BatchSource
 from rosalind.training.optimizers import learning_rate, optimizer_of
 from rosalind.training.trees import Masks, Tree, check_masks, project, project_moments
 
-Loss = Callable[..., tuple[Any, tuple[Tree, dict[str, Any]]]]
-"""`loss(trainable, state, batch, train=True) -> (value, (state, records))`; records are float[b]."""
+
+class Loss(Protocol):
+    """The loss that `fit` minimises: a pure function that jax traces; one object is one compiled step.
+
+    Args:
+        trainable: nested dict of float arrays, the parameters.
+        state: nested dict of what is not trained, such as BatchNorm's statistics, and of frozen arrays.
+        batch: of a `BatchSource`, such as `images` uint8[b, h, w, c] and `labels` int32[b].
+        train: True in a training step; False in evaluation mode, as scores use it.
+
+    Returns:
+        The mean loss, float32; and the state after the step with the records, float[b] each by name, which `fit`
+        keeps per epoch and sample.
+    """
+
+    def __call__(
+        self, trainable: Tree, state: Tree, batch: Any, train: bool = True, /
+    ) -> tuple[Any, tuple[Tree, dict[str, Any]]]: ...
 
 
 class Fitted(NamedTuple):

@@ -13,5 +13,6 @@ __all__ = ["VIEWS", "make_server", "serve"]
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
-        return getattr(importlib.import_module(f"rosalind.viewer.{_MODULE_OF[name]}"), name)
+        value = getattr(importlib.import_module(f"rosalind.viewer.{_MODULE_OF[name]}"), name)
+        return globals().setdefault(name, value)
     raise AttributeError(f"module 'rosalind.viewer' has no attribute {name!r}")

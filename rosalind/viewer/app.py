@@ -1,5 +1,6 @@
 """One reader's session: its state, and the only place where a change reaches controls and views."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ from rosalind.viewer.views import VIEWS, Frame, View, choices
 WATCH_INTERVAL = 5000
 """Milliseconds between two checks whether the study has grown."""
 
+Turn = Callable[[], contextlib.AbstractAsyncContextManager[None]]
+"""See `turns.Turns.one`."""
+
 
 class Session:
     """One open page: its state, its widgets and views. Lives as long as the document."""
@@ -33,6 +37,7 @@ class Session:
         document: Document,
         query: Mapping[str, str],
         views: Mapping[str, type[View]] = VIEWS,
+        turn: Turn = contextlib.nullcontext,
     ):
         """
         Args:
@@ -40,8 +45,10 @@ class Session:
             document: an empty one.
             query: of the address, see `address.from_query`.
             views: classes by name.
+            turn: taken for every view that is made once the page is on screen.
         """
         self.store, self.document, self.generation = store, document, store.generation
+        self._turn = turn
         self.choices = choices(store, views)
         self.state, problems = address.from_query(store, query, self.choices)
         self.history = History()
@@ -89,7 +96,7 @@ class Session:
             patches=bokeh_patches.enabled(),
         )
         document.add_periodic_callback(self.watch, WATCH_INTERVAL)
-        document.on_event(DocumentReady, lambda event: self.complete_next())
+        document.on_event(DocumentReady, lambda event: document.add_next_tick_callback(self.complete_next))
 
     def _actions(self) -> Actions:
         return Actions(
@@ -219,11 +226,16 @@ class Session:
             self._last_frame = frame
         return frame
 
-    def complete_next(self) -> None:
-        """Make the next view that waits, and schedule the one after it, so that each is sent before the next."""
+    async def complete_next(self) -> None:
+        """Make the next view that waits, and schedule the one after it, so that each is sent before the next.
+
+        For a reader who has gone no more are made.
+        """
         self.panels.drop_empty_defaults()
-        if self.panels.waiting:
-            self.complete(1)
+        session = getattr(self.document.session_context, "session", None)
+        if self.panels.waiting and (session is None or session.connection_count):
+            async with self._turn():
+                self.complete(1)
             self.document.add_next_tick_callback(self.complete_next)
 
     def complete(self, count: int | None = None) -> None:
@@ -281,14 +293,16 @@ class Session:
         self.errors.visible = True
 
 
-def application(store: Store, views: Mapping[str, type[View]] = VIEWS) -> Callable[[Document], None]:
-    """A function that fills one reader's document; all readers share the store."""
+def application(
+    store: Store, views: Mapping[str, type[View]] = VIEWS, turn: Turn = contextlib.nullcontext
+) -> Callable[[Document], None]:
+    """A function that fills one reader's document; all readers share the store and the turns."""
 
     def fill(document: Document) -> None:
         # Without a server there is no request.
         request = getattr(document.session_context, "request", None)
         arguments = {} if request is None else request.arguments
         query = {name: values[0].decode("utf-8", "replace") for name, values in arguments.items() if values}
-        Session(store, document, query, views)
+        Session(store, document, query, views, turn)
 
     return fill

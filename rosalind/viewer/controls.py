@@ -35,7 +35,9 @@ if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } els
 
 # Setting the address takes 18 ms, and waits until figures are painted; Safari has no idle callbacks.
 ADDRESS = """
-const set = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text);
+const token = new URLSearchParams(location.search).get("token");
+const secret = token ? "&token=" + encodeURIComponent(token) : "";
+const set = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text + secret);
 (window.requestIdleCallback ?? setTimeout)(set);
 """
 

@@ -1,13 +1,16 @@
 """The host names that the server answers to, so that no page elsewhere reads a study through the reader's browser."""
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from bokeh.protocol.exceptions import ProtocolError
 from bokeh.server.views.ws import WSHandler
 from tornado.httputil import HTTPServerRequest
+from tornado.log import access_log
 from tornado.routing import Matcher
 from tornado.web import RequestHandler
 
@@ -94,3 +97,15 @@ class SameOriginSocket(WSHandler):
         host = origin.removeprefix("http://").removeprefix("https://")
         same_port = _name_and_port(host)[1] == _name_and_port(self.request.host)[1]
         return self.settings["is_allowed_host"](host) and same_port
+
+    def on_close(self) -> None:
+        """End the connection; Tornado says so twice of a reader who leaves abruptly, and then it has no session."""
+        with contextlib.suppress(AssertionError):
+            super().on_close()
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """One line for a socket that Bokeh refuses, such as one with another server's session."""
+        if isinstance(error, ProtocolError):
+            access_log.warning("A socket was refused: %s", error)
+        else:
+            super().log_exception(kind, error, trace)

@@ -15,6 +15,7 @@ from tornado.web import authenticated
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches, theme
 from rosalind.viewer.state import LAYOUTS, default
+from rosalind.viewer.turns import Turns
 
 SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 """Components of BokehJS. Bokeh's own pages also load WebGL and, 1.8 MB, MathJax; neither is used here."""
@@ -31,8 +32,11 @@ class PageHandler(DocHandler):
     has been sent by then.
     """
 
-    def initialize(self, *, store: Store, **others: Any) -> None:
-        self.store = store
+    def initialize(self, *, store: Store, turns: Turns, **others: Any) -> None:
+        self.store, self.turns, self.has_left = store, turns, False
+
+    def on_connection_close(self) -> None:
+        self.has_left = True
 
     @authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -49,11 +53,18 @@ class PageHandler(DocHandler):
                 scripts=resources.clone(components=list(SCRIPTS)).js_files,
             )
         )
-        # A reader who leaves before the page is there is no error.
-        with contextlib.suppress(StreamClosedError):
+        try:
             await self.flush()
             await asyncio.sleep(HEAD_START)
-            await self._finish(resources)
+            # One session at a time, each 0.5 s of work, and none for a reader who has left while others had theirs.
+            async with self.turns.one():
+                if self.has_left:
+                    raise StreamClosedError
+                await self._finish(resources)
+        except StreamClosedError:
+            # A reader who leaves before the page is there is no error; Tornado logs one for an answer without an end.
+            with contextlib.suppress(StreamClosedError, RuntimeError):
+                await self.finish()
 
     async def _finish(self, resources: Resources) -> None:
         """Send the rest of the page, which needs the session."""

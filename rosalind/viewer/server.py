@@ -1,7 +1,11 @@
 """The Bokeh server: loopback by default, its own host names only, no files but a study's pictures."""
 
 import contextlib
+import gc
+import logging
+import secrets
 import sys
+import traceback
 import webbrowser
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,9 +20,9 @@ from bokeh.server.tornado import BokehTornado
 from bokeh.server.util import bind_sockets
 from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
 from bokeh.server.views.doc_handler import DocHandler
+from bokeh.server.views.metadata_handler import MetadataHandler
 from bokeh.server.views.ws import WSHandler
 from bokeh.settings import settings
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.routing import AnyMatches, Rule
 from tornado.web import HTTPError, RequestHandler
@@ -26,17 +30,21 @@ from tornado.web import HTTPError, RequestHandler
 from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer import bokeh_patches, host_check
+from rosalind.viewer import access, bokeh_patches, host_check
 from rosalind.viewer.app import application
 from rosalind.viewer.page import PageHandler
 from rosalind.viewer.state import default
+from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import with_outside
 
 UNUSED_SECONDS = 15
 """The age at which a session without a browser ends; a page that loses its connection has so long to return."""
 
-CHECK_SECONDS = 17
-"""The interval between two searches for such sessions."""
+CHECK_SECONDS = 1
+"""The interval between two searches for such sessions: short, as ending one takes 0.1 s, and twenty at once 2."""
+
+RESERVED = ("ws", "metadata", "healthz", "favicon.ico")
+"""Paths of the server's own; several studies cannot have these names."""
 
 
 class Health(RequestHandler):
@@ -78,81 +86,109 @@ def make_server(
     host: str = "127.0.0.1",
     port: int = 0,
     views: Sequence[str] = (),
+    token: str = "",
+    ticket: str = "",
 ) -> BaseServer:
     """A started server that does not block; `run_until_shutdown()` or an event loop drives it.
 
-    Every study is at `/<folder name>`. At `/` is the only one; of several all together, or the first where
-    their test images differ (said on stderr).
+    Every study is at `/<folder name>`, percent-encoded. At `/` is the only one; of several all together, or the first
+    where their test images differ (said on stderr).
 
     Args:
         folders: one or more study folders.
         host: address to listen on.
         port: 0 takes a free one.
         views: `package.module:NAME` of further views, see `views.View`.
+        token: asked for as `?token=` of every page; empty shows the studies to everyone who reaches the port.
+        ticket: secret with which `/open/<ticket>` leads to the first page and its token, once; empty for none.
 
     Raises:
         FileNotFoundError: a folder without a study.
-        ValueError: a study without a measured cell, two folders of one name, or a view that cannot be used.
+        ValueError: a study without a measured cell, two folders of one name, several of which one is named as a path
+            of the server's own, or a view that cannot be used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
-    routes = {f"/{store.name}": store for store in stores}
+    routes = {f"/{quote(store.name, safe='')}": store for store in stores}
     if len(routes) < len(stores):
         repeated = sorted({store.name for store in stores if [s.name for s in stores].count(store.name) > 1})
         raise ValueError(f"folders must have different names; repeated: {', '.join(repeated)}.")
+    if len(stores) > 1 and (reserved := [store.name for store in stores if store.name in RESERVED]):
+        raise ValueError(f"of several folders none may be named {', '.join(reserved)}; rename it, or view it alone.")
     routes["/"] = _together(stores)
     table = with_outside(views)
+    turns = Turns()
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
-            {path: Application(FunctionHandler(application(store, table))) for path, store in routes.items()},
+            {
+                path: Application(FunctionHandler(application(store, table, turns.one)))
+                for path, store in routes.items()
+            },
+            use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
             compress_response=True,
             websocket_compression_level=1,
             unused_session_lifetime_milliseconds=1000 * UNUSED_SECONDS,
             check_unused_sessions_milliseconds=1000 * CHECK_SECONDS,
+            # Whoever has no page cannot open a socket either.
+            sign_sessions=True,
+            secret_key=secrets.token_bytes(32),
             extra_patterns=[
                 (r"/healthz", Health),
+                (r"/open/([\w-]{1,100})", access.OpenOnce, {"tickets": {ticket} - {""}, "token": token}),
                 (
-                    r"/thumbnail/([^/]+)/(\d{1,6})/(\d{1,9})",
+                    rf"/{access.PICTURES}/([^/]+)/(\d{{1,6}})/(\d{{1,9}})",
                     Thumbnail,
                     {"stores": {store.name: store for store in routes.values()}},
                 ),
             ],
         )
-        _reroute(tornado, routes, host)
-        http = HTTPServer(tornado)
+        _reroute(tornado, routes, host, token, turns)
+        tornado.add_transform(access.Headers)
+        http = access.Server(tornado)
         http.add_sockets(sockets)
         server = BaseServer(IOLoop.current(), tornado, http)
     except Exception:
         for bound in sockets:
             bound.close()
         raise
+    for name in ("bokeh.server.protocol_handler", "bokeh.server.views.ws"):
+        logging.getLogger(name).addFilter(shorten_refusal)
     server.start()
     return server
 
 
-def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str) -> None:
-    """Put this package's handlers in place of Bokeh's, behind a check of the Host header."""
+def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turns: Turns) -> None:
+    """Put this package's handlers in place of Bokeh's, behind checks of the Host header and of the token."""
     is_allowed = partial(host_check.is_allowed_host, host)
     tornado.settings["is_allowed_host"] = is_allowed
     pages = tornado.wildcard_router
     # `autoload.js` would let a page elsewhere embed a session.
-    pages.rules = [rule for rule in pages.rules if rule.target is not AutoloadJsHandler]
-    for rule in pages.rules:
+    rules = [rule for rule in pages.rules if rule.target is not AutoloadJsHandler]
+    guarded = [rule for rule in rules if rule.target in (DocHandler, MetadataHandler)]
+    for rule in rules:
+        if "application_context" in rule.target_kwargs:
+            rule.matcher = access.AnySpelling(rule.matcher)
         if rule.target is DocHandler:
             rule.target = PageHandler
             rule.target_kwargs["store"] = stores[rule.target_kwargs["application_context"].url]
+            rule.target_kwargs["turns"] = turns
         elif rule.target is WSHandler:
             rule.target = host_check.SameOriginSocket
-    paths = ", ".join(f"/{quote(name.strip('/'))}" for name in stores)
-    absent = f"There is no such page. The studies of this server are at {paths}."
+    absent = f"There is no such page. The studies of this server are at {', '.join(stores)}."
     names = ", ".join(map(_in_url, host_check.allowed_names(host)))
     foreign = f"This server answers to the names {names}; open it under one of these."
-    pages.rules.append(Rule(AnyMatches(), host_check.PlainError, {"message": absent, "status": 404}))
+    closed = "This page needs the token of the address that the server printed when it started: open that address."
+    pages.rules = [
+        *(rule for rule in rules if rule not in guarded),
+        *([Rule(access.Without(token), host_check.PlainError, {"message": closed, "status": 403})] if token else []),
+        *guarded,
+        Rule(AnyMatches(), host_check.PlainError, {"message": absent, "status": 404}),
+    ]
     tornado.default_router.rules = [
         Rule(host_check.AllowedHosts(is_allowed), pages),
         Rule(AnyMatches(), host_check.PlainError, {"message": foreign, "status": 403}),
@@ -175,6 +211,17 @@ def _together(stores: list[Store]) -> Store:
         return stores[0]
 
 
+def shorten_refusal(record: logging.LogRecord) -> bool:
+    """A log filter: one line for a message that Bokeh refuses; faults of rosalind's code keep their traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        frames = traceback.walk_tb(error.__traceback__)
+        if not any(frame.f_globals.get("__name__", "").startswith("rosalind.") for frame, _ in frames):
+            reason = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
+            record.msg, record.args, record.exc_info = "A message from a page was refused: %s", (reason,), None
+    return True
+
+
 def serve(
     folders: str | Path | Sequence[str | Path],
     *,
@@ -182,23 +229,31 @@ def serve(
     port: int = 0,
     open_browser: bool = True,
     views: Sequence[str] = (),
+    token: bool = True,
 ) -> None:
     """Show studies in the browser until interrupted.
 
-    Arguments and errors are those of `make_server`. Any `host` but loopback lets others on the network read the
-    studies; `open_browser` opens the page in the user's browser.
+    Arguments and errors are those of `make_server`. `open_browser` opens the page in the user's browser. With `token`
+    only the printed address shows the studies, and links copied from its pages; without, everyone who reaches the
+    port can read them and remove slices: all users of this machine and, with another `host` than loopback, of the
+    network.
     """
     # Bokeh's check of every new page takes 0.12 s; the tests run it.
     settings.perform_document_validation = False
-    server = make_server(folders, host=host, port=port, views=views)
+    secret, ticket = (access.token_of_user(), secrets.token_urlsafe(24)) if token else ("", "")
+    server = make_server(folders, host=host, port=port, views=views, token=secret, ticket=ticket)
+    # Every session that ends asks for a collection; what has been imported is never garbage.
+    gc.freeze()
     if host not in host_check.LOOPBACK:
-        print(f"Listening on {host}: everyone who reaches this machine can read the studies.", file=sys.stderr)
+        readers = "everyone who has the address" if token else "everyone who reaches this machine"
+        print(f"Listening on {host}: {readers} can read the studies.", file=sys.stderr)
     if reason := bokeh_patches.reason_off():
         print(f"Pages are slower than they could be: {reason}.", file=sys.stderr)
     local = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)
     address = f"http://{_in_url(local)}:{server.port}/"
-    print(f"rosalind shows the study at {address} (Ctrl-C ends it)", flush=True)
+    query = f"?token={secret}" if token else ""
+    print(f"rosalind shows the study at {address}{query} (Ctrl-C ends it)", flush=True)
     if open_browser:
-        webbrowser.open(address)
+        webbrowser.open(f"{address}open/{ticket}" if token else address)
     with contextlib.suppress(KeyboardInterrupt):
         server.run_until_shutdown()

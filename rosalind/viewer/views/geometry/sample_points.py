@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Scatter
 
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.viewer.access import PICTURES
 from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, Look, empty
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -28,7 +29,7 @@ TIP = """<div style="display:flex;gap:8px;align-items:center">
 
 def picture_of(store: Store, cell: Cell) -> str:
     """The address of pictures under a cell's condition, with `@id` as in Bokeh's tooltips; see `server.Thumbnail`."""
-    return f"thumbnail/{quote(store.name, safe='')}/{store.conditions.index(cell[1])}/@id"
+    return f"{PICTURES}/{quote(store.name, safe='')}/{store.conditions.index(cell[1])}/@id"
 
 
 def on_page(

@@ -1,0 +1,139 @@
+"""Who may read a study: the token in the address, the headers that keep other pages out, few open connections."""
+
+import contextlib
+import hmac
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
+from tornado.iostream import IOStream
+from tornado.routing import Matcher, PathMatches
+from tornado.web import HTTPError, OutputTransform, RequestHandler
+
+IDLE_SECONDS = 20
+"""The age at which a connection without a whole request is closed."""
+
+HALF_OPEN = 64
+"""Most connections that have not asked for anything yet; of more the oldest are closed."""
+
+LARGEST_BODY = 2**16
+"""Bytes of a request's body; the pages send none."""
+
+PICTURES = f"thumbnail/{secrets.token_hex(12)}"
+"""Start of the addresses of pictures: only pages name it, so that pictures need no token."""
+
+HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # The address has the token.
+    "Referrer-Policy": "no-referrer",
+}
+"""Headers of every answer: no other page frames, embeds or sniffs it."""
+
+
+def token_of_user() -> str:
+    """The user's token, 32 letters or more, from a file that only they can read; it is made if missing.
+
+    Links that were copied from one server open at the next. Where the file cannot be kept, or others can read it, the
+    token is a new one.
+    """
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    path, fresh = Path(data) / "rosalind" / "token", secrets.token_urlsafe(24)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w") as file:
+                file.write(fresh)
+        kept, status = path.read_text().strip(), path.stat()
+        if len(kept) >= 32 and kept.isascii() and status.st_mode & 0o077 == 0 and status.st_uid == os.getuid():
+            return kept
+    return fresh
+
+
+class Without(Matcher):
+    """Matches requests whose address lacks the token."""
+
+    def __init__(self, token: str):
+        self.token = token
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        given = request.arguments.get("token", [b""])[-1]
+        return None if hmac.compare_digest(given, self.token.encode()) else {}
+
+
+class AnySpelling(Matcher):
+    """Matches paths as another matcher does, whichever of their characters are percent-encoded.
+
+    Args:
+        matcher: of the path as `urllib.parse.quote` spells it, without groups.
+    """
+
+    def __init__(self, matcher: PathMatches):
+        self.regex = matcher.regex
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return None if self.regex.match(quote(unquote(request.path))) is None else {}
+
+
+class OpenOnce(RequestHandler):
+    """Leads to the first page, with the token in its address, whoever has the ticket, once.
+
+    Every user of the machine can read the command line of the browser that `serve` opens.
+    """
+
+    def initialize(self, *, tickets: set[str], token: str) -> None:
+        self.tickets, self.token = tickets, token
+
+    def get(self, ticket: str) -> None:
+        if ticket not in self.tickets:
+            raise HTTPError(403)
+        self.tickets.remove(ticket)
+        self.redirect(f"/?token={quote(self.token, safe='')}")
+
+
+class Headers(OutputTransform):
+    """Adds `HEADERS` to every answer."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        for name, value in HEADERS.items():
+            headers[name] = value
+        return status_code, headers, chunk
+
+
+class Server(HTTPServer):
+    """An HTTP server on which connections that ask for nothing take no more than their share."""
+
+    def initialize(self, request_callback: Callable[[HTTPServerRequest], None], **options: Any) -> None:
+        limits = {"idle_connection_timeout": IDLE_SECONDS, "body_timeout": IDLE_SECONDS, "max_body_size": LARGEST_BODY}
+        super().initialize(request_callback, **limits, **options)
+        self._silent: dict[IOStream, None] = {}
+
+    def handle_stream(self, stream: IOStream, address: tuple) -> None:
+        """Serve a new connection; the oldest silent one beyond `HALF_OPEN` is closed."""
+        self._silent = {silent: None for silent in self._silent if not silent.closed()}
+        self._silent[stream] = None
+        if len(self._silent) > HALF_OPEN:
+            next(iter(self._silent)).close()
+        super().handle_stream(stream, address)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """The reader of a request; once its headers are there the connection is not silent."""
+        delegate: Any = super().start_request(server_conn, request_conn)
+        read = delegate.headers_received
+
+        def headers_received(*head: Any) -> Awaitable[None] | None:
+            self._silent.pop(getattr(request_conn, "stream", None), None)  # type: ignore[arg-type]
+            return read(*head)
+
+        delegate.headers_received = headers_received
+        return delegate
