@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from rosalind import results
-from rosalind.results import claims
 from rosalind.analysis import robustness
+from rosalind.results import claims
 
 
 def in_threads(function, count=8):

@@ -13,7 +13,11 @@ Report = Callable[[dict[str, Any]], object]
 
 
 class Stopped(BaseException):
-    """An error of the callback, its cause: it ends the run, where an error of a unit costs that unit alone."""
+    """An `error` of the callback: it ends the run, where an error of a unit costs that unit alone."""
+
+    def __init__(self, error: Exception):
+        super().__init__(str(error))
+        self.error = error
 
 
 def forward(report: Report, rows: Iterable[dict[str, Any]]) -> None:
@@ -22,7 +26,7 @@ def forward(report: Report, rows: Iterable[dict[str, Any]]) -> None:
         try:
             report(row)
         except Exception as error:
-            raise Stopped(f"`report` failed on {row}") from error
+            raise Stopped(error) from error
 
 
 class LogRows:

@@ -88,8 +88,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
     try:
         return _carry_out(study, dataset, folder, executor, report)
     except reporting.Stopped as stopped:
-        assert stopped.__cause__ is not None
-        raise stopped.__cause__ from None
+        raise stopped.error from None
 
 
 def _carry_out(
