@@ -69,11 +69,16 @@ def test_no_width_is_nearer():
 
 
 def test_random_joins_the_sparsities_of_a_random_that_is_there():
-    mine = Method("random", (0.3,), {"scope": "erk"})
+    # Epochs do not change the masks.
+    mine = Method("random", (0.3,), {"epochs": 1})
     made = study.planning.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
-    assert [m.name for m in made] == ["random", "magnitude"]
-    assert made[0].sparsities == (0.3, 0.8)
-    assert made[0].options == {"scope": "erk"}
+    assert made == (Method("random", (0.3, 0.8), {"epochs": 1}), Method("magnitude", (0.8,)))
+
+
+def test_random_masks_of_another_scope_are_beside_the_control():
+    sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
+    made = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
+    assert made == (Method("random", (0.5,)), sparse)
 
 
 def test_without_controls_nothing_is_added():
@@ -83,7 +88,7 @@ def test_without_controls_nothing_is_added():
 
 
 def test_an_unknown_control_is_refused():
-    with pytest.raises(ValueError, match="unknown control 'dense_long'; did you mean"):
+    with pytest.raises(ValueError, match=r"^controls\[0\]: unknown choice 'dense_long'; did you mean"):
         study.check(small_study(controls=("dense_long",)))
 
 

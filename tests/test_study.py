@@ -415,15 +415,6 @@ def test_a_missing_extra_is_noticed_before_any_work(tmp_path, monkeypatch):
     assert not (tmp_path / "study").exists()
 
 
-def test_random_masks_of_another_scope_are_beside_the_control():
-    sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
-    made = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
-    assert made == (Method("random", (0.5,)), sparse)
-    # Epochs alone do not change the masks.
-    short = Method("random", (0.5,), {"epochs": 1})
-    assert study.planning.with_random(small_study(methods=(short,), controls=("random",))) == (short,)
-
-
 @pytest.mark.filterwarnings("default")  # an unknown data set imports tensorflow-datasets
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +17,6 @@ from rosalind import conditions, corruptions, data, fields, measures, models, pr
 from rosalind.config import (
     Baseline,
     Condition,
-    Control,
     Data,
     Method,
     Model,
@@ -27,7 +26,6 @@ from rosalind.config import (
     describe,
     is_outside,
     short_name,
-    unknown,
 )
 
 DRAW_SEED = 0
@@ -68,9 +66,6 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
     for label in labels:
         results.check_name(label)
-    for control in study.controls:
-        if control not in get_args(Control):
-            raise ValueError(unknown("control", control, get_args(Control)))
     for method in methods:
         pruning.check(method)
     ids = [condition.id for condition in study.conditions]
