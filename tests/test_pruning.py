@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MLP
+from conftest import MLP, NORM_MLP
 from pruned import CONFIG, KEY, SPARSITIES, default_run, equal, model_of, parent_of, run, start
 
 from rosalind import pruning, training
@@ -132,7 +132,8 @@ class TestEveryMethod:
         recipe = pruning.METHODS[name]
         source = {"layers": {"head": 0.2}, "like": "magnitude", "control": "signs", "epochs": 1}
         scope = "layer" if recipe.options.get("scope") == "global" else "global"
-        changes = {**CHANGED, **source, "scope": scope}
+        statistics = "batch" if recipe.options.get("statistics") == "stored" else "stored"
+        changes = {**CHANGED, **source, "scope": scope, "statistics": statistics}
         base = {"epochs": 1} if "epochs" in recipe.options else {}
         base |= {"rate": 0.6} if ("rate" in recipe.options) else {}
         found: dict[str, Any] = {}
@@ -141,7 +142,8 @@ class TestEveryMethod:
             options = {**base, **options}
             asked = fingerprint(options)
             if asked not in found:
-                found[asked] = run(Method(name, (0.7,), options))[0].weights
+                model = NORM_MLP if "statistics" in recipe.options else model_of(name)
+                found[asked] = run(Method(name, (0.7,), options), model=model)[0].weights
             return found[asked]
 
         for option in recipe.options:
@@ -204,6 +206,8 @@ CHANGED = {
     "sparse_decay": 0.5,
     "gate_rate": 1.0,
     "multiplier_rate": 5.0,
+    "over": "all",
+    "restart": True,
 }
 """Another value of every option than its default."""
 
@@ -215,6 +219,7 @@ NEEDED = {
     "end": {"epochs": 4},
     "every": {"epochs": 4},
     "drop": {"every": 1},
+    "restart": {"every": 1, "drop": 0.9},
 }
 """Options that only work beside others, or in a longer run."""
 
@@ -314,6 +319,8 @@ def test_an_emptied_layer_is_noted():
         (Method("filter_l1", (0.5,), {"scope": "erk"}), "unknown scope 'erk'"),
         (Method("lth", (0.5,), {"rewind": 1.0}), "lth: `rewind` must be the fraction .* got 1.0"),
         (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
+        (Method("snip", (0.5,), {"statistics": "running"}), "snip: unknown statistics 'running'"),
+        (Method("rigl", (0.5,), {"restart": None}), "rigl: unknown restart 'None'"),
         (Method("lth", (0.5,), {"rate": 0.0}), "lth: `rate` must .* got 0.0"),
         (Method("magnitude", (0.5,), {"epochs": -1}), "magnitude: `epochs` must .* got -1"),
         (Method("magnitude", (0.5,), {"distil": "yes"}), "magnitude: `distil` must .* got 'yes'"),

@@ -54,10 +54,20 @@ def prune(
         FloatingPointError: training diverged.
     """
     options = check(method)
-    check_network(method, parent.initial.trainable, protected=protected, functions=functions, groups=groups)
+    scoring = batches if scoring is None else scoring
+    check_network(
+        method,
+        parent.initial.trainable,
+        protected=protected,
+        functions=functions,
+        groups=groups,
+        state=parent.initial.state,
+        batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs else None,
+    )
     trained = training.by_path(parent.trained.trainable)
     for path in masks.prunable(parent.initial.trainable):
-        if not np.isfinite(np.asarray(trained[path])).all():
+        # float32, as NumPy does not know bfloat16.
+        if not np.isfinite(np.asarray(trained[path], np.float32)).all():
             raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
     outside = definitions(method)
     run = MethodRun(
@@ -68,7 +78,7 @@ def prune(
         parent=parent,
         loss=loss,
         batches=batches,
-        scoring=batches if scoring is None else scoring,
+        scoring=scoring,
         config=config,
         fit=fit,
         protected=protected,

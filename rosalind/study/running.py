@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -82,7 +83,12 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
     """
     folder = Path(folder)
     dataset = planning.check(study, folder)
+    narrow = "dense_narrow" in study.controls and any(s for method in study.methods for s in method.sparsities)
     study = planning.completed(study, dataset)
+    if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
+        print(
+            "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
+        )
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 
