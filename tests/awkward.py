@@ -160,14 +160,15 @@ class Saturating(nn.Module):
 
 
 class Halved(nn.Module):
-    """Parameters and computation in bfloat16, as on accelerators."""
+    """Parameters and computation in bfloat16, as on accelerators, and dropout."""
 
     @nn.compact
     def __call__(self, x, train: bool):
         half = {"dtype": jnp.bfloat16, "param_dtype": jnp.bfloat16}
         x = nn.Conv(8, (3, 3), (2, 2), use_bias=False, name="conv", **half)(x)
         x = nn.relu(nn.BatchNorm(use_running_average=not train, name="norm", **half)(x))
-        return nn.relu(nn.Dense(8, name="dense", **half)(x.reshape(len(x), -1)))
+        x = nn.relu(nn.Dense(8, name="dense", **half)(x.reshape(len(x), -1)))
+        return nn.Dropout(0.2, deterministic=not train)(x)
 
 
 class Smaller(nn.Module):

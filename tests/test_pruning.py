@@ -297,6 +297,63 @@ def test_parameters_may_be_any_pytree(name):
     assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("magnitude", {"scope": "output", "distil": 0.5}),
+        ("n_m", {}),
+        ("edge_popup", {}),
+        ("wanda", {"score_samples": 1}),
+    ],
+)
+def test_kernels_with_outputs_first_are_pruned_as_if_they_were_last(name, options):
+    draw = lambda *shape: jnp.asarray(np.random.default_rng(sum(shape)).normal(size=shape), jnp.float32)
+    first = {"a": {"weight": draw(8, 4)}, "b": {"weight": draw(3, 8)}}
+    last = jax.tree.map(jnp.transpose, first)
+    x, y = draw(20, 4), draw(20, 3)
+
+    class Whole:
+        steps, samples = 2, 20
+
+        def __call__(self, key, step):
+            return {"x": x, "y": y}
+
+    def networks(params, turn, outputs):
+        out = lambda p: jax.nn.relu(x @ turn(p["a"]["weight"])) @ turn(p["b"]["weight"])
+        loss = lambda p, state, batch, train=True: (((out(p) - batch["y"]) ** 2).mean(), (state, {}))
+
+        def inputs(p, state, batch):
+            hidden = jax.nn.relu(batch["x"] @ turn(p["a"]["weight"]))
+            sums = {"a/weight": (batch["x"] ** 2).sum(0)[:, None], "b/weight": (hidden**2).sum(0)[:, None]}
+            return {path: turn(norms) for path, norms in sums.items()}
+
+        def student(p, state, batch, train=True):
+            gap = ((out(p) - out(state["teacher"]["trainable"])) ** 2).mean()
+            return gap, (state, {})
+
+        weights = pruning.Weights(params, {})
+        trained = pruning.Weights(jax.tree.map(lambda w: 1.1 * w, params), {})
+        functions = pruning.ModelFunctions(inputs=inputs, distilled=lambda temperature, share: student)
+        return pruning.prune(
+            Method(name, (0.5,), options),
+            pruning.Parent(weights, trained),
+            loss=loss,
+            batches=Whole(),
+            config=Train(epochs=2, warmup=0),
+            functions=functions,
+            outputs=outputs,
+            key=KEY,
+        )
+
+    (turned,), (plain,) = networks(first, jnp.transpose, 0), networks(last, lambda w: w, -1)
+    for path, mask in turned.masks.items():
+        np.testing.assert_array_equal(mask.T, plain.masks[path])
+        leaves = (training.by_path(made.weights.trainable)[path] for made in (turned, plain))
+        np.testing.assert_allclose(next(leaves).T, next(leaves), atol=1e-5)
+    with pytest.raises(ValueError, match=r"`outputs` must be -1 .* got 1"):
+        networks(first, jnp.transpose, 1)
+
+
 def test_an_emptied_layer_is_noted():
     made = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
     empty = [path for path, mask in made.masks.items() if not mask.any()]

@@ -40,11 +40,11 @@ class Structure:
         known: set[str] = set()
 
         def shapes_only(path, module, x, call_original):
-            y = call_original(x)
             lifted = layers.is_lifted(module)
+            # Inside a lifted transform a layer may be traced more than once, and its outer module has the same path.
+            before = 0 if lifted else self.positions.get(path, 0)
+            y = call_original(x)
             if isinstance(module, layers.LAYERS):
-                # Inside a lifted transform a layer may be traced more than once.
-                before = 0 if lifted else self.positions.get(path, 0)
                 self.positions[path] = before + _positions(module, x.shape, y.shape)
             if lifted:
                 return y

@@ -166,3 +166,19 @@ def check_network(
         zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
         for sparsity in method.sparsities:
             masks.keep(zeros, sparsity, protected=protected, layers=options.get("layers"))
+
+
+def left_whole(
+    method: Method, trainable: Tree, *, protected: Sequence[str] = (), groups: Sequence[ChannelGroup] = ()
+) -> tuple[str, ...]:
+    """Paths of the kernels that a method of channels or N:M groups cannot prune in this network.
+
+    Those with channels in none of the groups, or with inputs that M does not divide; protected ones are left out.
+    """
+    recipe, kernels = recipe_of(method.name), masks.prunable(trainable)
+    if recipe.granularity == "channel":
+        reached = {path for group in groups for path, _ in group.members}
+        return tuple(p for p in kernels if p not in reached and not masks.is_protected(p, protected))
+    if recipe.granularity == "block":
+        return n_m.pattern(kernels, 0.5, check(method).get("group", 4), protected)[1]
+    return ()

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -108,6 +108,15 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if folder is not None:
         results.check_writable(Path(folder))
     return dataset
+
+
+def left_whole(study: Study) -> Iterator[str]:
+    """A line per method that cannot prune all layers of the study's model, which must be complete."""
+    params = models.blank(study.model)["params"]
+    for method in study.methods:
+        groups = models.groups(study.model) if pruning.recipe_of(method.name).granularity == "channel" else ()
+        if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
+            yield f"{method.label or method.name} leaves {len(paths)} layers dense: {', '.join(paths)}."
 
 
 def repeated(values: Sequence[Any]) -> list[Any]:

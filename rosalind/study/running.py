@@ -89,6 +89,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None) -
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
+    for line in planning.left_whole(study):
+        print(line, file=sys.stderr)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from rosalind.config import Train
@@ -74,7 +75,10 @@ def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationE
         revived = [jnp.any(jnp.where(mask, 0, leaves[path]) != 0) for path, mask in masks.items()]
         # Of masks that have just changed, weights may still be there.
         wrong = functools.reduce(jnp.logical_or, revived, jnp.array(False)) & (number == state.number)
-        jax.lax.cond(wrong, lambda: jax.debug.callback(_warn), lambda: None)
+        if isinstance(wrong, jax.core.Tracer):
+            jax.lax.cond(wrong, lambda: jax.debug.callback(_warn, wrong), lambda: None)
+        else:
+            _warn(wrong)
         inner_state = project_moments(state.inner, params, masks)
         changes, inner_state = wrapped.update(project(updates, masks), inner_state, project(params, masks), **rest)
         back = lambda path, u, x: jnp.where(masks[path], u, -x) if path in masks else u
@@ -103,9 +107,11 @@ def _number(masks: Masks) -> jax.Array:
     return total
 
 
-def _warn() -> None:
-    warnings.warn(
-        "removed weights are not zero after the last update: training.masked must be the outermost transformation, "
-        "masked(optax.chain(...)), and its updates must be applied as they are.",
-        stacklevel=2,
-    )
+def _warn(wrong: Any) -> None:
+    """Warn if any is True: under vmap both sides of a condition run."""
+    if np.any(wrong):
+        warnings.warn(
+            "removed weights are not zero after the last update: training.masked must be the outermost transformation, "
+            "masked(optax.chain(...)), and its updates must be applied as they are.",
+            stacklevel=2,
+        )
