@@ -33,8 +33,8 @@ METHODS = {
 """A method of every kind: needs inputs, a flow, gradients per sample; changes or learns masks; channels; blocks."""
 
 GROUPS = {
-    **dict.fromkeys(("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches"), 2),
-    **dict.fromkeys(("Dropping", "Squeeze", "Embedded", "Normalised", "Grouped", "RmsNorm", "Transposed"), 1),
+    **dict.fromkeys(("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches", "Dropping", "Squeeze"), 2),
+    **dict.fromkeys(("Embedded", "Normalised", "Grouped", "RmsNorm", "Transposed"), 1),
     **dict.fromkeys(("Shared", "Scanned", "Recomputed", "Attending", "Stateful"), 0),
 }
 """Number of groups of channels: none meets the output, a norm over channels, or what tracing does not know."""
@@ -182,7 +182,7 @@ def test_parameters_in_bfloat16_are_pruned_and_resumed():
     loss, parent, batches, _ = problem("NoBias")
     half = lambda weights: pruning.Weights(jax.tree.map(lambda x: x.astype(jnp.bfloat16), weights.trainable), {})
     low = pruning.Parent(half(parent.initial), half(parent.trained))
-    for method in ("magnitude", "fisher", "woodfisher", "edge_popup"):
+    for method in ("magnitude", "fisher"):
         options = {"score_samples": 20} if "score_samples" in pruning.METHODS[method].options else {}
         resume, networks = {}, []
         for _ in range(2):
@@ -347,10 +347,9 @@ def test_a_study_of_it_is_measured_and_resumed(name, tmp_path):
         model=Model(f"awkward:{name}"),
         train=Train(epochs=1, batch_size=50, warmup=0),
         methods=(Method("magnitude", (0.5,)),),
-        conditions=(Condition(), Condition("contrast", 3, bn="adapted")),
+        conditions=(Condition(bn="adapted"),),
         seeds=(0,),
-        attributions=2,
-        attribution_conditions=("clean",),
+        attributions=0,
         thumbnails=2,
     )
     found = study.run(plan, tmp_path / "study")
@@ -358,7 +357,7 @@ def test_a_study_of_it_is_measured_and_resumed(name, tmp_path):
         arrays = results.load_arrays(results.network_file(found.folder, network))
         assert all(x.dtype != np.dtype("V2") for x in arrays.values())
         assert "variables/rngs/key" in arrays
-        assert np.isfinite(found.geometry(network, "contrast-3-adapted", ("margin",))["margin"]).all()
+        assert np.isfinite(found.geometry(network, "clean-adapted", ("margin",))["margin"]).all()
         assert info.extra["parameter_dtypes"] == (["bfloat16", "float32"] if name == "Halved" else ["float32"])
     stamps = {path: path.stat().st_mtime_ns for path in found.folder.rglob("*.npz")}
     study.run(plan, found.folder)

@@ -86,7 +86,7 @@ def default_width(name: str) -> int | None:
     model = backbone(name)
     if issubclass(model, nn.Module):
         return getattr(model, "width", None)
-    width = inspect.signature(model).parameters.get("width")
+    width = inspect.signature(model.__init__).parameters.get("width")
     return width.default if width is not None and isinstance(width.default, int) else None
 
 
@@ -237,10 +237,13 @@ def head(config: Model, variables: Variables) -> tuple[Array, Array]:
 def flatten(variables: Variables) -> dict[str, Any]:
     """Nested dicts as one dict from `params/backbone/conv0/kernel` to array, sorted by path.
 
-    >>> list(flatten({"params": {"b": 1, "a": {"c": 2}}}))
-    ['params/a/c', 'params/b']
+    A slash in a name, as nn.WeightNorm has them, becomes `%2F`.
+
+    >>> list(flatten({"params": {"b/c": 1, "a": {"c": 2}}}))
+    ['params/a/c', 'params/b%2Fc']
     """
-    return dict(sorted(flatten_dict(variables, sep="/").items()))
+    paths = {"/".join(key.replace("/", "%2F") for key in keys): x for keys, x in flatten_dict(variables).items()}
+    return dict(sorted(paths.items()))
 
 
 def unflatten(arrays: dict[str, Any]) -> Variables:
@@ -249,4 +252,4 @@ def unflatten(arrays: dict[str, Any]) -> Variables:
     >>> unflatten({"params/a/c": 2})
     {'params': {'a': {'c': 2}}}
     """
-    return unflatten_dict(arrays, sep="/")
+    return unflatten_dict({tuple(key.replace("%2F", "/") for key in p.split("/")): x for p, x in arrays.items()})

@@ -65,19 +65,19 @@ def without_norms_over_channels() -> Any:
 def squares() -> Any:
     """Context manager in which every linear module records `squared_inputs` in the collection `COLLECTED`."""
 
-    running: set[str] = set()
+    within: list[str] = []
 
     def handle(path, module, x, call_original):
-        # The inner module of a lifted layer has its path and its inputs.
-        if not isinstance(module, LINEAR) or path in running or not module.has_variable("params", "kernel"):
+        # Not again for the inner module of a lifted layer, nor for the layer that squares are put through.
+        if within or not isinstance(module, LINEAR) or not module.has_variable("params", "kernel"):
             return call_original(x)
-        # A variable, as no other value may leave a lifted module; calls of a shared one add up.
-        module.sow(COLLECTED, "kernel", squared_inputs(module, x), jnp.add, lambda: jnp.float32(0))
-        running.add(path)
+        within.append(path)
         try:
+            # A variable, as no other value may leave a lifted module; calls of a shared one add up.
+            module.sow(COLLECTED, "kernel", squared_inputs(module, x), jnp.add, lambda: jnp.float32(0))
             return call_original(x)
         finally:
-            running.remove(path)
+            within.pop()
 
     return intercepted(handle)
 
