@@ -347,7 +347,7 @@ def test_a_study_of_it_is_measured_and_resumed(name, tmp_path):
         model=Model(f"awkward:{name}"),
         train=Train(epochs=1, batch_size=50, warmup=0),
         methods=(Method("magnitude", (0.5,)),),
-        conditions=(Condition(bn="adapted"),),
+        conditions=(Condition(), Condition(bn="adapted")),
         seeds=(0,),
         attributions=0,
         thumbnails=2,
