@@ -42,12 +42,17 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """A network. All fields after `width` are filled in by `study.run`."""
+    """A network. All fields after `variables` are filled in by `study.run`."""
 
     name: str = "cnn"
-    """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module of your own."""
+    """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module (Linen or NNX) of your own."""
     width: int | None = None
     """Channels of the first stage (hidden units of the mlp, tokens' width of the vit)."""
+    variables: str | None = field(default=None, kw_only=True)
+    """Trained variables to begin with: a file .npz or .safetensors, or `package.module:NAME` of a function that
+    gives a nested dict. What they lack, such as the head, is initialised."""
+    variables_hash: str | None = field(default=None, kw_only=True)
+    """Of the file's bytes or the module's source."""
     image_shape: tuple[int, int, int] | None = None
     classes: int | None = None
     mean: tuple[float, ...] | None = None

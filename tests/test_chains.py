@@ -120,11 +120,13 @@ class TestChangingMasks:
         assert found.tolist() == mask.tolist()
         assert np.flatnonzero(grown).tolist() == [1]
 
-    def test_grown_weights_start_at_zero_without_momentum(self, toy):
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_grown_weights_start_at_zero_without_momentum(self, toy, restart):
         from rosalind.pruning import dynamic
 
         params = toy[1]
-        plan = dynamic.rigl(run_of("rigl", params, steps=10, epochs=2, drop=0.5, end=0.9, every=1), 0.6)
+        options = {"drop": 0.9, "end": 0.9, "every": 1, "restart": restart}
+        plan = dynamic.rigl(run_of("rigl", params, steps=10, epochs=2, **options), 0.6)
         before = {p: m.copy() for p, m in plan.masks.items()}
         moments = jax.tree.map(jnp.ones_like, params)
         start = training.project(params, before)
@@ -135,6 +137,10 @@ class TestChangingMasks:
             new = mask & ~before[path]
             assert not np.asarray(leaves[path])[new].any()
             assert not np.asarray(old[path])[new].any()
+        # What was dropped and grown in this update goes on as it was, as in the authors' code.
+        stayed = sum(int(((np.asarray(leaves[p]) != 0) & before[p]).sum()) for p in kept)
+        both = sum(int((kept[p] & before[p]).sum()) for p in kept)
+        assert (stayed < both) == restart
 
 
 class TestControls:

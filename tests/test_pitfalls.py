@@ -50,6 +50,25 @@ def test_1_no_optimizer_revives_removed_weights(name):
     assert (np.asarray(params["a"]["bias"]) != 1).all()
 
 
+@pytest.mark.parametrize("jitted", [False, True])
+def test_1_a_transformation_behind_the_masks_is_noticed(jitted):
+    params, kept = {"kernel": jnp.ones((2, 2))}, {"kernel": jnp.array([[True, False], [True, True]])}
+
+    def steps(optimizer, count=4):
+        update = jax.jit(optimizer.update) if jitted else optimizer.update
+        weights, state = params, optimizer.init(params)
+        for _ in range(count):
+            change, state = update(params, state, weights, masks=kept)
+            weights = optax.apply_updates(weights, change)
+        jax.effects_barrier()
+        return weights
+
+    inside = training.masked(optax.chain(optax.sgd(0.1), optax.ema(0.9)))
+    assert steps(inside)["kernel"][0, 1] == 0
+    with pytest.warns(UserWarning, match="outermost"):
+        steps(optax.chain(training.masked(optax.sgd(0.1)), optax.ema(0.9)))
+
+
 def test_1_an_optax_loop_gives_what_fit_gives(toy):
     loss, params, state, batches = toy
     kept = default_run("magnitude")[1].masks

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MLP
+from conftest import MLP, NORM_MLP
 from pruned import CONFIG, KEY, SPARSITIES, default_run, equal, model_of, parent_of, run, start
 
 from rosalind import pruning, training
@@ -132,7 +132,8 @@ class TestEveryMethod:
         recipe = pruning.METHODS[name]
         source = {"layers": {"head": 0.2}, "like": "magnitude", "control": "signs", "epochs": 1}
         scope = "layer" if recipe.options.get("scope") == "global" else "global"
-        changes = {**CHANGED, **source, "scope": scope}
+        statistics = "batch" if recipe.options.get("statistics") == "stored" else "stored"
+        changes = {**CHANGED, **source, "scope": scope, "statistics": statistics}
         base = {"epochs": 1} if "epochs" in recipe.options else {}
         base |= {"rate": 0.6} if ("rate" in recipe.options) else {}
         found: dict[str, Any] = {}
@@ -141,7 +142,8 @@ class TestEveryMethod:
             options = {**base, **options}
             asked = fingerprint(options)
             if asked not in found:
-                found[asked] = run(Method(name, (0.7,), options))[0].weights
+                model = NORM_MLP if "statistics" in recipe.options else model_of(name)
+                found[asked] = run(Method(name, (0.7,), options), model=model)[0].weights
             return found[asked]
 
         for option in recipe.options:
@@ -204,6 +206,8 @@ CHANGED = {
     "sparse_decay": 0.5,
     "gate_rate": 1.0,
     "multiplier_rate": 5.0,
+    "over": "all",
+    "restart": True,
 }
 """Another value of every option than its default."""
 
@@ -215,6 +219,7 @@ NEEDED = {
     "end": {"epochs": 4},
     "every": {"epochs": 4},
     "drop": {"every": 1},
+    "restart": {"every": 1, "drop": 0.9},
 }
 """Options that only work beside others, or in a longer run."""
 
@@ -292,6 +297,63 @@ def test_parameters_may_be_any_pytree(name):
     assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("magnitude", {"scope": "output", "distil": 0.5}),
+        ("n_m", {}),
+        ("edge_popup", {}),
+        ("wanda", {"score_samples": 1}),
+    ],
+)
+def test_kernels_with_outputs_first_are_pruned_as_if_they_were_last(name, options):
+    draw = lambda *shape: jnp.asarray(np.random.default_rng(sum(shape)).normal(size=shape), jnp.float32)
+    first = {"a": {"weight": draw(8, 4)}, "b": {"weight": draw(3, 8)}}
+    last = jax.tree.map(jnp.transpose, first)
+    x, y = draw(20, 4), draw(20, 3)
+
+    class Whole:
+        steps, samples = 2, 20
+
+        def __call__(self, key, step):
+            return {"x": x, "y": y}
+
+    def networks(params, turn, outputs):
+        out = lambda p: jax.nn.relu(x @ turn(p["a"]["weight"])) @ turn(p["b"]["weight"])
+        loss = lambda p, state, batch, train=True: (((out(p) - batch["y"]) ** 2).mean(), (state, {}))
+
+        def inputs(p, state, batch):
+            hidden = jax.nn.relu(batch["x"] @ turn(p["a"]["weight"]))
+            sums = {"a/weight": (batch["x"] ** 2).sum(0)[:, None], "b/weight": (hidden**2).sum(0)[:, None]}
+            return {path: turn(norms) for path, norms in sums.items()}
+
+        def student(p, state, batch, train=True):
+            gap = ((out(p) - out(state["teacher"]["trainable"])) ** 2).mean()
+            return gap, (state, {})
+
+        weights = pruning.Weights(params, {})
+        trained = pruning.Weights(jax.tree.map(lambda w: 1.1 * w, params), {})
+        functions = pruning.ModelFunctions(inputs=inputs, distilled=lambda temperature, share: student)
+        return pruning.prune(
+            Method(name, (0.5,), options),
+            pruning.Parent(weights, trained),
+            loss=loss,
+            batches=Whole(),
+            config=Train(epochs=2, warmup=0),
+            functions=functions,
+            outputs=outputs,
+            key=KEY,
+        )
+
+    (turned,), (plain,) = networks(first, jnp.transpose, 0), networks(last, lambda w: w, -1)
+    for path, mask in turned.masks.items():
+        np.testing.assert_array_equal(mask.T, plain.masks[path])
+        leaves = (training.by_path(made.weights.trainable)[path] for made in (turned, plain))
+        np.testing.assert_allclose(next(leaves).T, next(leaves), atol=1e-5)
+    with pytest.raises(ValueError, match=r"`outputs` must be -1 .* got 1"):
+        networks(first, jnp.transpose, 1)
+
+
 def test_an_emptied_layer_is_noted():
     made = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
     empty = [path for path, mask in made.masks.items() if not mask.any()]
@@ -314,6 +376,8 @@ def test_an_emptied_layer_is_noted():
         (Method("filter_l1", (0.5,), {"scope": "erk"}), "unknown scope 'erk'"),
         (Method("lth", (0.5,), {"rewind": 1.0}), "lth: `rewind` must be the fraction .* got 1.0"),
         (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
+        (Method("snip", (0.5,), {"statistics": "running"}), "snip: unknown statistics 'running'"),
+        (Method("rigl", (0.5,), {"restart": None}), "rigl: unknown restart 'None'"),
         (Method("lth", (0.5,), {"rate": 0.0}), "lth: `rate` must .* got 0.0"),
         (Method("magnitude", (0.5,), {"epochs": -1}), "magnitude: `epochs` must .* got -1"),
         (Method("magnitude", (0.5,), {"distil": "yes"}), "magnitude: `distil` must .* got 'yes'"),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import NORM_MLP
 from pruned import FUNCTIONS, KEY, run, scored, scoring_of
 
 from rosalind import models, pruning, training
@@ -26,7 +27,7 @@ def test_scores_follow_a_permutation_of_hidden_units(toy, name):
             "dense1": {"kernel": second["kernel"][order], "bias": second["bias"]},
         },
     }
-    options = {"score_batches": 3, "score_samples": 40, "temperature": 200.0}
+    options = {**pruning.METHODS[name].options, "score_batches": 3, "score_samples": 40}
     a, b = (scored(name, p, options=options) for p in (params, permuted))
     np.testing.assert_allclose(
         np.asarray(a["backbone/dense0/kernel"])[:, order], b["backbone/dense0/kernel"], rtol=2e-4, atol=1e-8
@@ -50,15 +51,16 @@ def test_taylor_squares_inside_the_mean(toy):
 
 
 class TestMoreScores:
-    options: ClassVar[dict] = {"score_batches": 1, "score_samples": 60, "temperature": 1.0}
+    options: ClassVar[dict] = {"score_batches": 1, "score_samples": 60, "temperature": 1.0, "over": "all"}
 
-    def test_snip_is_the_derivative_by_the_mask(self, toy):
-        job, path = scoring_of(), "backbone/dense0/kernel"
-        params, batch = job.trainable, job.batches(KEY, 0)
+    @pytest.mark.parametrize("statistics", ["stored", "batch"])
+    def test_snip_is_the_derivative_by_the_mask(self, statistics):
+        job = scoring_of(model=NORM_MLP, options={"statistics": statistics})
+        params, batch, path = job.trainable, job.batches(KEY, 0), "backbone/dense0/kernel"
 
         def masked(c):
             changed = training.map_by_path(lambda p, w: w * c if p == path else w, params)
-            return job.loss(changed, job.state, batch, True)[0]
+            return job.loss(changed, job.state, batch, statistics == "batch")[0]
 
         weight = training.by_path(params)[path]
         exact = np.abs(jax.grad(masked)(jnp.ones_like(weight)))
@@ -86,12 +88,14 @@ class TestMoreScores:
         biased = 0.5 * np.square(np.mean(gradients, 0)) * weight**2
         assert found.sum() > 2 * biased.sum()
 
-    def test_grasp_keeps_what_the_gradient_needs(self, toy):
+    @pytest.mark.parametrize("over", ["weights", "all"])
+    def test_grasp_keeps_what_the_gradient_needs(self, over):
         # Shrinking a weight by e changes the squared gradient by -2 e weight (H g): the score's sign.
-        job, path = scoring_of(options=self.options), "backbone/dense1/kernel"
+        job, path = scoring_of(options={**self.options, "over": over}), "backbone/dense1/kernel"
         params, halves = job.trainable, [job.batches(KEY, step) for step in range(2)]
         slope = jax.jit(jax.grad(lambda p: sum(job.loss(p, job.state, batch, True)[0] for batch in halves)))
-        size = lambda p: float(sum((g**2).sum() for g in jax.tree.leaves(slope(p))))
+        counted = lambda p: over == "all" or p in job.masks
+        size = lambda p: float(sum((g**2).sum() for q, g in training.by_path(slope(p)).items() if counted(q)))
         found = np.asarray(scores.grasp(job)[path])
         for place in [np.unravel_index(f(found), found.shape) for f in (np.argmax, np.argmin)]:
             shrunk = training.map_by_path(
@@ -101,7 +105,7 @@ class TestMoreScores:
             assert change == pytest.approx(-2 * found[place], rel=0.1)
 
     def test_grasp_divides_logits_by_its_temperature(self, toy):
-        jobs = [scoring_of(options={"temperature": temperature}) for temperature in (1.0, 200.0)]
+        jobs = [scoring_of(options={**self.options, "temperature": temperature}) for temperature in (1.0, 200.0)]
         a, b = (scores.grasp(job)["head/kernel"] for job in jobs)
         assert not np.allclose(a / np.abs(a).max(), b / np.abs(b).max(), atol=1e-3)
 

@@ -64,7 +64,7 @@ def _batch_statistics(config: Model, variables, images):
 
     def after(old: float):
         stats = jax.tree.map(lambda x: jnp.full_like(x, old), variables["batch_stats"])
-        return models.apply(config, {**variables, "batch_stats": stats}, images, train=True)[2]
+        return models.apply(config, {**variables, "batch_stats": stats}, images, train=True)[2]["batch_stats"]
 
     zero, one = after(0.0), after(1.0)
     return jax.tree.map(lambda a, b: a / (1 - (b - a)), zero, one)

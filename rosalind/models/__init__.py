@@ -7,8 +7,21 @@ than its deviation: the default loses a fifth of the output at a ratio of 1,000 
 """
 
 from rosalind.models.channels import groups, positions, traceable
-from rosalind.models.forward import MODELS, Variables, apply, backbone, blank, flatten, head, init, unflatten
+from rosalind.models.forward import (
+    MODELS,
+    Variables,
+    apply,
+    backbone,
+    blank,
+    default_width,
+    flatten,
+    head,
+    init,
+    parameter_dtypes,
+    unflatten,
+)
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.pretrained import digest
 
 __all__ = [
     "MODELS",
@@ -17,6 +30,8 @@ __all__ = [
     "backbone",
     "blank",
     "cross_entropy",
+    "default_width",
+    "digest",
     "distilled",
     "flatten",
     "flow",
@@ -25,6 +40,7 @@ __all__ = [
     "init",
     "inputs",
     "model_functions",
+    "parameter_dtypes",
     "positions",
     "traceable",
     "unflatten",

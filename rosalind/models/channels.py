@@ -13,14 +13,22 @@ from scipy.sparse.csgraph import connected_components
 
 from rosalind.config import ChannelGroup, Model
 from rosalind.models import layers
-from rosalind.models.forward import apply, blank, flatten
+from rosalind.models.forward import apply, blank, flatten, unflatten
+
+MIXING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+"""Norms over channels."""
+
+DRAWS = ((0.5, 1.5), (-0.01, 0.01), (-1.0, 1.0))
+"""Ranges of the arrays that a network is traced with: a function may saturate on large ones (relu6 behind eight
+residual sums), or be flat on one side, but not on all of them."""
 
 
 class Structure:
     """Connections between the layers of a model by operations that leave channels where they are.
 
     The network is cut at every layer: each gives a free array instead of its output, and the derivative of every
-    layer's input by it tells which layer feeds which, channel by channel.
+    layer's input by it tells which layer feeds which, channel by channel. Layers of unknown kind and those inside
+    lifted transforms (nn.scan, nn.remat, nn.WeightNorm) are not cut, but run with free arrays of their own.
     """
 
     def __init__(self, run: Callable[[Any, Any], Any], image, variables: Mapping[str, Any]):
@@ -28,62 +36,104 @@ class Structure:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.opaque = {"output"}
         self.norms: set[str] = set()
+        self.positions: dict[str, int] = {}
+        known: set[str] = set()
 
         def shapes_only(path, module, x, call_original):
+            lifted = layers.is_lifted(module)
+            # Inside a lifted transform a layer may be traced more than once, and its outer module has the same path.
+            before = 0 if lifted else self.positions.get(path, 0)
             y = call_original(x)
             if isinstance(module, layers.LAYERS):
-                grouped = isinstance(module, nn.Conv) and module.feature_group_count != 1
-                if path in self.modules or grouped or isinstance(module, nn.DenseGeneral):
+                self.positions[path] = before + _positions(module, x.shape, y.shape)
+            if lifted:
+                return y
+            if isinstance(module, layers.LAYERS):
+                if path in self.modules or not _has_plain_channels(module):
                     self.opaque.add(path)
                 self.modules[path], self.shapes[path] = module, y.shape
+            if isinstance(module, (*layers.LAYERS, nn.BatchNorm, *MIXING)):
+                known.add(path)
             return y
 
         with layers.intercepted(shapes_only):
             jax.eval_shape(lambda v: run(v, image), variables)
 
-        def cut(free):
+        flat = flatten(dict(variables))
+        module_of = lambda path: path.partition("/")[2].rpartition("/")[0]
+        own = {p: x for p, x in flat.items() if module_of(p) not in known and np.issubdtype(x.dtype, np.floating)}
+
+        def cut(arrays):
             read: dict[str, Any] = {}
 
             def handle(path, module, x, call_original):
-                mixing = isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm))
-                if not mixing and not isinstance(module, (*layers.LAYERS, nn.BatchNorm)):
+                if path not in known or layers.is_lifted(module):
                     return call_original(x)
                 read[path] = x
-                if isinstance(module, layers.LAYERS):
-                    return free[path]
+                if path in self.shapes:
+                    return arrays["free"][path]
                 # A norm over channels mixes them, so whatever feeds it stays whole.
-                (self.opaque if mixing else self.norms).add(path)
+                (self.opaque if isinstance(module, MIXING) else self.norms).add(path)
                 return x
 
             with layers.intercepted(handle):
-                read["output"] = run(variables, image)
+                read["output"] = run(unflatten({**flat, **arrays["own"]}), image)
             return read
 
+        still = {"free": {path: np.zeros(shape, np.float32) for path, shape in self.shapes.items()}}
+        still["own"] = {path: np.zeros(x.shape, x.dtype) for path, x in own.items()}
         generator = np.random.default_rng(0)
-        free = {path: generator.uniform(0.5, 1.5, s).astype(np.float32) for path, s in self.shapes.items()}
-        self.inputs = {path: x.shape for path, x in jax.eval_shape(cut, free).items()}
-        self._still = {path: np.zeros(shape, np.float32) for path, shape in self.shapes.items()}
+        draw = lambda low, high: lambda x: generator.uniform(low, high, x.shape).astype(x.dtype)
+        self._values = [jax.tree.map(draw(*span), still) for span in DRAWS]
+        self._still = still
+        self.inputs = {path: x.shape for path, x in jax.eval_shape(cut, still).items()}
 
         @jax.jit
-        def push(tangents):
-            moved = jax.jvp(cut, (free,), (tangents,))[1]
+        def push(values, tangents):
+            moved = jax.jvp(cut, (values,), (tangents,))[1]
             return {name: (x != 0).reshape(-1, x.shape[-1]).any(0) for name, x in moved.items()}
 
         self._push = push
+        # Arrays that go with channels, but of which nobody knows the axis: a scale per channel, a lifted layer.
+        self.behind_own: set[str] = set()
+        if any(x.size > 1 for x in own.values()):
+            moves = lambda x: (draw(0.5, 1.5) if x.size > 1 else np.zeros_like)(x)
+            self.behind_own = set(self._reached({**still, "own": jax.tree.map(moves, still["own"])}))
+
+    def _reached(self, tangents: Any) -> dict[str, np.ndarray]:
+        """bool[input size] of the inputs that move with arrays, at any of the draws."""
+        hits = [jax.device_get(self._push(values, tangents)) for values in self._values]
+        united = {name: np.any([hit[name] for hit in hits], 0) for name in hits[0]}
+        return {name: hit for name, hit in united.items() if hit.any()}
 
     def fed_by(self, path: str, channels: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """bool[input size] per reader of a layer's output: True where an input depends on it, or on given channels."""
-        moved = np.zeros_like(self._still[path])
+        moved = np.zeros_like(self._still["free"][path])
         moved[..., slice(None) if channels is None else channels] = 1
-        reached = jax.device_get(self._push({**self._still, path: moved}))
-        return {name: hit for name, hit in reached.items() if hit.any()}
+        return self._reached({**self._still, "free": {**self._still["free"], path: moved}})
+
+
+def _has_plain_channels(module: nn.Module) -> bool:
+    """True where a layer's kernel has its inputs and outputs on the last two axes."""
+    if isinstance(module, nn.ConvTranspose):
+        return layers.is_plain_transpose(module)
+    return isinstance(module, nn.Dense) or (isinstance(module, nn.Conv) and module.feature_group_count == 1)
+
+
+def _positions(module: Any, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+    """Number of places that a layer's kernel is applied at."""
+    if isinstance(module, nn.ConvTranspose):
+        # Every weight meets every input once.
+        return math.prod(inputs[:-1])
+    # Attention's layers may have several output axes; the other axes are positions.
+    return math.prod(outputs) // int(np.prod(module.features))
 
 
 def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[ChannelGroup, ...]:
     """Channel groups: sets of channels that must be removed together, in layer order.
 
-    Left out are channels that reach the output, a layer of unknown kind or a norm over channels, and those
-    that are read in another order (concatenated, shuffled).
+    Left out are channels that reach the output, a layer of unknown kind, a norm over channels or an array of the
+    user's own, and those that are read in another order (concatenated, shuffled).
     """
     producers = list(structure.modules)
     readers = {path: structure.fed_by(path) for path in producers}
@@ -109,6 +159,8 @@ def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mappi
     size, *others = {structure.shapes[path][-1] for path in members}
     read = {name for path in members for name in readers[path]}
     if others or {*members, *read} & structure.opaque or not read & structure.modules.keys():
+        return False
+    if read & structure.behind_own:
         return False
     # Channels with a bit of their index set, then those without, for every bit: no two channels are alike in all.
     index = np.arange(size)
@@ -139,16 +191,16 @@ def groups(config: Model) -> tuple[ChannelGroup, ...]:
 def traceable(config: Model) -> bool:
     """True where all layers are convolutions and dense layers, so that a flow through them shows the paths.
 
-    In attention all tokens of a constant image are equal, and their weights have no derivative.
+    In attention all tokens of a constant image are equal, and their weights have no derivative; arrays of a
+    module's own may scale or shift, which a flow must tell apart.
     """
-    return not any(isinstance(module, nn.DenseGeneral) for module in _structure(config).modules.values())
+    structure = _structure(config)
+    return not structure.behind_own and not any(isinstance(m, nn.DenseGeneral) for m in structure.modules.values())
 
 
 def positions(config: Model) -> dict[str, int]:
-    """Number of output positions that every kernel is applied at, by path; 1 for the head."""
-    structure = _structure(config)
-    # Attention's layers may have several output axes; the other axes are positions.
-    return {
-        f"{path}/kernel": math.prod(shape) // int(np.prod(structure.modules[path].features))
-        for path, shape in structure.shapes.items()
-    }
+    """Number of output positions that every kernel is applied at, by path; 1 for the head.
+
+    Kernels of modules of unknown kind are left out.
+    """
+    return {f"{path}/kernel": count for path, count in _structure(config).positions.items()}

@@ -1,19 +1,23 @@
 """Variables and forward passes of a model config: normalising, a backbone, the head."""
 
 import functools
-from typing import Any
+import inspect
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import errors, nnx
 from flax import linen as nn
+from flax.core import meta
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array
 from jax.typing import ArrayLike
 
 from rosalind.config import Model, resolve
-from rosalind.models import layers
+from rosalind.models import layers, pretrained
 from rosalind.models.convolutional import Cnn, ResNet18, ResNet20, Vgg16
+from rosalind.models.from_nnx import FromNnx, arguments_of
 from rosalind.models.plain import Mlp, Vit
 
 MODELS: dict[str, type[nn.Module]] = {
@@ -27,7 +31,10 @@ MODELS: dict[str, type[nn.Module]] = {
 """Backbones by name."""
 
 Variables = dict[str, Any]
-"""Nested dicts of arrays: `params`, and with BatchNorm `batch_stats`."""
+"""Nested dicts of arrays: `params`, with BatchNorm `batch_stats`, and whatever else a module has."""
+
+RNGS = "rngs"
+"""Collection of the key that dropout and its kind draw from; a training step replaces it."""
 
 
 class _Classifier(nn.Module):
@@ -44,20 +51,43 @@ class _Classifier(nn.Module):
         if images.dtype == jnp.uint8:
             x = x / 255
         x = (x - jnp.asarray(self.mean)[None, None, None]) / jnp.asarray(self.std)[None, None, None]
-        features = self.backbone(x, train)
+        features: Any = self.backbone(x, train)
+        if not hasattr(features, "ndim") or features.ndim != 2 or len(features) != len(x):
+            shape = list(features.shape) if hasattr(features, "ndim") else f"a {type(features).__name__}"
+            raise ValueError(f"it gave {shape} for n = {len(x)}")
+        # The head and all geometry are float32 also where the backbone computes in bfloat16.
+        features = features.astype(jnp.float32)
         return nn.Dense(self.classes, name="head")(features), features
 
 
-def backbone(name: str) -> type[nn.Module]:
+class _Traits(NamedTuple):
+    """Properties of a model's variables that tracing tells."""
+
+    draws: bool
+    """It draws random numbers in a forward pass (dropout, stochastic depth)."""
+    dtypes: dict[str, Any]
+    """Types of less than four bytes, by path from the collection on."""
+
+
+def backbone(name: str) -> type[Any]:
     """The Flax module of a name in `MODELS` or of `package.module:CLASS`.
 
     Raises:
         ValueError: a name that is neither, a module that cannot be imported, or an object that is no such class.
     """
     model = resolve("model", name, MODELS)
-    if not (isinstance(model, type) and issubclass(model, nn.Module)):
-        raise ValueError(f"model {name!r} must be a class of flax.linen.Module, got {model!r}.")
+    if not (isinstance(model, type) and issubclass(model, (nn.Module, nnx.Module))):
+        raise ValueError(f"model {name!r} must be a class of flax.linen.Module or flax.nnx.Module, got {model!r}.")
     return model
+
+
+def default_width(name: str) -> int | None:
+    """The `width` of a module that is given none; None for one that has no such field."""
+    model = backbone(name)
+    if issubclass(model, nn.Module):
+        return getattr(model, "width", None)
+    width = inspect.signature(model.__init__).parameters.get("width")
+    return width.default if width is not None and isinstance(width.default, int) else None
 
 
 @functools.cache
@@ -68,48 +98,134 @@ def _module(config: Model) -> _Classifier:
             "image_shape, classes, mean and std of the model must be set; "
             "Dataset.image_shape, class_names and statistics() have them."
         )
-    width = {} if config.width is None else {"width": config.width}
-    return _Classifier(model(**width, name="backbone"), config.classes, config.mean, config.std)
+    if issubclass(model, nnx.Module):
+        arguments = arguments_of(model, image_shape=config.image_shape, width=config.width)
+        module = FromNnx(model, tuple(arguments.items()), name="backbone")
+    else:
+        module = model(**({} if config.width is None else {"width": config.width}), name="backbone")
+    return _Classifier(module, config.classes, config.mean, config.std)
+
+
+def _blank_images(config: Model) -> Array:
+    return jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
+
+
+def _initialised(config: Model, key: Array) -> Variables:
+    """Variables as the module makes them, without what it only reports (`sow`) and without names of axes."""
+    variables = meta.unbox(_module(config).init(key, _blank_images(config), train=False))
+    reported = lambda tree: any(isinstance(leaf, tuple) for leaf in flatten_dict(tree).values())
+    return {name: tree for name, tree in variables.items() if name == "params" or not reported(tree)}
+
+
+@functools.cache
+def _traits(config: Model) -> _Traits:
+    """Traits of a model, from tracing it in both modes; ValueError with the module's own error where it fails."""
+    _module(config)
+
+    def both_modes(key, variables):
+        mutable = [name for name in variables if name != "params"]
+        rngs = None if key is None else {"params": key}
+        run = functools.partial(_module(config).apply, variables, _blank_images(config), rngs=rngs)
+        return run(train=False), run(train=True, mutable=mutable)
+
+    try:
+        variables = jax.eval_shape(functools.partial(_initialised, config), jax.random.key(0))
+        try:
+            jax.eval_shape(functools.partial(both_modes, None), variables)
+            draws = False
+        except errors.InvalidRngError:
+            jax.eval_shape(both_modes, jax.random.key(0), variables)
+            draws = True
+    except Exception as error:
+        shape = ", ".join(map(str, config.image_shape or ()))
+        raise ValueError(
+            f"model {config.name!r} is called with (images, train), images float32[n, {shape}] and train a bool, and "
+            f"must give features [n, d]; called so it raised {type(error).__name__}: {error}"
+        ) from error
+    low = {path: leaf.dtype for path, leaf in flatten(variables).items() if _is_low(leaf.dtype)}
+    return _Traits(draws, low)
+
+
+def _is_low(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.floating) and jnp.dtype(dtype).itemsize < 4
+
+
+def parameter_dtypes(config: Model) -> list[str]:
+    """Names of the types that a model computes its parameters in; they are trained and stored in float32."""
+    low = _traits(config).dtypes
+    paths = [path for path in flatten(blank(config)) if path.startswith("params/")]
+    return sorted({str(jnp.dtype(low.get(path, jnp.float32))) for path in paths})
+
+
+def _as_float32(variables: Variables) -> Variables:
+    return jax.tree.map(lambda x: x.astype(jnp.float32) if _is_low(x.dtype) else x, variables)
+
+
+def init(config: Model, key: Array) -> Variables:
+    """Fresh variables for a complete model config, the same for the same key.
+
+    Floats are float32: a module whose parameters are bfloat16 or float16 computes with them rounded, and is
+    trained, ranked and stored in float32. A module that draws numbers has a key for them in `rngs`.
+
+    Raises:
+        ValueError: unknown model, a config that does not know its data, or a module that cannot be called with
+            images and `train` or does not give features [n, d]; pretrained variables that do not fit.
+    """
+    variables = _random(config, key)
+    if config.variables is None:
+        return variables
+    flat = flatten(variables)
+    return unflatten({**flat, **pretrained.fitted(config.variables, flat)})
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def init(config: Model, key: Array) -> Variables:
-    """Fresh float32 variables for a complete model config, the same for the same key.
-
-    Raises:
-        ValueError: unknown model, or a config that does not know its data.
-    """
-    images = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
-    return dict(_module(config).init(key, images, train=False))
+def _random(config: Model, key: Array) -> Variables:
+    draws = _traits(config).draws
+    variables = _as_float32(_initialised(config, key))
+    if draws:
+        variables[RNGS] = {"key": jax.random.key_data(jax.random.fold_in(key, 0x64726F70))}
+    return variables
 
 
 @functools.cache
 def blank(config: Model) -> Variables:
-    """Zeros of the shapes and dtypes that a model's variables have; nothing is computed."""
-    shapes = jax.eval_shape(functools.partial(init, config), jax.random.key(0))
+    """Zeros of the shapes and dtypes that a model's variables have; nothing is computed. Raises as `init`."""
+    shapes = jax.eval_shape(functools.partial(_random, config), jax.random.key(0))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-def apply(config: Model, variables: Variables, images: ArrayLike, *, train: bool = False) -> tuple[Any, Any, Any]:
+def apply(
+    config: Model, variables: Variables, images: ArrayLike, *, train: bool = False, collected: str | None = None
+) -> tuple[Any, Any, Any]:
     """One forward pass; not jitted, so that it can be part of a larger program.
 
     Args:
         config: complete, see `init`.
         variables: may have fewer channels than the model, as `pruning.structured.shrink` leaves them.
         images: uint8[n, h, w, c], or float32 in [0, 1] where gradients to pixels are wanted.
-        train: use and update the statistics of the batch.
+        train: use and update the statistics of the batch, and draw for dropout.
+        collected: a collection that modules record in during the pass.
 
     Returns:
-        logits float32[n, classes], features float32[n, d] (the head's input), and the new
-        `batch_stats` (those given where `train` is False; an empty dict without BatchNorm).
+        logits float32[n, classes], features float32[n, d] (the head's input), and the new state: all of the
+        variables but `params` (those given where `train` is False), with `collected` if there is one.
     """
-    stats = variables.get("batch_stats", {})
+    state = {name: tree for name, tree in variables.items() if name != "params"}
+    given = {name: tree for name, tree in variables.items() if name != RNGS}
+    rngs = None
+    if RNGS in state:
+        key, following = jax.random.split(jax.random.wrap_key_data(state[RNGS]["key"]))
+        # Flax takes the key `params` for every stream that has none.
+        rngs = {"params": key}
+        if train:
+            state[RNGS] = {"key": jax.random.key_data(following)}
+    if dtypes := _traits(config).dtypes:
+        flat = flatten(given)
+        given = unflatten({path: x.astype(dtypes[path]) if path in dtypes else x for path, x in flat.items()})
+    mutable = [name for name in given if name != "params" and train] + ([collected] if collected else [])
     with layers.sized():
-        if not train:
-            logits, features = _module(config).apply(variables, images, train=False)
-            return logits, features, stats
-        outputs, state = _module(config).apply(variables, images, train=True, mutable=["batch_stats"])
-    return *outputs, state.get("batch_stats", {})
+        outputs, changed = _module(config).apply(given, images, train=train, rngs=rngs, mutable=mutable)
+    return *outputs, {**state, **_as_float32(changed)}
 
 
 def head(config: Model, variables: Variables) -> tuple[Array, Array]:
@@ -121,10 +237,13 @@ def head(config: Model, variables: Variables) -> tuple[Array, Array]:
 def flatten(variables: Variables) -> dict[str, Any]:
     """Nested dicts as one dict from `params/backbone/conv0/kernel` to array, sorted by path.
 
-    >>> list(flatten({"params": {"b": 1, "a": {"c": 2}}}))
-    ['params/a/c', 'params/b']
+    A slash in a name, as nn.WeightNorm has them, becomes `%2F`.
+
+    >>> list(flatten({"params": {"b/c": 1, "a": {"c": 2}}}))
+    ['params/a/c', 'params/b%2Fc']
     """
-    return dict(sorted(flatten_dict(variables, sep="/").items()))
+    paths = {"/".join(key.replace("/", "%2F") for key in keys): x for keys, x in flatten_dict(variables).items()}
+    return dict(sorted(paths.items()))
 
 
 def unflatten(arrays: dict[str, Any]) -> Variables:
@@ -133,4 +252,4 @@ def unflatten(arrays: dict[str, Any]) -> Variables:
     >>> unflatten({"params/a/c": 2})
     {'params': {'a': {'c': 2}}}
     """
-    return unflatten_dict(arrays, sep="/")
+    return unflatten_dict({tuple(key.replace("%2F", "/") for key in p.split("/")): x for p, x in arrays.items()})

@@ -8,8 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-LAYERS = (nn.Conv, nn.Dense, nn.DenseGeneral)
-"""Modules whose kernels are the prunable set."""
+LAYERS = (nn.Conv, nn.ConvTranspose, nn.Dense, nn.DenseGeneral)
+"""Modules whose inputs and outputs are known to have channels last."""
+
+LINEAR = (*LAYERS, nn.ConvLocal, nn.Einsum)
+"""Modules whose output is linear in a `kernel`."""
+
+COLLECTED = "rosalind"
+"""Collection of what `squares` records in a forward pass."""
 
 
 def intercepted(handle: Callable) -> Any:
@@ -24,11 +30,23 @@ def intercepted(handle: Callable) -> Any:
     return nn.intercept_methods(interceptor)
 
 
+def is_lifted(module: nn.Module) -> bool:
+    """True inside nn.scan, nn.remat, nn.WeightNorm and their kind, whose values must not leave them."""
+    # Lifting runs a module in a scope without a parent, that keeps its path.
+    return module.scope is not None and bool(module.scope.root.path)
+
+
+def is_plain_transpose(module: nn.Module) -> bool:
+    """True for a transposed convolution whose kernel has its outputs last."""
+    return isinstance(module, nn.ConvTranspose) and not module.transpose_kernel
+
+
 def sized() -> Any:
     """Context manager in which layers have as many outputs as their kernels, so that shrunk networks run."""
 
     def handle(path, module, x, call_original):
-        if not isinstance(module, (nn.Conv, nn.Dense)) or not module.has_variable("params", "kernel"):
+        plain = isinstance(module, (nn.Conv, nn.Dense)) or is_plain_transpose(module)
+        if not plain or not module.has_variable("params", "kernel"):
             return call_original(x)
         outputs = np.shape(module.get_variable("params", "kernel"))[-1]
         if outputs == module.features:
@@ -44,26 +62,35 @@ def without_norms_over_channels() -> Any:
     return intercepted(lambda _, module, x, call: x if isinstance(module, nn.LayerNorm) else call(x))
 
 
+def squares() -> Any:
+    """Context manager in which every linear module records `squared_inputs` in the collection `COLLECTED`."""
+
+    within: list[str] = []
+
+    def handle(path, module, x, call_original):
+        # Not again for the inner module of a lifted layer, nor for the layer that squares are put through.
+        if within or not isinstance(module, LINEAR) or not module.has_variable("params", "kernel"):
+            return call_original(x)
+        within.append(path)
+        try:
+            # A variable, as no other value may leave a lifted module; calls of a shared one add up.
+            module.sow(COLLECTED, "kernel", squared_inputs(module, x), jnp.add, lambda: jnp.float32(0))
+            return call_original(x)
+        finally:
+            within.pop()
+
+    return intercepted(handle)
+
+
 def squared_inputs(module: nn.Module, x: jax.Array) -> jax.Array:
-    """float32 of the kernel's rank: squares of the inputs that meet every weight, summed; last axis 1."""
+    """float32 of the kernel's shape: squares of the inputs that meet every weight, summed.
+
+    The output is linear in the kernel, so that this is the derivative of the summed output for squared inputs:
+    whatever the padding, groups, strides and axes are, the module itself knows them.
+    """
+    params: Any = module.variables["params"]
+    # Not bound to this call, whose variables stay untouched; squares need the precision.
+    alone: Any = module.clone(parent=None, name=None, dtype=jnp.float32)
     square = jnp.square(x.astype(jnp.float32))
-    if isinstance(module, nn.DenseGeneral):
-        contracted = {axis % x.ndim for axis in np.atleast_1d(module.axis).tolist()}
-        sums = square.sum(tuple(k for k in range(x.ndim) if k not in contracted))
-        return sums.reshape(sums.shape + (1,) * np.size(module.features))
-    if isinstance(module, nn.Dense):
-        return square.sum(tuple(range(x.ndim - 1)))[:, None]
-    assert isinstance(module, nn.Conv)
-    pair = lambda value: tuple(np.broadcast_to(1 if value is None else value, (2,)).tolist())
-    padding: Any = module.padding
-    if not isinstance(padding, str):
-        sides = np.reshape(padding, (-1, 1)) if np.ndim(padding) < 2 else padding
-        padding = np.broadcast_to(sides, (2, 2)).tolist()
-    height, width = pair(module.kernel_size)
-    sizes = (height, width), pair(module.strides), padding
-    axes = ("NHWC", "HWIO", "NHWC")
-    patches = jax.lax.conv_general_dilated_patches(
-        square, *sizes, rhs_dilation=pair(module.kernel_dilation), dimension_numbers=axes
-    )
-    # Patches come with channels outermost.
-    return jnp.moveaxis(patches.sum((0, 1, 2)).reshape(-1, height, width), 0, -1)[..., None]
+    total = lambda kernel: alone.apply({"params": {**params, "kernel": kernel}}, square).sum()
+    return jax.grad(total)(jnp.zeros(params["kernel"].shape, jnp.float32))

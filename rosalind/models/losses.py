@@ -27,22 +27,21 @@ def cross_entropy(
 ) -> Loss:
     """A loss for `training.fit` and `pruning.prune`: `loss(params, state, batch, train)`.
 
-    The batch has `images` and `labels`; the state is `{"batch_stats": ...}`. `records(logits, params,
+    The batch has `images` and `labels`; the state is all of `init` but `params`. `records(logits, params,
     labels)` gives named float arrays per sample that `fit` collects per epoch; logits are divided by
     `temperature`, and are among the records where `logits` is set. Equal arguments give the same function
     object, so that all networks of a study share one compiled step.
-
     """
 
     def loss(params, state, batch, train: bool = True):
         variables = {"params": params, **state}
-        outputs, _, stats = apply(config, variables, batch["images"], train=train)
+        outputs, _, state = apply(config, variables, batch["images"], train=train)
         hot = jax.nn.one_hot(batch["labels"], outputs.shape[-1])
         target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
         value = optax.losses.softmax_cross_entropy(outputs / temperature, target).mean()
         recorded = {} if records is None else records(outputs, params, batch["labels"])
         recorded = {**recorded, "logits": outputs} if logits else recorded
-        return value, ({**state, "batch_stats": stats} if stats else state, recorded)
+        return value, (state, recorded)
 
     return loss
 
@@ -60,8 +59,9 @@ def flow(config: Model) -> Callable[[Any, Any], jax.Array]:
 
     def total(params, state):
         stats = flatten(dict(state.get("batch_stats", {})))
-        plain = {path: jnp.full_like(x, neutral[path.split("/")[-1]]) for path, x in stats.items()}
-        variables = {"params": jax.tree.map(jnp.abs, params)}
+        neutral_of = lambda path, x: jnp.full_like(x, neutral[n]) if (n := path.split("/")[-1]) in neutral else x
+        plain = {path: neutral_of(path, x) for path, x in stats.items()}
+        variables = {**state, "params": jax.tree.map(jnp.abs, params)}
         if plain:
             variables["batch_stats"] = unflatten(plain)
         with layers.without_norms_over_channels():
@@ -74,20 +74,14 @@ def flow(config: Model) -> Callable[[Any, Any], jax.Array]:
 def inputs(config: Model) -> Callable[[Any, Any, Any], dict[str, jax.Array]]:
     """A function of parameters, state and batch: the squared inputs of every kernel, summed over the batch.
 
-    float32 by path, of the kernel's shape with 1 for its outputs (for `pruning.scores.wanda`).
+    float32 of the kernel's shape by path (for `pruning.scores.wanda`). Left out are kernels that no module of
+    `layers.LINEAR` has, or one inside nn.scan, which lets nothing out.
     """
 
     def of(params, state, batch):
-        squares = {}
-
-        def read(path, module, x, call_original):
-            if isinstance(module, layers.LAYERS):
-                squares[f"{path}/kernel"] = layers.squared_inputs(module, x)
-            return call_original(x)
-
-        with layers.intercepted(read):
-            apply(config, {"params": params, **state}, batch["images"])
-        return squares
+        with layers.squares():
+            collected = apply(config, {"params": params, **state}, batch["images"], collected=layers.COLLECTED)[2]
+        return flatten(collected.get(layers.COLLECTED, {}))
 
     return of
 

@@ -2,7 +2,7 @@
 
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
-from rosalind.pruning.checks import check, check_network, definitions
+from rosalind.pruning.checks import check, check_network, definitions, left_whole
 from rosalind.pruning.methods import (
     METHODS,
     at_initialisation,
@@ -48,6 +48,7 @@ __all__ = [
     "diagnosis",
     "iterative",
     "learning_masks",
+    "left_whole",
     "masks",
     "one_shot",
     "planned_epochs",

@@ -67,7 +67,7 @@ def bn_scale(job: Scoring) -> list[jax.Array]:
     leaves, scores = by_path(job.trainable), []
     for group in job.groups:
         paths = _scales(group)
-        scores.append(sum(jnp.abs(leaves[path]) for path in paths))
+        scores.append(sum(jnp.abs(by_channel(leaves[path], group, 0)).sum(1) for path in paths))
         if not bool(jnp.any(scores[-1])):
             raise ValueError(f"all scales of {paths} are zero: start them at 1, or train the network first.")
     return scores

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from rosalind import training
@@ -28,13 +29,20 @@ def packed(pruned: Pruned) -> dict[str, np.ndarray]:
     fields["step_bytes"] = -1 if pruned.step_bytes is None else pruned.step_bytes
     fields["before"] = {name: np.float64(value) for name, value in pruned.before.items()}
     del fields["weights"]
-    return {path: np.asarray(leaf) for path, leaf in training.by_path(fields).items()}
+    return {path: _storable(np.asarray(leaf)) for path, leaf in training.by_path(fields).items()}
+
+
+def _storable(array: np.ndarray) -> np.ndarray:
+    """The array, in float32 where npz does not know its type (bfloat16)."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
     """The network of `packed`; `like` gives the structure of its trees."""
     part = lambda name: {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
-    tree = lambda name, like: training.map_by_path(lambda path, _: arrays[f"{name}/{path}"], like)
+    tree = lambda name, like: training.map_by_path(
+        lambda path, leaf: arrays[f"{name}/{path}"].astype(jnp.result_type(leaf)), like
+    )
     memory = int(arrays["step_bytes"])
     return Pruned(
         float(arrays["sparsity"]),

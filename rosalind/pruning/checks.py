@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
@@ -11,8 +12,14 @@ from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Recipe
 from rosalind.training import Tree
 
-CONTROLS = ("reinitialised", "shuffled", "signs")
-"""Values of the option `control` of lth, beside None."""
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "control": (None, "reinitialised", "shuffled", "signs"),
+    "statistics": ("stored", "batch"),
+    "over": ("weights", "all"),
+    "restart": (False, True),
+}
+"""Values of options that are no numbers: the control of lth, BatchNorm's mode and the parameters that a score is
+taken in, and whether a weight that is dropped and grown in one update starts again."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
     "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
@@ -94,8 +101,9 @@ def check(method: Method) -> dict[str, Any]:
     scopes = ("layer", "global") if plain else masks.SCOPES
     if "scope" in options and options["scope"] not in scopes:
         raise ValueError(unknown("scope", str(options["scope"]), scopes))
-    if options.get("control") not in (None, *CONTROLS):
-        raise ValueError(unknown("control", str(options["control"]), CONTROLS))
+    for option, choices in _CHOICES.items():
+        if option in options and options[option] not in choices:
+            raise ValueError(f"{name}: " + unknown(option, str(options[option]), map(str, choices)))
     begin, end = options.get("begin", 0), options.get("end", 1)
     if begin >= end:
         raise ValueError(f"{name}: `begin` must be below `end`, got begin={begin}, end={end}.")
@@ -132,8 +140,12 @@ def check_network(
     protected: Sequence[str] = (),
     functions: ModelFunctions | None = None,
     groups: Sequence[ChannelGroup] = (),
+    state: Tree | None = None,
+    batch: Any = None,
 ) -> None:
     """Find everything that a method cannot do with a network, before any work.
+
+    With `state` and a `batch`, or shapes of one, the layers are found too whose inputs the model does not give.
 
     Raises:
         ValueError: no prunable weights; a name in `protected` that no path has; sparsities that protected layers or
@@ -151,6 +163,9 @@ def check_network(
             functions.needed(needed, name)
     if options.get("distil"):
         functions.needed("distilled", f"{method.name} with distil")
+    if "inputs" in recipe.needs and batch is not None:
+        inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
+        scores.check_inputs(kernels, inputs, protected)
     if recipe.granularity == "channel":
         structured.check(groups, trainable)
         if recipe.score is channel_scores.bn_scale:
@@ -162,3 +177,19 @@ def check_network(
         zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
         for sparsity in method.sparsities:
             masks.keep(zeros, sparsity, protected=protected, layers=options.get("layers"))
+
+
+def left_whole(
+    method: Method, trainable: Tree, *, protected: Sequence[str] = (), groups: Sequence[ChannelGroup] = ()
+) -> tuple[str, ...]:
+    """Paths of the kernels that a method of channels or N:M groups cannot prune in this network.
+
+    Those with channels in none of the groups, or with inputs that M does not divide; protected ones are left out.
+    """
+    recipe, kernels = recipe_of(method.name), masks.prunable(trainable)
+    if recipe.granularity == "channel":
+        reached = {path for group in groups for path, _ in group.members}
+        return tuple(p for p in kernels if p not in reached and not masks.is_protected(p, protected))
+    if recipe.granularity == "block":
+        return n_m.pattern(kernels, 0.5, check(method).get("group", 4), protected)[1]
+    return ()

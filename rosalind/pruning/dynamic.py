@@ -68,7 +68,7 @@ def exchange(weights: Any, mask: Any, growth: Any, count: int) -> tuple[np.ndarr
         count: number of weights to exchange, at most as many as are active.
 
     Returns:
-        The mask, with as many True as before, and bool of the weights that start again at zero.
+        The mask, with as many True as before, and bool of the weights that grew.
     """
     flat, active = np.abs(np.asarray(weights, np.float32)).ravel(), np.asarray(mask).ravel()
     stay = ranking.top(flat, int(active.sum()) - count, active)
@@ -99,7 +99,11 @@ def rigl(run: MethodRun, sparsity: float) -> MaskSchedule:
 
 
 def _exchanging(run: MethodRun, sparsity: float, growth: Growth) -> MaskSchedule:
-    """Every `every` steps up to the fraction `end` of the run, the share `drop` (falling to 0) is exchanged."""
+    """Every `every` steps up to the fraction `end` of the run, the share `drop` (falling to 0) is exchanged.
+
+    A weight that is dropped and grown in one update keeps its value and momentum, as in the authors' code; with
+    `restart` it begins again at zero like the others that grow.
+    """
     current, every = static(run, sparsity), _interval(run)
     end = run.options["end"] * run.total_steps
 
@@ -112,7 +116,8 @@ def _exchanging(run: MethodRun, sparsity: float, growth: Growth) -> MaskSchedule
         for path, mask in current.masks.items():
             count = int(share * mask.sum()) if not mask.all() else 0
             current.masks[path], grown[path] = exchange(leaves[path], mask, candidates[path], count)
-            unchanged[path] = ~grown[path]
+            new = grown[path] if run.options["restart"] else grown[path] & ~np.asarray(mask)
+            unchanged[path] = ~new
         current.exchanged.append(sum(int(new.sum()) for new in grown.values()))
         start = training.project(trainable, unchanged)
         return start, training.project_moments(optimizer_state, start, unchanged), current.masks

@@ -115,7 +115,7 @@ METHODS: dict[str, Recipe] = {
     ),
     "magnitude": one_shot(scores.magnitude, paper="1506.02626"),
     "taylor": one_shot(scores.taylor, paper="1906.10771", score_batches=10),
-    "maggrad": one_shot(scores.maggrad, paper="2003.03033"),
+    "maggrad": one_shot(scores.maggrad, paper="2003.03033", statistics="batch"),
     "fisher": one_shot(scores.fisher, paper="1801.05787", score_samples=1000),
     "woodfisher": one_shot(
         woodfisher.woodfisher,
@@ -128,16 +128,18 @@ METHODS: dict[str, Recipe] = {
         rounds=1,
     ),
     "wanda": one_shot(scores.wanda, needs=("inputs",), paper="2306.11695", scope="output", score_samples=128, epochs=0),
-    "snip": at_initialisation(scores.snip, paper="1810.02340; rounds: 2006.09081", rounds=1),
-    "grasp": at_initialisation(scores.grasp, needs=("tempered",), paper="2002.07376", temperature=200.0),
+    "snip": at_initialisation(scores.snip, paper="1810.02340; rounds: 2006.09081", rounds=1, statistics="stored"),
+    "grasp": at_initialisation(
+        scores.grasp, needs=("tempered",), paper="2002.07376", temperature=200.0, over="weights"
+    ),
     "synflow": at_initialisation(scores.synflow, needs=("flow",), paper="2006.05467", rounds=100),
     "magnitude_initial": at_initialisation(scores.magnitude, paper="2009.08576"),
     "gmp": while_training(
         dynamic.gradual, paper="1710.01878", family="gradual", scope="layer", begin=0.2, end=0.77, every=None
     ),
     "static": while_training(dynamic.static, paper="1911.11134"),
-    "set": while_training(dynamic.set, paper="1707.04780", drop=0.3, end=0.75, every=None),
-    "rigl": while_training(dynamic.rigl, paper="1911.11134", drop=0.3, end=0.75, every=None),
+    "set": while_training(dynamic.set, paper="1707.04780", drop=0.3, end=0.75, every=None, restart=False),
+    "rigl": while_training(dynamic.rigl, paper="1911.11134", drop=0.3, end=0.75, every=None, restart=False),
     "finetune": iterative(scores.magnitude, retraining="finetune", paper="1506.02626"),
     "lth": iterative(
         scores.magnitude,

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Literal
 
 import jax
 import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
-from rosalind.pruning import masks
+from rosalind.pruning import layouts, masks
 from rosalind.pruning.checks import check, check_network, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
@@ -30,6 +31,7 @@ def prune(
     resume: MutableMapping[str, dict[str, np.ndarray]] | None = None,
     functions: ModelFunctions | None = None,
     evaluate: Callable[[Weights], Mapping[str, float]] | None = None,
+    outputs: Literal[-1, 0] = -1,
     key: jax.Array,
 ) -> Iterator[Pruned]:
     """The networks that a method makes of a dense parent, one per sparsity, the least sparse first.
@@ -46,6 +48,9 @@ def prune(
         resume: a mapping of names to dicts of arrays, such as a folder of checkpoints; its steps are not trained
             again. One serves all methods of one parent, and must not be used for two parents or data sets.
         functions: of the model beyond its loss; some methods need them.
+        outputs: axis of a kernel's outputs: -1 as in Flax, [..., in, out], or 0 as in PyTorch and Equinox,
+            [out, in, ...]. Scopes and methods that compare outputs or inputs follow it; groups still name outputs
+            -1 and inputs -2, and `resume` holds kernels with their outputs last.
         evaluate: measures of a network right after pruning, before it is trained again (`Pruned.before`).
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
@@ -53,11 +58,40 @@ def prune(
         ValueError: see `check` and `check_network`; parents that contain NaN or inf; at once, before any work.
         FloatingPointError: training diverged.
     """
+    if outputs not in (-1, 0):
+        raise ValueError(f"`outputs` must be -1 ([..., in, out]) or 0 ([out, in, ...]), got {outputs!r}.")
+    if outputs == 0:
+        networks = prune(
+            method,
+            layouts.parent_of(parent),
+            loss=layouts.loss_of(loss),
+            batches=batches,
+            config=config,
+            scoring=scoring,
+            fit=fit,
+            protected=protected,
+            groups=groups,
+            resume=resume,
+            functions=None if functions is None else layouts.functions_of(functions),
+            evaluate=None if evaluate is None else lambda weights: evaluate(layouts.weights_of(weights)),
+            key=key,
+        )
+        return map(layouts.pruned_of, networks)
     options = check(method)
-    check_network(method, parent.initial.trainable, protected=protected, functions=functions, groups=groups)
+    scoring = batches if scoring is None else scoring
+    check_network(
+        method,
+        parent.initial.trainable,
+        protected=protected,
+        functions=functions,
+        groups=groups,
+        state=parent.initial.state,
+        batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs else None,
+    )
     trained = training.by_path(parent.trained.trainable)
     for path in masks.prunable(parent.initial.trainable):
-        if not np.isfinite(np.asarray(trained[path])).all():
+        # float32, as NumPy does not know bfloat16.
+        if not np.isfinite(np.asarray(trained[path], np.float32)).all():
             raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
     outside = definitions(method)
     run = MethodRun(
@@ -68,7 +102,7 @@ def prune(
         parent=parent,
         loss=loss,
         batches=batches,
-        scoring=batches if scoring is None else scoring,
+        scoring=scoring,
         config=config,
         fit=fit,
         protected=protected,

@@ -4,14 +4,15 @@ They never change the state: BatchNorm statistics of scoring passes are thrown a
 """
 
 import functools
+from collections.abc import Container, Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 
 from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
-from rosalind.pruning.masks import path_key
+from rosalind.pruning.masks import is_protected, path_key
 from rosalind.pruning.types import Scoring
-from rosalind.training import by_path
+from rosalind.training import by_path, map_by_path
 
 Scores = dict[str, jax.Array]
 _jitted = functools.cache(jax.jit)
@@ -47,8 +48,8 @@ def taylor(job: Scoring) -> Scores:
 
 
 def maggrad(job: Scoring) -> Scores:
-    """|weight * gradient| of one batch after training, batch statistics (ShrinkBench, arXiv 2003.03033)."""
-    return _saliency(job, 0, True)
+    """|weight * gradient| of one batch after training, with batch statistics by default (arXiv 2003.03033)."""
+    return _saliency(job, 0, job.options["statistics"] == "batch")
 
 
 def fisher(job: Scoring) -> Scores:
@@ -73,15 +74,18 @@ def fisher(job: Scoring) -> Scores:
 
 
 def snip(job: Scoring) -> Scores:
-    """|weight * gradient| of one batch with batch statistics, at initialisation (arXiv 1810.02340).
+    """|weight * gradient| of one batch at initialisation (arXiv 1810.02340).
 
-    In rounds, the gradient is that of what is left, times the dense weight (arXiv 2006.09081).
+    In rounds, the gradient is that of what is left, times the dense weight (arXiv 2006.09081). BatchNorm and dropout
+    are in evaluation mode as in the authors' code; with `statistics="batch"` in training mode, which keeps other
+    weights: at 90 % 0.45 of the same ones (cnn) and 0.36 (resnet20).
 
     Raises:
         ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
             zero: it would be removed whole, for no reason in the data.
     """
-    slopes = by_path(gradient(job.loss, True)(job.masked, job.state, job.batches(job.key, 0)))
+    train = job.options["statistics"] == "batch"
+    slopes = by_path(gradient(job.loss, train)(job.masked, job.state, job.batches(job.key, 0)))
     return _checked({path: jnp.abs(w * slopes[path]) for path, w in job.kernels(job.trainable).items()})
 
 
@@ -98,7 +102,8 @@ def _checked(scores: Scores) -> Scores:
 def grasp(job: Scoring) -> Scores:
     """weight * (Hessian gradient), signed: the change of the gradient flow, at initialisation (arXiv 2002.07376).
 
-    The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept.
+    The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept. Gradient and
+    Hessian are over the prunable weights as in the authors' code; with `over="all"` over all parameters.
 
     Raises:
         ValueError: a layer whose scores are all exactly zero, see `snip`.
@@ -108,12 +113,17 @@ def grasp(job: Scoring) -> Scores:
     masked = job.masked
     slopes = [gradient(tempered, True)(masked, job.state, batch) for batch in halves]
     direction = jax.tree.map(jnp.add, *slopes)
+    if job.options["over"] == "weights":
+        direction = map_by_path(lambda path, x: x if path in job.masks else jnp.zeros_like(x), direction)
     products = [curvature(tempered)(masked, job.state, batch, direction) for batch in halves]
     return _checked(job.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)))
 
 
 def synflow(job: Scoring) -> Scores:
     """|weight * d flow / d weight|, the flow of ones through absolute weights; no data (arXiv 2006.05467).
+
+    BatchNorm's statistics are 0 and 1 whatever they are, as at initialisation. The authors' code takes the absolute
+    values of those stored, so that of a trained network it keeps 0.88 to 0.90 of the same weights.
 
     Raises:
         FloatingPointError: the flow overflows float32, as in very deep or wide networks.
@@ -144,7 +154,17 @@ def wanda(job: Scoring) -> Scores:
         squares = squared_inputs(masked, job.state, batch)
         total = jax.tree.map(jnp.add, total, squares) if total else squares
         count, step = count + len(jax.tree.leaves(batch)[0]), step + 1
-    missing = sorted(set(job.masks) - set(total))
+    check_inputs(job.masks, total, job.protected)
+    # A protected layer stays whole whatever its scores are.
+    norms = {path: jnp.sqrt(total.get(path, jnp.zeros((1,) * mask.ndim))) for path, mask in job.masks.items()}
+    return {path: jnp.abs(w) * norms[path] for path, w in job.kernels(masked).items()}
+
+
+def check_inputs(kernels: Iterable[str], inputs: Container[str], protected: Sequence[str]) -> None:
+    """Raise ValueError for kernels whose inputs are not known, unless they are protected."""
+    missing = sorted(path for path in kernels if path not in inputs and not is_protected(path, protected))
     if missing:
-        raise ValueError(f"wanda: the model function 'inputs' gives no inputs of {missing}; protect these layers.")
-    return {path: jnp.abs(w) * jnp.sqrt(total[path]) for path, w in job.kernels(masked).items()}
+        raise ValueError(
+            f"wanda: the model function 'inputs' gives no inputs of {missing} (layers of unknown kind, or inside "
+            "nn.scan); protect these layers, or choose another method."
+        )

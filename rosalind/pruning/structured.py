@@ -23,8 +23,10 @@ def check(groups: Sequence[ChannelGroup], trainable: Tree) -> None:
     """Raise ValueError for groups that do not fit the parameters, or where there are none."""
     if not groups:
         raise ValueError(
-            "removing channels needs to know which belong together: prune(..., groups=models.groups(config)), or "
-            "a ChannelGroup(size, ((path, axis), ...)) for every set of channels of a model of your own."
+            "removing channels needs to know which belong together, and no group is given: prune(..., groups=) takes "
+            "models.groups(config), or a ChannelGroup(size, ((path, axis), ...)) for every set of channels of a model "
+            "of your own. In a study they are found by tracing, which leaves whole what meets the output, a norm over "
+            "channels, or a layer or array that it does not know; choose a method of single weights."
         )
     leaves = by_path(trainable)
     for group in groups:
@@ -174,7 +176,8 @@ def shrink(trainable: Tree, state: Tree, masks: Mapping[str, Any], groups: Seque
             if axis == 0:
                 modules[path.rpartition("/")[0]] = entries
                 # A norm's scale makes a constant of its running mean, as a bias is one; it matters if it is read.
-                if np.asarray(leaves[path])[~stays & read].any():
+                lost = np.tile(~stays & read, np.shape(leaves[path])[0] // group.size)
+                if np.asarray(leaves[path])[lost].any():
                     raise ValueError(f"{path!r} is not zero behind channels that are removed; mask it too.")
 
     def cut(path: str, leaf: Any) -> Any:

@@ -82,7 +82,7 @@ class ModelFunctions(NamedTuple):
     absolute values and BatchNorm as identity but for scale and shift (synflow, and `diagnosis.on_a_path`)."""
     inputs: Callable[[Tree, Tree, Any], dict[str, Any]] | None = None
     """From parameters, state and batch to each kernel's squared inputs, summed over the batch and all
-    positions: float32 arrays by path, of the kernel's shape with 1 as its last axis (wanda)."""
+    positions: float32 arrays by path, of the kernel's shape or with 1 as its last axis (wanda)."""
     distilled: Callable[[float, float], training.Loss] | None = None
     """From a temperature and a share to the loss of a student: its state is `{"inner": its own state,
     "teacher": {"trainable": ..., "state": ...}}` (the option `distil`)."""
@@ -114,6 +114,8 @@ class Scoring:
     functions: ModelFunctions = field(default_factory=ModelFunctions)
     groups: Sequence[ChannelGroup] = ()
     """Coupled channels, where whole ones are scored."""
+    protected: Sequence[str] = ()
+    """Parts of paths that stay dense, whatever their scores."""
 
     @property
     def masked(self) -> Tree:

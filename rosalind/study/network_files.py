@@ -130,13 +130,16 @@ def save_network(
         flow = models.flow(model)
         paths = pruning.diagnosis.on_a_path(flow, weights.trainable, weights.state, masks)
     positions = models.positions(model)
+    if not pruning.masks.weights_only(masks).keys() <= positions.keys():
+        positions = None
     removed = pruning.diagnosis.report(masks, weights.trainable, paths=paths, positions=positions)
     results.save_json(
         results.network_file(folder, name, "json"),
         {
             "name": name,
             "model": study.model.name,
-            "config": dataclasses.asdict(model),
+            "config": {k: v for k, v in dataclasses.asdict(model).items() if v is not None or "variables" not in k},
+            "parameter_dtypes": models.parameter_dtypes(model),
             "label": task.label,
             "seed": task.seed,
             **removed,

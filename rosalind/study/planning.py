@@ -5,7 +5,7 @@ import functools
 import importlib.util
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,11 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     full = completed(study, dataset)
     _check_names(full)
     model = full.model
-    features, classes = np.shape(models.head(model, models.blank(model))[0])
-    if is_outside(model.name) and features == classes:
+    variables = models.blank(model)
+    if model.variables is not None:
+        models.init(model, jax.random.key(0))
+    features, classes = variables["params"]["head"]["kernel"].shape
+    if features == classes and is_outside(model.name):
         warnings.warn(
             f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
             "so it must end before its own.",
@@ -108,10 +111,12 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for method in methods:
         pruning.check_network(
             method,
-            models.blank(model)["params"],
+            variables["params"],
             protected=study.protected,
             functions=pruning.ModelFunctions(**models.model_functions(model)),
             groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
+            state={name: tree for name, tree in variables.items() if name != "params"},
+            batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
         )
     for planned in conditions_of(study, dataset):
         conditions.check_files(planned, dataset.test)
@@ -145,6 +150,15 @@ def _check_names(study: Study) -> None:
             raise ValueError(f"sparsities of {method.label} must be at most 0.999999, as names show them; got {close}.")
 
 
+def left_whole(study: Study) -> Iterator[str]:
+    """A line per method that cannot prune all layers of the study's model, which must be complete."""
+    params = models.blank(study.model)["params"]
+    for method in study.methods:
+        groups = models.groups(study.model) if pruning.recipe_of(method.name).granularity == "channel" else ()
+        if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
+            yield f"{method.label or method.name} leaves {len(paths)} layers dense: {', '.join(paths)}."
+
+
 def repeated(values: Sequence[Any]) -> list[Any]:
     """Values that come more than once, in their order.
 
@@ -174,6 +188,7 @@ def _completed_model(model: Model, dataset: data.Dataset) -> Model:
         mean=mean,
         std=std,
         definition=definition(model.name) if is_outside(model.name) else None,
+        variables_hash=None if model.variables is None else models.digest(model.variables),
     )
 
 
@@ -251,20 +266,35 @@ def _cycles(path: Path) -> int | None:
 def narrow_width(model: Model, sparsity: float) -> int | None:
     """The width at which a dense model has nearest to as many parameters as the pruned one keeps.
 
-    None for a model of the user's own without a field `width`.
+    Of the widths that the model can be built with: heads and groups must divide them. None where there is none
+    below its own, and for a model of the user's own without a field `width`.
     """
-    full = model.width or getattr(models.backbone(model.name), "width", None)
+    full = model.width or models.default_width(model.name)
     if full is None:
         return None
-    params = lambda width: models.blank(dataclasses.replace(model, width=width))["params"]
-    count = lambda width: sum(leaf.size for leaf in jax.tree.leaves(params(width)))
     prunable = pruning.masks.prunable(models.blank(model)["params"])
-    remaining = count(full) - round(sparsity * sum(leaf.size for leaf in prunable.values()))
-    low, high = 1, full
+
+    @functools.cache
+    def count(width: int) -> int | None:
+        """Parameters at a width; None where the module cannot be built."""
+        try:
+            params = models.blank(dataclasses.replace(model, width=width))["params"]
+        except ValueError:
+            return None
+        return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+    remaining = (count(full) or 0) - round(sparsity * sum(leaf.size for leaf in prunable.values()))
+    low, high = 0, full
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) <= remaining else (low, middle)
-    return min((low, high), key=lambda width: abs(count(width) - remaining))
+        # The nearest width to the middle that can be built, if there is one between.
+        between = sorted(range(low + 1, high), key=lambda width: abs(2 * width - low - high))
+        middle = next((width for width in between if count(width) is not None), None)
+        if middle is None:
+            break
+        low, high = (middle, high) if (count(middle) or 0) <= remaining else (low, middle)
+    if low == 0 and high == full > 1:
+        return None
+    return min(filter(None, (low, high)), key=lambda width: abs((count(width) or 0) - remaining))
 
 
 def load(config: Data) -> data.Dataset:
@@ -317,7 +347,8 @@ def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
     """Model and schedule of the dense network of a task; the study's own unless it is a baseline."""
     model, train, baseline = study.model, study.train, task.baseline
     if baseline is not None and baseline.width is not None:
-        model = dataclasses.replace(model, width=baseline.width)
+        # Trained variables have the model's own width.
+        model = dataclasses.replace(model, width=baseline.width, variables=None, variables_hash=None)
     if baseline is not None and baseline.epochs is not None:
         train = dataclasses.replace(train, epochs=baseline.epochs)
     return model, train
@@ -326,6 +357,8 @@ def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
 def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:
     """All inputs that determine a network; its fingerprint is their hash."""
     model, train = model_and_schedule(study, task)
+    # A file of variables may be moved: its hash is what counts.
+    model = dataclasses.replace(model, variables=None)
     parts = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
     if task.baseline is not None and task.baseline.cycles > 1:
         parts["cycles"] = task.baseline.cycles

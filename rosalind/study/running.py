@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -96,7 +97,15 @@ def _carry_out(
 ) -> Results:
     """A checked study; see `run`."""
     results.remove_abandoned(folder)
-    study = planning.beside_stored(planning.completed(study, dataset), folder)
+    narrow = "dense_narrow" in study.controls and any(s for method in study.methods for s in method.sparsities)
+    study = planning.completed(study, dataset)
+    if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
+        print(
+            "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
+        )
+    for line in planning.left_whole(study):
+        print(line, file=sys.stderr)
+    study = planning.beside_stored(study, folder)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 

@@ -1,12 +1,17 @@
 """Learning rates and optimizers, and any optax optimizer under masks."""
 
+import functools
 import math
+import warnings
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from rosalind.config import Train
-from rosalind.training.trees import Masks, check_masks, map_by_path, project, project_moments
+from rosalind.training.trees import Masks, by_path, check_masks, map_by_path, project, project_moments
 
 
 def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
@@ -48,8 +53,11 @@ def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationE
     there get the update that makes them so: after `optax.apply_updates` a removed weight is exactly 0.
     Masks are an argument and no state, so they may change from step to step.
 
+    It must be outermost: a transformation behind it, as `optax.ema` in a chain, changes the updates that make
+    weights zero. Where weights that were removed in the step before are not zero a warning says so.
+
     Args:
-        inner: an optimizer, with its learning rate and schedule.
+        inner: an optimizer, with its learning rate and schedule, or a whole chain.
 
     >>> optimizer = masked(optax.adam(0.1))
     >>> parameters, masks = {"a": jnp.ones(2)}, {"a": jnp.array([True, False])}
@@ -64,9 +72,48 @@ def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationE
         if params is None or masks is None:
             raise ValueError("masked needs parameters and masks: update(gradients, state, params, masks=masks).")
         check_masks(params, masks)
-        state = project_moments(state, params, masks)
-        changes, state = wrapped.update(project(updates, masks), state, project(params, masks), **rest)
+        number = _number(masks)
+        leaves = by_path(params)
+        revived = [jnp.any(jnp.where(mask, 0, leaves[path]) != 0) for path, mask in masks.items()]
+        # Of masks that have just changed, weights may still be there.
+        wrong = functools.reduce(jnp.logical_or, revived, jnp.array(False)) & (number == state.number)
+        if isinstance(wrong, jax.core.Tracer):
+            jax.lax.cond(wrong, lambda: jax.debug.callback(_warn, wrong), lambda: None)
+        else:
+            _warn(wrong)
+        inner_state = project_moments(state.inner, params, masks)
+        changes, inner_state = wrapped.update(project(updates, masks), inner_state, project(params, masks), **rest)
         back = lambda path, u, x: jnp.where(masks[path], u, -x) if path in masks else u
-        return map_by_path(back, changes, params), project_moments(state, params, masks)
+        inner_state = project_moments(inner_state, params, masks)
+        return map_by_path(back, changes, params), MaskedState(inner_state, number)
 
-    return optax.GradientTransformationExtraArgs(wrapped.init, update)
+    init = lambda params: MaskedState(wrapped.init(params), jnp.uint32(0))
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+class MaskedState(NamedTuple):
+    """The state of `masked`."""
+
+    inner: Any
+    number: jax.Array
+    """uint32 that tells the masks of the last update from others; 0 before the first."""
+
+
+def _number(masks: Masks) -> jax.Array:
+    """uint32 of masks: the sum of odd numbers that belong to the removed positions, plus one."""
+    total = jnp.uint32(1)
+    for index, path in enumerate(sorted(masks)):
+        removed = ~jnp.asarray(masks[path]).ravel()
+        odd = (jnp.arange(removed.size, dtype=jnp.uint32) + jnp.uint32(index)) * jnp.uint32(2654435761) | jnp.uint32(1)
+        total = total + jnp.where(removed, odd, 0).sum(dtype=jnp.uint32)
+    return total
+
+
+def _warn(wrong: Any) -> None:
+    """Warn if any is True: under vmap both sides of a condition run."""
+    if np.any(wrong):
+        warnings.warn(
+            "removed weights are not zero after the last update: training.masked must be the outermost transformation, "
+            "masked(optax.chain(...)), and its updates must be applied as they are.",
+            stacklevel=2,
+        )

@@ -1,6 +1,5 @@
 """Nested dicts of arrays by path, and masks on them."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +13,11 @@ Masks = Mapping[str, Any]
 """From a parameter's path, such as `backbone/conv0/kernel`, to a bool array of its shape: True is kept."""
 
 
-_path_name = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
+def _path_name(path: tuple[Any, ...]) -> str:
+    """Keys joined by slashes, without the attribute that holds the array of a variable of flax.nnx."""
+    if len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value"):
+        path = path[:-1]
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def by_path(tree: Tree) -> dict[str, Any]:

@@ -1,0 +1,364 @@
+"""Networks of a user's own: every kind of method reaches its sparsity on them, or says before work why not."""
+
+import functools
+import json
+from dataclasses import replace
+
+import awkward
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from awkward import model_of
+from conftest import small_study, toy_problem
+from flax import linen as nn
+from flax import nnx
+
+from rosalind import models, pruning, results, study, training
+from rosalind.config import Condition, Data, Method, Model, Train
+from rosalind.models import layers
+from rosalind.pruning import masks, structured
+
+CONFIG = Train(epochs=1, batch_size=60, learning_rate=0.01, warmup=0)
+KEY = jax.random.key(5)
+METHODS = {
+    "wanda": {"score_samples": 20},
+    "synflow": {"rounds": 1, "epochs": 0},
+    "fisher": {"score_samples": 20, "epochs": 0},
+    "rigl": {"every": 1, "end": 1},
+    "biprop": {},
+    "filter_l1": {"epochs": 0},
+    "n_m": {"epochs": 0},
+}
+"""A method of every kind: needs inputs, a flow, gradients per sample; changes or learns masks; channels; blocks."""
+
+GROUPS = {
+    **dict.fromkeys(("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches", "Dropping", "Squeeze"), 2),
+    **dict.fromkeys(("Embedded", "Normalised", "Grouped", "RmsNorm", "Transposed"), 1),
+    **dict.fromkeys(("Shared", "Scanned", "Recomputed", "Attending", "Stateful"), 0),
+}
+"""Number of groups of channels: none meets the output, a norm over channels, or what tracing does not know."""
+
+REFUSED = {
+    ("Scanned", "wanda"): "gives no inputs of .*layers/kernel",
+    ("Stateful", "wanda"): "gives no inputs of .*layers/0/kernel",
+    **{(name, "filter_l1"): "needs to know which belong together" for name, count in GROUPS.items() if not count},
+}
+"""The words of what is refused before any work."""
+
+
+@functools.cache
+def problem(name: str):
+    """The small problem of a module in one batch, its dense parent after one step, and its functions."""
+    model = model_of(name)
+    loss, params, state, batches = toy_problem(model)
+    dense = masks.everything(params)
+    fitted = training.fit(loss, params, state, batches, config=CONFIG, masks=dense, stop=1, key=KEY)
+    parent = pruning.Parent(pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state))
+    return loss, parent, batches, pruning.ModelFunctions(**models.model_functions(model))
+
+
+@pytest.mark.parametrize("name", awkward.MODULES)
+def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
+    loss, parent, batches, functions = problem(name)
+    for method, options in METHODS.items():
+        recipe = pruning.METHODS[method]
+        groups = models.groups(model_of(name)) if recipe.granularity == "channel" else ()
+        prune = functools.partial(
+            pruning.prune,
+            Method(method, (0.5,), options),
+            parent,
+            loss=loss,
+            batches=batches,
+            config=CONFIG,
+            functions=functions,
+            groups=groups,
+            key=KEY,
+        )
+        if (name, method) in REFUSED:
+            with pytest.raises(ValueError, match=REFUSED[name, method]):
+                prune()
+            continue
+        (pruned,) = prune()
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(pruned.weights.trainable)), method
+        reached = masks.sparsity_of(pruned.masks)
+        if recipe.exact:
+            total = sum(mask.size for mask in pruned.masks.values())
+            assert round(reached * total) == total - masks.kept_count(total, 0.5), method
+        elif abs(reached - 0.5) > structured.MISSED:
+            assert "left dense" in pruned.notes[0] or "at most" in pruned.notes[0], (method, pruned.notes)
+        left = pruning.left_whole(Method(method, (0.5,)), parent.initial.trainable, groups=groups)
+        assert all(pruned.masks[path].all() for path in left), method
+
+
+def images_of(model: Model, count: int = 4) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *model.image_shape)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", awkward.MODULES)
+def test_what_can_be_removed_leaves_the_same_network(name):
+    model = model_of(name)
+    groups = models.groups(model)
+    variables = problem(name)[1].trained
+    if groups:
+        noise = lambda x: np.asarray(x) + np.float32(0.1) * np.random.default_rng(x.size).normal(size=x.shape)
+        params = jax.tree.map(lambda x: noise(x).astype(np.float32), variables.trainable)
+        alive = [np.arange(group.size) % 3 > 0 for group in groups]
+        chosen = structured.masks_of(alive, groups, params)
+        masked = training.project(params, chosen)
+        small, state = structured.shrink(masked, variables.state, chosen, groups)
+        forward = jax.jit(functools.partial(models.apply, model))
+        whole, fewer = (
+            forward({"params": p, **s}, images_of(model))[0] for p, s in ((masked, variables.state), (small, state))
+        )
+        np.testing.assert_allclose(whole, fewer, atol=0.05 if name in ("Halved", "Smaller") else 1e-5)
+        assert sum(x.size for x in jax.tree.leaves(small)) < sum(x.size for x in jax.tree.leaves(params))
+    assert len(groups) == GROUPS[name]
+
+
+LAYERS = {
+    "grouped": (nn.Conv(8, (3, 3), feature_group_count=2), (5, 6, 4)),
+    "depthwise": (nn.Conv(8, (3, 3), (2, 2), feature_group_count=4, padding="VALID"), (5, 6, 4)),
+    "dilated": (nn.Conv(2, (2, 3), kernel_dilation=2, padding=((1, 0), (2, 3))), (6, 6, 2)),
+    "causal": (nn.Conv(3, (3,), padding="CAUSAL"), (7, 2)),
+    "circular": (nn.Conv(3, (3, 3), padding="CIRCULAR"), (4, 4, 2)),
+    "reflected": (nn.Conv(3, (3, 3), padding="REFLECT"), (4, 4, 2)),
+    "transposed": (nn.ConvTranspose(3, (2, 3), (2, 2)), (3, 4, 2)),
+    "flipped": (nn.ConvTranspose(3, (3, 3), transpose_kernel=True), (3, 4, 2)),
+    "local": (nn.ConvLocal(2, (2, 2)), (3, 3, 2)),
+    "dense": (nn.Dense(3, dtype=jnp.bfloat16), (4, 5)),
+    "general": (nn.DenseGeneral((2, 3), axis=(-2, -1)), (4, 5)),
+    "einsum": (nn.Einsum((5, 2, 3), "...c,chd->...hd", use_bias=False), (4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_squared_inputs_are_those_that_meet_a_weight(name):
+    # The output of a kernel with one weight of 1 is the inputs that this weight meets.
+    layer, shape = LAYERS[name]
+    x = jnp.asarray(np.random.default_rng(0).integers(-8, 9, (2, *shape)), jnp.float32)
+    params = layer.init(KEY, x)["params"]
+    squares = jax.jit(lambda p: layers.squared_inputs(layer.bind({"params": p}), x))(params)
+    assert squares.shape == params["kernel"].shape
+    zeros = jax.tree.map(jnp.zeros_like, params)
+
+    @jax.jit
+    def met(place):
+        kernel = jnp.zeros(squares.size, params["kernel"].dtype).at[place].set(1).reshape(squares.shape)
+        return jnp.square(layer.apply({"params": {**zeros, "kernel": kernel}}, x)).sum(dtype=jnp.float32)
+
+    for place in np.linspace(0, squares.size - 1, 5).astype(int):
+        assert float(squares.ravel()[place]) == pytest.approx(float(met(place)), rel=1e-5)
+
+
+def test_dropout_draws_by_step_and_not_where_it_is_measured():
+    loss, parent, batches, _ = problem("Dropping")
+    params, state = parent.initial
+    batch = batches(KEY, 0)
+    run = jax.jit(loss, static_argnums=3)
+    (first, (second_state, _)), (again, _) = (run(params, state, batch, True) for _ in range(2))
+    second, _ = run(params, second_state, batch, True)
+    assert first == again != second
+    assert run(params, state, batch, False)[0] == run(params, second_state, batch, False)[0]
+    # Half of the branches of the stochastic depth are dropped, none in evaluation.
+    assert not np.array_equal(parent.initial.state["rngs"]["key"], parent.trained.state["rngs"]["key"])
+
+
+def test_low_precision_computes_in_it_and_is_kept_in_float32():
+    model = model_of("Halved")
+    params, state = problem("Halved")[1].trained
+    assert {str(x.dtype) for x in jax.tree.leaves(params)} == {"float32"}
+    assert models.parameter_dtypes(model) == ["bfloat16", "float32"]
+    features = models.apply(model, {"params": params, **state}, images_of(model))[1]
+    assert features.dtype == jnp.float32
+    half = lambda tree: jax.tree.map(lambda x: x.astype(jnp.bfloat16), tree)
+    pixels = (images_of(model) / 255 - 0.5) / 0.25
+    variables = {"params": half(params["backbone"]), "batch_stats": state["batch_stats"]["backbone"]}
+    exact = awkward.Halved().apply(variables, jnp.asarray(pixels, jnp.float32), False)
+    np.testing.assert_array_equal(features, exact.astype(jnp.float32))
+
+
+def test_parameters_in_bfloat16_are_pruned_and_resumed():
+    loss, parent, batches, _ = problem("NoBias")
+    half = lambda weights: pruning.Weights(jax.tree.map(lambda x: x.astype(jnp.bfloat16), weights.trainable), {})
+    low = pruning.Parent(half(parent.initial), half(parent.trained))
+    for method in ("magnitude", "fisher"):
+        options = {"score_samples": 20} if "score_samples" in pruning.METHODS[method].options else {}
+        resume, networks = {}, []
+        for _ in range(2):
+            (pruned,) = pruning.prune(
+                Method(method, (0.5,), options),
+                low,
+                loss=loss,
+                batches=batches,
+                config=CONFIG,
+                resume=resume,
+                key=KEY,
+            )
+            networks.append(pruned)
+        assert masks.sparsity_of(pruned.masks) == pytest.approx(0.5, abs=0.001)
+        assert all(np.asarray(x).dtype.kind != "V" for step in resume.values() for x in step.values())
+        assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), *(n.weights.trainable for n in networks)))
+
+
+def test_the_state_of_an_nnx_module_is_pruned():
+    state = nnx.state(awkward.Stateful((8, 8, 1), rngs=nnx.Rngs(0)), nnx.Param)
+    assert sorted(masks.prunable(state)) == ["layers/0/kernel", "layers/1/kernel"]
+    kept = masks.keep({path: jnp.abs(x) for path, x in masks.prunable(state).items()}, 0.5)
+    zeros = training.project(state, kept)["layers"][0]["kernel"].get_value() == 0
+    np.testing.assert_array_equal(zeros, ~kept["layers/0/kernel"])
+
+
+class NoTrain(nn.Module):
+    """Called without `train`."""
+
+    @nn.compact
+    def __call__(self, x):
+        return x.mean((1, 2))
+
+
+class Pair(nn.Module):
+    """Gives features and something else."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return x.mean((1, 2)), x
+
+
+class Unpooled(nn.Module):
+    """Gives features with positions."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return x
+
+
+class OnlyEvaluating(nn.Module):
+    """Fails in training."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        assert not train, "no training"
+        return x.mean((1, 2))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("NoTrain", "TypeError"),
+        ("Pair", "it gave a tuple"),
+        ("Unpooled", r"it gave \[1, 8, 8, 1\]"),
+        ("OnlyEvaluating", "AssertionError: no training"),
+    ],
+)
+def test_a_module_that_cannot_be_called_is_explained_with_its_own_error(module, message):
+    model = replace(model_of("NoBias"), name=f"test_awkward:{module}")
+    with pytest.raises(ValueError, match=rf"(?s)is called with \(images, train\).*{message}"):
+        models.init(model, KEY)
+
+
+def test_what_is_no_module_is_not_called():
+    with pytest.raises(ValueError, match=r"must be a class of flax\.linen\.Module or flax\.nnx\.Module"):
+        study.check(small_study(model=Model("os:system")))
+
+
+class Wide(nn.Module):
+    """As many features as the digits have classes; only two widths can be built."""
+
+    width: int = 10
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        if self.width not in (3, 10):
+            raise AssertionError("another width")
+        return nn.relu(nn.Dense(self.width, name="dense")(x.reshape(len(x), -1)))
+
+
+def test_widths_that_cannot_be_built_are_no_controls():
+    grouped = replace(model_of("Grouped"), width=16)
+    assert {study.planning.narrow_width(grouped, s) for s in (0.5, 0.8, 0.99)} <= {4, 8, 12}
+    assert study.planning.narrow_width(grouped, 0.99) == 4
+    wide = replace(model_of("Grouped"), name="test_awkward:Wide")
+    assert study.planning.narrow_width(wide, 0.9) == 3
+    assert study.planning.narrow_width(replace(wide, width=3), 0.9) is None
+    assert study.planning.narrow_width(model_of("Stateful"), 0.9) in (1, 2)
+
+
+def test_features_as_many_as_classes_are_warned_of(capsys):
+    study.check(small_study(model=Model("test_awkward:Wide"), methods=()))
+    assert "10 features" in capsys.readouterr().err
+    study.check(small_study(model=Model("awkward:Grouped"), methods=()))
+    assert capsys.readouterr().err == ""
+
+
+def safetensors(arrays: dict[str, np.ndarray]) -> bytes:
+    """The bytes of a file, by the format's description."""
+    header, content = {"__metadata__": {"by": "hand"}}, b""
+    for name, array in arrays.items():
+        data = array.tobytes()
+        place = [len(content), len(content) + len(data)]
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": place}
+        content += data
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content
+
+
+@pytest.mark.parametrize("kind", ["npz", "safetensors"])
+def test_pretrained_variables_are_what_a_network_begins_with(kind, tmp_path):
+    model = model_of("Halved")
+    fresh = models.flatten(models.init(model, KEY))
+    kernel, mean = np.full((3, 3, 1, 8), 0.5, np.float32), np.full(8, 2, np.float32)
+    arrays = {"conv/kernel": kernel, "batch_stats/norm/mean": mean}
+    path = tmp_path / f"weights.{kind}"
+    if kind == "npz":
+        np.savez(path, **arrays)
+    else:
+        path.write_bytes(safetensors({name.replace("/", "."): x for name, x in arrays.items()}))
+    begun = models.flatten(models.init(replace(model, variables=str(path)), KEY))
+    given = {"params/backbone/conv/kernel": kernel, "batch_stats/backbone/norm/mean": mean}
+    for name, array in fresh.items():
+        np.testing.assert_array_equal(begun[name], given.get(name, array))
+    before = models.digest(str(path))
+    path.write_bytes(path.read_bytes() + b" ")
+    assert models.digest(str(path)) != before
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"conv9/kernel": np.ones(3)}, "the model has no 'conv9/kernel'"),
+        ({"conv/kernel": np.ones((3, 3, 1, 9))}, r"must have shape \[3, 3, 1, 8\], got \[3, 3, 1, 9\]"),
+        ({}, "has no arrays"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_pretrained_variables_that_do_not_fit_are_refused(arrays, message, tmp_path):
+    path = tmp_path / "weights.npz"
+    if arrays is not None:
+        np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=message):
+        study.check(small_study(model=Model("awkward:Halved", variables=str(path)), methods=()))
+
+
+@pytest.mark.parametrize("name", ["Halved", "Stateful"])
+def test_a_study_of_it_is_measured_and_resumed(name, tmp_path):
+    plan = small_study(
+        data=Data(train_limit=100),
+        model=Model(f"awkward:{name}"),
+        train=Train(epochs=1, batch_size=50, warmup=0),
+        methods=(Method("magnitude", (0.5,)),),
+        conditions=(Condition(), Condition(bn="adapted")),
+        seeds=(0,),
+        attributions=0,
+        thumbnails=2,
+    )
+    found = study.run(plan, tmp_path / "study")
+    for network, info in found.networks.items():
+        arrays = results.load_arrays(results.network_file(found.folder, network))
+        assert all(x.dtype != np.dtype("V2") for x in arrays.values())
+        assert "variables/rngs/key" in arrays
+        assert np.isfinite(found.geometry(network, "clean-adapted", ("margin",))["margin"]).all()
+        assert info.extra["parameter_dtypes"] == (["bfloat16", "float32"] if name == "Halved" else ["float32"])
+    stamps = {path: path.stat().st_mtime_ns for path in found.folder.rglob("*.npz")}
+    study.run(plan, found.folder)
+    assert stamps == {path: path.stat().st_mtime_ns for path in found.folder.rglob("*.npz")}
