@@ -255,7 +255,7 @@ def test_a_module_that_cannot_be_called_is_explained_with_its_own_error(module, 
     model = replace(model_of("NoBias"), name=f"test_awkward:{module}")
     with pytest.raises(ValueError, match=rf"(?s)is called with \(images, train\).*{message}"):
         models.init(model, KEY)
-    with pytest.raises(ValueError, match="cannot be made with {'width': 8}"):
+    with pytest.raises(ValueError, match="cannot be made with"):
         models.blank(replace(model, width=8))
 
 
