@@ -25,7 +25,7 @@ METHODS = {
     "wanda": {"score_samples": 20},
     "synflow": {"rounds": 1, "epochs": 0},
     "fisher": {"score_samples": 20, "epochs": 0},
-    "rigl": {"every": 1, "end": 1},
+    "set": {"every": 1, "end": 1},
     "biprop": {},
     "filter_l1": {"epochs": 0},
     "n_m": {"epochs": 0},
