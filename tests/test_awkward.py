@@ -25,7 +25,7 @@ METHODS = {
     "wanda": {"score_samples": 20},
     "synflow": {"rounds": 1, "epochs": 0},
     "fisher": {"score_samples": 20, "epochs": 0},
-    "rigl": {"every": 1, "end": 1},
+    "set": {"every": 1, "end": 1},
     "biprop": {},
     "filter_l1": {"epochs": 0},
     "n_m": {"epochs": 0},
@@ -255,6 +255,8 @@ def test_a_module_that_cannot_be_called_is_explained_with_its_own_error(module, 
     model = replace(model_of("NoBias"), name=f"test_awkward:{module}")
     with pytest.raises(ValueError, match=rf"(?s)is called with \(images, train\).*{message}"):
         models.init(model, KEY)
+    with pytest.raises(ValueError, match="cannot be made with"):
+        models.blank(replace(model, width=8))
 
 
 def test_what_is_no_module_is_not_called():

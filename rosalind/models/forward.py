@@ -1,7 +1,9 @@
 """Variables and forward passes of a model config: normalising, a backbone, the head."""
 
+import contextlib
 import functools
 import inspect
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -102,7 +104,13 @@ def _module(config: Model) -> _Classifier:
         arguments = arguments_of(model, image_shape=config.image_shape, width=config.width)
         module = FromNnx(model, tuple(arguments.items()), name="backbone")
     else:
-        module = model(**({} if config.width is None else {"width": config.width}), name="backbone")
+        width = {} if config.width is None else {"width": config.width}
+        try:
+            module = model(**width, name="backbone")
+        except TypeError as error:
+            raise ValueError(
+                f"model {config.name!r} cannot be made with {width or 'no arguments'}: {error}."
+            ) from error
     return _Classifier(module, config.classes, config.mean, config.std)
 
 
@@ -117,10 +125,25 @@ def _initialised(config: Model, key: Array) -> Variables:
     return {name: tree for name, tree in variables.items() if name == "params" or not reported(tree)}
 
 
+@contextlib.contextmanager
+def _explained(config: Model) -> Iterator[None]:
+    """Turn an error of the module into a ValueError that says how it is called, and has the module's own below it."""
+    _module(config)
+    try:
+        yield
+    except Exception as error:
+        shape = ", ".join(map(str, config.image_shape or ()))
+        raise ValueError(
+            f"model {config.name!r} is called with (images, train), images float32[n, {shape}] and train a bool, and "
+            f"must give features [n, d]; called so it raised {type(error).__name__}: {error}"
+        ) from error
+
+
 @functools.cache
 def _traits(config: Model) -> _Traits:
     """Traits of a model, from tracing it in both modes; ValueError with the module's own error where it fails."""
-    _module(config)
+    if config.name in MODELS:
+        return _Traits(False, {})
 
     def both_modes(key, variables):
         mutable = [name for name in variables if name != "params"]
@@ -128,7 +151,7 @@ def _traits(config: Model) -> _Traits:
         run = functools.partial(_module(config).apply, variables, _blank_images(config), rngs=rngs)
         return run(train=False), run(train=True, mutable=mutable)
 
-    try:
+    with _explained(config):
         variables = jax.eval_shape(functools.partial(_initialised, config), jax.random.key(0))
         try:
             jax.eval_shape(functools.partial(both_modes, None), variables)
@@ -136,12 +159,6 @@ def _traits(config: Model) -> _Traits:
         except errors.InvalidRngError:
             jax.eval_shape(both_modes, jax.random.key(0), variables)
             draws = True
-    except Exception as error:
-        shape = ", ".join(map(str, config.image_shape or ()))
-        raise ValueError(
-            f"model {config.name!r} is called with (images, train), images float32[n, {shape}] and train a bool, and "
-            f"must give features [n, d]; called so it raised {type(error).__name__}: {error}"
-        ) from error
     low = {path: leaf.dtype for path, leaf in flatten(variables).items() if _is_low(leaf.dtype)}
     return _Traits(draws, low)
 
@@ -190,7 +207,9 @@ def _random(config: Model, key: Array) -> Variables:
 @functools.cache
 def blank(config: Model) -> Variables:
     """Zeros of the shapes and dtypes that a model's variables have; nothing is computed. Raises as `init`."""
-    shapes = jax.eval_shape(functools.partial(_random, config), jax.random.key(0))
+    _traits(config)
+    with _explained(config):
+        shapes = jax.eval_shape(functools.partial(_random, config), jax.random.key(0))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 

@@ -156,7 +156,7 @@ def left_whole(study: Study) -> Iterator[str]:
     for method in study.methods:
         groups = models.groups(study.model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
-            yield f"{method.label or method.name} leaves {len(paths)} layers dense: {', '.join(paths)}."
+            yield f"layers that {method.label or method.name} leaves dense: {', '.join(paths)}."
 
 
 def repeated(values: Sequence[Any]) -> list[Any]:
