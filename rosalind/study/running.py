@@ -169,8 +169,9 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
                     progress.advance(len(names))
     maps.attributions(study, dataset, folder, conditions, parents, rest)
     study_results = compare(folder, umap=study.umap)
-    for row in reporting.summary_rows(study_results) if report is not None else ():
-        report(row)
+    if report is not None:
+        for row in reporting.summary_rows(study_results):
+            report(row)
     return study_results
 
 
