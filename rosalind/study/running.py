@@ -169,9 +169,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
                     progress.advance(len(names))
     maps.attributions(study, dataset, folder, conditions, parents, rest)
     study_results = compare(folder, umap=study.umap)
-    if report is not None:
-        for row in reporting.summary_rows(study_results):
-            report(row)
+    for row in reporting.summary_rows(study_results) if report is not None else ():
+        report(row)
     return study_results
 
 
