@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, NoReturn
@@ -95,7 +95,8 @@ def run(
     """
     given = {flag: value for flag, value in locals().items() if flag not in ("study", "out", "dry_run")}
     if study is not None:
-        changed = [flag.replace("_", "-") for flag, value in given.items() if value != run.__kwdefaults__[flag]]
+        defaults = run.__kwdefaults__ or {}
+        changed = [flag.replace("_", "-") for flag, value in given.items() if value != defaults[flag]]
         if changed:
             raise ValueError(
                 f"of the flags only --out and --dry-run are allowed beside {study!r}, got --{', --'.join(changed)}; "
@@ -392,7 +393,9 @@ def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
-    commands = {f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)}
+    commands: dict[str, Callable[..., None]] = {
+        f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)
+    }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
         print(f"rosalind {rosalind.__version__}")

@@ -305,8 +305,13 @@ def load(config: Data) -> data.Dataset:
 
 @functools.lru_cache(maxsize=2)
 def _load(config: Data, version: str | None) -> data.Dataset:
-    options = {"size": config.size, "train_limit": config.train_limit, "test_limit": config.test_limit}
-    return data.load(config.name, folder=config.folder, **options)
+    return data.load(
+        config.name,
+        folder=config.folder,
+        size=config.size,
+        train_limit=config.train_limit,
+        test_limit=config.test_limit,
+    )
 
 
 def stratified_rows(dataset: data.Dataset, count: int) -> np.ndarray:

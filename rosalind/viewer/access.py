@@ -114,7 +114,11 @@ class Server(HTTPServer):
     """An HTTP server on which connections that ask for nothing take no more than their share."""
 
     def initialize(self, request_callback: Callable[[HTTPServerRequest], None], **options: Any) -> None:
-        limits = {"idle_connection_timeout": IDLE_SECONDS, "body_timeout": IDLE_SECONDS, "max_body_size": LARGEST_BODY}
+        limits: dict[str, Any] = {
+            "idle_connection_timeout": IDLE_SECONDS,
+            "body_timeout": IDLE_SECONDS,
+            "max_body_size": LARGEST_BODY,
+        }
         super().initialize(request_callback, **limits, **options)
         self._silent: dict[IOStream, None] = {}
 
