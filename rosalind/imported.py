@@ -145,11 +145,12 @@ def from_torch(
     import torch
 
     layers = dict(model.named_modules())
-    last = layers.get(head)
-    if not isinstance(last, torch.nn.Linear):
+    named = layers.get(head)
+    if not isinstance(named, torch.nn.Linear):
         linear = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear)]
-        got = "is not there" if last is None else f"is a {type(last).__name__}"
+        got = "is not there" if named is None else f"is a {type(named).__name__}"
         raise ValueError(f"head {head!r} must be a linear layer of the model, but {got}; it has {linear[-5:]}.")
+    last: Any = named
     if (mean is None) != (std is None):
         raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
     parameter = next(model.parameters())

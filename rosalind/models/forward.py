@@ -174,7 +174,7 @@ def parameter_dtypes(config: Model) -> list[str]:
     return sorted({str(jnp.dtype(low.get(path, jnp.float32))) for path in paths})
 
 
-def _as_float32(variables: Variables) -> Variables:
+def _as_float32(variables: Any) -> Any:
     return jax.tree.map(lambda x: x.astype(jnp.float32) if _is_low(x.dtype) else x, variables)
 
 

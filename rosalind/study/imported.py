@@ -144,7 +144,8 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
                 results.read_predictions(study_results, network.name, condition, source)
             continue
         assert network.head is not None
-        check_head(network.name, *network.head, classes)
+        kernel, bias = network.head
+        check_head(network.name, kernel, bias, classes)
         ready = network_files.callable_network(network)
         geometry.check(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
         batch = measuring.features_of(ready, few)

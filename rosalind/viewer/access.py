@@ -76,7 +76,9 @@ class AnySpelling(Matcher):
         matcher: of the path as `urllib.parse.quote` spells it, without groups.
     """
 
-    def __init__(self, matcher: PathMatches):
+    def __init__(self, matcher: Matcher):
+        if not isinstance(matcher, PathMatches):
+            raise TypeError(f"`matcher` must be of paths, got {type(matcher).__name__}.")
         self.regex = matcher.regex
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:

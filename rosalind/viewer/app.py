@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from bokeh.document import Document
 from bokeh.events import DocumentReady
@@ -96,7 +96,7 @@ class Session:
             patches=bokeh_patches.enabled(),
         )
         document.add_periodic_callback(self.watch, WATCH_INTERVAL)
-        document.on_event(DocumentReady, lambda event: document.add_next_tick_callback(self.complete_next))
+        document.on_event(DocumentReady, lambda event: self._continue())
 
     def _actions(self) -> Actions:
         return Actions(
@@ -236,7 +236,11 @@ class Session:
         if self.panels.waiting and (session is None or session.connection_count):
             async with self._turn():
                 self.complete(1)
-            self.document.add_next_tick_callback(self.complete_next)
+            self._continue()
+
+    def _continue(self) -> None:
+        # Bokeh awaits coroutines, which its types do not say.
+        self.document.add_next_tick_callback(cast(Any, self.complete_next))
 
     def complete(self, count: int | None = None) -> None:
         """Make the next `count` views that wait until the page is on screen, or all."""
