@@ -326,7 +326,7 @@ class TestView:
     def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
         page = Page(store, Similarity)
         view = page.view
-        cells, order = view.kept["found"].cells, view.kept["found"].order
+        cells, order = view.kept["comparison"].cells, view.kept["comparison"].order
         place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
         x, y = view.places[place]
         view.tap(x, y)
@@ -343,7 +343,7 @@ class TestView:
         page = Page(store, Similarity, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
         view = page.view
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
-        place, distance = view.kept["points"].place, view.kept["found"].distance
+        place, distance = view.kept["points"].place, view.kept["comparison"].distance
         apart = [distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]] for k in (0, 1)]
         assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
 
@@ -356,7 +356,7 @@ class TestView:
         assert all(source.data is data for source, data in zip(sources, before, strict=True))
         page.change(choices={"similarity-metric": "norm"})
         expected = similarity.load(store.results, metric="norm")[0]
-        np.testing.assert_array_equal(view.kept["found"].distance, expected.distance)
+        np.testing.assert_array_equal(view.kept["comparison"].distance, expected.distance)
         assert "points, norm, as measured" in view.caption.text
         page.change(mode="change_from_clean")
         assert view.mode.value == "change_from_clean"
@@ -377,7 +377,7 @@ class TestView:
     def test_floors_are_drawn_in_true_length(self, store):
         page = Page(store, Similarity)
         view = page.view
-        length, _ = similarity.floors(store.results, view.kept["found"])["seeds"]
+        length, _ = similarity.floors(store.results, view.kept["comparison"])["seeds"]
         assert view.bars.data["x1"] - view.bars.data["x0"] == pytest.approx([length], rel=1e-5)
         assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
 
@@ -401,7 +401,7 @@ class TestView:
         np.testing.assert_allclose(drawn["x"][:3], page.view.places[places, 0], rtol=1e-6)
         assert np.isnan(drawn["x"][3])
         assert drawn["tip"].tolist() == [0, 0, 11, 0]
-        far = kept["found"].distance[places[0], places[1]] + kept["found"].distance[places[1], places[2]]
+        far = kept["comparison"].distance[places[0], places[1]] + kept["comparison"].distance[places[1], places[2]]
         assert f"a way of B {far:.2f}." in page.view.caption.text
         # Both sides, and a way for every seed of a group.
         page.change(a=way[1], b=("lth 0.9 over seeds", "gaussian_noise-1"))
@@ -450,7 +450,7 @@ class TestView:
         page = Page(Store(copy), Similarity)
         view = page.view
         assert "severities and seeds are averaged" in view.caption.text
-        place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
+        place = view.kept["comparison"].cells.index(("lth 0.9 over seeds", "contrast"))
         x, y = view.places[place]
         view.tap(x, y)
         assert page.asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
