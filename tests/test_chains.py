@@ -138,7 +138,7 @@ class TestChangingMasks:
             assert not np.asarray(leaves[path])[new].any()
             assert not np.asarray(old[path])[new].any()
         # What was dropped and grown in this update goes on as it was, as in the authors' code.
-        stayed = sum(int(((np.asarray(leaves[p]) != 0) & before[p]).sum()) for p in kept)
+        stayed = sum(int(((np.asarray(leaves[p]) != 0) & kept[p] & before[p]).sum()) for p in kept)
         both = sum(int((kept[p] & before[p]).sum()) for p in kept)
         assert (stayed < both) == restart
 
