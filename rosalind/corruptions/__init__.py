@@ -255,11 +255,7 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
     125
     """
     corruption, index = _checked(name, severity, table)
-    dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    if dtype != np.uint8:
-        raise ValueError(f"images must be uint8 in 0..255, got {dtype}.")
-    if len(shape) != 4 or min(shape[1:3]) < 8 or shape[3] not in (1, 3):
-        raise ValueError(f"images must be [n, h, w, 1 or 3] of 8 pixels or more, got {shape}.")
+    _check_images(images)
     if corruption.draw is not None and not draws:
         raise ValueError(
             f"`draws` of {name} are those of `corruptions.draw`, got none; `corruptions.corrupt` draws too."
@@ -320,6 +316,7 @@ def corrupt(
     batch = batch[None] if batch.ndim == 3 else batch
     if batch.ndim != 4 or not len(batch):
         raise ValueError(f"images must be one or more of [n, h, w, c], [h, w, c] or [h, w], got {shape}.")
+    _check_images(batch)
     table = table or table_for(max(batch.shape[1:3]))
     corruption = check(name, severity, table)
     pictures = load_textures(textures, batch.shape[1:], table) if corruption.textures else None
@@ -327,6 +324,15 @@ def corrupt(
     keys = jax.vmap(lambda k: jax.random.fold_in(key, k))(jnp.arange(len(batch)))
     drawn = _drawn(name, keys, jnp.asarray(batch), jnp.int32(severity), table, pictures) if corruption.draw else {}
     return np.asarray(apply(name, batch, drawn, severity, table=table)).reshape(shape)
+
+
+def _check_images(images: Any) -> None:
+    """Raise ValueError unless images are uint8[n, h, w, 1 or 3] of 8 pixels or more."""
+    dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
+    if dtype != np.uint8:
+        raise ValueError(f"images must be uint8 in 0..255, got {dtype}.")
+    if len(shape) != 4 or min(shape[1:3]) < 8 or shape[3] not in (1, 3):
+        raise ValueError(f"images must be [n, h, w, 1 or 3] of 8 pixels or more, got {shape}.")
 
 
 @functools.partial(jax.jit, static_argnames=("name", "table"))
