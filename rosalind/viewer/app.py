@@ -47,6 +47,7 @@ class Session:
             views: classes by name.
             turn: taken for every view that is made once the page is on screen.
         """
+        bokeh_patches.share_defaults()
         self.store, self.document, self.generation = store, document, store.generation
         self._turn = turn
         self.choices = choices(store, views)
