@@ -125,6 +125,6 @@ def test_the_command_line_serves_it(small_folder, monkeypatch, capsys):
     asyncio.set_event_loop(asyncio.new_event_loop())
     monkeypatch.setattr(viewer.server.BaseServer, "run_until_shutdown", fetch)
     monkeypatch.setattr(viewer.server.webbrowser, "open", lambda address: None)
-    monkeypatch.setattr(sys, "argv", ["rosalind", "view", str(small_folder), "--views", MINE])
+    monkeypatch.setattr(sys, "argv", ["rosalind", "view", str(small_folder), "--no-token", "--views", MINE])
     cli.main()
     assert '<section id="SelectedShare" data-in="samples all">' in bodies[0]
