@@ -8,8 +8,9 @@ from bokeh.document import Document
 from bokeh.models import Div
 from tornado.httpclient import AsyncHTTPClient
 
-from rosalind import cli, viewer
+from rosalind import cli
 from rosalind.analysis.store import Store
+from rosalind.viewer import server as viewer_server
 from rosalind.viewer.app import Session
 from rosalind.viewer.views import VIEWS, with_outside
 
@@ -100,7 +101,7 @@ def test_its_mistake_costs_that_view_only(store):
 )
 def test_what_is_no_view_is_refused_before_anything_is_served(small_folder, names, message):
     with pytest.raises(ValueError, match=message):
-        viewer.make_server(small_folder, views=names)
+        viewer_server.make_server(small_folder, views=names)
 
 
 def test_built_in_views_can_be_named_and_two_of_one_name_cannot(monkeypatch):
@@ -123,8 +124,8 @@ def test_the_command_line_serves_it(small_folder, monkeypatch, capsys):
         server.stop()
 
     asyncio.set_event_loop(asyncio.new_event_loop())
-    monkeypatch.setattr(viewer.server.BaseServer, "run_until_shutdown", fetch)
-    monkeypatch.setattr(viewer.server.webbrowser, "open", lambda address: None)
+    monkeypatch.setattr(viewer_server.BaseServer, "run_until_shutdown", fetch)
+    monkeypatch.setattr(viewer_server.webbrowser, "open", lambda address: None)
     monkeypatch.setattr(sys, "argv", ["rosalind", "view", str(small_folder), "--no-token", "--views", MINE])
     cli.main()
     assert '<section id="SelectedShare" data-in="samples all">' in bodies[0]

@@ -219,6 +219,7 @@ NEEDED = {
     "end": {"epochs": 4},
     "every": {"epochs": 4},
     "drop": {"every": 1},
+    "over": {"temperature": 1.0},
     "restart": {"every": 1, "drop": 0.9},
 }
 """Options that only work beside others, or in a longer run."""
@@ -377,7 +378,7 @@ def test_an_emptied_layer_is_noted():
         (Method("lth", (0.5,), {"rewind": 1.0}), "lth: `rewind` must be the fraction .* got 1.0"),
         (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
         (Method("snip", (0.5,), {"statistics": "running"}), "snip: unknown statistics 'running'"),
-        (Method("rigl", (0.5,), {"restart": None}), "rigl: unknown restart 'None'"),
+        (Method("rigl", (0.5,), {"restart": None}), "rigl: `restart` must be True or False, got None"),
         (Method("lth", (0.5,), {"rate": 0.0}), "lth: `rate` must .* got 0.0"),
         (Method("magnitude", (0.5,), {"epochs": -1}), "magnitude: `epochs` must .* got -1"),
         (Method("magnitude", (0.5,), {"distil": "yes"}), "magnitude: `distil` must .* got 'yes'"),

@@ -64,7 +64,8 @@ class TestMoreScores:
 
         weight = training.by_path(params)[path]
         exact = np.abs(jax.grad(masked)(jnp.ones_like(weight)))
-        np.testing.assert_allclose(scores.snip(job)[path], exact, rtol=1e-4, atol=1e-8)
+        # Two orders of summing 60 samples in float32, each to 2^-23 of the largest score, 0.05: sqrt(60) * 6e-9.
+        np.testing.assert_allclose(scores.snip(job)[path], exact, rtol=1e-4, atol=5e-8)
 
     def test_snip_in_rounds_scores_what_is_left_with_its_first_weights(self, toy):
         once, rounds = (run(Method("snip", (0.8,), {"rounds": n, "epochs": 1}))[0] for n in (1, 5))

@@ -203,7 +203,9 @@ def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy)
     results.save_json(copy / "conditions" / f"{again}.json", {**info, "draw": 1})
     for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0"):
         cell = results.load_arrays(results.geometry_file(copy, network, "gaussian_noise-5"))
-        results.save_arrays(results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1})
+        results.save_arrays(
+            results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1, "condition": again}
+        )
     found = results.load(copy)
     compared = similarity.compare(found, metric="norm")
     place = {cell: k for k, cell in enumerate(compared.cells)}
@@ -334,7 +336,7 @@ class TestView:
         view.tap(far, far, shift=True)
         view.matrix.tap(0.5, len(order) - 0.5, shift=True)
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        assert f"{view.kept['found'].distance[order[-1], place]:.2f} apart" in view.caption.text
+        assert f"{view.kept['comparison'].distance[order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
         assert view.matrix.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.matrix.marks.data["row"][0])] == place
@@ -389,7 +391,7 @@ class TestView:
         place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
-        assert f"up to {view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
+        assert f"up to {view.kept['comparison'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
 
     def test_arrows_lead_from_clean_over_all_severities(self, store):
         page = Page(store, Similarity, b=("mlp-lth-0.9-seed0", "contrast-5"))

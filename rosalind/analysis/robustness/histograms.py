@@ -6,7 +6,7 @@ import numpy as np
 
 from rosalind.analysis.robustness.summary import COLUMNS, Cell, rows
 from rosalind.measures import COORDINATES
-from rosalind.results import Damaged, Results, load_arrays, save_arrays, save_csv
+from rosalind.results import Damaged, Results, load_arrays, save_arrays, save_csv, stamp
 from rosalind.results.schema import check_arrays
 
 BINS = 24
@@ -19,6 +19,7 @@ def save_summary(results: Results) -> None:
     margin in the network's unit, and `edges` float32[3, bins + 1], which all cells share: from the 0.5th
     to the 99.5th percentile over the dense networks; what lies outside counts in the outermost bins.
     """
+    stamp.withdraw(results.folder)
     cells = results.cells()
     edges = _edges(results, [c for c in cells if results.networks[c[0]].is_dense] or cells)
     counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
