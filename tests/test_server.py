@@ -1,7 +1,6 @@
 """The server on loopback: routes, origins, several studies."""
 
 import asyncio
-import contextlib
 import io
 import logging
 import os
@@ -346,43 +345,6 @@ def test_a_refused_message_is_one_line_in_the_log(drawn, caplog):
     assert len(lines) == 1
     assert len(lines[0].splitlines()) == 1
     assert len(lines[0]) < 300
-
-
-def test_readers_who_have_left_cost_nothing_and_others_are_answered_between_sessions(drawn, monkeypatch, caplog):
-    made = []
-    session = app.Session
-    monkeypatch.setattr(app, "Session", lambda *given: made.append(session(*given)))
-
-    async def scenario():
-        running = viewer.make_server(drawn)
-        request = lambda path: f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n\r\n".encode()
-        opened = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(15)]
-        for number, (reader, writer) in enumerate(opened[:14]):
-            writer.write(request("/"))
-            if number >= 6:
-                # Its head has come.
-                await reader.read(100)
-                writer.transport.abort()
-        while not made:
-            await asyncio.sleep(0)
-        opened[14][1].write(request("/healthz"))
-        answer = await opened[14][0].read(1000)
-        between = len(made)
-        for reader, _ in opened[:6]:
-            while b"</html>" not in await reader.read(1 << 20):
-                pass
-        for _, writer in opened:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-        running.stop()
-        return answer, between
-
-    answer, between = asyncio.run(scenario())
-    assert answer.endswith(b"ok")
-    assert between < 6
-    assert len(made) == 6
-    assert not [record for record in caplog.records if record.name.startswith("tornado")]
 
 
 def test_connections_that_ask_for_nothing_are_closed(drawn, monkeypatch):

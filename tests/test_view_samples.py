@@ -72,13 +72,12 @@ class TestSheet:
             for position in (0, 77, len(store.ids) - 1):
                 np.testing.assert_array_equal(contact_sheet.member_row(path, key, position), arrays[key][position])
         np.savez_compressed(tmp_path / "small.npz", logits=arrays["logits"])
-        row = contact_sheet.member_row(tmp_path / "small.npz", "logits", 5)
-        np.testing.assert_array_equal(row, arrays["logits"][5])
         (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:900])
         for place, key, position in (
             (path, "logits", 10**6),
             (path, "no", 0),
             (tmp_path / "cut.npz", "logits", 0),
+            (tmp_path / "small.npz", "logits", 5),
         ):
             with pytest.raises(results.Damaged):
                 contact_sheet.member_row(place, key, position)

@@ -12,7 +12,7 @@ from PIL import Image
 from rosalind.analysis import fragility, sample_presets
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST, Store
-from rosalind.results import Damaged, load_arrays, log_softmax
+from rosalind.results import Damaged, log_softmax
 
 WRONG = "wrong in most cells"
 FELL, ROSE = "margin fell most", "margin rose most"
@@ -155,16 +155,16 @@ def data_address(picture: UInt8[np.ndarray, "h w channels"]) -> str:
 
 
 def member_row(path: Path, key: str, position: int) -> np.ndarray:
-    """One row of an array in an npz, without reading the others; of a compressed npz all are read.
+    """One row of an array in an npz, without reading the others.
 
     Raises:
-        results.Damaged: truncated, not an npz, or without the key.
+        results.Damaged: truncated, compressed, not an npz, or without the key.
     """
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             info = archive.getinfo(f"{key}.npy")
             if info.compress_type != zipfile.ZIP_STORED:
-                return load_arrays(path, (key,))[key][position]
+                raise ValueError("arrays of a study are never compressed")
             # The header in front of the data has its own lengths of name and extra field (APPNOTE 4.3.7).
             file.seek(info.header_offset + 26)
             name, extra = np.frombuffer(file.read(4), "<u2").tolist()
