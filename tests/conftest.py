@@ -25,8 +25,6 @@ from rosalind import config, data, models, results, study, training
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 jax.config.update("jax_numpy_rank_promotion", "raise")
 study.use_compilation_cache()
-# Many tests compile the same small functions anew: with all of them cached, chains and mask learning take 8 % less.
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
 class NormMlp(nn.Module):
