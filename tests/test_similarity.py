@@ -326,7 +326,7 @@ class TestView:
     def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
         page = Page(store, Similarity)
         view = page.view
-        cells, order = view.kept["found"].cells, view.kept["found"].order
+        cells, order = view.kept["comparison"].cells, view.kept["comparison"].order
         place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
         x, y = view.places[place]
         view.tap(x, y)
@@ -334,7 +334,7 @@ class TestView:
         view.tap(far, far, shift=True)
         view.matrix.tap(0.5, len(order) - 0.5, shift=True)
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        assert f"{view.kept['found'].distance[order[-1], place]:.2f} apart" in view.caption.text
+        assert f"{view.kept['comparison'].distance[order[-1], place]:.2f} apart" in view.caption.text
         # The square stands in A's column and B's row.
         assert view.matrix.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.matrix.marks.data["row"][0])] == place
@@ -343,7 +343,7 @@ class TestView:
         page = Page(store, Similarity, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean"))
         view = page.view
         assert sorted(view.marks.data["text"]) == ["A", "A", "B", "B"]
-        place, distance = view.kept["points"].place, view.kept["found"].distance
+        place, distance = view.kept["points"].place, view.kept["comparison"].distance
         apart = [distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]] for k in (0, 1)]
         assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
 
@@ -356,7 +356,7 @@ class TestView:
         assert all(source.data is data for source, data in zip(sources, before, strict=True))
         page.change(choices={"similarity-metric": "norm"})
         expected = similarity.load(store.results, metric="norm")[0]
-        np.testing.assert_array_equal(view.kept["found"].distance, expected.distance)
+        np.testing.assert_array_equal(view.kept["comparison"].distance, expected.distance)
         assert "points, norm, as measured" in view.caption.text
         page.change(mode="change_from_clean")
         assert view.mode.value == "change_from_clean"
@@ -377,7 +377,7 @@ class TestView:
     def test_floors_are_drawn_in_true_length(self, store):
         page = Page(store, Similarity)
         view = page.view
-        length, _ = similarity.floors(store.results, view.kept["found"])["seeds"]
+        length, _ = similarity.floors(store.results, view.kept["comparison"])["seeds"]
         assert view.bars.data["x1"] - view.bars.data["x0"] == pytest.approx([length], rel=1e-5)
         assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
 
@@ -389,7 +389,7 @@ class TestView:
         place = view.kept["points"].place
         ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
         assert [view.nothing.data[name][0] for name in ("x0", "x1")] == view.places[ends, 0].tolist()
-        assert f"up to {view.kept['found'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
+        assert f"up to {view.kept['comparison'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
 
     def test_arrows_lead_from_clean_over_all_severities(self, store):
         page = Page(store, Similarity, b=("mlp-lth-0.9-seed0", "contrast-5"))
@@ -401,7 +401,7 @@ class TestView:
         np.testing.assert_allclose(drawn["x"][:3], page.view.places[places, 0], rtol=1e-6)
         assert np.isnan(drawn["x"][3])
         assert drawn["tip"].tolist() == [0, 0, 11, 0]
-        far = kept["found"].distance[places[0], places[1]] + kept["found"].distance[places[1], places[2]]
+        far = kept["comparison"].distance[places[0], places[1]] + kept["comparison"].distance[places[1], places[2]]
         assert f"a way of B {far:.2f}." in page.view.caption.text
         # Both sides, and a way for every seed of a group.
         page.change(a=way[1], b=("lth 0.9 over seeds", "gaussian_noise-1"))
@@ -450,7 +450,7 @@ class TestView:
         page = Page(Store(copy), Similarity)
         view = page.view
         assert "severities and seeds are averaged" in view.caption.text
-        place = view.kept["found"].cells.index(("lth 0.9 over seeds", "contrast"))
+        place = view.kept["comparison"].cells.index(("lth 0.9 over seeds", "contrast"))
         x, y = view.places[place]
         view.tap(x, y)
         assert page.asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
