@@ -56,7 +56,7 @@ def _has(thing: object, *names: str) -> bool:
 
 def _default_of_class() -> Callable[[PropertyDescriptor, HasProps], Any] | None:
     """A `PropertyDescriptor._get_default` that evaluates once what a class shares; None where Bokeh lacks the name."""
-    evaluate = getattr(PropertyDescriptor, "_get_default", None)
+    evaluate: Any = getattr(PropertyDescriptor, "_get_default", None)
     shared: dict[tuple[type[HasProps], str], Any] = {}
 
     def default(descriptor: PropertyDescriptor, model: HasProps) -> Any:
