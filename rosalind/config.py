@@ -234,10 +234,9 @@ def conditions(
 def describe(value: Any) -> Any:
     """A JSON-ready copy in which dataclass fields at their default are left out.
 
-    Leaving defaults out lets a later version add a field without renaming what exists. 1.0 is 1: the command line
-    gives floats where Python gives integers. A config whose `name`
-    is `package.module:NAME` gets a `definition`, the hash of that module's source, so that its fingerprint
-    changes with the code.
+    Leaving defaults out lets a later version add a field without renaming what exists. 1.0 becomes 1, as the command
+    line gives floats where Python gives integers. A config whose `name` is `package.module:NAME` gets a `definition`,
+    the hash of that module's source, so that its fingerprint changes with the code.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {}

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from rosalind import config, geometry, models
 from rosalind.config import Model
@@ -107,6 +108,18 @@ def test_label_smoothing_of_uniform_logits_is_log_classes():
     for smoothing in (0.0, 0.1):
         value, _ = models.cross_entropy(model, label_smoothing=smoothing)(zero, {}, batch)
         assert float(value) == pytest.approx(np.log(5), rel=1e-6)
+
+
+@pytest.mark.parametrize(("norm", "options"), [(nn.WeightNorm, {}), (nn.SpectralNorm, {"update_stats": False})])
+def test_arrays_with_a_slash_in_their_name_come_back(norm, options):
+    class Normalised(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return norm(nn.Dense(3))(x, **options)
+
+    variables = Normalised().init(jax.random.key(0), jnp.ones((2, 4)))
+    assert any("%2F" in path for path in models.flatten(variables))
+    assert jax.tree.structure(models.unflatten(models.flatten(variables))) == jax.tree.structure(variables)
 
 
 def test_a_model_of_your_own_is_named_by_its_module():

@@ -181,7 +181,7 @@ def check(name: str, severity: float | None = None, table: str | None = None) ->
 
 def _checked(name: str, severity: ArrayLike, table: str) -> tuple[Corruption, Array]:
     """The corruption, and its severity - 1; a traced severity is the caller's promise."""
-    corruption = check(name, None if isinstance(severity, jax.Array) else float(severity), table)  # type: ignore[arg-type]
+    corruption = check(name, None if isinstance(severity, jax.Array) else float(np.asarray(severity)), table)
     return corruption, jnp.asarray(severity, jnp.int32) - 1
 
 

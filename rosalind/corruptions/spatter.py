@@ -7,6 +7,8 @@ once; as shifted sums it would repeat each for every neighbour that the next fil
 0.1 ms per 32-pixel image on two CPU cores).
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +33,10 @@ def spatter_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     return {"liquid": mean + deviation * draws.normal(key, image.shape[:2])}
 
 
+Border = Literal["edge", "reflect"]
+"""What stands beyond the border, as in numpy.pad."""
+
+
 def _moved(plane, down: int, right: int, fill):
     """plane[y + down, x + right], `fill` where that is outside."""
     height, width = plane.shape
@@ -39,17 +45,17 @@ def _moved(plane, down: int, right: int, fill):
     return padded[top + down : top + down + height, left + right : left + right + width]
 
 
-def _band(length: int, taps: tuple[float, float, float], mode: str) -> np.ndarray:
-    """float32[length, length]: the matrix of a filter of three taps; `mode` as in numpy.pad."""
-    index = np.pad(np.arange(length), 1, mode)  # type: ignore[call-overload]
+def _band(length: int, taps: tuple[float, float, float], mode: Border) -> np.ndarray:
+    """float32[length, length]: the matrix of a filter of three taps."""
+    index = np.pad(np.arange(length), 1, mode)
     matrix = np.zeros((length, length), np.float32)
     for offset, tap in enumerate(taps):
         np.add.at(matrix, (np.arange(length), index[offset : offset + length]), tap)
     return matrix
 
 
-def _filtered(plane, kernel, mode: str):
-    """int32[h, w]: correlation of whole numbers with a 3 x 3 kernel, exact below 2^24; `mode` as in numpy.pad.
+def _filtered(plane, kernel, mode: Border):
+    """int32[h, w]: correlation of whole numbers with a 3 x 3 kernel, exact below 2^24.
 
     `kernel` has pairs of taps, down and across, whose products are added up.
     """

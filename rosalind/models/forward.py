@@ -256,10 +256,10 @@ def head(config: Model, variables: Variables) -> tuple[Array, Array]:
 def flatten(variables: Variables) -> dict[str, Any]:
     """Nested dicts as one dict from `params/backbone/conv0/kernel` to array, sorted by path.
 
-    A slash in a name, as nn.WeightNorm has them, becomes `%2F`.
+    A slash in a name, as nn.WeightNorm and nn.SpectralNorm have them, becomes `%2F`.
 
-    >>> list(flatten({"params": {"b/c": 1, "a": {"c": 2}}}))
-    ['params/a/c', 'params/b%2Fc']
+    >>> list(flatten({"params": {"b/d": 1, "a": {"c": 2}}}))
+    ['params/a/c', 'params/b%2Fd']
     """
     paths = {"/".join(key.replace("/", "%2F") for key in keys): x for keys, x in flatten_dict(variables).items()}
     return dict(sorted(paths.items()))
@@ -268,7 +268,7 @@ def flatten(variables: Variables) -> dict[str, Any]:
 def unflatten(arrays: dict[str, Any]) -> Variables:
     """The inverse of `flatten`.
 
-    >>> unflatten({"params/a/c": 2})
-    {'params': {'a': {'c': 2}}}
+    >>> unflatten({"params/a/c": 2, "params/b%2Fd": 1})
+    {'params': {'a': {'c': 2}, 'b/d': 1}}
     """
     return unflatten_dict({tuple(key.replace("%2F", "/") for key in p.split("/")): x for p, x in arrays.items()})
