@@ -141,9 +141,9 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     images = generator.integers(0, 256, (images_of(options), 32, 32, 3)).astype(np.uint8)
     labels = (np.arange(images_of(options)) % 10).astype(np.int32)
     split = Split(images, labels, np.arange(images_of(options), dtype=np.int32))
-    some = split.take(np.arange(min(1000, images_of(options))))
+    subset = split.take(np.arange(min(1000, images_of(options))))
     network = Network("resnet20", None, model, variables)
-    network = replace(network, reference=measuring.reference(network, some, some))
+    network = replace(network, reference=measuring.reference(network, subset, subset))
     # Weights are an argument on both sides: as constants of the program they would be folded into it.
     forward = jax.jit(lambda variables, images: models.apply(model, variables, images)[0])
     size, key = measuring.batch_size(split), jax.random.key(0)
@@ -156,12 +156,12 @@ def measuring_loop(options: Options) -> tuple[float, float, float]:
     def theirs() -> object:
         return [np.asarray(forward(variables, images[k : k + size])) for k in range(0, images_of(options), size)]
 
-    found = compare(ours, theirs, options.rounds)
+    study_results = compare(ours, theirs, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
         cell = ours()
         wrote = seconds(lambda: results.save_arrays(Path(folder) / "cell.npz", cell))
     print(f"  (writing the cell of {images_of(options):,} samples: {wrote:.3f} s)")
-    return found
+    return study_results
 
 
 def geometry_kernel(options: Options) -> tuple[float, float, float]:
@@ -170,13 +170,13 @@ def geometry_kernel(options: Options) -> tuple[float, float, float]:
     features = generator.normal(size=(10_000, 512)).astype(np.float32)
     kernel = generator.normal(size=(512, 100)).astype(np.float32)
     bias, labels = np.zeros(100, np.float32), generator.integers(0, 100, 10_000)
-    there = geometry.reference(features, kernel, labels)
+    reference = geometry.reference(features, kernel, labels)
     valid = jnp.ones(10_000, bool)
     distances = geometry.class_distances(jnp.asarray(kernel))
     placed = [jnp.asarray(part) for part in (features, kernel, bias, labels)]
 
     def ours() -> object:
-        return geometry.measure_batch(*placed, valid, there, distances)
+        return geometry.measure_batch(*placed, valid, reference, distances)
 
     def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
@@ -199,15 +199,15 @@ def geometry_kernel(options: Options) -> tuple[float, float, float]:
         cosine = logits / norm[:, None] / np.linalg.norm(kernel, axis=0)
         class_angle = np.arccos(np.clip(cosine, -1, 1))
         member = np.eye(100, dtype=np.float32)[labels]
-        offset = features - there.class_mean[labels]
+        offset = features - reference.class_mean[labels]
         return (
             distance.min(1),
             distance.argmin(1),
             leaving.min(1),
             norm,
             angle(features, directions),
-            angle(features - there.mu, directions - kernel.mean(1)),
-            angle(features - there.mu, there.class_mean[labels] - there.mu),
+            angle(features - reference.mu, directions - kernel.mean(1)),
+            angle(features - reference.mu, reference.class_mean[labels] - reference.mu),
             member.T @ class_angle,
             member.T @ offset,
             member.T @ (offset**2).sum(1),
@@ -220,8 +220,8 @@ def study_cell() -> float:
     """Seconds per network x condition of one seed of the demo, training and comparing included."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        found = study.run(demo.study((0,)), folder)
-        return (time.perf_counter() - began) / len(found.cells())
+        study_results = study.run(demo.study((0,)), folder)
+        return (time.perf_counter() - began) / len(study_results.cells())
 
 
 PLAIN_IMAGES = 50

@@ -89,24 +89,24 @@ def displacements(pairs: np.ndarray, shape: tuple[int, ...], table: str, severit
     height, width = shape[:2]
     inner = pairs.reshape(len(pairs), passes, height - 2 * reach, width - 2 * reach, 2)[:, :, ::-1, ::-1]
     most = int(max(row[2] for row in rows))
-    found = np.zeros((len(pairs), most, height, width, 2), np.int32)
-    found[:, :passes, reach + 1 : height - reach + 1, reach + 1 : width - reach + 1] = inner[..., ::-1]
-    return {"displacement": found, "swap": np.ones(found.shape[:-1], bool)}
+    array = np.zeros((len(pairs), most, height, width, 2), np.int32)
+    array[:, :passes, reach + 1 : height - reach + 1, reach + 1 : width - reach + 1] = inner[..., ::-1]
+    return {"displacement": array, "swap": np.ones(array.shape[:-1], bool)}
 
 
 def given(file, name: str, severity: int, images, single: bool, table: str, textures) -> dict | None:
     """The recorded draws by rosalind's names, or None where the file does not hold them."""
-    found = recorded(file, name, severity, single)
-    if name == "glass_blur" and len(found) == 1:
-        return displacements(found[0], images.shape[1:], table, severity)
-    if name == "frost" and len(found) == 3 and textures is not None:
+    rows = recorded(file, name, severity, single)
+    if name == "glass_blur" and len(rows) == 1:
+        return displacements(rows[0], images.shape[1:], table, severity)
+    if name == "frost" and len(rows) == 3 and textures is not None:
         placed = corruptions.Textures(*map(jnp.asarray, textures))
         cut = lambda which, top, left: weather.crop(placed, which, top, left, images.shape[1:])
-        return {"ice": jax.vmap(cut)(*map(jnp.asarray, found))}
+        return {"ice": jax.vmap(cut)(*map(jnp.asarray, rows))}
     wanted = corruptions.draw(name, jax.random.key(0), images[0], severity, table=table, textures=textures)
-    if len(wanted) != len(found) or name == "frost":
+    if len(wanted) != len(rows) or name == "frost":
         return None
-    return dict(zip(wanted, found, strict=True))
+    return dict(zip(wanted, rows, strict=True))
 
 
 def compare(path: Path, table: str, folder: Path | None, named: Stack | None) -> bool:
@@ -136,9 +136,9 @@ def compare(path: Path, table: str, folder: Path | None, named: Stack | None) ->
                 if draws is None:
                     print(f"{name:18s} {severity:3d} distribution only")
                     continue
-                made = np.asarray(corruptions.apply(name, images, draws, severity, table=table))
+                values = np.asarray(corruptions.apply(name, images, draws, severity, table=table))
                 exact = file[f"{name}_{severity}"]
-                off = np.abs(made.astype(int) - (exact[None] if single else exact))
+                off = np.abs(values.astype(int) - (exact[None] if single else exact))
                 share = 100 * (off > 0).mean()
                 largest, most = OF_STACK[stack].get(name) or TOLERANCE.get(name, (1, 2.0))
                 bad = off.max() > largest or share > most
@@ -176,17 +176,17 @@ def statistics(path: Path, reference: Path, table: str, folder: Path | None) -> 
         textures = None
         if name == "frost":
             textures = corruptions.load_textures(folder and str(folder), images.shape[1:], table)
-        found = measured(name, images, severity, table, textures)
+        cell = measured(name, images, severity, table, textures)
         error = 4 * float(line["rmse_std_over_images"]) * np.sqrt(1 / len(images) + 1 / 1000)
         part = 0.03 if corruptions.CORRUPTIONS[name].category == "noise" else 0.08
         bad = []
-        for column, value in found.items():
+        for column, value in cell.items():
             expected = float(line[column])
             slack = error * (expected / float(line["rmse_mean"])) + part * expected
             if abs(value - expected) > slack:
                 bad.append(column)
         good &= not bad
-        cells = "  ".join(f"{c} {v:8.4f} ({float(line[c]):8.4f})" for c, v in found.items())
+        cells = "  ".join(f"{c} {v:8.4f} ({float(line[c]):8.4f})" for c, v in cell.items())
         print(f"{name:18s} {severity} {cells}" + (f"  past tolerance: {', '.join(bad)}" if bad else ""))
     return good
 

@@ -281,12 +281,12 @@ def make(
         ValueError: numbers that `planned` refuses.
     """
     folder, plans = Path(folder), planned(networks, seeds)
-    there = world(conditions, samples, classes)
+    other = world(conditions, samples, classes)
     results.create(
         folder,
         {
             "dataset": "generated",
-            "dataset_hash": results.hash_arrays({"features": there.clean}),
+            "dataset_hash": results.hash_arrays({"features": other.clean}),
             "class_names": [f"class {k}" for k in range(classes)],
             "image_shape": [image_size, image_size, 3],
             "data": {"name": "generated", "folder": None, "size": None, "train_limit": None},
@@ -299,7 +299,7 @@ def make(
         },
         {
             "id": np.arange(samples, dtype=np.int32),
-            "label": there.labels.astype(np.int16),
+            "label": other.labels.astype(np.int16),
             "subset": np.arange(min(SUBSET, samples), dtype=np.int32),
         },
     )
@@ -308,17 +308,17 @@ def make(
     np.save(folder / "images" / "ids.npy", rows)
     for order, condition in enumerate(conditions):
         results.save_json(folder / "conditions" / f"{condition.id}.json", condition_info(condition, order))
-        shown = pictures(there, rows, image_size, condition.severity)
+        shown = pictures(other, rows, image_size, condition.severity)
         np.save(folder / "images" / f"{condition.id}.npy", shown)
     for number, plan in enumerate(plans):
-        info, arrays, reference, features = make_network(plan, there)
+        info, arrays, reference, features = make_network(plan, other)
         cells = {
-            name: measured(shift, features, arrays, reference, there.labels) for name, shift in there.shifts.items()
+            name: measured(shift, features, arrays, reference, other.labels) for name, shift in other.shifts.items()
         }
         results.add_network(folder, info, arrays, cells)
         if plan.seed == 0:
             path = results.attribution_file(folder, plan.name, conditions[0].id)
-            results.save_arrays(path, maps(there, rows[:MAPS], image_size, number))
+            results.save_arrays(path, maps(other, rows[:MAPS], image_size, number))
     return running.compare(folder)
 
 

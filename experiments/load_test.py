@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -71,10 +71,10 @@ class Server:
 
 
 @contextmanager
-def serving(folder: str | Path) -> Iterator[Server]:
-    """Run the viewer on a study."""
+def serving(folder: str | Path, stderr: IO[str] | None = None) -> Iterator[Server]:
+    """Run the viewer on a study; what it logs goes to `stderr`, this process's own by default."""
     script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, open_browser=False, token=False)"
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
         line = process.stdout.readline()
         yield Server(process, next(word for word in line.split() if word.startswith("http")))

@@ -94,8 +94,8 @@ def main(folder: Path) -> None:
             train(model, digits.train, 3, 1e-3)
             fields = {"label": "l1", "parent": parent, "seed": seed, "sparsity": sparsity}
             networks.append(imported.from_torch(model, f"cnn-l1-{sparsity}-seed{seed}", head="7", **fields))
-    found = study.add_network(folder, networks)
-    print(robustness.text_table(found))
+    study_results = study.add_network(folder, networks)
+    print(robustness.text_table(study_results))
     print(f"\nrosalind view {folder}")
 
 

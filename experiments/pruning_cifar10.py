@@ -176,21 +176,21 @@ def main() -> None:
     """Run the study of a question, print its table and the orderings, and add its rows to the CSV."""
     options = tyro.cli(Options, description=__doc__)
     study.use_compilation_cache()
-    made = make_study(options)
+    plan = make_study(options)
     kind = "digits" if options.data == "digits" else "cifar10" if options.data == "cifar10" else "jpeg75_copy"
-    found = study.run(made, options.out / f"pruning-{kind}-{options.question}")
-    print(f"{found.title}\n")
-    print(robustness.methods.text(found), "\n")
+    study_results = study.run(plan, options.out / f"pruning-{kind}-{options.question}")
+    print(f"{study_results.title}\n")
+    print(robustness.methods.text(study_results), "\n")
     for first, second in PAIRS[options.question]:
-        for sparsity in made.methods[0].sparsities:
-            print(paired(found, first, second, sparsity))
+        for sparsity in plan.methods[0].sparsities:
+            print(paired(study_results, first, second, sparsity))
     path = Path(__file__).with_name(f"pruning_{kind}.csv")
     columns = ("question", "data", *robustness.methods.COLUMNS)
     kept = []
     if path.exists():
         with path.open(newline="") as file:
             kept = [row for row in csv.DictReader(file) if row["question"] != options.question]
-    rows = [{"question": options.question, "data": kind, **row} for row in robustness.methods.rows(found)]
+    rows = [{"question": options.question, "data": kind, **row} for row in robustness.methods.rows(study_results)]
     results.save_csv(path, columns, [[row.get(column, "") for column in columns] for row in [*kept, *rows]])
 
 

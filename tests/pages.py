@@ -17,11 +17,11 @@ from rosalind.viewer.views.frame import Frame
 
 def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **fields) -> Session:
     """A reader's page with all views on it, or those of another layout; `views` are further ones from outside."""
-    made = Session(store, Document(), {"layout": layout}, with_outside(views))
-    made.complete()
+    session = Session(store, Document(), {"layout": layout}, with_outside(views))
+    session.complete()
     if fields:
-        made.change(**fields)
-    return made
+        session.change(**fields)
+    return session
 
 
 def numbers(html: str) -> list[str]:

@@ -357,13 +357,13 @@ def test_a_study_of_it_is_measured_and_resumed(name, tmp_path):
         attributions=0,
         thumbnails=2,
     )
-    found = study.run(plan, tmp_path / "study")
-    for network, info in found.networks.items():
-        arrays = results.load_arrays(results.network_file(found.folder, network))
+    study_results = study.run(plan, tmp_path / "study")
+    for network, info in study_results.networks.items():
+        arrays = results.load_arrays(results.network_file(study_results.folder, network))
         assert all(x.dtype != np.dtype("V2") for x in arrays.values())
         assert "variables/rngs/key" in arrays
-        assert np.isfinite(found.geometry(network, "clean-adapted", ("margin",))["margin"]).all()
+        assert np.isfinite(study_results.geometry(network, "clean-adapted", ("margin",))["margin"]).all()
         assert info.extra["parameter_dtypes"] == (["bfloat16", "float32"] if name == "Halved" else ["float32"])
-    stamps = {path: path.stat().st_mtime_ns for path in found.folder.rglob("*.npz")}
-    study.run(plan, found.folder)
-    assert stamps == {path: path.stat().st_mtime_ns for path in found.folder.rglob("*.npz")}
+    stamps = {path: path.stat().st_mtime_ns for path in study_results.folder.rglob("*.npz")}
+    study.run(plan, study_results.folder)
+    assert stamps == {path: path.stat().st_mtime_ns for path in study_results.folder.rglob("*.npz")}

@@ -163,16 +163,16 @@ def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):
         return sum(issubclass(type(found), PropertyValueContainer) for found in gc.get_objects())
 
     others = alive()
-    made = opened(store, "geometry")
-    made.document.to_json()
-    found, filled = set(made.document.models), alive() - others
+    session = opened(store, "geometry")
+    session.document.to_json()
+    found, filled = set(session.document.models), alive() - others
     # One tick after the last view, the page has been sent.
-    asyncio.run(made.complete_next())
+    asyncio.run(session.complete_next())
     assert alive() - others < (filled / 2 if bokeh_patches.enabled() else 2 * filled)
     # A default that is a model, such as a source's selection, stays the one that was sent.
-    made.document.models.recompute()
-    assert set(made.document.models) == found
-    figure = made.views["local"].figures["a"]
+    session.document.models.recompute()
+    assert set(session.document.models) == found
+    figure = session.views["local"].figures["a"]
     figure.tags.append("filled later")
-    bokeh_patches.drop_empty_defaults(made.document.models)
+    bokeh_patches.drop_empty_defaults(session.document.models)
     assert figure.tags == ["filled later"]

@@ -615,9 +615,9 @@ def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     opened.settled()
     with opened.tab.expect_download() as waiting:
         opened.tab.get_by_role("button", name="JSON").click()
-    found = json.loads(waiting.value.path().read_text())
+    record = json.loads(waiting.value.path().read_text())
     status = opened.tab.evaluate(STATUS)
-    assert status.startswith(f"{len(found['ids']):,} of")
+    assert status.startswith(f"{len(record['ids']):,} of")
     opened.tab.locator("input[placeholder='a name']").fill("mine")
     opened.tab.locator("input[placeholder='a note']").fill("<b>why</b>")
     opened.tab.locator("input[placeholder='a note']").press("Tab")

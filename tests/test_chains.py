@@ -288,12 +288,12 @@ class TestDistilling:
         batch, temperature, share = batches(KEY, 0), 3.0, 0.4
         whole = models.distilled(MLP, temperature, share)
         carried = {"inner": state, "teacher": {"trainable": teacher.trainable, "state": teacher.state}}
-        found = float(whole(params, carried, batch, True)[0])
+        value = float(whole(params, carried, batch, True)[0])
         soft = lambda p: jax.nn.softmax(models.apply(MLP, {"params": p}, batch["images"])[0] / temperature)
         target, student = np.asarray(soft(teacher.trainable)), np.asarray(soft(params))
         apart = (target * np.log(target / student)).sum(1).mean()
         own = float(loss(params, state, batch, True)[0])
-        assert found == pytest.approx((1 - share) * own + share * temperature**2 * apart, rel=1e-4)
+        assert value == pytest.approx((1 - share) * own + share * temperature**2 * apart, rel=1e-4)
 
     def test_a_student_of_the_dense_network_ends_nearer_to_it(self, toy):
         from conftest import MLP

@@ -255,9 +255,9 @@ def test_attribute(small_folder, tmp_path, capsys):
 
 
 def test_the_demo_is_a_study_that_passes_its_checks():
-    made = demo.study()
-    dataset = study.check(made)
-    work = study.plan(made, dataset)
+    plan = demo.study()
+    dataset = study.check(plan)
+    work = study.plan(plan, dataset)
     # 225 of the epochs are the control's that is trained as long as the longest chain, 15 those of the short ones.
     assert work == {"networks": 60, "epochs": pytest.approx(991.5), "cells": 60 * 31}
 

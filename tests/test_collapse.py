@@ -17,10 +17,10 @@ def simplex(classes: int, width: int, length: float) -> np.ndarray:
 class TestSimplex:
     def test_a_collapsed_network_is_at_zero(self):
         mean = simplex(10, 16, 3.0) + 5
-        found = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10))
-        assert found.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
-        np.testing.assert_allclose(list(found.values()), 0, atol=1e-12)
-        assert list(found) == [name for name in collapse.MEASURES if name != "closest_angle"]
+        numbers = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10))
+        assert numbers.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
+        np.testing.assert_allclose(list(numbers.values()), 0, atol=1e-12)
+        assert list(numbers) == [name for name in collapse.MEASURES if name != "closest_angle"]
 
     @pytest.mark.parametrize("classes", [2, 10])
     def test_spread_of_a_noisy_simplex(self, classes):
@@ -28,21 +28,21 @@ class TestSimplex:
         width, length, noise = 20, 3.0, 0.2
         scatter = np.full(classes, width * noise**2)
         exact = width * noise**2 * (classes - 1) / (2 * classes * length**2)
-        found = collapse.cdnv(simplex(classes, width, length), scatter)
-        assert found == pytest.approx(exact, rel=1e-9)
+        cdnv = collapse.cdnv(simplex(classes, width, length), scatter)
+        assert cdnv == pytest.approx(exact, rel=1e-9)
 
     def test_lengths_and_directions_that_are_off_show_where_they_are(self):
         mean, head = simplex(4, 8, 1.0), simplex(4, 8, 1.0)
         # Lengths 1, 1, 3, 3 have mean 2 and deviation 1.
-        found = collapse.numbers(mean, np.ones(4), head.T * np.array([1, 1, 3, 3]))
-        assert found["head_lengths"] == pytest.approx(0.5)
-        assert found["mean_lengths"] == pytest.approx(0, abs=1e-12)
-        assert found["head_angles"] == pytest.approx(0, abs=1e-12)
+        numbers = collapse.numbers(mean, np.ones(4), head.T * np.array([1, 1, 3, 3]))
+        assert numbers["head_lengths"] == pytest.approx(0.5)
+        assert numbers["mean_lengths"] == pytest.approx(0, abs=1e-12)
+        assert numbers["head_angles"] == pytest.approx(0, abs=1e-12)
         # All classes on one line: cosines 1, 1 and four times -1 against -1/3.
         line = np.outer([1.0, 1.0, -1.0, -1.0], np.eye(8)[0])
-        found = collapse.numbers(line, np.ones(4), head.T)
-        assert found["mean_angles"] == pytest.approx((2 * 4 / 3 + 4 * 2 / 3) / 6)
-        assert found["closest_angle"] == 0
+        numbers = collapse.numbers(line, np.ones(4), head.T)
+        assert numbers["mean_angles"] == pytest.approx((2 * 4 / 3 + 4 * 2 / 3) / 6)
+        assert numbers["closest_angle"] == 0
 
     def test_duality_is_two_for_what_has_nothing_in_common_and_four_for_opposites(self):
         both = simplex(5, 20, 1.0)
@@ -71,8 +71,10 @@ class TestSimplex:
         gone = np.vstack([mean, np.full((1, 8), np.nan)])
         kernel = np.vstack([head, np.ones((1, 8))]).T
         features = np.vstack([mean, mean])
-        found = collapse.numbers(gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2))
-        np.testing.assert_allclose([v for k, v in found.items() if k != "closest_angle"], 0, atol=1e-12)
+        numbers = collapse.numbers(
+            gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2)
+        )
+        np.testing.assert_allclose([v for k, v in numbers.items() if k != "closest_angle"], 0, atol=1e-12)
         alone = collapse.numbers(gone[4:], np.zeros(2), kernel[:, 4:])
         assert np.isnan(list(alone.values())).all()
 
@@ -83,10 +85,10 @@ class TestSimplex:
 
 
 def test_a_stored_cell_gives_what_its_features_give(small_folder):
-    found = results.load(small_folder)
-    network, condition = found.cells()[0]
-    arrays, subset = found.geometry(network, condition), found.samples["subset"]
-    value = collapse.of_cell(found, network, condition)
+    study_results = results.load(small_folder)
+    network, condition = study_results.cells()[0]
+    arrays, subset = study_results.geometry(network, condition), study_results.samples["subset"]
+    value = collapse.of_cell(study_results, network, condition)
     features = arrays["features"].astype(np.float64)
     nearest = ((features[:, None] - arrays["class_mean"]) ** 2).sum(2).argmin(1)
     assert value["disagreement"] == pytest.approx((nearest != arrays["prediction"][subset]).mean())

@@ -69,15 +69,15 @@ class TestAttacks:
     @pytest.mark.parametrize("name", [n for n, k in conditions.CONDITIONS.items() if k.category == "attack"])
     def test_size_zero_is_clean(self, network, name):
         net, split = network
-        made = np.asarray(applied(Condition(name, 0), net, split), np.float64)
+        values = np.asarray(applied(Condition(name, 0), net, split), np.float64)
         scale = 1 if name == "pgd_transfer" else 255
-        np.testing.assert_allclose(made * scale, split.images, atol=1e-4)
+        np.testing.assert_allclose(values * scale, split.images, atol=1e-4)
 
     @pytest.mark.parametrize("name", ["pgd-linf", "pgd-l2"])
     def test_no_steps_are_clean(self, network, name):
         net, split = network
-        made = np.asarray(applied(Condition(name, 8, options={"steps": 0}), net, split))
-        np.testing.assert_allclose(255 * made, split.images, atol=1e-4)
+        values = np.asarray(applied(Condition(name, 8, options={"steps": 0}), net, split))
+        np.testing.assert_allclose(255 * values, split.images, atol=1e-4)
 
     @pytest.mark.parametrize(
         ("name", "sizes"),
@@ -92,10 +92,10 @@ class TestAttacks:
     @pytest.mark.parametrize(("name", "size"), [("fgsm", 8), ("pgd-linf", 8), ("pgd-l2", 0.7)])
     def test_the_ball_is_kept(self, network, name, size):
         net, split = network
-        made = np.asarray(applied(Condition(name, size), net, split))
-        change = made - split.images / 255
-        assert made.min() >= 0
-        assert made.max() <= 1
+        values = np.asarray(applied(Condition(name, size), net, split))
+        change = values - split.images / 255
+        assert values.min() >= 0
+        assert values.max() <= 1
         if name == "pgd-l2":
             assert np.sqrt((change**2).sum((1, 2, 3))).max() <= size + 1e-5
         else:
@@ -126,7 +126,7 @@ class TestAttacks:
         monkeypatch.setattr(models, "apply", apply)
         config = dataclasses.replace(MLP, classes=2, width=77)
         labels = (images.reshape(200, -1) @ kernel - centre).argmax(1).astype(np.int32)
-        made = attacks.attack(
+        attacked = attacks.attack(
             config,
             {"kernel": jnp.asarray(kernel)},
             images,
@@ -138,7 +138,7 @@ class TestAttacks:
             jnp.int32(20),
             norm=norm,
         )
-        left = apply(None, {"kernel": kernel}, np.asarray(made))[0].argmax(1) == labels
+        left = apply(None, {"kernel": kernel}, np.asarray(attacked))[0].argmax(1) == labels
         direction = kernel[:, 0] - kernel[:, 1]
         gap = np.abs(images.reshape(200, -1) @ direction - (centre[0] - centre[1]))
         dual = np.abs(direction).sum() if norm == "linf" else np.linalg.norm(direction)
@@ -152,8 +152,8 @@ class TestAttacks:
         net, split = network
         condition = Condition("pgd-linf", 8, options={"steps": 1})
         whole = np.asarray(applied(condition, net, split))
-        some = split.take(np.arange(40, 60))
-        np.testing.assert_allclose(np.asarray(applied(condition, net, some)), whole[40:60], atol=1e-6)
+        subset = split.take(np.arange(40, 60))
+        np.testing.assert_allclose(np.asarray(applied(condition, net, subset)), whole[40:60], atol=1e-6)
 
     def test_geometry_of_an_attack_has_all_arrays(self, network):
         net, split = network
@@ -171,8 +171,8 @@ class TestAttacks:
         condition = Condition("pgd_transfer", 16)
         with pytest.raises(ValueError, match="`attacked` is required"):
             list(measuring.measure([net], conditions.plan(condition), split, KEY))
-        made = applied(condition, net, split)
-        assert made.dtype == np.uint8
+        corrupted = applied(condition, net, split)
+        assert corrupted.dtype == np.uint8
         callable_ = Network(
             "imported",
             net.reference,
@@ -267,17 +267,19 @@ class TestFourier:
 
     def test_every_frequency_comes_once(self):
         for height, width in ((8, 8), (7, 8), (9, 5)):
-            found = attacks.frequencies(height, width)
-            both = {(r % height, c % width) for r, c in found} | {(-r % height, -c % width) for r, c in found}
+            frequencies = attacks.frequencies(height, width)
+            both = {(r % height, c % width) for r, c in frequencies} | {
+                (-r % height, -c % width) for r, c in frequencies
+            }
             assert len(both) == height * width
-            mirrored = [f for f in found if ((-f[0]) % height, (-f[1]) % width) != (f[0] % height, f[1] % width)]
-            assert 2 * len(mirrored) + (len(found) - len(mirrored)) == height * width
+            mirrored = [f for f in frequencies if ((-f[0]) % height, (-f[1]) % width) != (f[0] % height, f[1] % width)]
+            assert 2 * len(mirrored) + (len(frequencies) - len(mirrored)) == height * width
 
     def test_the_change_has_the_strength_asked_for(self):
         images = np.full((40, 32, 32, 3), 128, np.uint8)
         ids = np.arange(40, dtype=np.uint32)
-        made = np.asarray(attacks.fourier(images, ids, KEY, jnp.float32(4.0), jnp.float32(3), jnp.float32(-2)))
-        change = (made.astype(float) - 128) / 255
+        values = np.asarray(attacks.fourier(images, ids, KEY, jnp.float32(4.0), jnp.float32(3), jnp.float32(-2)))
+        change = (values.astype(float) - 128) / 255
         np.testing.assert_allclose(np.sqrt((change**2).sum((1, 2))), 4, rtol=0.02)
         signs = np.sign(change[:, 0, 0])
         assert abs(signs.mean()) < 0.4
@@ -302,8 +304,8 @@ class TestOfficialFiles:
         folder = cifar_c_folder(tmp_path / "c", test)
         for severity in (1, 4):
             condition = Condition("fog", severity, files=str(folder))
-            found = conditions.source_images(conditions.plan(condition), test)
-            images = found.images[:]
+            source = conditions.source_images(conditions.plan(condition), test)
+            images = source.images[:]
             assert (images[:, 0, 0, 0] == severity).all()
             np.testing.assert_array_equal(images[:, 1:], test.images[:, 1:])
         files._block.cache_clear()
@@ -311,10 +313,10 @@ class TestOfficialFiles:
     def test_a_subset_finds_its_images_by_id(self, tmp_path):
         test = data.Split(*images_and_labels(20))
         folder = cifar_c_folder(tmp_path / "c", test, repeat=False)
-        some = test.take(np.array([17, 3, 5]))
-        found = conditions.source_images(conditions.plan(Condition("fog", 2, files=str(folder))), some)
-        np.testing.assert_array_equal(found.images[:][:, 1:], some.images[:, 1:])
-        np.testing.assert_array_equal(found.ids, [17, 3, 5])
+        subset = test.take(np.array([17, 3, 5]))
+        source = conditions.source_images(conditions.plan(Condition("fog", 2, files=str(folder))), subset)
+        np.testing.assert_array_equal(source.images[:][:, 1:], subset.images[:, 1:])
+        np.testing.assert_array_equal(source.ids, [17, 3, 5])
 
     def test_measuring_reads_them(self, network, tmp_path):
         net, split = network
@@ -455,9 +457,9 @@ class TestWriting:
         assert [path.name for path in written] == ["gaussian_noise.npy", "contrast.npy", "stripe.npy"]
         labels = np.load(tmp_path / "c" / "labels.npy")
         np.testing.assert_array_equal(labels, np.tile(dataset.test.labels, 5))
-        found = np.load(written[0])
-        assert found.shape == (150, 8, 8, 1)
-        assert found.dtype == np.uint8
+        array = np.load(written[0])
+        assert array.shape == (150, 8, 8, 1)
+        assert array.dtype == np.uint8
         assert np.load(written[2]).shape == (30, 8, 8, 1)
         for severity in (1, 5):
             condition = Condition("gaussian_noise", severity, table="mnist")
@@ -465,7 +467,7 @@ class TestWriting:
             test = dataset.test
             planned = conditions.plan(condition)
             exact = conditions.apply(planned, None, test.images, test.labels, test.ids, key)
-            np.testing.assert_array_equal(found[30 * (severity - 1) : 30 * severity], exact)
+            np.testing.assert_array_equal(array[30 * (severity - 1) : 30 * severity], exact)
         back = conditions.source_images(
             conditions.plan(Condition("contrast", 2, files=str(tmp_path / "c"))), dataset.test
         )
@@ -551,10 +553,10 @@ class Watched:
     def __getitem__(self, index):
         rows = np.atleast_1d(np.arange(len(self))[index])
         self.largest = max(self.largest, len(rows))
-        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        for out, row in zip(found, rows, strict=True):
+        array = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        for out, row in zip(array, rows, strict=True):
             out[:] = (row * 7 + np.arange(self.shape[1])[:, None, None]) % 256
-        return found
+        return array
 
 
 class TestStreaming:
@@ -563,9 +565,9 @@ class TestStreaming:
         split = data.Split(images, np.arange(230, dtype=np.int32) % 3, np.arange(230, dtype=np.int32))
         config = Model("mlp", 4, (96, 96, 3), 3, (0.5,) * 3, (0.25,) * 3)
         network = Network("mlp", None, config, models.init(config, KEY))
-        some = split.take(np.arange(50))
-        assert isinstance(some.images, data.Rows)
-        network = dataclasses.replace(network, reference=measuring.reference(network, some, some))
+        subset = split.take(np.arange(50))
+        assert isinstance(subset.images, data.Rows)
+        network = dataclasses.replace(network, reference=measuring.reference(network, subset, subset))
         ((_, cell),) = measuring.measure([network], conditions.plan(Condition("contrast", 3)), split, KEY)
         assert cell["norm"].shape == (230,)
         assert images.largest <= 100
@@ -584,12 +586,12 @@ class TestStreaming:
         for split in ("train", "test"):
             np.save(tmp_path / f"{split}_images.npy", images)
             np.save(tmp_path / f"{split}_labels.npy", labels)
-        found = data.load("npy", folder=tmp_path)
-        assert isinstance(found.train.images, data.Rows)
-        assert isinstance(found.test.images, np.memmap)
+        dataset = data.load("npy", folder=tmp_path)
+        assert isinstance(dataset.train.images, data.Rows)
+        assert isinstance(dataset.test.images, np.memmap)
         same = data.from_arrays("npy", images, labels, images, labels)
-        assert found.hash == same.hash
-        np.testing.assert_array_equal(found.train.images[:], same.train.images)
+        assert dataset.hash == same.hash
+        np.testing.assert_array_equal(dataset.train.images[:], same.train.images)
         (tmp_path / "test_labels.npy").unlink()
         with pytest.raises(FileNotFoundError, match=r"no test_labels\.npy"):
             data.load("npy", folder=tmp_path)

@@ -33,8 +33,8 @@ def test_difference_names_the_path():
 
 
 def test_condition_ids_are_unique():
-    made = conditions(("fog", "contrast"), (1, 5), draws=(0, 1))
-    assert len({c.id for c in made}) == len(made) == 9
+    planned = conditions(("fog", "contrast"), (1, 5), draws=(0, 1))
+    assert len({c.id for c in planned}) == len(planned) == 9
     assert Condition("fog", 2, bn="recalibrated").id == "fog-2-recalibrated"
 
 

@@ -34,9 +34,9 @@ class TestJpeg:
         images = photographs(4, shape)
         images[0] = np.random.default_rng(1).integers(0, 256, shape)
         for table in ("cifar", "imagenet"):
-            made = apply("jpeg_compression", images, {}, severity, table)
+            corrupted = apply("jpeg_compression", images, {}, severity, table)
             quality = int(corruptions.CORRUPTIONS["jpeg_compression"].rows(table)[severity - 1][0])
-            for image, found in zip(images, made, strict=True):
+            for image, found in zip(images, corrupted, strict=True):
                 file = io.BytesIO()
                 Image.fromarray(image.squeeze()).save(file, "JPEG", quality=quality)
                 np.testing.assert_array_equal(found, np.asarray(Image.open(file)).reshape(shape))
@@ -75,10 +75,10 @@ class TestGlass:
         images = photographs(2, (40, 33, 3))
         _, reach, passes, _ = (int(v) for v in corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1])
         draws = drawn("glass_blur", images, severity, "imagenet")
-        made = apply("glass_blur", images, draws, severity, "imagenet")
+        corrupted = apply("glass_blur", images, draws, severity, "imagenet")
         sigma = corruptions.CORRUPTIONS["glass_blur"].rows("imagenet")[severity - 1][0]
         smooth = lambda x: 255 * skimage.filters.gaussian(x / 255, sigma, channel_axis=-1)
-        for image, offsets, found in zip(images, np.asarray(draws["displacement"]), made, strict=True):
+        for image, offsets, found in zip(images, np.asarray(draws["displacement"]), corrupted, strict=True):
             moved = self.loops(np.uint8(smooth(image) + 1e-9), offsets, passes, reach)
             exact = np.clip(smooth(moved), 0, 255).astype(np.uint8)
             off = np.abs(found.astype(int) - exact)
@@ -91,11 +91,11 @@ class TestGlass:
         target = np.minimum(np.arange(count) + 1, count - 1)
         inside = np.ones(count, bool)
         inside[-1] = False
-        found = np.asarray(blur._copied(jnp.arange(count), jnp.asarray(target), jnp.asarray(inside)))
+        values = np.asarray(blur._copied(jnp.arange(count), jnp.asarray(target), jnp.asarray(inside)))
         exact = np.arange(count)
         for p in range(count - 2, -1, -1):
             exact[p] = exact[target[p]]
-        np.testing.assert_array_equal(found[:-1], exact[:-1])
+        np.testing.assert_array_equal(values[:-1], exact[:-1])
 
     def test_mnist_c_swaps_for_real(self):
         image = photographs(1, (28, 28, 1))
@@ -144,11 +144,11 @@ class TestSnow:
     def test_no_flakes_only_whitens(self):
         images = photographs(2, (16, 16, 3))
         draws = {"flakes": jnp.zeros((2, 16, 16)), "angle": jnp.full(2, -90.0)}
-        made = apply("snow", images, draws, 2, "cifar")
+        corrupted = apply("snow", images, draws, 2, "cifar")
         x = images.astype(float)
         grey = (x * colour.LUMA).sum(-1, keepdims=True)
         exact = 0.9 * x + 0.1 * np.maximum(x, 1.5 * grey + 127.5)
-        assert np.abs(made - np.floor(np.clip(exact, 0, 255))).max() <= 1
+        assert np.abs(corrupted - np.floor(np.clip(exact, 0, 255))).max() <= 1
 
     def test_flakes_fall_twice_once_turned_round(self):
         image = np.zeros((1, 33, 33, 1), np.uint8)
@@ -168,8 +168,8 @@ class TestSpatter:
         return (255 * smooth).astype(np.uint8)
 
     def test_edges_are_opencvs(self):
-        found = np.asarray(jax.vmap(spatter.canny)(jnp.asarray(self.layers().astype(np.int32))))
-        for layer, edges in zip(self.layers(), found, strict=True):
+        values = np.asarray(jax.vmap(spatter.canny)(jnp.asarray(self.layers().astype(np.int32))))
+        for layer, edges in zip(self.layers(), values, strict=True):
             np.testing.assert_array_equal(edges, cv2.Canny(layer, 50, 150) > 0)
 
     def test_distances_are_opencvs(self):
@@ -186,8 +186,8 @@ class TestSpatter:
     def test_histograms_are_equalised_as_opencv_does(self):
         plane = np.random.default_rng(2).integers(3, 21, (20, 24)).astype(np.uint8)
         for given in (plane, np.full((8, 8), 7, np.uint8)):
-            found = np.asarray(spatter._equalised(jnp.asarray(given.astype(np.int32)), 21))
-            np.testing.assert_array_equal(found, cv2.equalizeHist(given))
+            values = np.asarray(spatter._equalised(jnp.asarray(given.astype(np.int32)), 21))
+            np.testing.assert_array_equal(values, cv2.equalizeHist(given))
 
     def test_the_water_is_the_references(self):
         for layer in self.layers():
@@ -195,27 +195,27 @@ class TestSpatter:
             far = cv2.equalizeHist(cv2.blur(far, (3, 3)).astype(np.uint8))
             far = cv2.filter2D(far, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
             amount = layer * cv2.blur(far, (3, 3)).astype(np.float32)
-            found = np.asarray(spatter.shade(jnp.asarray(layer.astype(np.int32))))
-            np.testing.assert_allclose(found, amount / amount.max(), atol=1e-6)
+            values = np.asarray(spatter.shade(jnp.asarray(layer.astype(np.int32))))
+            np.testing.assert_allclose(values, amount / amount.max(), atol=1e-6)
 
     def test_a_dry_lens_changes_nothing(self):
         # The reference divides 0 by 0 here.
         images = photographs(1, (16, 16, 3))
         for severity in (1, 4):
-            made = apply("spatter", images, {"liquid": jnp.zeros((1, 16, 16))}, severity, "cifar")
-            np.testing.assert_array_equal(made, images)
+            corrupted = apply("spatter", images, {"liquid": jnp.zeros((1, 16, 16))}, severity, "cifar")
+            np.testing.assert_array_equal(corrupted, images)
 
     def test_mud_covers(self):
         images = np.full((1, 16, 16, 3), 200, np.uint8)
-        made = apply("spatter", images, {"liquid": jnp.ones((1, 16, 16))}, 5, "cifar")
-        assert (made == (63, 42, 20)).all() or np.abs(made[0, 0, 0].astype(int) - (63, 42, 20)).max() <= 1
+        corrupted = apply("spatter", images, {"liquid": jnp.ones((1, 16, 16))}, 5, "cifar")
+        assert (corrupted == (63, 42, 20)).all() or np.abs(corrupted[0, 0, 0].astype(int) - (63, 42, 20)).max() <= 1
 
 
 class TestElastic:
     def test_is_opencvs_affine_and_scipys_displacement(self):
         images, severity = photographs(4, (32, 32, 3)), 3
         draws = drawn("elastic_transform", images, severity, "cifar")
-        made = apply("elastic_transform", images, draws, severity, "cifar")
+        corrupted = apply("elastic_transform", images, draws, severity, "cifar")
         strength, sigma = (32 * v for v in corruptions.CORRUPTIONS["elastic_transform"].rows("cifar")[severity - 1][:2])
         rows, columns = np.mgrid[:32, :32]
         for k, image in enumerate(images):
@@ -238,7 +238,7 @@ class TestElastic:
             there = (rows + field("down"), columns + field("right"))
             bend = lambda x, there=there: ndimage.map_coordinates(x, there, order=1, mode="reflect")
             exact = np.floor(np.stack([bend(warped[..., c]) for c in range(3)], -1) + 1e-6)
-            off = np.abs(made[k] - exact)
+            off = np.abs(corrupted[k] - exact)
             assert (off > 1).mean() < 0.005
             assert (off > 0).mean() < 0.03
 
@@ -267,8 +267,8 @@ class TestColour:
         images[0, 0] = 77  # grey pixels, whose hue is 0
         images[0, 1] = 0
         constants = corruptions.CORRUPTIONS[name].rows("cifar")[severity - 1]
-        made = apply(name, images, {}, severity, "cifar")
-        for image, found in zip(images, made, strict=True):
+        corrupted = apply(name, images, {}, severity, "cifar")
+        for image, found in zip(images, corrupted, strict=True):
             hsv = skimage.color.rgb2hsv(image / 255)
             if name == "brightness":
                 hsv[..., 2] = np.clip(hsv[..., 2] + constants[0], 0, 1)
@@ -284,8 +284,8 @@ class TestColour:
 
     def test_mnists_table_scales_all_of_hsv(self):
         images = photographs(2, (16, 16, 3))
-        made = apply("saturate", images, {}, 3, "mnist")
-        for image, found in zip(images, made, strict=True):
+        corrupted = apply("saturate", images, {}, 3, "mnist")
+        for image, found in zip(images, corrupted, strict=True):
             hsv = np.clip(2 * skimage.color.rgb2hsv(image / 255), 0, 1)
             exact = 255 * skimage.color.hsv2rgb(hsv)
             assert np.abs(found - np.floor(exact + 1e-6)).max() <= 1
@@ -304,7 +304,7 @@ class TestMnistC:
         images, severity = photographs(2, (28, 28, 1)), 2
         value = corruptions.CORRUPTIONS[name].rows("mnist")[severity - 1][0]
         draws = {} if name == "scale" else {"sign": jnp.array([[1.0, -1.0], [-1.0, 1.0]])}
-        made = apply(name, images, draws, severity, "mnist")
+        corrupted = apply(name, images, draws, severity, "mnist")
         for k, image in enumerate(images):
             sign = (1, 1) if name == "scale" else np.asarray(draws["sign"][k])
             angle = value * sign[0]
@@ -320,14 +320,14 @@ class TestMnistC:
             if name == "translate":
                 full[:2, 2] += value * np.asarray(sign)
             exact = skimage.transform.warp(image[..., 0] / 255, full)
-            assert np.abs(made[k, ..., 0] - np.floor(255 * exact + 1e-4)).max() <= 1
+            assert np.abs(corrupted[k, ..., 0] - np.floor(255 * exact + 1e-4)).max() <= 1
 
     def test_edges_are_scikit_images(self):
         images = photographs(8, (28, 28, 1))
         images[0, 5:20, 8:18] = 255
-        made = apply("canny_edges", images, {}, 1, "mnist")
+        corrupted = apply("canny_edges", images, {}, 1, "mnist")
         wrong = 0
-        for image, found in zip(images, made, strict=True):
+        for image, found in zip(images, corrupted, strict=True):
             exact = skimage.feature.canny(image[..., 0] / 255)
             wrong += int((exact != (found[..., 0] > 0)).sum())
         assert wrong <= 2  # gradients that tie up to rounding

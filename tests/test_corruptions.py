@@ -70,30 +70,30 @@ class TestEveryCorruption:
     @pytest.mark.parametrize("shape", SIZES, ids=str)
     def test_bytes_in_bytes_out(self, name, shape, textures):
         images = photographs(2, shape)
-        made = corrupt(name, images, severity_of(name), textures=textures(name, shape, table_of(name)))
-        assert made.dtype == np.uint8
-        assert made.shape == images.shape
-        assert (made != images).any() or name in DARK
+        corrupted = corrupt(name, images, severity_of(name), textures=textures(name, shape, table_of(name)))
+        assert corrupted.dtype == np.uint8
+        assert corrupted.shape == images.shape
+        assert (corrupted != images).any() or name in DARK
 
     def test_same_key_same_pixels_in_any_batch(self, name, textures):
         images, severity, table = photographs(), severity_of(name), table_of(name)
-        some = textures(name, images.shape[1:], table)
-        whole = corrupt(name, images, severity, textures=some)
+        pictures = textures(name, images.shape[1:], table)
+        whole = corrupt(name, images, severity, textures=pictures)
         key = jax.random.split(jax.random.key(0), len(images))[2]
-        drawn = corruptions.draw(name, key, images[2], severity, table=table, textures=some)
+        drawn = corruptions.draw(name, key, images[2], severity, table=table, textures=pictures)
         stacked = jax.tree.map(lambda part: part[None], drawn)
         alone = np.asarray(corruptions.apply(name, images[2:3], stacked, severity, table=table))
         np.testing.assert_array_equal(alone[0], whole[2])
 
     def test_all_severities_share_one_compilation(self, name, textures):
         images, table = photographs(3), table_of(name)
-        some = textures(name, images.shape[1:], table)
+        pictures = textures(name, images.shape[1:], table)
         traced = []
 
         @jax.jit
         def run(keys, images, severity):
             traced.append(severity)
-            one = lambda key, image: corruptions.draw(name, key, image, severity, table=table, textures=some)
+            one = lambda key, image: corruptions.draw(name, key, image, severity, table=table, textures=pictures)
             draws = jax.vmap(one)(keys, images)
             return corruptions.apply(name, images, draws, severity, table=table)
 
@@ -102,7 +102,7 @@ class TestEveryCorruption:
         assert len(traced) == 1
         for severity in {1, corruptions.CORRUPTIONS[name].severities}:
             np.testing.assert_array_equal(
-                made[severity - 1], corrupt(name, images, severity, textures=some), str(severity)
+                made[severity - 1], corrupt(name, images, severity, textures=pictures), str(severity)
             )
 
     def test_every_table_has_five_rows_of_its_constants(self, name):
@@ -130,10 +130,10 @@ class TestEveryCorruption:
 @pytest.mark.parametrize("name", RANDOM)
 def test_other_keys_other_draws(name, textures):
     images, severity = np.repeat(photographs(1), 8, 0), severity_of(name)
-    some = textures(name, images.shape[1:], table_of(name))
-    made = corrupt(name, images, severity, seed=0, textures=some)
-    assert (made != corrupt(name, images, severity, seed=1, textures=some)).any()
-    assert (made != made[:1]).any()
+    pictures = textures(name, images.shape[1:], table_of(name))
+    corrupted = corrupt(name, images, severity, seed=0, textures=pictures)
+    assert (corrupted != corrupt(name, images, severity, seed=1, textures=pictures)).any()
+    assert (corrupted != corrupted[:1]).any()
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "fog", "brightness"])
@@ -233,11 +233,11 @@ class TestNoise:
         assert not corrupt("shot_noise", np.zeros((1, 8, 8, 1), np.uint8), 5).any()
 
     def test_impulse_flips_the_rate_and_half_of_it_white(self):
-        made = corrupt("impulse_noise", np.repeat(GREY, 8, 0), 5)
-        flipped = made != 100
+        corrupted = corrupt("impulse_noise", np.repeat(GREY, 8, 0), 5)
+        flipped = corrupted != 100
         assert flipped.mean() == pytest.approx(0.07, abs=0.004)
-        assert (made[flipped] == 255).mean() == pytest.approx(0.5, abs=0.03)
-        assert set(np.unique(made[flipped])) == {0, 255}
+        assert (corrupted[flipped] == 255).mean() == pytest.approx(0.5, abs=0.03)
+        assert set(np.unique(corrupted[flipped])) == {0, 255}
 
     def test_severities_of_one_key_are_one_draw_growing(self):
         mild, hard = (
@@ -268,8 +268,8 @@ class TestNoise:
     @pytest.mark.parametrize("severity", [1, 5])
     def test_photons_have_the_mean_and_variance_of_their_rate(self, value, severity):
         image = np.full((64, 64, 3), value, np.uint8)
-        found = corruptions.draw("shot_noise", jax.random.key(7), image, severity, table="cifar")
-        counts = np.asarray(found["poisson"]).astype(float)
+        draws = corruptions.draw("shot_noise", jax.random.key(7), image, severity, table="cifar")
+        counts = np.asarray(draws["poisson"]).astype(float)
         rate = corruptions.CORRUPTIONS["shot_noise"].rows("cifar")[severity - 1, 0] * value / 255
         assert counts.mean() == pytest.approx(rate, abs=5 * np.sqrt(rate / counts.size) + 1e-9)
         assert counts.var() == pytest.approx(rate, rel=0.08, abs=1e-9)
@@ -292,9 +292,9 @@ class TestBlur:
     def test_gaussian_is_scipys_in_float64(self, severity):
         images = photographs(3, (24, 24, 3))
         images[0, :12] = np.arange(24)[:, None] * 9  # columns of equal pixels, which float32 would cut by chance
-        made = corrupt("gaussian_blur", images, severity)
+        corrupted = corrupt("gaussian_blur", images, severity)
         sigma = corruptions.CORRUPTIONS["gaussian_blur"].rows("cifar")[severity - 1, 0]
-        for image, found in zip(images, made, strict=True):
+        for image, found in zip(images, corrupted, strict=True):
             blurred = ndimage.gaussian_filter(image / 255, (sigma, sigma, 0), mode="nearest", truncate=4)
             exact = (255 * np.clip(blurred, 0, 1)).astype(np.uint8)
             assert np.abs(found.astype(int) - exact).max() <= 1
@@ -304,10 +304,10 @@ class TestBlur:
     def test_a_flat_image_is_blurred_as_float64_does(self, severity):
         sigma = corruptions.CORRUPTIONS["gaussian_blur"].rows("cifar")[severity - 1, 0]
         images = np.repeat(np.arange(256, dtype=np.uint8), 64).reshape(256, 8, 8, 1)
-        made = corrupt("gaussian_blur", images, severity)
+        corrupted = corrupt("gaussian_blur", images, severity)
         flat = np.broadcast_to(images[..., 0] / 255, (256, 8, 8))
         exact = [ndimage.gaussian_filter(x, sigma, mode="nearest", truncate=4)[4, 4] for x in flat]
-        np.testing.assert_array_equal(made[:, 4, 4, 0], (255 * np.clip(exact, 0, 1)).astype(np.uint8))
+        np.testing.assert_array_equal(corrupted[:, 4, 4, 0], (255 * np.clip(exact, 0, 1)).astype(np.uint8))
 
     def test_defocus_is_a_plus_at_severity_four(self):
         # Radius 1 is five pixels of one fifth each; the alias blur moves less than a thousandth.
@@ -369,9 +369,9 @@ class TestWeather:
     def test_fog_keeps_the_brightest_and_lifts_the_dark(self):
         image = np.zeros((1, 32, 32, 1), np.uint8)
         image[0, 0, 0] = 255
-        made = corrupt("fog", image, 5)
-        assert made.max() <= 255
-        assert made.mean() > 40
+        corrupted = corrupt("fog", image, 5)
+        assert corrupted.max() <= 255
+        assert corrupted.mean() > 40
 
     def test_fog_of_black_is_black(self):
         # The formula scales by the brightest pixel, which is zero.
@@ -390,17 +390,17 @@ class TestWeather:
 class TestDigital:
     def test_contrast_keeps_the_mean(self):
         images = photographs()
-        made = corrupt("contrast", images, 5)
-        np.testing.assert_allclose(made.mean((1, 2)), images.mean((1, 2)) - 0.5, atol=0.6)
-        ratio = made.astype(float).std((1, 2)) / images.astype(float).std((1, 2))
+        corrupted = corrupt("contrast", images, 5)
+        np.testing.assert_allclose(corrupted.mean((1, 2)), images.mean((1, 2)) - 0.5, atol=0.6)
+        ratio = corrupted.astype(float).std((1, 2)) / images.astype(float).std((1, 2))
         np.testing.assert_allclose(ratio, 0.15, rtol=0.1)
 
     @pytest.mark.parametrize("severity", range(1, 6))
     def test_pixelate_is_pillows_box(self, severity):
         images = photographs(3, (32, 32, 3))
-        made = corrupt("pixelate", images, severity)
+        corrupted = corrupt("pixelate", images, severity)
         small = int(32 * corruptions.CORRUPTIONS["pixelate"].rows("cifar")[severity - 1, 0])
-        for image, found in zip(images, made, strict=True):
+        for image, found in zip(images, corrupted, strict=True):
             picture = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)
             exact = np.asarray(picture.resize((32, 32), Image.Resampling.BOX))
             np.testing.assert_array_equal(found, exact)
@@ -455,15 +455,15 @@ class TestDraws:
     @pytest.mark.parametrize(("severity", "reach"), [(1, 1), (2, 2), (5, 4)])
     def test_displacements_are_even(self, severity, reach):
         image = np.zeros((64, 64, 3), np.uint8)
-        found = corruptions.draw("glass_blur", jax.random.key(0), image, severity, table="imagenet")
-        offsets = np.asarray(found["displacement"]).reshape(-1, 2)
+        draws = corruptions.draw("glass_blur", jax.random.key(0), image, severity, table="imagenet")
+        offsets = np.asarray(draws["displacement"]).reshape(-1, 2)
         for axis in (0, 1):
             counts = np.bincount(offsets[:, axis] + reach, minlength=2 * reach)
             assert len(counts) == 2 * reach
             assert stats.chisquare(counts).pvalue > 1e-4
         pairs = np.histogram2d(*offsets.T, bins=2 * reach)[0]
         assert stats.chi2_contingency(pairs).pvalue > 1e-4
-        assert np.asarray(found["swap"]).all()
+        assert np.asarray(draws["swap"]).all()
 
     def test_mnist_c_swaps_half_of_the_pixels(self):
         image = np.zeros((28, 28, 1), np.uint8)
@@ -517,20 +517,20 @@ for name in ("gaussian_noise", "shot_noise", "impulse_noise", "glass_blur", "fog
 
 class TestFrost:
     def test_two_fifths_come_from_the_picture_that_is_there_twice(self, frost_folder):
-        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        textures = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
         keys = jax.random.split(jax.random.key(0), 500)
         draw = lambda key: corruptions.draw(
-            "frost", key, np.zeros((8, 8, 3), np.uint8), 1, table="cifar", textures=some
+            "frost", key, np.zeros((8, 8, 3), np.uint8), 1, table="cifar", textures=textures
         )["ice"]
-        found = np.asarray(jax.vmap(draw)(keys))
-        seen = [(found == crop).all((1, 2, 3)).any() for crop in (some.pixels[k, :8, :8] for k in range(5))]
-        assert found.shape == (500, 8, 8, 3)
+        values = np.asarray(jax.vmap(draw)(keys))
+        seen = [(values == crop).all((1, 2, 3)).any() for crop in (textures.pixels[k, :8, :8] for k in range(5))]
+        assert values.shape == (500, 8, 8, 3)
         assert sum(seen) >= 1  # some draw starts in a corner
 
     def test_a_crop_never_reaches_the_padding(self, frost_folder):
-        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
-        bright = some._replace(pixels=some.pixels.copy())
-        for k, (height, width) in enumerate(some.sizes):
+        textures = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        bright = textures._replace(pixels=textures.pixels.copy())
+        for k, (height, width) in enumerate(textures.sizes):
             bright.pixels[k] = 0
             bright.pixels[k, :height, :width] = 255
         keys = jax.random.split(jax.random.key(1), 400)
@@ -539,16 +539,16 @@ class TestFrost:
         assert (np.asarray(jax.vmap(draw)(keys)) == 255).all()
 
     def test_large_images_get_enlarged_textures(self, frost_folder):
-        some = corruptions.load_textures(str(frost_folder), (200, 100, 3), "imagenet")
-        assert (some.sizes[:, 0] > 200).all()
-        assert (some.sizes[:, 1] > 100).all()
+        textures = corruptions.load_textures(str(frost_folder), (200, 100, 3), "imagenet")
+        assert (textures.sizes[:, 0] > 200).all()
+        assert (textures.sizes[:, 1] > 100).all()
 
     def test_a_fifth_of_a_texture_is_every_fifth_pixel(self, frost_folder):
         # Bilinear at pixel centres without smoothing, as the reference's resize does.
-        some = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
+        textures = corruptions.load_textures(str(frost_folder), (8, 8, 3), "cifar")
         with Image.open(frost_folder / ice.FILES[0]) as file:
             exact = np.asarray(file.convert("RGB"))[2::5, 2::5]
-        np.testing.assert_array_equal(some.pixels[0, : exact.shape[0], : exact.shape[1]], exact)
+        np.testing.assert_array_equal(textures.pixels[0, : exact.shape[0], : exact.shape[1]], exact)
 
     def test_missing_textures_say_what_to_do(self, tmp_path, monkeypatch):
         with pytest.raises(FileNotFoundError, match=r"no frost textures .* use 'frost_synthetic'"):
@@ -573,29 +573,29 @@ class TestFrost:
 
     def test_synthetic_ice_has_the_colours_of_the_published_textures(self):
         draws = draw_all("frost_synthetic", np.zeros((300, 32, 32, 3), np.uint8), 3)
-        made = np.asarray(draws["ice"])
+        values = np.asarray(draws["ice"])
         # Weights 20, 40, 20 and 20 % of the four different pictures.
         expected = np.array([[77, 149, 166], [201, 205, 214], [201, 205, 214], [138, 153, 166], [112, 123, 135]])
-        np.testing.assert_allclose(made.mean((0, 1, 2)), expected.mean(0), atol=8)
+        np.testing.assert_allclose(values.mean((0, 1, 2)), expected.mean(0), atol=8)
 
 
 class TestMnistC:
     IMAGE = photographs(1, (28, 28, 1))
 
     def test_stripe_inverts_the_outer_quarters(self):
-        made = corrupt("stripe", self.IMAGE, 1)
-        np.testing.assert_array_equal(made[:, :, 7:21], self.IMAGE[:, :, 7:21])
-        np.testing.assert_array_equal(made[:, :, :7], 255 - self.IMAGE[:, :, :7])
-        np.testing.assert_array_equal(made[:, :, 21:], 255 - self.IMAGE[:, :, 21:])
+        corrupted = corrupt("stripe", self.IMAGE, 1)
+        np.testing.assert_array_equal(corrupted[:, :, 7:21], self.IMAGE[:, :, 7:21])
+        np.testing.assert_array_equal(corrupted[:, :, :7], 255 - self.IMAGE[:, :, :7])
+        np.testing.assert_array_equal(corrupted[:, :, 21:], 255 - self.IMAGE[:, :, 21:])
 
     @pytest.mark.parametrize("severity", [1, 3, 5])
     def test_translate_moves_by_whole_pixels(self, severity):
         for sign in ((1.0, 1.0), (-1.0, 1.0)):
             draws = {"sign": jnp.array([sign])}
-            made = np.asarray(corruptions.apply("translate", self.IMAGE, draws, severity, table="mnist"))
+            values = np.asarray(corruptions.apply("translate", self.IMAGE, draws, severity, table="mnist"))
             x, y = (int(severity * s) for s in sign)
             moved = ndimage.shift(self.IMAGE[0, ..., 0].astype(float), (-y, -x), order=0)
-            np.testing.assert_allclose(made[0, ..., 0], moved, atol=1)
+            np.testing.assert_allclose(values[0, ..., 0], moved, atol=1)
 
     def test_a_line_is_white_where_it_passes(self):
         draws = {"rows": jnp.array([[5, 5]])}

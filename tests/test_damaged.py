@@ -27,9 +27,9 @@ def folder(small_folder, tmp_path):
 
 
 def opened(folder, layout="geometry", **query) -> Session:
-    made = Session(Store(folder), Document(), {"layout": layout, **query})
-    made.complete()
-    return made
+    session = Session(Store(folder), Document(), {"layout": layout, **query})
+    session.complete()
+    return session
 
 
 def told(made: Session) -> str:
@@ -108,15 +108,15 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(folder, name):
         assert any(file in problem for problem in Store(folder).problems)
         return
     layout = PAGES.get(file.partition("/")[0], "geometry")
-    made = opened(folder, layout)
-    assert file.rpartition("/")[2] in told(made)
-    assert made.views.keys() <= set(SHOWN[layout])
+    session = opened(folder, layout)
+    assert file.rpartition("/")[2] in told(session)
+    assert session.views.keys() <= set(SHOWN[layout])
     # What is not shown names the file itself, and of geometry there is always more than that.
-    for gone in set(SHOWN[layout]) - made.views.keys():
-        assert file.rpartition("/")[2] in made.panels.figures[gone].children[0].text
-    assert layout == "samples" or made.views
-    made.change(raw=True)
-    assert made.state.raw
+    for gone in set(SHOWN[layout]) - session.views.keys():
+        assert file.rpartition("/")[2] in session.panels.figures[gone].children[0].text
+    assert layout == "samples" or session.views
+    session.change(raw=True)
+    assert session.state.raw
 
 
 def test_a_comparison_of_other_axes_is_made_anew(folder):
@@ -152,19 +152,19 @@ def test_samples_that_are_none_or_of_no_class_are_named(folder, changes, words):
 
 
 def test_unknown_classes_are_left_out_and_have_no_name(folder):
-    found = results.load_arrays(folder / "samples.npz")
-    found["label"][::3] = -1
-    changed(folder / "samples.npz", label=found["label"])
-    made = opened(folder, "all")
-    assert set(made.views) == set(VIEWS)
-    chosen = np.zeros(len(made.store.ids), bool)
+    arrays = results.load_arrays(folder / "samples.npz")
+    arrays["label"][::3] = -1
+    changed(folder / "samples.npz", label=arrays["label"])
+    session = opened(folder, "all")
+    assert set(session.views) == set(VIEWS)
+    chosen = np.zeros(len(session.store.ids), bool)
     chosen[:2] = True
-    rows = made.views["samples"].rows.data
-    unknown = made.store.labels[np.isin(made.store.ids, rows["id"])] < 0
+    rows = session.views["samples"].rows.data
+    unknown = session.store.labels[np.isin(session.store.ids, rows["id"])] < 0
     assert rows["true"].count("unknown") == unknown.sum() > 0
-    lines = exports.as_csv(made.store, made.state, chosen).splitlines()[-2:]
+    lines = exports.as_csv(session.store, session.state, chosen).splitlines()[-2:]
     assert [line.split(",")[1] == "" for line in lines] == [True, False]
-    assert json.loads(exports.as_json(made.store, made.state, chosen))["true"][0] is None
+    assert json.loads(exports.as_json(session.store, session.state, chosen))["true"][0] is None
 
 
 def test_names_are_no_formulas_for_a_spreadsheet(folder):
@@ -192,34 +192,34 @@ BAD_STEPS = [
 @pytest.mark.parametrize("step", BAD_STEPS, ids=str)
 def test_a_rule_with_no_class_of_the_study_is_an_error_and_the_default(folder, step):
     rule = json.dumps([{"op": "replace", **step}])
-    made = opened(folder, rule=rule)
-    assert made.state.rule == ()
-    assert "rule was not understood" in made.errors.text
+    session = opened(folder, rule=rule)
+    assert session.state.rule == ()
+    assert "rule was not understood" in session.errors.text
     (folder / "slices.json").write_text(json.dumps({"odd": json.loads(rule)}))
-    known, problems = slices.load(made.store)
+    known, problems = slices.load(session.store)
     assert not known
     assert "'odd' was not understood" in problems[0]
 
 
 class TestWhileOpen:
     def test_a_network_of_the_rule_that_goes_is_said_and_the_rest_goes_on(self, folder):
-        made = opened(folder)
+        session = opened(folder)
         gone = "mlp-lth-0.9-seed1"
-        made.change(step={"band": [0, 90], "cell": [gone, "clean"], "x": "angle"})
-        made.change(b=(gone, "clean"))
-        made.change(b=B)
+        session.change(step={"band": [0, 90], "cell": [gone, "clean"], "x": "angle"})
+        session.change(b=(gone, "clean"))
+        session.change(b=B)
         for part in ("json", "npz"):
             (folder / "networks" / f"{gone}.{part}").unlink()
         shutil.rmtree(folder / "geometry" / gone)
-        made.watch()
-        assert "Nothing is selected any more" in made.errors.text
-        assert made.state.rule == ()
-        assert made.views.keys() == set(SHOWN["geometry"])
-        made.change(x="margin")
-        assert made.state.x == "margin"
+        session.watch()
+        assert "Nothing is selected any more" in session.errors.text
+        assert session.state.rule == ()
+        assert session.views.keys() == set(SHOWN["geometry"])
+        session.change(x="margin")
+        assert session.state.x == "margin"
         for _ in range(3):
-            made.actions.undo()
-        assert gone not in str(made.state)
+            session.actions.undo()
+        assert gone not in str(session.state)
 
     def test_what_was_half_written_is_seen_once_it_is_whole(self, folder):
         cell, info = folder / "geometry" / "mlp-lth-0.9-seed1" / "clean.npz", folder / NETWORK
@@ -227,34 +227,34 @@ class TestWhileOpen:
         (folder / "summary.csv").unlink()
         cell.write_bytes(whole[:500])
         info.write_text(table[:50])
-        made = opened(folder)
-        assert {"clean.npz", info.name} <= {word.rpartition("/")[2] for word in told(made).split()}
+        session = opened(folder)
+        assert {"clean.npz", info.name} <= {word.rpartition("/")[2] for word in told(session).split()}
         # In place, so that no folder changes.
         with open(cell, "r+b") as file:
             file.write(whole)
-        made.watch()
-        assert np.isfinite(made.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
-        assert info.stem not in made.store.networks
+        session.watch()
+        assert np.isfinite(session.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
+        assert info.stem not in session.store.networks
         with open(info, "r+") as file:
             file.write(table)
-        made.watch()
-        assert info.stem in made.store.networks
-        assert not made.store.problems
+        session.watch()
+        assert info.stem in session.store.networks
+        assert not session.store.problems
 
     def test_a_study_that_goes_bad_is_said_once_and_stays_on_screen(self, folder):
-        made = opened(folder)
+        session = opened(folder)
         whole = (folder / "samples.npz").read_bytes()
         (folder / "samples.npz").write_bytes(whole[:100])
         (folder / "study.json").touch()
-        made.watch()
-        assert "samples.npz is truncated" in made.errors.text
+        session.watch()
+        assert "samples.npz is truncated" in session.errors.text
         described(folder / "study.json", schema=99)
-        made.watch()
-        assert "has schema 99" in made.errors.text
-        made.change(x="margin")
-        assert not made.errors.visible
-        made.watch()
-        assert not made.errors.visible
+        session.watch()
+        assert "has schema 99" in session.errors.text
+        session.change(x="margin")
+        assert not session.errors.visible
+        session.watch()
+        assert not session.errors.visible
 
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
         ours, theirs = opened(folder), opened(folder)
@@ -270,63 +270,63 @@ class TestWhileOpen:
 
 class TestRulesSayWhatTheyMean:
     def test_a_box_of_raw_norms_stays_one_in_units(self, folder):
-        made = opened(folder)
-        made.change(raw=True)
-        norm = made.store.values(made.state.a, "norm", True)
+        session = opened(folder)
+        session.change(raw=True)
+        norm = session.store.values(session.state.a, "norm", True)
         low, high = np.quantile(norm, [0.25, 0.75])
-        made.change(
+        session.change(
             step={
                 "box": [0, 180, low, high],
                 "x": "angle",
                 "y": "norm",
-                "cell": list(made.state.a),
+                "cell": list(session.state.a),
                 "raw": True,
             }
         )
-        chosen = selected(made.store, made.state)
+        chosen = selected(session.store, session.state)
         assert 0.4 < chosen.mean() < 0.6
-        made.change(raw=False)
-        np.testing.assert_array_equal(selected(made.store, made.state), chosen)
-        assert ", raw (" in selection.describe_rule(made.store, made.state.rule)
+        session.change(raw=False)
+        np.testing.assert_array_equal(selected(session.store, session.state), chosen)
+        assert ", raw (" in selection.describe_rule(session.store, session.state.rule)
 
     def test_a_slice_keeps_the_true_class_that_was_shown(self, folder):
-        made = opened(folder)
-        made.change(true_class=3)
-        made.change(step={"flip": "both right", "cell": list(made.state.a), "other": list(made.state.b)})
-        chosen = selected(made.store, made.state)
-        made.actions.save_slice("threes", "")
-        made.change(true_class=None, rule=())
-        made.actions.show_slice("threes")
-        np.testing.assert_array_equal(selected(made.store, made.state), chosen)
-        made.change(true_class=5, rule=())
-        made.actions.save_slice("fives", "")
-        made.actions.show_slice("fives")
-        np.testing.assert_array_equal(selected(made.store, made.state), made.store.labels == 5)
+        session = opened(folder)
+        session.change(true_class=3)
+        session.change(step={"flip": "both right", "cell": list(session.state.a), "other": list(session.state.b)})
+        chosen = selected(session.store, session.state)
+        session.actions.save_slice("threes", "")
+        session.change(true_class=None, rule=())
+        session.actions.show_slice("threes")
+        np.testing.assert_array_equal(selected(session.store, session.state), chosen)
+        session.change(true_class=5, rule=())
+        session.actions.save_slice("fives", "")
+        session.actions.show_slice("fives")
+        np.testing.assert_array_equal(selected(session.store, session.state), session.store.labels == 5)
 
     def test_stars_are_one_step_and_the_sheet_goes_on(self, folder):
-        made = opened(folder, "samples")
-        sheet = made.views["samples"]
-        listed = made.store.ids[sheet.listed].tolist()
+        session = opened(folder, "samples")
+        sheet = session.views["samples"]
+        listed = session.store.ids[sheet.listed].tolist()
         for _ in range(40):
-            made.press("ArrowRight")
-            made.press("s")
-            made.press("s")
-        (step,) = made.state.rule
+            session.press("ArrowRight")
+            session.press("s")
+            session.press("s")
+        (step,) = session.state.rule
         assert len(step.ids) == len(set(step.ids)) == 40
         assert set(step.ids) <= set(listed)
-        made.actions.save_slice("stars", "")
-        made.actions.show_slice("stars")
-        assert sorted(made.store.ids[sheet.listed]) == sorted(step.ids)
+        session.actions.save_slice("stars", "")
+        session.actions.show_slice("stars")
+        assert sorted(session.store.ids[sheet.listed]) == sorted(step.ids)
 
     def test_keys_step_over_what_is_not_measured(self, folder):
-        made = opened(folder, b="mlp-biprop-0.5-seed0/clean")
-        following = made.store.conditions[1]
+        session = opened(folder, b="mlp-biprop-0.5-seed0/clean")
+        following = session.store.conditions[1]
         results.geometry_file(folder, B[0], following).unlink()
-        made.watch()
-        made.press("]")
-        assert made.state.b == (B[0], made.store.conditions[2])
-        made.press("[")
-        assert made.state.b == B
+        session.watch()
+        session.press("]")
+        assert session.state.b == (B[0], session.store.conditions[2])
+        session.press("[")
+        assert session.state.b == B
 
 
 @pytest.mark.parametrize("op", selection.OPERATIONS)

@@ -111,15 +111,15 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
 
 def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder, monkeypatch):
     study = results.load(small_folder)
-    found = similarity.compare(study, limit=8)
-    assert found.averaged[:2] == ("severities", "seeds")
-    members = similarity.members(study, found.cells)
+    comparison = similarity.compare(study, limit=8)
+    assert comparison.averaged[:2] == ("severities", "seeds")
+    members = similarity.members(study, comparison.cells)
     assert all(members)
     assert len({cell for cells in members for cell in cells}) == sum(map(len, members))
-    monkeypatch.setattr(similarity, "load", lambda *asked: (found, None))
+    monkeypatch.setattr(similarity, "load", lambda *asked: (comparison, None))
     drawn = figures.similarity_figure(study).axes[0].collections
     points = [one for one in drawn if isinstance(one, PathCollection)]
-    assert sum(len(one.get_offsets()) for one in points) == len(found.cells)
+    assert sum(len(one.get_offsets()) for one in points) == len(comparison.cells)
 
 
 def test_curves_are_means_over_seeds_of_the_table(store):

@@ -105,8 +105,8 @@ def test_a_single_seed_is_halved_by_draws_of_conditions_that_have_several(tmp_pa
     place = arrays["group"].tolist().index("lth")
     words = [arrays[key][place] for key in ("halves", "first", "second")]
     assert words == ["draws", "draw 0", "draw 1"]
-    found = counts(arrays, "pruning", "lth")
-    assert found.tolist() == [[[2, 2], [1, 0], [0, 1]], [[4, 4], [1, 1], [1, 1]]]
+    counted = counts(arrays, "pruning", "lth")
+    assert counted.tolist() == [[[2, 2], [1, 0], [0, 1]], [[4, 4], [1, 1], [1, 1]]]
 
 
 def test_one_seed_and_one_draw_have_no_halves(tmp_path):
@@ -167,9 +167,9 @@ def test_halves_share_no_network_and_the_order_of_networks_is_nothing(small_fold
     backwards = fragility.tables(replace(opened, networks=dict(reversed(opened.networks.items()))))
     for group in arrays["group"]:
         for kind in fragility.KINDS:
-            found = counts(arrays, kind, group)
-            np.testing.assert_array_equal(counts(alone, kind, group)[:, 0], found[:, 2])
-            np.testing.assert_array_equal(counts(backwards, kind, group), found)
+            counted = counts(arrays, kind, group)
+            np.testing.assert_array_equal(counts(alone, kind, group)[:, 0], counted[:, 2])
+            np.testing.assert_array_equal(counts(backwards, kind, group), counted)
 
 
 def test_float16_margins_keep_their_sign():

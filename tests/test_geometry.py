@@ -15,8 +15,8 @@ def problem(seed=0, n=200, d=7, c=5):
 
 
 def measure(features, kernel, bias, labels, **options):
-    there = geometry.reference(features, kernel, labels)
-    return geometry.measure(features, kernel, bias, labels, reference=there, **options)
+    reference = geometry.reference(features, kernel, labels)
+    return geometry.measure(features, kernel, bias, labels, reference=reference, **options)
 
 
 def test_logits_are_norms_times_cosine_plus_bias():
@@ -213,11 +213,11 @@ def test_nearest_keeps_the_true_class_and_what_is_lost():
 
 def test_adding_samples_of_one_shape_compiles_once():
     features, kernel, bias, labels = problem(n=64)
-    there = geometry.reference(features, kernel, labels)
+    reference = geometry.reference(features, kernel, labels)
     before = None
     for seed in range(3):
         features, _, _, labels = problem(seed, n=64)
-        geometry.measure(features, kernel, bias, labels, reference=there)
+        geometry.measure(features, kernel, bias, labels, reference=reference)
         size = geometry.measure_batch._cache_size()
         assert before is None or size == before
         before = size
@@ -234,7 +234,7 @@ def test_adding_samples_of_one_shape_compiles_once():
 )
 def test_bad_input_is_refused(change, message):
     features, kernel, bias, labels = problem()
-    there = geometry.reference(features, kernel, labels)
+    reference = geometry.reference(features, kernel, labels)
     arguments = {"features": features, "kernel": kernel, "bias": bias, "labels": labels, **change}
     with pytest.raises(ValueError, match=message):
-        geometry.measure(**arguments, reference=there)
+        geometry.measure(**arguments, reference=reference)

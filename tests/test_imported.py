@@ -52,9 +52,9 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         compare = study.running.compare
         patch.setattr(study.running, "compare", lambda *args: compared.append(args) or compare(*args))
-        found = study.add_network(folder, networks)
+        study_results = study.add_network(folder, networks)
     assert len(compared) == 1
-    return found, {network.name: network for network in networks}
+    return study_results, {network.name: network for network in networks}
 
 
 def test_sparsity_is_given_counted_or_not_known(made):
@@ -162,16 +162,16 @@ def test_provenance_given_anew_replaces_the_old_and_measures_what_is_possible_no
     flat = made[1]["bare"].features
     recalibrate = lambda batches: lambda images: flat(images) * (sum(len(b) for b in batches) > 100)
     fields = {"gradient": linear("bare", 0.9).gradient, "recalibrate": recalibrate, "sparsity": 0.1, "seed": 4}
-    found = study.add_network(folder, "bare", flat, made[1]["bare"].head, **fields)
-    info = found.networks["bare"]
+    study_results = study.add_network(folder, "bare", flat, made[1]["bare"].head, **fields)
+    info = study_results.networks["bare"]
     assert (info.sparsity, info.sparsity_requested, info.seed) == (0.1, 0.1, 4)
     assert info.unmeasured.keys() == {"weight_noise-0.1"}
-    assert found.has("bare", "fgsm-16")
-    assert found.has("bare", "contrast-5-recalibrated")
+    assert study_results.has("bare", "fgsm-16")
+    assert study_results.has("bare", "contrast-5-recalibrated")
     assert results.geometry_file(folder, "bare", "clean").stat().st_mtime_ns == before
     again = study.create(DATA, (*CONDITIONS, Condition("fog", 3)), folder)
-    assert set(again.conditions) - set(found.conditions) == {"fog-3"}
-    assert again.networks.keys() == found.networks.keys()
+    assert set(again.conditions) - set(study_results.conditions) == {"fog-3"}
+    assert again.networks.keys() == study_results.networks.keys()
 
 
 WEIGHT = np.eye(16, 10, dtype=np.float32)
@@ -267,10 +267,10 @@ def predicted(made, tmp_path_factory):
         Imported("confident", predictions=pick("id", "prediction", "confidence"), parent="dense"),
         Imported("bare-predictions", predictions=pick("id", "prediction"), parent="npz", parameters=7),
     ]
-    found = study.add_network(folder / "study", networks)
+    study_results = study.add_network(folder / "study", networks)
     with (folder / "study" / "summary.csv").open(newline="") as file:
         rows = {(row["network"], row["condition"]): row for row in csv.DictReader(file)}
-    return found, rows, arrays
+    return study_results, rows, arrays
 
 
 def test_predictions_join_what_needs_no_more(made, predicted):

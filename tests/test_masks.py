@@ -100,25 +100,25 @@ class TestErk:
 
 
 def test_levels_are_the_published_ones():
-    found = schedules.levels([0.95], 0.2)
-    assert len(found) == 14
-    assert [round(found[k], 3) for k in (2, 4, 9, 12)] == [0.488, 0.672, 0.893, 0.945]
-    assert found[-1] == 0.95
+    levels = schedules.levels([0.95], 0.2)
+    assert len(levels) == 14
+    assert [round(levels[k], 3) for k in (2, 4, 9, 12)] == [0.488, 0.672, 0.893, 0.945]
+    assert levels[-1] == 0.95
 
 
 def test_a_target_on_a_level_is_not_followed_by_an_empty_one():
-    found = schedules.levels([0.2, 0.36], 0.2)
-    assert found == [0.2, 0.36]
+    levels = schedules.levels([0.2, 0.36], 0.2)
+    assert levels == [0.2, 0.36]
 
 
 def test_report_counts_layers_and_names_collapse(toy):
     params = toy[1]
     kept = masks.everything(params)
     kept["head/kernel"] = np.zeros_like(kept["head/kernel"])
-    found = diagnosis.report(kept, params)
-    assert found["collapsed"] == ["head/kernel"]
-    assert found["parameters"] - found["nonzero"] == 48
-    assert sum(layer["weights"] for layer in found["layers"]) == sum(m.size for m in kept.values())
+    report = diagnosis.report(kept, params)
+    assert report["collapsed"] == ["head/kernel"]
+    assert report["parameters"] - report["nonzero"] == 48
+    assert sum(layer["weights"] for layer in report["layers"]) == sum(m.size for m in kept.values())
 
 
 class TestLamp:
@@ -233,11 +233,11 @@ class TestDiagnosis:
         paths = diagnosis.on_a_path(self.flow, params, {}, kept)
         assert paths["layer0/kernel"].tolist() == [[False, True, False], [False, False, False]]
         assert paths["layer1/kernel"].tolist() == [[False, False], [True, False], [False, False]]
-        found = diagnosis.report(kept, params, paths=paths)
-        assert found["sparsity"] == pytest.approx(0.5)
-        assert found["sparsity_effective"] == pytest.approx(10 / 12)
-        assert [layer["dead_channels"] for layer in found["layers"]] == [2, 1]
-        assert not found["cut"]
+        report = diagnosis.report(kept, params, paths=paths)
+        assert report["sparsity"] == pytest.approx(0.5)
+        assert report["sparsity_effective"] == pytest.approx(10 / 12)
+        assert [layer["dead_channels"] for layer in report["layers"]] == [2, 1]
+        assert not report["cut"]
 
     def test_a_cut_network_is_found_though_no_layer_is_empty(self):
         params = self.chain(np.ones((2, 2)), np.ones((2, 2)))
@@ -245,10 +245,10 @@ class TestDiagnosis:
             "layer0/kernel": np.array([[True, False], [True, False]]),
             "layer1/kernel": np.array([[False, False], [True, True]]),
         }
-        found = diagnosis.report(kept, params, paths=diagnosis.on_a_path(self.flow, params, {}, kept))
-        assert found["collapsed"] == []
-        assert found["cut"]
-        assert found["sparsity_effective"] == 1
+        report = diagnosis.report(kept, params, paths=diagnosis.on_a_path(self.flow, params, {}, kept))
+        assert report["collapsed"] == []
+        assert report["cut"]
+        assert report["sparsity_effective"] == 1
 
     def test_a_random_sparse_layer_loses_the_expected_share_of_units(self):
         # A unit of fan-in D is static with probability (1 - density)^D.
@@ -275,10 +275,10 @@ class TestDiagnosis:
     def test_masks_of_norms_do_not_count_as_weights(self):
         params = {"a": {"kernel": np.ones((4, 2)), "bias": np.ones(2)}}
         kept = {"a/kernel": np.array([[True, False]] * 4), "a/bias": np.array([True, False])}
-        found = diagnosis.report(kept, params)
-        assert found["sparsity"] == 0.5
-        assert found["nonzero"] == 5
-        assert found["sparsity_all"] == 0.5
+        report = diagnosis.report(kept, params)
+        assert report["sparsity"] == 0.5
+        assert report["nonzero"] == 5
+        assert report["sparsity_all"] == 0.5
 
 
 def test_lamp_refuses_signed_scores():

@@ -54,8 +54,8 @@ def test_a_measure_is_stored_viewed_without_its_module_and_refused_once_changed(
     (network,) = results.load(folder).networks
     before = results.load(folder).geometry(network, "contrast-5")
     asked = replace(PLAIN, measures=("own_measures:ENTROPY", "own_measures:NORM"))
-    found = study.run(asked, folder)
-    after = found.geometry(network, "contrast-5")
+    study_results = study.run(asked, folder)
+    after = study_results.geometry(network, "contrast-5")
     assert after.keys() - before.keys() == {"ENTROPY", "NORM"}
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values)

@@ -205,13 +205,13 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
         kernel=kernel,
         bias=bias,
     )
-    found = attribution.occlusion(linear, split, patch=2, stride=2)
-    norm = found["map"][0, attribution.MAPPED.index("norm")]
+    maps = attribution.occlusion(linear, split, patch=2, stride=2)
+    norm = maps["map"][0, attribution.MAPPED.index("norm")]
     assert np.unravel_index(norm.argmin(), norm.shape) == (2, 2)
     mean = round(255 / 256) / 255
     assert norm[2, 2] == pytest.approx(mean - 1, abs=1e-3)
     assert np.count_nonzero(norm) == 1
-    assert found["baseline"][0].tolist() == pytest.approx([0, 1, 1])
+    assert maps["baseline"][0].tolist() == pytest.approx([0, 1, 1])
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (20, 20), (30, 30), (50, 50), (299, 299), (20, 12), (64, 12), (8, 8)])
@@ -255,18 +255,18 @@ def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     weight = np.random.default_rng(0).normal(size=digits.test.images[0].size).astype(np.float32)
     flat = lambda x: np.asarray(x, np.float32).reshape(len(x), -1) @ weight[:, None] / 100
     linear = Network("linear", reference, features=flat, kernel=kernel, bias=bias)
-    found = attribution.occlusion(linear, split, patch=4, stride=4)
+    maps = attribution.occlusion(linear, split, patch=4, stride=4)
     margin = attribution.MAPPED.index("margin")
-    change = np.sort(found["map"][:, margin].reshape(3, -1).astype(np.float64))
+    change = np.sort(maps["map"][:, margin].reshape(3, -1).astype(np.float64))
     counts = np.round(np.arange(attribution.SHARES + 1) * 16 / attribution.SHARES).astype(int)
     total = np.concatenate([np.zeros((3, 1)), np.cumsum(change, 1)], 1)[:, counts]
-    start = found["baseline"][:, margin, None]
-    np.testing.assert_allclose(found["deletion"][:, 0], start + total, atol=0.05)
+    start = maps["baseline"][:, margin, None]
+    np.testing.assert_allclose(maps["deletion"][:, 0], start + total, atol=0.05)
     # All hidden is all hidden, in whatever order; on the way random orders lie above.
-    np.testing.assert_allclose(found["deletion"][:, 1, -1], found["deletion"][:, 0, -1], atol=1e-3)
-    assert (found["deletion"][:, 1, 1:-1] > found["deletion"][:, 0, 1:-1]).all()
+    np.testing.assert_allclose(maps["deletion"][:, 1, -1], maps["deletion"][:, 0, -1], atol=1e-3)
+    assert (maps["deletion"][:, 1, 1:-1] > maps["deletion"][:, 0, 1:-1]).all()
     again = attribution.occlusion(linear, split, patch=4, stride=4)
-    np.testing.assert_array_equal(again["deletion"], found["deletion"])
+    np.testing.assert_array_equal(again["deletion"], maps["deletion"])
 
 
 def test_corruption_names_are_conditions():

@@ -71,14 +71,14 @@ def test_no_width_is_nearer():
 def test_random_joins_the_sparsities_of_a_random_that_is_there():
     # Epochs do not change the masks.
     mine = Method("random", (0.3,), {"epochs": 1})
-    made = study.planning.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
-    assert made == (Method("random", (0.3, 0.8), {"epochs": 1}), Method("magnitude", (0.8,)))
+    methods = study.planning.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
+    assert methods == (Method("random", (0.3, 0.8), {"epochs": 1}), Method("magnitude", (0.8,)))
 
 
 def test_random_masks_of_another_scope_are_beside_the_control():
     sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
-    made = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
-    assert made == (Method("random", (0.5,)), sparse)
+    methods = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
+    assert methods == (Method("random", (0.5,)), sparse)
 
 
 def test_without_controls_nothing_is_added():
@@ -94,9 +94,9 @@ def test_an_unknown_control_is_refused():
 
 def test_cycles_restart_the_schedule(tmp_path):
     twice = small_study(seeds=(0,), methods=(), conditions=small_study().conditions[:1], attributions=0)
-    found = study.run(replace(twice, baselines=(Baseline("twice", cycles=2),)), tmp_path / "study")
-    budget = found.networks["mlp-twice-seed0"].budget
-    assert budget["epochs"] == 2 * found.networks["mlp-dense-seed0"].budget["epochs"]
+    study_results = study.run(replace(twice, baselines=(Baseline("twice", cycles=2),)), tmp_path / "study")
+    budget = study_results.networks["mlp-twice-seed0"].budget
+    assert budget["epochs"] == 2 * study_results.networks["mlp-dense-seed0"].budget["epochs"]
 
 
 def test_every_network_says_what_it_cost(controlled):
@@ -123,8 +123,8 @@ def test_norms_are_recalibrated_before_retraining(tmp_path):
         conditions=small_study().conditions[:1],
         attributions=0,
     )
-    found = study.run(small, tmp_path / "study")
-    (info,) = (info for info in found.networks.values() if info.method == "magnitude")
+    study_results = study.run(small, tmp_path / "study")
+    (info,) = (info for info in study_results.networks.values() if info.method == "magnitude")
     assert "pruned_recalibrated" in info.validation
 
 
@@ -273,11 +273,11 @@ def test_two_models_in_one_folder_are_not_averaged(controlled, tmp_path):
     # A module of a user's own.
     named = replace(other, model=Model("conftest:NormMlp", 8))
     study.run(named, tmp_path / "study")
-    found = results.load(tmp_path / "study")
-    groups = {group.name: group.networks for group in robustness.groups(found)}
+    study_results = results.load(tmp_path / "study")
+    groups = {group.name: group.networks for group in robustness.groups(study_results)}
     assert groups["mlp dense"] == ("mlp-dense-seed0",)
     assert all(len(networks) == 1 for networks in groups.values())
-    rows = {row["network"]: row for row in robustness.methods.rows(found)}
+    rows = {row["network"]: row for row in robustness.methods.rows(study_results)}
     own = [name for name in rows if name.startswith("mlp-dense-seed0")]
     assert rows[own[0]]["parameters_left"] == 1
 

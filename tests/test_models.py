@@ -45,8 +45,8 @@ class TestEveryModel:
         _, features, _ = forward(model, variables, images())
         kernel, bias = models.head(model, variables)
         labels = np.arange(4)
-        there = geometry.reference(features, kernel, labels)
-        cell = geometry.measure(features, kernel, bias, labels, reference=there)
+        reference = geometry.reference(features, kernel, labels)
+        cell = geometry.measure(features, kernel, bias, labels, reference=reference)
         length = np.linalg.norm(kernel, axis=0)[labels]
         rebuilt = length * cell["norm"] * np.cos(cell["angle"]) + np.asarray(bias)[labels]
         np.testing.assert_allclose(rebuilt, cell["logits"][np.arange(4), labels], atol=1e-5)

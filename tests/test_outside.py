@@ -123,8 +123,8 @@ def test_a_corruption_is_drawn_by_id_and_truncated(module, digits):
     key, image = jax.random.key(3), split.images[0]
     drawn = corruptions.draw("mine:INVERT", key, image, 2, table="digits")
     stacked = {name: value[None] for name, value in drawn.items()}
-    made = corruptions.apply("mine:INVERT", image[None], stacked, 2, table="digits")
-    np.testing.assert_array_equal(np.asarray(made)[0] != image, np.asarray(drawn["chosen"]))
+    corrupted = corruptions.apply("mine:INVERT", image[None], stacked, 2, table="digits")
+    np.testing.assert_array_equal(np.asarray(corrupted)[0] != image, np.asarray(drawn["chosen"]))
     assert corruptions.sets_of("mine:INVERT", 3, "digits") == []
 
 

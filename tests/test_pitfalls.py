@@ -130,9 +130,9 @@ def test_6_ties_and_extremes_are_exact(scope):
 
 def test_7_sparsity_has_one_meaning_and_both_denominators_are_reported():
     made = default_run("biprop")[1]
-    found = diagnosis.report(made.masks, made.weights.trainable)
-    assert found["sparsity"] == pytest.approx(0.9, abs=1e-3)
-    assert found["sparsity_all"] < found["sparsity"]
+    report = diagnosis.report(made.masks, made.weights.trainable)
+    assert report["sparsity"] == pytest.approx(0.9, abs=1e-3)
+    assert report["sparsity_all"] < report["sparsity"]
     with pytest.raises(ValueError, match=r"To remove 80 % pass 0\.8"):
         pruning.check(Method("magnitude", (80,)))
 
@@ -175,11 +175,11 @@ def test_10_accuracy_before_and_after_retraining_is_recorded(small_folder):
 
 def test_11_grasp_keeps_what_carries_the_gradient():
     # Signed scores, the largest stay: removing them by size or from the other end changes the masks.
-    found = scored("grasp")
-    assert any((np.asarray(score) < 0).any() for score in found.values())
+    scores = scored("grasp")
+    assert any((np.asarray(score) < 0).any() for score in scores.values())
     kept = run(Method("grasp", (0.5,), {"epochs": 0}))[0].masks
-    lowest = min(float(np.asarray(found[p])[kept[p]].min()) for p in found)
-    highest = max(float(np.asarray(found[p])[~kept[p]].max()) for p in found)
+    lowest = min(float(np.asarray(scores[p])[kept[p]].min()) for p in scores)
+    highest = max(float(np.asarray(scores[p])[~kept[p]].max()) for p in scores)
     assert lowest >= highest
 
 

@@ -55,45 +55,45 @@ class TestCorrelations:
 class TestCurve:
     def test_a_copy_is_never_chosen_second(self, twelve):
         x = twelve.accuracy[:, [0, 0, 1, 2]]
-        found = redundancy.curve(replace(twelve, accuracy=x, names=("a", "copy", "b", "c")), 0)
-        assert set(found.sets[1]) != {"a", "copy"}
-        assert found.names[-1] in ("a", "copy")
+        curve = redundancy.curve(replace(twelve, accuracy=x, names=("a", "copy", "b", "c")), 0)
+        assert set(curve.sets[1]) != {"a", "copy"}
+        assert curve.names[-1] in ("a", "copy")
         # Three of four say all, because one stands for its copy.
-        assert found.error[2] == pytest.approx(0, abs=1e-8)
+        assert curve.error[2] == pytest.approx(0, abs=1e-8)
 
     def test_of_identical_ones_the_first_by_name_says_all(self, twelve):
         same = replace(twelve, accuracy=np.repeat(twelve.accuracy[:, :1], 4, 1), names=tuple("dbca"))
-        found = redundancy.curve(same, 0)
-        assert found.names[0] == "a"
-        np.testing.assert_allclose(found.error, 0, atol=1e-10)
-        np.testing.assert_allclose(found.random, 0, atol=1e-10)
-        assert found.smallest(0.01) == 1
+        curve = redundancy.curve(same, 0)
+        assert curve.names[0] == "a"
+        np.testing.assert_allclose(curve.error, 0, atol=1e-10)
+        np.testing.assert_allclose(curve.random, 0, atol=1e-10)
+        assert curve.smallest(0.01) == 1
 
     def test_all_of_them_say_all(self, twelve):
-        found = redundancy.curve(twelve, 0)
-        assert sorted(found.names) == sorted(twelve.names)
-        assert found.error[-1] == pytest.approx(0, abs=1e-8)
-        assert found.largest[-1] == pytest.approx(0, abs=1e-8)
-        assert found.agree[-1] == 3
-        assert (found.largest >= found.error).all()
+        curve = redundancy.curve(twelve, 0)
+        assert sorted(curve.names) == sorted(twelve.names)
+        assert curve.error[-1] == pytest.approx(0, abs=1e-8)
+        assert curve.largest[-1] == pytest.approx(0, abs=1e-8)
+        assert curve.agree[-1] == 3
+        assert (curve.largest >= curve.error).all()
 
     def test_one_benchmark_is_scored_by_a_line_through_the_other_families(self, twelve):
-        found = redundancy.curve(twelve, 0)
+        curve = redundancy.curve(twelve, 0)
         family, target = np.array(twelve.families), twelve.accuracy.mean(1)
 
         def line(values):
             missed = np.empty(12)
             for name, held in ((name, family == name) for name in set(family)):
-                x = values if values.ndim == 1 else values[:, twelve.names.index(found.folds[name][0])]
+                x = values if values.ndim == 1 else values[:, twelve.names.index(curve.folds[name][0])]
                 missed[held] = np.polyval(np.polyfit(x[~held], target[~held], 1), x[held]) - target[held]
             return 100 * missed
 
-        assert found.error[0] == pytest.approx(np.sqrt((line(twelve.accuracy) ** 2).mean()))
-        assert found.largest[0] == pytest.approx(np.abs(line(twelve.accuracy)).max())
-        assert found.clean == pytest.approx(np.sqrt((line(twelve.clean) ** 2).mean()))
+        assert curve.error[0] == pytest.approx(np.sqrt((line(twelve.accuracy) ** 2).mean()))
+        assert curve.largest[0] == pytest.approx(np.abs(line(twelve.accuracy)).max())
+        assert curve.clean == pytest.approx(np.sqrt((line(twelve.clean) ** 2).mean()))
         # Of one benchmark there are five subsets, so that every draw is one of five numbers.
         alone = [np.sqrt((line(column) ** 2).mean()) for column in twelve.accuracy.T]
-        mean, low, high = found.random[0]
+        mean, low, high = curve.random[0]
         assert min(alone) <= low < mean < high <= max(alone) + 1e-9
         assert min(abs(np.array(alone) - low)) < 1e-9
 
@@ -102,11 +102,11 @@ class TestCurve:
         random = np.random.default_rng(3)
         b, c = random.uniform(0.3, 0.9, (2, 24))
         x = np.column_stack([(b + c) / 2 + random.normal(0, 0.02, 24), b, c])
-        found = redundancy.curve(table(x, np.repeat(["one", "two", "three"], 8)), 0)
-        assert found.sets == (("a",), ("b", "c"), ("a", "b", "c"))
-        assert found.names == ("a", "b", "c")
-        assert found.steps() == ["a", "+ b, c - a", "+ a"]
-        assert found.searched == 3
+        curve = redundancy.curve(table(x, np.repeat(["one", "two", "three"], 8)), 0)
+        assert curve.sets == (("a",), ("b", "c"), ("a", "b", "c"))
+        assert curve.names == ("a", "b", "c")
+        assert curve.steps() == ["a", "+ b, c - a", "+ a"]
+        assert curve.searched == 3
 
     @pytest.mark.parametrize(("seed", "count"), [(0, 6), (1, 8)])
     def test_no_subset_fits_better_than_the_chosen_one(self, seed, count):
@@ -118,23 +118,23 @@ class TestCurve:
         x = random.uniform(0.3, 0.9, (12, 1)) * random.uniform(0.4, 1, count) + random.normal(0, 0.04, (12, count))
         # A copy, and one that never varies.
         x[:, 3], x[:, 4] = x[:, 2], 0.5
-        found = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
+        curve = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
         centred, target = x - x.mean(0), x.mean(1) - x.mean()
         error = lambda columns: nnls(centred[:, columns], target)[1]
-        for chosen in found.sets:
+        for chosen in curve.sets:
             best = min(error(list(columns)) for columns in combinations(range(count), len(chosen)))
             assert error(["abcdefghij".index(name) for name in chosen]) == pytest.approx(best, abs=1e-8)
 
     def test_past_the_limit_one_more_is_added_at_a_time(self, twelve, monkeypatch):
         monkeypatch.setattr(redundancy, "SUBSETS", 9)
-        found = redundancy.curve(twelve, 0)
+        curve = redundancy.curve(twelve, 0)
         # Of five benchmarks there are 10 pairs.
-        assert found.searched == 1
-        assert all(set(small) < set(large) for small, large in zip(found.sets, found.sets[1:], strict=False))
-        assert [len(subset) for subset in found.sets] == [1, 2, 3, 4, 5]
+        assert curve.searched == 1
+        assert all(set(small) < set(large) for small, large in zip(curve.sets, curve.sets[1:], strict=False))
+        assert [len(subset) for subset in curve.sets] == [1, 2, 3, 4, 5]
 
     def test_order_does_not_matter(self, twelve):
-        found = redundancy.curve(twelve, 3)
+        curve = redundancy.curve(twelve, 3)
         columns, rows = np.array([3, 0, 4, 2, 1]), np.random.default_rng(5).permutation(12)
         turned = redundancy.Benchmarks(
             tuple(twelve.networks[k] for k in rows),
@@ -144,10 +144,10 @@ class TestCurve:
             twelve.clean[rows],
         )
         again = redundancy.curve(turned, 3)
-        assert again.names == found.names
-        assert again.folds == found.folds
+        assert again.names == curve.names
+        assert again.folds == curve.folds
         for name in ("error", "largest", "random", "clean"):
-            np.testing.assert_allclose(getattr(again, name), getattr(found, name), atol=1e-9)
+            np.testing.assert_allclose(getattr(again, name), getattr(curve, name), atol=1e-9)
 
     def test_a_family_that_is_held_out_has_no_say(self, twelve):
         three = np.array(twelve.families) == "three"
@@ -167,11 +167,11 @@ class TestCurve:
         random = np.random.default_rng(0)
         a, error = random.uniform(0.3, 0.9, 12), random.normal(0, 0.1, 12)
         x = np.column_stack([a, a + error, a - 4 * error])
-        found = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
+        curve = redundancy.curve(table(x, np.repeat(["one", "two"], 6)), 0)
         target = x.mean(1)
         pair = np.linalg.lstsq(np.column_stack([x[:, :2], np.ones(12)]), target, rcond=None)[0]
         assert pair[1] < 0
-        assert set(found.sets[1]) == {"a", "c"} or found.error[1] > 0.1
+        assert set(curve.sets[1]) == {"a", "c"} or curve.error[1] > 0.1
 
     def test_the_same_key_draws_the_same(self, twelve):
         first, second, other = (redundancy.curve(twelve, key, draws=5).random for key in (1, 1, 2))
@@ -183,10 +183,10 @@ class TestCurve:
         x[[0, 5], 1] = np.nan
         clean = twelve.clean.copy()
         clean[7] = np.nan
-        found = redundancy.curve(replace(twelve, accuracy=x, clean=clean), 0)
-        assert found.networks == 10
-        assert np.isfinite(found.error).all()
-        assert np.isnan(found.clean)
+        curve = redundancy.curve(replace(twelve, accuracy=x, clean=clean), 0)
+        assert curve.networks == 10
+        assert np.isfinite(curve.error).all()
+        assert np.isnan(curve.clean)
 
     def test_a_benchmark_that_never_varies_is_chosen_last(self, twelve):
         x = twelve.accuracy.copy()
@@ -219,8 +219,10 @@ class TestCurve:
 @pytest.fixture(scope="module")
 def study(small_folder):
     """A study and its accuracies."""
-    found = results.load(small_folder)
-    return found, {cell: {"accuracy": robustness.summarise(found, *cell)["accuracy"]} for cell in found.cells()}
+    study_results = results.load(small_folder)
+    return study_results, {
+        cell: {"accuracy": robustness.summarise(study_results, *cell)["accuracy"]} for cell in study_results.cells()
+    }
 
 
 class TestBenchmarks:
@@ -275,11 +277,11 @@ class TestStored:
 
     @pytest.mark.parametrize("kind", ["mean", "severity 1", "severity 5", "condition"])
     def test_a_finished_study_has_the_curve_of_every_kind(self, small_folder, monkeypatch, kind):
-        found = results.load(small_folder)
-        fresh = redundancy.curve(self.of(found, kind), redundancy.KEY)
-        made = self.count(monkeypatch)
-        stored = redundancy.load(found, self.of(found, kind), kind)
-        assert not made
+        study_results = results.load(small_folder)
+        fresh = redundancy.curve(self.of(study_results, kind), redundancy.KEY)
+        count = self.count(monkeypatch)
+        stored = redundancy.load(study_results, self.of(study_results, kind), kind)
+        assert not count
         for field in fields(fresh):
             one, other = getattr(stored, field.name), getattr(fresh, field.name)
             assert type(one) is type(other)
@@ -293,19 +295,19 @@ class TestStored:
             "clean": table.clean / 2,
             "families": table.families[::-1],
         }
-        made = self.count(monkeypatch)
+        count = self.count(monkeypatch)
         other = replace(table, **{field: changed[field]})
         found = redundancy.load(copied, other, "condition")
-        assert len(made) == 1
+        assert len(count) == 1
         assert repr(found) == repr(redundancy.curve(other, redundancy.KEY))
 
     @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
     def test_a_missing_or_damaged_file_costs_time_alone(self, copied, monkeypatch, damage):
         whole = redundancy.load(copied, self.of(copied), "condition")
         damage(copied.folder / "comparison" / "redundancy.npz")
-        made = self.count(monkeypatch)
+        count = self.count(monkeypatch)
         assert repr(redundancy.load(copied, self.of(copied), "condition")) == repr(whole)
-        assert len(made) == 1
+        assert len(count) == 1
 
     def test_a_kind_without_a_curve_says_what_is_missing(self, copied):
         for name in [*copied.networks][1:]:
@@ -322,11 +324,11 @@ class TestView:
         store = Store(small_folder)
         page = Page(store, Redundancy)
         view = page.view
-        found = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
-        size = found.smallest(1)
-        assert f"{size} of 2 benchmarks ({', '.join(found.sets[size - 1])})" in view.caption.text
-        assert f"Root mean square {found.error[size - 1]:.2f}" in view.caption.text
-        np.testing.assert_allclose(view.steps.data["error"], found.error, rtol=1e-5, atol=1e-12)
+        curve = redundancy.curve(redundancy.benchmarks(store.results, store.summary), 0)
+        size = curve.smallest(1)
+        assert f"{size} of 2 benchmarks ({', '.join(curve.sets[size - 1])})" in view.caption.text
+        assert f"Root mean square {curve.error[size - 1]:.2f}" in view.caption.text
+        np.testing.assert_allclose(view.steps.data["error"], curve.error, rtol=1e-5, atol=1e-12)
         assert view.chosen.data["x"].tolist() == [size]
         page.change(choices={"redundancy-accuracies": "condition", "redundancy-tolerance": "0.5"})
         assert "of 4 benchmarks" in view.caption.text

@@ -276,9 +276,9 @@ def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, 
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
     (folder / "networks" / "mlp-lth-0.5-seed0.json").write_text("{broken")
-    found = results.load(folder)
-    assert len(found.networks) == len(results.load(small_folder).networks) - 1
-    assert "mlp-lth-0.5-seed0.json" in found.problems[0]
+    study_results = results.load(folder)
+    assert len(study_results.networks) == len(results.load(small_folder).networks) - 1
+    assert "mlp-lth-0.5-seed0.json" in study_results.problems[0]
 
 
 def test_a_folder_that_is_no_study_names_the_nearest_and_makes_none(tmp_path):
@@ -302,21 +302,21 @@ def test_results_are_one_line_and_say_what_a_table_needs(small_folder, monkeypat
 
 
 def test_order_is_dense_first_and_clean_first(small_folder):
-    found = results.load(small_folder)
-    assert next(iter(found.networks)) == "mlp-dense-seed0"
-    assert list(found.conditions) == [
+    study_results = results.load(small_folder)
+    assert next(iter(study_results.networks)) == "mlp-dense-seed0"
+    assert list(study_results.conditions) == [
         "clean",
         "gaussian_noise-1",
         "gaussian_noise-5",
         "contrast-1",
         "contrast-5",
     ]
-    assert len(found.cells()) == len(found.networks) * 5
+    assert len(study_results.cells()) == len(study_results.networks) * 5
 
 
 def test_derived_quantities_are_the_definitions(small_folder):
-    found = results.load(small_folder)
-    cell, labels = found.geometry("mlp-dense-seed0", "clean"), found.labels
+    study_results = results.load(small_folder)
+    cell, labels = study_results.geometry("mlp-dense-seed0", "clean"), study_results.labels
     logits = cell["logits"].astype(np.float64)
     probability = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     rows = np.arange(len(labels))
@@ -324,7 +324,7 @@ def test_derived_quantities_are_the_definitions(small_folder):
     np.testing.assert_allclose(results.confidence(cell), probability.max(1))
     hot = np.eye(10)[labels]
     np.testing.assert_allclose(results.brier(cell, labels), ((probability - hot) ** 2).sum(1))
-    angles = results.class_angle(cell, *found.head("mlp-dense-seed0"))
+    angles = results.class_angle(cell, *study_results.head("mlp-dense-seed0"))
     np.testing.assert_allclose(angles[rows, labels], cell["angle"], atol=2e-3)
     np.testing.assert_array_equal(results.correct(cell, labels), cell["margin"] > 0)
 
@@ -332,8 +332,8 @@ def test_derived_quantities_are_the_definitions(small_folder):
 def test_nearest_logits_give_the_same_derived_quantities(small_folder):
     from rosalind import geometry
 
-    found = results.load(small_folder)
-    cell, labels = found.geometry("mlp-dense-seed0", "clean"), found.labels
+    study_results = results.load(small_folder)
+    cell, labels = study_results.geometry("mlp-dense-seed0", "clean"), study_results.labels
     kept = geometry.keep_nearest(cell, labels.astype(int), 4)
     np.testing.assert_allclose(results.loss(cell, labels), results.loss(kept, labels), atol=1e-5)
     np.testing.assert_allclose(results.brier(cell, labels), results.brier(kept, labels), atol=1e-5)
@@ -365,10 +365,10 @@ class TestAddNetwork:
         return results.load(folder)
 
     def test_finished_arrays_join_a_study(self, small_folder, tmp_path):
-        found = self.copy(small_folder, tmp_path)
-        cell = found.geometry("mlp-dense-seed0", "clean")
-        results.add_network(found.folder, {"name": "torch-net"}, self.arrays(found), {"clean": cell})
-        again = results.load(found.folder)
+        copy = self.copy(small_folder, tmp_path)
+        cell = copy.geometry("mlp-dense-seed0", "clean")
+        results.add_network(copy.folder, {"name": "torch-net"}, self.arrays(copy), {"clean": cell})
+        again = results.load(copy.folder)
         assert again.networks["torch-net"].family == "imported"
         assert ("torch-net", "clean") in again.cells()
         np.testing.assert_array_equal(again.geometry("torch-net", "clean")["margin"], cell["margin"])
@@ -384,28 +384,28 @@ class TestAddNetwork:
         ],
     )
     def test_what_does_not_fit_is_refused_and_nothing_is_written(self, small_folder, tmp_path, change, message):
-        found = self.copy(small_folder, tmp_path)
-        arrays, cell = self.arrays(found), found.geometry("mlp-dense-seed0", "clean")
+        copy = self.copy(small_folder, tmp_path)
+        arrays, cell = self.arrays(copy), copy.geometry("mlp-dense-seed0", "clean")
         arrays.pop(change.get("drop", ""), None)
         if "head" in change:
             arrays["head/kernel"] = change["head"]
         if change.get("short"):
             cell = {**cell, "margin": cell["margin"][:5]}
-        before = sorted(p.name for p in found.folder.rglob("*"))
+        before = sorted(p.name for p in copy.folder.rglob("*"))
         with pytest.raises(ValueError, match=message):
             results.add_network(
-                found.folder,
+                copy.folder,
                 {"name": change.get("name", "new")},
                 arrays,
                 {change.get("condition", "clean"): cell},
             )
-        assert sorted(p.name for p in found.folder.rglob("*")) == before
+        assert sorted(p.name for p in copy.folder.rglob("*")) == before
 
     def test_another_network_of_that_name_is_refused(self, small_folder, tmp_path):
-        found = self.copy(small_folder, tmp_path)
-        results.add_network(found.folder, {"name": "new"}, self.arrays(found))
-        other = {**self.arrays(found), "mu": self.arrays(found)["mu"] + 1}
+        copy = self.copy(small_folder, tmp_path)
+        results.add_network(copy.folder, {"name": "new"}, self.arrays(copy))
+        other = {**self.arrays(copy), "mu": self.arrays(copy)["mu"] + 1}
         with pytest.raises(results.Mismatch, match="another network 'new'"):
-            results.add_network(found.folder, {"name": "new"}, other)
-        results.remove_network(found.folder, "new")
-        results.add_network(found.folder, {"name": "new"}, other)
+            results.add_network(copy.folder, {"name": "new"}, other)
+        results.remove_network(copy.folder, "new")
+        results.add_network(copy.folder, {"name": "new"}, other)

@@ -24,14 +24,14 @@ def test_bins_are_open_below_and_closed_above():
 
 
 def test_accuracies_are_counted(small_folder):
-    found = results.load(small_folder)
-    table = robustness.accuracy(found)
-    cell = found.geometry("mlp-magnitude-0.9-seed1", "contrast-1")
+    study_results = results.load(small_folder)
+    table = robustness.accuracy(study_results)
+    cell = study_results.geometry("mlp-magnitude-0.9-seed1", "contrast-1")
     row, column = (
-        list(found.networks).index("mlp-magnitude-0.9-seed1"),
-        list(found.conditions).index("contrast-1"),
+        list(study_results.networks).index("mlp-magnitude-0.9-seed1"),
+        list(study_results.conditions).index("contrast-1"),
     )
-    assert table[row, column] == (cell["prediction"] == found.labels).mean()
+    assert table[row, column] == (cell["prediction"] == study_results.labels).mean()
     assert np.isfinite(table).all()
 
 
@@ -41,12 +41,12 @@ def test_a_missing_cell_is_a_gap_and_not_a_zero(small_folder, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(small_folder, folder)
     results.geometry_file(folder, "mlp-dense-seed0", "contrast-5").unlink()
-    found = results.load(folder)
-    dense = robustness.table(found)[0]
+    study_results = results.load(folder)
+    dense = robustness.table(study_results)[0]
     assert np.isnan(dense.corrupted[0])
     assert np.isfinite(dense.corrupted[1])
     assert robustness.mean_and_deviation(dense.corrupted) == "-"
-    assert "-" in robustness.text_table(found)
+    assert "-" in robustness.text_table(study_results)
 
 
 def test_groups_hold_their_seeds(small_folder):
@@ -145,11 +145,11 @@ class TestMeans:
             f"{name}-1": condition_info(name, sets=corruptions.sets_of(name, 1, "cifar"))
             for name in (*corruptions.NAMES, *corruptions.EXTRA)
         }
-        found = self.names_of(infos)
-        assert len(found["mean-common15"].conditions) == 15
-        assert len(found["mean-common19"].conditions) == 19
-        assert not found["mean-common15"].missing
-        assert set(found["mean-common15"].conditions) == {f"{name}-1" for name in corruptions.NAMES}
+        names = self.names_of(infos)
+        assert len(names["mean-common15"].conditions) == 15
+        assert len(names["mean-common19"].conditions) == 19
+        assert not names["mean-common15"].missing
+        assert set(names["mean-common15"].conditions) == {f"{name}-1" for name in corruptions.NAMES}
         del infos["spatter-1"]
         assert "mean-common19" not in self.names_of(infos)
         del infos["snow-1"]
@@ -157,9 +157,9 @@ class TestMeans:
 
     def test_batch_norm_modes_are_never_mixed(self):
         infos = {"fog-1": condition_info(), "fog-1-adapted": condition_info(bn="adapted")}
-        found = self.names_of(infos)
-        assert found["mean-common15"].conditions == ("fog-1",)
-        assert found["mean-common15-adapted"].conditions == ("fog-1-adapted",)
+        names = self.names_of(infos)
+        assert names["mean-common15"].conditions == ("fog-1",)
+        assert names["mean-common15-adapted"].conditions == ("fog-1-adapted",)
 
     def test_synthetic_frost_and_official_files_are_said(self):
         infos = {
@@ -200,9 +200,9 @@ class TestMeans:
     def test_groups_and_severities(self):
         infos = {f"fog-{s}": condition_info(severity=s) for s in (1, 5)}
         infos["blur-1"] = condition_info("defocus_blur", group="blur")
-        found = self.names_of(infos)
-        assert found["mean-weather"].conditions == ("fog-1", "fog-5")
-        assert found["mean-severity1"].conditions == ("fog-1", "blur-1")
+        names = self.names_of(infos)
+        assert names["mean-weather"].conditions == ("fog-1", "fog-5")
+        assert names["mean-severity1"].conditions == ("fog-1", "blur-1")
 
 
 def test_a_study_of_the_first_schema_still_has_its_mean():
@@ -421,16 +421,16 @@ class TestRows:
         assert row["retention"] == pytest.approx(0.6 / 0.8)
 
     def test_flips_are_counted_per_cell_and_averaged(self):
-        found = self.rows(**self.study())
-        snow = found["pruned", "snow-1"]
+        rows = self.rows(**self.study())
+        snow = rows["pruned", "snow-1"]
         # Dense has the first eight wrong, pruned the last eight.
         assert snow["negative_flips"] == snow["positive_flips"] == pytest.approx(8 / 20)
         assert snow["mcnemar_p"] == 1
         # Of three cells with a p the smallest counts three times.
-        ps = [found["pruned", name] for name in ("clean", "fog-1", "snow-1")]
+        ps = [rows["pruned", name] for name in ("clean", "fog-1", "snow-1")]
         smallest = min(ps, key=lambda row: row["mcnemar_p"])
         assert smallest["mcnemar_holm"] == pytest.approx(3 * smallest["mcnemar_p"])
-        mean = found["pruned", "mean-common15"]
+        mean = rows["pruned", "mean-common15"]
         assert mean["negative_flips"] == pytest.approx((4 / 20 + 8 / 20) / 2)
         assert np.isnan(mean["mcnemar_p"])
 
@@ -449,12 +449,12 @@ class TestRows:
         }
         half = [0, 1] * 10
         predictions = {("net", name): half for name in conditions}
-        found = self.rows(conditions=conditions, predictions=predictions, classes=1000, table="imagenet")
+        rows = self.rows(conditions=conditions, predictions=predictions, classes=1000, table="imagenet")
         from rosalind.analysis.robustness import metrics
 
         exact = np.mean([0.5 / error for error in metrics.ALEXNET.values()])
-        assert found["net", "mean-common15"]["mce"] == pytest.approx(exact)
-        assert np.isnan(found["net", "mean-weather"]["mce"])
+        assert rows["net", "mean-common15"]["mce"] == pytest.approx(exact)
+        assert np.isnan(rows["net", "mean-weather"]["mce"])
         cifar = self.rows(conditions=conditions, predictions=predictions, classes=10)
         assert np.isnan(cifar["net", "mean-common15"]["mce"])
 
@@ -493,19 +493,19 @@ class TestRows:
     def test_a_mean_lacks_no_cell(self):
         study = self.study()
         del study["predictions"]["pruned", "snow-1"]
-        found = self.rows(**study)
-        assert ("pruned", "mean-common15") not in found
-        assert ("dense", "mean-common15") in found
+        rows = self.rows(**study)
+        assert ("pruned", "mean-common15") not in rows
+        assert ("dense", "mean-common15") in rows
 
 
 def test_summary_has_its_columns(small_folder):
     with (small_folder / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == robustness.COLUMNS
-    found = results.load(small_folder)
+    study_results = results.load(small_folder)
     cells = [row for row in rows if not row["condition"].startswith("mean-")]
-    assert len(cells) == len(found.cells())
-    assert len(rows) - len(cells) == len(found.networks) * len(robustness.means(found))
+    assert len(cells) == len(study_results.cells())
+    assert len(rows) - len(cells) == len(study_results.networks) * len(robustness.means(study_results))
     assert all(
         0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1 for row in rows
     )

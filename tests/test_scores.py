@@ -42,12 +42,12 @@ def test_snip_refuses_layers_that_no_gradient_reaches(toy):
 
 def test_taylor_squares_inside_the_mean(toy):
     loss, params, state, batches = toy
-    found = scored("taylor", options={"score_batches": 3})
+    scores = scored("taylor", options={"score_batches": 3})
     exact = 0
     for step in range(3):
         gradient = jax.grad(lambda p, s=step: loss(p, state, batches(KEY, s), False)[0])(params)
         exact = exact + np.asarray(params["head"]["kernel"] * gradient["head"]["kernel"]) ** 2
-    np.testing.assert_allclose(found["head/kernel"], exact, rtol=1e-4, atol=1e-10)
+    np.testing.assert_allclose(scores["head/kernel"], exact, rtol=1e-4, atol=1e-10)
 
 
 class TestMoreScores:
@@ -84,10 +84,10 @@ class TestMoreScores:
         ]
         weight = np.asarray(training.by_path(params)[path])
         exact = 0.5 * np.mean(np.square(gradients), 0) * weight**2
-        found = np.asarray(scores.fisher(job)[path])
-        np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-10)
+        values = np.asarray(scores.fisher(job)[path])
+        np.testing.assert_allclose(values, exact, rtol=1e-3, atol=1e-10)
         biased = 0.5 * np.square(np.mean(gradients, 0)) * weight**2
-        assert found.sum() > 2 * biased.sum()
+        assert values.sum() > 2 * biased.sum()
 
     @pytest.mark.parametrize("over", ["weights", "all"])
     def test_grasp_keeps_what_the_gradient_needs(self, over):
@@ -97,13 +97,13 @@ class TestMoreScores:
         slope = jax.jit(jax.grad(lambda p: sum(job.loss(p, job.state, batch, True)[0] for batch in halves)))
         counted = lambda p: over == "all" or p in job.masks
         size = lambda p: float(sum((g**2).sum() for q, g in training.by_path(slope(p)).items() if counted(q)))
-        found = np.asarray(scores.grasp(job)[path])
-        for place in [np.unravel_index(f(found), found.shape) for f in (np.argmax, np.argmin)]:
+        values = np.asarray(scores.grasp(job)[path])
+        for place in [np.unravel_index(f(values), values.shape) for f in (np.argmax, np.argmin)]:
             shrunk = training.map_by_path(
                 lambda p, w, place=place: w.at[place].multiply(0.99) if p == path else w, params
             )
             change = (size(shrunk) - size(params)) / 0.01
-            assert change == pytest.approx(-2 * found[place], rel=0.1)
+            assert change == pytest.approx(-2 * values[place], rel=0.1)
 
     def test_grasp_divides_logits_by_its_temperature(self, toy):
         jobs = [scoring_of(options={**self.options, "temperature": temperature}) for temperature in (1.0, 200.0)]
@@ -146,8 +146,8 @@ class TestMoreScores:
         assert min(left(1)) == 0
 
     def test_synflow_needs_no_data_and_says_when_it_overflows(self, toy):
-        found = scores.synflow(scoring_of(batches=None, loss=None))
-        assert all(np.isfinite(score).all() for score in found.values())
+        flow = scores.synflow(scoring_of(batches=None, loss=None))
+        assert all(np.isfinite(score).all() for score in flow.values())
         huge = jax.tree.map(lambda w: w * 1e20, toy[1])
         with pytest.raises(FloatingPointError, match="overflow"):
             scores.synflow(scoring_of(huge))
@@ -192,10 +192,10 @@ class TestWoodFisher:
 
     def test_blocks_of_one_rank_like_the_diagonal(self):
         options = {**self.options, "block": 1, "damping": 1e-7, "correct": False, "score_samples": 60}
-        found = scored("woodfisher", options=options)
+        scores = scored("woodfisher", options=options)
         diagonal = scored("fisher", options={"score_samples": 60})
         path = "head/kernel"
-        np.testing.assert_allclose(found[path], diagonal[path], rtol=0.02, atol=1e-7)
+        np.testing.assert_allclose(scores[path], diagonal[path], rtol=0.02, atol=1e-7)
 
     def test_the_update_lowers_the_loss_right_after_pruning(self, toy):
         loss, _, _, batches = toy
@@ -215,12 +215,12 @@ class TestWoodFisher:
 class TestWanda:
     def test_scores_are_weights_times_input_norms(self, toy):
         _, params, _, batches = toy
-        found = scored("wanda", options={"score_samples": 20})
+        scores = scored("wanda", options={"score_samples": 20})
         images = np.asarray(batches(KEY, 0)["images"], np.float32) / 255
         inputs = ((images - 0.5) / 0.25).reshape(20, -1)
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
         exact = np.abs(kernel) * np.linalg.norm(inputs, axis=0)[:, None]
-        np.testing.assert_allclose(found["backbone/dense0/kernel"], exact, rtol=1e-4)
+        np.testing.assert_allclose(scores["backbone/dense0/kernel"], exact, rtol=1e-4)
 
     @pytest.mark.parametrize("name", ["cnn", "resnet20", "vit"])
     def test_inputs_of_every_layer_are_those_that_meet_the_weights(self, name):

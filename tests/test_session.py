@@ -65,45 +65,45 @@ class TestHistory:
 
 class TestLaterViews:
     def test_the_page_has_the_models_that_a_look_through_all_finds(self, store):
-        made = Session(store, Document(), {"layout": "all"})
+        session = Session(store, Document(), {"layout": "all"})
         for fields in ({}, {"null": True}, {"layout": "samples"}, {"layout": "all"}):
-            made.complete(3)
-            made.change(**fields)
-        made.complete()
-        self.check(made.document)
+            session.complete(3)
+            session.change(**fields)
+        session.complete()
+        self.check(session.document)
 
     def test_a_view_that_changes_while_others_are_made_is_looked_at(self, store):
-        made = Session(store, Document(), {"layout": "geometry"})
-        made.complete()
-        made.change(layout="all", null=True)
-        self.check(made.document)
+        session = Session(store, Document(), {"layout": "geometry"})
+        session.complete()
+        session.change(layout="all", null=True)
+        self.check(session.document)
 
     def test_views_that_come_one_by_one_hold_one_mask(self, store):
-        made = Session(store, Document(), {"layout": "all"})
-        while made.panels.waiting:
-            made.complete(1)
-        held = lambda: {id(view.frame.selected) for view in made.views.values() if hasattr(view, "frame")}
+        session = Session(store, Document(), {"layout": "all"})
+        while session.panels.waiting:
+            session.complete(1)
+        held = lambda: {id(view.frame.selected) for view in session.views.values() if hasattr(view, "frame")}
         assert len(held()) == 1
-        made.change(step={"true": 3})
+        session.change(step={"true": 3})
         assert len(held()) == 1
-        assert made.views["local"].frame.selected.sum() == (store.labels == 3).sum()
+        assert session.views["local"].frame.selected.sum() == (store.labels == 3).sum()
 
     @pytest.mark.view_fails
     def test_a_view_that_fails_does_not_stop_the_page(self, store, monkeypatch):
         def fails(*args):
             raise RuntimeError("a mistake")
 
-        made = Session(store, Document(), {"layout": "geometry"})
-        made.complete()
+        session = Session(store, Document(), {"layout": "geometry"})
+        session.complete()
         with monkeypatch.context() as patched:
             patched.setitem(VIEWS, "samples", fails)
-            made.change(layout="all")
-        assert set(VIEWS) - set(made.views) == {"samples"}
-        (note,) = made.panels.figures["samples"].children
+            session.change(layout="all")
+        assert set(VIEWS) - set(session.views) == {"samples"}
+        (note,) = session.panels.figures["samples"].children
         assert "RuntimeError: a mistake. This view is not shown." in note.text
-        made.change(null=True)
-        assert set(VIEWS) == set(made.views)
-        self.check(made.document)
+        session.change(null=True)
+        assert set(VIEWS) == set(session.views)
+        self.check(session.document)
 
     def check(self, document):
         found = set(document.models)
@@ -130,10 +130,10 @@ class TestExports:
     def test_json_holds_the_rule_and_its_samples(self, store, start):
         rule = selection.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
         asked = replace(start, rule=rule)
-        found = json.loads(exports.as_json(store, asked, selected(store, asked)))
-        assert found["ids"] == store.ids[:4].tolist()
-        assert selection.check_rule(store, found["rule"]) == rule
-        query = dict(parse_qsl(found["link"].lstrip("?")))
+        record = json.loads(exports.as_json(store, asked, selected(store, asked)))
+        assert record["ids"] == store.ids[:4].tolist()
+        assert selection.check_rule(store, record["rule"]) == rule
+        query = dict(parse_qsl(record["link"].lstrip("?")))
         assert address.from_query(store, query, choices(store)) == (asked, [])
 
     def test_names_with_line_ends_stay_in_their_comment(self, store, start, monkeypatch):
@@ -144,96 +144,96 @@ class TestExports:
 
 class TestKeys:
     def test_each_does_what_the_page_says(self, copied):
-        made = opened(copied)
-        start = made.state
-        made.press("x")
-        assert (made.state.a, made.state.b) == (start.b, start.a)
-        made.press("undo")
-        assert made.state == start
-        made.press("redo")
-        made.press("undo")
-        made.press("]")
+        session = opened(copied)
+        start = session.state
+        session.press("x")
+        assert (session.state.a, session.state.b) == (start.b, start.a)
+        session.press("undo")
+        assert session.state == start
+        session.press("redo")
+        session.press("undo")
+        session.press("]")
         names = copied.conditions
-        assert made.state.b[1] == names[names.index(start.b[1]) + 1]
-        made.press("[")
-        made.press(".")
-        assert made.state.b[0] == copied.networks[copied.networks.index(start.b[0]) + 1]
-        made.press(",")
-        assert made.state.b == start.b
-        made.change(primary=None)
-        made.press("ArrowRight")
-        first = made.state.primary
-        assert first == copied.ids[made.views["samples"].listed[0]]
-        made.press("ArrowRight")
-        assert made.state.primary == copied.ids[made.views["samples"].listed[1]]
-        made.press("ArrowLeft")
-        assert made.state.primary == first
-        made.press("s")
-        assert made.state.rule == (selection.Ids("add", (first,)),)
-        made.press("Escape")
-        assert made.state.rule == ()
-        made.press("s")
-        assert "no sample is shown large" in made.errors.text
+        assert session.state.b[1] == names[names.index(start.b[1]) + 1]
+        session.press("[")
+        session.press(".")
+        assert session.state.b[0] == copied.networks[copied.networks.index(start.b[0]) + 1]
+        session.press(",")
+        assert session.state.b == start.b
+        session.change(primary=None)
+        session.press("ArrowRight")
+        first = session.state.primary
+        assert first == copied.ids[session.views["samples"].listed[0]]
+        session.press("ArrowRight")
+        assert session.state.primary == copied.ids[session.views["samples"].listed[1]]
+        session.press("ArrowLeft")
+        assert session.state.primary == first
+        session.press("s")
+        assert session.state.rule == (selection.Ids("add", (first,)),)
+        session.press("Escape")
+        assert session.state.rule == ()
+        session.press("s")
+        assert "no sample is shown large" in session.errors.text
 
     def test_an_unknown_key_does_nothing(self, copied):
-        made = opened(copied)
-        start = made.state
-        made.press("q")
-        assert made.state == start
+        session = opened(copied)
+        start = session.state
+        session.press("q")
+        assert session.state == start
 
 
 class TestTheme:
     def test_dark_reaches_every_figure_and_light_comes_back(self, store):
         from bokeh.models import LinearColorMapper, Plot
 
-        made = opened(store)
-        document = made.document
+        session = opened(store)
+        document = session.document
         before = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
-        made.press("d")
+        session.press("d")
         panel = theme.COLOURS["dark"]["panel"]
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {panel}
-        assert "theme=dark" in made.controls.address.text
-        made.press("d")
+        assert "theme=dark" in session.controls.address.text
+        session.press("d")
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {"#ffffff"}
         after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
         assert after == before
 
     def test_figures_that_come_later_have_the_colours_too(self, store):
-        made = opened(store, "geometry", theme="dark")
-        null, classes = made.views["local"].figures["null"], made.views["distributions"].classes.figure
+        session = opened(store, "geometry", theme="dark")
+        null, classes = session.views["local"].figures["null"], session.views["distributions"].classes.figure
         by_class = {"distributions-of": "class by class"}
         for name in ("dark", "light", "dark"):
-            made.change(theme=name)
-            made.change(null=True, choices=by_class)
+            session.change(theme=name)
+            session.change(null=True, choices=by_class)
             panel = theme.COLOURS[name]["panel"]
             assert null.background_fill_color == classes.background_fill_color == panel
             # What is not on the page while the theme changes follows when it is shown again.
-            made.change(null=False, choices={"distributions-of": "all samples"})
+            session.change(null=False, choices={"distributions-of": "all samples"})
 
     def test_another_page_has_the_colours_too(self, store):
-        made = opened(store, "geometry")
-        made.change(layout="samples")
-        made.complete()
-        made.change(theme="dark")
-        made.change(layout="geometry")
-        assert made.views["local"].figures["a"].background_fill_color == theme.COLOURS["dark"]["panel"]
+        session = opened(store, "geometry")
+        session.change(layout="samples")
+        session.complete()
+        session.change(theme="dark")
+        session.change(layout="geometry")
+        assert session.views["local"].figures["a"].background_fill_color == theme.COLOURS["dark"]["panel"]
 
     def test_grids_that_are_axes_keep_their_colour(self, store):
         document = opened(store).document
         assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {"#8a94a6"}
 
     def test_a_state_that_cannot_be_shown_leaves_the_old_one(self, store, monkeypatch):
-        made = opened(store)
-        before = made.state, made.history
+        session = opened(store)
+        before = session.state, session.history
 
         def broken(*args):
             raise OSError("the disk is gone")
 
         with monkeypatch.context() as patched:
             patched.setattr(selection, "select", broken)
-            made.change(x="margin")
-        assert (made.state, made.history) == before
-        assert "the disk is gone" in made.errors.text
+            session.change(x="margin")
+        assert (session.state, session.history) == before
+        assert "the disk is gone" in session.errors.text
 
     def test_every_key_is_explained(self):
         assert {"?", "Esc", "x", "d", "e", "g", "s", "n", "1 2 3 4", "[ ]", ", ."} <= set(keyboard.KEYS)
@@ -241,47 +241,47 @@ class TestTheme:
 
 class TestLayouts:
     def test_views_are_made_when_they_are_first_shown(self, store):
-        made = opened(store, layout="networks")
-        assert set(made.views) == set(SHOWN["networks"])
-        made.press("2")
-        assert made.state.layout == "geometry"
-        assert set(made.views) == {*SHOWN["networks"], *SHOWN["geometry"]}
+        session = opened(store, layout="networks")
+        assert set(session.views) == set(SHOWN["networks"])
+        session.press("2")
+        assert session.state.layout == "geometry"
+        assert set(session.views) == {*SHOWN["networks"], *SHOWN["geometry"]}
 
     def test_a_hidden_view_follows_once_it_is_shown(self, store):
-        made = opened(store)
-        made.change(layout="networks")
-        made.change(x="margin")
-        assert "margin" not in made.views["local"].caption.text
-        made.change(layout="geometry")
-        assert "margin" in made.views["local"].caption.text
+        session = opened(store)
+        session.change(layout="networks")
+        session.change(x="margin")
+        assert "margin" not in session.views["local"].caption.text
+        session.change(layout="geometry")
+        assert "margin" in session.views["local"].caption.text
 
     def test_what_a_selection_does_is_in_the_address_and_can_be_undone(self, store):
-        made = opened(store, "geometry")
-        made.widgets["operation"].value = "add"
-        assert "operation=add" in made.controls.address.text
+        session = opened(store, "geometry")
+        session.widgets["operation"].value = "add"
+        assert "operation=add" in session.controls.address.text
         other = opened(store, operation="add")
         assert other.widgets["operation"].value == "add"
         other.change(step={"true": 3})
         other.change(step={"true": 4})
         assert [step.op for step in other.state.rule] == ["add", "add"]
         assert selected(store, other.state).sum() == np.isin(store.labels, (3, 4)).sum()
-        made.actions.undo()
-        assert made.widgets["operation"].value == "replace"
-        assert "operation" not in made.controls.address.text
+        session.actions.undo()
+        assert session.widgets["operation"].value == "replace"
+        assert "operation" not in session.controls.address.text
         found, problems = address.from_query(store, {"operation": "<b>"}, choices(store))
         assert found.operation == "replace"
         assert len(problems) == 1
 
     def test_choices_are_in_the_address_and_can_be_undone(self, store):
-        made = opened(store)
-        made.change(choices={"local-contours": "classes"})
-        assert "local-contours=classes" in made.controls.address.text
-        assert len(made.views["local"].contours["a"].data["xs"]) == 10
-        made.press("undo")
-        assert made.panels.choosers("local") == {
+        session = opened(store)
+        session.change(choices={"local-contours": "classes"})
+        assert "local-contours=classes" in session.controls.address.text
+        assert len(session.views["local"].contours["a"].data["xs"]) == 10
+        session.press("undo")
+        assert session.panels.choosers("local") == {
             "local-contours": "off",
             "local-shift": "x axis",
         }
-        made.change(choices={"local-contours": "<b>"})
-        assert "allowed: off, classes" in made.errors.text
-        assert not made.state.choices
+        session.change(choices={"local-contours": "<b>"})
+        assert "allowed: off, classes" in session.errors.text
+        assert not session.state.choices

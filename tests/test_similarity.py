@@ -132,10 +132,10 @@ def test_nothing_to_compare(count):
 
 
 def test_a_study_is_compared_in_both_modes(small_folder):
-    found = results.load(small_folder)
-    absolute, _ = similarity.load(found, "absolute")
-    change, _ = similarity.load(found, "change_from_clean")
-    count = len(found.cells())
+    study_results = results.load(small_folder)
+    absolute, _ = similarity.load(study_results, "absolute")
+    change, _ = similarity.load(study_results, "change_from_clean")
+    count = len(study_results.cells())
     assert len(absolute.cells) == count
     assert absolute.tree.shape == (count - 1, 2)
     assert sorted(absolute.order) == list(range(count))
@@ -146,8 +146,8 @@ def test_a_study_is_compared_in_both_modes(small_folder):
 
 @pytest.mark.parametrize("metric", list(similarity.METRICS))
 def test_what_is_stored_is_what_is_computed(small_folder, metric):
-    found = results.load(small_folder)
-    stored, fresh = similarity.load(found, metric=metric)[0], similarity.compare(found, metric=metric)
+    study_results = results.load(small_folder)
+    stored, fresh = similarity.load(study_results, metric=metric)[0], similarity.compare(study_results, metric=metric)
     for name in ("cells", "kept", "trust", "left_out", "averaged"):
         assert getattr(stored, name) == getattr(fresh, name), name
     for name in ("distance", "layout", "tree", "order"):
@@ -155,27 +155,31 @@ def test_what_is_stored_is_what_is_computed(small_folder, metric):
 
 
 def test_distance_is_in_deviations_of_the_reference_cell(small_folder):
-    found = results.load(small_folder)
+    study_results = results.load(small_folder)
     reference, other = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed1", "contrast-5")
 
     def vectors(cell):
-        arrays = found.geometry(*cell)
-        unit = {"angle": 1, "norm": found.feature_scale(cell[0]), "margin": found.feature_scale(cell[0])}
+        arrays = study_results.geometry(*cell)
+        unit = {
+            "angle": 1,
+            "norm": study_results.feature_scale(cell[0]),
+            "margin": study_results.feature_scale(cell[0]),
+        }
         return np.stack([arrays[name] / unit[name] for name in unit])
 
     scaled = (vectors(other) - vectors(reference)) / vectors(reference).std(1, keepdims=True)
     expected = {"all": scaled, "angle": scaled[0], "norm": scaled[1], "margin": scaled[2]}
     for metric, values in expected.items():
-        there = similarity.compare(found, metric=metric)
-        place = [there.cells.index(cell) for cell in (reference, other)]
-        assert there.distance[tuple(place)] == pytest.approx(np.sqrt((values**2).mean()), rel=1e-4)
+        comparison = similarity.compare(study_results, metric=metric)
+        place = [comparison.cells.index(cell) for cell in (reference, other)]
+        assert comparison.distance[tuple(place)] == pytest.approx(np.sqrt((values**2).mean()), rel=1e-4)
 
 
 def test_reading_in_blocks_of_samples_changes_nothing(small_folder, monkeypatch):
-    found = results.load(small_folder)
-    whole = similarity.compare(found)
+    study_results = results.load(small_folder)
+    whole = similarity.compare(study_results)
     monkeypatch.setattr(distances, "BLOCK", 4 * 3 * len(whole.cells) * 250)
-    np.testing.assert_allclose(similarity.compare(found).distance, whole.distance, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(similarity.compare(study_results).distance, whole.distance, rtol=1e-4, atol=1e-6)
 
 
 def test_values_that_are_not_finite_leave_their_cell_out(copy):
@@ -183,21 +187,21 @@ def test_values_that_are_not_finite_leave_their_cell_out(copy):
     cell = results.load_arrays(path)
     cell["margin"][3] = np.nan
     results.save_arrays(path, cell, replace=True)
-    found = similarity.compare(results.load(copy))
-    assert ("mlp-biprop-0.5-seed0", "contrast-5") not in found.cells
-    assert found.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
+    comparison = similarity.compare(results.load(copy))
+    assert ("mlp-biprop-0.5-seed0", "contrast-5") not in comparison.cells
+    assert comparison.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
 
 
 def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy):
-    found = results.load(small_folder)
-    compared = similarity.compare(found)
+    study_results = results.load(small_folder)
+    compared = similarity.compare(study_results)
     place = {cell: k for k, cell in enumerate(compared.cells)}
     pairs = [
         compared.distance[place[network, condition], place[network.replace("seed0", "seed1"), condition]]
         for network, condition in compared.cells
         if network.endswith("seed0")
     ]
-    assert similarity.floors(found, compared) == {"seeds": (pytest.approx(np.median(pairs)), len(pairs))}
+    assert similarity.floors(study_results, compared) == {"seeds": (pytest.approx(np.median(pairs)), len(pairs))}
     info = results.load_json(copy / "conditions" / "gaussian_noise-5.json")
     again = "gaussian_noise-5-draw1"
     results.save_json(copy / "conditions" / f"{again}.json", {**info, "draw": 1})
@@ -206,40 +210,40 @@ def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy)
         results.save_arrays(
             results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1, "condition": again}
         )
-    found = results.load(copy)
-    compared = similarity.compare(found, metric="norm")
+    study_results = results.load(copy)
+    compared = similarity.compare(study_results, metric="norm")
     place = {cell: k for k, cell in enumerate(compared.cells)}
     pairs = [
         compared.distance[place[network, "gaussian_noise-5"], place[network, again]]
         for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0")
     ]
-    assert similarity.floors(found, compared)["draws"] == (pytest.approx(np.median(pairs)), 2)
+    assert similarity.floors(study_results, compared)["draws"] == (pytest.approx(np.median(pairs)), 2)
 
 
 class TestTooManyCells:
     def test_nothing_is_averaged_without_need(self, small_folder):
-        found = results.load(small_folder)
-        cells = tuple(found.cells())
-        kept = similarity.points(found, len(cells))
+        study_results = results.load(small_folder)
+        cells = tuple(study_results.cells())
+        kept = similarity.points(study_results, len(cells))
         assert (kept.names, kept.averaged) == (cells, ())
         assert kept.members == tuple((cell,) for cell in cells)
 
     def test_severities_first(self, small_folder):
-        found = results.load(small_folder)
-        kept = similarity.points(found, len(found.networks) * 3)
+        study_results = results.load(small_folder)
+        kept = similarity.points(study_results, len(study_results.networks) * 3)
         assert kept.averaged == ("severities",)
         assert {condition for _, condition in kept.names} == {"clean", "gaussian_noise", "contrast"}
         place = kept.names.index(("mlp-lth-0.9-seed1", "contrast"))
         assert kept.members[place] == tuple(("mlp-lth-0.9-seed1", f"contrast-{s}") for s in (1, 5))
 
     def test_then_seeds_and_landmarks_at_last(self, small_folder):
-        found = results.load(small_folder)
-        groups = len(found.networks) // 2
-        kept = similarity.points(found, groups * 3)
+        study_results = results.load(small_folder)
+        groups = len(study_results.networks) // 2
+        kept = similarity.points(study_results, groups * 3)
         assert kept.averaged == ("severities", "seeds")
         assert ("lth 0.9 over seeds", "contrast") in kept.names
-        assert sorted(cell for cells in kept.members for cell in cells) == sorted(found.cells())
-        few = similarity.points(found, 4)
+        assert sorted(cell for cells in kept.members for cell in cells) == sorted(study_results.cells())
+        few = similarity.points(study_results, 4)
         assert few.averaged == ("severities", "seeds", "landmarks")
         assert len(few.names) == 4
         assert (few.names[0], few.names[-1]) == (kept.names[0], kept.names[-1])
@@ -255,12 +259,12 @@ class TestTooManyCells:
         assert kept.averaged[-1] == "landmarks"
 
     def test_a_point_is_the_mean_of_its_cells(self, small_folder):
-        found = results.load(small_folder)
-        compared = similarity.compare(found, metric="angle", limit=len(found.networks) * 3)
+        study_results = results.load(small_folder)
+        compared = similarity.compare(study_results, metric="angle", limit=len(study_results.networks) * 3)
         assert compared.averaged == ("severities",)
-        spread = found.geometry("mlp-dense-seed0", "clean")["angle"].std()
-        clean = found.geometry("mlp-dense-seed0", "clean")["angle"]
-        mean = np.mean([found.geometry("mlp-dense-seed0", f"contrast-{s}")["angle"] for s in (1, 5)], 0)
+        spread = study_results.geometry("mlp-dense-seed0", "clean")["angle"].std()
+        clean = study_results.geometry("mlp-dense-seed0", "clean")["angle"]
+        mean = np.mean([study_results.geometry("mlp-dense-seed0", f"contrast-{s}")["angle"] for s in (1, 5)], 0)
         a, b = (compared.cells.index(("mlp-dense-seed0", name)) for name in ("clean", "contrast"))
         expected = np.sqrt((((mean - clean) / spread) ** 2).mean())
         assert compared.distance[a, b] == pytest.approx(expected, rel=1e-4)
@@ -274,8 +278,8 @@ class TestStored:
 
     def test_a_damaged_comparison_is_made_anew(self, copy):
         (copy / "comparison" / "similarity-absolute.npz").write_bytes(b"broken")
-        found = results.load(copy)
-        assert len(similarity.load(found)[0].cells) == len(found.cells())
+        study_results = results.load(copy)
+        assert len(similarity.load(study_results)[0].cells) == len(study_results.cells())
 
     @pytest.mark.parametrize("metric", similarity.METRICS)
     def test_what_is_stored_is_read_as_it_was_made(self, copy, metric):
@@ -300,22 +304,22 @@ class TestStored:
 
 
 def test_the_distance_of_any_two_is_found_without_the_matrix(small_folder):
-    found = similarity.compare(results.load(small_folder))
-    rows = np.arange(len(found.cells))
-    np.testing.assert_array_equal(found.between(rows[:, None], rows), found.distance)
-    assert found.between(rows[:2], rows[:2]).tolist() == [0, 0]
+    comparison = similarity.compare(results.load(small_folder))
+    rows = np.arange(len(comparison.cells))
+    np.testing.assert_array_equal(comparison.between(rows[:, None], rows), comparison.distance)
+    assert comparison.between(rows[:2], rows[:2]).tolist() == [0, 0]
 
 
 class TestPicture:
     def test_rows_stand_in_order_and_the_limit_is_white(self):
-        found = similarity.picture(line(0, 3, 1), np.array([0, 2, 1]), limit=2)
-        assert found.dtype == np.uint8
-        assert found.tolist() == [[0, 128, 255], [128, 0, 255], [255, 255, 0]]
+        picture = similarity.picture(line(0, 3, 1), np.array([0, 2, 1]), limit=2)
+        assert picture.dtype == np.uint8
+        assert picture.tolist() == [[0, 128, 255], [128, 0, 255], [255, 255, 0]]
 
     def test_more_rows_than_pixels_are_averaged(self):
         distance = np.kron(1 - np.eye(3), np.ones((4, 4)))
-        found = similarity.picture(distance, np.arange(12), limit=1, pixels=3)
-        assert found.tolist() == (255 * (1 - np.eye(3))).tolist()
+        picture = similarity.picture(distance, np.arange(12), limit=1, pixels=3)
+        assert picture.tolist() == (255 * (1 - np.eye(3))).tolist()
         assert similarity.picture_rows(12, 3).tolist() == [0, 4, 8]
 
 
@@ -444,11 +448,11 @@ class TestView:
         assert similarity.load(results.load(copy))[1] is None
 
     def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
-        found = results.load(copy)
-        limit = len(found.networks) // 2 * 3
+        study_results = results.load(copy)
+        limit = len(study_results.networks) // 2 * 3
         for module in (comparison, similarity):
             monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
-        similarity.save(found)
+        similarity.save(study_results)
         page = Page(Store(copy), Similarity)
         view = page.view
         assert "severities and seeds are averaged" in view.caption.text
@@ -473,8 +477,8 @@ def test_too_few_cells_for_umap_are_said_and_all_else_is_stored(copy, capsys):
 
 
 def test_unknown_names(small_folder):
-    found = results.load(small_folder)
+    study_results = results.load(small_folder)
     with pytest.raises(ValueError, match="unknown distance mode 'relative'"):
-        similarity.compare(found, "relative")
+        similarity.compare(study_results, "relative")
     with pytest.raises(ValueError, match=r"unknown metric 'norms'; did you mean 'norm'\?"):
-        similarity.load(found, metric="norms")
+        similarity.load(study_results, metric="norms")

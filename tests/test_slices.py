@@ -76,22 +76,22 @@ class TestSlices:
             slices.save(copied, "a", slices.Slice(self.rule))
 
     def test_the_page_saves_shows_and_removes_them(self, copied):
-        made = opened(copied)
-        made.change(rule=self.rule)
-        made.widgets["slice-name"].value = "<b>three</b>"
-        made._save_slice("<b>three</b>", "<i>why</i>")
-        assert made.widgets["slice"].value == "<b>three</b>"
-        made.change(rule=())
+        session = opened(copied)
+        session.change(rule=self.rule)
+        session.widgets["slice-name"].value = "<b>three</b>"
+        session._save_slice("<b>three</b>", "<i>why</i>")
+        assert session.widgets["slice"].value == "<b>three</b>"
+        session.change(rule=())
         # What is not shown any more can be chosen again.
-        assert made.widgets["slice"].value == ""
-        made.widgets["slice"].value = "<b>three</b>"
-        assert made.state.rule == self.rule
-        assert made.widgets["slice"].value == "<b>three</b>"
-        assert made.controls.note.text == "&lt;i&gt;why&lt;/i&gt;"
-        made.actions.remove_slice("<b>three</b>")
-        assert made.widgets["slice"].options == [""]
-        made._save_slice("", "")
-        assert "needs a name" in made.errors.text
+        assert session.widgets["slice"].value == ""
+        session.widgets["slice"].value = "<b>three</b>"
+        assert session.state.rule == self.rule
+        assert session.widgets["slice"].value == "<b>three</b>"
+        assert session.controls.note.text == "&lt;i&gt;why&lt;/i&gt;"
+        session.actions.remove_slice("<b>three</b>")
+        assert session.widgets["slice"].options == [""]
+        session._save_slice("", "")
+        assert "needs a name" in session.errors.text
 
 
 def steps(cells):

@@ -46,8 +46,8 @@ def test_it_says_what_it_is(text, store):
 
 
 def test_a_link_decides_what_is_shown(small_folder, store, tmp_path):
-    made = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
-    link = f"http://127.0.0.1:5006/study?{made.controls.address.text}"
+    session = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
+    link = f"http://127.0.0.1:5006/study?{session.controls.address.text}"
     written = standalone.write(small_folder, tmp_path / "page.html", link).read_text()
     assert "<td>mlp-lth-0.9-seed1 / contrast-5</td>" in written
     with pytest.raises(ValueError, match="b was not understood"):

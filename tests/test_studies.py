@@ -58,14 +58,14 @@ class TestGroups:
         ]
 
     def test_every_view_shows_groups_and_the_null(self, store):
-        made = opened(store, a=("dense over seeds", "clean"), b=(self.group, "contrast-5"), null=True)
-        assert set(made.views) == set(SHOWN["all"])
-        assert "2 shared seeds" in made.views["local"].caption.text
-        assert "two dense networks that differ in the seed" in made.views["local"].caption.text
-        assert made.views["local"].figures["null"] in made.views["local"].root.references()
-        assert "null=1" in made.controls.address.text
-        query = dict(parse_qsl(made.controls.address.text))
-        assert address.from_query(store, query, choices(store)) == (made.state, [])
+        session = opened(store, a=("dense over seeds", "clean"), b=(self.group, "contrast-5"), null=True)
+        assert set(session.views) == set(SHOWN["all"])
+        assert "2 shared seeds" in session.views["local"].caption.text
+        assert "two dense networks that differ in the seed" in session.views["local"].caption.text
+        assert session.views["local"].figures["null"] in session.views["local"].root.references()
+        assert "null=1" in session.controls.address.text
+        query = dict(parse_qsl(session.controls.address.text))
+        assert address.from_query(store, query, choices(store)) == (session.state, [])
 
     def test_the_null_of_two_conditions_of_one_network_is_another_draw(self, copied):
         folder = copied.results.folder
@@ -86,11 +86,11 @@ class TestGroups:
 
 class TestWatching:
     def test_new_cells_appear_and_the_state_stays(self, copied):
-        made = opened(copied)
-        made.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
-        folder, before = copied.results.folder, made.state
-        made.watch()
-        assert made.generation == 0
+        session = opened(copied)
+        session.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
+        folder, before = copied.results.folder, session.state
+        session.watch()
+        assert session.generation == 0
         info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
         arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
         cell = results.load_arrays(results.geometry_file(folder, "mlp-lth-0.9-seed0", "clean"))
@@ -100,20 +100,20 @@ class TestWatching:
             arrays,
             {"clean": cell},
         )
-        made.watch()
-        assert made.generation == 1
-        assert made.state == before
-        assert "newcomer" in made.widgets["b-network"].options["networks"]
-        made.change(b=("newcomer", "clean"))
-        assert made.state.b == ("newcomer", "clean")
-        assert not made.errors.visible
+        session.watch()
+        assert session.generation == 1
+        assert session.state == before
+        assert "newcomer" in session.widgets["b-network"].options["networks"]
+        session.change(b=("newcomer", "clean"))
+        assert session.state.b == ("newcomer", "clean")
+        assert not session.errors.visible
 
     def test_a_study_that_goes_away_leaves_what_is_shown(self, copied):
-        made = opened(copied)
-        before = made.state
+        session = opened(copied)
+        before = session.state
         shutil.rmtree(copied.results.folder)
-        made.watch()
-        assert made.state == before
+        session.watch()
+        assert session.state == before
         assert any("could not be read again" in problem for problem in copied.problems)
 
 
@@ -132,12 +132,12 @@ class TestJoined:
         assert both.summary[first, "clean"] == both.summary[second, "clean"]
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
         assert child.parent == second
-        made = opened(both, a=(first, "clean"), b=(second, "clean"))
-        words = made.views["local"].caption.text
+        session = opened(both, a=(first, "clean"), b=(second, "clean"))
+        words = session.views["local"].caption.text
         assert "</span> 0 B fixes" in words
         assert "</span> 0 B breaks" in words
-        made._save_slice("mine", "")
-        assert "several are shown together" in made.errors.text
+        session._save_slice("mine", "")
+        assert "several are shown together" in session.errors.text
 
     def test_other_images_are_refused_or_left_out(self, small_folder, tmp_path):
         other = tmp_path / "other"

@@ -106,11 +106,11 @@ class TestProcesses:
         both = [start(folder) for _ in range(2)]
         errors = [process.communicate()[1] for process in both]
         assert [process.returncode for process in both] == [0, 0], errors
-        found = results.load(folder)
-        assert len(found.cells()) == len(found.networks) * len(found.conditions)
-        for network, condition in found.cells():
-            recorded = str(found.geometry(network, condition, ("network_hash",))["network_hash"])
-            assert recorded == found.networks[network].hash
+        study_results = results.load(folder)
+        assert len(study_results.cells()) == len(study_results.networks) * len(study_results.conditions)
+        for network, condition in study_results.cells():
+            recorded = str(study_results.geometry(network, condition, ("network_hash",))["network_hash"])
+            assert recorded == study_results.networks[network].hash
         assert same(contents(folder), contents(one_seed[0]))
         # They share the work: no epoch is trained twice.
         assert epoch_rows(folder) == epoch_rows(one_seed[0])
@@ -147,8 +147,8 @@ def test_run_again_nothing_is_made_again(folder):
 
 
 def test_everything_of_the_schema_is_there(small_folder):
-    found = results.load(small_folder)
-    info = found.networks["mlp-lth-0.9-seed1"]
+    study_results = results.load(small_folder)
+    info = study_results.networks["mlp-lth-0.9-seed1"]
     assert info.parent == "mlp-dense-seed1"
     assert info.sparsity == pytest.approx(0.9, abs=1e-3)
     assert info.budget["epochs"] > 3
@@ -158,11 +158,11 @@ def test_everything_of_the_schema_is_there(small_folder):
             kernel = arrays["variables/params/" + path.removeprefix("masks/")]
             assert not kernel[~mask].any()
     assert info.hash == results.hash_arrays(arrays)
-    cell = found.geometry("mlp-biprop-0.5-seed0", "contrast-5")
+    cell = study_results.geometry("mlp-biprop-0.5-seed0", "contrast-5")
     assert set(results.GEOMETRY) < set(cell)
     assert cell["features"].shape == (50, 16)
     assert cell["features"].dtype == np.float16
-    rows, images = found.images("contrast-5")
+    rows, images = study_results.images("contrast-5")
     assert images.shape == (100, 16, 16, 1)
     assert len(rows) == 100
     maps = results.load_arrays(results.attribution_file(small_folder, "mlp-dense-seed0", "contrast-5"))
@@ -170,7 +170,7 @@ def test_everything_of_the_schema_is_there(small_folder):
     learned = results.load_arrays(small_folder / "training" / "mlp-dense-seed0.npz")
     assert learned["margin"].shape == (3, 180)
     assert np.unpackbits(learned["correct"], axis=1)[:, :180].mean() > 0.2
-    rows = len(found.cells()) + len(found.networks) * len(robustness.means(found))
+    rows = len(study_results.cells()) + len(study_results.networks) * len(robustness.means(study_results))
     assert (small_folder / "summary.csv").read_text().count("\n") == 1 + rows
 
 
@@ -188,10 +188,10 @@ def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
         conditions=(*small_study().conditions, Condition("fog", 3)),
         baselines=(Baseline("wide", width=24), Baseline("short", epochs=1)),
     )
-    found = study.run(more, folder)
-    assert len(found.networks) == 3 * (1 + 5 + 1 + 2)
-    assert len(found.cells()) == len(found.networks) * 6
-    assert found.networks["mlp-wide-seed2"].family == "dense"
+    study_results = study.run(more, folder)
+    assert len(study_results.networks) == 3 * (1 + 5 + 1 + 2)
+    assert len(study_results.cells()) == len(study_results.networks) * 6
+    assert study_results.networks["mlp-wide-seed2"].family == "dense"
     kept = ("networks", "geometry", "training")
     after = stamps(folder)
     assert all(after[p] == stamp for p, stamp in before.items() if any(f"/{k}/" in p for k in kept))
@@ -200,15 +200,15 @@ def test_seeds_conditions_methods_and_baselines_can_be_added(folder):
 def test_a_chain_shares_its_levels_with_a_longer_one(folder):
     longer = replace(small_study(), methods=(Method("lth", (0.5, 0.9, 0.95), {"rate": 0.6, "rewind": 0.2}),))
     rows = []
-    found = study.run(longer, folder, report=rows.append)
-    assert found.networks["mlp-lth-0.95-seed0"].sparsity == pytest.approx(0.95, abs=1e-3)
+    study_results = study.run(longer, folder, report=rows.append)
+    assert study_results.networks["mlp-lth-0.95-seed0"].sparsity == pytest.approx(0.95, abs=1e-3)
     # The rows of the levels that were there are not told again.
     trained = [row["network"] for row in rows if "epoch" in row]
     assert set(trained) == {"mlp-lth-seed0", "mlp-lth-seed1"}
     assert len(trained) == 2 * 3
     measured = {(row["network"], row["condition"]): row["accuracy"] for row in rows if "condition" in row}
     cell = ("mlp-lth-0.95-seed0", "contrast-5")
-    assert measured[cell] == pytest.approx(results.correct(found.geometry(*cell), found.labels).mean())
+    assert measured[cell] == pytest.approx(results.correct(study_results.geometry(*cell), study_results.labels).mean())
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_a_network_made_elsewhere_is_measured_and_resumed(folder):
     flat = digits.train.images.reshape(len(digits.train), -1) / 255.0
     weight, *_ = np.linalg.lstsq(flat, np.eye(10)[digits.train.labels], rcond=None)
     features = lambda images: images.reshape(len(images), -1) / 255.0
-    found = study.add_network(folder, "least-squares", features, (weight, np.zeros(10)), family="linear")
-    assert found.networks["least-squares"].family == "linear"
-    assert sum(network == "least-squares" for network, _ in found.cells()) == 5
-    cell = found.geometry("least-squares", "clean")
+    study_results = study.add_network(folder, "least-squares", features, (weight, np.zeros(10)), family="linear")
+    assert study_results.networks["least-squares"].family == "linear"
+    assert sum(network == "least-squares" for network, _ in study_results.cells()) == 5
+    cell = study_results.geometry("least-squares", "clean")
     exact = features(digits.test.images) @ weight
     np.testing.assert_allclose(cell["logits"], exact, rtol=1e-3, atol=1e-3)
     results.geometry_file(folder, "least-squares", "contrast-5").unlink()
@@ -459,10 +459,14 @@ class TestAModelOfAUsersOwn:
     def test_edited_between_two_runs_is_refused(self, net, tmp_path):
         net("nn.relu")
         folder = tmp_path / "study"
-        found = study.run(self.study(), folder)
-        (name,) = found.networks
-        stored = found.networks[name].config["definition"]
-        assert stored == config.definition("outside_net:Net") == found.networks[name].made_by["model"]["definition"]
+        study_results = study.run(self.study(), folder)
+        (name,) = study_results.networks
+        stored = study_results.networks[name].config["definition"]
+        assert (
+            stored
+            == config.definition("outside_net:Net")
+            == study_results.networks[name].made_by["model"]["definition"]
+        )
         before = stamps(folder)
         net("(lambda x: -nn.relu(-x))")
         with pytest.raises(results.Mismatch, match=f"model.definition: '{stored}' -> '"):
@@ -686,8 +690,10 @@ def test_a_longer_method_gets_a_longer_control_beside_the_old_one(folder):
     short = small_study(methods=(Method("magnitude", (0.5,), {"epochs": 1}),), **base)
     longer = replace(short, methods=(*short.methods, Method("lth", (0.5, 0.9), {"rate": 0.6, "rewind": 0.2})))
     study.run(short, folder)
-    found = study.run(longer, folder)
-    cycles = {n: i.made_by.get("cycles", 1) for n, i in found.networks.items() if i.label.startswith("dense_ext")}
+    study_results = study.run(longer, folder)
+    cycles = {
+        n: i.made_by.get("cycles", 1) for n, i in study_results.networks.items() if i.label.startswith("dense_ext")
+    }
     assert cycles == {"mlp-dense_extended-seed0": 1, "mlp-dense_extended-4-seed0": 4}
     before = stamps(folder)
     study.run(short, folder)

@@ -53,12 +53,12 @@ def made(tmp_path_factory, frost_folder):
 
 def test_every_cell_is_measured_and_recorded(made):
     plan, base = made
-    found = results.load(base / "study")
-    assert set(found.shifts) == {"shift-digits-2"}
-    assert len(found.cells()) == 2 * (len(plan.conditions) - 1)
-    assert len(found.cells(own_samples=True)) == 2 * len(plan.conditions)
-    assert len(found.labels_of("shift-digits-2")) == 40
-    infos = found.conditions
+    study_results = results.load(base / "study")
+    assert set(study_results.shifts) == {"shift-digits-2"}
+    assert len(study_results.cells()) == 2 * (len(plan.conditions) - 1)
+    assert len(study_results.cells(own_samples=True)) == 2 * len(plan.conditions)
+    assert len(study_results.labels_of("shift-digits-2")) == 40
+    infos = study_results.conditions
     assert infos["contrast-5"].source == "files"
     assert infos["contrast-5"].source_hash != infos["frost-3"].source_hash
     assert infos["gaussian_noise-3"].source == "generated"
@@ -74,8 +74,8 @@ def test_every_cell_is_measured_and_recorded(made):
 
 def test_official_pixels_are_the_files(made):
     _, base = made
-    found = results.load(base / "study")
-    rows, images = found.images("contrast-5")
+    study_results = results.load(base / "study")
+    rows, images = study_results.images("contrast-5")
     stored = np.load(base / "digits-c" / "contrast.npy")[4 * 597 :]
     np.testing.assert_array_equal(images, stored[rows])
 
@@ -140,8 +140,8 @@ def test_imported_networks_are_measured_where_they_can_be(made, tmp_path):
     shutil.copytree(base / "study", folder)
     kernel = np.random.default_rng(0).normal(size=(256, 10)).astype(np.float32)
     flat = lambda images: np.asarray(images).reshape(len(images), -1) / 255.0
-    found = study.add_network(folder, "linear", flat, (kernel, np.zeros(10)))
-    measured = {condition for network, condition in found.cells(own_samples=True) if network == "linear"}
+    study_results = study.add_network(folder, "linear", flat, (kernel, np.zeros(10)))
+    measured = {condition for network, condition in study_results.cells(own_samples=True) if network == "linear"}
     assert {"clean", "contrast-5", "pgd_transfer-16-steps3", "shift-digits-2"} <= measured
     assert not {"fgsm-8", "pgd-linf-8-steps3", "weight_noise-0.2"} & measured
 
@@ -151,10 +151,10 @@ def test_maps_of_attacked_images_are_of_that_network(made):
     for network in ("mlp-dense-seed0", "mlp-magnitude-0.5-seed0"):
         for condition in ("pgd-linf-8-steps3", "weight_noise-0.2"):
             maps = results.load_arrays(results.attribution_file(base / "study", network, condition))
-            found = results.load(base / "study")
-            row = np.flatnonzero(np.isin(found.samples["id"], maps["id"]))
-            norm = found.geometry(network, condition, ("norm",))["norm"][row]
-            np.testing.assert_allclose(maps["baseline"][:, 1], norm / found.feature_scale(network), rtol=2e-2)
+            study_results = results.load(base / "study")
+            row = np.flatnonzero(np.isin(study_results.samples["id"], maps["id"]))
+            norm = study_results.geometry(network, condition, ("norm",))["norm"][row]
+            np.testing.assert_allclose(maps["baseline"][:, 1], norm / study_results.feature_scale(network), rtol=2e-2)
 
 
 def test_frequency_maps(made, tmp_path):

@@ -152,14 +152,14 @@ def test_crops_and_flips_move_pixels_only():
     images = np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1).repeat(40, 0)
     plain = training.Batches(images, np.zeros(40, np.int32), 40)
     moved = training.Batches(images, np.zeros(40, np.int32), 40, crop=2, flip=True)
-    made = np.asarray(moved(KEY, 0)["images"])
+    values = np.asarray(moved(KEY, 0)["images"])
     np.testing.assert_array_equal(plain(KEY, 0)["images"], images)
-    assert made.shape == images.shape
-    assert len({image.tobytes() for image in made}) > 10
+    assert values.shape == images.shape
+    assert len({image.tobytes() for image in values}) > 10
     padded = np.pad(images[0], ((2, 2), (2, 2), (0, 0)), "reflect")
     crops = {padded[y : y + 8, x : x + 8].tobytes() for y in range(5) for x in range(5)}
     crops |= {padded[y : y + 8, x : x + 8][:, ::-1].tobytes() for y in range(5) for x in range(5)}
-    assert {image.tobytes() for image in made} <= crops
+    assert {image.tobytes() for image in values} <= crops
 
 
 def test_step_schedule_drops_by_ten():

@@ -81,11 +81,11 @@ class TestMetadata:
 
 class TestDocument:
     def test_classes_add_up(self, store):
-        made = Page(store, Breakdown)
-        made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
-        rows = made.view.rows.data
+        session = Page(store, Breakdown)
+        session.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
+        rows = session.view.rows.data
         assert rows["count"].sum() == 597
-        right = 100 * store.correct(made.state.b).mean()
+        right = 100 * store.correct(session.state.b).mean()
         assert np.average(rows["b"], weights=rows["count"]) == pytest.approx(right, rel=1e-5)
         np.testing.assert_allclose(rows["change"], rows["b"] - rows["a"], atol=1e-4)
 

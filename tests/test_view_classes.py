@@ -26,9 +26,9 @@ def store(small_folder):
 
 def page_of(store):
     """The views of classes alone."""
-    made = Page(store, ParallelCoordinates, ClassMatrices, Collapse)
-    made.classes, made.collapse = made.views[1:]
-    return made
+    session = Page(store, ParallelCoordinates, ClassMatrices, Collapse)
+    session.classes, session.collapse = session.views[1:]
+    return session
 
 
 @pytest.fixture

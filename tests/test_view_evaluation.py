@@ -143,18 +143,18 @@ class TestCurves:
     columns = (*infos, "mean-severity1", "mean-severity5", "mean-severity3-adapted")
 
     def test_methods_follow_one_corruption_from_clean_on(self):
-        found = severity_curves.of_methods(["a", "b"], self.columns, self.infos, "snow-1")
-        assert found.ticks == ("clean", "1", "5")
-        assert found.columns.tolist() == [[0, 2, 1]] * 2
+        curves = severity_curves.of_methods(["a", "b"], self.columns, self.infos, "snow-1")
+        assert curves.ticks == ("clean", "1", "5")
+        assert curves.columns.tolist() == [[0, 2, 1]] * 2
         table = np.arange(16.0).reshape(2, 8, 1)
-        mean, half, count = found.values(table)
+        mean, half, count = curves.values(table)
         assert mean.tolist() == [[0, 2, 1], [8, 10, 9]]
         assert np.isnan(half).all()
         assert (count == 1).all()
 
     def test_clean_shows_the_means_and_a_lone_condition_nothing(self):
-        found = severity_curves.of_methods(["a"], self.columns, self.infos, "clean")
-        assert found.columns.tolist() == [[0, 5, 6]]
+        curves = severity_curves.of_methods(["a"], self.columns, self.infos, "clean")
+        assert curves.columns.tolist() == [[0, 5, 6]]
         assert severity_curves.of_methods(["a"], ["fog-3"], self.infos, "fog-3") is None
 
     def test_corruptions_have_gaps_where_a_severity_was_not_measured(self):
@@ -184,55 +184,55 @@ class TestCurves:
 
 class TestDocument:
     def test_every_mode_and_order_is_drawn(self, store):
-        made = Page(store, Evaluation)
-        view = made.view
+        session = Page(store, Evaluation)
+        view = session.view
         modes = Evaluation.choices(store)["evaluation-cells"]
         # Of digits there is no mean corruption error.
         assert set(accuracy_table.CELL_METRICS) - set(modes) == {"mCE", "relative mCE"}
         for mode in modes:
-            made.change(choices={"evaluation-cells": mode}, null=True)
+            session.change(choices={"evaluation-cells": mode}, null=True)
             assert accuracy_table.CELL_METRICS[mode].words in view.caption.text
             assert "nan" not in view.caption.text
             assert view.cells.data["shade"][0].shape == (len(store.groups), len(store.columns))
         for rows in heat_map.ROWS:
-            made.change(choices={"evaluation-rows": rows, "evaluation-columns": "likeness"})
+            session.change(choices={"evaluation-rows": rows, "evaluation-columns": "likeness"})
             assert sorted(view.names[0].data["name"]) == sorted(group.name for group in store.groups)
 
     @pytest.mark.parametrize("view", [Evaluation, Lineage])
     def test_a_brush_sends_nothing(self, store, view):
-        made = Page(store, view)
+        session = Page(store, view)
         document, events = Document(), []
-        document.add_root(made.view.root)
+        document.add_root(session.view.root)
         document.on_change(events.append)
-        made.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), raw=True, x="margin")
+        session.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), raw=True, x="margin")
         assert not events
-        made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
+        session.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         assert events
 
     def test_a_tap_follows_the_order_that_is_shown_and_keeps_the_seed(self, store):
-        made = Page(store, Evaluation)
-        made.change(a=("mlp-dense-seed1", "clean"), b=("mlp-biprop-0.5-seed1", "clean"))
-        made.change(choices={"evaluation-rows": "mean", "evaluation-columns": "mean"})
-        view = made.view
+        session = Page(store, Evaluation)
+        session.change(a=("mlp-dense-seed1", "clean"), b=("mlp-biprop-0.5-seed1", "clean"))
+        session.change(choices={"evaluation-rows": "mean", "evaluation-columns": "mean"})
+        view = session.view
         line = view.names[0].data["name"].index("lth 0.9")
         column = view.names[1].data["name"].index("contrast-5")
         view.tap(column, line)
-        assert made.state.b == ("mlp-lth-0.9-seed1", "contrast-5")
+        assert session.state.b == ("mlp-lth-0.9-seed1", "contrast-5")
         marks = view.marks.data
         assert (column, line) in zip(marks["x"].tolist(), marks["y"].tolist(), strict=True)
-        made.change(b=("biprop 0.5 over seeds", "clean"))
+        session.change(b=("biprop 0.5 over seeds", "clean"))
         view.tap(column, line)
-        assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
+        assert session.state.b == ("lth 0.9 over seeds", "contrast-5")
         last = len(store.columns) - 1
         view.tap(last, line)
-        assert made.state.b == ("lth 0.9 over seeds", "contrast-5")
+        assert session.state.b == ("lth 0.9 over seeds", "contrast-5")
 
     def test_the_null_marks_what_two_dense_seeds_could_be(self, store):
-        made = Page(store, Evaluation)
-        view = made.view
-        made.change(choices={"evaluation-cells": "difference"})
+        session = Page(store, Evaluation)
+        view = session.view
+        session.change(choices={"evaluation-cells": "difference"})
         assert not view.nothing.data["mark"][0].any()
-        made.change(null=True)
+        session.change(null=True)
         shown = np.abs(view.cells.data["mean"][0])
         inside = shown <= accuracy_table.seed_range(store)
         assert 0 < inside.sum() < inside.size
@@ -276,12 +276,12 @@ class TestDocument:
         np.testing.assert_allclose(shade[there], exact, atol=1)
 
     def test_the_sentence_says_what_so_much_data_can_show(self, store):
-        made = Page(store, Evaluation)
+        session = Page(store, Evaluation)
         a, b = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
-        made.change(a=a, b=b)
+        session.change(a=a, b=b)
         share = np.mean(store.correct(a) != store.correct(b))
         least = 100 * detectable_with_samples(597, float(share))
-        text = made.view.caption.text
+        text = session.view.caption.text
         assert says(text, least)
         right = lambda name, c: 100 * store.summary[name, c]["accuracy"]
         changes = [right(f"mlp-lth-0.9-seed{k}", b[1]) - right(f"mlp-dense-seed{k}", "clean") for k in (0, 1)]
@@ -295,15 +295,15 @@ class TestDocument:
         assert says(text, right("mlp-lth-0.9-seed0", b[1]))
 
     def test_curves_follow_b_and_end_where_the_table_does(self, store):
-        made = Page(store, Severities)
-        view = made.view
-        made.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
+        session = Page(store, Severities)
+        view = session.view
+        session.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         row = [group.name for group in store.groups].index("lth 0.9")
         last = accuracy_table.values(store, "accuracy")[row, store.columns.index("contrast-5")].mean()
         at = view.labels.data["side"].index("B: lth 0.9")
         assert view.coloured.data["ys"][at][-1] == pytest.approx(last)
         assert says(view.caption.text.partition("B: ")[2], 0.9, last)
-        made.change(choices={"evaluation-curves": "corruptions"})
+        session.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
 

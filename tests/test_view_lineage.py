@@ -25,28 +25,28 @@ class TestLineageGraph:
         assert not [name for name in made if "biprop" in name or "dense" in name]
 
     def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
-        found = lineage.lineage_graph(store.results.networks, store.groups)
-        assert found.layers == (0.0, 0.5, 0.9)
-        assert not found.grouped
-        assert len(found.nodes) == len(store.results.networks)
-        assert len(set(zip(found.x.tolist(), found.y.tolist(), strict=True))) == len(found.nodes)
-        x, y = found.x, found.y
-        assert (x[found.edges[:, 1]] > x[found.edges[:, 0]]).all()
-        across, down = lineage.paths(found)
+        graph = lineage.lineage_graph(store.results.networks, store.groups)
+        assert graph.layers == (0.0, 0.5, 0.9)
+        assert not graph.grouped
+        assert len(graph.nodes) == len(store.results.networks)
+        assert len(set(zip(graph.x.tolist(), graph.y.tolist(), strict=True))) == len(graph.nodes)
+        x, y = graph.x, graph.y
+        assert (x[graph.edges[:, 1]] > x[graph.edges[:, 0]]).all()
+        across, down = lineage.paths(graph)
         nodes = {(round(a, 4), round(b, 4)) for a, b in zip(x.tolist(), y.tolist(), strict=True)}
         ways = np.stack([across, down], 1).reshape(-1, 5, 2)
-        for (a, b), way in zip(found.edges, ways, strict=True):
+        for (a, b), way in zip(graph.edges, ways, strict=True):
             # A path only ever meets the nodes at its ends.
             level = way[1, 1]
             between = [n for n in nodes if x[a] < n[0] < x[b] and abs(n[1] - level) < 1e-3]
             assert not between
 
     def test_many_networks_are_drawn_as_groups(self, store):
-        found = lineage.lineage_graph(store.results.networks, store.groups, most=5)
-        assert found.grouped
-        assert len(found.nodes) == len(store.groups)
-        by_name = {store.groups[k].name: n for n, k in enumerate(found.groups)}
-        edges = found.edges.tolist()
+        graph = lineage.lineage_graph(store.results.networks, store.groups, most=5)
+        assert graph.grouped
+        assert len(graph.nodes) == len(store.groups)
+        by_name = {store.groups[k].name: n for n, k in enumerate(graph.groups)}
+        edges = graph.edges.tolist()
         assert [by_name["lth 0.5"], by_name["lth 0.9"]] in edges
         assert [by_name["dense"], by_name["lth 0.5"]] in edges
         assert len(edges) == 4
@@ -54,19 +54,19 @@ class TestLineageGraph:
 
 class TestDocument:
     def test_a_click_in_the_map_of_lineage_makes_b(self, store):
-        made = Page(store, Lineage)
-        view = made.view
+        session = Page(store, Lineage)
+        view = session.view
         view.nodes.selected.indices = [view.map.nodes.index("mlp-lth-0.9-seed1")]
-        assert made.state.b == ("mlp-lth-0.9-seed1", "clean")
+        assert session.state.b == ("mlp-lth-0.9-seed1", "clean")
         assert view.nodes.selected.indices == []
         view.means.selected.indices = [view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        assert made.state.b == ("magnitude 0.5 over seeds", "clean")
+        assert session.state.b == ("magnitude 0.5 over seeds", "clean")
         assert "B: magnitude 0.5" in view.caption.text
         infos = store.results.networks
         alone = {n for n in infos if infos[n].label != "dense"} - set(lineage.origins(infos))
         assert says(view.caption.text, len(store.results.networks), len(alone))
         y = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
-        made.change(choices={"lineage-accuracy": "clean"})
+        session.change(choices={"lineage-accuracy": "clean"})
         row = [group.name for group in store.groups].index("magnitude 0.5")
         after = view.means.data["y"][view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
         assert after == pytest.approx(accuracy_table.values(store, "accuracy")[row, 0].mean(), rel=1e-5)

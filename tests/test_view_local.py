@@ -70,21 +70,21 @@ class TestLasso:
         assert not polygon.inside(corners, np.array([3.0]), np.array([4.0])).any()
 
     def test_a_drag_selects_what_lies_inside_and_the_address_keeps_it(self, store):
-        made = opened(store, "geometry")
+        session = opened(store, "geometry")
         x, y = circle(50)
-        for side, cell in (("a", made.state.a), ("b", made.state.b)):
-            made.views["local"].lasso(x.tolist(), y.tolist(), side=side)
-            assert not made.errors.visible, made.errors.text
-            corners = made.state.rule[0].lasso
+        for side, cell in (("a", session.state.a), ("b", session.state.b)):
+            session.views["local"].lasso(x.tolist(), y.tolist(), side=side)
+            assert not session.errors.visible, session.errors.text
+            corners = session.state.rule[0].lasso
             exact = polygon.inside(corners, store.values(cell, "angle"), store.values(cell, "norm"))
             assert 0 < exact.sum() < 597
-            assert says(made.controls.status.text, exact.sum(), 597, len(corners) // 2)
-            query = address.to_query(made.state)
+            assert says(session.controls.status.text, exact.sum(), 597, len(corners) // 2)
+            query = address.to_query(session.state)
             assert len(query) < 4000
-        made.views["local"].lasso([-5, 5, 0], [-1, -1, 1], side="difference")
-        moved = [store.difference(made.state.a, made.state.b, measure) for measure in ("angle", "norm")]
-        exact = polygon.inside(made.state.rule[0].lasso, *moved)
-        assert says(made.controls.status.text, exact.sum(), 597)
+        session.views["local"].lasso([-5, 5, 0], [-1, -1, 1], side="difference")
+        moved = [store.difference(session.state.a, session.state.b, measure) for measure in ("angle", "norm")]
+        exact = polygon.inside(session.state.rule[0].lasso, *moved)
+        assert says(session.controls.status.text, exact.sum(), 597)
 
     @pytest.mark.parametrize("corners", [[0, 0, 1, 1], [0] * 7, [0] * 130, [0, 0, 1, 1, 0, "x"], "abcdef", 3])
     def test_an_address_without_a_polygon_is_refused(self, store, corners):

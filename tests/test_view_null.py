@@ -164,12 +164,12 @@ class TestBreakdown:
     def test_unknown_classes_are_no_group(self, small_folder, tmp_path):
         folder = tmp_path / "study"
         shutil.copytree(small_folder, folder)
-        found = results.load_arrays(folder / "samples.npz")
-        found["label"][::3] = -1
-        results.save_arrays(folder / "samples.npz", found, replace=True)
+        arrays = results.load_arrays(folder / "samples.npz")
+        arrays["label"][::3] = -1
+        results.save_arrays(folder / "samples.npz", arrays, replace=True)
         rows = Page(Store(folder), Breakdown).view.rows.data
         assert sorted(rows["name"]) == [str(k) for k in range(10)]
-        assert rows["count"].sum() == (found["label"] >= 0).sum()
+        assert rows["count"].sum() == (arrays["label"] >= 0).sum()
 
 
 class TestDeletion:

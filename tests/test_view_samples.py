@@ -89,9 +89,9 @@ class TestSheet:
             logits = store.results.geometry(*cell)["logits"][position].astype(float)
             shares.append(np.exp(logits) / np.exp(logits).sum())
         mean = np.mean(shares, 0)
-        found = contact_sheet.top_classes(store, B, position)
-        assert [k for k, _ in found] == np.argsort(-mean)[:5].tolist()
-        np.testing.assert_allclose([p for _, p in found], np.sort(mean)[::-1][:5], rtol=1e-6)
+        classes = contact_sheet.top_classes(store, B, position)
+        assert [k for k, _ in classes] == np.argsort(-mean)[:5].tolist()
+        np.testing.assert_allclose([p for _, p in classes], np.sort(mean)[::-1][:5], rtol=1e-6)
 
     def test_of_many_classes_the_stored_nearest_are_shown(self, copied):
         info = results.load_json(copied / "study.json")
@@ -104,9 +104,9 @@ class TestSheet:
         arrays["class_id"] = np.tile(np.int16([7, 99, 0]), (count, 1))
         arrays["logsumexp"] = np.full(count, 4.0, np.float32)
         results.save_arrays(path, arrays, replace=True)
-        found = contact_sheet.top_classes(Store(copied), ("mlp-dense-seed0", "clean"), 3)
-        assert [k for k, _ in found] == [99, 0, 7]
-        np.testing.assert_allclose([p for _, p in found], np.exp([-1.0, -2, -3]), rtol=1e-6)
+        classes = contact_sheet.top_classes(Store(copied), ("mlp-dense-seed0", "clean"), 3)
+        assert [k for k, _ in classes] == [99, 0, 7]
+        np.testing.assert_allclose([p for _, p in classes], np.exp([-1.0, -2, -3]), rtol=1e-6)
 
 
 class TestPresets:
@@ -213,17 +213,17 @@ class TestFingerprint:
     def test_without_the_table_only_a_and_b_are_read(self, copied):
         (copied / "comparison" / "margins.npy").unlink()
         store = Store(copied)
-        found = sample_margins.read(store, 5, (A, ("mlp-lth-0.9-seed0", "clean")))
-        assert not found.complete
-        assert np.isfinite(found.values).sum() == found.cells == 3
+        margins = sample_margins.read(store, 5, (A, ("mlp-lth-0.9-seed0", "clean")))
+        assert not margins.complete
+        assert np.isfinite(margins.values).sum() == margins.cells == 3
 
     def test_a_table_made_anew_since_the_study_was_read_is_not_misread(self, copied):
         store = Store(copied)
         assert sample_margins.read(store, 5, (A, A)).complete
         np.save(copied / "comparison" / "margins.npy", np.zeros((len(store.ids), 3), np.float16))
-        found = sample_margins.read(store, 5, (A, A))
-        assert not found.complete
-        assert found.cells == 2
+        margins = sample_margins.read(store, 5, (A, A))
+        assert not margins.complete
+        assert margins.cells == 2
 
     def test_an_older_table_serves_the_cells_it_has(self, copied):
         results.remove_network(copied, "mlp-lth-0.9-seed1")
@@ -232,9 +232,9 @@ class TestFingerprint:
         info = results.load_json(copied / "conditions" / "contrast-5.json")
         results.save_json(copied / "conditions" / "later.json", {**info, "name": "later", "order": 99})
         store = Store(copied)
-        found = sample_margins.read(store, 5, (A, A))
-        assert found.cells == len(store.cells) - 1
-        assert np.isnan(found.values[:, found.conditions.index("later")]).all()
+        margins = sample_margins.read(store, 5, (A, A))
+        assert margins.cells == len(store.cells) - 1
+        assert np.isnan(margins.values[:, margins.conditions.index("later")]).all()
 
     def test_breaks_name_the_first_severity_that_is_wrong(self, store):
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")

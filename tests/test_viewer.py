@@ -218,75 +218,75 @@ class TestDocument:
         assert ids[0].isdisjoint(ids[1])
 
     def test_a_brush_in_one_view_reaches_all_others(self, store):
-        made = opened(store)
-        values = [store.values(made.state.a, m) for m in ("angle", "norm")]
-        made.views["local"].select(60.0, 85.0, 0.7, 1.1)
+        session = opened(store)
+        values = [store.values(session.state.a, m) for m in ("angle", "norm")]
+        session.views["local"].select(60.0, 85.0, 0.7, 1.1)
         inside = (values[0] >= 60) & (values[0] <= 85) & (values[1] >= 0.7) & (values[1] <= 1.1)
-        assert f"<b>{inside.sum():,} of 597</b>" in made.controls.status.text
-        together, _ = made.views["local"].picked.values()
+        assert f"<b>{inside.sum():,} of 597</b>" in session.controls.status.text
+        together, _ = session.views["local"].picked.values()
         assert together.data["picked-b"][0].any()
         # Every line ends with a gap.
-        gaps = np.isnan(made.views["global"].lines["a"].data["x"])
+        gaps = np.isnan(session.views["global"].lines["a"].data["x"])
         assert gaps.sum() == min(100, inside.sum())
-        listed = made.views["samples"].rows.data["id"]
+        listed = session.views["samples"].rows.data["id"]
         assert set(listed) <= set(store.ids[inside].tolist())
-        assert "rule=" in made.controls.address.text
+        assert "rule=" in session.controls.address.text
 
     def test_events_of_the_browser_reach_the_views(self, store):
-        made = opened(store)
-        send = made.document.callbacks.trigger_event
-        density = made.views["local"].figures["b"]
+        session = opened(store)
+        send = session.document.callbacks.trigger_event
+        density = session.views["local"].figures["b"]
         box = {"type": "rect", "x0": 60.0, "x1": 85.0, "y0": 0.7, "y1": 1.1}
         send(SelectionGeometry(density, geometry=box, final=False))
-        assert not made.state.rule
+        assert not session.state.rule
         send(SelectionGeometry(density, geometry=box, final=True))
-        assert made.state.rule[0].box == (60.0, 85.0, 0.7, 1.1)
-        assert made.state.rule[0].cell == made.state.b
+        assert session.state.rule[0].box == (60.0, 85.0, 0.7, 1.1)
+        assert session.state.rule[0].cell == session.state.b
         lasso = {"type": "poly", "x": [60.0, 85.0, 70.0], "y": [0.7, 0.7, 1.2]}
         send(SelectionGeometry(density, geometry=lasso, final=True))
-        assert len(made.state.rule[0].lasso) == 6
-        axes = made.views["global"].figures["b"]
+        assert len(session.state.rule[0].lasso) == 6
+        axes = session.views["global"].figures["b"]
         send(SelectionGeometry(axes, geometry={**box, "x0": 0.9, "x1": 1.1, "y0": 0.2, "y1": 0.8}, final=True))
-        assert made.state.rule[0].x == "norm"
+        assert session.state.rule[0].x == "norm"
         send(Tap(axes, x=1.0, y=0.5))
-        assert not made.state.rule
-        matrix = made.views["classes"].figures["b"]
+        assert not session.state.rule
+        matrix = session.views["classes"].figures["b"]
         send(Tap(matrix, x=2.5, y=7.5))
-        assert len(made.state.rule[0].pair) == 2
-        view = made.views["evaluation"]
+        assert len(session.state.rule[0].pair) == 2
+        view = session.views["evaluation"]
         send(Tap(view.figure, x=0.0, y=0.0, modifiers={"shift": True}))
-        assert made.state.a[1] == view.conditions[view.columns[0]]
+        assert session.state.a[1] == view.conditions[view.columns[0]]
         send(AxisClick(view.figure.xaxis[0], value=0.0))
-        assert made.state.b[1] == view.conditions[view.columns[0]]
-        send(AxisClick(made.views["local"].shifts.figure.yaxis[0], value=2.0))
-        assert made.state.true_class is not None
-        send(Tap(made.views["samples"].figure, x=0.5, y=0.5))
-        assert made.state.primary == store.ids[made.views["samples"].listed[0]]
-        made.change(true_class=None, rule=({"op": "replace", "ids": [int(store.ids[0])]},))
+        assert session.state.b[1] == view.conditions[view.columns[0]]
+        send(AxisClick(session.views["local"].shifts.figure.yaxis[0], value=2.0))
+        assert session.state.true_class is not None
+        send(Tap(session.views["samples"].figure, x=0.5, y=0.5))
+        assert session.state.primary == store.ids[session.views["samples"].listed[0]]
+        session.change(true_class=None, rule=({"op": "replace", "ids": [int(store.ids[0])]},))
         # A side and the selection in one step: nothing of the old selection stays.
-        assert made.views["local"].picked[("a", "b", "difference")].data["picked-a"]
-        made.change(a=made.state.b, rule=())
-        assert not made.views["local"].picked[("a", "b", "difference")].data["picked-a"]
+        assert session.views["local"].picked[("a", "b", "difference")].data["picked-a"]
+        session.change(a=session.state.b, rule=())
+        assert not session.views["local"].picked[("a", "b", "difference")].data["picked-a"]
 
     def test_a_tap_on_a_cell_makes_it_b_and_with_shift_a(self, store):
-        made = opened(store)
-        view = made.views["evaluation"]
+        session = opened(store)
+        view = session.views["evaluation"]
         line = [group.name for group in view.groups].index("lth 0.9")
         column = view.conditions.index("contrast-5")
         view.tap(column, line)
-        assert made.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
+        assert session.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
         view.tap(column, line, shift=True)
-        assert made.state.a == made.state.b
-        assert made.widgets["a-network"].value == "mlp-lth-0.9-seed0"
+        assert session.state.a == session.state.b
+        assert session.widgets["a-network"].value == "mlp-lth-0.9-seed0"
 
     def test_a_tile_shows_its_maps_or_the_command_that_makes_them(self, store, small_folder):
-        made = opened(store)
-        stored = store.maps(made.state.a)["id"]
-        made.change(primary=int(stored[0]))
-        view = made.views["attribution"]
+        session = opened(store)
+        stored = store.maps(session.state.a)["id"]
+        session.change(primary=int(stored[0]))
+        view = session.views["attribution"]
         assert view.missing.text == ""
         other = next(int(i) for i in store.ids if i not in stored)
-        made.change(primary=other)
+        session.change(primary=other)
         assert f"--ids {other}" in view.missing.text
         assert str(small_folder) in view.missing.text
 
@@ -296,11 +296,11 @@ class TestDocument:
         info = results.load_json(folder / "study.json")
         info["class_names"][3] = "<img src=x onerror=alert(1)>"
         results.save_json(folder / "study.json", info, replace=True)
-        made = opened(Store(folder))
-        three = int(made.store.ids[made.store.labels == 3][0])
-        made.change(primary=three)
-        made.change(step={"pair": [3, 3], "cell": list(made.state.a)})
-        for text in (made.controls.status.text, *(view.caption.text for view in made.views.values())):
+        session = opened(Store(folder))
+        three = int(session.store.ids[session.store.labels == 3][0])
+        session.change(primary=three)
+        session.change(step={"pair": [3, 3], "cell": list(session.state.a)})
+        for text in (session.controls.status.text, *(view.caption.text for view in session.views.values())):
             assert "<img" not in text
 
     def test_a_damaged_file_is_named_and_the_rest_works(self, small_folder, tmp_path):
@@ -310,14 +310,14 @@ class TestDocument:
         (folder / "summary.csv").write_text("network,condition\nmlp-dense-seed0,clean\n")
         cell = ("mlp-lth-0.9-seed0", "contrast-5")
         results.geometry_file(folder, *cell).write_bytes(b"broken")
-        made = opened(Store(folder))
-        assert "histograms.npz" in made.errors.text
-        assert "summary.csv has 40 bytes" in made.errors.text
-        before = made.state
-        made.change(b=cell)
-        assert "contrast-5.npz" in made.errors.text
-        assert made.errors.visible
-        assert made.state == before
+        session = opened(Store(folder))
+        assert "histograms.npz" in session.errors.text
+        assert "summary.csv has 40 bytes" in session.errors.text
+        before = session.state
+        session.change(b=cell)
+        assert "contrast-5.npz" in session.errors.text
+        assert session.errors.visible
+        assert session.state == before
 
     def test_the_store_is_bounded(self, small_folder):
         small = Store(small_folder, limit=10_000)
@@ -334,11 +334,11 @@ class TestDocument:
         results.geometry_file(folder, *broken).write_bytes(b"broken")
         store = Store(folder)
         query = {"layout": "all", "b": "/".join(broken)}
-        made = Session(store, Document(), query)
-        made.complete()
-        assert results.geometry_file(folder, *broken).name in made.errors.text
-        assert made.state.b != broken
-        assert set(made.views) == set(VIEWS)
-        results.attribution_file(folder, *made.state.a).write_bytes(b"broken")
-        made = opened(Store(folder), layout="samples")
-        assert len(made.views["samples"].caption.text) > 40
+        session = Session(store, Document(), query)
+        session.complete()
+        assert results.geometry_file(folder, *broken).name in session.errors.text
+        assert session.state.b != broken
+        assert set(session.views) == set(VIEWS)
+        results.attribution_file(folder, *session.state.a).write_bytes(b"broken")
+        session = opened(Store(folder), layout="samples")
+        assert len(session.views["samples"].caption.text) > 40

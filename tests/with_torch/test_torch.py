@@ -248,13 +248,16 @@ def test_a_study_of_nothing_else(small, digits, tmp_path):
         small_network(pruned, "l1", label="l1", parent="dense", seed=0),
         small_network(small, "dense", label="dense", seed=0),
     ]
-    found = study.add_network(tmp_path, networks)
-    assert len(found.cells()) == 2 * len(conditions)
-    assert not found.networks["l1"].unmeasured
+    study_results = study.add_network(tmp_path, networks)
+    assert len(study_results.cells()) == 2 * len(conditions)
+    assert not study_results.networks["l1"].unmeasured
     kernels = [small.conv.weight, small.classifier[0].weight, small.classifier[2].weight]
     sizes = [kernel.numel() for kernel in kernels]
-    assert found.networks["l1"].sparsity == pytest.approx(round(0.9 * sum(sizes[:2])) / sum(sizes), abs=1e-9)
-    accuracy = {cell: (found.geometry(*cell)["prediction"] == found.labels).mean() for cell in found.cells()}
+    assert study_results.networks["l1"].sparsity == pytest.approx(round(0.9 * sum(sizes[:2])) / sum(sizes), abs=1e-9)
+    accuracy = {
+        cell: (study_results.geometry(*cell)["prediction"] == study_results.labels).mean()
+        for cell in study_results.cells()
+    }
     small.eval()
     with torch.no_grad():
         exact = (small(images_of(digits.test)).argmax(1).numpy() == digits.test.labels).mean()
@@ -279,10 +282,10 @@ def test_the_readme_does_what_it_says(small, tmp_path, monkeypatch):
     names = {"dense": dense, "pruned": pruned, "MEAN": MEAN, "STD": STD, "found": None}
     exec(block, names)
     (folder,) = (tmp_path / "studies").iterdir()
-    found = results.load(folder)
-    assert len(found.networks) == 2
-    assert [info.parent for info in found.networks.values()].count(None) == 1
-    assert robustness.text_table(found)
+    study_results = results.load(folder)
+    assert len(study_results.networks) == 2
+    assert [info.parent for info in study_results.networks.values()].count(None) == 1
+    assert robustness.text_table(study_results)
 
 
 def test_moving_over_runs(tmp_path, capsys):
