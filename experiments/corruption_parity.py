@@ -154,8 +154,8 @@ def measured(name: str, images: np.ndarray, severity: int, table: str, textures)
     keys = jax.random.split(jax.random.key(0), len(images))
     one = lambda key, image: corruptions.draw(name, key, image, severity, table=table, textures=textures)
     draws = jax.jit(jax.vmap(one))(keys, jnp.asarray(images))
-    made = np.asarray(corruptions.apply(name, images, draws, severity, table=table)).astype(float)
-    difference = made - images
+    values = np.asarray(corruptions.apply(name, images, draws, severity, table=table)).astype(float)
+    difference = values - images
     return {
         "rmse_mean": float(np.sqrt((difference**2).mean((1, 2, 3))).mean()),
         "mean_abs_diff": float(np.abs(difference).mean()),

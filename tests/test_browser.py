@@ -162,7 +162,7 @@ def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, ad
     assert len(names) > 15
     for name in names:
         assert len(np.unique(canvas(page, name).reshape(-1, 3), axis=0)) > 3, name
-        found = page.tab.evaluate(
+        shown = page.tab.evaluate(
             """name => {
               const el = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el;
               return [el.getAttribute("aria-label"), el.getAttribute("role"), el.tabIndex];
@@ -170,8 +170,8 @@ def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, ad
             name,
         )
         # It can be read out and reached by keyboard.
-        assert found[0], name
-        assert found[1:] == ["img", 0], name
+        assert shown[0], name
+        assert shown[1:] == ["img", 0], name
 
 
 def test_pages_by_question(browser, address):

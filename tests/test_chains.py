@@ -38,8 +38,8 @@ class TestRewinding:
             seen.append((trainable, options))
             return training.fit(loss, trainable, state, batches, **options)
 
-        made = run(Method("lrr", (0.5,), {"rate": 0.5}), fit=watched)[0]
-        assert equal(seen[-1][0], training.project(parent_of().trained.trainable, made.masks))
+        pruned = run(Method("lrr", (0.5,), {"rate": 0.5}), fit=watched)[0]
+        assert equal(seen[-1][0], training.project(parent_of().trained.trainable, pruned.masks))
         assert seen[-1][1]["config"].schedule == "cosine"
         assert seen[-1][1].get("start", 0) == 0
 
@@ -71,8 +71,8 @@ class TestChangingMasks:
 
             return training.fit(*args, after_step=watch, **kwargs)
 
-        made = run(Method(name, (sparsity,), options), fit=fit, config=replace(CONFIG, epochs=8))[0]
-        return seen, made
+        pruned = run(Method(name, (sparsity,), options), fit=fit, config=replace(CONFIG, epochs=8))[0]
+        return seen, pruned
 
     def test_a_gradual_schedule_grows_and_ends_exactly(self, toy):
         seen, made = self.watched(toy, "gmp", begin=0.1, end=0.7, every=5)
@@ -324,7 +324,7 @@ def test_a_layer_has_its_own_sparsity_at_every_target_of_a_chain(name):
 
 def test_activating_leaves_layers_of_their_own_alone():
     options = {"activate": 0.1, "layers": {"dense0": 0.85}, "epochs": 0}
-    made = run(Method("magnitude", (0.8,), options))[0]
-    total = sum(mask.size for mask in made.masks.values())
-    assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, 0.8)
-    assert made.masks["backbone/dense0/kernel"].mean() == pytest.approx(0.15, abs=0.01)
+    pruned = run(Method("magnitude", (0.8,), options))[0]
+    total = sum(mask.size for mask in pruned.masks.values())
+    assert sum(int(m.sum()) for m in pruned.masks.values()) == masks.kept_count(total, 0.8)
+    assert pruned.masks["backbone/dense0/kernel"].mean() == pytest.approx(0.15, abs=0.01)

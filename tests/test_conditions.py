@@ -376,8 +376,8 @@ class TestOfficialFiles:
 
         monkeypatch.setattr(files, "_prepared", prepared)
         condition = Condition("elastic_transform", 4, files="tfds:cifar10_corrupted")
-        found = conditions.source_images(conditions.plan(condition), test).images
-        np.testing.assert_array_equal(found, changed[:, ::-1, ::-1])
+        source = conditions.source_images(conditions.plan(condition), test).images
+        np.testing.assert_array_equal(source, changed[:, ::-1, ::-1])
         conditions.source_images(conditions.plan(Condition("shear", 2, files="tfds:mnist_corrupted")), test)
         # TFDS has names of its own, and without a name silently gives brightness_1.
         assert set(asked) == {

@@ -105,16 +105,16 @@ class TestGlass:
         exact = self.loops(position, offsets, 2, 1, chosen)
         inside = np.zeros((28, 28), bool)
         inside[2:28, 2:28] = True
-        found = jnp.arange(28 * 28)
+        values = jnp.arange(28 * 28)
         for step in range(2):
             rows, columns = np.mgrid[:28, :28]
             target = (rows + offsets[step, ..., 0]) * 28 + columns + offsets[step, ..., 1]
             target = np.where(inside, target, 0).ravel()
-            found = blur._swapped(
-                found, jnp.asarray(target), jnp.asarray(inside.ravel()), jnp.asarray(chosen[step].ravel())
+            values = blur._swapped(
+                values, jnp.asarray(target), jnp.asarray(inside.ravel()), jnp.asarray(chosen[step].ravel())
             )
-        np.testing.assert_array_equal(np.asarray(found).reshape(28, 28), exact)
-        assert len(np.unique(found)) == 28 * 28
+        np.testing.assert_array_equal(np.asarray(values).reshape(28, 28), exact)
+        assert len(np.unique(values)) == 28 * 28
 
 
 class TestMotion:
@@ -122,7 +122,7 @@ class TestMotion:
     def test_taps_run_one_way_along_the_angle(self, angle):
         image = np.zeros((1, 31, 31, 1), np.uint8)
         image[0, 15, 15] = 255
-        made = apply("motion_blur", image, {"angle": jnp.array([angle])}, 1, "imagenet")[0, ..., 0]
+        corrupted = apply("motion_blur", image, {"angle": jnp.array([angle])}, 1, "imagenet")[0, ..., 0]
         steps = np.arange(21)
         taps = np.exp(-(steps**2) / (2 * 3**2))
         exact = np.zeros((31, 31))
@@ -131,8 +131,8 @@ class TestMotion:
         for tap, x, y in zip(taps / taps.sum(), right, down, strict=True):
             if 0 <= 15 - y < 31 and 0 <= 15 - x < 31:
                 exact[15 - y, 15 - x] += 255 * tap
-        np.testing.assert_allclose(made, np.floor(exact + 0.5 / 257), atol=1)
-        assert made[15, 15] == np.floor(exact[15, 15] + 0.5 / 257)
+        np.testing.assert_allclose(corrupted, np.floor(exact + 0.5 / 257), atol=1)
+        assert corrupted[15, 15] == np.floor(exact[15, 15] + 0.5 / 257)
 
     def test_sixteen_bits_are_rounded_before_they_are_cut(self):
         # A flat image of 200 stays 200, though its taps sum to 0.9999999.
@@ -153,8 +153,8 @@ class TestSnow:
     def test_flakes_fall_twice_once_turned_round(self):
         image = np.zeros((1, 33, 33, 1), np.uint8)
         flakes = jnp.zeros((1, 33, 33)).at[0, 10, 8].set(1.0)
-        made = apply("snow", image, {"flakes": flakes, "angle": jnp.array([-90.0])}, 1, "cifar")[0, ..., 0]
-        bright = made.astype(int) - made.min()
+        corrupted = apply("snow", image, {"flakes": flakes, "angle": jnp.array([-90.0])}, 1, "cifar")[0, ..., 0]
+        bright = corrupted.astype(int) - corrupted.min()
         np.testing.assert_array_equal(bright, bright[::-1, ::-1])
         assert {int(c) for c in np.flatnonzero(bright.any(0))} == {8, 24}
 
@@ -177,8 +177,8 @@ class TestSpatter:
             edges = cv2.Canny(layer, 50, 150)
             edges[:, 20:] = 0  # far from every edge too
             exact = np.minimum(cv2.distanceTransform(255 - edges, cv2.DIST_L2, 5), 20)
-            found = np.asarray(spatter.chamfer(jnp.asarray(edges > 0))) / 65536
-            np.testing.assert_allclose(found, exact, atol=1e-4)
+            values = np.asarray(spatter.chamfer(jnp.asarray(edges > 0))) / 65536
+            np.testing.assert_allclose(values, exact, atol=1e-4)
 
     def test_without_an_edge_everything_is_far(self):
         assert (np.asarray(spatter.chamfer(jnp.zeros((8, 9), bool))) == 20 * 65536).all()
@@ -292,10 +292,10 @@ class TestColour:
 
     def test_grey_images_stay_grey(self):
         images = photographs(1, (16, 16, 1))
-        made = apply("saturate", images, {}, 5, "cifar")[0, ..., 0]
+        corrupted = apply("saturate", images, {}, 5, "cifar")[0, ..., 0]
         # Saturation 0.2 at hue 0 leaves red and takes a fifth of green and blue.
         exact = images[0, ..., 0] * (0.2125 + 0.8 * 0.7875)
-        assert np.abs(made - np.floor(exact)).max() <= 1
+        assert np.abs(corrupted - np.floor(exact)).max() <= 1
 
 
 class TestMnistC:

@@ -313,9 +313,9 @@ class TestBlur:
         # Radius 1 is five pixels of one fifth each; the alias blur moves less than a thousandth.
         image = np.zeros((1, 16, 16, 1), np.uint8)
         image[0, 8, 8] = 250
-        made = corrupt("defocus_blur", image, 4)[0, ..., 0]
-        assert {int(made[8, 8]), int(made[7, 8]), int(made[8, 9])} <= {49, 50}
-        assert made[7, 7] <= 1
+        corrupted = corrupt("defocus_blur", image, 4)[0, ..., 0]
+        assert {int(corrupted[8, 8]), int(corrupted[7, 8]), int(corrupted[8, 9])} <= {49, 50}
+        assert corrupted[7, 7] <= 1
 
     @pytest.mark.parametrize(("length", "factor"), [(32, 1.25), (32, 1.06), (64, 1.15), (28, 1.3)])
     def test_zoom_is_scipys_with_aligned_corners(self, length, factor):
@@ -382,9 +382,9 @@ class TestWeather:
 
     def test_brightness_keeps_hue(self):
         colour = np.full((1, 8, 8, 3), (200, 100, 50), np.uint8)
-        made = corrupt("brightness", colour, 1)[0, 0, 0].astype(float)
-        np.testing.assert_allclose(made / made[0], [1, 0.5, 0.25], atol=0.01)
-        assert made[0] == 212  # 200 + 0.05 * 255 = 212.75
+        corrupted = corrupt("brightness", colour, 1)[0, 0, 0].astype(float)
+        np.testing.assert_allclose(corrupted / corrupted[0], [1, 0.5, 0.25], atol=0.01)
+        assert corrupted[0] == 212  # 200 + 0.05 * 255 = 212.75
 
 
 class TestDigital:
@@ -600,27 +600,27 @@ class TestMnistC:
     def test_a_line_is_white_where_it_passes(self):
         draws = {"rows": jnp.array([[5, 5]])}
         black = np.zeros((1, 28, 28, 1), np.uint8)
-        made = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
+        values = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
         on = np.arange(28) % 4 >= 2
         on[27] = False  # the line ends at column 27, which it leaves out
-        np.testing.assert_array_equal(made[5], np.where(on, 255, 0))
+        np.testing.assert_array_equal(values[5], np.where(on, 255, 0))
         exact = 255 * np.clip(np.log(1 - np.arange(4) / 2.3, where=np.arange(4) < 2.3, out=np.full(4, -9.0)) + 1, 0, 1)
-        np.testing.assert_allclose(made[5:9, 2], np.floor(exact), atol=1)
+        np.testing.assert_allclose(values[5:9, 2], np.floor(exact), atol=1)
 
     def test_zigzags_stay_about_their_line(self):
         draws = {"row": jnp.array([13]), "rise": jnp.array([0])}
         black = np.zeros((1, 28, 28, 1), np.uint8)
-        made = np.asarray(corruptions.apply("zigzag", black, draws, 1, table="mnist"))[0, ..., 0]
-        assert not made[:, :2].any()
-        assert not made[:, 25:].any()
-        assert (made[:, 2:25].max(0) > 100).all()
-        rows = np.flatnonzero(made.any(1))
+        values = np.asarray(corruptions.apply("zigzag", black, draws, 1, table="mnist"))[0, ..., 0]
+        assert not values[:, :2].any()
+        assert not values[:, 25:].any()
+        assert (values[:, 2:25].max(0) > 100).all()
+        rows = np.flatnonzero(values.any(1))
         assert rows.min() >= 13 - 2 - 3
         assert rows.max() <= 13 + 2 + 3
 
     def test_lines_scale_with_the_image(self):
         draws = {"rows": jnp.array([[0, 26]])}
         black = np.zeros((1, 56, 56, 1), np.uint8)
-        made = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
-        assert made[:, 30:].any()
+        values = np.asarray(corruptions.apply("dotted_line", black, draws, 1, table="mnist"))[0, ..., 0]
+        assert values[:, 30:].any()
         assert mnist_c._positions(56)[-1] == pytest.approx(27)

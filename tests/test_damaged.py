@@ -46,8 +46,8 @@ def changed(path, **arrays) -> None:
 
 def described(path, **values) -> None:
     """A JSON file with some values replaced, `...` taken away."""
-    found = results.load_json(path) | values
-    path.write_text(json.dumps({k: v for k, v in found.items() if v is not ...}))
+    record = results.load_json(path) | values
+    path.write_text(json.dumps({k: v for k, v in record.items() if v is not ...}))
 
 
 GEOMETRY, HEAD, PICTURES = f"geometry/{B[0]}/{B[1]}.npz", f"networks/{B[0]}.npz", "images/clean.npy"

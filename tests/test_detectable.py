@@ -13,10 +13,10 @@ class TestDetectable:
     @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
     @pytest.mark.parametrize("samples", [597, 10_000])
     def test_samples_are_a_little_more_than_the_published_size_asks(self, samples, share):
-        found = detectable_with_samples(samples, share)
+        smallest = detectable_with_samples(samples, share)
         critical, power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
-        rest = max(share - found**2, 0)
-        needed = (critical * np.sqrt(share) + power * np.sqrt(rest)) ** 2 / found**2
+        rest = max(share - smallest**2, 0)
+        needed = (critical * np.sqrt(share) + power * np.sqrt(rest)) ** 2 / smallest**2
         assert 0.75 * samples < needed <= samples * (1 + 1e-9)
 
     def test_few_discordant_samples_must_all_point_one_way(self):

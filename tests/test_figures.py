@@ -71,27 +71,27 @@ def test_nothing_to_report(tmp_path):
 
 
 def test_densities_say_the_medians_and_matrices_the_angles(store):
-    found = figures.density_figure(store, A, B, "margin", "norm")
+    figure = figures.density_figure(store, A, B, "margin", "norm")
     moved = np.median(store.values(B, "margin") - store.values(A, "margin"))
-    assert f"median margin {moved:.3g}," in found.axes[2].get_title()
+    assert f"median margin {moved:.3g}," in figure.axes[2].get_title()
     table = store.class_matrix(B)
-    found = figures.matrix_figure(store, A, B)
-    np.testing.assert_array_equal(found.axes[1].images[0].get_array(), table)
-    change = found.axes[2].images[0]
+    figure = figures.matrix_figure(store, A, B)
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), table)
+    change = figure.axes[2].images[0]
     np.testing.assert_array_equal(change.get_array(), table - store.class_matrix(A))
     assert change.get_clim()[0] == -change.get_clim()[1]
-    assert texts(found).count(f"{table[0, 0]:.0f}") >= 1
+    assert texts(figure).count(f"{table[0, 0]:.0f}") >= 1
 
 
 def test_the_sheet_counts_broken_and_fixed_samples(store):
     before, after = store.correct(A), store.correct(B)
-    found = texts(figures.sheet_figure(store, A, B))
+    shown = texts(figures.sheet_figure(store, A, B))
     whole = len(store.ids)
-    assert any(text.startswith(f"B breaks {(before & ~after).sum():,} of {whole:,}") for text in found)
-    assert any(text.startswith(f"B fixes {(~before & after).sum():,} of {whole:,}") for text in found)
+    assert any(text.startswith(f"B breaks {(before & ~after).sum():,} of {whole:,}") for text in shown)
+    assert any(text.startswith(f"B fixes {(~before & after).sum():,} of {whole:,}") for text in shown)
     rows = store.results.images("contrast-5")[0]
     drawn = min(int((before & ~after)[rows].sum()), 24) + min(int((~before & after)[rows].sum()), 24)
-    assert sum(" not " in text for text in found) == drawn > 0
+    assert sum(" not " in text for text in shown) == drawn > 0
     # Nothing changes between a side and itself.
     assert not any(" not " in text for text in texts(figures.sheet_figure(store, A, A)))
 
@@ -100,8 +100,8 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
     b = ("mlp-magnitude-0.9-seed0", "clean")
     sides = occlusion_maps.stored(store, A), occlusion_maps.stored(store, b)
     sample = int(sides[0].ids[0])
-    found = figures.attribution_figure(store, A, b, sample)
-    images = [image for axes in found.axes[:12] for image in axes.images]
+    figure = figures.attribution_figure(store, A, b, sample)
+    images = [image for axes in figure.axes[:12] for image in axes.images]
     drawn = [image.get_array() for image in images if image.cmap.name == "RdBu_r"]
     maps_a, maps_b = (side.over(np.array([sample])) for side in sides)
     np.testing.assert_allclose(drawn, [*maps_a, *maps_b, *(maps_b - maps_a)], atol=1e-6)
@@ -123,15 +123,15 @@ def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder,
 
 
 def test_curves_are_means_over_seeds_of_the_table(store):
-    found = figures.severity_figure(store, "contrast-5").axes[0]
-    drawn = dict(zip(*reversed(found.get_legend_handles_labels()), strict=True))
+    axes = figures.severity_figure(store, "contrast-5").axes[0]
+    drawn = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     line = drawn["dense"].lines[0].get_ydata()
     seeds = [f"mlp-dense-seed{k}" for k in (0, 1)]
     columns = ("clean", "contrast-1", "contrast-5")
     np.testing.assert_allclose(
         line, [100 * np.mean([store.correct((s, c)).mean() for s in seeds]) for c in columns], rtol=1e-5
     )
-    assert found.get_title() == "contrast; 95 % intervals over seeds, of which there are 2"
+    assert axes.get_title() == "contrast; 95 % intervals over seeds, of which there are 2"
     assert "means over 2 of the 15" in figures.severity_figure(store).axes[0].get_title()
 
 
@@ -145,20 +145,20 @@ def test_the_map_has_every_network_and_the_curve_its_families(store):
 
 
 def test_every_sample_is_a_line_through_all_axes(store):
-    found = figures.parallel_figure(store, A, B)
-    assert [axes.get_title() for axes in found.axes] == [f"A: {', '.join(A)}", f"B: {', '.join(B)}"]
-    labels = [label.get_text().partition("\n")[0] for label in found.axes[0].get_xticklabels()]
+    figure = figures.parallel_figure(store, A, B)
+    assert [axes.get_title() for axes in figure.axes] == [f"A: {', '.join(A)}", f"B: {', '.join(B)}"]
+    labels = [label.get_text().partition("\n")[0] for label in figure.axes[0].get_xticklabels()]
     assert labels == ["angle", "norm", "margin", *(f"to {name}" for name in store.class_names)]
 
 
 def test_one_sample_is_crossed_where_it_is_wrong(store):
     position = int(np.flatnonzero(~store.correct(B))[0])
-    found = figures.fingerprint_figure(store, A, B, int(store.ids[position])).axes[0]
+    axes = figures.fingerprint_figure(store, A, B, int(store.ids[position])).axes[0]
     right = sum(bool(store.correct(cell)[position]) for cell in store.cells)
-    assert f"right in {right:,} of {len(store.cells):,} cells" in found.get_title()
-    (crosses,) = found.collections
+    assert f"right in {right:,} of {len(store.cells):,} cells" in axes.get_title()
+    (crosses,) = axes.collections
     # So few networks have a row each.
-    assert found.images[0].get_array().shape == (len(store.networks), len(store.conditions))
+    assert axes.images[0].get_array().shape == (len(store.networks), len(store.conditions))
     wrong = [(c, n) for n in store.networks for c in store.conditions if not store.correct((n, c))[position]]
     places = {(store.conditions.index(c), store.networks.index(n)) for c, n in wrong}
     assert {(int(x), int(y)) for x, y in crosses.get_offsets()} == places
@@ -167,17 +167,17 @@ def test_one_sample_is_crossed_where_it_is_wrong(store):
 
 
 def test_the_spread_says_its_gaps_and_reaches_all_samples(store):
-    found = figures.spread_figure(store, A, B, "angle", "margin")
+    figure = figures.spread_figure(store, A, B, "angle", "margin")
     gap = distributions.largest_gap(store.values(A, "angle"), store.values(B, "angle"))
-    assert f"{gap:.2f}" in found.axes[0].get_title()
-    for line in found.axes[2].get_lines()[:2]:
+    assert f"{gap:.2f}" in figure.axes[0].get_title()
+    for line in figure.axes[2].get_lines()[:2]:
         assert line.get_ydata().max() == pytest.approx(100, abs=1)
 
 
 def test_deletion_curves_begin_at_the_margin(store):
-    found = figures.deletion_figure(store, A, B).axes[0]
+    axes = figures.deletion_figure(store, A, B).axes[0]
     ids = store.maps(A)["id"]
     clean = store.values(A, "margin")[np.isin(store.ids, ids)].mean()
-    assert found.get_lines()[0].get_ydata()[0] == pytest.approx(clean, abs=0.02)
-    assert f"Mean of {len(ids)} samples" in found.get_title()
+    assert axes.get_lines()[0].get_ydata()[0] == pytest.approx(clean, abs=0.02)
+    assert f"Mean of {len(ids)} samples" in axes.get_title()
     assert figures.deletion_figure(store, ("mlp-dense-seed1", "clean"), ("mlp-dense-seed1", "clean")) is None

@@ -176,11 +176,11 @@ def test_float16_margins_keep_their_sign():
     generator = np.random.default_rng(0)
     values = generator.choice([-1, 1], 4000) * 10 ** generator.uniform(-44, 38, 4000)
     values = np.concatenate([values, [0, np.inf, -np.inf, np.nan]]).astype(np.float32)
-    found = fragility.as_float16(values)
-    np.testing.assert_array_equal(np.sign(found), np.sign(values))
+    rounded = fragility.as_float16(values)
+    np.testing.assert_array_equal(np.sign(rounded), np.sign(values))
     usual = (np.abs(values) > 1e-4) & (np.abs(values) < 6e4)
-    np.testing.assert_allclose(found[usual], values[usual], rtol=1e-3)
-    assert np.isfinite(found[:-1]).all()
+    np.testing.assert_allclose(rounded[usual], values[usual], rtol=1e-3)
+    assert np.isfinite(rounded[:-1]).all()
 
 
 def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path, monkeypatch):

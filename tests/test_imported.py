@@ -366,8 +366,8 @@ def test_unknown_sparsities_are_one_group_and_no_pair(made, tmp_path):
     }
     networks["bare"] = dataclasses.replace(networks["bare"], sparsity_requested=float("nan"))
     networks["dense"] = dataclasses.replace(networks["dense"], sparsity_requested=float("nan"), family="imported")
-    found = dataclasses.replace(made[0], networks=networks)
-    (group,) = robustness.groups(found)
+    changed = dataclasses.replace(made[0], networks=networks)
+    (group,) = robustness.groups(changed)
     assert group.name == "random"
     assert len(group.networks) == 2
-    assert np.isnan([row["clean_over_random"] for row in robustness.methods.rows(found)]).all()
+    assert np.isnan([row["clean_over_random"] for row in robustness.methods.rows(changed)]).all()

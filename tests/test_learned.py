@@ -59,19 +59,19 @@ class TestBiprop:
 
 class TestEdgePopup:
     def test_kept_weights_are_signed_constants_of_the_kept_fan(self, toy):
-        made = run(Method("edge_popup", (0.7,)))[0]
+        pruned = run(Method("edge_popup", (0.7,)))[0]
         initial = training.by_path(parent_of().initial.trainable)
-        for path, mask in made.masks.items():
-            weight = np.asarray(training.by_path(made.weights.trainable)[path])
+        for path, mask in pruned.masks.items():
+            weight = np.asarray(training.by_path(pruned.weights.trainable)[path])
             fan = np.prod(mask.shape[:-1]) * mask.mean()
             np.testing.assert_allclose(np.abs(weight[mask]), np.sqrt(2 / fan), rtol=1e-5)
             np.testing.assert_array_equal(np.sign(weight[mask]), np.sign(np.asarray(initial[path])[mask]))
 
     def test_without_constants_the_initial_weights_stay(self, toy):
-        made = run(Method("edge_popup", (0.5,), {"constant": False}))[0]
+        pruned = run(Method("edge_popup", (0.5,), {"constant": False}))[0]
         initial = training.by_path(parent_of().initial.trainable)
-        for path, mask in made.masks.items():
-            weight = np.asarray(training.by_path(made.weights.trainable)[path])
+        for path, mask in pruned.masks.items():
+            weight = np.asarray(training.by_path(pruned.weights.trainable)[path])
             np.testing.assert_array_equal(weight, np.where(mask, initial[path], 0))
 
 
@@ -79,10 +79,10 @@ class TestGlobalTickets:
     """Scores of all layers compete; the ramp keeps wide layers from being emptied at once."""
 
     def test_the_count_is_exact_and_layers_differ(self):
-        made = run(Method("biprop", (0.9,), {"scope": "global"}))[0]
-        shares = {path: mask.mean() for path, mask in made.masks.items()}
-        total = sum(mask.size for mask in made.masks.values())
-        assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, 0.9)
+        pruned = run(Method("biprop", (0.9,), {"scope": "global"}))[0]
+        shares = {path: mask.mean() for path, mask in pruned.masks.items()}
+        total = sum(mask.size for mask in pruned.masks.values())
+        assert sum(int(m.sum()) for m in pruned.masks.values()) == masks.kept_count(total, 0.9)
         assert max(shares.values()) > 1.5 * min(shares.values())
 
     def test_the_ramp_is_the_published_cubic(self):
@@ -157,13 +157,13 @@ class TestHardConcrete:
         assert ((gates > 0) & (gates < 1)).any()
 
     def test_in_a_longer_run_the_multiplier_reaches_the_target(self):
-        made = run(Method("l0", (0.7,), {"epochs": 100}))[0]
-        share = float(made.notes[0].split()[5][:-1])
+        pruned = run(Method("l0", (0.7,), {"epochs": 100}))[0]
+        share = float(pruned.notes[0].split()[5][:-1])
         assert share == pytest.approx(0.3, abs=0.03)
 
     def test_gates_of_protected_layers_do_not_exist(self):
-        made = run(Method("l0", (0.6,)), protected=("head",))[0]
-        assert made.masks["head/kernel"].all()
+        pruned = run(Method("l0", (0.6,)), protected=("head",))[0]
+        assert pruned.masks["head/kernel"].all()
 
 
 class TestGroupsOfInputs:

@@ -94,9 +94,9 @@ class TestErk:
     def test_the_overall_density_holds(self):
         sizes = np.array([np.prod(s) for s in RESNET20])
         for sparsity in (0.1, 0.5, 0.9, 0.99):
-            found = np.array(masks.erk_density(RESNET20, 1 - sparsity))
-            assert (found * sizes).sum() / sizes.sum() == pytest.approx(1 - sparsity)
-            assert (found <= 1).all()
+            values = np.array(masks.erk_density(RESNET20, 1 - sparsity))
+            assert (values * sizes).sum() / sizes.sum() == pytest.approx(1 - sparsity)
+            assert (values <= 1).all()
 
 
 def test_levels_are_the_published_ones():
@@ -123,8 +123,8 @@ def test_report_counts_layers_and_names_collapse(toy):
 
 class TestLamp:
     def test_scores_are_shares_of_what_is_as_large(self):
-        found = ranking.lamp(np.array([3.0, -1.0, 2.0, 2.0]))
-        np.testing.assert_allclose(found, [1, 1 / 18, 4 / 17, 4 / 17])
+        scores = ranking.lamp(np.array([3.0, -1.0, 2.0, 2.0]))
+        np.testing.assert_allclose(scores, [1, 1 / 18, 4 / 17, 4 / 17])
         assert not ranking.lamp(np.zeros(3)).any()
 
     def test_no_layer_collapses(self):
@@ -269,8 +269,8 @@ class TestDiagnosis:
         params = {"a": {"kernel": np.zeros((20, 10)), "bias": np.zeros(10)}}
         mask = np.zeros((20, 10), bool)
         mask[:3, 0] = True
-        found = diagnosis.storage({"a/kernel": mask}, params)
-        assert found == {"dense": 840, "bitmask": 40 + 12 + 25, "csr": 40 + 3 * 6 + 44}
+        stored = diagnosis.storage({"a/kernel": mask}, params)
+        assert stored == {"dense": 840, "bitmask": 40 + 12 + 25, "csr": 40 + 3 * 6 + 44}
 
     def test_masks_of_norms_do_not_count_as_weights(self):
         params = {"a": {"kernel": np.ones((4, 2)), "bias": np.ones(2)}}

@@ -18,11 +18,11 @@ KEY = jax.random.key(0)
 @pytest.fixture(scope="module")
 def network():
     digits = data.load("digits")
-    made = Network("one", None, MODEL, models.init(MODEL, jax.random.key(1)))
-    reference = measuring.reference(made, digits.train, digits.validation)
-    kernels = {path: x for path, x in models.flatten(made.variables["params"]).items() if x.ndim > 1}
+    network = Network("one", None, MODEL, models.init(MODEL, jax.random.key(1)))
+    reference = measuring.reference(network, digits.train, digits.validation)
+    kernels = {path: x for path, x in models.flatten(network.variables["params"]).items() if x.ndim > 1}
     masks = {path: np.ones(x.shape, bool) for path, x in kernels.items()}
-    return Network("one", reference, MODEL, made.variables, masks)
+    return Network("one", reference, MODEL, network.variables, masks)
 
 
 def measured(network, condition, split, **options):
@@ -135,7 +135,7 @@ def test_adding_networks_and_severities_compiles_nothing(digits, network):
 class TestBatchNorm:
     def test_statistics_are_those_of_the_images(self, digits, network):
         images = digits.train.images[:64]
-        found = conditions.recalibrated(MODEL, network.variables, [images])
+        recalibrated = conditions.recalibrated(MODEL, network.variables, [images])
         # With a momentum of zero a training pass leaves exactly the batch's own statistics.
         x = jnp.asarray(images, jnp.float32) / 255
         x = (x - 0.3) / 0.3
@@ -143,7 +143,7 @@ class TestBatchNorm:
         out = jax.lax.conv_general_dilated(
             x, kernel, (2, 2), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
-        stats = found["batch_stats"]["backbone"]["norm0"]
+        stats = recalibrated["batch_stats"]["backbone"]["norm0"]
         np.testing.assert_allclose(stats["mean"], out.mean((0, 1, 2)), atol=1e-4)
         np.testing.assert_allclose(stats["var"], out.var((0, 1, 2)), rtol=1e-3, atol=1e-4)
 

@@ -64,8 +64,8 @@ def test_no_width_is_nearer():
     prunable = sum(x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel"))
     for sparsity in (0.3, 0.8, 0.95, 0.99):
         wanted = size(24) - round(sparsity * prunable)
-        found = study.planning.narrow_width(model, sparsity)
-        assert abs(size(found) - wanted) == min(abs(size(w) - wanted) for w in range(1, 25))
+        width = study.planning.narrow_width(model, sparsity)
+        assert abs(size(width) - wanted) == min(abs(size(w) - wanted) for w in range(1, 25))
 
 
 def test_random_joins_the_sparsities_of_a_random_that_is_there():
@@ -230,13 +230,13 @@ def test_independent_masks_overlap_by_chance():
 def test_predictions_that_are_right_alone_agree_by_chance():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, 200_000)
-    found = np.stack(
+    stacked = np.stack(
         [
             np.where(generator.random(200_000) < a, labels, (labels + generator.integers(1, 10, 200_000)) % 10)
             for a in (0.7, 0.9)
         ]
     )
-    same, chance = agreement.predictions(found, labels, 10)
+    same, chance = agreement.predictions(stacked, labels, 10)
     assert same[0, 1] == pytest.approx(chance[0, 1], abs=0.005)
     assert same[0, 0] == 1
 
@@ -283,8 +283,8 @@ def test_two_models_in_one_folder_are_not_averaged(controlled, tmp_path):
 
 
 def test_methods_without_a_parent_are_extended_by_none():
-    made = small_study(methods=(Method("snip", (0.5,)),), controls=("dense_extended",))
-    completed = study.planning.completed(made, data.load("digits", train_limit=200))
+    plan = small_study(methods=(Method("snip", (0.5,)),), controls=("dense_extended",))
+    completed = study.planning.completed(plan, data.load("digits", train_limit=200))
     assert [b.cycles for b in completed.baselines] == [1]
 
 

@@ -101,13 +101,13 @@ def test_3_decay_and_norms_see_masked_parameters():
 
 
 def test_4_masks_are_stored_and_not_guessed_from_zeros():
-    made = run(Method("rigl", (0.6,), {"every": 1, "end": 1.0, "drop": 0.9, "epochs": 4}))[0]
-    leaves = training.by_path(made.weights.trainable)
+    pruned = run(Method("rigl", (0.6,), {"every": 1, "end": 1.0, "drop": 0.9, "epochs": 4}))[0]
+    leaves = training.by_path(pruned.weights.trainable)
     # Weights that were grown on the last step are zero and still kept.
-    kept = sum(int(mask.sum()) for mask in made.masks.values())
-    assert kept == masks.kept_count(sum(m.size for m in made.masks.values()), 0.6)
-    assert all(mask.dtype == bool and mask.shape == leaves[path].shape for path, mask in made.masks.items())
-    assert any((np.asarray(leaves[path])[mask] == 0).any() for path, mask in made.masks.items())
+    kept = sum(int(mask.sum()) for mask in pruned.masks.values())
+    assert kept == masks.kept_count(sum(m.size for m in pruned.masks.values()), 0.6)
+    assert all(mask.dtype == bool and mask.shape == leaves[path].shape for path, mask in pruned.masks.items())
+    assert any((np.asarray(leaves[path])[mask] == 0).any() for path, mask in pruned.masks.items())
 
 
 def test_5_norms_biases_and_embeddings_are_not_prunable():
@@ -129,8 +129,8 @@ def test_6_ties_and_extremes_are_exact(scope):
 
 
 def test_7_sparsity_has_one_meaning_and_both_denominators_are_reported():
-    made = default_run("biprop")[1]
-    report = diagnosis.report(made.masks, made.weights.trainable)
+    pruned = default_run("biprop")[1]
+    report = diagnosis.report(pruned.masks, pruned.weights.trainable)
     assert report["sparsity"] == pytest.approx(0.9, abs=1e-3)
     assert report["sparsity_all"] < report["sparsity"]
     with pytest.raises(ValueError, match=r"To remove 80 % pass 0\.8"):
@@ -195,9 +195,9 @@ def test_12_gradients_of_removed_weights_are_dense(toy):
 def test_13_masks_are_complete_and_parents_survive(toy):
     parent = parent_of()
     before = jax.tree.map(np.array, parent)
-    made = run(Method("lth", (0.5,), {"rate": 0.5, "rewind": 0.5}))[0]
-    assert set(made.masks) == set(masks.everything(parent.initial.trainable))
-    assert all(leaf is not None for leaf in jax.tree.leaves(made.masks, is_leaf=lambda x: x is None))
+    pruned = run(Method("lth", (0.5,), {"rate": 0.5, "rewind": 0.5}))[0]
+    assert set(pruned.masks) == set(masks.everything(parent.initial.trainable))
+    assert all(leaf is not None for leaf in jax.tree.leaves(pruned.masks, is_leaf=lambda x: x is None))
     assert equal(before, parent)
 
 
@@ -213,9 +213,9 @@ def test_14_keys_are_folded_from_seed_and_path_and_not_from_hash():
 @pytest.mark.parametrize("every", [1, 3, 7, 1000])
 def test_15_schedules_land_on_their_last_step(every):
     assert schedules.update_steps(100, 0.1, 0.9, every)[-1] == 89
-    made = run(Method("gmp", (0.83,), {"every": every, "epochs": 4}))[0]
-    total = sum(mask.size for mask in made.masks.values())
-    assert sum(int(m.sum()) for m in made.masks.values()) == masks.kept_count(total, 0.83)
+    pruned = run(Method("gmp", (0.83,), {"every": every, "epochs": 4}))[0]
+    total = sum(mask.size for mask in pruned.masks.values())
+    assert sum(int(m.sum()) for m in pruned.masks.values()) == masks.kept_count(total, 0.83)
 
 
 def test_16_lth_rewinds_statistics_with_its_weights():
@@ -249,12 +249,12 @@ def test_17_the_head_is_pruned_unless_it_is_protected():
 def test_18_tickets_train_scores_only_and_give_effective_weights():
     initial = training.by_path(parent_of().initial.trainable)
     for name in ("edge_popup", "biprop"):
-        made = default_run(name)[0]
-        leaves = training.by_path(made.weights.trainable)
+        pruned = default_run(name)[0]
+        leaves = training.by_path(pruned.weights.trainable)
         for path in leaves:
-            if path not in made.masks:
+            if path not in pruned.masks:
                 np.testing.assert_array_equal(leaves[path], initial[path])
-        for path, mask in made.masks.items():
+        for path, mask in pruned.masks.items():
             np.testing.assert_array_equal(
                 np.sign(np.asarray(leaves[path]))[mask], np.sign(np.asarray(initial[path]))[mask]
             )

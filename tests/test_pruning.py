@@ -117,9 +117,9 @@ class TestEveryMethod:
             steps += fitted.steps
             return fitted
 
-        made = run(Method(name, SPARSITIES), fit=counted)
+        pruned = run(Method(name, SPARSITIES), fit=counted)
         assert steps / 3 == pytest.approx(pruning.planned_epochs(Method(name, SPARSITIES), CONFIG), rel=0.1)
-        assert made[-1].steps <= steps
+        assert pruned[-1].steps <= steps
 
     def test_costs_are_counted(self, name):
         recipe, pruned = pruning.METHODS[name], default_run(name)[-1]
@@ -243,7 +243,7 @@ def test_plain_nested_dicts_need_no_model_of_ours():
             return {"x": jnp.asarray(x), "y": jnp.asarray(y)}
 
     weights = pruning.Weights(params, {})
-    made = pruning.prune(
+    pruned = pruning.prune(
         Method("magnitude", (0.4,)),
         pruning.Parent(weights, weights),
         loss=loss,
@@ -251,7 +251,7 @@ def test_plain_nested_dicts_need_no_model_of_ours():
         config=Train(epochs=3, warmup=0),
         key=KEY,
     )
-    assert masks.sparsity_of(next(made).masks) == pytest.approx(1 / 3)
+    assert masks.sparsity_of(next(pruned).masks) == pytest.approx(1 / 3)
 
 
 @jax.tree_util.register_dataclass
@@ -356,10 +356,10 @@ def test_kernels_with_outputs_first_are_pruned_as_if_they_were_last(name, option
 
 
 def test_an_emptied_layer_is_noted():
-    made = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
-    empty = [path for path, mask in made.masks.items() if not mask.any()]
+    pruned = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
+    empty = [path for path, mask in pruned.masks.items() if not mask.any()]
     assert empty
-    assert f"kept nothing of {', '.join(empty)}" in made.notes[-1]
+    assert f"kept nothing of {', '.join(empty)}" in pruned.notes[-1]
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,8 @@ class TestCurve:
         assert redundancy.curve(replace(twelve, accuracy=x), 0).names[-1] == "a"
 
     def test_a_tolerance_that_no_subset_meets(self, twelve):
-        found = replace(redundancy.curve(twelve, 0), error=np.array([3.0, 1.0, 1.2, 0.4, 0.2]))
-        assert [found.smallest(points) for points in (5, 1, 0.5, 0.1)] == [1, 2, 4, None]
+        curve = replace(redundancy.curve(twelve, 0), error=np.array([3.0, 1.0, 1.2, 0.4, 0.2]))
+        assert [curve.smallest(points) for points in (5, 1, 0.5, 0.1)] == [1, 2, 4, None]
 
     @pytest.mark.parametrize(
         ("change", "words"),
@@ -297,9 +297,9 @@ class TestStored:
         }
         count = self.count(monkeypatch)
         other = replace(table, **{field: changed[field]})
-        found = redundancy.load(copied, other, "condition")
+        stored = redundancy.load(copied, other, "condition")
         assert len(count) == 1
-        assert repr(found) == repr(redundancy.curve(other, redundancy.KEY))
+        assert repr(stored) == repr(redundancy.curve(other, redundancy.KEY))
 
     @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
     def test_a_missing_or_damaged_file_costs_time_alone(self, copied, monkeypatch, damage):

@@ -208,8 +208,8 @@ class TestMeans:
 def test_a_study_of_the_first_schema_still_has_its_mean():
     info = condition_info()
     del info["sets"]
-    found = robustness.means(fake_results({"fog-1": {**info, "benchmark": True}}, {("net", "fog-1"): [0]}))
-    assert found[0].name == "mean-common15"
+    means = robustness.means(fake_results({"fog-1": {**info, "benchmark": True}}, {("net", "fog-1"): [0]}))
+    assert means[0].name == "mean-common15"
 
 
 class TestFigures:
@@ -222,9 +222,9 @@ class TestFigures:
 
     def test_relative_corruption_errors(self):
         errors, reference = np.array([[0.3, 0.5], [0.2, 0.2]]), np.array([[0.3, 0.5], [0.1, 0.1]])
-        found = robustness.relative_corruption_errors(errors, 0.1, reference, 0.2)
+        relative = robustness.relative_corruption_errors(errors, 0.1, reference, 0.2)
         # (0.4 - 0.1) / (0.4 - 0.2); the second corruption makes the reference better: no ratio.
-        np.testing.assert_allclose(found, [1.5, np.nan])
+        np.testing.assert_allclose(relative, [1.5, np.nan])
 
     def test_alexnet_has_an_mce_of_one(self):
         from rosalind.analysis.robustness import metrics
@@ -311,11 +311,11 @@ class TestFigures:
         from scipy.stats import binomtest
 
         parent, network = np.repeat([True, False], 50), np.repeat([False, True, False], [9, 53, 38])
-        found = robustness.flips(parent, network)
+        flips = robustness.flips(parent, network)
         lost, won = 9, 12
-        assert found.negative == pytest.approx(lost / 100)
-        assert found.positive == pytest.approx(won / 100)
-        assert found.p == pytest.approx(binomtest(lost, lost + won).pvalue)
+        assert flips.negative == pytest.approx(lost / 100)
+        assert flips.positive == pytest.approx(won / 100)
+        assert flips.p == pytest.approx(binomtest(lost, lost + won).pvalue)
         assert robustness.flips(parent, parent) == (0, 0, 1)
         assert np.isnan(robustness.flips(np.empty(0, bool), np.empty(0, bool))).all()
 
@@ -470,8 +470,8 @@ class TestRows:
             study["predictions"][f"wide{k}", "clean"] = [1] * (12 * k + 12) + [0] * (188 - 12 * k)
             study["predictions"][f"wide{k}", "fog-1"] = [1] * (12 * k + 40) + [0] * (160 - 12 * k)
             study["predictions"][f"wide{k}", "snow-1"] = [1] * (88 - 12 * k) + [0] * (112 + 12 * k)
-        made = fake_results(**study)
-        found = {(r["network"], r["condition"]): r for r in robustness.rows(made)}
+        study_results = fake_results(**study)
+        found = {(r["network"], r["condition"]): r for r in robustness.rows(study_results)}
         row = found["pruned", "fog-1"]
         assert np.isfinite(row["effective_robustness"])
         assert 0.8 < row["effective_r2"] <= 1
@@ -483,10 +483,10 @@ class TestRows:
         assert np.isnan(snow["effective_robustness"])
         assert snow["effective_slope"] < 0
         cells = [("pruned", "fog-1"), ("pruned", "snow-1"), ("pruned", "clean")]
-        (gap,) = robustness.effective_gaps(made, found, cells)
+        (gap,) = robustness.effective_gaps(study_results, found, cells)
         assert gap.startswith("1 as")
         found["pruned", "clean"]["accuracy"] = 0.6
-        gaps = robustness.effective_gaps(made, found, cells)
+        gaps = robustness.effective_gaps(study_results, found, cells)
         assert len(gaps) == 2
         assert any("70.0 to 94.0 %" in gap for gap in gaps)
 

@@ -169,12 +169,12 @@ class TestWoodFisher:
 
     def test_the_recursion_is_the_inverse(self):
         gradients = np.random.default_rng(0).normal(size=(30, 2, 6)).astype(np.float32)
-        found = woodfisher.inverse_start(2, 6, 0.1)
+        inverse = woodfisher.inverse_start(2, 6, 0.1)
         for part in np.split(gradients, 3):
-            found = woodfisher.add_gradients(found, jnp.asarray(part), jnp.float32(30))
+            inverse = woodfisher.add_gradients(inverse, jnp.asarray(part), jnp.float32(30))
         for block in range(2):
             outer = np.einsum("ni,nj->ij", gradients[:, block], gradients[:, block]) / 30
-            np.testing.assert_allclose(found[block], np.linalg.inv(0.1 * np.eye(6) + outer), rtol=1e-3, atol=1e-4)
+            np.testing.assert_allclose(inverse[block], np.linalg.inv(0.1 * np.eye(6) + outer), rtol=1e-3, atol=1e-4)
 
     def test_the_update_zeroes_a_single_weight_and_costs_what_the_score_says(self):
         generator = np.random.default_rng(1)

@@ -106,11 +106,11 @@ class TestLaterViews:
         self.check(session.document)
 
     def check(self, document):
-        found = set(document.models)
-        assert {"local-null", "samples"} <= {model.name for model in found}
+        before = set(document.models)
+        assert {"local-null", "samples"} <= {model.name for model in before}
         assert not [root for root in document.roots if "references" in vars(root)]
         document.models.recompute()
-        assert set(document.models) == found
+        assert set(document.models) == before
 
 
 class TestExports:

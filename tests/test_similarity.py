@@ -30,10 +30,10 @@ def test_distances_are_root_mean_squares():
     table[4] = table[2]
     table[5] = table[2] + 1e-4
     exact = np.sqrt(((table[:, None].astype(float) - table) ** 2).mean(-1))
-    found = similarity.rms_distances(table)
-    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-7)
-    assert found[2, 4] == 0
-    assert found[2, 5] > 0
+    distances = similarity.rms_distances(table)
+    np.testing.assert_allclose(distances, exact, rtol=1e-4, atol=1e-7)
+    assert distances[2, 4] == 0
+    assert distances[2, 5] > 0
 
 
 def test_far_from_the_origin_distances_stay_exact():

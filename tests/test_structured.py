@@ -221,8 +221,8 @@ class TestSelection:
             for n in range(1, 17)
         }
         for wanted in (0.1, 0.3, 0.62, 0.8):
-            found = masks.sparsity_of(self.select(wanted)[0])
-            assert abs(found - wanted) == pytest.approx(min(abs(r - wanted) for r in reached), abs=1e-9)
+            sparsity = masks.sparsity_of(self.select(wanted)[0])
+            assert abs(sparsity - wanted) == pytest.approx(min(abs(r - wanted) for r in reached), abs=1e-9)
 
     def test_the_lowest_go_first_and_of_equal_ones_the_last(self):
         params, groups = parent_of().trained.trainable, models.groups(MLP)
@@ -299,8 +299,8 @@ class Shuffling(nn.Module):
 
 def test_channels_that_are_shuffled_are_in_no_group():
     # The shuffle leaves the first and the last channel where they are.
-    found = models.groups(Model("test_structured:Shuffling", 16, (8, 8, 1), 3, (0.5,), (0.25,)))
-    assert [group.members[0][0] for group in found] == ["backbone/dense1/kernel"]
+    groups = models.groups(Model("test_structured:Shuffling", 16, (8, 8, 1), 3, (0.5,), (0.25,)))
+    assert [group.members[0][0] for group in groups] == ["backbone/dense1/kernel"]
 
 
 def test_a_constant_of_a_norm_is_not_lost_either():

@@ -62,12 +62,12 @@ def test_correlations_are_scipys_with_ties_gaps_and_constants():
     a[2, :5], b[2, 10:12] = np.nan, np.inf
     a[3] = 0.1
     b[4, 2:] = np.nan
-    found = occlusion_maps.correlations(a, b)
-    assert np.isnan(found[[3, 4]]).all()
+    correlations = occlusion_maps.correlations(a, b)
+    assert np.isnan(correlations[[3, 4]]).all()
     for row in (0, 1, 2, 5, 6):
         good = np.isfinite(a[row]) & np.isfinite(b[row])
         expected = [f(a[row][good], b[row][good]).statistic for f in (stats.pearsonr, stats.spearmanr)]
-        np.testing.assert_allclose(found[row], expected, atol=1e-6)
+        np.testing.assert_allclose(correlations[row], expected, atol=1e-6)
 
 
 def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
@@ -80,13 +80,13 @@ def test_seeds_are_averaged_sample_by_sample_and_differences_by_pair(folder):
     store = Store(folder)
     group = next(name for name in store.sides.groups_by_id if name.startswith("dense"))
     degrees = np.array([180 / np.pi, 1, 1])[:, None, None]
-    found = occlusion_maps.mean(store, store.sides.seeds((group, "clean")))
-    assert found.ids.tolist() == [10, 20, 30]
-    assert found.networks.tolist() == [2, 1, 1]
-    np.testing.assert_allclose(found.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)
-    np.testing.assert_allclose(found.values[2], dense[0][0] * degrees, rtol=1e-5)
-    np.testing.assert_allclose(found.over(np.array([20, 30])), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
-    assert found.over(np.array([11])) is None
+    mean = occlusion_maps.mean(store, store.sides.seeds((group, "clean")))
+    assert mean.ids.tolist() == [10, 20, 30]
+    assert mean.networks.tolist() == [2, 1, 1]
+    np.testing.assert_allclose(mean.values[0], (dense[0][1] + dense[1][0]) / 2 * degrees, rtol=1e-5)
+    np.testing.assert_allclose(mean.values[2], dense[0][0] * degrees, rtol=1e-5)
+    np.testing.assert_allclose(mean.over(np.array([20, 30])), (dense[1][1] + dense[0][0]) / 2 * degrees, rtol=1e-5)
+    assert mean.over(np.array([11])) is None
     both = occlusion_maps.difference(store, [(A, B), (("mlp-dense-seed1", "clean"), B)])
     assert both.networks.tolist() == [2, 1]
     expected = pruned[0] - (dense[0][1] + dense[1][0]) / 2
@@ -102,16 +102,16 @@ def test_a_kept_reason_is_told_from_a_lost_one(folder):
     other[:, 2] = -values[:, 2]
     put(folder, A, ids, values)
     put(folder, B, ids[::-1], other[::-1])
-    found = occlusion_maps.agreement(Store(folder), [(A, B)])
-    assert found.own.shape == (30, 3, 2)
-    assert len(found.other) == 30 * occlusion_maps.SHIFTS
-    np.testing.assert_array_equal(found.ids, np.sort(ids))
+    agreement = occlusion_maps.agreement(Store(folder), [(A, B)])
+    assert agreement.own.shape == (30, 3, 2)
+    assert len(agreement.other) == 30 * occlusion_maps.SHIFTS
+    np.testing.assert_array_equal(agreement.ids, np.sort(ids))
     rank = occlusion_maps.CORRELATIONS.index("Spearman")
-    shares = [occlusion_maps.exceeds(found.own[:, k, rank], found.other[:, k, rank]) for k in range(3)]
+    shares = [occlusion_maps.exceeds(agreement.own[:, k, rank], agreement.other[:, k, rank]) for k in range(3)]
     assert shares[0] == 1
     assert 0.3 < shares[1] < 0.7
     assert shares[2] == 0
-    np.testing.assert_allclose(found.own[:, 2], -1, atol=1e-2)
+    np.testing.assert_allclose(agreement.own[:, 2], -1, atol=1e-2)
     assert occlusion_maps.agreement(Store(folder), [(A, ("mlp-dense-seed1", "clean"))]) is None
     assert np.isnan(occlusion_maps.quartiles(np.array([np.nan]))).all()
 

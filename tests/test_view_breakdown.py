@@ -61,14 +61,14 @@ class TestMetadata:
         groups = generator.choice(["x", "y", "z"], 300)
         groups[:2] = "r"
         a, b = generator.random((2, 300)) < 0.7
-        found = sample_columns.by_group(groups, a, b)
-        assert found.names[-1] == "r"
-        assert (np.diff(found.b[:-1]) >= 0).all()
-        for k, name in enumerate(found.names):
+        groups_read = sample_columns.by_group(groups, a, b)
+        assert groups_read.names[-1] == "r"
+        assert (np.diff(groups_read.b[:-1]) >= 0).all()
+        for k, name in enumerate(groups_read.names):
             here = groups == name
-            assert found.count[k] == here.sum()
-            assert found.a[k] == pytest.approx(a[here].mean())
-            assert found.difference[k] == pytest.approx(b[here].mean() - a[here].mean())
+            assert groups_read.count[k] == here.sum()
+            assert groups_read.a[k] == pytest.approx(a[here].mean())
+            assert groups_read.difference[k] == pytest.approx(b[here].mean() - a[here].mean())
 
     def test_many_numbers_become_quarters_and_many_words_stay(self):
         numbers = np.array([str(k) for k in range(100)])

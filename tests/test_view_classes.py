@@ -34,8 +34,8 @@ def page_of(store):
 @pytest.fixture
 def view(store):
     """The global view, and its reader."""
-    made = page_of(store)
-    return made.view, made
+    session = page_of(store)
+    return session.view, session
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,8 @@ class TestTable:
 
     def test_differences_are_paired_by_seed_and_gaps_stay_gaps(self):
         values = np.array([[[1, 3, np.nan]], [[0.5, 2, 9]]], np.float32)
-        found = accuracy_table.over_dense(values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"})
-        np.testing.assert_array_equal(found, [[[0, 0, np.nan]], [[-0.5, -1, np.nan]]])
+        differences = accuracy_table.over_dense(values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"})
+        np.testing.assert_array_equal(differences, [[[0, 0, np.nan]], [[-0.5, -1, np.nan]]])
         reach = accuracy_table.dense_spread(values, self.groups, {"c0": "d0", "c1": "d1"})
         assert reach.tolist() == [2]
         assert np.isnan(accuracy_table.dense_spread(values, self.groups, {"c0": "d0"})).all()
@@ -48,11 +48,11 @@ class TestTable:
             ("d0", "x"): {"accuracy": 1.0},
             ("?", "x"): {"accuracy": 2},
         }
-        found = accuracy_table.collect(summary, self.groups, ["x", "y"], "accuracy")
-        assert found.shape == (2, 2, 3)
-        assert found[1, 1, 2] == 0.25
-        assert found[0, 0, 0] == 1
-        assert np.isfinite(found).sum() == 2
+        collected = accuracy_table.collect(summary, self.groups, ["x", "y"], "accuracy")
+        assert collected.shape == (2, 2, 3)
+        assert collected[1, 1, 2] == 0.25
+        assert collected[0, 0, 0] == 1
+        assert np.isfinite(collected).sum() == 2
 
     def test_the_dense_network_of_a_seed(self, store):
         dense = accuracy_table.dense_of(store.results, store.groups)
@@ -158,11 +158,11 @@ class TestCurves:
         assert severity_curves.of_methods(["a"], ["fog-3"], self.infos, "fog-3") is None
 
     def test_corruptions_have_gaps_where_a_severity_was_not_measured(self):
-        found = severity_curves.of_corruptions(1, self.columns, self.infos, "clean")
-        assert found.names == ("snow", "fog")
-        assert found.ticks == ("clean", "1", "3", "5")
-        assert found.columns.tolist() == [[0, 2, -1, 1], [0, -1, 4, -1]]
-        mean, _, _ = found.values(np.ones((2, 8, 3)))
+        curves = severity_curves.of_corruptions(1, self.columns, self.infos, "clean")
+        assert curves.names == ("snow", "fog")
+        assert curves.ticks == ("clean", "1", "3", "5")
+        assert curves.columns.tolist() == [[0, 2, -1, 1], [0, -1, 4, -1]]
+        mean, _, _ = curves.values(np.ones((2, 8, 3)))
         assert np.isnan(mean).sum() == 3
 
     def test_both_sides_and_the_extremes_are_in_colour(self):
@@ -175,11 +175,11 @@ class TestCurves:
         generator = np.random.default_rng(0)
         for count in (1, 2, 7, 12):
             places = generator.uniform(0, 10, count) ** 2 / 10
-            found = severity_curves.dodge(places, 0.8, 0, 10)
+            dodged = severity_curves.dodge(places, 0.8, 0, 10)
             order = np.argsort(places, kind="stable")
-            assert (np.diff(found[order]) > 0.8 - 1e-9).all()
-            assert found.min() >= 0
-            assert found.max() <= 10
+            assert (np.diff(dodged[order]) > 0.8 - 1e-9).all()
+            assert dodged.min() >= 0
+            assert dodged.max() <= 10
 
 
 class TestDocument:

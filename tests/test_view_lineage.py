@@ -18,11 +18,11 @@ def store(small_folder):
 
 class TestLineageGraph:
     def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
-        made = lineage.origins(store.results.networks)
-        assert made["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
-        assert made["mlp-lth-0.5-seed1"] == "mlp-dense-seed1"
-        assert made["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
-        assert not [name for name in made if "biprop" in name or "dense" in name]
+        origins = lineage.origins(store.results.networks)
+        assert origins["mlp-lth-0.9-seed1"] == "mlp-lth-0.5-seed1"
+        assert origins["mlp-lth-0.5-seed1"] == "mlp-dense-seed1"
+        assert origins["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
+        assert not [name for name in origins if "biprop" in name or "dense" in name]
 
     def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
         graph = lineage.lineage_graph(store.results.networks, store.groups)

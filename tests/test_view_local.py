@@ -37,9 +37,9 @@ class TestLasso:
         reach = generator.uniform(0.3, 1, 40)
         corners = np.stack([reach * np.cos(turn), reach * np.sin(turn)], 1)
         points = generator.uniform(-1.1, 1.1, (5000, 2))
-        found = polygon.inside(corners.ravel().tolist(), *points.T)
-        np.testing.assert_array_equal(found, Polygon(corners).contains_points(points))
-        assert 0 < found.sum() < 5000
+        inside = polygon.inside(corners.ravel().tolist(), *points.T)
+        np.testing.assert_array_equal(inside, Polygon(corners).contains_points(points))
+        assert 0 < inside.sum() < 5000
 
     def test_what_is_crossed_twice_is_outside(self):
         # A star of five points: its middle lies within two turns.

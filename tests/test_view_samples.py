@@ -54,14 +54,14 @@ class TestSheet:
     @pytest.mark.parametrize("channels", [1, 3])
     def test_a_mosaic_holds_every_picture_in_its_place(self, channels):
         pictures = np.random.default_rng(1).integers(1, 256, (5, 3, 4, channels)).astype(np.uint8)
-        made = contact_sheet.mosaic(pictures, 2, 4, gap=1)
-        assert made.shape == (4 * 4, 2 * 5)
-        pixels = made[..., None] if channels == 1 else made.view(np.uint8).reshape(16, 10, 4)
+        mosaic = contact_sheet.mosaic(pictures, 2, 4, gap=1)
+        assert mosaic.shape == (4 * 4, 2 * 5)
+        pixels = mosaic[..., None] if channels == 1 else mosaic.view(np.uint8).reshape(16, 10, 4)
         for k, picture in enumerate(pictures):
             top, left = 4 * (k // 2), 5 * (k % 2)
             np.testing.assert_array_equal(pixels[top : top + 3, left : left + 4, :channels], picture)
         # Gaps and places without a picture let the page through.
-        assert np.count_nonzero(made) == 5 * 3 * 4
+        assert np.count_nonzero(mosaic) == 5 * 3 * 4
         black = contact_sheet.mosaic(np.zeros((1, 3, 4, channels), np.uint8), 1, 1, gap=1)
         assert np.count_nonzero(black) == 12
 
@@ -240,11 +240,11 @@ class TestFingerprint:
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
         wrong = np.array([[False, True, False, False, True]])
         values = np.where(wrong, -1, 1).astype(np.float32)
-        made = sample_margins.SampleMargins(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
+        margins = sample_margins.SampleMargins(("mlp-dense-seed0",), ("dense",), names, values, wrong, 3, 5, True)
         cell = ("mlp-dense-seed0", "clean")
-        assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": 5}
+        assert sample_margins.breaks(store, margins, cell) == {"gaussian_noise": 1, "contrast": 5}
         values[0, 4] = np.nan
-        assert sample_margins.breaks(store, made, cell) == {"gaussian_noise": 1, "contrast": None}
+        assert sample_margins.breaks(store, margins, cell) == {"gaussian_noise": 1, "contrast": None}
 
 
 def shown(store: Store, state: State, **choices: str) -> Frame:

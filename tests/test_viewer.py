@@ -184,8 +184,8 @@ class TestDocument:
             rule = selection.check_rule(
                 store, [{"op": "replace", "flip": "B breaks", "cell": start.a, "other": start.b}]
             )
-            some = replace(start, x=measure, rule=rule, primary=int(store.ids[3]))
-            view.update(Frame(store, some, selected(store, some), choices(store)))
+            curve = replace(start, x=measure, rule=rule, primary=int(store.ids[3]))
+            view.update(Frame(store, curve, selected(store, curve), choices(store)))
         assert not changes
 
     def test_columns_travel_in_binary(self, untouched):

@@ -26,10 +26,10 @@ def small_screen(monkeypatch):
 def table():
     """Values of both signs with gaps, among them whole pixels."""
     generator = np.random.default_rng(0)
-    made = generator.normal(size=(100, 100)).astype(np.float32)
-    made[generator.random(made.shape) < 0.3] = np.nan
-    made[:8, :8] = np.nan
-    return made
+    values = generator.normal(size=(100, 100)).astype(np.float32)
+    values[generator.random(values.shape) < 0.3] = np.nan
+    values[:8, :8] = np.nan
+    return values
 
 
 def by_hand(table, shown, pick):
@@ -37,15 +37,15 @@ def by_hand(table, shown, pick):
     rows, columns = (
         np.append(starts, end) for starts, end in ((shown.rows, shown.bottom), (shown.columns, shown.right))
     )
-    found = np.full((len(rows) - 1, len(columns) - 1), np.nan, np.float32)
+    array = np.full((len(rows) - 1, len(columns) - 1), np.nan, np.float32)
     for i in range(len(rows) - 1):
         for j in range(len(columns) - 1):
             block = table[rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
             known = block[np.isfinite(block)]
             if known.size:
                 best = {"least": known.argmin(), "most": known.argmax(), "change": np.abs(known).argmax()}[pick]
-                found[i, j] = known[best]
-    return found
+                array[i, j] = known[best]
+    return array
 
 
 class TestPicture:
@@ -53,9 +53,9 @@ class TestPicture:
     @pytest.mark.parametrize("name", SHOWN)
     def test_every_pixel_shows_what_stands_out_of_its_fields(self, table, name, pick):
         shown = SHOWN[name]
-        found = downsampling.picture(table, shown, pick)
-        assert max(found.shape) <= PIXELS
-        np.testing.assert_array_equal(found, by_hand(table, shown, pick))
+        picture = downsampling.picture(table, shown, pick)
+        assert max(picture.shape) <= PIXELS
+        np.testing.assert_array_equal(picture, by_hand(table, shown, pick))
 
     def test_pixels_share_all_fields_among_them(self):
         for shown in SHOWN.values():
