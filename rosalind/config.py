@@ -25,76 +25,88 @@ SYNTHETIC = {"frost": "frost_synthetic"}
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: a name that `data.load` knows, and the folder of its files."""
+    """A data set: a name that `data.load` knows, and the folder of its files.
+
+    Attributes:
+        name: `digits`; `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or `parquet`; or any
+            classification set of TFDS.
+        folder: Folder of the files, or of archives already on disk (TFDS).
+        size: Side of the square images in pixels; None keeps the data set's own (digits: 16).
+        train_limit: Use only the first so many training images, stratified by class; None uses all.
+        test_limit: Use only so many test images, stratified by class; None uses all.
+    """
 
     name: str = "digits"
-    """`digits`; `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or `parquet`; or any
-    classification set of TFDS."""
     folder: str | None = None
-    """Folder of the files, or of archives already on disk (TFDS)."""
     size: int | None = None
-    """Side of the square images in pixels; None keeps the data set's own (digits: 16)."""
     train_limit: int | None = None
-    """Use only the first so many training images, stratified by class; None uses all."""
     test_limit: int | None = None
-    """Use only so many test images, stratified by class; None uses all."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network. All fields after `variables` are filled in by `study.run`."""
+    """A network. All fields after `variables` are filled in by `study.run`.
+
+    Attributes:
+        name: A name in `models.MODELS`, or `package.module:CLASS` for a Flax module (Linen or NNX) of your own.
+        width: Channels of the first stage (hidden units of the mlp, tokens' width of the vit).
+        variables: Trained variables to begin with: a file .npz or .safetensors, or `package.module:NAME` of a function
+            that gives a nested dict. What they lack, such as the head, is initialised.
+        variables_hash: Of the file's bytes or the module's source.
+        definition: `config.definition` of a module of your own: what is compiled for one version never serves another.
+    """
 
     name: str = "cnn"
-    """A name in `models.MODELS`, or `package.module:CLASS` for a Flax module (Linen or NNX) of your own."""
     width: int | None = None
-    """Channels of the first stage (hidden units of the mlp, tokens' width of the vit)."""
     variables: str | None = field(default=None, kw_only=True)
-    """Trained variables to begin with: a file .npz or .safetensors, or `package.module:NAME` of a function that
-    gives a nested dict. What they lack, such as the head, is initialised."""
     variables_hash: str | None = field(default=None, kw_only=True)
-    """Of the file's bytes or the module's source."""
     image_shape: tuple[int, int, int] | None = None
     classes: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     definition: str | None = None
-    """`config.definition` of a module of your own: what is compiled for one version never serves another."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """The training of a network. Epochs count passes over the training split."""
+    """The training of a network. Epochs count passes over the training split.
+
+    Attributes:
+        learning_rate: Peak learning rate.
+        momentum: Of sgd only (Nesterov); adamw uses 0.9 and 0.999.
+        weight_decay: Coupled to the gradient in sgd, decoupled in adamw; never on biases, norms or embeddings.
+        warmup: Epochs of linear warm-up.
+        drops: Fractions of the run at which a step schedule divides the rate by ten.
+        crop: Random crops after padding by so many reflected pixels; 0 for none.
+        flip: Random horizontal flips.
+    """
 
     epochs: float = 15
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "adamw"
     learning_rate: float = 2e-3
-    """Peak learning rate."""
     momentum: float = 0.9
-    """Of sgd only (Nesterov); adamw uses 0.9 and 0.999."""
     weight_decay: float = 1e-4
-    """Coupled to the gradient in sgd, decoupled in adamw; never on biases, norms or embeddings."""
     warmup: float = 1.0
-    """Epochs of linear warm-up."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     drops: tuple[float, ...] = (0.5, 0.75)
-    """Fractions of the run at which a step schedule divides the rate by ten."""
     label_smoothing: float = 0.0
     crop: int = 0
-    """Random crops after padding by so many reflected pixels; 0 for none."""
     flip: bool = False
-    """Random horizontal flips."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """One pruning method at some sparsities; `options` are those of its recipe."""
+    """One pruning method at some sparsities; `options` are those of its recipe.
+
+    Attributes:
+        label: Name of the networks; the method's by default. Two variants need two labels.
+    """
 
     name: str
     sparsities: tuple[float, ...] = (0.8, 0.95)
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str | None = None
-    """Name of the networks; the method's by default. Two variants need two labels."""
 
 
 @dataclass(frozen=True)
@@ -105,25 +117,27 @@ class Condition:
     ('gaussian_noise-3', 'fog-5-draw2-adapted')
     >>> Condition("pgd-linf", 8, options={"steps": 50}).id, Condition("shift", label="cifar10.1").id
     ('pgd-linf-8-steps50', 'shift-cifar10.1')
+
+    Attributes:
+        severity: 1 to 5 for corruptions, the strength of an attack or of noise elsewhere, 0 for `clean` and `shift`.
+        bn: Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch.
+        table: Severity table; None takes the one for the image size (`corruptions.table_for`).
+        options: Those of the condition, such as `steps` of an attack; each is part of the id.
+        files: Images that are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
+            (cifar10_corrupted, mnist_corrupted), or for `shift` the folder of its own samples.
+        textures: Folder of frost's pictures; None looks for the installed package `imagecorruptions`.
+        label: Name of a `shift`.
     """
 
     name: str = CLEAN
     severity: float = 0
-    """1 to 5 for corruptions, the strength of an attack or of noise elsewhere, 0 for `clean` and `shift`."""
     draw: int = 0
     bn: BatchNorm = "train"
-    """Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch."""
     table: str | None = None
-    """Severity table; None takes the one for the image size (`corruptions.table_for`)."""
     options: Mapping[str, float] = field(default_factory=dict)
-    """Those of the condition, such as `steps` of an attack; each is part of the id."""
     files: str | None = None
-    """Images that are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
-    (cifar10_corrupted, mnist_corrupted), or for `shift` the folder of its own samples."""
     textures: str | None = None
-    """Folder of frost's pictures; None looks for the installed package `imagecorruptions`."""
     label: str | None = None
-    """Name of a `shift`."""
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -158,14 +172,17 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A dense network of another width or length, trained beside the parents."""
+    """A dense network of another width or length, trained beside the parents.
+
+    Attributes:
+        epochs: Of one cycle of the schedule.
+        cycles: Runs of the schedule, each from its start with a fresh optimizer.
+    """
 
     label: str
     width: int | None = None
     epochs: float | None = None
-    """Of one cycle of the schedule."""
     cycles: int = 1
-    """Runs of the schedule, each from its start with a fresh optimizer."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,18 @@ class Study:
 
     Every method is trained for every seed; networks of one seed share the initial weights, the data
     order and the dense parent, so that methods can be compared pairwise.
+
+    Attributes:
+        controls: Comparisons of every method: random masks at every sparsity of the study; the dense network trained
+            for as many cycles and epochs as the longest chain; dense networks that are narrower, with as many
+            parameters as the pruned ones have left.
+        protected: Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference.
+        features: Test samples, stratified by class, whose features are kept.
+        thumbnails: Test samples, stratified by class, whose corrupted images are kept for the viewer.
+        attributions: Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions).
+        attribution_conditions: Ids of the conditions under which occlusion maps are made.
+        measures: Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view.
+        umap: Also store a UMAP layout of the similarity view (needs the extra `umap`).
     """
 
     data: Data = Data()
@@ -184,23 +213,13 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     baselines: tuple[Baseline, ...] = ()
     controls: tuple[Control, ...] = ("random", "dense_extended", "dense_narrow")
-    """Comparisons of every method: random masks at every sparsity of the study; the dense network
-    trained for as many cycles and epochs as the longest chain; dense networks that are narrower, with as
-    many parameters as the pruned ones have left."""
     protected: tuple[str, ...] = ()
-    """Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference."""
     features: int = 500
-    """Test samples, stratified by class, whose features are kept."""
     thumbnails: int = 2000
-    """Test samples, stratified by class, whose corrupted images are kept for the viewer."""
     attributions: int = 12
-    """Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions)."""
     attribution_conditions: tuple[str, ...] = (CLEAN,)
-    """Ids of the conditions under which occlusion maps are made."""
     measures: tuple[str, ...] = ()
-    """Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view."""
     umap: bool = False
-    """Also store a UMAP layout of the similarity view (needs the extra `umap`)."""
 
 
 def conditions(

@@ -22,46 +22,51 @@ Features = Callable[[Images], Any]
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network made elsewhere, for `study.add_network`: a name, and features with their head, or predictions alone."""
+    """A network made elsewhere, for `study.add_network`: a name, and features with their head, or predictions alone.
+
+    Attributes:
+        name: Its id in the study.
+        features: From images to float[b, d], the input of the last linear layer, in evaluation mode; normalising is its
+            business. It gets uint8 in batches of one size; float32 in [0, 1] only if there is a `gradient`.
+        head: Kernel float[d, c] and bias float[c]; PyTorch's `weight` is [c, d] and must be transposed.
+        predictions: In place of features and head, by condition id: a CSV or npz file, or arrays, see
+            `results.read_predictions`. Such a network joins what needs no geometry: accuracy, flips, calibration,
+            effective robustness.
+        logits: From images to float[b, c]: the whole network, which features and head are compared with on one batch.
+        gradient: From float32[b, h, w, c] in [0, 1] and int[b] labels to the gradient of the summed cross entropy with
+            respect to the images, float[b, h, w, c]; with it attacks are possible.
+        recalibrate: From batches of images to `features` with BatchNorm statistics of those; with it the modes
+            `recalibrated` and `adapted` are possible.
+        label: Its name in tables, without seed and sparsity; by default `name`. Pruned ones are compared with `dense`.
+        family: For legends; by default `dense` of what is labelled so, else `imported`.
+        method: By default the family; `random` makes it the control of the networks of its sparsity and seed.
+        parent: Id of the network that it was made from, of the study or of the same call.
+        seed: Networks of one label and sparsity are a group over seeds; those of one seed are pairs.
+        sparsity: Removed fraction as it was asked for, in [0, 1]; by default that of the masks, and without those not
+            known.
+        masks: Of every kernel by path, the head's too: the mask, or the weights themselves, of which those that are 0
+            count as removed.
+        parameters: Number of parameters, biases and norms too.
+        fingerprint: Of the weights, so that a later call can tell whether they changed; by default a hash of the head,
+            the masks and what the callable gives for clean images.
+    """
 
     name: str
-    """Its id in the study."""
     features: Features | None = None
-    """From images to float[b, d], the input of the last linear layer, in evaluation mode; normalising is its business.
-    It gets uint8 in batches of one size; float32 in [0, 1] only if there is a `gradient`."""
     head: tuple[Any, Any] | None = field(default=None, repr=False)
-    """Kernel float[d, c] and bias float[c]; PyTorch's `weight` is [c, d] and must be transposed."""
     predictions: Mapping[str, str | Path | Mapping[str, Any]] | None = field(default=None, repr=False)
-    """In place of features and head, by condition id: a CSV or npz file, or arrays, see `results.read_predictions`.
-    Such a network joins what needs no geometry: accuracy, flips, calibration, effective robustness."""
     logits: Callable[[Images], Any] | None = None
-    """From images to float[b, c]: the whole network, which features and head are compared with on one batch."""
     gradient: Callable[[Images, np.ndarray], Any] | None = None
-    """From float32[b, h, w, c] in [0, 1] and int[b] labels to the gradient of the summed cross entropy with respect to
-    the images, float[b, h, w, c]; with it attacks are possible."""
     recalibrate: Callable[[Iterable[Images]], Features] | None = None
-    """From batches of images to `features` with BatchNorm statistics of those; with it the modes `recalibrated` and
-    `adapted` are possible."""
     label: str | None = None
-    """Its name in tables, without seed and sparsity; by default `name`. Pruned ones are compared with `dense`."""
     family: str | None = None
-    """For legends; by default `dense` of what is labelled so, else `imported`."""
     method: str | None = None
-    """By default the family; `random` makes it the control of the networks of its sparsity and seed."""
     parent: str | None = None
-    """Id of the network that it was made from, of the study or of the same call."""
     seed: int | None = None
-    """Networks of one label and sparsity are a group over seeds; those of one seed are pairs."""
     sparsity: float | None = None
-    """Removed fraction as it was asked for, in [0, 1]; by default that of the masks, and without those not known."""
     masks: Mapping[str, Any] | None = field(default=None, repr=False)
-    """Of every kernel by path, the head's too: the mask, or the weights themselves, of which those that are 0 count as
-    removed."""
     parameters: int | None = None
-    """Number of parameters, biases and norms too."""
     fingerprint: str | None = None
-    """Of the weights, so that a later call can tell whether they changed; by default a hash of the head, the masks and
-    what the callable gives for clean images."""
 
 
 def check(network: Imported) -> None:

@@ -12,17 +12,21 @@ from rosalind.config import definition, resolve, short_name
 
 @dataclass(frozen=True)
 class Measure:
-    """A number per sample. A study stores it, and every view can place samples by it."""
+    """A number per sample. A study stores it, and every view can place samples by it.
+
+    Attributes:
+        unit: `degrees` (stored in radians), `units` (feature lengths, shown over the network's feature scale), or the
+            name of any other unit, whose values are shown as they are stored.
+        needs_label: True where a sample without a label (-1) has no value but NaN.
+        compute: `compute(features, kernel, bias, labels, logits)` gives float[n] of a batch: NumPy arrays float32[n,
+            d], float32[d, c], float32[c], int[n] (0 where unknown) and float32[n, c]. None: a part of
+            `geometry.measure`.
+    """
 
     title: str
     unit: str
-    """`degrees` (stored in radians), `units` (feature lengths, shown over the network's feature scale), or the name of
-    any other unit, whose values are shown as they are stored."""
     needs_label: bool = True
-    """True where a sample without a label (-1) has no value but NaN."""
     compute: Callable[..., Any] | None = None
-    """`compute(features, kernel, bias, labels, logits)` gives float[n] of a batch: NumPy arrays float32[n, d],
-    float32[d, c], float32[c], int[n] (0 where unknown) and float32[n, c]. None: a part of `geometry.measure`."""
 
     def unit_shown(self, raw: bool = False) -> str:
         """The unit of shown values; `raw`: of norms and margins that are not divided by the feature scale."""

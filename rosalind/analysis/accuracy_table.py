@@ -18,18 +18,22 @@ DEGREES = 180 / np.pi
 
 @dataclass(frozen=True)
 class CellMetric:
-    """The metric of a table: a column of summary.csv times a factor, and its description."""
+    """The metric of a table: a column of summary.csv times a factor, and its description.
+
+    Attributes:
+        signed: True where zero is a middle, so that colours diverge from it and numbers carry a sign.
+        ratio: True where one is a middle and twice is as far from it as half: colours diverge from it by logarithm.
+        better: 1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is
+            yellow.
+    """
 
     column: str
     factor: float
     words: str
     digits: int = 0
     signed: bool = False
-    """True where zero is a middle, so that colours diverge from it and numbers carry a sign."""
     ratio: bool = False
-    """True where one is a middle and twice is as far from it as half: colours diverge from it by logarithm."""
     better: int = 1
-    """1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is yellow."""
 
 
 CELL_METRICS = {

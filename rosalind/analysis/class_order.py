@@ -15,12 +15,15 @@ MANY = 20
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows and columns of a matrix: one class each, or a group of classes each."""
+    """Rows and columns of a matrix: one class each, or a group of classes each.
+
+    Attributes:
+        classes: The classes of each row.
+        names: The class of each row, of a group its most central one.
+    """
 
     classes: tuple[Int[np.ndarray, " _"], ...]
-    """The classes of each row."""
     names: tuple[str, ...]
-    """The class of each row, of a group its most central one."""
 
     @property
     def grouped(self) -> bool:

@@ -176,16 +176,19 @@ def outlines(counts: Real[np.ndarray, "*lead bins"]) -> Float32[np.ndarray, "*le
 
 @dataclass(frozen=True)
 class Shifts:
-    """Per class, in the order of the class numbers; NaN where a class has no finite pair."""
+    """Per class, in the order of the class numbers; NaN where a class has no finite pair.
+
+    Attributes:
+        count: Samples that are finite on both sides.
+        before: Median on the first side.
+        after: Median on the second side.
+        distance: Wasserstein distance between the two distributions, in the measure's unit; >= 0.
+    """
 
     count: Int64[np.ndarray, " c"]
-    """Samples that are finite on both sides."""
     before: Float64[np.ndarray, " c"]
-    """Median on the first side."""
     after: Float64[np.ndarray, " c"]
-    """Median on the second side."""
     distance: Float64[np.ndarray, " c"]
-    """Wasserstein distance between the two distributions, in the measure's unit; >= 0."""
 
     @property
     def order(self) -> Int[np.ndarray, " k"]:

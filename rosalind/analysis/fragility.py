@@ -63,10 +63,13 @@ def hard(wrong: Integer[np.ndarray, " n"], cells: int) -> Bool[np.ndarray, " n"]
 
 @dataclass(frozen=True)
 class Halves:
-    """Two disjoint sets of replicates: samples are selected on the first and reported on the second."""
+    """Two disjoint sets of replicates: samples are selected on the first and reported on the second.
+
+    Attributes:
+        by: `seeds`, `draws`, or empty where there is only one of either: then there are no halves.
+    """
 
     by: str
-    """`seeds`, `draws`, or empty where there is only one of either: then there are no halves."""
     first: tuple[int, ...] = ()
     second: tuple[int, ...] = ()
 
@@ -270,14 +273,17 @@ def save_margins(results: Results) -> bool:
 
 @dataclass(frozen=True)
 class Stored:
-    """Groups and halves of one folder's `fragility.npz`; the counts of a group are read by `counted`."""
+    """Groups and halves of one folder's `fragility.npz`; the counts of a group are read by `counted`.
+
+    Attributes:
+        place: The number of every network's group, by the network's name in the study that was opened.
+        halves: Per group both halves in words, two empty ones where there are none.
+    """
 
     path: Path
     place: dict[str, int]
-    """The number of every network's group, by the network's name in the study that was opened."""
     group: list[str]
     halves: list[tuple[str, str]]
-    """Per group both halves in words, two empty ones where there are none."""
     wrong: UInt[np.ndarray, "3 n"] = field(repr=False)
     cells: UInt[np.ndarray, " 3"] = field(repr=False)
 

@@ -15,22 +15,25 @@ MOST = 60
 
 @dataclass(frozen=True)
 class LineageGraph:
-    """Nodes of a map and who came from whom."""
+    """Nodes of a map and who came from whom.
+
+    Attributes:
+        nodes: Ids of networks, or of groups' first networks where `grouped`.
+        groups: The index of each node's group.
+        x: The layer, 0 for the least sparsity.
+        y: The place downwards, one unit per line of methods.
+        edges: From a node to one that was made from it.
+        layers: The sparsity of each layer, [0, 1); the last is NaN where that of some networks is not known.
+        lines: Labels of lines: a method, and the seed where nodes are networks.
+    """
 
     nodes: tuple[str, ...]
-    """Ids of networks, or of groups' first networks where `grouped`."""
     groups: tuple[int, ...]
-    """The index of each node's group."""
     x: Float32[np.ndarray, " k"]
-    """The layer, 0 for the least sparsity."""
     y: Float32[np.ndarray, " k"]
-    """The place downwards, one unit per line of methods."""
     edges: Int32[np.ndarray, "e 2"]
-    """From a node to one that was made from it."""
     layers: tuple[float, ...]
-    """The sparsity of each layer, [0, 1); the last is NaN where that of some networks is not known."""
     lines: tuple[str, ...]
-    """Labels of lines: a method, and the seed where nodes are networks."""
     grouped: bool
 
     @property

@@ -27,14 +27,17 @@ ROWS = 1000
 
 @dataclass(frozen=True)
 class Maps:
-    """Occlusion maps of some samples."""
+    """Occlusion maps of some samples.
+
+    Attributes:
+        ids: Sample ids, ascending.
+        values: What hiding a patch does to angle (degrees), norm and margin (units).
+        networks: Over how many networks, or pairs of networks, each sample's map is the mean.
+    """
 
     ids: Int[np.ndarray, " m"]
-    """Sample ids, ascending."""
     values: Float32[np.ndarray, "m 3 rows columns"]
-    """What hiding a patch does to angle (degrees), norm and margin (units)."""
     networks: Int[np.ndarray, " m"]
-    """Over how many networks, or pairs of networks, each sample's map is the mean."""
 
     def over(self, ids: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "3 rows columns"] | None:
         """The mean map of those samples that have one, None where none has.
@@ -176,14 +179,17 @@ def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Correlations of the maps of two sides, sample by sample."""
+    """Correlations of the maps of two sides, sample by sample.
+
+    Attributes:
+        ids: A sample for every pair of networks that both have its map, at most `ROWS`.
+        own: Correlation of both maps, per quantity; Pearson's and Spearman's.
+        other: The same of A's map of one sample and B's of another: what no agreement looks like.
+    """
 
     ids: Int[np.ndarray, " k"]
-    """A sample for every pair of networks that both have its map, at most `ROWS`."""
     own: Float64[np.ndarray, "k 3 2"]
-    """Correlation of both maps, per quantity; Pearson's and Spearman's."""
     other: Float64[np.ndarray, "l 3 2"]
-    """The same of A's map of one sample and B's of another: what no agreement looks like."""
 
     def of(self, sample: int) -> Float64[np.ndarray, "3 2"]:
         """Correlations of a sample, the mean over pairs of networks; NaN where it has none."""

@@ -33,17 +33,20 @@ SIZES = 20
 
 @dataclass(frozen=True)
 class Benchmarks:
-    """Accuracies of networks under corruptions, in [0, 1]; higher is better."""
+    """Accuracies of networks under corruptions, in [0, 1]; higher is better.
+
+    Attributes:
+        families: The method family of every network.
+        names: Corruptions, or conditions.
+        accuracy: By network and name; NaN where a condition that belongs to it has not been measured.
+        clean: By network; NaN where clean images have not been measured.
+    """
 
     networks: tuple[str, ...]
     families: tuple[str, ...]
-    """The method family of every network."""
     names: tuple[str, ...]
-    """Corruptions, or conditions."""
     accuracy: Float64[np.ndarray, "n m"]
-    """By network and name; NaN where a condition that belongs to it has not been measured."""
     clean: Float64[np.ndarray, " n"]
-    """By network; NaN where clean images have not been measured."""
 
 
 STORED = ("names", "searched", "error", "largest", "random", "clean", "agree", "networks", "total")
@@ -56,30 +59,32 @@ class Curve:
 
     Every error is over networks of a method family that neither the choice nor the fit has seen; the errors
     of all families are pooled.
+
+    Attributes:
+        names: The benchmarks of the largest subset in the order in which they are first chosen; the most useful first.
+        sets: The 1, 2, ... benchmarks chosen with all networks, in the order of `names`.
+        searched: Up to this size all subsets were tried; larger ones are greedy, the set before and one more.
+        error: Root mean square error of the 1, 2, ... chosen; lower is better.
+        largest: Largest absolute error of any network.
+        random: Mean, 5th and 95th percentile of the error of random subsets of that size.
+        clean: Root mean square error of a prediction from clean accuracy alone; NaN where that is not measured.
+        folds: By family what is chosen without it; where these differ from `names`, the choice is unsure.
+        agree: Number of families that, held out, leave the choice of so many benchmarks the same.
+        networks: Number of networks with all benchmarks measured, which the curve is over.
+        total: Number of benchmarks.
     """
 
     names: tuple[str, ...]
-    """The benchmarks of the largest subset in the order in which they are first chosen; the most useful first."""
     sets: tuple[tuple[str, ...], ...]
-    """The 1, 2, ... benchmarks chosen with all networks, in the order of `names`."""
     searched: int
-    """Up to this size all subsets were tried; larger ones are greedy, the set before and one more."""
     error: Float64[np.ndarray, " k"]
-    """Root mean square error of the 1, 2, ... chosen; lower is better."""
     largest: Float64[np.ndarray, " k"]
-    """Largest absolute error of any network."""
     random: Float64[np.ndarray, "k 3"]
-    """Mean, 5th and 95th percentile of the error of random subsets of that size."""
     clean: float
-    """Root mean square error of a prediction from clean accuracy alone; NaN where that is not measured."""
     folds: dict[str, tuple[str, ...]]
-    """By family what is chosen without it; where these differ from `names`, the choice is unsure."""
     agree: Int64[np.ndarray, " k"]
-    """Number of families that, held out, leave the choice of so many benchmarks the same."""
     networks: int
-    """Number of networks with all benchmarks measured, which the curve is over."""
     total: int
-    """Number of benchmarks."""
 
     def smallest(self, points: float) -> int | None:
         """Smallest number of benchmarks that predict within `points` (root mean square); None if none does."""

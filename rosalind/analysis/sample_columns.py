@@ -63,17 +63,20 @@ def read(folder: Path, ids: Int[np.ndarray, " n"]) -> tuple[dict[str, Shaped[np.
 
 @dataclass(frozen=True)
 class Grouped:
-    """Accuracy of two cells in groups of samples, worst first."""
+    """Accuracy of two cells in groups of samples, worst first.
+
+    Attributes:
+        count: Samples.
+        a: Share that A has right.
+        b: Share that B has right.
+        null: The largest distance between two sides that do not differ; NaN where none were given.
+    """
 
     names: tuple[str, ...]
     count: Int64[np.ndarray, " k"]
-    """Samples."""
     a: Float64[np.ndarray, " k"]
-    """Share that A has right."""
     b: Float64[np.ndarray, " k"]
-    """Share that B has right."""
     null: Float64[np.ndarray, " k"]
-    """The largest distance between two sides that do not differ; NaN where none were given."""
 
     @property
     def difference(self) -> Float64[np.ndarray, " k"]:

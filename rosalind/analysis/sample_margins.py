@@ -15,23 +15,26 @@ FEW = 12
 
 @dataclass(frozen=True)
 class SampleMargins:
-    """A table of margins in the networks' units."""
+    """A table of margins in the networks' units.
+
+    Attributes:
+        rows: Networks, or groups of seeds by id; both can be a side.
+        words: Labels of rows.
+        values: The mean over seeds; NaN where nothing is measured or there is no boundary.
+        wrong: Wrong in at least half of the seeds with a margin.
+        right: Number of single cells in which the sample is classified correctly.
+        cells: Number of single cells that have a margin here.
+        complete: True where all stored margins could be read, not only those of A and B.
+    """
 
     rows: tuple[str, ...]
-    """Networks, or groups of seeds by id; both can be a side."""
     words: tuple[str, ...]
-    """Labels of rows."""
     conditions: tuple[str, ...]
     values: Float32[np.ndarray, "rows conditions"]
-    """The mean over seeds; NaN where nothing is measured or there is no boundary."""
     wrong: Bool[np.ndarray, "rows conditions"]
-    """Wrong in at least half of the seeds with a margin."""
     right: int
-    """Number of single cells in which the sample is classified correctly."""
     cells: int
-    """Number of single cells that have a margin here."""
     complete: bool
-    """True where all stored margins could be read, not only those of A and B."""
 
     def place(self, store: Store, cell: Cell) -> tuple[int, int] | None:
         """Row and column of a side; None where it has none."""

@@ -27,22 +27,25 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Picked:
-    """Samples selected on one half of the replicates, and how often the effect recurs on the other."""
+    """Samples selected on one half of the replicates, and how often the effect recurs on the other.
+
+    Attributes:
+        positions: The clearest cases first.
+        scope: The counted networks.
+        on: The replicates that it was picked on, such as `seeds 0, 2`; empty where there are no others.
+        rest: The others.
+        again: Share of the picked samples' cases in the rest that behave alike; NaN without cases.
+        null: The same share over all samples: what picking anything would give.
+        cases: Cases of the picked samples in the rest.
+    """
 
     positions: Int[np.ndarray, " m"] = field(repr=False)
-    """The clearest cases first."""
     scope: str
-    """The counted networks."""
     on: str
-    """The replicates that it was picked on, such as `seeds 0, 2`; empty where there are no others."""
     rest: str
-    """The others."""
     again: float = np.nan
-    """Share of the picked samples' cases in the rest that behave alike; NaN without cases."""
     null: float = np.nan
-    """The same share over all samples: what picking anything would give."""
     cases: int = 0
-    """Cases of the picked samples in the rest."""
 
 
 def report(preset: str, picked: Picked) -> str:

@@ -41,18 +41,21 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Box:
-    """Samples inside a rectangle of two measures, or of their difference between two cells."""
+    """Samples inside a rectangle of two measures, or of their difference between two cells.
+
+    Attributes:
+        box: x0, x1, y0, y1, both ends included, in either order.
+        other: The second cell, where the box was drawn on the difference `other` minus `cell`.
+        raw: True where norms and margins are not divided by the feature scale.
+    """
 
     op: str
     box: tuple[float, ...]
-    """x0, x1, y0, y1, both ends included, in either order."""
     cell: Cell
     x: str
     y: str
     other: Cell | None = None
-    """The second cell, where the box was drawn on the difference `other` minus `cell`."""
     raw: bool = False
-    """True where norms and margins are not divided by the feature scale."""
 
     @classmethod
     def from_json(cls, store: Store, step: Json) -> Self:
@@ -69,11 +72,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Lasso:
-    """Samples inside a polygon in the plane of two measures; fields as of `Box`."""
+    """Samples inside a polygon in the plane of two measures; fields as of `Box`.
+
+    Attributes:
+        lasso: x and y of each corner in turn.
+    """
 
     op: str
     lasso: tuple[float, ...]
-    """x and y of each corner in turn."""
     cell: Cell
     x: str
     y: str
@@ -97,14 +103,17 @@ class Lasso:
 
 @dataclass(frozen=True)
 class Band:
-    """Samples between two values of a measure, or of the angle to a class."""
+    """Samples between two values of a measure, or of the angle to a class.
+
+    Attributes:
+        band: Both ends, included, in either order; angles in degrees.
+        class_: The class whose angle counts; without, the measure `x`.
+    """
 
     op: str
     band: tuple[float, ...]
-    """Both ends, included, in either order; angles in degrees."""
     cell: Cell
     class_: int | None = None
-    """The class whose angle counts; without, the measure `x`."""
     x: str | None = None
     raw: bool = False
 
@@ -128,11 +137,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Pair:
-    """Samples of one true class with one prediction."""
+    """Samples of one true class with one prediction.
+
+    Attributes:
+        pair: The true class and the prediction.
+    """
 
     op: str
     pair: tuple[int, ...]
-    """The true class and the prediction."""
     cell: Cell
 
     @classmethod
@@ -167,11 +179,14 @@ class TrueClass:
 
 @dataclass(frozen=True)
 class Flip:
-    """Samples with one outcome under two cells."""
+    """Samples with one outcome under two cells.
+
+    Attributes:
+        flip: In `FLIPS`.
+    """
 
     op: str
     flip: str
-    """In `FLIPS`."""
     cell: Cell
     other: Cell
 

@@ -15,16 +15,19 @@ HIGHLIGHTED = 12
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over severities; clean stands first where it is measured."""
+    """Lines over severities; clean stands first where it is measured.
+
+    Attributes:
+        names: Of the lines.
+        rows: Index of each line's group.
+        columns: Index of the column a point is of, -1 where there is none.
+        ticks: Names of the points: clean and the severities.
+    """
 
     names: tuple[str, ...]
-    """Of the lines."""
     rows: Int[np.ndarray, " lines"]
-    """Index of each line's group."""
     columns: Int[np.ndarray, "lines points"]
-    """Index of the column a point is of, -1 where there is none."""
     ticks: tuple[str, ...]
-    """Names of the points: clean and the severities."""
 
     def values(
         self, table: Float[np.ndarray, "groups columns seeds"]

@@ -19,12 +19,15 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True)
 class Sides:
-    """Names of sides and the measured cells behind them."""
+    """Names of sides and the measured cells behind them.
+
+    Attributes:
+        cells: Measured cells of single networks.
+    """
 
     results: Results
     groups: Sequence[SeedGroup]
     cells: AbstractSet[Cell]
-    """Measured cells of single networks."""
 
     @functools.cached_property
     def groups_by_id(self) -> dict[str, SeedGroup]:

@@ -71,14 +71,17 @@ CONDITIONS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Planned:
-    """A condition that has been checked, with its kind."""
+    """A condition that has been checked, with its kind.
+
+    Attributes:
+        options: All options, defaults included.
+        table: Severity table of a corruption; None, also for the table of the image size.
+    """
 
     condition: Condition
     kind: Kind
     options: Mapping[str, float]
-    """All options, defaults included."""
     table: str | None
-    """Severity table of a corruption; None, also for the table of the image size."""
 
     def __reduce__(self) -> tuple[Callable[..., "Planned"], tuple[Condition, str | None]]:
         """Pickle only the condition and table; the receiving process plans it again."""

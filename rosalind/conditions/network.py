@@ -18,22 +18,25 @@ from rosalind.geometry import Reference
 
 @dataclass(frozen=True)
 class Network:
-    """A network ready to be measured: variables of a known model, or a callable from elsewhere."""
+    """A network ready to be measured: variables of a known model, or a callable from elsewhere.
+
+    Attributes:
+        reference: None until `measuring.reference` has made it.
+        features: From uint8[b, h, w, c], or float32 in [0, 1], to float[b, d], for networks made elsewhere.
+        gradient: Of a callable, see `imported.Imported`.
+        recalibrate: Of a callable, see `imported.Imported`.
+    """
 
     name: str
     reference: Reference | None
-    """None until `measuring.reference` has made it."""
     config: Model | None = None
     variables: models.Variables = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     features: Callable[[np.ndarray], Any] | None = None
-    """From uint8[b, h, w, c], or float32 in [0, 1], to float[b, d], for networks made elsewhere."""
     kernel: Any = None
     bias: Any = None
     gradient: Callable[[np.ndarray, np.ndarray], Any] | None = None
-    """Of a callable, see `imported.Imported`."""
     recalibrate: Callable[[Iterable[np.ndarray]], Callable[[np.ndarray], Any]] | None = None
-    """Of a callable, see `imported.Imported`."""
     hash: str = ""
 
 

@@ -49,24 +49,24 @@ class Corruption:
     ...     lambda image, drawn, rows, index: image + jnp.asarray(rows)[index, 0] * (255 - 2.0 * image),
     ...     dict.fromkeys(TABLES, (0.2, 0.4, 0.6, 0.8, 1)),
     ... )
+
+    Attributes:
+        category: Group in the papers and in legends, such as noise, blur, weather, digital.
+        draw: `(key, image, rows, index)` to named arrays, rows in float32; None for one that is not random. With
+            `textures`, a fifth argument: the pictures of ice.
+        apply: `(image, drawn, rows, index)` to pixels, rows in float64. Pixels are then clipped and truncated to uint8,
+            like the published files.
+        constants: Five rows per severity table, severity 1 first; a row of one number may be that number.
+        severities: 5, or 1 for a corruption whose severities are all the same.
+        textures: True where `draw` needs the pictures of ice, at the scale that is the third constant.
     """
 
     category: str
-    """Group in the papers and in legends, such as noise, blur, weather, digital."""
     draw: Callable[..., Draws] | None
-    """`(key, image, rows, index)` to named arrays, rows in float32; None for one that is not random.
-
-    With `textures`, a fifth argument: the pictures of ice.
-    """
     apply: Callable[[Image, Draws, Rows, Index], Pixels]
-    """`(image, drawn, rows, index)` to pixels, rows in float64. Pixels are then clipped and truncated to uint8,
-    like the published files."""
     constants: Mapping[str, Sequence[float | Sequence[float]]]
-    """Five rows per severity table, severity 1 first; a row of one number may be that number."""
     severities: int = 5
-    """5, or 1 for a corruption whose severities are all the same."""
     textures: bool = False
-    """True where `draw` needs the pictures of ice, at the scale that is the third constant."""
 
     def __post_init__(self) -> None:
         unknown = [table for table in self.constants if table not in TABLES]

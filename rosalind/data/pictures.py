@@ -25,17 +25,20 @@ _GREY, _COLOUR = ("1", "L", "LA"), ("P", "RGB", "RGBA", "CMYK", "YCbCr")
 
 @dataclass(frozen=True)
 class Pictures:
-    """Encoded pictures, decoded when they are read: uint8[n, h, w, c], grey or RGB as the first is."""
+    """Encoded pictures, decoded when they are read: uint8[n, h, w, c], grey or RGB as the first is.
+
+    Attributes:
+        sources: A file or its bytes each.
+        names: Of the files, for errors.
+        size: Side that they are resized to, bilinear; None keeps them.
+        one: Height and width, which all must have.
+    """
 
     sources: Sequence[Any]
-    """A file or its bytes each."""
     names: Sequence[str]
-    """Of the files, for errors."""
     size: int | None
-    """Side that they are resized to, bilinear; None keeps them."""
     channels: int
     one: tuple[int, int]
-    """Height and width, which all must have."""
     dtype = np.dtype(np.uint8)
 
     @property

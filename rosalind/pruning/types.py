@@ -99,23 +99,26 @@ class ModelFunctions(NamedTuple):
 
 @dataclass(frozen=True)
 class Scoring:
-    """The one argument of a score: a network, and the data and options to score it with."""
+    """The one argument of a score: a network, and the data and options to score it with.
+
+    Attributes:
+        trainable: Parameters, not projected on `masks`; see `masked`.
+        batches: `batches(key, step)` is a batch.
+        masks: bool by path, False where an earlier round or level removed a weight.
+        groups: Coupled channels, where whole ones are scored.
+        protected: Parts of paths that stay dense, whatever their scores.
+    """
 
     trainable: Tree
-    """Parameters, not projected on `masks`; see `masked`."""
     state: Tree
     loss: training.Loss
     batches: training.BatchSource
-    """`batches(key, step)` is a batch."""
     masks: Mapping[str, np.ndarray]
-    """bool by path, False where an earlier round or level removed a weight."""
     options: Mapping[str, Any]
     key: jax.Array
     functions: ModelFunctions = field(default_factory=ModelFunctions)
     groups: Sequence[ChannelGroup] = ()
-    """Coupled channels, where whole ones are scored."""
     protected: Sequence[str] = ()
-    """Parts of paths that stay dense, whatever their scores."""
 
     @property
     def masked(self) -> Tree:
@@ -135,12 +138,15 @@ corrected parameters. Of whole channels: a float array [size] per group. The sta
 
 @dataclass
 class MaskSchedule:
-    """The current masks of a training run, and the hook that changes them; see `training.fit`."""
+    """The current masks of a training run, and the hook that changes them; see `training.fit`.
+
+    Attributes:
+        exchanged: Weights that every update exchanged, for dynamic methods.
+    """
 
     masks: Masks
     after_step: Callable | None = None
     exchanged: list[int] = field(default_factory=list)
-    """Weights that every update exchanged, for dynamic methods."""
 
 
 class MaskParametrisation(NamedTuple):
@@ -173,22 +179,24 @@ class Recipe:
 
     Raises:
         ValueError: a family that is not in `FAMILIES`; two ways to find masks, or none.
+
+    Attributes:
+        score: Ranks single weights or whole channels before retraining; blocks are ranked by magnitude without one.
+        granularity: Single weights, coupled channels, or all but N of every M inputs.
+        needs: Fields of `ModelFunctions` that it cannot do without.
+        ranked: The parent's weights that are ranked and kept; `initial` needs no dense training.
+        paper: Its arXiv id, or what it controls for.
     """
 
     score: Score | None = None
-    """Ranks single weights or whole channels before retraining; blocks are ranked by magnitude without one."""
     change: Change | None = None
     parametrisation: Parametrise | None = None
     granularity: Granularity = "weight"
-    """Single weights, coupled channels, or all but N of every M inputs."""
     needs: Needs = ()
-    """Fields of `ModelFunctions` that it cannot do without."""
     ranked: Literal["trained", "initial"] = "trained"
-    """The parent's weights that are ranked and kept; `initial` needs no dense training."""
     retraining: Retraining = "finetune"
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
-    """Its arXiv id, or what it controls for."""
     family: str = "one-shot"
 
     def __post_init__(self) -> None:
@@ -211,7 +219,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class MethodRun:
-    """One call of `prune`: its arguments, checked, with all options filled in."""
+    """One call of `prune`: its arguments, checked, with all options filled in.
+
+    Attributes:
+        like: The run whose masks `random` shuffles.
+        outside: Name and source hash of a user's own method; empty for those of the table.
+    """
 
     name: str
     recipe: Recipe
@@ -230,9 +243,7 @@ class MethodRun:
     groups: Sequence[ChannelGroup] = ()
     evaluate: Callable[[Weights], Mapping[str, float]] | None = None
     like: "MethodRun | None" = None
-    """The run whose masks `random` shuffles."""
     outside: Mapping[str, Any] = field(default_factory=dict)
-    """Name and source hash of a user's own method; empty for those of the table."""
 
     @property
     def start(self) -> Weights:

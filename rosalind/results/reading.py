@@ -34,6 +34,12 @@ class Results:
 
     Made by `load`. Networks come dense first, then by label, sparsity and seed; conditions clean first,
     then by corruption in the order of the study, severity and draw.
+
+    Attributes:
+        problems: Parts that could not be read, one sentence each; the rest was.
+        shifts: Conditions with samples of their own, whose arrays are indexed by those and not by `samples`.
+        homes: Of joined studies: each network's folder and its id in that folder; see `join`.
+        barred: Conditions of a joined network that are other images than those of this name here.
     """
 
     folder: Path
@@ -41,13 +47,9 @@ class Results:
     networks: dict[str, NetworkInfo]
     conditions: dict[str, ConditionInfo]
     problems: tuple[str, ...] = ()
-    """Parts that could not be read, one sentence each; the rest was."""
     shifts: dict[str, ConditionInfo] = field(default_factory=dict)
-    """Conditions with samples of their own, whose arrays are indexed by those and not by `samples`."""
     homes: dict[str, tuple[Path, str]] = field(default_factory=dict)
-    """Of joined studies: each network's folder and its id in that folder; see `join`."""
     barred: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Conditions of a joined network that are other images than those of this name here."""
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}, {len(self.networks)} networks x {len(self.conditions)} conditions)"

@@ -19,31 +19,42 @@ _KINDS: dict[Any, type] = {int: Integral, float: Real, Mapping: dict, tuple: lis
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """Provenance of a network. Fields without a default are in every file; null reads as the default."""
+    """Provenance of a network. Fields without a default are in every file; null reads as the default.
+
+    Attributes:
+        label: Name of the network in tables, without seed and sparsity.
+        parent: Id of the dense network it was pruned from.
+        feature_scale: Root mean square length of clean features, which raw norms and margins are divided by.
+        hash: Of the stored arrays.
+        fingerprint: Of everything that made the network.
+        sparsity: Removed fraction of the prunable weights, in [0, 1]; NaN where it is not known of an imported network.
+        config: Fields of `config.Model`; empty for an imported network.
+        collapsed: Paths of layers without any weight left.
+        dead_classes: Classes whose direction in the head is zero.
+        exact: True where the requested sparsity is reached to the weight.
+        cut: True where no path leads from the input to the output.
+        sparsity_effective: Removed fraction where weights off every path from input to output count as removed.
+        only_predictions: True where its cells hold predictions, and logits or confidence at most, but no geometry.
+        unmeasured: Why an imported network has no cell, by condition.
+        extra: Keys of the file that this version does not know.
+    """
 
     family: str
     label: str
-    """Name of the network in tables, without seed and sparsity."""
     model: str
     method: str
     options: Mapping[str, Any]
     parent: str | None
-    """Id of the dense network it was pruned from."""
     seed: int | None
     parameters: int | None
     nonzero: int | None
     feature_scale: float | None = field(metadata={"key": "unit"})
-    """Root mean square length of clean features, which raw norms and margins are divided by."""
     hash: str
-    """Of the stored arrays."""
     fingerprint: str
-    """Of everything that made the network."""
     name: str = ""
     sparsity: float = float("nan")
-    """Removed fraction of the prunable weights, in [0, 1]; NaN where it is not known of an imported network."""
     sparsity_requested: float = float("nan")
     config: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `config.Model`; empty for an imported network."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     budget: Mapping[str, Any] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
@@ -51,24 +62,16 @@ class NetworkInfo:
     versions: Mapping[str, Any] = field(default_factory=dict)
     layers: tuple[Mapping[str, Any], ...] = ()
     collapsed: tuple[str, ...] = ()
-    """Paths of layers without any weight left."""
     dead_classes: tuple[int, ...] = ()
-    """Classes whose direction in the head is zero."""
     notes: tuple[str, ...] = ()
     exact: bool = True
-    """True where the requested sparsity is reached to the weight."""
     cut: bool = False
-    """True where no path leads from the input to the output."""
     sparsity_effective: float = float("nan")
-    """Removed fraction where weights off every path from input to output count as removed."""
     only_predictions: bool = False
-    """True where its cells hold predictions, and logits or confidence at most, but no geometry."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
-    """Why an imported network has no cell, by condition."""
     multiply_adds: float = float("nan")
     multiply_adds_dense: float = float("nan")
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the file that this version does not know."""
 
     @property
     def is_dense(self) -> bool:
@@ -93,38 +96,41 @@ class NetworkInfo:
 
 @dataclass(frozen=True)
 class ConditionInfo:
-    """Definition of a condition. Fields without a default are in every file; null reads as the default."""
+    """Definition of a condition. Fields without a default are in every file; null reads as the default.
+
+    Attributes:
+        kind: `corruption`, or else the name.
+        category: noise, blur, weather, digital, attack, ...
+        order: Place in the study.
+        bn: Statistics of BatchNorm, see `config.Condition`.
+        table: Severity table; None where the condition has none.
+        sets: Benchmarks that the condition belongs to: common15, common19, mnist-c.
+        shared: True where all networks see the same images.
+        own_samples: True where the arrays are indexed by the condition's own samples.
+        attacked: Id of the network that a transferred attack was made for.
+        extra: Keys of the file that this version does not know.
+    """
 
     name: str
     kind: str
-    """`corruption`, or else the name."""
     category: str = field(metadata={"key": "group"})
-    """noise, blur, weather, digital, attack, ..."""
     order: float
-    """Place in the study."""
     severity: float
     draw: int
     bn: str
-    """Statistics of BatchNorm, see `config.Condition`."""
     table: str | None
-    """Severity table; None where the condition has none."""
     options: Mapping[str, Any]
     label: str | None = None
     sets: tuple[str, ...] = ()
-    """Benchmarks that the condition belongs to: common15, common19, mnist-c."""
     shared: bool = True
-    """True where all networks see the same images."""
     own_samples: bool = False
-    """True where the arrays are indexed by the condition's own samples."""
     source: str = "generated"
     source_hash: str | None = None
     attacked: str | None = None
-    """Id of the network that a transferred attack was made for."""
     key: tuple[int, ...] | None = None
     files: str | None = None
     textures: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the file that this version does not know."""
 
     @property
     def is_clean(self) -> bool:

@@ -18,17 +18,21 @@ BACKWARD = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a folder lacks of a study."""
+    """What a folder lacks of a study.
+
+    Attributes:
+        epochs: Of training, in passes over the training split.
+        cells: Networks under conditions to measure.
+        minutes: From a timed forward pass of the dense network; what is compiled comes on top. NaN where nothing is
+            missing.
+        bytes: Of disk, to a tenth: arrays of networks, cells and thumbnails.
+    """
 
     networks: int
     epochs: float
-    """Of training, in passes over the training split."""
     cells: int
-    """Networks under conditions to measure."""
     minutes: float
-    """From a timed forward pass of the dense network; what is compiled comes on top. NaN where nothing is missing."""
     bytes: int
-    """Of disk, to a tenth: arrays of networks, cells and thumbnails."""
 
     def __str__(self) -> str:
         if not (self.networks or self.cells):

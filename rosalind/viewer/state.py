@@ -29,6 +29,12 @@ class State:
     """Two sides to compare, how samples are placed, and which are selected by what rule.
 
     A side is a cell: a network, or a group of seeds, under a condition.
+
+    Attributes:
+        primary: Id of the one sample that is shown large.
+        null: True where differences are shown beside those of pairs without an effect.
+        operation: How the next selection is combined with this one.
+        choices: Settings inside views that are not the default, sorted by name.
     """
 
     a: Cell
@@ -38,17 +44,13 @@ class State:
     true_class: int | None = None
     rule: selection.Rule = ()
     primary: int | None = None
-    """Id of the one sample that is shown large."""
     mode: str = "absolute"
     raw: bool = False
     null: bool = False
-    """True where differences are shown beside those of pairs without an effect."""
     operation: str = OPERATIONS[0]
-    """How the next selection is combined with this one."""
     theme: str = "light"
     layout: str = "networks"
     choices: tuple[tuple[str, str], ...] = ()
-    """Settings inside views that are not the default, sorted by name."""
 
 
 LONGEST = 200
@@ -57,12 +59,15 @@ LONGEST = 200
 
 @dataclass(frozen=True)
 class History:
-    """Undo and redo over whole states, one per gesture."""
+    """Undo and redo over whole states, one per gesture.
+
+    Attributes:
+        past: States before the present one, the newest last.
+        future: States that were undone, the next to redo first.
+    """
 
     past: tuple[State, ...] = ()
-    """States before the present one, the newest last."""
     future: tuple[State, ...] = ()
-    """States that were undone, the next to redo first."""
 
     def after(self, previous: State) -> "History":
         """The history once a new state has replaced `previous`; nothing is left to redo."""

@@ -23,15 +23,18 @@ def accuracy(results: Results) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """The networks of one label at one sparsity, over seeds."""
+    """The networks of one label at one sparsity, over seeds.
+
+    Attributes:
+        sparsity: Requested; NaN where it is not known of imported networks.
+        model: Given where a study has networks of several models.
+    """
 
     label: str
     family: str
     sparsity: float
-    """Requested; NaN where it is not known of imported networks."""
     networks: tuple[str, ...]
     model: str = ""
-    """Given where a study has networks of several models."""
 
     @property
     def name(self) -> str:

@@ -22,18 +22,21 @@ SETS = (*SIZES, "all")
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over conditions of one kind, one BatchNorm mode and one source of images."""
+    """A mean over conditions of one kind, one BatchNorm mode and one source of images.
+
+    Attributes:
+        name: `mean-<set>`, `mean-all`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`.
+        group: The set or `all`, or of the 15 a group or a severity.
+        missing: Corruptions of the set that the study lacks.
+        source: `generated`, `files`, or `mixed`; with `, frost synthetic` where that stands in for frost.
+    """
 
     name: str
-    """`mean-<set>`, `mean-all`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`."""
     group: str
-    """The set or `all`, or of the 15 a group or a severity."""
     bn: str
     conditions: tuple[str, ...]
     missing: int
-    """Corruptions of the set that the study lacks."""
     source: str
-    """`generated`, `files`, or `mixed`; with `, frost synthetic` where that stands in for frost."""
 
 
 def means(results: Results) -> list[Mean]:

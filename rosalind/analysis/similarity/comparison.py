@@ -25,33 +25,36 @@ DRAWN = ("condensed", "layout", "tree", "order", "nearest", "limit", "picture", 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Distances between cells in one metric, and what a view draws of them."""
+    """Distances between cells in one metric, and what a view draws of them.
+
+    Attributes:
+        cells: Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`).
+        condensed: The distances of all pairs, in the order of SciPy's `squareform`: root mean square difference per
+            coordinate, in deviations of the reference cell.
+        layout: Classical scaling of the distances.
+        tree: Edges of the minimum spanning tree of the true distances.
+        order: The rows as average linkage puts them side by side.
+        nearest: The truly nearest cells of each, nearest first; at most 5.
+        limit: The distance that most pairs stay under: where the colours of `picture` end.
+        picture: The distances with their rows in `order`, 255 at `limit`; see `picture`.
+        kept: Share of the squared distances that the layout shows, [0, 1]; higher is more faithful.
+        trust: Trustworthiness of the layout over five neighbours, [0, 1]; NaN for fewer than 11 cells.
+        left_out: Cells with non-finite values, named with the reason.
+        averaged: Averaging because of more cells than `LIMIT`: see `Points`.
+    """
 
     cells: tuple[Cell, ...]
-    """Network and condition; or a group of seeds, or a corruption, where those were averaged (`Points`)."""
     condensed: Float32[np.ndarray, " pairs"]
-    """The distances of all pairs, in the order of SciPy's `squareform`: root mean square
-    difference per coordinate, in deviations of the reference cell."""
     layout: Float32[np.ndarray, "q 2"]
-    """Classical scaling of the distances."""
     tree: Int32[np.ndarray, "edges 2"]
-    """Edges of the minimum spanning tree of the true distances."""
     order: Int32[np.ndarray, " q"]
-    """The rows as average linkage puts them side by side."""
     nearest: Int32[np.ndarray, "q k"]
-    """The truly nearest cells of each, nearest first; at most 5."""
     limit: float
-    """The distance that most pairs stay under: where the colours of `picture` end."""
     picture: UInt8[np.ndarray, "p p"]
-    """The distances with their rows in `order`, 255 at `limit`; see `picture`."""
     kept: float
-    """Share of the squared distances that the layout shows, [0, 1]; higher is more faithful."""
     trust: float
-    """Trustworthiness of the layout over five neighbours, [0, 1]; NaN for fewer than 11 cells."""
     left_out: tuple[str, ...]
-    """Cells with non-finite values, named with the reason."""
     averaged: tuple[str, ...]
-    """Averaging because of more cells than `LIMIT`: see `Points`."""
 
     @cached_property
     def distance(self) -> Float32[np.ndarray, "q q"]:

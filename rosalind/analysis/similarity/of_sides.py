@@ -16,20 +16,23 @@ FLOORS = {"seeds": "two seeds of one method", "draws": "two draws of one conditi
 
 @dataclass(frozen=True)
 class About:
-    """Provenance and accuracy of the q points of a comparison, the same for every metric."""
+    """Provenance and accuracy of the q points of a comparison, the same for every metric.
+
+    Attributes:
+        members: The measured cells of every point.
+        place: The point of every cell.
+        family: Of the method of every point.
+        group: Of the corruption of every point.
+        severity: Mean over a point's cells.
+        accuracy: Percent, mean over a point's cells; NaN where none is known.
+    """
 
     members: list[tuple[Cell, ...]]
-    """The measured cells of every point."""
     place: dict[Cell, int]
-    """The point of every cell."""
     family: list[str]
-    """Of the method of every point."""
     group: list[str]
-    """Of the corruption of every point."""
     severity: Float32[np.ndarray, " q"]
-    """Mean over a point's cells."""
     accuracy: Float32[np.ndarray, " q"]
-    """Percent, mean over a point's cells; NaN where none is known."""
 
 
 def read(store: Store, mode: str, metric: str) -> dict[str, Any]:

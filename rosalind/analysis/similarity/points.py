@@ -16,15 +16,18 @@ LIMIT = 2000
 
 @dataclass(frozen=True)
 class Points:
-    """The points of a comparison, and the measured cells that each is the mean of."""
+    """The points of a comparison, and the measured cells that each is the mean of.
+
+    Attributes:
+        names: Network and condition. Where seeds are averaged, `<group> over seeds` for a group of several networks;
+            where severities are, the corruption, with `-<bn>` unless that is `train`.
+        members: The measured cells of each point, in the order of the results; at least one.
+        averaged: Averaging against too many cells: some of `severities`, `seeds`, `landmarks`, in this order.
+    """
 
     names: tuple[Cell, ...]
-    """Network and condition. Where seeds are averaged, `<group> over seeds` for a group of several networks;
-    where severities are, the corruption, with `-<bn>` unless that is `train`."""
     members: tuple[tuple[Cell, ...], ...]
-    """The measured cells of each point, in the order of the results; at least one."""
     averaged: tuple[str, ...]
-    """Averaging against too many cells: some of `severities`, `seeds`, `landmarks`, in this order."""
 
 
 def points(results: Results, limit: int = LIMIT) -> Points:

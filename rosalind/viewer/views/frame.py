@@ -38,14 +38,17 @@ class Changed:
 
 @dataclass(frozen=True)
 class Frame:
-    """One state of the viewer with the masks that follow from it."""
+    """One state of the viewer with the masks that follow from it.
+
+    Attributes:
+        selected: bool[n]: the selected samples; all False where there is no selection.
+        choices: The allowed values of every choice inside the views.
+    """
 
     store: Store
     state: State
     selected: np.ndarray = field(repr=False)
-    """bool[n]: the selected samples; all False where there is no selection."""
     choices: Choices = field(default_factory=dict, repr=False)
-    """The allowed values of every choice inside the views."""
 
     @cached_property
     def shown(self) -> np.ndarray:

@@ -30,16 +30,19 @@ NUMBERS = 20
 
 @dataclass(frozen=True)
 class Correlations:
-    """The correlations and the curve of one kind of accuracy, alike benchmarks side by side."""
+    """The correlations and the curve of one kind of accuracy, alike benchmarks side by side.
+
+    Attributes:
+        correlation: float64[n, n], NaN where it is not defined.
+        count: int[n, n]: networks in each correlation.
+        missing: The reason why there is no curve.
+    """
 
     names: tuple[str, ...]
     correlation: np.ndarray
-    """float64[n, n], NaN where it is not defined."""
     count: np.ndarray
-    """int[n, n]: networks in each correlation."""
     curve: Curve | None
     missing: str
-    """The reason why there is no curve."""
 
 
 def read(store: Store, kind: str) -> Correlations:
