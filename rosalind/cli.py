@@ -1,5 +1,6 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
+import dataclasses
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 
 import rosalind
-from rosalind.config import Condition, Data, Method, Model, Study, Train, conditions, resolve
+from rosalind.config import BatchNorm, Condition, Data, Method, Model, Study, Train, conditions, resolve
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
@@ -55,6 +56,7 @@ def run(
     textures: str | None = None,
     files: str | None = None,
     draws: int = 1,
+    bn: tuple[BatchNorm, ...] = ("train",),
     attacks: tuple[Literal["fgsm", "pgd-linf", "pgd-l2", "pgd_transfer"], ...] = (),
     weight_noise: tuple[float, ...] = (),
     shifts: tuple[str, ...] = (),
@@ -85,6 +87,8 @@ def run(
         files: Official images that stand in for generated ones: a folder in the layout of CIFAR-10-C, or
             tfds:cifar10_corrupted, tfds:mnist_corrupted.
         draws: Of every random corruption; claims about single samples need at least three.
+        bn: BatchNorm statistics to measure with, one cell each: stored ones (train), those of clean training images
+            (recalibrated), or of the condition's own batch (adapted).
         attacks: On each network, or made on the first dense network and shared (pgd_transfer), of 8 grey
             levels; pgd-l2 of 0.5 on pixels in [0, 1].
         weight_noise: Strengths relative to each layer's root mean square weight.
@@ -117,8 +121,9 @@ def run(
     others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
     others += [Condition("weight_noise", strength) for strength in weight_noise]
     others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
+    measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
-    _run(Study(data, model, train, pruned, (*cells, *others), seeds, measures=measures), out, dry_run=dry_run)
+    _run(Study(data, model, train, pruned, measured, seeds, measures=measures), out, dry_run=dry_run)
 
 
 def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
@@ -407,6 +412,10 @@ def main() -> None:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about)
     except KeyboardInterrupt as interrupt:
         _interrupted(interrupt)
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has what it wanted; Python would fail again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         if os.environ.get("ROSALIND_TRACEBACK"):
             raise

@@ -201,6 +201,8 @@ class Study:
         thumbnails: Test samples, stratified by class, whose corrupted images are kept for the viewer.
         attributions: Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions).
         attribution_conditions: Ids of the conditions under which occlusion maps are made.
+        means: Means of your own by name, each over corruptions by name (all their severities) or conditions by id:
+            `mean-<name>` in every table.
         measures: Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view.
         umap: Also store a UMAP layout of the similarity view (needs the extra `umap`).
     """
@@ -218,6 +220,7 @@ class Study:
     thumbnails: int = 2000
     attributions: int = 12
     attribution_conditions: tuple[str, ...] = (CLEAN,)
+    means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
     umap: bool = False
 

@@ -96,6 +96,23 @@ def test_methods_of_the_command_line_that_are_none(text):
         cli.method_of(text)
 
 
+def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):
+    plans = []
+    monkeypatch.setattr(cli, "_run", lambda plan, out, dry_run: plans.append(plan))
+    cli.run(out="out", corruptions=("fog",), severities=(1,), attacks=("fgsm",), bn=("train", "adapted"))
+    ids = [condition.id for condition in plans[0].conditions]
+    assert ids == ["clean", "fog-1", "fgsm-8", "clean-adapted", "fog-1-adapted", "fgsm-8-adapted"]
+
+
+def test_a_reader_of_a_pipe_may_leave():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rosalind.cli", "list", "methods"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert (process.wait(), process.stderr.read()) == (141, b"")
+    process.stderr.close()
+
+
 def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_path):
     work = study.estimate(small_study(), tmp_path / "absent")
     planned = study.plan(small_study(), study.check(small_study()))

@@ -3,6 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from rosalind import results
 from rosalind.analysis import robustness
@@ -188,9 +191,9 @@ class TestMeans:
             "mine-1": condition_info("mine", sets=()),
             "clean": condition_info("clean", 0, ()),
         }
-        found = self.names_of(infos)
-        assert found["mean-common15"].conditions == ("fog-1",)
-        assert found["mean-all"].conditions == ("fog-1", "mine-1")
+        names = self.names_of(infos)
+        assert names["mean-common15"].conditions == ("fog-1",)
+        assert names["mean-all"].conditions == ("fog-1", "mine-1")
         results_of = lambda names: fake_results({n: infos[n] for n in names}, {("net", "clean"): [0]})
         assert robustness.main_mean(results_of(infos)).group == "common15"
         assert robustness.main_mean(results_of(["clean", "mine-1"])).conditions == ("mine-1",)
@@ -203,6 +206,49 @@ class TestMeans:
         names = self.names_of(infos)
         assert names["mean-weather"].conditions == ("fog-1", "fog-5")
         assert names["mean-severity1"].conditions == ("fog-1", "blur-1")
+
+    def test_means_that_a_study_names(self):
+        infos = {f"fog-{s}": condition_info(severity=s) for s in (1, 5)} | {"snow-1": condition_info("snow")}
+        infos["fog-1-adapted"] = condition_info(bn="adapted")
+        study_results = fake_results(infos, {("net", name): [0] for name in infos})
+        study_results.study["config"] = {"means": {"foggy": ["fog"], "mild": ["fog-1", "snow-1"]}}
+        names = {mean.name: mean.conditions for mean in robustness.means(study_results)}
+        assert names["mean-foggy"] == ("fog-1", "fog-5")
+        assert names["mean-mild"] == ("fog-1", "snow-1")
+        assert names["mean-foggy-adapted"] == ("fog-1-adapted",)
+        assert "mean-mild-adapted" not in names
+        header = robustness.text_table(study_results).splitlines()[0].split()
+        assert header == ["network", "seeds", "clean", "corrupted", "foggy", "mild", "retained"]
+
+
+class TestRanking:
+    def test_methods_are_ranked_and_paired_by_seed(self):
+        # Images right of 1,000 per seed, in networks that are not in the order of their seeds.
+        right = {"good": (910, 930, 920), "even": (912, 931, 921), "bad": (700, 722, 711)}
+        order = (2, 0, 1)
+        networks = {f"{m}-{s}": {"label": m, "seed": s} for m in right for s in (order if m == "bad" else range(3))}
+        predictions = {
+            (f"{m}-{s}", "fog-1"): [0] * n + [1] * (1000 - n)
+            for m, counts in right.items()
+            for s, n in enumerate(counts)
+        }
+        ranking = robustness.rank(fake_results({"fog-1": condition_info()}, predictions, networks))
+        assert ranking.names == ("even", "good", "bad")
+        np.testing.assert_allclose(ranking.mean, [2764 / 3000, 0.92, 2133 / 3000])
+        assert ranking.seeds.tolist() == [3, 3, 3]
+        # Differences of even and good are .002, .001 and .001: t = 4.
+        raw = [robustness.paired_test(np.array(d)) for d in ([2, 1, 1], [212, 209, 210], [210, 208, 209])]
+        np.testing.assert_allclose(ranking.p[[0, 0, 1], [1, 2, 2]], robustness.holm(raw), rtol=1e-9)
+        assert ranking.letters == ("a", "a", "b")
+        assert np.isnan(np.diag(ranking.p)).all()
+
+    @given(st.integers(0, 9).flatmap(lambda n: arrays(bool, (n, n))))
+    def test_letters_are_shared_by_those_alone_that_cannot_be_told_apart(self, drawn):
+        different = np.triu(drawn, 1) | np.triu(drawn, 1).T
+        letters = robustness.letter_display(different)
+        assert len(letters) == len(different)
+        for i, j in np.argwhere(np.triu(np.ones_like(different), 1)):
+            assert bool(set(letters[i]) & set(letters[j])) != different[i, j]
 
 
 def test_a_study_of_the_first_schema_still_has_its_mean():

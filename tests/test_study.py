@@ -326,6 +326,13 @@ def test_maps_of_more_samples_join_those_stored(folder):
             {"methods": (Method("random", (0.5,), {"scope": "erk"}),), "controls": ("random",)},
             r"repeated: \['random'\].*`random` is the label of the control",
         ),
+        ({"means": {"all": ("contrast",)}}, "'all' is the name of a mean that every study has"),
+        (
+            {"means": {"mine": ("fog",)}},
+            r"means\['mine'\] must be corruptions .* got \['fog'\]; allowed: contrast, contrast-1",
+        ),
+        ({"means": {"mine": ()}}, r"means\['mine'\] is empty"),
+        ({"means": {"a b": ("contrast",)}}, "cannot be an id"),
         ({"data": config.Data(train_limit=3)}, "raise train_limit, which is 3"),
     ],
 )

@@ -40,6 +40,14 @@ class Benchmarks:
         names: Corruptions, or conditions.
         accuracy: By network and name; NaN where a condition that belongs to it has not been measured.
         clean: By network; NaN where clean images have not been measured.
+
+    Of a study they are `benchmarks(...)`; of accuracies at hand, say of a leaderboard:
+
+    >>> accuracy = np.linspace(0.3, 0.9, 12)[:, None] + np.array([0.0, 0.1, -0.1])
+    >>> families = tuple("abc" * 4)
+    >>> table = Benchmarks(tuple("mnopqrstuvwx"), families, ("fog", "snow", "blur"), accuracy, accuracy[:, 1])
+    >>> curve(table, key=0).smallest(0.5)
+    1
     """
 
     networks: tuple[str, ...]

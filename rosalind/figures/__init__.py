@@ -11,7 +11,7 @@ from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
-from rosalind.figures.comparison import comparison_figure
+from rosalind.figures.comparison import comparison_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
 from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
@@ -39,6 +39,7 @@ __all__ = [
     "lineage_figure",
     "matrix_figure",
     "parallel_figure",
+    "ranking_figure",
     "redundancy_figure",
     "report",
     "severity_figure",
@@ -63,6 +64,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     for mode in similarity.DISTANCE_MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
     pictures = {
+        "ranking": ranking_figure(results),
         "severities": severity_figure(store),
         "redundancy": redundancy_figure(store),
         "frequencies": frequency_figure(results),

@@ -1,4 +1,4 @@
-"""Accuracy of every method against its parameters and its cost."""
+"""Accuracy of every method against its parameters and its cost, and which methods can be told apart."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -60,4 +60,30 @@ def comparison_figure(results: Results) -> Figure:
     grid[1][1].set_xlabel("epochs, dense parent included", fontsize=8)
     handles = grid[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside right upper", fontsize=7, frameon=False)
+    return figure
+
+
+def ranking_figure(results: Results) -> Figure | None:
+    """Groups of seeds by corruption accuracy with 95 % intervals; those that share a letter cannot be told apart.
+
+    None with fewer than two groups or seeds, where there is nothing to tell.
+    """
+    ranking = robustness.rank(results)
+    if len(ranking.names) < 2 or ranking.seeds.max() < 2:
+        return None
+    figure = Figure(figsize=(6.5, 1.2 + 0.2 * len(ranking.names)), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(ranking.names))
+    # Of a single seed 0, as error bars need a number.
+    half = np.nan_to_num(100 * ranking.half)
+    axes.errorbar(100 * ranking.mean, places, xerr=half, fmt="o", color="0.2", markersize=4, linewidth=1, capsize=2)
+    axes.set_yticks(places, [f"{name} ({seeds})" for name, seeds in zip(ranking.names, ranking.seeds, strict=True)])
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel("corruption accuracy, percent, with its 95 % interval (number of seeds)", fontsize=8)
+    for place, letters in zip(places, ranking.letters, strict=True):
+        at = axes.get_yaxis_transform()
+        axes.text(1.01, place, letters, transform=at, fontsize=7, va="center", family="monospace")
+    axes.set_title("no letter in common: told apart (paired t-test, Holm)", fontsize=8, loc="right")
     return figure

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from rosalind import conditions, corruptions, data, fields, measures, models, pruning, results
+from rosalind.analysis import robustness
 from rosalind.config import (
     Baseline,
     Condition,
@@ -77,6 +78,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for condition in study.conditions:
         conditions.plan(condition)
         results.check_name(condition.id)
+    _check_means(study)
     measures.of_study(study.measures)
     if study.umap and importlib.util.find_spec("umap") is None:
         raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
@@ -123,6 +125,23 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if folder is not None:
         results.check_writable(Path(folder))
     return dataset
+
+
+def _check_means(study: Study) -> None:
+    """Raise ValueError for a mean whose name is taken or which is over no corruption of the study."""
+    corrupted = [c for c in study.conditions if conditions.plan(c).kind.corruption is not None]
+    known = {word for c in corrupted for word in (c.id, short_name(c.name))}
+    for name, members in study.means.items():
+        results.check_name(name)
+        if name in robustness.RESERVED or name.startswith("severity"):
+            raise ValueError(f"means: {name!r} is the name of a mean that every study has; choose another.")
+        if missing := [member for member in members if member not in known]:
+            raise ValueError(
+                f"means[{name!r}] must be corruptions or ids of conditions of the study, got {missing}; allowed: "
+                f"{', '.join(sorted(known)[:20])}{', ...' if len(known) > 20 else ''}."
+            )
+        if not members:
+            raise ValueError(f"means[{name!r}] is empty; name at least one corruption.")
 
 
 def _check_width(model: Model, path: str) -> None:

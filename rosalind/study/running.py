@@ -231,6 +231,7 @@ def _compare(folder: Path, umap: bool) -> Results:
         # Of imported networks it may be given anew.
         "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
         "umap": umap,
+        "means": study_results.study.get("config", {}).get("means", {}),
         "format": FORMAT,
     }
     if stamp.is_current(folder, made_of):

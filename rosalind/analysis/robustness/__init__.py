@@ -11,7 +11,7 @@ from rosalind.analysis.robustness.groups import (
     text_table,
 )
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
-from rosalind.analysis.robustness.means import SETS, Mean, described, means
+from rosalind.analysis.robustness.means import RESERVED, SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
     accuracy_interval,
     adaptive_calibration_error,
@@ -27,6 +27,7 @@ from rosalind.analysis.robustness.metrics import (
     retention,
 )
 from rosalind.analysis.robustness.power import holm, paired_test, sign_flip_test
+from rosalind.analysis.robustness.ranking import Ranking, letter_display, rank
 from rosalind.analysis.robustness.summary import (
     COLUMNS,
     available,
@@ -41,8 +42,10 @@ from rosalind.analysis.robustness.summary import (
 
 __all__ = [
     "COLUMNS",
+    "RESERVED",
     "SETS",
     "Mean",
+    "Ranking",
     "SeedGroup",
     "accuracy",
     "accuracy_interval",
@@ -59,6 +62,7 @@ __all__ = [
     "groups",
     "holm",
     "imagenet_errors",
+    "letter_display",
     "logit",
     "main_mean",
     "mean_and_deviation",
@@ -68,6 +72,7 @@ __all__ = [
     "numbers",
     "paired_test",
     "parent_of",
+    "rank",
     "read_histograms",
     "read_summary",
     "relative_corruption_errors",

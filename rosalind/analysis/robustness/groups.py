@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rosalind.analysis.robustness import metrics
-from rosalind.analysis.robustness.means import SETS, Mean, clean_of, described, means
+from rosalind.analysis.robustness.means import SETS, Mean, clean_of, described, means, named_means
 from rosalind.results import Results
 
 
@@ -115,11 +115,14 @@ def mean_and_deviation(values: Sequence[float] | np.ndarray, factor: float = 100
 def text_table(results: Results) -> str:
     """The table that `rosalind run` prints: a line per group, means and deviations over seeds in percent.
 
-    Where the study has held-out corruptions or some of one's own, the mean over all is a column of its own.
+    Where the study has held-out corruptions or some of one's own, the mean over all is a column of its own, as are
+    the means that it names itself.
     """
     by_group = {mean.group: mean for mean in means(results) if mean.bn == "train"}
-    shown = [by_group[name] for name in SETS if name in by_group]
+    named = named_means(results)
+    shown = [by_group[name] for name in (*SETS, *named) if name in by_group]
     titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C", "all": "all"}
+    titles |= {name: name for name in named}
     accuracies = accuracy(results)
     tables = [table(results, mean, accuracies=accuracies) for mean in shown or [None]]
     names = [titles[mean.group] for mean in shown] or ["corrupted"]

@@ -19,14 +19,18 @@ WORDS = {
 SETS = (*SIZES, "all")
 """Groups of the means that tables show: of a benchmark each, and of all corruptions of a study."""
 
+RESERVED = (*SETS, "noise", "blur", "weather", "digital", "extra")
+"""Names that a mean of the user's own cannot have; nor can it begin with `severity`."""
+
 
 @dataclass(frozen=True)
 class Mean:
     """A mean over conditions of one kind, one BatchNorm mode and one source of images.
 
     Attributes:
-        name: `mean-<set>`, `mean-all`, `mean-<group>` or `mean-severity<s>`, with `-<bn>` unless that is `train`.
-        group: The set or `all`, or of the 15 a group or a severity.
+        name: `mean-<set>`, `mean-all`, `mean-<group>`, `mean-severity<s>` or `mean-<name>`, with `-<bn>` unless that is
+            `train`.
+        group: The set or `all`; of the 15 a group or a severity; the name of a mean that the study names itself.
         missing: Corruptions of the set that the study lacks.
         source: `generated`, `files`, or `mixed`; with `, frost synthetic` where that stands in for frost.
     """
@@ -45,8 +49,10 @@ def means(results: Results) -> list[Mean]:
     The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
     lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all. Where a corruption
     that is not held out is in none of them, such as one of the user's own, `mean-all` is over all of the study.
+    Those that the study names itself come last.
     """
     averages = []
+    named = named_means(results)
     for bn in dict.fromkeys(info.bn for info in results.conditions.values()):
         infos = {name: c for name, c in results.conditions.items() if c.is_corruption and c.bn == bn}
         ending = "" if bn == "train" else f"-{bn}"
@@ -69,7 +75,15 @@ def means(results: Results) -> list[Mean]:
             inside_group = [name for name in common if infos[name].severity == severity]
             label = f"severity {severity:g}"
             averages.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, inside_group, infos, 0))
+        for name, members in named.items():
+            if inside := [id_ for id_, info in infos.items() if id_ in members or info.name in members]:
+                averages.append(_mean(f"mean-{name}{ending}", name, bn, inside, infos, 0))
     return averages
+
+
+def named_means(results: Results) -> dict[str, tuple[str, ...]]:
+    """The means that a study names itself: `config.Study.means`, as it was asked for last."""
+    return {name: tuple(members) for name, members in results.study.get("config", {}).get("means", {}).items()}
 
 
 def clean_of(results: Results, bn: str) -> str | None:

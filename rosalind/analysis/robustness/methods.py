@@ -7,6 +7,7 @@ import numpy as np
 
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
+from rosalind.analysis.robustness.ranking import ranked
 from rosalind.analysis.robustness.summary import parent_of
 from rosalind.results import NetworkInfo, Results, save_csv
 
@@ -228,9 +229,10 @@ def over_seeds(
 def text(results: Results) -> str:
     """The tables of methods for a terminal."""
     lines = rows(results)
-    header, cells, explained = over_seeds(results, lines)
     parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
-    return "\n".join([*parts, "", *_aligned(header, cells), "", explained] if cells else parts)
+    for header, cells, explained in (over_seeds(results, lines), ranked(results)):
+        parts += ["", *_aligned(header, cells), "", explained] if cells else []
+    return "\n".join(parts)
 
 
 def _aligned(header: list[str], lines: list[list[str]]) -> list[str]:
@@ -244,9 +246,10 @@ def _aligned(header: list[str], lines: list[list[str]]) -> list[str]:
 def markdown(results: Results) -> list[str]:
     """The same as lines of Markdown."""
     lines = rows(results)
-    header, cells, explained = over_seeds(results, lines)
     table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
-    return [*table_lines, "", explained, "", *_piped(header, cells)] if cells else table_lines
+    for header, cells, explained in (over_seeds(results, lines), ranked(results)):
+        table_lines += ["", explained, "", *_piped(header, cells)] if cells else []
+    return table_lines
 
 
 def _piped(header: list[str], lines: list[list[str]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Similarity of networks under conditions: exact distances, a layout, an order and the spanning tree."""
 
-from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, save
+from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, of_values, save
 from rosalind.analysis.similarity.distances import (
     DISTANCE_MODES,
     METRICS,
@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "members",
     "nearest",
+    "of_values",
     "picture",
     "picture_rows",
     "points",

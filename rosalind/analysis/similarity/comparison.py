@@ -1,6 +1,7 @@
 """The comparison of a study: made once, stored under `comparison/`, read by figures and views."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, UInt8
+from jaxtyping import Float, Float32, Int, Int32, UInt8
 from scipy.spatial.distance import squareform
 
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity import layout as layouts
-from rosalind.analysis.similarity.distances import COORDINATES, DISTANCE_MODES, METRICS, measure
+from rosalind.analysis.similarity.distances import COORDINATES, DISTANCE_MODES, METRICS, measure, rms_distances
 from rosalind.analysis.similarity.points import LIMIT, Cell, points
 from rosalind.config import unknown
 from rosalind.results import Damaged, Results, load_arrays, save_arrays
@@ -87,6 +88,38 @@ def compare(results: Results, mode: str = "absolute", metric: str = "all", *, li
     cells, apart, left_out = measure(results, chosen, mode)
     drawn = _drawn(_metric(apart, metric))
     return Similarity(tuple(cells), **drawn, left_out=tuple(left_out), averaged=chosen.averaged)
+
+
+def of_values(values: Float[np.ndarray, "q n *k"], names: Sequence[str] | None = None) -> Similarity:
+    """Distances, layout, order and spanning tree of arrays at hand, without a study.
+
+    Args:
+        values: of q networks for the same n samples, one or more each (margins; or angle, norm and margin). Every
+            coordinate is divided by its deviation over the first network's samples, as that of a study's are.
+        names: of the networks, with an empty condition in `Similarity.cells`; numbers by default. Networks with values
+            that are not finite are left out.
+
+    Raises:
+        ValueError: fewer than two axes, or another number of names.
+
+    >>> values = np.array([[0.0, 2.0, 0.0, 2.0], [1.0, 3.0, 1.0, 3.0], [0.0, 2.0, 0.0, 2.0]])
+    >>> of_values(values, ("a", "b", "c")).distance.tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    names = [str(k) for k in range(len(values))] if names is None else list(names)
+    if values.ndim < 2 or len(names) != len(values):
+        raise ValueError(
+            f"values must have axes networks, samples and one name a network; got {values.shape}, {names}."
+        )
+    table = values.reshape(*values.shape[:2], -1).astype(np.float64)
+    deviation = table[:1].std(1, keepdims=True)
+    table = (table / np.where(deviation > 0, deviation, 1)).astype(np.float32).reshape(len(names), -1)
+    finite = np.isfinite(table).all(1)
+    left_out = tuple(
+        f"{name}: has values that are not finite" for name, good in zip(names, finite, strict=True) if not good
+    )
+    cells = tuple((name, "") for name, good in zip(names, finite, strict=True) if good)
+    return Similarity(cells, **_drawn(rms_distances(table[finite])), left_out=left_out, averaged=())
 
 
 def floors(results: Results, comparison: Similarity) -> dict[str, tuple[float, int]]:
