@@ -5,6 +5,7 @@ Commands:
     python experiments/hostile_input.py configs --tries 5000
     python experiments/hostile_input.py commands --tries 2000
     python experiments/hostile_input.py messages --tries 1000 --study STUDY
+    python experiments/hostile_input.py storm --tries 20 --study STUDY
 
 - configs: one to three fields of a small study get values at random, wrong Python types among them. `study.check` must
   accept it, or refuse it with a ValueError or FileNotFoundError within ten seconds. Of those accepted, as many
@@ -14,6 +15,8 @@ Commands:
 - messages: to a viewer in a process of its own, over sockets that have a page's token, and as many addresses. It must
   answer its health check within a second, log no traceback of rosalind's, and at the end answer an honest reader
   rightly.
+- storm: so many clients open pages and leave at any moment for a minute, beside 250 connections that ask for nothing.
+  Health checks must be answered within a second, and the memory must be back when the sessions have ended.
 """
 
 import asyncio
@@ -373,11 +376,78 @@ def messages(tries: int, finished: Path, place: Path) -> Iterator[str]:
         yield logged[-3000:]
 
 
-TRIALS: dict[str, Callable[..., Iterator[str]]] = {"configs": configs, "commands": commands, "messages": messages}
+async def _come_and_go(server: load_test.Server, number: int, until: float, counts: Counter) -> None:
+    """A client that leaves while the page is made, before its socket, or as the views arrive."""
+    generator = random.Random(number)
+    port = int(server.address.rstrip("/").rpartition(":")[2])
+    while time.monotonic() < until:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /?layout=all HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        await asyncio.sleep(generator.uniform(0, 1))
+        writer.transport.abort()
+        counts["pages left"] += 1
+        try:
+            opening = asyncio.create_task(load_test.open_reader(server.address))
+            await asyncio.wait([opening], timeout=generator.uniform(0, 6))
+            if opening.done():
+                opening.result().socket.protocol.stream.close()
+                counts["sockets broken"] += 1
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+        except Exception as error:
+            counts[type(error).__name__] += 1
+
+
+async def _storm(server: load_test.Server, clients: int, seconds: float, healths: list[float]) -> Counter:
+    counts, until = Counter(), time.monotonic() + seconds
+    port = int(server.address.rstrip("/").rpartition(":")[2])
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(250)]
+    crowd = [asyncio.create_task(_come_and_go(server, k, until, counts)) for k in range(clients)]
+    client = load_test.AsyncHTTPClient(force_instance=True)
+    while time.monotonic() < until:
+        began = time.monotonic()
+        await client.fetch(f"{server.address}healthz", request_timeout=60)
+        healths.append(time.monotonic() - began)
+        await asyncio.sleep(0.2)
+    await asyncio.gather(*crowd, return_exceptions=True)
+    for _, writer in silent:
+        writer.transport.abort()
+    return counts
+
+
+def storm(tries: int, finished: Path, place: Path) -> Iterator[str]:
+    """A line: health checks during a storm of so many clients, and memory before it, with two of them and after."""
+    log, healths, boxes = place / "log", [], load_test.drags(Store(finished), 5)
+    with open(log, "w") as errors, load_test.serving(finished, stderr=errors) as server:
+        asyncio.run(load_test.crowd(server.address, boxes, 1, brushes=5, layout="all"))
+        time.sleep(load_test.EXPIRED)
+        memory = [server.memory()]
+        for _ in range(2):
+            counts = asyncio.run(_storm(server, tries, 60, healths))
+            time.sleep(load_test.EXPIRED)
+            memory.append(server.memory())
+        honest = asyncio.run(load_test.crowd(server.address, boxes, 1, brushes=5))
+    ordered = sorted(healths)
+    yield (
+        f"storm of {tries} clients, {dict(counts)}: {len(healths)} health checks, median {statistics.median(healths):.3f}, "
+        f"95 % {ordered[int(0.95 * len(ordered))]:.3f}, longest {ordered[-1]:.3f} s; memory before and after two storms "
+        f"{', '.join(f'{m:.0f}' for m in memory)} MB; {log.read_text().count('Traceback')} tracebacks; honest reader: "
+        f"{len(honest.answered)} answers, {len(honest.wrong)} wrong, {honest.errors}"
+    )
+    if "Traceback" in log.read_text():
+        yield log.read_text()[-3000:]
+
+
+TRIALS: dict[str, Callable[..., Iterator[str]]] = {
+    "configs": configs,
+    "commands": commands,
+    "messages": messages,
+    "storm": storm,
+}
 
 
 def main(
-    trial: tyro.conf.Positional[Literal["configs", "commands", "messages"]],
+    trial: tyro.conf.Positional[Literal["configs", "commands", "messages", "storm"]],
     tries: int = 100,
     runs: int = 50,
     study: Path | None = None,

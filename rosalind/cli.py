@@ -271,8 +271,11 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
     """
     from rosalind.viewer import standalone
 
-    page = standalone.write(folder, (out or folder / "report") / "report.html", link)
-    for path in [*rosalind.figures.report(folder, out), page]:
+    pages = []
+    # The views show geometry, which predictions alone do not have.
+    if rosalind.results.load(folder).cells() or link:
+        pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
+    for path in [*rosalind.figures.report(folder, out), *pages]:
         print(path)
 
 
@@ -285,7 +288,7 @@ def compare(folder: Folder) -> None:
         folder: The study folder.
     """
     study_results = rosalind.results.load(folder)
-    if not study_results.cells():
+    if not study_results.cells(predictions=True):
         raise ValueError(" ".join([f"{folder} has no network with a measured cell.", *study_results.problems]))
     for problem in study_results.problems:
         print(problem, file=sys.stderr)

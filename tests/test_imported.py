@@ -316,6 +316,28 @@ def test_a_study_with_predictions_can_be_looked_at(predicted):
     assert store.summary["npz", "contrast-5"]["accuracy"] == store.summary["dense", "contrast-5"]["accuracy"]
 
 
+def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path, capsys):
+    from rosalind import cli, figures
+    from rosalind.analysis.store import Store
+    from rosalind.viewer import standalone
+
+    folder, generator = tmp_path / "alone", np.random.default_rng(0)
+    study.create(config.Data("digits"), config.conditions(("contrast",), (5,)), folder)
+    labels = digits.test.labels
+    guess = lambda share: np.where(generator.random(len(labels)) < share, labels, (labels + 1) % 10)
+    clean, shifted = guess(0.9), guess(0.6)
+    ids = digits.test.ids
+    predictions = {n: {"id": ids, "prediction": p} for n, p in (("clean", clean), ("contrast-5", shifted))}
+    study.add_network(folder, "board", predictions=predictions)
+    with pytest.raises(ValueError, match="predictions alone, and views need geometry"):
+        standalone.write(folder, tmp_path / "page.html")
+    cli.compare(folder)
+    assert f"{100 * (shifted == labels).mean():.1f}" in capsys.readouterr().out
+    names = [name for name, _ in figures.figures(Store(folder))]
+    assert names == ["accuracy", "clean-and-corrupted", "methods"]
+    assert f"{100 * (clean == labels).mean():.1f}" in figures.markdown.markdown(results.load(folder))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -129,7 +129,13 @@ class Store:
             ValueError: nothing has been measured, or nothing can be read.
         """
         if not self.networks:
-            raise ValueError(f"{self.results.folder} has no measured cell yet; run the study first.")
+            folder = self.results.folder
+            if self.results.cells(predictions=True):
+                raise ValueError(
+                    f"{folder} has predictions alone, and views need geometry: rosalind compare {folder} and rosalind "
+                    f"report {folder} show them, or add networks with `features` and `head`."
+                )
+            raise ValueError(f"{folder} has no measured cell yet; run the study first.")
         pruned = [name for name in self.networks if not self.results.networks[name].is_dense]
         a, b = self._first(self.networks), self._first([*pruned, *self.networks])
         maps = self.maps(a)

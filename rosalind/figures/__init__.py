@@ -54,17 +54,23 @@ ENDINGS = ("png", "pdf", "svg")
 
 
 def figures(store: Store) -> Iterator[tuple[str, Figure]]:
-    """All figures of a study with their file names; A and B are what the viewer opens with."""
+    """All figures of a study with their file names; A and B are what the viewer opens with.
+
+    Of predictions alone there are those of accuracy.
+    """
     results = store.results
     yield "accuracy", accuracy_figure(results)
     yield "clean-and-corrupted", trade_figure(results)
     yield "methods", comparison_figure(results)
+    if (ranking := ranking_figure(results)) is not None:
+        yield "ranking", ranking
+    if not store.cells:
+        return
     if any(info.is_corruption for info in results.conditions.values()):
         yield "distributions", distribution_figure(results)
     for mode in similarity.DISTANCE_MODES:
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
     pictures = {
-        "ranking": ranking_figure(results),
         "severities": severity_figure(store),
         "redundancy": redundancy_figure(store),
         "frequencies": frequency_figure(results),
@@ -95,7 +101,7 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
         FileNotFoundError: no study there. ValueError: nothing measured yet.
     """
     store = Store(folder)
-    if not store.cells:
+    if not store.results.cells(predictions=True):
         raise ValueError(f"{folder} has no measured cell yet; run the study first.")
     target = Path(out) if out is not None else Path(folder) / "report"
     check_writable(target)
