@@ -381,7 +381,7 @@ async def _come_and_go(server: load_test.Server, number: int, until: float, coun
     generator = random.Random(number)
     port = int(server.address.rstrip("/").rpartition(":")[2])
     while time.monotonic() < until:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /?layout=all HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         await asyncio.sleep(generator.uniform(0, 1))
         writer.transport.abort()
@@ -427,15 +427,16 @@ def storm(tries: int, finished: Path, place: Path) -> Iterator[str]:
             time.sleep(load_test.EXPIRED)
             memory.append(server.memory())
         honest = asyncio.run(load_test.crowd(server.address, boxes, 1, brushes=5))
-    ordered = sorted(healths)
+    ordered, logged = sorted(healths), log.read_text()
     yield (
-        f"storm of {tries} clients, {dict(counts)}: {len(healths)} health checks, median {statistics.median(healths):.3f}, "
-        f"95 % {ordered[int(0.95 * len(ordered))]:.3f}, longest {ordered[-1]:.3f} s; memory before and after two storms "
-        f"{', '.join(f'{m:.0f}' for m in memory)} MB; {log.read_text().count('Traceback')} tracebacks; honest reader: "
-        f"{len(honest.answered)} answers, {len(honest.wrong)} wrong, {honest.errors}"
+        f"storm of {tries} clients, {dict(counts)}: {len(healths)} health checks, median "
+        f"{statistics.median(healths):.3f}, 95 % {ordered[int(0.95 * len(ordered))]:.3f}, longest {ordered[-1]:.3f} s; "
+        f"memory before and after two storms {', '.join(f'{m:.0f}' for m in memory)} MB; "
+        f"{logged.count('Traceback')} tracebacks; honest reader: {len(honest.answered)} answers, "
+        f"{len(honest.wrong)} wrong, {honest.errors}"
     )
-    if "Traceback" in log.read_text():
-        yield log.read_text()[-3000:]
+    if "Traceback" in logged:
+        yield logged[-3000:]
 
 
 TRIALS: dict[str, Callable[..., Iterator[str]]] = {
