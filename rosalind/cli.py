@@ -28,15 +28,16 @@ Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 """A flag that is given or not; tyro would add `--no-no-view`."""
 
 
-def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0) -> None:
+def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0, jobs: int | None = None) -> None:
     """Train, prune, corrupt, measure and view the embedded digits: three to seven minutes on two cores.
 
     Args:
         out: The study folder; run again, the demo finds what is done there.
         no_view: Print the table and stop, for scripts.
         port: Of the viewer; 0 takes a free one.
+        jobs: Processes; one per core by default.
     """
-    _run(rosalind.demo.study(), out)
+    _run(rosalind.demo.study(), out, jobs=jobs)
     if not no_view:
         view((out,), port=port)
 
@@ -62,6 +63,7 @@ def run(
     shifts: tuple[str, ...] = (),
     measures: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
+    jobs: int | None = None,
     dry_run: Switch = False,
 ) -> None:
     """Run a study of your own: one written in Python, or one from flags.
@@ -71,7 +73,7 @@ def run(
 
     Args:
         study: A `config.Study` in a file, `mine.py:STUDY`, or in a module, `package.module:NAME`; of the
-            flags only --out and --dry-run are then allowed.
+            flags only --out, --jobs and --dry-run are then allowed.
         out: The study folder; what is done there is not done again.
         data: Which images.
         model: Which network.
@@ -95,18 +97,20 @@ def run(
         shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
         measures: Further measures of every sample.
         seeds: One dense network and one of every method and sparsity each.
+        jobs: Processes on this machine; by default one per core where the networks are small and there is no GPU or
+            TPU, else 1.
         dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
     """
-    given = {flag: value for flag, value in locals().items() if flag not in ("study", "out", "dry_run")}
+    given = {flag: value for flag, value in locals().items() if flag not in ("study", "out", "jobs", "dry_run")}
     if study is not None:
         defaults = run.__kwdefaults__ or {}
         changed = [flag.replace("_", "-") for flag, value in given.items() if value != defaults[flag]]
         if changed:
             raise ValueError(
-                f"of the flags only --out and --dry-run are allowed beside {study!r}, got --{', --'.join(changed)}; "
-                "change that study instead."
+                f"of the flags only --out, --jobs and --dry-run are allowed beside {study!r}, got "
+                f"--{', --'.join(changed)}; change that study instead."
             )
-        _run(study_of(study), out, dry_run=dry_run)
+        _run(study_of(study), out, jobs=jobs, dry_run=dry_run)
         return
     _apart(corruptions=corruptions, measures=measures)
     corrupted = corruptions
@@ -123,7 +127,7 @@ def run(
     others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
     measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
-    _run(Study(data, model, train, pruned, measured, seeds, measures=measures), out, dry_run=dry_run)
+    _run(Study(data, model, train, pruned, measured, seeds, measures=measures), out, jobs=jobs, dry_run=dry_run)
 
 
 def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
@@ -353,17 +357,19 @@ def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
         yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
 
 
-def _run(study: Study, out: Path, *, dry_run: bool = False) -> None:
+def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = False) -> None:
     """Print the work of a study, run it, print its table and how long it took."""
     began = time.monotonic()
     rosalind.study.use_compilation_cache()
     work = rosalind.study.estimate(study, out)
-    print(f"{out}: {work}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
+    jobs = rosalind.study.default_jobs(study) if jobs is None else jobs
+    processes = f", in {jobs} processes" if jobs > 1 and work.networks + work.cells else ""
+    print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
     if dry_run:
         return
     incomplete = None
     try:
-        study_results = rosalind.study.run(study, out)
+        study_results = rosalind.study.run(study, out, jobs=jobs)
     except rosalind.study.Incomplete as error:
         incomplete, study_results = error, error.results
     print(rosalind.analysis.robustness.text_table(study_results))

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -10,9 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -118,8 +118,8 @@ class TestProcesses:
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
         folder, rows = tmp_path / "study", []
-        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-            study.run(small_study(seeds=(0,)), folder, executor=pool, report=rows.append)
+        study.run(small_study(seeds=(0,)), folder, jobs=2, report=rows.append)
+        assert not multiprocessing.active_children()
         assert same(contents(folder), contents(one_seed[0]))
         lines = [line for path in (folder / "log").glob("*.jsonl") for line in path.read_text().splitlines()]
         by_time = lambda row: (row["time"], row["network"])

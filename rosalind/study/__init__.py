@@ -1,12 +1,14 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
+from rosalind.study.compilation_cache import use_compilation_cache
 from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create
 from rosalind.study.maps import attribute
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
-from rosalind.study.running import run, use_compilation_cache
+from rosalind.study.pool import default_jobs
+from rosalind.study.running import run
 from rosalind.study.units import Incomplete
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "attribute",
     "check",
     "create",
+    "default_jobs",
     "estimate",
     "frequency_maps",
     "load_network",

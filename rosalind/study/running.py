@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from rosalind import data, measures, results
@@ -19,7 +18,7 @@ from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
-from rosalind.study import cells, maps, network_files, networks, planning, reporting, units
+from rosalind.study import cells, maps, network_files, networks, planning, pool, reporting, units
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
@@ -31,16 +30,14 @@ PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsi
 """Fields of networks that the tables depend on."""
 
 
-def use_compilation_cache() -> None:
-    """Keep jax's compilations in the user's cache folder, or in $JAX_COMPILATION_CACHE_DIR."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(base / "rosalind" / "jax"))
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def run(study: Study, folder: str | Path, *, executor: Executor | None = None, report: Report | None = None) -> Results:
+def run(
+    study: Study,
+    folder: str | Path,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 1,
+    report: Report | None = None,
+) -> Results:
     """Carry a study out in a folder, doing only what is missing.
 
     Args:
@@ -48,6 +45,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
         folder: made if missing.
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
+        jobs: number of processes on this machine, with cores of their own each, in place of an executor. A script
+            that asks for more than one must be importable: `if __name__ == "__main__":` before the call.
         report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
             epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
             every row of `summary.csv`. An error that it raises ends the run, which can be run again.
@@ -77,7 +76,7 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
         bit on one CPU set-up.
 
     Raises:
-        ValueError: see `planning.check`; before any work.
+        ValueError: see `planning.check`, or jobs that are not 1 or more, or given beside an executor; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
@@ -85,9 +84,12 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, r
     Processes that run at the same time on one folder, on one machine or several, share the work, see `results.claim`.
     """
     folder = Path(folder)
+    if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
+        raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
     dataset = planning.check(study, folder)
     try:
-        return _carry_out(study, dataset, folder, executor, report)
+        with pool.processes(jobs) as own_executor:
+            return _carry_out(study, dataset, folder, executor or own_executor, report)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
