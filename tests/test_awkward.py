@@ -22,7 +22,7 @@ from rosalind.pruning import masks, structured
 CONFIG = Train(epochs=1, batch_size=60, learning_rate=0.01, warmup=0)
 KEY = jax.random.key(5)
 METHODS = {
-    "wanda": {"score_samples": 20},
+    "wanda": {"score_samples": 20, "epochs": 0},
     "synflow": {"rounds": 1, "epochs": 0},
     "fisher": {"score_samples": 20, "epochs": 0},
     "set": {"every": 1, "end": 1},

@@ -1,7 +1,6 @@
 """Run a study in a folder, doing only what is missing."""
 
 import dataclasses
-import functools
 import os
 import socket
 import sys
@@ -140,7 +139,11 @@ def _carry_out(
     failures |= maps.attributions(study, dataset, folder, conditions, names)
     study_results = results.load(folder)
     try:
-        study_results = compare(folder, umap=study.umap) if study_results.cells() or not failures else study_results
+        study_results = (
+            compare(folder, umap=study.umap, executor=executor)
+            if study_results.cells() or not failures
+            else study_results
+        )
     except Exception as error:
         if not failures:
             raise
@@ -216,16 +219,27 @@ def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
     return conditions
 
 
-def compare(folder: Path, *, umap: bool = False) -> Results:
+TABLES: dict[str, Callable[..., object]] = {
+    "similarity": similarity.save,
+    "summary.csv": robustness.save_summary,
+    "methods.csv": robustness.methods.save,
+    "agreement": agreement.save,
+    "fragility": fragility.save,
+    "redundancy": redundancy.save,
+}
+"""What is made over all networks, what takes longest first; `redundancy` reads summary.csv."""
+
+
+def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     while True:
         with results.claim(folder, "compare") as is_ours:
             if is_ours:
-                return _compare(folder, umap)
+                return _compare(folder, umap, executor)
         time.sleep(units.PAUSE)
 
 
-def _compare(folder: Path, umap: bool) -> Results:
+def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
     study_results = results.load(folder)
     infos = study_results.networks
     made_of = {
@@ -239,20 +253,25 @@ def _compare(folder: Path, umap: bool) -> Results:
     if stamp.is_current(folder, made_of):
         return study_results
     stamp.withdraw(folder)
-    tables = {
-        "summary.csv": robustness.save_summary,
-        "methods.csv": robustness.methods.save,
-        "agreement": agreement.save,
-        "fragility": fragility.save,
-        "redundancy": redundancy.save,
-        "similarity": functools.partial(similarity.save, umap=umap),
-    }
+    names = list(TABLES)
     if not any(condition == CLEAN for _, condition in study_results.cells()):
         # Places of networks refer to a first one under clean images; a study of predictions has none.
-        del tables["similarity"]
-    with Progress("comparing", len(tables), unit="tables") as progress:
-        for name, save in tables.items():
-            save(study_results)
-            progress.advance(1, name)
+        names.remove("similarity")
+    with Progress("comparing", len(names), unit="tables") as progress:
+        if executor is None:
+            for name in names:
+                _save_table(study_results, name, umap)
+                progress.advance(1, name)
+        else:
+            futures = {name: executor.submit(_save_table, study_results, name, umap) for name in names[:-1]}
+            for name, future in futures.items():
+                future.result()
+                progress.advance(1, name)
+            executor.submit(_save_table, study_results, names[-1], umap).result()
+            progress.advance(1, names[-1])
     stamp.save(folder, made_of)
     return study_results
+
+
+def _save_table(study_results: Results, name: str, umap: bool) -> None:
+    TABLES[name](study_results, **({"umap": umap} if name == "similarity" else {}))
