@@ -1,5 +1,6 @@
 """Occlusion maps of a study's samples."""
 
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -97,17 +98,23 @@ def attribute_some(
 
 
 def _attribute_unit(
-    dataset: data.Dataset, folder: Path, network: str, planned: Planned, ids: tuple[int, ...], advance: Advance
+    study: Study, folder: Path, network: str, planned: Planned, ids: tuple[int, ...], advance: Advance | None = None
 ) -> bool:
     """`attribute_some`, unless another process is at it: then False."""
     with results.claim(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
         if is_ours:
-            attribute_some(dataset, folder, network, planned, ids, advance)
+            dataset = planning.load(study.data)
+            attribute_some(dataset, folder, network, planned, ids, advance or (lambda amount, note: None))
     return is_ours
 
 
 def attributions(
-    study: Study, dataset: data.Dataset, folder: Path, planned: list[Planned], names: tuple[str, ...]
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    planned: list[Planned],
+    names: tuple[str, ...],
+    executor: Executor | None,
 ) -> dict[str, Exception]:
     """Occlusion maps for those networks that are of the first seed, under the chosen conditions; errors by name."""
     if not study.attributions:
@@ -115,11 +122,16 @@ def attributions(
     first = [task for part in planning.tasks(study) for task in part if task.seed == study.seeds[0]]
     expected = [name for task in first for name in planning.expected(study, dataset, task)]
     ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, study.attributions)].tolist())
-    work = [
-        Unit(f"maps of {name} under {p.condition.id}", len(ids), (dataset, folder, name, p, ids))
+    work = {
+        (name, p.condition.id): Unit(f"maps of {name} under {p.condition.id}", len(ids), (study, folder, name, p, ids))
         for p in planned
         for name in expected
         if name in names and p.condition.id in study.attribution_conditions
-    ]
-    with Progress("attributing", len(work) * len(ids), unit="samples", parts=units.amounts(work)) as progress:
-        return units.each(None, _attribute_unit, work, progress)
+    }
+    parts = units.amounts(list(work.values()))
+    with Progress("attributing", len(work) * len(ids), unit="samples", parts=parts) as progress:
+        # Files that are there are only looked at, which is no work for other processes.
+        there = {cell for cell in work if results.attribution_file(folder, *cell).exists()}
+        failures = units.each(None, _attribute_unit, [work[cell] for cell in work if cell in there], progress)
+        new = [work[cell] for cell in work if cell not in there]
+        return failures | units.each(executor, _attribute_unit, new, progress)

@@ -136,14 +136,11 @@ def _carry_out(
         work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
         with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
-    failures |= maps.attributions(study, dataset, folder, conditions, names)
+    failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     study_results = results.load(folder)
     try:
-        study_results = (
-            compare(folder, umap=study.umap, executor=executor)
-            if study_results.cells() or not failures
-            else study_results
-        )
+        if study_results.cells() or not failures:
+            study_results = compare(folder, umap=study.umap, executor=executor)
     except Exception as error:
         if not failures:
             raise
