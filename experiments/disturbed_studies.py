@@ -6,6 +6,8 @@ Commands (the last needs to mount a file system: root on Linux):
     python experiments/disturbed_studies.py damages --tries 300
     python experiments/disturbed_studies.py disks --tries 10
 
+Expected time: see the results below.
+
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.

@@ -10,9 +10,11 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rosalind-test-cache"))
 os.environ.setdefault("MPLBACKEND", "agg")
-# LLVM without optimisation: the models' tests compile in 30 s with its first level instead of 105 on two cores,
-# and all tests of mask learning and channels take another 13 % less without it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Without LLVM's optimisation the models' tests compile in 30 s instead of 105. The emitters of fusions, through MLIR, take
+# most of what is left, and a module in parts is put together again: the corruptions' tests take 32 s of processor time
+# without both, 61 with them.
+FLAGS = ("backend_optimization_level=0", "cpu_use_fusion_emitters=false", "cpu_parallel_codegen_split_count=1")
+os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in FLAGS))
 
 import checked_signatures  # noqa: F401  # before rosalind
 import jax

@@ -41,6 +41,8 @@ GROUPS = {
 
 REFUSED = {
     ("Scanned", "wanda"): "gives no inputs of .*layers/kernel",
+    ("Normalised", "wanda"): "gives no inputs of .*first/kernel",
+    ("Saturating", "synflow"): "is exactly zero: no gradient reaches it.*flat",
     ("Stateful", "wanda"): "gives no inputs of .*layers/0/kernel",
     **{(name, "filter_l1"): "needs to know which belong together" for name, count in GROUPS.items() if not count},
 }
@@ -85,11 +87,9 @@ def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
         if recipe.exact:
             total = sum(mask.size for mask in pruned.masks.values())
             assert round(reached * total) == total - masks.kept_count(total, 0.5), method
-        elif reached < 0.5 - structured.MISSED:
+        elif abs(reached - 0.5) > 1 / 8:
+            # Not the nearest of eight channels per group.
             assert "left dense" in pruned.notes[0] or "at most" in pruned.notes[0], (method, pruned.notes)
-        else:
-            # The nearest of eight channels per group.
-            assert reached <= 0.5 + 1 / 8, method
         left = pruning.left_whole(Method(method, (0.5,)), parent.initial.trainable, groups=groups)
         assert all(pruned.masks[path].all() for path in left), method
 

@@ -4,13 +4,11 @@ import errno
 import importlib
 import json
 import multiprocessing
-import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
@@ -27,13 +25,14 @@ from rosalind.progress import Progress
 from rosalind.study import cells, units
 from rosalind.study.networks import train_dense
 
-SCRIPT = """
-import sys
-sys.path.insert(0, {tests!r})
-from conftest import small_study
-from rosalind import study
-study.run(small_study(seeds=(0,)), {folder!r})
-"""
+# Processes that have imported everything, forked before jax has a backend: each begins in milliseconds.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["rosalind.study"])
+
+
+def one_seed_of_it(folder, errors):
+    sys.stderr = open(errors, "w", buffering=1)  # noqa: SIM115  # until the process ends
+    study.run(small_study(seeds=(0,)), folder)
 
 
 def contents(folder) -> dict[str, dict[str, np.ndarray]]:
@@ -61,41 +60,44 @@ def same(a, b) -> bool:
     )
 
 
-def start(folder, extra=""):
-    script = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder)) + extra
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder):
+    """A process that runs one seed of the small study, and the file of its errors."""
+    errors = folder.with_name(f"errors-{uuid.uuid4().hex}")
+    process = FORKS.Process(target=one_seed_of_it, args=(folder, errors))
+    process.start()
+    return process, errors
+
+
+def ended(process, errors):
+    """Wait until a process has ended well."""
+    process.join()
+    assert process.exitcode == 0, errors.read_text()
 
 
 @pytest.fixture(scope="module")
 def one_seed(tmp_path_factory):
     """One seed of the small study, made without disturbance."""
     folder = tmp_path_factory.mktemp("one") / "study"
-    began = time.monotonic()
-    done = start(folder)
-    _, error = done.communicate()
-    assert done.returncode == 0, error
-    return folder, time.monotonic() - began
+    ended(*start(folder))
+    return folder
 
 
 class TestProcesses:
     def test_killed_ten_times_it_ends_with_the_same_arrays(self, one_seed, tmp_path):
-        undisturbed, _ = one_seed
+        undisturbed = one_seed
         folder = tmp_path / "study"
         written = lambda where: sum(path.is_file() for path in where.rglob("*"))
         # Ten moments of the work, not of the clock, which runs unevenly on a busy machine.
         moments = sorted(random.Random(0).sample(range(1, written(undisturbed) - 5), 10))
         kills = 0
         for moment in moments:
-            process = start(folder)
-            while process.poll() is None and written(folder) < moment:
+            process, _ = start(folder)
+            while process.is_alive() and written(folder) < moment:
                 time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            process.communicate()
-        process = start(folder)
-        _, error = process.communicate()
-        assert process.returncode == 0, error
+            kills += process.is_alive()
+            process.kill()
+            process.join()
+        ended(*start(folder))
         assert kills >= 8
         assert same(contents(folder), contents(undisturbed))
         assert not [p for p in (folder / "geometry").rglob("*.damaged")]
@@ -103,24 +105,23 @@ class TestProcesses:
 
     def test_two_processes_on_one_folder_agree(self, one_seed, tmp_path):
         folder = tmp_path / "study"
-        both = [start(folder) for _ in range(2)]
-        errors = [process.communicate()[1] for process in both]
-        assert [process.returncode for process in both] == [0, 0], errors
+        for one in [start(folder) for _ in range(2)]:
+            ended(*one)
         study_results = results.load(folder)
         assert len(study_results.cells()) == len(study_results.networks) * len(study_results.conditions)
         for network, condition in study_results.cells():
             recorded = str(study_results.geometry(network, condition, ("network_hash",))["network_hash"])
             assert recorded == study_results.networks[network].hash
-        assert same(contents(folder), contents(one_seed[0]))
+        assert same(contents(folder), contents(one_seed))
         # They share the work: no epoch is trained twice.
-        assert epoch_rows(folder) == epoch_rows(one_seed[0])
+        assert epoch_rows(folder) == epoch_rows(one_seed)
         assert not list((folder / "claims").iterdir())
 
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
         folder, rows = tmp_path / "study", []
         study.run(small_study(seeds=(0,)), folder, jobs=2, report=rows.append)
         assert not multiprocessing.active_children()
-        assert same(contents(folder), contents(one_seed[0]))
+        assert same(contents(folder), contents(one_seed))
         lines = [line for path in (folder / "log").glob("*.jsonl") for line in path.read_text().splitlines()]
         by_time = lambda row: (row["time"], row["network"])
         epochs = [row for row in rows if "epoch" in row]

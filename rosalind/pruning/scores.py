@@ -94,7 +94,8 @@ def _checked(scores: Scores) -> Scores:
     if silent:
         raise ValueError(
             f"every score of {silent} is exactly zero: no gradient reaches it. BatchNorm scales that "
-            "start at zero do this (start them at 1), and so do dead units."
+            "start at zero do this (start them at 1), and so do dead units and functions that are flat on large values "
+            "(relu6 under SynFlow's sums)."
         )
     return scores
 
