@@ -211,7 +211,8 @@ class TestMeans:
         infos = {f"fog-{s}": condition_info(severity=s) for s in (1, 5)} | {"snow-1": condition_info("snow")}
         infos["fog-1-adapted"] = condition_info(bn="adapted")
         study_results = fake_results(infos, {("net", name): [0] for name in infos})
-        study_results.study["data"] = {"name": "x", "folder": None}
+        study_results.study["data"] = {"folder": None}
+        study_results.study["dataset"] = "digits"
         study_results.study["config"] = {"means": {"foggy": ["fog"], "mild": ["fog-1", "snow-1"]}}
         names = {mean.name: mean.conditions for mean in robustness.means(study_results)}
         assert names["mean-foggy"] == ("fog-1", "fog-5")
