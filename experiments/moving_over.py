@@ -27,8 +27,8 @@ Command (needs PyTorch; half a minute on two x86 cores):
 
     python experiments/moving_over.py studies/moved
 
-Result (torch 2.13; expected within a few points elsewhere), two seeds, percent clean and corrupted: dense 97.4 and 69.5;
-without half of the weights 97.7 and 68.9; without 80 % 96.9 and 63.7; without 95 %, not retrained, 71.2 and 41.4.
+Result (torch 2.13; expected within a few points elsewhere), two seeds, percent clean and corrupted: dense 97.4 and
+69.5; without half of the weights 97.7 and 68.9; without 80 % 96.9 and 63.7; without 95 %, not retrained, 71.2 and 41.4.
 """
 
 import copy
