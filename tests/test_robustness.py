@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from rosalind import results
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness import potential
 
 
 def test_calibration_error_in_closed_form():
@@ -251,6 +252,55 @@ class TestRanking:
         assert len(letters) == len(different)
         for i, j in np.argwhere(np.triu(np.ones_like(different), 1)):
             assert bool(set(letters[i]) & set(letters[j])) != different[i, j]
+
+
+class TestPotential:
+    @given(st.lists(st.floats(-0.1, 0.3), min_size=1, max_size=6), st.floats(0.005, 0.1), st.floats(0, 0.1), st.data())
+    def test_it_is_the_last_crossing_of_the_line_through_the_losses(self, lost, delta, more, data):
+        sparsities = [(k + 1) / (len(lost) + 1) for k in range(len(lost))]
+        order = data.draw(st.permutations(range(len(lost))))
+        value, beyond = potential.largest_sparsity([sparsities[k] for k in order], [lost[k] for k in order], delta)
+        assert 0 < value <= sparsities[-1]
+        assert beyond == (lost[-1] <= delta)
+        xs, ys = [0.0, *sparsities], [0.0, *lost]
+        assert np.interp(value, xs, ys) <= delta + 1e-9
+        after = np.linspace(value, 1, 50)[1:]
+        assert beyond or (np.interp(after[after <= sparsities[-1]], xs, ys) > delta - 1e-9).all()
+        assert potential.largest_sparsity(sparsities, lost, delta + more)[0] >= value - 1e-12
+
+    def test_of_methods_over_seeds_against_their_own_parents(self):
+        right = {
+            "dense": {0: (90, 80), 1: (92, 70)},
+            "x 0.5": {0: (90, 79), 1: (92, 70)},
+            "x 0.9": {0: (86, 59), 1: (92, 70)},
+        }
+        networks, predictions = {}, {}
+        for name, seeds in right.items():
+            label, _, sparsity = name.partition(" ")
+            for seed, counts in seeds.items():
+                pruned = {"family": "one-shot", "parent": f"dense-{seed}", "sparsity": float(sparsity or 0)}
+                networks[f"{name}-{seed}"] = {
+                    "label": label,
+                    "seed": seed,
+                    "method": label,
+                    **(pruned if sparsity else {}),
+                }
+                for condition, count in zip(("clean", "fog-1"), counts, strict=True):
+                    predictions[f"{name}-{seed}", condition] = [0] * count + [1] * (100 - count)
+        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info()}
+        study_results = fake_results(infos, predictions, networks)
+        of = {p.condition: p for p in potential.potentials(study_results, 0.02) if p.method == "x"}
+        np.testing.assert_allclose(of["clean"].values, [0.7, 0.9])
+        # .01 and .21 lost: .5 + .01 / .2 * .4.
+        np.testing.assert_allclose(of["mean-common15"].values, [0.52, 0.9])
+        assert (of["clean"].mean, of["clean"].beyond) == (pytest.approx(0.8), 1)
+        header, lines, _ = potential.table(study_results, 0.02)
+        assert header == ["method", "seeds", "clean", "corrupted"]
+        assert lines[0][:2] == ["x", "2"]
+        assert lines[0][2].startswith(">= 80.0 +- ")
+        for delta in (0, 1, 1.5):
+            with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
+                potential.potentials(study_results, delta)
 
 
 def test_a_study_of_the_first_schema_still_has_its_mean():

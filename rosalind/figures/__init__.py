@@ -11,7 +11,7 @@ from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
-from rosalind.figures.comparison import comparison_figure, ranking_figure
+from rosalind.figures.comparison import comparison_figure, potential_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
 from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
@@ -39,6 +39,7 @@ __all__ = [
     "lineage_figure",
     "matrix_figure",
     "parallel_figure",
+    "potential_figure",
     "ranking_figure",
     "redundancy_figure",
     "report",
@@ -62,8 +63,9 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "accuracy", accuracy_figure(results)
     yield "clean-and-corrupted", trade_figure(results)
     yield "methods", comparison_figure(results)
-    if (ranking := ranking_figure(results)) is not None:
-        yield "ranking", ranking
+    for name, draw in (("ranking", ranking_figure), ("prune-potential", potential_figure)):
+        if (figure := draw(results)) is not None:
+            yield name, figure
     if not store.cells:
         return
     if any(info.is_corruption for info in results.conditions.values()):

@@ -87,3 +87,36 @@ def ranking_figure(results: Results) -> Figure | None:
         axes.text(1.01, place, letters, transform=at, fontsize=7, va="center", family="monospace")
     axes.set_title("no letter in common: told apart (paired t-test, Holm)", fontsize=8, loc="right")
     return figure
+
+
+def potential_figure(results: Results) -> Figure | None:
+    """How far every method may prune on clean and on corrupted images, with 95 % intervals over seeds.
+
+    Hollow points are lower ends: the sparsest network of a seed still is within the limit. None where nothing is
+    pruned.
+    """
+    main = robustness.main_mean(results)
+    kinds = {"clean": "0.2", main.name if main else "": COLOURS[0]}
+    measured = [p for p in robustness.potential.potentials(results) if p.condition in kinds]
+    if not measured:
+        return None
+    methods = list(dict.fromkeys(p.method for p in measured))
+    figure = Figure(figsize=(6.5, 1.3 + 0.3 * len(methods)), layout="constrained")
+    axes = figure.subplots()
+    for offset, (condition, colour) in zip((-0.12, 0.12), kinds.items(), strict=True):
+        of_kind = [p for p in measured if p.condition == condition]
+        places = [methods.index(p.method) + offset for p in of_kind]
+        mean, half = (100 * np.array([getattr(p, name) for p in of_kind]) for name in ("mean", "half"))
+        # Of a single seed 0, as error bars need a number.
+        axes.errorbar(mean, places, xerr=np.nan_to_num(half), fmt="none", ecolor=colour, linewidth=1, capsize=2)
+        faces = ["white" if p.beyond else colour for p in of_kind]
+        axes.scatter(mean, places, s=26, c=faces, edgecolors=colour, zorder=2)
+        axes.scatter([], [], s=26, color=colour, label="clean" if condition == "clean" else "corrupted")
+    axes.set_yticks(range(len(methods)), methods)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    points = 100 * robustness.potential.DELTA
+    axes.set_xlabel(f"largest sparsity that loses at most {points:g} points of accuracy, percent", fontsize=8)
+    return figure

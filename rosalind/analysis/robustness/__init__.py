@@ -1,6 +1,6 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
-from rosalind.analysis.robustness import methods
+from rosalind.analysis.robustness import methods, potential
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
     accuracy,
@@ -72,6 +72,7 @@ __all__ = [
     "numbers",
     "paired_test",
     "parent_of",
+    "potential",
     "rank",
     "read_histograms",
     "read_summary",

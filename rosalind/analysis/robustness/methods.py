@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.analysis.robustness import potential
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
 from rosalind.analysis.robustness.ranking import ranked
@@ -132,10 +133,14 @@ def paired_tests(results: Results, lines: Sequence[Mapping[str, Any]] | None = N
 
 
 def save(results: Results) -> None:
-    """Write `comparison/methods.csv` and `comparison/tests.csv`, replacing what is there."""
+    """Write `methods.csv`, `tests.csv` and `potential.csv` of `comparison/`, replacing what is there."""
     lines = rows(results)
-    tests = paired_tests(results, lines)
-    for name, columns, table_rows in (("methods", COLUMNS, lines), ("tests", TEST_COLUMNS, tests)):
+    tables = {
+        "methods": (COLUMNS, lines),
+        "tests": (TEST_COLUMNS, paired_tests(results, lines)),
+        "potential": (potential.COLUMNS, potential.rows(results)),
+    }
+    for name, (columns, table_rows) in tables.items():
         path = results.folder / "comparison" / f"{name}.csv"
         save_csv(path, columns, [[row[column] for column in columns] for row in table_rows])
 
@@ -230,7 +235,7 @@ def text(results: Results) -> str:
     """The tables of methods for a terminal."""
     lines = rows(results)
     parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
-    for header, cells, explained in (over_seeds(results, lines), ranked(results)):
+    for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
         parts += ["", *_aligned(header, cells), "", explained] if cells else []
     return "\n".join(parts)
 
@@ -247,7 +252,7 @@ def markdown(results: Results) -> list[str]:
     """The same as lines of Markdown."""
     lines = rows(results)
     table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
-    for header, cells, explained in (over_seeds(results, lines), ranked(results)):
+    for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
         table_lines += ["", explained, "", *_piped(header, cells)] if cells else []
     return table_lines
 

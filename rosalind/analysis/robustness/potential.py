@@ -1,0 +1,152 @@
+"""Prune potential: how far a method may prune before it costs accuracy (arXiv 2103.03014)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis.robustness.groups import accuracy, main_mean
+from rosalind.analysis.robustness.means import clean_of, means
+from rosalind.analysis.robustness.power import seed_interval
+from rosalind.analysis.robustness.summary import parent_of
+from rosalind.results import Results
+
+DELTA = 0.01
+"""Accuracy that may be lost against the dense parent, in [0, 1]; the paper takes 0.005 of 10,000 images."""
+
+
+@dataclass(frozen=True)
+class Potential:
+    """How far one method may prune under one condition or mean.
+
+    Attributes:
+        method: Label of the networks.
+        condition: Id of a condition, or name of a mean.
+        values: Largest sparsity of every seed, see `largest_sparsity`.
+        mean: Over seeds, in [0, 1]; higher is better.
+        half: Half width of its 95 % t-interval over seeds; NaN with one.
+        beyond: Number of seeds whose sparsest network still is within the limit: there the value is at least that.
+    """
+
+    method: str
+    condition: str
+    values: np.ndarray
+    mean: float
+    half: float
+    beyond: int
+
+
+def largest_sparsity(sparsities: Sequence[float], lost: Sequence[float], delta: float = DELTA) -> tuple[float, bool]:
+    """The largest sparsity at which at most `delta` of accuracy is lost, and True where it is the sparsest measured.
+
+    Args:
+        sparsities: measured ones, in (0, 1).
+        lost: accuracy of the dense parent minus that of the network, of every sparsity; NaN ones are left out.
+        delta: what may be lost.
+
+    Between the sparsest network that is within the limit and the next, which is not, the loss is taken for linear; of
+    the dense parent, sparsity 0, nothing is lost. NaN without a value.
+
+    >>> largest_sparsity([0.5, 0.9], [0.0, 0.04], 0.01)
+    (0.6, False)
+    >>> largest_sparsity([0.5, 0.9], [0.0, 0.004], 0.01)
+    (0.9, True)
+    """
+    measured = sorted((s, d) for s, d in zip(sparsities, lost, strict=True) if np.isfinite(d))
+    if not measured:
+        return float("nan"), False
+    points = [(0.0, min(0.0, delta)), *measured]
+    place = max(k for k, (_, loss) in enumerate(points) if loss <= delta or k == 0)
+    if place == len(points) - 1:
+        return float(points[place][0]), True
+    (low, before), (high, after) = points[place], points[place + 1]
+    return float(low + (delta - before) / (after - before) * (high - low)), False
+
+
+def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
+    """Prune potentials of a study's methods on clean images and under its means, methods in their order.
+
+    A seed counts where its dense parent is measured; a method of one sparsity has only what that shows.
+
+    Raises:
+        ValueError: a delta that is not in (0, 1).
+    """
+    if not 0 < delta < 1:
+        raise ValueError(f"delta must be in (0, 1), of accuracy in [0, 1], got {delta}; 0.01 is one point.")
+    accuracies = accuracy(results)
+    column, index = ({name: k for k, name in enumerate(ids)} for ids in (results.conditions, results.networks))
+    clean = clean_of(results, "train")
+    over = {clean: [column[clean]]} if clean else {}
+    over |= {m.name: [column[name] for name in m.conditions] for m in means(results) if m.bn == "train"}
+    chains: dict[str, dict[int | None, list[tuple[str, str]]]] = {}
+    for name, info in results.networks.items():
+        parent = parent_of(results, name)
+        while parent is not None and not results.networks[parent].is_dense:
+            parent = parent_of(results, parent)
+        if not info.is_dense and parent is not None and np.isfinite(info.sparsity):
+            chains.setdefault(info.label, {}).setdefault(info.seed, []).append((name, parent))
+    measured = []
+    for method, seeds in chains.items():
+        for condition, columns in over.items():
+            of = lambda name, columns=columns: float(accuracies[index[name], columns].mean())
+            ends = [
+                largest_sparsity(
+                    [results.networks[name].sparsity for name, _ in chain],
+                    [of(parent) - of(name) for name, parent in chain],
+                    delta,
+                )
+                for chain in seeds.values()
+            ]
+            values = np.array([value for value, _ in ends])
+            if np.isfinite(values).any():
+                mean, half, _ = seed_interval(values)
+                beyond = sum(is_end for _, is_end in ends)
+                measured.append(Potential(method, condition, values, float(mean), float(half), beyond))
+    return measured
+
+
+COLUMNS = ("method", "condition", "seeds", "potential", "low", "high", "beyond")
+"""Columns of comparison/potential.csv."""
+
+
+def rows(results: Results, delta: float = DELTA) -> list[dict[str, Any]]:
+    """The rows of `comparison/potential.csv`; `low` to `high` is the 95 % t-interval over seeds."""
+    return [
+        {
+            **{"method": p.method, "condition": p.condition, "seeds": int(np.isfinite(p.values).sum())},
+            **{"potential": p.mean, "low": p.mean - p.half, "high": p.mean + p.half, "beyond": p.beyond},
+        }
+        for p in potentials(results, delta)
+    ]
+
+
+def table(results: Results, delta: float = DELTA) -> tuple[list[str], list[list[str]], str]:
+    """Header, lines and legend of prune potentials, clean and corrupted; no lines without pruned networks."""
+    main = main_mean(results)
+    shown = {"clean": clean_of(results, "train"), "corrupted": main.name if main else None}
+    by_method: dict[str, dict[str, Potential]] = {}
+    for potential in potentials(results, delta):
+        by_method.setdefault(potential.method, {})[potential.condition] = potential
+    header = ["method", "seeds", *(name for name, condition in shown.items() if condition)]
+    lines = []
+    for method, of_condition in by_method.items():
+        seeds = max(int(np.isfinite(p.values).sum()) for p in of_condition.values())
+        cells = [_words(of_condition.get(condition)) for condition in shown.values() if condition]
+        lines.append([method, str(seeds), *cells])
+    return (
+        header,
+        lines,
+        (
+            f"Prune potential: largest sparsity, percent, that loses at most {100 * delta:g} points of accuracy to the "
+            "dense parent (arXiv 2103.03014), linear between sparsities, mean +- 95 % half width over seeds; >= where "
+            "the sparsest network of a seed still is within that."
+        ),
+    )
+
+
+def _words(potential: Potential | None) -> str:
+    if potential is None:
+        return "-"
+    half = f" +- {100 * potential.half:.1f}" if np.isfinite(potential.half) else ""
+    return f"{'>= ' if potential.beyond else ''}{100 * potential.mean:.1f}{half}"
