@@ -11,7 +11,7 @@ from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
-from rosalind.figures.comparison import comparison_figure, potential_figure, ranking_figure
+from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
 from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
@@ -40,6 +40,7 @@ __all__ = [
     "matrix_figure",
     "parallel_figure",
     "potential_figure",
+    "predictors_figure",
     "ranking_figure",
     "redundancy_figure",
     "report",
@@ -68,6 +69,8 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
             yield name, figure
     if not store.cells:
         return
+    if (figure := predictors_figure(results)) is not None:
+        yield "predictors", figure
     if any(info.is_corruption for info in results.conditions.values()):
         yield "distributions", distribution_figure(results)
     for mode in similarity.DISTANCE_MODES:

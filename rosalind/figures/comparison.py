@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from rosalind.analysis import robustness
+from rosalind.analysis import predictors, robustness
 from rosalind.analysis.palette import COLOURS
 from rosalind.results import Results
 
@@ -119,4 +119,31 @@ def potential_figure(results: Results) -> Figure | None:
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     points = 100 * robustness.potential.DELTA
     axes.set_xlabel(f"largest sparsity that loses at most {points:g} points of accuracy, percent", fontsize=8)
+    return figure
+
+
+def predictors_figure(results: Results) -> Figure | None:
+    """Kendall's tau of numbers of clean images with accuracy under corruption and with the gap to it.
+
+    Small points are single seeds and families. Filled: not chance (permutations, Holm) and of one sign in all of them.
+    None where nothing can be said.
+    """
+    measured = predictors.predictions(results)
+    if not measured:
+        return None
+    figure = Figure(figsize=(8.6, 1.4 + 0.24 * len(predictors.PREDICTORS)), layout="constrained")
+    names = list(predictors.PREDICTORS)
+    for axes, (target, words) in zip(figure.subplots(1, 2, sharey=True), predictors.TARGETS.items(), strict=True):
+        for one in (one for one in measured if one.target == target):
+            place, sure = names.index(one.name), one.verdict not in ("cannot tell", "differs between environments")
+            within = list(one.environments.values())
+            axes.scatter(within, [place] * len(within), s=10, color="0.6", linewidths=0)
+            axes.scatter([one.tau], [place], s=44, c=COLOURS[0] if sure else "white", edgecolors=COLOURS[0], zorder=2)
+        axes.axvline(0, color="0.4", linewidth=0.8)
+        axes.set_xlim(-1.05, 1.05)
+        axes.set_yticks(range(len(names)), predictors.PREDICTORS.values())
+        axes.tick_params(labelsize=7)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_xlabel(f"Kendall's tau with {words}", fontsize=8)
+    figure.axes[0].invert_yaxis()
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import robustness
+from rosalind.analysis import predictors, robustness
 from rosalind.results import Results
 
 REPORTED = {
@@ -132,6 +132,7 @@ def markdown(results: Results) -> str:
     if chosen:
         lines += _robustness_section(results, chosen)
     lines += robustness.methods.markdown(results)
+    lines += predictors.markdown(results)
     lines += _other_conditions(results)
     infos = results.networks.items()
     collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rosalind import data, measures, results
-from rosalind.analysis import agreement, fragility, redundancy, robustness, similarity
+from rosalind.analysis import agreement, fragility, predictors, redundancy, robustness, similarity
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
@@ -223,8 +223,12 @@ TABLES: dict[str, Callable[..., object]] = {
     "agreement": agreement.save,
     "fragility": fragility.save,
     "redundancy": redundancy.save,
+    "predictors": predictors.save,
 }
-"""What is made over all networks, what takes longest first; `redundancy` reads summary.csv."""
+"""What is made over all networks, what takes longest first."""
+
+OF_SUMMARY = ("redundancy", "predictors")
+"""Those that read summary.csv."""
 
 
 def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
@@ -260,12 +264,11 @@ def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
                 _save_table(study_results, name, umap)
                 progress.advance(1, name)
         else:
-            futures = {name: executor.submit(_save_table, study_results, name, umap) for name in names[:-1]}
-            for name, future in futures.items():
-                future.result()
-                progress.advance(1, name)
-            executor.submit(_save_table, study_results, names[-1], umap).result()
-            progress.advance(1, names[-1])
+            for part in ([n for n in names if n not in OF_SUMMARY], OF_SUMMARY):
+                futures = {name: executor.submit(_save_table, study_results, name, umap) for name in part}
+                for name, future in futures.items():
+                    future.result()
+                    progress.advance(1, name)
     stamp.save(folder, made_of)
     return study_results
 
