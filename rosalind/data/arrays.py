@@ -120,17 +120,16 @@ def from_arrays(
 ) -> Dataset:
     """A data set from arrays in memory; see `load` for arguments, result and errors."""
     names = class_names or tuple(str(k) for k in range(int(np.max(train_labels)) + 1))
-    whole = _checked(f"{name} train", train_images, train_labels, len(names), size)
-    test = _checked(f"{name} test", test_images, test_labels, len(names), size)
+    whole = _checked(f"{name} train", train_images, train_labels, len(names))
+    test = _checked(f"{name} test", test_images, test_labels, len(names))
+    if test_limit is not None and test_limit < 1:
+        raise ValueError(f"test_limit must be 1 or more, or None for all test images, got {test_limit}.")
+    whole, test = (
+        _resized(_limited(split, limit, seed), size) for split, limit in ((whole, train_limit), (test, test_limit))
+    )
     shapes = whole.images.shape[1:], test.images.shape[1:]
     if shapes[0] != shapes[1]:
         raise ValueError(f"train and test images of {name} differ in shape: {shapes[0]} and {shapes[1]}.")
-    if train_limit is not None and train_limit < len(whole):
-        whole = whole.take(np.sort(stratified(whole.labels, train_limit, seed=seed)))
-    if test_limit is not None and test_limit < 1:
-        raise ValueError(f"test_limit must be 1 or more, or None for all test images, got {test_limit}.")
-    if test_limit is not None and test_limit < len(test):
-        test = test.take(np.sort(stratified(test.labels, test_limit, seed=seed)))
     held_out = np.zeros(len(whole), bool)
     held_out[stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)] = True
     train, validation = whole.take(np.flatnonzero(~held_out)), whole.take(np.flatnonzero(held_out))
@@ -197,13 +196,24 @@ def check_images(name: str, images: Any) -> Any:
     return images
 
 
-def _checked(name: str, images: Any, labels: np.ndarray, classes: int, size: int | None) -> Split:
+def _checked(name: str, images: Any, labels: np.ndarray, classes: int) -> Split:
     labels, images = np.asarray(labels), check_images(name, images)
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{name} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
-    split = Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
-    if size is None or images.shape[1:3] == (size, size):
+    return Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
+
+
+def _limited(split: Split, limit: int | None, seed: int) -> Split:
+    """So many samples, stratified by class, in their order; all for None."""
+    if limit is None or limit >= len(split):
         return split
-    return replace(split, images=resize(np.asarray(images[:]), size))
+    return split.take(np.sort(stratified(split.labels, limit, seed=seed)))
+
+
+def _resized(split: Split, size: int | None) -> Split:
+    """Square images of so many pixels a side; resized last, as 1,797 digits of 1,000 pixels are 1.8 GB."""
+    if size is None or split.images.shape[1:3] == (size, size):
+        return split
+    return replace(split, images=resize(np.asarray(split.images[:]), size))
