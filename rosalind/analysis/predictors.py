@@ -40,7 +40,7 @@ BLOCK = 64
 """Permutations at once, of 300 networks 23 MB."""
 
 _OF_SUMMARY = {
-    **{name: name for name in ("accuracy", "loss", "brier", "calibration_error", "sparsity")},
+    **{name: name for name in ("accuracy", "loss", "brier", "calibration_error")},
     **{"margin": "margin_median", "norm": "norm_mean", "angle": "angle_mean", "angle_centred": "angle_centred_mean"},
 }
 
@@ -126,6 +126,7 @@ def clean_numbers(results: Results, network: str, clean: str, row: Mapping[str, 
     features = np.asarray(cell.get("features", ()), np.float32)
     return {
         **{name: float(row[column]) for name, column in _OF_SUMMARY.items()},
+        "sparsity": results.networks[network].sparsity,
         "confidence": float(confidence(cell).mean()),
         "effective_rank": effective_rank(features) if len(features) else float("nan"),
         **{name: of_collapse[name] for name in ("spread", "disagreement")},
