@@ -252,7 +252,7 @@ def verdict(name: str, folder: Path, damaged: Path, outcome: Outcome, sound: dic
     if name == "compare":
         return "right" if _numbers(outcome.text, folder) == sound["compare"] else "differs without a word"
     if name == "report":
-        summary = (folder / "report" / "summary.md").read_text()
+        summary = (folder / "report" / "report.md").read_text()
         return "right" if _numbers(summary, folder) == sound["report"] else "differs without a word"
     return "right"
 
@@ -267,7 +267,7 @@ def damages(tries: int, finished: Path, place: Path) -> Iterator[str]:
     shutil.copytree(finished, whole)
     sound = {"run": contents(finished), "compare": _numbers(COMMANDS["compare"](whole).text, whole)}
     COMMANDS["report"](whole)
-    sound["report"] = _numbers((whole / "report" / "summary.md").read_text(), whole)
+    sound["report"] = _numbers((whole / "report" / "report.md").read_text(), whole)
     files = sorted(p for p in finished.rglob("*") if p.is_file() and p.parent.name not in ("log", "claims"))
     generator, counts, wrong = random.Random(1), Counter(), []
     for number in tqdm(range(tries), desc="damages"):
