@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
+from rosalind.config import CLEAN
 from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
@@ -73,7 +74,8 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
         yield "predictors", figure
     if any(info.is_corruption for info in results.conditions.values()):
         yield "distributions", distribution_figure(results)
-    for mode in similarity.DISTANCE_MODES:
+    # Places refer to a first network on clean images, whose condition may be damaged.
+    for mode in similarity.DISTANCE_MODES if any(condition == CLEAN for _, condition in results.cells()) else ():
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
     pictures = {
         "severities": severity_figure(store),
@@ -111,6 +113,8 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     target = Path(out) if out is not None else Path(folder) / "report"
     check_writable(target)
     written = []
+    for problem in store.problems:
+        print(problem, file=sys.stderr)
     # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
     with rc_context({"svg.fonttype": "none", "text.parse_math": False}):
         for name, figure in figures(store):
@@ -120,8 +124,6 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 written.append(path)
                 # The first saving found the layout; finding it again is most of the time of the others.
                 figure.set_layout_engine("none")
-    for problem in store.problems:
-        print(problem, file=sys.stderr)
     path = target / "report.md"
     path.write_text(markdown.markdown(store.results))
     return [*written, path]
