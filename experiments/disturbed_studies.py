@@ -11,10 +11,9 @@ Expected time: see the results below.
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.
-- damages: one file of a finished study is truncated, emptied, overwritten, exchanged with another or made to claim
-  more than there is; then `view` (every page), `compare`, `attribute`, `run` and, every third time, `report` are tried.
-  Each must end
-  without a traceback; either it says what is wrong, or its numbers are those of the undamaged study.
+- damages: one file of a finished study is truncated, emptied, overwritten, removed or exchanged with another; then
+  `view` (every page), `compare`, `attribute`, `run` and, every third time, `report` are tried. Each must end without a
+  traceback; either it says what is wrong, or its numbers are those of the undamaged study.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
 """
