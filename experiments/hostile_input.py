@@ -7,6 +7,8 @@ Commands:
     python experiments/hostile_input.py messages --tries 1000 --study STUDY
     python experiments/hostile_input.py storm --tries 20 --study STUDY
 
+Expected time: see the results below.
+
 - configs: one to three fields of a small study get values at random, wrong Python types among them. `study.check` must
   accept it, or refuse it with a ValueError or FileNotFoundError within ten seconds. Of those accepted, as many
   different ones as `--runs` says are run: none may fail.

@@ -124,6 +124,10 @@ class Reader:
                     raise RuntimeError(content["text"])
                 return received
 
+    async def close(self) -> None:
+        """Close the socket, and wait until the server has."""
+        await closed(self.socket)
+
     async def tell(self, event: str, values: dict[str, Any]) -> list[tuple[dict, dict]]:
         """Send an event of the page, as `ask` does."""
         data = {"type": "event", "name": event, "values": _as_map(values)}
@@ -148,6 +152,13 @@ class Reader:
         if not counts:
             raise RuntimeError("the brush was answered without a status line")
         return int(counts[-1].replace(",", ""))
+
+
+async def closed(socket: Any) -> None:
+    """Close a websocket, and wait until it is closed."""
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
 
 
 def _as_map(values: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +214,7 @@ async def open_reader(address: str, figure: str = "local-a", layout: str = "geom
         messages = [await _receive(socket)]
     model = named(parts, figure)
     if model is None:
+        await reader.close()
         raise RuntimeError(f"the page {layout!r} has no figure {figure!r}")
     reader.figure = model["id"]
     return reader
@@ -289,7 +301,7 @@ async def crowd(
                 left = None if left is None else left - 1
                 await asyncio.sleep(pause * chance.uniform(0.5, 1.5))
         finally:
-            reader.socket.close()
+            await reader.close()
 
     for problem in await asyncio.gather(*(read(k) for k in range(readers)), return_exceptions=True):
         if problem is not None:

@@ -219,7 +219,8 @@ def test_mistakes_are_one_line(tmp_path, words, message, monkeypatch, capsys):
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_interrupts_are_one_line(name, code):
     script = (
-        "import os, signal, time\nfrom rosalind import cli\n"
+        # Jobs in the background of a shell are begun with SIGINT ignored.
+        "import os, signal, time\nfrom rosalind import cli\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"def fourier():\n    os.kill(os.getpid(), signal.{name})\n    time.sleep(60)\n"
         "cli.fourier = fourier\ncli.main()"
     )

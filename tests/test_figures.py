@@ -50,8 +50,8 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert page.name == "report.html"
     assert page.stat().st_size > 1_000_000
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
-    assert len({path.stem for path in written}) == 17 + 1
-    assert len(written) == 3 * 17 + 1
+    assert len({path.stem for path in written}) == 20 + 1
+    assert len(written) == 3 * 20 + 1
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
@@ -63,6 +63,9 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert "## mean-common15" in text
     assert "Networks without: 12 as there are fewer than 5 dense networks" in text
     assert "## Accuracy by group and severity" in text
+    assert "| rank | method | corrupted | 95 % | alike |" in text
+    assert "| method | seeds | clean | corrupted |" in text
+    assert "## What goes with accuracy under corruption?" in text
 
 
 def test_nothing_to_report(tmp_path):

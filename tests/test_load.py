@@ -106,7 +106,7 @@ def test_a_brush_is_one_message_with_patches_and_the_same_selection_without(fold
         reader = await load_test.open_reader(f"http://127.0.0.1:{running.port}/")
         for drag in boxes:
             assert await reader.brush(drag.box) == drag.inside
-        reader.socket.close()
+        await reader.close()
         running.stop()
         return reader
 

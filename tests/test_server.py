@@ -266,13 +266,6 @@ async def fetched(port: int, path: str, **options):
     return answer
 
 
-async def closed(socket) -> None:
-    """Close a websocket, and wait until it is closed."""
-    socket.close()
-    while await socket.read_message() is not None:
-        pass
-
-
 ODD = ("my study", "a+b", "(1)", "no. #7", "why?", "50%", "größe", "100%25 [x] \\ $^")
 
 
@@ -288,7 +281,7 @@ def test_studies_answer_under_every_folder_name(drawn, tmp_path):
                 assert (answer.code, f"/{quote(name, safe='')}" in answer.body.decode()) == (200, True), spelled
         # The page, its socket, its picture.
         address = f"http://127.0.0.1:{running.port}/{quote(ODD[-1])}/"
-        await closed((await load_test.open_reader(address)).socket)
+        await (await load_test.open_reader(address)).close()
         store = Store(tmp_path / ODD[-1])
         picture = f"/{access.PICTURES}/{quote(store.name, safe='')}/0/{store.results.images('clean')[0][0]}"
         assert (await fetched(running.port, picture)).headers["Content-Type"] == "image/png"
@@ -323,7 +316,7 @@ def test_pages_ask_for_the_token_and_sockets_for_a_page(drawn):
             )
             assert (await socket.read_message() is not None) == received
             if received:
-                await closed(socket)
+                await load_test.closed(socket)
         running.stop()
 
     asyncio.run(scenario())
@@ -337,7 +330,7 @@ def test_a_refused_message_is_one_line_in_the_log(drawn, caplog):
         change = {"kind": "ModelChanged", "model": {"id": reader.figure}, "attr": "width", "new": "wide"}
         with pytest.raises(RuntimeError):
             await reader.ask("PATCH-DOC", {"events": [change]})
-        await closed(reader.socket)
+        await reader.close()
         running.stop()
 
     asyncio.run(scenario())
