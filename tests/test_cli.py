@@ -192,6 +192,7 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
         ("run --out out --methods random,snip", "separated by spaces, got 'random,snip'; write --methods random snip"),
         ("run --out out --methods lrr:rat=0.3", "unknown option of lrr 'rat'; did you mean 'rate'"),
         ("view nowhere", "holds no study.json"),
+        ("view", "folders must be one study folder or more, got none"),
         ("report nowhere", "holds no study.json"),
         ("attribute nowhere --network x", "holds no study.json"),
         ("run nowhere.py:STUDY --out out", "nowhere.py does not exist"),

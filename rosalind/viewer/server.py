@@ -104,11 +104,13 @@ def make_server(
 
     Raises:
         FileNotFoundError: a folder without a study.
-        ValueError: a study without a measured cell, two folders of one name, several of which one is named as a path
+        ValueError: no folder, a study without a measured cell, two folders of one name, several of which one is named as a path
             of the server's own, or a view that cannot be used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
+    if not paths:
+        raise ValueError("folders must be one study folder or more, got none.")
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
