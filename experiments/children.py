@@ -82,12 +82,19 @@ def _carry_out(function: Callable[..., Any], arguments: tuple, output: Path) -> 
 
 
 @contextmanager
-def started(function: Callable[..., Any], *arguments: Any) -> Iterator[Child]:
-    """Context manager: a call in a forked process, which is killed where the block leaves it running."""
+def started(function: Callable[..., Any], *arguments: Any, method: str = "fork") -> Iterator[Child]:
+    """Context manager: a call in a process of its own, which is killed where the block leaves it running.
+
+    Args:
+        function, arguments: the call.
+        method: `fork`, or `spawn` where jax has a backend here already, whose threads a fork would lack.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "output"
         output.touch()
-        process = multiprocessing.get_context("fork").Process(target=_carry_out, args=(function, arguments, output))
+        process: Any = multiprocessing.get_context(method).Process(
+            target=_carry_out, args=(function, arguments, output)
+        )
         process.start()
         try:
             yield Child(process, output)
@@ -97,9 +104,9 @@ def started(function: Callable[..., Any], *arguments: Any) -> Iterator[Child]:
             process.join()
 
 
-def called(function: Callable[..., Any], *arguments: Any, seconds: float = 300) -> Outcome:
-    """The end of a call in a forked process."""
-    with started(function, *arguments) as child:
+def called(function: Callable[..., Any], *arguments: Any, seconds: float = 300, method: str = "fork") -> Outcome:
+    """The end of a call in a process of its own; see `started`."""
+    with started(function, *arguments, method=method) as child:
         return child.wait(seconds)
 
 

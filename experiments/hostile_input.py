@@ -136,7 +136,7 @@ def configs(tries: int, runs: int, place: Path) -> Iterator[str]:
     chosen = generator.sample(sorted(accepted), min(runs, len(accepted)))
     failures = []
     for key in tqdm(chosen, desc="running"):
-        outcome = called(_study, accepted[key], place / key, seconds=300)
+        outcome = called(_study, fields.checked(accepted[key]), place / key, method="spawn")
         if outcome.code != 0:
             changes = config.difference(config.describe(STUDY), config.describe(fields.checked(accepted[key])))
             failures.append(f"  {changes}: {last_line(outcome.text)}")

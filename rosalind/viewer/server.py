@@ -104,8 +104,8 @@ def make_server(
 
     Raises:
         FileNotFoundError: a folder without a study.
-        ValueError: no folder, a study without a measured cell, two folders of one name, several of which one is named as a path
-            of the server's own, or a view that cannot be used.
+        ValueError: no folder, a study without a measured cell, two folders of one name, several of which one is named
+            as a path of the server's own, or a view that cannot be used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
