@@ -362,14 +362,14 @@ def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = Fa
     began = time.monotonic()
     rosalind.study.use_compilation_cache()
     work = rosalind.study.estimate(study, out)
-    jobs = rosalind.study.default_jobs(study) if jobs is None else jobs
-    processes = f", in {jobs} processes" if jobs > 1 and work.networks + work.cells else ""
+    count: int = rosalind.study.default_jobs(study) if jobs is None else jobs
+    processes = f", in {count} processes" if count > 1 and work.networks + work.cells else ""
     print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
     if dry_run:
         return
     incomplete = None
     try:
-        study_results = rosalind.study.run(study, out, jobs=jobs)
+        study_results = rosalind.study.run(study, out, jobs=count)
     except rosalind.study.Incomplete as error:
         incomplete, study_results = error, error.results
     print(rosalind.analysis.robustness.text_table(study_results))

@@ -189,7 +189,9 @@ def correlate(
     signs = {name: _order(table.ravel()) for name, table in tables.items()}
     flat = np.stack([sign.ravel() for sign in signs.values()])
     sizes = np.abs(flat).sum(1)
-    environments = {f"seed {seed}": (slice(None), slice(k, k + 1)) for k, seed in enumerate(seeds)}
+    environments: dict[str, tuple[Any, slice]] = {
+        f"seed {seed}": (slice(None), slice(k, k + 1)) for k, seed in enumerate(seeds)
+    }
     for family in dict.fromkeys(families):
         members = [k for k, other in enumerate(families) if other == family]
         if len(members) >= FEWEST:

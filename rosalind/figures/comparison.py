@@ -82,7 +82,7 @@ def ranking_figure(results: Results) -> Figure | None:
     axes.grid(axis="x", alpha=0.3)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("corruption accuracy, percent, with its 95 % interval (number of seeds)", fontsize=8)
-    for place, letters in zip(places, ranking.letters, strict=True):
+    for place, letters in enumerate(ranking.letters):
         at = axes.get_yaxis_transform()
         axes.text(1.01, place, letters, transform=at, fontsize=7, va="center", family="monospace")
     axes.set_title("no letter in common: told apart (paired t-test, Holm)", fontsize=8, loc="right")

@@ -74,7 +74,7 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     context, mine = multiprocessing.get_context("spawn"), cores()
     shares = [mine[k::jobs] or [mine[k % len(mine)]] for k in range(jobs)]
     before = set(multiprocessing.active_children())
-    arguments = (context.Value("i", 0), shares, jax.config.jax_compilation_cache_dir)
+    arguments = (context.Value("i", 0), shares, getattr(jax.config, "jax_compilation_cache_dir", None))
     executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=arguments)
     try:
         yield executor

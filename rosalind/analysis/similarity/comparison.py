@@ -114,7 +114,7 @@ def of_values(values: Float[np.ndarray, "q n *k"], names: Sequence[str] | None =
     table = values.reshape(*values.shape[:2], -1).astype(np.float64)
     deviation = table[:1].std(1, keepdims=True)
     table = (table / np.where(deviation > 0, deviation, 1)).astype(np.float32).reshape(len(names), -1)
-    finite = np.isfinite(table).all(1)
+    finite = [bool(np.isfinite(row).all()) for row in table]
     left_out = tuple(
         f"{name}: has values that are not finite" for name, good in zip(names, finite, strict=True) if not good
     )
