@@ -16,6 +16,9 @@ import numpy as np
 from rosalind.config import unknown
 from rosalind.data.arrays import LARGE, resize, stratified
 
+DIGITS = Path(__file__).with_name("digits.npz")
+"""`pixels` uint8[1797, 8, 8], 0 to 16, and `labels` uint8[1797]."""
+
 Arrays = tuple[Any, np.ndarray, Any, np.ndarray, tuple[str, ...] | None]
 """Training images and labels, test images and labels, and class names (None: the numbers of the classes).
 
@@ -24,12 +27,14 @@ Images are uint8[n, h, w, c] or uint8[n, h, w], labels int[n].
 
 
 def _digits(folder: Path | None) -> Arrays:
-    """The 1,797 handwritten 8x8 digits of scikit-learn, doubled to 16x16 by bilinear interpolation."""
-    from sklearn.datasets import load_digits
+    """1,797 handwritten digits of 8x8 pixels and 17 grey levels, doubled to 16x16 by bilinear interpolation.
 
-    flat, target = load_digits(return_X_y=True)
-    small = (np.asarray(flat).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-    images, labels = resize(small, 16), np.asarray(target).astype(np.int32)
+    The test part of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (UCI Machine Learning
+    Repository, 1998, doi 10.24432/C50P49, CC BY 4.0), as scikit-learn's `load_digits` gives it.
+    """
+    with np.load(DIGITS) as stored:
+        small = (stored["pixels"][..., None] * (255 / 16)).astype(np.uint8)
+        images, labels = resize(small, 16), stored["labels"].astype(np.int32)
     held = stratified(labels, 597, seed=0)
     rest = np.setdiff1d(np.arange(len(labels)), held)
     return images[rest], labels[rest], images[held], labels[held], tuple("0123456789")
