@@ -119,8 +119,16 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(folder, name):
     assert session.state.raw
 
 
-def test_a_comparison_of_other_axes_is_made_anew(folder):
-    changed(folder / ALIKE, **{"layout/all": np.zeros((3, 3), np.float32)})
+def a_folder(path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: changed(path, **{"layout/all": np.zeros((3, 3), np.float32)}), a_folder]
+)
+def test_a_comparison_that_cannot_be_read_is_made_anew(folder, damage):
+    damage(folder / ALIKE)
     assert opened(folder, "networks").views.keys() == set(SHOWN["networks"])
 
 

@@ -270,15 +270,21 @@ def test_a_newer_schema_is_refused(tmp_path):
         results.load(tmp_path.with_name(tmp_path.name + "x"))
 
 
-def test_an_unreadable_network_is_a_problem_and_the_rest_is_there(small_folder, tmp_path):
+@pytest.mark.parametrize("file", ["networks/mlp-lth-0.5-seed0.json", "conditions/contrast-5.json"])
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{broken"), lambda path: path.unlink()])
+def test_a_record_that_is_unreadable_or_gone_is_a_problem_and_the_rest_is_there(small_folder, tmp_path, file, damage):
     import shutil
 
-    folder = tmp_path / "copy"
+    folder, whole = tmp_path / "copy", results.load(small_folder)
+    assert not whole.problems
     shutil.copytree(small_folder, folder)
-    (folder / "networks" / "mlp-lth-0.5-seed0.json").write_text("{broken")
+    damage(folder / file)
     study_results = results.load(folder)
-    assert len(study_results.networks) == len(results.load(small_folder).networks) - 1
-    assert "mlp-lth-0.5-seed0.json" in study_results.problems[0]
+    left = {"networks": len(whole.networks), "conditions": len(whole.conditions)}
+    left[file.partition("/")[0]] -= 1
+    assert {"networks": len(study_results.networks), "conditions": len(study_results.conditions)} == left
+    (problem,) = study_results.problems
+    assert file in problem
 
 
 def test_a_folder_that_is_no_study_names_the_nearest_and_makes_none(tmp_path):

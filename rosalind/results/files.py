@@ -119,8 +119,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _raise_damaged(path: Path, error: Exception, ending: str) -> NoReturn:
     """Damaged in place of whatever a broken format raises; an error of the disk, which may pass, as it is."""
-    # zipfile seeks to where a broken file says, which may be before its start.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+    # zipfile seeks to where a broken file says, which may be before its start; a folder is no file of the study's.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.EISDIR):
         raise error
     raise Damaged(f"{path} is truncated or not an {ending} ({error}).") from error
 

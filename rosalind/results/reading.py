@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -238,6 +238,18 @@ def _instead(folder: Path) -> str:
     return "give the folder that was --out of `rosalind run` or `rosalind demo`."
 
 
+def _without_record(folder: Path, networks: Mapping[str, NetworkInfo]) -> Iterator[str]:
+    """Sentences on cells whose network or condition has no record: it was lost, as cells come after it."""
+    for path in sorted((folder / "geometry").glob("*/")):
+        if not (folder / "networks" / f"{path.name}.json").exists():
+            yield f"networks/{path.name}.json is gone, and its cells are left out."
+    # Conditions are those of all networks.
+    first = next(iter(networks), "")
+    for path in sorted((folder / "geometry" / first).glob("*.npz")) if first else ():
+        if not (folder / "conditions" / f"{path.stem}.json").exists():
+            yield f"conditions/{path.stem}.json is gone, and its cells are left out."
+
+
 def load(folder: str | Path) -> Results:
     """Read a study folder; unreadable parts are listed in `problems` and left out.
 
@@ -275,10 +287,12 @@ def load(folder: str | Path) -> Results:
         return not info.is_clean, info.order, info.name, info.severity, info.draw, info.bn
 
     ordered = dict(sorted(records("conditions", ConditionInfo).items(), key=condition_order))
+    networks = dict(sorted(records("networks", NetworkInfo).items(), key=network_order))
+    problems += _without_record(folder, networks)
     return Results(
         folder,
         study,
-        dict(sorted(records("networks", NetworkInfo).items(), key=network_order)),
+        networks,
         {name: info for name, info in ordered.items() if not info.own_samples},
         tuple(problems),
         {name: info for name, info in ordered.items() if info.own_samples},

@@ -51,7 +51,8 @@ def frequency_maps(
     names = list(given)
     unknown = [name for name in names if name not in infos]
     if unknown:
-        raise ValueError(f"the study has no network {unknown[0]!r}; it has {', '.join(infos)}.")
+        words = f"{folder} has no network {unknown[0]!r}; it has {', '.join(infos)}."
+        raise ValueError(" ".join([words, *study_results.problems]))
     dataset = cells.dataset_of(study_results)
     samples = dataset.test.take(planning.stratified_rows(dataset, images))
     height, width = dataset.image_shape[:2]

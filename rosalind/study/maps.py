@@ -37,12 +37,13 @@ def attribute(
     """
     folder = Path(folder)
     study_results = results.load(folder)
+    problems = study_results.problems
     for kind, name, infos in (
         ("network", network if isinstance(network, str) else network.name, study_results.networks),
         ("condition", condition, study_results.conditions),
     ):
         if name not in infos:
-            raise ValueError(f"the study has no {kind} {name!r}; it has {', '.join(infos)}.")
+            raise ValueError(" ".join([f"{folder} has no {kind} {name!r}; it has {', '.join(infos)}.", *problems]))
     dataset = cells.dataset_of(study_results)
     if ids is None:
         ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, 12)].tolist())
