@@ -250,6 +250,8 @@ def view(
     port: int = 0,
     views: tuple[str, ...] = (),
     no_token: Switch = False,
+    prefix: str = "",
+    proxies: tuple[str, ...] = (),
 ) -> None:
     """Show finished or growing studies in the browser.
 
@@ -260,9 +262,12 @@ def view(
         views: Further views, module:NAME each, of a module in the current folder or on PYTHONPATH.
         no_token: Show the studies to everyone who reaches the port, other users of this machine too; else only the
             printed address and links copied from its pages do.
+        prefix: Path under which a proxy shows the server and which it passes on, such as /rosalind.
+        proxies: Host names under which a proxy shows the server, such as lab.example.org.
     """
     _apart(views=views)
-    rosalind.viewer.serve(list(folders), host=host, port=port, views=views, token=not no_token)
+    options = {"views": views, "token": not no_token, "prefix": prefix, "proxies": proxies}
+    rosalind.viewer.serve(list(folders), host=host, port=port, **options)
 
 
 def report(folder: Folder, out: Path | None = None, link: str = "") -> None:

@@ -322,6 +322,45 @@ def test_pages_ask_for_the_token_and_sockets_for_a_page(drawn):
     asyncio.run(scenario())
 
 
+def test_a_proxy_may_show_it_under_a_path_and_a_name_of_its_own(drawn):
+    prefix, store = "/lab/rosalind", Store(drawn)
+    token, ticket = "t" * 32, "k" * 32
+
+    async def scenario():
+        proxied = {"token": token, "ticket": ticket, "prefix": prefix, "proxies": ("Lab.example",)}
+        running = viewer.make_server(drawn, **proxied)
+        page = await fetched(running.port, f"{prefix}/?token={token}", headers={"Host": "lab.example"})
+        scripts = re.findall(r'<script src="([^"?]+)', page.body.decode())
+        assert [name.rpartition("/")[2] for name in scripts] == [f"{name}.min.js" for name in SCRIPTS]
+        picture = f"{prefix}/{access.PICTURES}/{drawn.name}/0/{store.results.images('clean')[0][0]}"
+        for path in (*scripts, f"{prefix}/healthz", picture, f"{prefix}/{drawn.name}?token={token}"):
+            assert (await fetched(running.port, path)).code == 200, path
+        for path in ("/", "/healthz", f"/{drawn.name}"):
+            assert (await fetched(running.port, f"{path}?token={token}")).code == 404, path
+        for path, to in (
+            (f"{prefix}?token={token}", f"{prefix}/?token={token}"),
+            (f"{prefix}/open/{ticket}", f"{prefix}/?token={token}"),
+        ):
+            answer = await fetched(running.port, path, follow_redirects=False)
+            assert (answer.code, answer.headers["Location"]) == (302, to)
+        assert (await fetched(running.port, f"{prefix}/", headers={"Host": "evil.example"})).code == 403
+        signed = re.search(r'"token":"([^"]+)"', page.body.decode())[1]
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        refused = {**upgrade, "Sec-WebSocket-Key": "A" * 22 + "==", "Origin": "https://evil.example"}
+        assert (await fetched(running.port, f"{prefix}/ws", headers=refused)).code == 403
+        address = f"ws://127.0.0.1:{running.port}{prefix}/ws"
+        request = load_test.HTTPRequest(address, headers={"Origin": "https://lab.example"})
+        socket = await load_test.websocket_connect(request, subprotocols=["bokeh", signed])
+        assert await socket.read_message() is not None
+        await load_test.closed(socket)
+        running.stop()
+
+    asyncio.run(scenario())
+    for wrong in ("rosalind", "/rosalind/", "/a b", "/../x?"):
+        with pytest.raises(ValueError, match="prefix must be a path such as /rosalind"):
+            viewer.make_server(drawn, prefix=wrong)
+
+
 def test_a_refused_message_is_one_line_in_the_log(drawn, caplog):
     async def scenario():
         running = viewer.make_server(drawn)

@@ -91,14 +91,14 @@ class OpenOnce(RequestHandler):
     Every user of the machine can read the command line of the browser that `serve` opens.
     """
 
-    def initialize(self, *, tickets: set[str], token: str) -> None:
-        self.tickets, self.token = tickets, token
+    def initialize(self, *, tickets: set[str], token: str, prefix: str) -> None:
+        self.tickets, self.token, self.prefix = tickets, token, prefix
 
     def get(self, ticket: str) -> None:
         if ticket not in self.tickets:
             raise HTTPError(403)
         self.tickets.remove(ticket)
-        self.redirect(f"/?token={quote(self.token, safe='')}")
+        self.redirect(f"{self.prefix}/?token={quote(self.token, safe='')}")
 
 
 class Headers(OutputTransform):

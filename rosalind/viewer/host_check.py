@@ -3,7 +3,7 @@
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +30,7 @@ def allowed_names(listening: str) -> tuple[str, ...]:
     return (*LOOPBACK, machine, listening.lower())
 
 
-def is_allowed_host(listening: str, host: str) -> bool:
+def is_allowed_host(listening: str, host: str, proxies: Sequence[str] = ()) -> bool:
     """True where a Host or Origin header names this server (guards against DNS rebinding).
 
     A foreign name can be made to resolve to loopback, and a browser then takes that page and the study for one
@@ -40,6 +40,7 @@ def is_allowed_host(listening: str, host: str) -> bool:
     Args:
         listening: the address that the server listens on.
         host: the header's value without the scheme, with or without a port.
+        proxies: names under which a proxy shows this server.
 
     >>> is_allowed_host("127.0.0.1", "localhost:5006"), is_allowed_host("127.0.0.1", "evil.example:5006")
     (True, False)
@@ -47,7 +48,8 @@ def is_allowed_host(listening: str, host: str) -> bool:
     (False, True)
     """
     name, _ = _name_and_port(host)
-    return name in allowed_names(listening) or (listening in ALL_INTERFACES and _is_numeric(name))
+    known = name in allowed_names(listening) or name in proxies
+    return known or (listening in ALL_INTERFACES and _is_numeric(name))
 
 
 def _name_and_port(host: str) -> tuple[str, int]:
@@ -93,9 +95,10 @@ class SameOriginSocket(WSHandler):
     """The websocket of a page, which pages of other origins cannot open."""
 
     def check_origin(self, origin: str) -> bool:
-        """True for an allowed host at the port of this request."""
+        """True for an allowed host at the port of this request, and for a proxy's, which has a port of its own."""
         host = origin.removeprefix("http://").removeprefix("https://")
-        same_port = _name_and_port(host)[1] == _name_and_port(self.request.host)[1]
+        name, port = _name_and_port(host)
+        same_port = name in self.settings["proxies"] or port == _name_and_port(self.request.host)[1]
         return self.settings["is_allowed_host"](host) and same_port
 
     def on_close(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import re
 import secrets
 import sys
 import traceback
@@ -25,7 +26,7 @@ from bokeh.server.views.ws import WSHandler
 from bokeh.settings import settings
 from tornado.ioloop import IOLoop
 from tornado.routing import AnyMatches, Rule
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RedirectHandler, RequestHandler
 
 from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
@@ -42,6 +43,9 @@ UNUSED_SECONDS = 15
 
 CHECK_SECONDS = 1
 """The interval between two searches for such sessions: short, as ending one takes 0.1 s, and twenty at once 2."""
+
+PREFIX = re.compile(r"(/[\w.~-]+)+")
+"""Paths before all others that a proxy may ask for."""
 
 RESERVED = ("ws", "metadata", "healthz", "favicon.ico")
 """Paths of the server's own; several studies cannot have these names."""
@@ -88,6 +92,8 @@ def make_server(
     views: Sequence[str] = (),
     token: str = "",
     ticket: str = "",
+    prefix: str = "",
+    proxies: Sequence[str] = (),
 ) -> BaseServer:
     """A started server that does not block; `run_until_shutdown()` or an event loop drives it.
 
@@ -100,17 +106,21 @@ def make_server(
         port: 0 takes a free one.
         views: `package.module:NAME` of further views, see `views.View`.
         token: asked for as `?token=` of every page; empty shows the studies to everyone who reaches the port.
+        prefix: path before all others, such as `/rosalind`, where a proxy shows the server under it and passes it on.
+        proxies: names of hosts under which a proxy shows the server, beside the server's own.
         ticket: secret with which `/open/<ticket>` leads to the first page and its token, once; empty for none.
 
     Raises:
         FileNotFoundError: a folder without a study.
         ValueError: no folder, a study without a measured cell, two folders of one name, several of which one is named
-            as a path of the server's own, or a view that cannot be used.
+            as a path of the server's own, a prefix that is no path, or a view that cannot be used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     if not paths:
         raise ValueError("folders must be one study folder or more, got none.")
+    if prefix and not PREFIX.fullmatch(prefix):
+        raise ValueError(f"prefix must be a path such as /rosalind, without a slash at its end, got {prefix!r}.")
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
@@ -130,6 +140,7 @@ def make_server(
                 path: Application(FunctionHandler(application(store, table, turns.one)))
                 for path, store in routes.items()
             },
+            prefix=prefix,
             use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
             compress_response=True,
@@ -140,8 +151,14 @@ def make_server(
             sign_sessions=True,
             secret_key=secrets.token_bytes(32),
             extra_patterns=[
+                # Pictures have addresses relative to the page's.
+                *([("", RedirectHandler, {"url": f"{prefix}/", "permanent": False})] if prefix else []),
                 (r"/healthz", Health),
-                (r"/open/([\w-]{1,100})", access.OpenOnce, {"tickets": {ticket} - {""}, "token": token}),
+                (
+                    r"/open/([\w-]{1,100})",
+                    access.OpenOnce,
+                    {"tickets": {ticket} - {""}, "token": token, "prefix": prefix},
+                ),
                 (
                     rf"/{access.PICTURES}/([^/]+)/(\d{{1,6}})/(\d{{1,9}})",
                     Thumbnail,
@@ -149,7 +166,8 @@ def make_server(
                 ),
             ],
         )
-        _reroute(tornado, routes, host, token, turns)
+        tornado.settings["proxies"] = {name.lower() for name in proxies}
+        _reroute(tornado, routes, host, token, turns, prefix)
         tornado.add_transform(access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
@@ -164,9 +182,12 @@ def make_server(
     return server
 
 
-def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turns: Turns) -> None:
+def _reroute(
+    tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turns: Turns, prefix: str
+) -> None:
     """Put this package's handlers in place of Bokeh's, behind checks of the Host header and of the token."""
-    is_allowed = partial(host_check.is_allowed_host, host)
+    proxies = sorted(tornado.settings["proxies"])
+    is_allowed = partial(host_check.is_allowed_host, host, proxies=proxies)
     tornado.settings["is_allowed_host"] = is_allowed
     pages = tornado.wildcard_router
     # `autoload.js` would let a page elsewhere embed a session.
@@ -181,8 +202,8 @@ def _reroute(tornado: BokehTornado, stores: Mapping[str, Store], host: str, toke
             rule.target_kwargs["turns"] = turns
         elif rule.target is WSHandler:
             rule.target = host_check.SameOriginSocket
-    absent = f"There is no such page. The studies of this server are at {', '.join(stores)}."
-    names = ", ".join(map(_in_url, host_check.allowed_names(host)))
+    absent = f"There is no such page. The studies of this server are at {', '.join(prefix + at for at in stores)}."
+    names = ", ".join(map(_in_url, (*host_check.allowed_names(host), *proxies)))
     foreign = f"This server answers to the names {names}; open it under one of these."
     closed = "This page needs the token of the address that the server printed when it started: open that address."
     pages.rules = [
@@ -232,6 +253,8 @@ def serve(
     open_browser: bool = True,
     views: Sequence[str] = (),
     token: bool = True,
+    prefix: str = "",
+    proxies: Sequence[str] = (),
 ) -> None:
     """Show studies in the browser until interrupted.
 
@@ -243,7 +266,8 @@ def serve(
     # Bokeh's check of every new page takes 0.12 s; the tests run it.
     settings.perform_document_validation = False
     secret, ticket = (access.token_of_user(), secrets.token_urlsafe(24)) if token else ("", "")
-    server = make_server(folders, host=host, port=port, views=views, token=secret, ticket=ticket)
+    options = {"host": host, "port": port, "views": views, "prefix": prefix, "proxies": proxies}
+    server = make_server(folders, token=secret, ticket=ticket, **options)
     # Every session that ends asks for a collection; what has been imported is never garbage.
     gc.freeze()
     if host not in host_check.LOOPBACK:
@@ -252,7 +276,7 @@ def serve(
     if reason := bokeh_patches.reason_off():
         print(f"Pages are slower than they could be: {reason}.", file=sys.stderr)
     local = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)
-    address = f"http://{_in_url(local)}:{server.port}/"
+    address = f"http://{_in_url(local)}:{server.port}{prefix}/"
     query = f"?token={secret}" if token else ""
     print(f"rosalind shows the study at {address}{query} (Ctrl-C ends it)", flush=True)
     if open_browser:
