@@ -317,6 +317,8 @@ def test_pages_ask_for_the_token_and_sockets_for_a_page(drawn):
             assert (await socket.read_message() is not None) == received
             if received:
                 await load_test.closed(socket)
+            else:
+                socket.close()
         running.stop()
 
     asyncio.run(scenario())
