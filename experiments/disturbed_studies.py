@@ -104,7 +104,10 @@ def contents(folder: Path) -> dict[str, str]:
         if name.startswith(("training", "checkpoints")):
             continue
         if path.suffix == ".npz":
-            kept[name] = results.hash_arrays(results.load_arrays(path))
+            try:
+                kept[name] = results.hash_arrays(results.load_arrays(path))
+            except results.Damaged:
+                kept[name] = "damaged"
         elif path.suffix == ".npy":
             kept[name] = results.hash_arrays({"": np.load(path)})
         elif path.suffix == ".csv":

@@ -228,11 +228,17 @@ def test_the_same_name_made_differently_is_refused(folder, change, message):
     assert stamps(folder) == before
 
 
+def with_another_byte(data: bytes) -> bytes:
+    place = len(data) // 3
+    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:1000], with_another_byte])
 @pytest.mark.parametrize("kind", ["networks/mlp-lth-0.5-seed0.npz", "geometry/mlp-lth-0.5-seed0/contrast-5.npz"])
-def test_a_truncated_file_is_named_and_made_again(folder, kind, capsys):
+def test_a_damaged_file_is_named_and_made_again(folder, kind, damage, capsys):
     path = folder / kind
     whole = results.load_arrays(path)
-    path.write_bytes(path.read_bytes()[:1000])
+    path.write_bytes(damage(path.read_bytes()))
     study.run(small_study(), folder)
     again = results.load_arrays(path)
     assert path.name in capsys.readouterr().err

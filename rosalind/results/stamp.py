@@ -37,6 +37,14 @@ def is_current(folder: Path, made_of: Mapping[str, Any]) -> bool:
         return False
 
 
+def predates(folder: Path, path: Path) -> bool:
+    """True where a file was written after the derived files of a folder were stamped."""
+    try:
+        return _file(folder).stat().st_mtime_ns < path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
 def withdraw(folder: Path) -> None:
     """Take the stamp away before derived files are made again, so that none is compared with that of an older one."""
     _file(folder).unlink(missing_ok=True)
