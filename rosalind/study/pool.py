@@ -1,4 +1,4 @@
-"""Processes on this machine that share the units of a study, every one with cores of its own."""
+"""Processes on this machine that share the units of a study."""
 
 import contextlib
 import math
@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from multiprocessing.sharedctypes import Synchronized
 
 import jax
 
@@ -24,13 +23,6 @@ MOST = 8
 """Most processes where no number is asked for: each takes 0.6 GB and compiles by itself."""
 
 
-def cores() -> list[int]:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def default_jobs(study: Study) -> int:
     """The number of processes that `rosalind run` takes: one per core for small networks on a CPU, else 1.
 
@@ -45,18 +37,13 @@ def default_jobs(study: Study) -> int:
     adds = sum(count * math.prod(kernels[path].shape) for path, count in models.positions(model).items())
     if adds * study.train.batch_size > SMALL:
         return 1
-    return min(len(cores()), MOST)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST)
 
 
-def _begin(number: Synchronized, shares: list[list[int]], cache: str | None) -> None:
-    """Make a process ready: cores of its own, the cache of compilations, and interrupts left to the first process."""
+def _begin(cache: str | None) -> None:
+    """Make a process ready: the cache of compilations, and interrupts left to the first process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with number.get_lock():
-        share = shares[number.value % len(shares)]
-        number.value += 1
-    # Before jax has a backend, whose threads are as many as the cores that it may use then.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, share)
     if cache:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
         use_compilation_cache()
@@ -71,11 +58,12 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     if jobs == 1:
         yield None
         return
-    context, mine = multiprocessing.get_context("spawn"), cores()
-    shares = [mine[k::jobs] or [mine[k % len(mine)]] for k in range(jobs)]
     before = set(multiprocessing.active_children())
-    arguments = (context.Value("i", 0), shares, getattr(jax.config, "jax_compilation_cache_dir", None))
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=arguments)
+    cache = getattr(jax.config, "jax_compilation_cache_dir", None)
+    # All may use all cores: with a core of its own each is no faster, and XLA's sums of one thread are rounded
+    # otherwise than those of two (692 of 725 files of the demo's first seed differed).
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache,))
     try:
         yield executor
     except BaseException:

@@ -44,8 +44,8 @@ def run(
         folder: made if missing.
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
-        jobs: number of processes on this machine, with cores of their own each, in place of an executor. A script
-            that asks for more than one must be importable: `if __name__ == "__main__":` before the call.
+        jobs: number of processes on this machine, in place of an executor. A script that asks for more than one must be
+            importable: `if __name__ == "__main__":` before the call.
         report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
             epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
             every row of `summary.csv`. An error that it raises ends the run, which can be run again.
