@@ -93,6 +93,7 @@ DAMAGES = {
     "network, size of text": (NETWORK, lambda path: described(path, nonzero="x")),
     "network, parents": (NETWORK, lambda path: described(path, parent=[])),
     "network, sparsity of text": (NETWORK, lambda path: described(path, sparsity_requested="x")),
+    "condition, another's": (CONDITION, lambda path: shutil.copy(path.with_name("contrast-1.json"), path)),
     "condition, empty table": (CONDITION, lambda path: path.write_text("{}")),
     "condition, severity of text": (CONDITION, lambda path: described(path, severity="x")),
 }

@@ -144,7 +144,8 @@ def predictions(results: Results) -> list[Prediction]:
     index = {name: k for k, name in enumerate(results.networks)}
     columns = [list(results.conditions).index(name) for name in main.conditions]
     corrupted = accuracies[:, columns].mean(1)
-    seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None})
+    # Of networks made elsewhere no seed may be known: then every group is one network.
+    seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None}) or [None]
     rows, labels, is_dense = [], [], []
     for group in robustness.groups(results):
         by_seed = {results.networks[name].seed: name for name in group.networks if (name, clean) in cells}
@@ -168,7 +169,7 @@ def correlate(
     tables: Mapping[str, Float64[np.ndarray, "groups seeds"]],
     targets: Mapping[str, Float64[np.ndarray, "groups seeds"]],
     families: Sequence[str],
-    seeds: Sequence[int],
+    seeds: Sequence[int | None],
     dense: int | None,
     *,
     permutations: int = PERMUTATIONS,
@@ -189,9 +190,9 @@ def correlate(
     signs = {name: _order(table.ravel()) for name, table in tables.items()}
     flat = np.stack([sign.ravel() for sign in signs.values()])
     sizes = np.abs(flat).sum(1)
-    environments: dict[str, tuple[Any, slice]] = {
-        f"seed {seed}": (slice(None), slice(k, k + 1)) for k, seed in enumerate(seeds)
-    }
+    environments: dict[str, tuple[Any, slice]] = {}
+    if width > 1:
+        environments = {f"seed {seed}": (slice(None), slice(k, k + 1)) for k, seed in enumerate(seeds)}
     for family in dict.fromkeys(families):
         members = [k for k, other in enumerate(families) if other == family]
         if len(members) >= FEWEST:

@@ -271,7 +271,10 @@ def load(folder: str | Path) -> Results:
         table = {}
         for path in sorted((folder / directory).glob("*.json")):
             try:
-                table[path.stem] = cls.from_json(path, load_json(path))
+                record = cls.from_json(path, load_json(path))
+                if isinstance(record, ConditionInfo) and record.id != path.stem:
+                    raise Damaged(f"{path} is the record of another condition, {record.id}.")
+                table[path.stem] = record
             except (Damaged, OSError) as error:
                 problems.append(f"{error} It is left out.")
         return table

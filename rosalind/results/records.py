@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
-from rosalind.config import CLEAN
+from rosalind.config import CLEAN, Condition
 from rosalind.results.schema import check_keys
 
 _KINDS: dict[Any, type] = {int: Integral, float: Real, Mapping: dict, tuple: list}
@@ -136,6 +136,12 @@ class ConditionInfo:
     def is_clean(self) -> bool:
         """True of test images as they are."""
         return self.kind == CLEAN
+
+    @property
+    def id(self) -> str:
+        """As `config.Condition` names it, and its files."""
+        fields = ("name", "severity", "draw", "bn", "options", "label")
+        return Condition(**{field: getattr(self, field) for field in fields}).id
 
     @property
     def is_corruption(self) -> bool:

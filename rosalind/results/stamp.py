@@ -18,6 +18,8 @@ def _file(folder: Path) -> Path:
 def _derived(folder: Path) -> Iterator[Path]:
     yield folder / "summary.csv"
     yield from (path for path in (folder / "comparison").glob("[!.]*") if path != _file(folder) and path.is_file())
+    # Derived as well, and without a checksum of their own as npz files have it.
+    yield from (folder / "images").glob("[!.]*.npy")
 
 
 def _state(path: Path) -> list[Any]:

@@ -279,8 +279,12 @@ def save_thumbnails(study: Study, dataset: data.Dataset, folder: Path, planned: 
 
 
 def _whole(path: Path) -> np.ndarray | None:
-    """The array of an npy of one axis or more; None where there is none. A damaged one is named and moved aside."""
+    """The array of an npy of images/, of one axis or more; None where there is none.
+
+    A damaged one, or one that is not as it was when the tables were made, is named and moved aside.
+    """
     try:
+        results.check_derived(path.parent.parent, f"{path.parent.name}/{path.name}")
         array = results.load_array(path)
         if array.ndim:
             return array

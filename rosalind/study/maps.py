@@ -71,7 +71,7 @@ def attribute_some(
     """
     name = network if isinstance(network, str) else network.name
     path = results.attribution_file(folder, name, planned.condition.id)
-    stored = results.load_arrays(path) if results.readable(path, ("id", "map")) else {}
+    stored = results.load_arrays(path) if results.readable(path) else {}
     digest = cells.hashes(folder, [name])[name]
     origin = {"network_hash": np.asarray(digest), "condition": np.asarray(planned.condition.id)}
     is_other = any(str(stored.get(key, value)) != str(value) for key, value in origin.items())
