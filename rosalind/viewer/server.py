@@ -269,7 +269,7 @@ def serve(
     secret, ticket = (access.token_of_user(), secrets.token_urlsafe(24)) if token else ("", "")
     options = {"host": host, "port": port, "views": views, "prefix": prefix, "proxies": proxies}
     # Tornado asks for a loop, and Python 3.12 and later warn where there is none.
-    with asyncio.Runner() as runner:
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
         server = make_server(folders, token=secret, ticket=ticket, **options)
         # Every session that ends asks for a collection; what has been imported is never garbage.
@@ -285,5 +285,4 @@ def serve(
         print(f"rosalind shows the study at {address}{query} (Ctrl-C ends it)", flush=True)
         if open_browser:
             webbrowser.open(f"{address}open/{ticket}" if token else address)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run_until_shutdown()
+        server.run_until_shutdown()
