@@ -6,8 +6,6 @@ Commands (the last needs to mount a file system: root on Linux):
     python experiments/disturbed_studies.py damages --tries 300
     python experiments/disturbed_studies.py disks --tries 10
 
-Expected time: see the results below.
-
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.
@@ -16,6 +14,16 @@ Expected time: see the results below.
   traceback; either it says what is wrong, or its numbers are those of the undamaged study.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
+
+Expected time and results (one core of an x86 machine for each):
+
+- kills, 10 minutes for 50 of each: 50 in every stage and 28 more in later ones, 61 runs that ended by themselves; no
+  file differed, none was left over.
+- damages, 37 minutes for 300: no traceback in 1,230 commands. `view` was right 227 times and said what is wrong 72
+  times, `compare` 179 and 107, `report` 14 and 14 of 30, `attribute` 285 and 15, `run` 268 and 21. Neither: `compare`
+  and `report` of a study whose file of a cell is gone, 16 times, which is a gap, shown as a dash; one `view` that was
+  paused with the machine; `run` twice, as maps of a further sample that were asked for by hand are not of the plan,
+  and 9 times on thumbnails with other pixels, which have no checksum of their own: since then the stamp has it.
 """
 
 import random

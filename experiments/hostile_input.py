@@ -7,8 +7,6 @@ Commands:
     python experiments/hostile_input.py messages --tries 1000 --study STUDY
     python experiments/hostile_input.py storm --tries 20 --study STUDY
 
-Expected time: see the results below.
-
 - configs: one to three fields of a small study get values at random, wrong Python types among them. `study.check` must
   accept it, or refuse it with a ValueError or FileNotFoundError within ten seconds. Of those accepted, as many
   different ones as `--runs` says are run: none may fail.
@@ -19,6 +17,15 @@ Expected time: see the results below.
   rightly.
 - storm: so many clients open pages and leave at any moment for a minute, beside 250 connections that ask for nothing.
   Health checks must be answered within a second, and the memory must be back when the sessions have ended.
+
+Expected time and results (one core of an x86 machine for each):
+
+- configs, 14 minutes for 5,000 with 40 runs: 4,696 refused, 303 accepted, and one accepted after 10.6 s, as checking
+  a network of 16 million weights takes that long; of 106 different small ones accepted 40 were run, none failed.
+- commands, 7 minutes for 2,000: 103 ended with 0, 1,867 with an exit code and a sentence, none hung; 30 were `view`
+  without a folder, a traceback then, which is refused in a sentence now.
+- messages, a minute for 1,000 and as many addresses: health after 2 ms, at most 35 ms; no traceback in 6,510 lines of
+  the log; the honest reader's 20 answers were right; 117 MB before and 162 MB after.
 """
 
 import asyncio
