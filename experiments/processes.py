@@ -12,6 +12,7 @@ Commands (the demo's study of one seed; two cores; the second with an earlier ve
 
 Ways alternate, every run in a fresh folder; compilations are cached, or `--cold`. Of every run: seconds, epochs
 trained, and whether all arrays are those of the first, bit for bit (the other checkout's are not compared).
+
 Expected time and result: six minutes for one seed on two cores, compilations cached: one 84.4 s, shared 73.6 s (0.87),
 with the same 333 epochs and the same 725 files. What is left of a half is starting and tracing, which each process
 does for itself. Where each process had a core of its own, jobs took 73.7 s, and 692 of 725 files differed: XLA's sums

@@ -19,7 +19,7 @@ SMALL = 1e9
 """Multiply-adds of a batch's forward pass up to which one process does not use several cores well: a step of the demo's
 network (0.1e9) takes 4.2 ms on two cores and 5.3 ms on one."""
 
-MOST = 8
+MOST = 4
 """Most processes where no number is asked for: each takes 0.6 GB and compiles by itself."""
 
 
