@@ -297,7 +297,15 @@ class TestPotential:
         header, lines, _ = potential.table(study_results, 0.02)
         assert header == ["method", "seeds", "clean", "corrupted"]
         assert lines[0][:2] == ["x", "2"]
-        assert lines[0][2].startswith(">= 80.0 +- ")
+        assert lines[0][2] == ">= 80.0"
+        assert np.isnan([of["clean"].half, of["mean-common15"].half]).all()
+        # Without the seed that is beyond: .7 and .6.
+        within = {name: counts for name, counts in predictions.items() if name[0] != "x 0.9-1"}
+        within["x 0.9-1", "clean"] = [0] * 84 + [1] * 16
+        within["x 0.9-1", "fog-1"] = [0] * 70 + [1] * 30
+        infos_of = {p.condition: p for p in potential.potentials(fake_results(infos, within, networks), 0.02)}
+        np.testing.assert_allclose(infos_of["clean"].values, [0.7, 0.6])
+        assert infos_of["clean"].half == pytest.approx(12.706 * 0.05, rel=1e-3)
         for delta in (0, 1, 1.5):
             with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
                 potential.potentials(study_results, delta)

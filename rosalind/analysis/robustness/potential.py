@@ -25,7 +25,8 @@ class Potential:
         condition: Id of a condition, or name of a mean.
         values: Largest sparsity of every seed, see `largest_sparsity`.
         mean: Over seeds, in [0, 1]; higher is better.
-        half: Half width of its 95 % t-interval over seeds; NaN with one.
+        half: Half width of its 95 % t-interval over seeds; NaN with one, and where a seed is `beyond`, as what is only
+            a lower end has no deviation.
         beyond: Number of seeds whose sparsest network still is within the limit: there the value is at least that.
     """
 
@@ -102,7 +103,8 @@ def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
             if np.isfinite(values).any():
                 mean, half, _ = seed_interval(values)
                 beyond = sum(is_end for _, is_end in ends)
-                measured.append(Potential(method, condition, values, float(mean), float(half), beyond))
+                half = float("nan") if beyond else float(half)
+                measured.append(Potential(method, condition, values, float(mean), half, beyond))
     return measured
 
 
