@@ -9,7 +9,7 @@ from beartype import BeartypeConf, beartype
 ANALYSIS = (
     *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
     *("distributions", "downsampling", "fragility", "heat_map", "lineage", "occlusion_maps", "polygon", "rasters"),
-    *("redundancy", "sample_columns", "sample_margins", "sample_presets", "selection", "severity_curves"),
+    *("predictors", "redundancy", "sample_columns", "sample_margins", "sample_presets", "selection", "severity_curves"),
     *("similarity", "store"),
 )
 MODULES = (

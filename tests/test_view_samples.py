@@ -228,13 +228,13 @@ class TestFingerprint:
     def test_an_older_table_serves_the_cells_it_has(self, copied):
         results.remove_network(copied, "mlp-lth-0.9-seed1")
         path = copied / "geometry" / "mlp-lth-0.9-seed0" / "clean.npz"
-        shutil.copy(path, path.with_name("later.npz"))
+        shutil.copy(path, path.with_name("later-5.npz"))
         info = results.load_json(copied / "conditions" / "contrast-5.json")
-        results.save_json(copied / "conditions" / "later.json", {**info, "name": "later", "order": 99})
+        results.save_json(copied / "conditions" / "later-5.json", {**info, "name": "later", "order": 99})
         store = Store(copied)
         margins = sample_margins.read(store, 5, (A, A))
         assert margins.cells == len(store.cells) - 1
-        assert np.isnan(margins.values[:, margins.conditions.index("later")]).all()
+        assert np.isnan(margins.values[:, margins.conditions.index("later-5")]).all()
 
     def test_breaks_name_the_first_severity_that_is_wrong(self, store):
         names = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
