@@ -413,8 +413,11 @@ async def _storm(server: load_test.Server, clients: int, seconds: float, healths
     client = load_test.AsyncHTTPClient(force_instance=True)
     while time.monotonic() < until:
         began = time.monotonic()
-        await client.fetch(f"{server.address}healthz", request_timeout=60)
-        healths.append(time.monotonic() - began)
+        try:
+            await client.fetch(f"{server.address}healthz", request_timeout=60)
+            healths.append(time.monotonic() - began)
+        except OSError:
+            counts["health checks refused"] += 1
         await asyncio.sleep(0.2)
     await asyncio.gather(*crowd, return_exceptions=True)
     for _, writer in silent:
