@@ -26,6 +26,8 @@ Expected time and results (one core of an x86 machine for each):
   without a folder, a traceback then, which is refused in a sentence now.
 - messages, a minute for 1,000 and as many addresses: health after 2 ms, at most 35 ms; no traceback in 6,510 lines of
   the log; the honest reader's 20 answers were right; 117 MB before and 162 MB after.
+- storm: no figures yet. In the first tries a health check was refused: of many connections that come at once the
+  server closes the oldest silent ones beyond 64, and one whose request has not been read yet is among them.
 """
 
 import asyncio
@@ -51,6 +53,7 @@ import numpy as np
 import tyro
 from children import called, last_line, started
 from disturbed_studies import STUDY, command, run
+from tornado.httpclient import HTTPClientError
 from tqdm import tqdm
 
 from rosalind import config, fields, study
@@ -416,7 +419,7 @@ async def _storm(server: load_test.Server, clients: int, seconds: float, healths
         try:
             await client.fetch(f"{server.address}healthz", request_timeout=60)
             healths.append(time.monotonic() - began)
-        except OSError:
+        except (OSError, HTTPClientError):
             counts["health checks refused"] += 1
         await asyncio.sleep(0.2)
     await asyncio.gather(*crowd, return_exceptions=True)
