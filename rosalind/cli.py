@@ -266,8 +266,9 @@ def view(
         proxies: Host names under which a proxy shows the server, such as lab.example.org.
     """
     _apart(views=views)
-    options = {"views": views, "token": not no_token, "prefix": prefix, "proxies": proxies}
-    rosalind.viewer.serve(list(folders), host=host, port=port, **options)
+    rosalind.viewer.serve(
+        list(folders), host=host, port=port, views=views, token=not no_token, prefix=prefix, proxies=proxies
+    )
 
 
 def report(folder: Folder, out: Path | None = None, link: str = "") -> None:

@@ -13,6 +13,7 @@ from awkward import model_of
 from conftest import small_study, toy_problem
 from flax import linen as nn
 from flax import nnx
+from pruned import start
 
 from rosalind import models, pruning, results, study, training
 from rosalind.config import Condition, Data, Method, Model, Train
@@ -52,33 +53,22 @@ FAILING = {("Saturating", "synflow"): "is exactly zero: no gradient reaches it.*
 
 
 @functools.cache
-def problem(name: str):
-    """The small problem of a module in one batch, its dense parent after one step, and its functions."""
-    model = model_of(name)
-    loss, params, state, batches = toy_problem(model)
+def parent_of(name: str) -> pruning.Parent:
+    """The dense parent of a module after one step on the small problem, and its initial weights."""
+    loss, params, state, batches = toy_problem(model_of(name))
     dense = masks.everything(params)
     fitted = training.fit(loss, params, state, batches, config=CONFIG, masks=dense, stop=1, key=KEY)
-    parent = pruning.Parent(pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state))
-    return loss, parent, batches, pruning.ModelFunctions(**models.model_functions(model))
+    return pruning.Parent(pruning.Weights(params, state), pruning.Weights(fitted.trainable, fitted.state))
 
 
 @pytest.mark.parametrize("name", awkward.MODULES)
 def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
-    loss, parent, batches, functions = problem(name)
+    parent, traced = parent_of(name), models.groups(model_of(name))
     for method, options in METHODS.items():
         recipe = pruning.METHODS[method]
-        groups = models.groups(model_of(name)) if recipe.granularity == "channel" else ()
-        prune = functools.partial(
-            pruning.prune,
-            Method(method, (0.5,), options),
-            parent,
-            loss=loss,
-            batches=batches,
-            config=CONFIG,
-            functions=functions,
-            groups=groups,
-            key=KEY,
-        )
+        groups = traced if recipe.granularity == "channel" else ()
+        given = {"model": model_of(name), "parent": parent, "config": CONFIG, "groups": groups}
+        prune = functools.partial(start, Method(method, (0.5,), options), **given)
         if (name, method) in REFUSED:
             with pytest.raises(ValueError, match=REFUSED[name, method]):
                 prune()
@@ -87,17 +77,17 @@ def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
             with pytest.raises(ValueError, match=FAILING[name, method]):
                 next(prune())
             continue
-        (pruned,) = prune()
-        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(pruned.weights.trainable)), method
-        reached = masks.sparsity_of(pruned.masks)
+        (network,) = prune()
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(network.weights.trainable)), method
+        reached = masks.sparsity_of(network.masks)
         if recipe.exact:
-            total = sum(mask.size for mask in pruned.masks.values())
+            total = sum(mask.size for mask in network.masks.values())
             assert round(reached * total) == total - masks.kept_count(total, 0.5), method
         elif abs(reached - 0.5) > 1 / 8:
             # Not the nearest of eight channels per group.
-            assert "left dense" in pruned.notes[0] or "at most" in pruned.notes[0], (method, pruned.notes)
+            assert "left dense" in network.notes[0] or "at most" in network.notes[0], (method, network.notes)
         left = pruning.left_whole(Method(method, (0.5,)), parent.initial.trainable, groups=groups)
-        assert all(pruned.masks[path].all() for path in left), method
+        assert all(network.masks[path].all() for path in left), method
 
 
 def images_of(model: Model, count: int = 4) -> np.ndarray:
@@ -108,7 +98,7 @@ def images_of(model: Model, count: int = 4) -> np.ndarray:
 def test_what_can_be_removed_leaves_the_same_network(name):
     model = model_of(name)
     groups = models.groups(model)
-    variables = problem(name)[1].trained
+    variables = parent_of(name).trained
     if groups:
         noise = lambda x: np.asarray(x) + np.float32(0.1) * np.random.default_rng(x.size).normal(size=x.shape)
         params = jax.tree.map(lambda x: noise(x).astype(np.float32), variables.trainable)
@@ -161,7 +151,8 @@ def test_squared_inputs_are_those_that_meet_a_weight(name):
 
 
 def test_dropout_draws_by_step_and_not_where_it_is_measured():
-    loss, parent, batches, _ = problem("Dropping")
+    loss, _, _, batches = toy_problem(model_of("Dropping"))
+    parent = parent_of("Dropping")
     params, state = parent.initial
     batch = batches(KEY, 0)
     run = jax.jit(loss, static_argnums=3)
@@ -175,7 +166,7 @@ def test_dropout_draws_by_step_and_not_where_it_is_measured():
 
 def test_low_precision_computes_in_it_and_is_kept_in_float32():
     model = model_of("Halved")
-    params, state = problem("Halved")[1].trained
+    params, state = parent_of("Halved").trained
     assert {str(x.dtype) for x in jax.tree.leaves(params)} == {"float32"}
     assert models.parameter_dtypes(model) == ["bfloat16", "float32"]
     features = models.apply(model, {"params": params, **state}, images_of(model))[1]
@@ -188,25 +179,16 @@ def test_low_precision_computes_in_it_and_is_kept_in_float32():
 
 
 def test_parameters_in_bfloat16_are_pruned_and_resumed():
-    loss, parent, batches, _ = problem("NoBias")
+    parent = parent_of("NoBias")
     half = lambda weights: pruning.Weights(jax.tree.map(lambda x: x.astype(jnp.bfloat16), weights.trainable), {})
     low = pruning.Parent(half(parent.initial), half(parent.trained))
-    for method in ("magnitude", "fisher"):
-        options = {"score_samples": 20} if "score_samples" in pruning.METHODS[method].options else {}
-        resume, networks = {}, []
-        for _ in range(2):
-            (pruned,) = pruning.prune(
-                Method(method, (0.5,), options),
-                low,
-                loss=loss,
-                batches=batches,
-                config=CONFIG,
-                resume=resume,
-                key=KEY,
-            )
-            networks.append(pruned)
-        assert masks.sparsity_of(pruned.masks) == pytest.approx(0.5, abs=0.001)
-        assert all(np.asarray(x).dtype.kind != "V" for step in resume.values() for x in step.values())
+    for name in ("magnitude", "fisher"):
+        options = {"score_samples": 20} if "score_samples" in pruning.METHODS[name].options else {}
+        given = {"model": model_of("NoBias"), "parent": low, "config": CONFIG, "resume": {}}
+        networks = [network for _ in range(2) for network in start(Method(name, (0.5,), options), **given)]
+        assert len(networks) == 2
+        assert masks.sparsity_of(networks[0].masks) == pytest.approx(0.5, abs=0.001)
+        assert all(np.asarray(x).dtype.kind != "V" for step in given["resume"].values() for x in step.values())
         assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), *(n.weights.trainable for n in networks)))
 
 

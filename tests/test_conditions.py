@@ -611,7 +611,7 @@ def test_every_condition_takes_a_batch_norm_mode():
     for name in ("fog", "pgd-linf", "weight_noise", "fourier"):
         conditions.plan(Condition(name, 1, bn="adapted"))
     with pytest.raises(ValueError, match="unknown BatchNorm mode"):
-        conditions.plan(Condition("fog", 1, bn="batch"))  # type: ignore[arg-type]
+        conditions.plan(Condition("fog", 1, bn="batch"))
 
 
 def test_every_condition_is_known_to_be_shared_or_not():

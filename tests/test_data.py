@@ -84,21 +84,6 @@ def test_splits_are_fixed_disjoint_and_keep_ids(digits):
     assert data.load("digits", seed=1).test.ids.tolist() == digits.test.ids.tolist()
 
 
-def test_large_sets_in_memory_are_not_copied(digits, monkeypatch):
-    parts = (digits.train.images, digits.train.labels, digits.test.images, digits.test.labels)
-    limits = {"train_limit": 500, "test_limit": 100}
-    copied = data.from_arrays("some", *parts, **limits)
-    monkeypatch.setattr(data.arrays, "COPIED", 1000)
-    rows = data.from_arrays("some", *parts, **limits)
-    for split in ("train", "validation", "test"):
-        one, other = getattr(copied, split), getattr(rows, split)
-        np.testing.assert_array_equal(one.images, other.images[:])
-        np.testing.assert_array_equal(one.ids, other.ids)
-        assert any(np.shares_memory(other.images.images, images) for images in (parts[0], parts[2]))
-    assert rows.hash == copied.hash
-    assert rows.statistics() == copied.statistics()
-
-
 def test_limit_is_stratified(digits):
     limited = data.load("digits", train_limit=100)
     counts = np.bincount(np.concatenate([limited.train.labels, limited.validation.labels]))

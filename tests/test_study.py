@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import sys
@@ -31,7 +32,7 @@ FORKS.set_forkserver_preload(["rosalind.study"])
 
 
 def one_seed_of_it(folder, errors):
-    sys.stderr = open(errors, "w", buffering=1)  # noqa: SIM115  # until the process ends
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
     study.run(small_study(seeds=(0,)), folder)
 
 
@@ -338,6 +339,7 @@ def test_maps_of_more_samples_join_those_stored(folder):
             {"means": {"mine": ("fog",)}},
             r"means\['mine'\] must be corruptions .* got \['fog'\]; allowed: contrast, contrast-1",
         ),
+        ({"means": {"digital": ("contrast",)}}, "'digital' is the name of a mean that every study has"),
         ({"means": {"mine": ()}}, r"means\['mine'\] is empty"),
         ({"means": {"a b": ("contrast",)}}, "cannot be an id"),
         ({"data": config.Data(train_limit=3)}, "raise train_limit, which is 3"),

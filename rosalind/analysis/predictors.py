@@ -212,8 +212,14 @@ def correlate(
             within = {place: kendall(x[at].ravel(), y[at].ravel()) for place, at in environments.items()}
             all_predictions.append(
                 Prediction(
-                    **{"name": name, "target": target, "tau": float(tau), "p": float(corrected)},
-                    **{"environments": within, "signs": _signs(x, y, dense, tau), "groups": count, "seeds": width},
+                    name,
+                    target,
+                    float(tau),
+                    float(corrected),
+                    within,
+                    _signs(x, y, dense, tau),
+                    groups=count,
+                    seeds=width,
                 )
             )
     return all_predictions
@@ -228,25 +234,15 @@ def _signs(x: np.ndarray, y: np.ndarray, dense: int | None, tau: float) -> float
     return float((known > 0).mean()) if known.size else float("nan")
 
 
-COLUMNS = (*("predictor", "target", "tau", "p_holm", "worst", "worst_tau", "signs", "groups", "seeds", "verdict"),)
+COLUMNS = ("predictor", "target", "tau", "p_holm", "worst", "worst_tau", "signs", "groups", "seeds", "verdict")
 """Columns of comparison/predictors.csv."""
 
 
-def rows(results: Results) -> list[dict[str, Any]]:
-    """The rows of `comparison/predictors.csv`."""
-    return [
-        {
-            **{"predictor": one.name, "target": one.target, "tau": one.tau, "p_holm": one.p},
-            **{"worst": one.worst[0], "worst_tau": one.worst[1], "signs": one.signs},
-            **{"groups": one.groups, "seeds": one.seeds, "verdict": one.verdict},
-        }
-        for one in predictions(results)
-    ]
-
-
 def save(results: Results) -> None:
-    """Write `comparison/predictors.csv`, replacing what is there."""
-    lines = [[row[column] for column in COLUMNS] for row in rows(results)]
+    """Write `comparison/predictors.csv`, replacing what is there: a row per prediction."""
+    lines = [
+        (p.name, p.target, p.tau, p.p, *p.worst, p.signs, p.groups, p.seeds, p.verdict) for p in predictions(results)
+    ]
     save_csv(results.folder / "comparison" / "predictors.csv", COLUMNS, lines)
 
 

@@ -16,7 +16,7 @@ LARGE = 2 * 2**30
 
 @dataclass(frozen=True)
 class Rows:
-    """Lazy row selection of an array on disk or in memory; read-only."""
+    """Lazy row selection of an on-disk array; read-only."""
 
     images: Any
     rows: np.ndarray
@@ -36,10 +36,6 @@ class Rows:
         return self.images[self.rows[index]]
 
 
-COPIED = 2**28
-"""Bytes of images in memory that a subset copies at most, and else refers to: a set of 1.5 GB was held twice."""
-
-
 @dataclass(frozen=True)
 class Split:
     """Images and labels of one split, in a fixed order.
@@ -56,14 +52,12 @@ class Split:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> "Split":
-        """The rows of this split, in that order, with their ids; images in files, and large ones, stay there."""
+        """The rows of this split, in that order, with their ids; images in files stay there."""
         images = self.images
         if isinstance(images, Rows):
             images = Rows(images.images, images.rows[rows])
-        elif type(images) is np.ndarray and images.nbytes <= COPIED:
-            images = images[rows]
         else:
-            images = Rows(images, np.asarray(rows))
+            images = images[rows] if type(images) is np.ndarray else Rows(images, np.asarray(rows))
         return Split(images, self.labels[rows], self.ids[rows])
 
 

@@ -132,7 +132,7 @@ def attributions(
     parts = units.amounts(list(work.values()))
     with Progress("attributing", len(work) * len(ids), unit="samples", parts=parts) as progress:
         # Files that are there are only looked at, which is no work for other processes.
-        there = {cell for cell in work if results.attribution_file(folder, *cell).exists()}
-        failures = units.each(None, _attribute_unit, [work[cell] for cell in work if cell in there], progress)
-        new = [work[cell] for cell in work if cell not in there]
+        stored = {cell for cell in work if results.attribution_file(folder, *cell).exists()}
+        old, new = ([work[cell] for cell in work if (cell in stored) == is_old] for is_old in (True, False))
+        failures = units.each(None, _attribute_unit, old, progress)
         return failures | units.each(executor, _attribute_unit, new, progress)

@@ -129,11 +129,13 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
 
 def _check_means(study: Study) -> None:
     """Raise ValueError for a mean whose name is taken or which is over no corruption of the study."""
-    corrupted = [c for c in study.conditions if conditions.plan(c).kind.corruption is not None]
-    known = {word for c in corrupted for word in (c.id, short_name(c.name))}
+    planned = [conditions.plan(condition) for condition in study.conditions]
+    corrupted = [p for p in planned if p.kind.corruption is not None]
+    known = {word for p in corrupted for word in (p.condition.id, short_name(p.condition.name))}
+    taken = {*robustness.SETS, *(p.kind.category for p in corrupted)}
     for name, members in study.means.items():
         results.check_name(name)
-        if name in robustness.RESERVED or name.startswith("severity"):
+        if name in taken or name.startswith("severity"):
             raise ValueError(f"means: {name!r} is the name of a mean that every study has; choose another.")
         if missing := [member for member in members if member not in known]:
             raise ValueError(

@@ -45,8 +45,7 @@ def _begin(cache: str | None) -> None:
     """Make a process ready: the cache of compilations, and interrupts left to the first process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if cache:
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
-        use_compilation_cache()
+        use_compilation_cache(cache)
 
 
 @contextlib.contextmanager

@@ -37,9 +37,6 @@ class Batches:
     An epoch visits every sample; the last batch is filled up from the start of the epoch's order.
     `images` is uint8[n, h, w, c], `labels` int32[n]. Arrays in memory are put on the device once; images
     that stay in files (`data.Rows`) are read batch by batch.
-
-    Attributes:
-        _order: The key, epoch and order of the last batch.
     """
 
     images: Any
@@ -47,6 +44,7 @@ class Batches:
     size: int
     crop: int = 0
     flip: bool = False
+    # The key, epoch and order of the last batch.
     _order: tuple[Any, int, np.ndarray] = field(default=(None, -1, np.empty(0)), repr=False)
 
     def __post_init__(self):

@@ -4,6 +4,7 @@ import contextlib
 import hmac
 import os
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ IDLE_SECONDS = 20
 
 HALF_OPEN = 64
 """Most connections that have not asked for anything yet; of more the oldest are closed."""
+
+GRACE_SECONDS = 5
+"""The age up to which such a connection stays: while a page is made, requests wait to be read for a second or two."""
 
 LARGEST_BODY = 2**16
 """Bytes of a request's body; the pages send none."""
@@ -122,14 +126,16 @@ class Server(HTTPServer):
             "max_body_size": LARGEST_BODY,
         }
         super().initialize(request_callback, **limits, **options)
-        self._silent: dict[IOStream, None] = {}
+        self._silent: dict[IOStream, float] = {}
 
     def handle_stream(self, stream: IOStream, address: tuple) -> None:
-        """Serve a new connection; the oldest silent one beyond `HALF_OPEN` is closed."""
-        self._silent = {silent: None for silent in self._silent if not silent.closed()}
-        self._silent[stream] = None
-        if len(self._silent) > HALF_OPEN:
-            next(iter(self._silent)).close()
+        """Serve a new connection; silent ones beyond `HALF_OPEN` that are older than `GRACE_SECONDS` are closed."""
+        now = time.monotonic()
+        self._silent = {silent: since for silent, since in self._silent.items() if not silent.closed()}
+        self._silent[stream] = now
+        for silent, since in list(self._silent.items())[:-HALF_OPEN]:
+            if now - since > GRACE_SECONDS:
+                silent.close()
         super().handle_stream(stream, address)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
@@ -138,7 +144,8 @@ class Server(HTTPServer):
         read = delegate.headers_received
 
         def headers_received(*head: Any) -> Awaitable[None] | None:
-            self._silent.pop(getattr(request_conn, "stream", None), None)  # type: ignore[arg-type]
+            stream: Any = getattr(request_conn, "stream", None)
+            self._silent.pop(stream, None)
             return read(*head)
 
         delegate.headers_received = headers_received

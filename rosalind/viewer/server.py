@@ -268,9 +268,10 @@ def serve(
     # Bokeh's check of every new page takes 0.12 s; the tests run it.
     settings.perform_document_validation = False
     secret, ticket = (access.token_of_user(), secrets.token_urlsafe(24)) if token else ("", "")
-    options = {"host": host, "port": port, "views": views, "prefix": prefix, "proxies": proxies}
     _make_loop()
-    server = make_server(folders, token=secret, ticket=ticket, **options)
+    server = make_server(
+        folders, host=host, port=port, views=views, token=secret, ticket=ticket, prefix=prefix, proxies=proxies
+    )
     # Every session that ends asks for a collection; what has been imported is never garbage.
     gc.freeze()
     if host not in host_check.LOOPBACK:

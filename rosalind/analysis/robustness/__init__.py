@@ -11,7 +11,7 @@ from rosalind.analysis.robustness.groups import (
     text_table,
 )
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
-from rosalind.analysis.robustness.means import RESERVED, SETS, Mean, described, means
+from rosalind.analysis.robustness.means import SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
     accuracy_interval,
     adaptive_calibration_error,
@@ -42,7 +42,6 @@ from rosalind.analysis.robustness.summary import (
 
 __all__ = [
     "COLUMNS",
-    "RESERVED",
     "SETS",
     "Mean",
     "Ranking",

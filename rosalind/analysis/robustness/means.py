@@ -19,9 +19,6 @@ WORDS = {
 SETS = (*SIZES, "all")
 """Groups of the means that tables show: of a benchmark each, and of all corruptions of a study."""
 
-RESERVED = (*SETS, "noise", "blur", "weather", "digital", "extra")
-"""Names that a mean of the user's own cannot have; nor can it begin with `severity`."""
-
 
 @dataclass(frozen=True)
 class Mean:

@@ -116,8 +116,13 @@ def rows(results: Results, delta: float = DELTA) -> list[dict[str, Any]]:
     """The rows of `comparison/potential.csv`; `low` to `high` is the 95 % t-interval over seeds."""
     return [
         {
-            **{"method": p.method, "condition": p.condition, "seeds": int(np.isfinite(p.values).sum())},
-            **{"potential": p.mean, "low": p.mean - p.half, "high": p.mean + p.half, "beyond": p.beyond},
+            "method": p.method,
+            "condition": p.condition,
+            "seeds": int(np.isfinite(p.values).sum()),
+            "potential": p.mean,
+            "low": p.mean - p.half,
+            "high": p.mean + p.half,
+            "beyond": p.beyond,
         }
         for p in potentials(results, delta)
     ]
