@@ -1,9 +1,14 @@
 """The page that needs no server: whole, alone, and of the state that was asked for."""
 
+import gc
 import re
 
+import bokeh.io.doc
 import numpy as np
 import pytest
+from bokeh.document import Document
+from bokeh.io import curdoc
+from bokeh.models import Slider
 from pages import opened
 
 from rosalind.analysis.store import Store
@@ -77,3 +82,23 @@ def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
     assert len(drawn) == 50
     assert set(range(100, 120)) <= set(drawn.tolist())
     np.testing.assert_array_equal(drawn, np.unique(drawn))
+
+
+def test_a_callback_that_raised_before_does_not_keep_it_from_being_written(store, monkeypatch):
+    # Bokeh's list of current documents, put back for the tests that follow.
+    monkeypatch.setattr(bokeh.io.doc, "_PATCHED_CURDOCS", [])
+
+    def fail(attribute, old, new):
+        raise ArithmeticError
+
+    document, slider = Document(), Slider(start=0, end=1, value=0)
+    document.add_root(slider)
+    slider.on_change("value", fail)
+    with pytest.raises(ArithmeticError):
+        slider.value = 1
+    slider.remove_on_change("value", fail)
+    del document, slider
+    gc.collect()
+    with pytest.raises(RuntimeError, match="destroyed"):
+        curdoc()
+    assert "</html>" in standalone.page(store, state.default(store))

@@ -7,7 +7,9 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 from bokeh import models
+from bokeh.document import Document
 from bokeh.embed import file_html
+from bokeh.io.doc import patch_curdoc
 from bokeh.layouts import column, row
 from bokeh.resources import INLINE
 
@@ -206,22 +208,25 @@ def page(store: Store, state: State) -> str:
         theme.apply_theme(parts, state.theme)
         roots[name] = column(root, name=f"view-{name}", sizing_mode="stretch_width")
     facts = exports.about(store, state)
-    return file_html(
-        list(roots.values()),
-        resources=INLINE,
-        title=f"rosalind: {store.name}",
-        template=theme.page_template("standalone.html"),
-        theme=theme.FIGURES,
-        template_variables={
-            "views": pages,
-            "layouts": LAYOUTS,
-            "state": state,
-            "themes": theme.page_colours(),
-            "facts": {key: _as_text(value) for key, value in facts.items()},
-            "study": facts["data"],
-        },
-        suppress_callback_warning=True,
-    )
+    # A callback that raised, in a server of this process, leaves its document the current one (Bokeh 3.9).
+    document = Document()
+    with patch_curdoc(document):
+        return file_html(
+            list(roots.values()),
+            resources=INLINE,
+            title=f"rosalind: {store.name}",
+            template=theme.page_template("standalone.html"),
+            theme=theme.FIGURES,
+            template_variables={
+                "views": pages,
+                "layouts": LAYOUTS,
+                "state": state,
+                "themes": theme.page_colours(),
+                "facts": {key: _as_text(value) for key, value in facts.items()},
+                "study": facts["data"],
+            },
+            suppress_callback_warning=True,
+        )
 
 
 def _as_text(value: Any) -> str:
