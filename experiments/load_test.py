@@ -39,6 +39,7 @@ from tornado.websocket import websocket_connect
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import state
+from rosalind.viewer.bokeh_patches import COLLECT_SECONDS
 from rosalind.viewer.server import CHECK_SECONDS, UNUSED_SECONDS
 from rosalind.viewer.views import SHOWN
 
@@ -47,8 +48,8 @@ STATUS = re.compile(r"<b>([\d,]+) of ([\d,]+)</b>")
 PATIENCE = 300
 """Seconds to wait for a socket: the pages of readers who come at once are made one after the other."""
 
-EXPIRED = UNUSED_SECONDS + CHECK_SECONDS + 13
-"""Seconds after which a session without a reader has ended."""
+EXPIRED = UNUSED_SECONDS + CHECK_SECONDS + COLLECT_SECONDS + 13
+"""Seconds after which a session without a reader has ended and its memory is free."""
 
 
 @dataclass

@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 import bokeh
+import bokeh.document.document
 import pytest
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import PropertyValueContainer
@@ -14,6 +15,7 @@ from bokeh.protocol import Protocol
 from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
 from pages import opened
+from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches
@@ -176,3 +178,25 @@ def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):
     figure.tags.append("filled later")
     bokeh_patches.drop_empty_defaults(session.document.models)
     assert figure.tags == ["filled later"]
+
+
+def test_one_collection_serves_all_sessions_that_end(monkeypatch):
+    collected, is_patched = [], bokeh_patches.enabled()
+    monkeypatch.setattr(bokeh_patches.gc, "collect", lambda: collected.append(1))
+    monkeypatch.setattr(bokeh_patches, "COLLECT_SECONDS", 0.05)
+    monkeypatch.setattr(bokeh.document.document, "gc", gc)
+
+    async def end(count: int) -> None:
+        for _ in range(count):
+            document = Document()
+            document.destroy(ServerSession("session", document, io_loop=IOLoop.current()))
+        await asyncio.sleep(0.2)
+
+    counts = []
+    for off in ("on", "off"):
+        monkeypatch.setenv(bokeh_patches.SWITCH, off)
+        bokeh_patches.collect_together()
+        for _ in range(2):
+            asyncio.run(end(5))
+            counts.append(len(collected))
+    assert counts == ([1, 2, 7, 12] if is_patched else [5, 10, 15, 20])

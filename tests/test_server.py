@@ -22,7 +22,7 @@ from tornado.httpclient import AsyncHTTPClient
 from rosalind import config, viewer
 from rosalind.analysis.store import Store
 from rosalind.viewer import access, app, host_check, page
-from rosalind.viewer.page import SCRIPTS
+from rosalind.viewer.page import SCRIPTS, PageHandler
 
 
 @pytest.fixture(scope="module")
@@ -405,6 +405,50 @@ def test_connections_that_ask_for_nothing_are_closed(drawn, monkeypatch):
     asyncio.run(scenario(8, 3))
     monkeypatch.setattr(access, "IDLE_SECONDS", 0.2)
     asyncio.run(scenario(2, 2))
+
+
+def test_sessions_of_readers_who_left_end(drawn, monkeypatch):
+    made = []
+
+    async def scenario():
+        running = viewer.make_server(drawn)
+        _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        get_session = PageHandler.get_session
+
+        async def get_session_and_lose_reader(handler):
+            made.append(await get_session(handler))
+            writer.transport.abort()
+            await asyncio.sleep(0.1)
+            return made[-1]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(PageHandler, "get_session", get_session_and_lose_reader)
+            writer.write(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n\r\n".encode())
+            while not made or not made[0].destroyed:
+                await asyncio.sleep(0.1)
+        # Before its socket has the session: Bokeh connects it in a later round of the event loop.
+        for _ in range(3):
+            page = await fetched(running.port, "/")
+            signed = re.search(r'"token":"([^"]+)"', page.body.decode())[1]
+            _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            headers = {
+                "Host": f"127.0.0.1:{running.port}",
+                "Origin": f"http://127.0.0.1:{running.port}",
+                "Upgrade": "websocket",
+                "Connection": "Upgrade",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "A" * 22 + "==",
+                "Sec-WebSocket-Protocol": f"bokeh, {signed}",
+            }
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            writer.write(f"GET /ws HTTP/1.1\r\n{lines}\r\n".encode())
+            await writer.drain()
+            writer.transport.abort()
+        await asyncio.sleep(0.5)
+        assert [session.connection_count for session in running.get_sessions("/")] == [0, 0, 0]
+        running.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
 def test_a_users_token_is_kept_where_only_they_can_read_it(tmp_path, monkeypatch):

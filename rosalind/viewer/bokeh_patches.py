@@ -4,14 +4,20 @@ Those of BokehJS are in `bokeh_patches.js`. A patch is left out where Bokeh lack
 left out beyond the tested versions, and where the environment has `ROSALIND_BOKEH_PATCHES=off`.
 """
 
+import asyncio
+import ctypes
+import gc
 import os
 import re
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import bokeh
+import bokeh.document.document
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import PropertyValueContainer
@@ -26,6 +32,9 @@ TESTED = ("3.8.2", "3.9.2")
 
 SWITCH = "ROSALIND_BOKEH_PATCHES"
 """The environment variable that turns the patches off."""
+
+COLLECT_SECONDS = 5
+"""Seconds from the end of a session to the garbage collection that frees its memory."""
 
 ModelsOfRoots = dict[str, set[Model]]
 """By id of a document's root all models under it."""
@@ -86,6 +95,41 @@ def share_defaults() -> None:
     """
     if (default := _DEFAULTS[enabled()]) is not None:
         PropertyDescriptor._get_default = default
+
+
+_COLLECTING: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Event loops that will free memory."""
+
+
+def _free_later() -> int:
+    """Free memory `COLLECT_SECONDS` from now, once for all who ask until then; at once without an event loop."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return gc.collect()
+
+    def free() -> None:
+        _COLLECTING.discard(loop)
+        gc.collect()
+        # glibc keeps what is free: 45 MB of 275 after twenty clients came and went for a minute.
+        if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+            trim(0)
+
+    if loop not in _COLLECTING:
+        _COLLECTING.add(loop)
+        loop.call_later(COLLECT_SECONDS, free)
+    return 0
+
+
+def collect_together() -> None:
+    """Let one garbage collection serve all sessions that end; undone where patches are off.
+
+    Bokeh collects for every one, all in one round of the event loop: as clients came and went, nobody was answered
+    for 12 s while it ended some forty.
+    """
+    module: Any = bokeh.document.document
+    if hasattr(module, "gc"):
+        module.gc = SimpleNamespace(collect=_free_later) if enabled() else gc
 
 
 @contextmanager

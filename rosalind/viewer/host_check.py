@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 from bokeh.protocol.exceptions import ProtocolError
 from bokeh.server.views.ws import WSHandler
+from bokeh.util.token import get_session_id
 from tornado.httputil import HTTPServerRequest
 from tornado.log import access_log
 from tornado.routing import Matcher
 from tornado.web import RequestHandler
+
+from rosalind.viewer.turns import Turns
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -93,6 +96,21 @@ class PlainError(RequestHandler):
 
 class SameOriginSocket(WSHandler):
     """The websocket of a page, which pages of other origins cannot open."""
+
+    def initialize(self, *, turns: Turns, **others: Any) -> None:
+        self.turns = turns
+
+    async def _async_open(self, token: str) -> None:
+        """Connect to the page's session; one that has ended is made again, in turn and for a reader who still waits."""
+        try:
+            self.application_context.get_session(get_session_id(token))
+            turn = contextlib.nullcontext()
+        except ProtocolError:
+            turn = self.turns.one()
+        async with turn:
+            # Bokeh would count the connection of a reader who has left, and keep the session for ever.
+            if self.ws_connection is not None and not self.ws_connection.is_closing():
+                await super()._async_open(token)
 
     def check_origin(self, origin: str) -> bool:
         """True for an allowed host at the port of this request, and for a proxy's, which has a port of its own."""

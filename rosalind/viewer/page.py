@@ -71,10 +71,17 @@ class PageHandler(DocHandler):
         try:
             opening: Any = self.get_session()
             session = await opening
+            await self.turns.pause()
+            if self.has_left:
+                # Else it would be kept for as long as a page may take to connect.
+                session.request_expiration()
+                raise StreamClosedError
             document = session.document
             html = server_html_page_for_session(
                 session, resources, document.title, document.template, document.template_variables
             )
+        except StreamClosedError:
+            raise
         except Exception as error:
             self.log_exception(*sys.exc_info())
             reason = escape(f"{type(error).__name__}: {error}")
@@ -82,4 +89,5 @@ class PageHandler(DocHandler):
         else:
             bokeh_patches.batch_messages(session)
             await self.finish(html)
+            await self.turns.pause()
             bokeh_patches.serialise_ahead(document)

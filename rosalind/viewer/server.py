@@ -180,6 +180,7 @@ def make_server(
         raise
     for name in ("bokeh.server.protocol_handler", "bokeh.server.views.ws"):
         logging.getLogger(name).addFilter(shorten_refusal)
+    bokeh_patches.collect_together()
     server.start()
     return server
 
@@ -204,6 +205,7 @@ def _reroute(
             rule.target_kwargs["turns"] = turns
         elif rule.target is WSHandler:
             rule.target = host_check.SameOriginSocket
+            rule.target_kwargs["turns"] = turns
     absent = f"There is no such page. The studies of this server are at {', '.join(prefix + at for at in stores)}."
     names = ", ".join(map(_in_url, (*host_check.allowed_names(host), *proxies)))
     foreign = f"This server answers to the names {names}; open it under one of these."

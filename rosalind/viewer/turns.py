@@ -25,3 +25,7 @@ class Turns:
                     await asyncio.sleep(BREATH)
         finally:
             self._asking -= 1
+
+    async def pause(self) -> None:
+        """Within a turn: one round of the event loop for all that is not a turn, or a `BREATH` where others wait."""
+        await asyncio.sleep(BREATH if self._asking > 1 else 0)
