@@ -29,6 +29,7 @@ __all__ = [
     "corruptions",
     "data",
     "demo",
+    "diagnostics",
     "fields",
     "figures",
     "geometry",

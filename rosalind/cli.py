@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 
 import rosalind
-from rosalind.config import BatchNorm, Condition, Data, Method, Model, Study, Train, conditions, resolve
+from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Method, Model, Study, Train, conditions, resolve
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
@@ -145,11 +145,18 @@ def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> M
     >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
     Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk')
     """
+    name, options = _name_and_options(text)
+    label = options.pop("label", None)
+    return Method(name, sparsities, options, None if label is None else str(label))
+
+
+def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
+    """The parts of NAME:OPTION=VALUE,OPTION=VALUE; see `method_of`."""
     before = text.partition("=")[0]
     name = before.rpartition(":")[0] if before != text else text
     _apart(methods=[name])
     if before != text and not name:
-        raise ValueError(f"methods with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
+        raise ValueError(f"names with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
     options: dict[str, Any] = {}
     # A comma inside a value, as of {"a": 0.5, "b": 0.6}, stands before no option.
     for part in re.split(r",(?=\w+=)", text[len(name) + 1 :]) if name != text else ():
@@ -160,8 +167,7 @@ def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> M
             options[option] = None if value == "None" else json.loads(value)
         except json.JSONDecodeError:
             options[option] = value
-    label = options.pop("label", None)
-    return Method(name, sparsities, options, None if label is None else str(label))
+    return name, options
 
 
 def _apart(**names: Sequence[str]) -> None:
@@ -319,14 +325,49 @@ def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[
     print(f"{count} maps made" + ("; the others were there." if count < len(ids) else "."))
 
 
-Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "views"]
+Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "diagnostics", "views"]
+
+
+def diagnose(
+    folder: Folder,
+    names: Annotated[tuple[str, ...], tyro.conf.Positional],
+    networks: tuple[str, ...] = (),
+    under: tuple[str, ...] = (_CLEAN,),
+    jobs: int = 1,
+) -> None:
+    """Compute what happens inside a study's networks: dead units, coherence, paths to their parents and more.
+
+    Args:
+        folder: The study folder.
+        names: Diagnostics, separated by spaces: NAME, or with options NAME:OPTION=VALUE, such as coherence:samples=256;
+            rosalind list diagnostics has them, and module:NAME is one of your own.
+        networks: Ids, or A:B for the way from A to B; all of the study if none is given, of pairs each with its parent.
+        under: Ids of conditions, for what sees images.
+        jobs: Processes on this machine.
+    """
+    _apart(names=names, networks=networks, under=under)
+    rosalind.study.use_compilation_cache()
+    chosen = []
+    for text in names:
+        name, options = _name_and_options(text)
+        chosen.append(Diagnosis(name, options, under))
+    incomplete = None
+    try:
+        for path in rosalind.study.diagnose(folder, chosen, networks or None, jobs=jobs):
+            print(path)
+    except rosalind.study.Incomplete as error:
+        incomplete = error
+    print(f"\n{rosalind.analysis.diagnostics.text(rosalind.results.load(folder), [d.id for d in chosen])}")
+    if incomplete is not None:
+        _fail(incomplete)
 
 
 def list_names(kind: Annotated[Kind, tyro.conf.Positional]) -> None:
     """Print the built-in names of a kind, one line each.
 
     Args:
-        kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures; views.
+        kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures;
+            diagnostics with their paper and options; views.
     """
     rows = list(_listed(kind))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -359,6 +400,10 @@ def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
         yield "any other", "A classification set of TFDS: https://www.tensorflow.org/datasets/catalog/overview"
     elif kind == "measures":
         yield from ((name, measure.title, measure.unit) for name, measure in rosalind.measures.MEASURES.items())
+    elif kind == "diagnostics":
+        for name, diagnostic in rosalind.diagnostics.DIAGNOSTICS.items():
+            options = " ".join(f"{option}={value:g}" for option, value in diagnostic.options.items())
+            yield name, diagnostic.of, diagnostic.paper, " ".join(diagnostic.gives), options
     else:
         yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
 
@@ -383,10 +428,15 @@ def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = Fa
     size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
     print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
     if incomplete is not None:
-        if os.environ.get("ROSALIND_TRACEBACK"):
-            raise incomplete
-        print(f"rosalind: {incomplete}", file=sys.stderr)
-        sys.exit(1)
+        _fail(incomplete)
+
+
+def _fail(incomplete: Exception) -> NoReturn:
+    """End with what could not be made, after what was made has been told."""
+    if os.environ.get("ROSALIND_TRACEBACK"):
+        raise incomplete
+    print(f"rosalind: {incomplete}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -414,7 +464,7 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands: dict[str, Callable[..., None]] = {
-        f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, fourier)
+        f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, diagnose, fourier)
     }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:

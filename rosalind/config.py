@@ -158,6 +158,27 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Diagnosis:
+    """A diagnostic of a study's networks: a name in `diagnostics.DIAGNOSTICS`, or `package.module:NAME`.
+
+    >>> Diagnosis("coherence", {"samples": 256}).id
+    'coherence-samples256'
+
+    Attributes:
+        options: Those of the diagnostic; each is part of the id.
+        under: Ids of the conditions whose images it sees; one that sees weights alone ignores them.
+    """
+
+    name: str
+    options: Mapping[str, float] = field(default_factory=dict)
+    under: tuple[str, ...] = (CLEAN,)
+
+    @property
+    def id(self) -> str:
+        return "-".join([short_name(self.name), *(f"{name}{value:g}" for name, value in sorted(self.options.items()))])
+
+
+@dataclass(frozen=True)
 class ChannelGroup:
     """Channels of a network that can only be removed together, as a residual stream's can.
 
@@ -204,6 +225,7 @@ class Study:
         means: Means of your own by name, each over corruptions by name (all their severities) or conditions by id:
             `mean-<name>` in every table.
         measures: Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view.
+        diagnostics: What is computed of every network whose weights are stored, beside its geometry.
         umap: Also store a UMAP layout of the similarity view (needs the extra `umap`).
     """
 
@@ -222,6 +244,7 @@ class Study:
     attribution_conditions: tuple[str, ...] = (CLEAN,)
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnosis, ...] = ()
     umap: bool = False
 
 
@@ -368,8 +391,8 @@ def definition(name: str) -> str:
 def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tuple[type, ...] | None = None) -> Record:
     """The entry of `table` under `name`, or the object that `package.module:NAME` names.
 
-    One rule for methods, corruptions, conditions, data sets, models, measures and views; it holds wherever the
-    module can be imported: in Python, on the command line, in spawned pools and on clusters.
+    One rule for methods, corruptions, conditions, data sets, models, measures, diagnostics and views; it holds wherever
+    the module can be imported: in Python, on the command line, in spawned pools and on clusters.
 
     Args:
         kind: the noun of errors: method, model, ...

@@ -37,6 +37,8 @@ class Imported:
             respect to the images, float[b, h, w, c]; with it attacks are possible.
         recalibrate: From batches of images to `features` with BatchNorm statistics of those; with it the modes
             `recalibrated` and `adapted` are possible.
+        activations: From images to the activations of inner layers by name, float[b, ..., channels] each, in one order:
+            what the layers' diagnostics look at beside the features.
         label: Its name in tables, without seed and sparsity; by default `name`. Pruned ones are compared with `dense`.
         family: For legends; by default `dense` of what is labelled so, else `imported`.
         method: By default the family; `random` makes it the control of the networks of its sparsity and seed.
@@ -58,6 +60,7 @@ class Imported:
     logits: Callable[[Images], Any] | None = None
     gradient: Callable[[Images, np.ndarray], Any] | None = None
     recalibrate: Callable[[Iterable[Images]], Features] | None = None
+    activations: Callable[[Images], Mapping[str, Any]] | None = None
     label: str | None = None
     family: str | None = None
     method: str | None = None
@@ -72,6 +75,7 @@ class Imported:
 def check(network: Imported) -> None:
     """Raise ValueError for parts that cannot be together, and for a sparsity, masks or parameters that cannot be."""
     callables = (network.features, network.head, network.logits, network.gradient, network.recalibrate)
+    callables += (network.activations,)
     whole = network.features is not None and network.head is not None
     if whole == (network.predictions is not None) or (not whole and any(part is not None for part in callables)):
         raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")

@@ -26,7 +26,8 @@ ARROWS = {
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
-    "study": {"fields", "measuring", "pruning", "attribution", "analysis", "results", "progress", "imported"},
+    "diagnostics": {"measuring", "geometry", "pruning"},
+    "study": {"fields", "measuring", "pruning", "attribution", "diagnostics", "analysis", "results", "progress", "imported"},
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }

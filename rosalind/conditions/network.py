@@ -2,7 +2,7 @@
 
 import functools
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ class Network:
         features: From uint8[b, h, w, c], or float32 in [0, 1], to float[b, d], for networks made elsewhere.
         gradient: Of a callable, see `imported.Imported`.
         recalibrate: Of a callable, see `imported.Imported`.
+        activations: Of a callable, see `imported.Imported`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Network:
     bias: Any = None
     gradient: Callable[[np.ndarray, np.ndarray], Any] | None = None
     recalibrate: Callable[[Iterable[np.ndarray]], Callable[[np.ndarray], Any]] | None = None
+    activations: Callable[[np.ndarray], Mapping[str, Any]] | None = None
     hash: str = ""
 
 

@@ -6,7 +6,8 @@ In a module of your own give Flax's norms `use_fast_variance=False` where the me
 than its deviation: the default loses a fifth of the output at a ratio of 1,000 (`findings/flax_norms_lose_offset.sh`).
 """
 
-from rosalind.models.channels import groups, positions, traceable
+from rosalind.models.activations import HEAD, activations
+from rosalind.models.channels import groups, positions, producers, traceable
 from rosalind.models.forward import (
     MODELS,
     Variables,
@@ -24,8 +25,10 @@ from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model
 from rosalind.models.pretrained import digest
 
 __all__ = [
+    "HEAD",
     "MODELS",
     "Variables",
+    "activations",
     "apply",
     "backbone",
     "blank",
@@ -42,6 +45,7 @@ __all__ = [
     "model_functions",
     "parameter_dtypes",
     "positions",
+    "producers",
     "traceable",
     "unflatten",
 ]

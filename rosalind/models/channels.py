@@ -206,3 +206,18 @@ def positions(config: Model) -> dict[str, int]:
     Kernels of modules of unknown kind are left out.
     """
     return {f"{path}/kernel": count for path, count in _structure(config).positions.items()}
+
+
+def producers(config: Model) -> dict[str, dict[str, np.ndarray]]:
+    """By layer, named as in `models.activations`, the layers that feed it: bool[its channels] by path of a kernel.
+
+    Empty for NNX modules. A feeding layer's channel k is at k modulo its number of channels: where positions are
+    flattened before a dense layer, channels are innermost.
+    """
+    structure = _structure(config)
+    feeding: dict[str, dict[str, np.ndarray]] = {}
+    for path in structure.modules:
+        for reader, hit in structure.fed_by(path).items():
+            if reader in structure.modules:
+                feeding.setdefault(reader.removeprefix("backbone/"), {})[f"{path}/kernel"] = hit
+    return feeding

@@ -1,6 +1,7 @@
 """The study folder, read without jax; see the README for the schema."""
 
 from rosalind.results.claims import claim, remove_abandoned
+from rosalind.results.diagnostics import DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Checkpoints,
     Damaged,
@@ -29,6 +30,7 @@ from rosalind.results.schema import (
     SCHEMA,
     attribution_file,
     check_name,
+    diagnostic_file,
     geometry_file,
     network_file,
     prediction_file,
@@ -42,6 +44,7 @@ __all__ = [
     "Checkpoints",
     "ConditionInfo",
     "Damaged",
+    "DiagnosticInfo",
     "Mismatch",
     "NetworkInfo",
     "Results",
@@ -58,6 +61,8 @@ __all__ = [
     "confidence",
     "correct",
     "create",
+    "diagnostic_file",
+    "diagnostics",
     "geometry_file",
     "hash_arrays",
     "join",
@@ -71,6 +76,7 @@ __all__ = [
     "move_aside",
     "network_file",
     "prediction_file",
+    "read_diagnostic",
     "read_predictions",
     "readable",
     "remove_abandoned",

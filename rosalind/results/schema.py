@@ -57,6 +57,12 @@ def attribution_file(folder: Path, network: str, condition: str) -> Path:
     return folder / "attribution" / network / f"{condition}.npz"
 
 
+def diagnostic_file(folder: Path, diagnosis: str, network: str, other: str | None, condition: str | None) -> Path:
+    """Path of what a diagnostic gave of a network, of the way to another one, under a condition."""
+    name = network + (f"--{other}" if other else "") + (f"@{condition}" if condition else "")
+    return folder / "diagnostics" / diagnosis / f"{name}.npz"
+
+
 def check_name(name: str) -> None:
     """Raise ValueError for an id that could not be one path component on every system.
 

@@ -203,3 +203,8 @@ def remove_network(folder: str | Path, name: str) -> None:
     (folder / "training" / f"{name}.npz").unlink(missing_ok=True)
     for directory in ("geometry", "attribution", "predictions"):
         shutil.rmtree(folder / directory / name, ignore_errors=True)
+    for path in (folder / "diagnostics").glob("*/*.npz"):
+        ends = path.stem.partition("@")[0].split("--")
+        if name in ends:
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink()

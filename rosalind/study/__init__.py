@@ -1,6 +1,7 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
 from rosalind.study.compilation_cache import use_compilation_cache
+from rosalind.study.diagnosing import diagnose
 from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create
@@ -19,6 +20,7 @@ __all__ = [
     "check",
     "create",
     "default_jobs",
+    "diagnose",
     "estimate",
     "frequency_maps",
     "load_network",

@@ -202,6 +202,7 @@ def callable_network(network: Imported, reference: geometry.Reference | None = N
         bias=bias,
         gradient=network.gradient,
         recalibrate=network.recalibrate,
+        activations=network.activations,
     )
 
 

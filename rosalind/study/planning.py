@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, corruptions, data, fields, measures, models, pruning, results
+from rosalind import conditions, corruptions, data, diagnostics, fields, measures, models, pruning, results
 from rosalind.analysis import robustness
 from rosalind.config import (
     Baseline,
@@ -80,6 +80,12 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         results.check_name(condition.id)
     _check_means(study)
     measures.of_study(study.measures)
+    for diagnosis in study.diagnostics:
+        diagnostics.plan(diagnosis)
+        if unknown := [c for c in diagnosis.under if c not in ids]:
+            raise ValueError(f"diagnostics: {diagnosis.id} is under {unknown}, which the study does not have.")
+    if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
+        raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
     if study.umap and importlib.util.find_spec("umap") is None:
         raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
     missing = [c for c in study.attribution_conditions if c not in ids]

@@ -17,7 +17,7 @@ from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
-from rosalind.study import cells, maps, network_files, networks, planning, pool, reporting, units
+from rosalind.study import cells, diagnosing, maps, network_files, networks, planning, pool, reporting, units
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
@@ -137,6 +137,8 @@ def _carry_out(
         with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
+    if study.diagnostics:
+        failures |= diagnosing.of_study(folder, study.diagnostics, names, executor)
     study_results = results.load(folder)
     try:
         if study_results.cells() or not failures:

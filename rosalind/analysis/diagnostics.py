@@ -1,0 +1,169 @@
+"""Tables of what diagnostics gave: per layer, per network, and beside the dense parent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis.robustness import groups, mean_and_deviation, parent_of
+from rosalind.results import DiagnosticInfo, Results, diagnostics
+
+SEPARATE = ("channels", "kept")
+"""Axes over which a mean says nothing; arrays that have one are in no summary."""
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """One array of a diagnostic: networks x layers.
+
+    Attributes:
+        networks: Ids, in the study's order.
+        layers: Of all networks, in the order of the first that has each.
+        values: float64[networks, layers], averaged over other axes without gaps; NaN where a network lacks the layer or
+            the array has a gap.
+        about: What the array is.
+        unit: Empty for a plain number.
+        better: `higher`, `lower` or empty.
+    """
+
+    networks: list[str]
+    layers: list[str]
+    values: np.ndarray
+    about: str
+    unit: str
+    better: str
+
+    def change(self, results: Results) -> np.ndarray:
+        """float64[networks, layers]: values minus those of the parent; NaN without a parent in the table."""
+        place = {name: k for k, name in enumerate(self.networks)}
+        parents = [place.get(parent_of(results, name) or "") for name in self.networks]
+        missing = np.full(len(self.layers), np.nan)
+        return self.values - np.array([missing if k is None else self.values[k] for k in parents]).reshape(
+            self.values.shape
+        )
+
+
+def layer_arrays(results: Results) -> list[tuple[str, str, str | None]]:
+    """Diagnosis, array and condition of all numbers per layer that a study has."""
+    infos, _ = diagnostics(results)
+    listed = [
+        (info.id, array, info.condition)
+        for info in infos
+        if info.other is None
+        for array, given in info.gives.items()
+        if "layers" in given["axes"] and not set(SEPARATE) & set(given["axes"])
+    ]
+    return list(dict.fromkeys(listed))
+
+
+def layer_table(results: Results, diagnosis: str, array: str, condition: str | None = None) -> LayerTable:
+    """One array of a diagnostic as networks x layers.
+
+    Args:
+        results: the study.
+        diagnosis: id of the diagnosis, such as `dead_units`.
+        array: name of an array that has layers.
+        condition: its id; None of a diagnostic that sees no images.
+
+    Raises:
+        ValueError: nothing of this kind is stored.
+        results.Damaged: a file cannot be read.
+    """
+    infos = [
+        info
+        for info in diagnostics(results)[0]
+        if (info.id, info.condition, info.other) == (diagnosis, condition, None) and array in info.gives
+    ]
+    if not infos:
+        raise ValueError(
+            f"{results.folder} has no {array!r} of {diagnosis!r} under {condition!r}; it has "
+            f"{', '.join('/'.join(filter(None, known)) for known in layer_arrays(results)) or 'none'}."
+        )
+    rows = {}
+    for info in infos:
+        arrays, axes = info.arrays((array, "axis/layers")), list(info.gives[array]["axes"])
+        values = np.moveaxis(arrays[array].astype(np.float64), axes.index("layers"), -1)
+        values = values.reshape(-1, values.shape[-1])
+        counted = np.isfinite(values).sum(0)
+        sums = np.where(np.isfinite(values), values, 0).sum(0)
+        means = np.divide(sums, counted, out=np.full(len(sums), np.nan), where=counted > 0)
+        rows[info.network] = dict(zip(arrays["axis/layers"].tolist(), means.tolist(), strict=True))
+    layers = list(dict.fromkeys(layer for row in rows.values() for layer in row))
+    values = np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
+    given = infos[0].gives[array]
+    return LayerTable(list(rows), layers, values, given["about"], given["unit"], given["better"])
+
+
+def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """A row per diagnosis, array, network, other network and condition, with its mean over all axes.
+
+    Gaps (NaN) are left out of the mean and counted in `gaps`; arrays of `SEPARATE` axes are left out.
+    """
+    rows = []
+    for info in diagnostics(results)[0]:
+        if ids is not None and info.id not in ids:
+            continue
+        shown = [name for name, given in info.gives.items() if not set(SEPARATE) & set(given["axes"])]
+        for name, values in info.arrays(shown).items():
+            finite = values[np.isfinite(values)]
+            rows.append(
+                {
+                    "diagnosis": info.id,
+                    "array": name,
+                    "network": info.network,
+                    "other": info.other or "",
+                    "condition": info.condition or "",
+                    "value": float(finite.mean()) if finite.size else float("nan"),
+                    "gaps": int(values.size - finite.size),
+                    "unit": info.gives[name]["unit"],
+                }
+            )
+    return rows
+
+
+def table(results: Results, ids: Sequence[str] | None = None) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: per diagnosis, array and condition the mean over layers or samples, by group of networks.
+
+    Mean +- standard deviation over seeds; of pairs the lines name the other network's group.
+    """
+    group_of = {name: group.name for group in groups(results) for name in group.networks}
+    cells: dict[tuple[str, ...], list[float]] = {}
+    for row in summary(results, ids):
+        end = f"{group_of[row['network']]} to {group_of[row['other']]}" if row["other"] else group_of[row["network"]]
+        cells.setdefault((row["diagnosis"], row["array"], row["unit"], row["condition"], end), []).append(row["value"])
+    header = ["diagnostic", "array", "unit", "condition", "networks", "n", "mean over layers or samples"]
+    lines = [[*key, str(len(values)), mean_and_deviation(values, 1, 4)] for key, values in cells.items()]
+    return header, lines
+
+
+def text(results: Results, ids: Sequence[str] | None = None) -> str:
+    """The table of `table` as plain text; empty without diagnostics."""
+    header, lines = table(results, ids)
+    if not lines:
+        return ""
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    return "\n".join("  ".join(w.ljust(n) for w, n in zip(r, widths, strict=True)).rstrip() for r in [header, *lines])
+
+
+def markdown(results: Results) -> list[str]:
+    """The lines of a report's section; none without diagnostics."""
+    header, lines = table(results)
+    if not lines:
+        return []
+    rows = ["| " + " | ".join(row) + " |" for row in lines]
+    return [
+        *("", "## What happens inside", ""),
+        "Diagnostics of the networks: mean over layers or samples, then mean +- standard deviation over seeds (n). "
+        "Pairs of two dense networks are the null: what a seed alone does.",
+        *("", "| " + " | ".join(header) + " |", "|---" * len(header) + "|", *rows),
+    ]
+
+
+def files_of(results: Results, diagnosis: str, condition: str | None = None) -> list[DiagnosticInfo]:
+    """What a diagnosis gave of every network or pair, under a condition or under all."""
+    return [
+        info
+        for info in diagnostics(results)[0]
+        if info.id == diagnosis and (condition is None or info.condition == condition)
+    ]

@@ -1,0 +1,79 @@
+"""What happens inside a network, beyond the geometry of its last features: one table of diagnostics.
+
+A diagnostic is computed of one network, or along the way between two, from weights, activations or gradients. It is a
+record, `Diagnostic`, whose `compute` knows no folder; `study.diagnose` runs and stores it, `results.diagnostics` reads
+it. One of your own is named as `package.module:NAME`.
+"""
+
+from collections.abc import Mapping
+
+from rosalind.config import Diagnosis, resolve, unknown
+from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
+from rosalind.diagnostics.coherence import COHERENCE, coherence
+from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between
+from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given
+from rosalind.diagnostics.weights import (
+    COMPRESSIBILITY,
+    EFFECTIVE_SPARSITY,
+    STORAGE,
+    entropy,
+    error_curve,
+    pq_index,
+    tail_index,
+)
+
+DIAGNOSTICS: dict[str, Diagnostic] = {
+    "compressibility": COMPRESSIBILITY,
+    "effective_sparsity": EFFECTIVE_SPARSITY,
+    "storage": STORAGE,
+    "dead_units": DEAD_UNITS,
+    "activation_profile": ACTIVATION_PROFILE,
+    "layer_features": LAYER_FEATURES,
+    "coherence": COHERENCE,
+    "linear_path": LINEAR_PATH,
+}
+"""Diagnostics by name."""
+
+
+def plan(diagnosis: Diagnosis) -> tuple[Diagnostic, Mapping[str, float]]:
+    """The diagnostic that a config names, and all its options, defaults included.
+
+    Raises:
+        ValueError: an unknown name or option, or a value that the diagnostic refuses.
+
+    >>> plan(Diagnosis("linear_path", {"points": 5}))[1]
+    {'points': 5}
+    """
+    diagnostic = resolve("diagnostic", diagnosis.name, DIAGNOSTICS, Diagnostic)
+    for option in diagnosis.options:
+        if option not in diagnostic.options:
+            if not diagnostic.options:
+                raise ValueError(f"{diagnosis.name} has no options, got {option!r}.")
+            raise ValueError(f"{diagnosis.name}: {unknown('option', option, diagnostic.options)}")
+    options = {**diagnostic.options, **diagnosis.options}
+    if diagnostic.check is not None:
+        try:
+            diagnostic.check(options)
+        except ValueError as error:
+            raise ValueError(f"{diagnosis.name}: {error}") from error
+    return diagnostic, options
+
+
+__all__ = [
+    "AXIS",
+    "DIAGNOSTICS",
+    "Diagnostic",
+    "Given",
+    "Subject",
+    "barriers",
+    "between",
+    "check_given",
+    "coherence",
+    "entropy",
+    "error_curve",
+    "plan",
+    "pooled",
+    "pq_index",
+    "tail_index",
+    "turning_layer",
+]

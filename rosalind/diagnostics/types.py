@@ -1,0 +1,121 @@
+"""The records of diagnostics: what one is computed of, and what it gives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jax import Array
+
+from rosalind.conditions import Network
+from rosalind.data import Split
+
+AXIS = "axis/"
+"""Start of the keys of an axis' labels among the arrays."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An array that a diagnostic gives.
+
+    Attributes:
+        about: What it is, and what a degenerate input gives; a noun phrase.
+        unit: Empty for a ratio or an index without one.
+        axes: Names of its axes, () for a number. One name stands for one length and one list of labels in a file.
+        low: Smallest value possible.
+        high: Largest value possible.
+        better: `higher`, `lower`, or empty where neither is.
+    """
+
+    about: str
+    unit: str = ""
+    axes: tuple[str, ...] = ()
+    low: float = -np.inf
+    high: float = np.inf
+    better: Literal["higher", "lower", ""] = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that a diagnostic may look at; it knows no folder.
+
+    Attributes:
+        network: With the weights and BatchNorm statistics that the condition leaves it.
+        other: The network at the other end, of a pair.
+        samples: Test images as they are under the condition, uint8[n, h, w, c].
+        clean: The same samples unchanged.
+        train: Clean training images.
+        key: jax key of the data set and the diagnostic, the same for every network.
+        options: All options of the diagnostic, defaults included.
+        advance: Reports a part of the whole, in (0, 1], as done.
+    """
+
+    network: Network
+    other: Network | None
+    samples: Split
+    clean: Split
+    train: Split
+    key: Array
+    options: Mapping[str, float]
+    advance: Callable[[float], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnostic:
+    """What is computed of a network, or along the way between two; an entry of `DIAGNOSTICS`, or one of your own.
+
+    >>> import numpy as np
+    >>> def largest(subject):
+    ...     return {"largest": max(float(np.abs(mask * 1).max()) for mask in subject.network.masks.values())}
+    >>> LARGEST = Diagnostic("none", largest, {"largest": Given("the largest mask")})
+
+    Attributes:
+        paper: arXiv id of its source.
+        compute: Gives an array for every key of `gives`, and under `axis/NAME` the labels of an axis that has some.
+        gives: What the arrays are.
+        of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
+        needs: `variables` where a network must be a rosalind model; `activations` where it must be one or give
+            activations; empty where features are enough.
+        under: True where it sees images, and is made once per condition.
+        options: Options by name, with their defaults.
+        check: Raises ValueError for bad values of the options given.
+        version: Raised with every change to what it gives: files of an earlier one are made again.
+    """
+
+    paper: str
+    compute: Callable[[Subject], Mapping[str, Any]]
+    gives: Mapping[str, Given]
+    of: Literal["network", "pair"] = "network"
+    needs: Literal["variables", "activations", ""] = "variables"
+    under: bool = False
+    options: Mapping[str, float] = field(default_factory=dict)
+    check: Callable[[Mapping[str, float]], None] | None = None
+    version: int = 1
+
+
+def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What `compute` gave as arrays, if it is what the diagnostic declares.
+
+    Raises:
+        ValueError: a missing or further key, another number of axes, lengths of one axis that differ, a value outside
+            of its range; NaN is a gap and always allowed.
+    """
+    ready = {key: np.asarray(value) for key, value in arrays.items()}
+    labels = {key.removeprefix(AXIS): value for key, value in ready.items() if key.startswith(AXIS)}
+    values = {key: value for key, value in ready.items() if not key.startswith(AXIS)}
+    if values.keys() != diagnostic.gives.keys():
+        raise ValueError(f"{name} must give {sorted(diagnostic.gives)}, got {sorted(values)}.")
+    lengths = {axis: len(names) for axis, names in labels.items()}
+    for key, value in values.items():
+        given = diagnostic.gives[key]
+        if value.ndim != len(given.axes):
+            raise ValueError(f"{name}: {key} must have the axes {given.axes}, got shape {list(value.shape)}.")
+        for axis, length in zip(given.axes, value.shape, strict=True):
+            if lengths.setdefault(axis, length) != length:
+                raise ValueError(f"{name}: {key} must have {lengths[axis]} {axis}, got {length}.")
+        outside = value[~np.isnan(value) & ~((value >= given.low) & (value <= given.high))]
+        if outside.size:
+            raise ValueError(f"{name}: {key} must be in [{given.low:g}, {given.high:g}], got {outside.flat[0]:g}.")
+    if unused := labels.keys() - {axis for given in diagnostic.gives.values() for axis in given.axes}:
+        raise ValueError(f"{name}: labels of {sorted(unused)} are of no axis.")
+    return ready

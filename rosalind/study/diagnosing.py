@@ -1,0 +1,271 @@
+"""Diagnostics of a study's networks: which are to be made, and the files that they give."""
+
+import dataclasses
+import functools
+import itertools
+import sys
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from rosalind import conditions, data, diagnostics, measuring, results
+from rosalind.conditions import Planned
+from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint, is_outside
+from rosalind.diagnostics import Diagnostic, Subject
+from rosalind.imported import Imported
+from rosalind.progress import Advance, Progress
+from rosalind.results import NetworkInfo, Results
+from rosalind.study import cells, network_files, planning, pool, units
+from rosalind.study.units import Unit
+
+SAMPLES = 500
+"""Test samples that activations are computed of, where a study keeps features of none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """What one file is made of; `network` and `other` are names, or networks made elsewhere."""
+
+    diagnosis: Diagnosis
+    network: str | Imported
+    other: str | None
+    planned: Planned | None
+
+    @property
+    def name(self) -> str:
+        ends = _name(self.network) + (f" to {self.other}" if self.other else "")
+        return f"{self.diagnosis.id} of {ends}" + (f" under {self.planned.condition.id}" if self.planned else "")
+
+    def path(self, folder: Path) -> Path:
+        condition = self.planned.condition.id if self.planned else None
+        return results.diagnostic_file(folder, self.diagnosis.id, _name(self.network), self.other, condition)
+
+
+def _name(network: str | Imported) -> str:
+    return network if isinstance(network, str) else network.name
+
+
+def diagnose(
+    folder: str | Path,
+    diagnoses: Sequence[str | Diagnosis],
+    networks: Sequence[str | Imported] | None = None,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 1,
+) -> list[Path]:
+    """Compute diagnostics of networks of a study; what is there is not made again.
+
+    Args:
+        folder: of a study whose data can still be loaded.
+        diagnoses: names of diagnostics, or `config.Diagnosis` for options and other conditions than clean images.
+        networks: their ids, `A:B` for the way from A to B; of networks made elsewhere what was given to
+            `add_network`. None takes all whose weights are stored; of pairs every network with its parent, and dense
+            networks of two seeds, which say what a seed alone does.
+        executor: as of `study.run`; not for networks made elsewhere.
+        jobs: number of processes, in place of an executor.
+
+    Returns:
+        Paths of the npz files, those that were there too; `results.diagnostics` reads them.
+
+    Raises:
+        ValueError: an unknown diagnostic, option, network or condition; a network that lacks what a diagnostic needs,
+            or two of different shapes; before any work.
+        results.Mismatch: other data than the study's, or a callable that is not the stored network.
+        Incomplete: some could not be computed; all others were.
+    """
+    folder = Path(folder)
+    study_results = results.load(folder)
+    if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
+        raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
+    chosen = [Diagnosis(d) if isinstance(d, str) else d for d in diagnoses]
+    if not chosen:
+        raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
+    for diagnosis in chosen:
+        diagnostics.plan(diagnosis)
+    work = [made for diagnosis in chosen for made in _planned(study_results, diagnosis, networks)]
+    cells.dataset_of(study_results)
+    with pool.processes(jobs) as own_executor:
+        failures = _carry_out(study_results, work, executor or own_executor)
+    if failures:
+        raise units.Incomplete(failures, study_results) from next(iter(failures.values()))
+    return [made.path(folder) for made in work]
+
+
+def of_study(
+    folder: Path, diagnoses: Iterable[Diagnosis], names: Iterable[str], executor: Executor | None
+) -> dict[str, Exception]:
+    """The diagnostics that a study asks for of its own networks; errors by name."""
+    study_results = results.load(folder)
+    measured = [name for name in names if name in study_results.networks]
+    work = []
+    for diagnosis in diagnoses:
+        pairs = _pairs(study_results, measured) if diagnostics.plan(diagnosis)[0].of == "pair" else measured
+        work += _planned(study_results, diagnosis, pairs) if pairs else []
+    return _carry_out(study_results, work, executor)
+
+
+def _carry_out(study_results: Results, work: list[_Made], executor: Executor | None) -> dict[str, Exception]:
+    folder, config = study_results.folder, Data(**study_results.study["data"])
+    digests = {name: info.hash for name, info in study_results.networks.items()}
+    todo = [made for made in work if not _is_made(folder, made, digests)]
+    jobs = [Unit(made.name, 1, (folder, config, made, digests)) for made in todo]
+    with Progress("diagnosing", len(jobs), unit="files", parts=units.amounts(jobs)) as progress:
+        # Callables cannot be sent to a process.
+        here = [unit for unit, made in zip(jobs, todo, strict=True) if not isinstance(made.network, str)]
+        rest = [unit for unit in jobs if unit not in here]
+        return units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+
+
+def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[_Made]:
+    """The files of a diagnosis; ValueError for what cannot be made."""
+    diagnostic, _ = diagnostics.plan(diagnosis)
+    infos = study_results.networks
+    if networks is None:
+        stored = [name for name, info in infos.items() if not info.is_imported]
+        if left := [name for name in infos if name not in stored]:
+            print(f"{diagnosis.id} leaves out {', '.join(left)}: their weights are not stored.", file=sys.stderr)
+        networks = _pairs(study_results, stored) if diagnostic.of == "pair" else stored
+        if not networks:
+            kind = "two networks of one shape" if diagnostic.of == "pair" else "a network"
+            raise ValueError(f"{study_results.folder} has not {kind} whose weights are stored.")
+    under: list[Planned | None] = [None]
+    if diagnostic.under:
+        if missing := [c for c in diagnosis.under if c not in study_results.conditions]:
+            allowed = ", ".join(list(study_results.conditions)[:20])
+            raise ValueError(f"under must be conditions of the study with its own samples, got {missing}; {allowed}.")
+        under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
+    made = []
+    for network in networks:
+        first, other = network, None
+        if isinstance(network, str) and ":" in network:
+            first, _, other = network.partition(":")
+        _check_ends(study_results, diagnosis.id, diagnostic, first, other)
+        made += [_Made(diagnosis, first, other, planned) for planned in under]
+    return made
+
+
+def _check_ends(
+    study_results: Results, diagnosis: str, diagnostic: Diagnostic, network: str | Imported, other: str | None
+) -> None:
+    infos, name = study_results.networks, _name(network)
+    for end in (name, *([other] if other is not None else [])):
+        if end not in infos:
+            words = f"{study_results.folder} has no network {end!r}; it has {', '.join(infos)}."
+            raise ValueError(" ".join([words, *study_results.problems]))
+    if (other is None) == (diagnostic.of == "pair"):
+        wanted = "A:B, the way between two networks" if diagnostic.of == "pair" else "one network"
+        raise ValueError(f"{diagnosis} is of {wanted}, got {name if other is None else f'{name}:{other}'!r}.")
+    imported = [end for end in (name, other) if end is not None and infos[end].is_imported]
+    if isinstance(network, str) and imported:
+        raise ValueError(f"{diagnosis}: the weights of {imported[0]!r} are not stored; give its imported.Imported.")
+    if isinstance(network, Imported):
+        if diagnostic.needs == "variables" or other is not None:
+            raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")
+        if network.features is None:
+            raise ValueError(f"{diagnosis} needs features, and {name!r} has predictions alone.")
+    elif other is not None and _shape(infos[name]) != _shape(infos[other]):
+        raise ValueError(f"{diagnosis} needs two networks of one shape; {name!r} and {other!r} differ.")
+
+
+def _shape(info: NetworkInfo) -> dict[str, Any]:
+    return {key: value for key, value in info.config.items() if not key.startswith("variables")}
+
+
+def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
+    """`A:B` of every network with its parent, and of dense networks of one label and two seeds."""
+    infos = study_results.networks
+    pairs = [(name, info.parent) for name in names if (info := infos[name]).parent in names]
+    dense = [name for name in names if infos[name].is_dense]
+    pairs += [(a, b) for a, b in itertools.pairwise(dense) if infos[a].label == infos[b].label]
+    return [f"{a}:{b}" for a, b in pairs if b is not None and _shape(infos[a]) == _shape(infos[b])]
+
+
+def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What the JSON beside the arrays says; its fingerprint is of all that determines them."""
+    diagnostic, options = diagnostics.plan(made.diagnosis)
+    name = made.diagnosis.name
+    parts: dict[str, Any] = {
+        "id": made.diagnosis.id,
+        "name": name,
+        "options": dict(sorted(options.items())),
+        "network": _name(made.network),
+        "network_hash": digests[_name(made.network)],
+        "other": made.other,
+        "other_hash": None if made.other is None else digests[made.other],
+        "condition": made.planned.condition.id if made.planned else None,
+    }
+    of = [diagnostic.version, definition(name) if is_outside(name) else None]
+    bound = lambda value: value if np.isfinite(value) else None
+    gives = {
+        key: {**dataclasses.asdict(given), "axes": list(given.axes), "low": bound(given.low), "high": bound(given.high)}
+        for key, given in diagnostic.gives.items()
+    }
+    return {**parts, "fingerprint": fingerprint([parts, *of]), "gives": gives}
+
+
+def _is_made(folder: Path, made: _Made, digests: Mapping[str, str]) -> bool:
+    """True where a file is there and whole, and was made of what it would be made of now."""
+    path = made.path(folder)
+    if not path.with_suffix(".json").exists():
+        return False
+    try:
+        stored = results.read_diagnostic(path.with_suffix(".json"))
+    except results.Damaged as error:
+        results.move_aside(path.with_suffix(".json"), error)
+        return False
+    return stored.fingerprint == _provenance(made, digests)["fingerprint"] and results.readable(path)
+
+
+def _make(folder: Path, config: Data, made: _Made, digests: Mapping[str, str], advance: Advance | None = None) -> bool:
+    """Compute one file; False where another process is at it."""
+    path = made.path(folder)
+    with results.claim(folder, f"diagnostics.{made.diagnosis.id}.{path.stem}") as is_ours:
+        if is_ours and not _is_made(folder, made, digests):
+            report = advance or (lambda amount, note: None)
+            arrays = _computed(folder, config, made, lambda part: report(part, made.name))
+            path.with_suffix(".json").unlink(missing_ok=True)
+            results.save_arrays(path, arrays, replace=True)
+            # With the JSON the file is finished.
+            results.save_json(path.with_suffix(".json"), _provenance(made, digests), replace=True)
+    return is_ours
+
+
+@functools.lru_cache(maxsize=2)
+def _samples(folder: Path, config: Data, condition: Condition) -> tuple[data.Split, data.Split]:
+    """The samples of activations, clean and under a condition that all networks share."""
+    dataset, planned = planning.load(config), conditions.plan(condition)
+    rows = _rows(folder, dataset)
+    return dataset.test.take(rows), cells.condition_images(
+        dataset, planned, rows, network=cells.attacked_network(folder, planned)
+    )
+
+
+def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
+    rows = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
+    return rows if len(rows) else planning.stratified_rows(dataset, SAMPLES)
+
+
+def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str, np.ndarray]:
+    dataset, planned = planning.load(config), made.planned or conditions.plan(Condition())
+    diagnostic, options = diagnostics.plan(made.diagnosis)
+    network = network_files.ready_network(folder, made.network, dataset.test)
+    other = None if made.other is None else network_files.load_network(folder, made.other)
+    if planned.kind.per_network:
+        key, rows = planning.draw_key(dataset, planned.condition), _rows(folder, dataset)
+        network = conditions.network_under(planned, network, key)
+        clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
+    else:
+        clean, samples = _samples(folder, config, planned.condition)
+    if planned.condition.bn != "train":
+        key = planning.draw_key(dataset, planned.condition)
+        source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
+        attacked = cells.attacked_network(folder, planned)
+        network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
+    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
+    subject = Subject(network, other, samples, clean, dataset.train, key, options, advance)
+    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
