@@ -1,4 +1,4 @@
-"""One of each kind, defined outside the package: method, corruption, condition, data set, model, measure, view.
+"""One of each kind from outside: method, corruption, condition, data set, model, measure, diagnostic, view.
 
 Question: does a definition in a file of one's own take part in all that the built-in ones do: a study from Python,
 from the command line and in a spawned pool, the figures and the viewer? Every name is `your_own:NAME`; the source of
@@ -25,10 +25,11 @@ import numpy as np
 import tyro
 from flax import linen as nn
 
-from rosalind import data, pruning, study
+from rosalind import data, models, pruning, study
 from rosalind.conditions import Batch, Kind
-from rosalind.config import Condition, Data, Method, Model, Study, Train
+from rosalind.config import Condition, Data, Diagnosis, Method, Model, Study, Train
 from rosalind.corruptions import Corruption
+from rosalind.diagnostics import Diagnostic, Given, Subject
 from rosalind.measures import Measure
 
 
@@ -87,6 +88,16 @@ ENTROPY = Measure("entropy of the prediction", "nats", needs_label=False, comput
 """A measure: a key of every geometry file, an axis of every view."""
 
 
+def largest(subject: Subject) -> dict[str, np.ndarray]:
+    """The largest weight of every layer of a network."""
+    kernels = models.flatten(subject.network.variables["params"])
+    return {"largest": np.array([np.abs(kernel).max() for kernel in kernels.values()]), "axis/layers": list(kernels)}
+
+
+LARGEST = Diagnostic("none", largest, {"largest": Given("largest absolute parameter", "", ("layers",), 0)})
+"""A diagnostic: computed of every network, in the report's table."""
+
+
 class EntropyView:
     """A view: the mean entropy of A and B."""
 
@@ -124,6 +135,7 @@ STUDY = Study(
     seeds=(0,),
     controls=(),
     measures=("your_own:ENTROPY",),
+    diagnostics=(Diagnosis("your_own:LARGEST"), Diagnosis("dead_units", under=("clean", "gaussian_noise-3"))),
 )
 """All of them in one study."""
 

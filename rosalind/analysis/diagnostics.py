@@ -9,8 +9,8 @@ import numpy as np
 from rosalind.analysis.robustness import groups, mean_and_deviation, parent_of
 from rosalind.results import DiagnosticInfo, Results, diagnostics
 
-SEPARATE = ("channels", "kept")
-"""Axes over which a mean says nothing; arrays that have one are in no summary."""
+SEPARATE = ("channels", "kept", "sides")
+"""Axes over which a mean says nothing; arrays that have one are in no summary, nor are indices of layers."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,11 @@ def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str
     for info in diagnostics(results)[0]:
         if ids is not None and info.id not in ids:
             continue
-        shown = [name for name, given in info.gives.items() if not set(SEPARATE) & set(given["axes"])]
+        shown = [
+            name
+            for name, given in info.gives.items()
+            if not set(SEPARATE) & set(given["axes"]) and given["unit"] != "layer"
+        ]
         for name, values in info.arrays(shown).items():
             finite = values[np.isfinite(values)]
             rows.append(

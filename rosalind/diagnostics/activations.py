@@ -23,8 +23,8 @@ PAIRS = 2000
 
 
 @functools.partial(jax.jit, static_argnames=("config", "reduce"))
-def _reduced(config: Model, variables, images, reduce: Callable) -> dict[str, Any]:
-    return {name: reduce(x) for name, x in models.activations(config, variables, images).items()}
+def _reduced(config: Model, variables, images, reduce: Callable) -> list[Any]:
+    return [reduce(x) for x in models.activations(config, variables, images).values()]
 
 
 def reduced(network: Network, split: Split, reduce: Callable[[Array], Any]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -40,13 +40,15 @@ def reduced(network: Network, split: Split, reduce: Callable[[Array], Any]) -> I
     for start in range(0, len(split), BATCH):
         images = np.asarray(split.images[start : start + BATCH])
         if network.config is not None:
-            arrays = _reduced(network.config, network.variables, images, reduce)
+            values = _reduced(network.config, network.variables, images, reduce)
+            arrays = dict(zip(models.layer_names(network.config), values, strict=True))
         else:
             inner = {} if network.activations is None else network.activations(images)
             batch = Split(images, split.labels[start : start + BATCH], split.ids[start : start + BATCH])
             read = {**inner, models.HEAD: measuring.features_of(network, batch)}
             arrays = {name: reduce(jnp.asarray(x, jnp.float32)) for name, x in read.items()}
-        yield len(images), jax.device_get(arrays)
+        # device_get sorts the names.
+        yield len(images), {name: jax.device_get(value) for name, value in arrays.items()}
 
 
 def _mean_over_positions(x: Array) -> Array:
@@ -75,7 +77,7 @@ def _unreached(network: Network, layer: str, channels: int) -> np.ndarray | None
         mask = network.masks.get(path)
         if mask is None or channels % mask.shape[-1] or len(hit) != channels:
             return None
-        kept = np.asarray(mask).reshape(-1, mask.shape[-1]).any(0)
+        kept: np.ndarray = np.asarray(mask).reshape(-1, mask.shape[-1]).any(axis=0)
         reached |= hit & np.tile(kept, channels // len(kept))
     return ~reached
 
@@ -173,9 +175,11 @@ def _profile(subject: Subject) -> dict[str, Any]:
             of_clean, of_moved = -of_clean, -of_moved
         places.append(np.stack([of_clean, of_moved], 1))
         previous = of_clean
+    turning = turning_layer(np.stack(divergence, 1))
     return {
         "divergence": np.stack(divergence, 1).astype(np.float32),
-        "turning": turning_layer(np.stack(divergence, 1)).astype(np.int16),
+        "turning": turning.astype(np.int16),
+        "turned": (turning[:, None] == np.arange(len(clean))[None]).mean(0).astype(np.float32),
         "place": np.stack(places, 2).astype(np.float32),
         "axis/layers": np.array(list(clean)),
         "axis/samples": subject.clean.ids,
@@ -196,8 +200,12 @@ ACTIVATION_PROFILE = Diagnostic(
             better="lower",
         ),
         "turning": Given(
-            "index of the layer at which the divergence grows most; -1 where a divergence is NaN", "", ("samples",), -1
+            "index of the layer at which the divergence grows most; -1 where a divergence is NaN",
+            "layer",
+            ("samples",),
+            -1,
         ),
+        "turned": Given("samples whose divergence grows most at this layer", "share", ("layers",), 0, 1),
         "place": Given(
             "place on the layer's first principal axis of the clean samples, its sign that of the layer before",
             "activations",

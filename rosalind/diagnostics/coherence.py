@@ -29,7 +29,7 @@ def _sums(config: Model, variables, masks, images, labels, counted):
     gradients = by_path(jax.vmap(jax.grad(loss), (None, 0, 0))(variables["params"], images, labels))
     weighted = {}
     for path, gradient in gradients.items():
-        kept = gradient * masks[path] if path in masks else gradient
+        kept = gradient * masks[path][None] if path in masks else gradient
         weighted[path] = kept * counted.reshape(-1, *[1] * (gradient.ndim - 1))
     total = {path: gradient.sum(0) for path, gradient in weighted.items()}
     return total, {path: (g**2).reshape(len(g), -1).sum(1) for path, g in weighted.items()}

@@ -6,7 +6,7 @@ In a module of your own give Flax's norms `use_fast_variance=False` where the me
 than its deviation: the default loses a fifth of the output at a ratio of 1,000 (`findings/flax_norms_lose_offset.sh`).
 """
 
-from rosalind.models.activations import HEAD, activations
+from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import groups, positions, producers, traceable
 from rosalind.models.forward import (
     MODELS,
@@ -42,6 +42,7 @@ __all__ = [
     "head",
     "init",
     "inputs",
+    "layer_names",
     "model_functions",
     "parameter_dtypes",
     "positions",

@@ -1,12 +1,15 @@
 """Activations inside a model: what each of its layers reads."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from rosalind.config import Model
 from rosalind.models import layers
-from rosalind.models.forward import Variables, apply
+from rosalind.models.forward import Variables, apply, blank
 
 HEAD = "head"
 """Name of the layer that reads the features."""
@@ -44,3 +47,12 @@ def activations(config: Model, variables: Variables, images: ArrayLike) -> dict[
     # The first is called on the image.
     inner = [path for path in list(read)[1:] if path != HEAD]
     return {**{path.removeprefix("backbone/"): read[path].astype(jnp.float32) for path in inner}, HEAD: features}
+
+
+@functools.cache
+def layer_names(config: Model) -> tuple[str, ...]:
+    """Names of a model's layers in the order of `activations`; jax sorts the keys of what a compiled function gives."""
+    names: list[str] = []
+    image = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
+    jax.eval_shape(lambda variables: names.extend(activations(config, variables, image)), blank(config))
+    return tuple(names)
