@@ -205,7 +205,9 @@ def test_mistakes_are_one_line(tmp_path, words, message, monkeypatch, capsys):
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    # Set, so that what the command imports is gone afterwards.
+    monkeypatch.setitem(sys.modules, "mine", sys)
+    del sys.modules["mine"]
     monkeypatch.setattr(sys, "argv", ["rosalind", *words.split(" ")])
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as end:

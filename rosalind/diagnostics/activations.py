@@ -77,7 +77,7 @@ def _unreached(network: Network, layer: str, channels: int) -> np.ndarray | None
         mask = network.masks.get(path)
         if mask is None or channels % mask.shape[-1] or len(hit) != channels:
             return None
-        kept: np.ndarray = np.asarray(mask).reshape(-1, mask.shape[-1]).any(axis=0)
+        kept = np.asarray(np.any(mask, axis=tuple(range(mask.ndim - 1))))
         reached |= hit & np.tile(kept, channels // len(kept))
     return ~reached
 

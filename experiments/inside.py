@@ -1,0 +1,139 @@
+"""What happens inside the demo's networks: dead units, turning layers, likeness to the parent, paths, coherence?
+
+Questions, each with its null, over the seeds of the demo (paired where both are of one seed):
+
+- dead: is the dynamic rate of dead units lower after pruning than in the dense parent, as arXiv 2212.06145 finds?
+- turn: at which layer does noise move a representation most, in dense networks and in pruned ones (arXiv 2103.10229)?
+- like: how like are a pruned network's layers to its parent's, beside those of a dense network of another seed, as
+  excess over what classes alone give?
+- path: does accuracy hold on the straight path to the parent, and between dense networks of two seeds?
+- coherence: do gradients of training examples agree more or less after pruning?
+
+Command (a finished demo study; what is there is not made again):
+
+    python experiments/inside.py studies/digits
+
+Expected time: TIME on two x86 cores. `inside.csv` beside this file has the raw rows. Results (mean over three seeds,
+95 % t-interval of the paired difference to the parent):
+
+RESULTS
+"""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from scipy import stats
+
+from rosalind import analysis, results, study
+from rosalind.config import Diagnosis
+
+UNDER = ("clean", "gaussian_noise-3")
+DIAGNOSES = (
+    Diagnosis("dead_units"),
+    Diagnosis("activation_profile", under=("gaussian_noise-3",)),
+    Diagnosis("layer_features"),
+    Diagnosis("linear_path", under=UNDER),
+    Diagnosis("coherence"),
+)
+
+Row = tuple[str, str, str, int, float]
+"""Question, quantity, group of networks, seed, value."""
+
+
+def _of_layers(found: results.Results, diagnosis: str, array: str, condition: str | None) -> list[Row]:
+    table = analysis.diagnostics.layer_table(found, diagnosis, array, condition)
+    name = {"dead_units": "dead", "activation_profile": "turn"}[diagnosis]
+    rows = []
+    for network, values in zip(table.networks, table.values, strict=True):
+        info = found.networks[network]
+        group = _group(info)
+        rows += [
+            (name, f"{array} at {k}", group, info.seed, float(v)) for k, v in zip(table.layers, values, strict=True)
+        ]
+        rows.append((name, array, group, info.seed, float(np.nanmean(values))))
+    return rows
+
+
+def _group(info: results.NetworkInfo) -> str:
+    return info.label if info.is_dense else f"{info.label} {info.sparsity_requested:g}"
+
+
+def _likeness(found: results.Results) -> list[Row]:
+    rows = []
+    infos = found.networks
+    dense = [name for name, info in infos.items() if info.label == "dense"]
+    for k, reference in enumerate(dense):
+        seed = infos[reference].seed
+        others = [name for name, info in infos.items() if info.seed == seed and name != reference]
+        others.append(dense[(k + 1) % len(dense)])
+        for metric in ("cka", "mutual_neighbours"):
+            along = analysis.representations.along_layers(found, others, reference, "clean", metric)
+            for network, layers in along.items():
+                group = "another seed" if network in dense else _group(infos[network])
+                for part in ("value", "excess"):
+                    values = [getattr(layer, part) for layer in layers.values()]
+                    rows.append(("like", f"{metric} {part}, mean of layers", group, seed, float(np.mean(values))))
+                    rows.append(("like", f"{metric} {part}, head", group, seed, float(values[-1])))
+    return rows
+
+
+def _scalars(found: results.Results) -> list[Row]:
+    rows = []
+    for row in analysis.diagnostics.summary(found, ["linear_path", "coherence"]):
+        info = found.networks[row["network"]]
+        group = "two dense seeds" if info.is_dense and row["other"] else _group(info)
+        if row["array"] in ("barrier", "coherence", "corrected"):
+            question = "path" if row["other"] else "coherence"
+            under = f" under {row['condition']}" if row["condition"] else ""
+            rows.append((question, row["array"] + under, group, info.seed, row["value"]))
+    return rows
+
+
+def table(rows: list[Row]) -> list[str]:
+    """A line per quantity and group: mean, and the 95 % t-interval of the difference to the seed's dense network."""
+    cells: dict[tuple[str, str, str], dict[int, float]] = {}
+    for question, quantity, group, seed, value in rows:
+        cells.setdefault((question, quantity, group), {})[seed] = value
+    lines = []
+    for (question, quantity, group), values in cells.items():
+        dense = cells.get((question, quantity, "dense"), {})
+        seeds = sorted(values.keys() & dense.keys())
+        words = ""
+        if group != "dense" and len(seeds) > 1:
+            differences = np.array([values[s] - dense[s] for s in seeds])
+            half = stats.t.ppf(0.975, len(seeds) - 1) * differences.std(ddof=1) / len(seeds) ** 0.5
+            words = f", to dense {differences.mean():+.4f} +- {half:.4f} (n {len(seeds)})"
+        mean = np.mean(list(values.values()))
+        lines.append(f"{question:10s} {quantity:44s} {group:20s} {mean:9.4f}{words}")
+    return lines
+
+
+def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
+    """Compute and print.
+
+    Args:
+        folder: of a finished demo study.
+        jobs: processes.
+    """
+    study.use_compilation_cache()
+    study.diagnose(folder, DIAGNOSES, jobs=jobs)
+    found = results.load(folder)
+    rows = [
+        *_of_layers(found, "dead_units", "dynamic", "clean"),
+        *_of_layers(found, "activation_profile", "turned", "gaussian_noise-3"),
+        *_of_layers(found, "activation_profile", "divergence", "gaussian_noise-3"),
+        *_likeness(found),
+        *_scalars(found),
+    ]
+    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("question", "quantity", "networks", "seed", "value"))
+        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows)
+    print("\n".join(table(rows)))
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)
