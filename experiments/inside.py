@@ -13,25 +13,27 @@ Command (a finished demo study; what is there is not made again):
 
     python experiments/inside.py studies/digits
 
-Expected time: three minutes on two x86 cores. `inside.csv` beside this file has the raw rows. Results (mean over three seeds,
-95 % t-interval of the paired difference to the parent):
+Expected time: three minutes on two x86 cores. `inside.csv` beside this file has the raw rows. Results (mean over
+three seeds, 95 % t-interval of the paired difference to the parent):
 
-- dead: 51.9 % of activations are dead in the dense networks. At sparsity 0.8 finetune, lth, lrr and magnitude differ from
-  that by -0.2 to -0.7 points, all +- 0.6 to 1.1; at 0.95 every method is lower: lth -2.7 +- 0.2, finetune -3.2 +- 1.9,
-  magnitude -3.5 +- 1.8, snip -3.9 +- 1.2, lrr -4.7 +- 1.9, taylor -5.0 +- 0.2, random -12.4 +- 1.3. The direction of the
-  paper shows at 0.95; at 0.8 differences below a point cannot be seen with three seeds.
-- turn: noise moves the first layer most for 95 to 100 % of the samples, in every network: the turning layer tells these
-  networks apart in nothing. How far features are moved does: 0.47 distances in dense ones, more after pruning by seven
-  methods (0.8: taylor and lrr +0.08, finetune, magnitude and snip +0.11, lth +0.14, random +0.17; 0.95: +0.17 to +0.28; no
-  interval has 0 in it), less in biprop (0.95: -0.11 +- 0.06; 0.8: -0.09 +- 0.15, cannot tell).
-- like (features, excess of CKA): another dense seed 0.84. At 0.8 magnitude, finetune and lth 0.92, lrr and taylor 0.90,
-  snip 0.84, biprop 0.80, random 0.69; at 0.95 lth 0.83, lrr 0.77, finetune 0.76, snip 0.71, biprop 0.70, magnitude 0.69,
-  taylor 0.66, random 0.50. CKA itself would call lth at 0.95 (0.94) and another seed (0.95) equal to 0.99.
-- path: the error rises by 12.0 points between two dense seeds, and by 41.0 under noise. On the way to the parent it rises
-  by at most 0.5 points, for random at 0.8 by 1.6 and 3.3.
-- coherence (512 training examples): it says how far training went more than what was pruned: trained for one epoch 37.4,
-  four 4.6, the dense networks 3.1, the longest 1.1. Above their parents at 0.95: snip +2.3 +- 0.7, magnitude +11.8 +- 10.9,
-  taylor +11.9 +- 3.2, biprop +89 +- 26; all others cannot be told from them.
+- dead: 51.9 % of activations are dead in the dense networks. At sparsity 0.8 finetune, lth, lrr and magnitude differ
+  from that by -0.2 to -0.7 points, all +- 0.6 to 1.1, taylor is higher (+0.9 +- 0.6), snip -1.5 +- 0.9, biprop -2.2
+  +- 0.7 and random -3.9 +- 1.4 are lower; at 0.95 every method is lower: lth -2.7 +- 0.2, finetune -3.2 +- 1.9,
+  magnitude -3.5 +- 1.8, snip -3.9 +- 1.2, lrr -4.7 +- 1.9, taylor -5.0 +- 0.2, biprop -12.4 +- 2.3, random -12.4 +-
+  1.3. The direction of the paper shows at 0.95; at 0.8 differences below a point cannot be seen with three seeds.
+- turn: noise moves the first layer most for 95 to 100 % of the samples, in every network: the turning layer tells
+  these networks apart in nothing. How far features are moved does: 0.47 distances in dense ones, more after pruning
+  by seven methods (0.8: taylor and lrr +0.08, finetune, magnitude and snip +0.11, lth +0.14, random +0.17; 0.95:
+  +0.17 to +0.28; no interval has 0 in it), less in biprop (0.95: -0.11 +- 0.06; 0.8: -0.09 +- 0.15, cannot tell).
+- like (features, excess of CKA): another dense seed 0.84. At 0.8 magnitude, finetune and lth 0.92, lrr and taylor
+  0.90, snip 0.84, biprop 0.80, random 0.69; at 0.95 lth 0.83, lrr 0.77, finetune 0.76, snip 0.71, biprop 0.70,
+  magnitude 0.69, taylor 0.66, random 0.50. CKA itself would call lth at 0.95 (0.94) and another seed (0.95) equal to
+  0.99.
+- path: the error rises by 12.0 points between two dense seeds, and by 41.0 under noise. On the way to the parent it
+  rises by at most 0.6 points in either, for random at 0.8 by 1.6 and 3.3.
+- coherence (512 training examples): it says how far training went more than what was pruned: trained for one epoch
+  37.4, four 4.6, the dense networks 3.1, the longest 1.1. Above their parents at 0.95: snip +2.3 +- 0.7, magnitude
+  +11.8 +- 10.9, taylor +11.9 +- 3.2, biprop +89 +- 26; the other pruned networks cannot be told from theirs.
 
 Intervals are of one method each, not corrected for their number.
 """

@@ -12,7 +12,19 @@ import numpy as np
 import pytest
 from conftest import MLP, NORM_MLP, small_study
 
-from rosalind import analysis, conditions, config, diagnostics, geometry, imported, measuring, models, results, study
+from rosalind import (
+    analysis,
+    conditions,
+    config,
+    diagnostics,
+    figures,
+    geometry,
+    imported,
+    measuring,
+    models,
+    results,
+    study,
+)
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject
@@ -468,6 +480,28 @@ def test_tables_are_of_layers_and_of_groups(folder):
     assert analysis.diagnostics.markdown(study_results)[1] == "## What happens inside"
     with pytest.raises(ValueError, match="has no 'total' of 'dead_units' under 'gaussian_noise-1'"):
         analysis.diagnostics.layer_table(study_results, "dead_units", "total", "gaussian_noise-1")
+
+
+def test_figures_hold_the_means_of_groups(folder):
+    study_results = results.load(folder)
+    heat_maps, paths = figures.layers_figure(study_results), figures.paths_figure(study_results)
+    titles = [axes.get_title() for axes in heat_maps.axes if axes.get_title()]
+    assert titles[0].startswith("dead_units")
+    assert titles[0].endswith("contrast-5")
+    first = titles[0].split("\n")[0].removeprefix("dead_units: ")
+    table = analysis.diagnostics.layer_table(study_results, "dead_units", first, "contrast-5")
+    groups = analysis.robustness.groups(study_results)
+    (image,) = heat_maps.axes[0].get_images()
+    for row, group in zip(np.asarray(image.get_array().filled(np.nan)), groups, strict=True):
+        of_seeds = table.values[[table.networks.index(name) for name in group.networks]]
+        np.testing.assert_allclose(row, of_seeds.mean(0))
+    assert paths is None
+    (lines,) = (axes.get_lines() for axes in figures.paths_figure(study_results, "linear_path-points3").axes)
+    drawn = {line.get_label(): line.get_ydata() for line in lines}
+    infos = analysis.diagnostics.files_of(study_results, "linear_path-points3")
+    errors = [info.arrays()["error"] for info in infos if info.network.startswith("mlp-lth-0.9")]
+    np.testing.assert_allclose(drawn["lth 0.9"], 100 * np.mean(errors, 0), rtol=1e-6)
+    assert "two dense seeds" in drawn
 
 
 def test_layers_of_a_network_are_most_like_themselves(folder):

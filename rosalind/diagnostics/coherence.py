@@ -14,7 +14,10 @@ from rosalind.diagnostics.types import Diagnostic, Given, Subject
 from rosalind.training import by_path
 
 CHUNK = 32
-"""Examples whose gradients are in memory at once: 1.4 GB of a ResNet-18."""
+"""Most examples whose gradients are in memory at once."""
+
+GRADIENTS = 2**27
+"""Most numbers of such gradients: 0.5 GB, of which there are up to three copies; 12 examples of a ResNet-18."""
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -63,10 +66,12 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     wanted = min(int(subject.options["samples"]), len(subject.train))
     sample = subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items()}
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))
+    size = int(np.clip(GRADIENTS // parameters, 1, CHUNK))
     total, squares, lengths, layers = {}, {}, [], []
-    for start in range(0, len(sample), CHUNK):
-        rows = np.minimum(np.arange(start, start + CHUNK), len(sample) - 1)
-        counted = np.arange(start, start + CHUNK) < len(sample)
+    for start in range(0, len(sample), size):
+        rows = np.minimum(np.arange(start, start + size), len(sample) - 1)
+        counted = np.arange(start, start + size) < len(sample)
         chunk = _sums(
             network.config,
             network.variables,

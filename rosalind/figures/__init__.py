@@ -14,6 +14,7 @@ from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
+from rosalind.figures.inside import layers_figure, paths_figure
 from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
     attribution_figure,
@@ -37,9 +38,11 @@ __all__ = [
     "figures",
     "fingerprint_figure",
     "frequency_figure",
+    "layers_figure",
     "lineage_figure",
     "matrix_figure",
     "parallel_figure",
+    "paths_figure",
     "potential_figure",
     "predictors_figure",
     "ranking_figure",
@@ -65,7 +68,8 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "accuracy", accuracy_figure(results)
     yield "clean-and-corrupted", trade_figure(results)
     yield "methods", comparison_figure(results)
-    for name, draw in (("ranking", ranking_figure), ("prune-potential", potential_figure)):
+    drawn = {"ranking": ranking_figure, "prune-potential": potential_figure}
+    for name, draw in {**drawn, "layers": layers_figure, "paths": paths_figure}.items():
         if (figure := draw(results)) is not None:
             yield name, figure
     if not store.cells:

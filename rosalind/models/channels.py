@@ -208,6 +208,7 @@ def positions(config: Model) -> dict[str, int]:
     return {f"{path}/kernel": count for path, count in _structure(config).positions.items()}
 
 
+@functools.cache
 def producers(config: Model) -> dict[str, dict[str, np.ndarray]]:
     """By layer, named as in `models.activations`, the layers that feed it: bool[its channels] by path of a kernel.
 
