@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from rosalind.results import DiagnosticInfo, Results, diagnostics
 
 Features = Float[np.ndarray, "n d"]
+Others = Float[np.ndarray, "m e"]
 Estimator = Literal["unbiased", "biased"]
 
 
@@ -42,7 +43,7 @@ def _hsic(x: np.ndarray, y: np.ndarray, estimator: Estimator) -> float:
     return float(((x @ x.T) * (y @ y.T)).sum())
 
 
-def cka(x: Features, y: Features, estimator: Estimator = "unbiased") -> float:
+def cka(x: Features, y: Others, estimator: Estimator = "unbiased") -> float:
     """Linear centred kernel alignment (arXiv 1905.00414), of any two widths.
 
     1 of features that differ by a rotation and a scale. `biased` is about d / (n + d) of independent isotropic features
@@ -64,7 +65,7 @@ def cka(x: Features, y: Features, estimator: Estimator = "unbiased") -> float:
     return _hsic(x, y, estimator) / own**0.5 if own > 0 else float("nan")
 
 
-def minibatch_cka(x: Features, y: Features, size: int) -> float:
+def minibatch_cka(x: Features, y: Others, size: int) -> float:
     """CKA from the unbiased estimates of equal batches in their order, summed before they are divided.
 
     What is left beyond whole batches is left out. It does not depend on the size of the batches but for chance
@@ -79,7 +80,7 @@ def minibatch_cka(x: Features, y: Features, size: int) -> float:
     return both / (first * second) ** 0.5
 
 
-def mutual_neighbours(x: Features, y: Features, k: int = 10) -> float:
+def mutual_neighbours(x: Features, y: Others, k: int = 10) -> float:
     """Mean share of a sample's `k` nearest others, by cosine, that are among its nearest in both (arXiv 2405.07987).
 
     In [0, 1]; k / (n - 1) of independent features, whatever their widths.
@@ -103,7 +104,7 @@ def mutual_neighbours(x: Features, y: Features, k: int = 10) -> float:
     return float((near[0] & near[1]).sum() / (k * len(x)))
 
 
-def procrustes(x: Features, y: Features) -> float:
+def procrustes(x: Features, y: Others) -> float:
     """Squared Procrustes distance of centred features of length 1: 0 after a rotation, scale or shift; at most 2.
 
     2 - 2 * nuclear norm of x^T y (arXiv 2108.01661); its root is a metric. NaN where one does not vary.
@@ -131,7 +132,7 @@ def _largest_directions(x: np.ndarray, variance: float) -> np.ndarray:
     return left[:, :kept] * values[:kept]
 
 
-def svcca(x: Features, y: Features, variance: float = 0.99) -> float:
+def svcca(x: Features, y: Others, variance: float = 0.99) -> float:
     """Mean canonical correlation of the directions with that share of the variance (arXiv 1706.05806); in [0, 1].
 
     It is near 1 of any features where the samples are fewer than about ten times the directions. NaN where one does not
@@ -143,7 +144,7 @@ def svcca(x: Features, y: Features, variance: float = 0.99) -> float:
     return float(_canonical(_largest_directions(x, variance), _largest_directions(y, variance))[0].mean())
 
 
-def pwcca(x: Features, y: Features) -> float:
+def pwcca(x: Features, y: Others) -> float:
     """Canonical correlations, weighted by how much of x each variable holds (arXiv 1806.05759); not symmetric.
 
     As for `svcca`, of few samples it is near 1. NaN where one does not vary.
@@ -156,7 +157,7 @@ def pwcca(x: Features, y: Features) -> float:
     return float((weights * correlations).sum() / weights.sum())
 
 
-LIKENESS: dict[str, Callable[[Features, Features], float]] = {
+LIKENESS: dict[str, Callable[[Features, Others], float]] = {
     "cka": cka,
     "mutual_neighbours": mutual_neighbours,
     "procrustes": lambda x, y: 1 - procrustes(x, y) / 2,
@@ -196,7 +197,7 @@ class Likeness:
 
 
 def likeness(
-    x: Features, y: Features, labels: Int[np.ndarray, " n"], metric: str = "cka", permutations: int = 10
+    x: Features, y: Others, labels: Int[np.ndarray, " n"], metric: str = "cka", permutations: int = 10
 ) -> Likeness:
     """Likeness of two representations of the same samples, with the null of permutations within classes.
 
@@ -247,7 +248,7 @@ class LayerLikeness:
 
 def between_layers(
     first: Mapping[str, Features],
-    second: Mapping[str, Features],
+    second: Mapping[str, Others],
     labels: Int[np.ndarray, " n"],
     metric: str = "cka",
     permutations: int = 3,
