@@ -550,6 +550,7 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
         ((config.Diagnosis("coherence", {"samples": 1}),), None, "samples must be a whole number"),
         ((config.Diagnosis("linear_path", {"points": 2.5}),), None, "points must be a whole number"),
         ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "under must be conditions"),
+        ((config.Diagnosis("coherence", {"samples": "all"}),), None, "must be a finite number"),
         (("storage",), ("mlp",), "has no network 'mlp'"),
         (("storage",), ("mlp-dense-seed0:mlp-dense-seed1",), "is of one network"),
         (("linear_path",), ("mlp-dense-seed0",), "is of A:B"),

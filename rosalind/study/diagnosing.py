@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, data, diagnostics, measuring, results
+from rosalind import conditions, data, diagnostics, fields, measuring, results
 from rosalind.conditions import Planned
 from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint, is_outside
 from rosalind.diagnostics import Diagnostic, Subject
@@ -25,6 +25,10 @@ from rosalind.study.units import Unit
 
 SAMPLES = 500
 """Test samples that activations are computed of, where a study keeps features of none."""
+
+
+LONGEST = 200
+"""Most letters of a file's name, see `results.check_name`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +86,7 @@ def diagnose(
     study_results = results.load(folder)
     if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
         raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
-    chosen = [Diagnosis(d) if isinstance(d, str) else d for d in diagnoses]
+    chosen = [fields.checked(Diagnosis(d) if isinstance(d, str) else d) for d in diagnoses]
     if not chosen:
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
     for diagnosis in chosen:
@@ -139,6 +143,9 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             allowed = ", ".join(list(study_results.conditions)[:20])
             raise ValueError(f"under must be conditions of the study with its own samples, got {missing}; {allowed}.")
         under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
+        own = [p.condition.id for p in under if p and (p.kind.per_network or p.condition.bn != "train")]
+        if own and diagnostic.of == "pair":
+            raise ValueError(f"{diagnosis.id} is under conditions that both networks share, got {own}.")
     made = []
     for network in networks:
         first, other = network, None
@@ -146,6 +153,8 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             first, _, other = network.partition(":")
         _check_ends(study_results, diagnosis.id, diagnostic, first, other)
         made += [_Made(diagnosis, first, other, planned) for planned in under]
+    if long := [m.path(study_results.folder).stem for m in made if len(m.path(study_results.folder).stem) > LONGEST]:
+        raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
     return made
 
 
@@ -224,7 +233,7 @@ def _is_made(folder: Path, made: _Made, digests: Mapping[str, str]) -> bool:
 def _make(folder: Path, config: Data, made: _Made, digests: Mapping[str, str], advance: Advance | None = None) -> bool:
     """Compute one file; False where another process is at it."""
     path = made.path(folder)
-    with results.claim(folder, f"diagnostics.{made.diagnosis.id}.{path.stem}") as is_ours:
+    with results.claim(folder, f"diagnostics.{fingerprint([made.diagnosis.id, path.stem])}") as is_ours:
         if is_ours and not _is_made(folder, made, digests):
             report = advance or (lambda amount, note: None)
             arrays = _computed(folder, config, made, lambda part: report(part, made.name))
