@@ -27,7 +27,17 @@ ARROWS = {
     "measuring": {"conditions", "geometry", "models"},
     "attribution": {"measuring", "geometry"},
     "diagnostics": {"measuring", "geometry", "pruning"},
-    "study": {"fields", "measuring", "pruning", "attribution", "diagnostics", "analysis", "results", "progress", "imported"},
+    "study": {
+        "fields",
+        "measuring",
+        "pruning",
+        "attribution",
+        "diagnostics",
+        "analysis",
+        "results",
+        "progress",
+        "imported",
+    },
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "demo"},
 }
