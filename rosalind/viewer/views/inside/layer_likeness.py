@@ -55,7 +55,8 @@ class LayerLikeness:
         self.figure = self._figure()
         self.caption = caption("layer-likeness-caption")
         by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
-        self.root = titled(self.title, row(by, frame.chooser(change, "likeness-show", "cells show", SHOW)), self.figure)
+        choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
+        self.root = titled(self.title, choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = plot(

@@ -67,10 +67,11 @@ class Layers:
         """Ids of the rows' sides."""
         self.cells = draw.empty("image", "value", "change", "dw", "dh")
         self.names = draw.empty("network", "layer", "apart")
-        self.texts, self.marks = draw.empty("x", "y", "text", "ink"), draw.empty("x", "y", "width", "left", "text")
+        self.texts = draw.empty("x", "y", "text", "ink", "alpha")
+        self.marks = draw.empty("x", "y", "width", "left", "text")
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
-        show = frame.chooser(change, "layers-show", "cells show", width=320)
+        show = frame.chooser(change, "layers-show", "cells show", width=400)
         self.root = draw.titled(self.title, row(show, frame.chooser(change, "layers-as", "as")), self.figure)
 
     def _figure(self) -> Any:
@@ -89,14 +90,13 @@ class Layers:
         place = {"x": -0.5, "y": -0.5, "dw": "dw", "dh": "dh"}
         image = figure.image("image", source=self.cells, color_mapper=self.mapper, **place)
         look: draw.Look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
-        figure.text("x", "y", text="text", source=self.texts, text_color="ink", **look)
+        figure.text("x", "y", text="text", source=self.texts, text_color="ink", text_alpha="alpha", **look)
         ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
         figure.rect("x", "y", "width", 1, source=self.marks, **ring)
         tag = {"text_color": "#1c2536", "background_fill_color": draw.SELECTED, "padding": 1}
         tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
         figure.text("left", "y", text="text", source=self.marks, **tag)
-        self.bar: Any = ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4)
-        figure.add_layout(self.bar, "right")
+        figure.add_layout(ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4), "right")
         hover = CustomJSHover(code=HOVER, args={"source": self.cells, "names": self.names})
         tips = [
             ("network", "$y{network}"),
@@ -151,7 +151,7 @@ class Layers:
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
         self._mark(table)
-        self.caption.text = draw.paragraphs(_about(table, kind, self.store), self._numbers(table, way), problems)
+        self.caption.text = draw.paragraphs(_about(table, kind, way, self.store), self._numbers(table, way), problems)
 
     def _fill(self, table: inside.Layers, way: str) -> None:
         self.rows = table.names
@@ -159,7 +159,6 @@ class Layers:
         lines, columns = shown.shape
         low, high = heat_map.limits_of(shown, way == CHANGE)
         self.mapper.update(palette=draw.DIVERGING if way == CHANGE else draw.SEQUENTIAL, low=low, high=high)
-        self.bar.title = table.unit or None
         self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12)), 1000)
         self.figure.x_range.update(start=-0.5, end=columns - 0.5)
         self.figure.y_range.update(start=lines - 0.5, end=-0.5)
@@ -186,7 +185,10 @@ class Layers:
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
         texts = [number(value, signed=way == CHANGE) for value in written.ravel().tolist()]
         inks = ["#ffffff" if is_light else "#1c2536" for is_light in light.ravel().tolist()]
-        self.texts.data = {"x": x, "y": y, "text": texts, "ink": inks}
+        # Pale where a seed alone does as much.
+        alone = (way == CHANGE) & (np.abs(written) <= table.null)
+        alpha = np.where(alone, 0.4, 1).astype(np.float32).ravel()
+        self.texts.data = {"x": x, "y": y, "text": texts, "ink": inks, "alpha": alpha}
 
     def _mark(self, table: inside.Layers) -> None:
         """Frames around the rows of A and B; of a group around those of all its seeds."""
@@ -231,20 +233,22 @@ class Layers:
         if way == CHANGE:
             known = np.isfinite(table.change) & np.isfinite(table.null)
             beyond = int((np.abs(table.change) > table.null)[known].sum())
-            words += f" {beyond:,} of {known.sum():,} changes are larger than that of their layer."
+            words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
         return words
 
 
-def _about(table: inside.Layers, kind: str, store: Store) -> str:
+def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
     """Sentences on what the number is, on rows and on colours."""
     diagnosis, array, condition = inside.kinds(store)[kind]
     unit = f" ({escape(table.unit)})" if table.unit else ""
     better = f" {table.better.capitalize()} is better." if table.better else ""
     under = f" under {escape(condition)}" if condition else ""
     rows = "Rows are means over seeds" if table.grouped else "Rows are networks"
+    colours = "Red: more than the parent, blue: less. " if way == CHANGE else ""
+    grey = "no number, or no parent" if way == CHANGE else "no number"
     return (
-        f"{escape(diagnosis)}, {escape(array)}{under}: {escape(table.about)}{unit}.{better} {rows}; grey where "
-        "there is no number. Click a row to make it B; with Shift, A."
+        f"{escape(diagnosis)}, {escape(array)}{under}: {escape(table.about)}{unit}.{better} {colours}{rows}; grey "
+        f"where there is {grey}. Click a row to make it B; with Shift, A."
     )
 
 
