@@ -149,6 +149,8 @@ class TestLayers:
         # Of three changes one is larger than what a seed does.
         assert says(view.caption.text, 0.195, 0.05, 1, 1, 3)
         assert "A: no number" in view.caption.text
+        # Pale where a seed alone does as much.
+        np.testing.assert_allclose(view.texts.data["alpha"][6:], [1, 0.4, 1, 0.4, 1, 1])
 
     def test_a_click_makes_b_and_with_shift_a(self, store):
         found = page(store, Layers)
@@ -300,3 +302,28 @@ def test_other_shapes_than_the_schemas_become_sentences(copied):
     found = page(store, LayerLikeness, Path)
     assert "other" in found.views[0].caption.text or "different samples" in found.views[0].caption.text
     assert "at each of its points" in found.views[1].caption.text
+
+
+def test_studies_that_are_joined_keep_theirs(copied, folder):
+    other = copied.rename(copied.with_name("other"))
+    store = Store([folder, other])
+    a, b = f"study+{DENSE[0]}", f"other+{PRUNED[0]}"
+    found = page(store, *VIEWS, a=a, b=b)
+    table, likeness, path = found.views
+    assert {a, b} <= set(table.rows)
+    assert likeness.figure.visible
+    assert "two studies" in path.caption.text
+    found.change(a=(f"other+{DENSE[0]}", "clean"))
+    np.testing.assert_allclose(path.points.data["y"], ERRORS[::-1], rtol=1e-6)
+    found.change(b=(f"other+{PRUNED[1]}", "clean"))
+    assert f"rosalind diagnose {other} linear_path --networks {DENSE[0]}:{PRUNED[1]}<" in path.caption.text
+
+
+def test_keys_turn_to_the_page_and_links_keep_its_choices(store):
+    session = opened(store, "networks")
+    session.press("4")
+    assert session.state.layout == "inside"
+    session.views["layers"].change(choices={"layers-as": CHANGE})
+    assert "layers-as=change+to+parent" in session.controls.address.text
+    session.press("5")
+    assert session.state.layout == "all"
