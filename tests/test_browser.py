@@ -177,7 +177,7 @@ def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, ad
 def test_pages_by_question(browser, address):
     opened = Page(browser, address)
     sections = "() => [...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)"
-    for layout in ("networks", "geometry", "samples"):
+    for layout in ("networks", "geometry", "samples", "inside"):
         opened.tab.locator(f"header button[data-layout={layout}]").click()
         opened.wait(f"document.body.dataset.layout === {layout!r}")
         opened.settled()

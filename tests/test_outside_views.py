@@ -95,7 +95,7 @@ def test_its_mistake_costs_that_view_only(store):
         (["no_such_module:View"], "view 'no_such_module:View' cannot be imported"),
         (["evaluatoin"], "did you mean 'evaluation'"),
         (["test_outside_views:Nothing"], "must have page, title, choices, update"),
-        (["test_outside_views:OnNoPage"], "unknown page 'elsewhere'.*Known: geometry, networks, samples"),
+        (["test_outside_views:OnNoPage"], "unknown page 'elsewhere'.*Known: geometry, inside, networks, samples"),
         (["test_outside_views:MINE"], "must be a callable, got str"),
     ],
 )

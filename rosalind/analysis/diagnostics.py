@@ -44,9 +44,9 @@ class LayerTable:
         )
 
 
-def layer_arrays(results: Results) -> list[tuple[str, str, str | None]]:
-    """Diagnosis, array and condition of all numbers per layer that a study has."""
-    infos, _ = diagnostics(results)
+def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = None) -> list[tuple[str, str, str | None]]:
+    """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`."""
+    infos = diagnostics(results)[0] if stored is None else stored
     listed = [
         (info.id, array, info.condition)
         for info in infos
@@ -57,7 +57,13 @@ def layer_arrays(results: Results) -> list[tuple[str, str, str | None]]:
     return list(dict.fromkeys(listed))
 
 
-def layer_table(results: Results, diagnosis: str, array: str, condition: str | None = None) -> LayerTable:
+def layer_table(
+    results: Results,
+    diagnosis: str,
+    array: str,
+    condition: str | None = None,
+    stored: Sequence[DiagnosticInfo] | None = None,
+) -> LayerTable:
     """One array of a diagnostic as networks x layers.
 
     Args:
@@ -65,6 +71,7 @@ def layer_table(results: Results, diagnosis: str, array: str, condition: str | N
         diagnosis: id of the diagnosis, such as `dead_units`.
         array: name of an array that has layers.
         condition: its id; None of a diagnostic that sees no images.
+        stored: what `results.diagnostics` gives of the study, where it has been read already.
 
     Raises:
         ValueError: nothing of this kind is stored.
@@ -72,13 +79,13 @@ def layer_table(results: Results, diagnosis: str, array: str, condition: str | N
     """
     infos = [
         info
-        for info in diagnostics(results)[0]
+        for info in (diagnostics(results)[0] if stored is None else stored)
         if (info.id, info.condition, info.other) == (diagnosis, condition, None) and array in info.gives
     ]
     if not infos:
         raise ValueError(
             f"{results.folder} has no {array!r} of {diagnosis!r} under {condition!r}; it has "
-            f"{', '.join('/'.join(filter(None, known)) for known in layer_arrays(results)) or 'none'}."
+            f"{', '.join('/'.join(filter(None, known)) for known in layer_arrays(results, stored)) or 'none'}."
         )
     rows = {}
     for info in infos:

@@ -68,7 +68,7 @@ class Store:
         for folder in self.folders:
             watched = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
             times += [_changed(folder / name) for name in watched]
-            for name in ("networks", "conditions", "geometry", "attribution"):
+            for name in ("networks", "conditions", "geometry", "attribution", "diagnostics"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
                 # A network's arrays come before its table, which is there once it is finished.
                 times += sorted((e.name, e.stat().st_mtime_ns) for e in listed if not e.name.endswith(".npz"))

@@ -24,7 +24,7 @@
       key = event.shiftKey ? "redo" : "undo";
     }
     if (key === "g") setTimeout(() => document.getElementById("samples")?.scrollIntoView({ behavior: "smooth" }), 300);
-    const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "n", "g", "1", "2", "3", "4",
+    const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "n", "g", "1", "2", "3", "4", "5",
       "undo", "redo", "ArrowLeft", "ArrowRight"];
     if (!known.includes(key)) return;
     event.preventDefault();

@@ -12,7 +12,7 @@ KEYS = {
     "?": "show or hide this",
     "Esc": "clear the selection",
     "Shift, Alt, both": "held while dragging: add to the selection, subtract from it, intersect with it",
-    "1 2 3 4": "networks, geometry, samples, all on one page",
+    "1 2 3 4 5": "networks, geometry, samples, inside, all on one page",
     "[ ]": "previous and next condition of B",
     ", .": "previous and next network of B",
     "x": "swap A and B",
@@ -38,7 +38,7 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
         store, state, actions: of the page.
         listed: ids of the samples on the sheet; None where the sheet is not on the page yet.
     """
-    layouts = dict(zip("1234", LAYOUTS, strict=True))
+    layouts = dict(zip("12345", LAYOUTS, strict=True))
     simple: dict[str, Callable[[], None]] = {
         "Escape": actions.clear,
         "x": actions.swap,

@@ -16,6 +16,7 @@ LAYOUTS = {
     "networks": "Which networks?",
     "geometry": "How do they differ?",
     "samples": "Which samples, and why?",
+    "inside": "What happens inside?",
     "all": "All",
 }
 """The pages by key, with their labels; `all` shows the views of every page."""

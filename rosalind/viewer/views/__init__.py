@@ -18,6 +18,9 @@ from rosalind.viewer.views.geometry.collapse import Collapse
 from rosalind.viewer.views.geometry.distributions import Distributions
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
+from rosalind.viewer.views.inside.layer_likeness import LayerLikeness
+from rosalind.viewer.views.inside.layers import Layers
+from rosalind.viewer.views.inside.path import Path
 from rosalind.viewer.views.networks.breakdown import Breakdown
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
@@ -41,7 +44,7 @@ class View(Protocol):
     """
 
     page: str
-    """The page it stands on: `networks`, `geometry` or `samples`."""
+    """The page it stands on: `networks`, `geometry`, `samples` or `inside`."""
     title: str
     """Its heading, a question."""
     root: UIElement
@@ -76,6 +79,9 @@ VIEWS: dict[str, type[View]] = {
     "samples": Samples,
     "attribution": Attribution,
     "sample": SampleDetail,
+    "layers": Layers,
+    "layer_likeness": LayerLikeness,
+    "path": Path,
 }
 """Views by the name in addresses and models, in the order in which they stand on the page."""
 

@@ -1,0 +1,118 @@
+"""The straight path between two networks, from files of the diagnostic `linear_path`."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from rosalind.analysis import inside
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged, DiagnosticInfo
+
+QUANTITIES = ("error", "angle", "norm", "margin", "loss")
+"""Numbers at every point of a path, the one that is shown first in front."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """What networks on the straight way from one to another do.
+
+    Attributes:
+        first: Network at 0.
+        second: Network at 1.
+        condition: Of the images.
+        points: float64[points] in [0, 1], from `first` to `second`.
+        values: float64[points] by key of `QUANTITIES`: error a share, angle in degrees, norm and margin in units, loss
+            in nats; NaN for a gap.
+        barrier: Largest error above the line between the ends, a share.
+        barrier_of_ends: Largest error above the mean of the ends, a share.
+    """
+
+    first: str
+    second: str
+    condition: str
+    points: Float[np.ndarray, " points"]
+    values: Mapping[str, Float[np.ndarray, " points"]]
+    barrier: float
+    barrier_of_ends: float
+
+
+def path(store: Store, first: str, second: str, condition: str) -> Path | None:
+    """The path from `first` to `second`, also where the way back is stored; None where neither is.
+
+    Cached until the study grows.
+
+    Raises:
+        results.Damaged: its file cannot be read.
+    """
+    info = _info(store, first, second, condition)
+    return None if info is None else store.cached(("path", first, second, condition), lambda: _read(info, first))
+
+
+def conditions(store: Store, first: str, second: str) -> list[str]:
+    """The conditions under which the path between two networks is stored, in the study's order."""
+    return [name for name in store.conditions if _info(store, first, second, name) is not None]
+
+
+def null(store: Store, condition: str, but: tuple[str, str] = ("", "")) -> Path | None:
+    """The first stored path between two dense networks of one model and two seeds, other than between `but`.
+
+    Raises:
+        results.Damaged: its file cannot be read.
+    """
+    infos = store.results.networks
+    dense = [name for name, info in infos.items() if info.is_parent]
+    for a, b in itertools.combinations(dense, 2):
+        alike = (infos[a].model, infos[a].label) == (infos[b].model, infos[b].label)
+        if alike and infos[a].seed != infos[b].seed and {a, b} != set(but):
+            found = path(store, a, b, condition)
+            if found is not None:
+                return found
+    return None
+
+
+def why_none(store: Store, first: str, second: str) -> str:
+    """Why there can be no path between two networks; empty where there can be one."""
+    infos = store.results.networks
+    if first == second:
+        return f"A and B are one network, {first}: there is no way between them."
+    for name in (first, second):
+        if infos[name].is_imported:
+            return f"The weights of {name} are not stored, so that there is no way from or to it."
+    if store.results.homes and store.results.homes[first][0] != store.results.homes[second][0]:
+        return "A and B are of two studies, between which no path is made."
+    shapes = [
+        {key: value for key, value in infos[name].config.items() if not key.startswith("variables")}
+        for name in (first, second)
+    ]
+    return (
+        "" if shapes[0] == shapes[1] else f"{first} and {second} have different shapes: there is no way between them."
+    )
+
+
+def _info(store: Store, first: str, second: str, condition: str) -> DiagnosticInfo | None:
+    def make() -> dict[tuple[str, str | None, str | None], DiagnosticInfo]:
+        infos = [info for info in inside.stored(store)[0] if info.name == "linear_path"]
+        # Of several numbers of points the first counts.
+        return {(info.network, info.other, info.condition): info for info in reversed(infos)}
+
+    table = store.cached(("paths",), make)
+    return table.get((first, second, condition)) or table.get((second, first, condition))
+
+
+def _read(info: DiagnosticInfo, first: str) -> Path:
+    arrays = info.arrays(("axis/points", "barrier", "barrier_of_ends", *QUANTITIES))
+    points = arrays["axis/points"].astype(np.float64)
+    values = {name: arrays[name].astype(np.float64) for name in QUANTITIES}
+    lengths = {value.shape for value in values.values()} | {points.shape}
+    if len(lengths) > 1 or points.ndim != 1 or len(points) < 2 or arrays["barrier"].shape:
+        raise Damaged(f"{info.path} has not one number of each kind at each of its points.")
+    values["angle"] = np.degrees(values["angle"])
+    start, end = info.network, info.other or ""
+    if start != first:
+        points, values = 1 - points[::-1], {name: value[::-1] for name, value in values.items()}
+        start, end = end, start
+    above_line, above_ends = float(arrays["barrier"]), float(arrays["barrier_of_ends"])
+    return Path(start, end, info.condition or "", points, values, above_line, above_ends)

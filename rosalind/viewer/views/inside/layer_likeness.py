@@ -1,0 +1,171 @@
+"""Layers of A x layers of B: how alike their activations are, beyond what the classes alone give."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.layouts import row
+from bokeh.models import BasicTicker, ColorBar, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
+
+from rosalind.analysis import inside, layer_likeness
+from rosalind.analysis.layer_likeness import Compared
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged
+from rosalind.viewer.views.draw import (
+    GREY,
+    SEQUENTIAL,
+    caption,
+    cell_name,
+    empty,
+    paragraphs,
+    plain,
+    plot,
+    titled,
+)
+from rosalind.viewer.views.frame import Change, Changed, Frame
+
+BY = {"cka": "CKA", "mutual_neighbours": "shared nearest neighbours", "procrustes": "1 - Procrustes distance / 2"}
+SHOW = {"excess": "excess over the classes", "value": "value"}
+NUMBERED = 10
+"""Largest number of layers whose cells hold a number."""
+
+NAME = "return names.data[format][0]?.[Math.round(format == 'a' ? special_vars.y : special_vars.x)] ?? '';"
+NUMBER = """
+const names = lists.data, line = Math.round(special_vars.y), column = Math.round(special_vars.x);
+const number = source.data[format][0][line * names.b[0].length + column];
+return Number.isFinite(number) ? number.toFixed(3) : "undefined";
+"""
+
+
+class LayerLikeness:
+    """A matrix whose rows are layers of A and whose columns are layers of B."""
+
+    page, title = "inside", "Do the same layers do the same?"
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The likeness, and whether what the classes alone give is taken off."""
+        return {"likeness-by": tuple(BY), "likeness-show": tuple(SHOW)}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.changed = frame.store, Changed()
+        self.cells = empty("image", "value", "null", "excess", "dw", "dh")
+        self.names, self.texts = empty("a", "b"), empty("x", "y", "text", "ink")
+        self.figure = self._figure()
+        self.caption = caption("layer-likeness-caption")
+        by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
+        choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
+        self.root = titled(self.title, choosers, self.figure)
+
+    def _figure(self) -> Any:
+        figure = plot(
+            "layer-likeness",
+            "Matrix of the likeness of layers of A and of B; the sentence below has the mean of its diagonal.",
+            height=400,
+            max_width=620,
+            x_range=Range1d(start=-0.5, end=0.5),
+            y_range=Range1d(start=0.5, end=-0.5),
+            x_axis_label="layers of B",
+            y_axis_label="layers of A",
+            visible=False,
+        )
+        figure.grid.grid_line_color = None
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(), FixedTicker()
+        figure.axis.major_tick_line_color = None
+        mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=1, nan_color=GREY)
+        place = {"x": -0.5, "y": -0.5, "dw": "dw", "dh": "dh"}
+        image = figure.image("image", source=self.cells, color_mapper=mapper, **place)
+        look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "11px"}
+        figure.text("x", "y", text="text", source=self.texts, text_color="ink", **look)
+        figure.add_layout(ColorBar(color_mapper=mapper, ticker=BasicTicker(), width=10, padding=4), "right")
+        name = CustomJSHover(code=NAME, args={"names": self.names})
+        value = CustomJSHover(code=NUMBER, args={"source": self.cells, "lists": self.names})
+        kinds = ("value", "null", "excess")
+        tips = [("layer of A", "$y{a}"), ("layer of B", "$x{b}"), *((kind, f"@{kind}{{{kind}}}") for kind in kinds)]
+        formatters: dict[str, Any] = {"$x": name, "$y": name, **{f"@{kind}": value for kind in kinds}}
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        return figure
+
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        state, by, show = frame.state, frame.choice("likeness-by"), frame.choice("likeness-show")
+        if not self.changed("all", (state.a, state.b, by, show)):
+            return
+        pairs, compared = self.store.sides.pairs(state.a, state.b), None
+        if not pairs:
+            words = ["A and B share no seed: there is no pair of networks to compare."]
+        elif missing := layer_likeness.missing(self.store, pairs[0]):
+            words = _missing(self.store, missing)
+        else:
+            try:
+                compared = layer_likeness.compared(self.store, pairs[0], by)
+                words = _words(compared, pairs, by)
+            except (Damaged, OSError) as error:
+                words = [escape(str(error))]
+        self.figure.visible = compared is not None
+        if compared is None:
+            for source in (self.cells, self.names, self.texts):
+                source.data = {name: [] for name in source.data}
+        else:
+            self._fill(compared, show)
+        self.caption.text = paragraphs(*words)
+
+    def _fill(self, compared: Compared, show: str) -> None:
+        of = compared.likeness
+        shown = of.excess if show == "excess" else of.value
+        lines, columns = shown.shape
+        self.figure.x_range.update(start=-0.5, end=columns - 0.5)
+        self.figure.y_range.update(start=lines - 0.5, end=-0.5)
+        for axis, names in ((self.figure.yaxis[0], of.rows), (self.figure.xaxis[0], of.columns)):
+            axis.ticker.ticks = list(range(len(names)))
+            axis.major_label_overrides = dict(enumerate(map(plain, names)))
+        self.figure.xaxis[0].major_label_orientation = "horizontal" if columns <= NUMBERED else np.pi / 2
+        images = {"image": shown, "value": of.value, "null": of.null, "excess": of.excess}
+        cells = {name: [values.astype(np.float32)] for name, values in images.items()}
+        self.cells.data = {**cells, "dw": [columns], "dh": [lines]}
+        self.names.data = {"a": [of.rows], "b": [of.columns]}
+        written = shown if max(shown.shape) <= NUMBERED else shown[:0]
+        y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
+        numbers = written.ravel().tolist()
+        self.texts.data = {
+            "x": x,
+            "y": y,
+            "text": [f"{value:.2f}" if np.isfinite(value) else "·" for value in numbers],
+            "ink": ["#ffffff" if value < 0.45 else "#1c2536" for value in numbers],
+        }
+
+
+def _missing(store: Store, cells: list[Cell]) -> list[str]:
+    """Which activations are missing, and the commands that make them."""
+    names = " and ".join(map(cell_name, cells))
+    imported = [name for name, _ in cells if store.results.networks[name].is_imported]
+    if imported:
+        return [f"The activations of {names} are not stored; study.diagnose makes those of an imported network."]
+    lines = [inside.command(store, "layer_features", [name], condition) for name, condition in cells]
+    if len(cells) > 1 and cells[0][1] == cells[1][1] and not store.results.homes:
+        lines = [inside.command(store, "layer_features", [name for name, _ in cells], cells[0][1])]
+    codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+    return [f"The activations of {names} are not stored. Make them with<br>{codes}"]
+
+
+def _words(compared: Compared, pairs: list[tuple[Cell, Cell]], by: str) -> list[str]:
+    """The mean of the diagonal, its null and excess; what is compared."""
+    value, null, excess, layers = compared.diagonal
+    (a, b), several = pairs[0], len(pairs) > 1
+    if layers:
+        of = f"the {layers} layers that both have" if layers > 1 else "the one layer that both have"
+        first = (
+            f"<b>{BY[by]} of the same layer: {value:.2f}, excess {excess:.2f}</b> (mean over {of}). Null: {null:.2f}, "
+            "what is left after the samples of B are permuted within their classes."
+        )
+    else:
+        first = "A and B have no layer of one name with a likeness."
+    second = (
+        f"A: {cell_name(a)}. B: {cell_name(b)}. {compared.samples:,} samples. Excess: 0 where two layers share no more "
+        "than the classes, 1 where they are equal."
+    )
+    second += f" The first of {len(pairs)} pairs of a seed." if several else ""
+    second += f" Evenly spaced layers; {compared.left_out} are left out." if compared.left_out else ""
+    return [first, second]

@@ -1,0 +1,270 @@
+"""Networks x layers: one number of a diagnostic as colours, or its change from the parent."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.events import AxisClick, Tap
+from bokeh.layouts import row
+from bokeh.models import (
+    BasicTicker,
+    ColorBar,
+    CustomJSHover,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+)
+
+from rosalind.analysis import heat_map, inside
+from rosalind.analysis.robustness import nan_mean_std
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged
+from rosalind.viewer.views import draw
+from rosalind.viewer.views.frame import Change, Changed, Frame
+
+NOTHING = "nothing stored"
+VALUE, CHANGE = "value", "change to parent"
+
+GAP = "#c3c9d3"
+"""Of cells without a number: neither in the palette of values nor in that of changes."""
+
+NUMBERS = 14
+"""Largest number of layers whose cells are wide enough for a number."""
+
+LETTERS = 100
+"""Largest number of letters of all layers side by side."""
+
+NAMED = 72
+"""Largest number of rows that all have a name beside them."""
+
+HOVER = """
+const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
+const {network, layer} = names.data;
+if (format == "network") { return network[0][line] ?? ""; }
+if (format == "layer") { return layer[0][column] ?? ""; }
+const place = line * (layer[0]?.length ?? 0) + column;
+const words = (x) => !Number.isFinite(x) ? "none" : x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(2)
+  : x.toLocaleString("en", {maximumSignificantDigits: 4});
+if (format == "null") { return words(names.data.apart[0]?.[column]); }
+return words(source.data[format][0][place]);
+"""
+
+
+class Layers:
+    """Rows are networks, or means over seeds where these are many, columns layers; a click makes a row B."""
+
+    page, title = "inside", "What does every layer do?"
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The number in the cells, and whether it is shown beside the parent's."""
+        return {"layers-show": tuple(inside.kinds(store)) or (NOTHING,), "layers-as": (VALUE, CHANGE)}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.change, self.changed = frame.store, change, Changed()
+        self.rows: list[str] = []
+        """Ids of the rows' sides."""
+        self.cells = draw.empty("image", "value", "change", "dw", "dh")
+        self.names = draw.empty("network", "layer", "apart")
+        self.texts = draw.empty("x", "y", "text", "ink", "alpha")
+        self.marks = draw.empty("x", "y", "width", "left", "text")
+        self.figure = self._figure()
+        self.caption = draw.caption("layers-caption")
+        show = frame.chooser(change, "layers-show", "cells show", width=400)
+        self.root = draw.titled(self.title, row(show, frame.chooser(change, "layers-as", "as")), self.figure)
+
+    def _figure(self) -> Any:
+        figure = draw.plot(
+            "layers",
+            "Heat map of networks by layers; rosalind diagnose prints the means of the numbers.",
+            x_range=Range1d(start=-0.5, end=0.5),
+            y_range=Range1d(start=0.5, end=-0.5),
+            visible=False,
+        )
+        figure.grid.grid_line_color = None
+        # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
+        figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(), FixedTicker()
+        figure.axis.major_tick_line_color = None
+        self.mapper = LinearColorMapper(palette=draw.SEQUENTIAL, low=0, high=1, nan_color=GAP)
+        place = {"x": -0.5, "y": -0.5, "dw": "dw", "dh": "dh"}
+        image = figure.image("image", source=self.cells, color_mapper=self.mapper, **place)
+        look: draw.Look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
+        figure.text("x", "y", text="text", source=self.texts, text_color="ink", text_alpha="alpha", **look)
+        ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        figure.rect("x", "y", "width", 1, source=self.marks, **ring)
+        tag = {"text_color": "#1c2536", "background_fill_color": draw.SELECTED, "padding": 1}
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
+        figure.text("left", "y", text="text", source=self.marks, **tag)
+        figure.add_layout(ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4), "right")
+        hover = CustomJSHover(code=HOVER, args={"source": self.cells, "names": self.names})
+        tips = [
+            ("network", "$y{network}"),
+            ("layer", "$x{layer}"),
+            ("value", "@value{value}"),
+            ("change to parent", "@change{change}"),
+            ("two dense seeds differ by up to", "@dw{null}"),
+        ]
+        formatters: dict[str, Any] = {"$x": hover, "$y": hover, "@value": hover, "@change": hover, "@dw": hover}
+        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        figure.on_event(Tap, lambda event: self.tap(event.y, shift=draw.shifted(event)))
+        figure.yaxis[0].on_event(AxisClick, lambda event: self.choose(draw.line_of(event.value)))
+        return figure
+
+    def tap(self, y: float | None, *, shift: bool = False) -> None:
+        """Make the network of the row at a place of the map B, with shift A."""
+        self.choose(-1 if y is None else round(y), shift=shift)
+
+    def choose(self, line: int, *, shift: bool = False) -> None:
+        """Make the network of a row B, with shift A, under the condition of that side or one that it has."""
+        if not 0 <= line < len(self.rows):
+            return
+        name, (_, condition) = self.rows[line], self.frame.state.a if shift else self.frame.state.b
+        found = next((c for c in (condition, *self.store.conditions) if self.store.sides.has((name, c))), None)
+        if found is not None:
+            self.change(**{"a" if shift else "b": (name, found)})
+
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        self.frame, state = frame, frame.state
+        kind, way = frame.choice("layers-show"), frame.choice("layers-as")
+        if not self.changed("all", (kind, way, state.a[0], state.b[0])):
+            return
+        problems = " ".join(map(escape, inside.stored(self.store)[1]))
+        table = None
+        if kind in inside.kinds(self.store):
+            try:
+                table = inside.layers(self.store, kind)
+            except (Damaged, OSError, ValueError) as error:
+                problems = f"{escape(str(error))} {problems}"
+        self.figure.visible = table is not None
+        if table is None:
+            self.rows = []
+            for source in (self.cells, self.names, self.texts, self.marks):
+                source.data = {name: [] for name in source.data}
+            line = f"<code>{escape(inside.command(self.store, 'dead_units'))}</code>"
+            missing = (
+                f"The study has no numbers per layer. Make them with<br>{line}<br>rosalind list diagnostics has others."
+            )
+            self.caption.text = draw.paragraphs("" if problems else missing, problems)
+            return
+        if self.changed("cells", (kind, way)):
+            self._fill(table, way)
+        self._mark(table)
+        self.caption.text = draw.paragraphs(_about(table, kind, way, self.store), self._numbers(table, way), problems)
+
+    def _fill(self, table: inside.Layers, way: str) -> None:
+        self.rows = table.names
+        shown = table.change if way == CHANGE else table.values
+        lines, columns = shown.shape
+        low, high = heat_map.limits_of(shown, way == CHANGE)
+        self.mapper.update(palette=draw.DIVERGING if way == CHANGE else draw.SEQUENTIAL, low=low, high=high)
+        self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12)), 1000)
+        self.figure.x_range.update(start=-0.5, end=columns - 0.5)
+        self.figure.y_range.update(start=lines - 0.5, end=-0.5)
+        across, down = self.figure.xaxis[0], self.figure.yaxis[0]
+        down.ticker.ticks = list(range(0, lines, -(-lines // NAMED)))
+        across.ticker.ticks = list(range(columns))
+        down.major_label_overrides = dict(enumerate(map(draw.plain, table.names)))
+        across.major_label_overrides = dict(enumerate(map(draw.plain, table.layers)))
+        down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
+        fits = columns * max(map(len, table.layers), default=0) <= LETTERS
+        across.major_label_orientation = "horizontal" if fits else np.pi / 2
+        arrays = {"image": shown, "value": table.values, "change": table.change}
+        images = {name: [values.astype(np.float32)] for name, values in arrays.items()}
+        self.cells.data = {**images, "dw": [columns], "dh": [lines]}
+        self.names.data = {
+            "network": [list(table.names)],
+            "layer": [list(table.layers)],
+            "apart": [table.null.astype(np.float32)],
+        }
+        written = shown if columns <= NUMBERS and lines <= NAMED else shown[:0]
+        share = (written - low) / (high - low)
+        # Light ink at the dark ends of the colours: one end of values, both of changes.
+        light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < 0.45
+        y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
+        texts = [number(value, signed=way == CHANGE) for value in written.ravel().tolist()]
+        inks = ["#ffffff" if is_light else "#1c2536" for is_light in light.ravel().tolist()]
+        # Pale where a seed alone does as much.
+        alone = (way == CHANGE) & (np.abs(written) <= table.null)
+        alpha = np.where(alone, 0.4, 1).astype(np.float32).ravel()
+        self.texts.data = {"x": x, "y": y, "text": texts, "ink": inks, "alpha": alpha}
+
+    def _mark(self, table: inside.Layers) -> None:
+        """Frames around the rows of A and B; of a group around those of all its seeds."""
+        letters: dict[int, list[str]] = {}
+        for letter, k in ((letter, k) for letter, rows in self._sides(table).items() for k in rows):
+            letters.setdefault(k, []).append(letter)
+        columns = len(table.layers)
+        marks = {
+            "x": np.full(len(letters), (columns - 1) / 2, np.float32),
+            "y": np.array(list(letters), np.float32),
+            "width": np.full(len(letters), columns, np.float32),
+            "left": np.full(len(letters), -0.5, np.float32),
+            "text": [" = ".join(names) for names in letters.values()],
+        }
+        draw.fill(self.marks, marks)
+
+    def _sides(self, table: inside.Layers) -> dict[str, list[int]]:
+        """The rows of A and of B; none where they are not in the table."""
+        sides, place = self.store.sides, {name: k for k, name in enumerate(table.names)}
+        rows = {}
+        for letter, (name, _) in (("A", self.frame.state.a), ("B", self.frame.state.b)):
+            names = (sides.id_of(sides.group(name)),) if table.grouped else sides.members(name)
+            rows[letter] = [place[name] for name in names if name in place]
+        return rows
+
+    def _numbers(self, table: inside.Layers, way: str) -> str:
+        """The means of A and B over layers, and what a seed alone does."""
+        shown, parts = table.change if way == CHANGE else table.values, []
+        for letter, rows in self._sides(table).items():
+            means = nan_mean_std(shown[rows].ravel()[None])[0]
+            known = bool(rows) and np.isfinite(means[0])
+            parts.append(f"{letter}: {number(float(means[0]), signed=way == CHANGE) if known else 'no number'}")
+        words = f"<b>{'; '.join(parts)}</b> ({'mean over seeds and layers' if table.grouped else 'mean over layers'}). "
+        if not np.isfinite(table.null).any():
+            return f"{words}No null: two dense networks of one kind and two seeds are not both here."
+        largest = int(np.nanargmax(table.null))
+        count = f"{table.pairs} pair{'s' * (table.pairs != 1)}"
+        words += (
+            f"Null: dense networks of two seeds differ by up to {number(float(table.null[largest]))} "
+            f"({escape(table.layers[largest])}, {count})."
+        )
+        if way == CHANGE:
+            known = np.isfinite(table.change) & np.isfinite(table.null)
+            beyond = int((np.abs(table.change) > table.null)[known].sum())
+            words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
+        return words
+
+
+def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
+    """Sentences on what the number is, on rows and on colours."""
+    diagnosis, array, condition = inside.kinds(store)[kind]
+    unit = f" ({escape(table.unit)})" if table.unit else ""
+    better = f" {table.better.capitalize()} is better." if table.better else ""
+    under = f" under {escape(condition)}" if condition else ""
+    rows = "Rows are means over seeds" if table.grouped else "Rows are networks"
+    colours = "Red: more than the parent, blue: less. " if way == CHANGE else ""
+    grey = "no number, or no parent" if way == CHANGE else "no number"
+    return (
+        f"{escape(diagnosis)}, {escape(array)}{under}: {escape(table.about)}{unit}.{better} {colours}{rows}; grey "
+        f"where there is {grey}. Click a row to make it B; with Shift, A."
+    )
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """A number in about three digits; a dot for a gap.
+
+    >>> number(0.12345), number(1234567), number(-0.5, signed=True), number(float("nan"))
+    ('0.123', '1.23 M', '-0.5', '·')
+    """
+    if not np.isfinite(value):
+        return "·"
+    # Means of what cancels are not quite zero.
+    if abs(value) < 1e-12:
+        return "0"
+    sign = "+" if signed and value > 0 else ""
+    for scale, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= scale:
+            return f"{sign}{value / (1e3 if letter == ' k' else scale):.3g}{letter}"
+    return f"{sign}{value:.4g}" if abs(value) >= 1000 else f"{sign}{value:.3g}"

@@ -1,0 +1,329 @@
+"""What happens inside: numbers per layer, likeness of layers and paths, from files written by hand."""
+
+import shutil
+
+import numpy as np
+import pytest
+from pages import Page, opened, says
+
+from rosalind import results
+from rosalind.analysis import inside, layer_likeness, linear_paths
+from rosalind.analysis.representations import between_layers
+from rosalind.analysis.store import Store
+from rosalind.results.schema import diagnostic_file
+from rosalind.viewer.views.inside.layer_likeness import LayerLikeness
+from rosalind.viewer.views.inside.layers import CHANGE, Layers
+from rosalind.viewer.views.inside.path import Path
+
+VIEWS = (Layers, LayerLikeness, Path)
+DENSE = ("mlp-dense-seed0", "mlp-dense-seed1")
+PRUNED = ("mlp-lth-0.5-seed0", "mlp-lth-0.5-seed1")
+LAYERS = ["first", "second", "head"]
+NUMBERS = {
+    DENSE[0]: [0.1, 0.2, np.nan],
+    DENSE[1]: [0.13, 0.15, np.nan],
+    PRUNED[0]: [0.5, 0.19, np.nan],
+    PRUNED[1]: [0.12, np.nan, 0.7],
+}
+ERRORS = [0.1, 0.3, 0.45, 0.25, 0.2]
+
+
+def write(folder, name, network, gives, arrays, other=None, condition="clean"):
+    """One file of a diagnostic, as `study.diagnose` writes it."""
+    infos = results.load(folder).networks
+    path = diagnostic_file(folder, name, network, other, condition)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results.save_arrays(path, arrays, replace=True)
+    given = {"about": "made up", "unit": "", "low": 0, "high": None, "better": ""}
+    record = {
+        "id": name,
+        "name": name,
+        "options": {},
+        "network": network,
+        "network_hash": infos[network].hash,
+        "other": other,
+        "other_hash": infos[other].hash if other else None,
+        "condition": condition,
+        "fingerprint": "0",
+        "gives": {key: {**given, **more} for key, more in gives.items()},
+    }
+    results.save_json(path.with_suffix(".json"), record, replace=True)
+    return path
+
+
+def write_layers(folder):
+    gives = {"total": {"axes": ["layers"], "unit": "share", "better": "lower", "about": "zero <b>activations</b>"}}
+    for network, values in NUMBERS.items():
+        arrays = {"total": np.array(values, np.float32), "axis/layers": np.array(LAYERS)}
+        write(folder, "dead_units", network, gives, arrays)
+
+
+def features_of(network, ids):
+    """Features by layer; those of the pruned network's first layer are a rotation of the dense one's."""
+    generator = np.random.default_rng(0)
+    first, second, third = (generator.normal(size=(len(ids), d)) for d in (6, 4, 5))
+    if network == PRUNED[0]:
+        return {"first": first[:, ::-1] * 3, "second": third}
+    return {"first": first, "second": second}
+
+
+def write_features(folder):
+    study_results = results.load(folder)
+    ids = study_results.samples["id"][:60]
+    for network in (DENSE[0], PRUNED[0]):
+        features = features_of(network, ids)
+        joined = np.full((2, len(ids), 6), np.nan, np.float16)
+        for k, x in enumerate(features.values()):
+            joined[k, :, : x.shape[1]] = x
+        arrays = {"features": joined, "axis/layers": np.array(list(features)), "axis/samples": ids}
+        write(folder, "layer_features", network, {"features": {"axes": ["layers", "samples", "channels"]}}, arrays)
+
+
+def write_path(folder, first, second, errors, condition="clean"):
+    t = np.linspace(0, 1, len(errors), dtype=np.float32)
+    errors = np.array(errors, np.float32)
+    line = (1 - t) * errors[0] + t * errors[-1]
+    arrays = {
+        **{name: t + k for k, name in enumerate(("loss", "norm", "margin"))},
+        "angle": np.linspace(0, np.pi / 2, len(t), dtype=np.float32),
+        "error": errors,
+        "barrier": np.float32((errors - line).max()),
+        "barrier_of_ends": np.float32(errors.max() - (errors[0] + errors[-1]) / 2),
+        "axis/points": t,
+    }
+    gives = {name: {"axes": ["points"]} for name in ("error", "angle", "norm", "margin", "loss")}
+    gives |= {name: {"axes": []} for name in ("barrier", "barrier_of_ends")}
+    return write(folder, "linear_path", first, gives, arrays, second, condition)
+
+
+@pytest.fixture(scope="module")
+def folder(small_folder, tmp_path_factory):
+    """A study with diagnostics; tests must not change it."""
+    folder = tmp_path_factory.mktemp("inside") / "study"
+    shutil.copytree(small_folder, folder)
+    write_layers(folder)
+    write_features(folder)
+    write_path(folder, PRUNED[0], DENSE[0], ERRORS)
+    write_path(folder, *DENSE, [0.1, 0.9, 0.1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    return Store(folder)
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """A copy whose files a test may damage."""
+    shutil.copytree(folder, tmp_path / "study")
+    return tmp_path / "study"
+
+
+def page(store, *views, a=DENSE[0], b=PRUNED[0]):
+    return Page(store, *views, a=(a, "clean"), b=(b, "clean"))
+
+
+class TestLayers:
+    def test_values_and_their_gaps(self, store):
+        view = page(store, Layers).view
+        np.testing.assert_allclose(view.cells.data["image"][0], list(NUMBERS.values()), rtol=1e-6)
+        assert view.names.data["network"] == [list(NUMBERS)]
+        assert view.names.data["layer"] == [LAYERS]
+        assert view.figure.visible
+        assert view.mapper.nan_color not in view.mapper.palette
+        assert view.texts.data["text"][:3] == ["0.1", "0.2", "·"]
+        assert says(view.caption.text, 0.15, 0.345, 0.05, 1)
+        assert "&lt;b&gt;" in view.caption.text
+        assert "Lower is better" in view.caption.text
+
+    def test_change_to_the_parent_around_zero_beside_what_a_seed_does(self, store):
+        found = page(store, Layers)
+        found.change(choices={"layers-as": CHANGE})
+        view = found.view
+        change = view.cells.data["image"][0]
+        expected = [[np.nan] * 3, [np.nan] * 3, [0.4, -0.01, np.nan], [-0.01, np.nan, np.nan]]
+        np.testing.assert_allclose(change, expected, atol=1e-6)
+        assert view.mapper.low == -view.mapper.high == pytest.approx(-0.4)
+        np.testing.assert_allclose(view.names.data["apart"][0], [0.03, 0.05, np.nan], atol=1e-6)
+        # Of three changes one is larger than what a seed does.
+        assert says(view.caption.text, 0.195, 0.05, 1, 1, 3)
+        assert "A: no number" in view.caption.text
+        # Pale where a seed alone does as much.
+        np.testing.assert_allclose(view.texts.data["alpha"][6:], [1, 0.4, 1, 0.4, 1, 1])
+
+    def test_a_click_makes_b_and_with_shift_a(self, store):
+        found = page(store, Layers)
+        found.view.tap(3.2)
+        assert found.state.b == (PRUNED[1], "clean")
+        found.view.tap(1.0, shift=True)
+        assert found.state.a == (DENSE[1], "clean")
+        assert found.view.marks.data["y"].tolist() == [1, 3]
+        assert found.view.marks.data["text"] == ["A", "B"]
+        before = found.state
+        for place in (None, -2.0, 40.0):
+            found.view.tap(place)
+        assert found.state == before
+        found.change(a=("lth 0.5 over seeds", "clean"))
+        assert found.view.marks.data["text"] == ["A", "A = B"]
+
+    def test_many_networks_are_means_over_seeds(self, store):
+        table = inside.layers(store, "dead_units / total / clean", most=3)
+        assert table.grouped
+        assert table.names == ["dense over seeds", "lth 0.5 over seeds"]
+        np.testing.assert_allclose(table.values, [[0.115, 0.175, np.nan], [0.31, 0.19, 0.7]], atol=1e-6)
+        np.testing.assert_allclose(table.change[1], [0.195, -0.01, np.nan], atol=1e-6)
+
+
+class TestLikeness:
+    @pytest.mark.parametrize("metric", list(layer_likeness.SAMPLES))
+    def test_it_is_that_of_every_pair_of_layers(self, metric):
+        labels = np.arange(40) % 4
+        first, second = features_of(DENSE[0], labels), features_of(PRUNED[0], labels)
+        found, slow = (
+            layer_likeness.between(first, second, labels, metric),
+            between_layers(first, second, labels, metric, layer_likeness.PERMUTATIONS),
+        )
+        for part in ("value", "null", "excess"):
+            np.testing.assert_allclose(getattr(found, part), getattr(slow, part), atol=1e-5)
+
+    def test_features_that_do_not_vary_have_none(self):
+        flat = {"first": np.ones((40, 3))}
+        for metric in ("cka", "procrustes"):
+            found = layer_likeness.between(flat, features_of(DENSE[0], range(40)), np.arange(40) % 4, metric)
+            assert np.isnan(found.excess).all()
+
+    def test_the_matrix_and_its_diagonal(self, store):
+        found = page(store, LayerLikeness)
+        view = found.view
+        cells = view.cells.data
+        np.testing.assert_array_equal(cells["image"][0], cells["excess"][0])
+        assert cells["value"][0][0, 0] == pytest.approx(1, abs=1e-3)
+        assert abs(cells["value"][0][1, 1]) < 0.2
+        means = [float(np.diag(cells[name][0]).mean()) for name in ("value", "excess", "null")]
+        assert says(view.caption.text, means[0], means[1], 2, means[2])
+        found.change(choices={"likeness-show": "value", "likeness-by": "mutual_neighbours"})
+        np.testing.assert_array_equal(view.cells.data["image"][0], view.cells.data["value"][0])
+        assert view.cells.data["value"][0][0, 0] == pytest.approx(1, abs=0.05)
+
+    def test_what_is_missing_is_named_with_its_command(self, store, folder):
+        found = page(store, LayerLikeness)
+        found.change(b=(PRUNED[1], "clean"))
+        assert not found.view.figure.visible
+        assert f"rosalind diagnose {folder} layer_features --networks {PRUNED[1]}<" in found.view.caption.text
+        found.change(b=(PRUNED[0], "contrast-5"))
+        assert "--under contrast-5" in found.view.caption.text
+        found.change(b=(PRUNED[0], "clean"))
+        assert found.view.figure.visible
+
+
+class TestPath:
+    def test_both_directions(self, store):
+        found = page(store, Path)
+        view = found.view
+        np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
+        np.testing.assert_allclose(view.points.data["x"], np.linspace(0, 1, 5), atol=1e-6)
+        np.testing.assert_allclose(view.null.data["y"], [0.1, 0.9, 0.1], rtol=1e-6)
+        assert says(view.caption.text, 30, 30, 20, 10, 80, 80)
+        found.change(choices={"path-show": "angle"})
+        np.testing.assert_allclose(view.points.data["y"], [90, 67.5, 45, 22.5, 0], atol=1e-4)
+        found.change(a=(PRUNED[0], "clean"), b=(DENSE[0], "clean"), choices={"path-show": "error"})
+        np.testing.assert_allclose(view.points.data["y"], ERRORS, rtol=1e-6)
+
+    def test_a_condition_without_it_shows_another_and_says_so(self, store):
+        found = page(store, Path)
+        found.change(b=(PRUNED[0], "contrast-5"))
+        assert found.view.figure.visible
+        assert "under clean" in found.view.caption.text
+        assert f"linear_path --networks {DENSE[0]}:{PRUNED[0]} --under contrast-5" in found.view.caption.text
+
+    def test_without_a_path_the_command_or_the_reason(self, store):
+        found = page(store, Path)
+        found.change(b=(PRUNED[1], "clean"))
+        assert not found.view.figure.visible
+        assert not len(found.view.points.data["x"])
+        assert f"{DENSE[0]}:{PRUNED[1]}" in found.view.caption.text
+        found.change(b=(DENSE[0], "clean"))
+        assert "one network" in found.view.caption.text
+        found.change(b=(DENSE[1], "clean"))
+        assert found.view.figure.visible
+        assert "No null" in found.view.caption.text
+
+
+def test_without_diagnostics_every_view_names_its_command(small_folder):
+    store = Store(small_folder)
+    found = page(store, *VIEWS)
+    for view, diagnostic in zip(found.views, ("dead_units", "layer_features", "linear_path"), strict=True):
+        assert not view.figure.visible
+        assert f"rosalind diagnose {small_folder} {diagnostic}" in view.caption.text
+    found.views[0].tap(0.0)
+    assert not found.asked
+
+
+def test_files_are_listed_once_per_study(store, monkeypatch):
+    found = page(store, *VIEWS)
+    fail = lambda *_: pytest.fail("the files were listed again")
+    monkeypatch.setattr(inside, "diagnostics", fail)
+    found.change(b=(PRUNED[1], "clean"), choices={"layers-as": CHANGE, "path-show": "norm"})
+    page(store, *VIEWS)
+
+
+def test_what_is_made_meanwhile_is_shown(copied):
+    store = Store(copied)
+    session = opened(store, "inside", a=(DENSE[0], "clean"), b=(PRUNED[1], "clean"))
+    assert not session.views["path"].figure.visible
+    write_path(copied, DENSE[0], PRUNED[1], ERRORS)
+    session.watch()
+    session.complete()
+    assert session.views["path"].figure.visible
+
+
+def test_damaged_files_become_sentences(copied):
+    for path in copied.glob("diagnostics/*/*.npz"):
+        path.write_bytes(b"nothing")
+    found = page(Store(copied), *VIEWS)
+    for view in found.views:
+        assert not view.figure.visible
+        assert str(copied) in view.caption.text
+    (copied / "diagnostics/dead_units" / f"{DENSE[0]}@clean.json").write_text("{")
+    assert f"{DENSE[0]}@clean.json" in page(Store(copied), Layers).view.caption.text
+
+
+def test_other_shapes_than_the_schemas_become_sentences(copied):
+    path = write_path(copied, PRUNED[0], DENSE[0], ERRORS)
+    arrays = results.load_arrays(path)
+    results.save_arrays(path, arrays | {"error": arrays["error"][:3]}, replace=True)
+    store = Store(copied)
+    with pytest.raises(results.Damaged, match="at each of its points"):
+        linear_paths.path(store, DENSE[0], PRUNED[0], "clean")
+    path = diagnostic_file(copied, "layer_features", DENSE[0], None, "clean")
+    arrays = results.load_arrays(path)
+    results.save_arrays(path, arrays | {"axis/samples": arrays["axis/samples"][::-1]}, replace=True)
+    found = page(store, LayerLikeness, Path)
+    assert "other" in found.views[0].caption.text or "different samples" in found.views[0].caption.text
+    assert "at each of its points" in found.views[1].caption.text
+
+
+def test_studies_that_are_joined_keep_theirs(copied, folder):
+    other = copied.rename(copied.with_name("other"))
+    store = Store([folder, other])
+    a, b = f"study+{DENSE[0]}", f"other+{PRUNED[0]}"
+    found = page(store, *VIEWS, a=a, b=b)
+    table, likeness, path = found.views
+    assert {a, b} <= set(table.rows)
+    assert likeness.figure.visible
+    assert "two studies" in path.caption.text
+    found.change(a=(f"other+{DENSE[0]}", "clean"))
+    np.testing.assert_allclose(path.points.data["y"], ERRORS[::-1], rtol=1e-6)
+    found.change(b=(f"other+{PRUNED[1]}", "clean"))
+    assert f"rosalind diagnose {other} linear_path --networks {DENSE[0]}:{PRUNED[1]}<" in path.caption.text
+
+
+def test_keys_turn_to_the_page_and_links_keep_its_choices(store):
+    session = opened(store, "networks")
+    session.press("4")
+    assert session.state.layout == "inside"
+    session.views["layers"].change(choices={"layers-as": CHANGE})
+    assert "layers-as=change+to+parent" in session.controls.address.text
+    session.press("5")
+    assert session.state.layout == "all"
