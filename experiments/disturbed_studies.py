@@ -24,8 +24,8 @@ Expected time and results (one core of an x86 machine for each):
   and `report` of a study whose file of a cell is gone, 16 times, which is a gap, shown as a dash; one `view` that was
   paused with the machine; `run` twice, as maps of a further sample that were asked for by hand are not of the plan,
   and 9 times on thumbnails with other pixels, which have no checksum of their own: since then the stamp has it.
-- disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at 85
-  and 95 % it was done; with room all went on to the end, and no file differed.
+- disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at
+  85 and 95 % it was done; with room all went on to the end, and no file differed.
 """
 
 import random
