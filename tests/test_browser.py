@@ -184,7 +184,7 @@ def test_pages_by_question(browser, address):
         assert tuple(opened.tab.evaluate(sections)) == SHOWN[layout]
         for name in opened.tab.evaluate(FIGURES):
             assert len(np.unique(canvas(opened, name).reshape(-1, 3), axis=0)) > 3, name
-        assert f"layout={layout}" in opened.tab.url or layout == "networks"
+        opened.wait(f"location.search.includes('layout={layout}') || {layout!r} === 'networks'")
     opened.tab.keyboard.press("1")
     opened.wait("document.body.dataset.layout === 'networks'")
     assert opened.errors() == []

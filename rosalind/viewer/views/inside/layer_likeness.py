@@ -91,7 +91,7 @@ class LayerLikeness:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, by, show = frame.state, frame.choice("likeness-by"), frame.choice("likeness-show")
-        if not self.changed("all", (state.a, state.b, by, show)):
+        if not self.changed("all", (state.a, state.b, state.null, by, show)):
             return
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
         if not pairs:
@@ -110,7 +110,7 @@ class LayerLikeness:
                 source.data = {name: [] for name in source.data}
         else:
             self._fill(compared, show)
-        self.caption.text = paragraphs(*words)
+        self.caption.text = paragraphs(*words, frame.null_sentence)
 
     def _fill(self, compared: Compared, show: str) -> None:
         of = compared.likeness

@@ -128,7 +128,7 @@ class Layers:
         """Draw a frame."""
         self.frame, state = frame, frame.state
         kind, way = frame.choice("layers-show"), frame.choice("layers-as")
-        if not self.changed("all", (kind, way, state.a[0], state.b[0])):
+        if not self.changed("all", (kind, way, state.a, state.b, state.null)):
             return
         problems = " ".join(map(escape, inside.stored(self.store)[1]))
         table = None
@@ -146,12 +146,13 @@ class Layers:
             missing = (
                 f"The study has no numbers per layer. Make them with<br>{line}<br>rosalind list diagnostics has others."
             )
-            self.caption.text = draw.paragraphs("" if problems else missing, problems)
+            self.caption.text = draw.paragraphs("" if problems else missing, problems, frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
         self._mark(table)
-        self.caption.text = draw.paragraphs(_about(table, kind, way, self.store), self._numbers(table, way), problems)
+        words = (_about(table, kind, way, self.store), self._numbers(table, way))
+        self.caption.text = draw.paragraphs(*words, problems, frame.null_sentence)
 
     def _fill(self, table: inside.Layers, way: str) -> None:
         self.rows = table.names

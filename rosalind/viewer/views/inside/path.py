@@ -60,7 +60,7 @@ class Path:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, show = frame.state, frame.choice("path-show")
-        if not self.changed("all", (state.a, state.b, show)):
+        if not self.changed("all", (state.a, state.b, state.null, show)):
             return
         pairs, path, null = self.store.sides.pairs(state.a, state.b), None, None
         words = "A and B share no seed: there is no pair of networks with a way between them."
@@ -86,7 +86,7 @@ class Path:
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
         fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
         self.figure.yaxis.axis_label = SHOW[show]
-        self.caption.text = paragraphs(words)
+        self.caption.text = paragraphs(words, frame.null_sentence)
 
 
 def _missing(store: Store, first: str, second: str, condition: str) -> str:
