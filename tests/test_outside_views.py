@@ -1,6 +1,5 @@
 """Views from a user's own module: the same class shape, in addresses and on pages as the built-in ones."""
 
-import asyncio
 import sys
 
 import pytest
@@ -123,7 +122,6 @@ def test_the_command_line_serves_it(small_folder, monkeypatch, capsys):
         server.io_loop.run_sync(page)
         server.stop()
 
-    asyncio.set_event_loop(asyncio.new_event_loop())
     monkeypatch.setattr(viewer_server.BaseServer, "run_until_shutdown", fetch)
     monkeypatch.setattr(viewer_server.webbrowser, "open", lambda address: None)
     monkeypatch.setattr(sys, "argv", ["rosalind", "view", str(small_folder), "--no-token", "--views", MINE])

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from rosalind.analysis import inside
-from rosalind.analysis.representations import Features, LayerLikeness, layer_features, permuted_within
+from rosalind.analysis.representations import Features, LayerLikeness, Others, layer_features, permuted_within
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, DiagnosticInfo
@@ -82,7 +82,7 @@ _METRICS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., 
 
 
 def between(
-    first: Mapping[str, Features], second: Mapping[str, Features], labels: Int[np.ndarray, " n"], metric: str
+    first: Mapping[str, Features], second: Mapping[str, Others], labels: Int[np.ndarray, " n"], metric: str
 ) -> LayerLikeness:
     """The likeness of every pair of layers; the null is the mean over `PERMUTATIONS` within classes.
 

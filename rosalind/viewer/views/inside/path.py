@@ -40,6 +40,8 @@ class Path:
             "Line over the points of the straight path from A to B; the sentence below has its barriers.",
             height=320,
             x_range=(-0.08, 1.08),
+            # BokehJS warns of a hidden figure whose range follows data that are not there.
+            y_range=(0, 1),
             visible=False,
         )
         figure.xgrid.grid_line_color = None
@@ -80,6 +82,11 @@ class Path:
         for source, shown in ((self.points, path), (self.null, null if path else None)):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
+        drawn = np.concatenate([source.data["y"] for source in (self.points, self.null)])
+        if len(drawn := drawn[np.isfinite(drawn)]):
+            low, high = float(drawn.min()), float(drawn.max())
+            margin = 0.08 * (high - low) or 0.5
+            self.figure.y_range.update(start=low - margin, end=high + margin)
         y = self.points.data["y"]
         ends = [float(y[0]), float(y[-1])] if len(y) else []
         sides = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-8, 8]} if ends else {}
