@@ -66,7 +66,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         hint = " `random` is the label of the control." if repeats == ["random"] else ""
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
     for label in labels:
-        results.check_name(label)
+        _check_id("label", label)
     for method in methods:
         pruning.check(method)
     ids = [condition.id for condition in study.conditions]
@@ -77,7 +77,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             raise ValueError(f"{kind} must be unique; repeated: {repeats}.")
     for condition in study.conditions:
         conditions.plan(condition)
-        results.check_name(condition.id)
+        _check_id("conditions", condition.id)
     _check_means(study)
     measures.of_study(study.measures)
     for diagnosis in study.diagnostics:
@@ -131,6 +131,14 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if folder is not None:
         results.check_writable(Path(folder))
     return dataset
+
+
+def _check_id(field: str, name: str) -> None:
+    """Raise ValueError, which names the field, for an id that cannot be a file's name."""
+    try:
+        results.check_name(name)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
 
 
 def _check_means(study: Study) -> None:
