@@ -137,7 +137,8 @@ def from_arrays(
         empty = np.flatnonzero(np.bincount(part.labels, minlength=len(names)) == 0)
         if empty.size:
             listed = ", ".join(names[k] for k in empty[:5])
-            fix = "drop it or add some" if train_limit is None else f"raise train_limit, which is {train_limit}"
+            field, limit = ("test_limit", test_limit) if split == "test" else ("train_limit", train_limit)
+            fix = "drop it or add some" if limit is None else f"raise {field}, which is {limit}"
             raise ValueError(f"the {split} split of {name} has no image of class {listed}; {fix}.")
     return Dataset(name, train, validation, test, names)
 

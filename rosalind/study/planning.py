@@ -66,7 +66,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         hint = " `random` is the label of the control." if repeats == ["random"] else ""
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
     for label in labels:
-        _check_id("label", label)
+        _check_id("a name or label", label)
     for method in methods:
         pruning.check(method)
     ids = [condition.id for condition in study.conditions]
