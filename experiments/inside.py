@@ -62,12 +62,12 @@ Row = tuple[str, str, str, int, float]
 """Question, quantity, group of networks, seed, value."""
 
 
-def _of_layers(found: results.Results, diagnosis: str, array: str, condition: str | None) -> list[Row]:
-    table = analysis.diagnostics.layer_table(found, diagnosis, array, condition)
+def _of_layers(study_results: results.Results, diagnosis: str, array: str, condition: str | None) -> list[Row]:
+    table = analysis.diagnostics.layer_table(study_results, diagnosis, array, condition)
     name = {"dead_units": "dead", "activation_profile": "turn"}[diagnosis]
     rows = []
     for network, values in zip(table.networks, table.values, strict=True):
-        info = found.networks[network]
+        info = study_results.networks[network]
         group = _group(info)
         rows += [
             (name, f"{array} at {k}", group, info.seed, float(v)) for k, v in zip(table.layers, values, strict=True)
@@ -80,16 +80,16 @@ def _group(info: results.NetworkInfo) -> str:
     return info.label if info.is_dense else f"{info.label} {info.sparsity_requested:g}"
 
 
-def _likeness(found: results.Results) -> list[Row]:
+def _likeness(study_results: results.Results) -> list[Row]:
     rows = []
-    infos = found.networks
+    infos = study_results.networks
     dense = [name for name, info in infos.items() if info.label == "dense"]
     for k, reference in enumerate(dense):
         seed = infos[reference].seed
         others = [name for name, info in infos.items() if info.seed == seed and name != reference]
         others.append(dense[(k + 1) % len(dense)])
         for metric in ("cka", "mutual_neighbours"):
-            along = analysis.representations.along_layers(found, others, reference, "clean", metric)
+            along = analysis.representations.along_layers(study_results, others, reference, "clean", metric)
             for network, layers in along.items():
                 group = "another seed" if network in dense else _group(infos[network])
                 for part in ("value", "excess"):
@@ -99,10 +99,10 @@ def _likeness(found: results.Results) -> list[Row]:
     return rows
 
 
-def _scalars(found: results.Results) -> list[Row]:
+def _scalars(study_results: results.Results) -> list[Row]:
     rows = []
-    for row in analysis.diagnostics.summary(found, ["linear_path", "coherence"]):
-        info = found.networks[row["network"]]
+    for row in analysis.diagnostics.summary(study_results, ["linear_path", "coherence"]):
+        info = study_results.networks[row["network"]]
         group = "two dense seeds" if info.is_dense and row["other"] else _group(info)
         if row["array"] in ("barrier", "coherence", "corrected"):
             question = "path" if row["other"] else "coherence"
@@ -139,13 +139,13 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
     """
     study.use_compilation_cache()
     study.diagnose(folder, DIAGNOSES, jobs=jobs)
-    found = results.load(folder)
+    study_results = results.load(folder)
     rows = [
-        *_of_layers(found, "dead_units", "dynamic", "clean"),
-        *_of_layers(found, "activation_profile", "turned", "gaussian_noise-3"),
-        *_of_layers(found, "activation_profile", "divergence", "gaussian_noise-3"),
-        *_likeness(found),
-        *_scalars(found),
+        *_of_layers(study_results, "dead_units", "dynamic", "clean"),
+        *_of_layers(study_results, "activation_profile", "turned", "gaussian_noise-3"),
+        *_of_layers(study_results, "activation_profile", "divergence", "gaussian_noise-3"),
+        *_likeness(study_results),
+        *_scalars(study_results),
     ]
     with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
         writer = csv.writer(file)

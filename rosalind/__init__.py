@@ -1,9 +1,9 @@
 """rosalind shows what pruning does to a classifier's feature space.
 
-The seven words: a *dataset* is split into train, validation and test; a *network* is a nested dict
+The eight words: a *dataset* is split into train, validation and test; a *network* is a nested dict
 of arrays with its masks; a *method* turns a dense network into pruned ones; a *condition* is what is
-done to images or network before measuring; *geometry* is where every sample then lies; a *study* is
-networks x conditions in a folder; a *view* draws it.
+done to images or network before measuring; *geometry* is where every sample then lies; a *diagnostic*
+is what happens inside a network; a *study* is networks x conditions in a folder; a *view* draws it.
 
 Submodules load on first use, so that a laptop without jax can open a finished study:
 

@@ -67,9 +67,9 @@ def null(store: Store, condition: str, but: tuple[str, str] = ("", "")) -> Path 
     for a, b in itertools.combinations(dense, 2):
         alike = (infos[a].model, infos[a].label) == (infos[b].model, infos[b].label)
         if alike and infos[a].seed != infos[b].seed and {a, b} != set(but):
-            found = path(store, a, b, condition)
-            if found is not None:
-                return found
+            way = path(store, a, b, condition)
+            if way is not None:
+                return way
     return None
 
 
@@ -83,13 +83,9 @@ def why_none(store: Store, first: str, second: str) -> str:
             return f"The weights of {name} are not stored, so that there is no way from or to it."
     if store.results.homes and store.results.homes[first][0] != store.results.homes[second][0]:
         return "A and B are of two studies, between which no path is made."
-    shapes = [
-        {key: value for key, value in infos[name].config.items() if not key.startswith("variables")}
-        for name in (first, second)
-    ]
-    return (
-        "" if shapes[0] == shapes[1] else f"{first} and {second} have different shapes: there is no way between them."
-    )
+    if infos[first].architecture != infos[second].architecture:
+        return f"{first} and {second} have different shapes: there is no way between them."
+    return ""
 
 
 def _info(store: Store, first: str, second: str, condition: str) -> DiagnosticInfo | None:

@@ -19,12 +19,16 @@ Others = Float[np.ndarray, "m e"]
 Estimator = Literal["unbiased", "biased"]
 
 
+NEAREST = 10
+"""Nearest others of a sample that `LIKENESS` compares."""
+
+
 def _centred(x: Features) -> np.ndarray:
     x = np.asarray(x, np.float64)
     return x - x.mean(0)
 
 
-def _gram(x: np.ndarray) -> np.ndarray:
+def _u_centred(x: np.ndarray) -> np.ndarray:
     """U-centred Gram matrix (arXiv 1310.4227): a zero diagonal, and rows and columns that sum to 0."""
     n = len(x)
     gram = x @ x.T
@@ -35,9 +39,15 @@ def _gram(x: np.ndarray) -> np.ndarray:
     return gram
 
 
-def _hsic(x: np.ndarray, y: np.ndarray, estimator: Estimator) -> float:
-    if estimator == "unbiased":
-        return float((_gram(x) * _gram(y)).sum() / (len(x) * (len(x) - 3)))
+def _unit_gram(x: Features) -> np.ndarray:
+    """float64[n, n]: U-centred Gram matrix of length 1; NaN where the features do not vary."""
+    x = _centred(x)
+    gram = _u_centred(x)
+    length = np.linalg.norm(gram)
+    return gram / length if np.any(x) and length > 0 else np.full_like(gram, np.nan)
+
+
+def _biased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     if len(x) > max(x.shape[1], y.shape[1]):
         return float(((x.T @ y) ** 2).sum())
     return float(((x @ x.T) * (y @ y.T)).sum())
@@ -58,11 +68,11 @@ def cka(x: Features, y: Others, estimator: Estimator = "unbiased") -> float:
     """
     if len(x) != len(y) or len(x) < 4:
         raise ValueError(f"x and y must be of the same 4 samples or more, got {len(x)} and {len(y)}.")
+    if estimator == "unbiased":
+        return float((_unit_gram(x) * _unit_gram(y)).sum())
     x, y = _centred(x), _centred(y)
-    if not (np.any(x) and np.any(y)):
-        return float("nan")
-    own = _hsic(x, x, estimator) * _hsic(y, y, estimator)
-    return _hsic(x, y, estimator) / own**0.5 if own > 0 else float("nan")
+    own = _biased_hsic(x, x) * _biased_hsic(y, y)
+    return _biased_hsic(x, y) / own**0.5 if own > 0 else float("nan")
 
 
 def minibatch_cka(x: Features, y: Others, size: int) -> float:
@@ -72,15 +82,29 @@ def minibatch_cka(x: Features, y: Others, size: int) -> float:
     (arXiv 2010.15327).
     """
     parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
-    pairs = [(_centred(x[part]), _centred(y[part])) for part in parts]
+    grams = [(_u_centred(_centred(x[part])), _u_centred(_centred(y[part]))) for part in parts]
     both, first, second = (
-        sum(_hsic(a, b, "unbiased") for a, b in chosen)
-        for chosen in (pairs, [(a, a) for a, _ in pairs], [(b, b) for _, b in pairs])
+        sum((a * b).sum() for a, b in chosen)
+        for chosen in (grams, [(a, a) for a, _ in grams], [(b, b) for _, b in grams])
     )
-    return both / (first * second) ** 0.5
+    return float(both / (first * second) ** 0.5)
 
 
-def mutual_neighbours(x: Features, y: Others, k: int = 10) -> float:
+def _nearest(x: Features, k: int = NEAREST) -> np.ndarray:
+    """bool[n, n]: the k nearest others of every sample, by cosine."""
+    if not 1 <= k < len(x):
+        raise ValueError(f"k must be from 1 to {len(x) - 1}, got {k}.")
+    unit = np.asarray(x, np.float64)
+    lengths = np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = np.divide(unit, lengths, out=np.zeros_like(unit), where=lengths > 0)
+    near = unit @ unit.T
+    np.fill_diagonal(near, -np.inf)
+    member = np.zeros(near.shape, bool)
+    np.put_along_axis(member, np.argsort(-near, axis=1, kind="stable")[:, :k], True, axis=1)
+    return member
+
+
+def mutual_neighbours(x: Features, y: Others, k: int = NEAREST) -> float:
     """Mean share of a sample's `k` nearest others, by cosine, that are among its nearest in both (arXiv 2405.07987).
 
     In [0, 1]; k / (n - 1) of independent features, whatever their widths.
@@ -88,20 +112,24 @@ def mutual_neighbours(x: Features, y: Others, k: int = 10) -> float:
     Raises:
         ValueError: a k that is not from 1 to n - 1.
     """
-    if not 1 <= k < len(x):
-        raise ValueError(f"k must be from 1 to {len(x) - 1}, got {k}.")
-    near = []
-    for features in (x, y):
-        unit = np.asarray(features, np.float64)
-        lengths = np.linalg.norm(unit, axis=1, keepdims=True)
-        unit = np.divide(unit, lengths, out=np.zeros_like(unit), where=lengths > 0)
-        likeness = unit @ unit.T
-        np.fill_diagonal(likeness, -np.inf)
-        rows = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
-        member = np.zeros(likeness.shape, bool)
-        member[np.arange(len(x))[:, None], rows] = True
-        near.append(member)
-    return float((near[0] & near[1]).sum() / (k * len(x)))
+    return float((_nearest(x, k) & _nearest(y, k)).sum() / (k * len(x)))
+
+
+def _unit_length(x: Features) -> np.ndarray:
+    """Centred features of length 1, in as many dimensions as there are samples at most; NaN where they do not vary."""
+    x = _centred(x)
+    length = np.linalg.norm(x)
+    if not length > 0:
+        return np.full((len(x), 1), np.nan)
+    if x.shape[1] > len(x):
+        left, values, _ = np.linalg.svd(x, full_matrices=False)
+        x = left * values
+    return x / length
+
+
+def _nuclear(x: np.ndarray, y: np.ndarray) -> float:
+    product = x.T @ y
+    return float(np.linalg.svd(product, compute_uv=False).sum()) if np.isfinite(product).all() else float("nan")
 
 
 def procrustes(x: Features, y: Others) -> float:
@@ -109,27 +137,30 @@ def procrustes(x: Features, y: Others) -> float:
 
     2 - 2 * nuclear norm of x^T y (arXiv 2108.01661); its root is a metric. NaN where one does not vary.
     """
-    x, y = _centred(x), _centred(y)
-    sizes = np.linalg.norm(x) * np.linalg.norm(y)
-    if not sizes > 0:
-        return float("nan")
-    return float(2 - 2 * np.linalg.svd(x.T @ y, compute_uv=False).sum() / sizes)
+    return 2 - 2 * _nuclear(_unit_length(x), _unit_length(y))
 
 
 def _canonical(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Canonical correlations, and orthonormal canonical variables of x; both centred."""
+    """Canonical correlations, and orthonormal canonical variables of x; both centred. NaN where one does not vary."""
     bases = []
     for features in (x, y):
         left, values, _ = np.linalg.svd(features, full_matrices=False)
         bases.append(left[:, values > 1e-10 * values[0]])
+    if not all(basis.shape[1] for basis in bases):
+        return np.full(1, np.nan), np.full((len(x), 1), np.nan)
     rotation, correlations, _ = np.linalg.svd(bases[0].T @ bases[1], full_matrices=False)
     return np.clip(correlations, 0, 1), bases[0] @ rotation
 
 
-def _largest_directions(x: np.ndarray, variance: float) -> np.ndarray:
-    left, values, _ = np.linalg.svd(x, full_matrices=False)
-    kept = int(np.searchsorted(np.cumsum(values**2) / (values**2).sum(), variance - 1e-12) + 1)
+def _largest_directions(x: Features, variance: float = 0.99) -> np.ndarray:
+    left, values, _ = np.linalg.svd(_centred(x), full_matrices=False)
+    shares = np.cumsum(values**2) / max((values**2).sum(), np.finfo(float).tiny)
+    kept = int(np.searchsorted(shares, variance - 1e-12) + 1)
     return left[:, :kept] * values[:kept]
+
+
+def _mean_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    return float(_canonical(x, y)[0].mean())
 
 
 def svcca(x: Features, y: Others, variance: float = 0.99) -> float:
@@ -138,10 +169,13 @@ def svcca(x: Features, y: Others, variance: float = 0.99) -> float:
     It is near 1 of any features where the samples are fewer than about ten times the directions. NaN where one does not
     vary.
     """
-    x, y = _centred(x), _centred(y)
-    if not (np.any(x) and np.any(y)):
-        return float("nan")
-    return float(_canonical(_largest_directions(x, variance), _largest_directions(y, variance))[0].mean())
+    return _mean_correlation(_largest_directions(x, variance), _largest_directions(y, variance))
+
+
+def _weighted_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    correlations, variables = _canonical(x, y)
+    weights = np.abs(variables.T @ x).sum(1)
+    return float((weights * correlations).sum() / weights.sum())
 
 
 def pwcca(x: Features, y: Others) -> float:
@@ -149,20 +183,36 @@ def pwcca(x: Features, y: Others) -> float:
 
     As for `svcca`, of few samples it is near 1. NaN where one does not vary.
     """
-    x, y = _centred(x), _centred(y)
-    if not (np.any(x) and np.any(y)):
-        return float("nan")
-    correlations, variables = _canonical(x, y)
-    weights = np.abs(variables.T @ x).sum(1)
-    return float((weights * correlations).sum() / weights.sum())
+    return _weighted_correlation(_centred(x), _centred(y))
 
 
-LIKENESS: dict[str, Callable[[Features, Others], float]] = {
-    "cka": cka,
-    "mutual_neighbours": mutual_neighbours,
-    "procrustes": lambda x, y: 1 - procrustes(x, y) / 2,
-    "svcca": svcca,
-    "pwcca": pwcca,
+@dataclass(frozen=True)
+class Metric:
+    """A likeness in parts, so that what one layer gives is computed once, whatever it is compared with.
+
+    Attributes:
+        prepare: From features [n, d].
+        permute: What `prepare` would give of samples in another order, from what it gave and the order.
+        compare: From what `prepare` gave of two layers to their likeness.
+    """
+
+    prepare: Callable[[np.ndarray], np.ndarray]
+    permute: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compare: Callable[[np.ndarray, np.ndarray], float]
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> float:
+        return self.compare(self.prepare(x), self.prepare(y))
+
+
+_ROWS = lambda x, order: x[order]
+_ROWS_AND_COLUMNS = lambda x, order: x[np.ix_(order, order)]
+
+LIKENESS = {
+    "cka": Metric(_unit_gram, _ROWS_AND_COLUMNS, lambda x, y: float((x * y).sum())),
+    "mutual_neighbours": Metric(_nearest, _ROWS_AND_COLUMNS, lambda x, y: float((x & y).sum() / (NEAREST * len(x)))),
+    "procrustes": Metric(_unit_length, _ROWS, _nuclear),
+    "svcca": Metric(_largest_directions, _ROWS, _mean_correlation),
+    "pwcca": Metric(_centred, _ROWS, _weighted_correlation),
 }
 """Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance."""
 
@@ -211,11 +261,28 @@ def likeness(
     Raises:
         ValueError: an unknown metric, or one that the features do not allow.
     """
+    (row,) = _beside_null([x], [y], labels, metric, permutations)
+    value, drawn = row[0]
+    return Likeness(value, float(np.mean(drawn)), float(np.std(drawn)))
+
+
+def _beside_null(
+    first: Iterable[np.ndarray], second: Iterable[np.ndarray], labels: np.ndarray, metric: str, permutations: int
+) -> list[list[tuple[float, list[float]]]]:
+    """Of every pair of features the likeness, and what it is after each permutation within classes."""
     if metric not in LIKENESS:
         raise ValueError(f"metric must be one of {', '.join(LIKENESS)}, got {metric!r}.")
-    measure, generator = LIKENESS[metric], np.random.default_rng(0)
-    drawn = [measure(x, y[permuted_within(labels, generator)]) for _ in range(permutations)]
-    return Likeness(measure(x, y), float(np.mean(drawn)), float(np.std(drawn)))
+    parts, generator = LIKENESS[metric], np.random.default_rng(0)
+    orders = [permuted_within(labels, generator) for _ in range(permutations)]
+    rows, columns = [parts.prepare(x) for x in first], [parts.prepare(y) for y in second]
+    permuted = [[parts.permute(column, order) for order in orders] for column in columns]
+    return [
+        [
+            (parts.compare(row, column), [parts.compare(row, other) for other in others])
+            for column, others in zip(columns, permuted, strict=True)
+        ]
+        for row in rows
+    ]
 
 
 def layer_features(info: DiagnosticInfo) -> dict[str, np.ndarray]:
@@ -254,9 +321,11 @@ def between_layers(
     permutations: int = 3,
 ) -> LayerLikeness:
     """The likeness of every pair of layers of two networks, see `likeness`."""
-    pairs = [[likeness(x, y, labels, metric, permutations) for y in second.values()] for x in first.values()]
-    of = lambda name: np.array([[getattr(pair, name) for pair in row] for row in pairs])
-    return LayerLikeness(list(first), list(second), of("value"), of("null"), of("excess"))
+    pairs = _beside_null(first.values(), second.values(), labels, metric, permutations)
+    value = np.array([[pair[0] for pair in row] for row in pairs])
+    null = np.array([[np.mean(pair[1]) for pair in row] for row in pairs])
+    excess = np.divide(value - null, 1 - null, out=np.full_like(value, np.nan), where=null < 1)
+    return LayerLikeness(list(first), list(second), value, null, excess)
 
 
 def along_layers(
@@ -279,10 +348,10 @@ def along_layers(
     of_reference = layer_features(stored[reference])
     subset = results.samples["subset"]
     labels = results.labels[subset]
-    found = {}
+    likenesses = {}
     for network in networks:
         if network in stored:
             features = layer_features(stored[network])
             common = [layer for layer in features if layer in of_reference]
-            found[network] = {k: likeness(features[k], of_reference[k], labels, metric) for k in common}
-    return found
+            likenesses[network] = {k: likeness(features[k], of_reference[k], labels, metric) for k in common}
+    return likenesses

@@ -61,20 +61,16 @@ def pooled(network: Network, split: Split) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _firing(x: Array) -> dict[str, Array]:
+def _firing(x: Array) -> dict[str, Any]:
     flat = x.reshape(-1, x.shape[-1])
     # Of a comparison, (flat < 0).any(), XLA knows behind a ReLU that it is False, and folds it elementwise while it
     # compiles: 60 s for a ResNet-18.
-    return {"zero": (flat == 0).sum(0), "smallest": flat.min()}
+    return {"zero": (flat == 0).sum(0), "of": len(flat), "smallest": flat.min()}
 
 
 def _unreached(network: Network, layer: str, channels: int) -> np.ndarray | None:
     """bool[channels]: True where no kept weight leads to a channel of a layer's input; None where it is not known."""
     assert network.config is not None
-    reached_all = [np.any(mask, axis=tuple(range(mask.ndim - 1))).all() for mask in network.masks.values()]
-    if all(reached_all):
-        # Tracing takes a minute for a ResNet-18.
-        return np.zeros(channels, bool)
     feeding = models.producers(network.config).get(layer)
     if not feeding:
         return None
@@ -89,38 +85,25 @@ def _unreached(network: Network, layer: str, channels: int) -> np.ndarray | None
 
 
 def _dead_units(subject: Subject) -> dict[str, Any]:
-    network, totals, count = subject.network, {}, 0
+    network, parts = subject.network, []
     for images, arrays in reduced(network, subject.samples, _firing):
-        count += images
-        for name, sums in arrays.items():
-            zero, negative = totals.get(name, (0, False))
-            totals[name] = zero + np.asarray(sums["zero"], np.float64), negative or bool(sums["smallest"] < 0)
+        parts.append(arrays)
         subject.advance(images / len(subject.samples))
-    size = _positions(network, subject.samples)
-    rates = {key: np.full(len(totals), np.nan, np.float32) for key in DEAD_UNITS.gives}
-    for k, (name, (zero, negative)) in enumerate(totals.items()):
+    rates = {key: np.full(len(parts[0]), np.nan, np.float32) for key in DEAD_UNITS.gives}
+    for k, name in enumerate(parts[0]):
         # A unit that may be negative is never shut off: there is no rectifier before this layer.
-        if negative:
+        if min(part[name]["smallest"] for part in parts) < 0:
             continue
-        rate = zero / (count * size[name])
+        zero = np.sum([part[name]["zero"] for part in parts], 0, np.float64)
+        rate = zero / np.sum([part[name]["of"] for part in parts])
         rates["total"][k], rates["channels"][k] = rate.mean(), (rate == 1).mean()
         unreached = _unreached(network, name, len(rate)) if network.config is not None else None
         if unreached is not None:
-            constant = (rate == 1) | (rate == 0)
-            static = unreached & constant
-            rates["static"][k] = (rate * static).sum() / len(rate)
-            rates["dynamic"][k] = (rate * ~static).sum() / len(rate)
+            static = unreached & (rate == 1)
+            rates["static"][k] = static.mean()
+            rates["dynamic"][k] = (rate * ~static).mean()
             rates["constant_on"][k] = (unreached & (rate == 0)).mean()
-    return {**rates, "axis/layers": np.array(list(totals))}
-
-
-def _count_positions(x: Array) -> Array:
-    return jnp.asarray(int(np.prod(x.shape[1:-1])))
-
-
-def _positions(network: Network, split: Split) -> dict[str, int]:
-    _, arrays = next(reduced(network, split.take(np.arange(1)), _count_positions))
-    return {name: int(count) for name, count in arrays.items()}
+    return {**rates, "axis/layers": np.array(list(parts[0]))}
 
 
 _OF_LAYERS = {"unit": "share", "axes": ("layers",), "low": 0, "high": 1}
@@ -137,7 +120,7 @@ DEAD_UNITS = Diagnostic(
         "constant_on": Given("units without a kept incoming weight that a bias or norm keeps above 0", **_OF_LAYERS),
         "channels": Given("channels that are 0 at all positions of all samples", better="lower", **_OF_LAYERS),
     },
-    needs="activations",
+    needs="features",
     under=True,
 )
 
@@ -218,7 +201,7 @@ ACTIVATION_PROFILE = Diagnostic(
             ("samples", "sides", "layers"),
         ),
     },
-    needs="activations",
+    needs="features",
     under=True,
 )
 
@@ -243,6 +226,6 @@ LAYER_FEATURES = Diagnostic(
             ("layers", "samples", "channels"),
         )
     },
-    needs="activations",
+    needs="features",
     under=True,
 )

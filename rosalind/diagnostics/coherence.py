@@ -10,7 +10,7 @@ import numpy as np
 
 from rosalind import data, models
 from rosalind.config import Model
-from rosalind.diagnostics.types import Diagnostic, Given, Subject
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
 from rosalind.training import by_path
 
 CHUNK = 32
@@ -100,12 +100,6 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _check(options: Mapping[str, float]) -> None:
-    samples = options["samples"]
-    if samples < 2 or samples != int(samples):
-        raise ValueError(f"samples must be a whole number, 2 or more, got {samples:g}.")
-
-
 COHERENCE = Diagnostic(
     "2203.10036",
     _coherence,
@@ -126,5 +120,5 @@ COHERENCE = Diagnostic(
         "gradient_norm": Given("length of an example's gradient", "nats per weight", ("examples",), 0),
     },
     options={"samples": 512},
-    check=_check,
+    check=whole("samples", 2),
 )

@@ -1,14 +1,13 @@
 """The straight path between two networks of one shape: does accuracy hold on the way?"""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from rosalind import conditions, geometry, measuring, pruning
-from rosalind.diagnostics.types import Diagnostic, Given, Subject
+from rosalind import conditions, geometry, measuring, pruning, results
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
 from rosalind.training import by_path
 
 RECALIBRATION = 1000
@@ -57,13 +56,10 @@ def _linear_path(subject: Subject) -> dict[str, Any]:
         labels = subject.samples.labels
         reference = geometry.reference(features, kernel, labels)
         cell = geometry.measure(features, kernel, bias, labels, reference=reference)
-        logits = cell["logits"].astype(np.float64)
-        largest = logits.max(1)
-        loss = np.log(np.exp(logits - largest[:, None]).sum(1)) + largest - logits[np.arange(len(labels)), labels]
         scale = reference.feature_scale or np.nan
         leaves = by_path(variables["params"])
-        values["error"].append(float((cell["prediction"] != labels).mean()))
-        values["loss"].append(float(loss.mean()))
+        values["error"].append(1 - float(results.correct(cell, labels).mean()))
+        values["loss"].append(float(results.loss(cell, labels).mean()))
         values["nonzero"].append(sum(float((np.asarray(leaves[path]) != 0).sum()) for path in prunable))
         values["angle"].append(float(cell["angle"].mean()))
         values["norm"].append(float(cell["norm"].mean()) / scale)
@@ -76,12 +72,6 @@ def _linear_path(subject: Subject) -> dict[str, Any]:
         "barrier_of_ends": np.float32(above_ends),
         "axis/points": times.astype(np.float32),
     }
-
-
-def _check(options: Mapping[str, float]) -> None:
-    points = options["points"]
-    if points < 3 or points != int(points):
-        raise ValueError(f"points must be a whole number, 3 or more, got {points:g}.")
 
 
 _POINTS = ("points",)
@@ -105,5 +95,5 @@ LINEAR_PATH = Diagnostic(
     of="pair",
     under=True,
     options={"points": 11},
-    check=_check,
+    check=whole("points", 3),
 )

@@ -74,8 +74,8 @@ class Diagnostic:
         compute: Gives an array for every key of `gives`, and under `axis/NAME` the labels of an axis that has some.
         gives: What the arrays are.
         of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
-        needs: `variables` where a network must be a rosalind model; `activations` where it must be one or give
-            activations; empty where features are enough.
+        needs: `variables` where a network must be a rosalind model; `features` where one made elsewhere will do, whose
+            layers are those that its `activations` give, and `head`.
         under: True where it sees images, and is made once per condition.
         options: Options by name, with their defaults.
         check: Raises ValueError for bad values of the options given.
@@ -86,11 +86,22 @@ class Diagnostic:
     compute: Callable[[Subject], Mapping[str, Any]]
     gives: Mapping[str, Given]
     of: Literal["network", "pair"] = "network"
-    needs: Literal["variables", "activations", ""] = "variables"
+    needs: Literal["variables", "features"] = "variables"
     under: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     check: Callable[[Mapping[str, float]], None] | None = None
     version: int = 1
+
+
+def whole(option: str, least: int) -> Callable[[Mapping[str, float]], None]:
+    """A `check` that an option is a whole number, `least` or more."""
+
+    def check(options: Mapping[str, float]) -> None:
+        value = options[option]
+        if value < least or value != int(value):
+            raise ValueError(f"{option} must be a whole number, {least} or more, got {value:g}.")
+
+    return check
 
 
 def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:

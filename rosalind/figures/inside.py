@@ -7,6 +7,7 @@ from rosalind.analysis import diagnostics, robustness
 from rosalind.analysis.palette import COLOURS
 from rosalind.config import CLEAN
 from rosalind.results import Results
+from rosalind.results import diagnostics as read_diagnostics
 
 PANELS = 12
 """Most heat maps of one figure; those whose numbers are better high or low come first."""
@@ -21,13 +22,14 @@ def layers_figure(results: Results) -> Figure | None:
     Of each number one condition, the first that is not clean. None without diagnostics.
     """
     chosen: dict[tuple[str, str], str | None] = {}
-    for diagnosis, array, condition in diagnostics.layer_arrays(results):
+    stored, _ = read_diagnostics(results)
+    for diagnosis, array, condition in diagnostics.layer_arrays(results, stored):
         if chosen.get((diagnosis, array)) in (None, CLEAN):
             chosen[diagnosis, array] = condition
     if not chosen:
         return None
     groups = robustness.groups(results)
-    tables = {key: diagnostics.layer_table(results, *key, condition) for key, condition in chosen.items()}
+    tables = {key: diagnostics.layer_table(results, *key, condition, stored) for key, condition in chosen.items()}
     shown = sorted(chosen, key=lambda key: not tables[key].better)[:PANELS]
     columns, rows = min(len(shown), COLUMNS), -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(1.2 + 3.3 * columns, rows * (1.3 + 0.17 * len(groups))), layout="constrained")

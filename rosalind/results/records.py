@@ -84,6 +84,11 @@ class NetworkInfo:
         return self.label == "dense"
 
     @property
+    def architecture(self) -> Mapping[str, Any]:
+        """The config without where trained variables came from: networks of one have arrays of the same shapes."""
+        return {key: value for key, value in self.config.items() if not key.startswith("variables")}
+
+    @property
     def is_imported(self) -> bool:
         """True where only geometry is stored, without variables that could be loaded."""
         return not self.config

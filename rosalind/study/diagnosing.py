@@ -19,13 +19,12 @@ from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint,
 from rosalind.diagnostics import Diagnostic, Subject
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
-from rosalind.results import NetworkInfo, Results
+from rosalind.results import Results
 from rosalind.study import cells, network_files, planning, pool, units
 from rosalind.study.units import Unit
 
 SAMPLES = 500
 """Test samples that activations are computed of, where a study keeps features of none."""
-
 
 LONGEST = 200
 """Most letters of a file's name, see `results.check_name`."""
@@ -177,12 +176,8 @@ def _check_ends(
             raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")
         if network.features is None:
             raise ValueError(f"{diagnosis} needs features, and {name!r} has predictions alone.")
-    elif other is not None and _shape(infos[name]) != _shape(infos[other]):
+    elif other is not None and infos[name].architecture != infos[other].architecture:
         raise ValueError(f"{diagnosis} needs two networks of one shape; {name!r} and {other!r} differ.")
-
-
-def _shape(info: NetworkInfo) -> dict[str, Any]:
-    return {key: value for key, value in info.config.items() if not key.startswith("variables")}
 
 
 def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
@@ -191,7 +186,7 @@ def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
     pairs = [(name, info.parent) for name in names if (info := infos[name]).parent in names]
     dense = [name for name in names if infos[name].is_dense]
     pairs += [(a, b) for a, b in itertools.pairwise(dense) if infos[a].label == infos[b].label]
-    return [f"{a}:{b}" for a, b in pairs if b is not None and _shape(infos[a]) == _shape(infos[b])]
+    return [f"{a}:{b}" for a, b in pairs if b is not None and infos[a].architecture == infos[b].architecture]
 
 
 def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
