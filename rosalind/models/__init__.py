@@ -8,6 +8,7 @@ than its deviation: the default loses a fifth of the output at a ratio of 1,000 
 
 from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import groups, positions, producers, traceable
+from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
 from rosalind.models.forward import (
     MODELS,
     Variables,
@@ -21,17 +22,21 @@ from rosalind.models.forward import (
     parameter_dtypes,
     unflatten,
 )
+from rosalind.models.layers import Maps
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 from rosalind.models.pretrained import digest
 
 __all__ = [
     "HEAD",
     "MODELS",
+    "Maps",
     "Variables",
     "activations",
     "apply",
+    "attention_map",
     "backbone",
     "blank",
+    "class_activation_map",
     "cross_entropy",
     "default_width",
     "digest",
@@ -43,10 +48,13 @@ __all__ = [
     "init",
     "inputs",
     "layer_names",
+    "map_gradients",
+    "map_shape",
     "model_functions",
     "parameter_dtypes",
     "positions",
     "producers",
     "traceable",
     "unflatten",
+    "with_maps",
 ]

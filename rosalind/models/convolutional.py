@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from flax import linen as nn
 
+from rosalind.models.layers import Maps
+
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """He initialisation by fan-out, as in the residual-network references (arXiv 1512.03385)."""
 
@@ -34,6 +36,7 @@ class Cnn(nn.Module):
         for index, scale in enumerate((1, 2, 4)):
             x = _conv(scale * self.width, 3, 2, f"conv{index}")(x)
             x = nn.relu(_norm(train, f"norm{index}")(x))
+        x = Maps(name="maps")(x)
         cell = (max(x.shape[1] // 2, 1), max(x.shape[2] // 2, 1))
         return nn.avg_pool(x, cell, cell).reshape(x.shape[0], -1)
 
@@ -55,7 +58,7 @@ class ResNet(nn.Module):
             for block in range(count):
                 stride = 2 if stage and not block else 1
                 x = self._block(x, self.width * 2**stage, stride, f"stage{stage}_{block}", train)
-        return x.mean((1, 2))
+        return Maps(name="maps")(x).mean((1, 2))
 
     def _block(self, x, width: int, stride: int, name: str, train: bool):
         y = nn.relu(_norm(train, f"{name}_norm1")(_conv(width, 3, stride, f"{name}_conv1")(x)))
@@ -91,4 +94,4 @@ class Vgg16(nn.Module):
             x = nn.relu(_norm(train, f"norm{index}")(x))
             if index in (1, 3, 6, 9, 12) and min(x.shape[1:3]) >= 2:
                 x = nn.max_pool(x, (2, 2), (2, 2))
-        return jnp.mean(x, (1, 2))
+        return jnp.mean(Maps(name="maps")(x), (1, 2))

@@ -18,6 +18,17 @@ COLLECTED = "rosalind"
 """Collection of what `squares` records in a forward pass."""
 
 
+class Maps(nn.Module):
+    """The identity, around the activations [n, h, w, k] that a model's class maps are of.
+
+    The built-in convolutional models have one after their last nonlinearity. In a module without it, class maps are of
+    the last output [n, h, w, k] of any of its layers that reads such an array.
+    """
+
+    def __call__(self, x):
+        return x
+
+
 def intercepted(handle: Callable) -> Any:
     """Context manager that replaces every module call by `handle(path, module, x, call_original)`."""
 
