@@ -88,7 +88,7 @@ class Train:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup: float = 1.0
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule: Literal["cosine", "step", "constant", "late_linear"] = "cosine"
     drops: tuple[float, ...] = (0.5, 0.75)
     label_smoothing: float = 0.0
     crop: int = 0

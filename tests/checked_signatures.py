@@ -8,7 +8,7 @@ from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
     *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
-    *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "linear_paths"),
+    *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "paths"),
     *("occlusion_maps", "polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns"),
     *("sample_margins", "sample_presets", "selection", "severity_curves", "similarity", "store"),
 )

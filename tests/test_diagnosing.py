@@ -91,7 +91,7 @@ def test_tables_are_of_layers_and_of_groups(folder):
 
 def test_figures_hold_the_means_of_groups(folder):
     study_results = results.load(folder)
-    heat_maps, paths = figures.layers_figure(study_results), figures.paths_figure(study_results)
+    heat_maps = figures.layers_figure(study_results)
     titles = [axes.get_title() for axes in heat_maps.axes if axes.get_title()]
     assert titles[0].startswith("dead_units")
     assert titles[0].endswith("contrast-5")
@@ -102,8 +102,8 @@ def test_figures_hold_the_means_of_groups(folder):
     for row, group in zip(np.asarray(image.get_array().filled(np.nan)), groups, strict=True):
         of_seeds = table.values[[table.networks.index(name) for name in group.networks]]
         np.testing.assert_allclose(row, of_seeds.mean(0))
-    assert paths is None
-    (lines,) = (axes.get_lines() for axes in figures.paths_figure(study_results, "linear_path-points3").axes)
+    assert figures.curves_figure(study_results) is None
+    (lines,) = (axes.get_lines() for axes in figures.paths_figure(study_results).axes)
     drawn = {line.get_label(): line.get_ydata() for line in lines}
     infos = analysis.diagnostics.files_of(study_results, "linear_path-points3")
     errors = [info.arrays()["error"] for info in infos if info.network.startswith("mlp-lth-0.9")]

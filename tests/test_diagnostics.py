@@ -1,6 +1,7 @@
 """Diagnostics: closed forms, identities and planted cases."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,16 @@ def network(model: config.Model = MLP, seed: int = 0, **masks: np.ndarray) -> Ne
     return Network("net", None, model, jax.device_get(models.unflatten(flat)), full)
 
 
-def compute(name: str, of: Network, other: Network | None = None, images: Split | None = None, **options: float):
+def compute(
+    name: str,
+    of: Network,
+    other: Network | None = None,
+    images: Split | None = None,
+    *,
+    train: Split | None = None,
+    attacked: Callable[[Network], Split] | None = None,
+    **options: float,
+):
     """What a diagnostic gives of a network, checked against what it declares."""
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     clean = split()
@@ -42,10 +52,11 @@ def compute(name: str, of: Network, other: Network | None = None, images: Split 
         other,
         clean if images is None else images,
         clean,
-        split(90, 1),
+        split(90, 1) if train is None else train,
         jax.random.key(0),
         full,
         lambda part: None,
+        attacked,
     )
     return diagnostics.check_given(name, diagnostic, diagnostic.compute(subject))
 
@@ -300,7 +311,7 @@ def test_a_network_whose_masks_keep_everything_is_the_dense_one():
     bare = dataclasses.replace(kept, masks={})
     for name, diagnostic in DIAGNOSTICS.items():
         other = network(NORM_MLP, 1) if diagnostic.of == "pair" else None
-        options = {"samples": 20} if name == "coherence" else {}
+        options = {"coherence": {"samples": 20}, "bezier": {"epochs": 1}}.get(name, {})
         ours, theirs = compute(name, kept, other, **options), compute(name, bare, other, **options)
         for key in ours.keys() - {"static", "constant_on", "dynamic"}:
             np.testing.assert_array_equal(ours[key], theirs[key], err_msg=f"{name}: {key}")

@@ -72,6 +72,20 @@ def test_every_cell_is_measured_and_recorded(made):
     assert "shift-digits-2" not in images
 
 
+def test_a_path_is_attacked_at_every_point(made, tmp_path):
+    shutil.copytree(made[1] / "study", tmp_path / "study")
+    pair, under = ["mlp-magnitude-0.5-seed0:mlp-dense-seed0"], ("fgsm-8",)
+    (path,) = study.diagnose(tmp_path / "study", [config.Diagnosis("linear_path", {"points": 3}, under)], pair)
+    study_results = results.load(tmp_path / "study")
+    rows = results.load_arrays(tmp_path / "study" / "samples.npz")["subset"]
+    errors = results.load_arrays(path)["error"]
+    for name, error in zip(pair[0].split(":"), errors[[0, 2]], strict=True):
+        predicted = study_results.geometry(name, "fgsm-8", ("prediction",))["prediction"]
+        assert error == pytest.approx((predicted != study_results.labels)[rows].mean(), abs=1e-6)
+    with pytest.raises(ValueError, match=r"or attack every network, got \['weight_noise-0.2'\]"):
+        study.diagnose(tmp_path / "study", [config.Diagnosis("linear_path", under=("weight_noise-0.2",))], pair)
+
+
 def test_official_pixels_are_the_files(made):
     _, base = made
     study_results = results.load(base / "study")

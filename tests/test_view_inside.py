@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pages import Page, opened, says
 
-from rosalind import results
-from rosalind.analysis import inside, layer_likeness, linear_paths
+from rosalind import figures, results
+from rosalind.analysis import inside, layer_likeness, paths
 from rosalind.analysis.representations import between_layers, likeness
 from rosalind.analysis.store import Store
 from rosalind.results.schema import diagnostic_file
@@ -79,7 +79,7 @@ def write_features(folder):
         write(folder, "layer_features", network, {"features": {"axes": ["layers", "samples", "channels"]}}, arrays)
 
 
-def write_path(folder, first, second, errors, condition="clean"):
+def write_path(folder, first, second, errors, condition="clean", kind="linear_path"):
     t = np.linspace(0, 1, len(errors), dtype=np.float32)
     errors = np.array(errors, np.float32)
     line = (1 - t) * errors[0] + t * errors[-1]
@@ -93,7 +93,7 @@ def write_path(folder, first, second, errors, condition="clean"):
     }
     gives = {name: {"axes": ["points"]} for name in ("error", "angle", "norm", "margin", "loss")}
     gives |= {name: {"axes": []} for name in ("barrier", "barrier_of_ends")}
-    return write(folder, "linear_path", first, gives, arrays, second, condition)
+    return write(folder, kind, first, gives, arrays, second, condition)
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +250,23 @@ class TestPath:
         assert "No null" in found.view.caption.text
 
 
+def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
+    write_path(copied, DENSE[0], PRUNED[0], [0.2, 0.25, 0.2, 0.15, 0.1], kind="bezier")
+    write_path(copied, DENSE[0], PRUNED[1], [0.2, 0.3, 0.4, 0.3, 0.2], kind="bezier")
+    found = page(Store(copied), Path)
+    view = found.view
+    np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
+    np.testing.assert_allclose(view.curve.data["y"], [0.2, 0.25, 0.2, 0.15, 0.1], rtol=1e-6)
+    assert says(view.caption.text, 30, 30, 7.5, 10, 20, 10, 80, 80)
+    found.change(b=(PRUNED[1], "clean"))
+    assert found.view.figure.visible
+    assert not len(found.view.points.data["x"])
+    np.testing.assert_allclose(found.view.ends.data["y"], [0.2, 0.2], rtol=1e-6)
+    assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in found.view.caption.text
+    (lines,) = (axes.get_lines() for axes in figures.paths_figure(results.load(copied), "bezier").axes)
+    assert len(lines) == 2
+
+
 def test_without_diagnostics_every_view_names_its_command(small_folder):
     store = Store(small_folder)
     found = page(store, *VIEWS)
@@ -295,7 +312,7 @@ def test_other_shapes_than_the_schemas_become_sentences(copied):
     results.save_arrays(path, arrays | {"error": arrays["error"][:3]}, replace=True)
     store = Store(copied)
     with pytest.raises(results.Damaged, match="at each of its points"):
-        linear_paths.path(store, DENSE[0], PRUNED[0], "clean")
+        paths.path(store, DENSE[0], PRUNED[0], "clean")
     path = diagnostic_file(copied, "layer_features", DENSE[0], None, "clean")
     arrays = results.load_arrays(path)
     results.save_arrays(path, arrays | {"axis/samples": arrays["axis/samples"][::-1]}, replace=True)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
 from rosalind.diagnostics.coherence import COHERENCE, coherence
-from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between
+from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between, mean_along
+from rosalind.diagnostics.curves import BEZIER, on_curve
 from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given
 from rosalind.diagnostics.weights import (
     COMPRESSIBILITY,
@@ -31,6 +32,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "layer_features": LAYER_FEATURES,
     "coherence": COHERENCE,
     "linear_path": LINEAR_PATH,
+    "bezier": BEZIER,
 }
 """Diagnostics by name."""
 
@@ -71,6 +73,8 @@ __all__ = [
     "coherence",
     "entropy",
     "error_curve",
+    "mean_along",
+    "on_curve",
     "plan",
     "pooled",
     "pq_index",

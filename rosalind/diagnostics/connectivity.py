@@ -1,6 +1,8 @@
 """The straight path between two networks of one shape: does accuracy hold on the way?"""
 
 import dataclasses
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -36,24 +38,43 @@ def barriers(t: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
     return float(errors.max() - (errors[0] + errors[-1]) / 2), float((errors - line).max())
 
 
-def _linear_path(subject: Subject) -> dict[str, Any]:
-    first, second = subject.network, subject.other
-    assert second is not None
+def mean_along(values: np.ndarray, lengths: np.ndarray) -> float:
+    """Mean of values at points of a path, by the length of the way between them; NaN of a path of no length.
+
+    Args:
+        values: float[points].
+        lengths: float[points - 1], of the steps.
+
+    >>> mean_along(np.array([0.0, 1.0, 1.0]), np.array([1.0, 3.0]))
+    0.875
+    """
+    total = float(np.sum(lengths))
+    return float((lengths * (values[1:] + values[:-1]) / 2).sum() / total) if total else np.nan
+
+
+def along(subject: Subject, params_at: Callable[[float], Any], share: float = 1.0) -> dict[str, Any]:
+    """What `OF_PATHS` declares, of the networks on a path from the subject's first network to its second.
+
+    Args:
+        subject: its option `points` is their number, evenly in t.
+        params_at: from t in [0, 1] to the parameters there.
+        share: of the whole work that this is, for progress.
+    """
+    first, train = subject.network, subject.train
     assert first.config is not None
     times = np.linspace(0, 1, int(subject.options["points"]))
-    size = min(measuring.batch_size(subject.train), RECALIBRATION, len(subject.train))
-    batches = [np.asarray(subject.train.images[:size])]
+    size = min(measuring.batch_size(train), RECALIBRATION, len(train))
+    batches = [np.asarray(train.images[:size])]
     prunable = pruning.masks.prunable(first.variables["params"])
-    values: dict[str, list[float]] = {key: [] for key in LINEAR_PATH.gives if LINEAR_PATH.gives[key].axes}
+    values: dict[str, list[float]] = {key: [] for key in _AT_POINTS}
+    lengths, before = [], None
     for t in times:
-        variables = {
-            **first.variables,
-            "params": between(first.variables["params"], second.variables["params"], float(t)),
-        }
-        variables = conditions.recalibrated(first.config, variables, batches)
-        point = dataclasses.replace(first, variables=jax.device_get(variables))
-        features, (kernel, bias) = measuring.features_of(point, subject.samples), measuring.head_of(point)
-        labels = subject.samples.labels
+        variables = {**first.variables, "params": params_at(float(t))}
+        variables = jax.device_get(conditions.recalibrated(first.config, variables, batches))
+        point = dataclasses.replace(first, variables=variables)
+        samples = subject.samples if subject.attacked is None else subject.attacked(point)
+        features, (kernel, bias) = measuring.features_of(point, samples), measuring.head_of(point)
+        labels = samples.labels
         reference = geometry.reference(features, kernel, labels)
         cell = geometry.measure(features, kernel, bias, labels, reference=reference)
         scale = reference.feature_scale or np.nan
@@ -64,36 +85,67 @@ def _linear_path(subject: Subject) -> dict[str, Any]:
         values["angle"].append(float(cell["angle"].mean()))
         values["norm"].append(float(cell["norm"].mean()) / scale)
         values["margin"].append(float(np.nanmean(cell["margin"])) / scale)
-        subject.advance(1 / len(times))
-    above_ends, above_line = barriers(times, np.array(values["error"]))
+        if before is not None:
+            lengths.append(distance(before, leaves))
+        before = leaves
+        subject.advance(share / len(times))
+    errors = np.array(values["error"])
+    above_ends, above_line = barriers(times, errors)
     return {
         **{key: np.array(points, np.float32) for key, points in values.items()},
         "barrier": np.float32(above_line),
         "barrier_of_ends": np.float32(above_ends),
+        "mean_error": np.float32(mean_along(errors, np.array(lengths))),
         "axis/points": times.astype(np.float32),
     }
+
+
+def distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+    """Euclidean distance of two networks' parameters by path, in float64."""
+    return float(np.sqrt(sum(((np.asarray(a[path], np.float64) - b[path]) ** 2).sum() for path in a)))
+
+
+def _linear_path(subject: Subject) -> dict[str, Any]:
+    first, second = subject.network, subject.other
+    assert second is not None
+    return along(subject, functools.partial(between, first.variables["params"], second.variables["params"]))
 
 
 _POINTS = ("points",)
 _OWN = "; over the features' root mean square length about their mean, of these samples at this point"
 
+_AT_POINTS = {
+    "error": Given("share of samples that are wrong", "share", _POINTS, 0, 1, "lower"),
+    "loss": Given("mean cross entropy", "nats", _POINTS, 0, better="lower"),
+    "nonzero": Given("kernel weights that are not 0: between two masks those of their union", "weights", _POINTS, 0),
+    "angle": Given("mean angle to the class direction", "radians", _POINTS, 0, np.pi, "lower"),
+    "norm": Given(f"mean norm{_OWN}", "units", _POINTS, 0),
+    "margin": Given(f"mean margin{_OWN}", "units", _POINTS, better="higher"),
+}
+
+OF_PATHS = {
+    **_AT_POINTS,
+    "barrier": Given("largest error above the line between the ends", "share", (), 0, 1, "lower"),
+    # Where the ends differ the mean of both is above the better one.
+    "barrier_of_ends": Given("largest error above the mean of the ends", "share", (), 0, 1, "lower"),
+    "mean_error": Given(
+        "mean error along the way, by the length between points; NaN where the ends are one network",
+        "share",
+        (),
+        0,
+        1,
+        "lower",
+    ),
+}
+
 LINEAR_PATH = Diagnostic(
     "1912.05671",
     _linear_path,
-    {
-        "error": Given("share of samples that are wrong", "share", _POINTS, 0, 1, "lower"),
-        "loss": Given("mean cross entropy", "nats", _POINTS, 0, better="lower"),
-        "nonzero": Given(
-            "kernel weights that are not 0: between two masks those of their union", "weights", _POINTS, 0
-        ),
-        "angle": Given("mean angle to the class direction", "radians", _POINTS, 0, np.pi, "lower"),
-        "norm": Given(f"mean norm{_OWN}", "units", _POINTS, 0),
-        "margin": Given(f"mean margin{_OWN}", "units", _POINTS, better="higher"),
-        "barrier": Given("largest error above the line between the ends", "share", (), 0, 1, "lower"),
-        "barrier_of_ends": Given("largest error above the mean of the ends", "share", (), 0, 1, "lower"),
-    },
+    OF_PATHS,
     of="pair",
     under=True,
+    attacks=True,
     options={"points": 11},
     check=whole("points", 3),
+    version=2,
 )

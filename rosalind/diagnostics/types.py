@@ -48,6 +48,7 @@ class Subject:
         key: jax key of the data set and the diagnostic, the same for every network.
         options: All options of the diagnostic, defaults included.
         advance: Reports a part of the whole, in (0, 1], as done.
+        attacked: From a network to the same samples under an attack on it; None under a condition that is none.
     """
 
     network: Network
@@ -58,6 +59,7 @@ class Subject:
     key: Array
     options: Mapping[str, float]
     advance: Callable[[float], object]
+    attacked: Callable[[Network], Split] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +79,10 @@ class Diagnostic:
         needs: `variables` where a network must be a rosalind model; `features` where one made elsewhere will do, whose
             layers are those that its `activations` give, and `head`.
         under: True where it sees images, and is made once per condition.
+        attacks: Of a pair: whether it attacks the networks between its ends (`Subject.attacked`).
         options: Options by name, with their defaults.
         check: Raises ValueError for bad values of the options given.
+        epochs: Of options, the passes over the training images that it trains for; None for one that trains nothing.
         version: Raised with every change to what it gives: files of an earlier one are made again.
     """
 
@@ -88,8 +92,10 @@ class Diagnostic:
     of: Literal["network", "pair"] = "network"
     needs: Literal["variables", "features"] = "variables"
     under: bool = False
+    attacks: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     check: Callable[[Mapping[str, float]], None] | None = None
+    epochs: Callable[[Mapping[str, float]], float] | None = None
     version: int = 1
 
 

@@ -14,7 +14,7 @@ from rosalind.figures import markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
-from rosalind.figures.inside import layers_figure, paths_figure
+from rosalind.figures.inside import curves_figure, layers_figure, paths_figure
 from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
     attribution_figure,
@@ -32,6 +32,7 @@ __all__ = [
     "accuracy_figure",
     "attribution_figure",
     "comparison_figure",
+    "curves_figure",
     "deletion_figure",
     "density_figure",
     "distribution_figure",
@@ -69,7 +70,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     yield "clean-and-corrupted", trade_figure(results)
     yield "methods", comparison_figure(results)
     drawn = {"ranking": ranking_figure, "prune-potential": potential_figure}
-    for name, draw in {**drawn, "layers": layers_figure, "paths": paths_figure}.items():
+    for name, draw in {**drawn, "layers": layers_figure, "paths": paths_figure, "curves": curves_figure}.items():
         if (figure := draw(results)) is not None:
             yield name, figure
     if not store.cells:

@@ -1,4 +1,4 @@
-"""Figures of diagnostics: numbers of every layer by method, and errors on straight paths between networks."""
+"""Figures of diagnostics: numbers of every layer by method, and errors on paths between networks."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -59,14 +59,15 @@ def layers_figure(results: Results) -> Figure | None:
 
 
 def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | None:
-    """Errors on straight paths: from pruned networks to their parents, and between dense networks of two seeds.
+    """Errors on paths: from pruned networks to their parents, and between dense networks of two seeds.
 
     A line is the mean over seeds of a group, a panel a condition; the dashed lines of two dense seeds say what a seed
-    alone does. None without paths of this id of a diagnosis.
+    alone does. None without paths of a diagnostic or a diagnosis' id of this name; of several ids the first counts.
     """
-    infos = [info for info in diagnostics.files_of(results, diagnosis) if info.other is not None]
+    infos = [info for info in read_diagnostics(results)[0] if info.other and diagnosis in (info.id, info.name)]
     if not infos:
         return None
+    infos = [info for info in infos if info.id == infos[0].id]
     group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
     conditions = list(dict.fromkeys(info.condition or "" for info in infos))
     figure = Figure(figsize=(1.6 + 3.6 * len(conditions), 3.4), layout="constrained")
@@ -97,3 +98,8 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
     figure.axes[0].set_ylabel("error, percent", fontsize=8)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=6)
     return figure
+
+
+def curves_figure(results: Results) -> Figure | None:
+    """`paths_figure` of trained curves."""
+    return paths_figure(results, "bezier")

@@ -5,6 +5,7 @@ import functools
 import itertools
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -117,11 +118,26 @@ def _carry_out(study_results: Results, work: list[_Made], executor: Executor | N
     digests = {name: info.hash for name, info in study_results.networks.items()}
     todo = [made for made in work if not _is_made(folder, made, digests)]
     jobs = [Unit(made.name, 1, (folder, config, made, digests)) for made in todo]
+    _warn_of_training(study_results, todo)
     with Progress("diagnosing", len(jobs), unit="files", parts=units.amounts(jobs)) as progress:
         # Callables cannot be sent to a process.
         here = [unit for unit, made in zip(jobs, todo, strict=True) if not isinstance(made.network, str)]
         rest = [unit for unit in jobs if unit not in here]
         return units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+
+
+def _warn_of_training(study_results: Results, todo: Iterable[_Made]) -> None:
+    """Say on stderr which diagnostics train for longer than a network did, and for how long."""
+    counts = Counter(made.diagnosis.id for made in todo)
+    for made in {made.diagnosis.id: made for made in todo}.values():
+        diagnostic, options = diagnostics.plan(made.diagnosis)
+        if diagnostic.epochs is None or isinstance(made.network, Imported):
+            continue
+        epochs, trained = diagnostic.epochs(options), study_results.networks[made.network].budget.get("epochs")
+        if trained is None or epochs > trained:
+            known = "" if trained is None else f"; {made.network} was trained for {trained:g}"
+            files = counts[made.diagnosis.id]
+            print(f"{made.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{known}.", file=sys.stderr)
 
 
 def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[_Made]:
@@ -142,9 +158,10 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             allowed = ", ".join(list(study_results.conditions)[:20])
             raise ValueError(f"under must be conditions of the study with its own samples, got {missing}; {allowed}.")
         under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
-        own = [p.condition.id for p in under if p and (p.kind.per_network or p.condition.bn != "train")]
+        own = [p.condition.id for p in under if p and not _is_shared(p) and not (diagnostic.attacks and _attacks(p))]
         if own and diagnostic.of == "pair":
-            raise ValueError(f"{diagnosis.id} is under conditions that both networks share, got {own}.")
+            also = ", or attack every network" if diagnostic.attacks else ""
+            raise ValueError(f"{diagnosis.id} is under conditions that change images alike{also}, got {own}.")
     made = []
     for network in networks:
         first, other = network, None
@@ -155,6 +172,16 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
     if long := [m.path(study_results.folder).stem for m in made if len(m.path(study_results.folder).stem) > LONGEST]:
         raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
     return made
+
+
+def _is_shared(planned: Planned) -> bool:
+    """True for a condition that gives every network the same images, and leaves its weights and statistics alone."""
+    return not planned.kind.per_network and planned.condition.bn == "train"
+
+
+def _attacks(planned: Planned) -> bool:
+    """True for an attack on the network itself that leaves its weights and statistics alone."""
+    return planned.kind.per_network and planned.kind.needs == "gradients" and planned.condition.bn == "train"
 
 
 def _check_ends(
@@ -259,10 +286,13 @@ def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str
     diagnostic, options = diagnostics.plan(made.diagnosis)
     network = network_files.ready_network(folder, made.network, dataset.test)
     other = None if made.other is None else network_files.load_network(folder, made.other)
+    attacked_path = None
     if planned.kind.per_network:
         key, rows = planning.draw_key(dataset, planned.condition), _rows(folder, dataset)
         network = conditions.network_under(planned, network, key)
         clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
+        if diagnostic.of == "pair":
+            attacked_path = lambda point: cells.condition_images(dataset, planned, rows, network=point)
     else:
         clean, samples = _samples(folder, config, planned.condition)
     if planned.condition.bn != "train":
@@ -271,5 +301,5 @@ def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str
         attacked = cells.attacked_network(folder, planned)
         network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
     key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
-    subject = Subject(network, other, samples, clean, dataset.train, key, options, advance)
+    subject = Subject(network, other, samples, clean, dataset.train, key, options, advance, attacked_path)
     return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))

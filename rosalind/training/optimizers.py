@@ -16,13 +16,14 @@ from rosalind.training.trees import Masks, by_path, check_masks, map_by_path, pr
 
 
 def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
-    """The rate at a step: linear warm-up, then a cosine to zero, drops by ten, or constant.
+    """The rate at a step: linear warm-up, then a cosine to zero, drops by ten, constant, or constant for half of the
+    run and then linearly to a hundredth at nine tenths of it (`late_linear`, arXiv 1802.10026).
 
     >>> [round(learning_rate(Train(epochs=4, warmup=1, learning_rate=1.0), s, 10), 3) for s in (0, 9, 25)]
     [0.1, 1.0, 0.5]
     """
-    if config.schedule not in ("cosine", "step", "constant"):
-        raise ValueError(f"unknown schedule {config.schedule!r}; known: cosine, step, constant.")
+    if config.schedule not in ("cosine", "step", "constant", "late_linear"):
+        raise ValueError(f"unknown schedule {config.schedule!r}; known: cosine, step, constant, late_linear.")
     warm, total = config.warmup * steps_per_epoch, config.epochs * steps_per_epoch
     if step + 1 <= warm:
         return config.learning_rate * (step + 1) / warm
@@ -30,6 +31,8 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
         return config.learning_rate
     if config.schedule == "step":
         return config.learning_rate * 0.1 ** sum(step >= drop * total for drop in config.drops)
+    if config.schedule == "late_linear":
+        return config.learning_rate * min(1.0, max(0.01, 1 - 0.99 * (step / total - 0.5) / 0.4))
     progress = min((step - warm) / max(total - warm, 1), 1.0)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 

@@ -1,4 +1,4 @@
-"""The straight path between A's and B's networks: does accuracy hold on the way?"""
+"""Paths between A's and B's networks: does accuracy hold on the way?"""
 
 from html import escape
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import HoverTool
 
-from rosalind.analysis import inside, linear_paths
+from rosalind.analysis import inside, paths
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, titled
@@ -19,11 +19,11 @@ SHOW = {
     "margin": "margin (units)",
     "loss": "loss (nats)",
 }
-"""The quantities of `linear_paths.QUANTITIES` with their units."""
+"""The quantities of `paths.QUANTITIES` with their units."""
 
 
 class Path:
-    """A line from A to B, and a thin one between two dense networks."""
+    """A line from A to B, a dashed one for a trained curve, and a thin one between two dense networks."""
 
     page, title = "inside", "Is there a hill between A and B?"
 
@@ -34,10 +34,11 @@ class Path:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
-        self.points, self.null, self.ends = empty("x", "y"), empty("x", "y"), empty("x", "y", "text", "align", "offset")
+        self.points, self.curve, self.null = empty("x", "y"), empty("x", "y"), empty("x", "y")
+        self.ends = empty("x", "y", "text", "align", "offset")
         self.figure = figure = plot(
             "path",
-            "Line over the points of the straight path from A to B; the sentence below has its barriers.",
+            "Lines over the points of the ways from A to B; the sentence below has their barriers.",
             height=320,
             x_range=(-0.08, 1.08),
             # BokehJS warns of a hidden figure whose range follows data that are not there.
@@ -50,10 +51,12 @@ class Path:
         thin = figure.line("x", "y", source=self.null, **look)
         figure.line("x", "y", source=self.points, line_color="#0072B2", line_width=2.5, legend_label="A to B")
         dots = figure.scatter("x", "y", source=self.points, size=7, color="#0072B2", legend_label="A to B")
+        dashed: dict[str, Any] = {"line_color": "#D55E00", "line_width": 2, "line_dash": "dashed"}
+        curved = figure.line("x", "y", source=self.curve, legend_label="on a trained curve", **dashed)
         text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
-        figure.add_tools(HoverTool(renderers=[dots, thin], tooltips=tips, mode="mouse"))
+        figure.add_tools(HoverTool(renderers=[dots, curved, thin], tooltips=tips, mode="mouse"))
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
         self.caption = caption("path-caption")
@@ -64,30 +67,34 @@ class Path:
         state, show = frame.state, frame.choice("path-show")
         if not self.changed("all", (state.a, state.b, state.null, show)):
             return
-        pairs, path, null = self.store.sides.pairs(state.a, state.b), None, None
+        pairs = self.store.sides.pairs(state.a, state.b)
+        path: paths.Path | None = None
+        curve: paths.Path | None = None
+        null: paths.Path | None = None
         words = "A and B share no seed: there is no pair of networks with a way between them."
         if pairs:
             (first, _), (second, condition) = pairs[0]
-            stored = linear_paths.conditions(self.store, first, second)
+            stored = paths.conditions(self.store, first, second)
             under = condition if condition in stored or not stored else stored[0]
             try:
-                path = linear_paths.path(self.store, first, second, under)
-                null = path and linear_paths.null(self.store, under, (first, second))
-                words = _missing(self.store, first, second, condition)
-                if path is not None:
-                    words = _words(path, null, len(pairs)) + (f" {words}" if under != condition else "")
+                path = paths.path(self.store, first, second, under)
+                curve = paths.path(self.store, first, second, under, paths.CURVED)
+                null = paths.null(self.store, under, (first, second)) if path or curve else None
+                words = _words(path, curve, null, len(pairs))
+                if under != condition or path is None:
+                    words += _missing(self.store, first, second, condition)
             except (Damaged, OSError) as error:
-                path, words = None, escape(str(error))
-        self.figure.visible = path is not None
-        for source, shown in ((self.points, path), (self.null, null if path else None)):
+                path, curve, null, words = None, None, None, escape(str(error))
+        self.figure.visible = path is not None or curve is not None
+        for source, shown in ((self.points, path), (self.curve, curve), (self.null, null)):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
-        drawn = np.concatenate([source.data["y"] for source in (self.points, self.null)])
+        drawn = np.concatenate([source.data["y"] for source in (self.points, self.curve, self.null)])
         if len(drawn := drawn[np.isfinite(drawn)]):
             low, high = float(drawn.min()), float(drawn.max())
             margin = 0.08 * (high - low) or 0.5
             self.figure.y_range.update(start=low - margin, end=high + margin)
-        y = self.points.data["y"]
+        y = self.points.data["y"] if path else self.curve.data["y"]
         ends = [float(y[0]), float(y[-1])] if len(y) else []
         sides = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-8, 8]} if ends else {}
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
@@ -98,25 +105,34 @@ class Path:
 
 def _missing(store: Store, first: str, second: str, condition: str) -> str:
     """Why there is no path under a condition, or the command that makes it."""
-    if reason := linear_paths.why_none(store, first, second):
+    if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
     return f"The way from A to B under {escape(condition)} is not stored. Make it with<br><code>{escape(line)}</code>"
 
 
-def _words(path: linear_paths.Path, null: linear_paths.Path | None, pairs: int) -> str:
-    """The barriers of a path, and of the null."""
+def _words(path: paths.Path | None, curve: paths.Path | None, null: paths.Path | None, pairs: int) -> str:
+    """The barriers of the paths that there are, and of the null; empty without a path."""
     points = lambda share: f"{100 * share:.1f}"
-    errors = path.values["error"]
-    words = (
-        f"<b>The error rises {points(path.barrier)} points above the line between A and B</b> and "
-        f"{points(path.barrier_of_ends)} above the mean of the two. From {escape(path.first)} ({points(errors[0])} % "
-        f"wrong) to {escape(path.second)} ({points(errors[-1])} %), under {escape(path.condition)}. "
+    way = path or curve
+    if way is None:
+        return ""
+    words = ""
+    for shown, name in ((path, "the line between A and B"), (curve, "that line on a curve trained to avoid it")):
+        if shown is not None:
+            words += (
+                f"<b>The error rises {points(shown.barrier)} points above {name}</b> and "
+                f"{points(shown.barrier_of_ends)} above the mean of the two. "
+            )
+    errors = way.values["error"]
+    words += (
+        f"From {escape(way.first)} ({points(errors[0])} % wrong) to {escape(way.second)} ({points(errors[-1])} %), "
+        f"under {escape(way.condition)}. "
     )
     words += f"The first of {pairs} pairs of a seed. " if pairs > 1 else ""
     if null is None:
-        return f"{words}No null: no other way between two dense networks of two seeds is stored."
+        return f"{words}No null: no other way between two dense networks of two seeds is stored. "
     return (
         f"{words}Null (thin): {escape(null.first)} to {escape(null.second)}, {points(null.barrier)} points above the "
-        f"line and {points(null.barrier_of_ends)} above the mean."
+        f"line and {points(null.barrier_of_ends)} above the mean. "
     )

@@ -1,4 +1,4 @@
-"""The straight path between two networks, from files of the diagnostic `linear_path`."""
+"""Paths between two networks, straight and curved, from files of the diagnostics `linear_path` and `bezier`."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,10 +14,15 @@ from rosalind.results import Damaged, DiagnosticInfo
 QUANTITIES = ("error", "angle", "norm", "margin", "loss")
 """Numbers at every point of a path, the one that is shown first in front."""
 
+STRAIGHT, CURVED = "linear_path", "bezier"
+"""Diagnostics that give paths."""
+
+KINDS = (STRAIGHT, CURVED)
+
 
 @dataclass(frozen=True)
 class Path:
-    """What networks on the straight way from one to another do.
+    """What networks on the way from one to another do.
 
     Attributes:
         first: Network at 0.
@@ -39,25 +44,25 @@ class Path:
     barrier_of_ends: float
 
 
-def path(store: Store, first: str, second: str, condition: str) -> Path | None:
-    """The path from `first` to `second`, also where the way back is stored; None where neither is.
+def path(store: Store, first: str, second: str, condition: str, kind: str = STRAIGHT) -> Path | None:
+    """The path of a kind from `first` to `second`, also where the way back is stored; None where neither is.
 
     Cached until the study grows.
 
     Raises:
         results.Damaged: its file cannot be read.
     """
-    info = _info(store, first, second, condition)
-    return None if info is None else store.cached(("path", first, second, condition), lambda: _read(info, first))
+    info = _info(store, first, second, condition, kind)
+    return None if info is None else store.cached(("path", kind, first, second, condition), lambda: _read(info, first))
 
 
 def conditions(store: Store, first: str, second: str) -> list[str]:
-    """The conditions under which the path between two networks is stored, in the study's order."""
-    return [name for name in store.conditions if _info(store, first, second, name) is not None]
+    """The conditions under which a path between two networks is stored, in the study's order."""
+    return [name for name in store.conditions if any(_info(store, first, second, name, kind) for kind in KINDS)]
 
 
 def null(store: Store, condition: str, but: tuple[str, str] = ("", "")) -> Path | None:
-    """The first stored path between two dense networks of one model and two seeds, other than between `but`.
+    """The first stored straight path between two dense networks of one model and two seeds, other than between `but`.
 
     Raises:
         results.Damaged: its file cannot be read.
@@ -88,14 +93,14 @@ def why_none(store: Store, first: str, second: str) -> str:
     return ""
 
 
-def _info(store: Store, first: str, second: str, condition: str) -> DiagnosticInfo | None:
-    def make() -> dict[tuple[str, str | None, str | None], DiagnosticInfo]:
-        infos = [info for info in inside.stored(store)[0] if info.name == "linear_path"]
+def _info(store: Store, first: str, second: str, condition: str, kind: str) -> DiagnosticInfo | None:
+    def make() -> dict[tuple[str, str | None, str | None, str], DiagnosticInfo]:
+        infos = [info for info in inside.stored(store)[0] if info.name in KINDS]
         # Of several numbers of points the first counts.
-        return {(info.network, info.other, info.condition): info for info in reversed(infos)}
+        return {(info.network, info.other, info.condition, info.name): info for info in reversed(infos)}
 
     table = store.cached(("paths",), make)
-    return table.get((first, second, condition)) or table.get((second, first, condition))
+    return table.get((first, second, condition, kind)) or table.get((second, first, condition, kind))
 
 
 def _read(info: DiagnosticInfo, first: str) -> Path:
