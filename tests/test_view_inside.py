@@ -264,7 +264,7 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     np.testing.assert_allclose(found.view.ends.data["y"], [0.2, 0.2], rtol=1e-6)
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in found.view.caption.text
     (lines,) = (axes.get_lines() for axes in figures.paths_figure(results.load(copied), "bezier").axes)
-    assert len(lines) == 2
+    assert len(lines) == 1
 
 
 def test_without_diagnostics_every_view_names_its_command(small_folder):
