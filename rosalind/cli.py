@@ -295,6 +295,36 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         print(path)
 
 
+def export(
+    folder: Folder,
+    out: Annotated[Path, tyro.conf.Positional],
+    network: str | None = None,
+    layout: Literal["torch", "flax"] = "torch",
+    masks: Switch = False,
+) -> None:
+    """Write all samples as one tidy table (.parquet, .csv, .csv.gz), or a network's weights (.safetensors, .pt).
+
+    Args:
+        folder: The study folder.
+        out: The file; its ending says what it is.
+        network: Id of the network whose weights are written.
+        layout: Names and axes of the weights: PyTorch's, or Flax's as they are stored.
+        masks: Weights as torch.nn.utils.prune holds them, NAME_orig and NAME_mask.
+    """
+    from rosalind import exports
+
+    study_results = rosalind.results.load(folder)
+    if out.name.endswith(exports.samples.ENDINGS):
+        if network is not None:
+            raise ValueError(f"`network` is for weights ({', '.join(exports.weights.ENDINGS)}), got {out.name!r}.")
+        print(f"{exports.write_samples(study_results, out)} rows in {out}")
+    elif network is None:
+        endings = ", ".join(exports.samples.ENDINGS)
+        raise ValueError(f"`out` must end in one of {endings}, or `network` be given; got {out.name!r}.")
+    else:
+        print(f"{exports.write_weights(study_results, network, out, layout, masks=masks)} values in {out}")
+
+
 def compare(folder: Folder) -> None:
     """Print what every method kept, cost and reached, beside random masks and dense controls.
 
@@ -464,7 +494,7 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands: dict[str, Callable[..., None]] = {
-        f.__name__: f for f in (demo, run, view, report, compare, corrupt, attribute, diagnose, fourier)
+        f.__name__: f for f in (demo, run, view, report, compare, export, corrupt, attribute, diagnose, fourier)
     }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:

@@ -21,6 +21,7 @@ ARROWS = {
     "training": {"config"},
     "pruning": {"training"},
     "analysis": {"results", "measures"},
+    "exports": {"results", "measures", "progress"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
@@ -39,11 +40,11 @@ ARROWS = {
         "imported",
     },
     "demo": {"config"},
-    "cli": {"study", "viewer", "figures", "demo"},
+    "cli": {"study", "viewer", "figures", "exports", "demo"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
-WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "figures", "viewer")
+WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "exports", "figures", "viewer")
 WITHOUT_JAX += ("progress", "demo")
 ONLY_IN = {
     "flax": {"models"},
@@ -51,7 +52,7 @@ ONLY_IN = {
     "bokeh": {"viewer"},
     "tornado": {"viewer"},
     "matplotlib": {"figures"},
-    "torch": {"imported"},
+    "torch": {"imported", "exports"},
 }
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]
 

@@ -1,0 +1,160 @@
+"""Weights of a stored network for other frameworks: safetensors, or a PyTorch state_dict."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rosalind.results import Results, load_arrays, replacing
+
+Layout = Literal["torch", "flax"]
+
+LAYOUTS: tuple[Layout, ...] = ("torch", "flax")
+"""PyTorch's names and axes, or Flax's as they are stored."""
+
+ENDINGS = (".safetensors", ".pt")
+"""Endings of the files that `write_weights` makes."""
+
+KNOWN = ("mlp", "cnn", "resnet20", "resnet18", "vgg16_bn")
+"""Models whose arrays alone tell what PyTorch's layers need: convolutions, dense layers and BatchNorm."""
+
+_NORMS = {"scale": "weight", "mean": "running_mean", "var": "running_var"}
+
+
+def state_dict(
+    results: Results, network: str, layout: Layout = "torch", *, masks: bool = False
+) -> dict[str, np.ndarray]:
+    """Parameters and BatchNorm statistics of a network by name, contiguous arrays.
+
+    In PyTorch's layout `backbone/conv0/kernel` [h, w, in, out] is `backbone.conv0.weight` [out, in, h, w], a dense
+    kernel [in, out] is [out, in], and a norm has `weight`, `bias`, `running_mean`, `running_var` and
+    `num_batches_tracked`. Dense layers that read flattened positions get their inputs in the order of `nn.Flatten` on
+    [n, c, h, w]. Networks expect pixels in [0, 1] minus `config.mean` over `config.std`, and BatchNorm's default
+    epsilon of 1e-5.
+
+    Args:
+        results: of a study with the network's file.
+        network: its id.
+        layout: of names and axes.
+        masks: split a pruned kernel in `NAME_orig` and `NAME_mask`, as `torch.nn.utils.prune` holds it; in Flax's
+            layout add bool arrays under `masks/`.
+
+    Raises:
+        ValueError: an unknown network or layout, one made elsewhere, or a model whose layers are not known in PyTorch.
+        results.Damaged: its file cannot be read.
+    """
+    if network not in results.networks:
+        raise ValueError(f"{results.folder} has no network {network!r}; it has {', '.join(results.networks)}.")
+    if layout not in LAYOUTS:
+        raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
+    info = results.networks[network]
+    if info.is_imported:
+        raise ValueError(f"the weights of {network!r} are not stored: it was made elsewhere.")
+    stored = load_arrays(results.network_file(network))
+    arrays = {key.removeprefix("variables/"): x for key, x in stored.items() if key.startswith("variables/")}
+    masked = {key.removeprefix("masks/"): x for key, x in stored.items() if key.startswith("masks/")} if masks else {}
+    if layout == "flax":
+        return _contiguous({**arrays, **{f"masks/{path}": x for path, x in masked.items()}})
+    if info.model not in KNOWN:
+        raise ValueError(
+            f"`layout` 'torch' is for {', '.join(KNOWN)}, whose layers PyTorch has; {network!r} is of {info.model!r}: "
+            "take layout='flax' and name its arrays yourself."
+        )
+    params = {key.removeprefix("params/"): x for key, x in arrays.items() if key.startswith("params/")}
+    statistics = {key.removeprefix("batch_stats/"): x for key, x in arrays.items() if key.startswith("batch_stats/")}
+    turned = _turns(params, info.config["image_shape"])
+    named = {}
+    for path, array in {**params, **statistics}.items():
+        module, _, leaf = path.rpartition("/")
+        module = module.replace("/", ".")
+        if leaf != "kernel":
+            named[f"{module}.{_NORMS.get(leaf, leaf)}"] = array
+            if leaf == "var":
+                named[f"{module}.num_batches_tracked"] = np.zeros((), np.int64)
+        elif path in masked:
+            named[f"{module}.weight_orig"] = turned[path](array)
+            named[f"{module}.weight_mask"] = turned[path](masked[path]).astype(np.float32)
+        else:
+            named[f"{module}.weight"] = turned[path](array)
+    return _contiguous(named)
+
+
+def _contiguous(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    # safetensors.numpy writes the bytes of a transposed array as they lie, with the shape of the transposed one
+    # (findings/safetensors_transposed_array.sh).
+    return {name: np.require(array, requirements="C") for name, array in arrays.items()}
+
+
+def _turns(params: dict[str, np.ndarray], image_shape: Iterable[int]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """By path of a kernel, what turns it to PyTorch's axes.
+
+    A dense layer whose inputs are a multiple of the channels before it reads flattened positions, channels innermost;
+    in PyTorch channels are outermost. The features of `cnn` are means of a 2 x 2 grid, those of `mlp` the pixels.
+    """
+    before = tuple(image_shape)[-1]
+    turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+    for path in _in_order(params):
+        kernel = params[path]
+        if kernel.ndim == 4:
+            turns[path] = lambda x: x.transpose(3, 2, 0, 1)
+        elif kernel.shape[0] != before:
+            positions = kernel.shape[0] // before
+            turns[path] = lambda x, c=before, n=positions: x.reshape(n, c, -1).transpose(2, 1, 0).reshape(-1, c * n)
+        else:
+            turns[path] = np.transpose
+        before = kernel.shape[-1]
+    return turns
+
+
+def _in_order(params: dict[str, np.ndarray]) -> list[str]:
+    """Kernels so that the one before a dense layer is the last that its inputs came through."""
+    kernels = [path for path in params if path.endswith("/kernel")]
+    return sorted(kernels, key=lambda path: (path == "head/kernel", params[path].ndim == 2, _natural(path)))
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """conv2 comes before conv10."""
+    parts = [""]
+    for letter in path:
+        if letter.isdigit() != parts[-1][-1:].isdigit():
+            parts.append("")
+        parts[-1] += letter
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def write_weights(
+    results: Results, network: str, path: str | Path, layout: Layout = "torch", *, masks: bool = False
+) -> int:
+    """Write `state_dict` as one file, whole or not at all; the number of its values.
+
+    `.safetensors` needs the package safetensors, and holds in its metadata the network, model, classes, mean and
+    deviation of pixels; `safetensors.torch.load_file` gives a state_dict. `.pt` is what `torch.save` makes of a
+    state_dict, and needs PyTorch.
+
+    Raises:
+        ValueError: another ending, or see `state_dict`.
+        ModuleNotFoundError: without the package that an ending needs.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"`path` must end in one of {', '.join(ENDINGS)}, got {path.name!r}.")
+    arrays, info = state_dict(results, network, layout, masks=masks), results.networks[network]
+    described = {"network": network, "model": info.model, "layout": layout, "classes": json.dumps(results.class_names)}
+    described |= {key: json.dumps(info.config[key]) for key in ("image_shape", "mean", "std")}
+    package = "safetensors" if path.suffix == ".safetensors" else "torch"
+    try:
+        if package == "safetensors":
+            from safetensors.numpy import save_file
+        else:
+            import torch
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{path.suffix} needs the package {package}: pip install {package}.") from error
+    with replacing(path) as target:
+        if package == "safetensors":
+            save_file(arrays, target, metadata={"format": "pt" if layout == "torch" else "np", **described})
+        else:
+            torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, target)
+    return sum(math.prod(array.shape) for array in arrays.values())

@@ -1,0 +1,153 @@
+"""Tables of samples and files of weights for other tools."""
+
+import csv
+import gzip
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from rosalind import cli, exports, results
+
+
+@pytest.fixture(scope="module")
+def study_results(small_folder):
+    return results.load(small_folder)
+
+
+def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
+    path = tmp_path / "new" / "samples.csv.gz"
+    cells, samples = study_results.cells(), len(study_results.labels)
+    assert exports.write_samples(study_results, path) == len(cells) * samples
+    with gzip.open(path, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(cells) * samples
+    assert list(rows[0])[: len(exports.samples.COLUMNS)] == list(exports.samples.COLUMNS)
+    place = cells.index(("mlp-lth-0.9-seed1", "contrast-5"))
+    mine = rows[place * samples : (place + 1) * samples]
+    assert {(row["network"], row["condition"]) for row in mine} == {("mlp-lth-0.9-seed1", "contrast-5")}
+    first = mine[0]
+    facets = ("method", "family", "parent", "seed", "corruption", "category", "bn", "severity")
+    assert [first[name] for name in facets] == [
+        *("lth", "iterative", "mlp-dense-seed1", "1", "contrast", "digital", "train", "5")
+    ]
+    cell = study_results.geometry("mlp-lth-0.9-seed1", "contrast-5")
+    number = lambda name: np.array([float(row[name] or "nan") for row in mine])
+    np.testing.assert_allclose(number("angle"), np.degrees(cell["angle"]), rtol=1e-5)
+    scale = study_results.feature_scale("mlp-lth-0.9-seed1")
+    np.testing.assert_allclose(number("margin"), cell["margin"] / scale, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(number("loss"), results.loss(cell, study_results.labels), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(number("predicted_class"), cell["prediction"])
+    assert [row["correct"] == "True" for row in mine] == (cell["prediction"] == study_results.labels).tolist()
+
+
+def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "samples.parquet"
+    count = exports.write_samples(study_results, path)
+    table = parquet.read_table(path)
+    assert table.num_rows == count
+    assert table.column_names[: len(exports.samples.COLUMNS)] == list(exports.samples.COLUMNS)
+    (dense,) = {name for name in study_results.networks if name == "mlp-dense-seed0"}
+    rows = np.array([name == dense for name in table["network"].to_pylist()])
+    assert set(np.array(table["parent"].to_pylist(), dtype=object)[rows]) == {None}
+    under = np.array(table["condition"].to_pylist()) == "gaussian_noise-1"
+    angle = np.array(table["angle"].to_pylist())[rows & under]
+    cell = study_results.geometry(dense, "gaussian_noise-1", ("angle",))
+    np.testing.assert_allclose(angle, np.degrees(cell["angle"]), rtol=1e-6)
+
+
+def test_unknown_classes_and_predictions_alone_are_gaps(small_folder, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(small_folder, folder)
+    shutil.rmtree(folder / "geometry")
+    samples = results.load_arrays(folder / "samples.npz")
+    samples["label"][1] = -1
+    results.save_arrays(folder / "samples.npz", samples, replace=True)
+    predicted = np.maximum(samples["label"], 0)
+    predicted[2] = (predicted[2] + 1) % 10
+    results.add_predictions(
+        folder, {"name": "theirs", "sparsity": 0.5}, {"clean": {"id": samples["id"], "prediction": predicted}}
+    )
+    assert exports.write_samples(results.load(folder), folder / "out.csv") == len(predicted)
+    with (folder / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [rows[1][name] for name in ("true", "true_class", "correct", "predicted_class")] == ["", "", "", "0"]
+    assert [row["correct"] for row in rows[:3]] == ["True", "", "False"]
+    assert {row["angle"] for row in rows} == {row["loss"] for row in rows} == {""}
+
+
+LAYERS = {
+    "backbone.dense0": ("backbone/dense0/kernel", (16, 256)),
+    "backbone.dense1": ("backbone/dense1/kernel", (16, 16)),
+    "head": ("head/kernel", (10, 16)),
+}
+
+
+def test_weights_have_pytorchs_names_and_axes(study_results):
+    network = "mlp-magnitude-0.9-seed0"
+    arrays = exports.state_dict(study_results, network)
+    stored = results.load_arrays(study_results.network_file(network))
+    assert set(arrays) == {f"{layer}.{part}" for layer in LAYERS for part in ("weight", "bias")}
+    for layer, (path, shape) in LAYERS.items():
+        assert arrays[f"{layer}.weight"].shape == shape
+        np.testing.assert_array_equal(arrays[f"{layer}.weight"], stored[f"variables/params/{path}"].T)
+        assert arrays[f"{layer}.weight"].flags.c_contiguous
+    split = exports.state_dict(study_results, network, masks=True)
+    for layer in LAYERS:
+        np.testing.assert_array_equal(split[f"{layer}.weight_orig"], arrays[f"{layer}.weight"])
+        mask = split[f"{layer}.weight_mask"]
+        assert set(np.unique(mask)) <= {0, 1}
+        assert not split[f"{layer}.weight_orig"][mask == 0].any()
+
+
+def test_files_of_weights_hold_what_was_stored(study_results, tmp_path):
+    """The axes are turned, which safetensors' own writer would store in the wrong order."""
+    safetensors = pytest.importorskip("safetensors")
+    from safetensors.numpy import load_file
+
+    network = "mlp-magnitude-0.9-seed0"
+    for layout, masks in (("torch", False), ("torch", True), ("flax", True)):
+        path = tmp_path / f"{layout}-{masks}.safetensors"
+        arrays = exports.state_dict(study_results, network, layout, masks=masks)
+        assert exports.write_weights(study_results, network, path, layout, masks=masks) == sum(
+            x.size for x in arrays.values()
+        )
+        loaded = load_file(path)
+        assert loaded.keys() == arrays.keys()
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(loaded[name], array)
+        with safetensors.safe_open(path, "np") as file:
+            assert file.metadata()["network"] == network
+            assert json.loads(file.metadata()["mean"]) == study_results.networks[network].config["mean"]
+
+
+def test_what_cannot_be_written_is_refused_before_a_file_is_there(study_results, tmp_path):
+    for call, words in (
+        (lambda: exports.write_samples(study_results, tmp_path / "a.xlsx"), "`path` must end in one of .parquet"),
+        (lambda: exports.write_weights(study_results, "mlp-dense-seed0", tmp_path / "a.onnx"), "one of .safetensors"),
+        (lambda: exports.state_dict(study_results, "mlp"), "has no network 'mlp'"),
+        (lambda: exports.state_dict(study_results, "mlp-dense-seed0", "keras"), "`layout` must be one of torch, flax"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_says_what_it_wrote(small_folder, tmp_path, monkeypatch, capsys):
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["rosalind", "export", str(small_folder), *arguments])
+        cli.main()
+        return capsys.readouterr().out
+
+    assert " rows in " in run(str(tmp_path / "a.csv"))
+    assert " values in " in run(str(tmp_path / "a.safetensors"), "--network", "mlp-dense-seed0")
+    for arguments, words in (
+        ((str(tmp_path / "b.csv"), "--network", "mlp-dense-seed0"), "`network` is for weights"),
+        ((str(tmp_path / "b.safetensors"),), "or `network` be given"),
+    ):
+        monkeypatch.setattr("sys.argv", ["rosalind", "export", str(small_folder), *arguments])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert words in capsys.readouterr().err

@@ -1,0 +1,150 @@
+"""Exported weights in the same networks in PyTorch: equal logits."""
+
+import json
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn.utils import prune
+
+from rosalind import exports, models, results
+from rosalind.config import Model
+from rosalind.results import NetworkInfo
+
+
+class Cnn(nn.Module):
+    """rosalind's `cnn` by its names, channels first."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        for k, (inside, outside) in enumerate(((3, width), (width, 2 * width), (2 * width, 4 * width))):
+            self.add_module(f"conv{k}", nn.Conv2d(inside, outside, 3, 2, 1, bias=False))
+            self.add_module(f"norm{k}", nn.BatchNorm2d(outside))
+
+    def forward(self, x):
+        for k in range(3):
+            x = self.get_submodule(f"norm{k}")(self.get_submodule(f"conv{k}")(x)).relu()
+        return nn.functional.avg_pool2d(x, x.shape[-1] // 2).flatten(1)
+
+
+class Mlp(nn.Module):
+    """rosalind's `mlp`."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.dense0, self.dense1 = nn.Linear(3 * 16 * 16, width), nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.dense1(self.dense0(x.flatten(1)).relu()).relu()
+
+
+class ResNet20(nn.Module):
+    """rosalind's `resnet20`."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.stem, self.stem_norm = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        inside = width
+        for stage in range(3):
+            outside = width * 2**stage
+            for block in range(3):
+                stride, name = 2 if stage and not block else 1, f"stage{stage}_{block}"
+                self.add_module(f"{name}_conv1", nn.Conv2d(inside, outside, 3, stride, 1, bias=False))
+                self.add_module(f"{name}_conv2", nn.Conv2d(outside, outside, 3, 1, 1, bias=False))
+                self.add_module(f"{name}_norm1", nn.BatchNorm2d(outside))
+                self.add_module(f"{name}_norm2", nn.BatchNorm2d(outside))
+                if stride > 1:
+                    self.add_module(f"{name}_conv0", nn.Conv2d(inside, outside, 1, stride, bias=False))
+                    self.add_module(f"{name}_norm0", nn.BatchNorm2d(outside))
+                inside = outside
+
+    def forward(self, x):
+        of = self.get_submodule
+        x = self.stem_norm(self.stem(x)).relu()
+        for name in [f"stage{stage}_{block}" for stage in range(3) for block in range(3)]:
+            y = of(f"{name}_norm1")(of(f"{name}_conv1")(x)).relu()
+            y = of(f"{name}_norm2")(of(f"{name}_conv2")(y))
+            if x.shape != y.shape:
+                x = of(f"{name}_norm0")(of(f"{name}_conv0")(x))
+            x = (x + y).relu()
+        return x.mean((2, 3))
+
+
+class Classifier(nn.Module):
+    """A backbone and the head, on pixels in [0, 1]."""
+
+    def __init__(self, backbone: nn.Module, inputs: int, mean: list[float], std: list[float]):
+        super().__init__()
+        self.backbone, self.head = backbone, nn.Linear(inputs, 10)
+        self.shift, self.scale = torch.tensor(mean).view(1, -1, 1, 1), torch.tensor(std).view(1, -1, 1, 1)
+
+    def forward(self, x):
+        return self.head(self.backbone((x - self.shift) / self.scale))
+
+
+WIDTH = 8
+NETWORKS = {"cnn": (Cnn, 16 * WIDTH), "mlp": (Mlp, WIDTH), "resnet20": (ResNet20, 4 * WIDTH)}
+
+
+def stored(name: str, folder) -> tuple[SimpleNamespace, np.ndarray, np.ndarray]:
+    """A study with one pruned network of random weights and statistics, images, and its logits."""
+    generator = np.random.default_rng(0)
+    model = Model(name, WIDTH, (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    flat = {path: np.asarray(x) for path, x in models.flatten(models.init(model, jax.random.key(0))).items()}
+    masks = {}
+    for path, array in flat.items():
+        if path.endswith("/kernel"):
+            masks[path.removeprefix("params/")] = mask = generator.random(array.shape) < 0.5
+            flat[path] = array * mask
+        else:
+            flat[path] = generator.uniform(0.5, 1.5, array.shape).astype(np.float32)
+    images = generator.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
+    logits = np.asarray(models.apply(model, models.unflatten(flat), images)[0])
+    path = folder / f"{name}.npz"
+    arrays = {f"variables/{k}": x for k, x in flat.items()} | {f"masks/{k}": x for k, x in masks.items()}
+    results.save_arrays(path, arrays)
+    config = {"name": name, "image_shape": [16, 16, 3], "mean": list(model.mean), "std": list(model.std)}
+    info = NetworkInfo("one-shot", name, name, "magnitude", {}, None, 0, 1, 1, 1.0, "", "", config=config)
+    names = [f"class{k}" for k in range(10)]
+    fields = {"networks": {name: info}, "network_file": lambda network: path, "class_names": names}
+    return SimpleNamespace(folder=folder, **fields), images, logits
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, tmp_path):
+    study_results, images, logits = stored(name, tmp_path)
+    path = tmp_path / f"weights.{ending}"
+    exports.write_weights(study_results, name, path)
+    state = load_file(path) if ending == "safetensors" else torch.load(path)
+    if ending == "safetensors":
+        with safe_open(path, "pt") as file:
+            described = file.metadata()
+        mean, std = json.loads(described["mean"]), json.loads(described["std"])
+    else:
+        mean, std = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
+    backbone, inputs = NETWORKS[name]
+    network = Classifier(backbone(WIDTH), inputs, mean, std).eval()
+    network.load_state_dict(state, strict=True)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        np.testing.assert_allclose(network(pixels), logits, rtol=1e-5, atol=1e-5 * np.abs(logits).max())
+
+
+def test_masks_load_where_torch_prunes(tmp_path):
+    study_results, images, logits = stored("cnn", tmp_path)
+    exports.write_weights(study_results, "cnn", tmp_path / "weights.safetensors", masks=True)
+    network = Classifier(Cnn(WIDTH), 16 * WIDTH, [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]).eval()
+    pruned = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    for module in pruned:
+        prune.identity(module, "weight")
+    network.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        np.testing.assert_allclose(network(pixels), logits, rtol=1e-5, atol=1e-5 * np.abs(logits).max())
+    assert all(0.4 < float(module.weight_mask.mean()) < 0.6 for module in pruned)
