@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -65,7 +64,12 @@ def state_dict(
         )
     params = {key.removeprefix("params/"): x for key, x in arrays.items() if key.startswith("params/")}
     statistics = {key.removeprefix("batch_stats/"): x for key, x in arrays.items() if key.startswith("batch_stats/")}
-    turned = _turns(params, info.config["image_shape"])
+    flattened = {}
+    if info.model == "mlp":
+        flattened = {"backbone/dense0/kernel": info.config["image_shape"][-1]}
+    elif info.model == "cnn":
+        flattened = {"head/kernel": params["backbone/conv2/kernel"].shape[-1]}
+    turn = lambda path, kernel: _turned(kernel, flattened.get(path))
     named = {}
     for path, array in {**params, **statistics}.items():
         module, _, leaf = path.rpartition("/")
@@ -75,10 +79,10 @@ def state_dict(
             if leaf == "var":
                 named[f"{module}.num_batches_tracked"] = np.zeros((), np.int64)
         elif path in masked:
-            named[f"{module}.weight_orig"] = turned[path](array)
-            named[f"{module}.weight_mask"] = turned[path](masked[path]).astype(np.float32)
+            named[f"{module}.weight_orig"] = turn(path, array)
+            named[f"{module}.weight_mask"] = turn(path, masked[path]).astype(np.float32)
         else:
-            named[f"{module}.weight"] = turned[path](array)
+            named[f"{module}.weight"] = turn(path, array)
     return _contiguous(named)
 
 
@@ -88,41 +92,15 @@ def _contiguous(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.require(array, requirements="C") for name, array in arrays.items()}
 
 
-def _turns(params: dict[str, np.ndarray], image_shape: Iterable[int]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """By path of a kernel, what turns it to PyTorch's axes.
-
-    A dense layer whose inputs are a multiple of the channels before it reads flattened positions, channels innermost;
-    in PyTorch channels are outermost. The features of `cnn` are means of a 2 x 2 grid, those of `mlp` the pixels.
-    """
-    before = tuple(image_shape)[-1]
-    turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
-    for path in _in_order(params):
-        kernel = params[path]
-        if kernel.ndim == 4:
-            turns[path] = lambda x: x.transpose(3, 2, 0, 1)
-        elif kernel.shape[0] != before:
-            positions = kernel.shape[0] // before
-            turns[path] = lambda x, c=before, n=positions: x.reshape(n, c, -1).transpose(2, 1, 0).reshape(-1, c * n)
-        else:
-            turns[path] = np.transpose
-        before = kernel.shape[-1]
-    return turns
-
-
-def _in_order(params: dict[str, np.ndarray]) -> list[str]:
-    """Kernels so that the one before a dense layer is the last that its inputs came through."""
-    kernels = [path for path in params if path.endswith("/kernel")]
-    return sorted(kernels, key=lambda path: (path == "head/kernel", params[path].ndim == 2, _natural(path)))
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """conv2 comes before conv10."""
-    parts = [""]
-    for letter in path:
-        if letter.isdigit() != parts[-1][-1:].isdigit():
-            parts.append("")
-        parts[-1] += letter
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+def _turned(kernel: np.ndarray, channels: int | None) -> np.ndarray:
+    """A kernel, or its mask, with PyTorch's axes; `channels` of a dense layer that reads flattened positions."""
+    if kernel.ndim == 4:
+        return kernel.transpose(3, 2, 0, 1)
+    if channels is None:
+        return kernel.T
+    # Rows are positions x channels, channels innermost; behind nn.Flatten channels are outermost.
+    by_position = kernel.reshape(-1, channels, kernel.shape[1])
+    return by_position.transpose(2, 1, 0).reshape(kernel.shape[1], -1)
 
 
 def write_weights(
