@@ -1,5 +1,6 @@
 """Figures for papers: all are written, hold the numbers they say, and stay small."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -49,9 +50,9 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     *written, page = map(Path, capsys.readouterr().out.splitlines())
     assert page.name == "report.html"
     assert page.stat().st_size > 1_000_000
-    assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md"}
-    assert len({path.stem for path in written}) == 20 + 1
-    assert len(written) == 3 * 20 + 1
+    assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md", ".tex"}
+    assert len({path.stem for path in written}) == 20 + 1  # `accuracy` is a figure and a table
+    assert len(written) == 3 * 20 + 2
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
@@ -184,3 +185,21 @@ def test_deletion_curves_begin_at_the_margin(store):
     assert axes.get_lines()[0].get_ydata()[0] == pytest.approx(clean, abs=0.02)
     assert f"Mean of {len(ids)} samples" in axes.get_title()
     assert figures.deletion_figure(store, ("mlp-dense-seed1", "clean"), ("mlp-dense-seed1", "clean")) is None
+
+
+def test_the_table_for_papers_has_the_best_in_bold(store):
+    text = figures.latex.latex(store.results)
+    rows = [line.removesuffix(" \\\\").split(" & ") for line in text.splitlines() if " & " in line]
+    header, *rows = rows
+    assert header[:4] == ["network", "$n$", "kept", "clean"]
+    assert len(rows) == len(robustness.groups(store.results))
+    assert {len(row) for row in rows} == {len(header)}
+    for column in range(3, len(header)):
+        cells = [row[column] for row in rows]
+        means = [float(re.search(r"[\d.]+", cell).group()) for cell in cells]
+        assert [mean == max(means) for mean in means] == ["mathbf" in cell for cell in cells]
+    table = robustness.table(store.results)
+    clean = [100 * np.mean(row.clean) for row in table]
+    np.testing.assert_allclose([float(re.search(r"[\d.]+", row[3]).group()) for row in rows], clean, atol=0.051)
+    # A name is no command.
+    assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"

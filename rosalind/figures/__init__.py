@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
-from rosalind.figures import markdown
+from rosalind.figures import latex, markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
@@ -103,7 +103,9 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Write every figure as PNG, PDF and SVG and the report as `report.md`; the files. Problems go to stderr.
+    """Write every figure as PNG, PDF and SVG, the report as `report.md` and its table as `accuracy.tex`.
+
+    Returns the files; problems go to stderr.
 
     Args:
         folder: of a study.
@@ -129,6 +131,7 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 written.append(path)
                 # The first saving found the layout; finding it again is most of the time of the others.
                 figure.set_layout_engine("none")
-    path = target / "report.md"
-    path.write_text(markdown.markdown(store.results))
-    return [*written, path]
+    for name, text in (("report.md", markdown.markdown), ("accuracy.tex", latex.latex)):
+        (target / name).write_text(text(store.results), encoding="utf-8")
+        written.append(target / name)
+    return written
