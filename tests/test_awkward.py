@@ -20,6 +20,10 @@ from rosalind.config import Condition, Data, Method, Model, Train
 from rosalind.models import layers
 from rosalind.pruning import masks, structured
 
+# A tenth of the suite's time is here, in jax's tracing and compiling, which a tracer of lines slows by a quarter (9.2 s
+# to 11.8 s for one module); the lines of rosalind that run are those that other tests run.
+pytestmark = pytest.mark.no_cover
+
 CONFIG = Train(epochs=1, batch_size=60, learning_rate=0.01, warmup=0)
 KEY = jax.random.key(5)
 METHODS = {
