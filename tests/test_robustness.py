@@ -459,6 +459,18 @@ class TestFigures:
         assert np.mean([low <= truth <= high for low, high in each]) > 0.91
         assert np.mean([low <= 0 <= high for low, high in change]) > 0.93
 
+    @pytest.mark.parametrize(("samples", "accuracy"), [(100, 0.99), (100, 0.995), (600, 0.998), (600, 0.999)])
+    def test_intervals_of_means_cover_near_the_ceiling(self, samples, accuracy):
+        generator = np.random.default_rng(0)
+        studies, trials = 1000, 15
+        # A few samples hold all errors: the variance of a sample's chance is 0.4 of the largest possible.
+        chance = generator.beta(1.5 * accuracy, 1.5 * (1 - accuracy), (studies, samples))
+        means = generator.binomial(trials, chance) / trials
+        ends = [robustness.accuracy_interval(values, trials) for values in means]
+        covered = np.mean([low <= accuracy <= high for low, high in ends])
+        # With an agreement that such samples alone say, 0.85, 0.84, 0.87 and 0.84.
+        assert 0.93 < covered < 0.985
+
     def test_changes_are_paired_by_sample(self):
         change = np.zeros(1000)
         change[:10] = -1
