@@ -9,9 +9,18 @@ from collections.abc import Mapping
 
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
+from rosalind.diagnostics.attributions import (
+    EWA,
+    GRADCAM,
+    GRADXINPUT,
+    INTEGRATED_GRADIENTS,
+    LRP,
+    OCCLUSION,
+    integrated_gradients,
+)
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between
-from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given
+from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given, check_model
 from rosalind.diagnostics.weights import (
     COMPRESSIBILITY,
     EFFECTIVE_SPARSITY,
@@ -31,6 +40,12 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "layer_features": LAYER_FEATURES,
     "coherence": COHERENCE,
     "linear_path": LINEAR_PATH,
+    "gradcam": GRADCAM,
+    "ewa": EWA,
+    "gradxinput": GRADXINPUT,
+    "integrated_gradients": INTEGRATED_GRADIENTS,
+    "lrp": LRP,
+    "occlusion": OCCLUSION,
 }
 """Diagnostics by name."""
 
@@ -68,9 +83,11 @@ __all__ = [
     "barriers",
     "between",
     "check_given",
+    "check_model",
     "coherence",
     "entropy",
     "error_curve",
+    "integrated_gradients",
     "plan",
     "pooled",
     "pq_index",
