@@ -10,12 +10,11 @@ import pytest
 from conftest import small_study
 from flax import linen as nn
 
-from rosalind import analysis, conditions, config, data, diagnostics, imported, measuring, models, results, study
+from rosalind import analysis, config, diagnostics, imported, measuring, models, results, study
 from rosalind.conditions import Network
 from rosalind.data import Split
-from rosalind.diagnostics import Subject, attributions
+from rosalind.diagnostics import Subject, attribution_methods
 
-NAMES = ("gradcam", "ewa", "gradxinput", "integrated_gradients", "lrp", "occlusion")
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 12, 12, 1)).astype(np.uint8)
 SPLIT = Split(IMAGES, (np.arange(6) % 3).astype(np.int32), np.arange(6, dtype=np.int32))
@@ -105,8 +104,10 @@ class TestMethods:
             net.variables, IMAGES, SPLIT.labels
         )
         signed = np.asarray(models.class_activation_map(maps, gradients))
-        kernel, bias = measuring.head_of(net)
-        np.testing.assert_allclose(signed.mean((1, 2)) + bias[SPLIT.labels], logits[np.arange(6), SPLIT.labels], atol=1e-5)
+        _, bias = measuring.head_of(net)
+        np.testing.assert_allclose(
+            signed.mean((1, 2)) + bias[SPLIT.labels], logits[np.arange(6), SPLIT.labels], atol=1e-5
+        )
         arrays = compute("gradcam", net)
         assert np.abs(arrays["error"]).max() < 1e-5
         np.testing.assert_allclose(
@@ -311,13 +312,13 @@ class TestStudy:
         shutil.copytree(folder, copied)
         net = study.load_network(copied, "cnn-magnitude-0.5-seed0")
         features = lambda images: np.asarray(models.apply(net.config, net.variables, images)[1])
-        gradient = lambda images, targets: attributions.logit_gradient(net, images, targets)
+        gradient = lambda images, targets: attribution_methods.logit_gradient(net, images, targets)
         inner = lambda images: {"maps": np.asarray(models.with_maps(net.config, net.variables, images)[3])}
         head, name = measuring.head_of(net), "cnn-magnitude-0.5-seed0"
         given = {"features": features, "head": head, "parent": "cnn-dense-seed0", "seed": 0}
-        plain = imported.Imported("plain", **given)
         rich = imported.Imported("rich", **given, logit_gradient=gradient, activations=inner)
-        study.add_network(copied, [plain, rich])
+        study.add_network(copied, [rich])
+        plain = dataclasses.replace(rich, logit_gradient=None, activations=None)
         small = {"steps": 2, "samples": 5}
         for diagnosis in (config.Diagnosis("ewa"), config.Diagnosis("integrated_gradients", small)):
             theirs, ours = (results.load_arrays(study.diagnose(copied, [diagnosis], [n])[0]) for n in (rich, name))
@@ -326,7 +327,7 @@ class TestStudy:
         (path,) = study.diagnose(copied, [config.Diagnosis("occlusion", {"samples": 5})], [plain])
         assert not results.load_arrays(path)["zero"].all()
         for diagnosis, words in (("gradxinput", "needs `logit_gradient`"), ("ewa", "needs `activations`")):
-            with pytest.raises(ValueError, match=rf"{diagnosis} {words} of imported.Imported, which 'plain' lacks"):
+            with pytest.raises(ValueError, match=rf"{diagnosis} {words} of imported.Imported, which 'rich' lacks"):
                 study.diagnose(copied, [diagnosis], [plain])
         with pytest.raises(ValueError, match="needs the weights of a network that rosalind trained"):
             study.diagnose(copied, ["gradcam"], [rich])
@@ -336,7 +337,7 @@ class TestStudy:
 
     def test_agreement_is_with_the_parent_the_clean_map_and_another_seed(self, folder):
         study_results = results.load(folder)
-        listed = analysis.map_agreement.rows(study_results)
+        listed = analysis.map_tables.rows(study_results)
         found = {(r["diagnosis"], r["network"], r["condition"], r["against"]): r for r in listed}
         against = {key[1:] for key in found if key[0] == "gradcam signed"}
         dense, pruned = ("cnn-dense-seed0", "cnn-dense-seed1"), ("cnn-magnitude-0.5-seed0", "cnn-magnitude-0.5-seed1")
@@ -347,7 +348,9 @@ class TestStudy:
         }
         row = found["lrp", pruned[0], "contrast-5", "parent"]
         infos = [i for i in results.diagnostics(study_results)[0] if (i.id, i.condition) == ("lrp", "contrast-5")]
-        a, b = (next(i for i in infos if i.network == n).arrays()["map"][0].astype(float) for n in (pruned[0], dense[0]))
+        a, b = (
+            next(i for i in infos if i.network == n).arrays()["map"][0].astype(float) for n in (pruned[0], dense[0])
+        )
         by_hand = [(x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()) for x, y in zip(a, b, strict=True)]
         assert row["cosine"] == pytest.approx(np.mean(by_hand), rel=1e-5)
         assert row["samples"] + row["zero"] == 12
@@ -373,7 +376,7 @@ class TestStudy:
         )
         np.testing.assert_array_equal(moved.flipped, now != then)
         assert ((moved.doubt >= 0) & (moved.doubt < 0.9)).all()
-        rows = analysis.map_agreement.consistency_rows(study_results)
+        rows = analysis.map_tables.consistency_rows(study_results)
         row = next(r for r in rows if r["diagnosis"] == "lrp" and r["network"] == "cnn-dense-seed0")
         assert row["consistency"] == pytest.approx(1 - moved.fragility.mean())
         flips, scores = moved.flipped, moved.fragility
@@ -382,10 +385,13 @@ class TestStudy:
             assert row["by_fragility"] == pytest.approx(expected)
 
     def test_the_report_has_a_table_per_target_with_the_null(self, folder):
-        lines = analysis.map_agreement.markdown(results.load(folder))
+        lines = analysis.map_tables.markdown(results.load(folder))
         assert "## Where the networks look" in lines
         titles = [line for line in lines if line.startswith("### ")]
         assert len(titles) == 3
         assert [line for line in lines if line.startswith("| lrp | clean | another seed | dense | 1 |")]
         assert [line for line in lines if line.startswith("| gradcam | contrast-5 | parent | magnitude 0.5 | 2 |")]
         assert not analysis.diagnostics.summary(results.load(folder), ["lrp"])
+        text = analysis.map_tables.text(results.load(folder), ["lrp"])
+        assert text.startswith("Agreement of maps for the dense parent's class of the image:\n")
+        assert "gradcam" not in text

@@ -9,15 +9,8 @@ from collections.abc import Mapping
 
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
-from rosalind.diagnostics.attributions import (
-    EWA,
-    GRADCAM,
-    GRADXINPUT,
-    INTEGRATED_GRADIENTS,
-    LRP,
-    OCCLUSION,
-    integrated_gradients,
-)
+from rosalind.diagnostics.attribution_methods import integrated_gradients
+from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between
 from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given, check_model
