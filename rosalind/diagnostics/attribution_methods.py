@@ -93,11 +93,15 @@ def logit_gradient(network: Network, pixels: np.ndarray, targets: np.ndarray) ->
     return gradient
 
 
+def gradcam(network: Network, split: Split, advance: Callable[[int], object]) -> np.ndarray:
+    """float32[n, h, w]: signed Grad-CAM of images for their labels; `advance` is called with the number done."""
+    assert network.config is not None
+    return _in_batches(split, functools.partial(_gradcam, network.config, network.variables), advance)
+
+
 def of_gradcam(subject: Subject, split: Split) -> Maps:
     network = subject.network
-    assert network.config is not None
-    of_batch = functools.partial(_gradcam, network.config, network.variables)
-    maps = _in_batches(split, of_batch, _advancing(subject, split))
+    maps = gradcam(network, split, _advancing(subject, split))
     _, bias = measuring.head_of(network)
     return maps, maps.mean((1, 2)) + bias[split.labels] - target_logits(network, split)
 

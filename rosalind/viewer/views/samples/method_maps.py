@@ -77,7 +77,7 @@ class MethodMaps:
             subject or "",
             *_numbers(compared, null, null_words, None if chosen is not None else state.primary),
         ]
-        return [s for s in sentences if s], method_maps.lacking(store, kind, [*cells, *nulls])
+        return [s for s in sentences if s], method_maps.lacking(store, kind, list(dict.fromkeys([*cells, *nulls])))
 
     @staticmethod
     def _classes(frame: Frame, kind: Kind, target: str) -> str:
