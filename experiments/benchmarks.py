@@ -11,6 +11,7 @@ Commands (about four, three and two minutes on two cores; `--images 1000` and `2
     python experiments/benchmarks.py
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
     python experiments/benchmarks.py pruning
+    python experiments/benchmarks.py diagnostics     # needs torch and captum, see attribution_speed.py
     python experiments/benchmarks.py viewer     # half an hour; its options are those of viewer_benchmark.py
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
@@ -58,10 +59,10 @@ from rosalind.pruning import ranking
 class Options:
     """What the command line sets."""
 
-    kind: Annotated[Literal["study", "corruptions", "pruning"], tyro.conf.Positional] = "study"
+    kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics"], tyro.conf.Positional] = "study"
     """What to measure."""
     images: int | None = None
-    """32-pixel images: 10,000 for measuring, 1,000 for corruptions."""
+    """32-pixel images: 10,000 for measuring, 1,000 for corruptions, 50 for diagnostics."""
     rounds: int = 5
     frost_textures: str | None = None
     """Folder of frost's pictures; without it the installed package imagecorruptions."""
@@ -69,7 +70,7 @@ class Options:
 
 def images_of(options: Options) -> int:
     """How many images to use."""
-    return options.images or {"study": 10_000, "corruptions": 1000, "pruning": 0}[options.kind]
+    return options.images or {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50}[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -357,6 +358,12 @@ def main() -> None:
         return
     if options.kind == "pruning":
         top_scores(options)
+        return
+    if options.kind == "diagnostics":
+        # Imported here, because torch and captum are needed for nothing else.
+        import attribution_speed
+
+        attribution_speed.run(images_of(options), options.rounds, compare)
         return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (

@@ -16,10 +16,10 @@ Command:
 Expected time: half a minute of one x86 core. `coverage.csv` beside this file has every cell. Results, percent, for
 accuracies from 0.5 to 0.999:
 
-- accuracy: 90.5 to 98.3 with 100 samples, 94.1 to 97.7 with 600, 94.5 to 96.3 with 10,000. The lowest are where a single
-  wrong sample is expected or less (100 samples at .999: 90.5): there an interval can hold the truth in 90.5 or in 99.5
-  % of studies and nothing between, as only the counts of 0 and 1 errors occur. A percentile bootstrap has 9.5 to 96.6
-  with 100 samples and 44.8 to 95.6 with 600; Clopper and Pearson's interval never less than 95, up to 99.5.
+- accuracy: 90.5 to 98.3 with 100 samples, 94.1 to 97.7 with 600, 94.5 to 96.3 with 10,000. The lowest are where one
+  wrong sample is expected or less (100 samples at .999: 90.5): there an interval can hold the truth in 90.5 or in
+  99.5 % of studies and nothing between, as only the counts of 0 and 1 errors occur. A percentile bootstrap has 9.5 to
+  96.6 with 100 samples and 44.8 to 95.6 with 600; Clopper and Pearson's interval never less than 95, up to 99.5.
 - change: 93.0 to 98.4 where five samples or more are expected to change; up to 100 where fewer are, as an interval that
   no change at all leaves must hold small changes.
 - mean over corruptions: 94.2 to 97.2 with 100 samples, 94.0 to 98.0 with 600. Before the agreement of conditions was

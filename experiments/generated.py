@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import tyro
 
-from rosalind import attribution, config, corruptions, geometry, pruning, results
+from rosalind import config, corruptions, geometry, pruning, results
 from rosalind.config import Condition
+from rosalind.diagnostics import occlusion
 from rosalind.study import running
 
 METHODS = {
@@ -237,7 +238,7 @@ def pictures(there: World, rows: np.ndarray, size: int, severity: float) -> np.n
 
 def maps(there: World, rows: np.ndarray, size: int, seed: int) -> dict[str, np.ndarray]:
     """Occlusion maps as `rosalind attribute` stores them: a spot that matters, at another place for each."""
-    hidden = np.linspace(0, 1, attribution.SHARES + 1)
+    hidden = np.linspace(0, 1, occlusion.SHARES + 1)
     falling = np.stack([1 - 1.4 * np.sqrt(hidden), 1 - 1.4 * hidden])
     generator = np.random.default_rng(seed)
     side = size // 2 - 1

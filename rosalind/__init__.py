@@ -23,7 +23,6 @@ except PackageNotFoundError:  # a checkout on the path that was never installed
 
 __all__ = [
     "analysis",
-    "attribution",
     "conditions",
     "config",
     "corruptions",

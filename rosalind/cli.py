@@ -387,7 +387,9 @@ def diagnose(
             print(path)
     except rosalind.study.Incomplete as error:
         incomplete = error
-    print(f"\n{rosalind.analysis.diagnostics.text(rosalind.results.load(folder), [d.id for d in chosen])}")
+    study_results, ids = rosalind.results.load(folder), [diagnosis.id for diagnosis in chosen]
+    print(f"\n{rosalind.analysis.diagnostics.text(study_results, ids)}")
+    print(rosalind.analysis.map_tables.text(study_results, ids))
     if incomplete is not None:
         _fail(incomplete)
 

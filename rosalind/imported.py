@@ -35,6 +35,9 @@ class Imported:
         logits: From images to float[b, c]: the whole network, which features and head are compared with on one batch.
         gradient: From float32[b, h, w, c] in [0, 1] and int[b] labels to the gradient of the summed cross entropy with
             respect to the images, float[b, h, w, c]; with it attacks are possible.
+        logit_gradient: From float32[b, h, w, c] in [0, 1] and int[b] classes to the gradient of the sum of the samples'
+            logits of their class with respect to the images, float[b, h, w, c]; with it attributions by gradients are
+            possible.
         recalibrate: From batches of images to `features` with BatchNorm statistics of those; with it the modes
             `recalibrated` and `adapted` are possible.
         activations: From images to the activations of inner layers by name, float[b, ..., channels] each, in one order:
@@ -59,6 +62,7 @@ class Imported:
     predictions: Mapping[str, str | Path | Mapping[str, Any]] | None = field(default=None, repr=False)
     logits: Callable[[Images], Any] | None = None
     gradient: Callable[[Images, np.ndarray], Any] | None = None
+    logit_gradient: Callable[[Images, np.ndarray], Any] | None = None
     recalibrate: Callable[[Iterable[Images]], Features] | None = None
     activations: Callable[[Images], Mapping[str, Any]] | None = None
     label: str | None = None
@@ -75,7 +79,7 @@ class Imported:
 def check(network: Imported) -> None:
     """Raise ValueError for parts that cannot be together, and for a sparsity, masks or parameters that cannot be."""
     callables = (network.features, network.head, network.logits, network.gradient, network.recalibrate)
-    callables += (network.activations,)
+    callables += (network.activations, network.logit_gradient)
     whole = network.features is not None and network.head is not None
     if whole == (network.predictions is not None) or (not whole and any(part is not None for part in callables)):
         raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")

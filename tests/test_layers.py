@@ -26,13 +26,11 @@ ARROWS = {
     "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
     "measuring": {"conditions", "geometry", "models"},
-    "attribution": {"measuring", "geometry"},
     "diagnostics": {"measuring", "geometry", "pruning"},
     "study": {
         "fields",
         "measuring",
         "pruning",
-        "attribution",
         "diagnostics",
         "analysis",
         "results",

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rosalind import attribution, conditions, config, corruptions, data, geometry, measures, measuring, models
+from rosalind import conditions, config, corruptions, data, geometry, measures, measuring, models
 from rosalind.conditions import Network
 from rosalind.config import Condition
+from rosalind.diagnostics import occlusion
 
 MODEL = config.Model("cnn", 4, (16, 16, 1), 10, (0.3,), (0.3,))
 KEY = jax.random.key(0)
@@ -205,8 +206,8 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
         kernel=kernel,
         bias=bias,
     )
-    maps = attribution.occlusion(linear, split, patch=2, stride=2)
-    norm = maps["map"][0, attribution.MAPPED.index("norm")]
+    maps = occlusion.occlusion(linear, split, patch=2, stride=2)
+    norm = maps["map"][0, occlusion.MAPPED.index("norm")]
     assert np.unravel_index(norm.argmin(), norm.shape) == (2, 2)
     mean = round(255 / 256) / 255
     assert norm[2, 2] == pytest.approx(mean - 1, abs=1e-3)
@@ -216,7 +217,7 @@ def test_occlusion_of_a_linear_network_is_its_weights(network):
 
 @pytest.mark.parametrize("shape", [(16, 16), (20, 20), (30, 30), (50, 50), (299, 299), (20, 12), (64, 12), (8, 8)])
 def test_every_pixel_is_hidden_by_a_patch_of_its_map(shape):
-    patch, stride, places = attribution.offsets(shape)
+    patch, stride, places = occlusion.offsets(shape)
     assert patch == max(min(shape) // 4, 2)
     for side, starts in zip(shape, places, strict=True):
         covered = np.zeros(side, bool)
@@ -239,8 +240,8 @@ def test_a_network_that_reads_the_border_of_a_tall_image_has_a_map():
         kernel=np.array([[1.0, -1.0]], np.float32),
         bias=np.zeros(2, np.float32),
     )
-    arrays = attribution.occlusion(corner, split)
-    norm = arrays["map"][0, attribution.MAPPED.index("norm")]
+    arrays = occlusion.occlusion(corner, split)
+    norm = arrays["map"][0, occlusion.MAPPED.index("norm")]
     assert norm.shape == (19, 8)
     assert np.unravel_index(norm.argmin(), norm.shape) == (18, 7)
     assert norm.min() == pytest.approx(round(255 / 180) / 255 - 1, abs=1e-3)
@@ -255,17 +256,17 @@ def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     weight = np.random.default_rng(0).normal(size=digits.test.images[0].size).astype(np.float32)
     flat = lambda x: np.asarray(x, np.float32).reshape(len(x), -1) @ weight[:, None] / 100
     linear = Network("linear", reference, features=flat, kernel=kernel, bias=bias)
-    maps = attribution.occlusion(linear, split, patch=4, stride=4)
-    margin = attribution.MAPPED.index("margin")
+    maps = occlusion.occlusion(linear, split, patch=4, stride=4)
+    margin = occlusion.MAPPED.index("margin")
     change = np.sort(maps["map"][:, margin].reshape(3, -1).astype(np.float64))
-    counts = np.round(np.arange(attribution.SHARES + 1) * 16 / attribution.SHARES).astype(int)
+    counts = np.round(np.arange(occlusion.SHARES + 1) * 16 / occlusion.SHARES).astype(int)
     total = np.concatenate([np.zeros((3, 1)), np.cumsum(change, 1)], 1)[:, counts]
     start = maps["baseline"][:, margin, None]
     np.testing.assert_allclose(maps["deletion"][:, 0], start + total, atol=0.05)
     # All hidden is all hidden, in whatever order; on the way random orders lie above.
     np.testing.assert_allclose(maps["deletion"][:, 1, -1], maps["deletion"][:, 0, -1], atol=1e-3)
     assert (maps["deletion"][:, 1, 1:-1] > maps["deletion"][:, 0, 1:-1]).all()
-    again = attribution.occlusion(linear, split, patch=4, stride=4)
+    again = occlusion.occlusion(linear, split, patch=4, stride=4)
     np.testing.assert_array_equal(again["deletion"], maps["deletion"])
 
 

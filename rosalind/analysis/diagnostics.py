@@ -9,7 +9,7 @@ import numpy as np
 from rosalind.analysis.robustness import groups, mean_and_deviation, parent_of
 from rosalind.results import DiagnosticInfo, Results, diagnostics
 
-SEPARATE = ("channels", "kept", "sides")
+SEPARATE = ("channels", "kept", "sides", "targets")
 """Axes over which a mean says nothing; arrays that have one are in no summary, nor are indices of layers."""
 
 

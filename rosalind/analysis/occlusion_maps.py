@@ -27,19 +27,19 @@ ROWS = 1000
 
 @dataclass(frozen=True)
 class Maps:
-    """Occlusion maps of some samples.
+    """Maps of some samples.
 
     Attributes:
         ids: Sample ids, ascending.
-        values: What hiding a patch does to angle (degrees), norm and margin (units).
+        values: What hiding a patch does to angle (degrees), norm and margin (units); of other methods one map.
         networks: Over how many networks, or pairs of networks, each sample's map is the mean.
     """
 
     ids: Int[np.ndarray, " m"]
-    values: Float32[np.ndarray, "m 3 rows columns"]
+    values: Float32[np.ndarray, "m kinds rows columns"]
     networks: Int[np.ndarray, " m"]
 
-    def over(self, ids: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "3 rows columns"] | None:
+    def over(self, ids: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "kinds rows columns"] | None:
         """The mean map of those samples that have one, None where none has.
 
         A patch is NaN where it is NaN in one of them.
@@ -82,12 +82,12 @@ def mean(store: Store, cells: Sequence[Cell]) -> Maps | None:
 
     Networks whose maps have another number of patches than the first one's are left out. None without any.
     """
-    return _average([maps for cell in cells if (maps := stored(store, cell)) is not None])
+    return average([maps for cell in cells if (maps := stored(store, cell)) is not None])
 
 
 def difference(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Maps | None:
     """B's maps minus A's of every sample that has both, the mean over pairs of networks; None without any."""
-    return _average([Maps(a.ids, b.values - a.values, a.networks) for a, b in _paired(store, pairs)])
+    return average([Maps(a.ids, b.values - a.values, a.networks) for a, b in _paired(store, pairs)])
 
 
 def fit(a: Maps | None, b: Maps | None) -> bool:
@@ -95,7 +95,8 @@ def fit(a: Maps | None, b: Maps | None) -> bool:
     return a is None or b is None or a.values.shape[1:] == b.values.shape[1:]
 
 
-def _average(parts: list[Maps]) -> Maps | None:
+def average(parts: list[Maps]) -> Maps | None:
+    """Sample by sample the mean over those that have it; those of other patches than the first's are left out."""
     parts = [part for part in parts if part.values.shape[1:] == parts[0].values.shape[1:] and len(part.ids)]
     if not parts:
         return None
@@ -183,15 +184,15 @@ class Agreement:
 
     Attributes:
         ids: A sample for every pair of networks that both have its map, at most `ROWS`.
-        own: Correlation of both maps, per quantity; Pearson's and Spearman's.
+        own: Correlation of both maps, per quantity; Pearson's and Spearman's. Of other methods one number each.
         other: The same of A's map of one sample and B's of another: what no agreement looks like.
     """
 
     ids: Int[np.ndarray, " k"]
-    own: Float64[np.ndarray, "k 3 2"]
-    other: Float64[np.ndarray, "l 3 2"]
+    own: Float64[np.ndarray, "k kinds numbers"]
+    other: Float64[np.ndarray, "l kinds numbers"]
 
-    def of(self, sample: int) -> Float64[np.ndarray, "3 2"]:
+    def of(self, sample: int) -> Float64[np.ndarray, "kinds numbers"]:
         """Correlations of a sample, the mean over pairs of networks; NaN where it has none."""
         values = self.own[self.ids == sample]
         return values.mean(0) if len(values) else np.full(self.own.shape[1:], np.nan)

@@ -24,6 +24,7 @@ class Network:
         reference: None until `measuring.reference` has made it.
         features: From uint8[b, h, w, c], or float32 in [0, 1], to float[b, d], for networks made elsewhere.
         gradient: Of a callable, see `imported.Imported`.
+        logit_gradient: Of a callable, see `imported.Imported`.
         recalibrate: Of a callable, see `imported.Imported`.
         activations: Of a callable, see `imported.Imported`.
     """
@@ -37,6 +38,7 @@ class Network:
     kernel: Any = None
     bias: Any = None
     gradient: Callable[[np.ndarray, np.ndarray], Any] | None = None
+    logit_gradient: Callable[[np.ndarray, np.ndarray], Any] | None = None
     recalibrate: Callable[[Iterable[np.ndarray]], Callable[[np.ndarray], Any]] | None = None
     activations: Callable[[np.ndarray], Mapping[str, Any]] | None = None
     hash: str = ""

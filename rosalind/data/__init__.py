@@ -1,4 +1,4 @@
-"""Data sets: embedded digits, files in a folder, any TFDS classification set, or a function of your own."""
+"""Data sets: digits, sprites, files in a folder, any TFDS classification set, or a function of your own."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from rosalind import config
 from rosalind.data.arrays import Dataset, Rows, Split, from_arrays, resize, stratified
 from rosalind.data.pictures import SIZED
 from rosalind.data.sources import SOURCES, Arrays, tfds_set
+from rosalind.data.sprites import sprite_masks
 
 __all__ = [
     "SIZED",
@@ -17,6 +18,7 @@ __all__ = [
     "from_arrays",
     "load",
     "resize",
+    "sprite_masks",
     "stratified",
 ]
 
@@ -33,9 +35,10 @@ def load(
     """A data set by name, checked and split.
 
     Args:
-        name: `digits` (embedded); `idx`, `npz`, `npy`, `cifar`, `folder` or `parquet` (files in `folder`, see `SOURCES`
-            and `SIZED`; those of `npy` and large sets of pictures and of TFDS are read in pieces); a TFDS name such as
-            `mnist:3.0.1`; or `package.module:NAME`, a function from the folder (a Path or None) to `Arrays`.
+        name: `digits` (embedded); `sprites` (drawn, see `sprite_masks`); `idx`, `npz`, `npy`, `cifar`, `folder` or
+            `parquet` (files in `folder`, see `SOURCES` and `SIZED`; those of `npy` and large sets of pictures and of
+            TFDS are read in pieces); a TFDS name such as `mnist:3.0.1`; or `package.module:NAME`, a function from the
+            folder (a Path or None) to `Arrays`.
         folder: of the files; for TFDS, of archives already on disk (`manual_dir`).
         size: side in pixels to which images are resized, bilinear; None keeps them.
         seed: of the validation split and of the subsets that the limits draw.

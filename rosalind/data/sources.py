@@ -15,6 +15,7 @@ import numpy as np
 
 from rosalind.config import unknown
 from rosalind.data.arrays import LARGE, resize, stratified
+from rosalind.data.sprites import sprites
 
 DIGITS = Path(__file__).with_name("digits.npz")
 """`pixels` uint8[1797, 8, 8], 0 to 16, and `labels` uint8[1797]."""
@@ -242,6 +243,7 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
 
 SOURCES: dict[str, Callable[[Path | None], Arrays]] = {
     "digits": _digits,
+    "sprites": sprites,
     "idx": _idx,
     "npz": _npz,
     "npy": _npy,

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
+from rosalind.diagnostics.attribution_methods import integrated_gradients
+from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between, mean_along
 from rosalind.diagnostics.curves import BEZIER, on_curve
-from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given
+from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given, check_model
 from rosalind.diagnostics.weights import (
     COMPRESSIBILITY,
     EFFECTIVE_SPARSITY,
@@ -33,6 +35,12 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "coherence": COHERENCE,
     "linear_path": LINEAR_PATH,
     "bezier": BEZIER,
+    "gradcam": GRADCAM,
+    "ewa": EWA,
+    "gradxinput": GRADXINPUT,
+    "integrated_gradients": INTEGRATED_GRADIENTS,
+    "lrp": LRP,
+    "occlusion": OCCLUSION,
 }
 """Diagnostics by name."""
 
@@ -70,9 +78,11 @@ __all__ = [
     "barriers",
     "between",
     "check_given",
+    "check_model",
     "coherence",
     "entropy",
     "error_curve",
+    "integrated_gradients",
     "mean_along",
     "on_curve",
     "plan",

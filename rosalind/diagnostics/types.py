@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 
 from rosalind.conditions import Network
+from rosalind.config import Model
 from rosalind.data import Split
 
 AXIS = "axis/"
@@ -42,6 +43,8 @@ class Subject:
     Attributes:
         network: With the weights and BatchNorm statistics that the condition leaves it.
         other: The network at the other end, of a pair.
+        dense: The network that this one descends from, as the condition leaves it, where the diagnostic asks for it;
+            None of a network without a parent.
         samples: Test images as they are under the condition, uint8[n, h, w, c].
         clean: The same samples unchanged.
         train: Clean training images.
@@ -60,6 +63,7 @@ class Subject:
     options: Mapping[str, float]
     advance: Callable[[float], object]
     attacked: Callable[[Network], Split] | None = None
+    dense: Network | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +81,15 @@ class Diagnostic:
         gives: What the arrays are.
         of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
         needs: `variables` where a network must be a rosalind model; `features` where one made elsewhere will do, whose
-            layers are those that its `activations` give, and `head`.
+            layers are those that its `activations` give, and `head`; `activations` or `logit_gradient` where one made
+            elsewhere must have that too, see `imported.Imported`.
         under: True where it sees images, and is made once per condition.
         attacks: Of a pair: whether it attacks the networks between its ends (`Subject.attacked`).
         options: Options by name, with their defaults.
         check: Raises ValueError for bad values of the options given.
         epochs: Of options, the passes over the training images that it trains for; None for one that trains nothing.
+        check_model: Raises ValueError for a model whose layers it cannot follow.
+        asks_dense: True where it looks at `Subject.dense`.
         version: Raised with every change to what it gives: files of an earlier one are made again.
     """
 
@@ -90,12 +97,14 @@ class Diagnostic:
     compute: Callable[[Subject], Mapping[str, Any]]
     gives: Mapping[str, Given]
     of: Literal["network", "pair"] = "network"
-    needs: Literal["variables", "features"] = "variables"
+    needs: Literal["variables", "features", "activations", "logit_gradient"] = "variables"
     under: bool = False
     attacks: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     check: Callable[[Mapping[str, float]], None] | None = None
     epochs: Callable[[Mapping[str, float]], float] | None = None
+    check_model: Callable[[Model], None] | None = None
+    asks_dense: bool = False
     version: int = 1
 
 
@@ -108,6 +117,15 @@ def whole(option: str, least: int) -> Callable[[Mapping[str, float]], None]:
             raise ValueError(f"{option} must be a whole number, {least} or more, got {value:g}.")
 
     return check
+
+
+def check_model(name: str, diagnostic: Diagnostic, model: Model) -> None:
+    """Raise ValueError, with the diagnosis' name, for a model that a diagnostic cannot follow."""
+    if diagnostic.check_model is not None:
+        try:
+            diagnostic.check_model(model)
+        except ValueError as error:
+            raise ValueError(f"{name} cannot be computed: {error}") from error
 
 
 def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:

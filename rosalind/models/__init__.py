@@ -22,20 +22,23 @@ from rosalind.models.forward import (
     parameter_dtypes,
     unflatten,
 )
-from rosalind.models.layers import Maps
+from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 from rosalind.models.pretrained import digest
+from rosalind.models.relevance import check_relevance, relevance, relevance_sum
 
 __all__ = [
     "HEAD",
     "MODELS",
     "Maps",
+    "Sum",
     "Variables",
     "activations",
     "apply",
     "attention_map",
     "backbone",
     "blank",
+    "check_relevance",
     "class_activation_map",
     "cross_entropy",
     "default_width",
@@ -54,6 +57,8 @@ __all__ = [
     "parameter_dtypes",
     "positions",
     "producers",
+    "relevance",
+    "relevance_sum",
     "traceable",
     "unflatten",
     "with_maps",

@@ -29,6 +29,7 @@ def _outputs(config: Model, variables: Variables, images: ArrayLike, **arguments
 
 
 def _is_spatial(module: nn.Module, x, output) -> bool:
+    x = x[0] if isinstance(x, tuple) else x
     # Of [n, tokens, d] attention makes [n, tokens, heads, d], which is no map.
     return getattr(x, "ndim", 0) == getattr(output, "ndim", 0) == 4 and not layers.is_lifted(module)
 

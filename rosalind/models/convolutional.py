@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from flax import linen as nn
 
-from rosalind.models.layers import Maps
+from rosalind.models.layers import Maps, Sum
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """He initialisation by fan-out, as in the residual-network references (arXiv 1512.03385)."""
@@ -65,7 +65,7 @@ class ResNet(nn.Module):
         y = _norm(train, f"{name}_norm2")(_conv(width, 3, 1, f"{name}_conv2")(y))
         if x.shape != y.shape:
             x = _norm(train, f"{name}_norm0")(_conv(width, 1, stride, f"{name}_conv0")(x))
-        return nn.relu(x + y)
+        return nn.relu(Sum(name=f"{name}_sum")((x, y)))
 
 
 class ResNet20(ResNet):

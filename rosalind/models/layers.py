@@ -29,6 +29,20 @@ class Maps(nn.Module):
         return x
 
 
+class Sum(nn.Module):
+    """The sum of a tuple of arrays, such as a block and what bypasses it.
+
+    Relevance is shared among the parts that are positive; of a plain `x + y` it is shared in proportion also where a
+    part is negative, and may become large.
+    """
+
+    def __call__(self, parts):
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+
 def intercepted(handle: Callable) -> Any:
     """Context manager that replaces every module call by `handle(path, module, x, call_original)`."""
 

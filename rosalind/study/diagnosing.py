@@ -33,12 +33,13 @@ LONGEST = 200
 
 @dataclasses.dataclass(frozen=True)
 class _Made:
-    """What one file is made of; `network` and `other` are names, or networks made elsewhere."""
+    """What one file is made of; `network` and `dense` are names, or networks made elsewhere."""
 
     diagnosis: Diagnosis
     network: str | Imported
     other: str | None
     planned: Planned | None
+    dense: str | Imported | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +122,8 @@ def _carry_out(study_results: Results, work: list[_Made], executor: Executor | N
     _warn_of_training(study_results, todo)
     with Progress("diagnosing", len(jobs), unit="files", parts=units.amounts(jobs)) as progress:
         # Callables cannot be sent to a process.
-        here = [unit for unit, made in zip(jobs, todo, strict=True) if not isinstance(made.network, str)]
+        is_callable = lambda made: isinstance(made.network, Imported) or isinstance(made.dense, Imported)
+        here = [unit for unit, made in zip(jobs, todo, strict=True) if is_callable(made)]
         rest = [unit for unit in jobs if unit not in here]
         return units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
 
@@ -162,13 +164,18 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
         if own and diagnostic.of == "pair":
             also = ", or attack every network" if diagnostic.attacks else ""
             raise ValueError(f"{diagnosis.id} is under conditions that change images alike{also}, got {own}.")
-    made = []
+        _check_statistics(diagnosis.id, diagnostic, networks, under)
+    ends = []
     for network in networks:
         first, other = network, None
         if isinstance(network, str) and ":" in network:
             first, _, other = network.partition(":")
         _check_ends(study_results, diagnosis.id, diagnostic, first, other)
-        made += [_Made(diagnosis, first, other, planned) for planned in under]
+        ends.append((first, other))
+    made = []
+    dense = _dense(study_results, [first for first, _ in ends], diagnosis.id) if diagnostic.asks_dense else {}
+    for first, other in ends:
+        made += [_Made(diagnosis, first, other, planned, dense.get(_name(first))) for planned in under]
     if long := [m.path(study_results.folder).stem for m in made if len(m.path(study_results.folder).stem) > LONGEST]:
         raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
     return made
@@ -203,8 +210,41 @@ def _check_ends(
             raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")
         if network.features is None:
             raise ValueError(f"{diagnosis} needs features, and {name!r} has predictions alone.")
-    elif other is not None and infos[name].architecture != infos[other].architecture:
+        if getattr(network, diagnostic.needs) is None:
+            raise ValueError(f"{diagnosis} needs `{diagnostic.needs}` of imported.Imported, which {name!r} lacks.")
+    else:
+        diagnostics.check_model(diagnosis, diagnostic, network_files.model_of(name, infos[name]))
+    if isinstance(network, str) and other is not None and infos[name].architecture != infos[other].architecture:
         raise ValueError(f"{diagnosis} needs two networks of one shape; {name!r} and {other!r} differ.")
+
+
+def _check_statistics(
+    diagnosis: str, diagnostic: Diagnostic, networks: Sequence[str | Imported], under: Sequence[Planned | None]
+) -> None:
+    """Raise ValueError for callables that have the statistics of training, under a condition with others."""
+    other = [p.condition.id for p in under if p is not None and p.condition.bn != "train"]
+    names = [_name(network) for network in networks if isinstance(network, Imported)]
+    if other and names and diagnostic.needs != "features":
+        raise ValueError(
+            f"{diagnosis} of {names[0]!r} cannot be under {other[0]!r}: its `{diagnostic.needs}` has the BatchNorm "
+            "statistics of training."
+        )
+
+
+def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis: str) -> dict[str, str | Imported]:
+    """By network the first of its line, whose weights or callable must be at hand; none for one without a parent."""
+    infos, given = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
+    first: dict[str, str | Imported] = {}
+    for name in map(_name, networks):
+        end = name
+        while (parent := infos[end].parent) in infos and parent is not None:
+            end = parent
+        if end == name:
+            continue
+        if infos[end].is_imported and end not in given:
+            raise ValueError(f"{diagnosis} of {name!r} asks {end!r} for its class: give its imported.Imported as well.")
+        first[name] = given.get(end, end)
+    return first
 
 
 def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
@@ -231,6 +271,7 @@ def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
         "condition": made.planned.condition.id if made.planned else None,
     }
     of = [diagnostic.version, definition(name) if is_outside(name) else None]
+    of += [] if made.dense is None else [digests[_name(made.dense)]]
     bound = lambda value: value if np.isfinite(value) else None
     gives = {
         key: {**dataclasses.asdict(given), "axes": list(given.axes), "low": bound(given.low), "high": bound(given.high)}
@@ -287,19 +328,23 @@ def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str
     network = network_files.ready_network(folder, made.network, dataset.test)
     other = None if made.other is None else network_files.load_network(folder, made.other)
     attacked_path = None
+    dense = None if made.dense is None else network_files.ready_network(folder, made.dense, dataset.test)
+    key, attacked = planning.draw_key(dataset, planned.condition), cells.attacked_network(folder, planned)
     if planned.kind.per_network:
-        key, rows = planning.draw_key(dataset, planned.condition), _rows(folder, dataset)
+        rows = _rows(folder, dataset)
         network = conditions.network_under(planned, network, key)
+        dense = dense and conditions.network_under(planned, dense, key)
         clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
         if diagnostic.of == "pair":
             attacked_path = lambda point: cells.condition_images(dataset, planned, rows, network=point)
     else:
         clean, samples = _samples(folder, config, planned.condition)
     if planned.condition.bn != "train":
-        key = planning.draw_key(dataset, planned.condition)
         source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
-        attacked = cells.attacked_network(folder, planned)
         network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
+        dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
     key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
-    subject = Subject(network, other, samples, clean, dataset.train, key, options, advance, attacked_path)
+    subject = Subject(
+        network, other, samples, clean, dataset.train, key, options, advance, attacked=attacked_path, dense=dense
+    )
     return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))

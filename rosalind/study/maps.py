@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rosalind import attribution, conditions, data, measuring, results
+from rosalind import conditions, data, measuring, results
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study
+from rosalind.diagnostics import occlusion
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.study import cells, network_files, planning, units
@@ -76,7 +77,7 @@ def attribute_some(
     origin = {"network_hash": np.asarray(digest), "condition": np.asarray(planned.condition.id)}
     is_other = any(str(stored.get(key, value)) != str(value) for key, value in origin.items())
     # Until 0.1.0 patches could leave out the last rows and columns; maps of other patches cannot join those.
-    shape = tuple(map(len, attribution.offsets(dataset.image_shape)[2]))
+    shape = tuple(map(len, occlusion.offsets(dataset.image_shape)[2]))
     if stored and (is_other or not stored.keys() >= set(JOINED) or stored["map"].shape[2:] != shape):
         ids, stored = tuple({*ids, *stored["id"].tolist()}), {}
     rows = np.flatnonzero(np.isin(dataset.test.ids, np.setdiff1d(ids, stored.get("id", ()))))
@@ -91,7 +92,7 @@ def attribute_some(
     source = dataset.train if recalibrated else conditions.source_images(planned, dataset.test)
     ready = measuring.with_batch_norm(loaded, planned, source, key, attacked=attacked)
     images = cells.condition_images(dataset, planned, rows, network=attacked or ready)
-    arrays = attribution.occlusion(ready, images, advance=advance)
+    arrays = occlusion.occlusion(ready, images, advance=advance)
     if stored:
         arrays |= {name: np.concatenate([stored[name], arrays[name]]) for name in JOINED}
     results.save_arrays(path, {**arrays, **origin}, replace=True)

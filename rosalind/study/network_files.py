@@ -180,7 +180,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     return Network(
         name,
         reference,
-        model or _model_of(name, info),
+        model or model_of(name, info),
         models.unflatten(part("variables/")),
         part("masks/"),
         kernel=arrays["head/kernel"],
@@ -201,6 +201,7 @@ def callable_network(network: Imported, reference: geometry.Reference | None = N
         kernel=kernel,
         bias=bias,
         gradient=network.gradient,
+        logit_gradient=network.logit_gradient,
         recalibrate=network.recalibrate,
         activations=network.activations,
     )
@@ -229,7 +230,7 @@ def ready_network(folder: Path, network: str | Imported, test: data.Split) -> Ne
     return ready
 
 
-def _model_of(name: str, info: results.NetworkInfo) -> Model:
+def model_of(name: str, info: results.NetworkInfo) -> Model:
     """The stored config of a network; Mismatch where its module has changed."""
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info.config.items()}
     model = Model(**values)

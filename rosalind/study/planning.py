@@ -107,6 +107,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     _check_names(full)
     model = full.model
     variables = models.blank(model)
+    for diagnosis in study.diagnostics:
+        diagnostics.check_model(diagnosis.id, diagnostics.plan(diagnosis)[0], model)
     if model.variables is not None:
         models.init(model, jax.random.key(0))
     features, classes = variables["params"]["head"]["kernel"].shape

@@ -1,4 +1,4 @@
-"""Occlusion maps: the parts of the image that hold a sample's angle, norm and margin, under A and under B."""
+"""Attribution maps: the parts of an image that its geometry, or a class' logit, rests on, under A and under B."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.layouts import column, row
 from bokeh.models import Button, CustomJS, Div
 
-from rosalind.analysis import deletion_curves, occlusion_maps
+from rosalind.analysis import deletion_curves, method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -16,9 +16,13 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
 from rosalind.viewer.views.samples.map_tiles import WIDTH, MapTiles
+from rosalind.viewer.views.samples.method_maps import TARGETS, MethodMaps
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
 BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
+HIDDEN = "hidden patches"
+"""The method whose maps are of angle, norm and margin, made by `rosalind attribute`."""
+
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Opacities of the maps in percent; below the first the image shows through."""
 
@@ -34,34 +38,51 @@ class Attribution:
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
+        self.methods = MethodMaps(change)
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
         self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
         self.copy.js_on_click(CustomJS(code=COPY))
         self.caption = caption("attribution-caption")
+        self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
+        self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
         choosers = (
+            frame.chooser(change, "attribution-method", "method", {HIDDEN: f"{HIDDEN}: angle, norm, margin"}),
+            self.target,
             frame.chooser(change, "attribution-of", "maps of", OF),
-            frame.chooser(change, "attribution-by", "agreement by", BY),
+            self.by,
             frame.slider(change, "attribution-opacity", "opacity of maps (%)"),
         )
         # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
         wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         stretched = {"sizing_mode": "stretch_width", "min_width": 260}
-        figures = (self.tiles.figure, column(self.agreement.figure, self.deletion.figure, **stretched))
+        beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
+        figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
         rows = (choosers, figures, (self.missing, self.copy))
         self.root = titled(self.title, *(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The subject of the maps, the correlation, and the opacity."""
-        return {"attribution-of": tuple(OF), "attribution-by": tuple(BY), "attribution-opacity": OPACITIES}
+        """Method, target and subject of the maps, the correlation, and the opacity."""
+        return {
+            "attribution-method": (HIDDEN, *method_maps.kinds(store)),
+            "attribution-target": tuple(TARGETS),
+            "attribution-of": tuple(OF),
+            "attribution-by": tuple(BY),
+            "attribution-opacity": OPACITIES,
+        }
 
     def update(self, frame: Frame) -> None:
         """Draw a frame; nothing is sent where nothing that the maps show has changed."""
         store, state = frame.store, frame.state
         averaging = frame.choice("attribution-of") == "selection"
         chosen = frame.selected if frame.selected.any() else frame.shown
-        cells = _cells(frame)
+        cells, method = _cells(frame), frame.choice("attribution-method")
+        self._arrange(method == HIDDEN)
+        if method != HIDDEN:
+            self._show_method(frame, method, chosen if averaging else None)
+            return
         shown = (
+            method,
             (state.a, state.b, state.null, state.primary, averaging),
             (frame.choice("attribution-by"), frame.choice("attribution-opacity")),
             chosen.tobytes() if averaging else b"",
@@ -89,7 +110,9 @@ class Attribution:
         opacity = int(frame.choice("attribution-opacity")) / 100
         self.tiles.render(frame, tables, ids, _spans(frame, tables), opacity)
         deletion = self.deletion.render(frame, ids)
-        self.agreement.render(agreement, null, frame.choice("attribution-by"), state.primary)
+        by = frame.choice("attribution-by")
+        title = f"{BY[by].capitalize()} of A with B"
+        self.agreement.render(agreement, null, title, state.primary, CORRELATIONS.index(by))
         self._offer(frame, cells, averaging)
         sentences = [
             _subject(frame, sides, ids, averaging),
@@ -97,6 +120,32 @@ class Attribution:
             deletion,
         ]
         self.caption.text = " ".join(filter(None, sentences))
+
+    def _arrange(self, hidden_patches: bool) -> None:
+        """Show the figures and choices of hidden patches, or those of the other methods."""
+        self.tiles.figure.visible = self.by.visible = hidden_patches
+        self.target.visible = not hidden_patches
+        self.methods.show(not hidden_patches)
+        if not hidden_patches:
+            self.agreement.figure.visible = self.deletion.figure.visible = False
+
+    def _show_method(self, frame: Frame, method: str, chosen: np.ndarray | None) -> None:
+        """Draw the maps of a method other than hidden patches, and offer the commands for what is lacking."""
+        store, state, target = frame.store, frame.state, frame.choice("attribution-target")
+        kind, opacity = method_maps.kinds(store)[method], frame.choice("attribution-opacity")
+        shown = (
+            (method, target, opacity, state.a, state.b, state.null, state.primary),
+            None if chosen is None else chosen.tobytes(),
+            method_maps.stamps(store, kind, _cells(frame)),
+        )
+        if not self.changed("maps", shown):
+            return
+        opacity = int(opacity) / 100
+        sentences, lines = self.methods.render(frame, kind, target, chosen, opacity)
+        self.caption.text = " ".join(sentences)
+        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+        self.missing.text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{codes}</p>" if lines else ""
+        self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
     def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
         """The commands that compute the missing maps, and the button that copies them."""

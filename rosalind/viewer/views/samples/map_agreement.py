@@ -1,11 +1,13 @@
-"""The correlations of A's and B's maps, a dot per sample."""
+"""The agreement of A's and B's maps, a dot per sample."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import FixedTicker, HoverTool
 
 from rosalind.analysis import occlusion_maps
-from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement
+from rosalind.analysis.occlusion_maps import MAPPED, Agreement
 from rosalind.viewer.views.draw import FLIP_COLOURS, GREY, SELECTED, columns, empty, plot
 from rosalind.viewer.views.frame import Change
 
@@ -16,22 +18,22 @@ LEGEND = "dot: a sample; line: median\ngrey: maps of different samples"
 
 
 class MapAgreement:
-    """A band per quantity: dots are samples, a line their median, grey the maps of different samples."""
+    """A band per number: dots are samples, a line their median, grey the maps of different samples."""
 
-    def __init__(self, change: Change):
-        self.change = change
+    def __init__(self, change: Change, bands: Sequence[str] = MAPPED, name: str = "attribution-agreement"):
+        self.change, self.bands = change, tuple(bands)
         self.figure = figure = plot(
-            "attribution-agreement",
-            "Correlation of A's and B's maps, a dot per sample; grey: maps of different samples.",
+            name,
+            "Agreement of A's and B's maps, a dot per sample; grey: maps of different samples.",
             min_width=260,
             height=320,
             x_range=(-1.05, 1.05),
-            y_range=(3, -0.06),
+            y_range=(len(bands), -0.06),
         )
         figure.xaxis.axis_label_text_font_size = "11px"
         figure.ygrid.grid_line_color = None
-        figure.yaxis.ticker = FixedTicker(ticks=[0.5, 1.5, 2.5])
-        figure.yaxis.major_label_overrides = {k + 0.5: kind for k, kind in enumerate(MAPPED)}
+        figure.yaxis.ticker = FixedTicker(ticks=[k + 0.5 for k in range(len(bands))])
+        figure.yaxis.major_label_overrides = {k + 0.5: band for k, band in enumerate(bands)}
         figure.yaxis.major_tick_line_color = None
         self.bars = empty("left", "right", "top", "bottom", "alpha")
         grey = {"fill_color": GREY, "fill_alpha": "alpha", "line_color": GREY}
@@ -39,7 +41,7 @@ class MapAgreement:
         self.dots = empty("x", "y", "id")
         colours = {"fill_color": FLIP_COLOURS[0], "line_color": "#1c2536", "line_alpha": 0.5}
         dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
-        tips = [("sample", "@id"), ("correlation", "@x{0.00}")]
+        tips = [("sample", "@id"), ("agreement", "@x{0.00}")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
         self.medians = empty("x", "top", "bottom", "words")
         figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
@@ -55,22 +57,23 @@ class MapAgreement:
         across, down = (np.asarray(self.dots.data[key], float) for key in ("x", "y"))
         if not across.size or x is None or y is None:
             return
-        distances = np.hypot((across - x) / 2.1, (down - y) / 3)
+        distances = np.hypot((across - x) / 2.1, (down - y) / len(self.bands))
         if distances.min() < NEAR:
             self.change(primary=int(self.dots.data["id"][int(distances.argmin())]))
 
-    def render(self, agreement: Agreement | None, null: Agreement | None, kind: str, sample: int | None) -> None:
+    def render(
+        self, agreement: Agreement | None, null: Agreement | None, title: str, sample: int | None, at: int = 0
+    ) -> None:
         """Show an agreement (None clears the figure), and the null's as a darker bar where there is one.
 
-        `kind` is one of `CORRELATIONS`, `sample` the id of the one with a ring.
+        `sample` is the id of the one with a ring, `at` which number of every band is shown.
         """
-        at = CORRELATIONS.index(kind)
         self.figure.visible = agreement is not None
-        self.figure.title.text = f"{'Rank' if kind == 'Spearman' else 'Linear'} correlation of A with B"
+        self.figure.title.text = title
         self.figure.xaxis.axis_label = LEGEND if null is None else LEGEND + "; dark: the null"
         dots, bars, medians, rings = [], [], [], []
         if agreement is not None:
-            for band in range(len(MAPPED)):
+            for band in range(len(self.bands)):
                 own = agreement.own[:, band, at]
                 boxes = [(agreement.other, 0.3, 0.7, 0.2)]
                 if null is not None:

@@ -1,5 +1,7 @@
-"""The grid of occlusion maps: one figure with a tile per side and map, and a scale under every column."""
+"""The grid of maps: one figure with a tile per side and map, and a scale under every column."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ ACROSS, DOWN = TILE + 6, TILE + 20
 WIDTH = 2 * LEFT + 3 * ACROSS + TILE
 """Pixels: 446, what fits beside the contact sheet."""
 
+LEAST = 260
+"""Pixels that the names of rows need."""
+
 PLACE = ("x", "y", "dw", "dh")
 """Columns of the place of an image."""
 
@@ -35,14 +40,14 @@ fewer rows, as Bokeh 3.9.2 still measures the old texts by then."""
 MARK = """
 // The patch under the pointer, outlined on every tile.
 const {x, y} = cb_data.geometry
-const {left, top, tile, step_x, step_y, lines, rows, columns, ...span} = marks.tags[0]
+const {left, top, tile, step_x, step_y, lines, kinds, rows, columns, ...span} = marks.tags[0]
 const {across, wide, patch_x, down, tall, patch_y} = span
 const column = Math.floor((((x - left) % step_x) / tile - across) / wide * columns)
 const row = Math.floor((((y - top) % step_y) / tile - down) / tall * rows)
 const patches = {x: [], y: [], width: [], height: []}
 const inside = x >= left && y >= top && y < top + lines * step_y
 if (inside && column >= 0 && column < columns && row >= 0 && row < rows) {
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i <= kinds; i++) {
     for (let j = 0; j < lines; j++) {
       if (i == 0 && j > 1) continue  // Differences have no image.
       patches.x.push(left + i * step_x + tile * (across + wide * (column + 0.5) / columns))
@@ -56,20 +61,52 @@ if (patches.x.length || marks.data.x.length) { marks.data = patches }
 """
 
 
-class MapTiles:
-    """Rows A, B, B minus A and the null's difference; columns image, angle, norm and margin."""
+@dataclass(frozen=True)
+class Words:
+    """What a grid of maps says.
 
-    def __init__(self) -> None:
-        height = TOP + 3 * DOWN + FOOT
+    Attributes:
+        name: Of the figure.
+        about: Of the figure, for those who cannot see it.
+        kinds: Maps side by side, with their units.
+        legend: Lines in the place of the image of the difference.
+        of_side: The text of a tooltip before A's or B's number, from side and map.
+        of_difference: The same before a difference, from the map.
+    """
+
+    name: str
+    about: str
+    kinds: dict[str, str]
+    legend: tuple[str, ...]
+    of_side: Callable[[str, str], str]
+    of_difference: Callable[[str], str]
+
+
+OCCLUSION = Words(
+    "attribution-maps",
+    "Images and occlusion maps of angle, norm and margin; rows A, B, B minus A.",
+    dict(zip(MAPPED, occlusion_maps.UNITS, strict=True)),
+    ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it"),
+    lambda side, kind: f"with this patch hidden, {side}'s {kind} changes by",
+    lambda kind: f"B's change of {kind} minus A's",
+)
+
+
+class MapTiles:
+    """Rows A, B, B minus A and the null's difference; columns image and maps."""
+
+    def __init__(self, words: Words = OCCLUSION) -> None:
+        self.words, height = words, TOP + 3 * DOWN + FOOT
+        width = max(2 * LEFT + len(words.kinds) * ACROSS + TILE, LEAST)
         self.figure = figure = plot(
-            "attribution-maps",
-            "Images and occlusion maps of angle, norm and margin; rows A, B, B minus A.",
-            width=WIDTH,
+            words.name,
+            words.about,
+            width=width,
             height=height,
             sizing_mode="fixed",
             # A row would give it the margins of the figure beside it, and patches would not be square.
             frame_align=False,
-            x_range=(0, WIDTH),
+            x_range=(0, width),
             # Turned around, so that row 0 of every tile is at its top.
             y_range=(height, 0),
         )
@@ -81,11 +118,12 @@ class MapTiles:
         self.images = empty("image", *PLACE)
         place = {key: key for key in PLACE}
         figure.image_rgba("image", source=self.images, **place)
-        self.maps = {kind: empty("image", *PLACE, "words", "unit") for kind in MAPPED}
+        self.maps = {kind: empty("image", *PLACE, "words", "unit") for kind in words.kinds}
         mapper = lambda: LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
-        self.mappers = {kind: mapper() for kind in MAPPED}
+        self.mappers = {kind: mapper() for kind in words.kinds}
         drawn: list[Any] = [
-            figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place) for kind in MAPPED
+            figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place)
+            for kind in words.kinds
         ]
         self.glyphs = [renderer.glyph for renderer in drawn]
         self.marks = empty("x", "y", "width", "height")
@@ -111,7 +149,7 @@ class MapTiles:
 
         Args:
             frame, samples, spans: the sides, ids, and the place of the maps on the image.
-            tables: float32[3, rows, columns] by row of the grid, in order; None where there is no map.
+            tables: float32[kinds, rows, columns] by row of the grid, in order; None where there is no map.
             opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
         """
         for glyph in self.glyphs:
@@ -125,13 +163,13 @@ class MapTiles:
             y, indent = TOP + line * DOWN - 9, 8 * len(heading) + 8
             texts.append((LEFT, y, heading, None, "left"))
             # Cut where they would reach beyond the figure.
-            texts.append((LEFT + indent, y, None, cut(cells, 66), "left"))
+            texts.append((LEFT + indent, y, None, cut(cells, round(self.figure.width / 6.75)), "left"))
             if name == "difference" and table is not None:
-                texts += _legend(middle)
-            for column in range(1, 4) if table is None else ():
+                texts += _legend(middle, self.words.legend)
+            for column in range(1, len(self.maps) + 1) if table is None else ():
                 gaps.append((LEFT + column * ACROSS + TILE / 2, middle))
                 texts.append((*gaps[-1], None, "no map", "center"))
-        for column, (kind, unit) in enumerate(zip(MAPPED, occlusion_maps.UNITS, strict=True), 1):
+        for column, (kind, unit) in enumerate(self.words.kinds.items(), 1):
             maps = {name: table[column - 1] for name, table in tables.items() if table is not None}
             largest = [np.abs(m[np.isfinite(m)]).max(initial=0) for m in maps.values()]
             low, high = rasters.symmetric(max(largest, default=0))
@@ -140,12 +178,12 @@ class MapTiles:
             parts: list[dict[str, Any]] = []
             for name, image in maps.items():
                 place = self._box(column, list(tables).index(name), spans)
-                parts.append({**place, "image": image, "words": _hidden(name, kind)})
+                parts.append({**place, "image": image, "words": self._tip(name, kind)})
             if maps:
                 left = LEFT + column * ACROSS
                 ramp = np.linspace(low, high, 64, dtype=np.float32)[None]
                 scale = {"x": left, "y": bottom, "dw": TILE, "dh": 9}
-                parts.append({**scale, "image": ramp, "words": f"the colour of a change in {kind} by"})
+                parts.append({**scale, "image": ramp, "words": f"the colour of {kind}"})
                 for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
                     words = f"{value:+.2g}" if value else "0"
                     texts.append((left + at * TILE, bottom + 20, None, words, align))
@@ -163,12 +201,19 @@ class MapTiles:
             "step_x": ACROSS,
             "step_y": DOWN,
             "lines": len(tables),
+            "kinds": len(self.maps),
         }
         keys = ("across", "wide", "patch_x", "down", "tall", "patch_y")
         grid |= {"rows": rows, "columns": across, **dict(zip(keys, (*spans[0], *spans[1]), strict=True))}
         self.marks.update(tags=[grid], data={key: [] for key in self.marks.column_names})
         self.figure.height = bottom + FOOT
         self.figure.y_range.update(start=bottom + FOOT, end=0)
+
+    def _tip(self, name: str, kind: str) -> str:
+        """The text of a tooltip before the number."""
+        if name in ("a", "b"):
+            return self.words.of_side(name.upper(), kind)
+        return self.words.of_difference(kind) + (", where it means nothing," if name == "null" else "") + ":"
 
     @staticmethod
     def _heading(column: int, words: str) -> Label:
@@ -195,7 +240,7 @@ class MapTiles:
             for other, table in enumerate(under.values()):
                 # What compares B with something lies over B's image.
                 if table is not None and line == min(other, 1):
-                    places += [(column, other) for column in range(1, 4)]
+                    places += [(column, other) for column in range(1, len(self.maps) + 1)]
             pictures += [(picture, *self._box(*place, [(0, 1, 1)] * 2).values()) for place in places]
         return columns(("image", *PLACE), pictures)
 
@@ -210,14 +255,6 @@ def _name(frame: Frame, name: str) -> tuple[str, str]:
     return "null", f"{second} minus {first}" if one == other else f"{second} · {other} minus {first} · {one}"
 
 
-def _legend(middle: float) -> list[Label]:
+def _legend(middle: float, lines: tuple[str, ...]) -> list[Label]:
     """The meaning of the colours, in the place of an image of the difference."""
-    lines = ("red: hiding it", "raises the value", "", "blue: hiding it", "lowers it")
     return [(LEFT + 4, middle + 13 * (k - 2), None, words, "left") for k, words in enumerate(lines)]
-
-
-def _hidden(name: str, kind: str) -> str:
-    """The text of a tooltip before the number."""
-    if name in ("a", "b"):
-        return f"with this patch hidden, {name.upper()}'s {kind} changes by"
-    return f"B's change of {kind} minus A's" + (", where it means nothing," if name == "null" else "") + ":"

@@ -16,6 +16,9 @@ SHARES = 12
 ORDERS = 4
 """Random orders that a deletion curve is compared with."""
 
+HIDDEN = 500
+"""Images with hidden patches that are put through a network at once."""
+
 
 def grid(side: int, patch: int | None = None, stride: int | None = None) -> tuple[int, int, np.ndarray]:
     """Patch and stride in pixels (by default a quarter and an eighth of the side) and the offsets.
@@ -40,6 +43,79 @@ def offsets(shape: Sequence[int], patch: int | None = None, stride: int | None =
     """Patch and stride as of `grid` on the shorter side, and the offsets of patches down and across an image (h, w)."""
     patch, stride, _ = grid(min(shape[:2]), patch, stride)
     return patch, stride, [grid(side, patch, stride)[2] for side in shape[:2]]
+
+
+def _values(network: Network) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """From images and labels to angle, norm and margin, float64[n, 3]; see `occlusion`."""
+    kernel, bias = measuring.head_of(network)
+    reference = network.reference
+    if reference is None:
+        raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
+    scale = np.array([1, *[reference.feature_scale or np.nan] * 2])
+
+    def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        features = measuring.features_of(network, Split(images, labels, np.zeros(len(labels), np.int32)))
+        cell = geometry.measure(features, kernel, bias, labels, reference=reference)
+        quantities = np.stack([cell[name] for name in MAPPED], 1) / scale
+        return np.where(np.isfinite(quantities), quantities, np.nan)
+
+    return values
+
+
+def _hide(images: np.ndarray, means: np.ndarray, places: Sequence[Sequence[tuple[int, int]]], patch: int) -> None:
+    """Paint patches of images in their means, in place; the offsets of an image's patches are those of its row."""
+    for image, mean, offsets_of in zip(images, means, places, strict=True):
+        for top, left in offsets_of:
+            image[top : top + patch, left : left + patch] = mean
+
+
+def hidden_patches(
+    network: Network,
+    split: Split,
+    *,
+    patch: int | None = None,
+    stride: int | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Angle, norm and margin of images, and what hiding each patch in turn does to them.
+
+    Args:
+        network: with its reference.
+        split: images, and the classes that angle and margin are asked for as labels.
+        patch, stride: in pixels, see `grid`.
+        advance: called with the number of images done.
+
+    Returns:
+        float64[m, 3] in the order of `MAPPED`; angle in radians, norm and margin in the network's unit. And
+        float32[m, 3, rows, columns]: the value with the patch in the image's mean colour minus the value without. NaN
+        where a margin is not finite or the unit 0.
+    """
+    values = _values(network)
+    images = np.asarray(jnp.asarray(split.images))
+    baseline = values(images, split.labels)
+    patch, stride, (rows, columns) = offsets(images.shape[1:], patch, stride)
+    places = [[(top, left)] for top in rows for left in columns]
+    # Groups of one size, so that one program serves all, and no larger than needed.
+    groups = -(-len(images) // max(HIDDEN // len(places), 1))
+    means, size = _means(images), -(-len(images) // max(groups, 1))
+    maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
+    for start in range(0, len(images), max(size, 1)):
+        chosen = np.minimum(np.arange(start, start + size), len(images) - 1)
+        repeated = np.repeat(chosen, len(places))
+        painted = images[repeated]
+        _hide(painted, means[repeated], places * size, patch)
+        hidden = values(painted, split.labels[repeated]).reshape(size, len(places), len(MAPPED))
+        change = (hidden - baseline[chosen][:, None]).transpose(0, 2, 1)
+        real = len(images[start : start + size])
+        maps[start : start + real] = change.reshape(size, len(MAPPED), len(rows), len(columns))[:real]
+        if advance is not None:
+            advance(real)
+    return baseline, maps
+
+
+def _means(images: np.ndarray) -> np.ndarray:
+    means = images.mean((1, 2), keepdims=True)
+    return means.round().astype(np.uint8) if images.dtype == np.uint8 else means
 
 
 def occlusion(
@@ -73,45 +149,22 @@ def occlusion(
         faster is better. NaN where a margin is not finite or the unit 0.
     """
     patch, stride, (rows, columns) = offsets(split.images.shape[1:], patch, stride)
-    kernel, bias = measuring.head_of(network)
-    reference = network.reference
-    if reference is None:
-        raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
-    scale = np.array([1, *[reference.feature_scale or np.nan] * 2])
-
-    def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        batch = Split(images, labels, np.zeros(len(labels), np.int32))
-        features = measuring.features_of(network, batch)
-        cell = geometry.measure(features, kernel, bias, labels, reference=reference)
-        quantities = np.stack([cell[name] for name in MAPPED], 1) / scale
-        return np.where(np.isfinite(quantities), quantities, np.nan)
-
+    values = _values(network)
     images = np.asarray(jnp.asarray(split.images))
-    baseline = values(images, split.labels)
-    places = [(top, left) for top in rows for left in columns]
-    maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
+    baseline, maps = hidden_patches(network, split, patch=patch, stride=stride)
+    places, means = [(top, left) for top in rows for left in columns], _means(images)
     deletion = np.empty((len(split), 2, SHARES + 1), np.float32)
-    means = images.mean((1, 2), keepdims=True).round().astype(np.uint8)
-
-    def hidden(index: int, chosen: list[np.ndarray]) -> np.ndarray:
-        """float64[k, 3]: the values of an image with some of its patches hidden, k times."""
-        painted = np.repeat(images[index : index + 1], len(chosen), 0)
-        for image, patches in zip(painted, chosen, strict=True):
-            for top, left in (places[k] for k in patches):
-                image[top : top + patch, left : left + patch] = means[index]
-        return values(painted, np.repeat(split.labels[index : index + 1], len(chosen)))
-
     margin = MAPPED.index("margin")
-    single = [np.array([k]) for k in range(len(places))]
     counts = np.round(np.arange(1, SHARES + 1) * len(places) / SHARES).astype(int)
     for index in range(len(images)):
-        change = hidden(index, single) - baseline[index]
-        maps[index] = change.T.reshape(len(MAPPED), len(rows), len(columns))
         chance = np.random.default_rng(int(split.ids[index]))
-        orders = [np.argsort(change[:, margin], kind="stable")]
+        orders = [np.argsort(maps[index, margin].ravel(), kind="stable")]
         orders += [chance.permutation(len(places)) for _ in range(ORDERS)]
-        margins = hidden(index, [order[:count] for order in orders for count in counts])
-        curves = margins[:, margin].reshape(len(orders), SHARES)
+        chosen = [[places[k] for k in order[:count]] for order in orders for count in counts]
+        repeated = np.full(len(chosen), index)
+        painted = images[repeated]
+        _hide(painted, means[repeated], chosen, patch)
+        curves = values(painted, split.labels[repeated])[:, margin].reshape(len(orders), SHARES)
         deletion[index, :, 0] = baseline[index, margin]
         deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
         if advance is not None:

@@ -1,0 +1,197 @@
+"""Ways to attribute a class' logit to pixels: maps of images for classes."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosalind import measuring, models
+from rosalind.conditions import Network
+from rosalind.config import Model
+from rosalind.data import Split
+from rosalind.diagnostics import occlusion
+from rosalind.diagnostics.types import Subject
+
+BATCH = 100
+"""Images at once."""
+
+Maps = tuple[np.ndarray, np.ndarray | None]
+"""Maps float32[n, h, w], and where the method knows what a map must add up to, by how much it misses, float32[n]."""
+
+Method = Callable[[Subject, Split], Maps]
+"""From a subject and images, whose labels are the classes asked for."""
+
+
+def predicted(network: Network, split: Split) -> np.ndarray:
+    """int[n]: the class of the largest logit, the first of equal ones."""
+    kernel, bias = measuring.head_of(network)
+    return np.argmax(measuring.features_of(network, split) @ kernel + bias, axis=1)
+
+
+def target_logits(network: Network, split: Split) -> np.ndarray:
+    """float32[n]: the logit of every image's label."""
+    kernel, bias = measuring.head_of(network)
+    features = measuring.features_of(network, split)
+    return np.einsum("nd,dn->n", features, kernel[:, split.labels]) + bias[split.labels]
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1]."""
+    return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images.astype(np.float32)
+
+
+def _in_batches(split: Split, function: Callable[[np.ndarray, np.ndarray], Any], advance: Callable[[int], Any]) -> Any:
+    """What a function of images and classes gives for a split, batch after batch of one size."""
+    parts, size = [], min(BATCH, len(split))
+    for start in range(0, len(split), size):
+        rows = np.minimum(np.arange(start, start + size), len(split) - 1)
+        values = np.asarray(function(np.asarray(split.images[rows]), split.labels[rows]))
+        real = min(size, len(split) - start)
+        parts.append(values[:real])
+        advance(real)
+    return np.concatenate(parts)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _gradcam(config: Model, variables, images, targets):
+    *_, maps, gradients = models.map_gradients(config, variables, images, targets)
+    return models.class_activation_map(maps, gradients)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _attention(config: Model, variables, images):
+    return models.attention_map(models.with_maps(config, variables, images)[3])
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _pixel_gradient(config: Model, variables, pixels, targets):
+    def total(x):
+        logits = models.apply(config, variables, x)[0]
+        return jnp.take_along_axis(logits, targets[:, None], axis=1).sum()
+
+    return jax.grad(total)(pixels)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _relevance(config: Model, variables, images, targets):
+    return models.relevance(config, variables, images, targets)
+
+
+def logit_gradient(network: Network, pixels: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """float32[n, h, w, c]: the derivative of every image's target logit for its pixels, float32 in [0, 1]."""
+    if network.config is not None:
+        return np.asarray(_pixel_gradient(network.config, network.variables, pixels, targets))
+    assert network.logit_gradient is not None
+    gradient = np.asarray(network.logit_gradient(np.array(pixels), np.array(targets)), np.float32)
+    if gradient.shape != pixels.shape:
+        raise ValueError(
+            f"`logit_gradient` of {network.name!r} must give float{list(pixels.shape)}, got {list(gradient.shape)}."
+        )
+    return gradient
+
+
+def gradcam(network: Network, split: Split, advance: Callable[[int], object]) -> np.ndarray:
+    """float32[n, h, w]: signed Grad-CAM of images for their labels; `advance` is called with the number done."""
+    assert network.config is not None
+    return _in_batches(split, functools.partial(_gradcam, network.config, network.variables), advance)
+
+
+def of_gradcam(subject: Subject, split: Split) -> Maps:
+    network = subject.network
+    maps = gradcam(network, split, _advancing(subject, split))
+    _, bias = measuring.head_of(network)
+    return maps, maps.mean((1, 2)) + bias[split.labels] - target_logits(network, split)
+
+
+def of_ewa(subject: Subject, split: Split) -> Maps:
+    network = subject.network
+
+    def of_batch(images: np.ndarray, targets: np.ndarray) -> Any:
+        if network.config is not None:
+            return _attention(network.config, network.variables, images)
+        assert network.activations is not None
+        given = {name: np.asarray(x, np.float32) for name, x in network.activations(images).items()}
+        spatial = [x for x in given.values() if x.ndim == 4]
+        if not spatial:
+            shapes = {name: list(x.shape) for name, x in given.items()}
+            raise ValueError(f"`activations` of {network.name!r} must have one [n, h, w, k] for ewa, got {shapes}.")
+        return (spatial[-1] ** 2).mean(-1)
+
+    maps = _in_batches(split, of_batch, _advancing(subject, split))
+    return maps, None
+
+
+def of_gradxinput(subject: Subject, split: Split) -> Maps:
+    def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        pixels = _pixels(images)
+        return (pixels * logit_gradient(subject.network, pixels, targets)).sum(-1)
+
+    maps = _in_batches(split, of_batch, _advancing(subject, split))
+    return maps, _incompleteness(subject.network, split, maps)
+
+
+def of_integrated_gradients(subject: Subject, split: Split) -> Maps:
+    steps = int(subject.options["steps"])
+
+    def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        pixels = _pixels(images)
+        return integrated_gradients(subject.network, pixels, targets, steps)
+
+    maps = _in_batches(split, of_batch, _advancing(subject, split))
+    return maps, _incompleteness(subject.network, split, maps)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _path_gradient(config: Model, variables, pixels, targets, share, total):
+    return total + _pixel_gradient(config, variables, share * pixels, targets)
+
+
+def integrated_gradients(network: Network, pixels: np.ndarray, targets: np.ndarray, steps: int) -> np.ndarray:
+    """float32[n, h, w]: pixels times their mean gradient on the way from black, at the middles of equal steps.
+
+    Summed over pixels it is the logit minus that of a black image, up to the steps' error (arXiv 1703.01365).
+
+    Args:
+        network: with variables, or with a `logit_gradient`.
+        pixels: float32[n, h, w, c] in [0, 1].
+        targets: int[n], classes.
+        steps: 1 or more; one forward and one backward pass each.
+    """
+    shares = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+    if network.config is None:
+        total: Any = sum(logit_gradient(network, share * pixels, targets) for share in shares)
+    else:
+        # A Python loop: gradients of convolutions are slow inside XLA's loops on CPUs.
+        total = jnp.zeros_like(pixels)
+        for share in shares:
+            total = _path_gradient(network.config, network.variables, pixels, targets, share, total)
+    return (pixels * np.asarray(total)).sum(-1) / steps
+
+
+def _incompleteness(network: Network, split: Split, maps: np.ndarray) -> np.ndarray:
+    """The maps' sums minus what they should be: the logit minus that of a black image."""
+    black = Split(np.zeros_like(split.images[:1]), split.labels[:1], split.ids[:1])
+    kernel, bias = measuring.head_of(network)
+    start = (measuring.features_of(network, black) @ kernel + bias)[0, split.labels]
+    return maps.sum((1, 2)) - (target_logits(network, split) - start)
+
+
+def of_lrp(subject: Subject, split: Split) -> Maps:
+    network = subject.network
+    assert network.config is not None
+    of_batch = functools.partial(_relevance, network.config, network.variables)
+    maps = _in_batches(split, of_batch, _advancing(subject, split))
+    return maps, maps.sum((1, 2)) - 1
+
+
+def of_occlusion(subject: Subject, split: Split) -> Maps:
+    advance = _advancing(subject, split)
+    _, changes = occlusion.hidden_patches(subject.network, split, advance=advance)
+    return -changes[:, occlusion.MAPPED.index("margin")], None
+
+
+def _advancing(subject: Subject, split: Split) -> Callable[[int], object]:
+    return lambda count: subject.advance(count / len(split))

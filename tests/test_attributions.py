@@ -1,0 +1,397 @@
+"""Attributions: closed forms and identities of every method, their files, and the agreement of maps."""
+
+import dataclasses
+import functools
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from conftest import small_study
+from flax import linen as nn
+
+from rosalind import analysis, config, diagnostics, imported, measuring, models, results, study
+from rosalind.conditions import Network
+from rosalind.data import Split
+from rosalind.diagnostics import Subject, attribution_methods
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (6, 12, 12, 1)).astype(np.uint8)
+SPLIT = Split(IMAGES, (np.arange(6) % 3).astype(np.int32), np.arange(6, dtype=np.int32))
+CNN = config.Model("cnn", 4, (12, 12, 1), 3, (0.3,), (0.25,))
+
+
+class Plain(nn.Module):
+    """Convolutions without biases or norms, then a global mean."""
+
+    width: int = 5
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        for k in range(2):
+            x = nn.relu(nn.Conv(self.width, (3, 3), use_bias=False, name=f"conv{k}")(x))
+        return x.mean((1, 2))
+
+
+class Residual(nn.Module):
+    """A block whose branch is negative here and there, with a norm of both signs behind a bias."""
+
+    width: int = 6
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.relu(nn.Conv(self.width, (3, 3), name="stem")(x))
+        y = nn.BatchNorm(use_running_average=not train, name="norm")(nn.Conv(self.width, (3, 3), name="conv")(x))
+        x = nn.relu(models.Sum(name="sum")((x, y)))
+        return models.Maps(name="maps")(x).mean((1, 2))
+
+
+class Attentive(nn.Module):
+    """A layer that relevance cannot be sent through."""
+
+    width: int = 4
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Conv(self.width, (3, 3), name="conv")(x)
+        return nn.LayerNorm(name="late_norm")(x).mean((1, 2))
+
+
+def own(module: type, **fields) -> config.Model:
+    return config.Model(f"test_attributions:{module.__name__}", module.width, (12, 12, 1), 3, (0.0,), (1.0,), **fields)
+
+
+def network(model: config.Model, seed: int = 0, name: str = "net") -> Network:
+    """Fresh weights, with statistics and scales of norms as training would leave them."""
+    flat = models.flatten(models.init(model, jax.random.key(seed)))
+    generator = np.random.default_rng(seed)
+    for path, array in flat.items():
+        flat[path] = np.asarray(array)
+        if path.endswith(("/mean", "/bias")) and "head" not in path:
+            flat[path] = generator.normal(size=array.shape).astype(np.float32) / 5
+        if path.endswith(("norm/scale", "/var")):
+            flat[path] = generator.uniform(0.5, 1.5, array.shape).astype(np.float32)
+        if path.endswith("norm/scale"):
+            flat[path] *= generator.choice([-1, 1], array.shape)
+    ready = Network(name, None, model, models.unflatten(flat))
+    return dataclasses.replace(ready, reference=measuring.reference(ready, SPLIT, SPLIT))
+
+
+def compute(name: str, of: Network, dense: Network | None = None, samples: Split = SPLIT, **options: float):
+    """What a diagnostic gives of a network, checked against what it declares."""
+    diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
+    key, done = jax.random.key(0), []
+    arrays = diagnostic.compute(Subject(of, None, samples, SPLIT, SPLIT, key, full, done.append, dense=dense))
+    assert sum(done) == pytest.approx(1)
+    return diagnostics.check_given(name, diagnostic, arrays)
+
+
+def maps_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """float32[targets, n, h, w] in the map's unit."""
+    return arrays["map"].astype(np.float32) * arrays["largest"][..., None, None]
+
+
+def logits_of(net: Network, split: Split = SPLIT) -> np.ndarray:
+    kernel, bias = measuring.head_of(net)
+    return measuring.features_of(net, split) @ kernel + bias
+
+
+class TestMethods:
+    def test_signed_gradcam_adds_up_to_the_logit_behind_a_global_mean(self):
+        model = own(Residual)
+        net = network(model)
+        logits, _, _, maps, gradients = jax.jit(functools.partial(models.map_gradients, model))(
+            net.variables, IMAGES, SPLIT.labels
+        )
+        signed = np.asarray(models.class_activation_map(maps, gradients))
+        _, bias = measuring.head_of(net)
+        np.testing.assert_allclose(
+            signed.mean((1, 2)) + bias[SPLIT.labels], logits[np.arange(6), SPLIT.labels], atol=1e-5
+        )
+        arrays = compute("gradcam", net)
+        assert np.abs(arrays["error"]).max() < 1e-5
+        np.testing.assert_allclose(
+            maps_of(arrays)[1].mean((1, 2)) + bias[arrays["target"][1]], logits_of(net).max(1), atol=2e-3
+        )
+
+    def test_gradient_times_input_adds_up_to_the_logit_without_biases(self):
+        net = network(own(Plain))
+        flat = models.flatten(net.variables)
+        flat["params/head/bias"] = np.zeros(3, np.float32)
+        net = dataclasses.replace(net, variables=models.unflatten(flat))
+        arrays = compute("gradxinput", net)
+        np.testing.assert_allclose(maps_of(arrays)[1].sum((1, 2)), logits_of(net).max(1), rtol=5e-3)
+        assert np.abs(arrays["error"]).max() < 1e-5
+
+    def test_integrated_gradients_are_complete_with_many_steps(self):
+        net = network(own(Residual), 1)
+        errors = [np.abs(compute("integrated_gradients", net, steps=k)["error"]).max() for k in (1, 8, 64, 512)]
+        assert errors[0] > 10 * errors[1] > 10 * errors[2]
+        assert errors[3] < 2e-4
+        black = Split(np.zeros_like(IMAGES), SPLIT.labels, SPLIT.ids)
+        pixels = IMAGES.astype(np.float32) / 255
+        sums = diagnostics.integrated_gradients(net, pixels, SPLIT.labels, 512).sum((1, 2))
+        expected = (logits_of(net) - logits_of(net, black))[np.arange(6), SPLIT.labels]
+        np.testing.assert_allclose(sums, expected, atol=2e-4)
+
+    @pytest.mark.parametrize("model", [CNN, own(Plain), own(Residual), dataclasses.replace(CNN, name="mlp", width=40)])
+    def test_relevance_is_positive_and_conserved(self, model):
+        arrays = compute("lrp", network(model, 2))
+        assert arrays["map"].min() >= 0
+        np.testing.assert_allclose(arrays["error"], 0, atol=1e-5)
+        assert not arrays["zero"].any()
+
+    def test_relevance_of_one_layer_is_the_rule_worked_out_by_hand(self):
+        """z^B at the image, alpha 1 beta 0 at the head, a norm whose scale is negative folded into the layer before."""
+        model = config.Model("test_attributions:Single", 6, (12, 12, 1), 3, (0.5,), (0.5,))
+        net = network(model, 4)
+        flat = models.flatten(net.variables)
+        weights = flat["params/backbone/dense/kernel"] * np.sign(flat["params/backbone/norm/scale"])[None]
+        kernel = flat["params/head/kernel"]
+        images = IMAGES[:3]
+        features = np.asarray(models.apply(model, net.variables, images)[1], np.float64)
+        x = (images.reshape(3, -1) / 255 - 0.5) / 0.5
+        contributions = x[:, :, None] * weights - np.minimum(weights, 0) + np.maximum(weights, 0)
+        target = int(kernel.sum(0).argmax())
+        positive = features * np.maximum(kernel[:, target], 0)
+        at_features = positive / positive.sum(1, keepdims=True).clip(1e-30)
+        expected = (contributions / contributions.sum(1, keepdims=True) * at_features[:, None]).sum(2)
+        given = models.relevance(model, net.variables, images, np.full(3, target))
+        np.testing.assert_allclose(expected.sum(1), 1)
+        np.testing.assert_allclose(np.asarray(given).reshape(3, -1), expected, atol=1e-6)
+
+    def test_a_sum_shares_relevance_among_its_positive_parts(self):
+        parts = np.array([3.0, -2.0, 1.0]), np.array([1.0, 5.0, -4.0])
+        total, pull = jax.vjp(models.relevance_sum, tuple(np.float32(part) for part in parts))
+        total = np.asarray(total)
+        (shares,) = pull(np.where(total > 0, 1 / total, 0).astype(np.float32))
+        np.testing.assert_allclose([a * b for a, b in zip(parts, shares, strict=True)], [[0.75, 0, 0], [0.25, 1, 0]])
+
+    def test_filters_that_pruning_emptied_lose_relevance_and_say_so(self):
+        net = network(own(Plain))
+        flat = models.flatten(net.variables)
+        flat["params/backbone/conv0/kernel"] = np.zeros_like(flat["params/backbone/conv0/kernel"])
+        arrays = compute("lrp", dataclasses.replace(net, variables=models.unflatten(flat)))
+        assert arrays["zero"].all()
+        np.testing.assert_allclose(arrays["error"], -1)
+        assert (arrays["map"] == 0).all()
+
+    def test_occlusion_points_at_the_pixels_that_are_read(self):
+        features = lambda x: x[:, 2:4, 8:10, 0].mean((1, 2))[:, None].astype(np.float32) / 255
+        kernel, bias = np.array([[1.0, 0.0, -1.0]], np.float32), np.zeros(3, np.float32)
+        images = np.zeros((2, 12, 12, 1), np.uint8)
+        images[:, 2:4, 8:10] = 255
+        split = Split(images, np.zeros(2, np.int32), np.arange(2, dtype=np.int32))
+        net = Network("reads", None, features=features, kernel=kernel, bias=bias)
+        net = dataclasses.replace(net, reference=measuring.reference(net, SPLIT, SPLIT))
+        arrays = compute("occlusion", net, samples=split)
+        assert arrays["target"][0].tolist() == [0, 0]
+        assert maps_of(arrays)[0, 0].max() > 0
+        row, column = np.unravel_index(arrays["map"][0, 0].argmax(), arrays["map"].shape[2:])
+        assert abs(arrays["axis/rows"][row] - 3) <= 1.5
+        assert abs(arrays["axis/columns"][column] - 9) <= 1.5
+
+
+class Single(nn.Module):
+    """A dense layer, a norm and ReLU."""
+
+    width: int = 6
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Dense(self.width, name="dense")(x.reshape(len(x), -1))
+        return nn.relu(nn.BatchNorm(use_running_average=not train, name="norm")(x))
+
+
+class TestTargets:
+    def test_both_networks_are_asked_for_the_dense_class(self):
+        dense, pruned = network(CNN, 0, "dense"), network(CNN, 5)
+        noisy = Split(255 - IMAGES, SPLIT.labels, SPLIT.ids)
+        arrays = compute("gradcam", pruned, dense, noisy)
+        assert arrays["axis/targets"].tolist() == ["dense", "own", "clean"]
+        for row, (asked, images) in enumerate(((dense, noisy), (pruned, noisy), (pruned, SPLIT))):
+            np.testing.assert_array_equal(arrays["target"][row], logits_of(asked, images).argmax(1))
+        alone = compute("gradcam", dense, None, noisy)
+        np.testing.assert_array_equal(alone["target"][0], arrays["target"][0])
+        np.testing.assert_array_equal(alone["map"][0], alone["map"][1])
+
+    @pytest.mark.parametrize("name", ["gradcam", "ewa", "gradxinput", "lrp"])
+    def test_order_of_channels_and_scale_of_the_head_leave_unit_maps(self, name):
+        net = network(CNN, 6)
+        flat = models.flatten(net.variables)
+        order = np.random.default_rng(1).permutation(16)
+        for path in ("params/backbone/conv2/kernel", "params/backbone/norm2/scale", "params/backbone/norm2/bias"):
+            flat[path] = flat[path][..., order]
+        for path in ("batch_stats/backbone/norm2/mean", "batch_stats/backbone/norm2/var"):
+            flat[path] = flat[path][order]
+        head = flat["params/head/kernel"]
+        flat["params/head/kernel"] = 3 * head.reshape(-1, 16, 3)[:, order].reshape(head.shape)
+        flat["params/head/bias"] = 3 * flat["params/head/bias"]
+        moved = dataclasses.replace(net, variables=models.unflatten(flat))
+        np.testing.assert_allclose(logits_of(moved), 3 * logits_of(net), rtol=1e-4, atol=1e-5)
+        one, other = compute(name, net), compute(name, moved)
+        np.testing.assert_array_equal(one["target"], other["target"])
+        np.testing.assert_allclose(one["map"].astype(float), other["map"].astype(float), atol=2e-3)
+
+
+def small_cnn_study() -> config.Study:
+    return small_study(
+        model=config.Model("cnn", 4),
+        methods=(config.Method("magnitude", (0.5,), {"epochs": 1}),),
+        conditions=(config.Condition(), config.Condition("contrast", 5)),
+        features=12,
+        attributions=0,
+        attribution_conditions=(),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small study of convolutional networks with two attributions under two conditions."""
+    made = tmp_path_factory.mktemp("attributions") / "study"
+    study.run(small_cnn_study(), made)
+    chosen = [config.Diagnosis(name, under=("clean", "contrast-5")) for name in ("gradcam", "lrp")]
+    study.diagnose(made, [*chosen, config.Diagnosis("occlusion", {"samples": 5})])
+    return made
+
+
+class TestStudy:
+    def test_files_hold_maps_of_the_subset_for_all_targets(self, folder):
+        study_results = results.load(folder)
+        infos, problems = results.diagnostics(study_results)
+        assert problems == []
+        infos = [info for info in infos if info.network == "cnn-magnitude-0.5-seed1"]
+        assert [(i.id, i.condition) for i in infos] == [
+            ("gradcam", "clean"),
+            ("gradcam", "contrast-5"),
+            ("lrp", "clean"),
+            ("lrp", "contrast-5"),
+            ("occlusion-samples5", "clean"),
+        ]
+        shapes = [info.arrays()["map"].shape for info in infos]
+        assert shapes == [(3, 12, 2, 2)] * 2 + [(3, 12, 16, 16)] * 2 + [(3, 5, 7, 7)]
+        arrays = infos[1].arrays()
+        assert arrays["map"].dtype == np.float16
+        assert set(arrays["axis/samples"]) == set(study_results.samples["id"][study_results.samples["subset"]])
+        at = np.searchsorted(study_results.samples["id"], arrays["axis/samples"])
+        for row, (name, condition) in enumerate(
+            (("cnn-dense-seed1", "contrast-5"), (infos[0].network, "contrast-5"), (infos[0].network, "clean"))
+        ):
+            predictions = study_results.geometry(name, condition, ("prediction",))["prediction"]
+            np.testing.assert_array_equal(arrays["target"][row], predictions[at])
+
+    def test_a_network_whose_parent_was_made_anew_is_attributed_anew(self, folder, tmp_path):
+        copied = tmp_path / "study"
+        shutil.copytree(folder, copied)
+        chosen = config.Diagnosis("occlusion", {"samples": 5})
+        paths = study.diagnose(copied, [chosen], ["cnn-magnitude-0.5-seed0", "cnn-magnitude-0.5-seed1"])
+        before = [path.stat().st_mtime_ns for path in paths]
+        one, other = (results.network_file(copied, f"cnn-dense-seed{k}") for k in (0, 1))
+        shutil.copy(other, one)
+        record = results.load_object(one.with_suffix(".json"))
+        digest = results.load_object(other.with_suffix(".json"))["hash"]
+        results.save_json(one.with_suffix(".json"), {**record, "hash": digest}, replace=True)
+        study.diagnose(copied, [chosen], ["cnn-magnitude-0.5-seed0", "cnn-magnitude-0.5-seed1"])
+        changed = [path.stat().st_mtime_ns != then for path, then in zip(paths, before, strict=True)]
+        assert changed == [True, False]
+
+    def test_models_that_cannot_be_followed_are_refused_before_work(self, small_folder, tmp_path):
+        for name in ("gradcam", "ewa"):
+            with pytest.raises(ValueError, match=rf"{name} cannot be computed: model 'mlp' has no layer"):
+                study.diagnose(small_folder, [name])
+        asked = dataclasses.replace(small_cnn_study(), diagnostics=(config.Diagnosis("lrp"),))
+        for model, words in (
+            (config.Model("test_attributions:Attentive", 4), r"late_norm \(LayerNorm\)"),
+            (config.Model("vit", 16), r"block0_norm0 \(LayerNorm\), block0_attention \(MultiHeadDotProduct"),
+        ):
+            with pytest.raises(ValueError, match=words):
+                study.check(dataclasses.replace(asked, model=model))
+
+    def test_callables_give_what_their_adapter_has(self, folder, tmp_path):
+        copied = tmp_path / "study"
+        shutil.copytree(folder, copied)
+        net = study.load_network(copied, "cnn-magnitude-0.5-seed0")
+        features = lambda images: np.asarray(models.apply(net.config, net.variables, images)[1])
+        gradient = lambda images, targets: attribution_methods.logit_gradient(net, images, targets)
+        inner = lambda images: {"maps": np.asarray(models.with_maps(net.config, net.variables, images)[3])}
+        head, name = measuring.head_of(net), "cnn-magnitude-0.5-seed0"
+        given = {"features": features, "head": head, "parent": "cnn-dense-seed0", "seed": 0}
+        rich = imported.Imported("rich", **given, logit_gradient=gradient, activations=inner)
+        study.add_network(copied, [rich])
+        plain = dataclasses.replace(rich, logit_gradient=None, activations=None)
+        small = {"steps": 2, "samples": 5}
+        for diagnosis in (config.Diagnosis("ewa"), config.Diagnosis("integrated_gradients", small)):
+            theirs, ours = (results.load_arrays(study.diagnose(copied, [diagnosis], [n])[0]) for n in (rich, name))
+            np.testing.assert_array_equal(theirs["target"], ours["target"])
+            np.testing.assert_allclose(theirs["map"].astype(float), ours["map"].astype(float), atol=2e-3)
+        (path,) = study.diagnose(copied, [config.Diagnosis("occlusion", {"samples": 5})], [plain])
+        assert not results.load_arrays(path)["zero"].all()
+        for diagnosis, words in (("gradxinput", "needs `logit_gradient`"), ("ewa", "needs `activations`")):
+            with pytest.raises(ValueError, match=rf"{diagnosis} {words} of imported.Imported, which 'rich' lacks"):
+                study.diagnose(copied, [diagnosis], [plain])
+        with pytest.raises(ValueError, match="needs the weights of a network that rosalind trained"):
+            study.diagnose(copied, ["gradcam"], [rich])
+        flat = dataclasses.replace(rich, activations=lambda images: {"head": features(images)})
+        with pytest.raises(study.Incomplete, match=r"must have one \[n, h, w, k\] for ewa"):
+            study.diagnose(copied, [config.Diagnosis("ewa", under=("contrast-5",))], [flat])
+
+    def test_agreement_is_with_the_parent_the_clean_map_and_another_seed(self, folder):
+        study_results = results.load(folder)
+        listed = analysis.map_tables.rows(study_results)
+        found = {(r["diagnosis"], r["network"], r["condition"], r["against"]): r for r in listed}
+        against = {key[1:] for key in found if key[0] == "gradcam signed"}
+        dense, pruned = ("cnn-dense-seed0", "cnn-dense-seed1"), ("cnn-magnitude-0.5-seed0", "cnn-magnitude-0.5-seed1")
+        assert against == {
+            *((name, c, "parent") for name in pruned for c in ("clean", "contrast-5")),
+            *((name, "contrast-5", "own clean map") for name in (*dense, *pruned)),
+            *((dense[0], c, "another seed") for c in ("clean", "contrast-5")),
+        }
+        row = found["lrp", pruned[0], "contrast-5", "parent"]
+        infos = [i for i in results.diagnostics(study_results)[0] if (i.id, i.condition) == ("lrp", "contrast-5")]
+        a, b = (
+            next(i for i in infos if i.network == n).arrays()["map"][0].astype(float) for n in (pruned[0], dense[0])
+        )
+        by_hand = [(x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()) for x, y in zip(a, b, strict=True)]
+        assert row["cosine"] == pytest.approx(np.mean(by_hand), rel=1e-5)
+        assert row["samples"] + row["zero"] == 12
+        null = found["lrp", dense[0], "clean", "another seed"]
+        assert null["samples"] == 12 - null["other_class"]
+        positive = found["gradcam", pruned[0], "clean", "parent"]
+        assert positive["js"] == found["gradcam signed", pruned[0], "clean", "parent"]["js"]
+
+    def test_consistency_is_one_minus_fragility_and_scores_who_flips(self, folder):
+        study_results = results.load(folder)
+        infos = [i for i in results.diagnostics(study_results)[0] if i.id == "lrp" and i.network == "cnn-dense-seed0"]
+        clean, changed = infos
+        same = analysis.map_agreement.consistency(study_results, clean, clean)
+        np.testing.assert_allclose(same.fragility, 0, atol=1e-12)
+        assert not same.flipped.any()
+        moved = analysis.map_agreement.consistency(study_results, clean, changed)
+        assert (moved.fragility >= 0).all()
+        assert moved.fragility.max() > 0.01
+        at = np.searchsorted(study_results.samples["id"], moved.ids)
+        now, then = (
+            study_results.geometry("cnn-dense-seed0", c, ("prediction",))["prediction"][at]
+            for c in ("contrast-5", "clean")
+        )
+        np.testing.assert_array_equal(moved.flipped, now != then)
+        assert ((moved.doubt >= 0) & (moved.doubt < 0.9)).all()
+        rows = analysis.map_tables.consistency_rows(study_results)
+        row = next(r for r in rows if r["diagnosis"] == "lrp" and r["network"] == "cnn-dense-seed0")
+        assert row["consistency"] == pytest.approx(1 - moved.fragility.mean())
+        flips, scores = moved.flipped, moved.fragility
+        if flips.any() and not flips.all():
+            expected = np.mean(np.sign(scores[flips][:, None] - scores[~flips][None]) / 2 + 0.5)
+            assert row["by_fragility"] == pytest.approx(expected)
+
+    def test_the_report_has_a_table_per_target_with_the_null(self, folder):
+        lines = analysis.map_tables.markdown(results.load(folder))
+        assert "## Where the networks look" in lines
+        titles = [line for line in lines if line.startswith("### ")]
+        assert len(titles) == 3
+        assert [line for line in lines if line.startswith("| lrp | clean | another seed | dense | 1 |")]
+        assert [line for line in lines if line.startswith("| gradcam | contrast-5 | parent | magnitude 0.5 | 2 |")]
+        assert not analysis.diagnostics.summary(results.load(folder), ["lrp"])
+        text = analysis.map_tables.text(results.load(folder), ["lrp"])
+        assert text.startswith("Agreement of maps for the dense parent's class of the image:\n")
+        assert "gradcam" not in text
