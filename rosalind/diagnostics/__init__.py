@@ -11,6 +11,9 @@ from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between
+from rosalind.diagnostics.generalisation import GENERALISATION, margins
+from rosalind.diagnostics.norms import convolution_norm, matrix_of, spectral_norm
+from rosalind.diagnostics.perturbation import KL_MASS, SHARPNESS, log_mass, noise_level
 from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given
 from rosalind.diagnostics.weights import (
     COMPRESSIBILITY,
@@ -30,6 +33,9 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "activation_profile": ACTIVATION_PROFILE,
     "layer_features": LAYER_FEATURES,
     "coherence": COHERENCE,
+    "generalisation": GENERALISATION,
+    "sharpness": SHARPNESS,
+    "kl_mass": KL_MASS,
     "linear_path": LINEAR_PATH,
 }
 """Diagnostics by name."""
@@ -69,11 +75,17 @@ __all__ = [
     "between",
     "check_given",
     "coherence",
+    "convolution_norm",
     "entropy",
     "error_curve",
+    "log_mass",
+    "margins",
+    "matrix_of",
+    "noise_level",
     "plan",
     "pooled",
     "pq_index",
+    "spectral_norm",
     "tail_index",
     "turning_layer",
 ]

@@ -7,7 +7,8 @@ than its deviation: the default loses a fifth of the output at a ratio of 1,000 
 """
 
 from rosalind.models.activations import HEAD, activations, layer_names
-from rosalind.models.channels import groups, positions, producers, traceable
+from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
+from rosalind.models.folding import Norm, folded, norms
 from rosalind.models.forward import (
     MODELS,
     Variables,
@@ -22,28 +23,36 @@ from rosalind.models.forward import (
     unflatten,
 )
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.paths import log_path_sum, log_paths
 from rosalind.models.pretrained import digest
 
 __all__ = [
     "HEAD",
     "MODELS",
+    "Convolution",
+    "Norm",
     "Variables",
     "activations",
     "apply",
     "backbone",
     "blank",
+    "convolutions",
     "cross_entropy",
     "default_width",
     "digest",
     "distilled",
     "flatten",
     "flow",
+    "folded",
     "groups",
     "head",
     "init",
     "inputs",
     "layer_names",
+    "log_path_sum",
+    "log_paths",
     "model_functions",
+    "norms",
     "parameter_dtypes",
     "positions",
     "producers",
