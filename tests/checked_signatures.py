@@ -7,10 +7,11 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
-    *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "linear_paths"),
-    *("occlusion_maps", "polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns"),
-    *("sample_margins", "sample_presets", "selection", "severity_curves", "similarity", "store"),
+    *("accuracy_table", "agreement", "class_matrices", "class_order", "clean_numbers", "collapse", "concordance"),
+    *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
+    *("lineage", "linear_paths", "occlusion_maps", "polygon", "predictors", "rasters", "redundancy"),
+    *("representations", "sample_columns", "sample_margins", "sample_presets", "selection", "severity_curves"),
+    *("shift", "similarity", "store"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

@@ -10,8 +10,8 @@ import numpy as np
 from jax import Array
 
 from rosalind import measuring, models, pruning
-from rosalind.config import Model
 from rosalind.conditions import Network
+from rosalind.config import Model
 from rosalind.data import Split
 from rosalind.diagnostics.generalisation import ROOT, distance_to, folded, kernels_of, root, sample_of
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
@@ -140,7 +140,6 @@ def _sharpness(subject: Subject) -> dict[str, Any]:
         "pacbayes_mag_orig": root(pacbayes_magnitude(square, sigma_magnitude, images, moved), images),
         "pacbayes_mag_init": root(pacbayes_magnitude(moved_square, sigma_magnitude, images, moved), images),
         "pacbayes_mag_flatness": root(1 / sigma_magnitude**2, images),
-        "accuracy": accuracy,
     }
 
 
@@ -152,17 +151,6 @@ SHARPNESS = Diagnostic(
     "1912.02178",
     _sharpness,
     {
-        "sigma": Given(
-            f"standard deviation of normal noise on every kept weight {_SIGMA}", "weights", (), 0, LARGEST, "higher"
-        ),
-        "sigma_magnitude": Given(
-            f"the same with the deviation sqrt(sigma^2 w^2 + {FLOOR:g}^2) on a weight w, {_SIGMA}",
-            "",
-            (),
-            0,
-            LARGEST,
-            "higher",
-        ),
         "pacbayes_orig": Given(f"v = |w|^2 / (4 sigma^2) + ln(n / sigma) + 10{ROOT}; {_UNREACHED}", low=0),
         "pacbayes_init": Given(
             f"the same of the distance to the weights before training{ROOT}; {_UNREACHED}, {_INITIAL}", low=0
@@ -175,7 +163,17 @@ SHARPNESS = Diagnostic(
             f"pacbayes_init for noise in proportion to the weights{ROOT}; {_UNREACHED}, {_INITIAL}", low=0
         ),
         "pacbayes_mag_flatness": Given(f"v = 1 / sigma_magnitude^2{ROOT}; {_UNREACHED}", low=0),
-        "accuracy": Given("training images that are classified correctly without noise", "share", (), 0, 1, "higher"),
+        "sigma": Given(
+            f"standard deviation of normal noise on every kept weight {_SIGMA}", "weights", (), 0, LARGEST, "higher"
+        ),
+        "sigma_magnitude": Given(
+            f"the same with the deviation sqrt(sigma^2 w^2 + {FLOOR:g}^2) on a weight w, {_SIGMA}",
+            "",
+            (),
+            0,
+            LARGEST,
+            "higher",
+        ),
     },
     options={"draws": 10, "samples": 2000},
     check=whole("draws", 1, samples=1),
@@ -238,6 +236,6 @@ KL_MASS = Diagnostic(
             0,
         ),
     },
-    options={"draws": 200, "samples": 500, "sigma": 0.1, "epsilon": 0.02},
+    options={"draws": 200, "samples": 500, "sigma": 0.2, "epsilon": 0.02},
     check=whole("draws", 1, "sigma", "epsilon", samples=1),
 )

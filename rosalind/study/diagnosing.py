@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from rosalind import conditions, data, diagnostics, fields, measuring, models, results
+from rosalind.analysis import predictors
 from rosalind.conditions import Planned
 from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint, is_outside
 from rosalind.diagnostics import Diagnostic, Subject
@@ -121,7 +122,11 @@ def _carry_out(study_results: Results, work: list[_Made], executor: Executor | N
         # Callables cannot be sent to a process.
         here = [unit for unit, made in zip(jobs, todo, strict=True) if not isinstance(made.network, str)]
         rest = [unit for unit in jobs if unit not in here]
-        return units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+        failures = units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+    if todo and (folder / "comparison" / "predictors.csv").exists():
+        # It holds numbers of diagnostics too, and the other tables stay as they are.
+        predictors.save(results.load(folder))
+    return failures
 
 
 def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[_Made]:
