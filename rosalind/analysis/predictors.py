@@ -1,7 +1,7 @@
 """What predicts robustness in a study: numbers that clean images give against accuracy under corruption. NumPy only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class Prediction:
         seeds: Number of seeds.
         psi: Granulated tau, see `concordance.granulated`.
         sign_errors: By environment, in the direction of tau, see `concordance.sign_errors`.
+        alike: Other numbers of diagnostics that order the networks the same way, or the other way round.
     """
 
     name: str
@@ -64,11 +65,13 @@ class Prediction:
     seeds: int
     psi: float = float("nan")
     sign_errors: Mapping[str, float] = field(default_factory=dict)
+    alike: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
         """How the number is called in tables."""
-        return PREDICTORS.get(self.name, self.name.replace("/", ": "))
+        words = PREDICTORS.get(self.name, self.name.replace("/", ": "))
+        return f"{words}; alike {', '.join(name.replace('/', ': ') for name in self.alike)}" if self.alike else words
 
     @property
     def sign_error(self) -> float:
@@ -103,8 +106,8 @@ def predictions(results: Results) -> list[Prediction]:
     """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups.
 
     Predictors are those of `PREDICTORS`, and every number without axes that a diagnostic gave of all these networks,
-    under no condition or clean images. Left out are those that do not vary, and those that order the networks as one
-    before them does, or the other way round.
+    under no condition or clean images. Left out are those that do not vary; those that order the networks as one before
+    them does, or the other way round, are one with it (`alike`).
     """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
@@ -134,12 +137,18 @@ def predictions(results: Results) -> list[Prediction]:
     reached = np.array([[corrupted[index[name]] for name in row] for row in rows])
     of_network = lambda numbers: np.array([[numbers.get(name, np.nan) for name in row] for row in rows])
     given = diagnostics.numbers(results)
-    everyone, table = {name for row in rows for name in row}, tables["accuracy"]
-    known = {_order(np.zeros_like(table)), *map(_order, tables.values())}
+    everyone = {name for row in rows for name in row}
+    first_of = {_order(table): name for name, table in reversed(tables.items())}
+    alike: dict[str, list[str]] = {}
     for name, stored in given.items():
-        if everyone <= stored.keys() and (order := _order(table := of_network(stored))) not in known:
+        table = of_network(stored)
+        if not everyone <= stored.keys() or not signs_of(table.ravel()).any():
+            continue
+        first = first_of.setdefault(_order(table), name)
+        if first == name:
             tables[name] = table
-            known.add(order)
+        else:
+            alike.setdefault(first, []).append(name)
     targets = {"corrupted": reached, "gap": tables["accuracy"] - reached}
     if attacks := _attacks(results):
         targets["attack_gap"] = tables["accuracy"] - of_network(
@@ -148,11 +157,12 @@ def predictions(results: Results) -> list[Prediction]:
     targets["clean_gap"] = of_network(given.get(TRAINED, {})) - tables["accuracy"]
     targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
     dense = is_dense.index(True) if any(is_dense) else None
-    return correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
+    measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
+    return [replace(one, alike=tuple(alike.get(one.name, ()))) for one in measured]
 
 
 def _order(table: np.ndarray) -> bytes:
-    """The order of networks, the same of a number and of its negative; of one that does not vary that of zeros."""
+    """The order of networks, the same of a number and of its negative."""
     signs = signs_of(table.ravel()).astype(np.int8)
     first = signs.ravel()[np.argmax(signs.ravel() != 0)]
     return (signs * first).tobytes()
@@ -247,7 +257,7 @@ def _signs(x: np.ndarray, y: np.ndarray, dense: int | None, tau: float) -> float
 
 
 COLUMNS = ("predictor", "target", "tau", "p_holm", "worst", "worst_tau", "signs", "groups", "seeds", "verdict")
-COLUMNS += ("psi", "sign_error", "worst_environment", "worst_sign_error")
+COLUMNS += ("psi", "sign_error", "worst_environment", "worst_sign_error", "alike")
 """Columns of comparison/predictors.csv."""
 
 
@@ -256,7 +266,7 @@ def save(results: Results) -> None:
     lines = []
     for p in predictions(results):
         cells = (p.name, p.target, p.tau, p.p, *p.worst, p.signs, p.groups, p.seeds, p.verdict)
-        lines.append((*cells, p.psi, p.sign_error, *p.worst_sign_error))
+        lines.append((*cells, p.psi, p.sign_error, *p.worst_sign_error, " ".join(p.alike)))
     save_csv(results.folder / "comparison" / "predictors.csv", COLUMNS, lines)
 
 

@@ -20,13 +20,13 @@ PENALTY = 0.1
 
 
 def _discriminator(x: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """float64[d + 1]: weights and bias of a logistic regression."""
-    sign = np.where(moved, 1.0, -1.0)
+    """float64[d + 1]: weights and bias of a logistic regression in which both kinds count the same."""
+    sign, share = np.where(moved, 1.0, -1.0), 0.5 / np.where(moved, moved.sum(), (~moved).sum())
 
     def loss(w):
         scores = sign * (x @ w[:-1] + w[-1])
-        slope = -sign * expit(-scores) / len(x)
-        value = np.logaddexp(0, -scores).mean() + PENALTY / 2 * (w[:-1] ** 2).sum()
+        slope = -sign * expit(-scores) * share
+        value = (np.logaddexp(0, -scores) * share).sum() + PENALTY / 2 * (w[:-1] ** 2).sum()
         return value, np.append(x.T @ slope + PENALTY * w[:-1], slope.sum())
 
     return minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x

@@ -41,8 +41,8 @@ def _is_known(config: Model, variables: Variables) -> bool:
 def log_path_sum(config: Model, variables: Variables) -> float:
     """ln of the sum over all paths of the product of squared weights: the squared path norm (arXiv 1506.02617).
 
-    It is the sum of logits of an input of ones where all parameters are squared; a path may start at a bias. Means over
-    positions stay as they are. The same for a network whose hidden units are rescaled.
+    It is the sum of logits of an input of ones where all parameters are squared, BatchNorm folded before; a path may
+    start at a bias. Means over positions stay as they are. Rescaling hidden units does not change it.
 
     Args:
         config: complete, see `models.init`.
@@ -56,7 +56,8 @@ def log_path_sum(config: Model, variables: Variables) -> float:
         return float("nan")
     channels = (config.image_shape or (1,))[-1]
     plain = dataclasses.replace(config, mean=(0.0,) * channels, std=(1.0,) * channels)
-    given = {name: tree for name, tree in variables.items() if name != RNGS}
+    # A bias and the shift of the norm behind it are one: two squares would be less than that of their sum.
+    given = folding.folded(config, {name: tree for name, tree in variables.items() if name != RNGS})
     sums = []
     for start in STARTS:
         sums = [float(_forward(plain, given, jnp.float32(s))) for s in (start, 2 * start)]
