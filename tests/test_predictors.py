@@ -147,6 +147,15 @@ def test_predictions_hold_psi_and_sign_errors():
     assert np.isnan([without.psi, without.sign_error, without.worst_sign_error[1]]).all()
 
 
+def test_an_order_is_that_of_the_negative_and_of_no_other():
+    x = np.array([1.0, np.nan, 3, 3, -2])
+    assert concordance.order_of(x) == concordance.order_of(-x) == concordance.order_of(x**3)
+    for other in (np.array([1.0, 0, 3, 3, -2]), np.array([1.0, np.nan, 3, 4, -2]), np.zeros(5)):
+        assert concordance.order_of(other) != concordance.order_of(x)
+    assert concordance.order_of(np.ones(5)) == concordance.order_of(np.full(5, np.nan))
+    assert np.isfinite(predictors.kendall(np.array([-np.inf, -np.inf, 0]), np.array([1.0, 2, 3])))
+
+
 ATTACKED = (("gaussian_noise", 3), ("shot_noise", 3))
 
 

@@ -30,6 +30,12 @@ def kendall(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     return float((first * second).sum() / size) if size else float("nan")
 
 
+def order_of(x: Float[np.ndarray, " n"]) -> bytes:
+    """The order of numbers, ties and gaps included, as a key: the same of x and of -x."""
+    signs = signs_of(x).astype(np.int8).ravel()
+    return (signs * signs[np.argmax(signs != 0)]).tobytes()
+
+
 @dataclass(frozen=True)
 class Axis:
     """The pairs of networks that differ in one axis of a study and in no other.

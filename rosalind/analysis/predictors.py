@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from rosalind.analysis import diagnostics, robustness
 from rosalind.analysis.clean_numbers import PREDICTORS, clean_numbers
-from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, sign_errors, signs_of
+from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results, save_csv
 
@@ -66,12 +66,6 @@ class Prediction:
     psi: float = float("nan")
     sign_errors: Mapping[str, float] = field(default_factory=dict)
     alike: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """How the number is called in tables."""
-        words = PREDICTORS.get(self.name, self.name.replace("/", ": "))
-        return f"{words}; alike {', '.join(name.replace('/', ': ') for name in self.alike)}" if self.alike else words
 
     @property
     def sign_error(self) -> float:
@@ -138,13 +132,13 @@ def predictions(results: Results) -> list[Prediction]:
     of_network = lambda numbers: np.array([[numbers.get(name, np.nan) for name in row] for row in rows])
     given = diagnostics.numbers(results)
     everyone = {name for row in rows for name in row}
-    first_of = {_order(table): name for name, table in reversed(tables.items())}
+    first_of = {order_of(table.ravel()): name for name, table in reversed(tables.items())}
     alike: dict[str, list[str]] = {}
     for name, stored in given.items():
         table = of_network(stored)
         if not everyone <= stored.keys() or not signs_of(table.ravel()).any():
             continue
-        first = first_of.setdefault(_order(table), name)
+        first = first_of.setdefault(order_of(table.ravel()), name)
         if first == name:
             tables[name] = table
         else:
@@ -161,11 +155,9 @@ def predictions(results: Results) -> list[Prediction]:
     return [replace(one, alike=tuple(alike.get(one.name, ()))) for one in measured]
 
 
-def _order(table: np.ndarray) -> bytes:
-    """The order of networks, the same of a number and of its negative."""
-    signs = signs_of(table.ravel()).astype(np.int8)
-    first = signs.ravel()[np.argmax(signs.ravel() != 0)]
-    return (signs * first).tobytes()
+def words_of(name: str) -> str:
+    """How a number is called in tables."""
+    return PREDICTORS.get(name, name.replace("/", ": "))
 
 
 def _attacks(results: Results) -> list[int]:
@@ -287,8 +279,9 @@ def markdown(results: Results) -> list[str]:
             f"correction over {len(of_target)} numbers; the seed or family that agrees least; how often a network "
             "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity or seed "
             "varies alone. Wrong: pairs that differ in one of them, by the same two values, and against tau, percent, "
-            "median and maximum over such environments; differences that chance may have made count less. What "
-            "correlates here may not elsewhere, and bounds nothing.",
+            "median and maximum over such environments; differences that chance may have made count less. Numbers "
+            "joined by = order the networks alike, or the other way round. What correlates here may not elsewhere, and "
+            "bounds nothing.",
             "",
             "| number | tau | p | least in | tau there | signs, % | psi | wrong | at most | verdict |",
             "|---" * 10 + "|",
@@ -298,5 +291,5 @@ def markdown(results: Results) -> list[str]:
             place, error = one.worst_sign_error
             cells = (f"{one.tau:+.2f}", f"{one.p:.2g}", worst, f"{tau:+.2f}", f"{100 * one.signs:.0f}")
             cells += (f"{one.psi:+.2f}", f"{100 * one.sign_error:.0f}", f"{100 * error:.0f} ({place})", one.verdict)
-            lines.append(f"| {one.words} | {' | '.join(cells)} |")
+            lines.append(f"| {' = '.join(map(words_of, (one.name, *one.alike)))} | {' | '.join(cells)} |")
     return lines

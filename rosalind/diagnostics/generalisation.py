@@ -169,9 +169,7 @@ GENERALISATION = Diagnostic(
         ),
         "path_norm_over_margin": Given(f"v = that sum / margin^2{ROOT}; NaN likewise; {_MARGIN}", low=0),
         "log_paths": Given("ln of the number of paths of kept weights; -inf without one, NaN as the path norm"),
-        "margin": Given(
-            "10th percentile over training images of the label's logit minus the largest other", "logits", better=""
-        ),
+        "margin": Given("10th percentile over training images of the label's logit minus the largest other", "logits"),
         "accuracy": Given("training images that are classified correctly", "share", low=0, high=1, better="higher"),
         "unfolded": Given("BatchNorms that follow no kernel of their own, and are in no norm here", "norms", low=0),
         "spectral": Given(

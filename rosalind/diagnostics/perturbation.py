@@ -49,10 +49,12 @@ def noisy_logits(network: Network, spread: Spread, sample: Split, draws: int, ke
     The same key gives the same standard normals for every spread, so that what is made of it changes smoothly. Draws
     are not vmapped: on a CPU that takes three times as long, as convolutions become grouped ones.
     """
-    size = measuring.batch_size(sample)
+    assert network.config is not None
+    count = -(-len(sample) // measuring.batch_size(sample))
+    size = -(-len(sample) // count)
     rows = [np.arange(start, min(start + size, len(sample))) for start in range(0, len(sample), size)]
     # One shape for all batches; what is too much is cut off again.
-    batches = [np.asarray(sample.images[np.resize(at, size)]) for at in rows]
+    batches = [jnp.asarray(sample.images[np.resize(at, size)]) for at in rows]
     spread = {path: jnp.asarray(value, jnp.float32) for path, value in spread.items()}
     for draw in range(draws):
         folded_key = jax.random.fold_in(key, draw)

@@ -131,7 +131,7 @@ def predictors_figure(results: Results) -> Figure | None:
     measured = predictors.predictions(results)
     if not measured:
         return None
-    names = {one.name: one.words for one in measured}
+    names = {one.name: predictors.words_of(one.name) for one in measured}
     targets = list(dict.fromkeys(one.target for one in measured))
     figure = Figure(figsize=(2.6 + 3 * len(targets), 1.4 + 0.24 * len(names)), layout="constrained")
     for axes, target in zip(figure.subplots(1, len(targets), sharey=True), targets, strict=True):
