@@ -2,7 +2,7 @@
 
 Question: which of the measures of arXiv 1912.02178 and 2010.11924, coherence (2203.10036), the mass of a KL ball
 (2506.07661) and numbers of clean images go with accuracy under corruption, with the gap to it, and with the gap to
-training accuracy: over all networks, within a seed, where method or sparsity varies alone, and in the worst environment?
+training accuracy, over all networks, where method, sparsity or seed varies alone, and in the worst environment?
 
 Command (a finished demo study; what is there is not made again):
 
