@@ -7,11 +7,11 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
-    *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "paths"),
-    *("map_agreement", "map_measures", "method_maps"),
-    *("occlusion_maps", "polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns"),
-    *("sample_margins", "sample_presets", "selection", "severity_curves", "similarity", "store"),
+    *("accuracy_table", "agreement", "class_matrices", "class_order", "clean_numbers", "collapse", "concordance"),
+    *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
+    *("lineage", "map_agreement", "map_measures", "method_maps", "occlusion_maps", "paths", "polygon"),
+    *("predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
+    *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

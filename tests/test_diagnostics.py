@@ -256,6 +256,20 @@ class TestCoherence:
         assert arrays["coherence"] == pytest.approx(expected, rel=1e-4)
         np.testing.assert_allclose(arrays["gradient_norm"], np.linalg.norm(gradients, axis=1), rtol=1e-4)
         assert (arrays["of_layer"] * arrays["share"]).sum() == pytest.approx(arrays["coherence"], rel=1e-6)
+        others = gradients.sum(0) - gradients
+        lengths = np.linalg.norm(gradients, axis=1) * np.linalg.norm(others, axis=1)
+        np.testing.assert_allclose(arrays["alignment"], (gradients * others).sum(1) / lengths, atol=1e-5)
+
+    def test_equal_examples_are_aligned_and_balanced_ones_opposed(self):
+        model = config.Model("mlp", 4, (2, 2, 1), 2, (0.5,), (0.25,))
+        variables = jax.tree.map(np.zeros_like, jax.device_get(models.init(model, jax.random.key(0))))
+        images = np.full((6, 2, 2, 1), 255, np.uint8)
+        net = Network("net", None, model, variables)
+        for labels, expected in (([1] * 6, [1.0] * 6), ([0, 1], [-1.0] * 2), ([0, 0, 1], [np.nan, np.nan, -1.0])):
+            train = Split(images[: len(labels)], np.array(labels, np.int32), np.arange(len(labels), dtype=np.int32))
+            arrays = compute("coherence", net, train=train, samples=6)
+            # Of the head's bias alone, as all else is zero: the others of two examples cancel where there are three.
+            np.testing.assert_allclose(arrays["alignment"], expected, atol=1e-6)
 
     def test_the_heads_part_is_its_closed_form_from_features_and_logits(self):
         net = network()

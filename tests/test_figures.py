@@ -66,7 +66,7 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert "## Accuracy by group and severity" in text
     assert "| rank | method | corrupted | 95 % | alike |" in text
     assert "| method | seeds | clean | corrupted |" in text
-    assert "## What goes with accuracy under corruption?" in text
+    assert "## What correlates with accuracy under corruption?" in text
 
 
 def test_nothing_to_report(tmp_path):

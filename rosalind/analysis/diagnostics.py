@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness import groups, mean_and_deviation, parent_of
+from rosalind.config import CLEAN
 from rosalind.results import DiagnosticInfo, Results, diagnostics
 
 SEPARATE = ("channels", "kept", "sides", "targets")
@@ -131,6 +132,17 @@ def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str
                 }
             )
     return rows
+
+
+def numbers(results: Results) -> dict[str, dict[str, float]]:
+    """Numbers by `<diagnosis>/<array>` and network: arrays without axes, not of pairs, under no condition or clean."""
+    values: dict[str, dict[str, float]] = {}
+    for info in diagnostics(results)[0]:
+        if info.other is None and info.condition in (None, CLEAN):
+            arrays = info.arrays([name for name, given in info.gives.items() if not given["axes"]])
+            for name, value in arrays.items():
+                values.setdefault(f"{info.id}/{name}", {})[info.network] = float(value)
+    return values
 
 
 def table(results: Results, ids: Sequence[str] | None = None) -> tuple[list[str], list[list[str]]]:

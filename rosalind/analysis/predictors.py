@@ -1,35 +1,29 @@
 """What predicts robustness in a study: numbers that clean images give against accuracy under corruption. NumPy only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 
-from rosalind.analysis import collapse, robustness
+from rosalind.analysis import diagnostics, robustness
+from rosalind.analysis.clean_numbers import PREDICTORS, clean_numbers
+from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
 from rosalind.analysis.robustness.means import clean_of
-from rosalind.results import Results, confidence, save_csv
+from rosalind.results import Results, save_csv
 
-PREDICTORS = {
-    "accuracy": "clean accuracy",
-    "confidence": "mean confidence",
-    "loss": "negative log-likelihood",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-    "margin": "median margin, in units",
-    "norm": "mean norm, in units",
-    "angle": "mean angle to the class direction",
-    "angle_centred": "mean centred angle",
-    "effective_rank": "effective rank of the features",
-    "spread": "spread within classes over distance between them",
-    "disagreement": "samples whose nearest class mean is not the prediction",
-    "sparsity": "sparsity",
+TARGETS = {
+    "corrupted": "accuracy under corruption",
+    "gap": "clean accuracy minus that under corruption",
+    "attack_gap": "clean accuracy minus that under projected gradient descent",
+    "clean_gap": "training accuracy minus clean accuracy",
 }
-"""Numbers of a network on clean images, and how they are called."""
+"""What is to be predicted: by the mean that tables show. The last two where all networks have them: from conditions
+named `pgd-...`, and from the diagnostic `generalisation`."""
 
-TARGETS = {"corrupted": "accuracy under corruption", "gap": "clean accuracy minus that under corruption"}
-"""What is to be predicted: by the mean that tables show."""
+TRAINED = "generalisation/accuracy"
+"""Accuracy on training images, of a diagnostic."""
 
 LEVEL = 0.05
 FEWEST = 5
@@ -39,21 +33,16 @@ PERMUTATIONS = 999
 BLOCK = 64
 """Permutations at once, of 300 networks 23 MB."""
 
-_OF_SUMMARY = {
-    **{name: name for name in ("accuracy", "loss", "brier", "calibration_error")},
-    **{"margin": "margin_median", "norm": "norm_mean", "angle": "angle_mean", "angle_centred": "angle_centred_mean"},
-}
-
 
 @dataclass(frozen=True)
 class Prediction:
-    """How one number of clean images goes with one target over the networks of a study.
+    """How one number of a network goes with one target over the networks of a study.
 
     It says what goes together, not what bounds or causes what. Networks of one method and sparsity are one unit: they
     differ in their seed alone.
 
     Attributes:
-        name: Key of `PREDICTORS`.
+        name: Key of `PREDICTORS`, or `<diagnosis>/<array>`.
         target: Key of `TARGETS`.
         tau: Kendall's tau-b over all networks, in [-1, 1].
         p: Two-sided, of permuting groups, all seeds of one together; with Holm's correction over predictors.
@@ -61,6 +50,9 @@ class Prediction:
         signs: Share of networks that differ from the dense one of their seed as tau says, in [0, 1]; NaN without one.
         groups: Number of groups with all seeds; others are left out.
         seeds: Number of seeds.
+        psi: Granulated tau, see `concordance.granulated`.
+        sign_errors: By environment, in the direction of tau, see `concordance.sign_errors`.
+        alike: Other numbers of diagnostics that order the networks the same way, or the other way round.
     """
 
     name: str
@@ -71,6 +63,19 @@ class Prediction:
     signs: float
     groups: int
     seeds: int
+    psi: float = float("nan")
+    sign_errors: Mapping[str, float] = field(default_factory=dict)
+    alike: tuple[str, ...] = ()
+
+    @property
+    def sign_error(self) -> float:
+        """Median sign error over environments, in [0, 1]; NaN without one."""
+        return float(np.median(list(self.sign_errors.values()))) if self.sign_errors else float("nan")
+
+    @property
+    def worst_sign_error(self) -> tuple[str, float]:
+        """The environment of the largest sign error, and that; ("", NaN) without environments."""
+        return max(self.sign_errors.items(), key=lambda item: item[1], default=("", float("nan")))
 
     @property
     def worst(self) -> tuple[str, float]:
@@ -91,50 +96,13 @@ class Prediction:
         return "rises with it" if self.tau > 0 else "falls with it"
 
 
-def kendall(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
-    """Kendall's tau-b in [-1, 1]; pairs with NaN count as ties, NaN where all of x or of y are tied.
-
-    >>> round(kendall(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), 6)
-    0.333333
-    """
-    first, second = _order(x), _order(y)
-    size = np.sqrt(np.abs(first).sum() * np.abs(second).sum())
-    return float((first * second).sum() / size) if size else float("nan")
-
-
-def _order(x: np.ndarray) -> np.ndarray:
-    """float32[n, n]: signs of differences, 0 for NaN."""
-    return np.nan_to_num(np.sign(np.asarray(x, float)[:, None] - np.asarray(x, float))).astype(np.float32)
-
-
-def effective_rank(features: Float[np.ndarray, "m d"]) -> float:
-    """exp of the entropy of the normalised singular values of centred features, 1 to min(m, d).
-
-    NaN where all features are equal. Source: Roy and Vetterli, EUSIPCO 2007.
-
-    >>> round(effective_rank(np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])), 6)
-    2.0
-    """
-    values = np.linalg.svd(features - features.mean(0), compute_uv=False).astype(np.float64)
-    share = values[values > 0] / values.sum() if values.sum() > 0 else np.full(1, np.nan)
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def clean_numbers(results: Results, network: str, clean: str, row: Mapping[str, float]) -> dict[str, float]:
-    """The `PREDICTORS` of one network, from its cell on clean images and that cell's row of the summary."""
-    cell, of_collapse = results.geometry(network, clean), collapse.of_cell(results, network, clean)
-    features = np.asarray(cell.get("features", ()), np.float32)
-    return {
-        **{name: float(row[column]) for name, column in _OF_SUMMARY.items()},
-        "sparsity": results.networks[network].sparsity,
-        "confidence": float(confidence(cell).mean()),
-        "effective_rank": effective_rank(features) if len(features) else float("nan"),
-        **{name: of_collapse[name] for name in ("spread", "disagreement")},
-    }
-
-
 def predictions(results: Results) -> list[Prediction]:
-    """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups."""
+    """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups.
+
+    Predictors are those of `PREDICTORS`, and every number without axes that a diagnostic gave of all these networks,
+    under no condition or clean images. Left out are those that do not vary; those that order the networks as one before
+    them does, or the other way round, are one with it (`alike`).
+    """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
         return []
@@ -146,7 +114,7 @@ def predictions(results: Results) -> list[Prediction]:
     corrupted = accuracies[:, columns].mean(1)
     # Of networks made elsewhere no seed may be known: then every group is one network.
     seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None}) or [None]
-    rows, labels, is_dense = [], [], []
+    rows, labels, is_dense, methods = [], [], [], []
     for group in robustness.groups(results):
         by_seed = {results.networks[name].seed: name for name in group.networks if (name, clean) in cells}
         if [s for s in seeds if s in by_seed] == seeds and np.isfinite(
@@ -154,15 +122,48 @@ def predictions(results: Results) -> list[Prediction]:
         ).all():
             rows.append([by_seed[seed] for seed in seeds])
             labels.append(group.family)
+            methods.append((f"{group.model} {group.label}".strip(), group.sparsity))
             is_dense.append(results.networks[by_seed[seeds[0]]].is_parent)
     if len(rows) < FEWEST:
         return []
     numbers = [[clean_numbers(results, name, clean, summary[name, clean]) for name in row] for row in rows]
     tables = {name: np.array([[cell[name] for cell in row] for row in numbers]) for name in PREDICTORS}
     reached = np.array([[corrupted[index[name]] for name in row] for row in rows])
+    of_network = lambda numbers: np.array([[numbers.get(name, np.nan) for name in row] for row in rows])
+    given = diagnostics.numbers(results)
+    everyone = {name for row in rows for name in row}
+    first_of = {order_of(table.ravel()): name for name, table in reversed(tables.items())}
+    alike: dict[str, list[str]] = {}
+    for name, stored in given.items():
+        table = of_network(stored)
+        if not everyone <= stored.keys() or not signs_of(table.ravel()).any():
+            continue
+        first = first_of.setdefault(order_of(table.ravel()), name)
+        if first == name:
+            tables[name] = table
+        else:
+            alike.setdefault(first, []).append(name)
     targets = {"corrupted": reached, "gap": tables["accuracy"] - reached}
+    if attacks := _attacks(results):
+        targets["attack_gap"] = tables["accuracy"] - of_network(
+            dict(zip(index, accuracies[:, attacks].mean(1), strict=True))
+        )
+    targets["clean_gap"] = of_network(given.get(TRAINED, {})) - tables["accuracy"]
+    targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
     dense = is_dense.index(True) if any(is_dense) else None
-    return correlate(tables, targets, labels, seeds, dense)
+    measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
+    return [replace(one, alike=tuple(alike.get(one.name, ()))) for one in measured]
+
+
+def words_of(name: str) -> str:
+    """How a number is called in tables."""
+    return PREDICTORS.get(name, name.replace("/", ": "))
+
+
+def _attacks(results: Results) -> list[int]:
+    """Places of the conditions of projected gradient descent, among all of a study."""
+    conditions = enumerate(results.conditions.values())
+    return [k for k, c in conditions if c.category == "attack" and c.name.startswith("pgd") and c.bn == "train"]
 
 
 def correlate(
@@ -172,6 +173,8 @@ def correlate(
     seeds: Sequence[int | None],
     dense: int | None,
     *,
+    methods: Sequence[tuple[str, float]] | None = None,
+    samples: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> list[Prediction]:
     """Predictions from arrays.
@@ -182,12 +185,14 @@ def correlate(
         families: of the groups.
         seeds: of the columns.
         dense: row of the dense networks that the others are compared with; None for none.
+        methods: method and sparsity of the groups, which with the seed are the axes of environments; None for none.
+        samples: images that targets are means over.
         permutations: of groups; p is at least 1 / (1 + permutations).
     """
     count, width = len(families), len(seeds)
     generator = np.random.default_rng(0)
     orders = np.stack([generator.permutation(count) for _ in range(permutations)])
-    signs = {name: _order(table.ravel()) for name, table in tables.items()}
+    signs = {name: signs_of(table.ravel()) for name, table in tables.items()}
     flat = np.stack([sign.ravel() for sign in signs.values()])
     sizes = np.abs(flat).sum(1)
     environments: dict[str, tuple[Any, slice]] = {}
@@ -197,15 +202,20 @@ def correlate(
         members = [k for k, other in enumerate(families) if other == family]
         if len(members) >= FEWEST:
             environments[family] = (members, slice(None))
+    axes: list[Axis] = []
+    if methods is not None:
+        repeated = [(*method, seed) for method in methods for seed in seeds]
+        names = ("method", "sparsity", "seed")
+        axes = axes_of(dict(zip(names, map(list, zip(*repeated, strict=True)), strict=True)))
     all_predictions: list[Prediction] = []
     for target, y in targets.items():
-        exact = _order(y.ravel())
+        exact = signs_of(y.ravel())
         norm = np.sqrt(sizes * np.abs(exact).sum())
         with np.errstate(divide="ignore", invalid="ignore"):
             taus = flat @ exact.ravel() / norm
             beyond = np.zeros(len(flat), int)
             for start in range(0, permutations, BLOCK):
-                permuted = np.stack([_order(y[order].ravel()).ravel() for order in orders[start : start + BLOCK]])
+                permuted = np.stack([signs_of(y[order].ravel()).ravel() for order in orders[start : start + BLOCK]])
                 beyond += (np.abs(flat @ permuted.T / norm[:, None]) >= np.abs(taus)[:, None] - 1e-6).sum(1)
         p = np.where(np.isfinite(taus), (1 + beyond) / (1 + permutations), np.nan)
         for (name, x), tau, corrected in zip(tables.items(), taus, robustness.holm(p), strict=True):
@@ -220,6 +230,10 @@ def correlate(
                     _signs(x, y, dense, tau),
                     groups=count,
                     seeds=width,
+                    psi=granulated(x.ravel(), y.ravel(), axes),
+                    sign_errors=sign_errors(
+                        x.ravel(), y.ravel(), axes if np.isfinite(tau) else (), samples, float(np.sign(tau))
+                    ),
                 )
             )
     return all_predictions
@@ -235,14 +249,16 @@ def _signs(x: np.ndarray, y: np.ndarray, dense: int | None, tau: float) -> float
 
 
 COLUMNS = ("predictor", "target", "tau", "p_holm", "worst", "worst_tau", "signs", "groups", "seeds", "verdict")
+COLUMNS += ("psi", "sign_error", "worst_environment", "worst_sign_error", "alike")
 """Columns of comparison/predictors.csv."""
 
 
 def save(results: Results) -> None:
     """Write `comparison/predictors.csv`, replacing what is there: a row per prediction."""
-    lines = [
-        (p.name, p.target, p.tau, p.p, *p.worst, p.signs, p.groups, p.seeds, p.verdict) for p in predictions(results)
-    ]
+    lines = []
+    for p in predictions(results):
+        cells = (p.name, p.target, p.tau, p.p, *p.worst, p.signs, p.groups, p.seeds, p.verdict)
+        lines.append((*cells, p.psi, p.sign_error, *p.worst_sign_error, " ".join(p.alike)))
     save_csv(results.folder / "comparison" / "predictors.csv", COLUMNS, lines)
 
 
@@ -258,17 +274,22 @@ def markdown(results: Results) -> list[str]:
             continue
         first = of_target[0]
         lines += [
-            *("", f"## What goes with {words}?", ""),
+            *("", f"## What correlates with {words}?", ""),
             f"Kendall's tau over {first.groups} groups of {first.seeds} seeds; p of permuting groups, with Holm's "
             f"correction over {len(of_target)} numbers; the seed or family that agrees least; how often a network "
-            "differs from the dense one of its seed as tau says. What goes together here may not elsewhere, and bounds "
-            "nothing.",
+            "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity or seed "
+            "varies alone. Wrong: pairs that differ in one of them, by the same two values, and against tau, percent, "
+            "median and maximum over such environments; differences that chance may have made count less. Numbers "
+            "joined by = order the networks alike, or the other way round. What correlates here may not elsewhere, and "
+            "bounds nothing.",
             "",
-            "| on clean images | tau | p | least in | tau there | signs, % | verdict |",
-            "|---" * 7 + "|",
+            "| number | tau | p | least in | tau there | signs, % | psi | wrong | at most | verdict |",
+            "|---" * 10 + "|",
         ]
         for one in of_target:
             worst, tau = one.worst
-            cells = (f"{one.tau:+.2f}", f"{one.p:.2g}", worst, f"{tau:+.2f}", f"{100 * one.signs:.0f}", one.verdict)
-            lines.append(f"| {PREDICTORS[one.name]} | {' | '.join(cells)} |")
+            place, error = one.worst_sign_error
+            cells = (f"{one.tau:+.2f}", f"{one.p:.2g}", worst, f"{tau:+.2f}", f"{100 * one.signs:.0f}")
+            cells += (f"{one.psi:+.2f}", f"{100 * one.sign_error:.0f}", f"{100 * error:.0f} ({place})", one.verdict)
+            lines.append(f"| {' = '.join(map(words_of, (one.name, *one.alike)))} | {' | '.join(cells)} |")
     return lines

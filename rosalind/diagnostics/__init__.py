@@ -14,6 +14,9 @@ from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRAT
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between, mean_along
 from rosalind.diagnostics.curves import BEZIER, on_curve
+from rosalind.diagnostics.generalisation import GENERALISATION, margins
+from rosalind.diagnostics.norms import convolution_norm, matrix_of, spectral_norm
+from rosalind.diagnostics.perturbation import KL_MASS, SHARPNESS, log_mass, noise_level
 from rosalind.diagnostics.types import AXIS, Diagnostic, Given, Subject, check_given, check_model
 from rosalind.diagnostics.weights import (
     COMPRESSIBILITY,
@@ -33,6 +36,9 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "activation_profile": ACTIVATION_PROFILE,
     "layer_features": LAYER_FEATURES,
     "coherence": COHERENCE,
+    "generalisation": GENERALISATION,
+    "sharpness": SHARPNESS,
+    "kl_mass": KL_MASS,
     "linear_path": LINEAR_PATH,
     "bezier": BEZIER,
     "gradcam": GRADCAM,
@@ -80,14 +86,20 @@ __all__ = [
     "check_given",
     "check_model",
     "coherence",
+    "convolution_norm",
     "entropy",
     "error_curve",
     "integrated_gradients",
+    "log_mass",
+    "margins",
+    "matrix_of",
     "mean_along",
+    "noise_level",
     "on_curve",
     "plan",
     "pooled",
     "pq_index",
+    "spectral_norm",
     "tail_index",
     "turning_layer",
 ]

@@ -20,9 +20,8 @@ GRADIENTS = 2**27
 """Most numbers of such gradients: 0.5 GB, of which there are up to three copies; 12 examples of a ResNet-18."""
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _sums(config: Model, variables, masks, images, labels, counted):
-    """Of a chunk the summed gradient by path, and the squared norm of every example's, by path."""
+def _kept_gradients(config: Model, variables, masks, images, labels) -> dict[str, jax.Array]:
+    """Gradients of every example's loss by path, [n, ...], 0 where a weight is removed."""
     state = {name: tree for name, tree in variables.items() if name != "params"}
 
     def loss(params, image, label):
@@ -30,12 +29,26 @@ def _sums(config: Model, variables, masks, images, labels, counted):
         return -jax.nn.log_softmax(logits)[label]
 
     gradients = by_path(jax.vmap(jax.grad(loss), (None, 0, 0))(variables["params"], images, labels))
-    weighted = {}
-    for path, gradient in gradients.items():
-        kept = gradient * masks[path][None] if path in masks else gradient
-        weighted[path] = kept * counted.reshape(-1, *[1] * (gradient.ndim - 1))
+    return {path: g * masks[path][None] if path in masks else g for path, g in gradients.items()}
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _sums(config: Model, variables, masks, images, labels, counted):
+    """Of a chunk the summed gradient by path, and the squared norm of every example's, by path."""
+    gradients = _kept_gradients(config, variables, masks, images, labels)
+    weighted = {path: g * counted.reshape(-1, *[1] * (g.ndim - 1)) for path, g in gradients.items()}
     total = {path: gradient.sum(0) for path, gradient in weighted.items()}
     return total, {path: (g**2).reshape(len(g), -1).sum(1) for path, g in weighted.items()}
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _alignment(config: Model, variables, masks, images, labels, total):
+    """float32[n]: cosine of every example's gradient and the sum of all others'; NaN where one is 0."""
+    own = _kept_gradients(config, variables, masks, images, labels)
+    # Their difference and not a difference of products: in float32 those cancel where the others are small.
+    others = {path: total[path][None] - gradient for path, gradient in own.items()}
+    over = lambda a, b: sum((a[path] * b[path]).reshape(len(images), -1).sum(1) for path in a)
+    return over(own, others) / jnp.sqrt(over(own, own) * over(others, others))
 
 
 def coherence(
@@ -68,25 +81,25 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items()}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))
     size = int(np.clip(GRADIENTS // parameters, 1, CHUNK))
-    total, squares, lengths, layers = {}, {}, [], []
-    for start in range(0, len(sample), size):
+    total, squares, lengths, layers, alignment = {}, {}, [], [], []
+    given, chunks = (network.config, network.variables, masks), range(0, len(sample), size)
+    for start in chunks:
         rows = np.minimum(np.arange(start, start + size), len(sample) - 1)
         counted = np.arange(start, start + size) < len(sample)
-        chunk = _sums(
-            network.config,
-            network.variables,
-            masks,
-            np.asarray(sample.images[rows]),
-            sample.labels[rows],
-            counted.astype(np.float32),
-        )
-        sums, norms = jax.device_get(chunk)
+        chunk = np.asarray(sample.images[rows]), sample.labels[rows]
+        sums, norms = jax.device_get(_sums(*given, *chunk, counted.astype(np.float32)))
         layers = list(sums)
         for path in sums:
             total[path] = total.get(path, 0) + np.asarray(sums[path], np.float64)
             squares[path] = squares.get(path, 0) + float(np.asarray(norms[path], np.float64).sum())
         lengths.append(np.sqrt(sum(norms.values()))[counted])
-        subject.advance(counted.sum() / len(sample))
+        subject.advance(counted.sum() / len(sample) / 2)
+    summed = {path: jnp.asarray(gradient, jnp.float32) for path, gradient in total.items()}
+    for start in chunks:
+        rows = np.minimum(np.arange(start, start + size), len(sample) - 1)
+        cosines = _alignment(*given, np.asarray(sample.images[rows]), sample.labels[rows], summed)
+        alignment.append(np.asarray(cosines)[: len(sample) - start])
+        subject.advance(len(alignment[-1]) / len(sample) / 2)
     whole, of_layers, shares = coherence(total, squares, len(sample))
     count = len(sample)
     return {
@@ -95,6 +108,7 @@ def _coherence(subject: Subject) -> dict[str, Any]:
         "of_layer": of_layers,
         "share": shares,
         "gradient_norm": np.concatenate(lengths).astype(np.float32),
+        "alignment": np.clip(np.concatenate(alignment), -1, 1),
         "axis/layers": np.array(layers),
         "axis/examples": sample.ids,
     }
@@ -118,7 +132,16 @@ COHERENCE = Diagnostic(
             "a layer's share of the squared gradients; coherence = sum of share x layer", "share", ("layers",), 0
         ),
         "gradient_norm": Given("length of an example's gradient", "nats per weight", ("examples",), 0),
+        "alignment": Given(
+            "cosine of an example's gradient and the mean of all others': low where learning the others does not help "
+            "it; NaN where one of them is 0",
+            "",
+            ("examples",),
+            -1,
+            1,
+        ),
     },
     options={"samples": 512},
     check=whole("samples", 2),
+    version=2,
 )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jax import Array
 
+from rosalind import models
 from rosalind.conditions import Network
 from rosalind.config import Model
 from rosalind.data import Split
@@ -52,6 +53,7 @@ class Subject:
         options: All options of the diagnostic, defaults included.
         advance: Reports a part of the whole, in (0, 1], as done.
         attacked: From a network to the same samples under an attack on it; None under a condition that is none.
+        initial: Gives the variables before any training; None where they are not known.
     """
 
     network: Network
@@ -64,6 +66,7 @@ class Subject:
     advance: Callable[[float], object]
     attacked: Callable[[Network], Split] | None = None
     dense: Network | None = None
+    initial: Callable[[], models.Variables | None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +111,24 @@ class Diagnostic:
     version: int = 1
 
 
-def whole(option: str, least: int) -> Callable[[Mapping[str, float]], None]:
-    """A `check` that an option is a whole number, `least` or more."""
+def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:
+    """A `check` that an option is a whole number, `least` or more.
+
+    Args:
+        option: its name.
+        least: its smallest value.
+        positive: options that are numbers above 0.
+        more: further whole numbers by name, with their smallest values.
+    """
 
     def check(options: Mapping[str, float]) -> None:
-        value = options[option]
-        if value < least or value != int(value):
-            raise ValueError(f"{option} must be a whole number, {least} or more, got {value:g}.")
+        for name, smallest in {option: least, **more}.items():
+            value = options[name]
+            if value < smallest or value != int(value):
+                raise ValueError(f"{name} must be a whole number, {smallest} or more, got {value:g}.")
+        for name in positive:
+            if not options[name] > 0:
+                raise ValueError(f"{name} must be above 0, got {options[name]:g}.")
 
     return check
 

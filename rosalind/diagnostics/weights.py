@@ -92,16 +92,21 @@ def _compressibility(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _effective_sparsity(subject: Subject) -> dict[str, Any]:
-    network = subject.network
+def on_a_path(network: Network) -> dict[str, np.ndarray] | None:
+    """Masks of the kept weights on a path of kept ones from input to output; None where no flow tells (attention)."""
     assert network.config is not None
+    if not models.traceable(network.config):
+        return None
     masks = {path: mask for path, (_, mask) in kept_weights(network).items()}
+    state = {name: tree for name, tree in network.variables.items() if name != "params"}
+    return pruning.diagnosis.on_a_path(models.flow(network.config), network.variables["params"], state, masks)
+
+
+def _effective_sparsity(subject: Subject) -> dict[str, Any]:
+    masks = {path: mask for path, (_, mask) in kept_weights(subject.network).items()}
     removed = np.array([1 - mask.mean() for mask in masks.values()], np.float32)
     effective = np.full(len(masks), np.nan, np.float32)
-    if models.traceable(network.config):
-        state = {name: tree for name, tree in network.variables.items() if name != "params"}
-        flow, params = models.flow(network.config), network.variables["params"]
-        paths = pruning.diagnosis.on_a_path(flow, params, state, masks)
+    if (paths := on_a_path(subject.network)) is not None:
         effective = np.array([1 - paths[path].mean() for path in masks], np.float32)
     return {"direct": removed, "effective": effective, "axis/layers": np.array(list(masks))}
 

@@ -123,7 +123,7 @@ def potential_figure(results: Results) -> Figure | None:
 
 
 def predictors_figure(results: Results) -> Figure | None:
-    """Kendall's tau of numbers of clean images with accuracy under corruption and with the gap to it.
+    """Kendall's tau of numbers of clean images and of diagnostics with accuracy under corruption and with gaps to it.
 
     Small points are single seeds and families. Filled: not chance (permutations, Holm) and of one sign in all of them.
     None where nothing can be said.
@@ -131,19 +131,23 @@ def predictors_figure(results: Results) -> Figure | None:
     measured = predictors.predictions(results)
     if not measured:
         return None
-    figure = Figure(figsize=(8.6, 1.4 + 0.24 * len(predictors.PREDICTORS)), layout="constrained")
-    names = list(predictors.PREDICTORS)
-    for axes, (target, words) in zip(figure.subplots(1, 2, sharey=True), predictors.TARGETS.items(), strict=True):
+    names = {one.name: predictors.words_of(one.name) for one in measured}
+    targets = list(dict.fromkeys(one.target for one in measured))
+    figure = Figure(figsize=(2.6 + 3 * len(targets), 1.4 + 0.24 * len(names)), layout="constrained")
+    for axes, target in zip(figure.subplots(1, len(targets), sharey=True), targets, strict=True):
         for one in (one for one in measured if one.target == target):
-            place, sure = names.index(one.name), one.verdict not in ("cannot tell", "differs between environments")
+            place, sure = (
+                list(names).index(one.name),
+                one.verdict not in ("cannot tell", "differs between environments"),
+            )
             within = list(one.environments.values())
             axes.scatter(within, [place] * len(within), s=10, color="0.6", linewidths=0)
             axes.scatter([one.tau], [place], s=44, c=COLOURS[0] if sure else "white", edgecolors=COLOURS[0], zorder=2)
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_xlim(-1.05, 1.05)
-        axes.set_yticks(range(len(names)), predictors.PREDICTORS.values())
+        axes.set_yticks(range(len(names)), names.values())
         axes.tick_params(labelsize=7)
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel(f"Kendall's tau with {words}", fontsize=8)
+        axes.set_xlabel(f"Kendall's tau with {predictors.TARGETS[target]}", fontsize=8)
     figure.axes[0].invert_yaxis()
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import diagnostics, map_tables, predictors, robustness
+from rosalind.analysis import diagnostics, map_tables, predictors, robustness, shift
 from rosalind.results import Results
 
 REPORTED = {
@@ -135,6 +135,7 @@ def markdown(results: Results) -> str:
     lines += predictors.markdown(results)
     lines += diagnostics.markdown(results)
     lines += map_tables.markdown(results)
+    lines += shift.markdown(results)
     lines += _other_conditions(results)
     infos = results.networks.items()
     collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]

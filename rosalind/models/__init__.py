@@ -7,8 +7,9 @@ than its deviation: the default loses a fifth of the output at a ratio of 1,000 
 """
 
 from rosalind.models.activations import HEAD, activations, layer_names
-from rosalind.models.channels import groups, positions, producers, traceable
+from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
 from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
+from rosalind.models.folding import Norm, folded, norms
 from rosalind.models.forward import (
     MODELS,
     Variables,
@@ -24,13 +25,16 @@ from rosalind.models.forward import (
 )
 from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.paths import log_path_sum, log_paths
 from rosalind.models.pretrained import digest
 from rosalind.models.relevance import check_relevance, relevance, relevance_sum
 
 __all__ = [
     "HEAD",
     "MODELS",
+    "Convolution",
     "Maps",
+    "Norm",
     "Sum",
     "Variables",
     "activations",
@@ -40,20 +44,25 @@ __all__ = [
     "blank",
     "check_relevance",
     "class_activation_map",
+    "convolutions",
     "cross_entropy",
     "default_width",
     "digest",
     "distilled",
     "flatten",
     "flow",
+    "folded",
     "groups",
     "head",
     "init",
     "inputs",
     "layer_names",
+    "log_path_sum",
+    "log_paths",
     "map_gradients",
     "map_shape",
     "model_functions",
+    "norms",
     "parameter_dtypes",
     "positions",
     "producers",

@@ -1,5 +1,6 @@
 """Coupled channels of a model and the number of positions of its layers, by tracing."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
@@ -206,6 +207,34 @@ def positions(config: Model) -> dict[str, int]:
     Kernels of modules of unknown kind are left out.
     """
     return {f"{path}/kernel": count for path, count in _structure(config).positions.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """What a kernel does not say of its convolution.
+
+    Attributes:
+        size: Of the image that it reads, without channels.
+        dilation: Steps between the kernel's places, per axis.
+        groups: Of channels, each of which reads its own inputs.
+    """
+
+    size: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+
+def convolutions(config: Model) -> dict[str, Convolution]:
+    """The convolutions of a model by path of the kernel, transposed ones too; none inside lifted transforms."""
+    structure, found = _structure(config), {}
+    for path, module in structure.modules.items():
+        if isinstance(module, (nn.Conv, nn.ConvTranspose)):
+            axes = 1 if isinstance(module.kernel_size, int) else len(module.kernel_size)
+            steps = module.kernel_dilation or 1
+            dilation = (steps,) * axes if isinstance(steps, int) else tuple(steps)
+            groups = module.feature_group_count if isinstance(module, nn.Conv) else 1
+            found[f"{path}/kernel"] = Convolution(structure.inputs[path][-1 - axes : -1], dilation, groups)
+    return found
 
 
 @functools.cache

@@ -14,14 +14,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, data, diagnostics, fields, measuring, results
+from rosalind import conditions, data, diagnostics, fields, measuring, models, results
+from rosalind.analysis import predictors
 from rosalind.conditions import Planned
 from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint, is_outside
 from rosalind.diagnostics import Diagnostic, Subject
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, planning, pool, units
+from rosalind.study import cells, network_files, networks, planning, pool, units
 from rosalind.study.units import Unit
 
 SAMPLES = 500
@@ -125,7 +126,11 @@ def _carry_out(study_results: Results, work: list[_Made], executor: Executor | N
         is_callable = lambda made: isinstance(made.network, Imported) or isinstance(made.dense, Imported)
         here = [unit for unit, made in zip(jobs, todo, strict=True) if is_callable(made)]
         rest = [unit for unit in jobs if unit not in here]
-        return units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+        failures = units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
+    if todo and (folder / "comparison" / "predictors.csv").exists():
+        # It holds numbers of diagnostics too, and the other tables stay as they are.
+        predictors.save(results.load(folder))
+    return failures
 
 
 def _warn_of_training(study_results: Results, todo: Iterable[_Made]) -> None:
@@ -345,6 +350,27 @@ def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str
         dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
     key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
     subject = Subject(
-        network, other, samples, clean, dataset.train, key, options, advance, attacked=attacked_path, dense=dense
+        *(network, other, samples, clean, dataset.train, key, options, advance),
+        attacked=attacked_path,
+        dense=dense,
+        initial=functools.partial(_initial, folder, made.network, network),
     )
     return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
+
+
+def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:
+    """The variables that a network began with; None where they are not known: `reinitialised` and `signs` of lth draw
+    their own, and pretrained ones may be gone.
+    """
+    info = results.load(folder).networks[_name(name)]
+    if network.config is None or info.seed is None or info.options.get("control") in ("reinitialised", "signs"):
+        return None
+    if info.family == "ticket":
+        # Its weights are those of the start, binarised or not.
+        return network.variables
+    try:
+        return jax.device_get(models.init(network.config, networks.keys_of(info.seed)[0]))
+    except (ValueError, OSError):
+        if network.config.variables is None:
+            raise
+        return None

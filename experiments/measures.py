@@ -1,0 +1,64 @@
+"""Which measures of generalisation correlate with robustness among the demo's networks?
+
+Question: which of the measures of arXiv 1912.02178 and 2010.11924, coherence (2203.10036), the mass of a KL ball
+(2506.07661) and numbers of clean images go with accuracy under corruption, with the gap to it, and with the gap to
+training accuracy, over all networks, where method, sparsity or seed varies alone, and in the worst environment?
+
+Command (a finished demo study; what is there is not made again):
+
+    python experiments/measures.py studies/digits
+
+RESULTS
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rosalind import analysis, results, study
+from rosalind.config import Diagnosis
+
+DIAGNOSES = (
+    Diagnosis("generalisation"),
+    Diagnosis("sharpness", {"draws": 5, "samples": 500}),
+    Diagnosis("kl_mass", {"draws": 50}),
+    Diagnosis("coherence"),
+)
+
+
+def rows(study_results: results.Results) -> Iterator[tuple[str, str, str, int | None, float]]:
+    """Quantity, network, its group, its seed and the number: of diagnostics, and accuracies."""
+    group_of = {name: g.name for g in analysis.robustness.groups(study_results) for name in g.networks}
+    of = lambda name: (name, group_of[name], study_results.networks[name].seed)
+    for quantity, values in analysis.diagnostics.numbers(study_results).items():
+        yield from ((quantity, *of(name), value) for name, value in values.items())
+    mean = analysis.robustness.main_mean(study_results)
+    assert mean is not None
+    places = {name: k for k, name in enumerate(study_results.conditions)}
+    for name, accuracy in zip(study_results.networks, analysis.robustness.accuracy(study_results), strict=True):
+        yield ("accuracy", *of(name), float(accuracy[places["clean"]]))
+        yield ("accuracy under corruption", *of(name), float(accuracy[[places[c] for c in mean.conditions]].mean()))
+
+
+def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
+    """Compute and print.
+
+    Args:
+        folder: of a finished demo study.
+        jobs: processes.
+    """
+    study.use_compilation_cache()
+    study.diagnose(folder, DIAGNOSES, jobs=jobs)
+    study_results = results.load(folder)
+    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("quantity", "network", "networks", "seed", "value"))
+        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows(study_results))
+    print("\n".join(analysis.predictors.markdown(study_results)))
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)
