@@ -18,9 +18,10 @@ ARROWS = {
     "geometry": {"config", "measures"},
     "results": {"config"},
     "imported": set(),
+    "storage": set(),
     "training": {"config"},
-    "pruning": {"training"},
-    "analysis": {"results", "measures"},
+    "pruning": {"training", "storage"},
+    "analysis": {"results", "measures", "storage"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
@@ -44,7 +45,7 @@ ARROWS = {
 """Rooms that a room may import directly; anything further down comes with them."""
 
 WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "figures", "viewer")
-WITHOUT_JAX += ("progress", "demo")
+WITHOUT_JAX += ("progress", "demo", "storage")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

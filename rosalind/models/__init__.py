@@ -22,6 +22,7 @@ from rosalind.models.forward import (
     unflatten,
 )
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.moments import batch_statistics, moments
 from rosalind.models.pretrained import digest
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "activations",
     "apply",
     "backbone",
+    "batch_statistics",
     "blank",
     "cross_entropy",
     "default_width",
@@ -44,6 +46,7 @@ __all__ = [
     "inputs",
     "layer_names",
     "model_functions",
+    "moments",
     "parameter_dtypes",
     "positions",
     "producers",
