@@ -9,12 +9,22 @@ from beartype import BeartypeConf, beartype
 ANALYSIS = (
     *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
     *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "linear_paths"),
-    *("occlusion_maps", "polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns"),
+    *(
+        "occlusion_maps",
+        "pareto",
+        "polygon",
+        "predictors",
+        "rasters",
+        "redundancy",
+        "representations",
+        "sample_columns",
+    ),
     *("sample_margins", "sample_presets", "selection", "severity_curves", "similarity", "store"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
-    *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.results.logits"),
+    *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.pruning.compression", "rosalind.storage"),
+    "rosalind.results.logits",
     *(f"rosalind.analysis.{name}" for name in ANALYSIS),
 )
 

@@ -210,7 +210,8 @@ CHANGED = {
     "restart": True,
     "repair": 40,
     "bits": 3,
-    "codebook": True,
+    "codebook": False,
+    "scale": "error",
 }
 """Another value of every option than its default."""
 

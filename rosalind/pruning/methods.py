@@ -182,12 +182,8 @@ METHODS: dict[str, Recipe] = {
         paper="2403.08265",
         family="structured",
     ),
-    "quantise": one_shot(
-        scores.magnitude, paper="1806.08342", family="compression", epochs=0, bits=8, codebook=False, scale="max"
-    ),
-    "cluster": one_shot(
-        scores.magnitude, paper="1510.00149", family="compression", epochs=0, bits=4, codebook=True, scale="max"
-    ),
+    "quantise": one_shot(scores.magnitude, paper="1806.08342", family="compression", epochs=0, bits=8, scale="max"),
+    "cluster": one_shot(scores.magnitude, paper="1510.00149", family="compression", epochs=0, bits=4, codebook=True),
     "n_m": Recipe(
         granularity="block", options={**_TUNED, **_REPAIRED, "group": 4}, paper="2104.08378", family="semi-structured"
     ),
