@@ -2,9 +2,9 @@
 
 arXiv 2512.24971 (abstract; its tables could not be read) compares quantisation, pruning and weight clustering of
 ResNet-50, VGG-19 and MobileNetV2 on CIFAR-10-C and CIFAR-100-C, finds that some of it keeps or betters robustness, and
-asks for accuracy, robustness and size together. Here, on the digits: the demo's networks as they are, its dense parents
-in 8, 6, 4, 3 and 2 bits, uniform per channel (scale of the largest weight, or of the least squared error) and as k-means
-codebooks, and `lth` and `biprop` networks in as many. Nothing is trained again. Questions:
+asks for accuracy, robustness and size together. Here, on the digits: the demo's networks as they are; its dense parents
+in 8, 6, 4, 3 and 2 bits, uniform per channel (scale of the largest weight, or of the least squared error) or as k-means
+codebooks; and its lottery tickets in as few. Nothing is trained again. Questions:
 
 - cost: change of clean and of mean corruption accuracy to the float32 network of the same seed, by bits;
 - scale: does the scale of the least squared error hold more than that of the largest weight?

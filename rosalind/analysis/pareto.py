@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from rosalind.analysis.robustness import SeedGroup, main_mean, mean_and_deviation, nan_mean_std, table
 from rosalind.analysis.robustness.groups import Row
+from rosalind.analysis.severity_curves import dodge
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load_arrays
 from rosalind.storage import packed_bytes
@@ -129,6 +130,27 @@ def _dense_pairs(
     for row, values in zip(rows, seeds, strict=True):
         if results.networks[row.group.networks[0]].is_parent:
             yield from itertools.combinations(values.T, 2)
+
+
+def name_places(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], near: float, gap: float, low: float, high: float
+) -> Float[np.ndarray, " n"]:
+    """Heights of names on the right of points, so that names of points side by side do not lie on each other.
+
+    Args:
+        x: above 0; points within a factor `near` of the one before stand side by side.
+        gap: least distance of two names, in the unit of y.
+        low: lowest place.
+        high: highest place.
+
+    >>> name_places(np.array([1.0, 1.0, 9.0]), np.array([5.0, 5.0, 5.0]), 2.0, 1.0, 0.0, 9.0).tolist()
+    [4.5, 5.5, 5.0]
+    """
+    places, order = np.array(y, float), np.argsort(x, kind="stable")
+    starts = np.flatnonzero(np.diff(np.log(x[order]), prepend=-np.inf) > np.log(near))
+    for column in np.split(order, starts[1:]):
+        places[column] = dodge(places[column], gap, low, high)
+    return places
 
 
 def markdown(results: Results) -> list[str]:

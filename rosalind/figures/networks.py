@@ -109,9 +109,18 @@ def pareto_figure(store: Store) -> Figure | None:
             spread = np.nan_to_num(100 * shown.deviation[k, column])
             axes.errorbar(x, y, spread, color=colour, linewidth=0.7, alpha=0.6, zorder=1)
             axes.scatter(x, y, s=26, facecolor=colour if on_front else "white", edgecolor=colour, zorder=2)
-            if on_front:
-                axes.annotate(group.name, (x, y), fontsize=5.5, xytext=(4, 3), textcoords="offset points")
         axes.set_xscale("log")
+        # Names stand on the right of their points.
+        low, high = axes.get_ylim()
+        axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
+        named = np.flatnonzero(shown.front)
+        heights = 100 * shown.mean[named, column]
+        gap = 0.025 * (high - low)
+        places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
+        for k, y, place in zip(named, heights, places, strict=True):
+            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4}
+            look = {"fontsize": 5.5, "va": "center", "arrowprops": leader}
+            axes.annotate(shown.groups[k].name, (kilobytes[k], y), (1.15 * kilobytes[k], place), **look)
         axes.set_xlabel("kilobytes of all parameters", fontsize=8)
         axes.set_ylabel(f"{('clean', 'mean corruption')[column]} accuracy, %", fontsize=8)
         axes.tick_params(labelsize=7)
@@ -119,9 +128,9 @@ def pareto_figure(store: Store) -> Figure | None:
     for family, colour in colours.items():
         figure.axes[0].scatter([], [], color=colour, s=26, label=family)
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
-    seeds = (
-        f"what {shown.pairs} pairs of dense seeds differ by is no difference" if shown.pairs else "no null: one seed"
-    )
+    seeds = "no null, as there are no two dense seeds"
+    if shown.pairs:
+        seeds = f"a gain no larger than between dense seeds ({shown.pairs} pairs) puts none off the front"
     title = f"Filled: on the Pareto front of {', '.join(shown.objectives)}; {seeds}"
     figure.suptitle(textwrap.fill(title, 100), fontsize=8)
     return figure

@@ -123,13 +123,17 @@ class Pareto:
         self.spread.data = {"x": x, "low": y - spread, "high": y + spread, "colour": colours}
         named = [n for n, k in enumerate(at) if front[k]]
         named = named if len(named) <= NAMED else []
-        self.names.data = {"x": x[named], "y": y[named], "text": [groups[at[n]].name for n in named]}
+        heights = y[named].astype(np.float64)
         if at:
             low, high = float((y - spread).min()), float((y + spread).max())
             room = max(high - low, 1.0)
-            self.figure.y_range.update(start=low - 0.06 * room, end=high + 0.08 * room)
+            low, high = low - 0.06 * room, high + 0.08 * room
+            self.figure.y_range.update(start=low, end=high)
             # Names stand on the right of their points.
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
+            heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
+        names = [groups[at[n]].name for n in named]
+        self.names.data = {"x": x[named], "y": heights.astype(np.float32), "text": names}
         self.figure.visible = bool(at)
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
