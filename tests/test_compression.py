@@ -227,9 +227,9 @@ def test_a_study_says_what_was_compressed(tmp_path, small_folder):
     assert (coded.family, coded.sparsity, coded.options["bits"]) == ("compression", 0, 8)
     assert infos["mlp-magnitude-4bit-0.5-seed0"].made_by["options"]["bits"] == 4
     assert len({info.fingerprint for info in infos.values()}) == len(infos)
-    assert dense.storage["packed"] == dense.storage["dense"] == 4 * dense.parameters
     # 42 outputs of 16 + 16 + 10 units have a bias and a scale each.
-    weights = dense.parameters - 42
+    weights = 256 * 16 + 16 * 16 + 16 * 10
+    assert dense.storage["packed"] == dense.storage["dense"] == 4 * (weights + 42)
     assert coded.storage["packed"] == weights + 4 * 42 + 4 * 42
     clusters = infos["mlp-cluster-3bit-0-seed0"].storage["packed"]
     assert clusters == sum(-(-3 * n // 8) + 32 for n in (256 * 16, 16 * 16, 160)) + 4 * 42

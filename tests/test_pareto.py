@@ -110,9 +110,11 @@ def test_the_report_and_its_figure_name_the_front(small_folder, store):
     front = {group.name for group, on_front in zip(picture.groups, picture.front, strict=True) if on_front}
     assert named == front
     figure = figures.pareto_figure(store)
+    assert figure is not None
     for axes, column in zip(figure.axes, (0, 1), strict=True):
         assert {text.get_text() for text in axes.texts} == front
-        drawn = {tuple(c.get_offsets()[0]) for c in axes.collections if len(c.get_offsets()) == 1}
+        offsets = [np.asarray(dots.get_offsets()) for dots in axes.collections]
+        drawn = [places[0] for places in offsets if len(places) == 1]
         for mean in picture.mean:
             assert any(np.allclose(place, (mean[2] / 1000, 100 * mean[column])) for place in drawn)
 

@@ -41,7 +41,7 @@ class Picture:
     @property
     def compared(self) -> Bool[np.ndarray, " 3"]:
         """The objectives that some group has."""
-        return np.isfinite(self.mean).any(0)
+        return np.asarray(np.isfinite(self.mean).any(0))
 
     @property
     def objectives(self) -> list[str]:
@@ -51,7 +51,7 @@ class Picture:
     @property
     def front(self) -> Bool[np.ndarray, " groups"]:
         """The groups that no other dominates; False where an objective is missing."""
-        return np.isfinite(self.mean[:, self.compared]).all(1) & ~self.dominates.any(0)
+        return np.asarray(np.isfinite(self.mean[:, self.compared]).all(1) & ~self.dominates.any(0))
 
 
 def dominating(values: Float[np.ndarray, "n k"], null: Float[np.ndarray, " k"]) -> Bool[np.ndarray, "n n"]:
@@ -68,7 +68,7 @@ def dominating(values: Float[np.ndarray, "n k"], null: Float[np.ndarray, " k"]) 
     [False, True, True]
     """
     gain = values[:, None] - values[None]
-    return (gain >= 0).all(-1) & (gain > null).any(-1)
+    return np.asarray((gain >= 0).all(-1) & (gain > null).any(-1))
 
 
 def bytes_of(results: Results, network: str) -> float:

@@ -16,6 +16,10 @@ _jitted = functools.cache(jax.jit)
 _CONSTANT = 1e-10
 """A variance below this part of the squared mean is that of rounding."""
 
+_WEAKEST = 0.01
+"""The least part of the parent's variance at which a channel is scaled: what is left of a weaker one are inputs that
+hardly vary on clean samples, and would vary far more under corruptions. See `experiments/repair.py`."""
+
 
 def repaired(
     run: MethodRun, pruned: Weights, masks: Mapping[str, Any], batches: CountedBatches
@@ -29,8 +33,8 @@ def repaired(
     BatchNorm cf. arXiv 2211.08403). Recalibration gives whatever lies behind a BatchNorm the same moments for any
     ratio, so that matching adds to it where a layer has no BatchNorm of its own behind it.
 
-    A channel that is constant in either network keeps its weights. Masks hold: what is removed stays zero, biases and
-    norms of removed channels as well.
+    A channel that is constant in either network, or has less than a hundredth of the parent's variance left, keeps its
+    weights: a guard of our own. Masks hold: what is removed stays zero, biases and norms of removed channels as well.
 
     Returns:
         The weights, and a note on kernels whose outputs the model function `moments` does not give.
@@ -49,6 +53,7 @@ def repaired(
         for path, (mean, variance) in target.items():
             own_mean, own_variance = current[path]
             both = (variance > _CONSTANT * mean**2) & (own_variance > _CONSTANT * own_mean**2)
+            both &= own_variance >= _WEAKEST * variance
             ratios[path] = jnp.where(both, jnp.sqrt(variance / jnp.where(both, own_variance, 1)), 1)
             shifts[_bias_of(path)] = mean, own_mean, ratios[path]
 
