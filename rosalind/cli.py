@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, NoReturn
@@ -412,8 +412,8 @@ def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
     first_line = lambda thing: (thing.__doc__ or "").partition("\n")[0]
     if kind == "methods":
         for name, recipe in rosalind.pruning.METHODS.items():
-            options = " ".join(f"{option}={json.dumps(value)}" for option, value in recipe.options.items())
-            yield name, recipe.family, recipe.paper, options
+            yield name, recipe.family, recipe.paper, _as_words(recipe.options)
+        yield "every method", "", "", _as_words(rosalind.pruning.COMPRESSION)
     elif kind == "corruptions":
         for name, corruption in rosalind.corruptions.CORRUPTIONS.items():
             tables = " ".join(corruption.constants)
@@ -438,6 +438,11 @@ def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
             yield name, diagnostic.of, diagnostic.paper, " ".join(diagnostic.gives), options
     else:
         yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
+
+
+def _as_words(options: Mapping[str, Any]) -> str:
+    """Options as the command line takes them."""
+    return " ".join(f"{option}={json.dumps(value)}" for option, value in options.items())
 
 
 def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = False) -> None:

@@ -48,7 +48,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("kind", "first", "rows"),
     [
-        ("methods", "random", len(pruning.METHODS)),
+        ("methods", "random", len(pruning.METHODS) + 1),
         ("corruptions", "gaussian_noise", len(corruptions.CORRUPTIONS)),
         ("conditions", "clean", len(conditions.CONDITIONS)),
         ("models", "mlp", len(models.MODELS)),

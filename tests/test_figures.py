@@ -51,8 +51,8 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert page.name == "report.html"
     assert page.stat().st_size > 1_000_000
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md", ".tex"}
-    assert len({path.stem for path in written}) == 20 + 1  # `accuracy` is a figure and a table
-    assert len(written) == 3 * 20 + 2
+    assert len({path.stem for path in written}) == 21 + 1  # `accuracy` is a figure and a table
+    assert len(written) == 3 * 21 + 2
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.

@@ -18,10 +18,11 @@ ARROWS = {
     "geometry": {"config", "measures"},
     "results": {"config"},
     "imported": set(),
+    "storage": set(),
     "training": {"config"},
-    "pruning": {"training"},
-    "analysis": {"results", "measures"},
     "exports": {"results", "measures", "progress"},
+    "pruning": {"training", "storage"},
+    "analysis": {"results", "measures", "storage"},
     "figures": {"analysis"},
     "viewer": {"analysis"},
     "conditions": {"models", "corruptions", "data", "geometry", "progress", "results"},
@@ -43,7 +44,7 @@ ARROWS = {
 """Rooms that a room may import directly; anything further down comes with them."""
 
 WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "exports", "figures", "viewer")
-WITHOUT_JAX += ("progress", "demo")
+WITHOUT_JAX += ("progress", "demo", "storage")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

@@ -270,7 +270,7 @@ class TestDiagnosis:
         mask = np.zeros((20, 10), bool)
         mask[:3, 0] = True
         stored = diagnosis.storage({"a/kernel": mask}, params)
-        assert stored == {"dense": 840, "bitmask": 40 + 12 + 25, "csr": 40 + 3 * 6 + 44}
+        assert stored == {"dense": 840, "bitmask": 40 + 12 + 25, "csr": 40 + 3 * 6 + 44, "packed": 40 + 4}
 
     def test_masks_of_norms_do_not_count_as_weights(self):
         params = {"a": {"kernel": np.ones((4, 2)), "bias": np.ones(2)}}

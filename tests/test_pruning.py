@@ -208,6 +208,10 @@ CHANGED = {
     "multiplier_rate": 5.0,
     "over": "all",
     "restart": True,
+    "repair": 40,
+    "bits": 3,
+    "codebook": False,
+    "scale": "error",
 }
 """Another value of every option than its default."""
 
@@ -221,6 +225,7 @@ NEEDED = {
     "drop": {"every": 1},
     "over": {"temperature": 1.0},
     "restart": {"every": 1, "drop": 0.9},
+    "scale": {"bits": 3},
 }
 """Options that only work beside others, or in a longer run."""
 

@@ -62,19 +62,7 @@ def with_weight_noise(network: Network, strength: float, key: Array) -> models.V
     return models.unflatten(flat)
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _batch_statistics(config: Model, variables, images):
-    """Means and variances of every BatchNorm on one batch, whatever the momentum of its running mean.
-
-    The running value is m * old + (1 - m) * new; two calls with old 0 and 1 give m and so new.
-    """
-
-    def after(old: float):
-        stats = jax.tree.map(lambda x: jnp.full_like(x, old), variables["batch_stats"])
-        return models.apply(config, {**variables, "batch_stats": stats}, images, train=True)[2]["batch_stats"]
-
-    zero, one = after(0.0), after(1.0)
-    return jax.tree.map(lambda a, b: a / (1 - (b - a)), zero, one)
+_batch_statistics = functools.partial(jax.jit, static_argnames="config")(models.batch_statistics)
 
 
 def recalibrated(config: Model, variables: models.Variables, batches: Iterable[Any]) -> models.Variables:

@@ -15,7 +15,7 @@ from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_f
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
 from rosalind.figures.inside import curves_figure, layers_figure, paths_figure
-from rosalind.figures.networks import lineage_figure, redundancy_figure, severity_figure
+from rosalind.figures.networks import lineage_figure, pareto_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
     attribution_figure,
     density_figure,
@@ -43,6 +43,7 @@ __all__ = [
     "lineage_figure",
     "matrix_figure",
     "parallel_figure",
+    "pareto_figure",
     "paths_figure",
     "potential_figure",
     "predictors_figure",
@@ -86,6 +87,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
         "severities": severity_figure(store),
         "redundancy": redundancy_figure(store),
         "frequencies": frequency_figure(results),
+        "accuracy-and-bytes": pareto_figure(store),
     }
     yield from ((name, figure) for name, figure in pictures.items() if figure is not None)
     yield "lineage", lineage_figure(store)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import diagnostics, map_tables, predictors, robustness, shift
+from rosalind.analysis import diagnostics, map_tables, pareto, predictors, robustness, shift
 from rosalind.results import Results
 
 REPORTED = {
@@ -131,6 +131,7 @@ def markdown(results: Results) -> str:
         lines.append(f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} |")
     if chosen:
         lines += _robustness_section(results, chosen)
+    lines += pareto.markdown(results)
     lines += robustness.methods.markdown(results)
     lines += predictors.markdown(results)
     lines += diagnostics.markdown(results)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rosalind.analysis import accuracy_table, lineage, redundancy, robustness, severity_curves
+from rosalind.analysis import accuracy_table, lineage, pareto, redundancy, robustness, severity_curves
 from rosalind.analysis.palette import families
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.store import Store
@@ -85,6 +85,54 @@ def lineage_figure(store: Store) -> Figure:
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     nodes = "groups of seeds" if graph.grouped else "networks"
     axes.set_title(f"Which came from which: {len(graph.nodes)} {nodes}", fontsize=8)
+    return figure
+
+
+def pareto_figure(store: Store) -> Figure | None:
+    """Clean and mean corruption accuracy against bytes, deviations over seeds as lines; the front is filled and named.
+
+    None where no network's bytes are known.
+    """
+    shown = pareto.of_store(store)
+    if "bytes" not in shown.objectives:
+        return None
+    colours = families(store.results.networks.values())
+    panels = [k for k, name in enumerate(pareto.OBJECTIVES[:2]) if name in shown.objectives]
+    figure = Figure(figsize=(1 + 4.4 * max(len(panels), 1), 4.4), layout="constrained")
+    kilobytes = shown.mean[:, 2] / 1000
+    for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
+        for k, group in enumerate(shown.groups):
+            x, y = kilobytes[k], 100 * shown.mean[k, column]
+            if not np.isfinite([x, y]).all():
+                continue
+            colour, on_front = colours[group.family], shown.front[k]
+            spread = np.nan_to_num(100 * shown.deviation[k, column])
+            axes.errorbar(x, y, spread, color=colour, linewidth=0.7, alpha=0.6, zorder=1)
+            axes.scatter(x, y, s=26, facecolor=colour if on_front else "white", edgecolor=colour, zorder=2)
+        axes.set_xscale("log")
+        # Names stand on the right of their points.
+        low, high = axes.get_ylim()
+        axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
+        named = np.flatnonzero(shown.front)
+        heights = 100 * shown.mean[named, column]
+        gap = 0.025 * (high - low)
+        places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
+        for k, y, place in zip(named, heights, places, strict=True):
+            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4}
+            look = {"fontsize": 5.5, "va": "center", "arrowprops": leader}
+            axes.annotate(shown.groups[k].name, (kilobytes[k], y), (1.15 * kilobytes[k], place), **look)
+        axes.set_xlabel("kilobytes of all parameters", fontsize=8)
+        axes.set_ylabel(f"{('clean', 'mean corruption')[column]} accuracy, %", fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.3)
+    for family, colour in colours.items():
+        figure.axes[0].scatter([], [], color=colour, s=26, label=family)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
+    seeds = "no null, as there are no two dense seeds"
+    if shown.pairs:
+        seeds = f"a gain no larger than between dense seeds ({shown.pairs} pairs) puts none off the front"
+    title = f"Filled: on the Pareto front of {', '.join(shown.objectives)}; {seeds}"
+    figure.suptitle(textwrap.fill(title, 100), fontsize=8)
     return figure
 
 

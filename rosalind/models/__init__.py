@@ -25,6 +25,7 @@ from rosalind.models.forward import (
 )
 from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.moments import batch_statistics, moments
 from rosalind.models.paths import log_path_sum, log_paths
 from rosalind.models.pretrained import digest
 from rosalind.models.relevance import check_relevance, relevance, relevance_sum
@@ -41,6 +42,7 @@ __all__ = [
     "apply",
     "attention_map",
     "backbone",
+    "batch_statistics",
     "blank",
     "check_relevance",
     "class_activation_map",
@@ -62,6 +64,7 @@ __all__ = [
     "map_gradients",
     "map_shape",
     "model_functions",
+    "moments",
     "norms",
     "parameter_dtypes",
     "positions",

@@ -107,6 +107,31 @@ def squares() -> Any:
     return intercepted(handle)
 
 
+def output_moments() -> Any:
+    """Context manager in which layers record the moments of their outputs in the collection `COLLECTED`.
+
+    Count, mean and summed squares about the mean, float32 of every output channel; calls of a shared layer are pooled.
+    """
+
+    def handle(path, module, x, call_original):
+        outputs = call_original(x)
+        plain = isinstance(module, (nn.Conv, nn.Dense)) or is_plain_transpose(module)
+        if plain and module.has_variable("params", "kernel"):
+            flat = outputs.astype(jnp.float32).reshape(-1, outputs.shape[-1])
+            mean = flat.mean(0)
+            summed = jnp.float32(len(flat)), mean, jnp.square(flat - mean[None]).sum(0)
+            module.sow(COLLECTED, "kernel", summed, _pooled, lambda: (jnp.float32(0),) * 3)
+        return outputs
+
+    return intercepted(handle)
+
+
+def _pooled(a: tuple[jax.Array, ...], b: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """Count, mean and summed squares of two groups together."""
+    count, distance = a[0] + b[0], b[1] - a[1]
+    return count, a[1] + distance * b[0] / count, a[2] + b[2] + jnp.square(distance) * a[0] * b[0] / count
+
+
 def squared_inputs(module: nn.Module, x: jax.Array) -> jax.Array:
     """float32 of the kernel's shape: squares of the inputs that meet every weight, summed.
 

@@ -3,6 +3,7 @@
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
 from rosalind.pruning.checks import check, check_network, definitions, left_whole
+from rosalind.pruning.compression import OPTIONS as COMPRESSION
 from rosalind.pruning.methods import (
     METHODS,
     at_initialisation,
@@ -28,6 +29,7 @@ from rosalind.pruning.types import (
 )
 
 __all__ = [
+    "COMPRESSION",
     "FAMILIES",
     "METHODS",
     "MaskParametrisation",

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
-from rosalind.pruning import channel_scores, masks, n_m, scores, structured
+from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Recipe
 from rosalind.training import Tree
@@ -17,9 +17,14 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "statistics": ("stored", "batch"),
     "over": ("weights", "all"),
     "restart": (False, True),
+    "scale": ("max", "error"),
 }
 """Values of options that are no numbers: the control of lth, BatchNorm's mode and the parameters that a score is
-taken in, and whether a weight that is dropped and grown in one update starts again."""
+taken in, whether a weight that is dropped and grown in one update starts again, and how weights of few bits are
+scaled."""
+
+_UNMENTIONED: dict[str, Any] = {"repair": 0, **compression.OPTIONS}
+"""Options that `check` leaves out at these values, so that what was made before they existed is the same still."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
     "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
@@ -50,6 +55,8 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "sparse_decay": (0, 1e30, "0 or more"),
     "gate_rate": (1e-9, 1e30, "above 0"),
     "multiplier_rate": (0, 1e30, "0 or more"),
+    "repair": (0, 1e30, "a whole number of samples, 0 for none"),
+    "bits": (2, 8, "a whole number of bits, 2 to 8, or None for float32"),
 }
 """Smallest and largest value of a numeric option, and the range in words."""
 
@@ -65,7 +72,9 @@ def definitions(method: Method) -> dict[str, str]:
 
 
 def check(method: Method) -> dict[str, Any]:
-    """All options of a method, its own over the recipe's defaults.
+    """All options of a method, its own over the recipe's defaults; `_UNMENTIONED` ones where they are not at theirs.
+
+    Those of `compression.OPTIONS` are options of every method.
 
     Raises:
         ValueError: unknown method or option; an option out of its range; a sparsity outside [0, 1); none, or
@@ -78,14 +87,15 @@ def check(method: Method) -> dict[str, Any]:
         raise ValueError(f"{name}: `sparsities` must be one or more, each once, got {sparsities}.")
     for sparsity in sparsities:
         masks.check_sparsity(sparsity)
+    defaults = {**compression.OPTIONS, **recipe.options}
     for option in method.options:
-        if option not in recipe.options:
-            raise ValueError(unknown(f"option of {name}", option, recipe.options))
-    options = {**recipe.options, **method.options}
+        if option not in defaults:
+            raise ValueError(unknown(f"option of {name}", option, defaults))
+    options = {**defaults, **method.options}
     for option, value in options.items():
-        if isinstance(recipe.options[option], bool) and not isinstance(value, bool):
+        if isinstance(defaults[option], bool) and not isinstance(value, bool):
             raise ValueError(f"{name}: `{option}` must be True or False, got {value!r}.")
-        may_be_none = recipe.options[option] is None or option == "rate"
+        may_be_none = defaults[option] is None or option == "rate"
         if option not in _RANGES or (value is None and may_be_none):
             continue
         low, high, allowed = _RANGES[option]
@@ -113,7 +123,18 @@ def check(method: Method) -> dict[str, Any]:
     for sparsity in layers.values():
         masks.check_sparsity(sparsity)
     _check_like(method, options.get("like"))
-    return options
+    _check_compression(name, options)
+    return {k: v for k, v in options.items() if k not in _UNMENTIONED or v != _UNMENTIONED[k]}
+
+
+def _check_compression(name: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError for an option that would do nothing beside the others."""
+    codebook, scale = options["codebook"], options["scale"]
+    if options["bits"] is None and (codebook or scale != "max"):
+        option = "codebook" if codebook else "scale"
+        raise ValueError(f"{name}: `{option}` needs `bits`, a whole number of bits, 2 to 8; got None.")
+    if codebook and scale != "max":
+        raise ValueError(f"{name}: `scale` must be 'max' beside a codebook, which has no scale; got {scale!r}.")
 
 
 def _check_like(method: Method, like: str | None) -> None:
@@ -163,6 +184,8 @@ def check_network(
             functions.needed(needed, name)
     if options.get("distil"):
         functions.needed("distilled", f"{method.name} with distil")
+    if options.get("repair"):
+        functions.needed("moments", f"{method.name} with repair")
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)

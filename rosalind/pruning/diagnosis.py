@@ -8,6 +8,7 @@ import numpy as np
 
 from rosalind.pruning.gradients import flow_gradient
 from rosalind.pruning.masks import Masks, sparsity_of, weights_only
+from rosalind.storage import packed_bytes
 from rosalind.training import Tree, by_path, map_by_path
 
 
@@ -51,10 +52,11 @@ def multiply_adds(masks: Mapping[str, Any], positions: Mapping[str, int]) -> tup
 
 
 def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
-    """Bytes of all float32 parameters: dense, with a bit per weight of P (`bitmask`), and as rows of P (`csr`).
+    """Bytes of all parameters: as float32 dense, with a bit per weight of P (`bitmask`), and as rows of P (`csr`).
 
     A compressed row holds its kept weights, the column of each (2 bytes up to 65,536 columns, else 4), and
-    4 bytes for its end. Rows are output units. Parameters outside P are stored dense in all three.
+    4 bytes for its end. Rows are output units. Parameters outside P are stored dense. `packed` is the least for
+    every kernel, in fewer bits where its values allow it: see `storage.packed_bytes`.
     """
     prunable = weights_only(masks)
     rest = 4 * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in prunable)
@@ -64,7 +66,8 @@ def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
         size["dense"] += 4 * weights
         size["bitmask"] += 4 * alive + -(-weights // 8)
         size["csr"] += alive * (4 + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
-    return size
+    leaves = {path: np.asarray(leaf, np.float32) for path, leaf in by_path(trainable).items()}
+    return {**size, "packed": packed_bytes(leaves, prunable)}
 
 
 def _layer(path: str, mask: np.ndarray, alive: np.ndarray) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from rosalind import training
 from rosalind.pruning import learned_base, masks
 from rosalind.pruning.checkpoints import cached
+from rosalind.pruning.repair import repaired
 from rosalind.pruning.schedules import levels
 from rosalind.pruning.selection import SELECTIONS
 from rosalind.pruning.types import CountedBatches, MethodRun, Pruned, Weights
@@ -83,6 +84,9 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
         select = SELECTIONS[run.recipe.granularity]
         chosen, trainable, notes = select(run, before, sparsity, scoring, began_with)
         survivors = Weights(training.project(trainable, chosen), before.weights.state)
+        if run.options.get("repair"):
+            survivors, more = repaired(run, survivors, chosen, scoring)
+            notes = (*notes, *more)
         evaluation = dict(run.evaluate(survivors)) if run.evaluate else {}
         fitted = _retrain(run, survivors, chosen)
         slimming = round((run.options.get("l1_epochs") or 0) * run.batches.steps)

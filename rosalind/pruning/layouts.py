@@ -51,7 +51,7 @@ def loss_of(loss: training.Loss) -> training.Loss:
 
 def functions_of(functions: ModelFunctions) -> ModelFunctions:
     """The functions of a model for trees with outputs last."""
-    tempered, flow, inputs, distilled = functions
+    tempered, flow, inputs, distilled, moments = functions
 
     def inputs_of(params: Tree, state: Tree, batch: Any) -> dict[str, Any]:
         assert inputs is not None
@@ -62,12 +62,18 @@ def functions_of(functions: ModelFunctions) -> ModelFunctions:
         flow and _flow_of(flow),
         inputs and inputs_of,
         distilled and (lambda temperature, share: loss_of(distilled(temperature, share))),
+        moments and _moments_of(moments),
     )
 
 
 @functools.cache
 def _flow_of(flow: Callable[[Tree, Tree], Any]) -> Callable[[Tree, Tree], Any]:
     return lambda params, state: flow(outputs_first(params), state)
+
+
+@functools.cache
+def _moments_of(moments: Callable[[Tree, Tree, Any], Any]) -> Callable[[Tree, Tree, Any], Any]:
+    return lambda params, state, batch: moments(outputs_first(params), state, batch)
 
 
 def parent_of(parent: Parent) -> Parent:

@@ -4,6 +4,9 @@ A method of your own needs no table: `GRADIENT = pruning.one_shot(gradient)` in 
 `Method("mine:GRADIENT", (0.8,))`. Helpers take further options with their defaults as keywords; one
 with the name of a built-in option has its range (`checks.py`).
 
+Every method has the options of `compression.OPTIONS`: its networks in few bits. `quantise` and `cluster` prune by
+magnitude before; at sparsity 0 they are the dense parent in few bits.
+
 Not pruned: biases and norms, except by structured methods together with their channel; protected layers. `n_m`
 and `sr_ste` leave layers dense whose inputs M does not divide; structured methods cannot remove pixels, classes
 or inputs of a layer of unknown kind; ERK (`static`, `set`, `rigl`) makes small layers dense. Head biases of
@@ -30,9 +33,10 @@ _TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
 def one_shot(score: Score, *, needs: Needs = (), paper: str = "", family: str = "one-shot", **options: Any) -> Recipe:
     """Prune the trained parent once per sparsity by a score of its weights, and fine-tune.
 
-    The option `activate` is the share of the surviving weights that `activating.ap_step` removes in place of the score.
+    The option `activate` is the share of the surviving weights that `activating.ap_step` removes in place of the score;
+    `repair` is the number of samples on which the layers of what is left are matched to the parent's.
     """
-    defaults = {**_SCOPED, **_TUNED, "activate": 0.0}
+    defaults = {**_SCOPED, **_TUNED, **_REPAIRED, "activate": 0.0}
     return Recipe(score, needs=needs, options={**defaults, **options}, paper=paper, family=family)
 
 
@@ -98,9 +102,12 @@ def learning_masks(
 
 def channels(score: Score, *, needs: Needs = (), paper: str = "", family: str = "structured", **options: Any) -> Recipe:
     """Remove whole channels of the trained parent by a score of channel groups, and fine-tune."""
-    options = {"scope": "layer", **_TUNED, **options}
+    options = {"scope": "layer", **_TUNED, **_REPAIRED, **options}
     return Recipe(score, granularity="channel", needs=needs, options=options, paper=paper, family=family)
 
+
+_REPAIRED = {"repair": 0}
+"""Samples that the pruned network's layers are matched to the parent's on, before retraining (see `repair`)."""
 
 _TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}
 """`ramp` counts epochs and is of the scope `global` only."""
@@ -175,7 +182,11 @@ METHODS: dict[str, Recipe] = {
         paper="2403.08265",
         family="structured",
     ),
-    "n_m": Recipe(granularity="block", options={**_TUNED, "group": 4}, paper="2104.08378", family="semi-structured"),
+    "quantise": one_shot(scores.magnitude, paper="1806.08342", family="compression", epochs=0, bits=8, scale="max"),
+    "cluster": one_shot(scores.magnitude, paper="1510.00149", family="compression", epochs=0, bits=4, codebook=True),
+    "n_m": Recipe(
+        granularity="block", options={**_TUNED, **_REPAIRED, "group": 4}, paper="2104.08378", family="semi-structured"
+    ),
     "sr_ste": learning_masks(
         learned.sr_ste,
         granularity="block",

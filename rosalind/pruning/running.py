@@ -1,7 +1,7 @@
 """`prune`: run a method on any pytree of parameters, after all arguments are checked; and its planned epochs."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Literal
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
-from rosalind.pruning import layouts, masks
+from rosalind.pruning import compression, layouts, masks
 from rosalind.pruning.checks import check, check_network, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
@@ -98,7 +98,8 @@ def prune(
         name=method.name,
         recipe=recipe_of(method.name),
         sparsities=tuple(sorted(method.sparsities)),
-        options=options,
+        # What is compressed is trained, and kept in `resume`, as if it were not.
+        options={k: v for k, v in options.items() if k not in compression.OPTIONS},
         parent=parent,
         loss=loss,
         batches=batches,
@@ -117,10 +118,10 @@ def prune(
         recipe = recipe_of(like)
         other = dataclasses.replace(run, name=like, recipe=recipe, options=recipe.options)
         run = dataclasses.replace(run, like=other)
-    return _noted(engine_of(run)(run))
+    return _noted(compression.compressed(made, options, protected) for made in engine_of(run)(run))
 
 
-def _noted(networks: Iterator[Pruned]) -> Iterator[Pruned]:
+def _noted(networks: Iterable[Pruned]) -> Iterator[Pruned]:
     """The networks, with a note on layers that kept nothing."""
     for pruned in networks:
         empty = [path for path, mask in sorted(pruned.masks.items()) if not np.asarray(mask).any()]

@@ -16,12 +16,12 @@ from rosalind.training import Tree, by_path, project
 
 Retraining = Literal["finetune", "rewind", "restart", "train"]
 Granularity = Literal["weight", "channel", "block"]
-Needs = tuple[Literal["tempered", "flow", "inputs", "distilled"], ...]
+Needs = tuple[Literal["tempered", "flow", "inputs", "distilled", "moments"], ...]
 """Fields of `ModelFunctions`."""
 
 FAMILIES = (
     *("control", "one-shot", "initialisation", "iterative", "gradual", "dynamic", "ticket"),
-    *("fine-tuning", "structured", "semi-structured"),
+    *("fine-tuning", "structured", "semi-structured", "compression"),
 )
 """Kinds of methods: colours of legends, and what is held out together."""
 
@@ -86,6 +86,9 @@ class ModelFunctions(NamedTuple):
     distilled: Callable[[float, float], training.Loss] | None = None
     """From a temperature and a share to the loss of a student: its state is `{"inner": its own state,
     "teacher": {"trainable": ..., "state": ...}}` (the option `distil`)."""
+    moments: Callable[[Tree, Tree, Any], tuple[Tree, dict[str, tuple[Any, Any]]]] | None = None
+    """From parameters, state and batch to the state with the BatchNorm statistics of that batch, and by kernel the mean
+    and variance of its layer's outputs with that state: float32[outputs] each (the option `repair`)."""
 
     def needed(self, name: str, method: str) -> Callable[..., Any]:
         """The function of this name; a ValueError that names the method if it is None."""

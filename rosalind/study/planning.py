@@ -61,7 +61,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     study = fields.checked(study)
     models.backbone(study.model.name)
     methods = with_random(study)
-    labels = ["dense", *(m.label or short_name(m.name) for m in methods), *(b.label for b in study.baselines)]
+    labels = ["dense", *(label_of(m) for m in methods), *(b.label for b in study.baselines)]
     if repeats := repeated(labels):
         hint = " `random` is the label of the control." if repeats == ["random"] else ""
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
@@ -196,6 +196,20 @@ def left_whole(study: Study) -> Iterator[str]:
             yield f"layers that {method.label or method.name} leaves dense: {', '.join(paths)}."
 
 
+def label_of(method: Method) -> str:
+    """The label of a method's networks: its own, or its name, with the bits of their weights if they have few.
+
+    >>> label_of(Method("lth")), label_of(Method("lth", options={"bits": 4})), label_of(Method("quantise"))
+    ('lth', 'lth-4bit', 'quantise-8bit')
+    >>> label_of(Method("lth", options={"bits": 4, "codebook": True}))
+    'lth-4bit-codebook'
+    """
+    bits = method.options.get("bits", pruning.recipe_of(method.name).options.get("bits"))
+    few = [f"{bits}bit"] if bits else []
+    codebook = ["codebook"] if method.options.get("codebook") else []
+    return method.label or "-".join([short_name(method.name), *few, *codebook])
+
+
 def repeated(values: Sequence[Any]) -> list[Any]:
     """Values that come more than once, in their order.
 
@@ -209,7 +223,7 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     """The study with the model's fields that follow from the data, and every label given; see `fields.checked`."""
     study = fields.checked(study)
     model = _completed_model(study.model, dataset)
-    methods = tuple(dataclasses.replace(m, label=m.label or short_name(m.name)) for m in with_random(study))
+    methods = tuple(dataclasses.replace(m, label=label_of(m)) for m in with_random(study))
     controls = dense_controls(dataclasses.replace(study, model=model))
     return dataclasses.replace(
         study, model=model, methods=methods, baselines=(*study.baselines, *controls), controls=()
@@ -235,7 +249,10 @@ def with_random(study: Study) -> tuple[Method, ...]:
     A method `random` of the study is that control where it draws its masks as the control does: with a scope or
     layers of its own it is another method, which needs another label.
     """
-    wanted = sorted({s for method in study.methods for s in method.sparsities})
+    # A network that is compressed and not pruned has no masks to compare.
+    wanted = sorted(
+        {s for m in study.methods for s in m.sparsities if s or pruning.recipe_of(m.name).family != "compression"}
+    )
     if "random" not in study.controls or not wanted:
         return study.methods
     random = [m for m in study.methods if m.name == "random" and m.label in (None, "random") and _is_control(m)]
@@ -248,7 +265,8 @@ def with_random(study: Study) -> tuple[Method, ...]:
 
 def _is_control(method: Method) -> bool:
     default = pruning.recipe_of("random").options
-    return all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
+    drawn = all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
+    return drawn and method.options.get("bits") is None
 
 
 def dense_controls(study: Study) -> list[Baseline]:
@@ -381,7 +399,7 @@ def tasks(study: Study) -> tuple[list[Task], list[Task]]:
     """Dense parents first, then everything else; what is in one list can be done at the same time."""
     parents = [Task(seed, "dense") for seed in study.seeds]
     rest = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
-    rest += [Task(seed, m.label or short_name(m.name), method=m) for seed in study.seeds for m in study.methods]
+    rest += [Task(seed, label_of(m), method=m) for seed in study.seeds for m in study.methods]
     return parents, rest
 
 

@@ -24,6 +24,7 @@ from rosalind.viewer.views.inside.path import Path
 from rosalind.viewer.views.networks.breakdown import Breakdown
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.pareto import Pareto
 from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
 from rosalind.viewer.views.networks.similarity import Similarity
@@ -69,6 +70,7 @@ VIEWS: dict[str, type[View]] = {
     "severities": Severities,
     "breakdown": Breakdown,
     "lineage": Lineage,
+    "pareto": Pareto,
     "similarity": Similarity,
     "redundancy": Redundancy,
     "local": SampleDensity,

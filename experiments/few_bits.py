@@ -1,0 +1,127 @@
+"""What do few bits cost in accuracy and corruption accuracy, and which networks do they bring onto the Pareto front?
+
+arXiv 2512.24971 (abstract; its tables could not be read) compares quantisation, pruning and weight clustering, alone
+and together, of ResNet-50, VGG-19 and MobileNetV2 on CIFAR-10-C and CIFAR-100-C, finds that some of it keeps or betters
+robustness, and asks for accuracy, robustness and size together. Here: the demo's dense parents and networks pruned by
+six methods, each as it is, in 8, 6, 4 and 3 bits uniform per channel (scale of the largest weight, or of the least
+squared error), and with codebooks of as many bits. Nothing is trained again. Questions:
+
+- cost: change of clean and of mean corruption accuracy to the float32 network, over all networks of a coding;
+- scale: does the scale of the least squared error hold more than that of the largest weight?
+- front: which does no other dominate in accuracy, corruption accuracy and bytes, by more than dense seeds differ?
+
+Command (reads a finished demo study, and writes nothing into it):
+
+    python experiments/few_bits.py studies/digits
+
+RESULTS
+"""
+
+import csv
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+from scipy import stats
+
+from rosalind import demo, measuring, models, pruning, results, storage, study
+from rosalind.analysis import pareto
+from rosalind.conditions import Network
+from rosalind.pruning.compression import compressed
+
+LABELS = ("dense", "magnitude", "finetune", "lth", "lrr", "snip", "biprop")
+BITS = (8, 6, 4, 3)
+CODINGS: dict[str, dict[str, Any]] = {"float32": {}}
+CODINGS |= {f"{bits} bits": {"bits": bits} for bits in BITS}
+CODINGS |= {f"{bits} bits, error": {"bits": bits, "scale": "error"} for bits in BITS}
+CODINGS |= {f"{bits} bits, codebook": {"bits": bits, "codebook": True} for bits in BITS}
+
+Row = tuple[str, str, int, int, float, float]
+"""Group of networks, coding, seed, bytes, clean accuracy, mean corruption accuracy."""
+
+
+def coded(network: Network, coding: str) -> tuple[Network, int]:
+    """A network in a coding of `CODINGS`, and its bytes."""
+    state = dict(network.variables)
+    weights = pruning.Weights(state.pop("params"), state)
+    made = compressed(pruning.Pruned(0.0, network.masks, weights, {}, 0), CODINGS[coding])
+    variables = jax.device_get({"params": made.weights.trainable, **state})
+    flat = {path: np.asarray(leaf) for path, leaf in models.flatten(variables["params"]).items()}
+    return dataclasses.replace(network, variables=variables), storage.packed_bytes(flat, network.masks)
+
+
+def measured(folder: Path) -> Iterator[Row]:
+    """Every network in every coding: accuracy on clean images, and its mean over the demo's corruptions."""
+    infos = results.load(folder).networks
+    names = [name for name, info in infos.items() if info.label in LABELS]
+    networks, sizes = [], {}
+    for name, coding in itertools.product(names, CODINGS):
+        network, size = coded(study.load_network(folder, name), coding)
+        networks.append(dataclasses.replace(network, name=f"{name}|{coding}"))
+        sizes[networks[-1].name] = size
+    whole = demo.study()
+    dataset = study.planning.load(whole.data)
+    right: dict[str, list[float]] = {name: [] for name in sizes}
+    for planned in study.planning.conditions_of(whole, dataset):
+        key = study.planning.draw_key(dataset, planned.condition)
+        for name, accuracy in measuring.accuracies(networks, planned, dataset.test, key):
+            right[name].append(accuracy)
+    for both, (clean, *corrupted) in right.items():
+        name, coding = both.split("|")
+        info = infos[name]
+        group = "dense" if info.is_dense else f"{info.label} {info.sparsity_requested:g}"
+        yield group, coding, info.seed or 0, sizes[both], clean, float(np.mean(corrupted))
+
+
+def costs(rows: list[Row]) -> Iterator[str]:
+    """A line per coding and kind of network: change to float32 in points, 95 % t-interval over seeds of group means."""
+    found = {row[:3]: np.array(row[4:]) for row in rows}
+    seeds = sorted({seed for _, _, seed in found})
+    groups = list(dict.fromkeys(group for group, _, _ in found))
+    for kind, members in {"dense": ["dense"], "pruned": [g for g in groups if g != "dense"]}.items():
+        for coding in CODINGS:
+            changes = 100 * np.array(
+                [np.mean([found[g, coding, s] - found[g, "float32", s] for g in members], 0) for s in seeds]
+            )
+            half = stats.t.ppf(0.975, len(seeds) - 1) * changes.std(0, ddof=1) / len(seeds) ** 0.5
+            clean, corrupted = (f"{c:+.2f} +- {h:.2f}" for c, h in zip(changes.mean(0), half, strict=True))
+            yield f"{kind:7s} {coding:18s} clean {clean}, corrupted {corrupted}"
+
+
+def front(rows: list[Row]) -> Iterator[str]:
+    """A line per network on the front, the smallest first, and the null."""
+    of: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    for group, coding, _, size, clean, corrupted in rows:
+        of.setdefault((group, coding), []).append((100 * clean, 100 * corrupted, -size / 1000))
+    values = np.array([np.mean(seeds, 0) for seeds in of.values()])
+    null = np.max([np.abs(np.subtract(*pair)) for pair in itertools.combinations(of["dense", "float32"], 2)], 0)
+    dominates = pareto.dominating(values, null)
+    yield f"null: clean {null[0]:.1f}, corrupted {null[1]:.1f} points"
+    for k in np.argsort(-values[:, 2]):
+        if not dominates[:, k].any():
+            clean, corrupted, size = values[k]
+            yield f"{' '.join([*of][k]):34s} {-size:7.2f} kB  clean {clean:.1f}  corrupted {corrupted:.1f}"
+
+
+def main(folder: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Compress, measure and print.
+
+    Args:
+        folder: of a finished demo study.
+    """
+    study.use_compilation_cache()
+    rows = list(measured(folder))
+    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("networks", "coding", "seed", "bytes", "clean", "corrupted"))
+        writer.writerows((*row[:4], *(f"{number:.6g}" for number in row[4:])) for row in rows)
+    print("\n".join([*costs(rows), *front(rows)]))
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)

@@ -1,0 +1,194 @@
+"""Accuracy against bytes, and which networks no other beats in both accuracies and bytes."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.models import BasicTickFormatter, HoverTool, TapTool
+
+from rosalind.analysis import pareto
+from rosalind.analysis.robustness.groups import counted
+from rosalind.analysis.store import Store
+from rosalind.viewer.views import draw
+from rosalind.viewer.views.frame import Change, Changed, Frame
+
+ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
+
+NAMED = 25
+"""Most groups on the front that are named beside their points."""
+
+LISTED = 3
+"""Most groups that are named in the caption as those that dominate a side."""
+
+NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle", "x_offset": 9}
+
+
+class Pareto:
+    """Means over seeds, filled where they are on the Pareto front; a click makes a group B."""
+
+    page, title = "networks", "What do the bytes buy?"
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """The accuracy that is shown against the bytes."""
+        compared = pareto.of_store(store).objectives
+        return {"pareto-accuracy": tuple(name for name in ACCURACIES if name in compared) or ("clean",)}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.change = frame.store, change
+        self.changed = Changed()
+        self.picture = pareto.of_store(self.store)
+        self.families = list(dict.fromkeys(group.family for group in self.store.groups))
+        self.points = draw.empty("x", "y", "colour", "marker", "alpha", "size", "name", "about")
+        self.spread = draw.empty("x", "low", "high", "colour")
+        self.names = draw.empty("x", "y", "text")
+        self.sides = draw.empty("x", "y", "text", "down")
+        self.shown: list[int] = []
+        """The groups of the points."""
+        self.figure = self._figure()
+        self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
+        self.caption = draw.caption("pareto-caption")
+        chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
+        self.root = draw.titled(self.title, chooser, self.figure)
+
+    def _figure(self) -> Any:
+        figure = draw.plot(
+            "pareto",
+            "Accuracy against bytes of all parameters; filled points are on the Pareto front, lines are deviations.",
+            height=380,
+            x_axis_type="log",
+            x_range=(1, 1000),
+            y_range=(0, 100),
+        )
+        figure.xaxis.axis_label = "bytes of all parameters, kB"
+        figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
+        figure.segment("x", "low", "x", "high", source=self.spread, line_color="colour", line_alpha=0.6)
+        figure.text("x", "y", source=self.names, text_font_size="10px", **NAME)
+        look: draw.Look = {"marker": "marker", "fill_color": "colour", "fill_alpha": "alpha", "line_color": "colour"}
+        dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
+        ring: draw.Look = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        figure.scatter("x", "y", source=self.sides, size=19, **ring)
+        letter: draw.Look = {"text_font_size": "12px", "text_font_style": "bold", "text_align": "right"}
+        figure.text("x", "y", source=self.sides, y_offset="down", **{**NAME, "x_offset": -12, **letter})
+        tips = [("", "@name"), ("bytes", "@x{0.00} kB"), ("right", "@y{0.0} %"), ("", "@about")]
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips), TapTool(renderers=[dots]))
+        return figure
+
+    def choose(self, indices: list[int]) -> None:
+        """Make the group of a clicked point B."""
+        if not indices:
+            return
+        self.points.selected.indices = []
+        name = self.store.sides.id_of(self.store.groups[self.shown[indices[0]]])
+        for condition in (self.frame.state.b[1], *self.store.conditions):
+            if self.store.sides.has((name, condition)):
+                self.change(b=(name, condition))
+                return
+
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        self.frame, which = frame, frame.choice("pareto-accuracy")
+        sides = {"A": frame.state.a[0], "B": frame.state.b[0]}
+        if self.changed("points", which):
+            self._fill(which)
+        if self.changed("sides", (which, sides)):
+            groups = {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
+            self._mark(groups, which)
+            self.caption.text = self._caption(groups)
+
+    def _places(self, which: str) -> np.ndarray:
+        """float64[groups, 3]: kilobytes, accuracy in percent and its deviation."""
+        column = pareto.OBJECTIVES.index(which)
+        mean, deviation = self.picture.mean, self.picture.deviation
+        return np.stack([mean[:, 2] / 1000, 100 * mean[:, column], 100 * deviation[:, column]], 1)
+
+    def _fill(self, which: str) -> None:
+        places, front, groups = self._places(which), self.picture.front, self.store.groups
+        self.shown = np.flatnonzero(np.isfinite(places[:, :2]).all(1) & (places[:, 0] > 0)).tolist()
+        at = self.shown
+        x, y, spread = places[at].astype(np.float32).T
+        family = [self.families.index(groups[k].family) for k in at]
+        colours = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in family]
+        self.points.data = {
+            "x": x,
+            "y": y,
+            "colour": colours,
+            "marker": [draw.FAMILY_MARKERS[k % len(draw.FAMILY_MARKERS)] for k in family],
+            "alpha": np.where(front[at], 0.95, 0.0).astype(np.float32),
+            "size": np.where(front[at], 11, 8).astype(np.uint8),
+            "name": [groups[k].name for k in at],
+            "about": [self._standing(k) for k in at],
+        }
+        spread = np.nan_to_num(spread)
+        self.spread.data = {"x": x, "low": y - spread, "high": y + spread, "colour": colours}
+        named = [n for n, k in enumerate(at) if front[k]]
+        named = named if len(named) <= NAMED else []
+        heights = y[named].astype(np.float64)
+        if at:
+            low, high = float((y - spread).min()), float((y + spread).max())
+            room = max(high - low, 1.0)
+            low, high = low - 0.06 * room, high + 0.08 * room
+            self.figure.y_range.update(start=low, end=high)
+            # Names stand on the right of their points.
+            self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
+            heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
+        names = [groups[at[n]].name for n in named]
+        self.names.data = {"x": x[named], "y": heights.astype(np.float32), "text": names}
+        self.figure.visible = bool(at)
+        self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
+
+    def _standing(self, k: int) -> str:
+        """Whether a group is on the front, or which others dominate it."""
+        if self.picture.front[k]:
+            return "on the Pareto front"
+        above = [self.store.groups[j].name for j in np.flatnonzero(self.picture.dominates[:, k])]
+        if not above:
+            return "not compared, as one of its numbers is missing"
+        more = f" and {len(above) - LISTED} more" if len(above) > LISTED else ""
+        return f"dominated by {', '.join(above[:LISTED])}{more}"
+
+    def _mark(self, groups: dict[str, int], which: str) -> None:
+        """Rings and letters at the points of A and B."""
+        places, letters = self._places(which), {}
+        for letter, k in groups.items():
+            if k in self.shown:
+                letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
+        at = list(letters)
+        down = np.array([-12, 12] if len(at) > 1 and places[at[0], 1] >= places[at[1], 1] else [12, -12], np.float32)
+        self.sides.data = {
+            "x": places[at, 0].astype(np.float32),
+            "y": places[at, 1].astype(np.float32),
+            "text": list(letters.values()),
+            "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
+        }
+
+    def _caption(self, groups: dict[str, int]) -> str:
+        store, picture, parts = self.store, self.picture, []
+        for letter, k in groups.items():
+            clean, corrupted, size = picture.mean[k]
+            numbers = [f"{size / 1000:.2f} kB"] if np.isfinite(size) else ["bytes not known"]
+            numbers += [f"{100 * clean:.1f} % right clean"] if np.isfinite(clean) else []
+            numbers += [f"{100 * corrupted:.1f} % corrupted"] if np.isfinite(corrupted) else []
+            standing = escape(self._standing(k))
+            parts.append(f"<b>{letter}: {escape(store.groups[k].name)}</b>, {', '.join(numbers)}: {standing}.")
+        front, compared = int(picture.front.sum()), int(np.isfinite(picture.mean[:, picture.compared]).all(1).sum())
+        objectives = " and ".join([", ".join(picture.objectives[:-1]), *picture.objectives[-1:]]).removeprefix(" and ")
+        text = (
+            f"Filled: {front} of {counted(compared, 'group')} on the front, where no other is nowhere worse in "
+            f"{objectives} and somewhere better. "
+        )
+        gaps = len(store.groups) - compared
+        text += f"Not compared, for want of a number: {counted(gaps, 'group')}. " if gaps else ""
+        text += (
+            "Bytes: every kernel in its smallest form (float32, few bits with a scale per channel, a codebook; dense, "
+            "a bit per weight, compressed rows), the rest float32. Click a point to make it B."
+        )
+        if picture.pairs:
+            clean, corrupted, _ = 100 * picture.null
+            null = f"Null: {counted(picture.pairs, 'pair')} of dense networks that differ in the seed lie up to "
+            null += f"{clean:.1f} points apart on clean images"
+            null += f" and {corrupted:.1f} corrupted" if "corrupted" in picture.objectives else ""
+            null += "; a gain of no more than that puts no other off the front."
+        else:
+            null = "No null: there are no two dense networks that differ in the seed, so that any gain counts."
+        return draw.paragraphs(" ".join(parts), text, null)
