@@ -24,6 +24,7 @@ from rosalind.models.forward import (
 )
 from rosalind.models.layers import Maps
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
+from rosalind.models.preserving import map_distance, preserved, without_channels
 from rosalind.models.pretrained import digest
 
 __all__ = [
@@ -48,13 +49,16 @@ __all__ = [
     "init",
     "inputs",
     "layer_names",
+    "map_distance",
     "map_gradients",
     "map_shape",
     "model_functions",
     "parameter_dtypes",
     "positions",
+    "preserved",
     "producers",
     "traceable",
     "unflatten",
     "with_maps",
+    "without_channels",
 ]

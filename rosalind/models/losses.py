@@ -11,6 +11,7 @@ import optax
 from rosalind.config import Model
 from rosalind.models import layers
 from rosalind.models.forward import apply, flatten, unflatten
+from rosalind.models.preserving import preserved
 
 Loss = Callable[..., tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]]
 """loss(params, state, batch, train=True) -> mean loss, (state, records)."""
@@ -125,4 +126,5 @@ def model_functions(config: Model, **arguments: Any) -> dict[str, Any]:
         "flow": flow(config),
         "inputs": inputs(config),
         "distilled": lambda temperature, share: distilled(config, temperature, share, **arguments),
+        "preserved": lambda kind, drop: preserved(config, kind, drop),
     }

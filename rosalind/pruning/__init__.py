@@ -25,6 +25,7 @@ from rosalind.pruning.types import (
     Recipe,
     Scoring,
     Weights,
+    determining,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "check",
     "check_network",
     "definitions",
+    "determining",
     "diagnosis",
     "iterative",
     "learning_masks",

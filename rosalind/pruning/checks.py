@@ -17,9 +17,10 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "statistics": ("stored", "batch"),
     "over": ("weights", "all"),
     "restart": (False, True),
+    "preserve": (None, "ewa", "swa", "sswa"),
 }
 """Values of options that are no numbers: the control of lth, BatchNorm's mode and the parameters that a score is
-taken in, and whether a weight that is dropped and grown in one update starts again."""
+taken in, whether a weight that is dropped and grown in one update starts again, and the class maps that are kept."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
     "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
@@ -27,6 +28,8 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
     "distil": (0, 1, "the teacher's share of the loss, in [0, 1]"),
     "distil_temperature": (1e-9, 1e30, "a temperature above 0"),
+    "preserve_weight": (0, 1e30, "a weight of 0 or more"),
+    "preserve_drop": (0, 1 - 1e-9, "a share of the channels, in [0, 1)"),
     "temperature": (1e-9, 1e30, "a temperature above 0"),
     "epochs": (0, 1e30, "a number of epochs, 0 or more, or None for the dense network's"),
     "learning_rate": (0, 1e30, "a rate of 0 or more, or None"),
@@ -163,6 +166,14 @@ def check_network(
             functions.needed(needed, name)
     if options.get("distil"):
         functions.needed("distilled", f"{method.name} with distil")
+    if (kind := options.get("preserve")) is not None:
+        preserved = functions.needed("preserved", f"{method.name} with preserve")
+        try:
+            preserved(kind, options["preserve_drop"])
+        except ValueError as error:
+            raise ValueError(
+                f"{method.name}: `preserve` must be None for this network, got {kind!r}: {error}"
+            ) from None
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)

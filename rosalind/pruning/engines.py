@@ -13,7 +13,7 @@ from rosalind.pruning import learned_base, masks
 from rosalind.pruning.checkpoints import cached
 from rosalind.pruning.schedules import levels
 from rosalind.pruning.selection import SELECTIONS
-from rosalind.pruning.types import CountedBatches, MethodRun, Pruned, Weights
+from rosalind.pruning.types import CountedBatches, MethodRun, Pruned, Weights, determining
 from rosalind.training import Tree
 
 
@@ -111,7 +111,7 @@ def _made_by(run: MethodRun, reached: Sequence[float]) -> dict[str, Any]:
         "unit": recipe.granularity,
         "ranked": recipe.ranked,
         "retraining": recipe.retraining,
-        "options": {k: v for k, v in run.options.items() if k not in ("rate", "control")},
+        "options": {k: v for k, v in determining(run.options).items() if k not in ("rate", "control")},
     }
 
 
@@ -180,7 +180,7 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
         return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 
-    made_by = {**run.outside, "learned": _name(parametrise), "options": dict(options)}
+    made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
         yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))
 
@@ -196,6 +196,6 @@ def train_sparse(run: MethodRun) -> Iterator[Pruned]:
         fitted = run.train(run.start, current.masks, config=run.schedule, after_step=current.after_step)
         return Pruned.of(sparsity, current.masks, fitted, scoring=batches.count)
 
-    made_by = {**run.outside, "changing": _name(change), "options": dict(run.options)}
+    made_by = {**run.outside, "changing": _name(change), "options": determining(run.options)}
     for sparsity in run.sparsities:
         yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))

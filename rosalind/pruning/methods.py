@@ -23,7 +23,17 @@ _SCOPED = {"scope": "global", "layers": {}}
 _DISTILLED = {"distil": 0.0, "distil_temperature": 4.0}
 """The share of the dense parent's softened outputs in the loss of retraining (arXiv 1503.02531)."""
 
-_TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
+_PRESERVED = {"preserve": None, "preserve_weight": 4.08, "preserve_drop": 0.3}
+"""Class maps held near the dense parent's in retraining: `ewa`, `swa` or `sswa`, with a weight on 1 - cosine and the
+share of the parent's channels that sswa leaves out (arXiv 2010.15054).
+
+Published is a weight of 100 on the mean square over 7 x 7 positions, which is 2 * 100 / 49 = 4.08 on 1 - cosine.
+"""
+
+_TAUGHT = {**_DISTILLED, **_PRESERVED}
+"""What retraining may take from the dense parent."""
+
+_TUNED = {"epochs": None, "learning_rate": None, **_TAUGHT}
 """Fine-tuning at a constant rate: epochs as many as the dense network had, a tenth of its peak rate."""
 
 
@@ -59,7 +69,7 @@ def iterative(
     goes on from the dense network's weights at the fraction `rewind` of its training. The option `rate` is the
     fraction of what is left that a level removes; None goes to every sparsity at once from the parent.
     """
-    defaults = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
+    defaults = {**_SCOPED, **_TAUGHT, "rate": 0.2, "activate": 0.0}
     defaults |= {"finetune": _TUNED, "rewind": {"rewind": 0.1}}.get(retraining, {"epochs": None})
     options = {**defaults, **options}
     return Recipe(score, needs=needs, retraining=retraining, options=options, paper=paper, family=family)

@@ -183,7 +183,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
             continue
         provenance = {
             "method": task.method.name,
-            "options": dict(pruning.check(task.method)),
+            "options": pruning.determining(pruning.check(task.method)),
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,

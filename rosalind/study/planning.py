@@ -406,7 +406,7 @@ def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | N
         method = task.method
         parts |= {
             "method": method.name,
-            "options": dict(sorted(pruning.check(method).items())),
+            "options": dict(sorted(pruning.determining(pruning.check(method)).items())),
             "sparsity": sparsity,
             "protected": list(study.protected),
         }
