@@ -211,6 +211,7 @@ CHANGED = {
     "multiplier_rate": 5.0,
     "over": "all",
     "restart": True,
+    "reinitialise": True,
 }
 """Another value of every option than its default."""
 

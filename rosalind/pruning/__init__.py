@@ -2,6 +2,7 @@
 
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
+from rosalind.pruning.checkpoints import determining
 from rosalind.pruning.checks import check, check_network, definitions, left_whole
 from rosalind.pruning.methods import (
     METHODS,
@@ -25,7 +26,6 @@ from rosalind.pruning.types import (
     Recipe,
     Scoring,
     Weights,
-    determining,
 )
 
 __all__ = [

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from rosalind import training
-from rosalind.pruning import learned_base, masks
-from rosalind.pruning.checkpoints import cached
+from rosalind.pruning import dynamic, learned_base, masks
+from rosalind.pruning.checkpoints import cached, determining
 from rosalind.pruning.schedules import levels
 from rosalind.pruning.selection import SELECTIONS
-from rosalind.pruning.types import CountedBatches, MethodRun, Pruned, Weights, determining
+from rosalind.pruning.types import CountedBatches, MethodRun, Pruned, Weights
 from rosalind.training import Tree
 
 
@@ -193,7 +193,8 @@ def train_sparse(run: MethodRun) -> Iterator[Pruned]:
     def make(sparsity: float) -> Pruned:
         batches = CountedBatches(run.batches)
         current = change(dataclasses.replace(run, batches=batches), sparsity)
-        fitted = run.train(run.start, current.masks, config=run.schedule, after_step=current.after_step)
+        start = dynamic.reinitialised(run, current.masks) if run.options.get("reinitialise") else run.start
+        fitted = run.train(start, current.masks, config=run.schedule, after_step=current.after_step)
         return Pruned.of(sparsity, current.masks, fitted, scoring=batches.count)
 
     made_by = {**run.outside, "changing": _name(change), "options": determining(run.options)}

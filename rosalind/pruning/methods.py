@@ -115,6 +115,8 @@ def channels(score: Score, *, needs: Needs = (), paper: str = "", family: str = 
 _TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}
 """`ramp` counts epochs and is of the scope `global` only."""
 
+_EXCHANGING = {"drop": 0.3, "end": 0.75, "every": None, "restart": False, "reinitialise": False}
+
 METHODS: dict[str, Recipe] = {
     "random": one_shot(
         scores.random,
@@ -147,9 +149,9 @@ METHODS: dict[str, Recipe] = {
     "gmp": while_training(
         dynamic.gradual, paper="1710.01878", family="gradual", scope="layer", begin=0.2, end=0.77, every=None
     ),
-    "static": while_training(dynamic.static, paper="1911.11134"),
-    "set": while_training(dynamic.set, paper="1707.04780", drop=0.3, end=0.75, every=None, restart=False),
-    "rigl": while_training(dynamic.rigl, paper="1911.11134", drop=0.3, end=0.75, every=None, restart=False),
+    "static": while_training(dynamic.static, paper="1911.11134", reinitialise=False),
+    "set": while_training(dynamic.set, paper="1707.04780", **_EXCHANGING),
+    "rigl": while_training(dynamic.rigl, paper="1911.11134", **_EXCHANGING),
     "finetune": iterative(scores.magnitude, retraining="finetune", paper="1506.02626"),
     "lth": iterative(
         scores.magnitude,

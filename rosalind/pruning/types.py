@@ -28,22 +28,6 @@ FAMILIES = (
 """Kinds of methods: colours of legends, and what is held out together."""
 
 
-SWITCHES: Mapping[str, tuple[str, ...]] = {"preserve": ("preserve_weight", "preserve_drop")}
-"""Options that were added when studies had been stored, with those that only work beside them."""
-
-
-def determining(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a network depends on, as hashes and files have them.
-
-    Those of `SWITCHES` that are off are left out, so that what was made before they existed keeps its fingerprint.
-
-    >>> determining({"epochs": 2, "preserve": None, "preserve_weight": 4.08, "preserve_drop": 0.3})
-    {'epochs': 2}
-    """
-    off = {name for switch, others in SWITCHES.items() if not options.get(switch) for name in (switch, *others)}
-    return {name: value for name, value in options.items() if name not in off}
-
-
 class Weights(NamedTuple):
     """Trainable parameters and the state beside them (BatchNorm statistics)."""
 
