@@ -10,7 +10,7 @@ from conftest import MLP, small_study, toy_problem
 from flax import linen as nn
 from pruned import KEY, equal, run, start
 
-from rosalind import config, models, pruning, training
+from rosalind import config, models, pruning, study, training
 from rosalind.config import Method
 from rosalind.study import planning
 
@@ -188,6 +188,15 @@ class TestRetraining:
         assert not equal(both.weights, pruned(preserve="swa").weights)
         assert not equal(both.weights, pruned(distil=0.5).weights)
 
+    @pytest.mark.parametrize("name", ["movement", "filter_l1"])
+    def test_learned_masks_and_whole_channels_have_it(self, name):
+        method = Method(
+            name, (0.5,), {"epochs": 2, "learning_rate": 0.02, "preserve": "swa", "preserve_weight": 1000.0}
+        )
+        kept = run(method, groups=models.groups(CONV), **arguments())[0].weights
+        assert all(np.isfinite(leaf).all() for leaf in training.by_path(kept.trainable).values())
+        assert TestTerm().value("swa", kept, parent().trained) < TestTerm().value("swa", *reversed(parent()))
+
     def test_equal_arguments_are_one_object_and_weights_share_a_step(self):
         assert models.preserved(CONV, "swa", 0.0) is models.preserved(CONV, "swa", 0.0)
         losses = []
@@ -209,6 +218,8 @@ class TestRetraining:
             start(method, functions=plain._replace(**models.model_functions(MLP)))
         with pytest.raises(ValueError, match="magnitude with preserve needs 'preserved' of the model"):
             start(method, functions=plain)
+        with pytest.raises(ValueError, match="`preserve` must be None for this network"):
+            study.check(small_study(methods=(method,)))
         with pytest.raises(ValueError, match="unknown preserve 'gradcam'"):
             pruning.check(Method("magnitude", (0.5,), {"preserve": "gradcam"}))
 
@@ -219,12 +230,12 @@ class TestRetraining:
 
 class TestFingerprints:
     def test_what_is_off_is_not_hashed(self):
-        study, dataset = small_study(), planning.load(small_study().data)
+        small, dataset = small_study(), planning.load(small_study().data)
         task = planning.Task(0, "magnitude", Method("magnitude", (0.5,)))
         made_by = lambda **options: planning.made_by(
-            study, dataset, planning.Task(0, "magnitude", Method("magnitude", (0.5,), options)), 0.5
+            small, dataset, planning.Task(0, "magnitude", Method("magnitude", (0.5,), options)), 0.5
         )
-        assert set(planning.made_by(study, dataset, task, 0.5)["options"]) == {
+        assert set(planning.made_by(small, dataset, task, 0.5)["options"]) == {
             *("scope", "layers", "epochs", "learning_rate", "distil", "distil_temperature", "activate")
         }
         assert made_by() == made_by(preserve=None, preserve_weight=9.0)
