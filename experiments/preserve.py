@@ -13,7 +13,8 @@ Command:
 
     python experiments/preserve.py --out studies/preserve
 
-Expected time: 7 minutes of processor time on x86. `preserve.csv` beside this file has the raw rows. Results (mean; in brackets the difference to `none`, 95 % t-interval):
+Expected time: 7 minutes of processor time on x86. `preserve.csv` beside this file has the raw rows. Results (mean;
+in brackets the difference to `none`, 95 % t-interval):
 
     fine-tuned         accuracy, clean            agreement, clean           agreement, noise
     none               71.2                       .384                       .328
