@@ -50,6 +50,7 @@ class Model:
     Attributes:
         name: A name in `models.MODELS`, or `package.module:CLASS` for a Flax module (Linen or NNX) of your own.
         width: Channels of the first stage (hidden units of the mlp, tokens' width of the vit).
+        depth: Blocks, of residual networks in every stage; of models that have such a field.
         variables: Trained variables to begin with: a file .npz or .safetensors, or `package.module:NAME` of a function
             that gives a nested dict. What they lack, such as the head, is initialised.
         variables_hash: Of the file's bytes or the module's source.
@@ -58,6 +59,7 @@ class Model:
 
     name: str = "cnn"
     width: int | None = None
+    depth: int | None = field(default=None, kw_only=True)
     variables: str | None = field(default=None, kw_only=True)
     variables_hash: str | None = field(default=None, kw_only=True)
     image_shape: tuple[int, int, int] | None = None
@@ -101,12 +103,14 @@ class Method:
 
     Attributes:
         label: Name of the networks; the method's by default. Two variants need two labels.
+        parent: Label of the dense network that is pruned: the study's own, or one of its baselines.
     """
 
     name: str
     sparsities: tuple[float, ...] = (0.8, 0.95)
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str | None = None
+    parent: str = "dense"
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A dense network of another width or length, trained beside the parents.
+    """A dense network of another width, depth or length, trained beside the parents.
 
     Attributes:
         epochs: Of one cycle of the schedule.
@@ -204,6 +208,33 @@ class Baseline:
     width: int | None = None
     epochs: float | None = None
     cycles: int = 1
+    depth: int | None = None
+
+
+_SPARSE = {"reinitialise": True}
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Wider and deeper networks with as many nonzero weights as the study's dense one has (arXiv 2206.10915).
+
+    The study gets `dense-w<width>` or `dense-d<depth>` of each, and of each method a network of it with those nonzeros,
+    `<label>-w<width>` or `<label>-d<depth>`. Weights are those that can be pruned; biases and norms come on top.
+
+    Attributes:
+        widths: Of `Model.width`, each at the model's depth.
+        depths: Of `Model.depth`, each at the model's width.
+        methods: Their sparsities follow from the sizes; what they say themselves is ignored.
+    """
+
+    widths: tuple[int, ...] = ()
+    depths: tuple[int, ...] = ()
+    methods: tuple[Method, ...] = (
+        Method("static", options={"scope": "water_filling", **_SPARSE}),
+        Method("static", options=_SPARSE, label="erk"),
+        Method("rigl", options=_SPARSE),
+        Method("magnitude"),
+    )
 
 
 @dataclass(frozen=True)
@@ -216,7 +247,8 @@ class Study:
     Attributes:
         controls: Comparisons of every method: random masks at every sparsity of the study; the dense network trained
             for as many cycles and epochs as the longest chain; dense networks that are narrower, with as many
-            parameters as the pruned ones have left.
+            parameters as the pruned ones have left. Of methods whose parent is the study's own dense network.
+        capacity: Larger networks with the nonzero weights of the dense one, beside it.
         protected: Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference.
         features: Test samples, stratified by class, whose features are kept.
         thumbnails: Test samples, stratified by class, whose corrupted images are kept for the viewer.
@@ -237,6 +269,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     baselines: tuple[Baseline, ...] = ()
     controls: tuple[Control, ...] = ("random", "dense_extended", "dense_narrow")
+    capacity: Capacity | None = field(default=None, kw_only=True)
     protected: tuple[str, ...] = ()
     features: int = 500
     thumbnails: int = 2000

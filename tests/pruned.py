@@ -25,6 +25,18 @@ def model_of(name: str):
 
 
 @functools.cache
+def preserved(kind: str, drop: float):
+    """Stands in for class maps, which these networks have not: the first layer's kernel, with the same arguments."""
+
+    def term(trainable, state, batch, key, train=True):
+        own, taught = (p["backbone"]["dense0"]["kernel"] for p in (trainable, state["teacher"]["trainable"]))
+        left = jax.random.uniform(key, own.shape) >= drop if kind == "sswa" else True
+        return ((own - jax.numpy.where(left, taught, 0)) ** 2).mean()
+
+    return term
+
+
+@functools.cache
 def parent_of(model=MLP) -> pruning.Parent:
     loss, params, state, batches = toy_problem(model)
     dense = masks.everything(params)
@@ -44,7 +56,7 @@ def start(method: Method, **options):
         "config": CONFIG,
         "key": KEY,
         "groups": models.groups(model),
-        "functions": pruning.ModelFunctions(**models.model_functions(model)),
+        "functions": pruning.ModelFunctions(**{**models.model_functions(model), "preserved": preserved}),
     }
     return pruning.prune(method, **{**arguments, **options})
 

@@ -183,6 +183,9 @@ CHANGED = {
     "weight_decay": 0.5,
     "distil": 0.9,
     "distil_temperature": 1.0,
+    "preserve": "swa",
+    "preserve_weight": 50.0,
+    "preserve_drop": 0.8,
     "activate": 0.1,
     "score_batches": 1,
     "score_samples": 20,
@@ -212,11 +215,14 @@ CHANGED = {
     "bits": 3,
     "codebook": False,
     "scale": "error",
+    "reinitialise": True,
 }
 """Another value of every option than its default."""
 
 NEEDED = {
     "distil_temperature": {"distil": 0.9},
+    "preserve_weight": {"preserve": "swa"},
+    "preserve_drop": {"preserve": "sswa"},
     "l1": {"l1_epochs": 1},
     "ramp": {"scope": "global", "epochs": 4},
     "begin": {"epochs": 4},

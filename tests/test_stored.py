@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from pages import opened
 
-from rosalind import results
+from rosalind import pruning, results
 from rosalind.analysis import robustness
 from rosalind.analysis.store import Store
+from rosalind.config import Method, fingerprint
 
 STORED = sorted((Path(__file__).parent / "stored").glob("*.zip"))
 NUMBERS = ("accuracy", "loss", "brier", "angle_mean", "angle_centred_mean", "norm_mean", "margin_median")
@@ -24,6 +25,16 @@ def folder(request, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("stored") / request.param.stem
     zipfile.ZipFile(request.param).extractall(target)
     return target
+
+
+def test_options_are_hashed_as_they_were():
+    """An option that is added must not rename what was made without it, see `pruning.determining`."""
+    names = (
+        *("random", "magnitude", "taylor", "woodfisher", "wanda", "snip", "gmp", "static", "set", "rigl", "finetune"),
+        *("lth", "lrr", "ap", "movement", "l0", "biprop", "filter_l1", "n_m", "sr_ste"),
+    )
+    options = {name: pruning.determining(pruning.check(Method(name, (0.5,)))) for name in names}
+    assert fingerprint(options) == "5010b442998ec34b"
 
 
 def test_all_cells_are_there(folder):

@@ -27,6 +27,7 @@ from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 from rosalind.models.moments import batch_statistics, moments
 from rosalind.models.paths import log_path_sum, log_paths
+from rosalind.models.preserving import map_distance, preserved, without_channels
 from rosalind.models.pretrained import digest
 from rosalind.models.relevance import check_relevance, relevance, relevance_sum
 
@@ -61,6 +62,7 @@ __all__ = [
     "layer_names",
     "log_path_sum",
     "log_paths",
+    "map_distance",
     "map_gradients",
     "map_shape",
     "model_functions",
@@ -68,10 +70,12 @@ __all__ = [
     "norms",
     "parameter_dtypes",
     "positions",
+    "preserved",
     "producers",
     "relevance",
     "relevance_sum",
     "traceable",
     "unflatten",
     "with_maps",
+    "without_channels",
 ]

@@ -45,17 +45,19 @@ class ResNet(nn.Module):
     """Basic residual blocks over a 3x3 stem; 1x1 convolutions where the shape changes.
 
     `blocks` gives the number of blocks of each stage; every stage but the first halves the image and
-    doubles the width (arXiv 1512.03385, the CIFAR form: no pooling after the stem).
+    doubles the width (arXiv 1512.03385, the CIFAR form: no pooling after the stem). `depth` is one number for all
+    stages.
     """
 
     width: int
     blocks: Sequence[int]
+    depth: int | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):
         x = nn.relu(_norm(train, "stem_norm")(_conv(self.width, 3, 1, "stem")(x)))
         for stage, count in enumerate(self.blocks):
-            for block in range(count):
+            for block in range(self.depth or count):
                 stride = 2 if stage and not block else 1
                 x = self._block(x, self.width * 2**stage, stride, f"stage{stage}_{block}", train)
         return Maps(name="maps")(x).mean((1, 2))

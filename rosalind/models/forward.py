@@ -101,15 +101,16 @@ def _module(config: Model) -> _Classifier:
             "Dataset.image_shape, class_names and statistics() have them."
         )
     if issubclass(model, nnx.Module):
-        arguments = arguments_of(model, image_shape=config.image_shape, width=config.width)
+        arguments = arguments_of(model, image_shape=config.image_shape, width=config.width, depth=config.depth)
         module = FromNnx(model, tuple(arguments.items()), name="backbone")
     else:
-        width = {} if config.width is None else {"width": config.width}
+        sizes = {"width": config.width, "depth": config.depth}
+        sizes = {name: size for name, size in sizes.items() if size is not None}
         try:
-            module = model(**width, name="backbone")
+            module = model(**sizes, name="backbone")
         except TypeError as error:
             raise ValueError(
-                f"model {config.name!r} cannot be made with {width or 'no arguments'}: {error}."
+                f"model {config.name!r} cannot be made with {sizes or 'no arguments'}: {error}."
             ) from error
     return _Classifier(module, config.classes, config.mean, config.std)
 

@@ -12,6 +12,7 @@ from rosalind.config import Model
 from rosalind.models import layers
 from rosalind.models.forward import apply, flatten, unflatten
 from rosalind.models.moments import moments
+from rosalind.models.preserving import preserved
 
 Loss = Callable[..., tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]]
 """loss(params, state, batch, train=True) -> mean loss, (state, records)."""
@@ -127,4 +128,5 @@ def model_functions(config: Model, **arguments: Any) -> dict[str, Any]:
         "inputs": inputs(config),
         "distilled": lambda temperature, share: distilled(config, temperature, share, **arguments),
         "moments": moments(config),
+        "preserved": lambda kind, drop: preserved(config, kind, drop),
     }

@@ -2,6 +2,7 @@
 
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
+from rosalind.pruning.checkpoints import determining
 from rosalind.pruning.checks import check, check_network, definitions, left_whole
 from rosalind.pruning.compression import OPTIONS as COMPRESSION
 from rosalind.pruning.methods import (
@@ -47,6 +48,7 @@ __all__ = [
     "check",
     "check_network",
     "definitions",
+    "determining",
     "diagnosis",
     "iterative",
     "learning_masks",

@@ -10,6 +10,26 @@ from rosalind import training
 from rosalind.config import describe, fingerprint
 from rosalind.pruning.types import MethodRun, Pruned, Weights
 
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    "preserve": ("preserve_weight", "preserve_drop"),
+    "reinitialise": (),
+    "repair": (),
+    "bits": ("codebook", "scale"),
+}
+"""Options that were added when studies had been stored, with those that only work beside them."""
+
+
+def determining(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a network depends on, as hashes and files have them.
+
+    Those of `SWITCHES` that are off are left out, so that what was made before they existed keeps its fingerprint.
+
+    >>> determining({"epochs": 2, "preserve": None, "preserve_weight": 4.08, "preserve_drop": 0.3})
+    {'epochs': 2}
+    """
+    off = {name for switch, others in SWITCHES.items() if not options.get(switch) for name in (switch, *others)}
+    return {name: value for name, value in options.items() if name not in off}
+
 
 def cached(run: MethodRun, made_by: Mapping[str, Any], make: Callable[[], Pruned]) -> Pruned:
     """`make()`, cached in `run.resume` under a hash of `made_by`, the schedule and the protected layers.

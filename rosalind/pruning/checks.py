@@ -18,13 +18,11 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "over": ("weights", "all"),
     "restart": (False, True),
     "scale": ("max", "error"),
+    "preserve": (None, "ewa", "swa", "sswa"),
 }
 """Values of options that are no numbers: the control of lth, BatchNorm's mode and the parameters that a score is
-taken in, whether a weight that is dropped and grown in one update starts again, and how weights of few bits are
-scaled."""
-
-_UNMENTIONED: dict[str, Any] = {"repair": 0, **compression.OPTIONS}
-"""Options that `check` leaves out at these values, so that what was made before they existed is the same still."""
+taken in, whether a weight that is dropped and grown in one update starts again, how weights of few bits are scaled, and
+the class maps that are kept."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
     "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
@@ -32,6 +30,8 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
     "distil": (0, 1, "the teacher's share of the loss, in [0, 1]"),
     "distil_temperature": (1e-9, 1e30, "a temperature above 0"),
+    "preserve_weight": (0, 1e30, "a weight of 0 or more"),
+    "preserve_drop": (0, 1 - 1e-9, "a share of the channels, in [0, 1)"),
     "temperature": (1e-9, 1e30, "a temperature above 0"),
     "epochs": (0, 1e30, "a number of epochs, 0 or more, or None for the dense network's"),
     "learning_rate": (0, 1e30, "a rate of 0 or more, or None"),
@@ -72,7 +72,7 @@ def definitions(method: Method) -> dict[str, str]:
 
 
 def check(method: Method) -> dict[str, Any]:
-    """All options of a method, its own over the recipe's defaults; `_UNMENTIONED` ones where they are not at theirs.
+    """All options of a method, its own over the recipe's defaults.
 
     Those of `compression.OPTIONS` are options of every method.
 
@@ -124,7 +124,7 @@ def check(method: Method) -> dict[str, Any]:
         masks.check_sparsity(sparsity)
     _check_like(method, options.get("like"))
     _check_compression(name, options)
-    return {k: v for k, v in options.items() if k not in _UNMENTIONED or v != _UNMENTIONED[k]}
+    return options
 
 
 def _check_compression(name: str, options: Mapping[str, Any]) -> None:
@@ -186,6 +186,14 @@ def check_network(
         functions.needed("distilled", f"{method.name} with distil")
     if options.get("repair"):
         functions.needed("moments", f"{method.name} with repair")
+    if (kind := options.get("preserve")) is not None:
+        preserved = functions.needed("preserved", f"{method.name} with preserve")
+        try:
+            preserved(kind, options["preserve_drop"])
+        except ValueError as error:
+            raise ValueError(
+                f"{method.name}: `preserve` must be None for this network, got {kind!r}: {error}"
+            ) from None
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)

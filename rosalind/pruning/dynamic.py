@@ -11,7 +11,7 @@ from rosalind import training
 from rosalind.pruning import masks, ranking
 from rosalind.pruning.gradients import gradient
 from rosalind.pruning.schedules import cubic, drop_fraction, update_steps
-from rosalind.pruning.types import MaskSchedule, MethodRun
+from rosalind.pruning.types import MaskSchedule, MethodRun, Weights
 from rosalind.training import Tree
 
 Growth = Callable[[MethodRun, int, Tree, Mapping[str, np.ndarray]], dict[str, jax.Array]]
@@ -51,11 +51,32 @@ def gradual(run: MethodRun, sparsity: float) -> MaskSchedule:
 
 
 def static(run: MethodRun, sparsity: float) -> MaskSchedule:
-    """Random masks that never change, by default at ERK's densities (arXiv 1911.11134)."""
+    """Random masks that never change, by default at ERK's densities (arXiv 1911.11134).
+
+    With `reinitialise` training begins with the weights of `reinitialised`, here as in `set` and `rigl`.
+    """
     kernels = masks.prunable(run.start.trainable)
     scores = {path: jax.random.uniform(masks.path_key(run.key, path), w.shape) for path, w in kernels.items()}
     rules = {name: run.options[name] for name in ("scope", "layers")}
     return MaskSchedule(masks.keep(scores, sparsity, protected=run.protected, **rules))
+
+
+def reinitialised(run: MethodRun, current: Mapping[str, np.ndarray]) -> Weights:
+    """The initial weights, in every layer that the masks thin drawn anew for as many inputs as are left of each unit.
+
+    U(-b, b) with b = 1 / sqrt(fan in * density of the layer), as in the wider networks of equal capacity of arXiv
+    2206.10915; layers that stay whole, or keep nothing, are as they were.
+    """
+    key = jax.random.fold_in(run.key, 0x696E6974)
+
+    def one(path: str, leaf: Any) -> Any:
+        density = current[path].mean() if path in current else 1.0
+        if density in (0.0, 1.0):
+            return leaf
+        bound = 1 / np.sqrt(masks.fan_in(path, leaf.shape) * density)
+        return jax.random.uniform(masks.path_key(key, path), leaf.shape, leaf.dtype, -bound, bound)
+
+    return run.start._replace(trainable=training.map_by_path(one, run.start.trainable))
 
 
 def exchange(weights: Any, mask: Any, growth: Any, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from rosalind import training
-from rosalind.pruning import learned_base, masks
-from rosalind.pruning.checkpoints import cached
+from rosalind.pruning import dynamic, learned_base, masks
+from rosalind.pruning.checkpoints import cached, determining
 from rosalind.pruning.repair import repaired
 from rosalind.pruning.schedules import levels
 from rosalind.pruning.selection import SELECTIONS
@@ -115,7 +115,7 @@ def _made_by(run: MethodRun, reached: Sequence[float]) -> dict[str, Any]:
         "unit": recipe.granularity,
         "ranked": recipe.ranked,
         "retraining": recipe.retraining,
-        "options": {k: v for k, v in run.options.items() if k not in ("rate", "control")},
+        "options": {k: v for k, v in determining(run.options).items() if k not in ("rate", "control")},
     }
 
 
@@ -184,7 +184,7 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
         return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 
-    made_by = {**run.outside, "learned": _name(parametrise), "options": dict(options)}
+    made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
         yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))
 
@@ -197,9 +197,10 @@ def train_sparse(run: MethodRun) -> Iterator[Pruned]:
     def make(sparsity: float) -> Pruned:
         batches = CountedBatches(run.batches)
         current = change(dataclasses.replace(run, batches=batches), sparsity)
-        fitted = run.train(run.start, current.masks, config=run.schedule, after_step=current.after_step)
+        start = dynamic.reinitialised(run, current.masks) if run.options.get("reinitialise") else run.start
+        fitted = run.train(start, current.masks, config=run.schedule, after_step=current.after_step)
         return Pruned.of(sparsity, current.masks, fitted, scoring=batches.count)
 
-    made_by = {**run.outside, "changing": _name(change), "options": dict(run.options)}
+    made_by = {**run.outside, "changing": _name(change), "options": determining(run.options)}
     for sparsity in run.sparsities:
         yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))

@@ -9,6 +9,7 @@ import numpy as np
 
 from rosalind import training
 from rosalind.pruning.masks import is_prunable
+from rosalind.pruning.preserving import Term
 from rosalind.pruning.types import ModelFunctions, Parent, Pruned, Weights
 from rosalind.training import Tree, map_by_path
 
@@ -51,7 +52,7 @@ def loss_of(loss: training.Loss) -> training.Loss:
 
 def functions_of(functions: ModelFunctions) -> ModelFunctions:
     """The functions of a model for trees with outputs last."""
-    tempered, flow, inputs, distilled, moments = functions
+    tempered, flow, inputs, distilled, moments, preserved = functions
 
     def inputs_of(params: Tree, state: Tree, batch: Any) -> dict[str, Any]:
         assert inputs is not None
@@ -63,7 +64,17 @@ def functions_of(functions: ModelFunctions) -> ModelFunctions:
         inputs and inputs_of,
         distilled and (lambda temperature, share: loss_of(distilled(temperature, share))),
         moments and _moments_of(moments),
+        preserved and (lambda kind, drop: _term_of(preserved(kind, drop))),
     )
+
+
+@functools.cache
+def _term_of(term: Term) -> Term:
+    def turned(trainable: Tree, state: Tree, *arguments: Any) -> Any:
+        teacher = {**state["teacher"], "trainable": outputs_first(state["teacher"]["trainable"])}
+        return term(outputs_first(trainable), {**state, "teacher": teacher}, *arguments)
+
+    return turned
 
 
 @functools.cache

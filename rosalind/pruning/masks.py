@@ -18,10 +18,11 @@ Masks = dict[str, Bool[np.ndarray, "..."]]
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
 
-SCOPES = ("global", "layer", "output", "uniform_plus", "erk", "lamp")
+SCOPES = ("global", "layer", "output", "uniform_plus", "erk", "water_filling", "lamp")
 """Competition between scores: all together; in every layer at equal sparsity; in every output unit of every
 layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus`, arXiv 1902.09574); in
-every layer at ERK's sparsities; or all together after LAMP's scaling (`lamp`)."""
+every layer at ERK's sparsities; in every layer for min(n, tau) of its n weights, with one tau for all, so that
+the largest layers lose first (`water_filling`, arXiv 2206.10915); or all together after LAMP's scaling (`lamp`)."""
 
 KERNELS = ("kernel", "weight", "weights", "w", "W")
 """Names of kernels: Flax's, and those of other libraries."""
@@ -245,6 +246,8 @@ def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], target: int
     density = target / sizes.sum()
     if scope == "erk":
         return allocate(sizes * erk_density(list(shapes.values()), density), target, limits)
+    if scope == "water_filling":
+        return allocate(np.ones(len(sizes)), target, limits)
     if scope != "uniform_plus":
         return allocate(sizes, target, limits)
     stem, head = stem_and_head(shapes)

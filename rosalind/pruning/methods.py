@@ -26,7 +26,17 @@ _SCOPED = {"scope": "global", "layers": {}}
 _DISTILLED = {"distil": 0.0, "distil_temperature": 4.0}
 """The share of the dense parent's softened outputs in the loss of retraining (arXiv 1503.02531)."""
 
-_TUNED = {"epochs": None, "learning_rate": None, **_DISTILLED}
+_PRESERVED = {"preserve": None, "preserve_weight": 4.08, "preserve_drop": 0.3}
+"""Class maps held near the dense parent's in retraining: `ewa`, `swa` or `sswa`, with a weight on 1 - cosine and the
+share of the parent's channels that sswa leaves out (arXiv 2010.15054).
+
+Published is a weight of 100 on the mean square over 7 x 7 positions, which is 2 * 100 / 49 = 4.08 on 1 - cosine.
+"""
+
+_TAUGHT = {**_DISTILLED, **_PRESERVED}
+"""What retraining may take from the dense parent."""
+
+_TUNED = {"epochs": None, "learning_rate": None, **_TAUGHT}
 """Fine-tuning at a constant rate: epochs as many as the dense network had, a tenth of its peak rate."""
 
 
@@ -63,7 +73,7 @@ def iterative(
     goes on from the dense network's weights at the fraction `rewind` of its training. The option `rate` is the
     fraction of what is left that a level removes; None goes to every sparsity at once from the parent.
     """
-    defaults = {**_SCOPED, **_DISTILLED, "rate": 0.2, "activate": 0.0}
+    defaults = {**_SCOPED, **_TAUGHT, "rate": 0.2, "activate": 0.0}
     defaults |= {"finetune": _TUNED, "rewind": {"rewind": 0.1}}.get(retraining, {"epochs": None})
     options = {**defaults, **options}
     return Recipe(score, needs=needs, retraining=retraining, options=options, paper=paper, family=family)
@@ -112,6 +122,8 @@ _REPAIRED = {"repair": 0}
 _TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}
 """`ramp` counts epochs and is of the scope `global` only."""
 
+_EXCHANGING = {"drop": 0.3, "end": 0.75, "every": None, "restart": False, "reinitialise": False}
+
 METHODS: dict[str, Recipe] = {
     "random": one_shot(
         scores.random,
@@ -144,9 +156,9 @@ METHODS: dict[str, Recipe] = {
     "gmp": while_training(
         dynamic.gradual, paper="1710.01878", family="gradual", scope="layer", begin=0.2, end=0.77, every=None
     ),
-    "static": while_training(dynamic.static, paper="1911.11134"),
-    "set": while_training(dynamic.set, paper="1707.04780", drop=0.3, end=0.75, every=None, restart=False),
-    "rigl": while_training(dynamic.rigl, paper="1911.11134", drop=0.3, end=0.75, every=None, restart=False),
+    "static": while_training(dynamic.static, paper="1911.11134", reinitialise=False),
+    "set": while_training(dynamic.set, paper="1707.04780", **_EXCHANGING),
+    "rigl": while_training(dynamic.rigl, paper="1911.11134", **_EXCHANGING),
     "finetune": iterative(scores.magnitude, retraining="finetune", paper="1506.02626"),
     "lth": iterative(
         scores.magnitude,

@@ -7,16 +7,18 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Train, unknown
+from rosalind.pruning import preserving
 from rosalind.pruning.masks import Masks
 from rosalind.training import Tree, by_path, project
 
 Retraining = Literal["finetune", "rewind", "restart", "train"]
 Granularity = Literal["weight", "channel", "block"]
-Needs = tuple[Literal["tempered", "flow", "inputs", "distilled", "moments"], ...]
+Needs = tuple[Literal["tempered", "flow", "inputs", "distilled", "moments", "preserved"], ...]
 """Fields of `ModelFunctions`."""
 
 FAMILIES = (
@@ -89,6 +91,9 @@ class ModelFunctions(NamedTuple):
     moments: Callable[[Tree, Tree, Any], tuple[Tree, dict[str, tuple[Any, Any]]]] | None = None
     """From parameters, state and batch to the state with the BatchNorm statistics of that batch, and by kernel the mean
     and variance of its layer's outputs with that state: float32[outputs] each (the option `repair`)."""
+    preserved: Callable[[str, float], preserving.Term] | None = None
+    """From a kind of class map and the share of channels that it drops to the mean distance of the student's maps from
+    the teacher's: of parameters, a state as of `distilled`, batch, key and `train` (the option `preserve`)."""
 
     def needed(self, name: str, method: str) -> Callable[..., Any]:
         """The function of this name; a ValueError that names the method if it is None."""
@@ -282,12 +287,25 @@ class MethodRun:
         return min((s for s in self.sparsities if s >= level), default=level)
 
     def objective(self, state: Tree) -> tuple[training.Loss, Tree, Callable[[Any], Tree]]:
-        """The training objective (loss, state, unwrap); with `distil`, the student's, whose state has the teacher."""
-        share = self.options.get("distil", 0.0)
-        if not share:
-            return self.loss, state, lambda state: state
-        loss = self.functions.needed("distilled", self.name)(self.options["distil_temperature"], share)
-        return loss, {"inner": state, "teacher": self.parent.trained._asdict()}, lambda state: state["inner"]
+        """The training objective (loss, state, unwrap).
+
+        With `distil` or `preserve` it is the student's, whose state has the teacher.
+        """
+        options, loss = self.options, self.loss
+        share, kind = options.get("distil", 0.0), options.get("preserve")
+        weight = options["preserve_weight"] if kind else 0.0
+        if not share and not weight:
+            return loss, state, lambda state: state
+        taught = {"inner": state, "teacher": self.parent.trained._asdict()}
+        if share:
+            loss = self.functions.needed("distilled", self.name)(options["distil_temperature"], share)
+        if weight:
+            drop = options["preserve_drop"] if kind == "sswa" else 0.0
+            term = self.functions.needed("preserved", self.name)(kind, drop)
+            loss = preserving.loss_of(loss, term, bool(share))
+            key = jax.random.key_data(jax.random.fold_in(self.key, 0x6D617073))
+            taught["preserve"] = {"weight": jnp.float32(weight), "key": key}
+        return loss, taught, lambda state: state["inner"]
 
     def fitted(self, loss: training.Loss, trainable: Tree, state: Tree, **arguments: Any) -> training.Fitted:
         """`fit` on the run's batches with its key; `arguments` are those of `training.fit`."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from rosalind import data, measuring, models, pruning, results
 from rosalind.config import Model, Study
-from rosalind.study import planning
+from rosalind.study import capacity, planning
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -46,7 +46,8 @@ class Estimate:
 
 
 def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
-    """The work that a folder lacks of a study; a second or two, for one forward pass is compiled and timed.
+    """The work that a folder lacks of a study; a second or two, for a forward pass is compiled and timed,
+    and one of every network that is larger than the study's own.
 
     Args:
         study: the plan, controls included.
@@ -58,21 +59,29 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     dataset = planning.check(study)
     study = planning.completed(study, dataset)
     study = study if folder is None else planning.beside_stored(study, Path(folder))
-    names: list[str] = []
-    networks, epochs = 0, 0.0
+    conditions = [condition.id for condition in study.conditions]
+    measured = lambda name, condition: folder and results.geometry_file(Path(folder), name, condition).exists()
+    work: dict[Model, np.ndarray] = {}
     for task in (task for part in planning.tasks(study) for task in part):
         listed = list(planning.expected(study, dataset, task))
         missing = [n for n in listed if folder is None or not results.network_file(Path(folder), n, "json").exists()]
-        networks, names = networks + len(missing), names + listed
-        epochs += planning.epochs_of(study, task) if missing else 0
-    conditions = [condition.id for condition in study.conditions]
-    measured = lambda name, condition: folder and results.geometry_file(Path(folder), name, condition).exists()
-    cells = sum(not measured(name, condition) for name in names for condition in conditions)
-    minutes = math.nan
+        cells = sum(not measured(name, condition) for name in listed for condition in conditions)
+        amounts = len(missing), planning.epochs_of(study, task) if missing else 0, cells
+        model = planning.model_and_schedule(study, task)[0]
+        # Smaller ones are taken for the study's own, as every one that is timed is compiled.
+        model = model if capacity.size(model) > capacity.size(study.model) else study.model
+        work[model] = work.get(model, np.zeros(3)) + amounts
+    networks, epochs, cells = np.sum(list(work.values()), 0).tolist()
+    minutes, disk = math.nan, 0.0
     if networks or cells:
-        seconds = _forward_seconds(study.model, dataset, study.train.batch_size)
-        minutes = seconds / 60 * (BACKWARD * epochs * len(dataset.train) + cells * len(dataset.test))
-    return Estimate(networks, epochs, cells, minutes, _bytes(study, dataset, networks, epochs, cells))
+        minutes = 0.0
+        for model, (of_networks, of_epochs, of_cells) in work.items():
+            if of_networks or of_cells:
+                seconds = _forward_seconds(model, dataset, study.train.batch_size)
+                minutes += seconds / 60 * (BACKWARD * of_epochs * len(dataset.train) + of_cells * len(dataset.test))
+            disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
+        disk += len(study.conditions) * _shown(study, dataset) if cells else 0
+    return Estimate(int(networks), epochs, int(cells), minutes, round(disk))
 
 
 def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:
@@ -89,9 +98,9 @@ def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:
     return min(times) / len(images)
 
 
-def _bytes(study: Study, dataset: data.Dataset, networks: int, epochs: float, cells: int) -> int:
-    """Bytes of the arrays that the README lists; maps and tables are small beside them."""
-    blank = models.blank(study.model)
+def _bytes(study: Study, model: Model, dataset: data.Dataset, networks: float, epochs: float, cells: float) -> float:
+    """Bytes of a model's arrays that the README lists; maps and tables are small beside them."""
+    blank = models.blank(model)
     variables = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(blank))
     masks = sum(leaf.size for leaf in pruning.masks.prunable(blank["params"]).values())
     classes, features = len(dataset.class_names), blank["params"]["head"]["kernel"].shape[0]
@@ -100,9 +109,12 @@ def _bytes(study: Study, dataset: data.Dataset, networks: int, epochs: float, ce
     near = min(classes, measuring.NEAREST)
     sample = 4 * near + 6 * 4 + 2 * 2 + (2 * near + 8 if near < classes else 0)
     cell = samples * sample + 2 * kept * features + 4 * classes * (features + 2)
-    height, width, channels = dataset.image_shape
-    shown = min(study.thumbnails, samples) * min(height, 64) * min(width, 64) * channels
     # One bit and one float16 per training sample and epoch.
     trained = epochs * len(dataset.train) * (2 + 1 / 8)
-    new_conditions = len(study.conditions) if cells else 0
-    return round(networks * (variables + masks) + trained + cells * cell + new_conditions * shown)
+    return networks * (variables + masks) + trained + cells * cell
+
+
+def _shown(study: Study, dataset: data.Dataset) -> int:
+    """Bytes of the thumbnails of a condition."""
+    height, width, channels = dataset.image_shape
+    return min(study.thumbnails, len(dataset.test)) * min(height, 64) * min(width, 64) * channels

@@ -21,6 +21,9 @@ from rosalind.imported import Imported
 from rosalind.study import planning
 from rosalind.study.planning import Task
 
+LATER = ("depth", "variables", "variables_hash")
+"""Fields of a model that networks from before they existed lack, and that None leaves out."""
+
 
 def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     """True where a network is finished; Mismatch for one of this name that was made differently."""
@@ -138,7 +141,7 @@ def save_network(
         {
             "name": name,
             "model": study.model.name,
-            "config": {k: v for k, v in dataclasses.asdict(model).items() if v is not None or "variables" not in k},
+            "config": {k: v for k, v in dataclasses.asdict(model).items() if v is not None or k not in LATER},
             "parameter_dtypes": models.parameter_dtypes(model),
             "label": task.label,
             "seed": task.seed,

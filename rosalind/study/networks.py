@@ -147,16 +147,15 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     missing = {name for name, made_by in expected.items() if not is_stored(folder, name, made_by)}
     if not missing:
         return
-    model, train = study.model, study.train
+    model, train = planning.model_and_schedule(study, task)
     initial_key, order_key = keys_of(task.seed)
-    parent_task = Task(task.seed, "dense")
-    parent_name = planning.name_of(study, parent_task)
+    parent_name = planning.name_of(study, task.parent)
     trained = split(load_network(folder, parent_name, model).variables)
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
     recipe = pruning.recipe_of(task.method.name)
     # All methods of a parent share one store: equal beginnings of chains are trained once.
-    prefix = fingerprint(planning.made_by(study, dataset, parent_task, None))
+    prefix = fingerprint(planning.made_by(study, dataset, task.parent, None))
     report = logger(folder, planning.name_of(study, task), advance)
     functions = models.model_functions(model, label_smoothing=train.label_smoothing, records=records_of(model))
     networks = pruning.prune(
@@ -176,14 +175,15 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     )
     accuracy = lambda weights: validation_accuracy(dataset, model, weights, recalibrated=False)["accuracy"]
     parent_accuracy = accuracy(trained)
-    parent_steps = round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
+    cycles = task.baseline.cycles if task.baseline else 1
+    parent_steps = cycles * round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
     for pruned in networks:
         name = planning.name_of(study, task, pruned.sparsity)
         if name not in missing:
             continue
         provenance = {
             "method": task.method.name,
-            "options": dict(pruning.check(task.method)),
+            "options": pruning.determining(pruning.check(task.method)),
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,

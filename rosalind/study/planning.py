@@ -27,7 +27,9 @@ from rosalind.config import (
     describe,
     is_outside,
     short_name,
+    unknown,
 )
+from rosalind.study import capacity
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
@@ -39,12 +41,22 @@ DRAWING = ("scope", "layers", "like", "activate")
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One piece of work: the dense network of a seed, a baseline, or all networks of a method."""
+    """One piece of work: the dense network of a seed, a baseline, or all networks of a method.
+
+    Attributes:
+        baseline: The one that is trained; of a method, the one that is pruned.
+    """
 
     seed: int
     label: str
     method: Method | None = None
     baseline: Baseline | None = None
+
+    @property
+    def parent(self) -> "Task":
+        """The task of a method's dense parent."""
+        assert self.method is not None
+        return Task(self.seed, self.method.parent, baseline=self.baseline)
 
 
 def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
@@ -67,8 +79,13 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
     for label in labels:
         _check_id("a name or label", label)
+    dense = [baseline.label for baseline in study.baselines]
     for method in methods:
         pruning.check(method)
+        if method.parent not in ("dense", *dense):
+            raise ValueError(
+                f"methods: {unknown('parent', method.parent, ['dense', *dense])} It is a baseline's label."
+            )
     ids = [condition.id for condition in study.conditions]
     for kind, values in (("seeds", study.seeds), ("conditions", ids)):
         if not values:
@@ -82,8 +99,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     measures.of_study(study.measures)
     for diagnosis in study.diagnostics:
         diagnostics.plan(diagnosis)
-        if unknown := [c for c in diagnosis.under if c not in ids]:
-            raise ValueError(f"diagnostics: {diagnosis.id} is under {unknown}, which the study does not have.")
+        if absent := [c for c in diagnosis.under if c not in ids]:
+            raise ValueError(f"diagnostics: {diagnosis.id} is under {absent}, which the study does not have.")
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
         raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
     if study.umap and importlib.util.find_spec("umap") is None:
@@ -98,11 +115,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     side = min(dataset.image_shape[:2])
     if study.train.crop >= side:
         raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
-    widths = {"model.width": study.model.width}
-    widths |= {f"baselines[{k}].width": baseline.width for k, baseline in enumerate(study.baselines)}
-    for path, width in widths.items():
-        if width is not None:
-            _check_width(_completed_model(dataclasses.replace(study.model, width=width), dataset), path)
+    _check_sizes(study, dataset)
     full = completed(study, dataset)
     _check_names(full)
     model = full.model
@@ -118,13 +131,15 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             "so it must end before its own.",
             stacklevel=2,
         )
-    for method in methods:
+    for method in full.methods:
+        pruned = parent_model(full, method)
+        variables = models.blank(pruned)
         pruning.check_network(
             method,
             variables["params"],
             protected=study.protected,
-            functions=pruning.ModelFunctions(**models.model_functions(model)),
-            groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
+            functions=pruning.ModelFunctions(**models.model_functions(pruned)),
+            groups=models.groups(pruned) if pruning.recipe_of(method.name).granularity == "channel" else (),
             state={name: tree for name, tree in variables.items() if name != "params"},
             batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
         )
@@ -162,14 +177,18 @@ def _check_means(study: Study) -> None:
             raise ValueError(f"means[{name!r}] is empty; name at least one corruption.")
 
 
-def _check_width(model: Model, path: str) -> None:
-    """Raise ValueError where a model cannot be built at its width, naming the field."""
-    try:
-        models.blank(model)
-    except Exception as error:  # flax and modules of a user's own raise anything
-        raise ValueError(
-            f"{path}: {model.name!r} cannot be built with width={model.width}: {type(error).__name__}: {error}"
-        ) from error
+def _check_sizes(study: Study, dataset: data.Dataset) -> None:
+    """Raise ValueError where the model cannot be built at a width or depth of the study, naming the field."""
+    sizes = {"model": study.model, **{f"baselines[{k}]": baseline for k, baseline in enumerate(study.baselines)}}
+    for path, given in sizes.items():
+        for name in ("width", "depth"):
+            if (value := getattr(given, name)) is None:
+                continue
+            try:
+                models.blank(_completed_model(dataclasses.replace(study.model, **{name: value}), dataset))
+            except Exception as error:  # flax and modules of a user's own raise anything
+                words = f"cannot be built with {name}={value}: {type(error).__name__}: {error}"
+                raise ValueError(f"{path}.{name}: {study.model.name!r} {words}") from error
 
 
 def _check_names(study: Study) -> None:
@@ -189,9 +208,10 @@ def _check_names(study: Study) -> None:
 
 def left_whole(study: Study) -> Iterator[str]:
     """A line per method that cannot prune all layers of the study's model, which must be complete."""
-    params = models.blank(study.model)["params"]
     for method in study.methods:
-        groups = models.groups(study.model) if pruning.recipe_of(method.name).granularity == "channel" else ()
+        model = parent_model(study, method)
+        params = models.blank(model)["params"]
+        groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
             yield f"layers that {method.label or method.name} leaves dense: {', '.join(paths)}."
 
@@ -224,10 +244,10 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     study = fields.checked(study)
     model = _completed_model(study.model, dataset)
     methods = tuple(dataclasses.replace(m, label=label_of(m)) for m in with_random(study))
-    controls = dense_controls(dataclasses.replace(study, model=model))
-    return dataclasses.replace(
-        study, model=model, methods=methods, baselines=(*study.baselines, *controls), controls=()
-    )
+    whole = dataclasses.replace(study, model=model)
+    larger, of_larger = capacity.family(whole)
+    baselines = (*study.baselines, *dense_controls(whole), *larger)
+    return dataclasses.replace(whole, methods=(*methods, *of_larger), baselines=baselines, controls=(), capacity=None)
 
 
 def _completed_model(model: Model, dataset: data.Dataset) -> Model:
@@ -251,16 +271,21 @@ def with_random(study: Study) -> tuple[Method, ...]:
     """
     # A network that is compressed and not pruned has no masks to compare.
     wanted = sorted(
-        {s for m in study.methods for s in m.sparsities if s or pruning.recipe_of(m.name).family != "compression"}
+        {s for m in of_dense(study) for s in m.sparsities if s or pruning.recipe_of(m.name).family != "compression"}
     )
     if "random" not in study.controls or not wanted:
         return study.methods
-    random = [m for m in study.methods if m.name == "random" and m.label in (None, "random") and _is_control(m)]
+    random = [m for m in of_dense(study) if m.name == "random" and m.label in (None, "random") and _is_control(m)]
     if not random:
         return (Method("random", tuple(wanted)), *study.methods)
     # Single networks do not depend on the other sparsities of their method, so these can grow.
     full = dataclasses.replace(random[0], sparsities=tuple(sorted({*wanted, *random[0].sparsities})))
     return tuple(full if m is random[0] else m for m in study.methods)
+
+
+def of_dense(study: Study) -> list[Method]:
+    """The methods that prune the study's own dense network, which its controls are of."""
+    return [method for method in study.methods if method.parent == "dense"]
 
 
 def _is_control(method: Method) -> bool:
@@ -275,18 +300,18 @@ def dense_controls(study: Study) -> list[Baseline]:
     `dense_extended` runs the dense schedule as often as the epochs of the longest method and its parent
     allow; `dense_narrow` is as wide as leaves it the parameters that a pruned network has, per sparsity.
     """
-    if not study.methods:
+    methods, controls = of_dense(study), []
+    if not methods:
         return []
-    controls = []
     if "dense_extended" in study.controls:
         longest = max(
             pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
             + (study.train.epochs if pruning.recipe_of(m.name).ranked == "trained" else 0)
-            for m in study.methods
+            for m in methods
         )
         controls.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
     if "dense_narrow" in study.controls:
-        for sparsity in sorted({s for m in study.methods for s in m.sparsities if s}):
+        for sparsity in sorted({s for m in methods for s in m.sparsities if s}):
             width = narrow_width(study.model, sparsity)
             if width is not None:
                 controls.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
@@ -397,18 +422,29 @@ def name_of(study: Study, task: Task, sparsity: float | None = None) -> str:
 
 def tasks(study: Study) -> tuple[list[Task], list[Task]]:
     """Dense parents first, then everything else; what is in one list can be done at the same time."""
-    parents = [Task(seed, "dense") for seed in study.seeds]
-    rest = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
-    rest += [Task(seed, label_of(m), method=m) for seed in study.seeds for m in study.methods]
+    pruned = {method.parent for method in study.methods}
+    of_baselines = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
+    parents = [Task(seed, "dense") for seed in study.seeds] + [t for t in of_baselines if t.label in pruned]
+    rest = [task for task in of_baselines if task.label not in pruned]
+    rest += [Task(seed, label_of(m), m, _baseline_of(study, m)) for seed in study.seeds for m in study.methods]
     return parents, rest
 
 
+def _baseline_of(study: Study, method: Method) -> Baseline | None:
+    """The baseline that a method prunes; None for the study's own dense network."""
+    return next((baseline for baseline in study.baselines if baseline.label == method.parent), None)
+
+
+def parent_model(study: Study, method: Method) -> Model:
+    """The model of the dense network that a method prunes, in a completed study."""
+    return model_and_schedule(study, Task(0, "", method, _baseline_of(study, method)))[0]
+
+
 def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
-    """Model and schedule of the dense network of a task; the study's own unless it is a baseline."""
+    """Model and schedule of the dense network of a task, or of its parent; the study's own without a baseline."""
     model, train, baseline = study.model, study.train, task.baseline
-    if baseline is not None and baseline.width is not None:
-        # Trained variables have the model's own width.
-        model = dataclasses.replace(model, width=baseline.width, variables=None, variables_hash=None)
+    if baseline is not None:
+        model = capacity.sized(model, baseline)
     if baseline is not None and baseline.epochs is not None:
         train = dataclasses.replace(train, epochs=baseline.epochs)
     return model, train
@@ -426,7 +462,7 @@ def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | N
         method = task.method
         parts |= {
             "method": method.name,
-            "options": dict(sorted(pruning.check(method).items())),
+            "options": dict(sorted(pruning.determining(pruning.check(method)).items())),
             "sparsity": sparsity,
             "protected": list(study.protected),
         }
@@ -451,7 +487,7 @@ def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[
 def epochs_of(study: Study, task: Task) -> float:
     """The epochs that a task trains, for progress."""
     if task.method is not None:
-        return pruning.planned_epochs(task.method, study.train)
+        return pruning.planned_epochs(task.method, model_and_schedule(study, task)[1])
     cycles = task.baseline.cycles if task.baseline else 1
     return cycles * model_and_schedule(study, task)[1].epochs
 

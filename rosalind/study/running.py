@@ -98,7 +98,8 @@ def _carry_out(
 ) -> Results:
     """A checked study; see `run`."""
     results.remove_abandoned(folder)
-    narrow = "dense_narrow" in study.controls and any(s for method in study.methods for s in method.sparsities)
+    pruned = any(sparsity for method in planning.of_dense(study) for sparsity in method.sparsities)
+    narrow = "dense_narrow" in study.controls and pruned
     study = planning.completed(study, dataset)
     if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
         print(
@@ -175,8 +176,8 @@ def _train(
         for part in work:
             for unit in part:
                 task = unit.arguments[2]
-                parent = planning.name_of(study, Task(task.seed, "dense"))
-                if task.method is not None and parent in failures:
+                parent = None if task.method is None else planning.name_of(study, task.parent)
+                if parent in failures:
                     failures[unit.name] = RuntimeError(f"its dense parent {parent} is missing")
                     progress.advance(unit.amount, unit.name)
             ready = [unit for unit in part if unit.name not in failures]

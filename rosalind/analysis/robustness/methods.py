@@ -42,7 +42,7 @@ def left_of(results: Results, network: str) -> float:
 def rows(results: Results) -> list[dict[str, Any]]:
     """The rows of `methods.csv`; NaN where a study does not say.
 
-    `*_over_random` is the difference to random masks of the same seed and requested sparsity: accuracies are in
+    `*_over_random` is the difference to random masks of the same size, seed and requested sparsity: accuracies are in
     [0, 1], higher is better, and a method below 0 there is worse than no criterion at all. `*_over_dense` is that to
     the dense parent, of other dense networks to the plain one of their model and seed.
     """
@@ -51,10 +51,10 @@ def rows(results: Results) -> list[dict[str, Any]]:
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            key = info.model, info.seed, info.sparsity_requested
+            key = _same_masks(info)
             accuracies[network] = row.clean[k], row.corrupted[k]
             if info.is_parent:
-                plain_dense.setdefault(key[:2], network)
+                plain_dense.setdefault((info.model, info.seed), network)
             # Of several, the one that is called so is the control, else the first.
             known = np.isfinite(info.sparsity_requested)
             if known and _is_control(info) and (key not in random or info.label == "random"):
@@ -62,9 +62,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
     for row in measured:
         for k, network in enumerate(row.group.networks):
             info = results.networks[network]
-            key = info.model, info.seed, info.sparsity_requested
-            clean, corrupted = random.get(key, (nan, nan))
-            dense = parent_of(results, network) or plain_dense.get(key[:2])
+            clean, corrupted = random.get(_same_masks(info), (nan, nan))
+            dense = parent_of(results, network) or plain_dense.get((info.model, info.seed))
             over_dense = np.subtract(accuracies[network], accuracies.get(dense if dense != network else None, nan))
             lines.append(
                 {
@@ -83,6 +82,12 @@ def rows(results: Results) -> list[dict[str, Any]]:
                 }
             )
     return lines
+
+
+def _same_masks(info: NetworkInfo) -> tuple[Any, ...]:
+    """What networks share whose masks keep as many weights of the same layers."""
+    sizes = (info.config.get(name) for name in ("width", "depth"))
+    return info.model, *sizes, info.seed, info.sparsity_requested
 
 
 def _is_control(info: NetworkInfo) -> bool:
