@@ -270,7 +270,14 @@ class TestPaths:
         expected = models.log_path_sum(TINY, models.unflatten(small)) + 6 * np.log(1e10)
         assert models.log_path_sum(TINY, models.unflatten(large)) == pytest.approx(expected, rel=1e-5)
         layer_norm = model("LayerNormMlp")
-        assert np.isnan(models.log_path_sum(layer_norm, scattered(layer_norm)))
+        # Tokens of a constant image are alike, so that attention is proportional to it; a WeightNorm's squares are none
+        # of its weights.
+        own = [
+            config.Model(f"awkward:{k}", None, (8, 8, 3), 3, (0.0,) * 3, (1.0,) * 3)
+            for k in ("Attending", "Normalised")
+        ]
+        for of in (layer_norm, *own):
+            assert np.isnan(models.log_path_sum(of, scattered(of)))
         assert np.isnan(compute("generalisation", network(layer_norm, scattered(layer_norm)))["path_norm"])
 
 
