@@ -12,17 +12,18 @@ Expected time: 15 to 30 minutes on two x86 cores. `measures.csv` beside this fil
 in 20 groups of three seeds; Kendall's tau, p with Holm's correction over 35 numbers; psi where one axis varies alone):
 
 - accuracy under corruption falls with magnitude-aware sharpness, 1 / sigma_magnitude^2 (tau -0.48, p 0.035, psi -0.31),
-  which tells in 83 % of the pruned networks whether they are above the dense one of their seed, and with the mean
-  centred angle (-0.42, 0.035, -0.19; 84 %). Nothing else can be told from chance: sparsity -0.31 (psi -0.50), plain
-  sharpness +0.06, norms and margins -0.25 to +0.11, clean accuracy +0.12.
+  which tells of 83 % of the networks whether they are above the dense one of their seed, and with the mean centred
+  angle (-0.42, 0.035, -0.19; 84 %). Nothing else can be told from chance: distance to the start -0.33, sparsity -0.31
+  (psi -0.50), norms -0.25 to -0.14, logit margin +0.09, plain sharpness -0.06, clean accuracy +0.12.
 - the gap to it rises with the path norm (+0.49, p 0.035, psi +0.29) and falls with coherence (-0.48, 0.035, -0.31).
-  Divided by the margin squared the path norm says nothing (-0.14). Confidence, calibration, plain sharpness and accuracy
-  have a tau of 0.39 to 0.42 in size, p 0.066 to 0.14: cannot tell. A network that learned less has a smaller gap, so
-  that these numbers are no signs of robustness: with accuracy under corruption itself the path norm has -0.14 and
+  Divided by the squared margin the path norm says nothing (-0.14). Confidence, calibration, plain sharpness and
+  accuracy have a tau of 0.39 to 0.42 in size, p 0.066 to 0.14: cannot tell. A network that learned less has a smaller
+  gap, so that these are no signs of robustness: with accuracy under corruption itself the path norm has -0.14 and
   coherence +0.08.
-- the gap to training accuracy correlates with none (largest: clean accuracy, -0.35, p 0.07): it is small in all.
-- the median sign error over environments of what is found is 0, the largest 1 for every one of them, most often between
-  two dense networks: no measure holds in all environments, as 2010.11924 found.
+- the gap to training accuracy, which is small in all, correlates with none (largest: clean accuracy, -0.35, p 0.07).
+- of the four that are found the median sign error over environments is 0, but the largest is 1: between dense networks
+  of other epochs (sharpness, angle), and between finetune and magnitude (path norm, coherence). No measure holds in all
+  environments, as 2010.11924 found.
 
 Of 35 numbers times three targets four are found, on one data set and one architecture. None bounds anything.
 """
