@@ -14,7 +14,7 @@ in 20 groups of three seeds; Kendall's tau, p with Holm's correction over 35 num
 - accuracy under corruption falls with magnitude-aware sharpness, 1 / sigma_magnitude^2 (tau -0.48, p 0.035, psi -0.31),
   which tells of 83 % of the networks whether they are above the dense one of their seed, and with the mean centred
   angle (-0.42, 0.035, -0.19; 84 %). Nothing else can be told from chance: distance to the start -0.33, sparsity -0.31
-  (psi -0.50), norms -0.25 to -0.14, logit margin +0.09, plain sharpness -0.06, clean accuracy +0.12.
+  (psi -0.50), norms -0.25 to -0.14, logit margin +0.09, plain sharpness +0.06, clean accuracy +0.12.
 - the gap to it rises with the path norm (+0.49, p 0.035, psi +0.29) and falls with coherence (-0.48, 0.035, -0.31).
   Divided by the squared margin the path norm says nothing (-0.14). Confidence, calibration, plain sharpness and
   accuracy have a tau of 0.39 to 0.42 in size, p 0.066 to 0.14: cannot tell. A network that learned less has a smaller
