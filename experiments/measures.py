@@ -46,10 +46,10 @@ DIAGNOSES = (
 )
 
 
-def rows(study_results: results.Results) -> Iterator[tuple[str, str, str, int | None, float]]:
-    """Quantity, network, its group, its seed and the number: of diagnostics, and accuracies."""
+def rows(study_results: results.Results) -> Iterator[tuple[str, str, int | None, float]]:
+    """Quantity, group of a network, its seed and the number: of diagnostics, and accuracies."""
     group_of = {name: g.name for g in analysis.robustness.groups(study_results) for name in g.networks}
-    of = lambda name: (name, group_of[name], study_results.networks[name].seed)
+    of = lambda name: (group_of[name], study_results.networks[name].seed)
     for quantity, values in analysis.diagnostics.numbers(study_results).items():
         yield from ((quantity, *of(name), value) for name, value in values.items())
     mean = analysis.robustness.main_mean(study_results)
@@ -72,8 +72,8 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
     study_results = results.load(folder)
     with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("quantity", "network", "networks", "seed", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows(study_results))
+        writer.writerow(("quantity", "networks", "seed", "value"))
+        writer.writerows((*row[:3], f"{row[3]:.6g}") for row in rows(study_results))
     print("\n".join(analysis.predictors.markdown(study_results)))
 
 
