@@ -8,7 +8,24 @@ Command (a finished demo study; what is there is not made again):
 
     python experiments/measures.py studies/digits
 
-RESULTS
+Expected time: 15 to 30 minutes on two x86 cores. `measures.csv` beside this file has the raw rows. Results (60 networks
+in 20 groups of three seeds; Kendall's tau, p with Holm's correction over 35 numbers; psi where one axis varies alone):
+
+- accuracy under corruption falls with magnitude-aware sharpness, 1 / sigma_magnitude^2 (tau -0.48, p 0.035, psi -0.31),
+  which tells of 83 % of the networks whether they are above the dense one of their seed, and with the mean centred
+  angle (-0.42, 0.035, -0.19; 84 %). Nothing else can be told from chance: distance to the start -0.33, sparsity -0.31
+  (psi -0.50), norms -0.25 to -0.14, logit margin +0.09, plain sharpness +0.06, clean accuracy +0.12.
+- the gap to it rises with the path norm (+0.49, p 0.035, psi +0.29) and falls with coherence (-0.48, 0.035, -0.31).
+  Divided by the squared margin the path norm says nothing (-0.14). Confidence, calibration, plain sharpness and
+  accuracy have a tau of 0.39 to 0.42 in size, p 0.066 to 0.14: cannot tell. A network that learned less has a smaller
+  gap, so that these are no signs of robustness: with accuracy under corruption itself the path norm has -0.14 and
+  coherence +0.08.
+- the gap to training accuracy, which is small in all, correlates with none (largest: clean accuracy, -0.35, p 0.07).
+- of the four that are found the median sign error over environments is 0, but the largest is 1: between dense networks
+  of other epochs (sharpness, angle), and between finetune and magnitude (path norm, coherence). No measure holds in all
+  environments, as 2010.11924 found.
+
+Of 35 numbers times three targets four are found, on one data set and one architecture. None bounds anything.
 """
 
 import csv
@@ -29,10 +46,10 @@ DIAGNOSES = (
 )
 
 
-def rows(study_results: results.Results) -> Iterator[tuple[str, str, str, int | None, float]]:
-    """Quantity, network, its group, its seed and the number: of diagnostics, and accuracies."""
+def rows(study_results: results.Results) -> Iterator[tuple[str, str, int | None, float]]:
+    """Quantity, group of a network, its seed and the number: of diagnostics, and accuracies."""
     group_of = {name: g.name for g in analysis.robustness.groups(study_results) for name in g.networks}
-    of = lambda name: (name, group_of[name], study_results.networks[name].seed)
+    of = lambda name: (group_of[name], study_results.networks[name].seed)
     for quantity, values in analysis.diagnostics.numbers(study_results).items():
         yield from ((quantity, *of(name), value) for name, value in values.items())
     mean = analysis.robustness.main_mean(study_results)
@@ -55,8 +72,8 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
     study_results = results.load(folder)
     with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("quantity", "network", "networks", "seed", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows(study_results))
+        writer.writerow(("quantity", "networks", "seed", "value"))
+        writer.writerows((*row[:3], f"{row[3]:.6g}") for row in rows(study_results))
     print("\n".join(analysis.predictors.markdown(study_results)))
 
 

@@ -138,9 +138,9 @@ def numbers(results: Results) -> dict[str, dict[str, float]]:
     """Numbers by `<diagnosis>/<array>` and network: arrays without axes, not of pairs, under no condition or clean."""
     values: dict[str, dict[str, float]] = {}
     for info in diagnostics(results)[0]:
-        if info.other is None and info.condition in (None, CLEAN):
-            arrays = info.arrays([name for name, given in info.gives.items() if not given["axes"]])
-            for name, value in arrays.items():
+        single = [name for name, given in info.gives.items() if not given["axes"]]
+        if single and info.other is None and info.condition in (None, CLEAN):
+            for name, value in info.arrays(single).items():
                 values.setdefault(f"{info.id}/{name}", {})[info.network] = float(value)
     return values
 

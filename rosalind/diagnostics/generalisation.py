@@ -163,8 +163,8 @@ GENERALISATION = Diagnostic(
             low=0,
         ),
         "path_norm": Given(
-            f"v = sum over paths of the product of squared weights (log_path_sum){ROOT}; NaN with attention, LayerNorm "
-            "or gelu",
+            f"v = sum over paths of the product of squared weights (log_path_sum){ROOT}; NaN with attention, "
+            "LayerNorm, gelu or arrays of a module's own",
             low=0,
         ),
         "path_norm_over_margin": Given(f"v = that sum / margin^2{ROOT}; NaN likewise; {_MARGIN}", low=0),

@@ -188,7 +188,7 @@ def log_mass(divergences: np.ndarray, epsilon: float) -> tuple[float, float, flo
     NaN in place of ln 0: of the share and the lower end where no draw is near enough.
 
     >>> [round(value, 3) for value in log_mass(np.array([0.01, 0.5, 0.01, 0.01]), 0.02)]
-    [-0.288, -1.201, -0.047]
+    [-0.288, -1.202, -0.047]
     """
     count, square = len(divergences), CONFIDENCE**2
     share = float((np.asarray(divergences) <= epsilon).mean())

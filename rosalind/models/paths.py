@@ -11,6 +11,7 @@ import numpy as np
 
 from rosalind.config import Model
 from rosalind.models import folding
+from rosalind.models.channels import traceable
 from rosalind.models.forward import RNGS, Variables, apply, flatten, unflatten
 
 STARTS = (1.0, 1e-30, 1e30)
@@ -33,7 +34,9 @@ def _forward(config: Model, variables, start):
 
 
 def _is_known(config: Model, variables: Variables) -> bool:
-    """True where all statistics are of a norm that is known."""
+    """True where all arrays are weights of known layers, or of norms that are known."""
+    if not traceable(config):
+        return False
     stats = {path.rpartition("/")[0] for path in flatten({"batch_stats": variables.get("batch_stats", {})})}
     return stats <= {f"batch_stats/{path}" for path in folding.norms(config)}
 
@@ -49,8 +52,8 @@ def log_path_sum(config: Model, variables: Variables) -> float:
         variables: with BatchNorm, whose running statistics are part of the weights.
 
     Returns:
-        -inf without a path; NaN of a network that is not positively homogeneous (attention, LayerNorm, gelu), or whose
-        sum leaves float32 by more than 30 decimals.
+        -inf without a path; NaN of a network that is not positively homogeneous (LayerNorm, gelu) or not `traceable`
+        (attention, WeightNorm), or whose sum leaves float32 by more than 30 decimals.
     """
     if not _is_known(config, variables):
         return float("nan")

@@ -64,7 +64,7 @@ def diagnose(
     executor: Executor | None = None,
     jobs: int = 1,
 ) -> list[Path]:
-    """Compute diagnostics of networks of a study; what is there is not made again.
+    """Compute diagnostics of networks of a study; what is there is not made again, `comparison/predictors.csv` is.
 
     Args:
         folder: of a study whose data can still be loaded.
