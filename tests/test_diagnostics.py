@@ -14,6 +14,8 @@ from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject
 
+SMALL_CNN = config.Model("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
+
 RNG = np.random.default_rng(0)
 
 
@@ -321,11 +323,15 @@ class TestLinearPath:
 
 
 def test_a_network_whose_masks_keep_everything_is_the_dense_one():
-    kept = network(NORM_MLP)
-    bare = dataclasses.replace(kept, masks={})
+    few = {"coherence": {"samples": 20}, "bezier": {"epochs": 1}, "integrated_gradients": {"steps": 2}}
+    few |= {"sharpness": {"draws": 2, "samples": 30}, "kl_mass": {"draws": 3, "samples": 30}}
     for name, diagnostic in DIAGNOSTICS.items():
-        other = network(NORM_MLP, 1) if diagnostic.of == "pair" else None
-        options = {"coherence": {"samples": 20}, "bezier": {"epochs": 1}}.get(name, {})
+        model = SMALL_CNN if diagnostic.asks_dense else NORM_MLP
+        kept = network(model)
+        kept = dataclasses.replace(kept, reference=measuring.reference(kept, split(), split()))
+        bare = dataclasses.replace(kept, masks={})
+        other = network(model, 1) if diagnostic.of == "pair" else None
+        options = few.get(name, {})
         ours, theirs = compute(name, kept, other, **options), compute(name, bare, other, **options)
         for key in ours.keys() - {"static", "constant_on", "dynamic"}:
             np.testing.assert_array_equal(ours[key], theirs[key], err_msg=f"{name}: {key}")
