@@ -158,7 +158,9 @@ def run(count: int, rounds: int, compare: Callable[..., tuple[float, float, floa
         compare: `benchmarks.compare`.
     """
     print(f"{count} images of 32 pixels, resnet20; torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    print("| attribution | rosalind, s | Captum, s | ratio | Captum's batch | largest difference |\n" + "|---" * 6 + "|")
+    print(
+        "| attribution | rosalind, s | Captum, s | ratio | Captum's batch | largest difference |\n" + "|---" * 6 + "|"
+    )
     for name, (ours, theirs) in sides(count).items():
         mine = ours()
         for words, other in theirs.items():
