@@ -199,14 +199,19 @@ def from_torch(
             raise ValueError(f"head {head!r} must be called once per batch, it was called {len(caught)} times.")
         return caught[0].float().cpu().numpy()
 
-    def gradient(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def derivative(images: np.ndarray, of: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         with torch.enable_grad(), _evaluated(model):
             x = inputs(images).requires_grad_()
-            loss = torch.nn.functional.cross_entropy(
-                outputs(x).float(), torch.from_numpy(np.array(labels, np.int64)).to(x.device), reduction="sum"
-            )
-            (ascent,) = torch.autograd.grad(loss, x)
-        return ascent.permute(0, 2, 3, 1).float().cpu().numpy()
+            (slope,) = torch.autograd.grad(of(outputs(x).float()), x)
+        return slope.permute(0, 2, 3, 1).float().cpu().numpy()
+
+    def gradient(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        classes = torch.from_numpy(np.array(labels, np.int64)).to(parameter.device)
+        return derivative(images, lambda y: torch.nn.functional.cross_entropy(y, classes, reduction="sum"))
+
+    def logit_gradient(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        chosen = torch.from_numpy(np.array(classes, np.int64)).to(parameter.device)
+        return derivative(images, lambda y: y.gather(1, chosen[:, None]).sum())
 
     @torch.no_grad()
     def recalibrate(batches: Iterable[np.ndarray]) -> Features:
@@ -255,6 +260,7 @@ def from_torch(
     given: dict[str, Any] = {
         "logits": logits,
         "gradient": gradient,
+        "logit_gradient": logit_gradient,
         "recalibrate": recalibrate,
         "masks": {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()},
         "parameters": sum(weight.numel() for weight in weights.values()),

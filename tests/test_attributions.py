@@ -81,7 +81,8 @@ def compute(name: str, of: Network, dense: Network | None = None, samples: Split
     """What a diagnostic gives of a network, checked against what it declares."""
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     key, done = jax.random.key(0), []
-    arrays = diagnostic.compute(Subject(of, None, samples, SPLIT, SPLIT, key, full, done.append, dense=dense))
+    clean = SPLIT if len(samples) == len(SPLIT) else samples
+    arrays = diagnostic.compute(Subject(of, None, samples, clean, SPLIT, key, full, done.append, dense=dense))
     assert sum(done) == pytest.approx(1)
     return diagnostics.check_given(name, diagnostic, arrays)
 
@@ -133,6 +134,15 @@ class TestMethods:
         sums = diagnostics.integrated_gradients(net, pixels, SPLIT.labels, 512).sum((1, 2))
         expected = (logits_of(net) - logits_of(net, black))[np.arange(6), SPLIT.labels]
         np.testing.assert_allclose(sums, expected, atol=2e-4)
+
+    def test_maps_of_many_images_are_those_of_each(self):
+        net = network(own(Plain), 7)
+        images = np.random.default_rng(3).integers(0, 256, (attribution_methods.BATCH + 7, 12, 12, 1)).astype(np.uint8)
+        ids = np.arange(len(images), dtype=np.int32)
+        arrays = compute("gradxinput", net, samples=Split(images, ids % 3, ids))
+        pixels = images.astype(np.float32) / 255
+        gradient = attribution_methods.logit_gradient(net, pixels, arrays["target"][1])
+        np.testing.assert_allclose(maps_of(arrays)[1], (pixels * gradient).sum(-1), atol=1e-3)
 
     @pytest.mark.parametrize("model", [CNN, own(Plain), own(Residual), dataclasses.replace(CNN, name="mlp", width=40)])
     def test_relevance_is_positive_and_conserved(self, model):

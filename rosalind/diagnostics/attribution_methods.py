@@ -16,7 +16,7 @@ from rosalind.diagnostics import occlusion
 from rosalind.diagnostics.types import Subject
 
 BATCH = 100
-"""Images at once."""
+"""Most images at once, of 64 pixels or less; of larger ones so many fewer that the pixels are the same."""
 
 Maps = tuple[np.ndarray, np.ndarray | None]
 """Maps float32[n, h, w], and where the method knows what a map must add up to, by how much it misses, float32[n]."""
@@ -45,7 +45,8 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 def _in_batches(split: Split, function: Callable[[np.ndarray, np.ndarray], Any], advance: Callable[[int], Any]) -> Any:
     """What a function of images and classes gives for a split, batch after batch of one size."""
-    parts, size = [], min(BATCH, len(split))
+    pixels = int(np.prod(split.images.shape[1:3]))
+    parts, size = [], min(max(BATCH * 64**2 // max(pixels, 64**2), 1), len(split))
     for start in range(0, len(split), size):
         rows = np.minimum(np.arange(start, start + size), len(split) - 1)
         values = np.asarray(function(np.asarray(split.images[rows]), split.labels[rows]))
@@ -100,6 +101,7 @@ def gradcam(network: Network, split: Split, advance: Callable[[int], object]) ->
 
 
 def of_gradcam(subject: Subject, split: Split) -> Maps:
+    """Signed Grad-CAM; off by its mean and the class' bias minus the logit."""
     network = subject.network
     maps = gradcam(network, split, _advancing(subject, split))
     _, bias = measuring.head_of(network)
@@ -107,6 +109,7 @@ def of_gradcam(subject: Subject, split: Split) -> Maps:
 
 
 def of_ewa(subject: Subject, split: Split) -> Maps:
+    """The mean square over channels of the last spatial activations, of callables of the last that have positions."""
     network = subject.network
 
     def of_batch(images: np.ndarray, targets: np.ndarray) -> Any:
@@ -125,6 +128,8 @@ def of_ewa(subject: Subject, split: Split) -> Maps:
 
 
 def of_gradxinput(subject: Subject, split: Split) -> Maps:
+    """Pixels times the gradient of the class' logit; off by its sum minus the change from a black image."""
+
     def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         pixels = _pixels(images)
         return (pixels * logit_gradient(subject.network, pixels, targets)).sum(-1)
@@ -134,6 +139,7 @@ def of_gradxinput(subject: Subject, split: Split) -> Maps:
 
 
 def of_integrated_gradients(subject: Subject, split: Split) -> Maps:
+    """See `integrated_gradients`, for the option `steps`; off by the steps' error."""
     steps = int(subject.options["steps"])
 
     def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -180,6 +186,7 @@ def _incompleteness(network: Network, split: Split, maps: np.ndarray) -> np.ndar
 
 
 def of_lrp(subject: Subject, split: Split) -> Maps:
+    """See `models.relevance`; off by the relevance that was lost, as a negative number."""
     network = subject.network
     assert network.config is not None
     of_batch = functools.partial(_relevance, network.config, network.variables)
@@ -188,6 +195,7 @@ def of_lrp(subject: Subject, split: Split) -> Maps:
 
 
 def of_occlusion(subject: Subject, split: Split) -> Maps:
+    """By how much hiding every patch lowers the margin of the class."""
     advance = _advancing(subject, split)
     _, changes = occlusion.hidden_patches(subject.network, split, advance=advance)
     return -changes[:, occlusion.MAPPED.index("margin")], None

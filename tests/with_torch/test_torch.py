@@ -187,10 +187,14 @@ def test_the_gradient_is_that_of_the_summed_loss(small, digits):
     pixels = torch.tensor(x, requires_grad=True)
     logits = copy.deepcopy(small).eval()((pixels.permute(0, 3, 1, 2) - MEAN[0]) / STD[0])
     losses = logits.logsumexp(1) - logits[torch.arange(6), torch.tensor(labels, dtype=torch.int64)]
-    losses.sum().backward()
+    losses.sum().backward(retain_graph=True)
     gradient = small_network(small).gradient(x, labels)
     np.testing.assert_allclose(gradient, pixels.grad.numpy(), rtol=1e-4, atol=1e-5)
     assert np.abs(gradient).max() > 0.01
+    chosen = logits[torch.arange(6), torch.tensor(labels, dtype=torch.int64)]
+    (slope,) = torch.autograd.grad(chosen.sum(), pixels)
+    given = small_network(small).logit_gradient(x, labels)
+    np.testing.assert_allclose(given, slope.numpy(), rtol=1e-4, atol=1e-5)
     assert all(parameter.grad is None for parameter in small.parameters())
 
 
