@@ -27,8 +27,8 @@ three seeds, 95 % t-interval over seeds, one each; corrupted is the mean over al
   default: squared error is no measure of what corruptions do.
 - front (null between dense seeds: 0.3 points clean, 3.5 corrupted): from the smallest on, lth 0.95 in a codebook of 3
   bits (6.7 kB, 98.0 clean, 70.7 corrupted), snip 0.95 and lth 0.95 in 4 to 8 bits (7 to 9 kB; lth 98.5 and 72.2 at 7.2,
-  snip 95.9 and 77.2 at 8.8), biprop 0.8, which is stored in a bit per weight anyway (9.8 kB, 95.6 and 78.0), the methods
-  at 0.8 in 3 to 8 bits (12.7 to 23 kB), and the dense networks in 4 to 8 bits (30 to 58 kB, 98.9 and 73.6 to 74.3). Of
+  snip 95.9 and 77.2 at 8.8), biprop 0.8, which takes a bit per weight anyway (9.8 kB, 95.6 and 78.0), the methods at
+  0.8 in 3 to 8 bits (12.7 to 23 kB), and the dense networks in 4 to 8 bits (30 to 58 kB, 98.9 and 73.6 to 74.3). Of
   float32 networks only lth 0.95 (16.8 kB) and biprop stay on it: dense in 8 bits is a quarter of the bytes for nothing.
 """
 
