@@ -13,7 +13,26 @@ Command:
 
     python experiments/repair.py studies/repair
 
-RESULTS
+Expected time: 15 minutes on two x86 cores. `repair.csv` beside this file has the raw rows. Results (clean and mean
+corruption accuracy, means over three seeds; 95 % t-intervals of the paired difference to recalibration, one each, not
+corrected for their number; parents: cnn 98.8 and 75.1, mlp 96.4 and 88.1):
+
+- cnn, a BatchNorm behind every convolution: recalibration does nearly all of it, as it gives every channel its mean and
+  variance back by itself; matching adds what it does to the head. Magnitude at 0.5 / 0.8 / 0.9 / 0.95: pruned 97.1 /
+  42.0 / 10.4 / 9.7, recalibrated 98.7 / 94.7 / 84.8 / 46.0, repaired 98.7 / 96.7 / 88.0 / 57.6; corrupted, recalibrated
+  73.7 / 65.6 / 53.2 / 31.0 and repaired 73.6 / 66.4 / 54.4 / 35.5. wanda: recalibrated 98.3 / 76.9 / 34.7 / 19.4,
+  repaired 98.2 / 83.9 / 45.5 / 23.6. Of these differences only wanda's at 0.9 has no 0 in its interval (+10.8 +- 10.6
+  clean, +3.1 +- 1.7 corrupted). The gap of the paper between matching and recalibration is not seen where every layer
+  is followed by a BatchNorm; what its networks or its rule differ in could not be read.
+- mlp, no BatchNorm, so that recalibration changes nothing: magnitude at 0.8 from 92.0 to 95.3 (+3.4 +- 3.3), corrupted
+  +2.6 +- 1.4; at 0.9 from 75.1 to 90.5 (+15.4 +- 2.9), corrupted from 64.5 to 76.0 (+11.5 +- 4.1); at 0.95 from 53.7 to
+  71.1 (+17.4 +- 10.5), corrupted +12.5 +- 12.1. wanda at 0.8 from 59.9 to 89.4 (+29.5 +- 10.7), at 0.9 from 23.1 to
+  71.2 (+48.1 +- 13.6), at 0.95 from 10.6 to 45.5 (+34.9 +- 16.0); corrupted +20.7 +- 13.9, +36.7 +- 2.3, +23.7 +-
+  16.0. At 0.5 neither can be told from nothing.
+- Without the guard for channels with less than a hundredth of the variance, magnitude at 0.9 of the mlp has 90.3 clean
+  and 59.6 corrupted (seeds 56.9, 42.6, 79.4), below 64.5 without repair: in the first two seeds one channel of the
+  first layer, which hardly varies on clean samples, is scaled by 1,900. At 0.95 it has 74.8 clean and 57.7 corrupted,
+  with the guard 71.1 and 55.4. Clean accuracy alone would not have shown it.
 """
 
 import csv

@@ -44,12 +44,22 @@ def test_every_channel_has_the_parents_moments(method):
 
 
 def test_a_linear_layer_by_hand():
-    # Outputs are 2 x + 1 and, once the larger weight alone is left, its ratio is that of the deviations.
+    # One weight of each output is left, so that its ratio is that of the deviations.
     x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 2)), jnp.float32)
-    trained = {"layer": {"kernel": jnp.array([[3.0, 1.0], [1.0, 2.0]]), "bias": jnp.array([1.0, -1.0])}}
+    pruned = linear([[3.0, 1.0], [1.0, 2.0]], x)
+    kernel, bias = (pruned.weights.trainable["layer"][name] for name in ("kernel", "bias"))
+    dense = np.asarray(x) @ np.array([[3.0, 1.0], [1.0, 2.0]]) + np.array([1.0, -1.0])
+    ratio = dense.std(0) / np.array([3 * np.std(x[:, 0]), 2 * np.std(x[:, 1])])
+    np.testing.assert_allclose(kernel, np.diag([3, 2] * ratio), rtol=1e-5)
+    np.testing.assert_allclose(bias, dense.mean(0) - ratio * [3, 2] * np.asarray(x).mean(0), rtol=1e-5, atol=1e-6)
+
+
+def linear(kernel, x) -> pruning.Pruned:
+    """A linear layer at sparsity 0.5 by magnitude, repaired on all samples."""
+    trained = {"layer": {"kernel": jnp.array(kernel), "bias": jnp.array([1.0, -1.0])}}
 
     class Whole:
-        steps, samples = 1, 8
+        steps, samples = 1, len(x)
 
         def __call__(self, key, step):
             return {"x": x}
@@ -60,9 +70,9 @@ def test_a_linear_layer_by_hand():
 
     weights = pruning.Weights(trained, {})
     loss = lambda p, state, batch, train=True: (moments(p, state, batch)[1]["layer/kernel"][0].sum(), (state, {}))
-    pruned = next(
+    return next(
         pruning.prune(
-            Method("magnitude", (0.5,), {"epochs": 0, "repair": 8}),
+            Method("magnitude", (0.5,), {"epochs": 0, "repair": len(x)}),
             pruning.Parent(weights, weights),
             loss=loss,
             batches=Whole(),
@@ -71,11 +81,18 @@ def test_a_linear_layer_by_hand():
             key=KEY,
         )
     )
-    kernel, bias = (pruned.weights.trainable["layer"][name] for name in ("kernel", "bias"))
-    dense = np.asarray(x) @ np.array([[3.0, 1.0], [1.0, 2.0]]) + np.array([1.0, -1.0])
-    ratio = dense.std(0) / np.array([3 * np.std(x[:, 0]), 2 * np.std(x[:, 1])])
-    np.testing.assert_allclose(kernel, np.diag([3, 2] * ratio), rtol=1e-5)
-    np.testing.assert_allclose(bias, dense.mean(0) - ratio * [3, 2] * np.asarray(x).mean(0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_channel_that_lost_its_variance_is_not_scaled_up():
+    # The second output lives on the second input, whose smaller weight is removed: 0.25 of a variance of 1,600 is left.
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(50, 2)) * [1, 100], jnp.float32)
+    pruned = linear([[3.0, 0.5], [0.01, 0.4]], x)
+    kernel, bias = (np.asarray(pruned.weights.trainable["layer"][name]) for name in ("kernel", "bias"))
+    assert kernel[0, 1] == 0.5
+    assert 1 < kernel[0, 0] / 3 < 1.3
+    dense = np.asarray(x) @ np.array([[3.0, 0.5], [0.01, 0.4]]) + np.array([1.0, -1.0])
+    # Its mean comes back still.
+    np.testing.assert_allclose((np.asarray(x) @ kernel + bias).mean(0), dense.mean(0), rtol=1e-3, atol=1e-4)
 
 
 def test_behind_every_norm_it_is_recalibration():

@@ -167,13 +167,15 @@ def markdown(results: Results) -> list[str]:
         size = mean_and_deviation([bytes_of(results, n) / 1000 for n in group.networks], 1, 2)
         lines.append(f"| {group.name} | {size} | {' | '.join(accuracies)} | {'yes' if shown.front[k] else ''} |")
     clean, corrupted, _ = 100 * shown.null
+    null = "than nothing, as there are no two dense networks that differ in the seed alone"
+    if shown.pairs:
+        null = f"than {shown.pairs} pairs of dense networks that differ in the seed alone (clean {clean:.1f}"
+        null += f", corrupted {corrupted:.1f} points)" if main_mean(results) else " points)"
     return [
         *("", "## Accuracy for bytes", ""),
         "Kilobytes (1,000 bytes) of all parameters, every kernel in the smallest of its forms (float32, few bits, a "
         "codebook; dense, a bit per weight, compressed rows); accuracies in percent, mean +- deviation over seeds. On "
         f"the front: no other network is nowhere worse in {', '.join(shown.objectives)} and somewhere better by more "
-        f"than {shown.pairs} pairs of dense networks that differ in the seed alone (clean {clean:.1f}"
-        + (f", corrupted {corrupted:.1f}" if main_mean(results) else "")
-        + " points).",
+        f"{null}.",
         *("", "| network | kB | clean | corrupted | on the front |", "|---|---|---|---|---|", *lines),
     ]

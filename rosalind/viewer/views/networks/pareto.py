@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.models import BasicTickFormatter, HoverTool, TapTool
+from bokeh.models import BasicTickFormatter, FixedTicker, HoverTool, TapTool
 
 from rosalind.analysis import pareto
 from rosalind.analysis.robustness.groups import counted
@@ -14,13 +14,16 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
+TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
+"""Ticks of the axis of kilobytes."""
+
 NAMED = 25
 """Most groups on the front that are named beside their points."""
 
 LISTED = 3
 """Most groups that are named in the caption as those that dominate a side."""
 
-NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle", "x_offset": 9}
+NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle", "x_offset": 14}
 
 
 class Pareto:
@@ -61,6 +64,7 @@ class Pareto:
             y_range=(0, 100),
         )
         figure.xaxis.axis_label = "bytes of all parameters, kB"
+        figure.xaxis.ticker = FixedTicker(ticks=TICKS)
         figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
         figure.segment("x", "low", "x", "high", source=self.spread, line_color="colour", line_alpha=0.6)
         figure.text("x", "y", source=self.names, text_font_size="10px", **NAME)
