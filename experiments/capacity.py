@@ -10,9 +10,40 @@ Command:
 
     python experiments/capacity.py --out studies/capacity
 
-Expected time: TODO. `capacity.csv` beside this file has the raw rows. Results:
+Expected time: 8 minutes of processor time on x86. `capacity.csv` beside this file has the raw rows. Results, in points
+over the dense network of 4 channels (clean 90.8 %, corruptions 73.2, weight noise 0.2 85.5, PGD 42.2; 95 % t-interval;
+every network has 2,116 weights but the last two):
 
-TODO
+    channels           clean             corruptions       weight noise 0.2  PGD
+    static        8    +4.4 +- 2.3       +3.9 +- 14.4      +6.5 +- 13.5      +0.7 +- 9.0
+    static        16   +3.0 +- 0.1       +5.5 +- 17.6      +5.5 +- 15.2      -0.3 +- 13.6
+    static        32   +0.5 +- 3.4       +2.4 +- 23.3      -1.3 +- 8.0       +3.4 +- 6.8
+    erk           8    +3.4 +- 2.3       +3.0 +- 20.8      +4.2 +- 15.0      +2.4 +- 15.7
+    erk           16   +3.0 +- 1.9       +6.2 +- 17.8      +5.9 +- 13.2      -5.1 +- 10.6
+    erk           32   +0.7 +- 2.6       -0.9 +- 7.4       -8.2 +- 13.1      +5.5 +- 8.1
+    rigl          8    +4.1 +- 3.0       +4.5 +- 21.8      +4.5 +- 16.1      +9.5 +- 14.9
+    rigl          16   +4.9 +- 2.0       +10.1 +- 21.5     +6.6 +- 15.3      +7.3 +- 20.1
+    rigl          32   +3.5 +- 2.4       +8.4 +- 11.5      -22.9 +- 55.1     +19.3 +- 6.7
+    magnitude     8    +4.2 +- 0.7       -1.8 +- 9.9       +1.1 +- 24.2      -5.6 +- 25.7
+    magnitude     16   +3.5 +- 2.2       -9.4 +- 18.2      +2.4 +- 15.4      -5.8 +- 4.8
+    magnitude     32   -10.9 +- 2.5      -17.7 +- 14.1     -16.4 +- 14.4     -22.2 +- 20.0
+    static at .30 4    -6.6 +- 4.4       -6.9 +- 11.4      -17.9 +- 8.5      -9.9 +- 17.4
+    static at .08 4    -50.7 +- 14.5     -39.9 +- 5.9      -50.6 +- 23.3     -17.4 +- 7.2
+
+- At equal capacity clean accuracy rises with sparsity, by 3 to 5 points at 2 and 4 times the width for every method;
+  at 8 times the width what is trained sparse falls back to the dense network or (rigl) stays above it, what was
+  trained dense and then pruned falls below it in everything.
+- The same densities with shrinking capacity lose 3 to 81 points: it is the weights, not the sparsity, as claimed.
+- That sparse networks are as robust or more is not refuted, and hardly shown: of 48 robust differences (weight noise
+  0.1 among them) five are above 0, rigl's PGD at 32 channels and four under weight noise 0.1 that are no larger than
+  those on clean images; five are below, all of magnitude, four of them at 32. With three seeds a difference under
+  corruptions of less than 10 to 30 points could not be seen: the seeds of a network this small differ by as much.
+- Accuracy and robustness fall together where kept weights come off every path: 100 % are on one at 8 channels, 98 to
+  100 at 16, 93 to 97 (magnitude 81) at 32.
+- A wide dense network is the most robust to PGD (+38.6 +- 10.4 at 32 channels): what is kept by sparsity at equal
+  nonzeros is a small part of what width gives.
+
+Intervals are of one cell each, not corrected for their number.
 """
 
 import csv

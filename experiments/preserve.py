@@ -109,10 +109,11 @@ def _rows(study_results: results.Results) -> list[Row]:
     networks = {name: study.load_network(folder, name) for name in study_results.networks}
     dense = {seed: networks[f"cnn-dense-seed{seed}"] for seed in seeds}
     dataset, rows = data.load(STUDY.data.name, size=STUDY.data.size), []
+    test = dataset.test
     for condition in UNDER:
         key = conditions.condition_key(jax.random.key(0), dataset.name, condition)
         planned = conditions.plan(condition, "cifar")
-        images = conditions.apply(planned, None, *(getattr(dataset.test, n) for n in ("images", "labels", "ids")), key)
+        images = conditions.apply(planned, None, test.images, test.labels, test.ids, key)
         for name, info in study_results.networks.items():
             seed = info.seed or 0
             another = dense[seeds[(seeds.index(seed) + 1) % len(seeds)]]
@@ -121,7 +122,7 @@ def _rows(study_results: results.Results) -> list[Row]:
             targets = _logits(parent.config, parent.variables, images).argmax(1)
             maps = [np.asarray(_maps(n.config, n.variables, images, targets)) for n in (parent, network)]
             cosine, zero = _agreement(*maps)
-            right = _logits(networks[name].config, networks[name].variables, images).argmax(1) == dataset.test.labels
+            right = _logits(networks[name].config, networks[name].variables, images).argmax(1) == test.labels
             rows.append(("accuracy", condition.id, info.label, seed, float(right.mean())))
             rows.append(("agreement", condition.id, group, seed, cosine))
             rows.append(("zero maps", condition.id, group, seed, zero))
