@@ -32,8 +32,8 @@ every network has 2,116 weights but the last two):
 
 - At equal capacity clean accuracy rises with sparsity, by 3 to 5 points at 2 and 4 times the width for every method;
   at 8 times the width what is trained sparse falls back to the dense network or (rigl) stays above it, what was
-  trained dense and then pruned falls below it in everything.
-- The same densities with shrinking capacity lose 3 to 81 points: it is the weights, not the sparsity, as claimed.
+  trained dense and then pruned falls below it in every quantity measured.
+- The same densities with shrinking capacity lose 3 to 81 points of clean accuracy.
 - That sparse networks are as robust or more is not refuted, and hardly shown: of 48 robust differences (weight noise
   0.1 among them) five are above 0, rigl's PGD at 32 channels and four under weight noise 0.1 that are no larger than
   those on clean images; five are below, all of magnitude, four of them at 32. With three seeds a difference under

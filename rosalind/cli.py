@@ -311,18 +311,18 @@ def export(
         layout: Names and axes of the weights: PyTorch's, or Flax's as they are stored.
         masks: Weights as torch.nn.utils.prune holds them, NAME_orig and NAME_mask.
     """
-    from rosalind import exports
+    from rosalind.exports import samples, weights
 
     study_results = rosalind.results.load(folder)
-    if out.name.endswith(exports.samples.ENDINGS):
+    if out.name.endswith(samples.ENDINGS):
         if network is not None:
-            raise ValueError(f"`network` is for weights ({', '.join(exports.weights.ENDINGS)}), got {out.name!r}.")
-        print(f"{exports.write_samples(study_results, out)} rows in {out}")
+            raise ValueError(f"`network` is for weights ({', '.join(weights.ENDINGS)}), got {out.name!r}.")
+        print(f"{samples.write_samples(study_results, out)} rows in {out}")
     elif network is None:
-        endings = ", ".join(exports.samples.ENDINGS)
+        endings = ", ".join(samples.ENDINGS)
         raise ValueError(f"`out` must end in one of {endings}, or `network` be given; got {out.name!r}.")
     else:
-        print(f"{exports.write_weights(study_results, network, out, layout, masks=masks)} values in {out}")
+        print(f"{weights.write_weights(study_results, network, out, layout, masks=masks)} values in {out}")
 
 
 def compare(folder: Folder) -> None:

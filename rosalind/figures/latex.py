@@ -32,7 +32,11 @@ def latex(results: Results) -> str:
     """
     groups, means = robustness.groups(results), [m for m in robustness.means(results) if m.group in robustness.SETS]
     rows = {(row["network"], row["condition"]): row for row in robustness.rows(results)} if means else {}
-    columns: dict[str, list[Sequence[float]]] = {"clean": [], **{mean.name: [] for mean in means}, "retained": []}
+    columns: dict[str, list[Sequence[float] | np.ndarray]] = {
+        "clean": [],
+        **{mean.name: [] for mean in means},
+        "retained": [],
+    }
     for row in robustness.table(results):
         columns["clean"].append(row.clean)
         for mean in means:
@@ -63,7 +67,7 @@ def latex(results: Results) -> str:
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
 
 
-def _column(values: list[Sequence[float]]) -> list[str]:
+def _column(values: list[Sequence[float] | np.ndarray]) -> list[str]:
     """Cells of a column, the largest in bold."""
     printed = [robustness.mean_and_deviation(of_group).split(" +- ") for of_group in values]
     numbers = [float(parts[0]) for parts in printed if parts[0] != "-"]
