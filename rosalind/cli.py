@@ -1,21 +1,21 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
 import dataclasses
-import json
 import os
-import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import tyro
 
 import rosalind
-from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Method, Model, Study, Train, conditions, resolve
+from rosalind import listing
+from rosalind.arguments import apart, method_of, name_and_options, study_of
+from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Model, Study, Train, conditions
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
@@ -112,7 +112,7 @@ def run(
             )
         _run(study_of(study), out, jobs=jobs, dry_run=dry_run)
         return
-    _apart(corruptions=corruptions, measures=measures)
+    apart(corruptions=corruptions, measures=measures)
     corrupted = corruptions
     if not corrupted:
         common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
@@ -128,73 +128,6 @@ def run(
     measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
     _run(Study(data, model, train, pruned, measured, seeds, measures=measures), out, jobs=jobs, dry_run=dry_run)
-
-
-def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
-    """The method that a word of the command line stands for: `NAME`, or `NAME:OPTION=VALUE,OPTION=VALUE,...`.
-
-    NAME may be `package.module:NAME` itself: options are what follows the last colon before the first `=`. A value is
-    JSON (0.3, true, null, {"head": 0.5}) or else a word; `None` is null. The option `label` names the networks.
-
-    Raises:
-        ValueError: several names in one word, or an option without a value or given twice; unknown names are found
-            by `study.check`.
-
-    >>> method_of("lrr:rate=0.3,epochs=4", (0.8,)).options, method_of("mine:GRADIENT", (0.8,)).name
-    ({'rate': 0.3, 'epochs': 4}, 'mine:GRADIENT')
-    >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
-    Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk')
-    """
-    name, options = _name_and_options(text)
-    label = options.pop("label", None)
-    return Method(name, sparsities, options, None if label is None else str(label))
-
-
-def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
-    """The parts of NAME:OPTION=VALUE,OPTION=VALUE; see `method_of`."""
-    before = text.partition("=")[0]
-    name = before.rpartition(":")[0] if before != text else text
-    _apart(methods=[name])
-    if before != text and not name:
-        raise ValueError(f"names with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
-    options: dict[str, Any] = {}
-    # A comma inside a value, as of {"a": 0.5, "b": 0.6}, stands before no option.
-    for part in re.split(r",(?=\w+=)", text[len(name) + 1 :]) if name != text else ():
-        option, _, value = part.partition("=")
-        if not value or option in options:
-            raise ValueError(f"{text!r}: option {option!r} must be given once, with a value, as in lrr:rate=0.3.")
-        try:
-            options[option] = None if value == "None" else json.loads(value)
-        except json.JSONDecodeError:
-            options[option] = value
-    return name, options
-
-
-def _apart(**names: Sequence[str]) -> None:
-    """Refuse names that are separated by commas, by flag."""
-    for flag, words in names.items():
-        if joined := [word for word in words if "," in word]:
-            apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
-            raise ValueError(f"{flag} are separated by spaces, got {joined[0]!r}; write --{flag} {apart}")
-
-
-def study_of(name: str) -> Study:
-    """The study that `mine.py:STUDY` or `package.module:NAME` names.
-
-    The folder of a file is put on the path, so that the study can name what else the file defines.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: see `config.resolve`.
-    """
-    file, _, attribute = name.rpartition(":")
-    if file.endswith(".py"):
-        path = Path(file).resolve()
-        if not path.is_file():
-            raise FileNotFoundError(f"{file} does not exist.")
-        sys.path.insert(0, str(path.parent))
-        name = f"{path.stem}:{attribute}"
-    return resolve("study", name, {}, Study)
 
 
 def corrupt(
@@ -224,7 +157,7 @@ def corrupt(
     """
     from rosalind.conditions import writing
 
-    _apart(corruptions=corruptions)
+    apart(corruptions=corruptions)
     rosalind.study.use_compilation_cache()
     names = corruptions or (*rosalind.corruptions.benchmark(textures), *rosalind.corruptions.EXTRA)
     for name in names:
@@ -243,7 +176,7 @@ def fourier(folder: Folder, networks: tuple[str, ...] = (), strength: float = 4.
         strength: Euclidean length of the noise per channel, pixels in [0, 1]; 4 is usual for 32 pixels.
         images: Test images per frequency, stratified by class.
     """
-    _apart(networks=networks)
+    apart(networks=networks)
     rosalind.study.use_compilation_cache()
     for path in rosalind.study.frequency_maps(folder, networks or None, strength=strength, images=images):
         print(path)
@@ -271,7 +204,7 @@ def view(
         prefix: Path under which a proxy shows the server and which it passes on, such as /rosalind.
         proxies: Host names under which a proxy shows the server, such as lab.example.org.
     """
-    _apart(views=views)
+    apart(views=views)
     rosalind.viewer.serve(
         list(folders), host=host, port=port, views=views, token=not no_token, prefix=prefix, proxies=proxies
     )
@@ -355,9 +288,6 @@ def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[
     print(f"{count} maps made" + ("; the others were there." if count < len(ids) else "."))
 
 
-Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "diagnostics", "views"]
-
-
 def diagnose(
     folder: Folder,
     names: Annotated[tuple[str, ...], tyro.conf.Positional],
@@ -375,11 +305,11 @@ def diagnose(
         under: Ids of conditions, for what sees images.
         jobs: Processes on this machine.
     """
-    _apart(names=names, networks=networks, under=under)
+    apart(names=names, networks=networks, under=under)
     rosalind.study.use_compilation_cache()
     chosen = []
     for text in names:
-        name, options = _name_and_options(text)
+        name, options = name_and_options(text)
         chosen.append(Diagnosis(name, options, under))
     incomplete = None
     try:
@@ -394,55 +324,17 @@ def diagnose(
         _fail(incomplete)
 
 
-def list_names(kind: Annotated[Kind, tyro.conf.Positional]) -> None:
+def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
     """Print the built-in names of a kind, one line each.
 
     Args:
         kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures;
             diagnostics with their paper and options; views.
     """
-    rows = list(_listed(kind))
+    rows = list(listing.rows(kind))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _listed(kind: Kind) -> Iterator[tuple[str, ...]]:
-    """The rows that `rosalind list` prints of a kind, the name first."""
-    first_line = lambda thing: (thing.__doc__ or "").partition("\n")[0]
-    if kind == "methods":
-        for name, recipe in rosalind.pruning.METHODS.items():
-            yield name, recipe.family, recipe.paper, _as_words(recipe.options)
-        yield "every method", "", "", _as_words(rosalind.pruning.COMPRESSION)
-    elif kind == "corruptions":
-        for name, corruption in rosalind.corruptions.CORRUPTIONS.items():
-            tables = " ".join(corruption.constants)
-            sets = [s for s in ("common15", "common19") if s in rosalind.corruptions.sets_of(name, 1, "cifar")]
-            mnist = ["mnist-c"] if name in rosalind.corruptions.MNIST_C else []
-            yield name, corruption.category, " ".join([*sets, *mnist]), f"tables: {tables}"
-    elif kind == "conditions":
-        for name, condition in rosalind.conditions.CONDITIONS.items():
-            options = " ".join(f"{option}={value:g}" for option, value in condition.options.items())
-            yield name, condition.category, options
-    elif kind == "models":
-        yield from ((name, first_line(model)) for name, model in rosalind.models.MODELS.items())
-    elif kind == "data":
-        yield from ((name, first_line(source)) for name, source in rosalind.data.SOURCES.items())
-        yield from ((name, first_line(source)) for name, source in rosalind.data.SIZED.items())
-        yield "any other", "A classification set of TFDS: https://www.tensorflow.org/datasets/catalog/overview"
-    elif kind == "measures":
-        yield from ((name, measure.title, measure.unit) for name, measure in rosalind.measures.MEASURES.items())
-    elif kind == "diagnostics":
-        for name, diagnostic in rosalind.diagnostics.DIAGNOSTICS.items():
-            options = " ".join(f"{option}={value:g}" for option, value in diagnostic.options.items())
-            yield name, diagnostic.of, diagnostic.paper, " ".join(diagnostic.gives), options
-    else:
-        yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
-
-
-def _as_words(options: Mapping[str, Any]) -> str:
-    """Options as the command line takes them."""
-    return " ".join(f"{option}={json.dumps(value)}" for option, value in options.items())
 
 
 def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = False) -> None:

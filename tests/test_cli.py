@@ -11,6 +11,7 @@ import pytest
 from conftest import small_study
 
 from rosalind import (
+    arguments,
     cli,
     conditions,
     config,
@@ -87,13 +88,13 @@ def test_the_version(capsys, monkeypatch):
     ],
 )
 def test_methods_of_the_command_line(text, method):
-    assert cli.method_of(text, (0.5,)) == method
+    assert arguments.method_of(text, (0.5,)) == method
 
 
 @pytest.mark.parametrize("text", ["rate=0.3", "lrr:rate=", "lrr:rate=0.3,rate=0.4", "random,snip", "lrr,snip:rate=1"])
 def test_methods_of_the_command_line_that_are_none(text):
     with pytest.raises(ValueError, match=re.escape(text.removesuffix(":rate=1"))):
-        cli.method_of(text)
+        arguments.method_of(text)
 
 
 def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):

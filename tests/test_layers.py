@@ -39,7 +39,9 @@ ARROWS = {
         "imported",
     },
     "demo": {"config"},
-    "cli": {"study", "viewer", "figures", "exports", "demo"},
+    "arguments": {"config"},
+    "listing": {"study", "viewer"},
+    "cli": {"study", "viewer", "figures", "exports", "demo", "arguments", "listing"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 

@@ -1,59 +1,30 @@
 """Diagnostics of a study's networks: which are to be made, and the files that they give."""
 
 import dataclasses
-import functools
 import itertools
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from rosalind import conditions, data, diagnostics, fields, measuring, models, results
+from rosalind import diagnostics, fields, results
 from rosalind.analysis import predictors
 from rosalind.conditions import Planned
-from rosalind.config import Condition, Data, Diagnosis, definition, fingerprint, is_outside
-from rosalind.diagnostics import Diagnostic, Subject
+from rosalind.config import Data, Diagnosis, definition, fingerprint, is_outside
+from rosalind.diagnostics import Diagnostic
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, networks, planning, pool, units
+from rosalind.study import cells, network_files, pool, units
+from rosalind.study.subjects import Made, computed, name_of
 from rosalind.study.units import Unit
-
-SAMPLES = 500
-"""Test samples that activations are computed of, where a study keeps features of none."""
 
 LONGEST = 200
 """Most letters of a file's name, see `results.check_name`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Made:
-    """What one file is made of; `network` and `dense` are names, or networks made elsewhere."""
-
-    diagnosis: Diagnosis
-    network: str | Imported
-    other: str | None
-    planned: Planned | None
-    dense: str | Imported | None = None
-
-    @property
-    def name(self) -> str:
-        ends = _name(self.network) + (f" to {self.other}" if self.other else "")
-        return f"{self.diagnosis.id} of {ends}" + (f" under {self.planned.condition.id}" if self.planned else "")
-
-    def path(self, folder: Path) -> Path:
-        condition = self.planned.condition.id if self.planned else None
-        return results.diagnostic_file(folder, self.diagnosis.id, _name(self.network), self.other, condition)
-
-
-def _name(network: str | Imported) -> str:
-    return network if isinstance(network, str) else network.name
 
 
 def diagnose(
@@ -115,7 +86,7 @@ def of_study(
     return _carry_out(study_results, work, executor)
 
 
-def _carry_out(study_results: Results, work: list[_Made], executor: Executor | None) -> dict[str, Exception]:
+def _carry_out(study_results: Results, work: list[Made], executor: Executor | None) -> dict[str, Exception]:
     folder, config = study_results.folder, Data(**study_results.study["data"])
     digests = {name: info.hash for name, info in study_results.networks.items()}
     todo = [made for made in work if not _is_made(folder, made, digests)]
@@ -129,11 +100,14 @@ def _carry_out(study_results: Results, work: list[_Made], executor: Executor | N
         failures = units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
     if todo and (folder / "comparison" / "predictors.csv").exists():
         # It holds numbers of diagnostics too, and the other tables stay as they are.
-        predictors.save(results.load(folder))
+        try:
+            predictors.save(results.load(folder))
+        except results.Damaged as error:
+            print(f"comparison/predictors.csv stays as it was: {error}", file=sys.stderr)
     return failures
 
 
-def _warn_of_training(study_results: Results, todo: Iterable[_Made]) -> None:
+def _warn_of_training(study_results: Results, todo: Iterable[Made]) -> None:
     """Say on stderr which diagnostics train for longer than a network did, and for how long."""
     counts = Counter(made.diagnosis.id for made in todo)
     for made in {made.diagnosis.id: made for made in todo}.values():
@@ -147,7 +121,7 @@ def _warn_of_training(study_results: Results, todo: Iterable[_Made]) -> None:
             print(f"{made.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{known}.", file=sys.stderr)
 
 
-def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[_Made]:
+def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[Made]:
     """The files of a diagnosis; ValueError for what cannot be made."""
     diagnostic, _ = diagnostics.plan(diagnosis)
     infos = study_results.networks
@@ -180,7 +154,7 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
     made = []
     dense = _dense(study_results, [first for first, _ in ends], diagnosis.id) if diagnostic.asks_dense else {}
     for first, other in ends:
-        made += [_Made(diagnosis, first, other, planned, dense.get(_name(first))) for planned in under]
+        made += [Made(diagnosis, first, other, planned, dense.get(name_of(first))) for planned in under]
     if long := [m.path(study_results.folder).stem for m in made if len(m.path(study_results.folder).stem) > LONGEST]:
         raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
     return made
@@ -199,7 +173,7 @@ def _attacks(planned: Planned) -> bool:
 def _check_ends(
     study_results: Results, diagnosis: str, diagnostic: Diagnostic, network: str | Imported, other: str | None
 ) -> None:
-    infos, name = study_results.networks, _name(network)
+    infos, name = study_results.networks, name_of(network)
     for end in (name, *([other] if other is not None else [])):
         if end not in infos:
             words = f"{study_results.folder} has no network {end!r}; it has {', '.join(infos)}."
@@ -228,7 +202,7 @@ def _check_statistics(
 ) -> None:
     """Raise ValueError for callables that have the statistics of training, under a condition with others."""
     other = [p.condition.id for p in under if p is not None and p.condition.bn != "train"]
-    names = [_name(network) for network in networks if isinstance(network, Imported)]
+    names = [name_of(network) for network in networks if isinstance(network, Imported)]
     if other and names and diagnostic.needs != "features":
         raise ValueError(
             f"{diagnosis} of {names[0]!r} cannot be under {other[0]!r}: its `{diagnostic.needs}` has the BatchNorm "
@@ -240,7 +214,7 @@ def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis
     """By network the first of its line, whose weights or callable must be at hand; none for one without a parent."""
     infos, given = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
     first: dict[str, str | Imported] = {}
-    for name in map(_name, networks):
+    for name in map(name_of, networks):
         end = name
         while (parent := infos[end].parent) in infos and parent is not None:
             end = parent
@@ -261,7 +235,7 @@ def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
     return [f"{a}:{b}" for a, b in pairs if b is not None and infos[a].architecture == infos[b].architecture]
 
 
-def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
+def _provenance(made: Made, digests: Mapping[str, str]) -> dict[str, Any]:
     """What the JSON beside the arrays says; its fingerprint is of all that determines them."""
     diagnostic, options = diagnostics.plan(made.diagnosis)
     name = made.diagnosis.name
@@ -269,14 +243,14 @@ def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
         "id": made.diagnosis.id,
         "name": name,
         "options": dict(sorted(options.items())),
-        "network": _name(made.network),
-        "network_hash": digests[_name(made.network)],
+        "network": name_of(made.network),
+        "network_hash": digests[name_of(made.network)],
         "other": made.other,
         "other_hash": None if made.other is None else digests[made.other],
         "condition": made.planned.condition.id if made.planned else None,
     }
     of = [diagnostic.version, definition(name) if is_outside(name) else None]
-    of += [] if made.dense is None else [digests[_name(made.dense)]]
+    of += [] if made.dense is None else [digests[name_of(made.dense)]]
     bound = lambda value: value if np.isfinite(value) else None
     gives = {
         key: {**dataclasses.asdict(given), "axes": list(given.axes), "low": bound(given.low), "high": bound(given.high)}
@@ -285,7 +259,7 @@ def _provenance(made: _Made, digests: Mapping[str, str]) -> dict[str, Any]:
     return {**parts, "fingerprint": fingerprint([parts, *of]), "gives": gives}
 
 
-def _is_made(folder: Path, made: _Made, digests: Mapping[str, str]) -> bool:
+def _is_made(folder: Path, made: Made, digests: Mapping[str, str]) -> bool:
     """True where a file is there and whole, and was made of what it would be made of now."""
     path = made.path(folder)
     if not path.with_suffix(".json").exists():
@@ -298,79 +272,15 @@ def _is_made(folder: Path, made: _Made, digests: Mapping[str, str]) -> bool:
     return stored.fingerprint == _provenance(made, digests)["fingerprint"] and results.readable(path)
 
 
-def _make(folder: Path, config: Data, made: _Made, digests: Mapping[str, str], advance: Advance | None = None) -> bool:
+def _make(folder: Path, config: Data, made: Made, digests: Mapping[str, str], advance: Advance | None = None) -> bool:
     """Compute one file; False where another process is at it."""
     path = made.path(folder)
     with results.claim(folder, f"diagnostics.{fingerprint([made.diagnosis.id, path.stem])}") as is_ours:
         if is_ours and not _is_made(folder, made, digests):
             report = advance or (lambda amount, note: None)
-            arrays = _computed(folder, config, made, lambda part: report(part, made.name))
+            arrays = computed(folder, config, made, lambda part: report(part, made.name))
             path.with_suffix(".json").unlink(missing_ok=True)
             results.save_arrays(path, arrays, replace=True)
             # With the JSON the file is finished.
             results.save_json(path.with_suffix(".json"), _provenance(made, digests), replace=True)
     return is_ours
-
-
-@functools.lru_cache(maxsize=2)
-def _samples(folder: Path, config: Data, condition: Condition) -> tuple[data.Split, data.Split]:
-    """The samples of activations, clean and under a condition that all networks share."""
-    dataset, planned = planning.load(config), conditions.plan(condition)
-    rows = _rows(folder, dataset)
-    return dataset.test.take(rows), cells.condition_images(
-        dataset, planned, rows, network=cells.attacked_network(folder, planned)
-    )
-
-
-def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
-    rows = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
-    return rows if len(rows) else planning.stratified_rows(dataset, SAMPLES)
-
-
-def _computed(folder: Path, config: Data, made: _Made, advance: Any) -> dict[str, np.ndarray]:
-    dataset, planned = planning.load(config), made.planned or conditions.plan(Condition())
-    diagnostic, options = diagnostics.plan(made.diagnosis)
-    network = network_files.ready_network(folder, made.network, dataset.test)
-    other = None if made.other is None else network_files.load_network(folder, made.other)
-    attacked_path = None
-    dense = None if made.dense is None else network_files.ready_network(folder, made.dense, dataset.test)
-    key, attacked = planning.draw_key(dataset, planned.condition), cells.attacked_network(folder, planned)
-    if planned.kind.per_network:
-        rows = _rows(folder, dataset)
-        network = conditions.network_under(planned, network, key)
-        dense = dense and conditions.network_under(planned, dense, key)
-        clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
-        if diagnostic.of == "pair":
-            attacked_path = lambda point: cells.condition_images(dataset, planned, rows, network=point)
-    else:
-        clean, samples = _samples(folder, config, planned.condition)
-    if planned.condition.bn != "train":
-        source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
-        network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
-        dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
-    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
-    subject = Subject(
-        *(network, other, samples, clean, dataset.train, key, options, advance),
-        attacked=attacked_path,
-        dense=dense,
-        initial=functools.partial(_initial, folder, made.network, network),
-    )
-    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
-
-
-def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:
-    """The variables that a network began with; None where they are not known: `reinitialised` and `signs` of lth draw
-    their own, and pretrained ones may be gone.
-    """
-    info = results.load(folder).networks[_name(name)]
-    if network.config is None or info.seed is None or info.options.get("control") in ("reinitialised", "signs"):
-        return None
-    if info.family == "ticket":
-        # Its weights are those of the start, binarised or not.
-        return network.variables
-    try:
-        return jax.device_get(models.init(network.config, networks.keys_of(info.seed)[0]))
-    except (ValueError, OSError):
-        if network.config.variables is None:
-            raise
-        return None

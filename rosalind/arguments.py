@@ -1,0 +1,77 @@
+"""Words of the command line as configs: NAME:OPTION=VALUE as a method, FILE.py:NAME as a study."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rosalind.config import Method, Study, resolve
+
+
+def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
+    """The method that a word of the command line stands for: `NAME`, or `NAME:OPTION=VALUE,OPTION=VALUE,...`.
+
+    NAME may be `package.module:NAME` itself: options are what follows the last colon before the first `=`. A value is
+    JSON (0.3, true, null, {"head": 0.5}) or else a word; `None` is null. The option `label` names the networks.
+
+    Raises:
+        ValueError: several names in one word, or an option without a value or given twice; unknown names are found
+            by `study.check`.
+
+    >>> method_of("lrr:rate=0.3,epochs=4", (0.8,)).options, method_of("mine:GRADIENT", (0.8,)).name
+    ({'rate': 0.3, 'epochs': 4}, 'mine:GRADIENT')
+    >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
+    Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk')
+    """
+    name, options = name_and_options(text)
+    label = options.pop("label", None)
+    return Method(name, sparsities, options, None if label is None else str(label))
+
+
+def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
+    """The parts of NAME:OPTION=VALUE,OPTION=VALUE; see `method_of`, whose errors it raises."""
+    before = text.partition("=")[0]
+    name = before.rpartition(":")[0] if before != text else text
+    apart(methods=[name])
+    if before != text and not name:
+        raise ValueError(f"names with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
+    options: dict[str, Any] = {}
+    # A comma inside a value, as of {"a": 0.5, "b": 0.6}, stands before no option.
+    for part in re.split(r",(?=\w+=)", text[len(name) + 1 :]) if name != text else ():
+        option, _, value = part.partition("=")
+        if not value or option in options:
+            raise ValueError(f"{text!r}: option {option!r} must be given once, with a value, as in lrr:rate=0.3.")
+        try:
+            options[option] = None if value == "None" else json.loads(value)
+        except json.JSONDecodeError:
+            options[option] = value
+    return name, options
+
+
+def apart(**names: Sequence[str]) -> None:
+    """Refuse names that are separated by commas, by flag."""
+    for flag, words in names.items():
+        if joined := [word for word in words if "," in word]:
+            apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
+            raise ValueError(f"{flag} are separated by spaces, got {joined[0]!r}; write --{flag} {apart}")
+
+
+def study_of(name: str) -> Study:
+    """The study that `mine.py:STUDY` or `package.module:NAME` names.
+
+    The folder of a file is put on the path, so that the study can name what else the file defines.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: see `config.resolve`.
+    """
+    file, _, attribute = name.rpartition(":")
+    if file.endswith(".py"):
+        path = Path(file).resolve()
+        if not path.is_file():
+            raise FileNotFoundError(f"{file} does not exist.")
+        sys.path.insert(0, str(path.parent))
+        name = f"{path.stem}:{attribute}"
+    return resolve("study", name, {}, Study)

@@ -1,0 +1,111 @@
+"""What one file of a diagnostic is made of: networks, images and initial weights, read back from a study's folder."""
+
+import dataclasses
+import functools
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from rosalind import conditions, data, diagnostics, measuring, models, results
+from rosalind.conditions import Planned
+from rosalind.config import Condition, Data, Diagnosis
+from rosalind.diagnostics import Subject
+from rosalind.imported import Imported
+from rosalind.study import cells, network_files, networks, planning
+
+SAMPLES = 500
+"""Test samples that activations are computed of, where a study keeps features of none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What one file is made of; `network` and `dense` are names, or networks made elsewhere."""
+
+    diagnosis: Diagnosis
+    network: str | Imported
+    other: str | None
+    planned: Planned | None
+    dense: str | Imported | None = None
+
+    @property
+    def name(self) -> str:
+        ends = name_of(self.network) + (f" to {self.other}" if self.other else "")
+        return f"{self.diagnosis.id} of {ends}" + (f" under {self.planned.condition.id}" if self.planned else "")
+
+    def path(self, folder: Path) -> Path:
+        condition = self.planned.condition.id if self.planned else None
+        return results.diagnostic_file(folder, self.diagnosis.id, name_of(self.network), self.other, condition)
+
+
+def name_of(network: str | Imported) -> str:
+    """The id of a network that may have been made elsewhere."""
+    return network if isinstance(network, str) else network.name
+
+
+@functools.lru_cache(maxsize=2)
+def _samples(folder: Path, config: Data, condition: Condition) -> tuple[data.Split, data.Split]:
+    """The samples of activations, clean and under a condition that all networks share."""
+    dataset, planned = planning.load(config), conditions.plan(condition)
+    rows = _rows(folder, dataset)
+    return dataset.test.take(rows), cells.condition_images(
+        dataset, planned, rows, network=cells.attacked_network(folder, planned)
+    )
+
+
+def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
+    rows = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
+    return rows if len(rows) else planning.stratified_rows(dataset, SAMPLES)
+
+
+def computed(folder: Path, config: Data, made: Made, advance: Callable[[float], object]) -> dict[str, np.ndarray]:
+    """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole."""
+    dataset, planned = planning.load(config), made.planned or conditions.plan(Condition())
+    diagnostic, options = diagnostics.plan(made.diagnosis)
+    network = network_files.ready_network(folder, made.network, dataset.test)
+    other = None if made.other is None else network_files.load_network(folder, made.other)
+    attacked_path = None
+    dense = None if made.dense is None else network_files.ready_network(folder, made.dense, dataset.test)
+    key, attacked = planning.draw_key(dataset, planned.condition), cells.attacked_network(folder, planned)
+    if planned.kind.per_network:
+        rows = _rows(folder, dataset)
+        network = conditions.network_under(planned, network, key)
+        dense = dense and conditions.network_under(planned, dense, key)
+        clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
+        if diagnostic.of == "pair":
+            attacked_path = lambda point: cells.condition_images(dataset, planned, rows, network=point)
+    else:
+        clean, samples = _samples(folder, config, planned.condition)
+    if planned.condition.bn != "train":
+        source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
+        network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
+        dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
+    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
+    subject = Subject(
+        *(network, other, samples, clean, dataset.train, key, options, advance),
+        attacked=attacked_path,
+        dense=dense,
+        initial=functools.partial(_initial, folder, made.network, network),
+    )
+    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
+
+
+def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:
+    """The variables that a network began with; None where they are not known: `reinitialised` and `signs` of lth draw
+    their own, and pretrained ones may be gone.
+    """
+    info = results.load(folder).networks[name_of(name)]
+    if network.config is None or info.seed is None or info.options.get("control") in ("reinitialised", "signs"):
+        return None
+    if info.family == "ticket":
+        # Its weights are those of the start, binarised or not.
+        return network.variables
+    try:
+        return jax.device_get(models.init(network.config, networks.keys_of(info.seed)[0]))
+    except (ValueError, OSError):
+        if network.config.variables is None:
+            raise
+        return None
