@@ -9,7 +9,7 @@ from beartype import BeartypeConf, beartype
 ANALYSIS = (
     *("accuracy_table", "agreement", "class_matrices", "class_order", "collapse", "contact_sheet", "deletion_curves"),
     *("distributions", "downsampling", "fragility", "heat_map", "inside", "lineage", "linear_paths"),
-    *("map_agreement", "map_measures", "method_maps"),
+    *("map_agreement", "map_measures", "map_tables", "method_maps"),
     *("occlusion_maps", "polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns"),
     *("sample_margins", "sample_presets", "selection", "severity_curves", "similarity", "store"),
 )

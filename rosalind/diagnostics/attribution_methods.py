@@ -129,6 +129,7 @@ def of_ewa(subject: Subject, split: Split) -> Maps:
 
 def of_gradxinput(subject: Subject, split: Split) -> Maps:
     """Pixels times the gradient of the class' logit; off by its sum minus the change from a black image."""
+
     def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         pixels = _pixels(images)
         return (pixels * logit_gradient(subject.network, pixels, targets)).sum(-1)
