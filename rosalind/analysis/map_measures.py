@@ -5,7 +5,7 @@ Maps are [n, h, w]. A map that is 0 everywhere agrees with nothing: NaN, to be c
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Real
@@ -99,7 +99,8 @@ def ssim(
     if min(height, width) < WINDOW:
         return np.full(len(a), np.nan)
     x, y = (upsampled(stretched(maps), height, width) for maps in (a, b))
-    mean = lambda z: uniform_filter(z, (0, WINDOW, WINDOW))
+    window: Any = (0, WINDOW, WINDOW)
+    mean = lambda z: uniform_filter(z, window)
     of_x, of_y = mean(x), mean(y)
     unbiased = WINDOW**2 / (WINDOW**2 - 1)
     var_x, var_y = (unbiased * (mean(z * z) - of_z**2) for z, of_z in ((x, of_x), (y, of_y)))
