@@ -394,6 +394,26 @@ class TestStudy:
             expected = np.mean(np.sign(scores[flips][:, None] - scores[~flips][None]) / 2 + 0.5)
             assert row["by_fragility"] == pytest.approx(expected)
 
+    def test_maps_of_right_samples_are_held_against_masks(self, folder):
+        study_results = results.load(folder)
+        masks = np.random.default_rng(5).random((study_results.samples["id"].max() + 1, 16, 16)) < 0.3
+        rows = analysis.map_tables.localisation_rows(study_results, masks)
+        row = next(r for r in rows if (r["diagnosis"], r["network"]) == ("lrp", "cnn-dense-seed0"))
+        info = next(i for i in results.diagnostics(study_results)[0] if (i.id, i.network) == ("lrp", "cnn-dense-seed0"))
+        arrays = info.arrays()
+        at = np.searchsorted(study_results.samples["id"], arrays["axis/samples"])
+        right = arrays["target"][1] == study_results.labels[at]
+        areas = []
+        for scores, mask in zip(
+            arrays["map"][1][right].astype(float), masks[arrays["axis/samples"][right]], strict=True
+        ):
+            pairs = np.sign(scores[mask][:, None] - scores[~mask][None])
+            areas.append((pairs / 2 + 0.5).mean())
+        assert row["samples"] == right.sum()
+        assert row["auc"] == pytest.approx(np.mean(areas), abs=1e-6)
+        with pytest.raises(ValueError, match="masks must be there for sample"):
+            analysis.map_tables.localisation_rows(study_results, masks[:3])
+
     def test_the_report_has_a_table_per_target_with_the_null(self, folder):
         lines = analysis.map_tables.markdown(results.load(folder))
         assert "## Where the networks look" in lines

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from rosalind.analysis.map_agreement import (
     OWN_CLEAN,
@@ -17,7 +18,7 @@ from rosalind.analysis.map_agreement import (
     read,
     readings,
 )
-from rosalind.analysis.map_measures import AGREEMENTS
+from rosalind.analysis.map_measures import AGREEMENTS, is_zero, localisation_auc, pointing
 from rosalind.analysis.robustness import groups, mean_and_deviation
 from rosalind.config import CLEAN
 from rosalind.results import DiagnosticInfo, Results, diagnostics
@@ -94,6 +95,45 @@ def consistency_rows(results: Results, stored: Sequence[DiagnosticInfo] | None =
                     "flipped": float(value.flipped.mean()),
                     "by_fragility": by_fragility,
                     "by_doubt": by_doubt,
+                }
+            )
+    return listed
+
+
+def localisation_rows(
+    results: Results, masks: Bool[np.ndarray, "k H W"], stored: Sequence[DiagnosticInfo] | None = None
+) -> list[dict[str, Any]]:
+    """A row per diagnosis, reading, network and condition: how well maps find an object whose place is known.
+
+    Of the maps for the own class, over samples that are right: a map of a wrong class need not find the object.
+    Columns `diagnosis`, `network`, `condition`, means `auc` and `pointing`, `samples` (that they are over), `zero`.
+
+    Args:
+        results: of the study.
+        masks: True on the object, by sample id, such as `data.sprite_masks` gives.
+        stored: as of `rows`.
+
+    Raises:
+        ValueError: samples without a mask.
+    """
+    infos, listed = attributions(diagnostics(results)[0] if stored is None else stored), []
+    for info in infos:
+        for positive in readings(info):
+            maps = read(results, info, "own", positive=positive)
+            if maps.ids.max() >= len(masks):
+                raise ValueError(f"masks must be there for sample {maps.ids.max()}, got {len(masks)} masks.")
+            labels = results.labels[np.searchsorted(results.samples["id"], maps.ids)]
+            right = maps.take(np.flatnonzero(maps.target == labels))
+            inside = masks[right.ids]
+            listed.append(
+                {
+                    "diagnosis": described(info, positive),
+                    "network": info.network,
+                    "condition": info.condition or CLEAN,
+                    "auc": _mean(localisation_auc(right.values, inside)),
+                    "pointing": _mean(pointing(right.values, inside)),
+                    "samples": int((~is_zero(right.values)).sum()),
+                    "zero": int(is_zero(right.values).sum()),
                 }
             )
     return listed

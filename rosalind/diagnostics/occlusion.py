@@ -16,8 +16,11 @@ SHARES = 12
 ORDERS = 4
 """Random orders that a deletion curve is compared with."""
 
-HIDDEN = 500
-"""Images with hidden patches that are put through a network at once."""
+PIXELS = 2**16
+"""Pixels with hidden patches that are put through a network at once: 64 images of 32 pixels.
+
+A ResNet-20 takes 2.0 ms of a core per such image in batches of 49 and 3.2 in batches of 196, which leave the cache.
+"""
 
 
 def grid(side: int, patch: int | None = None, stride: int | None = None) -> tuple[int, int, np.ndarray]:
@@ -96,7 +99,7 @@ def hidden_patches(
     patch, stride, (rows, columns) = offsets(images.shape[1:], patch, stride)
     places = [[(top, left)] for top in rows for left in columns]
     # Groups of one size, so that one program serves all, and no larger than needed.
-    groups = -(-len(images) // max(HIDDEN // len(places), 1))
+    groups = -(-len(images) // max(PIXELS // (len(places) * int(np.prod(images.shape[1:3]))), 1))
     means, size = _means(images), -(-len(images) // max(groups, 1))
     maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
     for start in range(0, len(images), max(size, 1)):

@@ -138,7 +138,7 @@ def relevance_sum(parts: tuple[Array, ...]) -> Array:
 
 def _sum_back(parts, cotangent):
     total = sum(parts[1:], parts[0])
-    shared = total * cotangent * _inverse(jnp.asarray(sum(jnp.maximum(part, 0) for part in parts)))
+    shared = total * cotangent * _inverse(jnp.maximum(jnp.stack(parts), 0).sum(0))
     return (tuple(jnp.where(part > 0, shared, 0) for part in parts),)
 
 

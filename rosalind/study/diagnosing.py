@@ -215,9 +215,10 @@ def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis
     infos, given = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
     first: dict[str, str | Imported] = {}
     for name in map(name_of, networks):
-        end = name
-        while (parent := infos[end].parent) in infos and parent is not None:
-            end = parent
+        line = [name]
+        while (parent := infos[line[-1]].parent) in infos and parent is not None and parent not in line:
+            line.append(parent)
+        end = line[-1]
         if end == name:
             continue
         if infos[end].is_imported and end not in given:
