@@ -23,7 +23,7 @@ def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> M
     >>> method_of("lrr:rate=0.3,epochs=4", (0.8,)).options, method_of("mine:GRADIENT", (0.8,)).name
     ({'rate': 0.3, 'epochs': 4}, 'mine:GRADIENT')
     >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
-    Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk')
+    Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk', parent='dense')
     """
     name, options = name_and_options(text)
     label = options.pop("label", None)

@@ -83,9 +83,9 @@ def checked(config: Record, name: str = "") -> Record:
             message starts with the field's path.
 
     >>> from rosalind.config import Study, Train
-    >>> checked(Study(train=Train(schedule="cosin")))
+    >>> checked(Study(train=Train(optimizer="adam")))
     Traceback (most recent call last):
-    ValueError: train.schedule: unknown choice 'cosin'; did you mean 'cosine'? Known: cosine, constant, step.
+    ValueError: train.optimizer: unknown choice 'adam'; did you mean 'adamw'? Known: adamw, sgd.
     """
     values = {}
     for field, hint in _hints(type(config)).items():

@@ -96,7 +96,7 @@ def compute(name: str, of: Network, train: Split | None = None, initial=None, **
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     train = images_of(of.config) if train is None else train
     parts: list[float] = []
-    subject = Subject(of, None, train, train, train, jax.random.key(0), full, parts.append, lambda: initial)
+    subject = Subject(*(of, None, train, train, train, jax.random.key(0), full, parts.append), initial=lambda: initial)
     arrays = diagnostics.check_given(name, diagnostic, diagnostic.compute(subject))
     assert sum(parts) == pytest.approx(1)
     return {key: value.item() if value.ndim == 0 else value for key, value in arrays.items()}
