@@ -51,7 +51,6 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import results, study
 from rosalind.analysis import robustness
@@ -104,12 +103,9 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, "dense"], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            spread, count = float(differences.std(ddof=1)), len(differences)
-            half = stats.t.ppf(0.975, count - 1) * spread / count**0.5
-            least = power.detectable_with_pairs(count, spread)
-            words = (
-                f"  to dense {100 * differences.mean():+6.1f} +- {100 * half:5.1f}, could be seen {100 * least:5.1f}"
-            )
+            mean, half, count = power.seed_interval(100 * differences)
+            least = power.detectable_with_pairs(int(count), float(100 * differences.std(ddof=1)))
+            words = f"  to dense {mean:+6.1f} +- {half:5.1f}, could be seen {least:5.1f}"
         lines.append(f"{quantity:32s} {group:34s} {100 * np.mean(list(values.values())):6.1f}{words}")
     return lines
 

@@ -38,9 +38,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import conditions, data, diagnostics, models, pruning, study, training
+from rosalind.analysis.robustness import power
 from rosalind.conditions import Network, attacks
 from rosalind.config import Condition, Diagnosis, Model, Train
 
@@ -167,10 +167,8 @@ def table(rows: list[tuple]) -> list[str]:
         cells.setdefault(tuple(name), []).append(value)
     lines = []
     for name, values in cells.items():
-        half = (
-            stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5 if values[1:] else np.nan
-        )
-        lines.append(f"{' | '.join(name):70s} {np.mean(values):6.1f} +- {half:.1f} (n {len(values)})")
+        mean, half, count = power.seed_interval(np.array(values))
+        lines.append(f"{' | '.join(name):70s} {mean:6.1f} +- {half:.1f} (n {count})")
     return lines
 
 

@@ -42,10 +42,10 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import demo, measuring, models, pruning, results, storage, study
 from rosalind.analysis import pareto
+from rosalind.analysis.robustness import power
 from rosalind.conditions import Network
 from rosalind.pruning.compression import compressed
 
@@ -103,8 +103,8 @@ def costs(rows: list[Row]) -> Iterator[str]:
             changes = 100 * np.array(
                 [np.mean([found[g, coding, s] - found[g, "float32", s] for g in members], 0) for s in seeds]
             )
-            half = stats.t.ppf(0.975, len(seeds) - 1) * changes.std(0, ddof=1) / len(seeds) ** 0.5
-            clean, corrupted = (f"{c:+.2f} +- {h:.2f}" for c, h in zip(changes.mean(0), half, strict=True))
+            means, halves, _ = power.seed_interval(changes.T)
+            clean, corrupted = (f"{c:+.2f} +- {h:.2f}" for c, h in zip(means, halves, strict=True))
             yield f"{kind:7s} {coding:18s} clean {clean}, corrupted {corrupted}"
 
 

@@ -44,9 +44,9 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import analysis, results, study
+from rosalind.analysis.robustness import power
 from rosalind.config import Diagnosis
 
 UNDER = ("clean", "gaussian_noise-3")
@@ -123,8 +123,8 @@ def table(rows: list[Row]) -> list[str]:
         words = ""
         if group != "dense" and len(seeds) > 1:
             differences = np.array([values[s] - dense[s] for s in seeds])
-            half = stats.t.ppf(0.975, len(seeds) - 1) * differences.std(ddof=1) / len(seeds) ** 0.5
-            words = f", to dense {differences.mean():+.4f} +- {half:.4f} (n {len(seeds)})"
+            mean_change, half, count = power.seed_interval(differences)
+            words = f", to dense {mean_change:+.4f} +- {half:.4f} (n {count})"
         mean = np.mean(list(values.values()))
         lines.append(f"{question:10s} {quantity:44s} {group:20s} {mean:9.4f}{words}")
     return lines

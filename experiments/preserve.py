@@ -47,7 +47,6 @@ from typing import Any
 import jax
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import conditions, data, models, results, study
 from rosalind.analysis.robustness import power
@@ -140,10 +139,9 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, condition, "none" + end], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            spread, count = differences.std(ddof=1), len(differences)
-            half = stats.t.ppf(0.975, count - 1) * spread / count**0.5
-            least = power.detectable_with_pairs(count, float(spread))
-            words = f", to none {differences.mean():+.4f} +- {half:.4f}, could be seen {least:.4f}"
+            mean, half, count = power.seed_interval(differences)
+            least = power.detectable_with_pairs(int(count), float(differences.std(ddof=1)))
+            words = f", to none {mean:+.4f} +- {half:.4f}, could be seen {least:.4f}"
         lines.append(f"{quantity:10s} {condition:18s} {group:14s} {np.mean(list(values.values())):.4f}{words}")
     return lines
 

@@ -41,10 +41,10 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from scipy import stats
 
 from rosalind import demo, results, study
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness import power
 from rosalind.config import Method, Model, Study, Train, conditions
 
 SPARSITIES = (0.5, 0.8, 0.9, 0.95)
@@ -103,9 +103,8 @@ def table(rows: list[Row]) -> list[str]:
             control = 100 * np.array([treatments["recalibrated"][s] for s in sorted(seeds)])
             words = f"{own[:, 0].mean():6.1f} {own[:, 1].mean():6.1f}"
             if treatment == "repaired":
-                difference = own - control
-                half = stats.t.ppf(0.975, len(own) - 1) * difference.std(0, ddof=1) / len(own) ** 0.5
-                parts = zip(difference.mean(0), half, strict=True)
+                means, halves, _ = power.seed_interval((own - control).T)
+                parts = zip(means, halves, strict=True)
                 words += "  to recalibrated " + ", ".join(f"{d:+.1f} +- {h:.1f}" for d, h in parts)
             lines.append(f"{model:4s} {method:10s} {sparsity:4g} {treatment:13s} {words}")
     return lines

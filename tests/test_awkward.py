@@ -19,6 +19,7 @@ from rosalind import models, pruning, results, study, training
 from rosalind.config import Condition, Data, Method, Model, Train
 from rosalind.models import layers
 from rosalind.pruning import masks, structured
+from rosalind.study import controls
 
 # A tenth of the suite's time is here, in jax's tracing and compiling, which a tracer of lines slows by a quarter (9.2 s
 # to 11.8 s for one module); the lines of rosalind that run are those that other tests run.
@@ -273,12 +274,12 @@ class Wide(nn.Module):
 
 def test_widths_that_cannot_be_built_are_no_controls():
     grouped = replace(model_of("Grouped"), width=16)
-    assert {study.planning.narrow_width(grouped, s) for s in (0.5, 0.8, 0.99)} <= {4, 8, 12}
-    assert study.planning.narrow_width(grouped, 0.99) == 4
+    assert {controls.narrow_width(grouped, s) for s in (0.5, 0.8, 0.99)} <= {4, 8, 12}
+    assert controls.narrow_width(grouped, 0.99) == 4
     wide = replace(model_of("Grouped"), name="test_awkward:Wide")
-    assert study.planning.narrow_width(wide, 0.9) == 3
-    assert study.planning.narrow_width(replace(wide, width=3), 0.9) is None
-    assert study.planning.narrow_width(model_of("Stateful"), 0.9) in (1, 2)
+    assert controls.narrow_width(wide, 0.9) == 3
+    assert controls.narrow_width(replace(wide, width=3), 0.9) is None
+    assert controls.narrow_width(model_of("Stateful"), 0.9) in (1, 2)
 
 
 def test_features_as_many_as_classes_are_warned_of():

@@ -155,6 +155,12 @@ class TestPlan:
                 total = capacity.size(planning.parent_model(full, method))
                 assert masks.kept_count(total, method.sparsities[0]) == capacity.size(full.model)
 
+    def test_labels_tell_the_bits_as_those_of_any_method_do(self):
+        methods = (Method("magnitude"), Method("magnitude", options={"bits": 4}))
+        wide = family(methods=methods, capacity=Capacity((32,), methods=methods))
+        full = planning.completed(wide, planning.load(wide.data))
+        assert {m.label for m in full.methods} >= {"magnitude", "magnitude-4bit", "magnitude-w32", "magnitude-4bit-w32"}
+
     def test_depths_of_a_model_with_blocks(self):
         deeper = family(model=Model("vit", 16), capacity=Capacity(depths=(6,), methods=(Method("static"),)))
         full = planning.completed(deeper, planning.load(deeper.data))

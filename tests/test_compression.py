@@ -1,5 +1,7 @@
 """Weights of few bits: closed forms of quantisation and clustering, bytes, and both on top of any method."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -136,8 +138,10 @@ def test_any_method_can_be_compressed_without_training_again(name, options):
     assert (coded.steps, coded.scoring) == (plain.steps, plain.scoring)
 
 
-def _stored(name: str, made: dict = {}) -> dict:  # noqa: B006  # one store per method for all tests
-    return made.setdefault(name, {})
+@functools.cache
+def _stored(name: str) -> dict:
+    """One store of steps per method, for all tests."""
+    return {}
 
 
 def test_the_dense_parent_in_few_bits_is_at_sparsity_zero(toy):

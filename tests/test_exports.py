@@ -7,6 +7,9 @@ import shutil
 
 import numpy as np
 import pytest
+import safetensors
+from pyarrow import parquet
+from safetensors.numpy import load_file
 
 from rosalind import cli, exports, results
 
@@ -43,7 +46,6 @@ def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
 
 
 def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "samples.parquet"
     count = exports.write_samples(study_results, path)
     table = parquet.read_table(path)
@@ -104,9 +106,6 @@ def test_weights_have_pytorchs_names_and_axes(study_results):
 
 def test_files_of_weights_hold_what_was_stored(study_results, tmp_path):
     """The axes are turned, which safetensors' own writer would store in the wrong order."""
-    safetensors = pytest.importorskip("safetensors")
-    from safetensors.numpy import load_file
-
     network = "mlp-magnitude-0.9-seed0"
     for layout, masks in (("torch", False), ("torch", True), ("flax", True)):
         path = tmp_path / f"{layout}-{masks}.safetensors"
@@ -114,6 +113,8 @@ def test_files_of_weights_hold_what_was_stored(study_results, tmp_path):
         assert exports.write_weights(study_results, network, path, layout, masks=masks) == sum(
             x.size for x in arrays.values()
         )
+        (tmp_path / "plain").touch()
+        assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
         loaded = load_file(path)
         assert loaded.keys() == arrays.keys()
         for name, array in arrays.items():

@@ -13,6 +13,7 @@ from rosalind.analysis import agreement, robustness
 from rosalind.analysis.store import Store
 from rosalind.config import Baseline, Method, Model
 from rosalind.figures import markdown
+from rosalind.study import controls
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +65,20 @@ def test_no_width_is_nearer():
     prunable = sum(x.size for p, x in models.flatten(models.blank(model)["params"]).items() if p.endswith("kernel"))
     for sparsity in (0.3, 0.8, 0.95, 0.99):
         wanted = size(24) - round(sparsity * prunable)
-        width = study.planning.narrow_width(model, sparsity)
+        width = controls.narrow_width(model, sparsity)
         assert abs(size(width) - wanted) == min(abs(size(w) - wanted) for w in range(1, 25))
 
 
 def test_random_joins_the_sparsities_of_a_random_that_is_there():
     # Epochs do not change the masks.
     mine = Method("random", (0.3,), {"epochs": 1})
-    methods = study.planning.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
+    methods = controls.with_random(small_study(methods=(mine, Method("magnitude", (0.8,))), controls=("random",)))
     assert methods == (Method("random", (0.3, 0.8), {"epochs": 1}), Method("magnitude", (0.8,)))
 
 
 def test_random_masks_of_another_scope_are_beside_the_control():
     sparse = Method("random", (0.5,), {"scope": "erk"}, label="erk")
-    methods = study.planning.with_random(small_study(methods=(sparse,), controls=("random",)))
+    methods = controls.with_random(small_study(methods=(sparse,), controls=("random",)))
     assert methods == (Method("random", (0.5,)), sparse)
 
 

@@ -31,8 +31,11 @@ def on_curve(first: Any, middle: Any, second: Any, t: Any) -> Any:
     return jax.tree.map(lambda a, m, b: (1 - t) ** 2 * a + 2 * t * (1 - t) * m + t**2 * b, first, middle, second)
 
 
+@functools.cache
 def _curve_loss(config: Model, weight_decay: float, attack: float) -> training.Loss:
     """The loss of a curve's middle, at one t per batch that is drawn from the state's key.
+
+    Equal arguments give one function, so that all pairs of networks share a compiled step.
 
     Args:
         attack: step against the images in grey levels, within four times as much of a random start; 0 for none.

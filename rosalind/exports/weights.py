@@ -125,14 +125,15 @@ def write_weights(
     package = "safetensors" if path.suffix == ".safetensors" else "torch"
     try:
         if package == "safetensors":
-            from safetensors.numpy import save_file
+            from safetensors.numpy import save
         else:
             import torch
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{path.suffix} needs the package {package}: pip install {package}.") from error
     with replacing(path) as target:
         if package == "safetensors":
-            save_file(arrays, target, metadata={"format": "pt" if layout == "torch" else "np", **described})
+            # As bytes: the file that safetensors makes by itself is readable by its owner alone.
+            target.write_bytes(save(arrays, metadata={"format": "pt" if layout == "torch" else "np", **described}))
         else:
             torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, target)
     return sum(math.prod(array.shape) for array in arrays.values())

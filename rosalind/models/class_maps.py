@@ -13,7 +13,7 @@ from rosalind.models import layers
 from rosalind.models.forward import Variables, apply, blank
 
 
-def _outputs(config: Model, variables: Variables, images: ArrayLike, **arguments) -> list[tuple[bool, tuple[int, ...]]]:
+def _outputs(config: Model, variables: Variables, images: ArrayLike) -> list[tuple[bool, tuple[int, ...]]]:
     """Of every call that gives [n, h, w, k], in order: True of a `Maps`, and the shape."""
     calls: list[tuple[bool, tuple[int, ...]]] = []
 
@@ -24,7 +24,7 @@ def _outputs(config: Model, variables: Variables, images: ArrayLike, **arguments
         return output
 
     with layers.intercepted(handle):
-        apply(config, variables, images, **arguments)
+        apply(config, variables, images)
     return calls
 
 
@@ -35,14 +35,16 @@ def _is_spatial(module: nn.Module, x, output) -> bool:
 
 
 @functools.cache
-def _site(config: Model) -> tuple[int, tuple[int, ...]] | None:
-    """Which of the calls of `_outputs` gives the maps, and their shape [h, w, k]; None without one."""
+def _site(config: Model) -> tuple[int, tuple[int, int, int]]:
+    """Which of the calls of `_outputs` gives the maps, and their shape [h, w, k]."""
     image = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
     calls: list[tuple[bool, tuple[int, ...]]] = []
     jax.eval_shape(lambda variables: calls.extend(_outputs(config, variables, image)), blank(config))
-    # The backbone itself is a call as well; its features have two axes.
-    marked = [k for k, (is_marked, _) in enumerate(calls) if is_marked] or list(range(len(calls)))
-    return (marked[-1], calls[marked[-1]][1][1:]) if marked else None
+    if not calls:
+        raise ValueError(f"model {config.name!r} has no layer that gives maps [n, h, w, k], so it has no class maps.")
+    marked = [k for k, (is_marked, _) in enumerate(calls) if is_marked] or [len(calls) - 1]
+    _, height, width, channels = calls[marked[-1]][1]
+    return marked[-1], (height, width, channels)
 
 
 def map_shape(config: Model) -> tuple[int, int, int]:
@@ -51,11 +53,7 @@ def map_shape(config: Model) -> tuple[int, int, int]:
     Raises:
         ValueError: a model none of whose layers gives [n, h, w, k], as `mlp`; one of NNX.
     """
-    site = _site(config)
-    if site is None:
-        raise ValueError(f"model {config.name!r} has no layer that gives maps [n, h, w, k], so it has no class maps.")
-    height, width, channels = site[1]
-    return height, width, channels
+    return _site(config)[1]
 
 
 def with_maps(
@@ -73,9 +71,7 @@ def with_maps(
     Raises:
         ValueError: see `map_shape`.
     """
-    map_shape(config)
-    site = _site(config)
-    assert site is not None
+    site, _ = _site(config)
     calls, kept = [0], []
 
     def handle(path, module, x, call_original):
@@ -83,7 +79,7 @@ def with_maps(
         if not _is_spatial(module, x, output):
             return output
         calls[0] += 1
-        if calls[0] - 1 != site[0]:
+        if calls[0] - 1 != site:
             return output
         kept.append(output.astype(jnp.float32))
         return output + jnp.asarray(shift, output.dtype)

@@ -16,7 +16,7 @@ tickets stay as initialised.
 import dataclasses
 from typing import Any, Literal
 
-from rosalind.config import resolve
+from rosalind.config import Method, resolve, short_name
 from rosalind.pruning import channel_scores, dynamic, learned, scores, tickets, woodfisher
 from rosalind.pruning.types import Change, Granularity, Needs, Parametrise, Recipe, Retraining, Score
 
@@ -209,6 +209,20 @@ METHODS: dict[str, Recipe] = {
     ),
 }
 """Every built-in method by name."""
+
+
+def label_of(method: Method) -> str:
+    """The label of a method's networks: its own, or its name, with the bits of their weights if they have few.
+
+    >>> label_of(Method("lth")), label_of(Method("lth", options={"bits": 4})), label_of(Method("quantise"))
+    ('lth', 'lth-4bit', 'quantise-8bit')
+    >>> label_of(Method("lth", options={"bits": 4, "codebook": True}))
+    'lth-4bit-codebook'
+    """
+    bits = method.options.get("bits", recipe_of(method.name).options.get("bits"))
+    few = [f"{bits}bit"] if bits else []
+    codebook = ["codebook"] if method.options.get("codebook") else []
+    return method.label or "-".join([short_name(method.name), *few, *codebook])
 
 
 def recipe_of(name: str) -> Recipe:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rosalind import models, pruning
-from rosalind.config import Baseline, Method, Model, Study, short_name
+from rosalind.config import Baseline, Method, Model, Study
 
 
 def size(model: Model) -> int:
@@ -68,7 +68,7 @@ def family(study: Study) -> tuple[tuple[Baseline, ...], tuple[Method, ...]]:
         baselines.append(baseline)
         suffix = baseline.label.removeprefix("dense")
         for method in study.capacity.methods:
-            label, sparsity = f"{method.label or short_name(method.name)}{suffix}", 1 - budget / weights
+            label, sparsity = f"{pruning.label_of(method)}{suffix}", 1 - budget / weights
             methods.append(dataclasses.replace(method, label=label, sparsities=(sparsity,), parent=baseline.label))
     if not baselines:
         raise ValueError("capacity must have a width or a depth; leave it None for no such networks.")

@@ -98,7 +98,8 @@ def _carry_out(study_results: Results, work: list[Made], executor: Executor | No
         here = [unit for unit, made in zip(jobs, todo, strict=True) if is_callable(made)]
         rest = [unit for unit in jobs if unit not in here]
         failures = units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
-    if todo and (folder / "comparison" / "predictors.csv").exists():
+    gives_numbers = any(not given.axes for made in todo for given in diagnostics.plan(made.diagnosis)[0].gives.values())
+    if gives_numbers and (folder / "comparison" / "predictors.csv").exists():
         # It holds numbers of diagnostics too, and the other tables stay as they are.
         try:
             predictors.save(results.load(folder))

@@ -29,14 +29,10 @@ from rosalind.config import (
     short_name,
     unknown,
 )
-from rosalind.study import capacity
+from rosalind.study import capacity, controls
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
-
-
-DRAWING = ("scope", "layers", "like", "activate")
-"""Options of `random` that change which weights it removes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +68,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
     study = fields.checked(study)
     models.backbone(study.model.name)
-    methods = with_random(study)
-    labels = ["dense", *(label_of(m) for m in methods), *(b.label for b in study.baselines)]
+    methods = controls.with_random(study)
+    labels = ["dense", *(pruning.label_of(m) for m in methods), *(b.label for b in study.baselines)]
     if repeats := repeated(labels):
         hint = " `random` is the label of the control." if repeats == ["random"] else ""
         raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
@@ -213,21 +209,7 @@ def left_whole(study: Study) -> Iterator[str]:
         params = models.blank(model)["params"]
         groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
-            yield f"layers that {method.label or method.name} leaves dense: {', '.join(paths)}."
-
-
-def label_of(method: Method) -> str:
-    """The label of a method's networks: its own, or its name, with the bits of their weights if they have few.
-
-    >>> label_of(Method("lth")), label_of(Method("lth", options={"bits": 4})), label_of(Method("quantise"))
-    ('lth', 'lth-4bit', 'quantise-8bit')
-    >>> label_of(Method("lth", options={"bits": 4, "codebook": True}))
-    'lth-4bit-codebook'
-    """
-    bits = method.options.get("bits", pruning.recipe_of(method.name).options.get("bits"))
-    few = [f"{bits}bit"] if bits else []
-    codebook = ["codebook"] if method.options.get("codebook") else []
-    return method.label or "-".join([short_name(method.name), *few, *codebook])
+            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}."
 
 
 def repeated(values: Sequence[Any]) -> list[Any]:
@@ -243,10 +225,10 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     """The study with the model's fields that follow from the data, and every label given; see `fields.checked`."""
     study = fields.checked(study)
     model = _completed_model(study.model, dataset)
-    methods = tuple(dataclasses.replace(m, label=label_of(m)) for m in with_random(study))
+    methods = tuple(dataclasses.replace(m, label=pruning.label_of(m)) for m in controls.with_random(study))
     whole = dataclasses.replace(study, model=model)
     larger, of_larger = capacity.family(whole)
-    baselines = (*study.baselines, *dense_controls(whole), *larger)
+    baselines = (*study.baselines, *controls.dense_controls(whole), *larger)
     return dataclasses.replace(whole, methods=(*methods, *of_larger), baselines=baselines, controls=(), capacity=None)
 
 
@@ -261,61 +243,6 @@ def _completed_model(model: Model, dataset: data.Dataset) -> Model:
         definition=definition(model.name) if is_outside(model.name) else None,
         variables_hash=None if model.variables is None else models.digest(model.variables),
     )
-
-
-def with_random(study: Study) -> tuple[Method, ...]:
-    """The study's methods, with the control `random` at every sparsity if it is among the controls.
-
-    A method `random` of the study is that control where it draws its masks as the control does: with a scope or
-    layers of its own it is another method, which needs another label.
-    """
-    # A network that is compressed and not pruned has no masks to compare.
-    wanted = sorted(
-        {s for m in of_dense(study) for s in m.sparsities if s or pruning.recipe_of(m.name).family != "compression"}
-    )
-    if "random" not in study.controls or not wanted:
-        return study.methods
-    random = [m for m in of_dense(study) if m.name == "random" and m.label in (None, "random") and _is_control(m)]
-    if not random:
-        return (Method("random", tuple(wanted)), *study.methods)
-    # Single networks do not depend on the other sparsities of their method, so these can grow.
-    full = dataclasses.replace(random[0], sparsities=tuple(sorted({*wanted, *random[0].sparsities})))
-    return tuple(full if m is random[0] else m for m in study.methods)
-
-
-def of_dense(study: Study) -> list[Method]:
-    """The methods that prune the study's own dense network, which its controls are of."""
-    return [method for method in study.methods if method.parent == "dense"]
-
-
-def _is_control(method: Method) -> bool:
-    default = pruning.recipe_of("random").options
-    drawn = all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
-    return drawn and method.options.get("bits") is None
-
-
-def dense_controls(study: Study) -> list[Baseline]:
-    """The baselines that the study's controls stand for; its model must be complete.
-
-    `dense_extended` runs the dense schedule as often as the epochs of the longest method and its parent
-    allow; `dense_narrow` is as wide as leaves it the parameters that a pruned network has, per sparsity.
-    """
-    methods, controls = of_dense(study), []
-    if not methods:
-        return []
-    if "dense_extended" in study.controls:
-        longest = max(
-            pruning.planned_epochs(dataclasses.replace(m, sparsities=(max(m.sparsities),)), study.train)
-            + (study.train.epochs if pruning.recipe_of(m.name).ranked == "trained" else 0)
-            for m in methods
-        )
-        controls.append(Baseline("dense_extended", cycles=max(round(longest / study.train.epochs), 1)))
-    if "dense_narrow" in study.controls:
-        for sparsity in sorted({s for m in methods for s in m.sparsities if s}):
-            width = narrow_width(study.model, sparsity)
-            if width is not None:
-                controls.append(Baseline(f"dense_narrow-{sparsity:g}", width=width))
-    return controls
 
 
 def beside_stored(study: Study, folder: Path) -> Study:
@@ -341,40 +268,6 @@ def _cycles(path: Path) -> int | None:
     except results.Damaged:
         return None
     return made_by.get("cycles", 1) if isinstance(made_by, dict) else None
-
-
-def narrow_width(model: Model, sparsity: float) -> int | None:
-    """The width at which a dense model has nearest to as many parameters as the pruned one keeps.
-
-    Of the widths that the model can be built with: heads and groups must divide them. None where there is none
-    below its own, and for a model of the user's own without a field `width`.
-    """
-    full = model.width or models.default_width(model.name)
-    if full is None:
-        return None
-    prunable = pruning.masks.prunable(models.blank(model)["params"])
-
-    @functools.cache
-    def count(width: int) -> int | None:
-        """Parameters at a width; None where the module cannot be built."""
-        try:
-            params = models.blank(dataclasses.replace(model, width=width))["params"]
-        except ValueError:
-            return None
-        return sum(leaf.size for leaf in jax.tree.leaves(params))
-
-    remaining = (count(full) or 0) - round(sparsity * sum(leaf.size for leaf in prunable.values()))
-    low, high = 0, full
-    while high - low > 1:
-        # The nearest width to the middle that can be built, if there is one between.
-        between = sorted(range(low + 1, high), key=lambda width: abs(2 * width - low - high))
-        middle = next((width for width in between if count(width) is not None), None)
-        if middle is None:
-            break
-        low, high = (middle, high) if (count(middle) or 0) <= remaining else (low, middle)
-    if low == 0 and high == full > 1:
-        return None
-    return min(filter(None, (low, high)), key=lambda width: abs((count(width) or 0) - remaining))
 
 
 def load(config: Data) -> data.Dataset:
@@ -426,7 +319,7 @@ def tasks(study: Study) -> tuple[list[Task], list[Task]]:
     of_baselines = [Task(seed, b.label, baseline=b) for seed in study.seeds for b in study.baselines]
     parents = [Task(seed, "dense") for seed in study.seeds] + [t for t in of_baselines if t.label in pruned]
     rest = [task for task in of_baselines if task.label not in pruned]
-    rest += [Task(seed, label_of(m), m, _baseline_of(study, m)) for seed in study.seeds for m in study.methods]
+    rest += [Task(seed, pruning.label_of(m), m, _baseline_of(study, m)) for seed in study.seeds for m in study.methods]
     return parents, rest
 
 

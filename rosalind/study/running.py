@@ -17,7 +17,18 @@ from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study, describe, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
-from rosalind.study import cells, diagnosing, maps, network_files, networks, planning, pool, reporting, units
+from rosalind.study import (
+    cells,
+    controls,
+    diagnosing,
+    maps,
+    network_files,
+    networks,
+    planning,
+    pool,
+    reporting,
+    units,
+)
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
@@ -98,7 +109,7 @@ def _carry_out(
 ) -> Results:
     """A checked study; see `run`."""
     results.remove_abandoned(folder)
-    pruned = any(sparsity for method in planning.of_dense(study) for sparsity in method.sparsities)
+    pruned = any(sparsity for method in controls.of_dense(study) for sparsity in method.sparsities)
     narrow = "dense_narrow" in study.controls and pruned
     study = planning.completed(study, dataset)
     if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):

@@ -97,7 +97,8 @@ def _initial(folder: Path, name: str | Imported, network: conditions.Network) ->
     """The variables that a network began with; None where they are not known: `reinitialised` and `signs` of lth draw
     their own, and pretrained ones may be gone.
     """
-    info = results.load(folder).networks[name_of(name)]
+    path = results.network_file(folder, name_of(name), "json")
+    info = results.NetworkInfo.from_json(path, results.load_json(path))
     if network.config is None or info.seed is None or info.options.get("control") in ("reinitialised", "signs"):
         return None
     if info.family == "ticket":
