@@ -193,39 +193,10 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
         ValueError: fewer than 2 benchmarks, 5 networks or 2 families, or a family beside which fewer than 3
             networks are left.
     """
-    # By name, so that neither the order of the study nor chance decides between equals.
-    by_name = np.argsort(np.array(table.names, dtype=np.str_), kind="stable")
-    names = [table.names[k] for k in by_name]
-    whole = np.isfinite(table.accuracy).all(1)
-    x = table.accuracy[np.ix_(whole, by_name)]
-    family, clean = np.array(table.families, dtype=np.str_)[whole], table.clean[whole]
-    members = {name: family == name for name in dict.fromkeys(sorted(family.tolist()))}
-    _check(table, x, members)
-    target, sizes = x.mean(1), min(len(names), SIZES)
-    generator = np.random.default_rng(key)
-    draw = lambda size: [generator.choice(len(names), size, replace=False) for _ in range(draws)]
-    subsets = [draw(size) for size in range(1, sizes + 1)]
-    chosen = _choose(_compress(x, target), sizes)
-    errors = np.empty((sizes, len(x)))
-    guesses = np.empty((sizes, draws, len(x)))
-    from_clean = np.full(len(x), np.nan)
-    folds: dict[str, list[list[int]]] = {}
-    for name, held in members.items():
-        rest = ~held
-        fit = _compress(x[rest], target[rest])
-        centre, level = x[rest].mean(0), target[rest].mean()
-        folds[name] = _choose(fit, sizes)
-        for size in range(1, sizes + 1):
-            candidates = [folds[name][size - 1], *subsets[size - 1]]
-            # All subsets at once: one by one, this product took as long as the fits.
-            weights = np.zeros((len(candidates), len(names)))
-            for row, columns in enumerate(candidates):
-                weights[row, columns] = _weights(fit, columns)
-            missed = level + weights @ (x[held] - centre).T - target[held]
-            errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
-        if np.isfinite(clean).all():
-            slope = _weights(_compress(clean[rest, None], target[rest]), [0])
-            from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
+    names, x, clean, members = _whole(table)
+    sizes = min(len(names), SIZES)
+    errors, guesses, from_clean, folds = _held_out(x, clean, members, sizes, key, draws)
+    chosen = _choose(_compress(x, x.mean(1)), sizes)
     spread = 100 * np.sqrt((guesses**2).mean(2))
     agree = [sum(fold[k] == chosen[k] for fold in folds.values()) for k in range(sizes)]
     order = _order(chosen)
@@ -242,6 +213,79 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
         len(x),
         len(names),
     )
+
+
+def _whole(table: Benchmarks) -> tuple[list[str], np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """The benchmarks by name, and of the networks that have all: accuracies, clean accuracies, and who is of a family.
+
+    By name, so that neither the order of the study nor chance decides between equals.
+    """
+    by_name = np.argsort(np.array(table.names, dtype=np.str_), kind="stable")
+    whole = np.isfinite(table.accuracy).all(1)
+    x = table.accuracy[np.ix_(whole, by_name)]
+    family = np.array(table.families, dtype=np.str_)[whole]
+    members = {name: family == name for name in dict.fromkeys(sorted(family.tolist()))}
+    _check(table, x, members)
+    return [table.names[k] for k in by_name], x, table.clean[whole], members
+
+
+def _held_out(
+    x: np.ndarray, clean: np.ndarray, members: Mapping[str, np.ndarray], sizes: int, key: int, draws: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, list[list[int]]]]:
+    """Errors of networks whose family neither choice nor fit has seen, in accuracy.
+
+    float64[sizes, n] of the subset chosen of every size; float64[sizes, draws, n] of random ones; float64[n] from clean
+    accuracy, NaN where that is not measured; and by family the subsets that are chosen without it.
+    """
+    target, count = x.mean(1), x.shape[1]
+    generator = np.random.default_rng(key)
+    draw = lambda size: [generator.choice(count, size, replace=False) for _ in range(draws)]
+    subsets = [draw(size) for size in range(1, sizes + 1)]
+    errors = np.empty((sizes, len(x)))
+    guesses = np.empty((sizes, draws, len(x)))
+    from_clean = np.full(len(x), np.nan)
+    folds: dict[str, list[list[int]]] = {}
+    for name, held in members.items():
+        rest = ~held
+        fit = _compress(x[rest], target[rest])
+        centre, level = x[rest].mean(0), target[rest].mean()
+        folds[name] = _choose(fit, sizes)
+        for size in range(1, sizes + 1):
+            candidates = [folds[name][size - 1], *subsets[size - 1]]
+            # All subsets at once: one by one, this product took as long as the fits.
+            weights = np.zeros((len(candidates), count))
+            for row, columns in enumerate(candidates):
+                weights[row, columns] = _weights(fit, columns)
+            missed = level + weights @ (x[held] - centre).T - target[held]
+            errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
+        if np.isfinite(clean).all():
+            slope = _weights(_compress(clean[rest, None], target[rest]), [0])
+            from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
+    return errors, guesses, from_clean, folds
+
+
+def family_errors(table: Benchmarks, size: int, key: int = KEY, draws: int = 100) -> dict[str, dict[str, float]]:
+    """By held-out family, root mean square errors in points of predicting the mean over all benchmarks.
+
+    `chosen` of the subset of `size` that is chosen without the family, `random` the mean of random subsets of that
+    size, `clean` from clean accuracy alone; see `curve`, whose errors pool the families.
+
+    Raises:
+        ValueError: as of `curve`; a size that is not 1 to the number of benchmarks less one.
+    """
+    _, x, clean, members = _whole(table)
+    if not 1 <= size < min(len(table.names), SIZES + 1):
+        raise ValueError(f"size must be 1 to {min(len(table.names) - 1, SIZES)}, got {size}.")
+    errors, guesses, from_clean, _ = _held_out(x, clean, members, size, key, draws)
+    root = lambda missed: 100 * np.sqrt((missed**2).mean(-1))
+    return {
+        name: {
+            "chosen": float(root(errors[-1, held])),
+            "random": float(root(guesses[-1][:, held]).mean()),
+            "clean": float(root(from_clean[held])),
+        }
+        for name, held in members.items()
+    }
 
 
 def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) -> None:

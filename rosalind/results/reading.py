@@ -159,6 +159,18 @@ class Results:
             pairs += [(network, condition) for condition in listed if condition in measured]
         return pairs
 
+    @cached_property
+    def accuracies(self) -> np.ndarray:
+        """float64[networks, conditions], read-only: shares of right predictions as measured when first asked for; NaN
+        where a cell was not measured."""
+        shares = np.full((len(self.networks), len(self.conditions)), np.nan)
+        row, column = ({name: k for k, name in enumerate(ids)} for ids in (self.networks, self.conditions))
+        for network, condition in self.cells(predictions=True):
+            prediction = self.geometry(network, condition, ("prediction",))["prediction"]
+            shares[row[network], column[condition]] = (prediction == self.labels).mean()
+        shares.flags.writeable = False
+        return shares
+
     def labels_of(self, condition: str) -> np.ndarray:
         """int16[n] true classes in the order of a condition's arrays; -1 where a shift's are unknown."""
         if condition not in self.shifts:

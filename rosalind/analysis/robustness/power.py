@@ -62,7 +62,7 @@ def _shift(pairs: int, power: float, level: float) -> float:
     critical = stdtrit(free, 1 - level / 2)
     # With power over one half the other tail adds less than 1e-3, in the direction of more power.
     missing = lambda shift: 1 - nctdtr(free, shift, critical) - power
-    noncentrality: Any = brentq(missing, 0.0, 10 * (critical + 1))
+    noncentrality: Any = brentq(missing, 0.0, 2 * (critical + 1))
     return float(noncentrality)
 
 

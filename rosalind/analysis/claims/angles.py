@@ -1,0 +1,215 @@
+"""Claims on angles: multi-prize tickets lie at large and narrow angles, and this explains their robustness."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
+
+from rosalind.analysis import robustness
+from rosalind.analysis.claims import arms
+from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.robustness.means import clean_of
+from rosalind.measures import MEASURES
+from rosalind.results import Results
+
+ANGLES = ("angle", "angle_centred", "angle_class_mean")
+"""To the class direction of the head, the same with the mean taken off, and to the class mean, which no head enters."""
+
+FEWEST_NETWORKS = 20
+"""Fewest networks that a partial correlation is taken over."""
+
+
+def class_averaged(
+    angles: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], chosen: Bool[np.ndarray, " n"]
+) -> Float64[np.ndarray, "2"]:
+    """Mean and standard deviation within classes, averaged over classes, of chosen samples; in the unit of angles.
+
+    Classes with fewer than two chosen samples are left out; NaN where all are.
+
+    >>> angles, labels = np.array([1.0, 3.0, 10.0, 10.0]), np.array([0, 0, 1, 1])
+    >>> class_averaged(angles, labels, np.ones(4, bool)).round(4).tolist()
+    [6.0, 0.7071]
+    """
+    chosen = chosen & np.isfinite(angles) & (labels >= 0)
+    count = np.bincount(labels[chosen])
+    total = np.bincount(labels[chosen], weights=angles[chosen])
+    several = count > 1
+    if not several.any():
+        return np.full(2, np.nan)
+    mean = total / np.maximum(count, 1)
+    square = np.bincount(labels[chosen], weights=(angles[chosen] - mean[labels[chosen]]) ** 2)
+    deviation = np.sqrt(square[several] / (count[several] - 1))
+    return np.array([mean[several].mean(), deviation.mean()])
+
+
+def _compared(results: Results, clean: str, first: str, second: str) -> dict[str, float]:
+    """By angle and statistic, the first network's minus the second's in degrees, of samples that both have right."""
+    labels = results.labels.astype(np.int64)
+    cells = [results.geometry(name, clean, (*ANGLES, "prediction")) for name in (first, second)]
+    both = np.logical_and(*(cell["prediction"] == labels for cell in cells))
+    differences = {}
+    for angle in ANGLES:
+        one, other = (class_averaged(np.degrees(cell[angle].astype(np.float64)), labels, both) for cell in cells)
+        differences |= {f"mean of {angle}": one[0] - other[0], f"deviation of {angle}": one[1] - other[1]}
+    return differences
+
+
+def _over_seeds(results: Results, clean: str, first, second, seeds: list[int]) -> dict[str, np.ndarray]:
+    """`_compared` of two groups, float64[seeds] by angle and statistic."""
+    left, right = (arms.by_seed(results, group) for group in (first, second))
+    rows = {
+        seed: _compared(results, clean, left[seed], right[seed])
+        for seed in seeds
+        if seed in left and seed in right and results.has(left[seed], clean) and results.has(right[seed], clean)
+    }
+    names = [f"{statistic} of {angle}" for angle in ANGLES for statistic in ("mean", "deviation")]
+    return {name: np.array([rows[s][name] if s in rows else np.nan for s in seeds]) for name in names}
+
+
+def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence on angles of binarised tickets against dense networks of equal clean accuracy, paired by seed."""
+    clean, seeds = clean_of(results, "train"), arms.seeds_of(results)
+    if clean is None or not seeds:
+        return Evidence({}, lacking=("The study has no dense network with a seed on clean images.",))
+    accuracies = robustness.accuracy(results)
+    row = {name: k for k, name in enumerate(results.networks)}
+    column = list(results.conditions).index(clean)
+    accuracy = lambda group: 100 * float(np.mean([accuracies[row[name], column] for name in group.networks]))
+    kind = lambda group: results.networks[group.networks[0]]
+    pruned = arms.pruned_groups(results)
+    tickets = [g for g in pruned if kind(g).method == "biprop" and not kind(g).options.get("learn_head")]
+    dense = arms.dense_groups(results)
+    if not tickets:
+        return Evidence({}, lacking=('The study has no binarised ticket: add Method("biprop", (0.8,)).',))
+    # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
+    pairs = [(ticket, other) for other in dense for ticket in tickets]
+    gaps = [abs(accuracy(ticket) - accuracy(other)) for ticket, other in pairs]
+    matched = [k for k, gap in enumerate(gaps) if gap <= options["points"]]
+    ticket, other = pairs[matched[0] if matched else int(np.argmin(gaps))]
+    lacking = []
+    if not matched:
+        lacking.append(
+            f"No ticket is within {options['points']:g} points of a dense network's clean accuracy (nearest: "
+            f"{ticket.name} {accuracy(ticket):.1f}, {other.name} {accuracy(other):.1f}): add tickets of lower "
+            'sparsity, or Baseline("dense_short-4", epochs=4).'
+        )
+    controls = {f"clean accuracy of {g.name}": accuracy(g) for g in (ticket, other)}
+    sparsity = ticket.sparsity
+    beside = {
+        "a ticket with a trained head": (
+            [g for g in pruned if kind(g).method == "biprop" and kind(g).options.get("learn_head")],
+            f'Method("biprop", ({sparsity:g},), {{"learn_head": True}}, label="biprop_learned_head")',
+        ),
+        "a dense network with a frozen binarised head": (
+            [g for g in robustness.groups(results) if arms.has_frozen_head(results, g)],
+            'Baseline("dense_frozen_head", frozen_head=True)',
+        ),
+        f"magnitude pruning at sparsity {sparsity:g}": (
+            [g for g in pruned if kind(g).method == "magnitude" and g.sparsity == sparsity],
+            f'Method("magnitude", ({sparsity:g},))',
+        ),
+    }
+    for words, (candidates, addition) in beside.items():
+        if not candidates:
+            lacking.append(f"The study lacks {words}: add {addition}.")
+            continue
+        for name, values in _over_seeds(results, clean, candidates[0], other, seeds).items():
+            controls[f"{name}: {candidates[0].name} - {other.name}"] = float(np.nanmean(values))
+    effects = {}
+    for name, values in _over_seeds(results, clean, ticket, other, seeds).items():
+        wide = name.startswith("mean")
+        effects[f"{'larger' if wide else 'smaller'} {name}"] = Effect(values if wide else -values, options["least"])
+    return Evidence(
+        {f"{ticket.name} against {other.name}": effects},
+        controls,
+        tuple(lacking),
+        (f"{MEASURES['angle_class_mean'].title[0].upper()}{MEASURES['angle_class_mean'].title[1:]} needs no head.",),
+    )
+
+
+def partial_correlation(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], given: Float[np.ndarray, " n"]
+) -> float:
+    """Partial rank correlation of x and y given a third number, in [-1, 1]; NaN where one does not vary beside it.
+
+    Of ranks, ties in their middle: (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2) (1 - r_yz^2)).
+
+    >>> z = np.arange(8.0)
+    >>> round(partial_correlation(z + [0, 2, 0, 2, 0, 2, 0, 2], z + [2, 0, 2, 0, 2, 0, 2, 0], z), 3)
+    -1.0
+    """
+    from scipy.stats import rankdata
+
+    ranks = np.stack([rankdata(values) for values in (x, y, given)])
+    centred = ranks - ranks.mean(1, keepdims=True)
+    size = np.sqrt((centred**2).sum(1))
+    if len(x) < 4 or not (size > 0).all():
+        return float("nan")
+    r = centred @ centred.T / np.outer(size, size)
+    left = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+    # What follows the third number up to rounding has nothing left to correlate.
+    return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(left)) if left > 1e-9 else float("nan")
+
+
+def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence that angles on clean images go with accuracy under corruption beyond clean accuracy, in every seed."""
+    clean, main, seeds = clean_of(results, "train"), robustness.main_mean(results), arms.seeds_of(results)
+    if clean is None or main is None or not seeds:
+        return Evidence({}, lacking=("The study needs clean images, corruptions and dense networks with seeds.",))
+    accuracies = robustness.accuracy(results)
+    columns = [list(results.conditions).index(name) for name in main.conditions]
+    first = list(results.conditions).index(clean)
+    labels = results.labels.astype(np.int64)
+    effects: dict[str, list[float]] = {}
+    count = 0
+    for seed in seeds:
+        rows, statistics = [], []
+        for k, (name, info) in enumerate(results.networks.items()):
+            untrained = info.is_dense and info.budget.get("epochs") == 0
+            if info.seed != seed or untrained or not np.isfinite(accuracies[k, [first, *columns]]).all():
+                continue
+            if info.only_predictions or not results.has(name, clean):
+                continue
+            cell = results.geometry(name, clean, (*ANGLES, "prediction"))
+            right = cell["prediction"] == labels
+            rows.append((accuracies[k, first], accuracies[k, columns].mean()))
+            statistics.append([class_averaged(np.degrees(cell[a].astype(np.float64)), labels, right) for a in ANGLES])
+        count += len(rows)
+        table, of_angles = np.array(rows).reshape(-1, 2), np.array(statistics).reshape(-1, len(ANGLES), 2)
+        for place, angle in enumerate(ANGLES):
+            for kind, (statistic, sign) in enumerate((("larger mean", 1), ("smaller deviation", -1))):
+                r = partial_correlation(of_angles[:, place, kind], table[:, 1], table[:, 0])
+                effects.setdefault(f"{statistic} of {angle}", []).append(sign * r)
+    lacking = []
+    if count < FEWEST_NETWORKS:
+        lacking.append(
+            f"A correlation over networks takes {FEWEST_NETWORKS} or more, the study has {count}: add methods."
+        )
+    parts = {name: Effect(np.array(values), options["least"]) for name, values in effects.items()}
+    return Evidence({"": parts}, {"networks": float(count)}, tuple(lacking))
+
+
+TICKET_ANGLES = Claim(
+    "Multi-prize tickets lie at larger angles, with a smaller deviation, than dense networks of equal clean accuracy.",
+    "difference to the dense network of the seed, of class-averaged mean and deviation of three angles over samples "
+    "that both classify correctly when clean",
+    "seeds",
+    "no difference in all of them; a head of +-alpha widens angles by itself",
+    "degrees",
+    "geometry",
+    ticket_angles,
+    {"points": 2.0, "least": 0.5},
+    "2206.07918",
+)
+ANGLES_EXPLAIN = Claim(
+    "Large and narrow angles on clean images go with accuracy under corruption beyond what clean accuracy says.",
+    "partial rank correlation over the networks of a seed, given clean accuracy",
+    "seeds",
+    "no correlation beyond clean accuracy's",
+    "of correlation",
+    "networks",
+    angles_explain,
+    {"least": 0.1},
+    "2206.07918",
+)

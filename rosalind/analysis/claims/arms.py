@@ -1,0 +1,70 @@
+"""The networks of a study that claims compare: groups of seeds by what they are, paired by seed."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from rosalind.analysis import robustness
+from rosalind.analysis.robustness import Mean, SeedGroup, groups
+from rosalind.results import Results
+
+TICKETS = ("biprop", "edge_popup")
+"""Methods whose weights are never trained."""
+
+
+def seeds_of(results: Results) -> list[int]:
+    """The seeds of the plain dense networks, ascending: the replicates of a study."""
+    return sorted({info.seed for info in results.networks.values() if info.is_parent and info.seed is not None})
+
+
+def by_seed(results: Results, group: SeedGroup) -> dict[int, str]:
+    """The networks of a group by seed; those without one, made elsewhere, are left out."""
+    seeds = {name: results.networks[name].seed for name in group.networks}
+    return {seed: name for name, seed in seeds.items() if seed is not None}
+
+
+def is_untrained(results: Results, group: SeedGroup) -> bool:
+    """True of dense networks of 0 epochs."""
+    info = results.networks[group.networks[0]]
+    return info.is_dense and info.budget.get("epochs") == 0
+
+
+def has_frozen_head(results: Results, group: SeedGroup) -> bool:
+    """True of dense networks whose head is binarised and not trained."""
+    return bool(results.networks[group.networks[0]].options.get("frozen_head"))
+
+
+def dense_groups(results: Results) -> list[SeedGroup]:
+    """Trained dense networks with a trained head, the plain ones first."""
+    chosen = [g for g in groups(results) if results.networks[g.networks[0]].is_dense]
+    chosen = [g for g in chosen if not is_untrained(results, g) and not has_frozen_head(results, g)]
+    return sorted(chosen, key=lambda g: g.label != "dense")
+
+
+def pruned_groups(results: Results) -> list[SeedGroup]:
+    """Groups of networks that a method made, without the control of random masks."""
+    infos = results.networks
+    return [g for g in groups(results) if not infos[g.networks[0]].is_dense and g.family not in ("control", "")]
+
+
+def over_seeds(seeds: Iterable[int], values: Mapping[int, float]) -> np.ndarray:
+    """float64[seeds]: a value per seed; NaN where there is none."""
+    return np.array([values.get(seed, np.nan) for seed in seeds], np.float64)
+
+
+def difference(first: Mapping[int, float], second: Mapping[int, float], seeds: Iterable[int]) -> np.ndarray:
+    """float64[seeds]: `first` minus `second` of the same seed; NaN where one lacks it."""
+    seeds = list(seeds)
+    return over_seeds(seeds, first) - over_seeds(seeds, second)
+
+
+def corrupted(results: Results, main: Mean) -> dict[str, float]:
+    """Accuracy over the conditions of a mean, in [0, 1], by network; NaN where one was not measured."""
+    columns = [list(results.conditions).index(name) for name in main.conditions]
+    return dict(zip(results.networks, robustness.accuracy(results)[:, columns].mean(1).tolist(), strict=True))
+
+
+def accuracy_under(results: Results, condition: str) -> dict[str, float]:
+    """Accuracy under one condition, in [0, 1], by network; NaN where it was not measured."""
+    column = list(results.conditions).index(condition)
+    return dict(zip(results.networks, robustness.accuracy(results)[:, column].tolist(), strict=True))

@@ -1,0 +1,145 @@
+"""The claim that two corruptions do the same to the margins of samples."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from rosalind.analysis.claims import arms
+from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.robustness.means import clean_of
+from rosalind.config import unknown
+from rosalind.results import Results
+
+FEWEST = 4
+"""Fewest corruptions among which a pair can be the most alike."""
+
+
+def matched_severities(
+    drops: Mapping[str, Mapping[str, float]],
+) -> dict[str, str]:
+    """Of every corruption the condition whose drop of accuracy is nearest to a common one.
+
+    The common drop is the median over corruptions of their median drop.
+
+    Args:
+        drops: by corruption and condition.
+
+    >>> matched_severities({"fog": {"fog-1": 0.1, "fog-5": 0.4}, "blur": {"blur-1": 0.3, "blur-5": 0.9}})
+    {'fog': 'fog-5', 'blur': 'blur-1'}
+    """
+    common = np.median([np.median(list(of_one.values())) for of_one in drops.values()])
+    nearest = lambda of_one: min(of_one, key=lambda condition: (abs(of_one[condition] - common), condition))
+    return {name: nearest(of_one) for name, of_one in drops.items()}
+
+
+def correlations(changes: Float[np.ndarray, "corruptions n"]) -> Float64[np.ndarray, "corruptions corruptions"]:
+    """Pearson correlation over samples of changes from clean; samples with a gap are left out, NaN of constant rows."""
+    changes = changes[:, np.isfinite(changes).all(0)].astype(np.float64)
+    centred = changes - changes.mean(1, keepdims=True) if changes.shape[1] else changes
+    size = np.sqrt((centred**2).sum(1))
+    scale = np.outer(size, size)
+    return np.divide(centred @ centred.T, scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+
+
+def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence that two corruptions are each other's nearest, by changes of margin from clean, in every seed."""
+    clean, seeds = clean_of(results, "train"), arms.seeds_of(results)
+    pair = (options["first"], options["second"])
+    infos = {
+        name: info
+        for name, info in results.conditions.items()
+        if info.is_corruption and info.bn == "train" and not info.draw
+    }
+    known = list(dict.fromkeys(info.name for info in infos.values()))
+    lacking = [
+        f"The study lacks {name}: add it to its corruptions. {unknown('corruption here', name, known)}"
+        for name in dict.fromkeys(pair)
+        if name not in known
+    ]
+    if pair[0] == pair[1]:
+        lacking.append(f"`first` and `second` must be two corruptions, both are {pair[0]}.")
+    if len(known) < FEWEST:
+        lacking.append(f"A pair among fewer than {FEWEST} corruptions says nothing; the study has {len(known)}.")
+    if clean is None or not seeds:
+        lacking.append("The study needs dense networks with a seed on clean images.")
+    if lacking or clean is None:
+        return Evidence({}, lacking=tuple(lacking))
+    parents = [name for name, info in results.networks.items() if info.is_parent]
+    accuracies = {name: arms.accuracy_under(results, name) for name in (clean, *infos)}
+    drop = lambda name: float(np.nanmean([accuracies[clean][p] - accuracies[name][p] for p in parents]))
+    drops: dict[str, dict[str, float]] = {}
+    for name, info in infos.items():
+        drops.setdefault(info.name, {})[name] = drop(name)
+    chosen = matched_severities(drops)
+    matrices = {seed: _mean_correlations(results, seed, clean, list(chosen.values())) for seed in seeds}
+    places = [known.index(name) for name in pair]
+    rivals = [(i, j) for i, j in itertools.combinations(range(len(known)), 2) if len({i, j} & set(places)) == 1]
+    effects = {
+        seed: matrix[places[0], places[1]] - max(matrix[i, j] for i, j in rivals) for seed, matrix in matrices.items()
+    }
+    mean = np.mean(list(matrices.values()), 0)
+    listed = list(itertools.combinations(range(len(known)), 2))
+    values = np.array([mean[i, j] for i, j in listed])
+    own = mean[places[0], places[1]]
+    i, j = max(rivals, key=lambda rival: np.nan_to_num(mean[rival], nan=-2))
+    reached = {name: 100 * drops[name][chosen[name]] for name in pair}
+    controls = {
+        "correlation of the pair": float(own),
+        f"correlation of {known[i]} and {known[j]}, the nearest pair with one of them": float(mean[i, j]),
+        f"rank among {len(listed)} pairs": float(1 + (values > own).sum()),
+        **{f"points lost under {chosen[name]}": value for name, value in reached.items()},
+        "correlation of their changes of pixels": _pixel_correlation(results, clean, [chosen[name] for name in pair]),
+    }
+    if abs(reached[pair[0]] - reached[pair[1]]) > options["points"]:
+        lacking.append(
+            f"No severities of {pair[0]} and {pair[1]} cost accuracies within {options['points']:g} points of each "
+            f"other ({', '.join(f'{chosen[n]} {v:.1f}' for n, v in reached.items())}): add severities between."
+        )
+    notes = []
+    if "defocus_blur" in pair and any(infos[chosen[n]].table == "cifar" for n in pair):
+        notes.append("CIFAR's defocus at severity 1 to 3 is a 3 x 3 Gaussian by construction.")
+    part = f"nearer than any other pair with {pair[0]} or {pair[1]}"
+    return Evidence(
+        {"": {part: Effect(arms.over_seeds(seeds, effects), options["least"])}}, controls, tuple(lacking), tuple(notes)
+    )
+
+
+def _mean_correlations(results: Results, seed: int, clean: str, conditions: list[str]) -> np.ndarray:
+    """Mean over the networks of a seed of `correlations` of what conditions change of every margin."""
+    matrices = []
+    for name, info in results.networks.items():
+        if info.seed != seed or info.only_predictions or not all(results.has(name, c) for c in (clean, *conditions)):
+            continue
+        before = results.geometry(name, clean, ("margin",))["margin"]
+        changes = [results.geometry(name, condition, ("margin",))["margin"] - before for condition in conditions]
+        matrices.append(correlations(np.stack(changes)))
+    return np.mean(matrices, 0) if matrices else np.full((len(conditions), len(conditions)), np.nan)
+
+
+def _pixel_correlation(results: Results, clean: str, conditions: list[str]) -> float:
+    """Mean over thumbnails of the correlation of what two conditions change of their pixels; NaN without thumbnails."""
+    images = [results.images(condition)[1] for condition in (clean, *conditions)]
+    count = min(map(len, images))
+    if not count:
+        return float("nan")
+    before, *after = (np.asarray(part[:count], np.float64).reshape(count, -1) for part in images)
+    x, y = (part - before - (part - before).mean(1, keepdims=True) for part in after)
+    size = np.sqrt((x**2).sum(1) * (y**2).sum(1))
+    return float(np.mean((x * y).sum(1)[size > 0] / size[size > 0])) if (size > 0).any() else float("nan")
+
+
+BLUR_PAIR = Claim(
+    "Gaussian blur does to margins what zoom blur does, more than any other corruption.",
+    "correlation over samples of changes of margin from clean, severities matched on the drop of accuracy, minus that "
+    "of the nearest other pair with one of the two",
+    "seeds",
+    "another corruption is as near to one of them",
+    "of correlation",
+    "networks",
+    alike,
+    {"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
+    "2206.07918",
+)

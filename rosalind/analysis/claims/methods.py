@@ -1,0 +1,109 @@
+"""Claims on methods: few benchmarks stand for all, pruned networks beat dense ones under corruption."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rosalind.analysis import redundancy, robustness
+from rosalind.analysis.claims import arms
+from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.robustness.means import clean_of
+from rosalind.config import CLEAN
+from rosalind.results import Results
+
+
+def subset_predicts(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence that few chosen benchmarks predict held-out families better than random ones and clean accuracy do."""
+    cells = {}
+    for name in [CLEAN, *(c for c, info in results.conditions.items() if info.is_corruption)]:
+        if name in results.conditions:
+            under = arms.accuracy_under(results, name)
+            cells |= {(n, name): {"accuracy": value} for n, value in under.items() if np.isfinite(value)}
+    table = redundancy.benchmarks(results, cells)
+    try:
+        errors = redundancy.family_errors(table, int(options["size"]))
+    except ValueError as error:
+        return Evidence({}, lacking=(f"{str(error)[0].upper()}{str(error)[1:]}",))
+    least = options["least"]
+    gain = lambda over: np.array([of_family[over] - of_family["chosen"] for of_family in errors.values()])
+    parts = {
+        "better than random subsets of its size": Effect(gain("random"), least),
+        "better than clean accuracy alone": Effect(gain("clean"), least),
+    }
+    lacking = () if np.isfinite(gain("clean")).all() else ("Clean images have not been measured on every network.",)
+    controls = {
+        f"error of {words}, points": float(np.mean([of_family[name] for of_family in errors.values()]))
+        for name, words in (("chosen", "the chosen subset"), ("random", "random subsets"), ("clean", "clean accuracy"))
+    }
+    return Evidence({"": parts}, controls, lacking, (f"Families: {', '.join(errors)}.",))
+
+
+def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence that a method beats dense controls under corruption at little cost of clean accuracy, by seed."""
+    clean, main, seeds = clean_of(results, "train"), robustness.main_mean(results), arms.seeds_of(results)
+    if clean is None or main is None or not seeds:
+        return Evidence({}, lacking=("The study needs clean images, corruptions and dense networks with seeds.",))
+    reached = arms.corrupted(results, main)
+    unharmed = arms.accuracy_under(results, clean)
+    points = lambda group, accuracies: {
+        seed: 100 * accuracies[name] for seed, name in arms.by_seed(results, group).items()
+    }
+    dense = {group.label: group for group in arms.dense_groups(results)}
+    lacking, fixed = [], {}
+    for label, addition in (("dense_extended", "dense_extended"), ("dense_narrow", "dense_narrow")):
+        if not any(name.startswith(label) for name in dense):
+            lacking.append(f'The study lacks {label}: add "{addition}" to its `controls`.')
+    if "dense" in dense:
+        fixed["dense"] = dense["dense"]
+    extended = [group for name, group in dense.items() if name.startswith("dense_extended")]
+    fixed |= {group.name: group for group in extended}
+    effects: dict[str, dict[str, Effect]] = {}
+    for group in arms.pruned_groups(results):
+        narrow = dense.get(f"dense_narrow-{group.sparsity:g}")
+        rivals = {**fixed, **({narrow.name: narrow} if narrow else {})}
+        own = points(group, reached)
+        parts = {
+            f"corrupted above {name}": Effect(arms.difference(own, points(rival, reached), seeds), options["least"])
+            for name, rival in rivals.items()
+        }
+        if "dense" in dense:
+            cost = arms.difference(points(group, unharmed), points(dense["dense"], unharmed), seeds)
+            # By how much the clean accuracy lies above what may be lost; a loss of all of it is no longer little.
+            parts["clean above what may be lost"] = Effect(cost + options["points"], options["least"])
+        if parts and np.isfinite(arms.over_seeds(seeds, own)).any():
+            effects[group.name] = parts
+    if not effects:
+        lacking.append("The study has no pruned network with a seed beside a dense one.")
+    controls = {
+        f"{words} {name}": float(np.mean(list(points(group, accuracies).values())))
+        for words, accuracies in (("corrupted accuracy of", reached), ("clean accuracy of", unharmed))
+        for name, group in fixed.items()
+    }
+    return Evidence(effects, controls, tuple(lacking))
+
+
+BENCHMARK_SUBSET = Claim(
+    "A few benchmarks stand for all: they predict the mean accuracy of networks of method families that were not seen.",
+    "root mean square error over a held-out family of random subsets, and of clean accuracy alone, minus that of the "
+    "subset chosen without it",
+    "method families",
+    "random subsets of its size, or clean accuracy alone, predict as well",
+    "points",
+    "networks",
+    subset_predicts,
+    {"size": 3, "least": 0.2},
+    "2206.07918",
+)
+PRUNED_BEATS_DENSE = Claim(
+    "A pruned network is more accurate than the dense one under corruption, at little cost of clean accuracy.",
+    "difference of accuracy under corruption to dense networks of the seed (the parent, one trained as long, one as "
+    "small), and of clean accuracy to the parent, plus what may be lost",
+    "seeds",
+    "no difference to one of them; corrected for the number of methods",
+    "points",
+    "networks",
+    pruned_beats_dense,
+    {"points": 2.0, "least": 1.0},
+    "2206.07918",
+)
