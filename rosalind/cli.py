@@ -16,6 +16,7 @@ import rosalind
 from rosalind import listing
 from rosalind.arguments import apart, method_of, name_and_options, study_of
 from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Model, Study, Train, conditions
+from rosalind.progress import Progress
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
@@ -218,11 +219,14 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         out: Where to; the study's folder report/ by default.
         link: An address copied from the viewer: the HTML file shows what it shows.
     """
+    from rosalind.analysis import claims as judged
     from rosalind.viewer import standalone
 
-    pages = []
+    pages, study_results = [], rosalind.results.load(folder)
+    if not judged.current(study_results):
+        judged.save(study_results, judged.evaluate(study_results))
     # The views show geometry, which predictions alone do not have.
-    if rosalind.results.load(folder).cells() or link:
+    if study_results.cells() or link:
         pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
     for path in [*rosalind.figures.report(folder, out), *pages]:
         print(path)
@@ -272,6 +276,27 @@ def compare(folder: Folder) -> None:
     for problem in study_results.problems:
         print(problem, file=sys.stderr)
     print(rosalind.analysis.robustness.methods.text(study_results))
+
+
+def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
+    """Judge claims about a study's networks: holds, does not hold, or cannot tell, and what it would take.
+
+    Stored in comparison/claims.json.
+
+    Args:
+        folder: The study folder.
+        claims: NAME, or with options NAME:OPTION=VALUE, such as blur_pair:first=defocus_blur; rosalind list claims has
+            them, and module:NAME is one of your own. All that are built in if none is given.
+    """
+    from rosalind.analysis import claims as judged
+
+    apart(claims=[text for text in claims if "=" not in text])
+    study_results = rosalind.results.load(folder)
+    wanted = [name_and_options(text) for text in claims or judged.CLAIMS]
+    with Progress("judging", len(wanted), unit="claims") as progress:
+        verdicts = judged.evaluate(study_results, wanted, progress.advance)
+    judged.save(study_results, verdicts)
+    print(judged.text([judged.as_json(verdict) for verdict in verdicts]))
 
 
 def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
@@ -329,7 +354,7 @@ def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
 
     Args:
         kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures;
-            diagnostics with their paper and options; views.
+            diagnostics with their paper and options; claims with their options; views.
     """
     rows = list(listing.rows(kind))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -393,7 +418,7 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands: dict[str, Callable[..., None]] = {
-        f.__name__: f for f in (demo, run, view, report, compare, export, corrupt, attribute, diagnose, fourier)
+        f.__name__: f for f in (demo, run, view, report, compare, claims, export, corrupt, attribute, diagnose, fourier)
     }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:

@@ -197,11 +197,13 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A dense network of another width, depth or length, trained beside the parents.
+    """A dense network of another width, depth or length, or with a frozen head, trained beside the parents.
 
     Attributes:
-        epochs: Of one cycle of the schedule.
+        epochs: Of one cycle of the schedule; 0 for an untrained network, the null of what training does.
         cycles: Runs of the schedule, each from its start with a fresh optimizer.
+        frozen_head: The head's kernel is its initial signs times their mean size, as a binarised ticket's, and is not
+            trained; its bias is.
     """
 
     label: str
@@ -209,6 +211,7 @@ class Baseline:
     epochs: float | None = None
     cycles: int = 1
     depth: int | None = None
+    frozen_head: bool = False
 
 
 _SPARSE = {"reinitialise": True}

@@ -49,7 +49,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "Condition.draw": (0, SEEDS, "a whole number, 0 to 2^32 - 1"),
     "Baseline.width": (1, COUNT, "a whole number, 1 or more, or None for the model's own"),
     "Baseline.depth": (1, COUNT, "a whole number, 1 or more, or None for the model's own"),
-    "Baseline.epochs": (ABOVE, 1e6, "a number of epochs above 0, or None for the study's"),
+    "Baseline.epochs": (0, 1e6, "a number of epochs, 0 or more, or None for the study's"),
     "Baseline.cycles": _COUNT,
     "Capacity.widths": _COUNT,
     "Capacity.depths": _COUNT,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import rosalind
 
-Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "diagnostics", "views"]
+Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "diagnostics", "claims", "views"]
 
 
 def rows(kind: Kind) -> Iterator[tuple[str, ...]]:
@@ -38,6 +38,9 @@ def rows(kind: Kind) -> Iterator[tuple[str, ...]]:
         for name, diagnostic in rosalind.diagnostics.DIAGNOSTICS.items():
             options = " ".join(f"{option}={value:g}" for option, value in diagnostic.options.items())
             yield name, diagnostic.of, diagnostic.paper, " ".join(diagnostic.gives), options
+    elif kind == "claims":
+        for name, claim in rosalind.analysis.claims.CLAIMS.items():
+            yield name, claim.sentence, _as_words(claim.options)
     else:
         yield from ((name, view.page, view.title) for name, view in rosalind.viewer.VIEWS.items())
 

@@ -216,6 +216,7 @@ CHANGED = {
     "codebook": False,
     "scale": "error",
     "reinitialise": True,
+    "learn_head": True,
 }
 """Another value of every option than its default."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import diagnostics, map_tables, pareto, predictors, robustness, shift
+from rosalind.analysis import claims, diagnostics, map_tables, pareto, predictors, robustness, shift
 from rosalind.results import Results
 
 REPORTED = {
@@ -133,6 +133,7 @@ def markdown(results: Results) -> str:
         lines += _robustness_section(results, chosen)
     lines += pareto.markdown(results)
     lines += robustness.methods.markdown(results)
+    lines += claims.markdown(claims.current(results) or list(map(claims.as_json, claims.evaluate(results))))
     lines += predictors.markdown(results)
     lines += diagnostics.markdown(results)
     lines += map_tables.markdown(results)

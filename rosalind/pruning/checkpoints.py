@@ -14,6 +14,7 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     "preserve": ("preserve_weight", "preserve_drop"),
     "reinitialise": (),
     "repair": (),
+    "learn_head": (),
     "bits": ("codebook", "scale"),
 }
 """Options that were added when studies had been stored, with those that only work beside them."""

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
-from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured
+from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Recipe
 from rosalind.training import Tree
@@ -194,6 +194,10 @@ def check_network(
             raise ValueError(
                 f"{method.name}: `preserve` must be None for this network, got {kind!r}: {error}"
             ) from None
+    if options.get("learn_head") and not any(masks.is_protected(path, (tickets.HEAD,)) for path in kernels):
+        raise ValueError(
+            f"{method.name}: `learn_head` must be False for this network, got True: no layer of it is called head."
+        )
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)
@@ -206,8 +210,9 @@ def check_network(
             n_m.pattern(kernels, sparsity, options.get("group", 4), protected)
     if recipe.exact:
         zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
+        whole = (*protected, *((tickets.HEAD,) if options.get("learn_head") else ()))
         for sparsity in method.sparsities:
-            masks.keep(zeros, sparsity, protected=protected, layers=options.get("layers"))
+            masks.keep(zeros, sparsity, protected=whole, layers=options.get("layers"))
 
 
 def left_whole(

@@ -119,7 +119,7 @@ def channels(score: Score, *, needs: Needs = (), paper: str = "", family: str = 
 _REPAIRED = {"repair": 0}
 """Samples that the pruned network's layers are matched to the parent's on, before retraining (see `repair`)."""
 
-_TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0}
+_TICKET = {"learning_rate": 0.1, "weight_decay": 5e-4, "scope": "layer", "ramp": 10.0, "learn_head": False}
 """`ramp` counts epochs and is of the scope `global` only."""
 
 _EXCHANGING = {"drop": 0.3, "end": 0.75, "every": None, "restart": False, "reinitialise": False}

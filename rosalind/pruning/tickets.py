@@ -11,7 +11,7 @@ import numpy as np
 from rosalind.pruning import masks
 from rosalind.pruning.learned_base import counts_of, cubic_counts, top_of
 from rosalind.pruning.types import MaskParametrisation, MethodRun
-from rosalind.training import Tree, map_by_path
+from rosalind.training import Tree, by_path, map_by_path
 
 
 def binarise(weight: jax.Array, mask: jax.Array) -> jax.Array:
@@ -49,8 +49,12 @@ def signed_constants(trainable: Tree, shares: Mapping[str, float]) -> Tree:
     return map_by_path(one, trainable)
 
 
+HEAD = "head"
+"""Part of the paths of the layer that gives logits."""
+
+
 @functools.cache
-def ticket(binary: bool) -> MaskParametrisation:
+def ticket(binary: bool, learn_head: bool = False) -> MaskParametrisation:
     """Scores over frozen random weights (edge-popup, arXiv 1911.13299), binarised if asked (arXiv 2103.09377).
 
     Only scores are trained; weight decay acts on them. Biases and BatchNorm scales stay as initialised,
@@ -59,34 +63,45 @@ def ticket(binary: bool) -> MaskParametrisation:
     along a cubic ramp of `ramp` epochs: scores start at the size 1/sqrt(fan in), so that wide layers would
     be emptied at once. With `constant`, frozen weights are signed constants (edge-popup's best variant).
     The gradient passes straight through the selection and the gain: d/d|score| is the gradient of the
-    weight times the frozen weight.
+    weight times the frozen weight. With `learn_head` the head's weights and bias are trained with the scores and all
+    kept, and the other layers carry the sparsity: what a ticket owes to its body and what to its head.
     """
+    in_head = lambda path: learn_head and masks.is_protected(path, (HEAD,))
 
     def init(run: MethodRun, sparsity: float):
         options, trainable = run.options, run.start.trainable
         kernels = masks.prunable(trainable)
-        scope, protected = options["scope"], run.protected
+        scope, protected = options["scope"], (*run.protected, *((HEAD,) if learn_head else ()))
         last = counts_of(kernels, sparsity, scope, protected)
         # Of a global selection no layer's share is known before training.
         share = {path: float(last.get(path, (1 - sparsity) * w.size)) / w.size for path, w in kernels.items()}
         frozen = signed_constants(trainable, share) if options.get("constant") else trainable
         ramp = min(options["ramp"] * run.batches.steps, run.total_steps / 2)
         ramp = ramp if scope == "global" and sparsity > 0.5 else 0.0
-        return initial_scores(kernels, jax.random.fold_in(run.key, 0x73636F72)), {
+        scores = initial_scores(kernels, jax.random.fold_in(run.key, 0x73636F72))
+        head = {path: leaf for path, leaf in by_path(trainable).items() if in_head(path)}
+        return {**scores, **head}, {
             "frozen": frozen,
             "kept": last,
             "begun": counts_of(kernels, 0.5, scope, protected) if ramp else last,
             "ramp": jnp.float32(ramp),
         }
 
+    def strengths_of(scores: Tree, carried: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """Sizes of scores; those of a trained head, which has none, are equal, and it is kept whole."""
+        kernels = masks.prunable(carried["frozen"])
+        return {p: jnp.zeros_like(scores[p]) if in_head(p) else jnp.abs(scores[p]) for p in kernels}
+
     def effective_params(scores: Tree, carried: Mapping[str, Any], train: bool):
-        strengths, counts = {path: jnp.abs(score) for path, score in scores.items()}, carried["kept"]
+        strengths, counts = strengths_of(scores, carried), carried["kept"]
         if train:
             progress = carried["step"] / jnp.maximum(carried["ramp"], 1e-6)
             counts = cubic_counts(carried["begun"], carried["kept"], progress)
         chosen = top_of(jax.lax.stop_gradient(strengths), counts)
 
         def one(path, weight):
+            if in_head(path):
+                return scores[path]
             if path not in scores:
                 return weight
             masked = binarise(weight, chosen[path]) if binary else jnp.where(chosen[path], weight, 0)
@@ -96,17 +111,17 @@ def ticket(binary: bool) -> MaskParametrisation:
         return map_by_path(one, carried["frozen"]), 0.0
 
     def final_masks(scores: Tree, carried: Mapping[str, Any]):
-        strengths = {path: jnp.abs(score) for path, score in scores.items()}
-        return {path: np.asarray(mask) for path, mask in top_of(strengths, carried["kept"]).items()}, ()
+        chosen = top_of(strengths_of(scores, carried), carried["kept"])
+        return {path: np.asarray(mask) for path, mask in chosen.items()}, ()
 
     return MaskParametrisation(init, effective_params, final_masks)
 
 
 def edge_popup(run: MethodRun, sparsity: float) -> MaskParametrisation:
     """Frozen weights under the masks of the largest scores, see `ticket`."""
-    return ticket(False)
+    return ticket(False, bool(run.options["learn_head"]))
 
 
 def biprop(run: MethodRun, sparsity: float) -> MaskParametrisation:
     """Binarised frozen weights under the masks of the largest scores, see `ticket`."""
-    return ticket(True)
+    return ticket(True, bool(run.options["learn_head"]))

@@ -104,6 +104,30 @@ def validation_accuracy(
     return shares
 
 
+@functools.cache
+def with_frozen_head(loss: training.Loss) -> training.Loss:
+    """The loss of parameters without the head's kernel, which its state holds as `head`, beside the inner one."""
+
+    def frozen(trainable: training.Tree, state: training.Tree, batch: Any, train: bool = True):
+        params = {**trainable, "head": {**trainable["head"], "kernel": state["head"]}}
+        value, (inner, records) = loss(params, state["inner"], batch, train)
+        return value, ({"inner": inner, "head": state["head"]}, records)
+
+    return frozen
+
+
+def _fit_with_frozen_head(loss: training.Loss, weights: pruning.Weights, batches, **settings: Any) -> training.Fitted:
+    """`training.fit` of everything but the head's kernel."""
+    head = dict(weights.trainable["head"])
+    kernel = head.pop("kernel")
+    trainable = {**weights.trainable, "head": head}
+    settings["masks"] = pruning.masks.everything(trainable)
+    state = {"inner": weights.state, "head": kernel}
+    fitted = training.fit(with_frozen_head(loss), trainable, state, batches, **settings)
+    whole = {**fitted.trainable, "head": {**fitted.trainable["head"], "kernel": kernel}}
+    return fitted._replace(trainable=whole, state=fitted.state["inner"])
+
+
 def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
     """Train the dense network of a seed, or a baseline."""
     dataset = planning.load(study.data)
@@ -116,21 +140,24 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
     masks = pruning.masks.everything(weights.trainable)
     images, labels = dataset.train.images, dataset.train.labels
     batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
-    for _ in range(task.baseline.cycles if task.baseline else 1):
-        fitted = training.fit(
-            loss_of(model, train.label_smoothing),
-            weights.trainable,
-            weights.state,
-            batches,
-            config=train,
-            masks=masks,
-            report=logger(folder, name, advance),
-            key=order_key,
+    frozen = task.baseline is not None and task.baseline.frozen_head
+    if frozen:
+        kernel = weights.trainable["head"]["kernel"]
+        signs = pruning.tickets.binarise(kernel, jnp.ones(kernel.shape, bool))
+        weights = weights._replace(
+            trainable={**weights.trainable, "head": {**weights.trainable["head"], "kernel": signs}}
         )
+    loss = loss_of(model, train.label_smoothing)
+    for _ in range(task.baseline.cycles if task.baseline else 1):
+        settings = {"config": train, "report": logger(folder, name, advance), "key": order_key}
+        if frozen:
+            fitted = _fit_with_frozen_head(loss, weights, batches, **settings)
+        else:
+            fitted = training.fit(loss, weights.trainable, weights.state, batches, masks=masks, **settings)
         weights, steps = pruning.Weights(fitted.trainable, fitted.state), steps + fitted.steps
     provenance = {
         "method": "dense",
-        "options": {},
+        "options": {"frozen_head": True} if frozen else {},
         "family": "dense",
         "parent": None,
         "sparsity_requested": 0.0,

@@ -82,6 +82,8 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             raise ValueError(
                 f"methods: {unknown('parent', method.parent, ['dense', *dense])} It is a baseline's label."
             )
+        if any(b.label == method.parent and b.epochs == 0 for b in study.baselines):
+            raise ValueError(f"methods: `parent` must be a trained network, got {method.parent!r} of 0 epochs.")
     ids = [condition.id for condition in study.conditions]
     for kind, values in (("seeds", study.seeds), ("conditions", ids)):
         if not values:
@@ -351,6 +353,8 @@ def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | N
     parts = {"data": dataset.hash, "model": describe(model), "train": describe(train), "seed": task.seed}
     if task.baseline is not None and task.baseline.cycles > 1:
         parts["cycles"] = task.baseline.cycles
+    if task.baseline is not None and task.baseline.frozen_head:
+        parts["frozen_head"] = True
     if task.method is not None and sparsity is not None:
         method = task.method
         parts |= {

@@ -4,7 +4,8 @@
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rosalind.analysis.claims.angles import ANGLES_EXPLAIN, TICKET_ANGLES
@@ -12,9 +13,10 @@ from rosalind.analysis.claims.judging import fewest, judge, part_of, replicates_
 from rosalind.analysis.claims.likeness import BLUR_PAIR
 from rosalind.analysis.claims.methods import BENCHMARK_SUBSET, PRUNED_BEATS_DENSE
 from rosalind.analysis.claims.samples import LARGE_ANGLES, MARGINS_SURVIVE
+from rosalind.analysis.claims.stored import as_json, current, markdown, save, sentences, text
 from rosalind.analysis.claims.types import Claim, Effect, Evidence, Part, Verdict
 from rosalind.config import resolve, short_name, unknown
-from rosalind.results import Results, save_json
+from rosalind.results import Results
 
 __all__ = [
     "CLAIMS",
@@ -25,6 +27,7 @@ __all__ = [
     "Verdict",
     "as_json",
     "chosen",
+    "current",
     "evaluate",
     "fewest",
     "judge",
@@ -32,6 +35,7 @@ __all__ = [
     "part_of",
     "replicates_needed",
     "save",
+    "sentences",
     "text",
 ]
 
@@ -77,109 +81,26 @@ def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def evaluate(results: Results, wanted: Iterable[tuple[str, Mapping[str, Any]]] | None = None) -> list[Verdict]:
+def evaluate(
+    results: Results,
+    wanted: Iterable[tuple[str, Mapping[str, Any]]] | None = None,
+    advance: Callable[[float, str], object] | None = None,
+) -> list[Verdict]:
     """The verdicts of claims on a study, tested together; see `judge`.
 
     Args:
         results: of the study.
         wanted: as of `chosen`; all of `CLAIMS` by default.
+        advance: called with 1 and the name after every claim.
 
     Raises:
         ValueError: see `chosen`.
     """
     claims = chosen([(name, {}) for name in CLAIMS] if wanted is None else wanted)
-    evidence = {name: claim.measure(results, options) for name, (claim, options) in claims.items()}
-    return judge({name: claim for name, (claim, _) in claims.items()}, evidence)
-
-
-def as_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as `comparison/claims.json` has it; NaN is null."""
-    claim = verdict.claim
-    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper")
-    numbers = ("verdict", "p", "p_holm", "p_absent", "p_absent_holm", "detectable", "needed", "advice")
-    part = None if verdict.part is None else (verdict.part.alternative, verdict.part.name)
-    return _without_nan(
-        {
-            "name": verdict.name,
-            **{name: getattr(claim, name) for name in words},
-            **{name: getattr(verdict, name) for name in numbers},
-            "decided_by": part,
-            "parts": [vars(one) for one in verdict.parts],
-            "controls": dict(verdict.controls),
-            "lacking": list(verdict.lacking),
-            "notes": list(verdict.notes),
-        }
-    )
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def save(results: Results, verdicts: Sequence[Verdict]) -> None:
-    """Write `comparison/claims.json`, replacing what is there."""
-    save_json(results.folder / "comparison" / "claims.json", [as_json(verdict) for verdict in verdicts], replace=True)
-
-
-def _number(value: float) -> str:
-    """A number with three digits that count; a dash for a gap."""
-    return f"{value:.3g}" if math.isfinite(value) else "-"
-
-
-def numbers_of(verdict: Verdict) -> str:
-    """The statistic with its interval, n and both p values, in words."""
-    part, claim = verdict.part, verdict.claim
-    if part is None:
-        return "Nothing could be measured."
-    of = " ".join(filter(None, (part.alternative and f"{part.alternative}:", part.name)))
-    ends = f" ({_number(part.low)} to {_number(part.high)})" if part.n > 1 else ""
-    corrected = _number(verdict.p_holm) if math.isfinite(verdict.p_holm) else "not tested"
-    several = f", the weakest of {len(verdict.parts)}" if len(verdict.parts) > 1 else ""
-    return (
-        f"{of[0].upper()}{of[1:]}{several}: {part.value:+.3g}{ends} {claim.scale}, n = {part.n} {claim.unit}; "
-        f"p {_number(verdict.p)}, with Holm's correction over claims {corrected}."
-    )
-
-
-def _sentences(verdict: Verdict) -> list[str]:
-    """What is said of one verdict below its sentence."""
-    claim = verdict.claim
-    lines = [numbers_of(verdict), f"Null: {claim.null}."]
-    if verdict.controls:
-        lines.append(
-            "Beside it: " + "; ".join(f"{name} {_number(value)}" for name, value in verdict.controls.items()) + "."
-        )
-    return [*lines, *verdict.notes, *verdict.lacking, *filter(None, [verdict.advice])]
-
-
-def text(verdicts: Sequence[Verdict]) -> str:
-    """Verdicts for a terminal."""
-    lines = []
-    for verdict in verdicts:
-        lines += [f"{verdict.verdict.upper()}  {verdict.claim.sentence}  [{verdict.name}]"]
-        lines += [f"    {line}" for line in _sentences(verdict)] + [""]
-    return "\n".join([*lines, EXPLAINED])
-
-
-EXPLAINED = (
-    "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
-    "claims), and does not hold where a part is below the least that would matter, tested likewise; else the study cannot tell. "
-    "Intervals: 95 %, t."
-)
-"""How verdicts are reached, in words."""
-
-
-def markdown(results: Results, verdicts: Sequence[Verdict] | None = None) -> list[str]:
-    """Lines of Markdown: a section with a heading per claim; none where a study has no cell with a seed."""
-    verdicts = evaluate(results) if verdicts is None else verdicts
-    if not any(verdict.part is not None for verdict in verdicts):
-        return []
-    lines = ["", "## Claims", "", EXPLAINED]
-    for verdict in verdicts:
-        lines += ["", f"**{verdict.verdict}**: {verdict.claim.sentence}", ""]
-        lines += [f"- {line}" for line in _sentences(verdict)]
-    return lines
+    evidence = {}
+    for name, (claim, options) in claims.items():
+        evidence[name] = claim.measure(results, options)
+        if advance is not None:
+            advance(1, name)
+    worded = {n: replace(claim, sentence=claim.sentence.format(**options)) for n, (claim, options) in claims.items()}
+    return judge(worded, evidence)

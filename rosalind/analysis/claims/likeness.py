@@ -132,7 +132,7 @@ def _pixel_correlation(results: Results, clean: str, conditions: list[str]) -> f
 
 
 BLUR_PAIR = Claim(
-    "Gaussian blur does to margins what zoom blur does, more than any other corruption.",
+    "{first} does to margins what {second} does, more than any other corruption.",
     "correlation over samples of changes of margin from clean, severities matched on the drop of accuracy, minus that "
     "of the nearest other pair with one of the two",
     "seeds",

@@ -53,7 +53,7 @@ class Claim:
     >>> RISES = Claim("It rises.", "its change", "seeds", "no change", "points", "networks", rises, {"least": 1.0})
 
     Attributes:
-        sentence: The statement.
+        sentence: The statement; names of options in braces stand for their values.
         statistic: What is measured of every replicate; a noun phrase.
         unit: The unit of replication, in the plural: what n counts.
         null: What no effect looks like; a noun phrase.

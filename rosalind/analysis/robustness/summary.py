@@ -258,8 +258,9 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
 
 
 def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -> None:
-    """Fill in effective robustness: the fit is over dense networks only, per condition or mean."""
-    dense = [name for name, info in results.networks.items() if info.is_dense]
+    """Fill in effective robustness: the fit is over trained dense networks only, per condition or mean."""
+    infos = results.networks.items()
+    dense = [name for name, info in infos if info.is_dense and info.budget.get("epochs") != 0]
     lines: dict[tuple[str, str | None], metrics.Effective] = {}
     samples = len(results.labels)
     for row in table_rows:

@@ -1,0 +1,119 @@
+"""Verdicts as `comparison/claims.json` has them, and in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rosalind.analysis.claims.types import Verdict
+from rosalind.config import fingerprint
+from rosalind.results import Damaged, Results, load_json, save_json
+
+FILE = "claims.json"
+"""Of a study's folder `comparison`."""
+
+
+def as_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the file has it; NaN is null."""
+    claim = verdict.claim
+    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper")
+    numbers = ("verdict", "p", "p_holm", "p_absent", "p_absent_holm", "detectable", "needed", "advice")
+    return _without_nan(
+        {
+            "name": verdict.name,
+            **{name: getattr(claim, name) for name in words},
+            **{name: getattr(verdict, name) for name in numbers},
+            "decided_by": None if verdict.part is None else verdict.parts.index(verdict.part),
+            "parts": [vars(part) for part in verdict.parts],
+            "controls": dict(verdict.controls),
+            "lacking": list(verdict.lacking),
+            "notes": list(verdict.notes),
+        }
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _judged(results: Results) -> str:
+    """A hash of the networks and conditions that verdicts are of."""
+    return fingerprint([[name, info.hash] for name, info in results.networks.items()] + results.cells(predictions=True))
+
+
+def save(results: Results, verdicts: Sequence[Verdict]) -> None:
+    """Write `comparison/claims.json`, replacing what is there."""
+    content = {"of": _judged(results), "claims": [as_json(verdict) for verdict in verdicts]}
+    save_json(results.folder / "comparison" / FILE, content, replace=True)
+
+
+def current(results: Results) -> list[dict[str, Any]]:
+    """The stored verdicts, as of `as_json`, if they are of the networks and cells that a study has now; else none."""
+    try:
+        content = load_json(results.folder / "comparison" / FILE)
+        judged, verdicts = content["of"], content["claims"]
+    except (FileNotFoundError, Damaged, KeyError, TypeError):
+        return []
+    return verdicts if judged == _judged(results) else []
+
+
+def _number(value: float | None) -> str:
+    """A number with three digits that count; a dash for a gap."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _numbers(verdict: Mapping[str, Any]) -> str:
+    """The statistic with its interval, n and both p values, in words."""
+    if verdict["decided_by"] is None:
+        return "Nothing could be measured."
+    part = verdict["parts"][verdict["decided_by"]]
+    if part["value"] is None:
+        return "No replicate has a value."
+    name = f"{part['alternative']}: {part['name']}" if part["alternative"] else part["name"]
+    ends = f" ({_number(part['low'])} to {_number(part['high'])})" if part["n"] > 1 else ""
+    corrected = "not tested" if verdict["p_holm"] is None else _number(verdict["p_holm"])
+    several = f", the weakest of {len(verdict['parts'])}" if len(verdict["parts"]) > 1 else ""
+    return (
+        f"{name[0].upper()}{name[1:]}{several}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} "
+        f"{verdict['unit']}; p {_number(verdict['p'])}, with Holm's correction over claims {corrected}."
+    )
+
+
+def sentences(verdict: Mapping[str, Any]) -> list[str]:
+    """What is said of a verdict below its statement: numbers, null, controls, what it lacks, what it would take."""
+    lines = [_numbers(verdict), f"Null: {verdict['null']}."]
+    if verdict["controls"]:
+        listed = "; ".join(f"{name} {_number(value)}" for name, value in verdict["controls"].items())
+        lines.append(f"Beside it: {listed}.")
+    return [*lines, *verdict["notes"], *verdict["lacking"], *filter(None, [verdict["advice"]])]
+
+
+EXPLAINED = (
+    "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
+    "claims), and does not hold where a part is below the least that would matter, tested likewise; else the study "
+    "cannot tell. Intervals: 95 %, t."
+)
+"""How verdicts are reached, in words."""
+
+
+def text(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """Verdicts, as of `as_json`, for a terminal."""
+    lines = []
+    for verdict in verdicts:
+        lines += [f"{verdict['verdict'].upper()}  {verdict['sentence']}  [{verdict['name']}]"]
+        lines += [f"    {line}" for line in sentences(verdict)] + [""]
+    return "\n".join([*lines, EXPLAINED])
+
+
+def markdown(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of Markdown of verdicts, as of `as_json`; none where nothing could be measured."""
+    if all(verdict["decided_by"] is None for verdict in verdicts):
+        return []
+    lines = ["", "## Claims", "", EXPLAINED]
+    for verdict in verdicts:
+        lines += ["", f"**{verdict['verdict']}**: {verdict['sentence']}", ""]
+        lines += [f"- {line}" for line in sentences(verdict)]
+    return lines
