@@ -1,13 +1,14 @@
-"""One of each kind from outside: method, corruption, condition, data set, model, measure, diagnostic, view.
+"""One of each kind from outside: method, corruption, condition, data set, model, measure, diagnostic, claim, view.
 
 Question: does a definition in a file of one's own take part in all that the built-in ones do: a study from Python,
 from the command line and in a spawned pool, the figures and the viewer? Every name is `your_own:NAME`; the source of
 this file is part of every fingerprint, so that a study is refused once a definition in it has changed.
 
-Commands; the last two in the folder of this file, or with it on PYTHONPATH:
+Commands; the last three in the folder of this file, or with it on PYTHONPATH:
 
     python experiments/your_own.py --out studies/your_own
     rosalind run your_own.py:STUDY --out studies/your_own
+    rosalind claims studies/your_own --claims your_own:NOISIER
     rosalind view studies/your_own --views your_own:EntropyView
 
 Expected time: about a minute on two cores in one process. Expected result: 3 networks under 4 conditions; every cell
@@ -15,9 +16,11 @@ has `ENTROPY`, which is an axis of every view.
 """
 
 import multiprocessing
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,11 +29,13 @@ import tyro
 from flax import linen as nn
 
 from rosalind import data, models, pruning, study
+from rosalind.analysis.claims import Claim, Effect, Evidence
 from rosalind.conditions import Batch, Kind
 from rosalind.config import Condition, Data, Diagnosis, Method, Model, Study, Train
 from rosalind.corruptions import Corruption
 from rosalind.diagnostics import Diagnostic, Given, Subject
 from rosalind.measures import Measure
+from rosalind.results import Results
 
 
 def gradient(scoring: pruning.Scoring) -> dict[str, jax.Array]:
@@ -96,6 +101,26 @@ def largest(subject: Subject) -> dict[str, np.ndarray]:
 
 LARGEST = Diagnostic("none", largest, {"largest": Given("largest absolute parameter", "", ("layers",), 0)})
 """A diagnostic: computed of every network, in the report's table."""
+
+
+def noisier(results: Results, options: Mapping[str, Any]) -> Evidence:
+    """Evidence that noise raises the entropy of predictions, by network."""
+    mean = lambda name, condition: float(results.geometry(name, condition, ("ENTROPY",))["ENTROPY"].mean())
+    rise = [mean(name, "gaussian_noise-3") - mean(name, "clean") for name in results.networks]
+    return Evidence({"": {"rise of entropy": Effect(np.array(rise), options["least"])}})
+
+
+NOISIER = Claim(
+    "Noise of severity 3 makes predictions less certain.",
+    "mean entropy under noise minus that on clean images",
+    "networks",
+    "no change",
+    "nats",
+    "geometry",
+    noisier,
+    {"least": 0.1},
+)
+"""A claim: judged beside the built-in ones by `rosalind claims`."""
 
 
 class EntropyView:

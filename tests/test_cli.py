@@ -25,6 +25,7 @@ from rosalind import (
     study,
     viewer,
 )
+from rosalind.analysis import claims
 
 
 def rosalind(*words: str, folder: Path | None = None):
@@ -55,6 +56,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
         ("models", "mlp", len(models.MODELS)),
         ("data", "digits", len(data.SOURCES) + len(data.SIZED) + 1),
         ("measures", "angle", len(measures.MEASURES)),
+        ("claims", "ticket_angles", len(claims.CLAIMS)),
         ("views", "evaluation", len(viewer.VIEWS)),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from pages import opened
 
 from rosalind import results
+from rosalind.analysis import claims
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import selected
 
@@ -53,6 +54,15 @@ def test_the_command_line_makes_the_same_arrays(folder, tmp_path):
         other = theirs.geometry(*cell)
         for key, array in ours.geometry(*cell).items():
             np.testing.assert_array_equal(array, other[key], err_msg=f"{key} of {cell}")
+
+
+def test_the_claim_is_judged_beside_a_built_in_one(folder):
+    study_results = results.load(folder)
+    own, built_in = claims.evaluate(study_results, [("your_own:NOISIER", {}), ("pruned_beats_dense", {})])
+    mean = lambda condition: [study_results.geometry(n, condition)["ENTROPY"].mean() for n in study_results.networks]
+    assert own.part.value == pytest.approx(np.mean(mean("gaussian_noise-3")) - np.mean(mean("clean")))
+    assert (own.name, own.part.n, own.verdict) == ("NOISIER", 3, "cannot tell")
+    assert built_in.lacking
 
 
 def test_the_viewer_shows_the_view_and_the_measure(folder):

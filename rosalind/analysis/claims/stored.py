@@ -24,7 +24,8 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
             **{name: getattr(verdict, name) for name in numbers},
             "decided_by": None if verdict.part is None else verdict.parts.index(verdict.part),
             "parts": [vars(part) for part in verdict.parts],
-            "controls": dict(verdict.controls),
+            # Pairs: an object of the file has its keys sorted.
+            "controls": [list(control) for control in verdict.controls.items()],
             "lacking": list(verdict.lacking),
             "notes": list(verdict.notes),
         }
@@ -86,7 +87,7 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
     """What is said of a verdict below its statement: numbers, null, controls, what it lacks, what it would take."""
     lines = [_numbers(verdict), f"Null: {verdict['null']}."]
     if verdict["controls"]:
-        listed = "; ".join(f"{name} {_number(value)}" for name, value in verdict["controls"].items())
+        listed = "; ".join(f"{name} {_number(value)}" for name, value in verdict["controls"])
         lines.append(f"Beside it: {listed}.")
     return [*lines, *verdict["notes"], *verdict["lacking"], *filter(None, [verdict["advice"]])]
 

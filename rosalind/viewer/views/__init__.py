@@ -22,6 +22,7 @@ from rosalind.viewer.views.inside.layer_likeness import LayerLikeness
 from rosalind.viewer.views.inside.layers import Layers
 from rosalind.viewer.views.inside.path import Path
 from rosalind.viewer.views.networks.breakdown import Breakdown
+from rosalind.viewer.views.networks.claims import Claims
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
 from rosalind.viewer.views.networks.pareto import Pareto
@@ -73,6 +74,7 @@ VIEWS: dict[str, type[View]] = {
     "pareto": Pareto,
     "similarity": Similarity,
     "redundancy": Redundancy,
+    "claims": Claims,
     "local": SampleDensity,
     "distributions": Distributions,
     "global": ParallelCoordinates,

@@ -1,0 +1,69 @@
+"""The verdicts of `rosalind claims`: what this study says to what is claimed of pruned networks."""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from bokeh.layouts import column, row
+from bokeh.models import Button, Div
+
+from rosalind.analysis import claims
+from rosalind.analysis.store import Store
+from rosalind.results import load
+from rosalind.viewer.state import LAYOUTS
+from rosalind.viewer.views.draw import caption, paragraphs, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
+
+SIGNS = {"holds": "✓", "does not hold": "✕", "cannot tell": "?"}
+"""Signs beside the verdicts, so that no colour is needed to tell them apart."""
+
+
+def card(verdict: dict[str, Any]) -> str:
+    """A verdict as HTML: word and statement, and folded below them its numbers, null, controls and advice."""
+    first, *more = claims.sentences(verdict)
+    word = verdict["verdict"]
+    lines = "".join(f"<p>{escape(line)}</p>" for line in more)
+    return (
+        f"<p><b>{SIGNS[word]} {word}</b>: {escape(verdict['sentence'])}</p><p>{escape(first)}</p>"
+        f"<details><summary>null, controls, what it would take</summary>{lines}</details>"
+    )
+
+
+class Claims:
+    """A card per claim, with a button that opens the page behind it."""
+
+    page, title = "networks", "What may be believed?"
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """None."""
+        return {}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.change, self.changed = frame.store, change, Changed()
+        self.cards = column(name="claims", sizing_mode="stretch_width")
+        self.caption = caption("claims-caption")
+        self.root = titled(self.title, self.cards)
+
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        if not self.changed("generation", self.store.generation):
+            return
+        verdicts = [v for folder in self.store.folders for v in self._stored(folder)]
+        self.cards.children = [self._row(verdict) for verdict in verdicts]
+        if verdicts:
+            self.caption.text = paragraphs(escape(claims.EXPLAINED))
+        else:
+            commands = "; ".join(f"<code>rosalind claims {escape(str(folder))}</code>" for folder in self.store.folders)
+            self.caption.text = f"Claims have not been judged on the networks and cells as they are now: {commands}."
+
+    def _stored(self, folder: Path) -> list[dict[str, Any]]:
+        """The verdicts of one folder, if they are of what it holds now."""
+        return claims.current(self.store.results if len(self.store.folders) == 1 else load(folder))
+
+    def _row(self, verdict: dict[str, Any]) -> Any:
+        """A verdict beside the button that opens its page."""
+        button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=190, name=f"claims-{verdict['name']}")
+        button.on_click(lambda page=verdict["page"]: self.change(layout=page))
+        text = Div(text=card(verdict), sizing_mode="stretch_width")
+        return row(text, button, sizing_mode="stretch_width")

@@ -1,0 +1,319 @@
+"""Claims: exact tests and their corrections, evidence against closed forms, planted truth, what a study lacks."""
+
+import json
+import shutil
+
+import numpy as np
+import planted
+import pytest
+from bokeh.document import Document
+from bokeh.events import ButtonClick
+from conftest import MLP, small_study
+from pages import Page, says
+from pruned import run
+from scipy.stats import rankdata
+
+from rosalind import cli, config, pruning, results, study
+from rosalind.analysis import claims, redundancy
+from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
+from rosalind.analysis.robustness.power import detectable_with_pairs
+from rosalind.analysis.store import Store
+from rosalind.results import class_angle
+from rosalind.viewer.views.networks.claims import Claims
+
+PLAIN = Claim("It is so.", "a number", "seeds", "nothing", "points", "networks", lambda results, options: Evidence({}))
+LEAST = 1.0
+
+
+def judged(*parts, lacking=(), least=LEAST):
+    """The verdict of one claim whose only alternative has these parts."""
+    effects = {f"part {k}": Effect(np.asarray(values, float), least) for k, values in enumerate(parts)}
+    return claims.judge({"it": PLAIN}, {"it": Evidence({"": effects}, lacking=lacking)})[0]
+
+
+class TestJudging:
+    def test_eight_of_one_sign_hold_with_their_exact_p(self):
+        verdict = judged(np.arange(1.0, 9))
+        assert (verdict.verdict, verdict.p, verdict.p_holm) == ("holds", 2 / 2**8, 2 / 2**8)
+        assert verdict.part.value == 4.5
+        assert verdict.part.low == pytest.approx(4.5 - 2.3646242516 * np.std(np.arange(1, 9), ddof=1) / np.sqrt(8))
+
+    @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+    def test_too_few_replicates_are_not_tested_whatever_they_say(self, count):
+        verdict = judged(np.full(count, 100.0) + np.arange(count))
+        assert verdict.verdict == "cannot tell"
+        assert verdict.p == 2.0 ** (1 - count)
+        assert np.isnan(verdict.p_holm)
+        assert f"{2.0 ** (1 - count):.2g}" in verdict.advice
+        assert "6 or more" in verdict.advice
+
+    def test_every_part_must_hold_and_the_weakest_decides(self):
+        strong, weak = np.full(8, 5.0), np.array([3, -2, 4, -1, 2, -2, 1, -1.0])
+        verdict = judged(strong, weak)
+        assert (verdict.verdict, verdict.part.name) == ("cannot tell", "part 1")
+        assert verdict.p == verdict.part.p > 0.05
+
+    def test_a_part_below_what_would_matter_refutes(self):
+        nothing = 0.1 * np.array([1, -1, 2, -2, 1, -1, 0, 0.0])
+        verdict = judged(np.full(8, 5.0) + np.arange(8), nothing)
+        assert verdict.verdict == "does not hold"
+        # Two parts, either of which could have been the one that is too small.
+        assert verdict.p_absent == pytest.approx(2 * 2 / 2**8)
+
+    def test_a_lacking_control_withholds_the_verdict(self):
+        assert judged(np.arange(1.0, 9), lacking=("add it",)).verdict == "cannot tell"
+
+    def test_one_alternative_suffices_at_the_price_of_holms_correction(self):
+        good, bad = np.arange(1.0, 13), -np.arange(1.0, 13)
+        effects = {name: {"": Effect(values, LEAST)} for name, values in (("a", bad), ("b", good), ("c", bad))}
+        verdict = claims.judge({"it": PLAIN}, {"it": Evidence(effects)})[0]
+        assert (verdict.verdict, verdict.part.alternative) == ("holds", "b")
+        assert verdict.p == pytest.approx(3 * 2 / 2**12)
+        assert verdict.p_absent == 1
+
+    def test_claims_are_corrected_for_each_other_but_not_for_those_that_cannot_be_tested(self):
+        of = lambda values: Evidence({"": {"": Effect(np.asarray(values, float), LEAST)}})
+        evidence = {"a": of(np.arange(1, 9)), "b": of(-np.arange(1, 9)), "few": of([9, 9, 9.0])}
+        first, second, few = claims.judge(dict.fromkeys(evidence, PLAIN), evidence)
+        assert (first.p_holm, second.p_holm) == (2 * first.p, 1)
+        assert np.isnan(few.p_holm)
+
+    def test_gaps_are_no_replicates(self):
+        verdict = judged([np.nan, *range(1, 9), np.nan])
+        assert (verdict.part.n, verdict.part.value) == (8, 4.5)
+        nothing = judged([np.nan, np.nan])
+        assert (nothing.verdict, nothing.part.n) == ("cannot tell", 0)
+
+    def test_chance_holds_as_rarely_as_its_level_says(self):
+        draws = np.random.default_rng(0).normal(size=(600, 8))
+        held = sum(judged(values).verdict == "holds" for values in draws)
+        # A two-sided test at 5 % is at most 2.5 % on this side; three standard errors more are 27 of 600.
+        assert held <= 27
+
+    def test_what_would_matter_is_rarely_refuted_where_it_is_there(self):
+        draws = LEAST + np.random.default_rng(1).normal(size=(600, 8))
+        assert sum(judged(values).verdict == "does not hold" for values in draws) <= 27
+
+    def test_the_number_needed_is_the_first_that_the_power_formula_grants(self):
+        needed = claims.replicates_needed(2.0, 1.0)
+        assert detectable_with_pairs(needed, 2.0) <= 1 < detectable_with_pairs(needed - 1, 2.0)
+        assert claims.replicates_needed(0.0, 1.0) == claims.fewest() == 6
+        assert claims.replicates_needed(1e9, 1.0) == 1000
+        assert claims.replicates_needed(float("nan"), 1.0) == 0
+        assert claims.fewest(6) == 8
+
+
+class TestEvidence:
+    def test_partial_correlation_is_that_of_residuals_of_ranks(self):
+        x, y, z = np.random.default_rng(0).normal(size=(3, 40)) + np.linspace(0, 3, 40)
+        ranks = [rankdata(values) for values in (x, y, z)]
+        left = [rank - np.polyval(np.polyfit(ranks[2], rank, 1), ranks[2]) for rank in ranks[:2]]
+        assert angles.partial_correlation(x, y, z) == pytest.approx(np.corrcoef(*left)[0, 1])
+        assert np.isnan(angles.partial_correlation(x, z, z))
+        assert np.isnan(angles.partial_correlation(x, np.ones(40), z))
+
+    def test_class_averages_are_numpys(self):
+        generator = np.random.default_rng(0)
+        values, labels, chosen = generator.normal(size=99), np.arange(99) % 4 - 1, generator.random(99) < 0.7
+        parts = [values[chosen & (labels == k)] for k in range(3)]
+        expected = [np.mean([part.mean() for part in parts]), np.mean([part.std(ddof=1) for part in parts])]
+        np.testing.assert_allclose(angles.class_averaged(values, labels, chosen), expected)
+        assert np.isnan(angles.class_averaged(values, labels, np.zeros(99, bool))).all()
+
+    def test_correlations_are_numpys_and_leave_gaps_out(self):
+        changes = np.random.default_rng(0).normal(size=(4, 50))
+        changes[2] = 1
+        with_gap = changes.copy()
+        with_gap[0, 7] = np.nan
+        measured = likeness.correlations(with_gap)
+        np.testing.assert_allclose(
+            measured[np.ix_([0, 1, 3], [0, 1, 3])], np.corrcoef(np.delete(changes[[0, 1, 3]], 7, 1)), atol=1e-12
+        )
+        assert np.isnan(measured[2]).all()
+
+    def test_permuted_margins_stay_in_their_tenth(self):
+        own, other = np.random.default_rng(0).normal(size=(2, 200))
+        permuted = samples.within_deciles(own, other, np.random.default_rng(1))
+        assert not np.array_equal(permuted, own)
+        for part in np.array_split(np.argsort(other), 10):
+            np.testing.assert_array_equal(np.sort(permuted[part]), np.sort(own[part]))
+
+    def test_a_margin_of_ones_own_says_more_than_easiness(self):
+        generator = np.random.default_rng(0)
+        easy, mine, others = generator.normal(size=(3, 2000))
+        survived = easy + mine > 0
+        own, other, permuted = samples.excess(easy + mine, easy + others, survived)
+        assert own == 1
+        assert own - other > 0.2
+        assert own - permuted > 0.2
+        # What only easiness decides, another network's margin says as well as the own.
+        own, other, _ = samples.excess(easy + 0.5 * mine, easy + 0.5 * others, easy > 0)
+        assert own == pytest.approx(other, abs=0.02)
+
+    def test_errors_of_families_are_those_that_the_curve_pools(self):
+        generator = np.random.default_rng(0)
+        common = generator.uniform(0.3, 0.9, (12, 1))
+        accuracy = common * generator.uniform(0.4, 1, 5) + generator.normal(0, 0.04, (12, 5))
+        families = np.repeat(["one", "two", "three"], 4)
+        names = tuple(f"net{k}" for k in range(12))
+        table = redundancy.Benchmarks(names, tuple(families), tuple("abcde"), accuracy, common[:, 0])
+        curve, errors = redundancy.curve(table, 0), redundancy.family_errors(table, 2)
+        pooled = lambda kind: np.sqrt(np.mean([errors[family][kind] ** 2 for family in errors]))
+        assert pooled("chosen") == pytest.approx(curve.error[1])
+        assert pooled("clean") == pytest.approx(curve.clean)
+        with pytest.raises(ValueError, match="size must be 1 to 4, got 5"):
+            redundancy.family_errors(table, 5)
+
+    def test_the_predicted_angle_needs_no_label(self, small_folder):
+        study_results = results.load(small_folder)
+        network = "mlp-dense-seed0"
+        cell = study_results.geometry(network, "clean")
+        table = class_angle(cell, *study_results.head(network))
+        expected = table[np.arange(len(table)), cell["prediction"]]
+        np.testing.assert_array_equal(samples.predicted_angle(study_results, network, cell), expected)
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """By truth, then by claim: the verdicts on one planted study each."""
+    return {
+        true: {verdict.name: verdict for verdict in claims.evaluate(planted.Planted(1, true))} for true in (False, True)
+    }
+
+
+class TestPlanted:
+    @pytest.mark.parametrize("name", list(claims.CLAIMS))
+    def test_what_is_true_holds_and_what_is_not_does_not(self, verdicts, name):
+        assert not verdicts[True][name].lacking
+        assert verdicts[True][name].verdict == "holds"
+        assert verdicts[False][name].verdict != "holds"
+
+
+class TestStudies:
+    def test_a_small_study_is_told_what_it_lacks(self, small_folder):
+        study_results = results.load(small_folder)
+        verdicts = {verdict.name: verdict for verdict in claims.evaluate(study_results)}
+        assert {verdict.verdict for verdict in verdicts.values()} == {"cannot tell"}
+        assert "Baseline" in " ".join(verdicts["large_angles"].lacking)
+        assert "gaussian_blur" in " ".join(verdicts["blur_pair"].lacking)
+        assert verdicts["margins_survive"].part.n == 2
+        assert verdicts["margins_survive"].p == 0.5
+        for verdict in verdicts.values():
+            json.dumps(claims.as_json(verdict), allow_nan=False)
+
+    @pytest.mark.parametrize(
+        ("wanted", "named"),
+        [
+            ([("blur_piar", {})], "blur_pair"),
+            ([("blur_pair", {"firs": "fog"})], "first"),
+            ([("blur_pair", {"first": 3})], "a word"),
+            ([("ticket_angles", {"points": "two"})], "a number above 0"),
+            ([("ticket_angles", {"points": -1})], "a number above 0"),
+            ([("ticket_angles", {"least": float("nan")})], "a number above 0"),
+            ([("blur_pair", {}), ("blur_pair", {})], "repeated"),
+            ([("json:dumps", {})], "Claim"),
+        ],
+    )
+    def test_names_and_options_are_checked_before_work(self, wanted, named):
+        with pytest.raises(ValueError, match=named):
+            claims.chosen(wanted)
+
+    def test_the_command_stores_what_it_prints_and_others_read_it(self, small_folder, tmp_path, capsys):
+        folder = tmp_path / "study"
+        shutil.copytree(small_folder, folder)
+        assert claims.current(results.load(folder)) == []
+        cli.claims(folder, ("margins_survive:least=0.02", "pruned_beats_dense"))
+        printed = capsys.readouterr().out
+        stored = claims.current(results.load(folder))
+        assert [verdict["name"] for verdict in stored] == ["margins_survive-least=0.02", "pruned_beats_dense"]
+        assert all(verdict["sentence"] in printed for verdict in stored)
+        assert stored[0]["parts"][0]["least"] == 0.02
+        assert stored[0]["p_holm"] is None
+        assert claims.text(stored) in printed
+        lines = claims.markdown(stored)
+        assert sum(line.startswith("**cannot tell**") for line in lines) == 2
+        # Verdicts on other cells than the study has now are not shown.
+        next((folder / "geometry" / "mlp-dense-seed0").glob("contrast-5.npz")).unlink()
+        assert claims.current(results.load(folder)) == []
+        (folder / "comparison" / "claims.json").write_text("{")
+        assert claims.current(results.load(folder)) == []
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A seed's dense network, one with a frozen head and an untrained one, on few digits."""
+    baselines = (
+        config.Baseline("dense_frozen_head", frozen_head=True),
+        config.Baseline("dense_untrained", epochs=0),
+    )
+    asked = small_study(
+        methods=(), controls=(), baselines=baselines, seeds=(0,), conditions=(config.Condition(),), attributions=0
+    )
+    return study.run(asked, tmp_path_factory.mktemp("arms") / "study")
+
+
+class TestArms:
+    def test_a_frozen_head_keeps_its_signs_and_one_size_while_the_rest_learns(self, made):
+        kernel, bias = made.head("mlp-dense_frozen_head-seed0")
+        initial, nothing = made.head("mlp-dense_untrained-seed0")
+        np.testing.assert_array_equal(np.sign(kernel), np.sign(initial))
+        np.testing.assert_allclose(np.abs(kernel), np.abs(initial).mean(), rtol=1e-6)
+        assert np.abs(bias).max() > 0 == np.abs(nothing).max()
+        body = lambda name: results.load_arrays(made.network_file(name))["variables/params/backbone/dense0/kernel"]
+        assert not np.array_equal(body("mlp-dense_frozen_head-seed0"), body("mlp-dense_untrained-seed0"))
+        assert made.networks["mlp-dense_frozen_head-seed0"].options == {"frozen_head": True}
+
+    def test_an_untrained_network_took_no_epoch_and_is_on_no_line_of_trained_ones(self, made):
+        info = made.networks["mlp-dense_untrained-seed0"]
+        assert info.budget["epochs"] == 0
+        assert made.accuracies[list(made.networks).index(info.name)].max() < 0.35
+
+    def test_an_untrained_network_is_no_parent(self):
+        method = config.Method("magnitude", (0.5,), parent="dense_untrained")
+        asked = small_study(methods=(method,), baselines=(config.Baseline("dense_untrained", epochs=0),))
+        with pytest.raises(ValueError, match="parent"):
+            study.check(asked)
+
+    @pytest.mark.parametrize("name", ["biprop", "edge_popup"])
+    def test_a_learned_head_is_whole_and_the_body_carries_the_sparsity(self, name):
+        pruned = run(config.Method(name, (0.6,), {"epochs": 1, "learn_head": True}), model=MLP)[0]
+        assert pruned.masks["head/kernel"].all()
+        assert pruning.masks.sparsity_of(pruned.masks) == pytest.approx(0.6, abs=1e-3)
+        frozen = run(config.Method(name, (0.6,), {"epochs": 1}), model=MLP)[0]
+        head = np.asarray(pruned.weights.trainable["head"]["kernel"])
+        assert len(np.unique(np.abs(head))) > 2
+        assert len(np.unique(np.abs(np.asarray(frozen.weights.trainable["head"]["kernel"])))) == 2
+        body = np.asarray(pruned.weights.trainable["backbone"]["dense0"]["kernel"])
+        assert len(np.unique(np.abs(body))) == 2
+
+    def test_a_network_without_a_head_is_refused_before_work(self):
+        trainable = {"body": {"kernel": np.zeros((4, 4), np.float32)}}
+        with pytest.raises(ValueError, match="learn_head"):
+            pruning.check_network(config.Method("biprop", (0.5,), {"learn_head": True}), trainable)
+
+    def test_options_that_are_off_leave_fingerprints_alone(self):
+        assert "learn_head" not in pruning.determining(pruning.check(config.Method("biprop", (0.5,))))
+        described = config.describe(config.Baseline("dense_short", epochs=1))
+        assert described == {"label": "dense_short", "epochs": 1}
+
+
+class TestView:
+    def test_a_card_says_what_is_stored_and_opens_the_page_behind_it(self, small_folder, tmp_path):
+        folder = tmp_path / "study"
+        shutil.copytree(small_folder, folder)
+        page = Page(Store(folder), Claims)
+        assert page.view.cards.children == []
+        assert "rosalind claims" in page.view.caption.text
+        cli.claims(folder, ("margins_survive", "pruned_beats_dense"))
+        page = Page(Store(folder), Claims)
+        stored = claims.current(results.load(folder))
+        shown = [line.children[0].text for line in page.view.cards.children]
+        assert len(shown) == len(stored) == 2
+        for text, verdict in zip(shown, stored, strict=True):
+            assert verdict["verdict"] in text
+            assert says(text, verdict["parts"][verdict["decided_by"]]["value"])
+        button = page.view.cards.children[0].children[1]
+        document = Document()
+        document.add_root(page.view.root)
+        document.callbacks.trigger_event(ButtonClick(button))
+        assert page.asked == [{"layout": "samples"}]
