@@ -299,6 +299,24 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     print(judged.text([judged.as_json(verdict) for verdict in verdicts]))
 
 
+def place(folder: Folder, network: Annotated[str, tyro.conf.Positional], zoo: Path) -> None:
+    """Place a network among those of a zoo: percentiles among its peers, nearest neighbours, effective robustness.
+
+    The study must have the zoo's data set, and the network all of its conditions.
+
+    Args:
+        folder: The study folder.
+        network: Id of a network.
+        zoo: Folder of the zoo; experiments/zoo.py makes one.
+    """
+    from rosalind.analysis import zoo as reference
+
+    networks = reference.load(zoo)
+    with Progress("placing", len(networks.networks), unit="networks") as progress:
+        placement = reference.place(rosalind.results.load(folder), network, networks, progress.advance)
+    print(reference.text(placement, networks))
+
+
 def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
@@ -418,7 +436,8 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands: dict[str, Callable[..., None]] = {
-        f.__name__: f for f in (demo, run, view, report, compare, claims, export, corrupt, attribute, diagnose, fourier)
+        f.__name__: f
+        for f in (demo, run, view, report, compare, claims, place, export, corrupt, attribute, diagnose, fourier)
     }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:

@@ -4,7 +4,7 @@ from rosalind.study.compilation_cache import use_compilation_cache
 from rosalind.study.diagnosing import diagnose
 from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.frequencies import frequency_maps
-from rosalind.study.imported import add_network, create
+from rosalind.study.imported import add_network, create, place
 from rosalind.study.maps import attribute
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
@@ -24,6 +24,7 @@ __all__ = [
     "estimate",
     "frequency_maps",
     "load_network",
+    "place",
     "plan",
     "run",
     "use_compilation_cache",

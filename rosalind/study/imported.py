@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rosalind import conditions, data, geometry, imported, measures, measuring, results
+from rosalind.analysis import zoo
 from rosalind.conditions import Network
 from rosalind.config import CLEAN, Condition, Data, Study
 from rosalind.imported import Imported
@@ -59,6 +60,33 @@ def create(
             cells.save_thumbnails(plan, dataset, folder, condition)
             progress.advance(1, condition.condition.id)
     return results.load(folder)
+
+
+def place(zoo_folder: str | Path, network: Imported, folder: str | Path) -> zoo.Placement:
+    """Measure a network made elsewhere under the conditions of a zoo, and place it among its networks.
+
+    Args:
+        zoo_folder: of `analysis.zoo.pack`.
+        network: with `features` and `head`, say of `imported.from_torch`.
+        folder: of the study that keeps what is measured; made if missing, and gone on with if interrupted.
+
+    Returns:
+        See `analysis.zoo.Placement`; `analysis.zoo.text` prints it.
+
+    Raises:
+        FileNotFoundError, results.Damaged: no zoo, or one that cannot be read.
+        ValueError: see `create`, `add_network` and `analysis.zoo.place`; data that are other images than the zoo's.
+    """
+    reference = zoo.load(zoo_folder)
+    fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures")
+    asked = [Condition(**{field: one[field] for field in fields}) for one in reference.about["conditions"]]
+    created = create(Data(**reference.about["data"]), asked, folder)
+    if created.study["dataset_hash"] != reference.about["dataset_hash"]:
+        raise ValueError(
+            f"{reference.about['dataset']} must have the images of {zoo_folder}, got others (another hash)."
+        )
+    with Progress("placing", len(reference.networks), unit="networks") as progress:
+        return zoo.place(add_network(folder, network), network.name, reference, progress.advance)
 
 
 def add_network(
