@@ -13,8 +13,15 @@ Command, TIME on two cores, resumable:
 Result: RESULT
 """
 
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rosalind import results, study
+from rosalind.analysis import claims, predictors, redundancy, robustness, zoo
 from rosalind.config import Baseline, Method, Study, Train, conditions
 from rosalind.demo import CORRUPTIONS, SEVERITIES
+from rosalind.progress import Progress
 
 SHORT = {"epochs": 6}
 STUDY = Study(
