@@ -7,11 +7,20 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *("accuracy_table", "agreement", "class_matrices", "class_order", "clean_numbers", "collapse", "concordance"),
+    *(
+        "accuracy_table",
+        "agreement",
+        "claims",
+        "class_matrices",
+        "class_order",
+        "clean_numbers",
+        "collapse",
+        "concordance",
+    ),
     *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
     *("lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths", "polygon"),
     *("predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
-    *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store"),
+    *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store", "zoo"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import errno
+import functools
 import hashlib
 import io
 import json
@@ -125,11 +126,30 @@ def _raise_damaged(path: Path, error: Exception, ending: str) -> NoReturn:
     raise Damaged(f"{path} is truncated or not an {ending} ({error}).") from error
 
 
-def _header(path: Path, file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, order and dtype of an npy of `size` bytes; Damaged where they do not fit its size."""
+LONGEST = 2**16
+"""Most bytes of an npy's header that are looked at; those of a study have 118."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype that the first bytes of an npy say.
+
+    NumPy compiles every header as Python: 0.4 of the time of reading a cell, of which a study has thousands alike.
+    """
+    file = io.BytesIO(head)
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    return read(file)
+
+
+def _header(path: Path, file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype of an npy of `size` bytes; Damaged where they do not fit its size."""
+    start = file.read(12)
+    long = start[6:7] > b"\1"
+    length = int.from_bytes(start[8:12] if long else start[8:10], "little") + (12 if long else 10)
+    head = start + file.read(min(max(length, 12), LONGEST) - 12)
+    file.seek(length)
+    shape, fortran, dtype = _parsed(head[:length])
     if dtype.hasobject:
         raise Damaged(f"{path} holds pickled objects, which are never read.")
     if file.tell() + math.prod(shape) * dtype.itemsize != size:

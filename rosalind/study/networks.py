@@ -18,6 +18,7 @@ from rosalind import conditions, data, geometry, measuring, models, pruning, res
 from rosalind.conditions import Network
 from rosalind.config import Condition, Model, Study, fingerprint
 from rosalind.progress import Advance
+from rosalind.pruning.tickets import binarise
 from rosalind.study import planning
 from rosalind.study.network_files import is_stored, load_network, save_network
 from rosalind.study.planning import Task
@@ -143,7 +144,7 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
     frozen = task.baseline is not None and task.baseline.frozen_head
     if frozen:
         kernel = weights.trainable["head"]["kernel"]
-        signs = pruning.tickets.binarise(kernel, jnp.ones(kernel.shape, bool))
+        signs = binarise(kernel, jnp.ones(kernel.shape, bool))
         weights = weights._replace(
             trainable={**weights.trainable, "head": {**weights.trainable["head"], "kernel": signs}}
         )

@@ -67,9 +67,11 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
         for option, value in options.items():
             if option not in claim.options:
                 raise ValueError(f"{name}: {unknown('option', option, claim.options)}")
-            kind = str if isinstance(claim.options[option], str) else (int, float)
-            if not isinstance(value, kind) or isinstance(value, bool) or (kind is not str and not _positive(value)):
-                allowed = "a word" if kind is str else "a number above 0"
+            if isinstance(claim.options[option], str):
+                allowed, good = "a word", isinstance(value, str)
+            else:
+                allowed, good = "a number above 0", _positive(value)
+            if not good:
                 raise ValueError(f"{name}: {option} must be {allowed}, got {value!r}.")
         full = "-".join([short_name(name), *(f"{key}={value}" for key, value in sorted(options.items()))])
         if full in claims:
@@ -78,8 +80,9 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
     return claims
 
 
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+def _positive(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0
 
 
 def evaluate(

@@ -7,6 +7,7 @@ import scipy.linalg
 from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
 from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.sparse.linalg import ArpackError, eigsh
 from scipy.spatial.distance import squareform
 from threadpoolctl import threadpool_limits
 
@@ -16,6 +17,28 @@ OPTIMAL = 300
 
 UMAP_POINTS = 4
 """Fewest points of a UMAP layout: its spectral start in two dimensions asks SciPy for 3 eigenvectors of fewer rows."""
+
+
+FEW = 100
+"""Rows up to which all eigenvectors are as fast as the largest two."""
+
+
+def _largest_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float64[2] and [q, 2]: the two largest eigenvalues of a symmetric matrix, falling, and their vectors.
+
+    By Lanczos' method from a fixed start: 0.06 s for 1,860 rows, where LAPACK takes 1.0 s; equal to 1e-15.
+    """
+    count = len(matrix)
+    if count > FEW:
+        start = np.random.default_rng(0).normal(size=count)
+        try:
+            values, axes = eigsh(matrix, k=2, which="LA", v0=start)
+            return values[::-1], axes[:, ::-1]
+        except ArpackError:
+            # Equal eigenvalues, as of equal distances, may take it more steps than it is given.
+            pass
+    values, axes = scipy.linalg.eigh(matrix, subset_by_index=[count - 2, count - 1])
+    return values[::-1], axes[:, ::-1]
 
 
 def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.ndarray, "q 2"], float]:
@@ -30,8 +53,7 @@ def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.nd
     centred = -(square - square.mean(0) - square.mean(1)[:, None] + square.mean()) / 2
     # One BLAS thread: eigh of 1,275 points took 0.07 s with one and 9 s with two.
     with threadpool_limits(1):
-        values, axes = scipy.linalg.eigh(centred, subset_by_index=[count - 2, count - 1])
-    values, axes = values[::-1], axes[:, ::-1]
+        values, axes = _largest_two(centred)
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), range(axes.shape[1])])
     layout = axes * np.sqrt(np.maximum(values, 0))
     whole = np.trace(centred)
