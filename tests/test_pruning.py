@@ -43,8 +43,8 @@ def permuted(params, order):
     return {**params, "backbone": backbone}
 
 
-# A tracer of lines slows jax's tracing by a third. Beside the first run of every method, and the tests of its options in
-# other files, these run no line that is not traced.
+# A tracer of lines slows jax's tracing by a third. Beside the first run of every method, and the tests of its options
+# in other files, these run no line that is not traced.
 again = pytest.mark.no_cover
 
 
