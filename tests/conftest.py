@@ -54,6 +54,42 @@ MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 """A model that compiles in a moment, for properties."""
 
 
+def untraced(function):
+    """A function of another library that calls nothing of rosalind, without the tracer of lines that coverage sets."""
+
+    @functools.wraps(function)
+    def without(*args, **options):
+        tracer = sys.gettrace()
+        if tracer is None:
+            return function(*args, **options)
+        sys.settrace(None)
+        try:
+            return function(*args, **options)
+        finally:
+            sys.settrace(tracer)
+
+    return without
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries_are_not_traced():
+    """Coverage is of rosalind alone, but a tracer is called for every line of Python: half of the time of a page."""
+    if sys.gettrace() is None:
+        return
+    import bokeh.model
+    import bokeh.plotting
+    import matplotlib.figure
+    from jax.interpreters import mlir
+
+    for owner, name in (
+        (sys.modules[mlir.lower_jaxpr_to_module.__module__], "lower_jaxpr_to_module"),
+        (matplotlib.figure.Figure, "savefig"),
+        (bokeh.model.Model, "__init__"),
+        (bokeh.plotting.figure, "__init__"),
+    ):
+        setattr(owner, name, untraced(getattr(owner, name)))
+
+
 @pytest.fixture(autouse=True)
 def no_view_fails(request, caplog):
     """The viewer contains what goes wrong in one view; where no test asks for that, it is a failure."""

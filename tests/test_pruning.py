@@ -43,6 +43,11 @@ def permuted(params, order):
     return {**params, "backbone": backbone}
 
 
+# A tracer of lines slows jax's tracing by a third. Beside the first run of every method, and the tests of its options
+# in other files, these run no line that is not traced.
+again = pytest.mark.no_cover
+
+
 @pytest.mark.parametrize("name", list(pruning.METHODS))
 class TestEveryMethod:
     def test_every_network_is_exactly_zero_where_its_masks_are(self, name):
@@ -67,12 +72,14 @@ class TestEveryMethod:
                 wanted = min(pruned.sparsity, 0.75) if pruning.METHODS[name].granularity == "block" else pruned.sparsity
                 assert removed / total == pytest.approx(wanted, abs=0.03)
 
+    @again
     def test_same_key_same_network(self, name):
         again = run(Method(name, SPARSITIES[:1]))[0]
         alone = default_run(name)[0]
         assert equal(again.masks, alone.masks)
         assert equal(again.weights, alone.weights)
 
+    @again
     def test_resumed_is_uninterrupted(self, name):
         store: dict = {}
         stopped = start(Method(name, SPARSITIES), resume=store)
@@ -92,6 +99,7 @@ class TestEveryMethod:
             assert (a.steps, a.scoring, a.notes) == (b.steps, b.scoring, b.notes)
         assert len(trained) < len(store)
 
+    @again
     def test_protected_layers_stay_whole(self, name):
         pruned = run(Method(name, (0.6,)), protected=("head",))[0]
         assert pruned.masks["head/kernel"].all()
@@ -108,6 +116,7 @@ class TestEveryMethod:
         assert recipe.paper
         assert recipe.family in pruning.FAMILIES
 
+    @again
     def test_planned_epochs_are_what_is_trained(self, name):
         steps = 0
 
@@ -128,6 +137,7 @@ class TestEveryMethod:
         assert (pruned.scoring > 0) == (scored or name in ("rigl", "random_search"))
         assert (pruned.step_bytes or 0) > 10_000 or recipe.options["epochs"] == 0
 
+    @again
     def test_every_option_does_something(self, name):
         recipe = pruning.METHODS[name]
         source = {"layers": {"head": 0.2}, "like": "magnitude", "control": "signs", "epochs": 1}
@@ -153,6 +163,7 @@ class TestEveryMethod:
             assert not equal(weights(**needs), weights(**needs, **{option: changes[option]})), option
 
 
+@again
 @pytest.mark.parametrize("name", [name for name in pruning.METHODS if name not in PLACED])
 def test_masks_follow_a_permutation_of_hidden_units(name):
     recipe = pruning.METHODS[name]

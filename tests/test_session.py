@@ -144,7 +144,7 @@ class TestExports:
 
 class TestKeys:
     def test_each_does_what_the_page_says(self, copied):
-        session = opened(copied)
+        session = opened(copied, "samples")
         start = session.state
         session.press("x")
         assert (session.state.a, session.state.b) == (start.b, start.a)
@@ -176,7 +176,7 @@ class TestKeys:
         assert "no sample is shown large" in session.errors.text
 
     def test_an_unknown_key_does_nothing(self, copied):
-        session = opened(copied)
+        session = opened(copied, "networks")
         start = session.state
         session.press("q")
         assert session.state == start
@@ -219,11 +219,11 @@ class TestTheme:
         assert session.views["local"].figures["a"].background_fill_color == theme.COLOURS["dark"]["panel"]
 
     def test_grids_that_are_axes_keep_their_colour(self, store):
-        document = opened(store).document
+        document = opened(store, "geometry").document
         assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {"#8a94a6"}
 
     def test_a_state_that_cannot_be_shown_leaves_the_old_one(self, store, monkeypatch):
-        session = opened(store)
+        session = opened(store, "geometry")
         before = session.state, session.history
 
         def broken(*args):
@@ -248,7 +248,7 @@ class TestLayouts:
         assert set(session.views) == {*SHOWN["networks"], *SHOWN["geometry"]}
 
     def test_a_hidden_view_follows_once_it_is_shown(self, store):
-        session = opened(store)
+        session = opened(store, "geometry")
         session.change(layout="networks")
         session.change(x="margin")
         assert "margin" not in session.views["local"].caption.text
@@ -259,7 +259,7 @@ class TestLayouts:
         session = opened(store, "geometry")
         session.widgets["operation"].value = "add"
         assert "operation=add" in session.controls.address.text
-        other = opened(store, operation="add")
+        other = opened(store, "networks", operation="add")
         assert other.widgets["operation"].value == "add"
         other.change(step={"true": 3})
         other.change(step={"true": 4})
@@ -273,7 +273,7 @@ class TestLayouts:
         assert len(problems) == 1
 
     def test_choices_are_in_the_address_and_can_be_undone(self, store):
-        session = opened(store)
+        session = opened(store, "geometry")
         session.change(choices={"local-contours": "classes"})
         assert "local-contours=classes" in session.controls.address.text
         assert len(session.views["local"].contours["a"].data["xs"]) == 10

@@ -76,7 +76,7 @@ class TestSlices:
             slices.save(copied, "a", slices.Slice(self.rule))
 
     def test_the_page_saves_shows_and_removes_them(self, copied):
-        session = opened(copied)
+        session = opened(copied, "networks")
         session.change(rule=self.rule)
         session.widgets["slice-name"].value = "<b>three</b>"
         session._save_slice("<b>three</b>", "<i>why</i>")

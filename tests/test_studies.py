@@ -86,7 +86,7 @@ class TestGroups:
 
 class TestWatching:
     def test_new_cells_appear_and_the_state_stays(self, copied):
-        session = opened(copied)
+        session = opened(copied, "geometry")
         session.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
         folder, before = copied.results.folder, session.state
         session.watch()
@@ -109,7 +109,7 @@ class TestWatching:
         assert not session.errors.visible
 
     def test_a_study_that_goes_away_leaves_what_is_shown(self, copied):
-        session = opened(copied)
+        session = opened(copied, "networks")
         before = session.state
         shutil.rmtree(copied.results.folder)
         session.watch()
@@ -132,7 +132,7 @@ class TestJoined:
         assert both.summary[first, "clean"] == both.summary[second, "clean"]
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
         assert child.parent == second
-        session = opened(both, a=(first, "clean"), b=(second, "clean"))
+        session = opened(both, "geometry", a=(first, "clean"), b=(second, "clean"))
         words = session.views["local"].caption.text
         assert "</span> 0 B fixes" in words
         assert "</span> 0 B breaks" in words

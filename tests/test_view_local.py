@@ -12,7 +12,7 @@ from pages import Page, numbers, opened, says
 from rosalind.analysis import distributions, polygon, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer import address
-from rosalind.viewer.state import selected
+from rosalind.viewer.state import default, selected
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
 from rosalind.viewer.views.geometry.distributions import Distributions
@@ -91,7 +91,7 @@ class TestLasso:
         step = {
             "op": "replace",
             "lasso": corners,
-            "cell": list(opened(store).state.a),
+            "cell": list(default(store).a),
             "x": "angle",
             "y": "norm",
         }

@@ -269,7 +269,7 @@ class TestDocument:
         assert not session.views["local"].picked[("a", "b", "difference")].data["picked-a"]
 
     def test_a_tap_on_a_cell_makes_it_b_and_with_shift_a(self, store):
-        session = opened(store)
+        session = opened(store, "networks")
         view = session.views["evaluation"]
         line = [group.name for group in view.groups].index("lth 0.9")
         column = view.conditions.index("contrast-5")
@@ -280,7 +280,7 @@ class TestDocument:
         assert session.widgets["a-network"].value == "mlp-lth-0.9-seed0"
 
     def test_a_tile_shows_its_maps_or_the_command_that_makes_them(self, store, small_folder):
-        session = opened(store)
+        session = opened(store, "samples")
         stored = store.maps(session.state.a)["id"]
         session.change(primary=int(stored[0]))
         view = session.views["attribution"]

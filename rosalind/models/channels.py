@@ -183,6 +183,7 @@ def _structure(config: Model) -> Structure:
     return Structure(lambda v, x: apply(config, v, x)[0], image, blank(config))
 
 
+@functools.cache
 def groups(config: Model) -> tuple[ChannelGroup, ...]:
     """Channel groups of any Flax model, by tracing; see `groups_of`.
 

@@ -31,8 +31,9 @@ def top(
     return chosen
 
 
+@jax.jit
 def top_traced(scores: Float[jax.Array, "*shape"], count: Int[jax.Array, ""] | int) -> Bool[jax.Array, "*shape"]:
-    """`top` for use inside jit: ranked in float32, with a traced count, exact on ties.
+    """`top` as a compiled function, also for use inside jit: ranked in float32, with a traced count, exact on ties.
 
     Bisection on the bit pattern, which orders floats like integers once those of negative numbers are
     turned round: 32 counting passes instead of a sort (`benchmarks.py pruning` compares them).

@@ -143,8 +143,10 @@ def fit(
     first = batches(key, start)
     copied, cut = _placement(len(jax.tree.leaves(first)[0]))
     several = copied.mesh.size > 1
-    # Copies: the step donates its buffers, and a rewinding point must survive it.
-    place = lambda tree: jax.tree.map(lambda x: jax.device_put(jnp.array(x), copied), tree)
+    # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
+    # keeps its buffer on its own one even with `may_alias=False`.
+    own = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
+    place = lambda tree: jax.device_put(own(tree), copied, may_alias=False)
     masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
     optimizer_state = place(optimizer.init(trainable) if optimizer_state is None else optimizer_state)
