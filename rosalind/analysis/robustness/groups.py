@@ -121,7 +121,8 @@ def text_table(results: Results) -> str:
     by_group = {mean.group: mean for mean in means(results) if mean.bn == "train"}
     named = named_means(results)
     shown = [by_group[name] for name in (*SETS, *named) if name in by_group]
-    titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C", "all": "all"}
+    titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C", "cifar-c-bar": "C-bar"}
+    titles |= {"all": "all"}
     titles |= {name: name for name in named}
     accuracies = accuracy(results)
     tables = [table(results, mean, accuracies=accuracies) for mean in shown or [None]]
