@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32
 
 from rosalind.corruptions import draws
 from rosalind.corruptions.blur import EXACT
