@@ -283,12 +283,10 @@ class TestWarps:
         image = photographs(1, (12, 16, 3))[0]
         draws = {"wavelengths": np.float32([3.1, 2.2]), "phases": np.float32([0.4, 5.0])}
         amplitude = 0.0025 * 12 * 7.5
-        at = [k + amplitude * np.sin(2 * np.pi * k / w + p) for k, w, p in ((0, 0, 0),) if w]
         rows, columns = (
             np.arange(n) + amplitude * np.sin(2 * np.pi * np.arange(n) / w + p)
             for n, w, p in zip((12, 16), (3.1, 2.2), (0.4, 5.0), strict=True)
         )
-        assert not at
         padded = np.pad(image.astype(float), ((2, 2), (2, 2), (0, 0)))
         places = np.meshgrid(rows + 2, columns + 2, indexing="ij")
         exact = np.stack([ndimage.map_coordinates(padded[..., c], places, order=1) for c in range(3)], -1)
