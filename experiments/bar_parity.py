@@ -8,7 +8,7 @@ Command, with a clone of that repository:
     python experiments/bar_parity.py CLONE
     python experiments/bar_parity.py CLONE --size 224 --images 1
 
-Expected: at most one level on at most 1 % of pixels, the most for transverse_chromatic_abberation, whose splines without
+Expected: at most one level on at most 1 % of pixels, most for transverse_chromatic_abberation, whose splines without
 a zoom sum to halves that rounding decides by chance; ten times faster or more. Time: half a minute, at 224 pixels two.
 The exit status is 1 if any line is past that.
 

@@ -156,7 +156,8 @@ def corrupt(
         out: Folder to write.
         folder: Of the data set's files.
         size: Side in pixels to resize images to.
-        corruptions: By name; the 15 common ones and the 4 held out if none is given.
+        corruptions: By name; the 15 common ones and the 4 held out if none is given. Those of CIFAR-10-C-bar have
+            the names of its files.
         table: Severity table: cifar, tiny, imagenet, mnist or digits; that for the image size by default.
         textures: Folder of frost's pictures; without any, frost_synthetic.npy is written instead.
         draw: Number of the draw.

@@ -119,6 +119,16 @@ class TestStudy:
         assert len(with_bar["mean-cifar-c-bar"].conditions) == 10
         assert robustness.main_mean(study(corruptions.BAR)) == robustness.main_mean(study(()))
 
+    def test_the_ten_alone_are_what_tables_show(self):
+        alone = study(corruptions.BAR, others=())
+        assert robustness.main_mean(alone).name == "mean-cifar-c-bar"
+        alone.study.update(data={"folder": None}, dataset="digits")
+        header, _, line = robustness.text_table(alone).splitlines()[:3]
+        assert header.split() == ["network", "seeds", "clean", "C-bar", "retained"]
+        # 50, 51 and 52 of 100 images, as every second seed has one more.
+        assert line.split()[:2] == ["lucky", "3"]
+        assert "51.0 +- 1.0" in line
+
     def test_some_of_the_ten_are_no_benchmark(self):
         assert "mean-cifar-c-bar" not in {mean.name for mean in robustness.means(study(corruptions.BAR[:9]))}
         assert "mean-all" not in {mean.name for mean in robustness.means(study(corruptions.BAR[:9]))}

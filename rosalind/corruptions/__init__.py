@@ -313,7 +313,7 @@ def corrupt(
     | | `imagecorruptions` 1.1.2 | here |
     |---|---|---|
     | images | one, 32 pixels or more; grey comes back as RGB | one or many, 8 pixels or more; grey stays grey |
-    | names | the 19 of ImageNet-C | the same, those of MNIST-C, and `package.module:NAME` |
+    | names | the 19 of ImageNet-C | the same, those of MNIST-C and CIFAR-10-C-bar, `package.module:NAME` |
     | constants | ImageNet-C's for every size | those for the size; `table="imagenet"` for the same |
     | random numbers | NumPy's global state | `seed` and the place in the batch; other draws of the same distributions |
     | given equal draws | | the same pixels but for one level in some (`experiments/corruption_parity.py`) |

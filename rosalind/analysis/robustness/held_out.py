@@ -158,7 +158,7 @@ def held_out_ranking(results: Results) -> Transfer | None:
 def _two_means(results: Results) -> tuple[Mean, Mean] | None:
     main = main_mean(results)
     other = next((mean for mean in means(results) if mean.group == HELD_OUT and mean.bn == "train"), None)
-    return (main, other) if main and other else None
+    return (main, other) if main and other and main.group != HELD_OUT else None
 
 
 def sentence(transfer: Transfer) -> str:

@@ -20,8 +20,8 @@ HELD_OUT = "cifar-c-bar"
 """The benchmark that no other mean holds, so that it can say whether they are artefacts of what they average."""
 
 
-SETS = (*SIZES, "all")
-"""Groups of the means that tables show: of a benchmark each, and of all corruptions of a study."""
+SETS = (*(name for name in SIZES if name != HELD_OUT), "all", HELD_OUT)
+"""Groups of the means that tables show: of a benchmark each, and of all corruptions of a study; held out ones last."""
 
 
 @dataclass(frozen=True)
