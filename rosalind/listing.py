@@ -19,7 +19,7 @@ def rows(kind: Kind) -> Iterator[tuple[str, ...]]:
     elif kind == "corruptions":
         for name, corruption in rosalind.corruptions.CORRUPTIONS.items():
             tables = " ".join(corruption.constants)
-            sets = [s for s in ("common15", "common19") if s in rosalind.corruptions.sets_of(name, 1, "cifar")]
+            sets = rosalind.corruptions.sets_of(name, 1, "cifar")
             mnist = ["mnist-c"] if name in rosalind.corruptions.MNIST_C else []
             yield name, corruption.category, " ".join([*sets, *mnist]), f"tables: {tables}"
     elif kind == "conditions":

@@ -10,6 +10,7 @@ from rosalind.analysis.robustness.groups import (
     table,
     text_table,
 )
+from rosalind.analysis.robustness.held_out import Transfer, held_out_ranking, ranked_twice, ranking_transfer
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
 from rosalind.analysis.robustness.means import SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
@@ -46,6 +47,7 @@ __all__ = [
     "Mean",
     "Ranking",
     "SeedGroup",
+    "Transfer",
     "accuracy",
     "accuracy_interval",
     "adaptive_calibration_error",
@@ -59,6 +61,7 @@ __all__ = [
     "effective_line",
     "flips",
     "groups",
+    "held_out_ranking",
     "holm",
     "imagenet_errors",
     "letter_display",
@@ -73,6 +76,8 @@ __all__ = [
     "parent_of",
     "potential",
     "rank",
+    "ranked_twice",
+    "ranking_transfer",
     "read_histograms",
     "read_summary",
     "relative_corruption_errors",

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from rosalind.config import SYNTHETIC
 from rosalind.results import ConditionInfo, Results
 
-SIZES = {"common15": 15, "common19": 19, "mnist-c": 15}
-"""Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, and MNIST-C's."""
+SIZES = {"common15": 15, "common19": 19, "mnist-c": 15, "cifar-c-bar": 10}
+"""Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, MNIST-C's, CIFAR-10-C-bar's."""
 
 WORDS = {
     "common15": "the 15 common corruptions",
     "common19": "the 15 common corruptions and the 4 held out",
     "mnist-c": "the 15 corruptions of MNIST-C",
+    "cifar-c-bar": "the 10 corruptions of CIFAR-10-C-bar",
 }
 
+HELD_OUT = "cifar-c-bar"
+"""The benchmark that no other mean holds, so that it can say whether they are artefacts of what they average."""
 
-SETS = (*SIZES, "all")
-"""Groups of the means that tables show: of a benchmark each, and of all corruptions of a study."""
+
+SETS = (*(name for name in SIZES if name != HELD_OUT), "all", HELD_OUT)
+"""Groups of the means that tables show: of a benchmark each, and of all corruptions of a study; held out ones last."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ def means(results: Results) -> list[Mean]:
     """All means that a study's conditions allow, in the order of the study.
 
     The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
-    lack some, and `missing` says how many; those over 19 and over MNIST-C are of all or not at all. Where a corruption
-    that is not held out is in none of them, such as one of the user's own, `mean-all` is over all of the study.
-    Those that the study names itself come last.
+    lack some, and `missing` says how many; those of the other benchmarks are of all or not at all. Where a corruption
+    that is not held out is in none of them, such as one of the user's own, `mean-all` is over all of the study but
+    those of CIFAR-10-C-bar, which change no other mean. Those that the study names itself come last.
     """
     averages = []
     named = named_means(results)
@@ -61,8 +65,9 @@ def means(results: Results) -> list[Mean]:
             if inside:
                 averages.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, infos, size))
         within = {name for mean in averages if mean.bn == bn for name in mean.conditions}
-        if any(name not in within and "common19" not in info.sets for name, info in infos.items()):
-            averages.append(_mean(f"mean-all{ending}", "all", bn, list(infos), infos, 0))
+        seen = [name for name, info in infos.items() if HELD_OUT not in info.sets]
+        if any(name not in within and "common19" not in infos[name].sets for name in seen):
+            averages.append(_mean(f"mean-all{ending}", "all", bn, seen, infos, 0))
         common = [name for name, info in infos.items() if "common15" in info.sets]
         for group in dict.fromkeys(infos[name].category for name in common):
             inside_group = [name for name in common if infos[name].category == group]

@@ -7,6 +7,7 @@ import numpy as np
 
 from rosalind.analysis.robustness import potential
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
+from rosalind.analysis.robustness.held_out import ranked_twice
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
 from rosalind.analysis.robustness.ranking import ranked
 from rosalind.analysis.robustness.summary import parent_of
@@ -240,7 +241,8 @@ def text(results: Results) -> str:
     """The tables of methods for a terminal."""
     lines = rows(results)
     parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
-    for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
+    others = over_seeds(results, lines), ranked(results), ranked_twice(results), potential.table(results)
+    for header, cells, explained in others:
         parts += ["", *_aligned(header, cells), "", explained] if cells else []
     return "\n".join(parts)
 
@@ -259,6 +261,9 @@ def markdown(results: Results) -> list[str]:
     table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
     for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
         table_lines += ["", explained, "", *_piped(header, cells)] if cells else []
+    header, cells, explained = ranked_twice(results)
+    if cells:
+        table_lines += ["", "## Ranking on held-out corruptions", "", explained, "", *_piped(header, cells)]
     return table_lines
 
 

@@ -1,0 +1,203 @@
+"""Whether methods rank alike on corruptions that were held out: is a ranking an artefact of the 15 common ones?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from rosalind.analysis.concordance import kendall
+from rosalind.analysis.robustness.groups import main_mean, table
+from rosalind.analysis.robustness.means import HELD_OUT, Mean, described, means
+from rosalind.analysis.robustness.metrics import LEVEL
+from rosalind.analysis.robustness.power import holm, paired_test, seed_interval
+from rosalind.results import Results
+
+SEEDS = 3
+"""Fewest seeds with which anything is said of a ranking."""
+
+Verdict = Literal["holds", "does not hold", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How a ranking of methods by one accuracy carries over to another, such as that on held-out corruptions.
+
+    Attributes:
+        names: Of the methods.
+        first: float64[methods, seeds] accuracies that rank them; NaN where a method lacks a seed.
+        second: The same networks' accuracies that the ranking is held against.
+        tau: Kendall's tau-b of the two within a seed, in [-1, 1], averaged over seeds; 1 where all seeds rank alike.
+            NaN without a seed that has two methods and differences in both.
+        low: Lower end of its 95 % t-interval over seeds, at least -1; NaN with fewer than `SEEDS` of them.
+        high: Upper end, at most 1.
+        seeds: How many seeds have a tau.
+        repeat: Mean tau-b of `first` between two seeds: how well the ranking repeats itself where only the seed
+            changes. NaN with one seed.
+        p: float64[methods, methods], symmetric: that two methods differ by both accuracies, in whichever order: the
+            larger p of the two paired t-tests over seeds, with Holm's correction over all pairs. NaN on the diagonal
+            and with fewer than two common seeds.
+        swapped: bool[methods, methods]: the two accuracies order the two by opposite signs of their mean difference.
+    """
+
+    names: tuple[str, ...]
+    first: np.ndarray
+    second: np.ndarray
+    tau: float
+    low: float
+    high: float
+    seeds: int
+    repeat: float
+    p: np.ndarray
+    swapped: np.ndarray
+
+    @property
+    def swaps(self) -> list[tuple[str, str, float]]:
+        """Pairs that the two accuracies order oppositely, beyond chance: the better by the first, the other, p."""
+        found = np.argwhere(np.triu(self.swapped & (self.p < LEVEL), 1)).tolist()
+        ahead = lambda i, j: np.nanmean(self.first[i] - self.first[j]) > 0
+        ordered = ((i, j) if ahead(i, j) else (j, i) for i, j in found)
+        return [(self.names[i], self.names[j], float(self.p[i, j])) for i, j in ordered]
+
+    @property
+    def kept(self) -> int:
+        """Number of pairs that both accuracies tell apart, in the same order."""
+        return int(np.triu(~self.swapped & (self.p < LEVEL), 1).sum())
+
+    @property
+    def verdict(self) -> Verdict:
+        """`does not hold` where a pair swaps or tau is below 0; `holds` where tau is above 0 and a pair is kept."""
+        if self.seeds < SEEDS:
+            return "cannot tell"
+        if self.swaps or self.high < 0:
+            return "does not hold"
+        return "holds" if self.low > 0 and self.kept else "cannot tell"
+
+
+def ranking_transfer(names: Sequence[str], first: np.ndarray, second: np.ndarray) -> Transfer:
+    """Compare two rankings of the same networks, paired by seed.
+
+    Two accuracies of one network share its luck, so that within a seed they agree more than rankings of methods do;
+    `Transfer.repeat` and the pairs that are told apart say how much of it is the methods'.
+
+    Args:
+        names: of the methods.
+        first: float[methods, seeds], higher is better; NaN where a method lacks a seed.
+        second: of the same shape.
+
+    Raises:
+        ValueError: arrays of other shapes.
+
+    >>> accuracy = np.array([[0.7, 0.72, 0.71], [0.6, 0.61, 0.6], [0.5, 0.52, 0.53]])
+    >>> held_out = ranking_transfer(["a", "b", "c"], accuracy, accuracy - 0.1)
+    >>> held_out.tau, held_out.verdict, held_out.swaps
+    (1.0, 'holds', [])
+    """
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if first.ndim != 2 or first.shape != second.shape or len(first) != len(names):
+        raise ValueError(
+            f"first and second must be [{len(names)} methods, seeds], got {first.shape} and {second.shape}."
+        )
+    first, second = (np.where(np.isfinite(first + second), values, np.nan) for values in (first, second))
+    within = np.array([_tau(first[:, k], second[:, k]) for k in range(first.shape[1])])
+    tau, half, seeds = seed_interval(within)
+    half = half if seeds >= SEEDS else np.nan
+    between = [_tau(first[:, a], first[:, b]) for a, b in combinations(range(first.shape[1]), 2)]
+    pairs = list(combinations(range(len(first)), 2))
+    p, swapped = np.full((len(first),) * 2, np.nan), np.zeros((len(first),) * 2, bool)
+    values = holm(np.array([_both_differ(first[i] - first[j], second[i] - second[j]) for i, j in pairs]))
+    for (i, j), value in zip(pairs, values, strict=True):
+        p[i, j] = p[j, i] = value
+        if np.isfinite(value):
+            opposite = np.nanmean(first[i] - first[j]) * np.nanmean(second[i] - second[j]) < 0
+            swapped[i, j] = swapped[j, i] = opposite
+    low, high = (float(np.clip(end, -1, 1)) for end in (tau - half, tau + half))
+    repeat = float(seed_interval(np.array(between))[0]) if between else float("nan")
+    return Transfer(tuple(names), first, second, float(tau), low, high, int(seeds), repeat, p, swapped)
+
+
+def _tau(x: np.ndarray, y: np.ndarray) -> float:
+    both = np.isfinite(x + y)
+    return kendall(x[both], y[both])
+
+
+def _both_differ(first: np.ndarray, second: np.ndarray) -> float:
+    """The larger p of two paired t-tests: both differences are real only if each is."""
+    shared = np.isfinite(first)
+    values = [paired_test(differences[shared]) for differences in (first, second)]
+    return max(values) if np.isfinite(values).all() else float("nan")
+
+
+def held_out_ranking(results: Results) -> Transfer | None:
+    """How a study's ranking by its main mean carries over to the ten corruptions of CIFAR-10-C-bar.
+
+    Groups of seeds are the methods. None without those ten conditions (`rosalind run --held-out cifar-c-bar`), without
+    others beside them, or with fewer than two groups.
+    """
+    pair = _two_means(results)
+    if pair is None:
+        return None
+    first, second = (table(results, mean) for mean in pair)
+    infos = results.networks
+    seeds = sorted({seed for info in infos.values() if (seed := info.seed) is not None})
+    shown, values = [], []
+    for rows in zip(first, second, strict=True):
+        accuracies = np.full((2, len(seeds)), np.nan)
+        for k, network in enumerate(rows[0].group.networks):
+            if (seed := infos[network].seed) is not None:
+                accuracies[:, seeds.index(seed)] = [row.corrupted[k] for row in rows]
+        if np.isfinite(accuracies.sum(0)).any():
+            shown.append(rows[0].group.name)
+            values.append(accuracies)
+    if len(shown) < 2:
+        return None
+    return ranking_transfer(shown, *np.array(values).swapaxes(0, 1))
+
+
+def _two_means(results: Results) -> tuple[Mean, Mean] | None:
+    main = main_mean(results)
+    other = next((mean for mean in means(results) if mean.group == HELD_OUT and mean.bn == "train"), None)
+    return (main, other) if main and other and main.group != HELD_OUT else None
+
+
+def sentence(transfer: Transfer) -> str:
+    """The verdict with its numbers, in words."""
+    verdict, pairs = transfer.verdict, len(transfer.names) * (len(transfer.names) - 1) // 2
+    start = "Whether the ranking holds cannot be told" if verdict == "cannot tell" else f"The ranking {verdict}"
+    if transfer.seeds < SEEDS:
+        return f"{start} on the held-out corruptions: {transfer.seeds} seeds, {SEEDS} or more are needed."
+    words = (
+        f"{start} on the held-out corruptions: within a seed Kendall's tau of the two is {transfer.tau:.2f} (95 % "
+        f"t-interval over {transfer.seeds} seeds {transfer.low:.2f} to {transfer.high:.2f}); between two seeds, on the "
+        f"same corruptions, it is {transfer.repeat:.2f}. Of {pairs} pairs {transfer.kept} are told apart by both in "
+        f"the same order and {len(transfer.swaps)} in opposite orders (paired t-tests over seeds, Holm's correction)"
+    )
+    swaps = [f"{better} before {other} only where not held out (p = {p:.2g})" for better, other, p in transfer.swaps]
+    return ": ".join([words, "; ".join(swaps)]) + "." if swaps else f"{words}."
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places, 1 the largest; equal values share the better one."""
+    return 1 + (values > values[:, None]).sum(1)
+
+
+def ranked_twice(results: Results) -> tuple[list[str], list[list[str]], str]:
+    """Header, lines and legend of the two rankings as a table; no lines where there are not two."""
+    header = ["method", "corrupted", "rank", "held out", "rank", "moved"]
+    transfer, pair = held_out_ranking(results), _two_means(results)
+    if transfer is None or pair is None:
+        return header, [], ""
+    # Over the seeds that have both.
+    accuracies = [seed_interval(values)[0] for values in (transfer.first, transfer.second)]
+    first, second = map(_ranks, accuracies)
+    lines = [
+        [
+            *(transfer.names[k], f"{100 * accuracies[0][k]:.1f}", str(first[k])),
+            *(f"{100 * accuracies[1][k]:.1f}", str(second[k])),
+            f"{first[k] - second[k]:+d}" if first[k] != second[k] else "",
+        ]
+        for k in np.argsort(-accuracies[0], kind="stable")
+    ]
+    main, other = (described(mean, results) for mean in pair)
+    return header, lines, f"Percent over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"

@@ -1,0 +1,219 @@
+"""The ten corruptions of CIFAR-10-C-bar against their generator, other people's libraries and closed forms."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from bar_golden import GOLDEN, PICTURE
+from scipy import ndimage
+from skimage.draw import line_aa
+from test_corruptions import corrupt, draw_all, photographs
+
+from rosalind import corruptions
+from rosalind.corruptions import bar_patterns, bar_warps
+
+
+def apply(name, images, draws, severity=1, table="cifar"):
+    draws = jax.tree.map(lambda part: jnp.asarray(part)[None], draws)
+    return np.asarray(corruptions.apply(name, images[None], draws, severity, table=table))[0]
+
+
+@pytest.mark.parametrize("name", corruptions.BAR)
+def test_given_the_generators_draws_the_pixels_are_the_generators(name):
+    severity, draws, row, column, total = GOLDEN[name]
+    pixels = apply(name, PICTURE, draws, severity).astype(int)
+    assert np.abs(pixels[3, :, 0] - row).max() <= 1
+    assert np.abs(pixels[::5, 9, 2] - column).max() <= 1
+    # One level on one pixel in a hundred: float32, and halves that spline sums round by chance.
+    assert abs(pixels.sum() - total) <= 8
+
+
+def test_the_ten_are_named_and_ordered_as_the_published_files():
+    assert tuple(sorted(GOLDEN)) == corruptions.BAR
+    for name in corruptions.BAR:
+        assert corruptions.sets_of(name, 3, "cifar") == ["cifar-c-bar"], name
+        assert set(corruptions.CORRUPTIONS[name].constants) == set(corruptions.TABLES), name
+    assert not {*corruptions.BAR} & {*corruptions.NAMES, *corruptions.EXTRA}
+    levels = lambda name, table: corruptions.CORRUPTIONS[name].rows(table)[:, 0].tolist()
+    # Of both published lists, which are not evenly spaced.
+    assert levels("sparkles", "cifar") == [0.7, 3.5, 5.6, 6.3, 7]
+    assert levels("sparkles", "imagenet") == [1, 2, 3, 5, 6]
+    assert levels("blue_noise_sample", "cifar") == [0.7, 1.4, 2.1, 3.5, 4.2]
+    assert levels("blue_noise_sample", "imagenet") == [0.8, 1.6, 2.4, 4, 5.6]
+    assert levels("inverse_sparkles", "imagenet") == [1, 2, 4, 9, 10]
+
+
+@pytest.mark.parametrize("name", corruptions.BAR)
+def test_distortion_grows_with_severity(name):
+    images = photographs(12, (32, 32, 3))
+    changed = [corrupt(name, images, severity, "cifar") for severity in (1, 3, 5)]
+    distances = [np.sqrt(((image - images.astype(float)) ** 2).mean()) for image in changed]
+    # Zooms lie so far from the image that more zoom adds little.
+    assert distances[0] < distances[1] * 1.001
+    assert distances[1] < distances[2] * 1.001
+    assert distances[0] < 0.95 * distances[2]
+
+
+class TestColouredNoise:
+    @pytest.mark.parametrize("shape", [(8, 8), (9, 9), (8, 11), (11, 8)], ids=str)
+    def test_is_the_real_part_of_numpys_inverse_transform(self, shape):
+        height, width = shape
+        image = np.zeros((*shape, 1), np.uint8)
+        draws = {k: np.asarray(v) for k, v in bar_patterns._phases_draw(jax.random.key(3), 1, image).items()}
+        power = np.random.default_rng(0).random(shape)
+        left = draws["phases"][0].astype(float)
+        parts = [left, left[::-1, ::-1]]
+        if width % 2:
+            middle = draws["middle"][0].astype(float)
+            parts.insert(1, np.concatenate([middle, np.zeros(height % 2), middle[::-1]])[:, None])
+        spectrum = power * np.exp(1j * np.concatenate(parts, 1))
+        exact = np.fft.ifft2(np.roll(spectrum, (height // 2, width // 2), (0, 1))).real
+        noise = bar_patterns.coloured_noise(jnp.asarray(draws["phases"]), draws.get("middle"), power)
+        np.testing.assert_allclose(noise[..., 0], exact / exact.std(), atol=2e-5)
+
+    def test_blue_noise_blackens_the_tail_of_a_normal_distribution(self):
+        # The sum of many waves: level 3.5 cuts at 0.3 * 3.5 - 2.5 = -1.45 deviations, 7.35 % of a normal one.
+        white = np.full((40, 32, 32, 3), 255, np.uint8)
+        share = (corrupt("blue_noise_sample", white, 4) == 0).mean((1, 2, 3))
+        assert share.mean() == pytest.approx(0.0735, abs=0.004)
+        assert set(np.unique(corrupt("blue_noise_sample", white[:1], 4))) == {0, 255}
+
+    def test_blue_noise_avoids_neighbours_and_brown_noise_has_them(self):
+        grey = np.full((20, 32, 32, 1), 128, np.uint8)
+        alike = lambda x: np.corrcoef(x[:, :-1].ravel(), x[:, 1:].ravel())[0, 1]
+        assert alike(corrupt("blue_noise_sample", grey, 5).astype(float)) < -0.03
+        assert alike(corrupt("brownish_noise", grey, 1).astype(float)) > 0.5
+
+    def test_brown_noise_has_the_deviation_of_its_level_and_independent_channels(self):
+        grey = np.full((30, 32, 32, 3), 128, np.uint8)
+        noise = corrupt("brownish_noise", grey, 1).astype(float)
+        # Level 2.5 of 64 / 10 levels each; truncation adds nothing that shows.
+        np.testing.assert_allclose(noise.std((1, 2)), 16, rtol=0.02)
+        assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.2
+
+
+class TestDrawings:
+    @pytest.mark.parametrize("seed", range(6))
+    def test_a_line_is_scikit_images(self, seed):
+        start, end = np.random.default_rng(seed).integers(-12, 30, (2, 2))
+        if seed == 0:
+            end = start
+        exact = np.zeros((16, 20))
+        for row, column, value in zip(*line_aa(*start, *end), strict=True):
+            if 0 <= row < 16 and 0 <= column < 20:
+                exact[row, column] = value
+        cover = bar_patterns.line_cover(jnp.asarray(start, jnp.float32), jnp.asarray(end, jnp.float32), 16, 20)
+        np.testing.assert_allclose(cover, exact, atol=1e-6)
+
+    def test_lines_are_as_many_as_the_density_says(self):
+        # Level / 10 of 32, whole: 1, 3, 4, 6 and 8 lines, as one draw that grows.
+        assert bar_patterns._count(corruptions.CORRUPTIONS["lines"].rows("cifar"), 32).tolist() == [1, 3, 4, 6, 8]
+        black = np.zeros((1, 32, 32, 3), np.uint8)
+        few, many = (corrupt("lines", black, severity) for severity in (1, 5))
+        assert (many >= few).all()
+        assert (many > few).any()
+        assert many.max() <= 128
+
+    def test_a_straight_board_has_grey_squares_and_no_grey_neighbours(self):
+        black = np.zeros((16, 16, 1), np.uint8)
+        draws = {"angle": np.float32(0), "cell": np.float32(4), "filled": np.ones((40, 40), bool)}
+        exact = np.where((np.arange(16)[:, None] // 4 + np.arange(16) // 4) % 2 == 0, 128, 0)
+        np.testing.assert_array_equal(apply("checkerboard_cutout", black, draws)[..., 0], exact)
+        draws["filled"] = np.zeros((40, 40), bool)
+        assert not apply("checkerboard_cutout", black, draws).any()
+
+    def test_cells_are_cut_out_as_often_as_the_level_says(self):
+        draws = draw_all("checkerboard_cutout", np.zeros((60, 16, 16, 1), np.uint8), 3)
+        assert np.asarray(draws["filled"]).mean() == pytest.approx(0.3, abs=0.01)
+        cells = np.asarray(draws["cell"])
+        assert cells.min() >= 1.6
+        assert cells.max() < 4
+
+    def test_a_star_of_equal_rays_in_closed_form(self):
+        image = np.zeros((9, 9, 1), np.uint8)
+        exact = np.zeros((9, 9))
+        for row in range(9):
+            for column in range(9):
+                y, x = row - 4.3, column - 3.6
+                place = (math.atan2(x, y) + math.pi) / (2 * math.pi) * 6
+                exact[row, column] = (1 - (place % 1 - 0.5) ** 2) * (4 / (y * y + x * x + 1e-4)) ** 0.7
+        star = bar_patterns.sparkle(image, jnp.array([4.3, 3.6]), jnp.int32(6), jnp.full(199, 2.0), 0.7)
+        np.testing.assert_allclose(star[..., 0], np.clip(exact, 0, 1), atol=1e-5)
+
+    def test_sparkles_whiten_and_the_inverse_keeps_its_middle(self):
+        images = photographs(3, (32, 32, 3))
+        assert (corrupt("sparkles", images, 3) >= images).all()
+        changed = corrupt("inverse_sparkles", images, 5)
+        assert (changed >= images).all()
+        corners = changed[:, [0, 0, -1, -1], [0, -1, 0, -1]].astype(float)
+        assert corners.mean() > images.mean() + 40
+
+
+class TestWarps:
+    def test_pixels_outside_the_circles_stay(self):
+        image = photographs(1, (32, 32, 3))[0]
+        changed = apply("pinch_and_twirl", image, {"angles": np.ones((3, 3), np.float32)}, 5)
+        np.testing.assert_array_equal(changed[30:], image[30:])
+        np.testing.assert_array_equal(changed[::10, ::10], image[::10, ::10])
+        assert (changed[3:8, 3:8] != image[3:8, 3:8]).any()
+
+    def test_one_pixel_of_a_whirl_by_hand(self):
+        # Row 3, column 5 of the first cell of 10: 2 above its middle (5, 5), d = 0.4 of the radius.
+        image = (8 * np.mgrid[:32, :32][0]).astype(np.uint8)[..., None]
+        changed = apply("pinch_and_twirl", image, {"angles": np.full((3, 3), 1.3, np.float32)}, 2)
+        nearer = 2 * math.sin(0.2 * math.pi) ** -(0.04 * 6 + 0.1)
+        row = 5 - nearer * math.cos(1.3 * 0.6**2)
+        assert changed[3, 5, 0] == int(8 * row)
+
+    def test_more_cells_on_a_longer_side_and_no_read_beyond(self):
+        white = np.full((20, 33, 1), 255, np.uint8)
+        draws = draw_all("pinch_and_twirl", white[None], 5)
+        assert np.asarray(draws["angles"]).shape == (1, 4, 3)
+        changed = corrupt("pinch_and_twirl", white[None], 5)
+        assert changed.min() >= 254
+
+    def test_ripple_is_scipys_linear_interpolation(self):
+        image = photographs(1, (12, 16, 3))[0]
+        draws = {"wavelengths": np.float32([3.1, 2.2]), "phases": np.float32([0.4, 5.0])}
+        amplitude = 0.0025 * 12 * 7.5
+        rows, columns = (
+            np.arange(n) + amplitude * np.sin(2 * np.pi * np.arange(n) / w + p)
+            for n, w, p in zip((12, 16), (3.1, 2.2), (0.4, 5.0), strict=True)
+        )
+        padded = np.pad(image.astype(float), ((2, 2), (2, 2), (0, 0)))
+        places = np.meshgrid(rows + 2, columns + 2, indexing="ij")
+        exact = np.stack([ndimage.map_coordinates(padded[..., c], places, order=1) for c in range(3)], -1)
+        assert np.abs(apply("ripple", image, draws, 4) - np.floor(exact + 1e-4)).max() <= 1
+
+    @pytest.mark.parametrize("shape", [(16, 16, 3), (12, 17, 1)], ids=str)
+    def test_circular_blur_is_scipys_rotations(self, shape):
+        image = photographs(1, shape)[0]
+        total, weights = np.zeros(shape), 0.0
+        for part in np.linspace(-1, 1, 21):
+            weight = math.exp(-2 * part**2)
+            total += weight * ndimage.rotate(image / 255, 9 * part, reshape=False)
+            weights += weight
+        exact = 255 * np.clip(total / weights, 0, 1)
+        off = np.abs(apply("circular_motion_blur", image, {}, 5) - np.floor(exact))
+        assert off.max() <= 1
+        assert (off > 0).mean() < 0.01
+
+    @pytest.mark.parametrize("severity", [1, 5])
+    def test_fringes_are_scipys_zooms(self, severity):
+        image = photographs(1, (20, 20, 3))[0]
+        strength = 0.05 * corruptions.CORRUPTIONS["transverse_chromatic_abberation"].rows("cifar")[severity - 1, 0]
+        changed = apply("transverse_chromatic_abberation", image, {"zooms": np.int32([1, 2, 0])}, severity)
+        for channel, factor in enumerate((1 + strength / 2, 1 + strength, 1)):
+            zoomed = ndimage.zoom(image[..., channel], factor, prefilter=False)
+            edge = (len(zoomed) - 20) // 2
+            off = np.abs(changed[..., channel].astype(int) - zoomed[edge : edge + 20, edge : edge + 20])
+            assert off.max() <= 1
+            assert (off > 0).mean() < 0.03
+
+    def test_every_channel_has_a_zoom_of_its_own(self):
+        draws = np.asarray(draw_all("transverse_chromatic_abberation", np.zeros((60, 8, 8, 3), np.uint8), 1)["zooms"])
+        assert (np.sort(draws, 1) == [0, 1, 2]).all()
+        assert len(np.unique(draws, axis=0)) == 6
+        assert bar_warps._smoothing_zooms((0.5,), 9).sum(-1) == pytest.approx(np.ones((1, 3, 9)), abs=1e-6)
