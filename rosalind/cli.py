@@ -274,6 +274,27 @@ def compare(folder: Folder) -> None:
     print(rosalind.analysis.robustness.methods.text(study_results))
 
 
+def explain(
+    folder: Folder,
+    a: Annotated[str, tyro.conf.Positional],
+    b: Annotated[str, tyro.conf.Positional],
+    out: Path | None = None,
+) -> None:
+    """Explain why B is more accurate under corruption than A: which part, which geometry, which samples.
+
+    Args:
+        folder: The study folder.
+        a: A network's id or a group of seeds, as tables name it: dense, "biprop 0.8".
+        b: The other side.
+        out: HTML file of the page; in the study's folder report/ by default.
+    """
+    rosalind.study.use_compilation_cache()
+    explained = rosalind.study.explain(folder, a, b)
+    print(rosalind.analysis.explanation.text(explained))
+    name = rosalind.analysis.explanation.file_of(folder, explained.a, explained.b, "html").name
+    print(f"\n{rosalind.figures.explanation.write(explained, out or folder / 'report' / f'explain-{name}')}")
+
+
 def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
@@ -393,7 +414,8 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     commands: dict[str, Callable[..., None]] = {
-        f.__name__: f for f in (demo, run, view, report, compare, export, corrupt, attribute, diagnose, fourier)
+        f.__name__: f
+        for f in (demo, run, view, report, compare, export, explain, corrupt, attribute, diagnose, fourier)
     }
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
