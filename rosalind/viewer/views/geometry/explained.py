@@ -200,7 +200,7 @@ class Explained:
             return
         pictures = np.concatenate([explained.images[:, 0], explained.images[:, 1]])
         sheet = contact_sheet.mosaic(pictures, count, 2, max(pictures.shape[2] // 8, 1))
-        self.sheet.data = {"image": [sheet[::-1]], "dw": [count]}
+        self.sheet.data = {"image": [sheet], "dw": [count]}
         name = lambda number: cut(explained.class_names[number], LETTERS)
         rows = []
         for k in range(count):
