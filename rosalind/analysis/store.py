@@ -66,15 +66,8 @@ class Store:
         """Modification times of every folder that gets files and of the tables, which change when a study grows."""
         times: list[Any] = []
         for folder in self.folders:
-            watched = (
-                "study.json",
-                "samples.csv",
-                "summary.csv",
-                "comparison",
-                "comparison/explain",
-                "images",
-                "attribution",
-            )
+            watched = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
+            watched += ("comparison/explain",)
             times += [_changed(folder / name) for name in watched]
             for name in ("networks", "conditions", "geometry", "attribution", "diagnostics"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()
