@@ -18,7 +18,7 @@ from rosalind.analysis.store import Store
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.figures import explanation as figures
-from rosalind.study import explaining, hybrids, swaps
+from rosalind.study import hybrids, swaps
 from rosalind.study.hybrids import Sources
 from rosalind.viewer.views.geometry.explained import Explained
 
@@ -282,19 +282,18 @@ class TestExplain:
         assert low < 0 < high
 
     def test_it_goes_on_per_seed_and_is_made_once(self, copied, monkeypatch):
-        before = explanation.file_of(copied, DENSE, PRUNED).read_bytes()
-        measured = []
-        original = explaining._of_pair
-        monkeypatch.setattr(explaining, "_of_pair", lambda *a: measured.append(a[3]) or original(*a))
+        path, assembled, ready = explanation.file_of(copied, DENSE, PRUNED), [], hybrids.ready
+        before = path.read_bytes()
+        monkeypatch.setattr(hybrids, "ready", lambda *a: assembled.append(a) or ready(*a))
         study.explain(copied, DENSE, PRUNED)
-        assert not measured
-        explanation.file_of(copied, DENSE, PRUNED).write_text("{")
+        assert not assembled
+        path.write_text("{")
         first = next((copied / "comparison" / "explain" / "hybrids").iterdir())
-        pair = tuple(results.load_arrays(first)["networks"].tolist())
+        pair = results.load_arrays(first)["networks"].tolist()
         first.unlink()
         study.explain(copied, DENSE, PRUNED)
-        assert measured == [pair]
-        assert explanation.file_of(copied, DENSE, PRUNED).read_bytes() == before
+        assert len(assembled) == 1
+        assert path.read_bytes() == before
         edit(copied, pair[0], hash="0" * 16)
         assert explanation.read(results.load(copied), DENSE, PRUNED) is None
 
@@ -347,20 +346,16 @@ class TestSwaps:
         for seed in (0, 1):
             name = f"mlp-dense_extended-seed{seed}"
             for ending in ("json", "npz"):
-                shutil.copy(
-                    copied / "networks" / f"mlp-dense-seed{seed}.{ending}", copied / f"networks/{name}.{ending}"
-                )
+                network = copied / "networks" / f"mlp-dense-seed{seed}.{ending}"
+                shutil.copy(network, network.with_name(f"{name}.{ending}"))
             edit(copied, name, label="dense_extended", name=name)
         plan = swaps.plan(results.load(copied), [("mlp-dense-seed0", "mlp-lth-0.5-seed0")])
         assert plan.parts == ("budget", "mask", "body", "direction", "scale")
         assert plan.extended == {plan.pairs[0]: "mlp-dense_extended-seed0"}
         exists = coalitions(5)[plan.exists]
         assert exists[1:, 0].all()
-        assert plan.whole(plan.pairs[0]) == {
-            0: "mlp-dense-seed0",
-            1: "mlp-dense_extended-seed0",
-            31: "mlp-lth-0.5-seed0",
-        }
+        whole = {0: "mlp-dense-seed0", 1: "mlp-dense_extended-seed0", 31: "mlp-lth-0.5-seed0"}
+        assert plan.whole(plan.pairs[0]) == whole
 
     def test_masks_of_another_start_are_joined_with_the_body(self, copied):
         edit(copied, "mlp-lth-0.5-seed0", options={"control": "reinitialised"})
