@@ -28,7 +28,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b2430; background: #fff; m
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .result { font-size: 1.05rem; border-left: .25rem solid #0072B2; padding-left: .8rem; }
 .about, footer { color: #55606f; font-size: .9rem; }
-svg { max-width: 100%; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { text-align: right; padding: .15rem .7rem .15rem 0; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -43,24 +43,25 @@ def waterfall_figure(explained: Explanation) -> Figure:
     first = 100 * float(explained.values[:, 0, 0].mean())
     steps = 100 * shares.mean[0]
     starts = first + np.concatenate([[0], np.cumsum(steps)])
-    titles = ["A", *(PARTS[key] for key in explained.parts), "B"]
+    titles = [f"A: {explained.a}", *(PARTS[key] for key in explained.parts), f"B: {explained.b}"]
     rows = len(titles) + bool(len(explained.seed_draw))
     figure = Figure(figsize=(8, 0.8 + 0.38 * rows), layout="constrained")
     axes = figure.subplots()
     last = len(titles) - 1
+    ends = {0: first, last: max(float(starts[-1]), np.nan_to_num(first + 100 * float(total.high[0])))}
     for row, place in ((0, first), (last, starts[-1])):
         axes.plot([place, place], [row - 0.36, row + 0.36], color=WHOLE, linewidth=4, solid_capstyle="butt")
-        axes.annotate(f"{place:.1f} %", (place, row), (7, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.annotate(f"{place:.1f} %", (ends[row], row), (7, 0), textcoords="offset points", va="center", fontsize=8)
     for k, step in enumerate(steps):
         row, start, end = k + 1, starts[k], starts[k + 1]
         axes.barh(row, step, left=start, height=0.6, color=UP if step >= 0 else DOWN)
         axes.plot([start, start], [row - 1, row], color="0.7", linewidth=0.7, zorder=0)
-        ends = [end, start]
+        reached = [end, start]
         if np.isfinite(shares.low[0, k]):
             low, high = start + 100 * shares.low[0, k], start + 100 * shares.high[0, k]
             axes.plot([low, high], [row, row], color="0.15", linewidth=1)
-            ends += [low, high]
-        axes.annotate(points(step / 100), (max(ends), row), (5, 0), textcoords="offset points", va="center", fontsize=8)
+            reached += [low, high]
+        axes.annotate(points(step / 100), (max(reached), row), (5, 0), textcoords="offset points", va="center", fontsize=8)
     axes.plot([starts[-1]] * 2, [last - 1, last], color="0.7", linewidth=0.7, zorder=0)
     if np.isfinite(total.low[0]):
         low, high = first + 100 * total.low[0], first + 100 * total.high[0]
@@ -115,7 +116,8 @@ def path_figure(explained: Explanation) -> Figure:
 def samples_figure(explained: Explanation) -> Figure:
     """The carrying samples, clean above and corrupted below, with their class and what A and B predict."""
     count = len(explained.shown)
-    figure = Figure(figsize=(9, 2.9), layout="constrained")
+    height, width = explained.images.shape[2:4] if count else (1, 1)
+    figure = Figure(figsize=(9, 1.5 * height / width + 0.75), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
     if not count:
@@ -133,7 +135,7 @@ def samples_figure(explained: Explanation) -> Figure:
         for letter, of_side in zip("AB", explained.predictions[k], strict=True):
             lines.append(f"{letter} " + " ".join(_short(explained, one) for one in of_side))
         axes.text(middle, under, "\n".join(lines), fontsize=7, ha="center", va="top", linespacing=1.35)
-    axes.set_ylim(2 * side[0] + 2 * gap + 0.95 * side[0], -gap)
+    axes.set_ylim(2 * side[0] + 2 * gap + 0.85 * side[1], 0)
     return figure
 
 
@@ -171,15 +173,16 @@ def page(explained: Explanation) -> str:
         else "One pair of a seed: there is no other half to see them again on."
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in explained.notes)
+    more = "more" if explained.total.mean[0] >= 0 else "less"
     parts = [
-        f"<h1>Why is {b} more robust than {a}?</h1>",
+        f"<h1>Why is {b} {more} robust than {a}?</h1>",
         f'<p class="about">A: {a}, B: {b}; {len(explained.pairs)} pairs of a seed ({seeds}); '
         f"{explained.samples:,} test images; mean over {escape(explained.described)}.</p>",
         f'<p class="result">{escape(explanation.sentence(explained))}</p>',
         "<h2>Which part makes it</h2>",
         svg(waterfall_figure(explained)),
         '<p class="about">Shapley values over all hybrids that exist: the parts sum to the gain. Whiskers: 95 % '
-        "t-interval over seeds. Points of accuracy; groups of corruptions beside.</p>",
+        "t-interval over seeds. Points of accuracy, the groups of corruptions with the half of their interval.</p>",
         _table(*explanation.part_lines(explained)),
         f'<ul class="about">{notes}</ul>' if notes else "",
         "<h2>What happens as a corruption grows</h2>",

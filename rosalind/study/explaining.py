@@ -26,7 +26,9 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     """Explain the gain in corruption accuracy from A to B, and store it in `comparison/explain/`.
 
     Parts of B's networks are put into A's of the same seed, all hybrids that exist are measured under the study's
-    corruptions, and the gain is shared among the parts (`explanation.shapley`). Interrupted and run again it goes on
+    corruptions, and the gain is shared among the parts (`explanation.shapley`). All parts of B carry its seed and
+    budget: where these are parts, they come first, and the others go into the dense network of that seed and budget.
+    Interrupted and run again it goes on
     with the next seed; what was made of the same networks is not made again.
 
     Args:
@@ -57,8 +59,11 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     stored = _stored(study_results, a, b)
     if stored is not None and stored.fingerprint == digest:
         return stored
-    accuracy = _measure(study_results, dataset, plan, mean, hashes)
-    explained = _explanation(study_results, dataset, plan, mean, (a, b), accuracy, digest)
+    known = _known(study_results, plan, mean, hashes)
+    steps = len(mean.conditions) * (2 * len(pairs) - len(known))
+    with Progress("explaining", steps, unit="conditions") as progress:
+        accuracy = _measure(study_results, dataset, plan, mean, hashes, known, progress)
+        explained = _explanation(study_results, dataset, plan, mean, (a, b), accuracy, digest, progress)
     path = explanation.file_of(folder, a, b)
     # With the JSON it is finished.
     path.unlink(missing_ok=True)
@@ -96,30 +101,51 @@ def _check_cells(study_results: Results, pairs: list[tuple[str, str]], mean: Mea
             raise ValueError(f"{name!r} lacks {len(missing)} conditions, {missing[0]} among them: run the study again.")
 
 
-def _measure(
-    study_results: Results, dataset: Dataset, plan: Swaps, mean: Mean, hashes: Mapping[str, str]
-) -> np.ndarray:
-    """float64[pairs, coalitions, conditions]: accuracies of hybrids; a stored pair is not measured again."""
-    folder, names = study_results.folder / "comparison" / "explain" / "hybrids", mean.conditions
-    files = {pair: folder / f"{fingerprint([*pair])}.npz" for pair in plan.pairs}
-    digests = {
-        pair: fingerprint([VERSION, {n: hashes[n] for n in (*pair, *plan.others(pair))}, plan.parts, names])
-        for pair in plan.pairs
-    }
+def _file(study_results: Results, pair: tuple[str, str]) -> Path:
+    """Path of the accuracies of a pair's hybrids."""
+    return study_results.folder / "comparison" / "explain" / "hybrids" / f"{fingerprint([*pair])}.npz"
+
+
+def _digest(plan: Swaps, pair: tuple[str, str], mean: Mean, hashes: Mapping[str, str]) -> str:
+    """Fingerprint of all that the accuracies of a pair's hybrids depend on."""
+    networks = {name: hashes[name] for name in (*pair, *plan.others(pair))}
+    return fingerprint([VERSION, networks, plan.parts, plan.exists.tolist(), mean.conditions])
+
+
+def _known(
+    study_results: Results, plan: Swaps, mean: Mean, hashes: Mapping[str, str]
+) -> dict[tuple[str, str], np.ndarray]:
+    """The accuracies of hybrids that are stored, by pair."""
     known: dict[tuple[str, str], np.ndarray] = {}
-    for pair, path in files.items():
+    for pair in plan.pairs:
+        path = _file(study_results, pair)
         if results.readable(path, ("accuracy", "fingerprint")):
             arrays = results.load_arrays(path, ("accuracy", "fingerprint"))
-            if str(arrays["fingerprint"]) == digests[pair]:
+            if str(arrays["fingerprint"]) == _digest(plan, pair, mean, hashes):
                 known[pair] = arrays["accuracy"]
-    todo = [pair for pair in plan.pairs if pair not in known]
-    with Progress("explaining", len(todo) * len(names), unit="conditions") as progress:
-        for pair in todo:
-            known[pair] = _of_pair(study_results, dataset, plan, pair, names, progress)
-            arrays = {"accuracy": known[pair], "fingerprint": np.asarray(digests[pair])}
-            arrays |= {"parts": np.array(plan.parts), "conditions": np.array(names), "networks": np.array(pair)}
-            results.save_arrays(files[pair], arrays, replace=True)
-    return np.stack([known[pair] for pair in plan.pairs])
+    return known
+
+
+def _measure(
+    study_results: Results,
+    dataset: Dataset,
+    plan: Swaps,
+    mean: Mean,
+    hashes: Mapping[str, str],
+    known: Mapping[tuple[str, str], np.ndarray],
+    progress: Progress,
+) -> np.ndarray:
+    """float64[pairs, coalitions, conditions]: accuracies of hybrids; those of a known pair are not measured again."""
+    accuracy = []
+    for pair in plan.pairs:
+        if pair not in known:
+            of_pair = _of_pair(study_results, dataset, plan, pair, mean.conditions, progress)
+            digest = _digest(plan, pair, mean, hashes)
+            arrays = {"accuracy": of_pair, "fingerprint": np.asarray(digest), "parts": np.array(plan.parts)}
+            arrays |= {"conditions": np.array(mean.conditions), "networks": np.array(pair)}
+            results.save_arrays(_file(study_results, pair), arrays, replace=True)
+        accuracy.append(known[pair] if pair in known else of_pair)
+    return np.stack(accuracy)
 
 
 def _of_pair(
@@ -161,9 +187,13 @@ def _explanation(
     sides: tuple[str, str],
     accuracy: np.ndarray,
     digest: str,
+    progress: Progress,
 ) -> Explanation:
     """The explanation with what the stored cells say of samples, geometry and costs."""
-    numbers = [explanation.of_pair(study_results, *pair, mean.conditions) for pair in plan.pairs]
+    numbers = []
+    for pair in plan.pairs:
+        numbers.append(explanation.of_pair(study_results, *pair, mean.conditions))
+        progress.advance(len(mean.conditions))
     groups: dict[str, list[str]] = {}
     for name in mean.conditions:
         groups.setdefault(study_results.conditions[name].category, []).append(name)
@@ -203,14 +233,13 @@ def _seed_draw(study_results: Results, a: str, mean: Mean) -> np.ndarray:
 
 
 def _with_samples(study_results: Results, dataset: Dataset, explained: Explanation, change: np.ndarray) -> Explanation:
-    """With the first carrying samples, clean and under the condition that changes most of the carrying ones.
+    """With the first carrying samples, clean and under the condition that changes most of them.
 
     `change` is int[conditions, n], summed over pairs.
     """
-    positions = explained.carried.positions
+    shown = explained.carried.positions[: explanation.SHOWN].astype(np.int32)
     sign = np.sign(explained.gain.mean(0).sum()) or 1
-    column = int(np.argmax(sign * change[:, positions].sum(1)))
-    condition, shown = explained.conditions[column], positions[: explanation.SHOWN].astype(np.int32)
+    condition = explained.conditions[int(np.argmax(sign * change[:, shown].sum(1)))]
     images = np.empty((0, 2, *dataset.image_shape), np.uint8)
     if len(shown):
         planned = (conditions.plan(Condition()), cells.planned_of(study_results, condition))

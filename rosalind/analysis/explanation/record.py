@@ -238,6 +238,9 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
         arrays = load_arrays(path.with_suffix(".npz"), (*_ARRAYS, *_SHEET))
     except FileNotFoundError:
         return None
+    # JSON sorts names; groups stand in the order of their conditions.
+    first = {name: stored["conditions"].index(members[0]) for name, members in stored["groups"].items()}
+    stored["groups"] = {name: stored["groups"][name] for name in sorted(first, key=first.__getitem__)}
     infos = results.networks
     if any(name not in infos or infos[name].hash != digest for name, digest in stored["hashes"].items()):
         return None

@@ -23,7 +23,7 @@ def ends(low: Any, high: Any) -> str:
     >>> ends(-0.012, 0.034)
     '-1.2 to +3.4'
     """
-    return f"{100 * low:+.1f} to {100 * high:+.1f}" if np.isfinite(low) and np.isfinite(high) else "-"
+    return f"{points(low)} to {points(high)}" if np.isfinite(low) and np.isfinite(high) else "-"
 
 
 def points(value: Any) -> str:
@@ -32,7 +32,7 @@ def points(value: Any) -> str:
     >>> points(0.0345), points(float("nan"))
     ('+3.5', '-')
     """
-    return f"{100 * value:+.1f}" if np.isfinite(value) else "-"
+    return f"{round(100 * float(value), 1) + 0.0:+.1f}" if np.isfinite(value) else "-"
 
 
 def _at(values: Interval, *place: int) -> tuple[float, float, float]:
@@ -45,11 +45,10 @@ def sentence(explained: Explanation) -> str:
     mean, low, high = _at(explained.total, 0)
     count = len(explained.pairs)
     within = f"95 % interval {ends(low, high)}, {count} seeds" if count > 1 else ONE
-    unsure = ", which these seeds cannot tell from none," if count > 1 and not low > 0 and not high < 0 else ""
-    words = (
-        f"{explained.b} is {100 * abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under corruption "
-    )
-    words += f"than {explained.a} ({within}){unsure}"
+    # An end at 0 tells nothing either.
+    within += ", which cannot tell it from none" * bool(count > 1 and not low > 0 and not high < 0)
+    words = f"{explained.b} is {100 * abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under "
+    words += f"corruption than {explained.a} ({within})"
     parts = explained.shares
     if len(explained.parts) > 1:
         largest = int(np.argmax(np.abs(parts.mean[0])))
@@ -73,17 +72,20 @@ def part_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of parts: points overall with the interval, and per group of corruptions."""
     groups = explained.columns[1:]
     shares, total, drawn = explained.shares, explained.total, explained.drawn
+    rows = [(PARTS[key], Interval(*(part[:, k] for part in shares))) for k, key in enumerate(explained.parts)]
     lines = [
-        [PARTS[key], points(shares.mean[0, k]), ends(shares.low[0, k], shares.high[0, k])]
-        + [points(shares.mean[g, k]) for g in range(1, len(groups) + 1)]
-        for k, key in enumerate(explained.parts)
+        [title, points(row.mean[0]), ends(row.low[0], row.high[0])]
+        + [_within(row.mean[g], row.high[g]) for g in range(1, len(groups) + 1)]
+        for title, row in [*rows, ("gain", total)]
     ]
-    lines.append(
-        ["gain", points(total.mean[0]), ends(total.low[0], total.high[0]), *map(points, total.mean[1:].tolist())]
-    )
     if np.isfinite(drawn.mean):
         lines.append(["another seed of A", points(drawn.mean), ends(drawn.low, drawn.high), *[""] * len(groups)])
     return ["part", OVERALL, "95 %", *groups], lines
+
+
+def _within(mean: Any, high: Any) -> str:
+    """A mean in points, and half of its interval if there is one."""
+    return points(mean) + (f" ± {100 * (high - mean):.1f}" if np.isfinite(high) else "")
 
 
 def geometry_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
@@ -93,7 +95,7 @@ def geometry_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     for k, title in enumerate(MATCHED.values()):
         cells = [(points(found.mean[k, j]), ends(found.low[k, j], found.high[k, j])) for j in (0, 1)]
         lines.append([title, *cells[0], *cells[1]])
-    return ["samples matched on", "with it", "95 %", "at equal ones", "95 %"], lines
+    return ["samples matched on", "comes with it", "95 %", "remains at equal ones", "95 %"], lines
 
 
 def cost_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
