@@ -61,7 +61,8 @@ def waterfall_figure(explained: Explanation) -> Figure:
             low, high = start + 100 * shares.low[0, k], start + 100 * shares.high[0, k]
             axes.plot([low, high], [row, row], color="0.15", linewidth=1)
             reached += [low, high]
-        axes.annotate(points(step / 100), (max(reached), row), (5, 0), textcoords="offset points", va="center", fontsize=8)
+        place = max(reached), row
+        axes.annotate(points(step / 100), place, (5, 0), textcoords="offset points", va="center", fontsize=8)
     axes.plot([starts[-1]] * 2, [last - 1, last], color="0.7", linewidth=0.7, zorder=0)
     if np.isfinite(total.low[0]):
         low, high = first + 100 * total.low[0], first + 100 * total.high[0]

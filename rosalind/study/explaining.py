@@ -136,16 +136,18 @@ def _measure(
     progress: Progress,
 ) -> np.ndarray:
     """float64[pairs, coalitions, conditions]: accuracies of hybrids; those of a known pair are not measured again."""
-    accuracy = []
+    accuracies = dict(known)
     for pair in plan.pairs:
-        if pair not in known:
-            of_pair = _of_pair(study_results, dataset, plan, pair, mean.conditions, progress)
-            digest = _digest(plan, pair, mean, hashes)
-            arrays = {"accuracy": of_pair, "fingerprint": np.asarray(digest), "parts": np.array(plan.parts)}
-            arrays |= {"conditions": np.array(mean.conditions), "networks": np.array(pair)}
+        if pair not in accuracies:
+            accuracies[pair] = _of_pair(study_results, dataset, plan, pair, mean.conditions, progress)
+            arrays = {"accuracy": accuracies[pair], "fingerprint": np.asarray(_digest(plan, pair, mean, hashes))}
+            arrays |= {
+                "parts": np.array(plan.parts),
+                "conditions": np.array(mean.conditions),
+                "networks": np.array(pair),
+            }
             results.save_arrays(_file(study_results, pair), arrays, replace=True)
-        accuracy.append(known[pair] if pair in known else of_pair)
-    return np.stack(accuracy)
+    return np.stack([accuracies[pair] for pair in plan.pairs])
 
 
 def _of_pair(
