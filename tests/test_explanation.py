@@ -200,6 +200,14 @@ class TestHybrids:
         assert shares["body"] == 0
         assert abs(shares["mask"]) > 0.05
 
+    def test_bodies_of_other_widths_take_each_other_s_heads(self, trained):
+        a, split = trained
+        config_b = dataclasses.replace(NORM_MLP, width=8)
+        variables = jax.device_get(models.init(config_b, jax.random.key(2)))
+        b = Network("b", None, config_b, variables)
+        assert hybrids.differing(a, b) >= {"body", "direction", "scale"}
+        shares_of(a, b, split)
+
     def test_a_foreign_head_is_refitted_with_the_moments_of_its_own(self, trained):
         a, split = trained
         b = changed(a, "b", dense0__kernel=lambda w: w[::-1], head__bias=lambda bias: bias + np.array([1.0, 2, 3]))
@@ -314,6 +322,26 @@ class TestExplain:
         assert "mlp-lth-0.5-seed1" in found.notes[0]
         np.testing.assert_allclose(found.shares.mean[:, 0], found.total.mean)
         assert len(found.shown)
+
+    def test_one_network_beside_a_group_of_its_own_kind(self, copied):
+        found = study.explain(copied, DENSE, "mlp-dense-seed1")
+        assert found.pairs == (("mlp-dense-seed0", "mlp-dense-seed1"),)
+        plan = swaps.plan(results.load(copied), [(f"mlp-dense-seed{k}", "mlp-lth-0.5-seed0") for k in (0, 1)])
+        assert plan.notes[0].startswith("B is one network")
+
+    @pytest.mark.parametrize("damage", ["parts", "pairs", "images", "shown"])
+    def test_a_damaged_file_is_named_and_made_again(self, copied, damage):
+        path = explanation.file_of(copied, DENSE, PRUNED)
+        if damage in ("parts", "pairs"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | {damage: ["head"]}))
+        else:
+            arrays = results.load_arrays(path.with_suffix(".npz"))
+            arrays[damage] = arrays[damage][:3] if damage == "images" else arrays[damage] + 10**6
+            results.save_arrays(path.with_suffix(".npz"), arrays, replace=True)
+        with pytest.raises(results.Damaged, match=re.escape("dense--lth_0.5")):
+            explanation.read(results.load(copied), DENSE, PRUNED)
+        study.explain(copied, DENSE, PRUNED)
+        assert explanation.read(results.load(copied), DENSE, PRUNED) is not None
 
     @pytest.mark.parametrize(
         ("a", "b", "message"),

@@ -28,8 +28,7 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     Parts of B's networks are put into A's of the same seed, all hybrids that exist are measured under the study's
     corruptions, and the gain is shared among the parts (`explanation.shapley`). All parts of B carry its seed and
     budget: where these are parts, they come first, and the others go into the dense network of that seed and budget.
-    Interrupted and run again it goes on
-    with the next seed; what was made of the same networks is not made again.
+    Interrupted and run again it goes on with the next seed; what was made of the same networks is not made again.
 
     Args:
         folder: of a study whose data can still be loaded.
@@ -48,17 +47,19 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     a, b = explanation.name_of(study_results, a), explanation.name_of(study_results, b)
     pairs = explanation.pairs_of(study_results, a, b)
     mean = _mean(study_results)
-    _check_cells(study_results, pairs, mean)
+    _check_cells(study_results, [name for pair in pairs for name in pair], mean)
     if len(pairs) == 1:
         print("A and B have one pair of a seed: no interval can be told; it takes two seeds or more.", file=sys.stderr)
     dataset = cells.dataset_of(study_results)
     plan = swaps.plan(study_results, pairs)
+    _check_cells(study_results, [name for pair in pairs for name in plan.others(pair)], mean)
     hashes = {name: study_results.networks[name].hash for pair in pairs for name in (*pair, *plan.others(pair))}
     made_of = [VERSION, a, b, pairs, hashes, plan.parts, plan.exists.tolist(), mean.conditions, dataset.hash]
     digest = fingerprint(made_of)
     stored = _stored(study_results, a, b)
     if stored is not None and stored.fingerprint == digest:
         return stored
+    results.check_writable(explanation.file_of(folder, a, b).parent)
     known = _known(study_results, plan, mean, hashes)
     steps = len(mean.conditions) * (2 * len(pairs) - len(known))
     with Progress("explaining", steps, unit="conditions") as progress:
@@ -90,9 +91,9 @@ def _mean(study_results: Results) -> Mean:
     return mean
 
 
-def _check_cells(study_results: Results, pairs: list[tuple[str, str]], mean: Mean) -> None:
+def _check_cells(study_results: Results, names: list[str], mean: Mean) -> None:
     """Raise ValueError for networks of which there are predictions alone, or cells that are not measured."""
-    for name in dict.fromkeys(name for pair in pairs for name in pair):
+    for name in dict.fromkeys(names):
         if study_results.networks[name].only_predictions:
             raise ValueError(
                 f"{name!r} has predictions alone, and an explanation needs geometry: add it with `features` and `head`."

@@ -77,11 +77,11 @@ class Swaps:
 def plan(study_results: Results, pairs: Sequence[Pair]) -> Swaps:
     """The parts in which the networks of pairs differ, as far as they can be swapped in every pair."""
     infos, pairs = study_results.networks, tuple(pairs)
+    notes = _alone(pairs)
     names = dict.fromkeys(name for pair in pairs for name in pair)
     if foreign := [name for name in names if infos[name].is_imported]:
         note = f"The weights of {', '.join(foreign)} are not in the study: there are no hybrids, and one part is all."
-        return Swaps(pairs, ("whole",), (note,), np.ones(2, bool))
-    notes: list[str] = []
+        return Swaps(pairs, ("whole",), (*notes, note), np.ones(2, bool))
     redrawn = _redrawn(study_results, pairs, notes)
     extended = _extended(study_results, pairs, redrawn, notes)
     parts = ["seed"] * bool(redrawn) + ["budget"] * bool(extended)
@@ -116,6 +116,13 @@ def plan(study_results: Results, pairs: Sequence[Pair]) -> Swaps:
     return Swaps(pairs, tuple(parts), tuple(notes), exists, redrawn, extended)
 
 
+def _alone(pairs: Sequence[Pair]) -> list[str]:
+    """Sentences on a side that is one network in several pairs."""
+    sides = {"A": {x for x, _ in pairs}, "B": {y for _, y in pairs}}
+    single = [side for side, names in sides.items() if len(names) == 1 and len(pairs) > 1]
+    return [f"{side} is one network: intervals are over the seeds of the other side alone." for side in single]
+
+
 def _exists(swapped: set[str], parts: Sequence[str], body_first: bool, mask_first: bool) -> bool:
     """False for what nobody trained: B's parts without B's seed or budget, and weights under a mask that keeps more."""
     if "seed" in parts and swapped and "seed" not in swapped:
@@ -146,10 +153,8 @@ def _redrawn(study_results: Results, pairs: Sequence[Pair], notes: list[str]) ->
     for x, y in pairs:
         alike = [name for name in group_of[x].networks if infos[name].seed == infos[y].seed is not None]
         if not alike:
-            seed = infos[y].seed
-            notes.append(
-                f"The draw of the seed is joined with the body: there is no {group_of[x].name} of seed {seed}."
-            )
+            wanted = f"{group_of[x].name} of B's seed ({infos[y].seed})"
+            notes.append(f"The draw of the seed is joined with the body: there is no {wanted}.")
             return {}
         found[x, y] = alike[0]
     return found

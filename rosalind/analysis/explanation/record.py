@@ -16,7 +16,7 @@ from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.sides import Sides
 from rosalind.config import unknown
 from rosalind.results import Damaged, Results, load_arrays, load_object
-from rosalind.results.schema import check_keys
+from rosalind.results.schema import check_arrays, check_keys
 
 PARTS = {
     "seed": "draw of the seed",
@@ -203,8 +203,7 @@ def members(results: Results, name: str) -> tuple[str, ...]:
 
 
 def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
-    """The networks that belong together: of one seed; two networks always do, a network beside a group as `Sides` has
-    it.
+    """The networks that belong together: of one seed, or two single ones; else a network with every one of a group.
 
     Raises:
         ValueError: unknown sides, one side twice, or groups that share no seed.
@@ -238,14 +237,13 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
         arrays = load_arrays(path.with_suffix(".npz"), (*_ARRAYS, *_SHEET))
     except FileNotFoundError:
         return None
-    # JSON sorts names; groups stand in the order of their conditions.
-    first = {name: stored["conditions"].index(members[0]) for name, members in stored["groups"].items()}
-    stored["groups"] = {name: stored["groups"][name] for name in sorted(first, key=first.__getitem__)}
-    infos = results.networks
-    if any(name not in infos or infos[name].hash != digest for name, digest in stored["hashes"].items()):
+    infos, hashes = results.networks, stored["hashes"]
+    if any(name not in infos or infos[name].hash != digest for name, digest in hashes.items()):
         return None
-    if any(name not in PARTS for name in stored["parts"]):
-        raise Damaged(f"{path} has parts {stored['parts']}; this version knows {', '.join(PARTS)}.")
+    _check(path, stored, arrays, len(results.labels), len(results.class_names))
+    # JSON sorts names; groups stand in the order of their conditions.
+    first = {name: stored["conditions"].index(inside[0]) for name, inside in stored["groups"].items()}
+    stored["groups"] = {name: stored["groups"][name] for name in sorted(first, key=first.__getitem__)}
     return Explanation(
         **{key: stored[key] for key in ("a", "b", "groups", "samples", "described", "shown_condition", "fingerprint")},
         **{key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")},
@@ -253,6 +251,28 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
         class_names=tuple(results.class_names),
         **arrays,
     )
+
+
+def _check(path: Path, stored: dict[str, Any], arrays: dict[str, np.ndarray], samples: int, classes: int) -> None:
+    """Raise Damaged unless the parts of an explanation fit each other and the study."""
+    pairs, parts, names = (len(stored[key]) for key in ("pairs", "parts", "conditions"))
+    known = set(stored["conditions"])
+    fits = set(stored["parts"]) <= set(PARTS) and len(stored["seeds"]) == pairs and pairs > 0
+    fits &= all(inside and set(inside) <= known for inside in stored["groups"].values())
+    fits &= all(isinstance(pair, list) and len(pair) == 2 for pair in stored["pairs"])
+    if not fits:
+        raise Damaged(f"{path} is no explanation that this version knows; delete it and run rosalind explain again.")
+    shown = len(arrays["shown"])
+    sizes: dict[str, tuple[int | None, ...]] = {
+        **{"accuracy": (pairs, 2**parts, names), "gain": (pairs, samples), "seed_draw": (None,)},
+        **{"matched": (pairs, 3, 2), "path": (pairs, 2, 3, len(stored["severities"]))},
+        **{"costs": (pairs, 2, 5), "flips": (pairs, 4), "shown": (shown,), "labels": (shown,)},
+        **{"images": (shown, 2, None, None, None), "predictions": (shown, 2, pairs)},
+    }
+    check_arrays(path.with_suffix(".npz"), arrays, sizes)
+    for key, most in (("shown", samples), ("labels", classes), ("predictions", classes)):
+        if arrays[key].size and not (arrays[key].min() >= -1 and arrays[key].max() < most):
+            raise Damaged(f"{path.with_suffix('.npz')} has {key} that the study does not have.")
 
 
 def json_of(explained: Explanation, hashes: dict[str, str]) -> dict[str, Any]:
