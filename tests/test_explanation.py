@@ -14,6 +14,7 @@ from pages import Page, says
 from rosalind import cli, conditions, config, measuring, models, results, study
 from rosalind.analysis import explanation, robustness
 from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, strata
+from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.store import Store
 from rosalind.conditions import Network
 from rosalind.data import Split
@@ -259,7 +260,7 @@ class TestExplain:
         gain = rows[PRUNED].corrupted - rows[DENSE].corrupted
         assert explained.total.mean[0] == pytest.approx(gain.mean(), abs=1e-12)
         np.testing.assert_allclose(explained.shares.mean.sum(-1), explained.total.mean, atol=1e-12)
-        half = robustness.power.seed_interval(gain)[1]
+        half = seed_interval(gain)[1]
         assert explained.total.high[0] - explained.total.mean[0] == pytest.approx(half)
         assert explained.columns == ("overall", "digital", "noise")
         assert explained.parts == ("mask", "body", "direction", "scale")

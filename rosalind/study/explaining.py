@@ -165,6 +165,7 @@ def _of_pair(
     mixed = [k for k in np.flatnonzero(plan.exists).tolist() if k not in whole]
     assembled = None
     if mixed:
+        progress.begin(f"hybrids of {pair[0]} and {pair[1]}")
         loaded = {name: network_files.load_network(study_results.folder, name) for name in (*pair, *plan.others(pair))}
         assembler = hybrids.Assembler(dataset.train, len(study_results.class_names))
         assembled = hybrids.ready(assembler, {k: plan.sources(pair, k, loaded) for k in mixed})
@@ -230,7 +231,7 @@ def _seed_draw(study_results: Results, a: str, mean: Mean) -> np.ndarray:
     groups = robustness.groups(study_results)
     first = explanation.members(study_results, a)[0]
     group = next(group for group in groups if first in group.networks)
-    row = next(row for row in robustness.table(study_results, mean) if row.group == group)
+    row = next(row for row in robustness.table(study_results, mean) if row.group.networks == group.networks)
     corrupted = row.corrupted[np.isfinite(row.corrupted)]
     return np.roll(corrupted, -1) - corrupted if len(corrupted) > 1 else np.empty(0)
 

@@ -92,8 +92,9 @@ def of_pair(results: Results, a: str, b: str, conditions: Sequence[str]) -> Pair
     flips = [(hits[i] & ~hits[1 - i])[:, labelled].mean(-1) for i in (0, 1)]
     moved = np.full((len(MATCHED), 2), np.nan)
     if clean is not None:
-        places_of = [strata(*(side[name][labelled] for side in first)) for name in ("margin", "spread")]
-        fifths = [strata(*(side[name][labelled] for side in first), STRATA // 2) for name in ("margin", "spread")]
+        sides = [[side[name][labelled] for side in first] for name in ("margin", "spread")]
+        places_of = [strata(x, y) for x, y in sides]
+        fifths = [strata(x, y, STRATA // 2) for x, y in sides]
         both = [fifths[0][k] * (STRATA // 2 + 1) + fifths[1][k] for k in (0, 1)]
         before, after = corrupted[:, labelled]
         moved = np.array([matched(before, after, *place) for place in (*places_of, both)])

@@ -244,13 +244,11 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
     # JSON sorts names; groups stand in the order of their conditions.
     first = {name: stored["conditions"].index(inside[0]) for name, inside in stored["groups"].items()}
     stored["groups"] = {name: stored["groups"][name] for name in sorted(first, key=first.__getitem__)}
-    return Explanation(
-        **{key: stored[key] for key in ("a", "b", "groups", "samples", "described", "shown_condition", "fingerprint")},
-        **{key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")},
-        pairs=tuple((str(x), str(y)) for x, y in stored["pairs"]),
-        class_names=tuple(results.class_names),
-        **arrays,
-    )
+    keys = ("a", "b", "groups", "samples", "described", "shown_condition", "fingerprint")
+    values: dict[str, Any] = {key: stored[key] for key in keys}
+    values |= {key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")}
+    values["pairs"] = tuple((str(x), str(y)) for x, y in stored["pairs"])
+    return Explanation(**values, class_names=tuple(results.class_names), **arrays)
 
 
 def _check(path: Path, stored: dict[str, Any], arrays: dict[str, np.ndarray], samples: int, classes: int) -> None:
