@@ -157,7 +157,7 @@ def shares_of(a: Network, b: Network, split: Split, parts=PARTS) -> dict[str, fl
         at["mask"] = at["mask"] if "mask" in parts else at["body"]
         if "mask" not in parts or "mask" in swapped or "body" not in swapped:
             sources[k] = Sources(**at)
-    assembled = hybrids.ready(hybrids.Assembler(split, 3), sources)
+    assembled = hybrids.ready(hybrids.Assembler([a, b], split, 3), sources)
     found = hybrids.accuracies(assembled, planned, split, jax.random.key(0))
     values = np.array([found.get(k, np.nan) for k in range(2 ** len(parts))])
     shares = dict(zip(parts, shapley(values), strict=True))
@@ -200,6 +200,11 @@ class TestHybrids:
         shares = shares_of(a, b, split, ("mask", "body"))
         assert shares["body"] == 0
         assert abs(shares["mask"]) > 0.05
+        # Under the mask it is B: statistics and head are at home in it, as B has the same.
+        assembler = hybrids.Assembler([a, b], split, 3)
+        masked = assembler.body(Sources(a, b, a, a, a))
+        assert masked.name == assembler.body(Sources.of(b)).name
+        np.testing.assert_array_equal(assembler.head(Sources(a, b, a, a, a))[0], measuring.head_of(b)[0])
 
     def test_bodies_of_other_widths_take_each_other_s_heads(self, trained):
         a, split = trained
@@ -212,7 +217,7 @@ class TestHybrids:
     def test_a_foreign_head_is_refitted_with_the_moments_of_its_own(self, trained):
         a, split = trained
         b = changed(a, "b", dense0__kernel=lambda w: w[::-1], head__bias=lambda bias: bias + np.array([1.0, 2, 3]))
-        assembler = hybrids.Assembler(split, 3)
+        assembler = hybrids.Assembler([a, b], split, 3)
         sources = Sources(body=b, mask=b, statistics=a, direction=a, scale=a)
         body = assembler.body(sources)
         logits = body.features @ assembler.head(sources)[0] + assembler.head(sources)[1]

@@ -167,7 +167,7 @@ def _of_pair(
     if mixed:
         progress.begin(f"hybrids of {pair[0]} and {pair[1]}")
         loaded = {name: network_files.load_network(study_results.folder, name) for name in (*pair, *plan.others(pair))}
-        assembler = hybrids.Assembler(dataset.train, len(study_results.class_names))
+        assembler = hybrids.Assembler(list(loaded.values()), dataset.train, len(study_results.class_names))
         assembled = hybrids.ready(assembler, {k: plan.sources(pair, k, loaded) for k in mixed})
     labelled = study_results.labels >= 0
     for column, name in enumerate(names):

@@ -1,7 +1,8 @@
 """Hybrids of two networks: parts of one in the place of the other's, foreign ones refitted on clean images."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -153,19 +154,22 @@ class Body(NamedTuple):
 class Assembler:
     """Makes hybrids, and keeps their bodies with the features of clean training images.
 
-    A part is at home in a body that is equal, array by array, to its own network's: there it is used as it stands.
-    Elsewhere it is foreign and would be noise, and stands for what clean training images make of that body:
+    A part is at home in a body that is equal, array by array, to its own network's or to that of another network with
+    the same part: there it is used as it stands. Elsewhere it is foreign and would be noise, and stands for what clean training images make of that body:
     statistics are recalibrated, and a head's directions are refitted by `ridge_head`. Lengths and biases in a foreign
     body, or of refitted directions, are such that every logit has the mean and deviation over clean training images
     that it has in the network they are of.
     """
 
-    def __init__(self, train: Split, classes: int):
+    def __init__(self, networks: Sequence[Network], train: Split, classes: int):
         """
         Args:
+            networks: all whose parts are used; their names differ.
             train: clean training images.
             classes: of the study.
         """
+        self._digests = {network.name: _digest(_arrays(network)[0]) for network in networks}
+        self._differing = {(x.name, y.name): differing(x, y) for x, y in itertools.permutations(networks, 2)}
         self._train, self._classes = train, classes
         self._clean = train.take(np.arange(min(TRAINING, len(train))))
         self._bodies: dict[str, Body] = {}
@@ -179,8 +183,8 @@ class Assembler:
                 name = path if path in arrays else f"params/{path}"
                 arrays[name] = arrays[name] * mask
         digest = _digest(arrays)
-        theirs, statistics = _arrays(sources.statistics)
-        is_own = _digest(theirs) == digest
+        statistics = _arrays(sources.statistics)[1]
+        is_own = self._is_home("statistics", sources.statistics, digest)
         name = f"{digest} {_digest(statistics) if is_own else 'recalibrated'}"
         if name not in self._bodies:
             rest = {path: x for path, x in models.flatten(sources.body.variables).items() if path not in arrays}
@@ -196,7 +200,7 @@ class Assembler:
         """Kernel float32[d, classes] and bias float32[classes] of a hybrid's head."""
         body = self.body(sources)
         direction, scale = sources.direction, sources.scale
-        at_home = [self._home(network).arrays == body.arrays for network in (direction, scale)]
+        at_home = [self._is_home(part, getattr(sources, part), body.arrays) for part in ("direction", "scale")]
         kernel, bias = measuring.head_of(direction)
         if all(at_home):
             if direction is not scale:
@@ -205,14 +209,16 @@ class Assembler:
         else:
             kernel = kernel if at_home[0] else self._refitted(body)
             theirs, their_bias = measuring.head_of(scale)
-            logits = self._home(scale).features @ theirs + their_bias
+            logits = self.body(Sources.of(scale)).features @ theirs + their_bias
             ours = body.features.astype(np.float64) @ kernel
             kernel = kernel * (logits.std(0) / _over(ours.std(0)))
             bias = logits.mean(0) - body.features.mean(0, dtype=np.float64) @ kernel
         return np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
 
-    def _home(self, network: Network) -> Body:
-        return self.body(Sources.of(network))
+    def _is_home(self, part: str, network: Network, body: str) -> bool:
+        """True where a body, by the name of its arrays, is that of a network with this part of another."""
+        same = lambda name: name == network.name or part not in self._differing[name, network.name]
+        return any(digest == body and same(name) for name, digest in self._digests.items())
 
     def _refitted(self, body: Body) -> np.ndarray:
         if body.name not in self._ridge:
