@@ -154,11 +154,11 @@ class Body(NamedTuple):
 class Assembler:
     """Makes hybrids, and keeps their bodies with the features of clean training images.
 
-    A part is at home in a body that is equal, array by array, to its own network's or to that of another network with
-    the same part: there it is used as it stands. Elsewhere it is foreign and would be noise, and stands for what clean training images make of that body:
-    statistics are recalibrated, and a head's directions are refitted by `ridge_head`. Lengths and biases in a foreign
-    body, or of refitted directions, are such that every logit has the mean and deviation over clean training images
-    that it has in the network they are of.
+    A part is at home in a body that is equal, array by array, to its own network's, or to that of another network with
+    the same part: there it is used as it stands. Elsewhere it is foreign and would be noise, and stands for what clean
+    training images make of that body: statistics are recalibrated, and a head's directions are refitted by
+    `ridge_head`. Lengths and biases in a foreign body, or of refitted directions, are such that every logit has the
+    mean and deviation over clean training images that it has in the network they are of.
     """
 
     def __init__(self, networks: Sequence[Network], train: Split, classes: int):

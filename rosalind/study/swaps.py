@@ -98,9 +98,7 @@ def plan(study_results: Results, pairs: Sequence[Pair]) -> Swaps:
     body_first, mask_first = (all(column) for column in zip(*under, strict=True))
     if "mask" in differences and not (shared and (body_first or mask_first)):
         differences.discard("mask")
-        why = (
-            "neither has weights under the other's" if shared else "their weights have no common start or other shapes"
-        )
+        why = "neither has weights under the other's" if shared else "their weights have no common start and shapes"
         notes.append(f"The mask is joined with the body: {why}.")
         differences.add("body")
     present = [part for part in ("mask", "body", "statistics", "direction", "scale") if part in differences]

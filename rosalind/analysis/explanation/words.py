@@ -18,7 +18,7 @@ ONE = "no interval: it takes two seeds or more of both"
 
 
 def ends(low: Any, high: Any) -> str:
-    """The ends of an interval in points; what it takes where there is none.
+    """The ends of an interval in points; a dash where there is none.
 
     >>> ends(-0.012, 0.034)
     '-1.2 to +3.4'
