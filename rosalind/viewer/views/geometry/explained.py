@@ -12,7 +12,7 @@ from rosalind.analysis import contact_sheet, explanation
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import CLEAR, GREY, caption, cut, empty, fill, paragraphs, plot, titled
+from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 UP, DOWN = "#009E73", "#D55E00"
@@ -63,7 +63,7 @@ class Explained:
         self.numbers = empty("x", "y", "text")
         self.figure = self._waterfall()
         self.sheet = empty("image", "dw")
-        self.texts = empty("x", "y", "text")
+        self.texts = empty("x", "y", "text", "down")
         self.samples = self._sheet(frame)
         self.caption = caption("explained-caption")
         self.root = titled(self.title, self.figure, self.samples)
@@ -81,7 +81,7 @@ class Explained:
         figure.ygrid.grid_line_color = None
         figure.xaxis.axis_label = "corruption accuracy (%)"
         figure.hbar("y", height=0.6, left="left", right="right", source=self.bars, color="colour")
-        figure.segment("low", "y", "high", "y", source=self.whiskers, line_color=GREY, line_width=1.5)
+        figure.segment("low", "y", "high", "y", source=self.whiskers, line_color=ZERO, line_width=1.5)
         figure.scatter("x", "y", source=self.ends, marker="dash", angle=np.pi / 2, size=22, line_width=4, color=GREY)
         text = {"source": self.numbers, "name": "ink", "text_font_size": "11px", "text_baseline": "middle"}
         figure.text("x", "y", text="text", x_offset=6, **text)
@@ -92,10 +92,10 @@ class Explained:
             "explained-samples",
             "The samples that carry the gain: clean above, corrupted below, then the class and both predictions.",
             width=620,
-            height=180,
+            height=148,
             sizing_mode="scale_width",
             x_range=(0, SHOWN),
-            y_range=(3.5, 0),
+            y_range=(2.86, 0),
             visible=False,
         )
         figure.axis.visible = False
@@ -108,7 +108,7 @@ class Explained:
             mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
             figure.image("image", color_mapper=mapper, **place)
         text = {"source": self.texts, "name": "ink", "text_font_size": "10px", "text_align": "center"}
-        figure.text("x", "y", text="text", text_baseline="top", **text)
+        figure.text("x", "y", text="text", text_baseline="top", y_offset="down", **text)
         return figure
 
     def update(self, frame: Frame) -> None:
@@ -196,7 +196,7 @@ class Explained:
         count = len(explained.shown)
         if not count:
             fill(self.sheet, {"image": [], "dw": []})
-            fill(self.texts, {"x": [], "y": [], "text": []})
+            fill(self.texts, {"x": [], "y": [], "text": [], "down": []})
             return
         pictures = np.concatenate([explained.images[:, 0], explained.images[:, 1]])
         sheet = contact_sheet.mosaic(pictures, count, 2, max(pictures.shape[2] // 8, 1))
@@ -206,5 +206,5 @@ class Explained:
         for k in range(count):
             a, b = (" ".join(name(one) for one in side) for side in explained.predictions[k])
             for line, text in enumerate((name(explained.labels[k]), f"A {a}", f"B {b}")):
-                rows.append((k + 0.45, 2.05 + 0.48 * line, text))
-        fill(self.texts, {key: [row[k] for row in rows] for k, key in enumerate(("x", "y", "text"))})
+                rows.append((k + 0.45, 2.0, text, 3 + 13 * line))
+        fill(self.texts, {key: [row[k] for row in rows] for k, key in enumerate(("x", "y", "text", "down"))})
