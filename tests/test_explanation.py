@@ -267,7 +267,7 @@ class TestExplain:
         np.testing.assert_allclose(explained.shares.mean.sum(-1), explained.total.mean, atol=1e-12)
         half = seed_interval(gain)[1]
         assert explained.total.high[0] - explained.total.mean[0] == pytest.approx(half)
-        assert explained.columns == ("overall", "digital", "noise")
+        assert explained.columns == ("overall", "noise", "digital")
         assert explained.parts == ("mask", "body", "direction", "scale")
         # Nobody trained the ticket's weights under the dense mask.
         assert np.isnan(explained.accuracy[:, [2, 6, 10, 14]]).all()
