@@ -324,6 +324,27 @@ def place(folder: Folder, network: Annotated[str, tyro.conf.Positional], zoo: Pa
     print(reference.text(placement, networks))
 
 
+def explain(
+    folder: Folder,
+    a: Annotated[str, tyro.conf.Positional],
+    b: Annotated[str, tyro.conf.Positional],
+    out: Path | None = None,
+) -> None:
+    """Explain why B is more accurate under corruption than A: which part, which geometry, which samples.
+
+    Args:
+        folder: The study folder.
+        a: A network's id or a group of seeds, as tables name it: dense, "biprop 0.8".
+        b: The other side.
+        out: HTML file of the page; in the study's folder report/ by default.
+    """
+    rosalind.study.use_compilation_cache()
+    explained = rosalind.study.explain(folder, a, b)
+    print(rosalind.analysis.explanation.text(explained))
+    name = rosalind.analysis.explanation.file_of(folder, explained.a, explained.b, "html").name
+    print(f"\n{rosalind.figures.explanation.write(explained, out or folder / 'report' / f'explain-{name}')}")
+
+
 def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
@@ -442,10 +463,22 @@ def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
-    commands: dict[str, Callable[..., None]] = {
-        f.__name__: f
-        for f in (demo, run, view, report, compare, claims, place, export, corrupt, attribute, diagnose, fourier)
-    }
+    functions = (
+        demo,
+        run,
+        view,
+        report,
+        compare,
+        claims,
+        explain,
+        place,
+        export,
+        corrupt,
+        attribute,
+        diagnose,
+        fourier,
+    )
+    commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
         print(f"rosalind {rosalind.__version__}")

@@ -211,15 +211,24 @@ def measure(
         yield network.name, _collect(parts.pop(network.name), network, split, subset, nearest, measures)
 
 
-def accuracies(networks: Sequence[Network], planned: Planned, split: Split, key: Array) -> Iterator[tuple[str, float]]:
-    """Accuracies in [0, 1] of networks under a condition whose images they share; no geometry."""
-    counts = {network.name: 0 for network in networks}
+def feature_batches(
+    networks: Sequence[Network], planned: Planned, split: Split, key: Array
+) -> Iterator[tuple[Int[np.ndarray, " b"], list[Float32[np.ndarray, "b d"]]]]:
+    """Labels and every network's features, batch by batch, under a condition whose images they share."""
     for images, labels, ids, valid in _batches(split, batch_size(split)):
         changed = conditions.apply(planned, None, images, labels, ids, key)
-        for network in networks:
-            kernel, bias = head_of(network)
-            logits = np.asarray(_network_features(network, changed)) @ kernel + bias
-            counts[network.name] += int((logits.argmax(1) == labels)[valid].sum())
+        yield (
+            labels[valid],
+            [np.asarray(_network_features(network, changed), np.float32)[valid] for network in networks],
+        )
+
+
+def accuracies(networks: Sequence[Network], planned: Planned, split: Split, key: Array) -> Iterator[tuple[str, float]]:
+    """Accuracies in [0, 1] of networks under a condition whose images they share; no geometry."""
+    counts, heads = {network.name: 0 for network in networks}, [head_of(network) for network in networks]
+    for labels, features in feature_batches(networks, planned, split, key):
+        for network, (kernel, bias), batch in zip(networks, heads, features, strict=True):
+            counts[network.name] += int(((batch @ kernel + bias).argmax(1) == labels).sum())
     yield from ((name, count / len(split)) for name, count in counts.items())
 
 

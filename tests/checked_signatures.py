@@ -17,9 +17,9 @@ ANALYSIS = (
         "collapse",
         "concordance",
     ),
-    *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
-    *("lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths", "polygon"),
-    *("predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
+    *("contact_sheet", "deletion_curves", "distributions", "downsampling", "explanation", "fragility", "heat_map"),
+    *("inside", "lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths"),
+    *("polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
     *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store", "zoo"),
 )
 MODULES = (

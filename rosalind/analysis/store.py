@@ -67,6 +67,7 @@ class Store:
         times: list[Any] = []
         for folder in self.folders:
             watched = ("study.json", "samples.csv", "summary.csv", "comparison", "images", "attribution")
+            watched += ("comparison/explain",)
             times += [_changed(folder / name) for name in watched]
             for name in ("networks", "conditions", "geometry", "attribution", "diagnostics"):
                 listed = os.scandir(folder / name) if (folder / name).is_dir() else ()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
-from rosalind.figures import latex, markdown
+from rosalind.figures import explanation, latex, markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import comparison_figure, potential_figure, predictors_figure, ranking_figure
 from rosalind.figures.geometry import distribution_figure, similarity_figure
@@ -36,6 +36,7 @@ __all__ = [
     "deletion_figure",
     "density_figure",
     "distribution_figure",
+    "explanation",
     "figures",
     "fingerprint_figure",
     "frequency_figure",

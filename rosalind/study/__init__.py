@@ -3,6 +3,7 @@
 from rosalind.study.compilation_cache import use_compilation_cache
 from rosalind.study.diagnosing import diagnose
 from rosalind.study.estimate import Estimate, estimate
+from rosalind.study.explaining import explain
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create, place
 from rosalind.study.maps import attribute
@@ -22,6 +23,7 @@ __all__ = [
     "default_jobs",
     "diagnose",
     "estimate",
+    "explain",
     "frequency_maps",
     "load_network",
     "place",

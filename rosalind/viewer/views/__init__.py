@@ -16,6 +16,7 @@ from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.geometry.class_matrices import ClassMatrices
 from rosalind.viewer.views.geometry.collapse import Collapse
 from rosalind.viewer.views.geometry.distributions import Distributions
+from rosalind.viewer.views.geometry.explained import Explained
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
 from rosalind.viewer.views.inside.layer_likeness import LayerLikeness
@@ -80,6 +81,7 @@ VIEWS: dict[str, type[View]] = {
     "global": ParallelCoordinates,
     "classes": ClassMatrices,
     "collapse": Collapse,
+    "explained": Explained,
     "samples": Samples,
     "attribution": Attribution,
     "sample": SampleDetail,

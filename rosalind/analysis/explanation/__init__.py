@@ -1,0 +1,59 @@
+"""Why is B more robust than A? Shares of the gain of parts, geometry and samples, from what `study.explain` stored.
+
+In a notebook one line: `explanation.read(results.load(folder), "dense", "biprop 0.8").shares`.
+"""
+
+from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED, PATH, PairNumbers, of_pair, severities
+from rosalind.analysis.explanation.record import (
+    OVERALL,
+    PARTS,
+    SHOWN,
+    Carried,
+    Explanation,
+    Interval,
+    arrays_of,
+    file_of,
+    json_of,
+    members,
+    name_of,
+    pairs_of,
+    read,
+)
+from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
+from rosalind.analysis.explanation.words import cost_lines, geometry_lines, part_lines, sentence, text
+
+__all__ = [
+    "CARRIED",
+    "COSTS",
+    "FLIPS",
+    "MATCHED",
+    "OVERALL",
+    "PARTS",
+    "PATH",
+    "SHOWN",
+    "STRATA",
+    "Carried",
+    "Explanation",
+    "Interval",
+    "PairNumbers",
+    "arrays_of",
+    "carrying",
+    "coalitions",
+    "cost_lines",
+    "file_of",
+    "geometry_lines",
+    "held",
+    "json_of",
+    "matched",
+    "members",
+    "name_of",
+    "of_pair",
+    "pairs_of",
+    "part_lines",
+    "read",
+    "sentence",
+    "severities",
+    "shapley",
+    "strata",
+    "text",
+]

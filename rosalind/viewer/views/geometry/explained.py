@@ -1,0 +1,210 @@
+"""Why B is more robust than A: the waterfall of the parts and the samples that carry the gain, as they are stored."""
+
+import shlex
+from html import escape
+from typing import Any
+
+import numpy as np
+from bokeh.models import FixedTicker, LinearColorMapper, Range1d
+from bokeh.palettes import Greys256
+
+from rosalind.analysis import contact_sheet, explanation
+from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged
+from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, titled
+from rosalind.viewer.views.frame import Change, Changed, Frame
+
+UP, DOWN = "#009E73", "#D55E00"
+
+LETTERS = 5
+"""Most letters of a class under a sample."""
+
+
+def stored(store: Store, a: str, b: str) -> Explanation | None:
+    """The explanation of two sides or, where there is none of two networks, that of their groups; None without.
+
+    Raises:
+        results.Damaged: a file cannot be read.
+    """
+
+    def make() -> Explanation | None:
+        ids = [store.sides.id_of(store.sides.group(name)) for name in (a, b)]
+        for sides in ((a, b), ids):
+            found = explanation.read(store.results, *sides)
+            if found is not None:
+                return found
+        return None
+
+    return store.cached(("explanation", a, b), make)
+
+
+def command(store: Store, a: str, b: str) -> str:
+    """The line for a shell that makes the explanation of two sides."""
+    names = [explanation.name_of(store.results, side) for side in (a, b)]
+    return shlex.join(["rosalind", "explain", str(store.results.folder), *names])
+
+
+class Explained:
+    """A bar per part from A's corruption accuracy to B's, and the first carrying samples."""
+
+    page, title = "geometry", "Why is B more robust?"
+
+    @staticmethod
+    def choices(store: Store) -> dict[str, tuple[str, ...]]:
+        """None."""
+        return {}
+
+    def __init__(self, frame: Frame, change: Change):
+        self.store, self.changed = frame.store, Changed()
+        self.bars = empty("y", "left", "right", "colour")
+        self.whiskers = empty("y", "low", "high")
+        self.ends = empty("x", "y")
+        self.numbers = empty("x", "y", "text")
+        self.figure = self._waterfall()
+        self.sheet = empty("image", "dw")
+        self.texts = empty("x", "y", "text", "down")
+        self.samples = self._sheet(frame)
+        self.caption = caption("explained-caption")
+        self.root = titled(self.title, self.figure, self.samples)
+
+    def _waterfall(self) -> Any:
+        figure = plot(
+            "explained",
+            "Bars from A's corruption accuracy over the parts to B's; the sentence below has the numbers.",
+            height=260,
+            x_range=Range1d(0, 100),
+            y_range=Range1d(1, 0),
+            visible=False,
+        )
+        figure.yaxis.ticker = FixedTicker()
+        figure.ygrid.grid_line_color = None
+        figure.xaxis.axis_label = "corruption accuracy (%)"
+        figure.hbar("y", height=0.6, left="left", right="right", source=self.bars, color="colour")
+        figure.segment("low", "y", "high", "y", source=self.whiskers, line_color=ZERO, line_width=1.5)
+        figure.scatter("x", "y", source=self.ends, marker="dash", angle=np.pi / 2, size=22, line_width=4, color=GREY)
+        text = {"source": self.numbers, "name": "ink", "text_font_size": "11px", "text_baseline": "middle"}
+        figure.text("x", "y", text="text", x_offset=6, **text)
+        return figure
+
+    def _sheet(self, frame: Frame) -> Any:
+        figure = plot(
+            "explained-samples",
+            "The samples that carry the gain: clean above, corrupted below, then the class and both predictions.",
+            width=620,
+            height=148,
+            sizing_mode="scale_width",
+            x_range=(0, SHOWN),
+            y_range=(2.86, 0),
+            visible=False,
+        )
+        figure.axis.visible = False
+        figure.grid.grid_line_color = None
+        place = {"x": 0, "y": 0, "dw": "dw", "dh": 2, "source": self.sheet}
+        _, first = frame.store.results.images(frame.store.conditions[0])
+        if first.shape[-1] == 3:
+            figure.image_rgba("image", **place)
+        else:
+            mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
+            figure.image("image", color_mapper=mapper, **place)
+        text = {"source": self.texts, "name": "ink", "text_font_size": "10px", "text_align": "center"}
+        figure.text("x", "y", text="text", text_baseline="top", y_offset="down", **text)
+        return figure
+
+    def update(self, frame: Frame) -> None:
+        """Draw a frame."""
+        a, b = frame.state.a[0], frame.state.b[0]
+        if not self.changed("all", (a, b, frame.state.null)):
+            return
+        explained: Explanation | None = None
+        try:
+            if self.store.results.homes:
+                words = "Explanations are of one study: open it alone to see what is stored."
+            else:
+                explained = stored(self.store, a, b)
+                words = escape(explanation.sentence(explained)) if explained else self._missing(a, b)
+        except (Damaged, OSError) as error:
+            words = escape(str(error))
+        self.figure.visible = explained is not None
+        self.samples.visible = explained is not None and len(explained.shown) > 0
+        if explained is not None:
+            self._draw(explained)
+            self._show(explained)
+        notes = " ".join(explained.notes) if explained else ""
+        where = ""
+        if explained and len(explained.shown):
+            where = f"Samples: clean, and under {escape(explained.shown_condition)}; below the class, then A's and B's "
+            where += "predictions, one per seed. Bars sum to the gain, whiskers are 95 % intervals over seeds."
+        self.caption.text = paragraphs(words, where, escape(notes), frame.null_sentence)
+
+    def _missing(self, a: str, b: str) -> str:
+        """The command that makes an explanation, or the reason why there is none."""
+        try:
+            explanation.pairs_of(self.store.results, a, b)
+        except ValueError as error:
+            return f"No explanation: {escape(str(error))}"
+        line = command(self.store, a, b)
+        return f"No explanation of these two is stored. Make it with<br><code>{escape(line)}</code>"
+
+    def _draw(self, explained: Explanation) -> None:
+        shares, total = explained.shares, explained.total
+        first = 100 * float(explained.values[:, 0, 0].mean())
+        steps, count = 100 * shares.mean[0], len(explained.parts)
+        starts = first + np.concatenate([[0], np.cumsum(steps)])
+        rows = np.arange(1, count + 1)
+        titles = {0: "A", **dict(zip(rows.tolist(), (PARTS[key] for key in explained.parts), strict=True))}
+        titles[count + 1] = "B"
+        low = np.concatenate([starts[:-1] + 100 * shares.low[0], [first + 100 * total.low[0]]])
+        high = np.concatenate([starts[:-1] + 100 * shares.high[0], [first + 100 * total.high[0]]])
+        places = np.arange(1, count + 2)
+        if len(explained.seed_draw):
+            titles[count + 2] = "another seed of A (null)"
+            low = np.append(low, first + 100 * explained.drawn.low)
+            high = np.append(high, first + 100 * explained.drawn.high)
+            places = np.append(places, count + 2)
+        known = np.isfinite(low)
+        as_float = lambda values: np.asarray(values, np.float32)
+        fill(
+            self.bars,
+            {
+                "y": as_float(rows),
+                "left": as_float(starts[:-1]),
+                "right": as_float(starts[1:]),
+                "colour": [UP if step >= 0 else DOWN for step in steps],
+            },
+        )
+        fill(self.whiskers, {"y": as_float(places[known]), "low": as_float(low[known]), "high": as_float(high[known])})
+        fill(self.ends, {"x": as_float([first, starts[-1]]), "y": as_float([0, count + 1])})
+        beyond = np.maximum(np.maximum(starts[:-1], starts[1:]), np.nan_to_num(high[:count]))
+        fill(
+            self.numbers,
+            {
+                "x": as_float([first, *beyond, max(starts[-1], np.nan_to_num(high[count]))]),
+                "y": as_float(range(count + 2)),
+                "text": [f"{first:.1f}", *(f"{step:+.1f}" for step in steps), f"{starts[-1]:.1f}"],
+            },
+        )
+        drawn = np.concatenate([starts, low[known], high[known]])
+        reach = max(float(np.ptp(drawn)), 1.0)
+        self.figure.x_range.update(start=float(drawn.min()) - 0.08 * reach, end=float(drawn.max()) + 0.15 * reach)
+        self.figure.y_range.update(start=len(titles) - 0.4, end=-0.6)
+        self.figure.height = 80 + 28 * len(titles)
+        self.figure.yaxis.ticker.ticks = list(titles)
+        self.figure.yaxis.major_label_overrides = titles
+
+    def _show(self, explained: Explanation) -> None:
+        count = len(explained.shown)
+        if not count:
+            fill(self.sheet, {"image": [], "dw": []})
+            fill(self.texts, {"x": [], "y": [], "text": [], "down": []})
+            return
+        pictures = np.concatenate([explained.images[:, 0], explained.images[:, 1]])
+        sheet = contact_sheet.mosaic(pictures, count, 2, max(pictures.shape[2] // 8, 1))
+        self.sheet.data = {"image": [sheet], "dw": [count]}
+        name = lambda number: cut(explained.class_names[number], LETTERS)
+        rows = []
+        for k in range(count):
+            a, b = (" ".join(name(one) for one in side) for side in explained.predictions[k])
+            for line, text in enumerate((name(explained.labels[k]), f"A {a}", f"B {b}")):
+                rows.append((k + 0.45, 2.0, text, 3 + 13 * line))
+        fill(self.texts, {key: [row[k] for row in rows] for k, key in enumerate(("x", "y", "text", "down"))})
