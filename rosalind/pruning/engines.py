@@ -158,12 +158,19 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
 
 
 def learn_masks(run: MethodRun) -> Iterator[Pruned]:
-    """Train the recipe's parametrisation, once per sparsity, and keep its final masks."""
+    """Train the recipe's parametrisation, once per sparsity, and keep its final masks.
+
+    With `mask_epochs` that is a first phase, and the kept weights are fine-tuned after it.
+    """
     recipe, options, parametrise = run.recipe, run.options, run.recipe.parametrisation
     assert parametrise is not None
-    config = run.finetuning if recipe.ranked == "trained" else run.schedule
-    if recipe.ranked == "initial" and "learning_rate" in options:
-        # Scores of frozen weights are trained with momentum and decay of their own, as published.
+    config, finetunes = run.finetuning if recipe.ranked == "trained" else run.schedule, "mask_epochs" in options
+    # Scores of frozen weights are trained with momentum and rates of their own, as published.
+    if finetunes:
+        epochs = run.config.epochs if options["mask_epochs"] is None else options["mask_epochs"]
+        rates = {"learning_rate": options["mask_rate"], "weight_decay": 0.0}
+        config = dataclasses.replace(run.config, epochs=epochs, optimizer="sgd", **rates)
+    elif recipe.ranked == "initial" and "learning_rate" in options:
         rates = {name: options[name] for name in ("learning_rate", "weight_decay")}
         config = dataclasses.replace(config, optimizer="sgd", **rates)
     network_loss, network_state, unwrap = run.objective(run.start.state)
@@ -182,7 +189,12 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         chosen, notes = parametrisation.masks(fitted.trainable, fitted.state["carried"])
         params, _ = parametrisation.effective_params(fitted.trainable, fitted.state["carried"], False)
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
-        return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
+        if not finetunes:
+            return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
+        evaluation = dict(run.evaluate(weights)) if run.evaluate else {}
+        tuned, memory = run.train(weights, chosen, config=run.finetuning), fitted.step_bytes
+        steps = fitted.steps + tuned.steps
+        return Pruned.of(sparsity, chosen, tuned, steps=steps, step_bytes=memory, before=evaluation, notes=notes)
 
     made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
