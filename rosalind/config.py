@@ -268,13 +268,13 @@ class Deck:
 
     Attributes:
         members: Labels of networks, of pruned ones with the sparsity, as ids have them: `dense-augmix`, `lth-0.8`.
-        gate: None averages the members' probabilities. Otherwise one member answers: the one whose training images have
+        gate: `none` averages the members' probabilities. Otherwise one member answers: that whose training images have
             mean Fourier amplitudes nearest to those of a condition's images together (`batch`), or of each (`sample`).
     """
 
     label: str
     members: tuple[str, ...]
-    gate: Literal["batch", "sample"] | None = None
+    gate: Literal["none", "batch", "sample"] = "none"
 
 
 @dataclass(frozen=True)

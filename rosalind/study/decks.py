@@ -100,12 +100,10 @@ def _add(folder: Path, deck: Deck, seed: int | None, members: list[str]) -> str:
             unmeasured[id_] = f"is not measured of {', '.join(lacking)}"
             continue
         tables = [_log_probabilities(study_results, member, id_) for member in members]
-        if deck.gate is None:
+        if deck.gate == "none":
             table = ensembles.averaged(tables)
         else:
-            templates = templates or [
-                _template(folder, dataset, *member) for member in zip(members, infos, strict=True)
-            ]
+            templates = templates or [_template(study_results, dataset, member) for member in members]
             pick = ensembles.nearest(_images(folder, dataset, planned), templates, together=deck.gate == "batch")
             table = np.stack(tables)[pick, np.arange(len(pick))]
             chosen[id_] = {member: float((pick == k).mean()) for k, member in enumerate(deck.members)}
