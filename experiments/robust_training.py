@@ -5,7 +5,8 @@ accuracy of the dense network of their training regime, networks of magnitude pr
 gaussian (sigma 0.1), augmix (weight 12), adversarial (PGD-7, 8 of 255) and mixup; a cnn of 8 channels on the digits,
 pruned to 90 %; beside them hydra, which learns its mask under the regime's loss, and `dense_extended`, the dense
 network trained for as many epochs as the longest chain. Two means: over eight corruptions at severity 3, and over the
-six of them that are not noise, since `gaussian` trains on noise.
+six of them that are not noise, since `gaussian` trains on noise. Three decks: lth under gaussian and augmix, averaged
+and gated by batch, and the two dense parents averaged, which tells ensembling from pruning.
 
 Expected, by CARD: the difference of a ticket to its dense network is about 0 in every regime, that of magnitude below
 0, and ticket minus magnitude above 0.
@@ -26,12 +27,18 @@ import tyro
 from rosalind import results, study
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness import power
-from rosalind.config import Data, Method, Model, Regime, Study, Train, conditions
+from rosalind.config import Data, Deck, Method, Model, Regime, Study, Train, conditions
 
 NOISE = ("gaussian_noise", "shot_noise")
 OTHERS = ("defocus_blur", "zoom_blur", "fog", "brightness", "contrast", "pixelate")
 TICKETS = ("lth", "edge_popup", "biprop")
 REGIMES = ("gaussian", "augmix", "adversarial", "mixup")
+CARDS = ("lth-gaussian-0.9", "lth-augmix-0.9")
+DECKS = (
+    Deck("deck_averaged", CARDS),
+    Deck("deck_gated", CARDS, "batch"),
+    Deck("deck_of_dense", ("dense-gaussian", "dense-augmix")),
+)
 
 STUDY = Study(
     model=Model("cnn", 8),
@@ -46,6 +53,7 @@ STUDY = Study(
     conditions=conditions((*NOISE, *OTHERS), (3,)),
     controls=("dense_extended",),
     regimes=tuple(Regime(name) for name in REGIMES),
+    decks=DECKS,
     thumbnails=0,
     attributions=0,
 )
@@ -83,7 +91,7 @@ def table(rows: list[Row]) -> list[str]:
     of = {key: np.array([values[seed] for seed in seeds]) for key, values in cells.items()}
     lines = []
     for (quantity, regime, method), values in of.items():
-        over = values - of[quantity, regime, "dense"]
+        over = values - of[quantity, "plain" if method.startswith("deck") else regime, "dense"]
         mean, deviation = 100 * values.mean(), 100 * values.std(ddof=1)
         to_dense = f"  to dense {_words(over)}" if over.any() else ""
         lines.append(f"{quantity:14s} {regime:12s} {method:15s} {mean:5.1f} +- {deviation:4.1f}{to_dense}")
@@ -93,9 +101,11 @@ def table(rows: list[Row]) -> list[str]:
             contrast = tickets - of[quantity, regime, "magnitude"]
             lines.append(f"{quantity:14s} {regime:12s} mean of tickets - magnitude  {_words(contrast)}")
         gains = {regime: of[quantity, regime, "dense"] - of[quantity, "plain", "dense"] for regime in REGIMES}
-        lines += [
-            f"{quantity:14s} {regime:12s} dense - plain dense          {_words(gain)}" for regime, gain in gains.items()
-        ]
+        cards = np.mean([of[quantity, regime, "lth"] for regime in ("gaussian", "augmix")], 0)
+        gains |= {deck.label: of[quantity, "plain", deck.label] - cards for deck in DECKS[:2]}
+        for name, gain in gains.items():
+            against = "over its members" if name.startswith("deck") else "dense - plain dense"
+            lines.append(f"{quantity:14s} {name:13s} {against:27s} {_words(gain)}")
     return lines
 
 

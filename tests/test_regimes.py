@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import MLP, NORM_MLP, toy_problem
+from PIL import Image, ImageOps
 from pruned import CONFIG, KEY
 
 from rosalind import corruptions, models, training
@@ -15,6 +16,7 @@ from rosalind.pruning import masks
 from rosalind.training import augmix, robust
 
 SHAPE = (8, 8, 1)
+operate = jax.jit(augmix.operate)
 OFF = {
     "gaussian": {"sigma": 0.0},
     "augmix": {"weight": 0.0},
@@ -36,8 +38,16 @@ def plain_loss(model=MLP):
     return models.cross_entropy(model, logits=True)
 
 
+@functools.cache
 def loss_of(name: str, model=MLP, **options):
     return jax.jit(training.robust_loss(Regime(name, options), plain_loss(model)))
+
+
+@functools.cache
+def images_of(name: str, model=MLP, **options):
+    """The images that the first step of a regime shows the network."""
+    shown = jax.jit(functools.partial(training.trained_images, Regime(name, options), plain_loss(model)))
+    return np.asarray(shown(*start(model)))
 
 
 def start(model=MLP):
@@ -131,8 +141,7 @@ class TestAdversarial:
     @pytest.mark.parametrize("epsilon", [4.0, 16.0])
     def test_images_stay_in_the_ball_and_raise_the_loss(self, epsilon):
         params, state, batch = start()
-        regime = Regime("adversarial", {"epsilon": epsilon, "step": epsilon / 4})
-        images = training.trained_images(regime, plain_loss(), params, state, batch)
+        images = images_of("adversarial", epsilon=epsilon, step=epsilon / 4)
         clean = np.asarray(batch["images"], np.float32) / 255
         assert np.abs(images - clean).max() <= epsilon / 255 + 1e-6
         assert images.min() >= 0
@@ -146,14 +155,14 @@ class TestAdversarial:
 
     def test_the_gradient_is_that_of_the_loss_at_fixed_images(self):
         params, state, batch = start()
-        images = training.trained_images(Regime("adversarial"), plain_loss(), params, state, batch)
+        images = images_of("adversarial")
         at_fixed = jax.grad(lambda p: plain_loss()(p, state, {**batch, "images": images})[0])(params)
         whole = jax.grad(lambda p: loss_of("adversarial")(p, state, batch)[0])(params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), at_fixed, whole)
 
     def test_batch_norm_sees_the_attacked_batch_once(self):
         params, state, batch = start(NORM_MLP)
-        images = training.trained_images(Regime("adversarial"), plain_loss(NORM_MLP), params, state, batch)
+        images = images_of("adversarial", NORM_MLP)
         once = plain_loss(NORM_MLP)(params, state, {**batch, "images": images})[1][0]
         after = loss_of("adversarial", NORM_MLP)(params, state, batch)[1][0]
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), once, after)
@@ -223,7 +232,7 @@ class TestAugMix:
 
     def operated(self, name, level, sign=1.0, image=None):
         image = self.image if image is None else image
-        return np.asarray(augmix.operate(image, augmix.OPERATIONS.index(name), level, sign))
+        return np.asarray(operate(image, augmix.OPERATIONS.index(name), level, sign))
 
     def test_no_operation_is_a_test_corruption(self):
         assert not {*augmix.OPERATIONS} & {*corruptions.NAMES, *corruptions.EXTRA}
@@ -255,11 +264,10 @@ class TestAugMix:
     def test_turns_are_those_of_scipy(self):
         from scipy import ndimage
 
-        square = self.image[:, :8, 0]
-        wanted = ndimage.rotate(np.asarray(square), 9, reshape=False, order=1, mode="constant")
-        turned = self.operated("rotate", 3.0, image=square[..., None])[..., 0]
-        opposite = self.operated("rotate", 3.0, -1.0, image=square[..., None])[..., 0]
-        inner = np.s_[2:6, 2:6]
+        wanted = ndimage.rotate(np.asarray(self.image[..., 0]), 9, reshape=False, order=1, mode="constant")
+        turned = self.operated("rotate", 3.0)[..., 0]
+        opposite = self.operated("rotate", 3.0, -1.0)[..., 0]
+        inner = np.s_[2:6, 3:7]
         assert min(np.abs(turned - wanted)[inner].max(), np.abs(opposite - wanted)[inner].max()) < 1e-4
 
     def test_equal_level_counts_are_equalised_by_the_closed_form(self):
@@ -268,17 +276,30 @@ class TestAugMix:
         np.testing.assert_allclose(augmix.equalised(channel[..., None])[..., 0], wanted, rtol=1e-6)
 
     def test_one_grey_level_stays(self):
-        flat = jnp.full((8, 8, 1), 77 / 255)
+        flat = jnp.full((8, 10, 2), 77 / 255)
         for name in ("autocontrast", "equalize"):
             np.testing.assert_array_equal(self.operated(name, 3.0, image=flat), flat)
 
     def test_solarise_and_posterise_by_hand(self):
-        channel = jnp.array([[0.0, 100.0, 180.0, 255.0]] * 2)[..., None] / 255
+        channel = jnp.tile(jnp.array([0.0, 100.0, 180.0, 255.0, 0.0])[None, :, None] / 255, (8, 2, 2))
         # Level 3: the threshold is 256 - 76 = 180, and one more than four bits goes: multiples of 32.
-        solarised = 255 * self.operated("solarize", 3.0, image=channel)[0, :, 0]
+        solarised = 255 * self.operated("solarize", 3.0, image=channel)[0, :4, 0]
         np.testing.assert_allclose(solarised, [0, 100, 75, 0], atol=1e-3)
-        posterised = 255 * self.operated("posterize", 3.0, image=channel)[0, :, 0]
+        posterised = 255 * self.operated("posterize", 3.0, image=channel)[0, :4, 0]
         np.testing.assert_allclose(posterised, [0, 96, 160, 224], atol=1e-3)
+
+    def test_pixels_are_those_of_pil(self):
+        channel = np.asarray(255 * self.image[..., 0]).round().astype(np.uint8)
+        # Level 3: the threshold is 180, three bits stay.
+        for name, wanted, atol in (
+            ("solarize", ImageOps.solarize(Image.fromarray(channel), 180), 1e-4),
+            ("posterize", ImageOps.posterize(Image.fromarray(channel), 3), 1e-4),
+            ("autocontrast", ImageOps.autocontrast(Image.fromarray(channel)), 1.01 / 255),
+        ):
+            np.testing.assert_allclose(self.operated(name, 3.0)[..., 0], np.asarray(wanted) / 255, atol=atol)
+        large = np.random.default_rng(2).normal(110, 20, (64, 64)).clip(0, 255).astype(np.uint8)
+        spread = np.asarray(augmix.equalised(jnp.asarray(large / 255, jnp.float32)[..., None]))[..., 0]
+        np.testing.assert_allclose(spread, np.asarray(ImageOps.equalize(Image.fromarray(large))) / 255, atol=0.04)
 
     def test_stretch_reaches_both_ends(self):
         low = self.operated("autocontrast", 1.0, image=0.2 + 0.5 * self.image)
@@ -286,32 +307,28 @@ class TestAugMix:
         np.testing.assert_allclose(low.max((0, 1)), 1, atol=1e-6)
 
     def test_views_differ_and_lie_between_black_and_white(self):
-        _, _, batch = start()
-        options = training.regime_options(Regime("augmix"))
-        clean = robust.pixels(batch["images"])
-        once = np.asarray(augmix.mixed(clean, batch["keys"], options))
-        assert once.min() >= 0
-        assert once.max() <= 1 + 1e-5
-        assert (np.abs(once - clean).max((1, 2, 3)) > 0.01).mean() > 0.8
+        clean, *views = images_of("augmix").reshape(3, 20, *SHAPE)
+        for one, other in ((clean, views[0]), (clean, views[1]), views):
+            assert (np.abs(one - other).max((1, 2, 3)) > 0.01).mean() > 0.8
+            assert one.min() >= 0
+            assert one.max() <= 1 + 1e-5
 
     def test_loss_is_cross_entropy_of_clean_images_and_the_weighted_divergence(self):
         params, state, batch = start()
-        images = training.trained_images(Regime("augmix"), plain_loss(), params, state, batch)
+        images = images_of("augmix")
         assert images.shape == (60, *SHAPE)
         np.testing.assert_array_equal(images[:20], robust.pixels(batch["images"]))
         logits = models.apply(MLP, {"params": params, **state}, images)[0].reshape(3, 20, 3)
         plain = plain_loss()(params, state, batch)[0]
-        for weight in (1.0, 12.0):
-            wanted = plain + weight * augmix.jensen_shannon(logits).mean()
-            assert float(loss_of("augmix", weight=weight)(params, state, batch)[0]) == pytest.approx(
-                float(wanted), rel=1e-4
-            )
+        wanted = float(plain + 12 * augmix.jensen_shannon(logits).mean())
+        assert float(loss_of("augmix")(params, state, batch)[0]) == pytest.approx(wanted, rel=1e-4)
 
     def test_records_are_of_the_clean_images(self):
         records = lambda logits, params, labels: {"first": logits[:, 0], "label": labels.astype(jnp.float32)}
         inner = models.cross_entropy(MLP, records=records, logits=True)
         params, state, batch = start()
-        _, (_, recorded) = training.robust_loss(Regime("augmix"), inner)(params, state, batch)
+        robust_loss = training.robust_loss(Regime("augmix"), inner)
+        recorded = jax.eval_shape(robust_loss, params, state, batch)[1][1]
         assert {name: value.shape for name, value in recorded.items()} == {"first": (20,), "label": (20,)}
 
 
@@ -325,7 +342,9 @@ class TestDistilling:
         again, (_, recorded) = student(params, taught, more)
         assert float(value) == pytest.approx(float(again), rel=1e-5)
         assert (records["logits"].shape, recorded["logits"].shape) == ((20, 3), (40, 3))
-        assert np.isfinite(training.robust_loss(Regime("augmix"), student)(params, taught, batch)[0])
+        robust_loss = training.robust_loss(Regime("gaussian", OFF["gaussian"]), student)
+        assert float(robust_loss(params, taught, batch)[0]) == float(value)
+        assert jax.eval_shape(training.robust_loss(Regime("augmix"), student), params, taught, batch)[0].shape == ()
 
 
 class TestBadInput:

@@ -157,6 +157,10 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
     return cached(run, {**_made_by(run, reached), "control": control}, make)
 
 
+_TUNING = ("epochs", "learning_rate")
+"""Options of a fine-tuning that comes after the masks have been learned."""
+
+
 def learn_masks(run: MethodRun) -> Iterator[Pruned]:
     """Train the recipe's parametrisation, once per sparsity, and keep its final masks.
 
@@ -189,16 +193,28 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         chosen, notes = parametrisation.masks(fitted.trainable, fitted.state["carried"])
         params, _ = parametrisation.effective_params(fitted.trainable, fitted.state["carried"], False)
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
-        if not finetunes:
-            return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
-        evaluation = dict(run.evaluate(weights)) if run.evaluate else {}
-        tuned, memory = run.train(weights, chosen, config=run.finetuning), fitted.step_bytes
-        steps = fitted.steps + tuned.steps
-        return Pruned.of(sparsity, chosen, tuned, steps=steps, step_bytes=memory, before=evaluation, notes=notes)
+        return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
+
+    def tuned(sparsity: float) -> Pruned:
+        # However long the weights are tuned, their masks are learned once.
+        of_masks = {name: value for name, value in determining(options).items() if name not in _TUNING}
+        learned = cached(run, {**made_by, "options": of_masks, "masks": sparsity}, functools.partial(make, sparsity))
+        evaluation = dict(run.evaluate(learned.weights)) if run.evaluate else {}
+        fitted = run.train(learned.weights, learned.masks, config=run.finetuning)
+        return Pruned.of(
+            sparsity,
+            learned.masks,
+            fitted,
+            steps=learned.steps + fitted.steps,
+            before=evaluation,
+            step_bytes=learned.step_bytes,
+            notes=learned.notes,
+        )
 
     made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
-        yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))
+        made = functools.partial(tuned if finetunes else make, sparsity)
+        yield cached(run, {**made_by, "sparsity": sparsity}, made)
 
 
 def train_sparse(run: MethodRun) -> Iterator[Pruned]:
