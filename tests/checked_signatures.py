@@ -16,7 +16,7 @@ ANALYSIS = (
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
     *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.pruning.compression", "rosalind.storage"),
-    "rosalind.results.logits",
+    *("rosalind.results.logits", "rosalind.study.ensembles"),
     *(f"rosalind.analysis.{name}" for name in ANALYSIS),
 )
 

@@ -72,7 +72,11 @@ def test_gradient_of_a_score_is_that_of_the_effective_weight_times_the_frozen_on
         params, _ = form.effective_params(scores, carried, True)
         return sum(jax.tree.leaves(jax.tree.map(lambda a, b: (a * b).sum(), params, slope)))
 
-    gradients, slopes, weights = jax.grad(linear)(scores), training.by_path(slope), training.by_path(carried["frozen"])
+    gradients, slopes, weights = (
+        jax.jit(jax.grad(linear))(scores),
+        training.by_path(slope),
+        training.by_path(carried["frozen"]),
+    )
     for path, gradient in gradients.items():
         wanted = slopes[path] * weights[path] * np.sign(scores[path])
         np.testing.assert_allclose(gradient, wanted, rtol=1e-5, atol=1e-7)

@@ -39,15 +39,26 @@ def plain_loss(model=MLP):
 
 
 @functools.cache
-def loss_of(name: str, model=MLP, **options):
-    return jax.jit(training.robust_loss(Regime(name, options), plain_loss(model)))
+def step_of(name: str, model=MLP, **options):
+    """From weights, state and batch to the images that a step of a regime shows, its loss, and the state after it.
+
+    One program, as AugMix takes seconds to compile.
+    """
+    regime = Regime(name, options)
+
+    def step(params, state, batch):
+        images = training.trained_images(regime, plain_loss(model), params, state, batch)
+        value, (after, _) = training.robust_loss(regime, plain_loss(model))(params, state, batch)
+        return images, value, after
+
+    return jax.jit(step)
 
 
 @functools.cache
-def images_of(name: str, model=MLP, **options):
-    """The images that the first step of a regime shows the network."""
-    shown = jax.jit(functools.partial(training.trained_images, Regime(name, options), plain_loss(model)))
-    return np.asarray(shown(*start(model)))
+def first_step(name: str, model=MLP, **options):
+    """The first step of a regime on the toy problem, see `step_of`."""
+    images, value, after = step_of(name, model, **options)(*start(model))
+    return np.asarray(images), float(value), after
 
 
 def start(model=MLP):
@@ -77,13 +88,13 @@ def test_turned_off_it_is_plain_training_bit_for_bit(name, model):
 
 @pytest.mark.parametrize("name", sorted(training.REGIMES))
 def test_turned_on_it_is_another_and_repeats_itself(name):
-    loss, (params, state, batch) = loss_of(name), start()
-    value = float(loss(params, state, batch)[0])
+    value_of = lambda batch: float(step_of(name)(params, state, batch)[1])
+    (params, state, batch), (_, value, _) = start(), first_step(name)
     assert value != float(plain_loss()(params, state, batch)[0])
     assert np.isfinite(value)
-    assert value == float(loss(params, state, keyed()(KEY, 0))[0])
+    assert value == value_of(keyed()(KEY, 0))
     other = {**batch, "keys": keyed()(jax.random.key(6), 0)["keys"]}
-    assert value != float(loss(params, state, other)[0])
+    assert value != value_of(other)
 
 
 @pytest.mark.parametrize("name", sorted(training.REGIMES))
@@ -141,7 +152,7 @@ class TestAdversarial:
     @pytest.mark.parametrize("epsilon", [4.0, 16.0])
     def test_images_stay_in_the_ball_and_raise_the_loss(self, epsilon):
         params, state, batch = start()
-        images = images_of("adversarial", epsilon=epsilon, step=epsilon / 4)
+        images = first_step("adversarial", epsilon=epsilon, step=epsilon / 4)[0]
         clean = np.asarray(batch["images"], np.float32) / 255
         assert np.abs(images - clean).max() <= epsilon / 255 + 1e-6
         assert images.min() >= 0
@@ -155,16 +166,15 @@ class TestAdversarial:
 
     def test_the_gradient_is_that_of_the_loss_at_fixed_images(self):
         params, state, batch = start()
-        images = images_of("adversarial")
+        images = first_step("adversarial")[0]
         at_fixed = jax.grad(lambda p: plain_loss()(p, state, {**batch, "images": images})[0])(params)
-        whole = jax.grad(lambda p: loss_of("adversarial")(p, state, batch)[0])(params)
+        whole = jax.jit(jax.grad(lambda p: step_of("adversarial")(p, state, batch)[1]))(params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), at_fixed, whole)
 
     def test_batch_norm_sees_the_attacked_batch_once(self):
         params, state, batch = start(NORM_MLP)
-        images = images_of("adversarial", NORM_MLP)
+        images, _, after = first_step("adversarial", NORM_MLP)
         once = plain_loss(NORM_MLP)(params, state, {**batch, "images": images})[1][0]
-        after = loss_of("adversarial", NORM_MLP)(params, state, batch)[1][0]
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), once, after)
 
 
@@ -307,7 +317,7 @@ class TestAugMix:
         np.testing.assert_allclose(low.max((0, 1)), 1, atol=1e-6)
 
     def test_views_differ_and_lie_between_black_and_white(self):
-        clean, *views = images_of("augmix").reshape(3, 20, *SHAPE)
+        clean, *views = first_step("augmix")[0].reshape(3, 20, *SHAPE)
         for one, other in ((clean, views[0]), (clean, views[1]), views):
             assert (np.abs(one - other).max((1, 2, 3)) > 0.01).mean() > 0.8
             assert one.min() >= 0
@@ -315,13 +325,13 @@ class TestAugMix:
 
     def test_loss_is_cross_entropy_of_clean_images_and_the_weighted_divergence(self):
         params, state, batch = start()
-        images = images_of("augmix")
+        images, value, _ = first_step("augmix")
         assert images.shape == (60, *SHAPE)
         np.testing.assert_array_equal(images[:20], robust.pixels(batch["images"]))
         logits = models.apply(MLP, {"params": params, **state}, images)[0].reshape(3, 20, 3)
         plain = plain_loss()(params, state, batch)[0]
         wanted = float(plain + 12 * augmix.jensen_shannon(logits).mean())
-        assert float(loss_of("augmix")(params, state, batch)[0]) == pytest.approx(wanted, rel=1e-4)
+        assert value == pytest.approx(wanted, rel=1e-4)
 
     def test_records_are_of_the_clean_images(self):
         records = lambda logits, params, labels: {"first": logits[:, 0], "label": labels.astype(jnp.float32)}

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from jaxtyping import Float64, Int, Num
 
 from rosalind import measuring
 from rosalind.config import Deck, unknown
 
 
-def averaged(members: Sequence[np.ndarray]) -> np.ndarray:
-    """float64[n, classes]: log of the members' mean probability, of their log-probabilities float[n, classes].
+def averaged(members: Sequence[np.ndarray]) -> Float64[np.ndarray, "n classes"]:
+    """The log of the members' mean probability, of their log-probabilities float[n, classes]; at most 0.
 
     Raises:
         ValueError: members of other samples or classes, or none.
@@ -22,8 +23,8 @@ def averaged(members: Sequence[np.ndarray]) -> np.ndarray:
     return peak + np.log(np.exp(stacked - peak).mean(0))
 
 
-def spectra(images: np.ndarray) -> np.ndarray:
-    """float64[n, h * w * c]: amplitudes of the 2-D Fourier transform of images [n, h, w, c], of unit length each.
+def spectra(images: Num[np.ndarray, "n h w c"]) -> Float64[np.ndarray, "n frequencies"]:
+    """Amplitudes of the 2-D Fourier transform of images over all h * w * c frequencies, of unit length per image.
 
     The mean of a channel, frequency 0, is left out: it would outweigh all others. An image of one colour has zeros.
     """
@@ -36,11 +37,13 @@ def spectra(images: np.ndarray) -> np.ndarray:
     return np.divide(flat, length, out=np.zeros_like(flat), where=length > np.maximum(scale, 1e-300))
 
 
-def nearest(images: np.ndarray, templates: Sequence[np.ndarray], *, together: bool) -> np.ndarray:
-    """int[n]: for every image the template whose mean spectrum is nearest to its own, the first of equal ones.
+def nearest(
+    images: Num[np.ndarray, "n h w c"], templates: Sequence[np.ndarray], *, together: bool
+) -> Int[np.ndarray, " n"]:
+    """For every image the template whose mean spectrum is nearest to its own, the first of equal ones.
 
     Args:
-        images: [n, h, w, c].
+        images: of any scale, which counts for nothing.
         templates: `spectra(...).mean(0)` of each member's training images.
         together: the images' mean spectrum decides for all of them, as for a batch of one domain.
     """
