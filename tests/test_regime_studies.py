@@ -69,6 +69,16 @@ def test_dense_controls_are_made_under_every_regime():
     assert {label for label, baseline in found.items() if baseline.regime} == {n for n in found if n.endswith("-noise")}
 
 
+def test_one_method_alone_may_have_a_regime():
+    dataset, regime = planning.load(STUDY.data), Regime("mixup", {"alpha": 0.4})
+    methods = (Method("magnitude", (0.5,)), Method("magnitude", (0.5,), label="mixed", parent="robust"))
+    alone = replace(STUDY, methods=methods, baselines=(Baseline("robust", regime=regime),), regimes=(), decks=())
+    whole = planning.completed(alone, dataset)
+    trained = {t.label: planning.model_and_schedule(whole, t)[1].regime for part in planning.tasks(whole) for t in part}
+    assert {label for label, found in trained.items() if found is not None} == {"robust", "mixed"}
+    assert trained["mixed"].options == {"alpha": 0.4}
+
+
 def test_plain_networks_do_not_know_of_the_others(made):
     alone = planning.completed(replace(STUDY, regimes=(), decks=()), planning.load(STUDY.data))
     dataset = planning.load(STUDY.data)

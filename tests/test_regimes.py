@@ -44,12 +44,14 @@ def step_of(name: str, model=MLP, **options):
 
     One program, as AugMix takes seconds to compile.
     """
-    regime = Regime(name, options)
+
+    def recording(params, state, batch, train=True):
+        value, (after, records) = plain_loss(model)(params, state, batch, train)
+        return value, (after, {**records, "images": robust.pixels(batch["images"])})
 
     def step(params, state, batch):
-        images = training.trained_images(regime, plain_loss(model), params, state, batch)
-        value, (after, _) = training.robust_loss(regime, plain_loss(model))(params, state, batch)
-        return images, value, after
+        value, (after, records) = training.robust_loss(Regime(name, options), recording)(params, state, batch)
+        return records["images"], value, after
 
     return jax.jit(step)
 
@@ -147,6 +149,10 @@ class TestGaussian:
         assert (far.min(), far.max()) == (0, 1)
         assert not np.array_equal(added[0], added[1])
 
+    def test_the_images_of_a_step_can_be_asked_for(self):
+        shown = training.trained_images(Regime("gaussian"), plain_loss(), *start())
+        np.testing.assert_allclose(shown, first_step("gaussian")[0], atol=1e-6)
+
 
 class TestAdversarial:
     @pytest.mark.parametrize("epsilon", [4.0, 16.0])
@@ -228,10 +234,11 @@ class TestJensenShannon:
         assert (wide <= np.log(3) + 1e-6).all()
 
     def test_gradient_is_finite_where_a_probability_is_zero_and_right(self):
-        certain = 300 * jnp.eye(3)[:, None]
-        assert np.isfinite(jax.grad(lambda x: augmix.jensen_shannon(x).sum())(certain)).all()
-        value = lambda x: augmix.jensen_shannon(x).sum()
-        slope, direction = jax.grad(value)(self.logits), jax.random.normal(jax.random.key(1), self.logits.shape)
+        certain = jnp.broadcast_to(300 * jnp.eye(3, 4)[:, None], (3, 6, 4))
+        value = jax.jit(lambda x: augmix.jensen_shannon(x).sum())
+        slope_of = jax.jit(jax.grad(value))
+        assert np.isfinite(slope_of(certain)).all()
+        slope, direction = slope_of(self.logits), jax.random.normal(jax.random.key(1), self.logits.shape)
         step = 1e-2
         difference = (value(self.logits + step * direction) - value(self.logits - step * direction)) / (2 * step)
         assert float((slope * direction).sum()) == pytest.approx(float(difference), rel=1e-2)

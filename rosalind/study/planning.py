@@ -272,7 +272,8 @@ def beside_stored(study: Study, folder: Path) -> Study:
     """
     baselines = []
     for baseline in study.baselines:
-        if baseline.label.split("-")[0] == "dense_extended":
+        of_regime = baseline.regime is not None and baseline.label.startswith("dense_extended-")
+        if baseline.label == "dense_extended" or of_regime:
             names = [name_of(study, Task(seed, baseline.label)) for seed in study.seeds]
             paths = [path for name in names if (path := results.network_file(folder, name, "json")).exists()]
             if any(_cycles(path) not in (None, baseline.cycles) for path in paths):

@@ -161,8 +161,8 @@ def augmix(loss: Loss, options: Mapping[str, Any]) -> Loss:
     def robust(trainable: Tree, state: Tree, batch: Any, train: bool = True):
         clean, keys = pixels(batch["images"]), jax.vmap(jax.random.wrap_key_data)(batch["keys"])
         pairs = jax.random.key_data(jax.vmap(jax.random.split)(keys))
-        views = [mixed(clean, pairs[:, view], options) for view in range(2)]
-        images = jnp.concatenate([clean, *views])
+        twice, both = jnp.concatenate([clean, clean]), jnp.concatenate([pairs[:, 0], pairs[:, 1]])
+        images = jnp.concatenate([clean, mixed(twice, both, options)])
         value, (state, records) = loss(trainable, state, {**batch, "images": images}, train)
         predictions = records["logits"].reshape(3, len(clean), -1)
         return value + options["weight"] * jensen_shannon(predictions).mean(), (state, records)
