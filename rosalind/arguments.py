@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rosalind.config import Method, Study, resolve
+from rosalind.config import Method, Regime, Study, resolve
 
 
 def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:
@@ -28,6 +28,17 @@ def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> M
     name, options = name_and_options(text)
     label = options.pop("label", None)
     return Method(name, sparsities, options, None if label is None else str(label))
+
+
+def regime_of(text: str) -> Regime:
+    """The training regime that a word of the command line stands for; as `method_of`, whose errors it raises.
+
+    >>> regime_of("gaussian:sigma=0.2,label=noise")
+    Regime(name='gaussian', options={'sigma': 0.2}, label='noise')
+    """
+    name, options = name_and_options(text)
+    label = options.pop("label", None)
+    return Regime(name, options, None if label is None else str(label))
 
 
 def name_and_options(text: str) -> tuple[str, dict[str, Any]]:

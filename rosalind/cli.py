@@ -14,7 +14,7 @@ import tyro
 
 import rosalind
 from rosalind import listing
-from rosalind.arguments import apart, method_of, name_and_options, study_of
+from rosalind.arguments import apart, method_of, name_and_options, regime_of, study_of
 from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Model, Study, Train, conditions
 from rosalind.progress import Progress
 
@@ -49,9 +49,10 @@ def run(
     out: Path,
     data: Data = _DATA,
     model: Model = _MODEL,
-    train: Train = _TRAIN,
+    train: Annotated[Train, tyro.conf.AvoidSubcommands] = _TRAIN,
     methods: tuple[str, ...] = ("random", "magnitude"),
     sparsities: tuple[float, ...] = (0.8, 0.95),
+    regimes: tuple[str, ...] = (),
     corruptions: tuple[str, ...] = (),
     benchmark: Literal["common15", "common19", "mnist-c"] = "common15",
     severities: tuple[int, ...] = (1, 2, 3, 4, 5),
@@ -70,7 +71,7 @@ def run(
 ) -> None:
     """Run a study of your own: one written in Python, or one from flags.
 
-    Methods, corruptions, measures, data.name and model.name may be `module:NAME`, of a module in the current
+    Methods, regimes, corruptions, measures, data.name and model.name may be `module:NAME`, of a module in the current
     folder or on PYTHONPATH.
 
     Args:
@@ -83,6 +84,7 @@ def run(
         methods: Pruning methods, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
             lrr:rate=0.3 or mine:GRADIENT:epochs=3. Values are JSON or words; two of one method need label=NAME.
         sparsities: Removed fractions of the prunable weights.
+        regimes: Robust training regimes beside the plain one, as methods are given: gaussian:sigma=0.2 augmix.
         corruptions: By name; all of the benchmark if none is given.
         benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
         severities: 1 to 5.
@@ -134,7 +136,9 @@ def run(
     others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
     measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
-    _run(Study(data, model, train, pruned, measured, seeds, measures=measures), out, jobs=jobs, dry_run=dry_run)
+    robust = tuple(regime_of(text) for text in regimes)
+    asked = Study(data, model, train, pruned, measured, seeds, measures=measures, regimes=robust)
+    _run(asked, out, jobs=jobs, dry_run=dry_run)
 
 
 def corrupt(
@@ -463,21 +467,8 @@ def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
-    functions = (
-        demo,
-        run,
-        view,
-        report,
-        compare,
-        claims,
-        explain,
-        place,
-        export,
-        corrupt,
-        attribute,
-        diagnose,
-        fourier,
-    )
+    functions = (demo, run, view, report, compare, claims, explain, place, export)
+    functions += (corrupt, attribute, diagnose, fourier)
     commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:

@@ -70,6 +70,27 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Regime:
+    """A robust training regime: a name in `training.REGIMES`, or `package.module:NAME`, and options of its objective.
+
+    >>> Regime("augmix", {"weight": 6}).ending, Regime("gaussian", {"sigma": 0.2}, label="noise").ending
+    ('augmix', 'noise')
+
+    Attributes:
+        label: The end of the labels of networks that are trained under it; the name by default.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str | None = None
+
+    @property
+    def ending(self) -> str:
+        """The label, or the name without its module."""
+        return self.label or short_name(self.name)
+
+
+@dataclass(frozen=True)
 class Train:
     """The training of a network. Epochs count passes over the training split.
 
@@ -81,6 +102,7 @@ class Train:
         drops: Fractions of the run at which a step schedule divides the rate by ten.
         crop: Random crops after padding by so many reflected pixels; 0 for none.
         flip: Random horizontal flips.
+        regime: The robust objective of dense training and of all retraining; None for plain cross entropy.
     """
 
     epochs: float = 15
@@ -95,6 +117,7 @@ class Train:
     label_smoothing: float = 0.0
     crop: int = 0
     flip: bool = False
+    regime: Regime | None = None
 
 
 @dataclass(frozen=True)
@@ -197,13 +220,14 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A dense network of another width, depth or length, or with a frozen head, trained beside the parents.
+    """A dense network of another width, depth, length or regime, or with a frozen head, trained beside the parents.
 
     Attributes:
         epochs: Of one cycle of the schedule; 0 for an untrained network, the null of what training does.
         cycles: Runs of the schedule, each from its start with a fresh optimizer.
         frozen_head: The head's kernel is its initial signs times their mean size, as a binarised ticket's, and is not
             trained; its bias is.
+        regime: Of its training, and of the methods that prune it; None for the study's.
     """
 
     label: str
@@ -212,6 +236,7 @@ class Baseline:
     cycles: int = 1
     depth: int | None = None
     frozen_head: bool = False
+    regime: Regime | None = None
 
 
 _SPARSE = {"reinitialise": True}
@@ -241,6 +266,21 @@ class Capacity:
 
 
 @dataclass(frozen=True)
+class Deck:
+    """An ensemble of a study's networks, one per seed, that is a network of the study itself (arXiv 2106.09129).
+
+    Attributes:
+        members: Labels of networks, of pruned ones with the sparsity, as ids have them: `dense-augmix`, `lth-0.8`.
+        gate: `none` averages the members' probabilities. Otherwise one member answers: that whose training images have
+            mean Fourier amplitudes nearest to those of a condition's images together (`batch`), or of each (`sample`).
+    """
+
+    label: str
+    members: tuple[str, ...]
+    gate: Literal["none", "batch", "sample"] = "none"
+
+
+@dataclass(frozen=True)
 class Study:
     """Networks x conditions on one data set.
 
@@ -252,6 +292,9 @@ class Study:
             for as many cycles and epochs as the longest chain; dense networks that are narrower, with as many
             parameters as the pruned ones have left. Of methods whose parent is the study's own dense network.
         capacity: Larger networks with the nonzero weights of the dense one, beside it.
+        regimes: Further ways to train: each gives a dense network `dense-<regime>`, all methods of the study's own
+            dense network, its controls among them, prune it and retrain under it: `<label>-<regime>`.
+        decks: Ensembles of its networks, of which there are predictions alone.
         protected: Parts of parameter paths that are never pruned, such as `head`; the rest carries the difference.
         features: Test samples, stratified by class, whose features are kept.
         thumbnails: Test samples, stratified by class, whose corrupted images are kept for the viewer.
@@ -273,6 +316,8 @@ class Study:
     baselines: tuple[Baseline, ...] = ()
     controls: tuple[Control, ...] = ("random", "dense_extended", "dense_narrow")
     capacity: Capacity | None = field(default=None, kw_only=True)
+    regimes: tuple[Regime, ...] = field(default=(), kw_only=True)
+    decks: tuple[Deck, ...] = field(default=(), kw_only=True)
     protected: tuple[str, ...] = ()
     features: int = 500
     thumbnails: int = 2000

@@ -6,7 +6,18 @@ from typing import Any, Literal
 
 import rosalind
 
-Kind = Literal["methods", "corruptions", "conditions", "models", "data", "measures", "diagnostics", "claims", "views"]
+Kind = Literal[
+    "methods",
+    "regimes",
+    "corruptions",
+    "conditions",
+    "models",
+    "data",
+    "measures",
+    "diagnostics",
+    "claims",
+    "views",
+]
 
 
 def rows(kind: Kind) -> Iterator[tuple[str, ...]]:
@@ -16,6 +27,9 @@ def rows(kind: Kind) -> Iterator[tuple[str, ...]]:
         for name, recipe in rosalind.pruning.METHODS.items():
             yield name, recipe.family, recipe.paper, _as_words(recipe.options)
         yield "every method", "", "", _as_words(rosalind.pruning.COMPRESSION)
+    elif kind == "regimes":
+        for name, objective in rosalind.training.REGIMES.items():
+            yield name, objective.paper, _as_words(objective.options)
     elif kind == "corruptions":
         for name, corruption in rosalind.corruptions.CORRUPTIONS.items():
             tables = " ".join(corruption.constants)

@@ -7,16 +7,8 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *(
-        "accuracy_table",
-        "agreement",
-        "claims",
-        "class_matrices",
-        "class_order",
-        "clean_numbers",
-        "collapse",
-        "concordance",
-    ),
+    *("accuracy_table", "agreement", "claims", "class_matrices", "class_order", "clean_numbers"),
+    *("collapse", "concordance"),
     *("contact_sheet", "deletion_curves", "distributions", "downsampling", "explanation", "fragility", "heat_map"),
     *("inside", "lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths"),
     *("polygon", "predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
@@ -25,7 +17,7 @@ ANALYSIS = (
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
     *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.pruning.compression", "rosalind.storage"),
-    "rosalind.results.logits",
+    *("rosalind.results.logits", "rosalind.study.ensembles"),
     *(f"rosalind.analysis.{name}" for name in ANALYSIS),
 )
 

@@ -23,6 +23,7 @@ from rosalind import (
     pruning,
     results,
     study,
+    training,
     viewer,
 )
 from rosalind.analysis import claims
@@ -51,6 +52,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
     ("kind", "first", "rows"),
     [
         ("methods", "random", len(pruning.METHODS) + 1),
+        ("regimes", "gaussian", len(training.REGIMES)),
         ("corruptions", "gaussian_noise", len(corruptions.CORRUPTIONS)),
         ("conditions", "clean", len(conditions.CONDITIONS)),
         ("models", "mlp", len(models.MODELS)),

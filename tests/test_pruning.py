@@ -220,6 +220,8 @@ CHANGED = {
     "sparse_decay": 0.5,
     "gate_rate": 1.0,
     "multiplier_rate": 5.0,
+    "mask_epochs": 1,
+    "mask_rate": 2.0,
     "over": "all",
     "restart": True,
     "repair": 40,

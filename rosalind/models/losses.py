@@ -33,15 +33,19 @@ def cross_entropy(
     labels)` gives named float arrays per sample that `fit` collects per epoch; logits are divided by
     `temperature`, and are among the records where `logits` is set. Equal arguments give the same function
     object, so that all networks of a study share one compiled step.
+
+    For robust objectives a batch may have `targets` float32[b, classes], probabilities in place of the labels, and more
+    images than labels: those behind count in BatchNorm and in the recorded logits, and nowhere else.
     """
 
     def loss(params, state, batch, train: bool = True):
         variables = {"params": params, **state}
         outputs, _, state = apply(config, variables, batch["images"], train=train)
-        hot = jax.nn.one_hot(batch["labels"], outputs.shape[-1])
+        labelled = outputs[: len(batch["labels"])]
+        hot = batch["targets"] if "targets" in batch else jax.nn.one_hot(batch["labels"], outputs.shape[-1])
         target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
-        value = optax.losses.softmax_cross_entropy(outputs / temperature, target).mean()
-        recorded = {} if records is None else records(outputs, params, batch["labels"])
+        value = optax.losses.softmax_cross_entropy(labelled / temperature, target).mean()
+        recorded = {} if records is None else records(labelled, params, batch["labels"])
         recorded = {**recorded, "logits": outputs} if logits else recorded
         return value, (state, recorded)
 
@@ -89,7 +93,7 @@ def inputs(config: Model) -> Callable[[Any, Any, Any], dict[str, jax.Array]]:
 
 
 @functools.cache
-def distilled(config: Model, temperature: float, share: float, **arguments: Any) -> Loss:
+def distilled(config: Model, temperature: float, share: float, *, logits: bool = False, **arguments: Any) -> Loss:
     """The loss of a student: (1 - share) * its own + share * T^2 * KL(teacher || student) at temperature T.
 
     The state is `{"inner": the student's, "teacher": {"trainable": ..., "state": ...}}`; the teacher sees
@@ -107,10 +111,12 @@ def distilled(config: Model, temperature: float, share: float, **arguments: Any)
     def loss(params, state, batch, train: bool = True):
         value, (inner, recorded) = student_loss(params, state["inner"], batch, train)
         teacher = {"params": state["teacher"]["trainable"], **state["teacher"]["state"]}
-        target = jax.nn.log_softmax(apply(config, teacher, batch["images"])[0] / temperature)
-        student = jax.nn.log_softmax(recorded["logits"] / temperature)
+        count = len(batch["labels"])
+        target = jax.nn.log_softmax(apply(config, teacher, batch["images"][:count])[0] / temperature)
+        student = jax.nn.log_softmax(recorded["logits"][:count] / temperature)
         divergence = (jnp.exp(target) * (target - student)).sum(1).mean()
-        recorded = {name: record for name, record in recorded.items() if name != "logits"}
+        if not logits:
+            recorded = {name: record for name, record in recorded.items() if name != "logits"}
         value = (1 - share) * value + share * temperature**2 * divergence
         return value, ({**state, "inner": inner}, recorded)
 

@@ -9,7 +9,7 @@ import numpy as np
 from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
-from rosalind.pruning.types import ModelFunctions, Recipe
+from rosalind.pruning.types import ModelFunctions, Parent, Recipe
 from rosalind.training import Tree
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -34,6 +34,8 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "preserve_drop": (0, 1 - 1e-9, "a share of the channels, in [0, 1)"),
     "temperature": (1e-9, 1e30, "a temperature above 0"),
     "epochs": (0, 1e30, "a number of epochs, 0 or more, or None for the dense network's"),
+    "mask_epochs": (1e-9, 1e30, "a number of epochs above 0, or None for the dense network's"),
+    "mask_rate": (0, 1e30, "a rate of 0 or more"),
     "learning_rate": (0, 1e30, "a rate of 0 or more, or None"),
     "weight_decay": (0, 1e30, "0 or more"),
     "rounds": (1, 1e30, "a whole number, 1 or more"),
@@ -103,7 +105,7 @@ def check(method: Method) -> dict[str, Any]:
         number = value if isinstance(value, kinds) and not isinstance(value, bool) else np.nan
         if not low <= number <= high:
             raise ValueError(f"{name}: `{option}` must be {allowed}, got {value!r}.")
-    if not recipe.ranks and options.get("epochs") == 0:
+    if not recipe.ranks and "mask_epochs" not in options and options.get("epochs") == 0:
         raise ValueError(f"{name}: `epochs` must be above 0, as masks are found in training, got 0.")
     if options.get("scope") == "lamp" and recipe.score is scores.grasp:
         raise ValueError("scope 'lamp' is for sizes, but grasp's scores are signed; choose another scope.")
@@ -213,6 +215,18 @@ def check_network(
         whole = (*protected, *((tickets.HEAD,) if options.get("learn_head") else ()))
         for sparsity in method.sparsities:
             masks.keep(zeros, sparsity, protected=whole, layers=options.get("layers"))
+
+
+def check_parent(method: Method, parent: Parent) -> None:
+    """Raise ValueError where a method that learns masks over frozen trained weights gets a parent that is untrained."""
+    if "mask_epochs" not in check(method):
+        return
+    initial, trained = masks.prunable(parent.initial.trainable), masks.prunable(parent.trained.trainable)
+    if all(np.array_equal(np.asarray(initial[path]), np.asarray(trained[path])) for path in initial):
+        raise ValueError(
+            f"{method.name}: the parent's trained weights must not be its initial ones, as they stay frozen while "
+            "masks are learned; train it first, or choose edge_popup for random weights."
+        )
 
 
 def left_whole(

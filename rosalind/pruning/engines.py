@@ -157,13 +157,24 @@ def _controlled(run: MethodRun, pruned: Pruned, reached: Sequence[float]) -> Pru
     return cached(run, {**_made_by(run, reached), "control": control}, make)
 
 
+_TUNING = ("epochs", "learning_rate")
+"""Options of a fine-tuning that comes after the masks have been learned."""
+
+
 def learn_masks(run: MethodRun) -> Iterator[Pruned]:
-    """Train the recipe's parametrisation, once per sparsity, and keep its final masks."""
+    """Train the recipe's parametrisation, once per sparsity, and keep its final masks.
+
+    With `mask_epochs` that is a first phase, and the kept weights are fine-tuned after it.
+    """
     recipe, options, parametrise = run.recipe, run.options, run.recipe.parametrisation
     assert parametrise is not None
-    config = run.finetuning if recipe.ranked == "trained" else run.schedule
-    if recipe.ranked == "initial" and "learning_rate" in options:
-        # Scores of frozen weights are trained with momentum and decay of their own, as published.
+    config, finetunes = run.finetuning if recipe.ranked == "trained" else run.schedule, "mask_epochs" in options
+    # Scores of frozen weights are trained with momentum and rates of their own, as published.
+    if finetunes:
+        epochs = run.config.epochs if options["mask_epochs"] is None else options["mask_epochs"]
+        rates = {"learning_rate": options["mask_rate"], "weight_decay": 0.0}
+        config = dataclasses.replace(run.config, epochs=epochs, optimizer="sgd", **rates)
+    elif recipe.ranked == "initial" and "learning_rate" in options:
         rates = {name: options[name] for name in ("learning_rate", "weight_decay")}
         config = dataclasses.replace(config, optimizer="sgd", **rates)
     network_loss, network_state, unwrap = run.objective(run.start.state)
@@ -184,9 +195,26 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
         return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 
+    def tuned(sparsity: float) -> Pruned:
+        # However long the weights are tuned, their masks are learned once.
+        of_masks = {name: value for name, value in determining(options).items() if name not in _TUNING}
+        learned = cached(run, {**made_by, "options": of_masks, "masks": sparsity}, functools.partial(make, sparsity))
+        evaluation = dict(run.evaluate(learned.weights)) if run.evaluate else {}
+        fitted = run.train(learned.weights, learned.masks, config=run.finetuning)
+        return Pruned.of(
+            sparsity,
+            learned.masks,
+            fitted,
+            steps=learned.steps + fitted.steps,
+            before=evaluation,
+            step_bytes=learned.step_bytes,
+            notes=learned.notes,
+        )
+
     made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
-        yield cached(run, {**made_by, "sparsity": sparsity}, functools.partial(make, sparsity))
+        made = functools.partial(tuned if finetunes else make, sparsity)
+        yield cached(run, {**made_by, "sparsity": sparsity}, made)
 
 
 def train_sparse(run: MethodRun) -> Iterator[Pruned]:

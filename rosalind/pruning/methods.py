@@ -17,7 +17,7 @@ import dataclasses
 from typing import Any, Literal
 
 from rosalind.config import Method, resolve, short_name
-from rosalind.pruning import channel_scores, dynamic, learned, scores, tickets, woodfisher
+from rosalind.pruning import channel_scores, dynamic, hydra, learned, scores, tickets, woodfisher
 from rosalind.pruning.types import Change, Granularity, Needs, Parametrise, Recipe, Retraining, Score
 
 _SCOPED = {"scope": "global", "layers": {}}
@@ -176,6 +176,15 @@ METHODS: dict[str, Recipe] = {
         scope="global",
         begin=0.1,
         end=0.7,
+    ),
+    "hydra": learning_masks(
+        hydra.hydra,
+        ranked="trained",
+        paper="2002.10509",
+        family="fine-tuning",
+        scope="layer",
+        mask_epochs=None,
+        mask_rate=0.1,
     ),
     "l0": learning_masks(learned.l0, paper="1712.01312, 2208.04425", gate_rate=10.0, multiplier_rate=0.02),
     "edge_popup": learning_masks(tickets.edge_popup, paper="1911.13299", **_TICKET, constant=True),

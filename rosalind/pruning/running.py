@@ -10,7 +10,7 @@ import numpy as np
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
 from rosalind.pruning import compression, layouts, masks
-from rosalind.pruning.checks import check, check_network, definitions
+from rosalind.pruning.checks import check, check_network, check_parent, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
@@ -55,7 +55,8 @@ def prune(
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
     Raises:
-        ValueError: see `check` and `check_network`; parents that contain NaN or inf; at once, before any work.
+        ValueError: see `check`, `check_network` and `check_parent`; parents that contain NaN or inf; at once, before
+            any work.
         FloatingPointError: training diverged.
     """
     if outputs not in (-1, 0):
@@ -93,6 +94,7 @@ def prune(
         # float32, as NumPy does not know bfloat16.
         if not np.isfinite(np.asarray(trained[path], np.float32)).all():
             raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
+    check_parent(method, parent)
     outside = definitions(method)
     run = MethodRun(
         name=method.name,
@@ -134,6 +136,8 @@ def planned_epochs(method: Method, config: Train) -> float:
     options, recipe = check(method), recipe_of(method.name)
     epochs = options.get("epochs")
     per_level = (config.epochs if epochs is None else epochs) + (options.get("l1_epochs") or 0)
+    if "mask_epochs" in options:
+        per_level += config.epochs if options["mask_epochs"] is None else options["mask_epochs"]
     count = len(method.sparsities)
     if options.get("rate") is not None:
         count = len(levels(method.sparsities, options["rate"]))

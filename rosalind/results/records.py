@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -82,6 +83,13 @@ class NetworkInfo:
     def is_parent(self) -> bool:
         """True of the plain dense network of a seed, which the pruned ones are compared with."""
         return self.label == "dense"
+
+    @property
+    def regime(self) -> str | None:
+        """Name and options of its robust training regime as one text; None for plain training, and where not known."""
+        train = self.made_by.get("train")
+        regime = train.get("regime") if isinstance(train, dict) else None
+        return None if regime is None else json.dumps(regime, sort_keys=True)
 
     @property
     def architecture(self) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
 from rosalind.study.compilation_cache import use_compilation_cache
+from rosalind.study.decks import add_deck
 from rosalind.study.diagnosing import diagnose
 from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.explaining import explain
@@ -16,6 +17,7 @@ from rosalind.study.units import Incomplete
 __all__ = [
     "Estimate",
     "Incomplete",
+    "add_deck",
     "add_network",
     "attribute",
     "check",

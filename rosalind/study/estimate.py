@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import data, measuring, models, pruning, results
+from rosalind import data, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
 from rosalind.study import capacity, planning
 
@@ -66,19 +66,20 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
         listed = list(planning.expected(study, dataset, task))
         missing = [n for n in listed if folder is None or not results.network_file(Path(folder), n, "json").exists()]
         cells = sum(not measured(name, condition) for name in listed for condition in conditions)
-        amounts = len(missing), planning.epochs_of(study, task) if missing else 0, cells
-        model = planning.model_and_schedule(study, task)[0]
+        model, train = planning.model_and_schedule(study, task)
+        of_epochs = planning.epochs_of(study, task) if missing else 0
+        amounts = len(missing), of_epochs, cells, of_epochs * training.passes_of(train.regime)
         # Smaller ones are taken for the study's own, as every one that is timed is compiled.
         model = model if capacity.size(model) > capacity.size(study.model) else study.model
-        work[model] = work.get(model, np.zeros(3)) + amounts
-    networks, epochs, cells = np.sum(list(work.values()), 0).tolist()
+        work[model] = work.get(model, np.zeros(4)) + amounts
+    networks, epochs, cells, _ = np.sum(list(work.values()), 0).tolist()
     minutes, disk = math.nan, 0.0
     if networks or cells:
         minutes = 0.0
-        for model, (of_networks, of_epochs, of_cells) in work.items():
+        for model, (of_networks, of_epochs, of_cells, passes) in work.items():
             if of_networks or of_cells:
                 seconds = _forward_seconds(model, dataset, study.train.batch_size)
-                minutes += seconds / 60 * (BACKWARD * of_epochs * len(dataset.train) + of_cells * len(dataset.test))
+                minutes += seconds / 60 * (BACKWARD * passes * len(dataset.train) + of_cells * len(dataset.test))
             disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
         disk += len(study.conditions) * _shown(study, dataset) if cells else 0
     return Estimate(int(networks), epochs, int(cells), minutes, round(disk))

@@ -16,7 +16,7 @@ import numpy as np
 
 from rosalind import conditions, data, geometry, measuring, models, pruning, results, training
 from rosalind.conditions import Network
-from rosalind.config import Condition, Model, Study, fingerprint
+from rosalind.config import Condition, Model, Regime, Study, Train, fingerprint
 from rosalind.progress import Advance
 from rosalind.pruning.tickets import binarise
 from rosalind.study import planning
@@ -48,9 +48,28 @@ def logger(folder: Path, name: str, advance: Advance | None) -> Callable[[dict[s
     return report
 
 
-def loss_of(model: Model, label_smoothing: float) -> training.Loss:
-    """The study's loss."""
-    return models.cross_entropy(model, label_smoothing=label_smoothing, records=records_of(model))
+def loss_of(model: Model, train: Train) -> training.Loss:
+    """The study's loss, under the regime of a schedule."""
+    return training.robust_loss(train.regime, models.cross_entropy(model, **_arguments(model, train)))
+
+
+def _arguments(model: Model, train: Train) -> dict[str, Any]:
+    """Arguments of `models.cross_entropy`; a robust objective looks at the logits."""
+    logits = {} if train.regime is None else {"logits": True}
+    return {"label_smoothing": train.label_smoothing, "records": records_of(model), **logits}
+
+
+def model_functions(model: Model, train: Train) -> pruning.ModelFunctions:
+    """The functions of a model that methods need; a student learns under the regime of the schedule."""
+    functions = pruning.ModelFunctions(**models.model_functions(model))
+    student = lambda temperature, share: models.distilled(model, temperature, share, **_arguments(model, train))
+    return functions._replace(distilled=lambda *settings: training.robust_loss(train.regime, student(*settings)))
+
+
+def batches_of(dataset: data.Dataset, train: Train) -> training.Batches:
+    """The shuffled and augmented batches of a schedule, with the keys that a robust objective draws with."""
+    images, labels, draws = dataset.train.images, dataset.train.labels, train.regime is not None
+    return training.Batches(images, labels, train.batch_size, train.crop, train.flip, draws)
 
 
 @functools.cache
@@ -65,13 +84,15 @@ def records_of(model: Model) -> Callable:
     return records
 
 
-def budget(steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None) -> dict[str, Any]:
+def budget(
+    steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None, regime: Regime | None = None
+) -> dict[str, Any]:
     """The cost of a network, its dense parent included where it needs one.
 
-    Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them), and the
-    peak memory of a training step in bytes as XLA plans it.
+    Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them, and all of the
+    regime), and the peak memory of a training step in bytes as XLA plans it.
     """
-    passes = steps + scoring
+    passes = steps * training.passes_of(regime) + scoring
     return {
         "epochs": round(steps / per_epoch, 3),
         "forward_passes": passes,
@@ -139,8 +160,7 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
     initial_key, order_key = keys_of(task.seed)
     weights, steps = split(models.init(model, initial_key)), 0
     masks = pruning.masks.everything(weights.trainable)
-    images, labels = dataset.train.images, dataset.train.labels
-    batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
+    batches = batches_of(dataset, train)
     frozen = task.baseline is not None and task.baseline.frozen_head
     if frozen:
         kernel = weights.trainable["head"]["kernel"]
@@ -148,7 +168,7 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
         weights = weights._replace(
             trainable={**weights.trainable, "head": {**weights.trainable["head"], "kernel": signs}}
         )
-    loss = loss_of(model, train.label_smoothing)
+    loss = loss_of(model, train)
     for _ in range(task.baseline.cycles if task.baseline else 1):
         settings = {"config": train, "report": logger(folder, name, advance), "key": order_key}
         if frozen:
@@ -162,7 +182,7 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
         "family": "dense",
         "parent": None,
         "sparsity_requested": 0.0,
-        "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes),
+        "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes, regime=train.regime),
     }
     save_network(study, dataset, folder, name, task, weights, masks, fitted.records, provenance)
 
@@ -179,25 +199,23 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     initial_key, order_key = keys_of(task.seed)
     parent_name = planning.name_of(study, task.parent)
     trained = split(load_network(folder, parent_name, model).variables)
-    images, labels = dataset.train.images, dataset.train.labels
-    batches = training.Batches(images, labels, train.batch_size, train.crop, train.flip)
+    batches = batches_of(dataset, train)
     recipe = pruning.recipe_of(task.method.name)
     # All methods of a parent share one store: equal beginnings of chains are trained once.
     prefix = fingerprint(planning.made_by(study, dataset, task.parent, None))
     report = logger(folder, planning.name_of(study, task), advance)
-    functions = models.model_functions(model, label_smoothing=train.label_smoothing, records=records_of(model))
     networks = pruning.prune(
         task.method,
         pruning.Parent(split(models.init(model, initial_key)), trained),
-        loss=loss_of(model, train.label_smoothing),
+        loss=loss_of(model, train),
         batches=batches,
-        scoring=training.Batches(images, labels, train.batch_size),
+        scoring=training.Batches(dataset.train.images, dataset.train.labels, train.batch_size),
         config=train,
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=results.Checkpoints(folder / "checkpoints", prefix),
         groups=models.groups(model) if recipe.granularity == "channel" else (),
-        functions=pruning.ModelFunctions(**functions),
+        functions=model_functions(model, train),
         evaluate=functools.partial(validation_accuracy, dataset, model),
         key=order_key,
     )
@@ -215,7 +233,9 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,
-            "budget": budget(parent_steps + pruned.steps, batches.steps, pruned.scoring, pruned.step_bytes),
+            "budget": budget(
+                parent_steps + pruned.steps, batches.steps, pruned.scoring, pruned.step_bytes, train.regime
+            ),
             "validation": {
                 "parent": parent_accuracy,
                 **{f"pruned_{name}": value for name, value in pruned.before.items()},

@@ -29,7 +29,7 @@ from rosalind.config import (
     short_name,
     unknown,
 )
-from rosalind.study import capacity, controls
+from rosalind.study import capacity, controls, ensembles, regimes
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
@@ -114,8 +114,10 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if study.train.crop >= side:
         raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
     _check_sizes(study, dataset)
+    regimes.check(study, dataset)
     full = completed(study, dataset)
     _check_names(full)
+    _check_decks(full, dataset)
     model = full.model
     variables = models.blank(model)
     for diagnosis in study.diagnostics:
@@ -204,6 +206,18 @@ def _check_names(study: Study) -> None:
             raise ValueError(f"sparsities of {method.label} must be at most 0.999999, as names show them; got {close}.")
 
 
+def _check_decks(study: Study, dataset: data.Dataset) -> None:
+    """Raise ValueError for a deck of a completed study whose label is taken, or whose members are none of it."""
+    of_seed = [task for part in tasks(study) for task in part if task.seed == study.seeds[0]]
+    labels = [*(task.label for task in of_seed), *(deck.label for deck in study.decks)]
+    if repeats := repeated(labels):
+        raise ValueError(f"labels must be unique; repeated: {repeats}. Give the deck another label.")
+    places = {t.label if s is None else f"{t.label}-{s:g}" for t in of_seed for s in sparsities_of(t)}
+    for deck in study.decks:
+        _check_id("a deck's label", deck.label)
+        ensembles.check(deck, places, len(dataset.class_names))
+
+
 def left_whole(study: Study) -> Iterator[str]:
     """A line per method that cannot prune all layers of the study's model, which must be complete."""
     for method in study.methods:
@@ -230,8 +244,14 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     methods = tuple(dataclasses.replace(m, label=pruning.label_of(m)) for m in controls.with_random(study))
     whole = dataclasses.replace(study, model=model)
     larger, of_larger = capacity.family(whole)
-    baselines = (*study.baselines, *controls.dense_controls(whole), *larger)
-    return dataclasses.replace(whole, methods=(*methods, *of_larger), baselines=baselines, controls=(), capacity=None)
+    dense = controls.dense_controls(whole)
+    robust, of_robust = regimes.family(dataclasses.replace(whole, methods=methods), dense)
+    return dataclasses.replace(
+        whole,
+        methods=(*methods, *of_larger, *of_robust),
+        baselines=(*study.baselines, *dense, *larger, *robust),
+        **{"controls": (), "capacity": None, "regimes": ()},
+    )
 
 
 def _completed_model(model: Model, dataset: data.Dataset) -> Model:
@@ -248,17 +268,18 @@ def _completed_model(model: Model, dataset: data.Dataset) -> Model:
 
 
 def beside_stored(study: Study, folder: Path) -> Study:
-    """A completed study whose `dense_extended` has its cycles in its label where a folder has it with others.
+    """A completed study whose `dense_extended`, of any regime, has its cycles in its label where a folder has others.
 
     A longer method that is added to a folder asks for a longer control, which stands beside the old one.
     """
     baselines = []
     for baseline in study.baselines:
-        if baseline.label == "dense_extended":
+        of_regime = baseline.regime is not None and baseline.label.startswith("dense_extended-")
+        if baseline.label == "dense_extended" or of_regime:
             names = [name_of(study, Task(seed, baseline.label)) for seed in study.seeds]
             paths = [path for name in names if (path := results.network_file(folder, name, "json")).exists()]
             if any(_cycles(path) not in (None, baseline.cycles) for path in paths):
-                baseline = dataclasses.replace(baseline, label=f"dense_extended-{baseline.cycles}")
+                baseline = dataclasses.replace(baseline, label=f"{baseline.label}-{baseline.cycles}")
         baselines.append(baseline)
     return dataclasses.replace(study, baselines=tuple(baselines))
 
@@ -342,7 +363,9 @@ def model_and_schedule(study: Study, task: Task) -> tuple[Model, Train]:
         model = capacity.sized(model, baseline)
     if baseline is not None and baseline.epochs is not None:
         train = dataclasses.replace(train, epochs=baseline.epochs)
-    return model, train
+    if baseline is not None and baseline.regime is not None:
+        train = dataclasses.replace(train, regime=baseline.regime)
+    return model, regimes.completed(train)
 
 
 def made_by(study: Study, dataset: data.Dataset, task: Task, sparsity: float | None) -> dict[str, Any]:

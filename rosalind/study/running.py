@@ -20,6 +20,7 @@ from rosalind.results import Results, stamp
 from rosalind.study import (
     cells,
     controls,
+    decks,
     diagnosing,
     maps,
     network_files,
@@ -148,6 +149,7 @@ def _carry_out(
         work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
         with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
             failures |= units.each(executor, cells.measure, work, progress)
+    failures |= dict(decks.of_study(study, folder))
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     if study.diagnostics:
         failures |= diagnosing.of_study(folder, study.diagnostics, names, executor)

@@ -7,21 +7,39 @@ nested dict of parameters. Whoever has a loop of their own takes `masked` around
 from rosalind.training.batches import Batches, BatchSource
 from rosalind.training.fitting import Fitted, Loss, fit
 from rosalind.training.optimizers import learning_rate, masked
+from rosalind.training.regimes import (
+    REGIMES,
+    Objective,
+    check_regime,
+    objective_of,
+    passes_of,
+    regime_options,
+    robust_loss,
+    trained_images,
+)
 from rosalind.training.trees import Masks, Tree, by_path, check_masks, map_by_path, project, project_moments
 
 __all__ = [
+    "REGIMES",
     "BatchSource",
     "Batches",
     "Fitted",
     "Loss",
     "Masks",
+    "Objective",
     "Tree",
     "by_path",
     "check_masks",
+    "check_regime",
     "fit",
     "learning_rate",
     "map_by_path",
     "masked",
+    "objective_of",
+    "passes_of",
     "project",
     "project_moments",
+    "regime_options",
+    "robust_loss",
+    "trained_images",
 ]

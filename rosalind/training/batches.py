@@ -37,6 +37,9 @@ class Batches:
     An epoch visits every sample; the last batch is filled up from the start of the epoch's order.
     `images` is uint8[n, h, w, c], `labels` int32[n]. Arrays in memory are put on the device once; images
     that stay in files (`data.Rows`) are read batch by batch.
+
+    With `draws` a batch also has `keys` uint32[b, ...], the data of one jax key per sample that follows from the key,
+    the step and the place in the batch: what a robust objective draws with (`robust_loss`).
     """
 
     images: Any
@@ -44,6 +47,7 @@ class Batches:
     size: int
     crop: int = 0
     flip: bool = False
+    draws: bool = False
     # The key, epoch and order of the last batch.
     _order: tuple[Any, int, np.ndarray] = field(default=(None, -1, np.empty(0)), repr=False)
 
@@ -71,11 +75,11 @@ class Batches:
         images, places = self.images, index
         if not isinstance(images, jax.Array):
             images, places = jnp.asarray(images[index]), np.arange(len(index))
-        return _gather(images, self.labels, places, index, key, step, self.crop, self.flip)
+        return _gather(images, self.labels, places, index, key, step, self.crop, self.flip, self.draws)
 
 
-@functools.partial(jax.jit, static_argnums=(6, 7))
-def _gather(images, labels, places, index, key, step, crop: int, flip: bool):
+@functools.partial(jax.jit, static_argnums=(6, 7, 8))
+def _gather(images, labels, places, index, key, step, crop: int, flip: bool, draws: bool):
     # Keys are folded in here: three eager calls per step cost 2 ms, as much as a small network's step.
     key = jax.random.fold_in(jax.random.fold_in(key, 0x61756721), step)
     batch = images[places]
@@ -88,4 +92,9 @@ def _gather(images, labels, places, index, key, step, crop: int, flip: bool):
     if flip:
         turned = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.5, (len(index), 1, 1, 1))
         batch = jnp.where(turned, batch[:, :, ::-1], batch)
-    return {"images": batch, "labels": labels[index], "index": index}
+    gathered = {"images": batch, "labels": labels[index], "index": index}
+    if draws:
+        places = jnp.arange(len(index))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 2), places)
+        gathered["keys"] = jax.random.key_data(keys)
+    return gathered

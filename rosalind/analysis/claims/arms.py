@@ -35,16 +35,18 @@ def has_frozen_head(results: Results, group: SeedGroup) -> bool:
 
 
 def dense_groups(results: Results) -> list[SeedGroup]:
-    """Trained dense networks with a trained head, the plain ones first."""
-    chosen = [g for g in groups(results) if results.networks[g.networks[0]].is_dense]
+    """Trained dense networks with a trained head and without robust training, the plain ones first."""
+    kind = lambda group: results.networks[group.networks[0]]
+    chosen = [g for g in groups(results) if kind(g).is_dense and kind(g).regime is None]
     chosen = [g for g in chosen if not is_untrained(results, g) and not has_frozen_head(results, g)]
     return sorted(chosen, key=lambda g: g.label != "dense")
 
 
 def pruned_groups(results: Results) -> list[SeedGroup]:
-    """Groups of networks that a method made, without the control of random masks."""
-    infos = results.networks
-    return [g for g in groups(results) if not infos[g.networks[0]].is_dense and g.family not in ("control", "")]
+    """Groups of networks that a method made, without the control of random masks and without robust training."""
+    kind = lambda group: results.networks[group.networks[0]]
+    chosen = [g for g in groups(results) if not kind(g).is_dense and kind(g).regime is None]
+    return [g for g in chosen if g.family not in ("control", "deck", "")]
 
 
 def over_seeds(seeds: Iterable[int], values: Mapping[int, float]) -> np.ndarray:

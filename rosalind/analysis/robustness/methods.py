@@ -86,9 +86,9 @@ def rows(results: Results) -> list[dict[str, Any]]:
 
 
 def _same_masks(info: NetworkInfo) -> tuple[Any, ...]:
-    """What networks share whose masks keep as many weights of the same layers."""
+    """What networks share whose masks keep as many weights of the same layers, trained in one way."""
     sizes = (info.config.get(name) for name in ("width", "depth"))
-    return info.model, *sizes, info.seed, info.sparsity_requested
+    return info.model, *sizes, info.regime, info.seed, info.sparsity_requested
 
 
 def _is_control(info: NetworkInfo) -> bool:

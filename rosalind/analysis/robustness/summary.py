@@ -59,13 +59,21 @@ _AVERAGED = (
 
 
 def parent_of(results: Results, network: str) -> str | None:
-    """The network that a network is compared with: its parent, or the dense one of its seed; None for dense roots."""
+    """The network that a network is compared with: its parent, or the dense one of its seed and training regime.
+
+    None for dense roots.
+    """
     info = results.networks[network]
     if info.parent in results.networks:
         return info.parent
     if info.is_dense or info.is_parent:
         return None
     infos = results.networks.items()
+    if info.regime is not None:
+        alike = [(n, i) for n, i in infos if i.is_dense and (i.seed, i.regime) == (info.seed, info.regime)]
+        own = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
+        if own is not None:
+            return own
     return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
 
@@ -258,9 +266,12 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
 
 
 def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -> None:
-    """Fill in effective robustness: the fit is over trained dense networks only, per condition or mean."""
-    infos = results.networks.items()
-    dense = [name for name, info in infos if info.is_dense and info.budget.get("epochs") != 0]
+    """Fill in effective robustness: the fit is over trained dense networks only, per condition or mean.
+
+    Robust training is what may lift a network above the line, so dense networks of a regime are no part of it.
+    """
+    trained = lambda info: info.is_dense and info.regime is None and info.budget.get("epochs") != 0
+    dense = [name for name, info in results.networks.items() if trained(info)]
     lines: dict[tuple[str, str | None], metrics.Effective] = {}
     samples = len(results.labels)
     for row in table_rows:
