@@ -1,4 +1,4 @@
-"""A reference zoo: 152 networks of one data set under 31 conditions, as arrays without weights.
+"""A reference zoo: 184 networks of one data set under 32 conditions, as arrays without weights.
 
 Question: where does a network stand among others of its clean accuracy, and what do the claims of `rosalind claims`,
 "what correlates with robustness here" and the redundancy of benchmarks say where there are eight seeds of all arms?
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rosalind import results, study
 from rosalind.analysis import claims, predictors, redundancy, robustness, zoo
-from rosalind.config import Baseline, Method, Study, Train, conditions
+from rosalind.config import Baseline, Condition, Method, Study, Train, conditions
 from rosalind.demo import CORRUPTIONS, SEVERITIES
 from rosalind.progress import Progress
 
@@ -38,9 +38,12 @@ STUDY = Study(
         Method("biprop", (0.8, 0.95)),
         Method("biprop", (0.8,), {"learn_head": True}, label="biprop_learned_head"),
     ),
-    conditions=conditions(CORRUPTIONS, SEVERITIES),
+    # Severity 2 of one blur costs about as much accuracy as 5 of the other, so that the two can be compared.
+    conditions=(*conditions(CORRUPTIONS, SEVERITIES), Condition("gaussian_blur", 2)),
     seeds=tuple(range(8)),
     baselines=(
+        Baseline("dense_short-1", epochs=1),
+        Baseline("dense_short-2", epochs=2),
         Baseline("dense_short-4", epochs=4),
         Baseline("dense_frozen_head", frozen_head=True),
         Baseline("dense_untrained", epochs=0),

@@ -57,11 +57,21 @@ class TestJudging:
         nothing = 0.1 * np.array([1, -1, 2, -2, 1, -1, 0, 0.0])
         verdict = judged(np.full(8, 5.0) + np.arange(8), nothing)
         assert verdict.verdict == "does not hold"
-        # Two parts, either of which could have been the one that is too small.
-        assert verdict.p_absent == pytest.approx(2 * 2 / 2**8)
+        # Of all changes of signs that both parts share, only the one that is there falls as short.
+        assert verdict.p_absent == pytest.approx(2 / 2**8)
+
+    def test_parts_that_say_the_same_cost_no_power(self):
+        short = np.array([0.1, -0.2, 0.3, -0.1, 0.2, 0.0, 0.1, -0.3])
+        alone, six = judged(short), judged(*[short] * 6)
+        assert six.p_absent == alone.p_absent == pytest.approx(2 / 2**8)
+        apart = [np.roll(short, k) * (1 + k) for k in range(6)]
+        assert judged(*apart).p_absent >= alone.p_absent
 
     def test_a_lacking_control_withholds_the_verdict(self):
-        assert judged(np.arange(1.0, 9), lacking=("add it",)).verdict == "cannot tell"
+        verdict = judged(np.arange(1.0, 9), lacking=("add it",))
+        assert (verdict.verdict, verdict.p) == ("cannot tell", 2 / 2**8)
+        # It is not tested, so that others are not corrected for it.
+        assert np.isnan(verdict.p_holm)
 
     def test_one_alternative_suffices_at_the_price_of_holms_correction(self):
         good, bad = np.arange(1.0, 13), -np.arange(1.0, 13)

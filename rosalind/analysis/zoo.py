@@ -48,6 +48,9 @@ POINTS = 2.0
 FEWEST = 5
 """Fewest peers for a percentile."""
 
+FEATURES = 100
+"""Most samples whose features are kept: of 184 networks with 128 features they take 5 MB of 30."""
+
 NEIGHBOURS = 5
 """Nearest networks that are told."""
 
@@ -76,8 +79,8 @@ class Zoo:
         return load_arrays(self.folder / "samples.npz", ("id", "label", "subset"))
 
     def arrays(self, network: str) -> dict[str, np.ndarray]:
-        """`MEASURES` float16[conditions, n], `prediction` int16[conditions, n]; on clean images `CLEAN_MEASURES`
-        float16[n] and `features` float16[m, d].
+        """`MEASURES` float16[conditions, n], `prediction` uint8[conditions, n] (int16 of more than 256 classes); on
+        clean images `CLEAN_MEASURES` float16[n] and `features` float16[m, d].
 
         Raises:
             FileNotFoundError, results.Damaged: see `results.load_arrays`.
@@ -107,7 +110,10 @@ def _corruptions(about: Mapping[str, Any]) -> dict[str, list[int]]:
 
 
 def arrays_of(results: Results, network: str, conditions: Iterable[str]) -> dict[str, np.ndarray]:
-    """The arrays of one network as `Zoo.arrays` has them; the first condition is clean."""
+    """The arrays of one network as `Zoo.arrays` has them; the first condition is clean.
+
+    Features are of the first `FEATURES` of the study's subset.
+    """
     conditions, scale = list(conditions), results.feature_scale(network)
     shown = {"angle": lambda x: np.degrees(x), "norm": lambda x: x / scale, "margin": lambda x: x / scale}
     cells = [results.geometry(network, condition, (*MEASURES, "prediction")) for condition in conditions]
@@ -116,8 +122,9 @@ def arrays_of(results: Results, network: str, conditions: Iterable[str]) -> dict
     first = results.geometry(network, conditions[0], (*CLEAN_MEASURES, "features"))
     stacked |= {name: np.degrees(first[name]) for name in CLEAN_MEASURES}
     small = {name: np.clip(values, -limit, limit).astype(np.float16) for name, values in stacked.items()}
-    prediction = np.stack([cell["prediction"] for cell in cells]).astype(np.int16)
-    return {**small, "prediction": prediction, "features": first["features"].astype(np.float16)}
+    prediction = np.stack([cell["prediction"] for cell in cells])
+    prediction = prediction.astype(np.uint8 if len(results.class_names) <= 256 else np.int16)
+    return {**small, "prediction": prediction, "features": first["features"][:FEATURES].astype(np.float16)}
 
 
 def figures_of(
@@ -195,7 +202,8 @@ def pack(results: Results, folder: str | Path, advance: Callable[[float, str], o
         rows.append([*provenance, info.budget.get("epochs"), info.hash, *figures.values()])
         if advance is not None:
             advance(1, name)
-    save_arrays(folder / "samples.npz", dict(results.samples), replace=True)
+    samples = {**results.samples, "subset": results.samples["subset"][:FEATURES]}
+    save_arrays(folder / "samples.npz", samples, replace=True)
     save_csv(folder / "networks.csv", [*PROVENANCE, *figures], rows)
     save_json(path, about, replace=True)
     return load(folder)

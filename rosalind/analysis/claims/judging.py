@@ -11,6 +11,9 @@ from rosalind.analysis.robustness.power import detectable_with_pairs, holm, seed
 MOST = 1000
 """More replicates than these are not advised."""
 
+EXACT = 16
+"""Most replicates of which all changes of signs are tried."""
+
 
 def fewest(tests: int = 1, level: float = LEVEL) -> int:
     """The fewest replicates whose signs alone can show a two-sided p below the level, after correction for `tests`.
@@ -64,8 +67,9 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
 
     A claim holds where, in one of its alternatives, every part is above 0 in a sign-flip test over replicates, after
     Holm's correction over alternatives and over claims. It does not hold where every alternative has a part whose mean
-    is below the least that would matter, tested likewise. A claim with too few replicates to reach the level, whatever
-    their values, is not tested and takes no part in the correction over claims.
+    is below the least that would matter, tested by signs that all parts of a replicate share. A claim that lacks a
+    control, or has too few replicates to reach the level whatever their values, is not tested and takes no part in the
+    correction over claims.
     """
     parts = {
         name: tuple(
@@ -76,8 +80,8 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
         for name, given in evidence.items()
     }
     holding = {name: _holding(parts[name]) for name in claims}
-    absent = {name: _absent(parts[name]) for name in claims}
-    testable = {name: _testable(parts[name]) for name in claims}
+    absent = {name: _absent(evidence[name].effects) for name in claims}
+    testable = {name: _testable(parts[name]) and not evidence[name].lacking for name in claims}
     corrected, corrected_absent = (
         dict(
             zip(
@@ -111,7 +115,7 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
                 p_absent_holm=corrected_absent[name],
                 detectable=float("nan") if part is None else detectable_with_pairs(part.n, part.deviation),
                 needed=needed,
-                advice=_advice(claim, word, part, needed, testable[name], tests * max(alternatives, 1)),
+                advice=_advice(claim, word, part, needed, p, tests * max(alternatives, 1)),
                 controls=evidence[name].controls,
                 lacking=evidence[name].lacking,
                 notes=evidence[name].notes,
@@ -142,11 +146,32 @@ def _holding(parts: tuple[Part, ...]) -> tuple[float, Part | None]:
     return float(corrected[strongest]), weakest[strongest]
 
 
-def _absent(parts: tuple[Part, ...]) -> float:
-    """p that every alternative has a part that is too small: of Bonferroni's over parts the largest."""
-    if not parts:
-        return float("nan")
-    return max(min(1.0, len(one) * min(part.p_absent for part in one)) for one in _by_alternative(parts).values())
+def _absent(effects: Mapping[str, Mapping[str, Effect]]) -> float:
+    """p that every alternative has a part whose mean is below what would matter: the largest over alternatives."""
+    return max((_below(list(parts.values())) for parts in effects.values()), default=float("nan"))
+
+
+def _below(parts: list[Effect]) -> float:
+    """Two-sided p that the mean of some part is below its least, of signs that all parts of a replicate share.
+
+    The statistic is the largest shortfall in standard errors (Westfall and Young's maximum), so that parts that say the
+    same cost no power. Replicates without a value in all parts are left out; 1 where no part falls short, or without
+    any replicate.
+    """
+    gaps = np.stack([effect.least - effect.values for effect in parts])
+    gaps = gaps[:, np.isfinite(gaps).all(0)]
+    count = gaps.shape[1]
+    if not count or not (gaps.mean(1) > 0).any():
+        return 1.0
+    size = np.sqrt((gaps**2).sum(1, keepdims=True))
+    scaled = np.divide(gaps, size, out=np.zeros_like(gaps), where=size > 0)
+    if count <= EXACT:
+        signs = 1 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1, 1], (2**EXACT, count))
+        signs[0] = 1
+    largest = (signs @ scaled.T).max(1)
+    return min(1.0, 2 * float((largest >= largest[0] - 1e-12).mean()))
 
 
 def _testable(parts: tuple[Part, ...]) -> bool:
@@ -154,16 +179,17 @@ def _testable(parts: tuple[Part, ...]) -> bool:
     return any(min(part.n for part in one) >= fewest() for one in _by_alternative(parts).values())
 
 
-def _advice(claim: Claim, word: Word, part: Part | None, needed: int, testable: bool, tests: int) -> str:
+def _advice(claim: Claim, word: Word, part: Part | None, needed: int, p: float, tests: int) -> str:
     if word != "cannot tell" or part is None:
         return ""
-    if not testable:
+    if part.n < fewest():
         floor = 2.0 ** (1 - part.n) if part.n else 1.0
         sentence = f"The signs of {part.n} {claim.unit} cannot show a p below {floor:.2g}: take {fewest(tests)} or more"
         # Of two or three replicates the deviation is hardly known.
         few = f"; by their deviation {needed} would show {part.least:g} {claim.scale}" if needed > fewest(tests) else ""
         return f"{sentence}{few}."
-    more = f"{needed} {claim.unit}" if needed < MOST else f"{MOST} {claim.unit} or more"
+    alone = "Tested alone it would hold. " if p < LEVEL else ""
     if needed <= part.n:
-        return f"{part.n} {claim.unit} would show {part.least:g} {claim.scale} four times in five; the mean is between."
-    return f"It would take {more} to show {part.least:g} {claim.scale} four times in five."
+        return f"{alone}{part.n} {claim.unit} would show {part.least:g} {claim.scale} four times in five."
+    more = f"{needed} {claim.unit}" if needed < MOST else f"{MOST} {claim.unit} or more"
+    return f"{alone}It would take {more} to show {part.least:g} {claim.scale} four times in five."
