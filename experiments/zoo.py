@@ -4,7 +4,8 @@ Question: where does a network stand among others of its clean accuracy, and wha
 "what correlates with robustness here" and the redundancy of benchmarks say where there are eight seeds of all arms?
 `rosalind place` sets any network beside the zoo.
 
-Expected: at most 40 MB; verdicts other than `cannot tell`, as eight seeds can reach p = 0.008, 0.047 with Holm's correction over six claims.
+Expected: at most 40 MB; verdicts other than `cannot tell`, as eight seeds can reach p = 0.008, and 0.047
+with Holm's correction over six claims.
 
 Command, about 50 minutes on two cores that do other work beside it, resumable:
 
