@@ -17,8 +17,13 @@ from rosalind.training import Tree, by_path
 
 def by_channel(leaf: Any, group: ChannelGroup, axis: int) -> jax.Array:
     """float[size, everything else]: a member's entries per channel; repeated channels side by side."""
+    return _by_channel(leaf, group.size, axis)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _by_channel(leaf: Any, size: int, axis: int) -> jax.Array:
     moved = jnp.moveaxis(jnp.asarray(leaf), axis, 0)
-    return jnp.moveaxis(moved.reshape(-1, group.size, moved.size // moved.shape[0]), 1, 0).reshape(group.size, -1)
+    return jnp.moveaxis(moved.reshape(-1, size, moved.size // moved.shape[0]), 1, 0).reshape(size, -1)
 
 
 def _filters(job: Scoring) -> list[jax.Array]:

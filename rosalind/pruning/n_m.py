@@ -1,5 +1,6 @@
 """N:M sparsity: of every M consecutive inputs of an output unit, the N largest weights stay (arXiv 2104.08378)."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ def fits(shape: Sequence[int], m: int) -> bool:
     return len(shape) in (2, 4) and shape[-2] % m == 0
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def largest(weights: Any, n: int, m: int) -> jax.Array:
     """bool of the weights' shape: the n largest magnitudes of every m inputs, of equal ones the first.
 

@@ -29,11 +29,17 @@ def magnitude(job: Scoring) -> Scores:
     return {path: jnp.abs(leaf) for path, leaf in job.kernels(job.trainable).items()}
 
 
+@jax.jit
+def _products(weights: Scores, slopes: Scores) -> Scores:
+    """|weight * slope| by path of the weights; compiled once for all layers."""
+    return {path: jnp.abs(weight * slopes[path]) for path, weight in weights.items()}
+
+
 def _saliency(job: Scoring, step: int, train: bool) -> Scores:
     """|weight * gradient| of one batch, of the weights that are left."""
     masked = job.masked
     slopes = by_path(gradient(job.loss, train)(masked, job.state, job.batches(job.key, step)))
-    return {path: jnp.abs(weight * slopes[path]) for path, weight in job.kernels(masked).items()}
+    return _products(job.kernels(masked), slopes)
 
 
 def taylor(job: Scoring) -> Scores:
@@ -86,7 +92,7 @@ def snip(job: Scoring) -> Scores:
     """
     train = job.options["statistics"] == "batch"
     slopes = by_path(gradient(job.loss, train)(job.masked, job.state, job.batches(job.key, 0)))
-    return _checked({path: jnp.abs(w * slopes[path]) for path, w in job.kernels(job.trainable).items()})
+    return _checked(_products(job.kernels(job.trainable), slopes))
 
 
 def _checked(scores: Scores) -> Scores:
@@ -138,7 +144,7 @@ def synflow(job: Scoring) -> Scores:
             "initial weights down, which changes no rank."
         )
     slopes = by_path(tree)
-    scores = {path: jnp.abs(w * slopes[path]) for path, w in job.kernels(job.trainable).items()}
+    scores = _products(job.kernels(job.trainable), slopes)
     return scores if any((~mask).any() for mask in job.masks.values()) else _checked(scores)
 
 

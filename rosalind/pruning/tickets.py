@@ -14,6 +14,7 @@ from rosalind.pruning.types import MaskParametrisation, MethodRun
 from rosalind.training import Tree, by_path, map_by_path
 
 
+@jax.jit
 def binarise(weight: jax.Array, mask: jax.Array) -> jax.Array:
     """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
 

@@ -42,8 +42,17 @@ def project(tree: Tree, masks: Masks) -> Tree:
     >>> project({"a": jnp.array([1.0, jnp.inf])}, {"a": jnp.array([True, False])})["a"].tolist()
     [1.0, 0.0]
     """
+    leaves = by_path(tree)
+    masked = [path for path in leaves if path in masks]
+    kept = _kept({path: leaves[path] for path in masked}, {path: masks[path] for path in masked})
+    return map_by_path(lambda path, x: kept.get(path, x), tree)
+
+
+@jax.jit
+def _kept(leaves: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
+    """Leaves by path with zeros where their mask is False: one compilation for a tree, not one for every shape."""
     # where, not a product: inf * 0 is NaN.
-    return map_by_path(lambda p, x: jnp.where(masks[p], x, 0) if p in masks else x, tree)
+    return {path: jnp.where(masks[path], leaf, 0) for path, leaf in leaves.items()}
 
 
 def project_moments(optimizer_state: Tree, trainable: Tree, masks: Masks) -> Tree:
