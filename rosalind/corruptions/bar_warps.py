@@ -64,7 +64,7 @@ def ripple_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
 
 def _linear(positions: Float[Array, " out"], length: int) -> Float32[Array, "out {length}"]:
     """The matrix of linear interpolation at positions on a side, zero outside."""
-    return jnp.maximum(1 - jnp.abs(positions[:, None] - jnp.arange(length)), 0)
+    return jnp.maximum(1 - jnp.abs(positions[:, None] - jnp.arange(length)[None]), 0)
 
 
 def ripple(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
@@ -126,7 +126,7 @@ def circular_motion_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -
 
 
 @functools.cache
-def _smoothing_zooms(strengths: tuple[float, ...], length: int) -> Float32[np.ndarray, "5 3 {length} {length}"]:
+def _smoothing_zooms(strengths: tuple[float, ...], length: int) -> Float32[np.ndarray, "k 3 {length} {length}"]:
     """Per severity zooms by 1, 1 + s / 2 and 1 + s, with pixels for the coefficients of their cubic spline."""
     stack = np.zeros((len(strengths), 3, length, length))
     for matrices, strength in zip(stack, strengths, strict=True):
