@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_robustness import condition_info, fake_results
 
-from rosalind import config, corruptions
+from rosalind import cli, config, corruptions
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness.held_out import sentence
 
@@ -155,3 +155,19 @@ def test_a_study_with_the_ten_keeps_the_ids_of_the_others():
     assert beside[: len(alone)] == alone
     assert beside[len(alone)].id == "blue_noise_sample-1"
     assert len(beside) == len(alone) + 20
+
+
+@pytest.mark.parametrize(
+    ("name", "ten"), [("cifar-c-bar", corruptions.BAR), ("imagenet-c-bar", corruptions.IMAGENET_BAR)]
+)
+def test_one_flag_adds_the_ten_at_the_studys_severities(name, ten, monkeypatch):
+    planned = []
+    monkeypatch.setattr(cli, "_run", lambda study, *_, **__: planned.append(study))
+    for held_out in (None, name):
+        cli.run(out="out", corruptions=("fog", "sparkles"), severities=(2, 4), files="folder", held_out=held_out)
+    without, beside = (study.conditions for study in planned)
+    assert beside[: len(without)] == without
+    added = beside[len(without) :]
+    assert {condition.name for condition in added} == {*ten} - {"sparkles"}
+    assert [condition.severity for condition in added] == [2, 4] * 9
+    assert {condition.files for condition in added} == {None}
