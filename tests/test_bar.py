@@ -76,7 +76,7 @@ class TestColouredNoise:
             parts.insert(1, np.concatenate([middle, np.zeros(height % 2), middle[::-1]])[:, None])
         spectrum = power * np.exp(1j * np.concatenate(parts, 1))
         exact = np.fft.ifft2(np.roll(spectrum, (height // 2, width // 2), (0, 1))).real
-        noise = bar_patterns.coloured_noise(jnp.asarray(draws["phases"]), draws.get("middle"), power)
+        noise = bar_patterns.coloured_noise(drawn["phases"], drawn.get("middle"), power)
         np.testing.assert_allclose(noise[..., 0], exact / exact.std(), atol=2e-5)
 
     def test_blue_noise_blackens_the_tail_of_a_normal_distribution(self):

@@ -42,8 +42,8 @@ def _phases_draw(key: Array, planes: int, image: Image) -> Draws:
 
 
 def _waves(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """float64[length, length] cosines and sines of the inverse Fourier transform, lowest frequency in the middle."""
-    angles = _TURN * np.outer(np.arange(length), np.arange(length) - length // 2) / length
+    """float64[length, length] cosines and sines of the inverse Fourier transform, frequency 0 at (length + 1) // 2."""
+    angles = _TURN * np.outer(np.arange(length), np.arange(length) + length // 2) / length
     return np.cos(angles), np.sin(angles)
 
 
@@ -58,7 +58,7 @@ def coloured_noise(
     Args:
         phases: of the left half of the spectrum.
         middle: of the upper half of the middle column; None with an even width.
-        power: float64[h, w], lowest frequency in the middle.
+        power: float64[h, w], frequency 0 at (h + 1) // 2, (w + 1) // 2.
     """
     height, width = power.shape
     parts = [phases, phases[:, ::-1, ::-1]]

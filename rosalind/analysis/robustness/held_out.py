@@ -200,4 +200,4 @@ def ranked_twice(results: Results) -> tuple[list[str], list[list[str]], str]:
         for k in np.argsort(-accuracies[0], kind="stable")
     ]
     main, other = (described(mean, results) for mean in pair)
-    return header, lines, f"Percent over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"
+    return header, lines, f"Percent, mean over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"
