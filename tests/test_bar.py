@@ -65,9 +65,8 @@ class TestColouredNoise:
     def test_is_the_real_part_of_numpys_inverse_transform(self, shape):
         height, width = shape
         image = np.zeros((*shape, 1), np.uint8)
-        draws = {
-            k: np.asarray(v) for k, v in bar_patterns._phases_draw(jax.random.key(3), 1, jnp.asarray(image)).items()
-        }
+        drawn = bar_patterns._phases_draw(jax.random.key(3), 1, jnp.asarray(image))
+        draws = {name: np.asarray(part) for name, part in drawn.items()}
         power = np.random.default_rng(0).random(shape)
         left = draws["phases"][0].astype(float)
         parts = [left, left[::-1, ::-1]]
