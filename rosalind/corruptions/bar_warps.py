@@ -18,7 +18,9 @@ from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, 
 
 def _cells(rows: Rows, image: Image) -> tuple[int, tuple[int, int]]:
     """Side in pixels of a cell of the grid of whirls, and cells down and across; as many as fit on a longer side."""
-    side, along = min(image.shape[:2]), int(rows[0, 1])
+    side = min(image.shape[:2])
+    # In a cell of two pixels, the third of eight, nothing would move.
+    along = min(int(rows[0, 1]), max(side // 5, 1))
     return side // along, (along * image.shape[0] // side, along * image.shape[1] // side)
 
 
