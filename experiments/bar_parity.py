@@ -156,7 +156,7 @@ def main(
         names: Of the fifteen.
     """
     sys.path.insert(0, str(clone / "imagenet_c_bar"))
-    vars(np).setdefault("int", int)
+    np.__dict__.setdefault("int", int)
     from transform_finder import transform_dict  # pyright: ignore[reportMissingImports]
 
     table, batch = "imagenet" if size == 224 else "cifar", pictures(images, size)

@@ -181,7 +181,7 @@ class TestWarps:
 
     def test_ripple_is_scipys_linear_interpolation(self):
         image = photographs(1, (12, 16, 3))[0]
-        draws = {"wavelengths": np.float32([3.1, 2.2]), "phases": np.float32([0.4, 5.0])}
+        draws = {"wavelengths": np.array([3.1, 2.2]), "phases": np.array([0.4, 5.0])}
         amplitude = 0.0025 * 12 * 7.5
         rows, columns = (
             np.arange(n) + amplitude * np.sin(2 * np.pi * np.arange(n) / w + p)
@@ -209,9 +209,9 @@ class TestWarps:
     def test_fringes_are_scipys_zooms(self, severity):
         image = photographs(1, (20, 20, 3))[0]
         strength = 0.05 * corruptions.CORRUPTIONS["transverse_chromatic_abberation"].rows("cifar")[severity - 1, 0]
-        changed = apply("transverse_chromatic_abberation", image, {"zooms": np.int32([1, 2, 0])}, severity)
+        changed = apply("transverse_chromatic_abberation", image, {"zooms": np.array([1, 2, 0])}, severity)
         for channel, factor in enumerate((1 + strength / 2, 1 + strength, 1)):
-            zoomed = ndimage.zoom(image[..., channel], factor, prefilter=False)
+            zoomed = np.asarray(ndimage.zoom(image[..., channel], factor, prefilter=False))
             edge = (len(zoomed) - 20) // 2
             off = np.abs(changed[..., channel].astype(int) - zoomed[edge : edge + 20, edge : edge + 20])
             assert off.max() <= 1

@@ -161,8 +161,9 @@ def caustic_refraction(image: Image, drawn: Draws, rows: Rows, index: Index) -> 
     scale = jnp.where(upright >= 1 - 1e-3, 0, share * upright) * 0.05 * level * min(image.shape[:2])
     down, across = places(image)
     # The generator cuts displacements to a thousandth of a pixel.
-    moved = (place + jnp.round(1000 * scale * s) / 1000 for place, s in ((down, slope_down), (across, slope_across)))
-    seen = sampled(image.astype(jnp.float32), *moved, zero_outside)
+    cut = lambda slope: jnp.round(1000 * scale * slope) / 1000
+    moved_down, moved_across = down + cut(slope_down), across + cut(slope_across)
+    seen = sampled(image.astype(jnp.float32), moved_down, moved_across, zero_outside)
     return seen + 255 * 0.2 * level * (slope_down - slope_across)[..., None]
 
 
