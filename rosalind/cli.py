@@ -56,7 +56,7 @@ def run(
     corruptions: tuple[str, ...] = (),
     benchmark: Literal["common15", "common19", "mnist-c"] = "common15",
     severities: tuple[int, ...] = (1, 2, 3, 4, 5),
-    held_out: Literal["cifar-c-bar"] | None = None,
+    held_out: Literal["cifar-c-bar", "imagenet-c-bar"] | None = None,
     textures: str | None = None,
     files: str | None = None,
     draws: int = 1,
@@ -88,8 +88,8 @@ def run(
         corruptions: By name; all of the benchmark if none is given.
         benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
         severities: 1 to 5.
-        held_out: The ten corruptions of CIFAR-10-C-bar (arXiv 2102.11273) beside the others, generated, at the same
-            severities and with a mean of their own: does the ranking of methods hold on them?
+        held_out: The ten corruptions of CIFAR-10-C-bar or ImageNet-C-bar (arXiv 2102.11273) beside the others,
+            generated, at the same severities, with a mean of their own: does the ranking of methods hold on them?
         textures: Folder of frost's pictures (frost1.png, ...). Without them, and without the package
             imagecorruptions, the benchmark has frost_synthetic instead, and says so.
         files: Official images that stand in for generated ones: a folder in the layout of CIFAR-10-C, or
@@ -129,7 +129,8 @@ def run(
         }[benchmark]
     cells = conditions(corrupted, severities, draws=range(draws), files=files, textures=textures)
     if held_out:
-        unseen = [name for name in rosalind.corruptions.BAR if name not in corrupted]
+        ten = {"cifar-c-bar": rosalind.corruptions.BAR, "imagenet-c-bar": rosalind.corruptions.IMAGENET_BAR}[held_out]
+        unseen = [name for name in ten if name not in corrupted]
         cells += conditions(unseen, severities, draws=range(draws))[1:]
     others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
     others += [Condition("weight_noise", strength) for strength in weight_noise]
@@ -161,8 +162,8 @@ def corrupt(
         out: Folder to write.
         folder: Of the data set's files.
         size: Side in pixels to resize images to.
-        corruptions: By name; the 15 common ones and the 4 held out if none is given. Those of CIFAR-10-C-bar have
-            the names of its files.
+        corruptions: By name; the 15 common ones and the 4 held out if none is given. Those of CIFAR-10-C-bar and
+            ImageNet-C-bar have the names of their files.
         table: Severity table: cifar, tiny, imagenet, mnist or digits; that for the image size by default.
         textures: Folder of frost's pictures; without any, frost_synthetic.npy is written instead.
         draw: Number of the draw.

@@ -20,22 +20,26 @@ def apply(name, images, draws, severity=1, table="cifar"):
     return np.asarray(corruptions.apply(name, images[None], draws, severity, table=table))[0]
 
 
-@pytest.mark.parametrize("name", corruptions.BAR)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_given_the_generators_draws_the_pixels_are_the_generators(name):
     severity, draws, row, column, total = GOLDEN[name]
     pixels = apply(name, PICTURE, draws, severity).astype(int)
     assert np.abs(pixels[3, :, 0] - row).max() <= 1
     assert np.abs(pixels[::5, 9, 2] - column).max() <= 1
-    # One level on one pixel in a hundred: float32, and halves that spline sums round by chance.
-    assert abs(pixels.sum() - total) <= 8
+    # One level on one pixel in a hundred; in a spline's sums without a zoom one in 36 is a half, rounded by chance.
+    assert abs(pixels.sum() - total) <= (40 if name == "transverse_chromatic_abberation" else 8)
 
 
 def test_the_ten_are_named_and_ordered_as_the_published_files():
-    assert tuple(sorted(GOLDEN)) == corruptions.BAR
-    for name in corruptions.BAR:
-        assert corruptions.sets_of(name, 3, "cifar") == ["cifar-c-bar"], name
+    cifar, imagenet = corruptions.BAR, corruptions.IMAGENET_BAR
+    assert [tuple(sorted(ten)) for ten in (cifar, imagenet)] == [cifar, imagenet]
+    assert [len(cifar), len(imagenet), len({*cifar, *imagenet})] == [10, 10, 15]
+    assert {*cifar, *imagenet} == set(GOLDEN)
+    for name in GOLDEN:
+        sets = ["cifar-c-bar"] * (name in cifar) + ["imagenet-c-bar"] * (name in imagenet)
+        assert corruptions.sets_of(name, 3, "cifar") == sets, name
         assert set(corruptions.CORRUPTIONS[name].constants) == set(corruptions.TABLES), name
-    assert not {*corruptions.BAR} & {*corruptions.NAMES, *corruptions.EXTRA}
+    assert not {*GOLDEN} & {*corruptions.NAMES, *corruptions.EXTRA}
     levels = lambda name, table: corruptions.CORRUPTIONS[name].rows(table)[:, 0].tolist()
     # Of both published lists, which are not evenly spaced.
     assert levels("sparkles", "cifar") == [0.7, 3.5, 5.6, 6.3, 7]
@@ -45,7 +49,7 @@ def test_the_ten_are_named_and_ordered_as_the_published_files():
     assert levels("inverse_sparkles", "imagenet") == [1, 2, 4, 9, 10]
 
 
-@pytest.mark.parametrize("name", corruptions.BAR)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_distortion_grows_with_severity(name):
     images = photographs(12, (32, 32, 3))
     changed = [corrupt(name, images, severity, "cifar") for severity in (1, 3, 5)]
@@ -61,7 +65,8 @@ class TestColouredNoise:
     def test_is_the_real_part_of_numpys_inverse_transform(self, shape):
         height, width = shape
         image = np.zeros((*shape, 1), np.uint8)
-        draws = {k: np.asarray(v) for k, v in bar_patterns._phases_draw(jax.random.key(3), 1, image).items()}
+        drawn = bar_patterns._phases_draw(jax.random.key(3), 1, jnp.asarray(image))
+        draws = {name: np.asarray(part) for name, part in drawn.items()}
         power = np.random.default_rng(0).random(shape)
         left = draws["phases"][0].astype(float)
         parts = [left, left[::-1, ::-1]]
@@ -70,7 +75,7 @@ class TestColouredNoise:
             parts.insert(1, np.concatenate([middle, np.zeros(height % 2), middle[::-1]])[:, None])
         spectrum = power * np.exp(1j * np.concatenate(parts, 1))
         exact = np.fft.ifft2(np.roll(spectrum, (height // 2, width // 2), (0, 1))).real
-        noise = bar_patterns.coloured_noise(jnp.asarray(draws["phases"]), draws.get("middle"), power)
+        noise = bar_patterns.coloured_noise(drawn["phases"], drawn.get("middle"), power)
         np.testing.assert_allclose(noise[..., 0], exact / exact.std(), atol=2e-5)
 
     def test_blue_noise_blackens_the_tail_of_a_normal_distribution(self):
@@ -139,7 +144,7 @@ class TestDrawings:
                 y, x = row - 4.3, column - 3.6
                 place = (math.atan2(x, y) + math.pi) / (2 * math.pi) * 6
                 exact[row, column] = (1 - (place % 1 - 0.5) ** 2) * (4 / (y * y + x * x + 1e-4)) ** 0.7
-        star = bar_patterns.sparkle(image, jnp.array([4.3, 3.6]), jnp.int32(6), jnp.full(199, 2.0), 0.7)
+        star = bar_patterns.sparkle(jnp.asarray(image), jnp.array([4.3, 3.6]), jnp.int32(6), jnp.full(199, 2.0), 0.7)
         np.testing.assert_allclose(star[..., 0], np.clip(exact, 0, 1), atol=1e-5)
 
     def test_sparkles_whiten_and_the_inverse_keeps_its_middle(self):
@@ -176,7 +181,7 @@ class TestWarps:
 
     def test_ripple_is_scipys_linear_interpolation(self):
         image = photographs(1, (12, 16, 3))[0]
-        draws = {"wavelengths": np.float32([3.1, 2.2]), "phases": np.float32([0.4, 5.0])}
+        draws = {"wavelengths": np.array([3.1, 2.2]), "phases": np.array([0.4, 5.0])}
         amplitude = 0.0025 * 12 * 7.5
         rows, columns = (
             np.arange(n) + amplitude * np.sin(2 * np.pi * np.arange(n) / w + p)
@@ -204,9 +209,9 @@ class TestWarps:
     def test_fringes_are_scipys_zooms(self, severity):
         image = photographs(1, (20, 20, 3))[0]
         strength = 0.05 * corruptions.CORRUPTIONS["transverse_chromatic_abberation"].rows("cifar")[severity - 1, 0]
-        changed = apply("transverse_chromatic_abberation", image, {"zooms": np.int32([1, 2, 0])}, severity)
+        changed = apply("transverse_chromatic_abberation", image, {"zooms": np.array([1, 2, 0])}, severity)
         for channel, factor in enumerate((1 + strength / 2, 1 + strength, 1)):
-            zoomed = ndimage.zoom(image[..., channel], factor, prefilter=False)
+            zoomed = np.asarray(ndimage.zoom(image[..., channel], factor, prefilter=False))
             edge = (len(zoomed) - 20) // 2
             off = np.abs(changed[..., channel].astype(int) - zoomed[edge : edge + 20, edge : edge + 20])
             assert off.max() <= 1

@@ -1,10 +1,12 @@
 """Rankings of methods on held-out corruptions, where the answer is planted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_robustness import condition_info, fake_results
 
-from rosalind import config, corruptions
+from rosalind import cli, config, corruptions
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness.held_out import sentence
 
@@ -121,7 +123,9 @@ class TestStudy:
 
     def test_the_ten_alone_are_what_tables_show(self):
         alone = study(corruptions.BAR, others=())
-        assert robustness.main_mean(alone).name == "mean-cifar-c-bar"
+        main = robustness.main_mean(alone)
+        assert main is not None
+        assert main.name == "mean-cifar-c-bar"
         alone.study.update(data={"folder": None}, dataset="digits")
         header, _, line = robustness.text_table(alone).splitlines()[:3]
         assert header.split() == ["network", "seeds", "clean", "C-bar", "retained"]
@@ -135,6 +139,7 @@ class TestStudy:
 
     def test_a_swap_is_found_in_a_study(self):
         transfer = robustness.held_out_ranking(study(corruptions.BAR, seeds=4))
+        assert transfer is not None
         assert transfer.names == ("lucky", "steady")
         np.testing.assert_allclose(transfer.first, [[0.7, 0.72, 0.72, 0.74], [0.5, 0.51, 0.52, 0.53]])
         assert transfer.tau == -1
@@ -155,3 +160,19 @@ def test_a_study_with_the_ten_keeps_the_ids_of_the_others():
     assert beside[: len(alone)] == alone
     assert beside[len(alone)].id == "blue_noise_sample-1"
     assert len(beside) == len(alone) + 20
+
+
+@pytest.mark.parametrize(
+    ("name", "ten"), [("cifar-c-bar", corruptions.BAR), ("imagenet-c-bar", corruptions.IMAGENET_BAR)]
+)
+def test_one_flag_adds_the_ten_at_the_studys_severities(name, ten, monkeypatch):
+    planned = []
+    monkeypatch.setattr(cli, "_run", lambda study, *_, **__: planned.append(study))
+    for held_out in (None, name):
+        cli.run(out=Path("out"), corruptions=("fog", "sparkles"), severities=(2, 4), files="folder", held_out=held_out)
+    without, beside = (study.conditions for study in planned)
+    assert beside[: len(without)] == without
+    added = beside[len(without) :]
+    assert {condition.name for condition in added} == {*ten} - {"sparkles"}
+    assert [condition.severity for condition in added] == [2, 4] * 9
+    assert {condition.files for condition in added} == {None}

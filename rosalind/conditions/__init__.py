@@ -187,11 +187,11 @@ def condition_key(key: Array, dataset: str, condition: Condition) -> Array:
 def describe(planned: Planned, dataset: Dataset, seed: int, attacked: str | None) -> dict[str, Any]:
     """The definition of a condition as JSON, for `conditions/<id>.json`; equal definitions give equal cells.
 
-    `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19`, `mnist-c` and
-    `cifar-c-bar`. `source` says whether images were generated or read, `source_hash` from which files; `definition` is
-    there for a kind outside of rosalind, the hash of its module; `pixels` where they were corrected
-    (`corruptions.PIXELS`). `seed` is that of the study's draws, `attacked` the network that a transferred attack is
-    made for.
+    `sets` are the benchmarks a condition belongs to, which no mean may mix: `common15`, `common19`, `mnist-c`,
+    `cifar-c-bar` and `imagenet-c-bar`. `source` says whether images were generated or read, `source_hash` from which
+    files; `definition` is there for a kind outside of rosalind, the hash of its module; `pixels` where they were
+    corrected (`corruptions.PIXELS`). `seed` is that of the study's draws, `attacked` the network that a transferred
+    attack is made for.
     """
     condition, kind = planned.condition, planned.kind
     sets = corruptions.sets_of(condition.name, condition.severity, planned.table) if planned.table else []

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from rosalind import config
 from rosalind.corruptions import (
+    bar_imagenet,
     bar_patterns,
     bar_warps,
     blur,
@@ -37,6 +38,7 @@ __all__ = [
     "BAR",
     "CORRUPTIONS",
     "EXTRA",
+    "IMAGENET_BAR",
     "MNIST_C",
     "NAMES",
     "TABLES",
@@ -93,6 +95,11 @@ CORRUPTIONS: dict[str, Corruption] = {
     "ripple": bar_warps.RIPPLE,
     "sparkles": bar_patterns.SPARKLES,
     "transverse_chromatic_abberation": bar_warps.TRANSVERSE_CHROMATIC_ABBERATION,
+    "caustic_refraction": bar_imagenet.CAUSTIC_REFRACTION,
+    "cocentric_sine_waves": bar_imagenet.COCENTRIC_SINE_WAVES,
+    "perlin_noise": bar_imagenet.PERLIN_NOISE,
+    "plasma_noise": bar_imagenet.PLASMA_NOISE,
+    "single_frequency_greyscale": bar_imagenet.SINGLE_FREQUENCY_GREYSCALE,
 }
 """Every corruption by name: the 15 of the benchmark in the papers' order, the 4 held out, and others."""
 
@@ -102,12 +109,11 @@ NAMES = tuple(CORRUPTIONS)[:15]
 EXTRA = tuple(CORRUPTIONS)[15:19]
 """The held-out corruptions, kept out of benchmark means."""
 
-BAR = tuple(CORRUPTIONS)[-10:]
-"""The ten of CIFAR-10-C-bar (arXiv 2102.11273), chosen for being unlike the 15; named as their files are.
+BAR = tuple(CORRUPTIONS)[28:38]
+"""The ten of CIFAR-10-C-bar (arXiv 2102.11273), chosen for being unlike the 15; named as their files are."""
 
-A method that was tuned on the 15 has not seen their like. ImageNet-C-bar shares the first, second, third, fifth and
-ninth; the others have their generator's levels for 224 pixels.
-"""
+IMAGENET_BAR = tuple(sorted((*(BAR[k] for k in (0, 1, 2, 4, 8)), *tuple(CORRUPTIONS)[38:43])))
+"""The ten of ImageNet-C-bar, five of which CIFAR-10-C-bar has too."""
 
 MNIST_C: dict[str, int] = {
     "shot_noise": 5,
@@ -147,18 +153,18 @@ def table_for(size: int) -> str:
 
 
 def sets_of(name: str, severity: float, table: str) -> list[str]:
-    """The benchmarks that a corruption belongs to: `common15`, `common19`, `mnist-c`, `cifar-c-bar`, or none.
+    """The benchmarks that a corruption belongs to: `common15`, `common19`, `mnist-c`, `cifar-c-bar`, `imagenet-c-bar`.
 
     One of `config.SYNTHETIC` belongs to the same as the corruption whose place it takes.
 
     >>> sets_of("fog", 5, "mnist"), sets_of("spatter", 1, "cifar")
     (['common15', 'common19', 'mnist-c'], ['common19'])
-    >>> sets_of("ripple", 1, "cifar")
-    ['cifar-c-bar']
+    >>> sets_of("ripple", 1, "cifar"), sets_of("sparkles", 1, "cifar")
+    (['cifar-c-bar'], ['cifar-c-bar', 'imagenet-c-bar'])
     """
     common = name in NAMES or name in config.SYNTHETIC.values()
     sets = ["common15", "common19"] if common else ["common19"] if name in EXTRA else []
-    sets += ["cifar-c-bar"] * (name in BAR)
+    sets += ["cifar-c-bar"] * (name in BAR) + ["imagenet-c-bar"] * (name in IMAGENET_BAR)
     return [*sets, "mnist-c"] if table == "mnist" and MNIST_C.get(name) == severity else sets
 
 

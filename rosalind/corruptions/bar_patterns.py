@@ -25,7 +25,7 @@ def _side(image: Image) -> int:
     return min(image.shape[:2])
 
 
-def _places(image: Image) -> tuple[Array, Array]:
+def places(image: Image) -> tuple[Array, Array]:
     """Rows float32[h, 1] and columns float32[1, w] of the pixels."""
     height, width, _ = image.shape
     return jnp.arange(height, dtype=jnp.float32)[:, None], jnp.arange(width, dtype=jnp.float32)[None]
@@ -42,8 +42,8 @@ def _phases_draw(key: Array, planes: int, image: Image) -> Draws:
 
 
 def _waves(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """float64[length, length] cosines and sines of the inverse Fourier transform, lowest frequency in the middle."""
-    angles = _TURN * np.outer(np.arange(length), np.arange(length) - length // 2) / length
+    """float64[length, length] cosines and sines of the inverse Fourier transform, frequency 0 at (length + 1) // 2."""
+    angles = _TURN * np.outer(np.arange(length), np.arange(length) + length // 2) / length
     return np.cos(angles), np.sin(angles)
 
 
@@ -58,14 +58,14 @@ def coloured_noise(
     Args:
         phases: of the left half of the spectrum.
         middle: of the upper half of the middle column; None with an even width.
-        power: float64[h, w], lowest frequency in the middle.
+        power: float64[h, w], frequency 0 at (h + 1) // 2, (w + 1) // 2.
     """
     height, width = power.shape
     parts = [phases, phases[:, ::-1, ::-1]]
     if middle is not None:
         parts.insert(1, jnp.concatenate([middle, jnp.zeros((len(middle), height % 2)), middle[:, ::-1]], 1)[..., None])
     angle = jnp.concatenate(parts, 2)
-    spectrum = jnp.stack([jnp.cos(angle), jnp.sin(angle)], 1) * power.astype(np.float32)
+    spectrum = jnp.stack([jnp.cos(angle), jnp.sin(angle)], 1) * power.astype(np.float32)[None, None]
     (down_cos, down_sin), (cos, sin) = _waves(height), _waves(width)
     # Products of matrices, not a fast transform, whose rounding on a GPU may depend on the batch.
     down = np.array([[down_cos, -down_sin], [down_sin, down_cos]], np.float32)
@@ -126,7 +126,7 @@ def checkerboard_cutout(image: Image, drawn: Draws, rows: Rows, index: Index) ->
 
     Cells are counted from the first pixel; those on both sides of 0 have one number, and so one fate.
     """
-    down, across = _places(image)
+    down, across = places(image)
     cos, sin, cell = jnp.cos(drawn["angle"]), jnp.sin(drawn["angle"]), drawn["cell"]
     first, second = (cos * down + sin * across) / cell, (cos * across - sin * down) / cell
     count = jnp.floor(4 * max(image.shape[:2]) / cell).astype(jnp.int32)
@@ -147,7 +147,7 @@ def lines_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     shared, middles, angles = jax.random.split(key, 3)
     angle, variation = draws.uniform(shared, (2,))
     return {
-        "middles": jnp.array(image.shape[:2], jnp.float32) * draws.uniform(middles, (count, 2)),
+        "middles": jnp.array([image.shape[:2]], jnp.float32) * draws.uniform(middles, (count, 2)),
         "angles": _TURN * (angle + (0.1 + 0.9 * variation) * (draws.uniform(angles, (count,)) - 0.5)),
     }
 
@@ -208,7 +208,7 @@ def sparkle(
         centre: row and column in pixels.
         rays: how many, of those that `lengths` has in pixels.
     """
-    down, across = _places(image)
+    down, across = places(image)
     down, across = down - centre[0], across - centre[1]
     place = (jnp.arctan2(across, down) + math.pi) * (rays / _TURN)
     before = jnp.floor(place)
@@ -225,7 +225,7 @@ def sparkles_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
     centres, rays = jax.random.split(key)
     numbers, normal = _rays_draw(rays, (5,))
     radius = jnp.asarray(rows)[index, 0] / 100 * _side(image)
-    size = jnp.array(image.shape[:2], jnp.float32)
+    size = jnp.array([image.shape[:2]], jnp.float32)
     return {
         "centres": size * draws.uniform(centres, (5, 2)),
         "rays": numbers,

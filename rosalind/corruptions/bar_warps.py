@@ -18,7 +18,9 @@ from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, 
 
 def _cells(rows: Rows, image: Image) -> tuple[int, tuple[int, int]]:
     """Side in pixels of a cell of the grid of whirls, and cells down and across; as many as fit on a longer side."""
-    side, along = min(image.shape[:2]), int(rows[0, 1])
+    side = min(image.shape[:2])
+    # In a cell of two pixels, the third of eight, nothing would move.
+    along = min(int(rows[0, 1]), max(side // 5, 1))
     return side // along, (along * image.shape[0] // side, along * image.shape[1] // side)
 
 
@@ -64,7 +66,7 @@ def ripple_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
 
 def _linear(positions: Float[Array, " out"], length: int) -> Float32[Array, "out {length}"]:
     """The matrix of linear interpolation at positions on a side, zero outside."""
-    return jnp.maximum(1 - jnp.abs(positions[:, None] - jnp.arange(length)), 0)
+    return jnp.maximum(1 - jnp.abs(positions[:, None] - jnp.arange(length)[None]), 0)
 
 
 def ripple(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
@@ -126,12 +128,12 @@ def circular_motion_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -
 
 
 @functools.cache
-def _smoothing_zooms(strengths: tuple[float, ...], length: int) -> Float32[np.ndarray, "5 3 {length} {length}"]:
+def _smoothing_zooms(strengths: tuple[float, ...], length: int) -> Float32[np.ndarray, "k 3 {length} {length}"]:
     """Per severity zooms by 1, 1 + s / 2 and 1 + s, with pixels for the coefficients of their cubic spline."""
     stack = np.zeros((len(strengths), 3, length, length))
     for matrices, strength in zip(stack, strengths, strict=True):
         for matrix, factor in zip(matrices, (1.0, 1.0 + strength / 2, 1.0 + strength), strict=True):
-            whole = np.stack([zoom(unit, factor, order=3, prefilter=False) for unit in np.eye(length)], 1)
+            whole = np.array([zoom(unit, factor, order=3, prefilter=False) for unit in np.eye(length)]).T
             edge = (len(whole) - length) // 2
             matrix[:] = whole[edge : edge + length]
     return stack.astype(np.float32)

@@ -117,7 +117,8 @@ class ConditionInfo:
         order: Place in the study.
         bn: Statistics of BatchNorm, see `config.Condition`.
         table: Severity table; None where the condition has none.
-        sets: Benchmarks that the condition belongs to: common15, common19, mnist-c, cifar-c-bar.
+        sets: Benchmarks that the condition belongs to: common15, common19, mnist-c, cifar-c-bar,
+            imagenet-c-bar.
         shared: True where all networks see the same images.
         own_samples: True where the arrays are indexed by the condition's own samples.
         attacked: Id of the network that a transferred attack was made for.

@@ -73,10 +73,10 @@ class Row:
 def main_mean(results: Results, bn: str = "train") -> Mean | None:
     """The mean that tables show: over the 15 common corruptions, else MNIST-C's, else all; None without corruptions.
 
-    Over those of CIFAR-10-C-bar where there are no others.
+    Over those of a C-bar where there are no others.
     """
     by_group = {mean.group: mean for mean in means(results) if mean.bn == bn}
-    order = ("common15", "mnist-c", "all", HELD_OUT)
+    order = ("common15", "mnist-c", "all", *HELD_OUT)
     return next((by_group[name] for name in order if name in by_group), None)
 
 
@@ -124,7 +124,7 @@ def text_table(results: Results) -> str:
     named = named_means(results)
     shown = [by_group[name] for name in (*SETS, *named) if name in by_group]
     titles = {"common15": "corrupted", "common19": "with held-out", "mnist-c": "MNIST-C", "all": "all"}
-    titles |= {HELD_OUT: "C-bar"}
+    titles |= {"cifar-c-bar": "C-bar", "imagenet-c-bar": "ImageNet-C-bar"}
     titles |= {name: name for name in named}
     accuracies = accuracy(results)
     tables = [table(results, mean, accuracies=accuracies) for mean in shown or [None]]

@@ -130,7 +130,7 @@ def _both_differ(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def held_out_ranking(results: Results) -> Transfer | None:
-    """How a study's ranking by its main mean carries over to the ten corruptions of CIFAR-10-C-bar.
+    """How a study's ranking by its main mean carries over to the ten of CIFAR-10-C-bar, else of ImageNet-C-bar.
 
     Groups of seeds are the methods. None without those ten conditions (`rosalind run --held-out cifar-c-bar`), without
     others beside them, or with fewer than two groups.
@@ -157,8 +157,8 @@ def held_out_ranking(results: Results) -> Transfer | None:
 
 def _two_means(results: Results) -> tuple[Mean, Mean] | None:
     main = main_mean(results)
-    other = next((mean for mean in means(results) if mean.group == HELD_OUT and mean.bn == "train"), None)
-    return (main, other) if main and other and main.group != HELD_OUT else None
+    other = next((mean for mean in means(results) if mean.group in HELD_OUT and mean.bn == "train"), None)
+    return (main, other) if main and other and main.group not in HELD_OUT else None
 
 
 def sentence(transfer: Transfer) -> str:
@@ -200,4 +200,4 @@ def ranked_twice(results: Results) -> tuple[list[str], list[list[str]], str]:
         for k in np.argsort(-accuracies[0], kind="stable")
     ]
     main, other = (described(mean, results) for mean in pair)
-    return header, lines, f"Percent over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"
+    return header, lines, f"Percent, mean over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"

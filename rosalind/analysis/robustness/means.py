@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from rosalind.config import SYNTHETIC
 from rosalind.results import ConditionInfo, Results
 
-SIZES = {"common15": 15, "common19": 19, "mnist-c": 15, "cifar-c-bar": 10}
-"""Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, MNIST-C's, CIFAR-10-C-bar's."""
+SIZES = {"common15": 15, "common19": 19, "mnist-c": 15, "cifar-c-bar": 10, "imagenet-c-bar": 10}
+"""Corruptions of each benchmark: the 15 of arXiv 1903.12261, with the 4 held out, MNIST-C's, the two C-bar's."""
 
 WORDS = {
     "common15": "the 15 common corruptions",
     "common19": "the 15 common corruptions and the 4 held out",
     "mnist-c": "the 15 corruptions of MNIST-C",
     "cifar-c-bar": "the 10 corruptions of CIFAR-10-C-bar",
+    "imagenet-c-bar": "the 10 corruptions of ImageNet-C-bar",
 }
 
-HELD_OUT = "cifar-c-bar"
-"""The benchmark that no other mean holds, so that it can say whether they are artefacts of what they average."""
+HELD_OUT = ("cifar-c-bar", "imagenet-c-bar")
+"""The benchmarks that no other mean holds, so that they can say whether it is an artefact of what it averages."""
 
 
-SETS = (*(name for name in SIZES if name != HELD_OUT), "all", HELD_OUT)
+SETS = (*(name for name in SIZES if name not in HELD_OUT), "all", *HELD_OUT)
 """Groups of the means that tables show: of a benchmark each, and of all corruptions of a study; held out ones last."""
 
 
@@ -50,7 +51,7 @@ def means(results: Results) -> list[Mean]:
     The 15 and the 19 corruptions are two means; groups and severities are of the 15. The mean over the 15 may
     lack some, and `missing` says how many; those of the other benchmarks are of all or not at all. Where a corruption
     that is not held out is in none of them, such as one of the user's own, `mean-all` is over all of the study but
-    those of CIFAR-10-C-bar, which change no other mean. Those that the study names itself come last.
+    those of the two C-bar, which change no other mean. Those that the study names itself come last.
     """
     averages = []
     named = named_means(results)
@@ -65,7 +66,7 @@ def means(results: Results) -> list[Mean]:
             if inside:
                 averages.append(_mean(f"mean-{set_}{ending}", set_, bn, inside, infos, size))
         within = {name for mean in averages if mean.bn == bn for name in mean.conditions}
-        seen = [name for name, info in infos.items() if HELD_OUT not in info.sets]
+        seen = [name for name, info in infos.items() if not {*HELD_OUT} & {*info.sets}]
         if any(name not in within and "common19" not in infos[name].sets for name in seen):
             averages.append(_mean(f"mean-all{ending}", "all", bn, seen, infos, 0))
         common = [name for name, info in infos.items() if "common15" in info.sets]
