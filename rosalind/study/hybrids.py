@@ -119,6 +119,8 @@ def _arrays(network: Network) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
     flat = {path: np.asarray(x) for path, x in models.flatten(network.variables).items()}
     # A key of dropout is no part of what was learned.
     flat = {path: x for path, x in flat.items() if not path.startswith("rngs/")}
+    # Removed weights are 0 or -0, which are one number and two hashes.
+    flat = {path: x + np.zeros((), x.dtype) if x.dtype.kind == "f" else x for path, x in flat.items()}
     statistics = {path: x for path, x in flat.items() if path.startswith(STATISTICS)}
     return {path: x for path, x in flat.items() if path not in statistics and not path.startswith(HEAD)}, statistics
 
@@ -181,7 +183,7 @@ class Assembler:
         if sources.mask is not sources.body:
             for path, mask in body_masks(sources.mask).items():
                 name = path if path in arrays else f"params/{path}"
-                arrays[name] = arrays[name] * mask
+                arrays[name] = np.where(mask, arrays[name], np.zeros_like(arrays[name]))
         digest = _digest(arrays)
         statistics = _arrays(sources.statistics)[1]
         is_own = self._is_home("statistics", sources.statistics, digest)
