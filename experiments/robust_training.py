@@ -18,7 +18,7 @@ Command:
     python experiments/robust_training.py --out studies/robust_training
     python experiments/robust_training.py --out studies/robust_fashion --folder FASHION_MNIST  # its idx files
 
-Expected time: 17 minutes of processor time, 9 on two cores, for the digits; Fashion-MNIST was not run.
+Expected time: 17 minutes of processor time, 9 on two cores, for the digits; Fashion-MNIST, about an hour, was not run.
 `robust_training.csv` beside this file has the raw rows. Results on the digits, three seeds, under the eight
 corruptions: mean +- deviation of the dense network, then points over it in its own regime, paired by seed, with 95 %
 t-intervals:
