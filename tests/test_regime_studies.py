@@ -26,7 +26,9 @@ STUDY = Study(
     controls=("random",),
     regimes=(Regime("gaussian", {"sigma": 0.5}, label="noise"),),
     decks=DECKS,
-    **{"thumbnails": 0, "attributions": 0, "features": 20},
+    thumbnails=0,
+    attributions=0,
+    features=20,
 )
 NOISE = "gaussian_noise-5"
 
@@ -76,7 +78,9 @@ def test_one_method_alone_may_have_a_regime():
     whole = planning.completed(alone, dataset)
     trained = {t.label: planning.model_and_schedule(whole, t)[1].regime for part in planning.tasks(whole) for t in part}
     assert {label for label, found in trained.items() if found is not None} == {"robust", "mixed"}
-    assert trained["mixed"].options == {"alpha": 0.4}
+    mixed = trained["mixed"]
+    assert mixed is not None
+    assert mixed.options == {"alpha": 0.4}
 
 
 def test_plain_networks_do_not_know_of_the_others(made):

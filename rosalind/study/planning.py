@@ -250,7 +250,9 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
         whole,
         methods=(*methods, *of_larger, *of_robust),
         baselines=(*study.baselines, *dense, *larger, *robust),
-        **{"controls": (), "capacity": None, "regimes": ()},
+        controls=(),
+        capacity=None,
+        regimes=(),
     )
 
 
