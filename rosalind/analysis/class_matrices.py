@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int
+from jaxtyping import Bool, Float, Float32, Float64, Int
 
 from rosalind.analysis import class_order, collapse, downsampling, rasters
 from rosalind.analysis.class_order import Rows
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import leaf_order
-from rosalind.analysis.store import Store
+from rosalind.analysis.store import NEAREST, Store
 from rosalind.results import Damaged
 
 ANGLES, BETWEEN, CONFUSION = "angles to directions", "between class directions", "confusion"
@@ -53,9 +53,30 @@ def groups_of(store: Store) -> Int[np.ndarray, " c"]:
     return store.cached(("classes", "groups"), make)
 
 
-def table(store: Store, cell: Cell, show: str) -> Float32[np.ndarray, "c c"]:
-    """What a matrix shows of a side, in degrees or samples; all NaN where it is not stored."""
+def sliceable(store: Store, show: str) -> bool:
+    """True for a matrix that a slice of the samples has of its own.
+
+    Angles between directions are of no samples; mean angles to all directions need every logit (`store.NEAREST`).
+    """
+    return show == CONFUSION or (show == ANGLES and len(store.class_names) <= NEAREST)
+
+
+def table(
+    store: Store, cell: Cell, show: str, mask: Bool[np.ndarray, " n"] | None = None
+) -> Float32[np.ndarray, "c c"]:
+    """What a matrix shows of a side, in degrees or samples; all NaN where it is not stored.
+
+    Args:
+        store: of the study.
+        cell: the side.
+        show: in `PICKS`.
+        mask: the samples that count, of matrices that are `sliceable`; all without. A class without any is NaN.
+    """
     count = len(store.class_names)
+    if mask is not None and sliceable(store, show):
+        if show == CONFUSION:
+            return class_order.confusion(store.labels[mask], store.predictions(cell)[mask], count)
+        return mean_angles(store.class_angles(cell, tuple(range(count)))[1][mask], store.labels[mask])
 
     def directions() -> np.ndarray:
         heads = [store.results.head(name)[0] for name, _ in store.sides.seeds(cell)]
@@ -73,8 +94,27 @@ def table(store: Store, cell: Cell, show: str) -> Float32[np.ndarray, "c c"]:
         return np.full((count, count), np.nan, np.float32)
 
 
-def collapsed(store: Store, cell: Cell) -> Float64[np.ndarray, " numbers"]:
-    """Neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`."""
+def mean_angles(angles: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "c c"]:
+    """Mean angle from the samples of a class (row) to each direction (column); NaN for a class without samples.
+
+    >>> mean_angles(np.array([[10.0, 80.0], [30.0, 60.0]]), np.array([0, 0]))
+    array([[20., 70.],
+           [nan, nan]], dtype=float32)
+    """
+    classes, known = angles.shape[1], labels >= 0
+    count = np.bincount(labels[known], minlength=classes)
+    total = np.stack([np.bincount(labels[known], column[known], classes) for column in angles.T], 1)
+    mean = np.divide(total, count[:, None], out=np.full(total.shape, np.nan), where=count[:, None] > 0)
+    return mean.astype(np.float32)
+
+
+def collapsed(store: Store, cell: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Float64[np.ndarray, " numbers"]:
+    """Neural collapse of a side, mean over seeds, in the order of `collapse.MEASURES`.
+
+    With a mask of the samples: of those of them whose features are stored, `collapse.of_slice`.
+    """
+    if mask is not None:
+        return np.mean([_collapsed(store, seed, mask) for seed in store.sides.seeds(cell)], axis=0)
 
     def one(seed: Cell) -> list[float]:
         try:
@@ -84,6 +124,20 @@ def collapsed(store: Store, cell: Cell) -> Float64[np.ndarray, " numbers"]:
 
     make = lambda: np.mean([one(seed) for seed in store.sides.seeds(cell)], axis=0)
     return store.cached(("classes", "collapse", cell), make)
+
+
+def _collapsed(store: Store, seed: Cell, mask: np.ndarray) -> list[float]:
+    """`collapse.of_slice` of a single cell; NaN where it has no features."""
+    subset = store.results.samples["subset"]
+    try:
+        make = lambda: store.results.geometry(*seed, ("features",))["features"]
+        features = store.cached(("features", seed), make)
+        head, prediction = store.results.head(seed[0])[0], store.predictions(seed)[subset]
+    except (Damaged, OSError):
+        return [np.nan] * len(collapse.MEASURES)
+    chosen = mask[subset]
+    parts = features[chosen], store.labels[subset][chosen], prediction[chosen], head
+    return list(collapse.of_slice(*parts).values())
 
 
 def detectable(store: Store, a: Cell, b: Cell, show: str) -> str:

@@ -39,7 +39,7 @@ class Collapse:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
-        if self.changed("table", (frame.state.a, frame.state.b, frame.state.null)):
+        if self.changed("table", (frame.state.a, frame.state.b, frame.state.null, frame.slice_key)):
             self.caption.text = collapse_table(frame)
 
 
@@ -47,10 +47,11 @@ def collapse_table(frame: Frame) -> str:
     """The measures of A, B, their difference and the null's as an HTML table, a line with a note for each."""
     store, state = frame.store, frame.state
     classes = len(store.class_names)
-    first, second = collapsed(store, state.a), collapsed(store, state.b)
+    mask = frame.selected if frame.has_selection else None
+    first, second = collapsed(store, state.a, mask), collapsed(store, state.b, mask)
     columns = {"A": first, "B": second, "B minus A": second - first}
     if frame.nulls:
-        differences = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
+        differences = [collapsed(store, second, mask) - collapsed(store, first, mask) for first, second in frame.nulls]
         # Where one pair has a number another may have none, and np.nanmax warns of none at all.
         columns["null ±"] = np.fmax.reduce(np.abs(differences))
     corner, signed = collapse.equal_angle(classes), ("B minus A",)
@@ -72,9 +73,14 @@ def collapse_table(frame: Frame) -> str:
     narrow = narrow if collapse.too_narrow(classes, width) else ""
     conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
     nearest = len(store.results.samples["subset"])
-    head = (
-        f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
-        f"whose features are stored.{narrow} {frame.null_sentence}"
-    )
+    if mask is None:
+        of = f"on test samples under {conditions}; the last line on the {nearest:,} samples whose features are stored."
+    else:
+        kept = int(mask[store.results.samples["subset"]].sum())
+        of = (
+            f"on the {kept:,} of the {int(mask.sum()):,} selected samples whose features are stored "
+            f"({nearest:,} in all), under {conditions}."
+        )
+    head = f"<b>Neural collapse</b> {of}{narrow} {frame.null_sentence}"
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'

@@ -124,6 +124,7 @@ class ParallelCoordinates:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.changed = change, Changed()
         self.figures, self.images, self.lines, self.bands, self.scales = {}, {}, {}, {}, {}
+        self.densities: list[Any] = []
         for side in SIDES:
             self._figure(side)
         self.caption = draw.caption("global-caption")
@@ -150,9 +151,10 @@ class ParallelCoordinates:
         lines = draw.empty("x", "y")
         bands = draw.empty(*EDGES)
         greys = draw.see_through(draw.GREYS)
-        figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
-        figure.line("x", "y", source=lines, line_color=draw.SELECTED, line_alpha=0.45)
-        look = {"color": draw.SELECTED, "fill_alpha": 0.35, "line_width": 2}
+        drawn = figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
+        self.densities.append(drawn.glyph)
+        figure.line("x", "y", source=lines, line_color="#1c2536", line_alpha=0.55, name="ink")
+        look = {"fill_color": draw.GREY, "fill_alpha": 0.35, "line_color": "#1c2536", "line_width": 2, "name": "ink"}
         figure.quad(**{name: name for name in EDGES}, source=bands, **look)
         tool = BoxSelectTool(renderers=[])
         figure.add_tools(tool)
@@ -229,6 +231,9 @@ class ParallelCoordinates:
         self.limits = limits_of(frame, self.axes)
         if self.changed("densities", (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)):
             self._render(frame)
+        if self.changed("faded", frame.has_selection):
+            for glyph in self.densities:
+                glyph.global_alpha = draw.FADED if frame.has_selection else 1.0
         self.caption.text = self._caption(frame, self._lines(frame))
 
     def _render(self, frame: Frame) -> None:

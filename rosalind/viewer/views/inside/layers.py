@@ -68,7 +68,7 @@ class Layers:
         self.cells = draw.empty("image", "value", "change", "dw", "dh")
         self.names = draw.empty("network", "layer", "apart")
         self.texts = draw.empty("x", "y", "text", "ink", "alpha")
-        self.marks = draw.empty("x", "y", "width", "left", "text")
+        self.marks = draw.empty("x", "y", "width", "left", "text", "colour")
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
         show = frame.chooser(change, "layers-show", "cells show", width=400)
@@ -91,9 +91,9 @@ class Layers:
         image = figure.image("image", source=self.cells, color_mapper=self.mapper, **place)
         look: draw.Look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
         figure.text("x", "y", text="text", source=self.texts, text_color="ink", text_alpha="alpha", **look)
-        ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        ring = {"fill_color": None, "line_color": "colour", "line_width": 3}
         figure.rect("x", "y", "width", 1, source=self.marks, **ring)
-        tag = {"text_color": "#1c2536", "background_fill_color": draw.SELECTED, "padding": 1}
+        tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
         tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
         figure.text("left", "y", text="text", source=self.marks, **tag)
         figure.add_layout(ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4), "right")
@@ -203,6 +203,7 @@ class Layers:
             "width": np.full(len(letters), columns, np.float32),
             "left": np.full(len(letters), -0.5, np.float32),
             "text": [" = ".join(names) for names in letters.values()],
+            "colour": [draw.side_colour("".join(names)) for names in letters.values()],
         }
         draw.fill(self.marks, marks)
 

@@ -49,9 +49,13 @@ class Path:
         figure.xaxis.axis_label = "way from A (0) to B (1)"
         look: dict[str, Any] = {"line_color": GREY, "line_width": 1.2, "legend_label": "two dense networks"}
         thin = figure.line("x", "y", source=self.null, **look)
-        figure.line("x", "y", source=self.points, line_color="#0072B2", line_width=2.5, legend_label="A to B")
-        dots = figure.scatter("x", "y", source=self.points, size=7, color="#0072B2", legend_label="A to B")
-        dashed: dict[str, Any] = {"line_color": "#D55E00", "line_width": 2, "line_dash": "dashed"}
+        figure.line(
+            "x", "y", source=self.points, line_color="#1c2536", name="ink", line_width=2.5, legend_label="A to B"
+        )
+        dots = figure.scatter(
+            "x", "y", source=self.points, size=7, line_color="#1c2536", name="ink", legend_label="A to B"
+        )
+        dashed: dict[str, Any] = {"line_color": "#1c2536", "line_width": 2, "line_dash": "dashed", "name": "ink"}
         curved = figure.line("x", "y", source=self.curve, legend_label="on a trained curve", **dashed)
         text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)

@@ -64,9 +64,16 @@ class Breakdown:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, by = frame.state, frame.choice("evaluation-by")
-        if not self.changed("table", (by, state.a, state.b, state.null)):
+        if not self.changed("table", (by, state.a, state.b, state.null, frame.slice_key)):
             return
         labelled = self.store.labels >= 0
+        if frame.has_selection:
+            labelled &= frame.selected
+        if not labelled.any():
+            self.rows.data = {name: [] for name in self.rows.data}
+            self.table.height = 34
+            self.caption.text = "No selected sample has a label."
+            return
         a, b = (self.store.correct(cell)[labelled] for cell in (state.a, state.b))
         nulls = [[self.store.correct(cell)[labelled] for cell in null] for null in frame.nulls]
         groups = classes = sample_columns.by_group(self.store.labels[labelled], a, b, nulls)
@@ -91,7 +98,8 @@ class Breakdown:
                 f"{100 * classes.a[k]:.1f} % with A, {100 * classes.b[k]:.1f} % with B "
                 f"({100 * classes.difference[k]:+.1f} points, n = {classes.count[k]:,})"
             )
-        text = f"{'; '.join(lowest)}. "
+        text = f"{frame.slice_words[:1].upper()}{frame.slice_words[1:]}: " if frame.has_selection else ""
+        text += f"{'; '.join(lowest)}. "
         kinds = "classes" if by == "class" else f"groups of {escape(by.removeprefix(OWN))}"
         if len(groups.names) > sample_columns.SHOWN:
             text += f"The {sample_columns.SHOWN} of {len(groups.names):,} {kinds} that are lowest with B. "

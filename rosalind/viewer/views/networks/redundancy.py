@@ -1,6 +1,6 @@
 """Correlations of corruptions over networks, and the smallest set that predicts their mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -12,6 +12,7 @@ from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
 from rosalind.analysis import redundancy
 from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
+from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -61,6 +62,16 @@ def read(store: Store, kind: str) -> Correlations:
         return Correlations(names, correlation[at], count[at], curve, missing)
 
     return store.cached(("redundancy", kind), make)
+
+
+def of_slice(store: Store, kind: str, whole: Correlations, summary: Summary | None) -> Correlations:
+    """The correlations of a slice in the order of those of all samples, with their curve; `whole` without a summary."""
+    if summary is None:
+        return whole
+    table = redundancy.benchmarks(store.results, summary, kind)
+    order = [table.names.index(name) for name in whole.names]
+    correlation, count = redundancy.correlations(table.accuracy[:, order])
+    return replace(whole, correlation=correlation, count=count)
 
 
 class Redundancy:
@@ -131,16 +142,16 @@ class Redundancy:
         figure.xaxis.major_label_orientation = 0.9
         figure.xaxis.major_label_text_font_size = "11px"
         figure.xgrid.grid_line_color = None
-        band = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
+        band: Any = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
         figure.varea("size", "low", "high", source=self.steps, **band)
-        for x, y, source, colour, dash, label in (
-            ("size", "random", self.steps, GREY, "dashed", "random subsets, mean"),
-            ("x", "y", self.clean, "#D55E00", "dotted", "clean accuracy alone"),
-            ("size", "error", self.steps, "#0072B2", "solid", "chosen"),
+        ink = {"line_color": "#1c2536", "name": "ink"}
+        for x, y, source, look, dash, label in (
+            ("size", "random", self.steps, {"line_color": GREY}, "dashed", "random subsets, mean"),
+            ("x", "y", self.clean, ink, "dotted", "clean accuracy alone"),
+            ("size", "error", self.steps, ink, "solid", "chosen"),
         ):
-            look = {"line_color": colour, "line_dash": dash, "line_width": 2, "legend_label": label}
-            figure.line(x, y, source=source, **look)
-        dots = {"color": "#0072B2", "legend_label": "chosen"}
+            figure.line(x, y, source=source, line_dash=dash, line_width=2, legend_label=label, **look)
+        dots = {"fill_color": GREY, "legend_label": "chosen", **ink}
         figure.scatter("size", "error", source=self.steps, size=7, **dots)
         ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
         figure.scatter("x", "y", source=self.chosen, size=16, **ring)
@@ -158,17 +169,23 @@ class Redundancy:
             self.change(choices={"redundancy-row": names[int(y)], "redundancy-column": names[int(x)]})
 
     def _fill(self) -> None:
-        names, correlation = self.correlations.names, self.correlations.correlation
-        curve, count = self.correlations.curve, len(self.correlations.names)
+        names, curve, count = self.correlations.names, self.correlations.curve, len(self.correlations.names)
         self.heat.x_range.update(start=0, end=max(count, 1))
         # Flipped, so that the first row is on top.
         self.heat.y_range.update(start=max(count, 1), end=0)
-        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         for axis in (self.heat.xaxis[0], self.heat.yaxis[0]):
             axis.visible = count <= NAMES
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        self.figure.visible = curve is not None
+        if curve is not None:
+            self._fill_curve(curve)
+
+    def _fill_matrix(self) -> None:
+        """The correlations, whose rows stay where they are while the samples change."""
+        correlation, count = self.correlations.correlation, len(self.correlations.names)
+        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
         rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]
@@ -178,9 +195,6 @@ class Redundancy:
             "text": [_number(value) for value in values],
             "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
         }
-        self.figure.visible = curve is not None
-        if curve is not None:
-            self._fill_curve(curve)
 
     def _fill_curve(self, curve: Curve) -> None:
         sizes = np.arange(1, len(curve.names) + 1, dtype=np.float32)
@@ -200,10 +214,14 @@ class Redundancy:
         """Draw a frame."""
         kind, points = frame.choice("redundancy-accuracies"), float(frame.choice("redundancy-tolerance"))
         if self.changed("kind", kind):
-            self.correlations = read(self.store, kind)
+            self.whole = self.correlations = read(self.store, kind)
             self._fill()
+            self._fill_matrix()
+        if self.changed("slice", (kind, frame.slice_key, frame.state.networks)):
+            self.correlations = of_slice(self.store, kind, self.whole, self._scoped(frame))
+            self._fill_matrix()
         pair = self._pair(frame)
-        text = self._caption(pair, points)
+        text = self._caption(pair, points, frame)
         # A brush changes nothing here, so nothing is sent.
         if text == self.caption.text:
             return
@@ -215,14 +233,25 @@ class Redundancy:
         self.limit.location = points
         self.pair.data = _at(pair and (pair[1] + 0.5, pair[0] + 0.5))
 
+    def _scoped(self, frame: Frame) -> Summary | None:
+        """The accuracies of the selected samples in the chosen networks; None where nothing is narrowed."""
+        if not frame.state.networks:
+            return frame.slice_summary
+        groups = zip(self.store.groups, frame.chosen_groups, strict=True)
+        chosen = {name for group, is_chosen in groups if is_chosen for name in group.networks}
+        rows = self.store.summary if frame.slice_summary is None else frame.slice_summary
+        return {cell: row for cell, row in rows.items() if cell[0] in chosen}
+
     def _pair(self, frame: Frame) -> tuple[int, int] | None:
         names = self.correlations.names
         row, column = (frame.choice(f"redundancy-{side}") for side in ("row", "column"))
         return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
 
-    def _caption(self, pair: tuple[int, int] | None, points: float) -> str:
+    def _caption(self, pair: tuple[int, int] | None, points: float, frame: Frame) -> str:
         correlation, names = self.correlations.correlation, self.correlations.names
         count, sentences = self.correlations.count, []
+        if frame.has_selection:
+            sentences.append(f"Correlations {frame.slice_words}, the curve of all.")
         if pair is not None:
             value, undefined = correlation[pair], "not defined (too few networks, or no variation)"
             number = f"{value:.3f}" if np.isfinite(value) else undefined

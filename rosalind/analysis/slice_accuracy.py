@@ -1,0 +1,182 @@
+"""Accuracy of every network under every condition on a slice: on the samples of a mask. NumPy only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int, UInt8
+
+from rosalind.analysis import fragility, robustness
+from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+from rosalind.results import Damaged
+
+COLUMNS = ("accuracy", "change_to_parent", "retention", "negative_flips", "positive_flips")
+"""Columns of `summary.csv` that a slice has: those that follow from right and wrong."""
+
+BLOCK = 2**16
+"""Samples whose margins are read at once; a multiple of 8."""
+
+LARGEST, SIGN = 0x7BFF, 0x7FFF
+"""The bits of the largest float16, and of all but the sign."""
+
+Summary = Mapping[Cell, Mapping[str, float]]
+"""Numbers by network and condition, or by network and mean."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Right or wrong of every sample in every cell, one bit each: 6 MB for 240 cells of 200,000 samples.
+
+    Attributes:
+        cells: Of the rows.
+        right: As `numpy.packbits` gives them, with zeros up to a multiple of eight bytes.
+        labelled: Samples that have a label; others are counted nowhere.
+    """
+
+    cells: tuple[Cell, ...]
+    right: UInt8[np.ndarray, "cells bytes"]
+    labelled: Bool[np.ndarray, " n"]
+
+    def row(self, mask: Bool[np.ndarray, " n"]) -> UInt8[np.ndarray, " bytes"]:
+        """The labelled samples of a mask in the form of a row of `right`."""
+        bits = np.packbits(mask & self.labelled)
+        return np.pad(bits, (0, self.right.shape[1] - len(bits)))
+
+    def count(
+        self, mask: Bool[np.ndarray, " n"], rows: Int[np.ndarray, " k"], before: Int[np.ndarray, " k"] | None = None
+    ) -> Int[np.ndarray, " k"]:
+        """How many samples of a mask the cells of some rows have right; with `before`, that those rows have wrong.
+
+        Raises:
+            IndexError: a row that is not there.
+        """
+        chosen, right = self.row(mask).view(np.uint64), self.right.view(np.uint64)
+        # Of a mask of few samples most words are empty.
+        at = np.flatnonzero(chosen)
+        if 2 * len(at) < len(chosen):
+            chosen, right = chosen[at], right[:, at]
+        hits = right[rows] if before is None else right[rows] & ~right[before]
+        return np.bitwise_count(hits & chosen).sum(1, dtype=np.int64)
+
+    def accuracy(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " cells"]:
+        """Share of the labelled samples of a mask that each cell has right, in [0, 1]; NaN where there are none."""
+        total = int((mask & self.labelled).sum())
+        hits = self.count(mask, np.arange(len(self.cells)))
+        return hits / total if total else np.full(len(self.cells), np.nan)
+
+
+def outcomes(store: Store) -> Outcomes:
+    """Right or wrong of every sample in every measured cell, made once for all readers.
+
+    Read from `comparison/margins.npy`, whose signs say it, and from the predictions of the cells that it lacks or in
+    which a labelled sample has a margin of 0, none, or an unbounded one. Damaged cells are left out.
+    """
+    return store.cached(("slices", "outcomes"), lambda: [_read(store)])[0]
+
+
+def _read(store: Store) -> Outcomes:
+    labelled = store.labels >= 0
+    rows: dict[Cell, np.ndarray] = {}
+    for path, cells in fragility.columns(store.results):
+        wanted = [k for k, cell in enumerate(cells) if cell in store.cells and cell not in rows]
+        try:
+            bits, sure = signs(path, np.array(wanted, int), labelled)
+        except (OSError, ValueError):
+            # The table is made anew while the study grows.
+            continue
+        rows |= {cells[k]: bits[n] for n, k in enumerate(wanted) if sure[n]}
+    width = -(-len(labelled) // 64) * 8
+    listed = [(name, condition) for name in store.networks for condition in store.conditions]
+    known, packed = [], []
+    for cell in listed:
+        if cell not in store.cells:
+            continue
+        if cell not in rows:
+            try:
+                prediction = store.results.geometry(*cell, ("prediction",))["prediction"]
+            except (Damaged, OSError):
+                continue
+            rows[cell] = np.packbits(prediction == store.labels)
+        known.append(cell)
+        packed.append(np.pad(rows.pop(cell), (0, width - -(-len(labelled) // 8))))
+    right = np.stack(packed) if packed else np.zeros((0, width), np.uint8)
+    return Outcomes(tuple(known), right, labelled)
+
+
+def signs(
+    path: Path, columns: Int[np.ndarray, " k"], counted: Bool[np.ndarray, " n"]
+) -> tuple[UInt8[np.ndarray, "k bytes"], Bool[np.ndarray, " k"]]:
+    """Samples with a positive margin in some columns of a file of `fragility.columns`, packed, a row per column.
+
+    Returns:
+        The bits; and True for the columns whose signs tell right from wrong for all `counted` samples: none of their
+        margins is 0, NaN or as large as float16 has them.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not of margins.
+    """
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    if rows.dtype != np.float16 or rows.shape[0] != len(counted):
+        raise ValueError(f"{path} is not a table of margins of {len(counted)} samples")
+    bits = np.zeros((len(columns), -(-len(counted) // 8)), np.uint8)
+    sure = np.ones(len(columns), bool)
+    for start in range(0, len(counted), BLOCK):
+        # As whole numbers: comparing float16 takes ten times as long.
+        block = np.asarray(rows[start : start + BLOCK]).view(np.int16)[:, columns]
+        size = block & SIGN
+        sure &= ((size > 0) & (size < LARGEST))[counted[start : start + BLOCK]].all(0)
+        positive = np.packbits(block > 0, axis=0)
+        bits[:, start // 8 : start // 8 + len(positive)] = positive.T
+    return bits, sure
+
+
+def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, float]]:
+    """`COLUMNS` of `summary.csv` on the samples of a mask, by network and condition, and by network and mean.
+
+    A mean is over the conditions' numbers; a network without one of them has none. Shifts have other samples and are
+    left out; where no sample of the mask is labelled all is NaN. With all samples these are the table's numbers.
+
+    Args:
+        store: of the study.
+        mask: of `store.ids`.
+    """
+    known = outcomes(store)
+    total = int((mask & known.labelled).sum())
+    accuracy = dict(zip(known.cells, known.accuracy(mask).tolist(), strict=True))
+    parents = {name: robustness.parent_of(store.results, name) for name in store.networks}
+    place = {cell: k for k, cell in enumerate(known.cells)}
+    beside = [(k, place[parents[n] or "", c]) for (n, c), k in place.items() if (parents[n] or "", c) in place]
+    own, other = np.array(beside, int).reshape(-1, 2).T
+    won = dict(zip(own.tolist(), known.count(mask, own, other).tolist(), strict=True))
+    lost = dict(zip(own.tolist(), known.count(mask, other, own).tolist(), strict=True))
+    rows: dict[Cell, dict[str, float]] = {}
+    for cell, k in place.items():
+        row = rows[cell] = dict.fromkeys(COLUMNS, np.nan) | {"accuracy": accuracy[cell]}
+        if k in won and total:
+            row |= {"positive_flips": won[k] / total, "negative_flips": lost[k] / total}
+            row["change_to_parent"] = (won[k] - lost[k]) / total
+    averages = robustness.means(store.results)
+    for name in store.networks:
+        for mean in averages:
+            parts = [rows.get((name, condition)) for condition in mean.conditions]
+            if all(parts):
+                row = {c: float(np.mean([part[c] for part in parts if part])) for c in COLUMNS}
+                rows[name, mean.name] = row
+    _compare_with_clean(store, rows, [mean.name for mean in averages], [mean.bn for mean in averages])
+    return rows
+
+
+def _compare_with_clean(
+    store: Store, rows: dict[Cell, dict[str, float]], means: Sequence[str], modes: Sequence[str]
+) -> None:
+    """Fill in retention: accuracy over clean accuracy, NaN where that is 0."""
+    infos = store.results.conditions
+    bn_of = {name: info.bn for name, info in infos.items()} | dict(zip(means, modes, strict=True))
+    clean = {bn: clean_of(store.results, bn) for bn in set(bn_of.values())}
+    for (name, condition), row in rows.items():
+        reference = rows.get((name, clean[bn_of[condition]] or ""), {}).get("accuracy", np.nan)
+        row["retention"] = row["accuracy"] / reference if reference > 0 else np.nan
