@@ -172,6 +172,20 @@ def limits(tables: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     return {"a": both, "b": both, "difference": around, "null": around}
 
 
+def finding(tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, *, grouped: bool = False) -> str:
+    """The matrices of sides `a` and `b` in one sentence of at most 20 words."""
+    mean = lambda matrix: float(matrix[np.isfinite(matrix)].mean()) if np.isfinite(matrix).any() else float("nan")
+    apart = mean(np.abs(tables["difference"]))
+    if show == CONFUSION:
+        a, b = (f"{np.trace(tables[side]):,.0f} of {tables[side].sum():,.0f}" for side in "ab")
+        return f"Samples {'in their own group' if grouped else 'that are right'}: A {a}, B {b}."
+    if show == BETWEEN:
+        return f"Class directions are {mean(tables['a']):.1f}° apart in A and {mean(tables['b']):.1f}° in B."
+    a, b = (mean(np.diagonal(tables[side])) for side in "ab")
+    own = "group" if grouped else "class"
+    return f"Mean angle to the own {own}: A {a:.1f}°, B {b:.1f}°; fields differ by {apart:.1f}°."
+
+
 def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, null: str | None = None) -> str:
     """The caption of matrices in numbers.
 

@@ -14,7 +14,7 @@ from bokeh.models import Div
 from rosalind.analysis import selection
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer import address, bokeh_patches, exports, keyboard, slices, theme
+from rosalind.viewer import address, bokeh_patches, exports, glossary, keyboard, slices, theme
 from rosalind.viewer.actions import Actions
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.panels import Panels
@@ -89,6 +89,8 @@ class Session:
         document.template = theme.page_template("index.html")
         document.template_variables.update(
             views={name: [k for k, names in self.panels.shown.items() if name in names] for name in views},
+            folded=[name for name, view in views.items() if hasattr(view, "finding")],
+            terms={name: {term: glossary.TERMS[term] for term in glossary.OF.get(name, ())} for name in views},
             layouts=LAYOUTS,
             state=self.state,
             study=self.controls.study.text,

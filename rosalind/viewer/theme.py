@@ -99,6 +99,7 @@ p { margin: 0 0 3px; }
   color: var(--ink); font: inherit; cursor: pointer; }
 .chip > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chip:hover, .chip:focus-visible { border-color: var(--ink); outline: 1px solid var(--ink); }
+.finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }
@@ -193,9 +194,10 @@ class ThemeTracker:
         self._theme_of: dict[str, str] = {}
         """By id of a figure, text or widget of a view."""
 
-    def attach_styles(self, root: Model) -> None:
-        """Attach the style sheets to all text and widgets under `root`, which has none; no theme is applied."""
-        attach_styles(root.references(), self._sheets)
+    def attach_styles(self, *roots: Model) -> None:
+        """Attach the style sheets to all text and widgets under roots that have none; no theme is applied."""
+        for root in roots:
+            attach_styles(root.references(), self._sheets)
 
     def apply(self, root: UIElement, caption: UIElement, theme: str) -> set[Model]:
         """Attach styles and apply a theme to the parts of a view that lack them.

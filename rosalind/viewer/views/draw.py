@@ -154,8 +154,13 @@ def see_through(palette: list[str]) -> LinearColorMapper:
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
 
 
+def stacked(*parts: UIElement) -> UIElement:
+    """The root of a view: its parts below each other. Its title and finding stand above, see `panels.heading`."""
+    return column(*parts, sizing_mode="stretch_width")
+
+
 def titled(title: str, *parts: UIElement) -> UIElement:
-    """The root of a view: its title as a heading, and its parts below."""
+    """Parts below each other under a heading, of what is not a view."""
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
     return column(heading, *parts, sizing_mode="stretch_width")
 

@@ -88,6 +88,8 @@ class ClassMatrices:
     """
 
     page, title = "geometry", "How do classes lie?"
+    finding = ""
+    """See `View`."""
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
@@ -108,8 +110,7 @@ class ClassMatrices:
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
-        self.root = draw.titled(
-            self.title,
+        self.root = draw.stacked(
             row(*choosers, sizing_mode="stretch_width"),
             self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
@@ -246,6 +247,7 @@ class ClassMatrices:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
         null = (frame.null_description,) if state.null else ()
         least = class_matrices.detectable(store, state.a, state.b, show)
+        self.finding = class_matrices.finding(tables, show, grouped=self.rows.grouped)
         least = f"Of the {int(self.mask.sum()):,} selected samples." if self.mask is not None else least
         if self.mask is None and frame.has_selection and show != class_matrices.BETWEEN:
             least += " Of all samples."

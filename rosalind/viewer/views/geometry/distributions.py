@@ -24,6 +24,8 @@ class Distributions:
     """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
 
     page, title = "geometry", "How are they spread?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -46,7 +48,7 @@ class Distributions:
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = draw.titled(self.title, row(*choosers), self.row)
+        self.root = draw.stacked(row(*choosers), self.row)
         self.changed = Changed()
 
     def _figure(self, part: str) -> Any:
@@ -83,7 +85,8 @@ class Distributions:
             self.row.children = [self.classes.figure] if by_class else list(self.figures.values())
         if by_class:
             self.classes.update(frame)
-            self.caption.text = self.classes.text
+            self.caption.text, self.finding = self.classes.text, ""
+            self.changed("selection", None)
             return
         state = frame.state
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
@@ -162,22 +165,30 @@ class Distributions:
     def _caption(self, frame: Frame) -> str:
         """Medians, largest gaps and errors of the selected samples, of all that are shown where none are."""
         state, parts = frame.state, []
+        apart: dict[str, float] = {}
         shown = lambda cell, measure: frame.values(cell, measure)[frame.focus]
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = shown(state.a, measure), shown(state.b, measure)
             text = f"{draw.short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
-            text += f", gap {distributions.largest_gap(a, b):.2f}"
+            apart[measure] = distributions.largest_gap(a, b)
+            text += f", gap {apart[measure]:.2f}"
             pairs = [[shown(cell, measure) for cell in null] for null in frame.nulls]
             gaps = [distributions.largest_gap(*pair) for pair in pairs]
             if np.isfinite(gaps).any():
                 text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
         count, kind = int(frame.focus.sum()), "selected samples" if frame.has_selection else "samples"
+        widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
+        chance = distributions.chance_gap(count)
+        self.finding = (
+            f"The {draw.short(widest)} differs most: A's and B's cumulative curves lie {apart[widest]:.2f} apart; "
+            f"chance seldom gives over {chance:.2f}."
+        )
         errors = [_error(side[frame.focus]) for side in self.values["margin"]]
         text = (
             f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
-            f"from one distribution are {distributions.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
+            f"from one distribution are {chance:.2f} apart in one case of twenty. Beyond the "
             f"boundary (margin below 0) lie {errors[0]:.1f} % under A and {errors[1]:.1f} % under B. "
         )
         grey = "Grey lines are the null's two. " if frame.null is not None else ""

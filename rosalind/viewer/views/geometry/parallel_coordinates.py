@@ -115,6 +115,8 @@ class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     page, title = "geometry", "How do samples lie to all classes?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -128,7 +130,7 @@ class ParallelCoordinates:
         for side in SIDES:
             self._figure(side)
         self.caption = draw.caption("global-caption")
-        self.root = draw.titled(self.title, *self.figures.values())
+        self.root = draw.stacked(*self.figures.values())
 
     def _figure(self, side: str) -> None:
         figure = draw.plot(
@@ -234,7 +236,10 @@ class ParallelCoordinates:
         if self.changed("faded", frame.has_selection):
             for glyph in self.densities:
                 glyph.global_alpha = draw.FADED if frame.has_selection else 1.0
-        self.caption.text = self._caption(frame, self._lines(frame))
+        picked = self._lines(frame)
+        if self.changed("finding", (state.a, state.b, state.raw, frame.slice_key, self.axes)):
+            self.finding = self._finding(frame)
+        self.caption.text = self._caption(frame, picked)
 
     def _render(self, frame: Frame) -> None:
         """The densities and axes, which do not change with the selection."""
@@ -281,6 +286,25 @@ class ParallelCoordinates:
             boxes = [(k - reach, k + reach, bottom, top) for _, k, bottom, top in placed]
             draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(EDGES)})
         return len(picked)
+
+    def _finding(self, frame: Frame) -> str:
+        """How A and B lie to the own class and to the others, in mean angles."""
+        numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
+        if not numbers:
+            return "Choose a true class to see the angles to the classes around it."
+        labels, ends = frame.store.labels[frame.focus], []
+        own = labels[:, None] == np.array(numbers)
+        for cell in (frame.state.a, frame.state.b):
+            angles = frame.store.class_angles(cell, numbers)[1][frame.focus]
+            known = np.isfinite(angles)
+            mean = lambda part, angles=angles: float(angles[part].mean()) if part.any() else float("nan")
+            ends.append((mean(own & known), mean(~own & known)))
+        (a, others_a), (b, others_b) = ends
+        samples = "selected samples" if frame.has_selection else "samples"
+        return (
+            f"Angle of {samples} to their own class: A {a:.1f}°, B {b:.1f}°; to the others: A {others_a:.1f}°, "
+            f"B {others_b:.1f}°."
+        )
 
     def _caption(self, frame: Frame, picked: int) -> str:
         store, state = frame.store, frame.state

@@ -50,6 +50,8 @@ class SampleDensity:
     """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
 
     page, title = "geometry", "How do samples move?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -84,7 +86,7 @@ class SampleDensity:
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
         ]
-        self.root = draw.titled(self.title, controls, self.row, self.shifts.figure)
+        self.root = draw.stacked(controls, self.row, self.shifts.figure)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
@@ -214,6 +216,7 @@ class SampleDensity:
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
+        self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:

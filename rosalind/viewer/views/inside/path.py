@@ -9,7 +9,7 @@ from bokeh.models import HoverTool
 from rosalind.analysis import inside, paths
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, titled
+from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -26,6 +26,8 @@ class Path:
     """A line from A to B, a dashed one for a trained curve, and a thin one between two dense networks."""
 
     page, title = "inside", "Is there a hill between A and B?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -64,7 +66,7 @@ class Path:
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
         self.caption = caption("path-caption")
-        self.root = titled(self.title, frame.chooser(change, "path-show", "line shows", SHOW), figure)
+        self.root = stacked(frame.chooser(change, "path-show", "line shows", SHOW), figure)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -104,6 +106,12 @@ class Path:
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
         fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
         self.figure.yaxis.axis_label = SHOW[show]
+        if path is None and curve is None:
+            self.finding, words = words, ""
+        else:
+            shown, name = (path, "straight line") if path is not None else (curve, "trained curve")
+            assert shown is not None
+            self.finding = f"On the {name} from A to B the error rises by up to {100 * shown.barrier:.1f} points."
         self.caption.text = paragraphs(words, frame.null_sentence)
 
 

@@ -42,6 +42,8 @@ class Evaluation:
     """
 
     page, title = "networks", "Which networks hold?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -62,7 +64,7 @@ class Evaluation:
         infos = store.results.conditions
         self.block_of = [infos[c].category if c in store.conditions else "means" for c in self.conditions]
         self.places = heat_map.place_columns(np.arange(len(self.conditions)), self.frozen, self.block_of)
-        self.changed, self.finding = Changed(), ""
+        self.changed = Changed()
         self.cells = draw.empty("shade", "x", "dw")
         self.numbers, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [draw.empty("x", "y") for _ in INK[:2]]
@@ -73,7 +75,7 @@ class Evaluation:
             frame.chooser(change, f"evaluation-{part}", title)
             for part, title in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = draw.titled(self.title, row(*choosers), self.figure)
+        self.root = draw.stacked(row(*choosers), self.figure)
 
     def _figure(self) -> Any:
         rows, columns = len(self.groups), len(self.conditions)

@@ -33,6 +33,8 @@ class Lineage:
     """A map of networks from the dense parents on, and accuracy against size; a click makes a network B."""
 
     page, title = "networks", "Which came from which?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -54,8 +56,7 @@ class Lineage:
             chosen = lambda attr, old, new, source=source: self.choose(source, new)
             source.selected.on_change("indices", chosen)
         self.caption = draw.caption("lineage-caption")
-        self.root = draw.titled(
-            self.title,
+        self.root = draw.stacked(
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
         )
@@ -218,6 +219,8 @@ class Lineage:
             number = lambda name: self.store.groups.index(self.store.sides.group(name))
             groups = {side: number(name) for side, name in sides.items()}
             self._label(groups)
+            self.finding = self._finding(groups)
+            self.sizes.visible = bool(self.group_means)
             self.caption.text = self._caption(ACCURACIES[which], groups, frame)
 
     def _mark(self, sides: dict[str, str]) -> None:
@@ -256,6 +259,16 @@ class Lineage:
                 "ring": [draw.side_colour(letters[k]) for k in at],
                 "down": np.array([down[k] for k in at], np.float32),
             }
+
+    def _finding(self, groups: dict[str, int]) -> str:
+        """What A and B keep, of parameters and of accuracy."""
+        parts = [
+            f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}, {self.group_means[k][1]:.1f} % right, "
+            f"{self.group_means[k][0]:.3g} % of the parameters"
+            for letter, k in groups.items()
+            if k in self.group_means
+        ]
+        return f"{'; '.join(parts)}." if parts else "Neither A nor B has this accuracy and a size."
 
     def _caption(self, accuracy: str, groups: dict[str, int], frame: Frame) -> str:
         store, graph = self.store, self.map

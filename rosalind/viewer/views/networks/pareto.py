@@ -30,6 +30,8 @@ class Pareto:
     """Means over seeds, filled where they are on the Pareto front; a click makes a group B."""
 
     page, title = "networks", "What do the bytes buy?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -52,7 +54,7 @@ class Pareto:
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("pareto-caption")
         chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
-        self.root = draw.titled(self.title, chooser, self.figure)
+        self.root = draw.stacked(chooser, self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -99,6 +101,7 @@ class Pareto:
         if self.changed("sides", (which, sides, frame.slice_key)):
             groups = {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
             self._mark(groups, which)
+            self.finding = self._finding(groups)
             self.caption.text = self._caption(groups, frame)
 
     def _places(self, which: str) -> np.ndarray:
@@ -168,6 +171,16 @@ class Pareto:
             "ring": [draw.side_colour(text) for text in letters.values()],
             "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
         }
+
+    def _finding(self, groups: dict[str, int]) -> str:
+        """Whether A and B are on the front."""
+        if not self.shown:
+            return "No network has both this accuracy and bytes that are known."
+        front, parts = self.picture.front, []
+        for letter, k in groups.items():
+            name = escape(draw.cut(self.store.groups[k].name, 24))
+            parts.append(f"{letter}, {name}, is {'' if front[k] else 'not '}on the Pareto front")
+        return f"{'; '.join(parts)}: {int(front.sum())} of {counted(len(front), 'group')} are."
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
         store, picture, parts = self.store, self.picture, []

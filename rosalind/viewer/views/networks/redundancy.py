@@ -14,7 +14,7 @@ from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, titled
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -78,6 +78,8 @@ class Redundancy:
     """Correlations of corruptions over networks, and the error of predicting their mean from few of them."""
 
     page, title = "networks", "Which corruptions say the same?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -97,8 +99,7 @@ class Redundancy:
         self.steps = empty("size", "error", "random", "low", "high")
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
-        self.root = titled(
-            self.title,
+        self.root = stacked(
             row(accuracies, tolerance),
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
         )
@@ -225,7 +226,7 @@ class Redundancy:
         # A brush changes nothing here, so nothing is sent.
         if text == self.caption.text:
             return
-        self.caption.text = text
+        self.finding, self.caption.text = self._finding(points), text
         curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
         step = None if curve is None or size is None else (size, curve.error[size - 1])
@@ -246,6 +247,18 @@ class Redundancy:
         names = self.correlations.names
         row, column = (frame.choice(f"redundancy-{side}") for side in ("row", "column"))
         return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
+
+    def _finding(self, points: float) -> str:
+        """The few benchmarks that predict all, or why none is known to."""
+        curve = self.correlations.curve
+        if curve is None:
+            return "Too few networks or families to say which corruptions predict the others."
+        size = curve.smallest(points)
+        within = f"the mean of all within {points:g} point{'s' * (points != 1)}"
+        if size is None:
+            return f"No {len(curve.names)} of {curve.total} benchmarks predict {within}."
+        listed = ", ".join(curve.sets[size - 1][:4]) + (f" and {size - 4} more" if size > 4 else "")
+        return f"{size} of {curve.total} benchmarks predict {within}: {escape(listed)}."
 
     def _caption(self, pair: tuple[int, int] | None, points: float, frame: Frame) -> str:
         correlation, names = self.correlations.correlation, self.correlations.names

@@ -14,10 +14,11 @@ from rosalind.viewer.views.draw import (
     GREY,
     POINTS,
     caption,
+    cut,
     empty,
     plot,
     side_colour,
-    titled,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -34,6 +35,8 @@ class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
     page, title = "networks", "How fast do they break?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -77,7 +80,7 @@ class Severities:
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
         chooser = frame.chooser(change, "evaluation-curves", "curves show", CURVES, width=260)
-        self.root = titled(self.title, chooser, figure)
+        self.root = stacked(chooser, figure)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -108,7 +111,8 @@ class Severities:
             for source in (*drawn, self.sliced, self.sliced_grey):
                 source.data = {name: [] for name in source.data}
             self.figure.visible = False
-            self.caption.text = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            self.finding = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            self.caption.text = ""
         else:
             values = curves.values(accuracy_table.values(self.store, mode))
             sliced = None
@@ -123,6 +127,7 @@ class Severities:
             self._render(curves, *values[:2], sides, looks, sliced, chosen)
             words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
+            self.finding = self._finding(curves, values[0], sliced, sides, mode)
             self.caption.text = self._caption(curves, values, sides, frame, mode) + self._slice_sentence(
                 curves, sliced, sides, frame, mode
             )
@@ -244,6 +249,18 @@ class Severities:
             "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
             "y": np.hstack([sliced[rest], gap]).astype(np.float32).ravel(),
         }
+
+    @staticmethod
+    def _finding(curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: dict[int, str], mode: str) -> str:
+        """A and B at the last severity, of the selected samples where there are any."""
+        shown, digits = mean if sliced is None else sliced, CELL_METRICS[mode].digits + 1
+        ends = [
+            f"{letter} {escape(cut(curves.names[k], 24))}, {shown[k, -1]:.{digits}f}"
+            for k, letter in sides.items()
+            if np.isfinite(shown[k, -1])
+        ]
+        of = " of the selected samples" if sliced is not None else ""
+        return f"{mode[0].upper()}{mode[1:]}{of} at severity {curves.ticks[-1]}: {'; '.join(ends)}." if ends else ""
 
     @staticmethod
     def _slice_sentence(

@@ -73,8 +73,7 @@ class Similarity:
         self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = draw.caption("similarity-caption")
-        self.root = draw.titled(
-            self.title,
+        self.root = draw.stacked(
             row(self.mode, metric, layout),
             legend,
             row(self._map(), self.matrix.figure, sizing_mode="stretch_width"),

@@ -23,7 +23,7 @@ from rosalind.viewer.views.draw import (
     cut,
     empty,
     plot,
-    titled,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -32,6 +32,8 @@ class SampleDetail:
     """Large images with the five most probable classes, and the margins; a click on a cell makes it B."""
 
     page, title = "samples", "Where does one sample break?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -90,7 +92,7 @@ class SampleDetail:
             figure.text("left", "top", "text", source=self.sides, x_offset=2, y_offset=2, **small, **look)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
-        self.root = titled(self.title, self.text, self.figure)
+        self.root = stacked(self.text, self.figure)
         self.changed = Changed()
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -119,6 +121,10 @@ class SampleDetail:
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
                 f"<div style='display:flex;flex-wrap:wrap;gap:4px 18px;margin-top:3px'>{''.join(sides)}</div>"
             )
+            share = 100 * margins.right / margins.cells if margins.cells else float("nan")
+            self.finding = (
+                f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
+            )
             self._render(frame, margins)
         else:
             self.text.text = (
@@ -126,7 +132,7 @@ class SampleDetail:
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
-            self.caption.text = ""
+            self.finding = self.caption.text = ""
 
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
         store, state = frame.store, frame.state

@@ -22,7 +22,7 @@ from rosalind.viewer.views.draw import (
     empty,
     flip_legend,
     plot,
-    titled,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.sample_table import sample_table, table_columns
@@ -96,7 +96,7 @@ class Samples:
             presets.append(button)
         self.caption = caption("samples-caption")
         parts = (controls, row(*presets, **wrapped), self.message, self.figure, self.table)
-        self.root = titled(self.title, *parts)
+        self.root = stacked(*parts)
 
     def _sheet(self, frame: Frame) -> None:
         lines = TILES // COLUMNS
