@@ -292,7 +292,7 @@ class Samples:
         """The report on a preset's samples by the other half of the replicates, while they are the selection."""
         preset, state = frame.choice("samples-preset"), frame.state
         step = state.rule[0] if len(state.rule) == 1 else None
-        if isinstance(step, selection.Preset):
+        if isinstance(step, selection.Preset) and (step.cell, step.other) == (state.a, state.b):
             picked, preset = sample_presets.pick(frame.store, step.preset, step.cell, step.other), step.preset
         elif preset != "none" and isinstance(step, selection.Ids):
             # An address of an earlier version lists the samples that the preset picked.
