@@ -11,7 +11,7 @@ ANALYSIS = (
     *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
     *("lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths", "polygon"),
     *("predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
-    *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store"),
+    *("sample_presets", "selection", "severity_curves", "shift", "similarity", "slice_accuracy", "store"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

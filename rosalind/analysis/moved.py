@@ -54,10 +54,16 @@ def moved(
         measures: keys of `store.measures`.
     """
 
+    weight = mask.astype(np.float64)
+
     def mean(pair: tuple[Cell, Cell], measure: str) -> float:
-        values = store.difference(*pair, measure, raw)[mask]
-        values = values[np.isfinite(values)]
-        return float(values.mean(dtype=np.float64)) if values.size else float("nan")
+        values = store.difference(*pair, measure, raw)
+        # A product takes a tenth of the time of picking the samples, and a brush asks for dozens of means.
+        total, count = float(values.astype(np.float64) @ weight), float(weight.sum())
+        if not np.isfinite(total):
+            finite = np.isfinite(values)
+            total, count = float(values[finite].astype(np.float64) @ weight[finite]), float(weight[finite].sum())
+        return total / count if count else float("nan")
 
     pairs = store.sides.nulls(a, b)[0]
     changes = []

@@ -292,14 +292,12 @@ class ParallelCoordinates:
         numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
         if not numbers:
             return "Choose a true class to see the angles to the classes around it."
-        labels, ends = frame.store.labels[frame.focus], []
-        own = labels[:, None] == np.array(numbers)
-        for cell in (frame.state.a, frame.state.b):
-            angles = frame.store.class_angles(cell, numbers)[1][frame.focus]
-            known = np.isfinite(angles)
-            mean = lambda part, angles=angles: float(angles[part].mean()) if part.any() else float("nan")
-            ends.append((mean(own & known), mean(~own & known)))
-        (a, others_a), (b, others_b) = ends
+        own = np.isin(frame.store.labels, numbers) & frame.focus
+        samples_of = class_matrices.own_and_others
+        (a, others_a), (b, others_b) = (
+            samples_of(frame.store.class_angles(cell, numbers)[1], frame.store.labels, np.array(numbers), own)
+            for cell in (frame.state.a, frame.state.b)
+        )
         samples = "selected samples" if frame.has_selection else "samples"
         return (
             f"Angle of {samples} to their own class: A {a:.1f}°, B {b:.1f}°; to the others: A {others_a:.1f}°, "
