@@ -96,7 +96,8 @@ class Distributions:
             self._all(frame)
         if self.changed("selection", (where, state.rule)) or anew:
             self._selection(frame)
-            thin = " Thin lines: the selected, as high as all." if frame.has_selection else ""
+            chosen = int(frame.selected.sum())
+            thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
             self.caption.text = f"{self._caption(frame)}{thin}"
 
     @staticmethod
