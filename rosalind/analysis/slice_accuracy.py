@@ -1,6 +1,6 @@
 """Accuracy of every network under every condition on a slice: on the samples of a mask. NumPy only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,39 +144,47 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
         store: of the study.
         mask: of `store.ids`.
     """
-    known = outcomes(store)
-    total = int((mask & known.labelled).sum())
-    accuracy = dict(zip(known.cells, known.accuracy(mask).tolist(), strict=True))
-    parents = {name: robustness.parent_of(store.results, name) for name in store.networks}
-    place = {cell: k for k, cell in enumerate(known.cells)}
-    beside = [(k, place[parents[n] or "", c]) for (n, c), k in place.items() if (parents[n] or "", c) in place]
-    own, other = np.array(beside, int).reshape(-1, 2).T
-    won = dict(zip(own.tolist(), known.count(mask, own, other).tolist(), strict=True))
-    lost = dict(zip(own.tolist(), known.count(mask, other, own).tolist(), strict=True))
-    rows: dict[Cell, dict[str, float]] = {}
-    for cell, k in place.items():
-        row = rows[cell] = dict.fromkeys(COLUMNS, np.nan) | {"accuracy": accuracy[cell]}
-        if k in won and total:
-            row |= {"positive_flips": won[k] / total, "negative_flips": lost[k] / total}
-            row["change_to_parent"] = (won[k] - lost[k]) / total
-    averages = robustness.means(store.results)
-    for name in store.networks:
-        for mean in averages:
-            parts = [rows.get((name, condition)) for condition in mean.conditions]
-            if all(parts):
-                row = {c: float(np.mean([part[c] for part in parts if part])) for c in COLUMNS}
-                rows[name, mean.name] = row
-    _compare_with_clean(store, rows, [mean.name for mean in averages], [mean.bn for mean in averages])
-    return rows
+    known, averages = outcomes(store), robustness.means(store.results)
+    columns = [*store.conditions, *(mean.name for mean in averages)]
+    line, column = ({name: k for k, name in enumerate(names)} for names in (store.networks, columns))
+    at = np.array([(line[name], column[condition]) for name, condition in known.cells], int).reshape(-1, 2)
+    place = np.full((len(line), len(column)), -1)
+    place[tuple(at.T)] = np.arange(len(at))
+    table = np.full((*place.shape, len(COLUMNS)), np.nan)
+    table[(*at.T, 0)] = known.accuracy(mask)
+    _compare_with_parents(store, known, mask, place, table)
+    there = place >= 0
+    for mean in averages:
+        parts = [column[condition] for condition in mean.conditions if condition in column]
+        if len(parts) == len(mean.conditions):
+            table[:, column[mean.name]] = table[:, parts].mean(1)
+            there[:, column[mean.name]] = there[:, parts].all(1)
+    modes = [store.results.conditions[name].bn for name in store.conditions] + [mean.bn for mean in averages]
+    for bn in set(modes):
+        clean, of_mode = (
+            column.get(clean_of(store.results, bn) or ""),
+            [k for k, mode in enumerate(modes) if mode == bn],
+        )
+        if clean is not None:
+            reference = np.where(table[:, [clean], 0] > 0, table[:, [clean], 0], np.nan)
+            table[:, of_mode, COLUMNS.index("retention")] = table[:, of_mode, 0] / reference
+    numbers, networks = table.tolist(), store.networks
+    return {
+        (networks[i], columns[j]): dict(zip(COLUMNS, numbers[i][j], strict=True))
+        for i, j in np.argwhere(there).tolist()
+    }
 
 
-def _compare_with_clean(
-    store: Store, rows: dict[Cell, dict[str, float]], means: Sequence[str], modes: Sequence[str]
+def _compare_with_parents(
+    store: Store, known: Outcomes, mask: np.ndarray, place: np.ndarray, table: np.ndarray
 ) -> None:
-    """Fill in retention: accuracy over clean accuracy, NaN where that is 0."""
-    infos = store.results.conditions
-    bn_of = {name: info.bn for name, info in infos.items()} | dict(zip(means, modes, strict=True))
-    clean = {bn: clean_of(store.results, bn) for bn in set(bn_of.values())}
-    for (name, condition), row in rows.items():
-        reference = rows.get((name, clean[bn_of[condition]] or ""), {}).get("accuracy", np.nan)
-        row["retention"] = row["accuracy"] / reference if reference > 0 else np.nan
+    """Fill in flips and changes against the dense parent's cell; NaN without one."""
+    line = {name: k for k, name in enumerate(store.networks)}
+    parent_of = [line.get(robustness.parent_of(store.results, name) or "", -1) for name in store.networks]
+    beside = np.where(np.array(parent_of, int)[:, None] >= 0, place[parent_of], -1)
+    at = np.nonzero((place >= 0) & (beside >= 0))
+    own, other, total = place[at], beside[at], int((mask & known.labelled).sum())
+    won, lost = (known.count(mask, *pair) / max(total, 1) for pair in ((own, other), (other, own)))
+    if total:
+        for name, values in (("positive_flips", won), ("negative_flips", lost), ("change_to_parent", won - lost)):
+            table[(*at, COLUMNS.index(name))] = values
