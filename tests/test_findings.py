@@ -73,6 +73,8 @@ def test_every_finding_is_at_most_twenty_words_and_stands_over_the_figure(store,
         assert f"<h2>{view.title}</h2>" in text
         assert finding in text
         words = re.sub(r"<[^>]*>", " ", finding).split()
+        key = re.sub(r"<[^>]*>", " ", getattr(view, "key", "")).split()
+        assert len(key) <= 40, (name, key)
         if name not in MISSING:
             assert len(words) <= 20, (name, finding)
             assert words or not hasattr(view, "finding"), name

@@ -47,6 +47,13 @@ def finding(frame: Frame, name: str) -> str:
     return escape(f"B, {methods[1]}, is {mean:+.1f} points from A, {methods[0]}: {verdict}.")
 
 
+def key(frame: Frame, name: str) -> str:
+    """What a number and its colour are, and how to use the map, as HTML."""
+    metric = CELL_METRICS[name]
+    notch = "; notch: all samples, from there a line to the selected ones" if frame.has_selection else ""
+    return f"Cells: {metric.words}{notch}. Click: B; shift-click: A; drag: these networks and conditions in all views."
+
+
 def details(frame: Frame, name: str) -> str:
     """Accuracies of A and B, what cells show, how to read and use them, the difference and its power; HTML."""
     store, a, b = frame.store, frame.state.a, frame.state.b

@@ -19,9 +19,9 @@ LOG = logging.getLogger(__name__)
 
 
 def heading(view: View | type[View]) -> str:
-    """The title of a view and, in bold, its finding, as HTML."""
-    finding = getattr(view, "finding", "")
-    return f"<h2>{escape(view.title)}</h2>" + (f'<p class="finding">{finding}</p>' if finding else "")
+    """The title of a view, in bold its finding, and the key to its colours and marks, as HTML."""
+    parts = [(name, getattr(view, name, "")) for name in ("finding", "key")]
+    return f"<h2>{escape(view.title)}</h2>" + "".join(f'<p class="{name}">{text}</p>' for name, text in parts if text)
 
 
 class Panels:

@@ -100,6 +100,7 @@ p { margin: 0 0 3px; }
 .chip > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chip:hover, .chip:focus-visible { border-color: var(--ink); outline: 1px solid var(--ink); }
 .finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
+.key { margin: 0 0 4px; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }

@@ -50,7 +50,7 @@ class SampleDensity:
     """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
 
     page, title = "geometry", "How do samples move?"
-    finding = ""
+    finding = key = ""
     """See `View`."""
 
     @staticmethod
@@ -217,6 +217,7 @@ class SampleDensity:
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
+        self.key = f"{draw.flip_legend(frame.flips[frame.focus])} crosses: medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
@@ -312,19 +313,21 @@ class SampleDensity:
         middles = zip("AB", (of("a"), of("b")), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
-        legend = draw.flip_legend(frame.flips[frame.focus])
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         samples = f"{int(frame.focus.sum()):,} {'selected ' * frame.has_selection}samples"
-        # Of all samples shown, whatever is selected.
-        crosses = " (crosses)" * (not frame.has_selection)
+        outcomes = [f"{count:,} {words}" for count, words in zip(self._outcomes(frame), selection.FLIPS, strict=True)]
         return draw.paragraphs(
-            f"{samples}: {legend}; {'; '.join(medians)}{crosses}. {self.pointed}",
+            f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
             escape(self.shifts.text),
             self._changes(frame),
             captions.group_note(frame.store, frame.state.a, frame.state.b),
             self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
             captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
+
+    @staticmethod
+    def _outcomes(frame: Frame) -> list[int]:
+        return np.bincount(frame.flips[frame.focus], minlength=len(selection.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""

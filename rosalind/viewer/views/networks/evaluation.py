@@ -42,7 +42,7 @@ class Evaluation:
     """
 
     page, title = "networks", "Which networks hold?"
-    finding = ""
+    finding = key = ""
     """See `View`."""
 
     @staticmethod
@@ -86,7 +86,7 @@ class Evaluation:
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
             height=HEADER + height + 16,
-            x_range=(0, max(self.places.end, 1)),
+            x_range=(0, max(self.places.end, 1) + 1),
             y_range=(rows - 0.5, -0.5 - self.head),
         )
         figure.grid.grid_line_color = None
@@ -112,7 +112,8 @@ class Evaluation:
         figure.text("x", "y", text="text", source=self.heads, text_baseline="middle", **heads)
         figure.rect("x", "y", "w", 1, source=self.marks, fill_color=None, line_color="colour", line_width=3)
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
-        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top"}
+        # Above the corner, so that the number is read.
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "bottom"}
         figure.text("left", "top", text="text", source=self.marks, **tag)
         self.ticks = FixedTicker(ticks=[1, 128, 255])
         look = {"width": 10, "padding": 4, "major_label_text_font_size": "10px", "title_text_font_size": "10px"}
@@ -149,7 +150,8 @@ class Evaluation:
         self.names[0].data = {"name": names}
         listed = [self.conditions[k] for k in places.order]
         self.names[1].data = {"name": listed, "left": places.left.tolist(), "width": places.width.tolist()}
-        self.figure.x_range.end = max(places.end, 1)
+        # Names that lean over the last columns have room.
+        self.figure.x_range.end = max(places.end, 1) + 1
         draw.fill(self.heads, header(self.store, places, listed, self.head, blocked=is_blocked))
 
     def _fill(self, frame: Frame) -> None:
@@ -309,6 +311,7 @@ class Evaluation:
         if self.changed("sides", (*cells, frame.slice_key, state.a, state.b)):
             self._mark(frame)
             self.finding = evaluation_caption.finding(frame, name)
+            self.key = evaluation_caption.key(frame, name)
             self.caption.text = evaluation_caption.details(frame, name)
 
     def _veil(self, frame: Frame) -> None:

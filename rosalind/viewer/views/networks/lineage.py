@@ -33,7 +33,7 @@ class Lineage:
     """A map of networks from the dense parents on, and accuracy against size; a click makes a network B."""
 
     page, title = "networks", "Which came from which?"
-    finding = ""
+    finding = key = ""
     """See `View`."""
 
     @staticmethod
@@ -55,7 +55,7 @@ class Lineage:
         for source in (self.nodes, self.seeds, self.means):
             chosen = lambda attr, old, new, source=source: self.choose(source, new)
             source.selected.on_change("indices", chosen)
-        self.caption = draw.caption("lineage-caption")
+        self.caption, self.key = draw.caption("lineage-caption"), self._legend()
         self.root = draw.stacked(
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
@@ -294,9 +294,12 @@ class Lineage:
         nodes = len(graph.nodes)
         text += f"On the left: {f'{nodes} groups of seeds' if graph.grouped else counted(nodes, 'network')}"
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
-        legend = "".join(
+        return f"{text}. Click a point to make it B."
+
+    def _legend(self) -> str:
+        """The looks of the families as HTML."""
+        return "".join(
             f' <span style="white-space:nowrap"><span style="color:{look.colour}">{look.symbol}'
             f"</span> {escape(family)}</span>"
             for family, look in self.looks.items()
         )
-        return f"{text}. Click a point to make it B.{legend}"

@@ -30,7 +30,7 @@ class Pareto:
     """Means over seeds, filled where they are on the Pareto front; a click makes a group B."""
 
     page, title = "networks", "What do the bytes buy?"
-    finding = ""
+    finding, key = "", "Filled: on the front; lines: deviations over seeds."
     """See `View`."""
 
     @staticmethod

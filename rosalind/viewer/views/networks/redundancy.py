@@ -14,7 +14,7 @@ from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, stacked
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, cut, empty, plot, square, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -209,7 +209,8 @@ class Redundancy:
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
-        self.figure.xaxis.major_label_overrides = dict(enumerate(curve.steps(), 1))
+        # Longer ones would leave the figure no height.
+        self.figure.xaxis.major_label_overrides = dict(enumerate((cut(step, 24) for step in curve.steps()), 1))
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""

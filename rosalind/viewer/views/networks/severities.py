@@ -35,7 +35,7 @@ class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
     page, title = "networks", "How fast do they break?"
-    finding = ""
+    finding, key = "", "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
     """See `View`."""
 
     @staticmethod
