@@ -207,7 +207,9 @@ class TestViews:
         page = Page(store, Collapse, **SIDES, rule=selection.check_rule(store, rule))
         kept = mask[store.results.samples["subset"]].sum()
         numbers = [class_matrices.collapsed(store, side, mask)[0] for side in (A, B)]
-        assert says(page.view.caption.text, kept, mask.sum(), *numbers)
+        assert says(page.view.caption.text, kept, mask.sum())
+        assert says(page.view.table.text, *numbers)
+        assert says(page.view.finding, numbers[1], numbers[0])
 
     def test_captions_of_samples_are_of_the_slice(self, store, box):
         rule, mask = box
