@@ -263,8 +263,8 @@ class Lineage:
     def _finding(self, groups: dict[str, int]) -> str:
         """What A and B keep, of parameters and of accuracy."""
         parts = [
-            f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}, {self.group_means[k][1]:.1f} % right, "
-            f"{self.group_means[k][0]:.3g} % of the parameters"
+            f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}: {self.group_means[k][1]:.1f} % right, "
+            f"{self.group_means[k][0]:.3g} % left"
             for letter, k in groups.items()
             if k in self.group_means
         ]

@@ -179,8 +179,8 @@ class Pareto:
         front, parts = self.picture.front, []
         for letter, k in groups.items():
             name = escape(draw.cut(self.store.groups[k].name, 24))
-            parts.append(f"{letter}, {name}, is {'' if front[k] else 'not '}on the Pareto front")
-        return f"{'; '.join(parts)}: {int(front.sum())} of {counted(len(front), 'group')} are."
+            parts.append(f"{letter}, {name}, is {'on it' if front[k] else 'not'}")
+        return f"{int(front.sum())} of {counted(len(front), 'group')} are on the Pareto front: {'; '.join(parts)}."
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
         store, picture, parts = self.store, self.picture, []
