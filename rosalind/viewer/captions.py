@@ -167,6 +167,6 @@ def angle_warning(store: Store, a: Cell, b: Cell) -> str:
     if not shares:
         return ""
     return (
-        f"The angle alone misses the decision {' and '.join(shares)} of samples, where norm or bias decide: from 1 % "
-        "on read angles beside the margin."
+        f"The angle alone misses the decision {' and '.join(shares)} of samples, where norm or bias decide; over "
+        "1 % do not read angles alone."
     )
