@@ -50,9 +50,10 @@ class Panels:
             {name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width") for name in views}
             for kind in ("view", "below")
         )
+        self._titles = {name: heading(view) for name, view in views.items()}
         self.headings = {
-            name: Div(text=heading(view), name=f"head-{name}", sizing_mode="stretch_width")
-            for name, view in views.items()
+            name: Div(text=text, name=f"head-{name}", sizing_mode="stretch_width")
+            for name, text in self._titles.items()
         }
         self._choosers: dict[str, list[Select | Slider]] = {}
         self._models: bokeh_patches.ModelsOfRoots = {}
@@ -108,12 +109,13 @@ class Panels:
                 LOG.exception("the view %s of %s", name, address.to_query(frame.state))
                 reason = f"{type(error).__name__}: {error}."
             self.views.pop(name, None)
-            self._head(name, self.classes[name])
+            # A view that fails has no finding.
+            self.headings[name].text = self._titles[name]
             note = Div(text=f"<p class='error'>{escape(reason)} This view is not shown.</p>")
             self.theme.attach_styles(note)
             self._fill(name, note)
 
-    def _head(self, name: str, view: View | type[View]) -> None:
+    def _head(self, name: str, view: View) -> None:
         text = heading(view)
         if self.headings[name].text != text:
             self.headings[name].text = text
