@@ -102,13 +102,15 @@ class Evaluation:
         if self.small:
             for line, ink in zip(self.lines, INK[:2], strict=True):
                 figure.line("x", "y", source=line, line_color=ink, line_width=2)
-            look: draw.Look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "size"}
+            look: draw.Look = {"text_align": "center", "text_baseline": "middle"}
+            # One size: Bokeh 3.9.2 measures new texts with the sizes of those before.
+            look |= {"text_font_size": "10px" if columns <= WIDE else "9px"}
             look |= {"text_color": linear_cmap("ink", INK, 0, 2), "text_alpha": "alpha", "y_offset": "up"}
             figure.text("x", "y", text="text", source=self.texts, **look)
         self.dots = figure.scatter("x", "y", source=self.nothing, marker="square", size=3, color=INK[0])
         veil = {"width": "w", "height": "h", "line_color": None, "fill_alpha": 0.65}
         figure.rect("x", "y", source=self.veils, name="veil", fill_color=draw.LIGHT["panel"], **veil)
-        heads: draw.Look = {"text_font_size": "size", "text_align": "align", "angle": "angle", "name": "ink"}
+        heads: draw.Look = {"text_font_size": "10px", "text_align": "align", "angle": "angle", "name": "ink"}
         figure.text("x", "y", text="text", source=self.heads, text_baseline="middle", **heads)
         figure.rect("x", "y", "w", 1, source=self.marks, fill_color=None, line_color="colour", line_width=3)
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
