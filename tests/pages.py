@@ -57,6 +57,11 @@ def says(html: str, *values: float) -> bool:
     return all(any(near(text, value) for text in printed) for value in values)
 
 
+def told(view: Any) -> str:
+    """All that a view says: its finding, which stands over its figures, and its caption."""
+    return f"{getattr(view, 'finding', '')} {view.caption.text}"
+
+
 class Page:
     """Some views and a state that they may change, without the rest of the viewer."""
 

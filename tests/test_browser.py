@@ -297,14 +297,48 @@ def test_the_first_tile_is_at_the_top_left_and_asks_why(page):
 
 @NETWORKS
 def test_a_tap_on_a_cell_makes_it_b(page):
-    page.click("evaluation", 0.45, 0.5)
+    # Clean images and the main mean are wide, then come four conditions and four means, which a tap does not choose.
+    page.click("evaluation", 0.65, 0.5)
     page.wait("location.search.includes('contrast-5')")
     assert "contrast-5" in page.wait_text("evaluation-caption", "B: ")
-    # Five conditions, and five means after them, which a tap does not choose.
     page.tab.wait_for_timeout(700)
     page.click("evaluation", 0.95, 0.5)
     page.tab.wait_for_timeout(700)
     assert "contrast-5" in page.tab.evaluate("location.search")
+
+
+@NETWORKS
+def test_a_drag_over_the_heat_map_chooses_networks_and_conditions(page):
+    page.drag("evaluation", 0.4, 0.5, 0.5, 0.9)
+    page.wait("location.search.includes('networks=') && location.search.includes('conditions=')")
+    page.tab.locator(".chip", has_text="conditions").click()
+    page.wait("!location.search.includes('conditions=')")
+    assert "networks=" in page.tab.evaluate("location.search")
+
+
+def test_a_box_reaches_matrices_and_collapse_and_its_chip_takes_it_away(page, small_folder):
+    before = {name: page.tab.evaluate(TEXT, name) for name in ("matrix-caption", "global-collapse", "head-local")}
+    page.drag("local-difference", 0.3, 0.1, 0.9, 0.6)
+    status = page.wait_text("status", "on B-A")
+    count = int(status.split("<b>")[1].split()[0])
+    assert f"{count:,} selected samples" in page.wait_text("matrix-caption", "selected samples")
+    for name, text in before.items():
+        assert page.tab.evaluate(TEXT, name) != text, name
+    page.tab.locator(".chip").click()
+    page.wait("!location.search.includes('rule=')")
+    for name, text in before.items():
+        page.wait(f"Bokeh.documents[0].get_model_by_name({name!r}).text.length === {len(text)}")
+
+
+def test_the_method_is_folded_until_one_asks(page):
+    section = page.tab.locator("#local")
+    assert not section.locator("details.method").evaluate("(el) => el.open")
+    section.get_by_text("method, power and numbers").click()
+    page.tab.wait_for_function("document.querySelector('#local .method').open")
+    assert section.locator("details.method").bounding_box()["height"] > 60
+    page.drag("local-a", 0.15, 0.2, 0.6, 0.8)
+    page.wait("location.search.includes('rule=')")
+    assert section.locator("details.method").evaluate("(el) => el.open"), "it stays open while numbers change"
 
 
 def test_a_copied_address_shows_the_same(browser, page):
@@ -393,7 +427,7 @@ def test_a_lasso_selects_what_it_goes_around(page):
     status = page.wait_text("status", "inside a lasso of")
     count = status.split("<b>")[1].split()[0]
     assert 0 < int(count) < 597
-    page.wait_text("distributions-caption", f"the {count} selected")
+    page.wait_text("distributions-caption", f"{count} selected samples")
 
 
 @NETWORKS
@@ -418,7 +452,7 @@ def test_the_slider_lets_the_image_through(page):
 
 def test_dragging_along_an_axis_selects(page):
     page.drag("global-a", 0.01, 0.1, 0.04, 0.5)
-    status = page.wait_text("status", "selected: angle")
+    status = page.wait_text("status", "<span>angle")
     assert "<b>0 of" not in status
 
 

@@ -16,7 +16,7 @@ from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, keyboard, state, theme
 from rosalind.viewer.app import Session
 from rosalind.viewer.state import selected
-from rosalind.viewer.views import SHOWN, VIEWS, choices
+from rosalind.viewer.views import SHOWN, VIEWS, choices, draw
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ class TestTheme:
 
     def test_grids_that_are_axes_keep_their_colour(self, store):
         document = opened(store, "geometry").document
-        assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {"#8a94a6"}
+        assert {grid.grid_line_color for grid in document.get_model_by_name("global-a").xgrid} == {draw.GREY}
 
     def test_a_state_that_cannot_be_shown_leaves_the_old_one(self, store, monkeypatch):
         session = opened(store, "geometry")

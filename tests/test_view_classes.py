@@ -211,13 +211,15 @@ class TestBands:
         drag(shown, "b", 1, 0.5, 1.0)
         assert [s.op for s in page.state.rule] == ["replace", "add"]
 
-    def test_a_brush_resends_lines_only(self, view):
+    def test_a_brush_resends_lines_and_not_densities(self, view):
         shown, page = view
-        sources = [shown.images["a"], shown.images["b"], page.classes.images["a"]]
+        sources = [shown.images["a"], shown.images["b"]]
         before = [source.data["image"][0] for source in sources]
         drag(shown, "a", 0, 0.2, 0.8)
         assert all(x is source.data["image"][0] for x, source in zip(before, sources, strict=True))
         assert len(shown.lines["a"].data["x"])
+        # The matrices are of the selected samples.
+        assert page.classes.mask.sum() == page.frame().selected.sum()
 
     def test_the_class_filter_leaves_the_lines_of_the_class(self, view, store):
         shown, page = view

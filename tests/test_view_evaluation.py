@@ -1,23 +1,27 @@
 """The evaluation view: tables, orders, small histograms, curves over severities, documents."""
 
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from bokeh.document import Document
-from pages import Page, says
+from pages import Page, opened, says
 from scipy import stats
 
-from rosalind.analysis import accuracy_table, distributions, heat_map, robustness, severity_curves
+from rosalind.analysis import accuracy_table, heat_map, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.results import ConditionInfo
+from rosalind.viewer import address
 from rosalind.viewer.views import choices
-from rosalind.viewer.views.draw import SEQUENTIAL
+from rosalind.viewer.views.draw import GREY, SEQUENTIAL
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.pareto import Pareto
+from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
@@ -26,6 +30,11 @@ Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 @pytest.fixture(scope="module")
 def store(small_folder):
     return Store(small_folder)
+
+
+def shaded(view) -> np.ndarray:
+    """The shades of all blocks side by side."""
+    return np.hstack(view.cells.data["shade"])
 
 
 class TestTable:
@@ -119,12 +128,31 @@ class TestHeat:
         assert marks.shape == (8, 8)
         assert np.argwhere(marks).tolist() == [[1, 5]]
 
-    def test_small_histograms_are_one_broken_line(self):
-        heights = distributions.outlines(np.array([[1, 4, 2], [0, 0, 0]]))
-        x, y = heat_map.broken_lines(heights, np.array([2, 3]), np.array([5, 6]))
+    def test_a_notch_is_all_and_a_line_leads_to_the_slice(self):
+        whole, part = np.array([50.0, np.nan]), np.array([100.0, 3])
+        x, y = heat_map.bullet_lines(whole, part, np.array([2, 3]), np.array([5, 6]), np.array([2.0, 1]), (0, 100))
         assert x.dtype == y.dtype == np.float32
-        np.testing.assert_allclose(x, [4.56, 5, 5.44, np.nan], rtol=1e-6)
-        np.testing.assert_allclose(y, [2.34, 2.04, 2.24, np.nan], rtol=1e-6)
+        np.testing.assert_allclose(x, [6, 6, 6, 6.8, np.nan], rtol=1e-6)
+        np.testing.assert_allclose(y, [2.26, 2.46, 2.36, 2.36, np.nan], rtol=1e-6)
+
+    def test_clean_and_the_mean_stand_wide_at_the_left_whatever_the_order(self, store):
+        page = Page(store, Evaluation)
+        for way in heat_map.COLUMNS:
+            page.change(choices={"evaluation-columns": way})
+            places, names = page.view.places, page.view.names[1].data["name"]
+            assert names[:2] == ["clean", "mean-common15"]
+            assert (places.width > 1).sum() == 2
+            assert sorted(names) == sorted(store.columns)
+            for k, middle in enumerate(places.middle):
+                assert places.at(middle) == k
+            widths = np.concatenate([np.full(stop - start, stop - start) for start, stop in places.blocks])
+            assert len(widths) == len(names)
+            shown = sum(shade.shape[1] for shade in page.view.cells.data["shade"])
+            assert shown == len(names)
+
+    def test_the_header_names_groups_corruptions_and_severities(self, store):
+        texts = Page(store, Evaluation).view.heads.data["text"]
+        assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(texts)
 
 
 def _condition(name: str, severity: float, category: str = "noise", draw: int = 0) -> ConditionInfo:
@@ -193,18 +221,23 @@ class TestDocument:
             session.change(choices={"evaluation-cells": mode}, null=True)
             assert accuracy_table.CELL_METRICS[mode].words in view.caption.text
             assert "nan" not in view.caption.text
-            assert view.cells.data["shade"][0].shape == (len(store.groups), len(store.columns))
+            assert shaded(view).shape == (len(store.groups), len(store.columns))
         for rows in heat_map.ROWS:
             session.change(choices={"evaluation-rows": rows, "evaluation-columns": "likeness"})
             assert sorted(view.names[0].data["name"]) == sorted(group.name for group in store.groups)
 
     @pytest.mark.parametrize("view", [Evaluation, Lineage])
-    def test_a_brush_sends_nothing(self, store, view):
+    def test_what_is_not_shown_sends_nothing(self, store, view):
         session = Page(store, view)
         document, events = Document(), []
         document.add_root(session.view.root)
         document.on_change(events.append)
-        session.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), raw=True, x="margin")
+        session.change(raw=True, x="margin")
+        assert not events
+        session.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},))
+        assert events
+        del events[:]
+        session.change(primary=int(store.ids[3]))
         assert not events
         session.change(b=("mlp-lth-0.9-seed0", "contrast-5"))
         assert events
@@ -216,27 +249,28 @@ class TestDocument:
         view = session.view
         line = view.names[0].data["name"].index("lth 0.9")
         column = view.names[1].data["name"].index("contrast-5")
-        view.tap(column, line)
+        x = view.places.middle[column]
+        view.tap(x, line)
         assert session.state.b == ("mlp-lth-0.9-seed1", "contrast-5")
         marks = view.marks.data
-        assert (column, line) in zip(marks["x"].tolist(), marks["y"].tolist(), strict=True)
+        assert (np.float32(x), line) in zip(marks["x"].tolist(), marks["y"].tolist(), strict=True)
         session.change(b=("biprop 0.5 over seeds", "clean"))
-        view.tap(column, line)
+        view.tap(x, line)
         assert session.state.b == ("lth 0.9 over seeds", "contrast-5")
-        last = len(store.columns) - 1
-        view.tap(last, line)
+        view.tap(view.places.end - 0.5, line)
+        view.tap(view.places.end + 0.5, line)
         assert session.state.b == ("lth 0.9 over seeds", "contrast-5")
 
     def test_the_null_marks_what_two_dense_seeds_could_be(self, store):
         session = Page(store, Evaluation)
         view = session.view
         session.change(choices={"evaluation-cells": "difference"})
-        assert not view.nothing.data["mark"][0].any()
+        assert not len(view.nothing.data["x"])
         session.change(null=True)
-        shown = np.abs(view.cells.data["mean"][0])
-        inside = shown <= accuracy_table.seed_range(store)
+        shown = np.abs(view.numbers.data["mean"][0])
+        inside = shown <= accuracy_table.seed_range(store)[view.places.order]
         assert 0 < inside.sum() < inside.size
-        assert view.nothing.data["mark"][0].sum() == inside.sum()
+        assert len(view.nothing.data["x"]) == inside.sum()
         assert ((view.texts.data["alpha"] < 1) == inside.ravel()).all()
 
     def test_cells_without_effective_robustness_say_why(self, store):
@@ -252,7 +286,7 @@ class TestDocument:
             assert CELL_METRICS[mode].column in (*accuracy_table.IMAGENET, "effective_robustness")
             return
         view = Page(store, Evaluation, choices=(("evaluation-cells", mode),)).view
-        shade, shown = view.cells.data["shade"][0], view.cells.data["mean"][0]
+        shade, shown = shaded(view), view.numbers.data["mean"][0]
         there = shade > 0
         found = np.where(there, CELL_METRICS[mode].better * shown, np.nan)
         palette = view.mapper.palette
@@ -269,7 +303,7 @@ class TestDocument:
 
     def test_twice_the_error_is_as_far_from_the_parent_s_as_half_of_it(self, store):
         view = Page(store, Evaluation, choices=(("evaluation-cells", "error over dense"),)).view
-        shade, shown = (view.cells.data[name][0] for name in ("shade", "mean"))
+        shade, shown = shaded(view), view.numbers.data["mean"][0]
         there = np.isfinite(shown) & (shown > 0.001)
         reach = np.abs(np.log(np.maximum(shown[np.isfinite(shown)], 0.001))).max()
         exact = 1 + 127 * (1 + np.log(shown[there]) / reach)
@@ -317,9 +351,62 @@ def test_names_of_rows_and_columns_show_their_severities(store):
         page.view.tap_row(value + 0.2)
         assert page.state.b == ("mlp-lth-0.9-seed0", "clean")
         assert dict(page.state.choices)["evaluation-curves"] == "corruptions"
-    page.view.tap_column(page.view.conditions.index("contrast-5") - 0.3)
+    above = lambda name: page.view.places.middle[page.view.names[1].data["name"].index(name)]
+    page.view.tap(above("contrast-5") - 0.3, -0.8)
     assert page.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
     assert "evaluation-curves" not in dict(page.state.choices)
     before = page.state
-    page.view.tap_column(len(page.view.conditions) - 1.0)
+    page.view.tap(page.view.places.end - 0.5, -0.8)
     assert page.state == before, "a mean has no severities"
+
+
+class TestScope:
+    """A drag chooses networks and conditions for all views."""
+
+    def test_a_box_chooses_what_it_touches(self, store):
+        page = Page(store, Evaluation)
+        view = page.view
+        names = view.names[1].data["name"]
+        first, last = names.index("gaussian_noise-1"), names.index("gaussian_noise-5")
+        view.select(view.places.left[first] + 0.2, view.places.middle[last], 0.8, 2.2)
+        assert page.state.conditions == tuple(names[first : last + 1])
+        assert page.state.networks == tuple(group.name for group in store.groups[1:3])
+        assert len(view.veils.data["x"]) == len(store.groups) - 2 + len(names) - 2 - (last - first + 1)
+        view.select(0.1, 1.0, -0.4, 0.4)
+        assert page.state.networks == (store.groups[0].name,), "down the wide columns"
+        assert len(page.state.conditions) == last - first + 1
+        view.select(view.places.left[first] + 0.2, view.places.left[first] + 0.4, -3.0, -1.5)
+        assert page.state.conditions == ("gaussian_noise-1",), "along the names"
+        assert page.state.networks == (store.groups[0].name,)
+        view.select(0, view.places.end, -0.4, len(store.groups))
+        assert page.state.networks == page.state.conditions == ()
+
+    def test_other_views_follow(self, store):
+        page = Page(store, Lineage, Pareto, Redundancy, Severities)
+        tree, front, redundant, curves = page.views
+        page.change(networks=("dense", "lth 0.9"), choices={"redundancy-accuracies": "condition"})
+        strong = {
+            name for name, alpha in zip(tree.means.data["name"], tree.means.data["alpha"], strict=True) if alpha > 0.5
+        }
+        assert {name.partition(",")[0] for name in strong} == {"dense", "lth 0.9"}
+        grey = {n for n, c in zip(front.points.data["name"], front.points.data["colour"], strict=True) if c == GREY}
+        assert grey == set(front.points.data["name"]) - {"dense", "lth 0.9"}
+        assert redundant.correlations.count.max() == 4
+        assert set(filter(None, curves.labels.data["text"])) <= {"dense", "lth 0.9"}
+
+    def test_it_is_a_chip_and_in_the_address(self, store):
+        session = opened(store, "networks", networks=("lth 0.9",), conditions=("clean", "contrast-5"))
+        text = session.controls.status.text
+        assert f"1 of {len(store.groups)} networks" in text
+        assert f"2 of {len(store.conditions)} conditions" in text
+        query = dict(parse_qsl(session.controls.address.text))
+        again, problems = address.from_query(store, query, session.choices)
+        assert not problems
+        assert again == session.state
+        session.press("drop:networks")
+        assert session.state.networks == ()
+        session.actions.clear()
+        assert session.state.conditions == ()
+        odd, problems = address.from_query(store, {"networks": '["no such"]', "conditions": "[3"}, session.choices)
+        assert odd.networks == odd.conditions == ()
+        assert len(problems) == 1

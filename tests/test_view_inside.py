@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from pages import Page, opened, says
+from pages import Page, opened, says, told
 
 from rosalind import figures, results
 from rosalind.analysis import inside, layer_likeness, paths
@@ -133,9 +133,9 @@ class TestLayers:
         assert view.figure.visible
         assert view.mapper.nan_color not in view.mapper.palette
         assert view.texts.data["text"][:3] == ["0.1", "0.2", "·"]
-        assert says(view.caption.text, 0.15, 0.345, 0.05, 1)
-        assert "&lt;b&gt;" in view.caption.text
-        assert "Lower is better" in view.caption.text
+        assert says(told(view), 0.15, 0.345, 0.05, 1)
+        assert "&lt;b&gt;" in told(view)
+        assert "Lower is better" in told(view)
 
     def test_change_to_the_parent_around_zero_beside_what_a_seed_does(self, store):
         found = page(store, Layers)
@@ -147,8 +147,8 @@ class TestLayers:
         assert view.mapper.low == -view.mapper.high == pytest.approx(-0.4)
         np.testing.assert_allclose(view.names.data["apart"][0], [0.03, 0.05, np.nan], atol=1e-6)
         # Of three changes one is larger than what a seed does.
-        assert says(view.caption.text, 0.195, 0.05, 1, 1, 3)
-        assert "A: no number" in view.caption.text
+        assert says(told(view), 0.195, 0.05, 1, 1, 3)
+        assert "A: no number" in told(view)
         # Pale where a seed alone does as much.
         np.testing.assert_allclose(view.texts.data["alpha"][6:], [1, 0.4, 1, 0.4, 1, 1])
 
@@ -201,7 +201,7 @@ class TestLikeness:
         assert cells["value"][0][0, 0] == pytest.approx(1, abs=1e-3)
         assert abs(cells["value"][0][1, 1]) < 0.2
         means = [float(np.diag(cells[name][0]).mean()) for name in ("value", "excess", "null")]
-        assert says(view.caption.text, means[0], means[1], 2, means[2])
+        assert says(told(view), means[0], means[1], 2, means[2])
         found.change(choices={"likeness-show": "value", "likeness-by": "mutual_neighbours"})
         np.testing.assert_array_equal(view.cells.data["image"][0], view.cells.data["value"][0])
         assert view.cells.data["value"][0][0, 0] == pytest.approx(1, abs=0.05)
@@ -210,9 +210,9 @@ class TestLikeness:
         found = page(store, LayerLikeness)
         found.change(b=(PRUNED[1], "clean"))
         assert not found.view.figure.visible
-        assert f"rosalind diagnose {folder} layer_features --networks {PRUNED[1]}<" in found.view.caption.text
+        assert f"rosalind diagnose {folder} layer_features --networks {PRUNED[1]}<" in told(found.view)
         found.change(b=(PRUNED[0], "contrast-5"))
-        assert "--under contrast-5" in found.view.caption.text
+        assert "--under contrast-5" in told(found.view)
         found.change(b=(PRUNED[0], "clean"))
         assert found.view.figure.visible
 
@@ -224,7 +224,7 @@ class TestPath:
         np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
         np.testing.assert_allclose(view.points.data["x"], np.linspace(0, 1, 5), atol=1e-6)
         np.testing.assert_allclose(view.null.data["y"], [0.1, 0.9, 0.1], rtol=1e-6)
-        assert says(view.caption.text, 30, 30, 20, 10, 80, 80)
+        assert says(told(view), 30, 30, 20, 10, 80, 80)
         found.change(choices={"path-show": "angle"})
         np.testing.assert_allclose(view.points.data["y"], [90, 67.5, 45, 22.5, 0], atol=1e-4)
         found.change(a=(PRUNED[0], "clean"), b=(DENSE[0], "clean"), choices={"path-show": "error"})
@@ -234,20 +234,20 @@ class TestPath:
         found = page(store, Path)
         found.change(b=(PRUNED[0], "contrast-5"))
         assert found.view.figure.visible
-        assert "under clean" in found.view.caption.text
-        assert f"linear_path --networks {DENSE[0]}:{PRUNED[0]} --under contrast-5" in found.view.caption.text
+        assert "under clean" in told(found.view)
+        assert f"linear_path --networks {DENSE[0]}:{PRUNED[0]} --under contrast-5" in told(found.view)
 
     def test_without_a_path_the_command_or_the_reason(self, store):
         found = page(store, Path)
         found.change(b=(PRUNED[1], "clean"))
         assert not found.view.figure.visible
         assert not len(found.view.points.data["x"])
-        assert f"{DENSE[0]}:{PRUNED[1]}" in found.view.caption.text
+        assert f"{DENSE[0]}:{PRUNED[1]}" in told(found.view)
         found.change(b=(DENSE[0], "clean"))
-        assert "one network" in found.view.caption.text
+        assert "one network" in told(found.view)
         found.change(b=(DENSE[1], "clean"))
         assert found.view.figure.visible
-        assert "No null" in found.view.caption.text
+        assert "No null" in told(found.view)
 
 
 def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
@@ -257,12 +257,12 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     view = found.view
     np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
     np.testing.assert_allclose(view.curve.data["y"], [0.2, 0.25, 0.2, 0.15, 0.1], rtol=1e-6)
-    assert says(view.caption.text, 30, 30, 7.5, 10, 20, 10, 80, 80)
+    assert says(told(view), 30, 30, 7.5, 10, 20, 10, 80, 80)
     found.change(b=(PRUNED[1], "clean"))
     assert found.view.figure.visible
     assert not len(found.view.points.data["x"])
     np.testing.assert_allclose(found.view.ends.data["y"], [0.2, 0.2], rtol=1e-6)
-    assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in found.view.caption.text
+    assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
     (lines,) = (axes.get_lines() for axes in figures.paths_figure(results.load(copied), "bezier").axes)
     assert len(lines) == 1
 
@@ -272,7 +272,7 @@ def test_without_diagnostics_every_view_names_its_command(small_folder):
     found = page(store, *VIEWS)
     for view, diagnostic in zip(found.views, ("dead_units", "layer_features", "linear_path"), strict=True):
         assert not view.figure.visible
-        assert f"rosalind diagnose {small_folder} {diagnostic}" in view.caption.text
+        assert f"rosalind diagnose {small_folder} {diagnostic}" in told(view)
     found.views[0].tap(0.0)
     assert not found.asked
 
@@ -301,9 +301,9 @@ def test_damaged_files_become_sentences(copied):
     found = page(Store(copied), *VIEWS)
     for view in found.views:
         assert not view.figure.visible
-        assert str(copied) in view.caption.text
+        assert str(copied) in told(view)
     (copied / "diagnostics/dead_units" / f"{DENSE[0]}@clean.json").write_text("{")
-    assert f"{DENSE[0]}@clean.json" in page(Store(copied), Layers).view.caption.text
+    assert f"{DENSE[0]}@clean.json" in told(page(Store(copied), Layers).view)
 
 
 def test_other_shapes_than_the_schemas_become_sentences(copied):
@@ -317,8 +317,8 @@ def test_other_shapes_than_the_schemas_become_sentences(copied):
     arrays = results.load_arrays(path)
     results.save_arrays(path, arrays | {"axis/samples": arrays["axis/samples"][::-1]}, replace=True)
     found = page(store, LayerLikeness, Path)
-    assert "other" in found.views[0].caption.text or "different samples" in found.views[0].caption.text
-    assert "at each of its points" in found.views[1].caption.text
+    assert "other" in told(found.views[0]) or "different samples" in told(found.views[0])
+    assert "at each of its points" in told(found.views[1])
 
 
 def test_studies_that_are_joined_keep_theirs(copied, folder):
@@ -329,11 +329,11 @@ def test_studies_that_are_joined_keep_theirs(copied, folder):
     table, likeness, path = found.views
     assert {a, b} <= set(table.rows)
     assert likeness.figure.visible
-    assert "two studies" in path.caption.text
+    assert "two studies" in told(path)
     found.change(a=(f"other+{DENSE[0]}", "clean"))
     np.testing.assert_allclose(path.points.data["y"], ERRORS[::-1], rtol=1e-6)
     found.change(b=(f"other+{PRUNED[1]}", "clean"))
-    assert f"rosalind diagnose {other} linear_path --networks {DENSE[0]}:{PRUNED[1]}<" in path.caption.text
+    assert f"rosalind diagnose {other} linear_path --networks {DENSE[0]}:{PRUNED[1]}<" in told(path)
 
 
 def test_keys_turn_to_the_page_and_links_keep_its_choices(store):

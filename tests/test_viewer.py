@@ -255,9 +255,11 @@ class TestDocument:
         assert len(session.state.rule[0].pair) == 2
         view = session.views["evaluation"]
         send(Tap(view.figure, x=0.0, y=0.0, modifiers={"shift": True}))
-        assert session.state.a[1] == view.conditions[view.columns[0]]
-        send(AxisClick(view.figure.xaxis[0], value=0.0))
-        assert session.state.b[1] == view.conditions[view.columns[0]]
+        assert session.state.a[1] == view.conditions[view.places.order[0]]
+        send(Tap(view.figure, x=0.5, y=-1.0))
+        assert session.state.b[1] == view.conditions[view.places.order[0]]
+        send(SelectionGeometry(view.figure, geometry={**box, "x0": 0.1, "x1": 1.0, "y0": -0.3, "y1": 0.3}, final=True))
+        assert len(session.state.networks) == 1
         send(AxisClick(session.views["local"].shifts.figure.yaxis[0], value=2.0))
         assert session.state.true_class is not None
         send(Tap(session.views["samples"].figure, x=0.5, y=0.5))
@@ -272,7 +274,7 @@ class TestDocument:
         session = opened(store, "networks")
         view = session.views["evaluation"]
         line = [group.name for group in view.groups].index("lth 0.9")
-        column = view.conditions.index("contrast-5")
+        column = view.places.middle[view.names[1].data["name"].index("contrast-5")]
         view.tap(column, line)
         assert session.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
         view.tap(column, line, shift=True)

@@ -84,6 +84,9 @@ COMPARED = ("difference", "change to parent")
 INTERVALS = {"accuracy": "accuracy", "difference": "change", "change to parent": "change"}
 """Modes for which summary.csv has an interval over images, and how its columns begin."""
 
+SLICED = ("accuracy", "difference", "rank", "change to parent", "retained", "flips to wrong", "flips to right")
+"""Metrics that follow from right and wrong, so that `slice_accuracy.summary` has them for a slice of the samples."""
+
 IMAGENET = ("mce", "relative_mce")
 """Columns of summary.csv that other data sets leave empty."""
 
@@ -188,8 +191,10 @@ def between_methods(store: Store, a: Cell, b: Cell) -> Float64[np.ndarray, " pai
     return np.array([accuracy - first[seed] for seed, accuracy in shared], float)
 
 
-def collected(store: Store, name: str) -> Float32[np.ndarray, "groups columns seeds"]:
-    """A column of summary.csv; NaN where a cell or a seed is missing."""
+def collected(store: Store, name: str, summary: Summary | None = None) -> Float32[np.ndarray, "groups columns seeds"]:
+    """A column of summary.csv, or of another summary such as that of a slice; NaN where a cell or seed is missing."""
+    if summary is not None:
+        return collect(summary, store.groups, store.columns, name)
     make = lambda: collect(store.summary, store.groups, store.columns, name)
     return store.cached(("grid", "column", name), make)
 
@@ -199,18 +204,24 @@ def dense_networks(store: Store) -> dict[str, str]:
     return store.cached(("grid", "dense"), lambda: dense_of(store.results, store.groups))
 
 
-def values(store: Store, mode: str) -> Float32[np.ndarray, "groups columns seeds"]:
-    """What cells show in a mode; a rank is one of all seeds, so that the last axis has length 1."""
+def values(store: Store, mode: str, summary: Summary | None = None) -> Float32[np.ndarray, "groups columns seeds"]:
+    """What cells show in a mode; a rank is one of all seeds, so that the last axis has length 1.
+
+    Args:
+        store: of the study.
+        mode: in `CELL_METRICS`; in `SLICED` for a slice.
+        summary: of a slice, see `slice_accuracy.summary`; of all samples without.
+    """
 
     def make() -> np.ndarray:
-        scaled = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column)
+        scaled = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column, summary)
         if mode == "difference":
             return over_dense(scaled, store.groups, dense_networks(store))
         if mode == "rank":
             return ranks(robustness.nan_mean_std(scaled)[0])[..., None]
         return scaled
 
-    return store.cached(("grid", "mode", mode), make)
+    return store.cached(("grid", "mode", mode), make) if summary is None else make()
 
 
 def is_defined(store: Store, mode: str) -> bool:

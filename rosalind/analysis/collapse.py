@@ -141,6 +141,30 @@ def numbers(
     }
 
 
+def of_slice(
+    features: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    prediction: Int[np.ndarray, " m"],
+    kernel: Float[np.ndarray, "d c"],
+) -> dict[str, float]:
+    """`numbers` of some samples, whose class means and scatters are their own; unlabelled ones (-1) are left out.
+
+    >>> x = np.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    >>> numbers = of_slice(x, np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([[1.0, -1.0], [0.0, 0.0]]))
+    >>> numbers["spread"], numbers["disagreement"]
+    (0.0, 0.0)
+    """
+    classes, known = kernel.shape[1], labels >= 0
+    features, labels, prediction = features[known].astype(np.float64), labels[known], prediction[known]
+    count = np.bincount(labels, minlength=classes)[:, None]
+    total = np.zeros((classes, features.shape[1]))
+    np.add.at(total, labels, features)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    square = ((features - mean[labels]) ** 2).sum(1)
+    scatter = np.bincount(labels, square, classes) / np.maximum(count[:, 0], 1)
+    return numbers(mean, scatter, kernel, features=features, prediction=prediction)
+
+
 def of_cell(results: Results, network: str, condition: str) -> dict[str, float]:
     """`numbers` of a cell, `disagreement` over samples whose features are stored; raises as `Results.geometry`."""
     arrays = results.geometry(network, condition, ("class_mean", "class_scatter", "prediction"))

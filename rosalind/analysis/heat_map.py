@@ -1,7 +1,10 @@
 """A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Real, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int64, Real, UInt8
 from scipy.spatial.distance import cdist
 
 from rosalind.analysis.accuracy_table import CellMetric
@@ -91,22 +94,6 @@ def corner_marks(marked: Bool[np.ndarray, "rows columns"], fine: int) -> UInt8[n
     return np.kron(marked.astype(np.uint8), corner)
 
 
-def broken_lines(
-    heights: Float32[np.ndarray, "cells bins"], rows: Real[np.ndarray, " cells"], columns: Real[np.ndarray, " cells"]
-) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
-    """Histograms in the lower parts of cells as one line, x and y, with a NaN after each.
-
-    Of heights from `distributions.outlines`, of which cells without any are left out; rows count downwards.
-    """
-    measured = np.isfinite(heights).all(1) if heights.size else np.zeros(len(heights), bool)
-    heights, rows, columns = heights[measured], rows[measured], columns[measured]
-    across = np.linspace(-0.44, 0.44, heights.shape[1], dtype=np.float32)
-    gap = np.full((len(heights), 1), np.nan, np.float32)
-    x = np.hstack([columns[:, None] + across, gap])
-    y = np.hstack([rows[:, None] + 0.44 - 0.4 * heights, gap])
-    return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
-
-
 def numbers_in(means: Float[np.ndarray, "rows columns"], mode: CellMetric, *, narrow: bool = False) -> list[str]:
     """The texts of cells, row by row; a dot for a gap.
 
@@ -124,3 +111,107 @@ def numbers_in(means: Float[np.ndarray, "rows columns"], mode: CellMetric, *, na
         text = "0" if text.strip("+-") == zero else text
         texts.append(text.replace("0.", ".", 1) if narrow and abs(value) < 1 else text)
     return texts
+
+
+FROZEN, GAP = 2.2, 0.35
+"""Width of a column that stands wide at the left, and the room between two blocks; others are 1 wide."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a map in blocks, the frozen ones wide at the left.
+
+    Attributes:
+        order: Of the columns from the left, their numbers in the table.
+        left: Their left edges, ascending from 0.
+        width: Their widths.
+        blocks: First and last (exclusive) place of every block.
+    """
+
+    order: Int64[np.ndarray, " c"]
+    left: Float64[np.ndarray, " c"]
+    width: Float64[np.ndarray, " c"]
+    blocks: tuple[tuple[int, int], ...]
+
+    @property
+    def middle(self) -> Float64[np.ndarray, " c"]:
+        """Where the middle of each column is."""
+        return self.left + self.width / 2
+
+    @property
+    def end(self) -> float:
+        """The right edge of the last column; 0 without any."""
+        return float(self.left[-1] + self.width[-1]) if len(self.left) else 0.0
+
+    def at(self, x: float) -> int | None:
+        """The place of the column at a point; None beside them and in a gap."""
+        place = int(np.searchsorted(self.left, x, side="right")) - 1
+        return place if place >= 0 and x < self.left[place] + self.width[place] else None
+
+    def between(self, x0: float, x1: float) -> Int64[np.ndarray, " k"]:
+        """The places of the columns that an interval touches; its ends are in either order."""
+        low, high = sorted((x0, x1))
+        return np.flatnonzero((self.left < high) & (self.left + self.width > low))
+
+
+def place_columns(
+    order: Int64[np.ndarray, " c"], frozen: Sequence[int], block_of: Sequence[str], *, blocked: bool = True
+) -> Columns:
+    """Columns in their order, the frozen ones first.
+
+    Args:
+        order: numbers of columns.
+        frozen: numbers of those that stand wide at the left, in this order.
+        block_of: by number, the name of its block; a gap is wherever it changes.
+        blocked: False for one block of all that are not frozen.
+
+    >>> columns = place_columns(np.arange(4), (3,), ("noise", "noise", "blur", "mean"))
+    >>> columns.order.tolist(), columns.left.round(2).tolist(), columns.blocks
+    ([3, 0, 1, 2], [0.0, 2.55, 3.55, 4.9], ((0, 1), (1, 3), (3, 4)))
+    >>> columns.at(1.0), columns.at(2.3), columns.between(3.0, 5.0).tolist()
+    (0, None, [1, 2, 3])
+    """
+    first = [k for k in frozen if k in set(order.tolist())]
+    listed = [*first, *(k for k in order.tolist() if k not in first)]
+    names = [f"frozen {k}" if k in first else block_of[k] if blocked else "" for k in listed]
+    starts = [k for k in range(len(listed)) if k == 0 or names[k] != names[k - 1]]
+    width = np.array([FROZEN if k in first else 1.0 for k in listed])
+    gaps = np.zeros(len(listed))
+    gaps[starts[1:]] = GAP
+    left = np.concatenate([[0.0], np.cumsum(width)[:-1]])[: len(listed)] + np.cumsum(gaps)
+    blocks = tuple(zip(starts, [*starts[1:], len(listed)], strict=True))
+    return Columns(np.array(listed, np.int64), left, width, blocks)
+
+
+def bullet_lines(
+    whole: Float[np.ndarray, " cells"],
+    part: Float[np.ndarray, " cells"],
+    rows: Real[np.ndarray, " cells"],
+    left: Real[np.ndarray, " cells"],
+    width: Real[np.ndarray, " cells"],
+    limits: tuple[float, float],
+) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
+    """In the foot of every cell a notch at the value of all, and a line from there to that of a part: x and y.
+
+    One line with a NaN after each cell; cells without one of the values are left out. Rows count downwards.
+    """
+    known = np.isfinite(whole) & np.isfinite(part)
+    low, high = limits
+    place = lambda values: (
+        left[known] + width[known] * (0.1 + 0.8 * np.clip((values[known] - low) / (high - low), 0, 1))
+    )
+    notch, end, foot = place(whole), place(part), rows[known] + 0.36
+    gap = np.full(len(notch), np.nan)
+    x = np.stack([notch, notch, notch, end, gap], 1)
+    y = np.stack([foot - 0.1, foot + 0.1, foot, foot, gap], 1)
+    return x.astype(np.float32).ravel(), y.astype(np.float32).ravel()
+
+
+def short_names(names: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Names without the word of their group: `gaussian` of `gaussian_noise` in the group `noise`.
+
+    >>> short_names(["gaussian_noise", "fog", "noise"], ["noise", "weather", "noise"])
+    ['gaussian', 'fog', 'noise']
+    """
+    pairs = zip(names, groups, strict=True)
+    return [name.removesuffix(f"_{group}").removesuffix(group) or name for name, group in pairs]

@@ -1,7 +1,7 @@
 """Accuracy, corruption accuracy and bytes of networks: which methods are not beaten in all three (cf. 2512.24971)."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from rosalind.analysis.robustness import SeedGroup, main_mean, mean_and_deviation, nan_mean_std, table
 from rosalind.analysis.robustness.groups import Row
 from rosalind.analysis.severity_curves import dodge
+from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load_arrays
 from rosalind.storage import packed_bytes
@@ -88,28 +89,36 @@ def bytes_of(results: Results, network: str) -> float:
     return float(packed_bytes(parameters, part("masks/"))) if parameters else float("nan")
 
 
-def of_store(store: Store) -> Picture:
-    """The picture of a study that is open, cached until the study grows; accuracies are those of `summary.csv`."""
+def of_store(store: Store, summary: Summary | None = None) -> Picture:
+    """The picture of a study that is open, cached until the study grows; accuracies are those of `summary.csv`.
+
+    With a summary, such as that of a slice (`slice_accuracy.summary`), accuracies are its own.
+    """
     main = main_mean(store.results)
     names = ("clean", main.name if main else "")
 
-    def make() -> Picture:
+    def make(accuracies: Summary = store.summary) -> Picture:
         accuracy = lambda group, name: np.array(
-            [store.summary.get((network, name), {}).get("accuracy", np.nan) for network in group.networks], float
+            [accuracies.get((network, name), {}).get("accuracy", np.nan) for network in group.networks], float
         )
-        return picture(store.results, [Row(g, *(accuracy(g, name) for name in names)) for g in store.groups])
+        sizes = store.cached(
+            ("pareto", "bytes"), lambda: {n: bytes_of(store.results, n) for g in store.groups for n in g.networks}
+        )
+        return picture(store.results, [Row(g, *(accuracy(g, name) for name in names)) for g in store.groups], sizes)
 
-    return store.cached(("pareto",), make)
+    return store.cached(("pareto",), make) if summary is None else make(summary)
 
 
-def picture(results: Results, rows: Sequence[Row] | None = None) -> Picture:
+def picture(results: Results, rows: Sequence[Row] | None = None, sizes: Mapping[str, float] | None = None) -> Picture:
     """The picture of a study: means and deviations over seeds, and the front.
 
     Corruption accuracy is the mean that tables show (`robustness.main_mean`); a study without corruptions is compared
-    in the other two. `rows` are those of `robustness.table` where they have been read already.
+    in the other two. `rows` are those of `robustness.table`, and `sizes` the `bytes_of` networks, where they have been
+    read already.
     """
+    size = lambda network: bytes_of(results, network) if sizes is None else sizes[network]
     rows = table(results) if rows is None else rows
-    seeds = [np.stack([r.clean, r.corrupted, [bytes_of(results, n) for n in r.group.networks]]) for r in rows]
+    seeds = [np.stack([r.clean, r.corrupted, [size(n) for n in r.group.networks]]) for r in rows]
     parts = [nan_mean_std(values) for values in seeds]
     mean = np.array([m for m, _, _ in parts]).reshape(-1, 3)
     whole = np.array([np.isfinite(values).all(1) for values in seeds]).reshape(-1, 3)

@@ -21,9 +21,6 @@ PRESETS = {
 KINDS = dict(zip(PRESETS, fragility.KINDS, strict=False))
 """The kind of fragility behind a preset."""
 
-MOST = 500
-"""Samples that a rule may list by id."""
-
 
 @dataclass(frozen=True)
 class Picked:
@@ -84,7 +81,7 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
 
     Fragile: the tenth of all samples that breaks most clearly in B's group of seeds, in all pruned networks where that
     was never counted. Rescued and broken: those that are so in more than half of their cases of A and B. Hard: wrong
-    in every cell. Never more than `MOST`.
+    in every cell.
 
     Raises:
         results.Damaged: a table cannot be read.
@@ -114,11 +111,11 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
         first, second = (counts[:, 1], counts[:, 2]) if on else (counts[:, 0], None)
     clear = ranked(first)
     hits, cases = first.astype(int)
-    count = MOST
+    count = len(hits)
     if preset == "hard":
         good = fragility.hard(hits, int(cases[0]) if cases.size else 0)
     elif preset in KINDS:
-        good, count = hits > 0, min(MOST, max(len(hits) // 10, 1))
+        good, count = hits > 0, max(len(hits) // 10, 1)
     else:
         good = 2 * hits > cases
     candidates = np.flatnonzero(good)

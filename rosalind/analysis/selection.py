@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from rosalind.analysis import polygon
+from rosalind.analysis import polygon, sample_presets
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -38,6 +38,9 @@ IDS = 500
 
 Json = Mapping[str, Any]
 
+Sides = tuple[()] | tuple[Cell, Cell]
+"""A and B, which words then call by their letters; or nothing, where these would say too little."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -65,9 +68,11 @@ class Box:
         ends = ((self.x, self.box[:2]), (self.y, self.box[2:]))
         return np.logical_and(*(_inside(_placed(store, self, measure), *pair) for measure, pair in ends))
 
-    def words(self, store: Store) -> str:
+    def words(self, store: Store, sides: Sides = ()) -> str:
         x0, x1, y0, y1 = self.box
-        return f"{self.x} {x0:.3g}..{x1:.3g} and {self.y} {y0:.3g}..{y1:.3g}{_place(self)}"
+        sign = "+" if self.other is not None else ""
+        ends = f"{x0:{sign}.3g}..{x1:{sign}.3g}", f"{y0:{sign}.3g}..{y1:{sign}.3g}"
+        return f"{self.x} {ends[0]} and {self.y} {ends[1]}{_place(self, sides)}"
 
 
 @dataclass(frozen=True)
@@ -96,9 +101,9 @@ class Lasso:
     def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return polygon.inside(self.lasso, _placed(store, self, self.x), _placed(store, self, self.y))
 
-    def words(self, store: Store) -> str:
+    def words(self, store: Store, sides: Sides = ()) -> str:
         corners = len(self.lasso) // 2
-        return f"inside a lasso of {corners} corners on {self.x} and {self.y}{_place(self)}"
+        return f"inside a lasso of {corners} corners on {self.x} and {self.y}{_place(self, sides)}"
 
 
 @dataclass(frozen=True)
@@ -130,9 +135,9 @@ class Band:
         assert self.class_ is not None
         return _inside(store.class_angles(self.cell, (self.class_,))[1][:, 0], *self.band)
 
-    def words(self, store: Store) -> str:
+    def words(self, store: Store, sides: Sides = ()) -> str:
         measure = f"angle to {store.class_names[self.class_]}" if self.class_ is not None else self.x
-        return f"{measure} {self.band[0]:.3g}..{self.band[1]:.3g}{_place(self)}"
+        return f"{measure} {self.band[0]:.3g}..{self.band[1]:.3g}{_place(self, sides)}"
 
 
 @dataclass(frozen=True)
@@ -155,8 +160,8 @@ class Pair:
     def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return (store.labels == self.pair[0]) & (store.predictions(self.cell) == self.pair[1])
 
-    def words(self, store: Store) -> str:
-        return " predicted as ".join(store.class_names[k] for k in self.pair) + _place(self)
+    def words(self, store: Store, sides: Sides = ()) -> str:
+        return " predicted as ".join(store.class_names[k] for k in self.pair) + _place(self, sides)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ class TrueClass:
     def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return store.labels == self.true
 
-    def words(self, store: Store) -> str:
+    def words(self, store: Store, sides: Sides = ()) -> str:
         return f"true class {store.class_names[self.true]}"
 
 
@@ -199,8 +204,8 @@ class Flip:
     def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return flips(store, self.cell, self.other) == FLIPS.index(self.flip)
 
-    def words(self, store: Store) -> str:
-        return self.flip + _place(self)
+    def words(self, store: Store, sides: Sides = ()) -> str:
+        return self.flip + _place(self, sides)
 
 
 @dataclass(frozen=True)
@@ -220,11 +225,41 @@ class Ids:
     def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
         return np.isin(store.ids, self.ids)
 
-    def words(self, store: Store) -> str:
+    def words(self, store: Store, sides: Sides = ()) -> str:
         return counted(len(self.ids), "chosen sample")
 
 
-Step = Box | Lasso | Band | Pair | TrueClass | Flip | Ids
+@dataclass(frozen=True)
+class Preset:
+    """Samples that a preset picks for two cells, see `sample_presets.pick`; none where what it needs is not stored.
+
+    Attributes:
+        preset: In `sample_presets.PRESETS`.
+    """
+
+    op: str
+    preset: str
+    cell: Cell
+    other: Cell
+
+    @classmethod
+    def from_json(cls, store: Store, step: Json) -> Self:
+        if step["preset"] not in sample_presets.PRESETS:
+            raise ValueError(unknown("preset", _shown(step["preset"]), sample_presets.PRESETS))
+        return cls(step["op"], step["preset"], _cell(store, step, "cell"), _cell(store, step, "other"))
+
+    def mask(self, store: Store) -> Bool[np.ndarray, " n"]:
+        mask = np.zeros(len(store.ids), bool)
+        picked = sample_presets.pick(store, self.preset, self.cell, self.other)
+        if picked is not None:
+            mask[picked.positions] = True
+        return mask
+
+    def words(self, store: Store, sides: Sides = ()) -> str:
+        return self.preset + _place(self, sides)
+
+
+Step = Box | Lasso | Band | Pair | TrueClass | Flip | Ids | Preset
 
 KINDS: Mapping[str, type[Step]] = {
     "box": Box,
@@ -234,6 +269,7 @@ KINDS: Mapping[str, type[Step]] = {
     "true": TrueClass,
     "flip": Flip,
     "ids": Ids,
+    "preset": Preset,
 }
 """Kinds of steps by the JSON key that names them; the first one that a step has counts."""
 
@@ -319,11 +355,14 @@ def _placed(store: Store, step: Box | Lasso, measure: str) -> np.ndarray:
     return store.values(step.cell, measure, step.raw)
 
 
-def _place(step: Box | Lasso | Band | Pair | Flip) -> str:
-    """The cells that a step refers to, in brackets, after `, raw` where it is."""
-    other = getattr(step, "other", None)
+def _place(step: "Box | Lasso | Band | Pair | Flip | Preset", sides: Sides = ()) -> str:
+    """The cells of a step, after `, raw` where it is: in brackets, or ` on B-A` where they are the sides."""
+    other, raw = getattr(step, "other", None), ", raw" if getattr(step, "raw", False) else ""
+    letters = {cell: letter for letter, cell in reversed(list(zip("AB", sides, strict=False)))}
+    if step.cell in letters and (other is None or other in letters):
+        return f"{raw} on {letters[step.cell] if other is None else f'{letters[other]}-{letters[step.cell]}'}"
     cells = [" / ".join(cell) for cell in (step.cell, other) if cell]
-    return f"{', raw' if getattr(step, 'raw', False) else ''} ({' to '.join(cells)})"
+    return f"{raw} ({' to '.join(cells)})"
 
 
 def flips(store: Store, a: Cell, b: Cell) -> UInt8[np.ndarray, " n"]:
@@ -367,6 +406,56 @@ def starred(store: Store, rule: Rule, sample: int) -> Rule:
     if rule and isinstance(rule[-1], Ids) and rule[-1].op == "add":
         before, ids = rule[:-1], rule[-1].ids
     return check_rule(store, [*before, Ids("add", ids if sample in ids else (*ids, sample))])
+
+
+def without(rule: Rule, number: int) -> Rule:
+    """The rule without one of its steps.
+
+    The first of those that are left selects by itself; steps that subtract from nothing go as well.
+
+    Raises:
+        IndexError: a number that no step has.
+    """
+    left = list(rule)
+    del left[number]
+    while left and left[0].op == "subtract":
+        del left[0]
+    if left and left[0].op != "replace" and not is_by_hand(tuple(left)):
+        left[0] = dataclasses.replace(left[0], op="replace")
+    return tuple(left)
+
+
+def chips(store: Store, rule: Rule, a: Cell, b: Cell) -> list[str]:
+    """A short phrase for every step, in which A and B are letters; further steps begin with how they combine.
+
+    `["angle +0.5..10.4 and norm -1..1 on B-A", "+ true class 3"]`
+    """
+    signs = {"add": "+ ", "subtract": "- ", "intersect": "and ", "replace": "= "}
+    return [f"{signs[step.op] if k else ''}{step.words(store, (a, b))}" for k, step in enumerate(rule)]
+
+
+def outlines(
+    rule: Rule, cell: Cell, other: Cell | None, x: str, y: str, raw: bool = False
+) -> tuple[list[list[float]], list[list[float]]]:
+    """The closed outlines of the boxes and lassos of a rule that were drawn in one plane: x and y of their corners.
+
+    Args:
+        rule: steps of other kinds and other planes are left out.
+        cell, other, x, y, raw: the plane, as the fields of `Box`.
+    """
+    corners = []
+    for step in rule:
+        if not isinstance(step, Box | Lasso) or (step.cell, step.other) != (cell, other):
+            continue
+        if (step.x, step.y, step.raw) != (x, y, raw):
+            continue
+        if isinstance(step, Box):
+            x0, x1, y0, y1 = step.box
+            corners.append(([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]))
+        else:
+            across, up = step.lasso[0::2], step.lasso[1::2]
+            corners.append(([*across, across[0]], [*up, up[0]]))
+    return [xs for xs, _ in corners], [ys for _, ys in corners]
 
 
 def saved(rule: Rule, true_class: int | None = None) -> Rule:

@@ -174,9 +174,9 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
     right.fill_between(sizes, low, high, color="#dfe3ea", label="random subsets, 90 %")
     right.plot(sizes, mean, color=GREY, linestyle="--", linewidth=1, label="random subsets, mean")
     if np.isfinite(curve.clean):
-        look: dict[str, Any] = {"color": "#D55E00", "linestyle": ":", "linewidth": 1.2}
+        look: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.2}
         right.axhline(curve.clean, label="clean accuracy alone", **look)
-    right.plot(sizes, curve.error, color="#0072B2", marker="o", markersize=3, label="chosen")
+    right.plot(sizes, curve.error, color="black", marker="o", markersize=3, label="chosen")
     right.axhline(tolerance, color="black", linestyle="--", linewidth=0.6)
     right.set_xticks(sizes, curve.steps(), rotation=60, ha="right", fontsize=6.5)
     right.set_ylabel("error on held-out families, points", fontsize=8)

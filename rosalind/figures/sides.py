@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rosalind.analysis import contact_sheet, occlusion_maps, rasters, sample_margins, selection
+from rosalind.analysis.palette import QUIET
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -50,8 +51,8 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
         axes.imshow(np.ma.masked_equal(counts, 0), extent=extent, interpolation="nearest", **GREYS)
         middle = [float(np.median(part[np.isfinite(part)])) for part in values if np.isfinite(part).any()]
         if len(middle) == 2:
-            axes.axvline(middle[0], color="#D55E00", linestyle="--", linewidth=0.9)
-            axes.axhline(middle[1], color="#D55E00", linestyle="--", linewidth=0.9)
+            axes.axvline(middle[0], color=QUIET, linestyle="--", linewidth=0.9)
+            axes.axhline(middle[1], color=QUIET, linestyle="--", linewidth=0.9)
             title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
         words = "change of " if moved else ""
         axes.set_xlabel(words + _axis_label(store, x), fontsize=8)

@@ -16,6 +16,7 @@ class Actions:
         export: Download the selection, or all samples shown where there is none, as `csv` or `json`.
         hold: Set the operation of the next selections; empty for the reader's setting.
         press: Do what a key does, see `keyboard.press`.
+        drop: Take a part of the selection away: `class`, or the number of a step of the rule.
         show_errors: Show sentences on the page as errors.
     """
 
@@ -32,4 +33,5 @@ class Actions:
     export: Callable[[str], None]
     hold: Callable[[str], None]
     press: Callable[[str], None]
+    drop: Callable[[str], None]
     show_errors: Callable[..., None]

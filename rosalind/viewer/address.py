@@ -11,7 +11,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
 from rosalind.config import unknown
-from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices
+from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices, with_scope
 
 Parser = Callable[[str], Any]
 """From the text of a query to the value of a field; ValueError where the text is not allowed."""
@@ -30,6 +30,9 @@ def to_query(state: State) -> str:
         parts["class"] = state.true_class
     if state.rule:
         parts["rule"] = json.dumps([to_json(step) for step in state.rule], separators=(",", ":"))
+    for name in ("networks", "conditions"):
+        if chosen := getattr(state, name):
+            parts[name] = json.dumps(chosen, separators=(",", ":"))
     for field in dataclasses.fields(State):
         value = getattr(state, field.name)
         if field.name in ("mode", "raw", "null", "operation", "theme", "layout") and value != field.default:
@@ -68,6 +71,12 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
     def sample(text: str) -> int | None:
         return None if text == "none" else number(int(store.ids.max()) + 1)(text)
 
+    def listed(text: str) -> tuple[str, ...]:
+        names = json.loads(text)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{text[:40]!r} is not a list of names")
+        return tuple(names)
+
     parsers: dict[str, tuple[str, Parser]] = {
         "a": ("a", cell),
         "b": ("b", cell),
@@ -79,6 +88,8 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
         "theme": ("theme", one_of("theme", ("light", "dark"))),
         "layout": ("layout", one_of("layout", LAYOUTS)),
         "operation": ("operation", one_of("operation", OPERATIONS)),
+        "networks": ("networks", listed),
+        "conditions": ("conditions", listed),
         "raw": ("raw", lambda text: text == "1"),
         "null": ("null", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),
@@ -92,4 +103,4 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
                 state = with_choices(state, {name: text}, choices)
         except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
             errors.append(f"The address's {name} was not understood ({error}); the default is shown.")
-    return state, errors
+    return with_scope(store, state), errors

@@ -14,11 +14,11 @@ from bokeh.models import Div
 from rosalind.analysis import selection
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer import address, bokeh_patches, exports, keyboard, slices, theme
+from rosalind.viewer import address, bokeh_patches, exports, glossary, keyboard, slices, theme
 from rosalind.viewer.actions import Actions
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.panels import Panels
-from rosalind.viewer.state import LAYOUTS, History, State, clause, selected, with_choices, without_lost
+from rosalind.viewer.state import LAYOUTS, History, State, clause, selected, with_choices, with_scope, without_lost
 from rosalind.viewer.views import VIEWS, Frame, View, choices
 
 WATCH_INTERVAL = 5000
@@ -89,6 +89,8 @@ class Session:
         document.template = theme.page_template("index.html")
         document.template_variables.update(
             views={name: [k for k, names in self.panels.shown.items() if name in names] for name in views},
+            folded=[name for name, view in views.items() if hasattr(view, "finding")],
+            terms={name: {term: glossary.TERMS[term] for term in glossary.OF.get(name, ())} for name in views},
             layouts=LAYOUTS,
             state=self.state,
             study=self.controls.study.text,
@@ -106,7 +108,7 @@ class Session:
                 step={"flip": flip, "cell": list(self.state.a), "other": list(self.state.b)}
             ),
             swap=lambda: self.change(a=self.state.b, b=self.state.a),
-            clear=lambda: self.change(rule=(), primary=None),
+            clear=lambda: self.change(rule=(), primary=None, networks=(), conditions=()),
             undo=lambda: self._travel(self.history.undo),
             redo=lambda: self._travel(self.history.redo),
             toggle_theme=lambda: self.change(theme="light" if self.state.theme == "dark" else "dark"),
@@ -116,6 +118,7 @@ class Session:
             export=self._export,
             hold=self._hold,
             press=self.press,
+            drop=self._drop,
             show_errors=self.show_errors,
         )
 
@@ -124,6 +127,18 @@ class Session:
         sheet: Any = self.views.get("samples")
         listed = None if sheet is None else self.store.ids[sheet.listed].tolist()
         keyboard.press(key, self.store, self.state, self.actions, listed)
+
+    def _drop(self, chip: str) -> None:
+        """Take a part of the selection away: a step of the rule by its number, or the class filter."""
+        whole: dict[str, dict[str, Any]] = {
+            "class": {"true_class": None},
+            "networks": {"networks": ()},
+            "conditions": {"conditions": ()},
+        }
+        if chip in whole:
+            self.change(**whole[chip])
+        elif chip.isdecimal() and int(chip) < len(self.state.rule):
+            self.change(rule=selection.without(self.state.rule, int(chip)))
 
     def _hold(self, operation: str) -> None:
         self.held_operation = operation
@@ -159,6 +174,7 @@ class Session:
             state = dataclasses.replace(self.state, **fields)
             if choices:
                 state = with_choices(state, choices, self.choices)
+            state = with_scope(self.store, state)
             if state != self.state:
                 self._become(state, self.history.after(self.state), began)
         except (ValueError, OSError) as error:
@@ -253,13 +269,8 @@ class Session:
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
-        rule = selection.describe_rule(self.store, self.state.rule) or "nothing selected"
         duration = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
-        # One line, so that the page stays in place; the whole rule is its tooltip.
-        self.controls.status.text = (
-            f'<div class="line" title="{escape(rule, quote=True)}"><b>{count:,} of {total:,}</b> selected: '
-            f"{escape(rule)}{duration}</div>"
-        )
+        self.controls.show_selection(self.state, count, total, duration)
         self.controls.address.text = address.to_query(self.state)
 
     def _show_state(self) -> None:

@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from rosalind.analysis import accuracy_table
+from rosalind.analysis import accuracy_table, moved
 from rosalind.analysis.robustness import mean_and_deviation
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples, seed_interval
 from rosalind.analysis.sides import Cell
@@ -130,6 +130,21 @@ def mean_changes(
     )
 
 
+def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: bool = False) -> str:
+    """Which of angle, norm and margin moved most from A to B, in units of what seeds do: at most 20 words."""
+    if a == b:
+        return "A and B are the same: choose another B."
+    first, *others = moved.moved(store, a, b, mask, raw=raw)
+    if not np.isfinite(first.change):
+        return "No sample has an angle, a norm and a margin under both A and B."
+    unit = store.measures[first.measure].unit_shown(raw)
+    size = f"{first.change:+.2f} {unit}"
+    if not np.isfinite(first.null):
+        return f"From A to B the {first.measure} moves by {size}; no seeds to compare it with."
+    rest = ", ".join(f"{one.measure} {one.times:.1f}" for one in others if np.isfinite(one.times))
+    return f"The {first.measure} moved most, {size}: {first.times:.1f} times what seeds do ({rest} times)."
+
+
 def group_note(store: Store, a: Cell, b: Cell) -> str:
     """A note on the samples of groups of seeds; empty where both sides are single networks."""
     counts, shared = [len(store.sides.seeds(cell)) for cell in (a, b)], len(store.sides.pairs(a, b))
@@ -143,15 +158,15 @@ def group_note(store: Store, a: Cell, b: Cell) -> str:
 
 
 def angle_warning(store: Store, a: Cell, b: Cell) -> str:
-    """A warning where the smallest angle names less than 99 % of the predictions of a side; HTML."""
+    """A sentence on the share of decisions that the smallest angle misses, where that is over 1 %."""
     shares = []
     for letter, cell in (("A", a), ("B", b)):
         share = min(store.summary[seed]["angle_agreement"] for seed in store.sides.seeds(cell))
         if share < 0.99:
-            shares.append(f"under {letter} of {np.floor(1000 * share) / 10:.1f} %")
+            shares.append(f"under {letter} for {np.ceil(1000 * (1 - share) - 1e-9) / 10:.1f} %")
     if not shares:
         return ""
     return (
-        "<b>Angles do not tell the whole story</b>: the smallest angle names the prediction "
-        f"{' and '.join(shares)} of samples."
+        f"The angle alone misses the decision {' and '.join(shares)} of samples, where norm or bias decide; over "
+        "1 % do not read angles alone."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from bokeh.layouts import column, row
 from bokeh.models import Button, Checkbox, Column, CustomJS, Div, Row, Select, TextInput
 
+from rosalind.analysis import selection
 from rosalind.analysis.selection import FLIPS, OPERATIONS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -210,6 +211,30 @@ class Controls:
             # A select reports only changes: without this the same slice could not be chosen again.
             w["slice"].value = ""
         self._show_note()
+
+    def show_selection(self, state: State, count: int, total: int, duration: str = "") -> None:
+        """Show the number of selected samples, and for every part of the selection a chip that takes it away.
+
+        On one line, so that the page stays in place; the tooltip of a chip is the phrase with the names of A and B.
+        """
+        store = self.store
+        words = selection.chips(store, state.rule, state.a, state.b)
+        parts = [(str(k), words[k], step.words(store)) for k, step in enumerate(state.rule)]
+        if state.true_class is not None:
+            phrase = f"class {store.class_names[state.true_class]}"
+            parts.append(("class", f"{'and ' * bool(parts)}{phrase}", phrase))
+        for name, every in (("networks", store.groups), ("conditions", store.conditions)):
+            if chosen := getattr(state, name):
+                parts.append((name, f"{len(chosen)} of {len(every)} {name}", ", ".join(chosen)))
+        chips = "".join(
+            f' <button class="chip" data-drop="{place}" title="{escape(whole, quote=True)}" '
+            f'aria-label="remove: {escape(whole, quote=True)}">'
+            f'<span>{escape(phrase)}</span><b aria-hidden="true">×</b></button>'
+            for place, phrase, whole in parts
+        )
+        self.status.text = (
+            f'<div class="line"><b>{count:,} of {total:,}</b> selected{chips or ": nothing selected"}{duration}</div>'
+        )
 
     def _show_note(self) -> None:
         shown = self._slices.get(self.widgets["slice"].value)

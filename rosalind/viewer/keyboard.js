@@ -30,6 +30,11 @@
     event.preventDefault();
     send(key);
   });
+  // Chips are in a shadow root, whose clicks have the root's element as their target.
+  document.addEventListener("click", (event) => {
+    const chip = event.composedPath().find((el) => el.dataset?.drop !== undefined);
+    if (chip) send(`drop:${chip.dataset.drop}`);
+  });
   // A drag says itself what it does to the selection; the setting of the page says it where no key is held.
   let held = "";
   document.addEventListener("pointerdown", (event) => {

@@ -34,7 +34,8 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
     """Do what a key does; an unknown one does nothing.
 
     Args:
-        key: as the browser names it, `undo` or `redo`, or `held:` with the operation of the keys that are held.
+        key: as the browser names it, `undo` or `redo`, `held:` with the operation of the keys that are held, or
+            `drop:` with a chip of the selection.
         store, state, actions: of the page.
         listed: ids of the samples on the sheet; None where the sheet is not on the page yet.
     """
@@ -53,6 +54,8 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
     if key.startswith("held:"):
         operation = key.removeprefix("held:")
         actions.hold(operation if operation in OPERATIONS else "")
+    elif key.startswith("drop:"):
+        actions.drop(key.removeprefix("drop:"))
     elif key in simple:
         simple[key]()
     elif key in layouts:

@@ -18,8 +18,17 @@ from rosalind.viewer.views import Change, Frame, View, layouts
 LOG = logging.getLogger(__name__)
 
 
+def heading(view: View | type[View]) -> str:
+    """The title of a view, in bold its finding, and the key to its colours and marks, as HTML."""
+    parts = [(name, getattr(view, name, "")) for name in ("finding", "key")]
+    return f"<h2>{escape(view.title)}</h2>" + "".join(f'<p class="{name}">{text}</p>' for name, text in parts if text)
+
+
 class Panels:
-    """The views of a page. Each has two roots of the document, one for its figures and one for its caption."""
+    """The views of a page.
+
+    Each has three roots of the document: its heading with the finding, its figures, and its caption.
+    """
 
     def __init__(self, document: Document, views: Mapping[str, type[View]], change: Change, layout: str):
         """
@@ -41,13 +50,19 @@ class Panels:
             {name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width") for name in views}
             for kind in ("view", "below")
         )
+        self._titles = {name: heading(view) for name, view in views.items()}
+        self.headings = {
+            name: Div(text=text, name=f"head-{name}", sizing_mode="stretch_width")
+            for name, text in self._titles.items()
+        }
         self._choosers: dict[str, list[Select | Slider]] = {}
         self._models: bokeh_patches.ModelsOfRoots = {}
 
     @property
-    def roots(self) -> tuple[Column, ...]:
-        """The panels, empty until their views are drawn."""
-        return (*self.figures.values(), *self.captions.values())
+    def roots(self) -> tuple[Column | Div, ...]:
+        """The headings, and the panels, empty until their views are drawn."""
+        self.theme.attach_styles(*self.headings.values())
+        return (*self.headings.values(), *self.figures.values(), *self.captions.values())
 
     def scanning(self, names: Iterable[str]) -> contextlib.AbstractContextManager[None]:
         """Context manager: Bokeh looks for new models in the panels of these views only."""
@@ -80,6 +95,7 @@ class Panels:
             is_new = name not in self.views
             view = self.classes[name](frame, self.change) if is_new else self.views[name]
             view.update(frame)
+            self._head(name, view)
             changed = self.theme.apply(view.root, view.caption, frame.state.theme)
             if is_new:
                 self.views[name] = view
@@ -93,9 +109,16 @@ class Panels:
                 LOG.exception("the view %s of %s", name, address.to_query(frame.state))
                 reason = f"{type(error).__name__}: {error}."
             self.views.pop(name, None)
+            # A view that fails has no finding.
+            self.headings[name].text = self._titles[name]
             note = Div(text=f"<p class='error'>{escape(reason)} This view is not shown.</p>")
             self.theme.attach_styles(note)
             self._fill(name, note)
+
+    def _head(self, name: str, view: View) -> None:
+        text = heading(view)
+        if self.headings[name].text != text:
+            self.headings[name].text = text
 
     def _fill(self, name: str, figures: Model, caption: Model | None = None) -> None:
         self.figures[name].update(children=[figures])

@@ -18,6 +18,7 @@ from rosalind.analysis import rasters
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, theme
+from rosalind.viewer.panels import heading
 from rosalind.viewer.state import LAYOUTS, State, selected
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, choices
 from rosalind.viewer.views.draw import (
@@ -197,7 +198,8 @@ def page(store: Store, state: State) -> str:
         view = make(frame, lambda **_: None)
         view.update(frame)
         theme.drop_muted_glyphs(view.root.references())
-        roots[name] = _without_server(column(view.root, view.caption, sizing_mode="stretch_width"))
+        head = models.Div(text=heading(view), sizing_mode="stretch_width")
+        roots[name] = _without_server(column(head, view.root, view.caption, sizing_mode="stretch_width"))
     roots["linked"] = _linked(frame)
     pages = {name: [layout for layout, names in SHOWN.items() if name in names] for name in VIEWS}
     pages["linked"] = ["geometry", "all"]

@@ -34,6 +34,8 @@ class State:
     Attributes:
         primary: Id of the one sample that is shown large.
         null: True where differences are shown beside those of pairs without an effect.
+        networks: Names of the groups that views of networks show strongly; empty for all.
+        conditions: The same of conditions.
         operation: How the next selection is combined with this one.
         choices: Settings inside views that are not the default, sorted by name.
     """
@@ -48,6 +50,8 @@ class State:
     mode: str = "absolute"
     raw: bool = False
     null: bool = False
+    networks: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     operation: str = OPERATIONS[0]
     theme: str = "light"
     layout: str = "networks"
@@ -134,7 +138,15 @@ def without_lost(store: Store, state: State, choices: Choices) -> tuple[State, l
     except (ValueError, OSError) as error:
         problems.append(f"Nothing is selected any more: {clause(error)}.")
         state = dataclasses.replace(state, rule=())
-    return with_choices(state, {}, choices), problems
+    return with_choices(with_scope(store, state), {}, choices), problems
+
+
+def with_scope(store: Store, state: State) -> State:
+    """The state with those of its chosen networks and conditions that the study has, each once."""
+    groups = [group.name for group in store.groups]
+    networks = tuple(name for name in dict.fromkeys(state.networks) if name in groups)
+    conditions = tuple(name for name in dict.fromkeys(state.conditions) if name in store.conditions)
+    return dataclasses.replace(state, networks=networks, conditions=conditions)
 
 
 def clause(error: Exception) -> str:

@@ -37,6 +37,7 @@ COLOURS = {
         "line": "#d5dae1",
         "grid": "#eceff3",
         "density": ("#e4e7ec", "#8a94a6", "#1c2536"),
+        "picked": ("#a9b4c6", "#4f5d75", "#0c1424"),
     },
     "dark": {
         "page": "#11151c",
@@ -47,6 +48,7 @@ COLOURS = {
         "line": "#3a4454",
         "grid": "#2a3240",
         "density": ("#333d4d", "#8a94a6", "#f3f5f8"),
+        "picked": ("#5d6a80", "#b4bfce", "#ffffff"),
     },
 }
 """The colours of each theme, in figures and on the page."""
@@ -92,6 +94,13 @@ h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 p { margin: 0 0 3px; }
 .bk-clearfix:has(> .line) { display: block; width: 100%; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.chip { display: inline-flex; align-items: center; gap: 5px; max-width: 340px; height: 24px; padding: 0 7px;
+  vertical-align: middle; border: 1px solid var(--soft); border-radius: 12px; background: var(--page);
+  color: var(--ink); font: inherit; cursor: pointer; }
+.chip > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.chip:hover, .chip:focus-visible { border-color: var(--ink); outline: 1px solid var(--ink); }
+.finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
+.key { margin: 0 0 4px; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }
@@ -144,8 +153,8 @@ def drop_muted_glyphs(models: Iterable[Model]) -> None:
 def apply_theme(models: Iterable[Model], theme: str) -> None:
     """Give every figure among `models` the colours of a theme."""
     colours = COLOURS[theme]
-    density = list(interp_palette(colours["density"], SHADES))
-    density_of_any = [list(interp_palette(c["density"], SHADES)) for c in COLOURS.values()]
+    shades = {kind: list(interp_palette(colours[kind], SHADES)) for kind in ("density", "picked")}
+    kind_of = {tuple(interp_palette(c[kind], SHADES)): kind for c in COLOURS.values() for kind in shades}
     grid_of_any = [c["grid"] for c in COLOURS.values()]
     for model in models:
         if isinstance(model, Plot):
@@ -169,8 +178,10 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
             model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
-        elif isinstance(model, LinearColorMapper) and list(model.palette) in density_of_any:
-            model.palette = density
+        elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(model.palette))):
+            model.palette = shades[kind]
+        elif isinstance(model, GlyphRenderer) and model.name == "veil":
+            model.glyph.fill_color = colours["panel"]
         elif isinstance(model, GlyphRenderer) and model.name == "ink":
             attribute = "line_color" if hasattr(model.glyph, "line_color") else "text_color"
             setattr(model.glyph, attribute, colours["ink"])
@@ -184,9 +195,10 @@ class ThemeTracker:
         self._theme_of: dict[str, str] = {}
         """By id of a figure, text or widget of a view."""
 
-    def attach_styles(self, root: Model) -> None:
-        """Attach the style sheets to all text and widgets under `root`, which has none; no theme is applied."""
-        attach_styles(root.references(), self._sheets)
+    def attach_styles(self, *roots: Model) -> None:
+        """Attach the style sheets to all text and widgets under roots that have none; no theme is applied."""
+        for root in roots:
+            attach_styles(root.references(), self._sheets)
 
     def apply(self, root: UIElement, caption: UIElement, theme: str) -> set[Model]:
         """Attach styles and apply a theme to the parts of a view that lack them.

@@ -43,13 +43,15 @@ class View(Protocol):
     """One component of a page; a class of this shape from another package works as well.
 
     It has two roots, `root` and `caption`: a text that changes makes Bokeh lay out its whole root, 45 ms where
-    figures are in it.
+    figures are in it. A view may also have a `finding`, HTML of one sentence of at most 20 words, which stands under
+    the title above the figures; the caption is then folded below them, as method, power and numbers of samples. A
+    `key`, HTML of at most 40 words, says what colours and marks mean, and is not folded.
     """
 
     page: str
     """The page it stands on: `networks`, `geometry`, `samples` or `inside`."""
     title: str
-    """Its heading, a question."""
+    """Its heading, a question; the page shows it, `root` has none."""
     root: UIElement
     """Figures and widgets."""
     caption: Div

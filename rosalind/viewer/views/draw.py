@@ -21,23 +21,25 @@ Look = dict[str, Any]
 """Properties of a glyph, for `Line(**look)`: Bokeh makes the signatures of its models at run time."""
 
 CLEAR = "rgba(0, 0, 0, 0)"
-SELECTED = "#E69F00"
-GREY = "#8a94a6"
+SELECTED = palette.BOTH
+"""Of outlines over pictures, which do not follow the theme; elsewhere they are ink."""
+
+GREY = palette.QUIET
 """Of edges and what stands back, on light and dark."""
 
-ZERO = "#4a5565"
+ZERO = palette.QUIET
 """Of the dotted lines where a value or a change is zero."""
 
 SIDE_COLOURS = palette.SIDES
 """Colours of A and B in one figure, where they differ in dash or marker as well."""
 
-FLIP_COLOURS = ("#56B4E9", "#009E73", "#D55E00", "#7F7F7F")
+FLIP_COLOURS = palette.FLIPS
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
 FAMILY_COLOURS = palette.COLOURS
-FAMILY_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
+FAMILY_MARKERS = palette.MARKERS
 CLASS_COLOURS = (
-    *("#4477aa", "#ee6677", "#228833", "#b8a020", "#33a9d6"),
-    *("#aa3377", "#dd7711", "#44aa99", "#9977cc", "#8a94a6"),
+    *("#4477aa", "#e0556a", "#2d8f3c", "#9c8700", "#2492bd"),
+    *("#b83d83", "#c8660a", "#2f9080", "#9977cc", "#848e9f"),
 )
 """Colours of up to ten classes, on light and dark; each class is also named beside its line."""
 
@@ -47,9 +49,19 @@ POINTS = 2000
 
 LIGHT = theme.COLOURS["light"]
 GREYS = list(interp_palette(LIGHT["density"], theme.SHADES))
-ORANGES = list(interp_palette(("#fbe3b5", "#E69F00", "#8a4b00"), theme.SHADES))
+PICKED = list(interp_palette(LIGHT["picked"], theme.SHADES))
+"""Of the density of selected samples; that of all fades to `FADED` below it."""
+
+FADED = 0.3
+"""Opacity of what is not selected, where something is."""
+
 DIVERGING = list(interp_palette(("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"), 256))
 SEQUENTIAL = list(interp_palette(("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945"), 256))
+
+
+def side_colour(letters: str) -> str:
+    """The colour of `A`, of `B`, or of both on one mark."""
+    return {"A": palette.SIDES[0], "B": palette.SIDES[1]}.get(letters, palette.BOTH)
 
 
 def measure_label(store: Store, name: str, raw: bool = False) -> str:
@@ -142,8 +154,13 @@ def see_through(palette: list[str]) -> LinearColorMapper:
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
 
 
+def stacked(*parts: UIElement) -> UIElement:
+    """The root of a view: its parts below each other. Its title and finding stand above, see `panels.heading`."""
+    return column(*parts, sizing_mode="stretch_width")
+
+
 def titled(title: str, *parts: UIElement) -> UIElement:
-    """The root of a view: its title as a heading, and its parts below."""
+    """Parts below each other under a heading, of what is not a view."""
     heading = Div(text=f"<h2>{escape(title)}</h2>", sizing_mode="stretch_width")
     return column(heading, *parts, sizing_mode="stretch_width")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Select, Slider
 
-from rosalind.analysis import selection
+from rosalind.analysis import selection, slice_accuracy
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices, State
@@ -54,6 +54,37 @@ class Frame:
     def shown(self) -> np.ndarray:
         """bool[n]: the samples that pass the class filter."""
         return selection.shown(self.store, self.state.true_class)
+
+    @cached_property
+    def chosen_groups(self) -> np.ndarray:
+        """bool[groups]: the groups of seeds that are chosen; all where none is."""
+        names = self.state.networks
+        return np.array([not names or group.name in names for group in self.store.groups], bool)
+
+    @cached_property
+    def has_selection(self) -> bool:
+        """True where some sample is selected."""
+        return bool(self.selected.any())
+
+    @property
+    def focus(self) -> np.ndarray:
+        """bool[n]: the samples that numbers are of: the selected ones, or all that are shown where none is."""
+        return self.selected if self.has_selection else self.shown
+
+    @cached_property
+    def slice_summary(self) -> dict[Cell, dict[str, float]] | None:
+        """`slice_accuracy.summary` of the selection; None where there is none."""
+        return slice_accuracy.summary(self.store, self.selected) if self.has_selection else None
+
+    @property
+    def slice_words(self) -> str:
+        """A clause on the selection for captions, as HTML; empty where there is none."""
+        return f"of the {int(self.selected.sum()):,} selected samples" if self.has_selection else ""
+
+    @property
+    def slice_key(self) -> tuple:
+        """What tells one selection from another, for `Changed`; empty where nothing is selected."""
+        return (self.state.rule, self.state.true_class) if self.has_selection else ()
 
     @cached_property
     def flips(self) -> np.ndarray:

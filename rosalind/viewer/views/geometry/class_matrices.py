@@ -88,6 +88,8 @@ class ClassMatrices:
     """
 
     page, title = "geometry", "How do classes lie?"
+    finding = ""
+    """See `View`."""
 
     def __init__(self, frame: Frame, change: Change):
         self.change, self.count = change, len(frame.store.class_names)
@@ -108,8 +110,7 @@ class ClassMatrices:
         choosers += [frame.chooser(change, "global-order", "order of classes", width=130)]
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
-        self.root = draw.titled(
-            self.title,
+        self.root = draw.stacked(
             row(*choosers, sizing_mode="stretch_width"),
             self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
@@ -161,9 +162,11 @@ class ClassMatrices:
         if side != "a":
             figure.add_layout(bar, "right")
         marks = draw.empty("x", "y", "size")
-        frame = {"source": marks, "fill_color": None, "line_color": draw.SELECTED, "line_width": 2}
-        figure.rect("x", "y", width=1, height=1, **frame)
-        figure.scatter("x", "y", size="size", marker="square", **frame)
+        # Ink within white, which is seen on every colour.
+        for colour, width in (("#ffffff", 4), ("#1c2536", 2)):
+            frame = {"source": marks, "fill_color": None, "line_color": colour, "line_width": width}
+            figure.rect("x", "y", width=1, height=1, **frame)
+            figure.scatter("x", "y", size="size", marker="square", **frame)
         name = CustomJSHover(args={"names": self.names}, code=NAME_HOVER)
         value = CustomJSHover(args={"source": source}, code=VALUE_HOVER)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
@@ -214,24 +217,40 @@ class ClassMatrices:
         self.frame = frame
         state = frame.state
         chosen = {name: frame.choice(name) for name in frame.choices if name.startswith("global-")}
-        if self.changed("matrices", (state.a, state.b, state.null, chosen)):
+        self.mask = self._slice(frame)
+        sliced = () if self.mask is None else frame.slice_key
+        if self.changed("matrices", (state.a, state.b, state.null, chosen, sliced)):
             self._fill(frame)
         self._mark(frame)
+
+    @staticmethod
+    def _slice(frame: Frame) -> np.ndarray | None:
+        """bool[n]: the samples that the matrices are of; None for all.
+
+        Fields that were clicked are framed, and do not empty the others.
+        """
+        is_own = all(isinstance(step, Pair) for step in frame.state.rule)
+        sliceable = class_matrices.sliceable(frame.store, frame.choice("global-show"))
+        return frame.selected if frame.has_selection and sliceable and not is_own else None
 
     def _fill(self, frame: Frame) -> None:
         store, state = frame.store, frame.state
         self.rows, show = rows_of(frame), frame.choice("global-show")
         # Angles of samples count by samples, counts are added up.
-        samples = np.bincount(store.labels[store.labels >= 0], minlength=self.count)
+        samples = frame.per_class(np.ones(len(store.labels), bool) if self.mask is None else self.mask)
         ones = np.ones(self.count)
         weights = {class_matrices.ANGLES: samples, class_matrices.BETWEEN: ones}.get(show)
-        read = lambda cell: class_order.gathered(class_matrices.table(store, cell, show), self.rows, weights)
+        read = lambda cell: class_order.gathered(class_matrices.table(store, cell, show, self.mask), self.rows, weights)
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
         null = (frame.null_description,) if state.null else ()
         least = class_matrices.detectable(store, state.a, state.b, show)
+        self.finding = class_matrices.finding(tables, show, grouped=self.rows.grouped)
+        least = f"Of the {int(self.mask.sum()):,} selected samples." if self.mask is not None else least
+        if self.mask is None and frame.has_selection and show != class_matrices.BETWEEN:
+            least += " Of all samples."
         self.caption.text = f"{class_matrices.sentence(self.rows, tables, show, *null)} {least}".strip()
         if show == class_matrices.CONFUSION:
             tables = {side: class_order.signed_log(counts) for side, counts in tables.items()}

@@ -1,5 +1,7 @@
 """Small densities per class: under A, under B, of the change, and of the null."""
 
+from typing import Any
+
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import FixedTicker, Image, Rect, Scatter, Segment, Text
@@ -39,20 +41,21 @@ class ClassPanels:
         figure.yaxis.major_tick_line_color = None
         place: draw.Look = {"x": 0, "y": 0, "dw": "dw", "dh": "dh"}
         self.base, self.picked = draw.empty("image", "dw", "dh"), draw.empty("image", "dw", "dh")
-        figure.add_glyph(self.base, Image(image="image", color_mapper=draw.see_through(draw.GREYS), **place))
-        picked = Image(image="image", color_mapper=draw.see_through(draw.ORANGES), **place)
+        self.density: Any = Image(image="image", color_mapper=draw.see_through(draw.GREYS), **place)
+        figure.add_glyph(self.base, self.density)
+        picked = Image(image="image", color_mapper=draw.see_through(draw.PICKED), **place)
         figure.add_glyph(self.picked, picked)
         self.frames, self.filter_marks = draw.empty("x", "y"), draw.empty("x", "y")
         size: draw.Look = {"width": distributions.PANEL / WIDE, "height": distributions.PANEL / TALL}
         size |= {"x": "x", "y": "y", "fill_color": None}
         figure.add_glyph(self.frames, Rect(line_color=draw.GREY, **size))
-        figure.add_glyph(self.filter_marks, Rect(line_color=draw.SELECTED, line_width=2.5, **size))
+        figure.add_glyph(self.filter_marks, Rect(line_width=2.5, **size), name="ink")
         self.zeros = draw.empty("x0", "y0", "x1", "y1")
         dotted: draw.Look = {"line_alpha": 0.6, "line_dash": "dotted"}
         figure.add_glyph(self.zeros, Segment(x0="x0", y0="y0", x1="x1", y1="y1", **dotted), name="ink")
         self.medians = draw.empty("x", "y")
-        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2, line_color=draw.FLIP_COLOURS[2])
-        figure.add_glyph(self.medians, cross)
+        cross = Scatter(x="x", y="y", marker="cross", size=11, line_width=2)
+        figure.add_glyph(self.medians, cross, name="ink")
         self.names = draw.empty("x", "y", "name")
         text = Text(x="x", y="y", text="name", text_align="center", text_font_size="11px")
         figure.add_glyph(self.names, text, name="ink")
@@ -157,6 +160,7 @@ class ClassPanels:
 
     def _selection(self, frame: Frame, classes: int) -> None:
         """The selected samples of every class: in colour, and as a number above it."""
+        self.density.global_alpha = draw.FADED if frame.has_selection else 1.0
         everything = np.ones(len(frame.store.labels), bool)
         numbers = [f"{count:,}" for count in frame.per_class(everything)]
         if frame.selected.any():

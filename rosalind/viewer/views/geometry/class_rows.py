@@ -59,7 +59,7 @@ class ClassRows:
             drawn.append(figure.add_glyph(self.sources[block], image))
         self.mapper = change_of
         self.filter_marks = draw.empty("x", "y")
-        mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=draw.SELECTED)
+        mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=draw.GREY)
         figure.add_glyph(self.filter_marks, mark)
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]

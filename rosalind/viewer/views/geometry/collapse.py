@@ -7,7 +7,7 @@ import numpy as np
 from rosalind.analysis import collapse
 from rosalind.analysis.class_matrices import collapsed
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import caption, titled
+from rosalind.viewer.views.draw import caption, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NOTES = {
@@ -23,9 +23,11 @@ NOTES = {
 
 
 class Collapse:
-    """A table of A, B, their difference and the null's; it is its own caption."""
+    """A table of A, B, their difference and the null's."""
 
     page, title = "geometry", "Have classes collapsed?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -34,23 +36,32 @@ class Collapse:
 
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()
-        self.caption = caption("global-collapse")
-        self.root = titled(self.title)
+        self.caption, self.table = caption("collapse-caption"), caption("global-collapse")
+        self.root = stacked(self.table)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
-        if self.changed("table", (frame.state.a, frame.state.b, frame.state.null)):
-            self.caption.text = collapse_table(frame)
+        if self.changed("table", (frame.state.a, frame.state.b, frame.state.null, frame.slice_key)):
+            self.table.text, self.caption.text, (a, b) = collapse_table(frame)
+            if np.isfinite([a, b]).all():
+                tighter = "tighter" if b < a else "wider"
+                self.finding = f"Classes are {tighter} in B: spread within over distance between {b:.3f}, in A {a:.3f}."
+            else:
+                self.finding = "Too few samples or classes with stored features to say."
 
 
-def collapse_table(frame: Frame) -> str:
-    """The measures of A, B, their difference and the null's as an HTML table, a line with a note for each."""
+def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
+    """The measures of A, B, their difference and the null's as an HTML table, a line with a note for each.
+
+    And a sentence on the samples, and the first measure of A and B, `collapse.cdnv`.
+    """
     store, state = frame.store, frame.state
     classes = len(store.class_names)
-    first, second = collapsed(store, state.a), collapsed(store, state.b)
+    mask = frame.selected if frame.has_selection else None
+    first, second = collapsed(store, state.a, mask), collapsed(store, state.b, mask)
     columns = {"A": first, "B": second, "B minus A": second - first}
     if frame.nulls:
-        differences = [collapsed(store, second) - collapsed(store, first) for first, second in frame.nulls]
+        differences = [collapsed(store, second, mask) - collapsed(store, first, mask) for first, second in frame.nulls]
         # Where one pair has a number another may have none, and np.nanmax warns of none at all.
         columns["null ±"] = np.fmax.reduce(np.abs(differences))
     corner, signed = collapse.equal_angle(classes), ("B minus A",)
@@ -72,9 +83,15 @@ def collapse_table(frame: Frame) -> str:
     narrow = narrow if collapse.too_narrow(classes, width) else ""
     conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
     nearest = len(store.results.samples["subset"])
-    head = (
-        f"<b>Neural collapse</b> on test samples under {conditions}; the last line on the {nearest:,} samples "
-        f"whose features are stored.{narrow} {frame.null_sentence}"
-    )
+    if mask is None:
+        of = f"on test samples under {conditions}; the last line on the {nearest:,} samples whose features are stored."
+    else:
+        kept = int(mask[store.results.samples["subset"]].sum())
+        of = (
+            f"on the {kept:,} of the {int(mask.sum()):,} selected samples whose features are stored "
+            f"({nearest:,} in all), under {conditions}."
+        )
+    head = f"<b>Neural collapse</b> {of}{narrow} {frame.null_sentence}"
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'{head}<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
+    table = f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
+    return table, head, (float(first[0]), float(second[0]))

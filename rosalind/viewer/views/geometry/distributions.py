@@ -24,6 +24,8 @@ class Distributions:
     """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
 
     page, title = "geometry", "How are they spread?"
+    finding, key = "", "A solid, B dashed; dotted: medians; thin: selected samples; grey: the null."
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -36,7 +38,7 @@ class Distributions:
     def __init__(self, frame: Frame, change: Change):
         sides = [f"{part}-{side}" for part in PARTS for side in ("at", "a", "b")]
         # One source for three figures, as every column and every source is a message.
-        self.all, self.picked = draw.empty(*sides), draw.empty(*sides)
+        self.all, self.picked, self.null = draw.empty(*sides), draw.empty(*sides), draw.empty(*sides)
         self.medians = {part: draw.empty("x", "top", "colour") for part in PARTS[:2]}
         self.figures = {part: self._figure(part) for part in PARTS}
         few = len(frame.store.class_names) <= PANELLED
@@ -46,9 +48,8 @@ class Distributions:
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = draw.titled(self.title, row(*choosers), self.row)
+        self.root = draw.stacked(row(*choosers), self.row)
         self.changed = Changed()
-        self.text = ""
 
     def _figure(self, part: str) -> Any:
         label = "Cumulative margins" if part == "margin" else f"Histogram of the {part} axis"
@@ -64,6 +65,8 @@ class Distributions:
             figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=draw.ZERO))
         for side, colour, dash in zip("ab", draw.SIDE_COLOURS, ("solid", "dashed"), strict=True):
             at: draw.Look = {"x": f"{part}-at", "y": f"{part}-{side}"}
+            look: draw.Look = {"line_color": draw.GREY, "line_dash": dash, "line_width": 1.2}
+            figure.add_glyph(self.null, Line(**at, **look))
             look: draw.Look = {"line_color": colour, "line_dash": dash}
             figure.add_glyph(self.all, Line(**at, **look, line_width=2.5))
             figure.add_glyph(self.picked, Line(**at, **look, line_width=1.2))
@@ -82,20 +85,20 @@ class Distributions:
             self.row.children = [self.classes.figure] if by_class else list(self.figures.values())
         if by_class:
             self.classes.update(frame)
-            self.caption.text = self.classes.text
+            self.caption.text, self.finding = self.classes.text, ""
+            self.changed("selection", None)
             return
         state = frame.state
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
-        if self.changed("all", where):
+        if anew := self.changed("all", where):
             of = lambda part: [frame.values(cell, self._measure(frame, part)) for cell in (state.a, state.b)]
             self.values = {part: of(part) for part in PARTS}
             self._all(frame)
-            self.text = self._caption(frame)
-        if self.changed("selection", (where, state.rule)):
+        if self.changed("selection", (where, state.rule)) or anew:
             self._selection(frame)
-        chosen = int(frame.selected.sum())
-        thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
-        self.caption.text = f"{self.text}{thin}"
+            chosen = int(frame.selected.sum())
+            thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
+            self.caption.text = f"{self._caption(frame)}{thin}"
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:
@@ -123,6 +126,13 @@ class Distributions:
             else:
                 figure.y_range.end = 104
         self.all.data = data
+        null: dict[str, np.ndarray] = {name: np.empty(0, np.float32) for name in data}
+        if frame.null is not None:
+            null = {}
+            for part in self.values:
+                measure = self._measure(frame, part)
+                null |= self._curves(part, [frame.values(cell, measure)[frame.shown] for cell in frame.null])
+        draw.fill(self.null, null)
 
     def _curves(self, part: str, sides: list[np.ndarray]) -> dict[str, np.ndarray]:
         """The columns of one figure, in per cent."""
@@ -154,27 +164,36 @@ class Distributions:
         self.picked.data = data
 
     def _caption(self, frame: Frame) -> str:
-        """Medians, largest gaps and errors of all samples shown."""
+        """Medians, largest gaps and errors of the selected samples, of all that are shown where none are."""
         state, parts = frame.state, []
-        shown = lambda cell, measure: frame.values(cell, measure)[frame.shown]
+        apart: dict[str, float] = {}
+        shown = lambda cell, measure: frame.values(cell, measure)[frame.focus]
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = shown(state.a, measure), shown(state.b, measure)
             text = f"{draw.short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
-            text += f", gap {distributions.largest_gap(a, b):.2f}"
+            apart[measure] = distributions.largest_gap(a, b)
+            text += f", gap {apart[measure]:.2f}"
             pairs = [[shown(cell, measure) for cell in null] for null in frame.nulls]
             gaps = [distributions.largest_gap(*pair) for pair in pairs]
             if np.isfinite(gaps).any():
                 text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
-        count = int(frame.shown.sum())
-        errors = [_error(side[frame.shown]) for side in self.values["margin"]]
+        count, kind = int(frame.focus.sum()), "selected samples" if frame.has_selection else "samples"
+        widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
+        chance = distributions.chance_gap(count)
+        self.finding = (
+            f"The {draw.short(widest)} differs most: A's and B's cumulative curves lie {apart[widest]:.2f} apart; "
+            f"chance seldom gives over {chance:.2f}."
+        )
+        errors = [_error(side[frame.focus]) for side in self.values["margin"]]
         text = (
-            f"{count:,} samples, A solid and B dashed. Medians (dotted) and the largest gap between "
+            f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
-            f"from one distribution are {distributions.chance_gap(count):.2f} apart in one case of twenty. Beyond the "
+            f"from one distribution are {chance:.2f} apart in one case of twenty. Beyond the "
             f"boundary (margin below 0) lie {errors[0]:.1f} % under A and {errors[1]:.1f} % under B. "
         )
-        return text + frame.null_sentence
+        grey = "Grey lines are the null's two. " if frame.null is not None else ""
+        return text + grey + frame.null_sentence
 
 
 def _error(margins: np.ndarray) -> float:

@@ -115,6 +115,8 @@ class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     page, title = "geometry", "How do samples lie to all classes?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -124,10 +126,11 @@ class ParallelCoordinates:
     def __init__(self, frame: Frame, change: Change):
         self.change, self.changed = change, Changed()
         self.figures, self.images, self.lines, self.bands, self.scales = {}, {}, {}, {}, {}
+        self.densities: list[Any] = []
         for side in SIDES:
             self._figure(side)
         self.caption = draw.caption("global-caption")
-        self.root = draw.titled(self.title, *self.figures.values())
+        self.root = draw.stacked(*self.figures.values())
 
     def _figure(self, side: str) -> None:
         figure = draw.plot(
@@ -150,9 +153,10 @@ class ParallelCoordinates:
         lines = draw.empty("x", "y")
         bands = draw.empty(*EDGES)
         greys = draw.see_through(draw.GREYS)
-        figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
-        figure.line("x", "y", source=lines, line_color=draw.SELECTED, line_alpha=0.45)
-        look = {"color": draw.SELECTED, "fill_alpha": 0.35, "line_width": 2}
+        drawn = figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
+        self.densities.append(drawn.glyph)
+        figure.line("x", "y", source=lines, line_color="#1c2536", line_alpha=0.55, name="ink")
+        look = {"fill_color": draw.GREY, "fill_alpha": 0.35, "line_color": "#1c2536", "line_width": 2, "name": "ink"}
         figure.quad(**{name: name for name in EDGES}, source=bands, **look)
         tool = BoxSelectTool(renderers=[])
         figure.add_tools(tool)
@@ -229,7 +233,13 @@ class ParallelCoordinates:
         self.limits = limits_of(frame, self.axes)
         if self.changed("densities", (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)):
             self._render(frame)
-        self.caption.text = self._caption(frame, self._lines(frame))
+        if self.changed("faded", frame.has_selection):
+            for glyph in self.densities:
+                glyph.global_alpha = draw.FADED if frame.has_selection else 1.0
+        picked = self._lines(frame)
+        if self.changed("finding", (state.a, state.b, state.raw, frame.slice_key, self.axes)):
+            self.finding = self._finding(frame)
+        self.caption.text = self._caption(frame, picked)
 
     def _render(self, frame: Frame) -> None:
         """The densities and axes, which do not change with the selection."""
@@ -276,6 +286,23 @@ class ParallelCoordinates:
             boxes = [(k - reach, k + reach, bottom, top) for _, k, bottom, top in placed]
             draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(EDGES)})
         return len(picked)
+
+    def _finding(self, frame: Frame) -> str:
+        """How A and B lie to the own class and to the others, in mean angles."""
+        numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
+        if not numbers:
+            return "Choose a true class to see the angles to the classes around it."
+        own = np.isin(frame.store.labels, numbers) & frame.focus
+        samples_of = class_matrices.own_and_others
+        (a, others_a), (b, others_b) = (
+            samples_of(frame.store.class_angles(cell, numbers)[1], frame.store.labels, np.array(numbers), own)
+            for cell in (frame.state.a, frame.state.b)
+        )
+        samples = "selected samples" if frame.has_selection else "samples"
+        return (
+            f"Angle of {samples} to their own class: A {a:.1f}°, B {b:.1f}°; to the others: A {others_a:.1f}°, "
+            f"B {others_b:.1f}°."
+        )
 
     def _caption(self, frame: Frame, picked: int) -> str:
         store, state = frame.store, frame.state

@@ -23,6 +23,7 @@ from bokeh.models import (
 )
 
 from rosalind.analysis import distributions, polygon, rasters, selection
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views import draw
@@ -49,6 +50,8 @@ class SampleDensity:
     """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
 
     page, title = "geometry", "How do samples move?"
+    finding = key = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -68,7 +71,9 @@ class SampleDensity:
         self.changed = Changed()
         self.peaks: dict[str, int] = {}
         """The largest count in a bin of every panel."""
-        self.greys, self.oranges = draw.see_through(draw.GREYS), draw.see_through(draw.ORANGES)
+        self.greys, self.inks = draw.see_through(draw.GREYS), draw.see_through(draw.PICKED)
+        self.densities: list[Any] = []
+        self.outlines: dict[str, ColumnDataSource] = {}
         shared = (Range1d(), Range1d())
         moved = (Range1d(), Range1d())
         for side in SIDES:
@@ -81,7 +86,7 @@ class SampleDensity:
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
         ]
-        self.root = draw.titled(self.title, controls, self.row, self.shifts.figure)
+        self.root = draw.stacked(controls, self.row, self.shifts.figure)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
@@ -100,12 +105,16 @@ class SampleDensity:
             figure.toolbar.active_drag = tools[0]
         image = draw.empty("base", *PLACE)
         place: draw.Look = {name: name for name in PLACE}
-        figure.add_glyph(image, Image(image="base", color_mapper=self.greys, **place))
+        self.densities.append(Image(image="base", color_mapper=self.greys, **place))
+        figure.add_glyph(image, self.densities[-1])
         place: draw.Look = {name: f"{name}-{side}" for name in PLACE}
         sides = next(sides for sides in self.picked if side in sides)
-        picked = Image(image=f"picked-{side}", color_mapper=self.oranges, **place)
+        picked = Image(image=f"picked-{side}", color_mapper=self.inks, **place)
         figure.add_glyph(self.picked[sides], picked)
         self.points.add(figure, side)
+        # What was drawn stays to be seen, as long as it selects.
+        self.outlines[side] = draw.empty("xs", "ys")
+        figure.add_glyph(self.outlines[side], MultiLine(xs="xs", ys="ys", line_width=2), name="ink")
         contours = draw.empty("xs", "ys", "x", "y", "name", "colour", "align", "away")
         figure.add_glyph(contours, MultiLine(xs="xs", ys="ys", line_width=2, line_color="colour"))
         look: draw.Look = {"text_align": "align", "x_offset": "away"}
@@ -150,6 +159,13 @@ class SampleDensity:
             step["other"] = list(state.b)
         self.change(step=step | ({"raw": True} if state.raw else {}))
 
+    def _plane(self, side: str) -> tuple[Cell, Cell | None, str, str, bool]:
+        """The cells, measures and units of a panel, as of a step that is drawn on it."""
+        state = self.frame.state
+        cells = (state.a, state.b) if side == "difference" else (state.b if side == "b" else state.a, None)
+        # Nothing is drawn on the null.
+        return (*(cells if side != "null" else (("", ""), None)), state.x, state.y, state.raw)
+
     def _window(self, side: str) -> Window:
         figure = self.figures[side]
         return (figure.x_range.start, figure.x_range.end), (figure.y_range.start, figure.y_range.end)
@@ -182,7 +198,6 @@ class SampleDensity:
             self.where = where
             self._ranges(shown)
             self._titles(frame)
-            self.changes = self._changes(frame)
             self.outside = self._outside()
             # NaN of none, which no glyph draws.
             middle = lambda placed: tuple(distributions.median(values[shown]) for values in placed)
@@ -191,9 +206,18 @@ class SampleDensity:
         self.shifts.count(frame)
         self._densities(tuple(self.placed))
         contours = frame.choice("local-contours") == "classes"
+        if self.changed("faded", frame.has_selection):
+            for glyph in self.densities:
+                glyph.global_alpha = draw.FADED if frame.has_selection else 1.0
+        if self.changed("outlines", (where, state.rule)):
+            for side, source in self.outlines.items():
+                xs, ys = selection.outlines(state.rule, *self._plane(side))
+                draw.fill(source, {"xs": xs, "ys": ys})
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
+        self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
+        self.key = f"{draw.flip_legend(frame.flips[frame.focus])}; ＋ medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
@@ -285,19 +309,25 @@ class SampleDensity:
     def _caption(self, frame: Frame) -> str:
         placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
         across, up = map(draw.short, axes)
-        middles = zip("AB", (self.middles["a"], self.middles["b"]), strict=True)
+        of = lambda side: [distributions.median(values[frame.focus]) for values in self.placed[side]]
+        middles = zip("AB", (of("a"), of("b")), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
-        legend = draw.flip_legend(frame.flips[frame.shown])
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
+        samples = f"{int(frame.focus.sum()):,} {'selected ' * frame.has_selection}samples"
+        outcomes = [f"{count:,} {words}" for count, words in zip(self._outcomes(frame), selection.FLIPS, strict=True)]
         return draw.paragraphs(
-            f"{frame.shown.sum():,} samples: {legend}; {'; '.join(medians)} (crosses). {self.pointed}",
+            f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
             escape(self.shifts.text),
-            self.changes,
+            self._changes(frame),
             captions.group_note(frame.store, frame.state.a, frame.state.b),
             self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
             captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
+
+    @staticmethod
+    def _outcomes(frame: Frame) -> list[int]:
+        return np.bincount(frame.flips[frame.focus], minlength=len(selection.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""
@@ -315,4 +345,4 @@ class SampleDensity:
     def _changes(frame: Frame) -> str:
         state, beside = frame.state, {"raw": frame.state.raw, "nulls": frame.nulls}
         sides, axes = (state.a, state.b), (state.x, state.y)
-        return captions.mean_changes(frame.store, sides, axes, frame.shown, **beside) + frame.null_sentence
+        return captions.mean_changes(frame.store, sides, axes, frame.focus, **beside) + frame.null_sentence

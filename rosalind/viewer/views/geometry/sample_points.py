@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Scatter
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.access import PICTURES
-from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, Look, empty
+from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, Look, axis_label, empty
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 LOOK = ("fill_color", "line_color", "marker", "id")
@@ -24,7 +24,7 @@ REACH = 0.025
 
 TIP = """<div style="display:flex;gap:8px;align-items:center">
 <img src="{picture}" alt="" style="height:56px;image-rendering:pixelated">
-<span>sample @id<br>@{{x-{side}}}{{0.00}}, @{{y-{side}}}{{0.00}}</span></div>"""
+<span>sample @id<br>{across} @{{x-{side}}}{{0.00}}<br>{up} @{{y-{side}}}{{0.00}}</span></div>"""
 
 
 def picture_of(store: Store, cell: Cell) -> str:
@@ -114,7 +114,9 @@ class SamplePoints:
         """Tooltips with the picture under each panel's condition; of a difference under B's."""
         for side, hover in self.hovers.items():
             picture = picture_of(frame.store, frame.state.a if side == "a" else frame.state.b)
-            tip = TIP.format(picture=picture, side=side)
+            change = "change of " if side in ("difference", "null") else ""
+            across, up = (change + axis_label(frame.store, m, frame.state.raw) for m in (frame.state.x, frame.state.y))
+            tip = TIP.format(picture=picture, side=side, across=across, up=up)
             if hover.tooltips != tip:
                 hover.tooltips = tip
 

@@ -21,7 +21,7 @@ from rosalind.viewer.views.draw import (
     paragraphs,
     plain,
     plot,
-    titled,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -42,6 +42,8 @@ class LayerLikeness:
     """A matrix whose rows are layers of A and whose columns are layers of B."""
 
     page, title = "inside", "Do the same layers do the same?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -56,7 +58,7 @@ class LayerLikeness:
         self.caption = caption("layer-likeness-caption")
         by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
         choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
-        self.root = titled(self.title, choosers, self.figure)
+        self.root = stacked(choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = plot(
@@ -110,7 +112,8 @@ class LayerLikeness:
                 source.data = {name: [] for name in source.data}
         else:
             self._fill(compared, show)
-        self.caption.text = paragraphs(*words, frame.null_sentence)
+        self.finding = words[0] if compared is None else _finding(compared, by)
+        self.caption.text = paragraphs(*(words if compared is not None else ()), frame.null_sentence)
 
     def _fill(self, compared: Compared, show: str) -> None:
         of = compared.likeness
@@ -148,6 +151,14 @@ def _missing(store: Store, cells: list[Cell]) -> list[str]:
         lines = [inside.command(store, "layer_features", [name for name, _ in cells], cells[0][1])]
     codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
     return [f"The activations of {names} are not stored. Make them with<br>{codes}"]
+
+
+def _finding(compared: Compared, by: str) -> str:
+    """The mean likeness of layers of one name, beyond what the classes alone give."""
+    value, _, excess, layers = compared.diagonal
+    if not layers:
+        return "A and B have no layer of one name with a likeness."
+    return f"{BY[by]} of the same layer in A and B: {value:.2f}, {excess:.2f} of it beyond the classes."
 
 
 def _words(compared: Compared, pairs: list[tuple[Cell, Cell]], by: str) -> list[str]:

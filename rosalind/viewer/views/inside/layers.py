@@ -55,6 +55,8 @@ class Layers:
     """Rows are networks, or means over seeds where these are many, columns layers; a click makes a row B."""
 
     page, title = "inside", "What does every layer do?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -68,11 +70,11 @@ class Layers:
         self.cells = draw.empty("image", "value", "change", "dw", "dh")
         self.names = draw.empty("network", "layer", "apart")
         self.texts = draw.empty("x", "y", "text", "ink", "alpha")
-        self.marks = draw.empty("x", "y", "width", "left", "text")
+        self.marks = draw.empty("x", "y", "width", "left", "text", "colour")
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
         show = frame.chooser(change, "layers-show", "cells show", width=400)
-        self.root = draw.titled(self.title, row(show, frame.chooser(change, "layers-as", "as")), self.figure)
+        self.root = draw.stacked(row(show, frame.chooser(change, "layers-as", "as")), self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -91,9 +93,9 @@ class Layers:
         image = figure.image("image", source=self.cells, color_mapper=self.mapper, **place)
         look: draw.Look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
         figure.text("x", "y", text="text", source=self.texts, text_color="ink", text_alpha="alpha", **look)
-        ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        ring = {"fill_color": None, "line_color": "colour", "line_width": 3}
         figure.rect("x", "y", "width", 1, source=self.marks, **ring)
-        tag = {"text_color": "#1c2536", "background_fill_color": draw.SELECTED, "padding": 1}
+        tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
         tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
         figure.text("left", "y", text="text", source=self.marks, **tag)
         figure.add_layout(ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4), "right")
@@ -146,11 +148,14 @@ class Layers:
             missing = (
                 f"The study has no numbers per layer. Make them with<br>{line}<br>rosalind list diagnostics has others."
             )
-            self.caption.text = draw.paragraphs("" if problems else missing, problems, frame.null_sentence)
+            # What is missing and what gives it is not folded away.
+            self.finding = problems or missing
+            self.caption.text = draw.paragraphs(frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
         self._mark(table)
+        self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
         self.caption.text = draw.paragraphs(*words, problems, frame.null_sentence)
 
@@ -203,8 +208,21 @@ class Layers:
             "width": np.full(len(letters), columns, np.float32),
             "left": np.full(len(letters), -0.5, np.float32),
             "text": [" = ".join(names) for names in letters.values()],
+            "colour": [draw.side_colour("".join(names)) for names in letters.values()],
         }
         draw.fill(self.marks, marks)
+
+    def _finding(self, table: inside.Layers, kind: str, way: str) -> str:
+        """The mean over layers of A and of B."""
+        shown = table.change if way == CHANGE else table.values
+        means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
+        listed = ", ".join(f"{letter} {number(float(mean), signed=way == CHANGE)}" for letter, mean in means.items())
+        words = escape(kind.replace("_", " ").replace(" / ", ", "))
+        return (
+            f"{words[:1].upper()}{words[1:]}, mean over layers: {listed}."
+            if listed
+            else "A and B are not in this table."
+        )
 
     def _sides(self, table: inside.Layers) -> dict[str, list[int]]:
         """The rows of A and of B; none where they are not in the table."""

@@ -9,7 +9,7 @@ from bokeh.models import HoverTool
 from rosalind.analysis import inside, paths
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, titled
+from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -26,6 +26,8 @@ class Path:
     """A line from A to B, a dashed one for a trained curve, and a thin one between two dense networks."""
 
     page, title = "inside", "Is there a hill between A and B?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -49,9 +51,13 @@ class Path:
         figure.xaxis.axis_label = "way from A (0) to B (1)"
         look: dict[str, Any] = {"line_color": GREY, "line_width": 1.2, "legend_label": "two dense networks"}
         thin = figure.line("x", "y", source=self.null, **look)
-        figure.line("x", "y", source=self.points, line_color="#0072B2", line_width=2.5, legend_label="A to B")
-        dots = figure.scatter("x", "y", source=self.points, size=7, color="#0072B2", legend_label="A to B")
-        dashed: dict[str, Any] = {"line_color": "#D55E00", "line_width": 2, "line_dash": "dashed"}
+        figure.line(
+            "x", "y", source=self.points, line_color="#1c2536", name="ink", line_width=2.5, legend_label="A to B"
+        )
+        dots = figure.scatter(
+            "x", "y", source=self.points, size=7, line_color="#1c2536", name="ink", legend_label="A to B"
+        )
+        dashed: dict[str, Any] = {"line_color": "#1c2536", "line_width": 2, "line_dash": "dashed", "name": "ink"}
         curved = figure.line("x", "y", source=self.curve, legend_label="on a trained curve", **dashed)
         text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)
@@ -60,7 +66,7 @@ class Path:
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
         self.caption = caption("path-caption")
-        self.root = titled(self.title, frame.chooser(change, "path-show", "line shows", SHOW), figure)
+        self.root = stacked(frame.chooser(change, "path-show", "line shows", SHOW), figure)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -100,6 +106,12 @@ class Path:
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
         fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
         self.figure.yaxis.axis_label = SHOW[show]
+        if path is None and curve is None:
+            self.finding, words = words, ""
+        else:
+            shown, name = (path, "straight line") if path is not None else (curve, "trained curve")
+            assert shown is not None
+            self.finding = f"On the {name} from A to B the error rises by up to {100 * shown.barrier:.1f} points."
         self.caption.text = paragraphs(words, frame.null_sentence)
 
 

@@ -9,7 +9,7 @@ from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
 from rosalind.viewer.bokeh_patches import repaint
-from rosalind.viewer.views.draw import Look, caption, empty, titled
+from rosalind.viewer.views.draw import Look, caption, cut, empty, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 OWN = "samples.csv: "
@@ -35,6 +35,8 @@ class Breakdown:
     """A table of groups of images, the lowest accuracy of B first."""
 
     page, title = "networks", "Which images suffer?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -59,14 +61,21 @@ class Breakdown:
         self.table = repaint(DataTable(source=self.rows, columns=columns, **size, **look))
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")
-        self.root = titled(self.title, chooser, self.table)
+        self.root = stacked(chooser, self.table)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, by = frame.state, frame.choice("evaluation-by")
-        if not self.changed("table", (by, state.a, state.b, state.null)):
+        if not self.changed("table", (by, state.a, state.b, state.null, frame.slice_key)):
             return
         labelled = self.store.labels >= 0
+        if frame.has_selection:
+            labelled &= frame.selected
+        if not labelled.any():
+            self.rows.data = {name: [] for name in self.rows.data}
+            self.table.height = 34
+            self.finding, self.caption.text = "No selected sample has a label.", ""
+            return
         a, b = (self.store.correct(cell)[labelled] for cell in (state.a, state.b))
         nulls = [[self.store.correct(cell)[labelled] for cell in null] for null in frame.nulls]
         groups = classes = sample_columns.by_group(self.store.labels[labelled], a, b, nulls)
@@ -83,6 +92,14 @@ class Breakdown:
         percent = {name: (100 * share[first]).astype(np.float32) for name, share in shares.items()}
         self.rows.data = {"name": shown, "count": groups.count[first].astype(np.int32), **percent}
         self.null.visible = bool(nulls)
+        fall = int(np.argmin(np.where(groups.count >= sample_columns.FEW, groups.difference, np.inf)))
+        word = "class" if by == "class" else "group"
+        name = names[int(groups.names[fall])] if by == "class" else str(groups.names[fall])
+        change = "loses most" if groups.difference[fall] < 0 else "gains least"
+        self.finding = (
+            f"B {change} on {word} {escape(cut(name, 24))}: {100 * groups.a[fall]:.1f} to {100 * groups.b[fall]:.1f} % "
+            f"right (n = {groups.count[fall]:,})."
+        )
         lowest = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))
@@ -91,7 +108,8 @@ class Breakdown:
                 f"{100 * classes.a[k]:.1f} % with A, {100 * classes.b[k]:.1f} % with B "
                 f"({100 * classes.difference[k]:+.1f} points, n = {classes.count[k]:,})"
             )
-        text = f"{'; '.join(lowest)}. "
+        text = f"{frame.slice_words[:1].upper()}{frame.slice_words[1:]}: " if frame.has_selection else ""
+        text += f"{'; '.join(lowest)}. "
         kinds = "classes" if by == "class" else f"groups of {escape(by.removeprefix(OWN))}"
         if len(groups.names) > sample_columns.SHOWN:
             text += f"The {sample_columns.SHOWN} of {len(groups.names):,} {kinds} that are lowest with B. "

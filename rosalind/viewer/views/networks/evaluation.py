@@ -1,21 +1,22 @@
-"""Networks x conditions: one measure as colours and numbers, and margin histograms in the cells."""
+"""Networks x conditions as colours and numbers; a click compares, a drag chooses networks and conditions."""
 
-from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.events import AxisClick, Tap
+from bokeh.events import AxisClick, SelectionGeometry, Tap
 from bokeh.layouts import row
-from bokeh.models import ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Span
+from bokeh.models import BoxSelectTool, ColorBar, ColumnDataSource, FixedTicker, LinearColorMapper
 from bokeh.transform import linear_cmap
 
 from rosalind.analysis import accuracy_table, heat_map, robustness
-from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED
+from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED, SLICED
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.store import Store
-from rosalind.viewer import captions
+from rosalind.viewer import evaluation_caption
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.networks.heat_header import header
+from rosalind.viewer.views.networks.heat_hover import hover_card, spark_columns
 
 NUMBERS = 45
 """Largest number of columns whose cells are wide enough for a number."""
@@ -24,34 +25,25 @@ WIDE = 30
 """Largest number of columns whose cells hold a sign and three digits on a narrow page."""
 
 CELLS = 2500
-"""Largest number of cells with numbers and histograms; of more only colours are sent to the browser."""
+"""Largest number of cells with numbers and cards; of more only colours are sent to the browser."""
+
+HEADER = 66
+"""Pixels above the cells, for the names of columns."""
 
 INK = ("#1c2536", "#ffffff", "#8a94a6")
 """Dark and light ink on the cells, whatever the theme: the cells keep their colours. Grey where there is no cell."""
 
-HOVER = """
-const column = Math.round(special_vars.x), line = Math.round(special_vars.y);
-if (format == "column") { return columns.data.name[column] ?? ""; }
-if (format == "row") { return rows.data.name[line] ?? ""; }
-const place = line * columns.data.name.length + column;
-const number = (name) => source.data[name]?.[0][place];
-const words = (value) => Number.isFinite(value) ? value.toFixed(2) : "-";
-const known = Number.isFinite(number("low"));
-if (format == "images") { return known ? `${words(number("low"))} to ${words(number("high"))}` : "none here"; }
-const count = number("count");
-if (!count) {
-  const reason = reasons.data.cell.indexOf(`${rows.data.name[line]}|${columns.data.name[column]}`);
-  return reason < 0 ? "not there" : reasons.data.reason[reason];
-}
-const spread = Number.isFinite(number("deviation")) ? ` ± ${words(number("deviation"))}` : "";
-return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})`;
-"""
-
 
 class Evaluation:
-    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B."""
+    """Rows are methods at a sparsity (means over seeds), columns are conditions; a click makes a cell B.
+
+    Clean images and the main mean stand wide at the left. A drag chooses the rows and columns that it touches for all
+    views; down the wide columns it chooses rows alone, along the names above columns alone.
+    """
 
     page, title = "networks", "Which networks hold?"
+    finding = key = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -65,139 +57,217 @@ class Evaluation:
         self.store, self.change = store, change
         self.groups, self.conditions = store.groups, store.columns
         self.measured = len(store.conditions)
-        self.rows, self.columns = np.arange(len(self.groups)), np.arange(len(self.conditions))
+        self.rows = np.arange(len(self.groups))
+        main = robustness.main_mean(store.results)
+        wide = [name for name in ("clean", main.name if main else "") if name in self.conditions]
+        self.frozen = [self.conditions.index(name) for name in wide]
+        infos = store.results.conditions
+        self.block_of = [infos[c].category if c in store.conditions else "means" for c in self.conditions]
+        self.places = heat_map.place_columns(np.arange(len(self.conditions)), self.frozen, self.block_of)
         self.changed = Changed()
-        self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
-        self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
+        self.cells = draw.empty("shade", "x", "dw")
+        self.numbers, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
+        self.lines = [draw.empty("x", "y") for _ in INK[:2]]
+        self.heads, self.veils = draw.empty("x", "y", "text", "size", "angle", "align"), draw.empty(*"xywh")
         self.figure = self._figure()
         self.caption = draw.caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", title)
             for part, title in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = draw.titled(self.title, row(*choosers), self.figure)
+        self.root = draw.stacked(row(*choosers), self.figure)
 
     def _figure(self) -> Any:
         rows, columns = len(self.groups), len(self.conditions)
         self.small = columns <= NUMBERS and rows * columns <= CELLS
+        height = min(26 * rows, 1000)
+        self.head = HEADER * max(rows, 1) / max(height, 1)
         figure = draw.plot(
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
-            height=150 + min(26 * rows, 1000),
-            x_range=(-0.5, columns - 0.5),
-            y_range=(rows - 0.5, -0.5),
+            height=HEADER + height + 16,
+            x_range=(0, max(self.places.end, 1) + 1),
+            y_range=(rows - 0.5, -0.5 - self.head),
         )
         figure.grid.grid_line_color = None
-        figure.xaxis.major_label_orientation = np.pi / 2
-        # A label needs about 11 pixels; where cells are lower or narrower, only some of them are named.
-        steps = (-(-rows * 11 // 1000) if rows > 38 else 1, -(-columns // 110))
-        for axis, count, step in zip((figure.yaxis, figure.xaxis), (rows, columns), steps, strict=True):
-            axis.ticker = FixedTicker(ticks=list(range(0, count, step)))
-        if columns > 70:
-            figure.xaxis.major_label_text_font_size = "8px"
+        figure.xaxis.visible = False
+        # A label needs about 11 pixels; where cells are lower, only some of them are named.
+        step = -(-rows * 11 // 1000) if rows > 38 else 1
+        figure.yaxis.ticker = FixedTicker(ticks=list(range(0, rows, step)))
         if rows > 38:
             figure.yaxis.major_label_text_font_size = "9px"
         self.mapper = LinearColorMapper(palette=draw.SEQUENTIAL, low=1, high=255, low_color=draw.CLEAR)
-        place = {"x": -0.5, "y": -0.5, "dw": columns, "dh": rows}
+        place = {"x": "x", "y": -0.5, "dw": "dw", "dh": rows}
         image = figure.image("shade", source=self.cells, color_mapper=self.mapper, **place)
         if self.small:
             for line, ink in zip(self.lines, INK[:2], strict=True):
-                figure.line("x", "y", source=line, line_color=ink, line_alpha=0.55)
-            look: draw.Look = {"text_align": "center", "text_baseline": "middle", "y_offset": -4}
-            look |= {"text_color": linear_cmap("ink", INK, 0, 2), "text_alpha": "alpha"}
-            size = "10px" if columns <= WIDE else "9px"
-            figure.text("x", "y", text="text", source=self.texts, text_font_size=size, **look)
-        dots = LinearColorMapper(palette=INK[:1], low=1, high=1, low_color=draw.CLEAR)
-        figure.image("mark", source=self.nothing, color_mapper=dots, **place)
-        ring = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
-        figure.rect("x", "y", 1, 1, source=self.marks, **ring)
-        tag = {"text_color": INK[0], "background_fill_color": draw.SELECTED, "padding": 1}
-        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top"}
-        figure.text("x", "y", text="text", source=self.marks, **tag)
-        if columns > self.measured:
-            edge: draw.Look = {"dimension": "height", "line_color": INK[0], "line_width": 2}
-            figure.add_layout(Span(location=self.measured - 0.5, **edge))
+                figure.line("x", "y", source=line, line_color=ink, line_width=2)
+            look: draw.Look = {"text_align": "center", "text_baseline": "middle"}
+            # One size: Bokeh 3.9.2 measures new texts with the sizes of those before.
+            look |= {"text_font_size": "10px" if columns <= WIDE else "9px"}
+            look |= {"text_color": linear_cmap("ink", INK, 0, 2), "text_alpha": "alpha", "y_offset": "up"}
+            figure.text("x", "y", text="text", source=self.texts, **look)
+        self.dots = figure.scatter("x", "y", source=self.nothing, marker="square", size=3, color=INK[0])
+        veil = {"width": "w", "height": "h", "line_color": None, "fill_alpha": 0.65}
+        figure.rect("x", "y", source=self.veils, name="veil", fill_color=draw.LIGHT["panel"], **veil)
+        heads: draw.Look = {"text_font_size": "10px", "text_align": "align", "angle": "angle", "name": "ink"}
+        figure.text("x", "y", text="text", source=self.heads, text_baseline="middle", **heads)
+        figure.rect("x", "y", "w", 1, source=self.marks, fill_color=None, line_color="colour", line_width=3)
+        tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
+        # Above the corner, so that the number is read.
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "bottom"}
+        figure.text("left", "top", text="text", source=self.marks, **tag)
+        self.ticks = FixedTicker(ticks=[1, 128, 255])
+        look = {"width": 10, "padding": 4, "major_label_text_font_size": "10px", "title_text_font_size": "10px"}
+        self.bar: Any = ColorBar(color_mapper=self.mapper, ticker=self.ticks, height=max(height - 30, 60), **look)
+        figure.add_layout(self.bar, "right")
         # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
-        self.names = [ColumnDataSource(data={"name": []}) for _ in "yx"]
+        self.names = [draw.empty("name"), draw.empty("name", "left", "width")]
+        self.sparks = draw.empty("height", "bins", "ends")
         reasons = accuracy_table.reasons(self.store)
         cells = {"cell": [f"{group}|{condition}" for group, condition in reasons], "reason": list(reasons.values())}
-        self.reasons = ColumnDataSource(data=cells)
-        args = {"source": self.cells, "rows": self.names[0], "columns": self.names[1], "reasons": self.reasons}
-        hover = CustomJSHover(code=HOVER, args=args)
-        tips = [("network", "$y{row}"), ("condition", "$x{column}"), ("shown", "@mean{value}")]
-        if rows * columns <= CELLS:
-            tips.append(("95 % over images", "@mean{images}"))
-        formatters: dict[str, Any] = {"$x": hover, "$y": hover, "@mean": hover}
-        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        parts = {"source": self.numbers, "rows": self.names[0], "columns": self.names[1], "sparks": self.sparks}
+        whole = rows * columns <= CELLS
+        tool = BoxSelectTool(name="box-evaluation", renderers=[])
+        figure.add_tools(hover_card(image, **parts, reasons=ColumnDataSource(cells), whole=whole), tool)
+        figure.toolbar.active_drag = tool
+        figure.on_event(SelectionGeometry, self._brush)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
-        figure.xaxis[0].on_event(AxisClick, lambda event: self.tap_column(event.value))
         return figure
 
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
         """Put rows and columns in order and name them."""
-        condition = frame.state.b[1]
+        condition, way = frame.state.b[1], frame.choice("evaluation-columns")
         column = self.conditions.index(condition) if condition in self.conditions else None
         # The better ranks are the smaller ones, and the best comes first.
         shown = -means if frame.choice("evaluation-cells") == "rank" else means
         self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, column)
-        self.columns = heat_map.arrange_columns(shown, frame.choice("evaluation-columns"), self.measured)
-        names_of = [self.groups[k].name for k in self.rows], [self.conditions[k] for k in self.columns]
-        axes = self.figure.yaxis, self.figure.xaxis
-        for axis, names, source in zip(axes, names_of, self.names, strict=True):
-            axis.major_label_overrides = dict(enumerate(names))
-            source.data = {"name": names}
+        order = heat_map.arrange_columns(shown, way, self.measured)
+        is_blocked = way == heat_map.COLUMNS[0]
+        blocks = self.block_of if is_blocked else [b if b == "means" else "conditions" for b in self.block_of]
+        self.places = places = heat_map.place_columns(order, self.frozen, blocks)
+        names = [self.groups[k].name for k in self.rows]
+        self.figure.yaxis.major_label_overrides = dict(enumerate(names))
+        self.names[0].data = {"name": names}
+        listed = [self.conditions[k] for k in places.order]
+        self.names[1].data = {"name": listed, "left": places.left.tolist(), "width": places.width.tolist()}
+        # Names that lean over the last columns have room.
+        self.figure.x_range.end = max(places.end, 1) + 1
+        draw.fill(self.heads, header(self.store, places, listed, self.head, blocked=is_blocked))
 
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
-        mode, values = CELL_METRICS[name], accuracy_table.values(self.store, name)
+        mode, sliced = CELL_METRICS[name], frame.slice_summary if name in SLICED else None
+        whole = robustness.nan_mean_std(accuracy_table.values(self.store, name))
+        self._arrange(frame, whole[0])
+        at = np.ix_(self.rows, self.places.order)
+        values = accuracy_table.values(self.store, name, sliced)
         means, deviations, counts = robustness.nan_mean_std(values)
-        self._arrange(frame, means)
-        at = np.ix_(self.rows, self.columns)
-        shown = means[at]
+        shown, everything = means[at], whole[0][at]
         middled = mode.signed or mode.ratio
-        shaded = np.log(np.maximum(shown, 1e-3)) if mode.ratio else shown
-        shade = heat_map.shades(shaded, *heat_map.limits_of(shaded, middled))
+        scaled = lambda numbers: np.log(np.maximum(numbers, 1e-3)) if mode.ratio else numbers
+        both = np.stack([shown, everything])
+        limits = self.limits = heat_map.limits_of(scaled(both), middled)
+        shade = heat_map.shades(scaled(shown), *limits)
         palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
         self.mapper.palette = palette[::-1] if mode.better < 0 else palette
-        data = {"shade": [shade], "mean": [shown.astype(np.float32)]}
+        self._scale(mode, limits)
+        blocks = self.places.blocks
+        self.cells.data = {
+            "shade": [np.ascontiguousarray(shade[:, start:stop]) for start, stop in blocks],
+            "x": [float(self.places.left[start]) for start, _ in blocks],
+            "dw": [float(self.places.width[start:stop].sum()) for start, stop in blocks],
+        }
         # A rank is one number, of a mean over seeds.
         if name == "rank":
-            counts = np.isfinite(accuracy_table.values(self.store, "accuracy")).sum(-1)
-        data["count"] = [counts[at].astype(np.uint8)]
+            counts = np.isfinite(accuracy_table.collected(self.store, "accuracy", sliced)).sum(-1)
+        data = {"mean": shown.astype(np.float32), "count": counts[at].astype(np.uint8)}
+        data["all"] = everything.astype(np.float32) if sliced is not None else np.full((1, 1), np.nan, np.float32)
         if shown.size <= CELLS:
-            spread = (deviations, *accuracy_table.interval(self.store, name))
-            names = ("deviation", "low", "high")
-            data |= {k: [v[at].astype(np.float32)] for k, v in zip(names, spread, strict=True)}
-        self.cells.data = data
+            low, high = accuracy_table.interval(self.store, name)
+            gap = np.full(low.shape, np.nan)
+            spread = (deviations, *((low, high) if sliced is None else (gap, gap)))
+            data |= {k: v[at].astype(np.float32) for k, v in zip(("deviation", "low", "high"), spread, strict=True)}
+        self.numbers.data = {name: [array] for name, array in data.items()}
         inside = np.zeros(shown.shape, bool)
         if frame.state.null and name in COMPARED:
-            inside = np.abs(shown) <= accuracy_table.seed_range(self.store)[self.columns]
-        self.nothing.data = {"mark": [heat_map.corner_marks(inside, 8 if self.small else 3)]}
-        if not self.small:
-            return
+            inside = np.abs(shown) <= accuracy_table.seed_range(self.store)[self.places.order]
+        y, x = np.nonzero(inside)
+        corner = self.places.left[x] + 0.12 * self.places.width[x]
+        self.nothing.data = {"x": corner.astype(np.float32), "y": (y - 0.36).astype(np.float32)}
+        if self.small:
+            self._write(mode, shown, everything if sliced is not None else None, shade, inside)
+
+    def _write(
+        self, mode: Any, shown: np.ndarray, whole: np.ndarray | None, shade: np.ndarray, inside: np.ndarray
+    ) -> None:
+        """Numbers in the cells, and of a slice a notch at the value of all with a line to its own."""
         dark = shade > 126 if mode.better < 0 else shade < 130
-        dark = np.abs(shade.astype(int) - 128) > 90 if middled else dark
+        dark = np.abs(shade.astype(int) - 128) > 90 if mode.signed or mode.ratio else dark
         ink = np.where(shade == 0, 2, dark).astype(np.uint8)
-        y, x = (axis.ravel().astype(np.float32) for axis in np.indices(shown.shape))
+        y, column = (axis.ravel() for axis in np.indices(shown.shape))
+        is_wide = self.places.width[column] > 1
         self.texts.data = {
-            "x": x,
-            "y": y,
+            "x": self.places.middle[column].astype(np.float32),
+            "y": y.astype(np.float32),
             "text": heat_map.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE),
             "ink": ink.ravel(),
-            "alpha": np.where(inside, 0.5, 1.0).astype(np.float32).ravel(),
+            "alpha": np.where(inside, 0.6, 1.0).astype(np.float32).ravel(),
+            "size": ["13px" if wide else "10px" if shown.shape[1] <= WIDE else "9px" for wide in is_wide],
+            "up": np.full(len(y), 0 if whole is None else -3, np.float32),
         }
-        heights = accuracy_table.heights(self.store)[at].reshape(ink.size, -1)
         for k, line in enumerate(self.lines):
             inked = ink.ravel() == k
-            xs, ys = heat_map.broken_lines(heights[inked], y[inked], x[inked])
-            line.data = {"x": xs, "y": ys}
+            data = {"x": np.empty(0, np.float32), "y": np.empty(0, np.float32)}
+            if whole is not None:
+                places = y[inked], self.places.left[column[inked]], self.places.width[column[inked]]
+                values = (whole.ravel()[inked], shown.ravel()[inked])
+                data = dict(
+                    zip("xy", heat_map.bullet_lines(*values, *places, heat_map.limits_of(whole, False)), strict=True)
+                )
+            draw.fill(line, data)
+
+    def _scale(self, mode: Any, limits: tuple[float, float]) -> None:
+        """The numbers beside the colours."""
+        ends = {1: limits[0], 128: sum(limits) / 2, 255: limits[1]}
+        value = lambda v: float(np.exp(v)) if mode.ratio else v
+        digits = mode.digits + (limits[1] - limits[0] < 3)
+        sign = "+" if mode.signed else ""
+        self.bar.major_label_overrides = {k: f"{value(v):{sign}.{digits}f}" for k, v in ends.items()}
+
+    def _brush(self, event: SelectionGeometry) -> None:
+        drawn: Any = event.geometry
+        if event.final and drawn.get("type") == "rect":
+            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")))
+
+    def select(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        """Choose the rows and columns that a box touches, for all views; all of either are no choice."""
+        places = self.places.between(x0, x1)
+        names = [self.conditions[k] for k in self.places.order[places]]
+        chosen = [name for k, name in zip(places, names, strict=True) if k >= len(self.frozen)]
+        chosen = [name for name in chosen if name in self.store.conditions]
+        low, high = sorted((y0, y1))
+        lines = [k for k in range(len(self.rows)) if low < k + 0.5 and high > k - 0.5]
+        fields: dict[str, Any] = {}
+        if chosen:
+            every = len(chosen) >= len(self.store.conditions) - ("clean" in self.store.conditions)
+            fields["conditions"] = () if every else tuple(chosen)
+        if lines and low > -0.5 - 0.15 * self.head:
+            names = tuple(self.groups[self.rows[k]].name for k in lines)
+            fields["networks"] = () if len(names) == len(self.rows) else names
+        if fields:
+            self.change(**fields)
 
     def tap(self, x: float | None, y: float | None, *, shift: bool = False) -> None:
-        """Make the cell at a place of the map B, with shift A."""
-        column, line = round(x or 0), round(y or 0)
-        if 0 <= column < len(self.conditions) and 0 <= line < len(self.groups):
-            condition = self.conditions[self.columns[column]]
+        """Make the cell at a place of the map B, with shift A; a name above shows its column's severities."""
+        column, line = self.places.at(x if x is not None else -1), round(y or 0)
+        if column is None:
+            return
+        condition = self.conditions[self.places.order[column]]
+        if (y or 0) < -0.5:
+            self.tap_column(condition)
+        elif line < len(self.groups):
             self._choose("a" if shift else "b", self.groups[self.rows[line]], condition)
 
     def tap_row(self, value: float | None) -> None:
@@ -206,12 +276,10 @@ class Evaluation:
         group = self.groups[self.rows[line]] if 0 <= line < len(self.groups) else self.store.sides.group(name)
         self._choose("b", group, condition, choices={"evaluation-curves": "corruptions"})
 
-    def tap_column(self, value: float) -> None:
-        """Show the severities of a column whose name was clicked, which becomes B's."""
-        (name, condition), column = self.frame.state.b, round(value)
-        if 0 <= column < len(self.conditions):
-            condition = self.conditions[self.columns[column]]
-        self._choose("b", self.store.sides.group(name), condition, choices={"evaluation-curves": "methods"})
+    def tap_column(self, condition: str) -> None:
+        """Show the severities of a condition whose name was clicked, which becomes B's."""
+        group = self.store.sides.group(self.frame.state.b[0])
+        self._choose("b", group, condition, choices={"evaluation-curves": "methods"})
 
     def _choose(self, side: str, group: SeedGroup, condition: str, **change: Any) -> None:
         """Make a cell a side: a group's seeds together where the side is a group, else the network of its seed."""
@@ -231,83 +299,50 @@ class Evaluation:
         """Draw a frame."""
         self.frame = frame
         state, chosen = frame.state, frame.choice
-        order = chosen("evaluation-rows")
+        order, name = chosen("evaluation-rows"), chosen("evaluation-cells")
         ordered = (order, chosen("evaluation-columns"), state.b[1] if order == "B's column" else "")
-        cells = (chosen("evaluation-cells"), *ordered, state.null)
+        cells = (name, *ordered, state.null, frame.slice_key if name in SLICED else ())
         if self.changed("cells", cells):
             self._fill(frame)
-        if self.changed("sides", (*cells, state.a, state.b)):
+        if self.changed("sparks", ordered) and self.store.histograms[0] and self.numbers.data["mean"][0].size <= CELLS:
+            at = np.ix_(self.rows, self.places.order)
+            heights, edges = accuracy_table.heights(self.store)[at], self.store.histograms[1][2]
+            self.sparks.data = spark_columns(heights, edges)
+        if self.changed("veils", (ordered, state.networks, state.conditions)):
+            self._veil(frame)
+        if self.changed("sides", (*cells, frame.slice_key, state.a, state.b)):
             self._mark(frame)
-            self.caption.text = self._caption(frame)
+            self.finding = evaluation_caption.finding(frame, name)
+            self.key = evaluation_caption.key(frame, name)
+            self.caption.text = evaluation_caption.details(frame, name)
+
+    def _veil(self, frame: Frame) -> None:
+        """Fade the rows and columns that are not chosen."""
+        count, boxes = len(self.rows), []
+        if frame.state.networks:
+            lines = [k for k, group in enumerate(self.rows) if not frame.chosen_groups[group]]
+            boxes += [(self.places.end / 2, k, self.places.end, 1) for k in lines]
+        if frame.state.conditions:
+            for k, column in enumerate(self.places.order):
+                if k >= len(self.frozen) and self.conditions[column] not in frame.state.conditions:
+                    boxes.append((self.places.middle[k], (count - 1) / 2, self.places.width[k], count))
+        draw.fill(self.veils, {name: [float(box[k]) for box in boxes] for k, name in enumerate("xywh")})
 
     def _mark(self, frame: Frame) -> None:
         letters: dict[tuple[int, int], str] = {}
         for letter, (name, condition) in (("A", frame.state.a), ("B", frame.state.b)):
             group = self.groups.index(self.store.sides.group(name))
             line = int(np.flatnonzero(self.rows == group)[0])
-            column = int(np.flatnonzero(self.columns == self.conditions.index(condition))[0])
+            column = int(np.flatnonzero(self.places.order == self.conditions.index(condition))[0])
             letters[column, line] = letters.get((column, line), "") + letter
+        at = [column for column, _ in letters]
+        lines = np.array([line for _, line in letters], np.float32)
         self.marks.data = {
-            "x": np.array([x for x, _ in letters], np.float32),
-            "y": np.array([y for _, y in letters], np.float32),
+            "x": self.places.middle[at].astype(np.float32),
+            "y": lines,
+            "w": self.places.width[at].astype(np.float32),
+            "left": self.places.left[at].astype(np.float32),
+            "top": lines - np.float32(0.5),
             "text": list(letters.values()),
+            "colour": [draw.side_colour(text) for text in letters.values()],
         }
-
-    def _caption(self, frame: Frame) -> str:
-        """The sentences under the map."""
-        name, a, b = frame.choice("evaluation-cells"), frame.state.a, frame.state.b
-        cells = f"Cells: {CELL_METRICS[name].words}, {'of means' if name == 'rank' else 'mean'} over seeds"
-        if CELL_METRICS[name].ratio:
-            cells += ", blue is less than the parent's and red is more"
-        elif not CELL_METRICS[name].signed:
-            meaning = {1: "better", -1: "better, as lower is", 0: "more"}
-            cells += f", yellow is {meaning[CELL_METRICS[name].better]}"
-        cells += "; curves: all samples' margins. " if self.small and self.store.histograms[0] else ". "
-        if name == "effective robustness":
-            cells += self.store.cached(("grid", "effective lines"), self._lines)
-        if name == "difference":
-            networks = sum(len(group.networks) for group in self.groups)
-            if without := networks - len(accuracy_table.dense_networks(self.store)):
-                cells += f"Gaps: {without} networks without a parent and without a dense network of their seed. "
-        cells += "Click a cell to make it B, shift-click to make it A, and a name to see its severities below"
-        means = "; right of the line: means and shifts, to read only."
-        cells += means if len(self.conditions) > self.measured else "."
-        return draw.paragraphs(
-            f"A: {captions.side_accuracy(self.store, a)}; B: {captions.side_accuracy(self.store, b)}.",
-            cells,
-            captions.accuracy_difference(self.store, a, b),
-            self._null(frame, name) if frame.state.null else "",
-            escape(accuracy_table.sources(self.store)),
-        )
-
-    def _lines(self) -> str:
-        """The lines of effective robustness, and why cells have none."""
-        summary = self.store.summary
-        measured = [cell for cell in summary if cell[1] in self.conditions]
-        lines = [line for cell in measured if (line := robustness.effective_line(summary[cell])) is not None]
-        if not lines:
-            return "As an earlier version wrote it, also where the line says little; run the study again to renew it. "
-        fitted = [line for line in lines if line.baselines == max(line.baselines for line in lines)]
-        low, high = (f"{100 * end:.1f}" for end in (fitted[0].low, fitted[0].high))
-        gaps = "; ".join(robustness.effective_gaps(self.store.results, summary, measured))
-        return (
-            f"A condition's line is fitted through {fitted[0].baselines} dense networks with {low} to {high} % right "
-            f"on clean images. {f'Cells without a value: {gaps}. ' if gaps else ''}"
-        )
-
-    def _null(self, frame: Frame, name: str) -> str:
-        """The size of differences that seeds alone make."""
-        condition, text = frame.state.b[1], ""
-        seed_range = accuracy_table.seed_range(self.store)
-        if name in COMPARED and np.isfinite(seed_range).any():
-            points = seed_range[self.conditions.index(condition)]
-            text = (
-                f"Two dense networks that differ in the seed lie up to {points:.1f} points apart under "
-                f"{escape(condition)} and up to {np.nanmax(seed_range):.1f} anywhere; a pale number with a mark in the "
-                "corner is a difference no larger than that of its column. "
-            )
-        accuracy = lambda cell: 100 * self.store.correct(cell).mean()
-        differences = [abs(accuracy(second) - accuracy(first)) for first, second in frame.nulls]
-        return f"{text}{frame.null_sentence}" + (
-            f" They differ by up to {max(differences):.1f} points." if differences else ""
-        )

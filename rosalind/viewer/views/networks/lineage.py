@@ -8,15 +8,13 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import BasicTickFormatter, ColumnDataSource, FixedTicker, HoverTool, TapTool
 
-from rosalind.analysis import lineage, robustness
+from rosalind.analysis import lineage, palette, robustness
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.robustness.methods import left_of
+from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
-
-SHAPES = "●■▲◆▼⬢★✚"
-"""Characters that look like `FAMILY_MARKERS`."""
 
 LABELLED = 60
 """Largest number of lines of the map with room for a name each."""
@@ -24,7 +22,7 @@ LABELLED = 60
 TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 """Ticks of the axis of parameters left, in percent."""
 
-RING: draw.Look = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+RING: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
 NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle"}
 LETTER: draw.Look = {**NAME, "text_font_size": "12px", "text_font_style": "bold"}
 
@@ -35,6 +33,8 @@ class Lineage:
     """A map of networks from the dense parents on, and accuracy against size; a click makes a network B."""
 
     page, title = "networks", "Which came from which?"
+    finding = key = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -46,25 +46,25 @@ class Lineage:
         self.store, self.change = frame.store, change
         self.changed = Changed()
         infos = self.store.results.networks
-        self.families = list(dict.fromkeys(info.family for info in infos.values()))
+        self.looks = palette.looks(info.family for info in infos.values())
         self.map = self.store.cached(("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),))[0]
         self.lines, self.nodes, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(5))
+        self.ghosts = draw.empty("x0", "y0", "x1", "y1")
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
         for source in (self.nodes, self.seeds, self.means):
             chosen = lambda attr, old, new, source=source: self.choose(source, new)
             source.selected.on_change("indices", chosen)
-        self.caption = draw.caption("lineage-caption")
-        self.root = draw.titled(
-            self.title,
+        self.caption, self.key = draw.caption("lineage-caption"), self._legend()
+        self.root = draw.stacked(
             frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
         )
 
     def _look(self, group: int) -> tuple[str, str]:
         """Colour and marker of a group's family."""
-        k, colours = self.families.index(self.store.groups[group].family), draw.FAMILY_COLOURS
-        return colours[k % len(colours)], draw.FAMILY_MARKERS[k % len(draw.FAMILY_MARKERS)]
+        look = self.looks[self.store.groups[group].family]
+        return look.colour, look.marker
 
     def _tree(self) -> Any:
         graph = self.map
@@ -83,10 +83,11 @@ class Lineage:
         figure.xaxis.axis_label = "removed, %"
         self.lines.data = dict(zip("xy", lineage.paths(graph), strict=True))
         names = [self.store.groups[k].name for k in graph.groups] if graph.grouped else list(graph.nodes)
-        self.nodes.data = self._columns(graph.x, graph.y, graph.groups, names)
+        self.nodes.data = {name: [] for name in ("x", "y", "colour", "marker", "alpha", "name")}
+        self.node_names = names
         figure.line("x", "y", source=self.lines, line_color=draw.GREY, line_alpha=0.6)
         figure.scatter("x", "y", source=self.sides, size=17, **RING)
-        dots = self._dots(figure, self.nodes, 9, 0.95)
+        dots = self._dots(figure, self.nodes, 9)
         if rows <= LABELLED:
             places = {"x": np.full(rows, layers - 1, np.float32), "y": np.arange(rows, dtype=np.float32)}
             ends, size = (
@@ -98,9 +99,9 @@ class Lineage:
         figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name")]), TapTool(renderers=[dots]))
         return figure
 
-    def _dots(self, figure: Any, source: ColumnDataSource, size: int, alpha: float) -> Any:
+    def _dots(self, figure: Any, source: ColumnDataSource, size: int) -> Any:
         look = {"marker": "marker", "fill_color": "colour", "line_color": draw.GREY, "line_width": 0.7}
-        return figure.scatter("x", "y", source=source, size=size, fill_alpha=alpha, **look)
+        return figure.scatter("x", "y", source=source, size=size, alpha="alpha", **look)
 
     def _height(self) -> int:
         return int(np.clip(60 + 15 * len(self.map.lines), 300, 700))
@@ -117,7 +118,10 @@ class Lineage:
         figure.xaxis.axis_label = "parameters left, % of the dense network's"
         figure.xaxis.ticker = FixedTicker(ticks=TICKS)
         figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
-        dots = [self._dots(figure, self.seeds, 5, 0.5), self._dots(figure, self.means, 11, 0.95)]
+        look: draw.Look = {"line_color": draw.GREY, "line_width": 1.5}
+        figure.segment("x0", "y0", "x1", "y1", source=self.ghosts, **look)
+        figure.scatter("x0", "y0", source=self.ghosts, size=8, fill_color=None, **look)
+        dots = [self._dots(figure, self.seeds, 5), self._dots(figure, self.means, 11)]
         for align, source in self.labels.items():
             figure.scatter("x", "y", source=source, size=18, **RING)
             offset = {"x_offset": 13 if align == "left" else -13, "y_offset": "down"}
@@ -126,19 +130,20 @@ class Lineage:
         figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
         return figure
 
-    def _accuracies(self, which: str) -> tuple[np.ndarray, str]:
+    def _accuracies(self, which: str, summary: Summary) -> tuple[np.ndarray, str]:
         """float64[networks] accuracies in percent, NaN for gaps, and the conditions that they are means over."""
-        name, conditions, summary = "clean", "clean accuracy", self.store.summary
+        name, conditions = "clean", "clean accuracy"
         if which == "corrupted" and (mean := robustness.main_mean(self.store.results)):
             name, conditions = mean.name, robustness.described(mean, self.store.results)
         accuracies = [summary.get((n, name), {}).get("accuracy", np.nan) for n in self.store.results.networks]
         return 100 * np.array(accuracies, float), conditions
 
-    def _scatter(self, which: str) -> None:
-        """Points of networks and of groups, for one of `ACCURACIES`."""
+    def _scatter(self, which: str, sliced: Summary | None) -> None:
+        """Points of networks and of groups, for one of `ACCURACIES`; of a slice, beside where all samples are."""
         results, groups = self.store.results, self.store.groups
         order = {name: k for k, name in enumerate(results.networks)}
-        accuracy, self.conditions = self._accuracies(which)
+        everything, self.conditions = self._accuracies(which, self.store.summary)
+        accuracy = everything if sliced is None else self._accuracies(which, sliced)[0]
         left = np.array([100 * left_of(results, name) for name in results.networks], float)
         finite = np.isfinite(accuracy) & np.isfinite(left) & (left > 0)
         self.gaps = int((~finite).sum())
@@ -147,16 +152,29 @@ class Lineage:
         at = [order[name] for name in names]
         self.seeds.data = self._columns(left[at], accuracy[at], numbers, names)
         self.group_means = {}
+        whole: dict[int, float] = {}
         for k, group in enumerate(groups):
             at = [order[name] for name in group.networks if finite[order[name]]]
             if at:
                 self.group_means[k] = float(left[at].mean()), float(accuracy[at].mean()), len(at)
+                whole[k] = float(everything[at].mean())
         x, y, _ = np.array([*self.group_means.values()]).reshape(-1, 3).T
         means = self.group_means.items()
         names = [f"{groups[k].name}, mean over {counted(n, 'seed')}" for k, (_, _, n) in means]
         self.means.data = self._columns(x, y, list(self.group_means), names)
+        shown = [] if sliced is None else list(whole)
+        draw.fill(
+            self.ghosts,
+            {
+                "x0": x[: len(shown)].astype(np.float32),
+                "y0": np.array([whole[k] for k in shown], np.float32),
+                "x1": x[: len(shown)].astype(np.float32),
+                "y1": y[: len(shown)].astype(np.float32),
+            },
+        )
         if finite.any():
-            low, high = float(accuracy[finite].min()), float(accuracy[finite].max())
+            ends = np.concatenate([accuracy[finite], everything[finite] if shown else accuracy[finite]])
+            low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
             room = max(high - low, 1.0)
             self.sizes.y_range.update(start=low - 0.08 * room, end=high + 0.1 * room)
             least, most = float(left[finite].min()), float(left[finite].max())
@@ -165,6 +183,8 @@ class Lineage:
 
     def _columns(self, x: np.ndarray, y: np.ndarray, groups: Sequence[int], names: list[str]) -> dict[str, Any]:
         looks = {name: [self._look(k)[n] for k in groups] for n, name in enumerate(("colour", "marker"))}
+        strong = self.frame.chosen_groups
+        looks["alpha"] = [0.95 if strong[k] else 0.12 for k in groups]
         return {"x": x.astype(np.float32), "y": y.astype(np.float32), **looks, "name": names}
 
     def choose(self, source: ColumnDataSource, indices: list[int]) -> None:
@@ -189,14 +209,19 @@ class Lineage:
         """Draw a frame."""
         self.frame = frame
         which, sides = frame.choice("lineage-accuracy"), {"A": frame.state.a[0], "B": frame.state.b[0]}
-        if self.changed("sizes", which):
-            self._scatter(which)
-        if self.changed("sides", (which, sides)):
+        if self.changed("nodes", frame.state.networks):
+            graph = self.map
+            self.nodes.data = self._columns(graph.x, graph.y, graph.groups, self.node_names)
+        if self.changed("sizes", (which, frame.slice_key, frame.state.networks)):
+            self._scatter(which, frame.slice_summary)
+        if self.changed("sides", (which, sides, frame.slice_key)):
             self._mark(sides)
             number = lambda name: self.store.groups.index(self.store.sides.group(name))
             groups = {side: number(name) for side, name in sides.items()}
             self._label(groups)
-            self.caption.text = self._caption(ACCURACIES[which], groups)
+            self.finding = self._finding(groups)
+            self.sizes.visible = bool(self.group_means)
+            self.caption.text = self._caption(ACCURACIES[which], groups, frame)
 
     def _mark(self, sides: dict[str, str]) -> None:
         """Rings around the networks of A and B in the map."""
@@ -207,7 +232,12 @@ class Lineage:
                 if number == group if self.map.grouped else name in self.store.sides.members(side):
                     letters[k] = letters.get(k, "") + letter
         at = list(letters)
-        self.sides.data = {"x": self.map.x[at], "y": self.map.y[at], "text": list(letters.values())}
+        self.sides.data = {
+            "x": self.map.x[at],
+            "y": self.map.y[at],
+            "text": list(letters.values()),
+            "ring": [draw.side_colour(text) for text in letters.values()],
+        }
 
     def _label(self, groups: dict[str, int]) -> None:
         """Names of the groups of A and B, on the side of a point where there is room."""
@@ -226,10 +256,21 @@ class Lineage:
                 "x": np.array([self.group_means[k][0] for k in at], np.float32),
                 "y": np.array([self.group_means[k][1] for k in at], np.float32),
                 "text": [f"{letters[k]}: {self.store.groups[k].name}" for k in at],
+                "ring": [draw.side_colour(letters[k]) for k in at],
                 "down": np.array([down[k] for k in at], np.float32),
             }
 
-    def _caption(self, accuracy: str, groups: dict[str, int]) -> str:
+    def _finding(self, groups: dict[str, int]) -> str:
+        """What A and B keep, of parameters and of accuracy."""
+        parts = [
+            f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}: {self.group_means[k][1]:.1f} % right, "
+            f"{self.group_means[k][0]:.3g} % left"
+            for letter, k in groups.items()
+            if k in self.group_means
+        ]
+        return f"{'; '.join(parts)}." if parts else "Neither A nor B has this accuracy and a size."
+
+    def _caption(self, accuracy: str, groups: dict[str, int], frame: Frame) -> str:
         store, graph = self.store, self.map
         values = []
         for letter, k in groups.items():
@@ -242,6 +283,8 @@ class Lineage:
         text = f"{'; '.join(values)}. " if values else ""
         conditions = f", {escape(self.conditions)}" if self.conditions not in ("", accuracy) else ""
         text += f"On the right: {accuracy}{conditions}. "
+        if frame.has_selection:
+            text += f"Accuracies are {frame.slice_words}; grey rings: of all. "
         if self.gaps:
             every = len(store.results.networks)
             text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
@@ -251,9 +294,12 @@ class Lineage:
         nodes = len(graph.nodes)
         text += f"On the left: {f'{nodes} groups of seeds' if graph.grouped else counted(nodes, 'network')}"
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
-        legend = "".join(
-            f' <span style="white-space:nowrap"><span style="color:{draw.FAMILY_COLOURS[k % 8]}">{SHAPES[k % 8]}'
+        return f"{text}. Click a point to make it B."
+
+    def _legend(self) -> str:
+        """The looks of the families as HTML."""
+        return "".join(
+            f' <span style="white-space:nowrap"><span style="color:{look.colour}">{look.symbol}'
             f"</span> {escape(family)}</span>"
-            for k, family in enumerate(self.families)
+            for family, look in self.looks.items()
         )
-        return f"{text}. Click a point to make it B.{legend}"

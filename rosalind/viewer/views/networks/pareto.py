@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import BasicTickFormatter, FixedTicker, HoverTool, TapTool
 
-from rosalind.analysis import pareto
+from rosalind.analysis import palette, pareto
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
@@ -30,6 +30,8 @@ class Pareto:
     """Means over seeds, filled where they are on the Pareto front; a click makes a group B."""
 
     page, title = "networks", "What do the bytes buy?"
+    finding, key = "", "Filled: on the front; lines: deviations over seeds."
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -41,18 +43,18 @@ class Pareto:
         self.store, self.change = frame.store, change
         self.changed = Changed()
         self.picture = pareto.of_store(self.store)
-        self.families = list(dict.fromkeys(group.family for group in self.store.groups))
+        self.looks = palette.looks(group.family for group in self.store.groups)
         self.points = draw.empty("x", "y", "colour", "marker", "alpha", "size", "name", "about")
         self.spread = draw.empty("x", "low", "high", "colour")
         self.names = draw.empty("x", "y", "text")
-        self.sides = draw.empty("x", "y", "text", "down")
+        self.sides = draw.empty("x", "y", "text", "down", "ring")
         self.shown: list[int] = []
         """The groups of the points."""
         self.figure = self._figure()
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("pareto-caption")
         chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
-        self.root = draw.titled(self.title, chooser, self.figure)
+        self.root = draw.stacked(chooser, self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -70,7 +72,7 @@ class Pareto:
         figure.text("x", "y", source=self.names, text_font_size="10px", **NAME)
         look: draw.Look = {"marker": "marker", "fill_color": "colour", "fill_alpha": "alpha", "line_color": "colour"}
         dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
-        ring: draw.Look = {"fill_color": None, "line_color": draw.SELECTED, "line_width": 2.5}
+        ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.sides, size=19, **ring)
         letter: draw.Look = {"text_font_size": "12px", "text_font_style": "bold", "text_align": "right"}
         figure.text("x", "y", source=self.sides, y_offset="down", **{**NAME, "x_offset": -12, **letter})
@@ -93,12 +95,14 @@ class Pareto:
         """Draw a frame."""
         self.frame, which = frame, frame.choice("pareto-accuracy")
         sides = {"A": frame.state.a[0], "B": frame.state.b[0]}
-        if self.changed("points", which):
+        if self.changed("points", (which, frame.slice_key, frame.state.networks)):
+            self.picture = pareto.of_store(self.store, frame.slice_summary)
             self._fill(which)
-        if self.changed("sides", (which, sides)):
+        if self.changed("sides", (which, sides, frame.slice_key)):
             groups = {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
             self._mark(groups, which)
-            self.caption.text = self._caption(groups)
+            self.finding = self._finding(groups)
+            self.caption.text = self._caption(groups, frame)
 
     def _places(self, which: str) -> np.ndarray:
         """float64[groups, 3]: kilobytes, accuracy in percent and its deviation."""
@@ -111,14 +115,15 @@ class Pareto:
         self.shown = np.flatnonzero(np.isfinite(places[:, :2]).all(1) & (places[:, 0] > 0)).tolist()
         at = self.shown
         x, y, spread = places[at].astype(np.float32).T
-        family = [self.families.index(groups[k].family) for k in at]
-        colours = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in family]
+        looks = [self.looks[groups[k].family] for k in at]
+        strong = self.frame.chosen_groups[at]
+        colours = [look.colour if k else draw.GREY for look, k in zip(looks, strong, strict=True)]
         self.points.data = {
             "x": x,
             "y": y,
             "colour": colours,
-            "marker": [draw.FAMILY_MARKERS[k % len(draw.FAMILY_MARKERS)] for k in family],
-            "alpha": np.where(front[at], 0.95, 0.0).astype(np.float32),
+            "marker": [look.marker for look in looks],
+            "alpha": np.where(front[at] & strong, 0.95, 0.0).astype(np.float32),
             "size": np.where(front[at], 11, 8).astype(np.uint8),
             "name": [groups[k].name for k in at],
             "about": [self._standing(k) for k in at],
@@ -163,10 +168,21 @@ class Pareto:
             "x": places[at, 0].astype(np.float32),
             "y": places[at, 1].astype(np.float32),
             "text": list(letters.values()),
+            "ring": [draw.side_colour(text) for text in letters.values()],
             "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
         }
 
-    def _caption(self, groups: dict[str, int]) -> str:
+    def _finding(self, groups: dict[str, int]) -> str:
+        """Whether A and B are on the front."""
+        if not self.shown:
+            return "No network has both this accuracy and bytes that are known."
+        front, parts = self.picture.front, []
+        for letter, k in groups.items():
+            name = escape(draw.cut(self.store.groups[k].name, 24))
+            parts.append(f"{letter}, {name}, is {'on it' if front[k] else 'not'}")
+        return f"{int(front.sum())} of {counted(len(front), 'group')} are on the Pareto front: {'; '.join(parts)}."
+
+    def _caption(self, groups: dict[str, int], frame: Frame) -> str:
         store, picture, parts = self.store, self.picture, []
         for letter, k in groups.items():
             clean, corrupted, size = picture.mean[k]
@@ -175,6 +191,8 @@ class Pareto:
             numbers += [f"{100 * corrupted:.1f} % corrupted"] if np.isfinite(corrupted) else []
             standing = escape(self._standing(k))
             parts.append(f"<b>{letter}: {escape(store.groups[k].name)}</b>, {', '.join(numbers)}: {standing}.")
+        if frame.has_selection:
+            parts.append(f"Accuracies are {frame.slice_words}.")
         front, compared = int(picture.front.sum()), int(np.isfinite(picture.mean[:, picture.compared]).all(1).sum())
         objectives = " and ".join([", ".join(picture.objectives[:-1]), *picture.objectives[-1:]]).removeprefix(" and ")
         text = (

@@ -1,6 +1,6 @@
 """Correlations of corruptions over networks, and the smallest set that predicts their mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -12,8 +12,9 @@ from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
 from rosalind.analysis import redundancy
 from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
+from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, plot, square, titled
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, cut, empty, plot, square, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -63,10 +64,22 @@ def read(store: Store, kind: str) -> Correlations:
     return store.cached(("redundancy", kind), make)
 
 
+def of_slice(store: Store, kind: str, whole: Correlations, summary: Summary | None) -> Correlations:
+    """The correlations of a slice in the order of those of all samples, with their curve; `whole` without a summary."""
+    if summary is None:
+        return whole
+    table = redundancy.benchmarks(store.results, summary, kind)
+    order = [table.names.index(name) for name in whole.names]
+    correlation, count = redundancy.correlations(table.accuracy[:, order])
+    return replace(whole, correlation=correlation, count=count)
+
+
 class Redundancy:
     """Correlations of corruptions over networks, and the error of predicting their mean from few of them."""
 
     page, title = "networks", "Which corruptions say the same?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -86,8 +99,7 @@ class Redundancy:
         self.steps = empty("size", "error", "random", "low", "high")
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
-        self.root = titled(
-            self.title,
+        self.root = stacked(
             row(accuracies, tolerance),
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
         )
@@ -131,16 +143,16 @@ class Redundancy:
         figure.xaxis.major_label_orientation = 0.9
         figure.xaxis.major_label_text_font_size = "11px"
         figure.xgrid.grid_line_color = None
-        band = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
+        band: Any = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
         figure.varea("size", "low", "high", source=self.steps, **band)
-        for x, y, source, colour, dash, label in (
-            ("size", "random", self.steps, GREY, "dashed", "random subsets, mean"),
-            ("x", "y", self.clean, "#D55E00", "dotted", "clean accuracy alone"),
-            ("size", "error", self.steps, "#0072B2", "solid", "chosen"),
+        ink = {"line_color": "#1c2536", "name": "ink"}
+        for x, y, source, look, dash, label in (
+            ("size", "random", self.steps, {"line_color": GREY}, "dashed", "random subsets, mean"),
+            ("x", "y", self.clean, ink, "dotted", "clean accuracy alone"),
+            ("size", "error", self.steps, ink, "solid", "chosen"),
         ):
-            look = {"line_color": colour, "line_dash": dash, "line_width": 2, "legend_label": label}
-            figure.line(x, y, source=source, **look)
-        dots = {"color": "#0072B2", "legend_label": "chosen"}
+            figure.line(x, y, source=source, line_dash=dash, line_width=2, legend_label=label, **look)
+        dots = {"fill_color": GREY, "legend_label": "chosen", **ink}
         figure.scatter("size", "error", source=self.steps, size=7, **dots)
         ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
         figure.scatter("x", "y", source=self.chosen, size=16, **ring)
@@ -158,17 +170,23 @@ class Redundancy:
             self.change(choices={"redundancy-row": names[int(y)], "redundancy-column": names[int(x)]})
 
     def _fill(self) -> None:
-        names, correlation = self.correlations.names, self.correlations.correlation
-        curve, count = self.correlations.curve, len(self.correlations.names)
+        names, curve, count = self.correlations.names, self.correlations.curve, len(self.correlations.names)
         self.heat.x_range.update(start=0, end=max(count, 1))
         # Flipped, so that the first row is on top.
         self.heat.y_range.update(start=max(count, 1), end=0)
-        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         for axis in (self.heat.xaxis[0], self.heat.yaxis[0]):
             axis.visible = count <= NAMES
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        self.figure.visible = curve is not None
+        if curve is not None:
+            self._fill_curve(curve)
+
+    def _fill_matrix(self) -> None:
+        """The correlations, whose rows stay where they are while the samples change."""
+        correlation, count = self.correlations.correlation, len(self.correlations.names)
+        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
         numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
         rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]
@@ -178,9 +196,6 @@ class Redundancy:
             "text": [_number(value) for value in values],
             "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
         }
-        self.figure.visible = curve is not None
-        if curve is not None:
-            self._fill_curve(curve)
 
     def _fill_curve(self, curve: Curve) -> None:
         sizes = np.arange(1, len(curve.names) + 1, dtype=np.float32)
@@ -194,20 +209,25 @@ class Redundancy:
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
-        self.figure.xaxis.major_label_overrides = dict(enumerate(curve.steps(), 1))
+        # Longer ones would leave the figure no height.
+        self.figure.xaxis.major_label_overrides = dict(enumerate((cut(step, 24) for step in curve.steps()), 1))
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         kind, points = frame.choice("redundancy-accuracies"), float(frame.choice("redundancy-tolerance"))
         if self.changed("kind", kind):
-            self.correlations = read(self.store, kind)
+            self.whole = self.correlations = read(self.store, kind)
             self._fill()
+            self._fill_matrix()
+        if self.changed("slice", (kind, frame.slice_key, frame.state.networks)):
+            self.correlations = of_slice(self.store, kind, self.whole, self._scoped(frame))
+            self._fill_matrix()
         pair = self._pair(frame)
-        text = self._caption(pair, points)
+        text = self._caption(pair, points, frame)
         # A brush changes nothing here, so nothing is sent.
         if text == self.caption.text:
             return
-        self.caption.text = text
+        self.finding, self.caption.text = self._finding(points), text
         curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
         step = None if curve is None or size is None else (size, curve.error[size - 1])
@@ -215,14 +235,37 @@ class Redundancy:
         self.limit.location = points
         self.pair.data = _at(pair and (pair[1] + 0.5, pair[0] + 0.5))
 
+    def _scoped(self, frame: Frame) -> Summary | None:
+        """The accuracies of the selected samples in the chosen networks; None where nothing is narrowed."""
+        if not frame.state.networks:
+            return frame.slice_summary
+        groups = zip(self.store.groups, frame.chosen_groups, strict=True)
+        chosen = {name for group, is_chosen in groups if is_chosen for name in group.networks}
+        rows = self.store.summary if frame.slice_summary is None else frame.slice_summary
+        return {cell: row for cell, row in rows.items() if cell[0] in chosen}
+
     def _pair(self, frame: Frame) -> tuple[int, int] | None:
         names = self.correlations.names
         row, column = (frame.choice(f"redundancy-{side}") for side in ("row", "column"))
         return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
 
-    def _caption(self, pair: tuple[int, int] | None, points: float) -> str:
+    def _finding(self, points: float) -> str:
+        """The few benchmarks that predict all, or why none is known to."""
+        curve = self.correlations.curve
+        if curve is None:
+            return "Too few networks or families to say which corruptions predict the others."
+        size = curve.smallest(points)
+        within = f"the mean of all within {points:g} point{'s' * (points != 1)}"
+        if size is None:
+            return f"No {len(curve.names)} of {curve.total} benchmarks predict {within}."
+        listed = ", ".join(curve.sets[size - 1][:4]) + (f" and {size - 4} more" if size > 4 else "")
+        return f"{size} of {curve.total} benchmarks predict {within}: {escape(listed)}."
+
+    def _caption(self, pair: tuple[int, int] | None, points: float, frame: Frame) -> str:
         correlation, names = self.correlations.correlation, self.correlations.names
         count, sentences = self.correlations.count, []
+        if frame.has_selection:
+            sentences.append(f"Correlations {frame.slice_words}, the curve of all.")
         if pair is not None:
             value, undefined = correlation[pair], "not defined (too few networks, or no variation)"
             number = f"{value:.3f}" if np.isfinite(value) else undefined

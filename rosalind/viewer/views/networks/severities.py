@@ -5,20 +5,20 @@ from html import escape
 import numpy as np
 from bokeh.models import FixedTicker, HoverTool
 
-from rosalind.analysis import accuracy_table, robustness, severity_curves
+from rosalind.analysis import accuracy_table, palette, robustness, severity_curves
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.severity_curves import Curves
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.draw import (
-    FAMILY_COLOURS,
-    FAMILY_MARKERS,
     GREY,
     POINTS,
     caption,
+    cut,
     empty,
     plot,
-    titled,
+    side_colour,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -35,6 +35,8 @@ class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
     page, title = "networks", "How fast do they break?"
+    finding, key = "", "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -43,11 +45,12 @@ class Severities:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.columns, self.changed = frame.store, frame.store.columns, Changed()
-        infos = self.store.results.networks.values()
-        self.families = list(dict.fromkeys(info.family for info in infos))
-        self.categories = list(dict.fromkeys(c.category for c in self.store.results.conditions.values()))
+        self.families = palette.looks(info.family for info in self.store.results.networks.values())
+        categories = dict.fromkeys(info.category for info in self.store.results.conditions.values())
+        self.categories = dict(zip(categories, palette.looks(map(str, range(len(categories)))).values(), strict=True))
         self.grey, self.leaders, self.coloured = empty("x", "y"), empty("x", "y"), empty(*COLOURED)
         self.whiskers, self.points, self.labels = empty(*WHISKERS), empty(*DOTS), empty(*NAMES)
+        self.sliced, self.sliced_grey = empty("xs", "ys", "colour"), empty("x", "y")
         figure = plot(
             "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
@@ -62,6 +65,9 @@ class Severities:
         look = {"line_color": "colour", "line_width": "width", "line_alpha": "alpha"}
         figure.segment("x", "low", "x", "high", source=self.whiskers, **look)
         figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
+        dashed = {"line_dash": "dashed", "line_width": 1.2}
+        figure.line("x", "y", source=self.sliced_grey, line_color=GREY, line_alpha=0.6, **dashed)
+        figure.multi_line("xs", "ys", source=self.sliced, line_color="colour", **dashed)
         figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
         look = {"marker": "marker", "size": "size", "color": "colour", "line_color": GREY}
         dots = figure.scatter("x", "y", source=self.points, **look)
@@ -74,7 +80,7 @@ class Severities:
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
         chooser = frame.chooser(change, "evaluation-curves", "curves show", CURVES, width=260)
-        self.root = titled(self.title, chooser, figure)
+        self.root = stacked(chooser, figure)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -82,7 +88,9 @@ class Severities:
         mode = frame.choice("evaluation-cells")
         # Ranks have no seeds, so that the curves show what is ranked.
         mode = "accuracy" if mode == "rank" else mode
-        if not self.changed("curves", (mode, lines, state.a, state.b)):
+        scope = (state.networks, state.conditions)
+        is_sliced = frame.has_selection and mode in accuracy_table.SLICED
+        if not self.changed("curves", (mode, lines, state.a, state.b, frame.slice_key if is_sliced else (), *scope)):
             return
         infos = self.store.results.conditions
         groups = [self.store.groups.index(self.store.sides.group(name)) for name, _ in (state.a, state.b)]
@@ -90,27 +98,49 @@ class Severities:
             names = [group.name for group in self.store.groups]
             curves = severity_curves.of_methods(names, self.columns, infos, state.b[1])
             sides = dict(zip(groups, "AB", strict=True)) if groups[0] != groups[1] else {groups[0]: "A, B"}
-            looks = [self.families.index(group.family) for group in self.store.groups]
+            looks = [self.families[group.family] for group in self.store.groups]
         else:
             curves = severity_curves.of_corruptions(groups[1], self.columns, infos, state.b[1])
             at = {} if curves is None else {name: k for k, name in enumerate(curves.names)}
             corruptions = (("A", infos[state.a[1]].name), ("B", infos[state.b[1]].name))
             sides = {at[name]: letter for letter, name in corruptions if name in at}
             category = {info.name: info.category for info in infos.values()}
-            looks = [self.categories.index(category[name]) for name in at]
+            looks = [self.categories[category[name]] for name in at]
         if curves is None:
-            for source in (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders):
+            drawn = (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders)
+            for source in (*drawn, self.sliced, self.sliced_grey):
                 source.data = {name: [] for name in source.data}
-            self.caption.text = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            self.figure.visible = False
+            self.finding = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            self.caption.text = ""
         else:
             values = curves.values(accuracy_table.values(self.store, mode))
-            self._render(curves, *values[:2], sides, looks)
+            sliced = None
+            if is_sliced:
+                sliced = curves.values(accuracy_table.values(self.store, mode, frame.slice_summary))[0]
+            self.figure.visible = True
+            if lines == "methods":
+                chosen = frame.chosen_groups
+            else:
+                asked = {infos[c].name for c in state.conditions}
+                chosen = np.array([not asked or name in asked for name in curves.names])
+            self._render(curves, *values[:2], sides, looks, sliced, chosen)
             words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
-            self.caption.text = self._caption(curves, values, sides, frame, mode)
+            self.finding = self._finding(curves, values[0], sliced, sides, mode)
+            self.caption.text = self._caption(curves, values, sides, frame, mode) + self._slice_sentence(
+                curves, sliced, sides, frame, mode
+            )
 
     def _render(
-        self, curves: Curves, mean: np.ndarray, half: np.ndarray, sides: dict[int, str], looks: list[int]
+        self,
+        curves: Curves,
+        mean: np.ndarray,
+        half: np.ndarray,
+        sides: dict[int, str],
+        looks: list[palette.Look],
+        sliced: np.ndarray | None,
+        strong: np.ndarray,
     ) -> None:
         """Draw curves.
 
@@ -119,14 +149,17 @@ class Severities:
             mean: float[lines, severities], NaN for gaps.
             half: float[lines, severities]: half the widths of the intervals, NaN where there is none.
             sides: letters by line.
-            looks: of every line the number of its colour and marker.
+            looks: of every line.
+            sliced: float[lines, severities] of the selected samples, drawn thin and dashed; None where none are.
+            strong: bool[lines]: that may be in colour, beside A and B.
         """
-        chosen = severity_curves.highlighted(mean, [*sides])
+        chosen = severity_curves.highlighted(np.where(strong[:, None], mean, np.nan), [*sides])
         lines, points = mean.shape
         ends = [mean, mean[chosen] - half[chosen], mean[chosen] + half[chosen]]
+        ends += [] if sliced is None else [sliced]
         finite = np.concatenate([end[np.isfinite(end)] for end in ends])
         # An interval from two seeds may be wider than everything that is measured.
-        inner = mean[np.isfinite(mean)]
+        inner = np.concatenate([lines[np.isfinite(lines)] for lines in (mean, *ends[3:])])
         low, high = (float(inner.min()), float(inner.max())) if inner.size else (0.0, 1.0)
         room = max(high - low, 1e-9)
         low = max(float(finite.min()), low - 0.5 * room) - 0.06 * room if finite.size else 0.0
@@ -145,7 +178,9 @@ class Severities:
         # Whiskers stand side by side, no further apart than an eighth of the way between two severities.
         offsets = np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0]
         shift = dict(zip(chosen, offsets, strict=True))
-        colour = {k: FAMILY_COLOURS[looks[k] % len(FAMILY_COLOURS)] for k in chosen}
+        colour = {k: looks[k].colour for k in chosen}
+        # A and B are blue and magenta, as everywhere.
+        colour |= {k: side_colour(letter) for k, letter in sides.items() if k in colour}
         self.coloured.data = {
             "xs": [(across + shift[k]).tolist() for k in chosen],
             "ys": [mean[k].tolist() for k in chosen],
@@ -160,12 +195,13 @@ class Severities:
             "width": [2.0 if k in sides else 1.0 for k in chosen for _ in across],
             "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
         }
+        self._render_slice(sliced, chosen, rest, across, colour)
         every = [*chosen, *rest][: POINTS // points]
         sizes = np.array([9 if k in sides else 6 if k in colour else 3 for k in every], np.uint8)
         self.points.data = {
             "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
             "y": mean[every].astype(np.float32).ravel(),
-            "marker": [FAMILY_MARKERS[looks[k] % len(FAMILY_MARKERS)] for k in every for _ in across],
+            "marker": [looks[k].marker for k in every for _ in across],
             "size": np.repeat(sizes, points),
             "colour": [colour.get(k, GREY) for k in every for _ in across],
             "name": [curves.names[k] for k in every for _ in across],
@@ -188,6 +224,57 @@ class Severities:
         x = [(last[k] + shift[k], end, np.nan) for k in named]
         y = [(height, place, np.nan) for height, place in zip(heights, places, strict=True)]
         self.leaders.data = {"x": np.array(x, np.float32).ravel(), "y": np.array(y, np.float32).ravel()}
+
+    def _render_slice(
+        self,
+        sliced: np.ndarray | None,
+        chosen: list[int],
+        rest: list[int],
+        across: np.ndarray,
+        colour: dict[int, str],
+    ) -> None:
+        """A thin line per method of the selected samples; none where there is no selection."""
+        if sliced is None:
+            for source in (self.sliced, self.sliced_grey):
+                if any(map(len, source.data.values())):
+                    source.data = {name: [] for name in source.data}
+            return
+        self.sliced.data = {
+            "xs": [across.tolist() for _ in chosen],
+            "ys": [sliced[k].tolist() for k in chosen],
+            "colour": [colour[k] for k in chosen],
+        }
+        gap = np.full((len(rest), 1), np.nan)
+        self.sliced_grey.data = {
+            "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
+            "y": np.hstack([sliced[rest], gap]).astype(np.float32).ravel(),
+        }
+
+    @staticmethod
+    def _finding(curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: dict[int, str], mode: str) -> str:
+        """A and B at the last severity, of the selected samples where there are any."""
+        shown, digits = mean if sliced is None else sliced, CELL_METRICS[mode].digits + 1
+        ends = [
+            f"{letter} {escape(cut(curves.names[k], 24))}, {shown[k, -1]:.{digits}f}"
+            for k, letter in sides.items()
+            if np.isfinite(shown[k, -1])
+        ]
+        of = " of the selected samples" if sliced is not None else ""
+        return f"{mode[0].upper()}{mode[1:]}{of} at severity {curves.ticks[-1]}: {'; '.join(ends)}." if ends else ""
+
+    @staticmethod
+    def _slice_sentence(
+        curves: Curves, sliced: np.ndarray | None, sides: dict[int, str], frame: Frame, mode: str
+    ) -> str:
+        """The values of A and B on the selected samples at the last severity."""
+        if not frame.has_selection:
+            return ""
+        if sliced is None:
+            return f" {mode[0].upper()}{mode[1:]} is of all samples, whatever is selected."
+        digits = CELL_METRICS[mode].digits + 1
+        ends = [f"{letter} {sliced[k, -1]:.{digits}f}" for k, letter in sides.items() if np.isfinite(sliced[k, -1])]
+        at = f", at severity {curves.ticks[-1]} {', '.join(ends)}" if ends else ""
+        return f" Thin dashed lines are {frame.slice_words}{at}."
 
     def _caption(
         self, curves: Curves, values: tuple[np.ndarray, ...], sides: dict[int, str], frame: Frame, mode: str

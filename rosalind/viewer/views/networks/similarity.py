@@ -8,7 +8,7 @@ from bokeh.events import Tap
 from bokeh.layouts import row
 from bokeh.models import CustomJSHover, Div, HoverTool, Select
 
-from rosalind.analysis import similarity
+from rosalind.analysis import palette, similarity
 from rosalind.analysis.similarity import METRICS, of_sides
 from rosalind.analysis.similarity.of_sides import FLOORS
 from rosalind.analysis.store import Store
@@ -58,7 +58,7 @@ class Similarity:
         self.changed = Changed()
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
-        self.colours = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in range(len(self.families))]
+        self.colours = [look.colour for look in palette.looks(self.families).values()]
         modes: Any = list(MODE_LABELS.items())
         self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=180, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
@@ -73,8 +73,7 @@ class Similarity:
         self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
         legend = Div(text=self._legend(), sizing_mode="stretch_width")
         self.caption = draw.caption("similarity-caption")
-        self.root = draw.titled(
-            self.title,
+        self.root = draw.stacked(
             row(self.mode, metric, layout),
             legend,
             row(self._map(), self.matrix.figure, sizing_mode="stretch_width"),
@@ -112,7 +111,7 @@ class Similarity:
         figure.segment(source=self.bars, line_width=4, **ink, **ends)
         figure.line("x", "y", source=self.ways, line_width=1.5, **ink)
         tips_of = {"source": self.ways, "marker": "triangle", "angle": "angle", "size": "tip"}
-        figure.scatter("x", "y", **tips_of, fill_color=draw.SELECTED, **ink)
+        figure.scatter("x", "y", **tips_of, fill_color=draw.GREY, **ink)
         text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
         figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
         figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)

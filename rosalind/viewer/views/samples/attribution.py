@@ -11,7 +11,7 @@ from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Ma
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.controls import COPY
-from rosalind.viewer.views.draw import caption, titled
+from rosalind.viewer.views.draw import caption, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
@@ -58,7 +58,7 @@ class Attribution:
         beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
         figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
         rows = (choosers, figures, (self.missing, self.copy))
-        self.root = titled(self.title, *(row(*parts, **wrapping) for parts in rows))
+        self.root = stacked(*(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from bokeh.models import FixedTicker, HoverTool
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.occlusion_maps import MAPPED, Agreement
-from rosalind.viewer.views.draw import FLIP_COLOURS, GREY, SELECTED, columns, empty, plot
+from rosalind.viewer.views.draw import GREY, columns, empty, plot
 from rosalind.viewer.views.frame import Change
 
 NEAR = 0.03
@@ -39,7 +39,7 @@ class MapAgreement:
         grey = {"fill_color": GREY, "fill_alpha": "alpha", "line_color": GREY}
         figure.quad(left="left", right="right", top="top", bottom="bottom", source=self.bars, **grey)
         self.dots = empty("x", "y", "id")
-        colours = {"fill_color": FLIP_COLOURS[0], "line_color": "#1c2536", "line_alpha": 0.5}
+        colours = {"fill_color": GREY, "line_color": "#1c2536", "line_alpha": 0.5}
         dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
         tips = [("sample", "@id"), ("agreement", "@x{0.00}")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
@@ -48,7 +48,7 @@ class MapAgreement:
         fonts = {"text_font_size": "11px", "y_offset": -3}
         figure.text(-1.02, "top", "words", source=self.medians, name="ink", **fonts)
         self.rings = empty("x", "y")
-        ring = {"fill_color": None, "line_color": SELECTED, "line_width": 2.5}
+        ring = {"fill_color": None, "line_width": 2.5, "name": "ink"}
         figure.scatter("x", "y", source=self.rings, size=13, **ring)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 

@@ -13,7 +13,18 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, POINTS, caption, cell_name, cut, empty, plot, titled
+from rosalind.viewer.views.draw import (
+    CLEAR,
+    DIVERGING,
+    FLIP_COLOURS,
+    POINTS,
+    caption,
+    cell_name,
+    cut,
+    empty,
+    plot,
+    stacked,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 
@@ -21,6 +32,8 @@ class SampleDetail:
     """Large images with the five most probable classes, and the margins; a click on a cell makes it B."""
 
     page, title = "samples", "Where does one sample break?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -79,7 +92,7 @@ class SampleDetail:
             figure.text("left", "top", "text", source=self.sides, x_offset=2, y_offset=2, **small, **look)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
-        self.root = titled(self.title, self.text, self.figure)
+        self.root = stacked(self.text, self.figure)
         self.changed = Changed()
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -103,9 +116,14 @@ class SampleDetail:
             margins = sample_margins.read(self.store, position, (state.a, state.b))
             true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
             sides = (_large(self.store, "A", state.a, position), _large(self.store, "B", state.b, position))
+            # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
-                f"<table style='margin-top:3px'><tr>{''.join(sides)}</tr></table>"
+                f"<div style='display:flex;flex-wrap:wrap;gap:4px 18px;margin-top:3px'>{''.join(sides)}</div>"
+            )
+            share = 100 * margins.right / margins.cells if margins.cells else float("nan")
+            self.finding = (
+                f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
             )
             self._render(frame, margins)
         else:
@@ -114,7 +132,7 @@ class SampleDetail:
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
-            self.caption.text = ""
+            self.finding = self.caption.text = ""
 
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
         store, state = frame.store, frame.state
@@ -178,7 +196,7 @@ class SampleDetail:
 def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     """The image of a sample under a side, and its most probable classes there, as a cell of a table."""
     stored, pictures = contact_sheet.pictures(store, cell[1], np.array([position]))
-    style = "width:104px;height:104px;image-rendering:pixelated;border:1px solid var(--line)"
+    style = "width:88px;height:88px;image-rendering:pixelated;border:1px solid var(--line)"
     shown = (
         f"<img alt='sample {int(store.ids[position])} under {escape(cell[1], quote=True)}' style='{style}' "
         f"src='{contact_sheet.data_address(pictures[0])}'>"
@@ -187,15 +205,16 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     )
     lines = ""
     for k, probability in contact_sheet.top_classes(store, cell, position):
-        name, true = escape(cut(store.class_names[k], 24)), k == int(store.labels[position])
+        name, true = escape(cut(store.class_names[k], 12)), k == int(store.labels[position])
         lines += (
             f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
-            f"<td style='padding-right:6px'><div style='width:{max(round(66 * probability), 1)}px;height:9px;"
-            f"background:{'#0072B2' if true else '#D55E00'}'></div></td><td>{100 * probability:.1f} %</td></tr>"
+            f"<td style='padding-right:6px'><div style='width:{max(round(44 * probability), 1)}px;height:9px;"
+            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></div></td>"
+            f"<td style='padding-right:0;white-space:nowrap;text-align:right'>{100 * probability:.1f} %</td></tr>"
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
     return (
-        f"<td style='vertical-align:top;padding-right:22px'>{letter}: {cell_name(cell)}{mean}"
-        f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></td>"
+        f"<div>{letter}: {cell_name(cell)}{mean}"
+        f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></div>"
     )

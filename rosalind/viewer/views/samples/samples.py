@@ -22,7 +22,7 @@ from rosalind.viewer.views.draw import (
     empty,
     flip_legend,
     plot,
-    titled,
+    stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.sample_table import sample_table, table_columns
@@ -67,7 +67,8 @@ class Samples:
         self.shown_page, self.pages = 1, 1
         self._sheet(frame)
         self.table, self.rows = sample_table()
-        self.message = Div(text="", name="samples-message", visible=False, sizing_mode="stretch_width")
+        # As high without a message, so that one does not move the page.
+        self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20)
         self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20, align="end")
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
         self.leaf = {
@@ -95,7 +96,7 @@ class Samples:
             presets.append(button)
         self.caption = caption("samples-caption")
         parts = (controls, row(*presets, **wrapped), self.message, self.figure, self.table)
-        self.root = titled(self.title, *parts)
+        self.root = stacked(*parts)
 
     def _sheet(self, frame: Frame) -> None:
         lines = TILES // COLUMNS
@@ -160,7 +161,7 @@ class Samples:
 
     def _show_message(self, message: str) -> None:
         text = f"<p class='error'>{escape(message)}</p>" if message else ""
-        self.message.update(text=text, visible=bool(message))
+        self.message.text = text
 
     def choose_preset(self, name: str) -> None:
         """Select the samples that one of `PRESETS` picks for A and B."""
@@ -177,8 +178,9 @@ class Samples:
             self.change(rule=(), choices=choices)
             self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
         else:
-            ids = self.frame.store.ids[picked.positions].tolist()
-            self.change(step={"op": "replace", "ids": ids}, choices=choices, primary=ids[0])
+            step = {"op": "replace", "preset": name, "cell": list(state.a), "other": list(state.b)}
+            primary = int(self.frame.store.ids[picked.positions[0]])
+            self.change(step=step, choices=choices, primary=primary)
 
     def _left(self, frame: Frame) -> Cell:
         """The cell beside B: A, or B's network on clean images (A where that is not measured)."""
@@ -289,9 +291,16 @@ class Samples:
     def _reported(self, frame: Frame) -> str:
         """The report on a preset's samples by the other half of the replicates, while they are the selection."""
         preset, state = frame.choice("samples-preset"), frame.state
-        if preset == "none" or len(state.rule) != 1 or not isinstance(state.rule[0], selection.Ids):
+        step = state.rule[0] if len(state.rule) == 1 else None
+        if isinstance(step, selection.Preset) and (step.cell, step.other) == (state.a, state.b):
+            picked, preset = sample_presets.pick(frame.store, step.preset, step.cell, step.other), step.preset
+        elif preset != "none" and isinstance(step, selection.Ids):
+            # An address of an earlier version lists the samples that the preset picked.
+            picked = sample_presets.pick(frame.store, preset, state.a, state.b)
+            listed = () if picked is None else tuple(frame.store.ids[picked.positions].tolist())
+            picked = picked if listed[: len(step.ids)] == step.ids else None
+        else:
             return ""
-        picked = sample_presets.pick(frame.store, preset, state.a, state.b)
-        if picked is None or tuple(frame.store.ids[picked.positions].tolist()) != state.rule[0].ids:
+        if picked is None:
             return ""
         return f" <b>{escape(sample_presets.report(preset, picked))}</b>"

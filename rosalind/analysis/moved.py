@@ -1,0 +1,73 @@
+"""How far samples moved from A to B on each measure, in units of what two seeds do. NumPy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
+
+COMPARED = ("angle", "norm", "margin")
+"""The measures that are set beside each other."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The mean change of one measure, and what two sides do that do not differ.
+
+    Attributes:
+        measure: In `store.measures`.
+        change: Mean over samples of B minus A, in the measure's unit; NaN where no sample is finite on both sides.
+        null: Largest absolute mean change of the null pairs (`Sides.nulls`) on the same samples; NaN without any.
+    """
+
+    measure: str
+    change: float
+    null: float
+
+    @property
+    def times(self) -> float:
+        """Size of the change in units of the null, 0 or more; NaN without one, inf over a null of 0."""
+        if not np.isfinite(self.null):
+            return float("nan")
+        size = abs(self.change)
+        return size / self.null if self.null > 0 else float("inf") if size > 0 else float("nan")
+
+
+def moved(
+    store: Store,
+    a: Cell,
+    b: Cell,
+    mask: Bool[np.ndarray, " n"],
+    *,
+    raw: bool = False,
+    measures: tuple[str, ...] = COMPARED,
+) -> list[Moved]:
+    """The changes from one side to another, the largest in units of the null first; without a null in their order.
+
+    Args:
+        store: of the study.
+        a, b: the sides.
+        mask: of `store.ids`, the samples that count; those that are finite on both sides.
+        raw: leave norms and margins unscaled.
+        measures: keys of `store.measures`.
+    """
+
+    weight = mask.astype(np.float64)
+
+    def mean(pair: tuple[Cell, Cell], measure: str) -> float:
+        values = store.difference(*pair, measure, raw)
+        # A product takes a tenth of the time of picking the samples, and a brush asks for dozens of means.
+        total, count = float(values.astype(np.float64) @ weight), float(weight.sum())
+        if not np.isfinite(total):
+            finite = np.isfinite(values)
+            total, count = float(values[finite].astype(np.float64) @ weight[finite]), float(weight[finite].sum())
+        return total / count if count else float("nan")
+
+    pairs = store.sides.nulls(a, b)[0]
+    changes = []
+    for measure in measures:
+        chance = [abs(size) for pair in pairs if np.isfinite(size := mean(pair, measure))]
+        changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan"))))
+    return sorted(changes, key=lambda one: -np.nan_to_num(one.times, nan=-1.0, posinf=1e300))

@@ -1,0 +1,36 @@
+"""The words of the page that a reader may not know, each in a sentence, and which views use them."""
+
+TERMS = {
+    "angle": "Between a sample's features and the direction of its class in the last layer; smaller is closer.",
+    "norm": "Length of a sample's features before the last layer; longer is more confident.",
+    "units": "Norms and margins are divided by the spread of each network's features, so that networks compare.",
+    "margin": "Signed distance of a sample to the nearest decision boundary; below 0 it is misclassified.",
+    "null": "What no difference looks like: two dense networks that differ in the seed, or two draws of a condition.",
+    "likeness": "How alike two layers' activations are, by CKA or neighbours, beyond what the classes alone give.",
+    "effective robustness": "Accuracy above that of dense networks with the same clean accuracy, under the condition.",
+    "power": "The smallest difference that so many samples or seeds show in 4 of 5 cases, at level 5 %.",
+    "Pareto front": "Networks than which no other is nowhere worse in accuracies and bytes, and somewhere better.",
+}
+"""Terms with their sentences."""
+
+OF = {
+    "evaluation": ("margin", "null", "effective robustness", "power"),
+    "severities": ("margin", "effective robustness"),
+    "breakdown": ("null", "power"),
+    "lineage": (),
+    "pareto": ("Pareto front", "null"),
+    "similarity": ("angle", "norm", "margin", "null"),
+    "redundancy": (),
+    "local": ("angle", "norm", "units", "null", "power"),
+    "distributions": ("angle", "norm", "margin", "null"),
+    "global": ("angle", "norm", "margin", "units"),
+    "classes": ("angle", "null", "power"),
+    "collapse": ("angle", "null"),
+    "samples": ("margin", "units", "null"),
+    "attribution": ("angle", "norm", "margin"),
+    "sample": ("margin", "units"),
+    "layers": ("null",),
+    "layer_likeness": ("likeness", "null"),
+    "path": ("null",),
+}
+"""The terms of each view."""

@@ -1,0 +1,96 @@
+"""The sentence over every figure: short, with NumPy's numbers; and what moved most from A to B."""
+
+import re
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+from pages import Page, opened, says
+
+from rosalind.analysis import moved
+from rosalind.analysis.store import Store
+from rosalind.viewer import glossary
+from rosalind.viewer.app import Session
+from rosalind.viewer.views import VIEWS
+from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
+from rosalind.viewer.views.geometry.sample_density import SampleDensity
+
+A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
+MISSING = ("layers", "layer_likeness", "path")
+"""Views whose numbers the small study lacks; they say what gives them, in a line of their own."""
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+class TestMoved:
+    def test_it_is_the_mean_change_over_the_largest_of_the_null(self, store):
+        mask = store.labels < 6
+        found = moved.moved(store, A, B, mask)
+        pairs = store.sides.nulls(A, B)[0]
+        for one in found:
+            mean = lambda pair, measure=one.measure: float(
+                np.mean(store.values(pair[1], measure)[mask].astype(float) - store.values(pair[0], measure)[mask])
+            )
+            assert one.change == pytest.approx(mean((A, B)), rel=1e-5)
+            assert one.null == pytest.approx(max(abs(mean(pair)) for pair in pairs), rel=1e-4)
+            assert one.times == pytest.approx(abs(one.change) / one.null)
+        assert [one.times for one in found] == sorted((one.times for one in found), reverse=True)
+        assert {one.measure for one in found} == set(moved.COMPARED)
+
+    def test_nothing_to_compare_is_a_gap(self, store):
+        nothing = moved.moved(store, A, B, np.zeros(len(store.ids), bool))
+        assert all(np.isnan([one.change, one.null, one.times]).all() for one in nothing)
+        assert moved.Moved("angle", 1.0, 0.0).times == np.inf
+        assert np.isnan(moved.Moved("angle", 0.0, 0.0).times)
+
+    def test_the_page_says_it_first(self, store):
+        page = Page(store, SampleDensity, a=A, b=B)
+        first, *others = moved.moved(store, A, B, np.ones(len(store.ids), bool))
+        assert first.measure in page.view.finding
+        assert says(page.view.finding, first.change, first.times, *(one.times for one in others))
+
+
+def test_own_and_other_directions_are_numpy_s(store):
+    page = Page(store, ParallelCoordinates, a=A, b=B, true_class=3)
+    own = store.labels == 3
+    ends = []
+    for cell in (A, B):
+        angles = store.class_angles(cell, tuple(range(10)))[1][own]
+        ends.append((angles[:, 3].mean(), np.delete(angles, 3, 1).mean()))
+    assert says(page.view.finding, ends[0][0], ends[1][0], ends[0][1], ends[1][1])
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_every_finding_is_at_most_twenty_words_and_stands_over_the_figure(store, selected):
+    rule = ({"op": "replace", "true": 3},) if selected else ()
+    session = opened(store, "all", a=A, b=B, rule=rule)
+    for name, view in session.views.items():
+        finding = getattr(view, "finding", "")
+        text = session.panels.headings[name].text
+        assert f"<h2>{view.title}</h2>" in text
+        assert finding in text
+        words = re.sub(r"<[^>]*>", " ", finding).split()
+        key = re.sub(r"<[^>]*>", " ", getattr(view, "key", "")).split()
+        assert len(key) <= 40, (name, key)
+        if name not in MISSING:
+            assert len(words) <= 20, (name, finding)
+            assert words or not hasattr(view, "finding"), name
+
+
+def test_findings_follow_what_is_chosen_and_a_hostile_name_stays_text(many):
+    session = opened(many, "all")
+    for heading in session.panels.headings.values():
+        assert "<img" not in heading.text
+
+
+def test_a_page_knows_its_terms_and_which_captions_are_folded(store):
+    session = Session(store, Document(), {"layout": "networks"})
+    variables = session.document.template_variables
+    assert set(glossary.OF) == set(VIEWS)
+    assert {term for terms in glossary.OF.values() for term in terms} == set(glossary.TERMS)
+    assert variables["terms"]["local"]["angle"] == glossary.TERMS["angle"]
+    assert set(variables["folded"]) == {name for name, view in VIEWS.items() if hasattr(view, "finding")}
+    assert all(len(words.split()) <= 20 for words in glossary.TERMS.values())
