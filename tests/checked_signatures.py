@@ -8,7 +8,16 @@ from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
     *("accuracy_table", "agreement", "class_matrices", "class_order", "clean_numbers", "collapse", "concordance"),
-    *("contact_sheet", "deletion_curves", "distributions", "downsampling", "fragility", "heat_map", "inside"),
+    *(
+        "contact_sheet",
+        "deletion_curves",
+        "distributions",
+        "downsampling",
+        "fragility",
+        "heat_map",
+        "inside",
+        "label_places",
+    ),
     *("lineage", "map_agreement", "map_measures", "map_tables", "occlusion_maps", "pareto", "paths", "polygon"),
     *("predictors", "rasters", "redundancy", "representations", "sample_columns", "sample_margins"),
     *("sample_presets", "selection", "severity_curves", "shift", "similarity", "store"),
