@@ -1,6 +1,7 @@
 """Attribution maps: the parts of an image that its geometry, or a class' logit, rests on, under A and under B."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import column, row
@@ -10,12 +11,15 @@ from rosalind.analysis import deletion_curves, method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.viewer import map_jobs
 from rosalind.viewer.controls import COPY
+from rosalind.viewer.map_jobs import Job
 from rosalind.viewer.views.draw import caption, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
 from rosalind.viewer.views.samples.map_tiles import WIDTH, MapTiles
+from rosalind.viewer.views.samples.mapped_samples import MappedSamples, ordered
 from rosalind.viewer.views.samples.method_maps import TARGETS, MethodMaps
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
@@ -25,6 +29,9 @@ HIDDEN = "hidden patches"
 
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Opacities of the maps in percent; below the first the image shows through."""
+
+POLL = 250
+"""Milliseconds between two looks at a process that makes maps."""
 
 LISTED = 12
 """Largest number of samples with maps that are listed."""
@@ -38,10 +45,20 @@ class Attribution:
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
-        self.methods = MethodMaps(change)
+        self.methods, self.mapped = MethodMaps(change), MappedSamples(frame.store, change)
+        self.change, self.frame = change, frame
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
         self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
         self.copy.js_on_click(CustomJS(code=COPY))
+        self.compute = Button(label="compute them now", name="attribution-compute", width=150, visible=False)
+        self.compute.button_type = "primary"
+        self.compute.on_click(self.start)
+        self.elsewhere = Button(label="", name="attribution-elsewhere", width=250, visible=False)
+        self.elsewhere.on_click(self.go_elsewhere)
+        self.progress = Div(text="", name="attribution-progress", visible=False)
+        self.progress.html_attributes = {"role": "status"}
+        self._poll: Any = None
+        self._elsewhere = self._lacking = None
         self.caption = caption("attribution-caption")
         self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
         self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
@@ -57,7 +74,8 @@ class Attribution:
         stretched = {"sizing_mode": "stretch_width", "min_width": 260}
         beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
         figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
-        rows = (choosers, figures, (self.missing, self.copy))
+        offers = (self.missing, self.compute, self.progress, self.elsewhere, self.copy)
+        rows = (choosers, (self.mapped.figure,), offers, figures)
         self.root = titled(self.title, *(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
@@ -73,6 +91,7 @@ class Attribution:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame; nothing is sent where nothing that the maps show has changed."""
+        self.frame = frame
         store, state = frame.store, frame.state
         averaging = frame.choice("attribution-of") == "selection"
         chosen = frame.selected if frame.selected.any() else frame.shown
@@ -113,6 +132,10 @@ class Attribution:
         by = frame.choice("attribution-by")
         title = f"{BY[by].capitalize()} of A with B"
         self.agreement.render(agreement, null, title, state.primary, CORRELATIONS.index(by))
+        # All empty, nine boxes would say less than the line that offers maps.
+        self.tiles.figure.visible = any(table is not None for table in tables.values())
+        both = sides["difference"] or sides["a"] or sides["b"]
+        self.mapped.render(frame, np.empty(0, int) if both is None else both.ids)
         self._offer(frame, cells, averaging)
         sentences = [
             _subject(frame, sides, ids, averaging),
@@ -123,11 +146,12 @@ class Attribution:
 
     def _arrange(self, hidden_patches: bool) -> None:
         """Show the figures and choices of hidden patches, or those of the other methods."""
-        self.tiles.figure.visible = self.by.visible = hidden_patches
+        self.by.visible = hidden_patches
         self.target.visible = not hidden_patches
         self.methods.show(not hidden_patches)
         if not hidden_patches:
-            self.agreement.figure.visible = self.deletion.figure.visible = False
+            self.tiles.figure.visible = self.agreement.figure.visible = self.deletion.figure.visible = False
+            self.mapped.figure.visible = self.compute.visible = self.elsewhere.visible = False
 
     def _show_method(self, frame: Frame, method: str, chosen: np.ndarray | None) -> None:
         """Draw the maps of a method other than hidden patches, and offer the commands for what is lacking."""
@@ -148,22 +172,84 @@ class Attribution:
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
     def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
-        """The commands that compute the missing maps, and the button that copies them."""
+        """What makes the missing maps: a button where they can be made here, and the commands with one to copy them."""
         sample = None if averaging else frame.state.primary
+        self.compute.visible = self.elsewhere.visible = False
         if sample is None and not averaging:
-            self.missing.text = "<p>Click a sample in the contact sheet, or a dot, to see its maps here.</p>"
+            self.missing.text = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
             self.copy.visible = False
             return
         lacking = occlusion_maps.missing(frame.store, cells, sample)
         lacking += [c for c in cells if c not in lacking and not deletion_curves.stored(frame.store, c)]
         ids = () if sample is None else (sample,)
         lines = [occlusion_maps.command(frame.store, cell, ids) for cell in lacking]
+        here = bool(lacking and ids) and map_jobs.can_make(frame.store, lacking)
+        self._lacking = (lacking, ids) if here else None
+        self.compute.visible = here
+        self._point_elsewhere(frame, bool(lacking))
         subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
-        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
         share = f"{len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
-        text = f"<p>{subject} are missing for {share}. Make them with<br>{codes}</p>"
-        self.missing.text = text if lines else ""
+        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+        # Where a click makes them, the commands are for who looks for them.
+        codes = f"<details><summary>the commands</summary>{codes}</details>" if here else f"Make them with<br>{codes}"
+        self.missing.text = f"<p>{subject} are missing for {share}. {codes}</p>" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
+
+    def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:
+        """A button that takes A and B to a condition under which both have maps."""
+        store, (a, b) = frame.store, (frame.state.a, frame.state.b)
+        self._elsewhere = None
+        if lacking:
+            mapped = lambda cell: any(occlusion_maps.stamp(store, one) for one in store.sides.seeds(cell))
+            others = [c for c in store.conditions if c not in (a[1], b[1]) and mapped((a[0], c)) and mapped((b[0], c))]
+            self._elsewhere = others[0] if others else None
+        self.elsewhere.update(visible=self._elsewhere is not None, label=f"see maps under {self._elsewhere}")
+
+    def go_elsewhere(self) -> None:
+        """Show A and B under a condition under which both have maps, and one of their samples."""
+        if self._elsewhere is None:
+            return
+        state, store = self.frame.state, self.frame.store
+        a, b = (state.a[0], self._elsewhere), (state.b[0], self._elsewhere)
+        maps = occlusion_maps.difference(store, store.sides.pairs(a, b))
+        samples = (
+            {}
+            if maps is None or state.primary in maps.ids
+            else {"primary": int(store.ids[ordered(self.frame, maps.ids)[0]])}
+        )
+        self.change(a=a, b=b, **samples)
+
+    def start(self) -> None:
+        """Ask another process for the maps that are missing, and follow it; nothing where another reader asked first."""
+        if self._lacking is None:
+            return
+        jobs = map_jobs.of(self.frame.store)
+        started = jobs.start(self.frame.store, *self._lacking)
+        self.progress.update(
+            text=_progress(jobs.job) if started else "another reader's maps are being made", visible=True
+        )
+        self.compute.disabled = started
+        if started and self._poll is None and self.root.document is not None:
+            self._poll = self.root.document.add_periodic_callback(self.follow, POLL)
+
+    def follow(self) -> None:
+        """Show how far the other process is, and its maps once it is done."""
+        jobs = map_jobs.of(self.frame.store)
+        self.progress.text = _progress(jobs.job)
+        if jobs.job.running:
+            return
+        if self._poll is not None and self.root.document is not None:
+            self.root.document.remove_periodic_callback(self._poll)
+        self._poll = None
+        self.compute.disabled = False
+        self.progress.visible = bool(jobs.job.error)
+        self.update(self.frame)
+
+
+def _progress(job: Job) -> str:
+    if job.error:
+        return f"<p class='error'>{escape(job.error)}</p>"
+    return f"computing: {job.done:.0f} of {job.total} maps" if job.done else "starting the process that computes"
 
 
 def _cells(frame: Frame) -> list[Cell]:

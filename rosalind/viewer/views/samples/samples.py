@@ -9,7 +9,7 @@ from bokeh.layouts import row
 from bokeh.models import Button, Div, LinearColorMapper, TextInput
 from bokeh.palettes import Greys256
 
-from rosalind.analysis import contact_sheet, sample_presets, selection
+from rosalind.analysis import contact_sheet, occlusion_maps, sample_presets, selection
 from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -178,7 +178,18 @@ class Samples:
             self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
         else:
             ids = self.frame.store.ids[picked.positions].tolist()
-            self.change(step={"op": "replace", "ids": ids}, choices=choices, primary=ids[0])
+            mapped = self._mapped(self.frame)
+            first = next((sample for sample in ids if sample in mapped), ids[0])
+            self.change(step={"op": "replace", "ids": ids}, choices=choices, primary=first)
+
+    @staticmethod
+    def _mapped(frame: Frame) -> frozenset[int]:
+        """Ids of the samples that have occlusion maps under A and under B."""
+        store, maps = frame.store, []
+        for cell in (frame.state.a, frame.state.b):
+            stored = [one for single in store.sides.seeds(cell) if (one := occlusion_maps.stored(store, single))]
+            maps.append(frozenset(sample for one in stored for sample in one.ids.tolist()))
+        return maps[0] & maps[1]
 
     def _left(self, frame: Frame) -> Cell:
         """The cell beside B: A, or B's network on clean images (A where that is not measured)."""
@@ -200,6 +211,11 @@ class Samples:
         narrowed = frame.selected.any() and not selection.is_by_hand(frame.state.rule)
         return frame.selected if narrowed else frame.shown
 
+    @staticmethod
+    def _is_by_ids(frame: Frame) -> bool:
+        """True while a list of ids, such as a preset gives, is the selection."""
+        return len(frame.state.rule) == 1 and isinstance(frame.state.rule[0], selection.Ids)
+
     def _pictured(self, frame: Frame) -> np.ndarray:
         store, shown = frame.store, (self._left(frame)[1], frame.state.b[1])
         return store.cached(("samples", "pictured", *shown), lambda: contact_sheet.pictured(store, *shown))
@@ -212,6 +228,10 @@ class Samples:
         state, sort = frame.state, frame.choice("samples-sort")
         key = contact_sheet.sort_key(frame.store, sort, self._left(frame), state.b, state.raw)
         key = -key if frame.choice("samples-order") == "backwards" else key
+        if frame.choice("samples-preset") != "none" and self._is_by_ids(frame):
+            # What has maps comes first: it can be explained.
+            mapped = np.isin(frame.store.ids, list(self._mapped(frame)))
+            key = np.where(mapped, key - 2 * np.nanmax(np.abs(key), initial=0) - 1, key)
         candidates, pictured = self._candidates(frame), self._pictured(frame)
         # Without any picture the sheet still lists samples, for the table and the arrow keys.
         return key, np.flatnonzero(candidates & pictured if pictured.any() else candidates)
@@ -289,7 +309,7 @@ class Samples:
     def _reported(self, frame: Frame) -> str:
         """The report on a preset's samples by the other half of the replicates, while they are the selection."""
         preset, state = frame.choice("samples-preset"), frame.state
-        if preset == "none" or len(state.rule) != 1 or not isinstance(state.rule[0], selection.Ids):
+        if preset == "none" or not self._is_by_ids(frame):
             return ""
         picked = sample_presets.pick(frame.store, preset, state.a, state.b)
         if picked is None or tuple(frame.store.ids[picked.positions].tolist()) != state.rule[0].ids:
