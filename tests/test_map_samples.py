@@ -125,10 +125,10 @@ class TestJobs:
         assert jobs.start(store, [(A, "clean"), (B, "clean")], [3])
         assert not jobs.start(store, [(A, "clean")], [3])
         assert ended(jobs) == map_jobs.Job(running=False, done=1, total=2)
-        first = jobs._process.pid
+        first = jobs.process
         jobs.start(store, [(A, "clean")], [7])
         assert ended(jobs).error == "no seven"
-        assert jobs._process.pid == first
+        assert jobs.process == first
         jobs.start(store, [(A, "clean")], [9])
         assert "ended" in ended(jobs).error
         jobs.start(store, [(A, "clean")], [3])

@@ -72,7 +72,7 @@ def attribute_pair(folder: str | Path, a: str, b: str, count: int = 3) -> int:
     Args:
         folder: of a study whose data can still be loaded.
         a, b: ids of networks whose weights are stored.
-        count: samples that B rescues, that it breaks, and fragile ones: so many of each and, but for the fragile, condition.
+        count: of samples that B rescues, that it breaks, and that are fragile; of the first two under each condition.
 
     Returns:
         The number of maps that were made.

@@ -45,6 +45,11 @@ class MapJobs:
         self._process: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def process(self) -> int | None:
+        """The id of the process, None before the first request."""
+        return None if self._process is None else self._process.pid
+
     def start(self, store: Store, cells: Sequence[Cell], ids: Sequence[int]) -> bool:
         """Ask for maps of samples in single cells; False while another request runs.
 

@@ -121,8 +121,8 @@ def of_paths(store: Store, comparison: Similarity, method: str) -> str:
         listed = [f"{escape(name)} {ways[name][1]:.2f}" for name in far]
         sentences.insert(0, f"<b>{escape(far[0])} takes {escape(method)} farthest</b>: {', '.join(listed[:4])}.")
     return (
-        f"<p>{' '.join(sentences)}</p><p>Grey: other methods. Click a point to make it B, with Shift A; choose <i>none</i> "
-        "to go back to all as discs.</p>"
+        f"<p>{' '.join(sentences)}</p><p>Grey: other methods. Click a point to make it B, with Shift A; choose "
+        "<i>none</i> to go back to all as discs.</p>"
     )
 
 

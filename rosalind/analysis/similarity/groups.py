@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32
@@ -86,7 +85,7 @@ class Groups:
 def group(
     results: Results,
     comparison: Similarity,
-    kind: Literal["methods", "corruptions"] = "methods",
+    kind: str = "methods",
     keep: Bool[np.ndarray, " q"] | None = None,
 ) -> Groups:
     """The methods, or the corruptions, of a comparison.

@@ -154,7 +154,7 @@ class GroupPlane:
         self.places = points.astype(float)
         x, y = points.T.astype(np.float32)
         for source in (self.discs, self.tree, self.lengths):
-            draw.fill(source, {name: [] for name in source.column_names})
+            draw.fill(source, {name: values[:0] for name, values in source.data.items()})
         draw.fill(self.ghosts, dict(zip("xy", ghosts.T.astype(np.float32), strict=True)))
         gap = np.float32([np.nan])
         lines = [np.concatenate([np.append(axis[path], gap) for path in paths] or [gap]) for axis in (x, y)]

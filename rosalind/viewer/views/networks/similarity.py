@@ -155,14 +155,15 @@ class Similarity:
         self.layout.visible = shown == POINTS
         try:
             self.kept = of_sides.read(self.store, mode, metric)
-            visible = self._visible(frame, only)
-            if shown == POINTS:
-                self._draw_points(frame, (mode, metric, layout), visible)
-            else:
-                self._draw_groups(frame, (mode, metric), shown, opened, visible)
         except ValueError as error:
             self.changed = Changed()
             self.caption.text = escape(str(error))
+            return
+        visible = self._visible(frame, only)
+        if shown == POINTS:
+            self._draw_points(frame, (mode, metric, layout), visible)
+        else:
+            self._draw_groups(frame, (mode, metric), shown, opened, visible)
 
     def _methods(self) -> list[str]:
         return [group.name for group in self.store.sides.groups]

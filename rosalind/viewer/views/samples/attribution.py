@@ -220,7 +220,7 @@ class Attribution:
         self.change(a=a, b=b, **samples)
 
     def start(self) -> None:
-        """Ask another process for the maps that are missing, and follow it; nothing where another reader asked first."""
+        """Ask another process for the maps that are missing, and follow it; one request at a time for all readers."""
         if self._lacking is None:
             return
         jobs = map_jobs.of(self.frame.store)
