@@ -157,16 +157,16 @@ class TestViews:
             page = Page(store, Attribution, a=(A, "clean"), b=(B, "clean"))
             view = page.view
             without = next(int(i) for i in store.ids if i not in store.maps((A, "clean"))["id"])
-            assert not view.compute.visible
+            assert not view.offers.compute.visible
             page.change(primary=without)
-            assert view.compute.visible
+            assert view.offers.compute.visible
             assert not view.tiles.figure.visible
-            view.start()
-            assert view.compute.disabled
+            view.offers.start()
+            assert view.offers.compute.disabled
             ended(jobs)
-            view.follow()
-            assert not view.compute.disabled
-            assert not view.progress.visible
+            view.offers.follow()
+            assert not view.offers.compute.disabled
+            assert not view.offers.progress.visible
         finally:
             jobs.close()
 
@@ -188,8 +188,8 @@ class TestViews:
         store = Store(small_folder)
         page = Page(store, Attribution, a=(A, "contrast-1"), b=(B, "contrast-1"))
         view = page.view
-        assert view.elsewhere.visible
-        view.go_elsewhere()
+        assert view.offers.elsewhere.visible
+        view.offers.go_elsewhere()
         assert (page.state.a, page.state.b) == ((A, "clean"), (B, "clean"))
         assert page.state.primary in store.maps((A, "clean"))["id"]
         assert view.tiles.figure.visible

@@ -1,7 +1,7 @@
 """A process that makes occlusion maps on request, `python -m rosalind.study.map_worker`; it talks in lines of JSON.
 
-A request is `{"cells": [[folder, network, condition], ...], "ids": [...]}`. Answers are `{"done": n, "total": m}` as maps
-are made, then `{"made": n}` or `{"error": reason}`. It ends with its input, or after `IDLE` seconds without a request.
+A request is `{"cells": [[folder, network, condition], ...], "ids": [...]}`. Answers are `{"done": n, "total": m}` as
+maps are made, then `{"made": n}` or `{"error": reason}`. It ends with its input, or after `IDLE` seconds without one.
 The viewer starts it, so that the viewer itself never imports jax.
 """
 

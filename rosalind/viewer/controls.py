@@ -1,5 +1,6 @@
 """The widgets of a page: the bar on top and the rail on the left."""
 
+import json
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -35,11 +36,22 @@ if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } els
 
 # Setting the address takes 18 ms, and waits until figures are painted; Safari has no idle callbacks.
 ADDRESS = """
-const token = new URLSearchParams(location.search).get("token");
-const secret = token ? "&token=" + encodeURIComponent(token) : "";
-const set = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text + secret);
-(window.requestIdleCallback ?? setTimeout)(set);
+const query = cb_obj.text;
+(window.requestIdleCallback ?? setTimeout)(() => window.rosalindAddress(query));
 """
+
+LIVE = 'document.getElementById("live").textContent = cb_obj.text;'
+
+SIDES = """
+const shown = document.getElementById("sides");
+shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
+  const side = document.createElement("span"), name = document.createElement("b");
+  name.textContent = letter + " ";
+  side.append(name, words);
+  return side;
+}));
+"""
+"""Scripts run on a text: of the address, of what is read out, and of A and B above the page."""
 
 GROWN = """
 document.getElementById("study").textContent = cb_obj.text;
@@ -66,6 +78,8 @@ class Controls:
         self.keys.on_change("text", lambda attr, old, new: actions.press(new.partition(" ")[2]))
         self.page = self._hidden("page", PLACE)
         self.study = self._hidden("study", GROWN)
+        self.live = self._hidden("live", LIVE)
+        self.sides = self._hidden("sides", SIDES)
         self.downloads = {}
         for kind, mime in (("csv", "text/csv"), ("json", "application/json")):
             file = self._hidden(f"download-{kind}", DOWNLOAD)
@@ -165,6 +179,8 @@ class Controls:
             self.keys,
             self.page,
             self.study,
+            self.live,
+            self.sides,
             *self.downloads.values(),
             name="rail",
             sizing_mode="stretch_width",
@@ -202,6 +218,7 @@ class Controls:
         w["undo"].disabled, w["redo"].disabled = not past, not future
         w["dark"].label = "light" if state.theme == "dark" else "dark"
         self.page.text = f"{state.theme} {state.layout}"
+        self.sides.text = json.dumps([(side.upper(), " · ".join(getattr(state, side))) for side in ("a", "b")])
         self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]

@@ -15,6 +15,7 @@ from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views import draw
+from rosalind.viewer.views.cursor import CellCursor
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NUMBERS = 45
@@ -70,6 +71,9 @@ class Evaluation:
         self.cells, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [ColumnDataSource(data={"x": [], "y": []}) for _ in INK[:2]]
         self.figure = self._figure()
+        size = lambda: (self.measured, len(self.groups))
+        choose = lambda column, line, shift: self.tap(column, line, shift=shift)
+        self.cursors = {"evaluation": CellCursor(self.figure, size, choose, self._words)}
         self.caption = draw.caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", title)
@@ -192,6 +196,11 @@ class Evaluation:
             inked = ink.ravel() == k
             xs, ys = heat_map.broken_lines(heights[inked], y[inked], x[inked])
             line.data = {"x": xs, "y": ys}
+
+    def _words(self, column: int, line: int) -> str:
+        """What is read out of a cell."""
+        names = self.groups[self.rows[line]].name, self.conditions[self.columns[column]]
+        return f"{names[0]} under {names[1]}: {self.cells.data['mean'][0][line, column]:.1f}"
 
     def tap(self, x: float | None, y: float | None, *, shift: bool = False) -> None:
         """Make the cell at a place of the map B, with shift A."""

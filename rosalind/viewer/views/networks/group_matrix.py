@@ -8,6 +8,7 @@ from bokeh.events import Tap
 from bokeh.models import ColorBar, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis.similarity import Groups
+from rosalind.viewer.views.cursor import CellCursor
 from rosalind.viewer.views.draw import SEQUENTIAL, cut, empty, fill, plain, plot, square
 
 NAMED = 45
@@ -52,7 +53,16 @@ class GroupMatrix:
         figure.add_layout(bar, "right")
         tips = [("", "@row"), ("", "@column"), ("apart", "@distance{0.00}"), ("seeds alone", "@chance")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips))
+        size = lambda: (len(self.order), len(self.order))
+        choose = lambda column, row, shift: self.tap(column, row)
+        self.cursor = CellCursor(figure, size, choose, self._words, middle=0.5)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
+
+    def _words(self, column: int, row: int) -> str:
+        """What is read out of a cell."""
+        place, data = row * len(self.order) + column, self.cells.data
+        apart = f"{data['distance'][place]:.2f} apart, seeds alone {data['chance'][place]}"
+        return f"A {data['column'][place]}, B {data['row'][place]}: {apart}"
 
     def tap(self, x: float | None, y: float | None) -> None:
         """Choose the groups of the cell at a place; nothing beside the matrix."""

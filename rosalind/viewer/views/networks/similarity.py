@@ -71,6 +71,7 @@ class Similarity:
         signs = {"family": family, "category": others | category}
         self.toggles = Toggles(frame, change, "similarity", signs, self.colours)
         self.groups_plane, self.matrix = GroupPlane(self._choose, self._compare), GroupMatrix(self._pair)
+        self.cursors = {"similarity-matrix": self.matrix.cursor}
         self.points_plane: PointPlane | None = None
         """Made when it is first shown: most readers never ask for two thousand points."""
         self.caption = draw.caption("similarity-caption")

@@ -1,25 +1,21 @@
 """Attribution maps: the parts of an image that its geometry, or a class' logit, rests on, under A and under B."""
 
 from html import escape
-from typing import Any
 
 import numpy as np
 from bokeh.layouts import column, row
-from bokeh.models import Button, CustomJS, Div
 
-from rosalind.analysis import deletion_curves, method_maps, occlusion_maps
+from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer import map_jobs
-from rosalind.viewer.controls import COPY
-from rosalind.viewer.map_jobs import Job
 from rosalind.viewer.views.draw import caption, titled
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
-from rosalind.viewer.views.samples.map_tiles import WIDTH, MapTiles
-from rosalind.viewer.views.samples.mapped_samples import MappedSamples, ordered
+from rosalind.viewer.views.samples.map_offers import MapOffers
+from rosalind.viewer.views.samples.map_tiles import MapTiles
+from rosalind.viewer.views.samples.mapped_samples import MappedSamples
 from rosalind.viewer.views.samples.method_maps import TARGETS, MethodMaps
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
@@ -29,12 +25,6 @@ HIDDEN = "hidden patches"
 
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Opacities of the maps in percent; below the first the image shows through."""
-
-POLL = 250
-"""Milliseconds between two looks at a process that makes maps."""
-
-LISTED = 12
-"""Largest number of samples with maps that are listed."""
 
 
 class Attribution:
@@ -47,18 +37,8 @@ class Attribution:
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
         self.methods, self.mapped = MethodMaps(change), MappedSamples(frame.store, change)
         self.change, self.frame = change, frame
-        self.missing = Div(text="", name="attribution-missing", width=WIDTH)
-        self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
-        self.copy.js_on_click(CustomJS(code=COPY))
-        self.compute = Button(label="compute them now", name="attribution-compute", width=150, visible=False)
-        self.compute.button_type = "primary"
-        self.compute.on_click(self.start)
-        self.elsewhere = Button(label="", name="attribution-elsewhere", width=250, visible=False)
-        self.elsewhere.on_click(self.go_elsewhere)
-        self.progress = Div(text="", name="attribution-progress", visible=False)
-        self.progress.html_attributes = {"role": "status"}
-        self._poll: Any = None
-        self._elsewhere = self._lacking = None
+        self.offers = MapOffers(frame, change, lambda: self.update(self.frame))
+        self.missing, self.copy = self.offers.missing, self.offers.copy
         self.caption = caption("attribution-caption")
         self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
         self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
@@ -74,8 +54,7 @@ class Attribution:
         stretched = {"sizing_mode": "stretch_width", "min_width": 260}
         beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
         figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
-        offers = (self.missing, self.compute, self.progress, self.elsewhere, self.copy)
-        rows = (choosers, (self.mapped.figure,), offers, figures)
+        rows = (choosers, (self.mapped.figure,), self.offers.widgets, figures)
         self.root = titled(self.title, *(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
@@ -136,7 +115,7 @@ class Attribution:
         self.tiles.figure.visible = any(table is not None for table in tables.values())
         both = sides["difference"] or sides["a"] or sides["b"]
         self.mapped.render(frame, np.empty(0, int) if both is None else both.ids)
-        self._offer(frame, cells, averaging)
+        self.offers.update(frame, cells, averaging)
         sentences = [
             _subject(frame, sides, ids, averaging),
             *_agreements(agreement, null, frame, averaging),
@@ -151,7 +130,7 @@ class Attribution:
         self.methods.show(not hidden_patches)
         if not hidden_patches:
             self.tiles.figure.visible = self.agreement.figure.visible = self.deletion.figure.visible = False
-            self.mapped.figure.visible = self.compute.visible = self.elsewhere.visible = False
+            self.mapped.figure.visible = self.offers.compute.visible = self.offers.elsewhere.visible = False
 
     def _show_method(self, frame: Frame, method: str, chosen: np.ndarray | None) -> None:
         """Draw the maps of a method other than hidden patches, and offer the commands for what is lacking."""
@@ -171,105 +150,11 @@ class Attribution:
         self.missing.text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{codes}</p>" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
-    def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
-        """What makes the missing maps: a button where they can be made here, and the commands with one to copy them."""
-        sample = None if averaging else frame.state.primary
-        self.compute.visible = self.elsewhere.visible = False
-        if sample is None and not averaging:
-            self.missing.text = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
-            self.copy.visible = False
-            return
-        lacking = occlusion_maps.missing(frame.store, cells, sample)
-        lacking += [c for c in cells if c not in lacking and not deletion_curves.stored(frame.store, c)]
-        ids = () if sample is None else (sample,)
-        lines = [occlusion_maps.command(frame.store, cell, ids) for cell in lacking]
-        here = bool(lacking and ids) and map_jobs.can_make(frame.store, lacking)
-        self._lacking = (lacking, ids) if here else None
-        self.compute.visible = here
-        self._point_elsewhere(frame, bool(lacking))
-        subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
-        share = f"{len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
-        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-        # Where a click makes them, the commands are for who looks for them.
-        codes = f"<details><summary>the commands</summary>{codes}</details>" if here else f"Make them with<br>{codes}"
-        self.missing.text = f"<p>{subject} are missing for {share}. {codes}</p>" if lines else ""
-        self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
-
-    def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:
-        """A button that takes A and B to a condition under which both have maps."""
-        store, (a, b) = frame.store, (frame.state.a, frame.state.b)
-        self._elsewhere = None
-        if lacking:
-            mapped = lambda cell: any(occlusion_maps.stamp(store, one) for one in store.sides.seeds(cell))
-            others = [c for c in store.conditions if c not in (a[1], b[1]) and mapped((a[0], c)) and mapped((b[0], c))]
-            self._elsewhere = others[0] if others else None
-        self.elsewhere.update(visible=self._elsewhere is not None, label=f"see maps under {self._elsewhere}")
-
-    def go_elsewhere(self) -> None:
-        """Show A and B under a condition under which both have maps, and one of their samples."""
-        if self._elsewhere is None:
-            return
-        state, store = self.frame.state, self.frame.store
-        a, b = (state.a[0], self._elsewhere), (state.b[0], self._elsewhere)
-        maps = occlusion_maps.difference(store, store.sides.pairs(a, b))
-        samples = (
-            {}
-            if maps is None or state.primary in maps.ids
-            else {"primary": int(store.ids[ordered(self.frame, maps.ids)[0]])}
-        )
-        self.change(a=a, b=b, **samples)
-
-    def start(self) -> None:
-        """Ask another process for the maps that are missing, and follow it; one request at a time for all readers."""
-        if self._lacking is None:
-            return
-        jobs = map_jobs.of(self.frame.store)
-        started = jobs.start(self.frame.store, *self._lacking)
-        self.progress.update(
-            text=_progress(jobs.job) if started else "another reader's maps are being made", visible=True
-        )
-        self.compute.disabled = started
-        if started and self._poll is None and self.root.document is not None:
-            self._poll = self.root.document.add_periodic_callback(self.follow, POLL)
-
-    def follow(self) -> None:
-        """Show how far the other process is, and its maps once it is done."""
-        jobs = map_jobs.of(self.frame.store)
-        self.progress.text = _progress(jobs.job)
-        if jobs.job.running:
-            return
-        if self._poll is not None and self.root.document is not None:
-            self.root.document.remove_periodic_callback(self._poll)
-        self._poll = None
-        self.compute.disabled = False
-        self.progress.visible = bool(jobs.job.error)
-        self.update(self.frame)
-
-
-def _progress(job: Job) -> str:
-    if job.error:
-        return f"<p class='error'>{escape(job.error)}</p>"
-    return f"computing: {job.done:.0f} of {job.total} maps" if job.done else "starting the process that computes"
-
 
 def _cells(frame: Frame) -> list[Cell]:
     """The single cells whose maps are shown, A's first."""
     sides = (frame.state.a, frame.state.b, *(frame.null or ()))
     return list(dict.fromkeys(cell for side in sides for cell in frame.store.sides.seeds(side)))
-
-
-def _stored(frame: Frame) -> str:
-    """The conditions under which A's first network has maps, and the samples of them under A's; empty without any."""
-    store, (network, condition) = frame.store, frame.store.sides.seeds(frame.state.a)[0]
-    conditions = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
-    if not conditions:
-        return ""
-    text = f"; {escape(network)} has maps under {escape(', '.join(conditions))}"
-    maps = store.maps((network, condition))
-    if maps is not None and len(maps["id"]):
-        listed = ", ".join(map(str, maps["id"][:LISTED].tolist()))
-        text += f", under {escape(condition)} of samples {listed}{', ...' * (len(maps['id']) > LISTED)}"
-    return text
 
 
 def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[float, float, float]]:
