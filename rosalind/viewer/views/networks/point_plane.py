@@ -66,7 +66,7 @@ class PointPlane:
             "Map of networks under conditions; near points have alike geometry.",
             height=430,
             match_aspect=True,
-            **{"tools": "pan,wheel_zoom,reset", "toolbar_location": "above"},
+            **{"tools": "pan,wheel_zoom,reset", "toolbar_location": "above", "active_scroll": "wheel_zoom"},
         )
         figure.axis.visible = False
         figure.grid.grid_line_color = None
