@@ -12,6 +12,7 @@ from rosalind.analysis.selection import FLIPS, OPERATIONS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.actions import Actions
+from rosalind.viewer.side_selects import SideSelects
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import State
 
@@ -70,7 +71,6 @@ class Controls:
         self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
-        self._showing = False
         self._slices: Mapping[str, Slice] = {}
         self._make(state)
         self.address = self._hidden("address", ADDRESS)
@@ -103,11 +103,10 @@ class Controls:
 
     def _make(self, state: State) -> None:
         widgets, change = self.widgets, self._actions.change
-        for side in ("a", "b"):
-            network, condition = getattr(state, side)
-            choose = lambda new, side=side: self._choose(side)
-            self._select(f"{side}-network", f"{side.upper()}: network or group", [], network, choose)
-            self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, choose)
+        self.selects = {
+            side: SideSelects(self.store, side, lambda cell, side=side: change(**{side: cell})) for side in ("a", "b")
+        }
+        split = {name: widget for selects in self.selects.values() for name, widget in selects.widgets.items()}
         for axis in ("x", "y"):
             measures = [(name, measure.title) for name, measure in self.store.measures.items()]
             measure = lambda new, axis=axis: change(**{axis: new})
@@ -129,10 +128,7 @@ class Controls:
             widget.name = name
             if not isinstance(widget, Checkbox):
                 widget.sizing_mode = "stretch_width"
-
-    def _choose(self, side: str) -> None:
-        if not self._showing:
-            self._actions.change(**{side: self.cell(side)})
+        widgets |= split
 
     def _button(self, label: str, name: str, act: Callable[[], None], **options: Any) -> Button:
         look: dict[str, Any] = {"sizing_mode": "stretch_width", **options}
@@ -166,7 +162,7 @@ class Controls:
         save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
-            *(w[f"{side}-{part}"] for side in ("a", "b") for part in ("network", "condition")),
+            *(part for selects in self.selects.values() for part in selects.rows),
             self._button("swap A and B", "swap", actions.swap),
             *(w[name] for name in ("null", "x", "y", "raw", "class", "operation")),
             *flips,
@@ -188,11 +184,9 @@ class Controls:
 
     def refill(self, state: State) -> None:
         """Offer the networks and conditions that the study has now."""
-        store, groups = self.store, list(self.store.sides.groups_by_id)
-        names = {"networks": store.networks, **({"groups of seeds": groups} if groups else {})}
-        for side in ("a", "b"):
-            self.widgets[f"{side}-network"].options = names
-            self.widgets[f"{side}-condition"].options = store.conditions
+        store = self.store
+        for selects in self.selects.values():
+            selects.refill()
         self.study.text = (
             f"{store.results.title}: {len(store.networks)} networks x {len(store.conditions)} conditions, "
             f"{len(store.ids):,} test images"
@@ -200,17 +194,13 @@ class Controls:
 
     def cell(self, side: str) -> Cell:
         """The network and condition that the widgets of A or B show."""
-        return self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value
+        return self.selects[side].cell
 
     def show(self, state: State, *, past: bool, future: bool, slices: Mapping[str, Slice]) -> None:
         """Bring every widget in line with a state."""
         w = self.widgets
         for side in ("a", "b"):
-            network, condition = getattr(state, side)
-            # After the first of the two the widgets name a cell that nobody has chosen.
-            self._showing = True
-            w[f"{side}-network"].value, w[f"{side}-condition"].value = network, condition
-            self._showing = False
+            self.selects[side].show(getattr(state, side))
         w["x"].value, w["y"].value = state.x, state.y
         w["raw"].active, w["null"].active = state.raw, state.null
         w["operation"].value = state.operation
