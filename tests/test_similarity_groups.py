@@ -167,7 +167,8 @@ class TestView:
             assert found.names[k] in view.caption.text.split("</b>")[0]
         assert says(view.caption.text, found.distance[near], found.chance(*near))
         drawn = view.groups_plane
-        assert {text.split(": ")[-1] for text in drawn.names.data["text"]} == set(found.names)
+        texts = [*drawn.names.data["text"], *drawn.names.data["bold"]]
+        assert {text.split(": ")[-1] for text in texts if text} == set(found.names)
         assert drawn.discs.data["radius"] == pytest.approx(found.error, rel=1e-5)
         assert drawn.lengths.data["text"][0] == f"{found.distance[near]:.2f}"
         assert view.points_plane is None, "two thousand points are not sent before they are asked for"
@@ -187,7 +188,7 @@ class TestView:
         mark = [name for _, name in view.shown].index("contrast-5")
         drawn.tap(*drawn.places[mark])
         assert page.state.b == ("lth 0.9 over seeds", "contrast-5")
-        assert "B: contrast" in drawn.names.data["text"]
+        assert "B: contrast" in drawn.names.data["bold"]
         drawn.tap(*drawn.places[mark], shift=True)
         assert page.state.a == page.state.b
         page.change(choices={"similarity-open": "none"})

@@ -91,6 +91,8 @@ class Session:
         document.template = theme.page_template("index.html")
         document.template_variables.update(
             views={name: [k for k, names in self.panels.shown.items() if name in names] for name in views},
+            query=address.to_query(self.state),
+            sides=json.loads(self.controls.sides.text),
             titles={name: view.title for name, view in views.items()},
             layouts=LAYOUTS,
             state=self.state,

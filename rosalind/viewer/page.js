@@ -43,7 +43,8 @@
   let trail = JSON.parse(stored("rosalind-trail") ?? "[]"), at = history.state?.at ?? 0;
   const bare = (query) => { const q = new URLSearchParams(query); q.delete("token"); return q.toString(); };
   const keep = () => stored("rosalind-trail", JSON.stringify(trail));
-  if (trail[at] !== bare(location.search)) [trail, at] = [[bare(location.search)], 0];
+  // As the server writes it: an address may leave out, or misspell, what it shows.
+  if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
   let silent = false;
   window.rosalindAddress = (query) => {

@@ -50,7 +50,7 @@ class GroupPlane:
         about = ("name", "about")
         self.marks = draw.empty("x", "y", "colour", "marker", "size", *about)
         self.sides = draw.empty("x", "y")
-        self.names = draw.empty("x", "y", "text", "dx", "dy", "style")
+        self.names = draw.empty("x", "y", "text", "bold", "dx", "dy")
         ends = {name: name for name in ENDS}
         figure.circle(
             "x",
@@ -72,8 +72,10 @@ class GroupPlane:
         text = {"text": "text", "text_color": "#000000", "name": "ink", "text_baseline": "middle"}
         middle = {"text_align": "center", "text_font_size": "11px"}
         figure.text("x", "y", source=self.lengths, text_font_style="italic", y_offset=-8, **text, **middle)
-        placed = {"x_offset": "dx", "y_offset": "dy", "text_font_style": "style"}
+        placed = {"x_offset": "dx", "y_offset": "dy"}
         figure.text("x", "y", source=self.names, **text, **middle, **placed)
+        # A font that is a column fails where a source gets fewer rows (Bokeh 3.9.2).
+        figure.text("x", "y", source=self.names, text_font_style="bold", **{**text, "text": "bold"}, **middle, **placed)
         tips = [("", "@name"), ("", "@about")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
@@ -190,10 +192,11 @@ class GroupPlane:
         span = np.ptp(spanned, axis=0) + 2 * radius.max(initial=0) if len(spanned) else np.ones(2)
         scale = 0.85 * min(WIDE / max(span[0], 1e-9), HIGH / max(span[1], 1e-9))
         offsets = label_places.place(points * scale * [1, -1], texts, first=list(sides))
-        style = ["bold" if k in sides else "normal" for k in range(len(texts))]
         x, y = points.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
         dx, dy = offsets.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
-        draw.fill(self.names, {"x": x, "y": y, "text": texts, "dx": dx, "dy": dy, "style": style})
+        plain = [None if k in sides else text for k, text in enumerate(texts)]
+        bold = [text if k in sides else None for k, text in enumerate(texts)]
+        draw.fill(self.names, {"x": x, "y": y, "text": plain, "bold": bold, "dx": dx, "dy": dy})
 
 
 def _about(groups: Groups, k: int) -> str:
