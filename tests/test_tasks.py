@@ -39,9 +39,21 @@ def reader(browser, shown, request):  # noqa: F811
     page.tab.close()
 
 
+WORDS = """(element) => {
+  const words = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) return node.data;
+    if (node.nodeType !== Node.ELEMENT_NODE || ["STYLE", "SCRIPT"].includes(node.tagName)) return "";
+    if (!node.checkVisibility()) return "";
+    return [...(node.shadowRoot ?? node).childNodes].map(words).join(" ");
+  };
+  return words(element).replace(/\\s+/g, " ");
+}"""
+"""The text of an element as it is on screen, in shadow roots too."""
+
+
 def seen(page: Page, section: str) -> str:
     """The text of a card as it is on screen."""
-    return page.tab.locator(f"#{section}").inner_text()
+    return page.tab.locator(f"#{section}").evaluate(WORDS)
 
 
 def press(page: Page, name: str) -> None:
@@ -103,7 +115,7 @@ def test_t4_fragile_samples_and_their_pictures(reader, folder):
     reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
     tip = reader.tab.locator(".bk-Tooltip").filter(has_text="sample").first
     tip.wait_for()
-    said = re.search(r"sample (\d+) true (\w+), A says (\w+), B says (\w+)", " ".join(tip.inner_text().split()))
+    said = re.search(r"sample (\d+) true (\w+), A says (\w+), B says (\w+)", tip.evaluate(WORDS))
     at = int(np.flatnonzero(store.ids == int(said[1]))[0])
     assert said[2] == store.names_of(store.labels[[at]])[0]
     assert said[3] == store.names_of(store.predictions((A, "clean"))[[at]])[0]
