@@ -168,9 +168,10 @@ class TestView:
         assert says(view.caption.text, found.distance[near], found.chance(*near))
         drawn = view.groups_plane
         texts = [*drawn.names.data["text"], *drawn.names.data["bold"]]
-        assert {text.split(": ")[-1] for text in texts if text} == set(found.names)
+        # The shortest edge of the tree has its length beside it.
+        length = f"{found.distance[near]:.2f}"
+        assert {text.split(": ")[-1] for text in texts if text} == {*found.names, length}
         assert drawn.discs.data["radius"] == pytest.approx(found.error, rel=1e-5)
-        assert drawn.lengths.data["text"][0] == f"{found.distance[near]:.2f}"
         assert view.points_plane is None, "two thousand points are not sent before they are asked for"
 
     def test_a_disc_opens_its_conditions_and_a_point_of_them_is_b(self, store):

@@ -119,7 +119,7 @@ class Controls:
             widgets[name] = Checkbox(label=label, active=getattr(state, name))
             widgets[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
         operations, operate = list(OPERATIONS), lambda new: change(operation=new)
-        self._select("operation", "a new selection will", operations, state.operation, operate)
+        self._select("operation", "a selection will", operations, state.operation, operate)
         self._select("slice", "saved slices", [""], "", self._actions.show_slice)
         widgets["slice"].on_change("value", lambda attr, old, new: self._show_note())
         widgets["slice-name"] = TextInput(title="save the selection as", placeholder="a name", max_length=LONGEST_NAME)
@@ -155,17 +155,17 @@ class Controls:
 
     def _rail(self) -> Column:
         actions, w = self._actions, self.widgets
-        flips = [
-            self._button(f"select what {flip}", flip, lambda flip=flip: actions.select_flip(flip))
-            for flip in FLIPS[1:3]
-        ]
+        flips = [self._button(f"what {flip}", flip, lambda flip=flip: actions.select_flip(flip)) for flip in FLIPS[1:3]]
         save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
             *(part for selects in self.selects.values() for part in selects.rows),
             self._button("swap A and B", "swap", actions.swap),
-            *(w[name] for name in ("null", "x", "y", "raw", "class", "operation")),
-            *flips,
+            w["null"],
+            row(w["x"], w["y"], sizing_mode="stretch_width"),
+            w["raw"],
+            row(w["class"], w["operation"], sizing_mode="stretch_width"),
+            row(*flips, sizing_mode="stretch_width"),
             w["slice"],
             self.note,
             w["slice-name"],

@@ -1,5 +1,6 @@
 """Occlusion maps that a reader asks for, made by another process: the server itself never imports jax."""
 
+import contextlib
 import importlib.util
 import json
 import subprocess
@@ -72,9 +73,10 @@ class MapJobs:
 
     def _run(self, request: str) -> None:
         """Send a request, and follow the answers until the last."""
-        error = "the process that makes maps has ended."
+        error: str | None = None
         try:
             if self._process is None or self._process.poll() is not None:
+                self.close()
                 self._process = subprocess.Popen(
                     self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
                 )
@@ -82,20 +84,29 @@ class MapJobs:
             self._process.stdin.flush()
             for line in self._process.stdout:
                 answer = json.loads(line)
-                if "total" in answer:
-                    self.job = replace(self.job, done=answer["done"])
-                else:
+                if "total" not in answer:
                     error = answer.get("error", "")
                     break
+                self.job = replace(self.job, done=answer["done"])
         except (OSError, ValueError) as failure:
             error = str(failure)
+        if error is None:
+            error = "the process that makes maps has ended."
+            self.close()
         self.job = replace(self.job, running=False, error=error)
 
     def close(self) -> None:
-        """End the process."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+        with contextlib.suppress(OSError):
+            # What was not sent to a process that has ended cannot be.
+            process.stdin.close()
+        process.stdout.close()
+        process.wait()
 
 
 def of(store: Store) -> MapJobs:

@@ -37,7 +37,8 @@
     window.dispatchEvent(new Event("resize"));
   };
   fold.addEventListener("click", () => folded(document.body.dataset.rail !== "folded"));
-  if (stored("rosalind-rail") === "folded") folded(true);
+  // On a small screen the lists would fill the first one.
+  if ((stored("rosalind-rail") ?? (innerWidth < 900 ? "folded" : "")) === "folded") folded(true);
 
   // Every state is an entry of the browser's history, so that Back is undo, also after a reload.
   let trail = JSON.parse(stored("rosalind-trail") ?? "[]"), at = history.state?.at ?? 0;

@@ -11,12 +11,12 @@ from rosalind.analysis import label_places, polygon
 from rosalind.analysis.similarity import Groups
 from rosalind.viewer.views import draw
 
-WIDE, HIGH = 560, 420
+WIDE, HIGH = 560, 430
 """Pixels of the frame that names are placed for; in a wider one they have more room."""
 
 ENDS = ("x0", "y0", "x1", "y1")
-TIED = 2
-"""How many of the shortest edges of the tree have their length written on them."""
+TIED = 1
+"""How many of the shortest edges of the tree have their length written beside them."""
 
 
 class GroupPlane:
@@ -37,6 +37,8 @@ class GroupPlane:
             height=470,
             match_aspect=True,
             min_width=320,
+            # Else it would be as low as the matrix beside it, whose names need room below.
+            frame_align=False,
             **{"tools": "pan,lasso_select,box_select,reset", "toolbar_location": "above"},
         )
         figure.toolbar.active_drag = None
@@ -45,7 +47,6 @@ class GroupPlane:
         self.discs = draw.empty("x", "y", "radius", "colour")
         self.ghosts = draw.empty("x", "y")
         self.tree = draw.empty(*ENDS, "width")
-        self.lengths = draw.empty("x", "y", "text")
         self.ways = draw.empty("x", "y")
         about = ("name", "about")
         self.marks = draw.empty("x", "y", "colour", "marker", "size", *about)
@@ -71,7 +72,6 @@ class GroupPlane:
         figure.scatter("x", "y", source=self.sides, **ring)
         text = {"text": "text", "text_color": "#000000", "name": "ink", "text_baseline": "middle"}
         middle = {"text_align": "center", "text_font_size": "11px"}
-        figure.text("x", "y", source=self.lengths, text_font_style="italic", y_offset=-8, **text, **middle)
         placed = {"x_offset": "dx", "y_offset": "dy"}
         figure.text("x", "y", source=self.names, **text, **middle, **placed)
         # A font that is a column fails where a source gets fewer rows (Bokeh 3.9.2).
@@ -125,14 +125,14 @@ class GroupPlane:
         tree = dict(zip(ENDS, (x[a], y[a], x[b], y[b]), strict=True))
         draw.fill(self.tree, {**tree, "width": width.astype(np.float32)})
         short = np.argsort(length, kind="stable")[:TIED]
-        texts = [f"{length[k]:.2f}" for k in short]
-        draw.fill(self.lengths, {"x": (x[a] + x[b])[short] / 2, "y": (y[a] + y[b])[short] / 2, "text": texts})
+        ties = (self.places[a] + self.places[b])[short] / 2
         draw.fill(self.ghosts, {"x": x[:0], "y": y[:0]})
         draw.fill(self.ways, {"x": x[:0], "y": y[:0]})
         looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
         about = [_about(groups, k) for k in range(len(x))]
         self._mark(x, y, looks | {"name": list(groups.names), "about": about}, sides)
-        self._name(self.places, list(groups.names), sides, radius)
+        names = [*groups.names, *(f"{length[k]:.2f}" for k in short)]
+        self._name(np.concatenate([self.places, ties]), names, sides, radius)
 
     def show_paths(
         self,
@@ -155,7 +155,7 @@ class GroupPlane:
         """
         self.places = points.astype(float)
         x, y = points.T.astype(np.float32)
-        for source in (self.discs, self.tree, self.lengths):
+        for source in (self.discs, self.tree):
             draw.fill(source, {name: values[:0] for name, values in source.data.items()})
         draw.fill(self.ghosts, dict(zip("xy", ghosts.T.astype(np.float32), strict=True)))
         gap = np.float32([np.nan])

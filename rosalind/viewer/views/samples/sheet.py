@@ -68,7 +68,7 @@ class Sheet:
             "Contact sheet of the selected samples; click one, or walk with the arrow keys, to see it in full.",
             width=WIDTH,
             height=WINDOW,
-            sizing_mode="scale_width",
+            sizing_mode="stretch_width",
             x_range=(0, self.columns),
             y_range=(most // self.columns, 0),
         )
@@ -173,7 +173,8 @@ class Sheet:
         height = round(lines * WIDTH / self.columns / (2 if two else 1))
         if self.figure.height != height or self.figure.x_range.end != self.columns:
             self.figure.x_range.end, self.figure.y_range.start = self.columns, lines
-            self.figure.height = height
+            # In a box that scrolls a figure without a least height is squeezed into the window.
+            self.figure.update(height=height, min_height=height)
 
     def draw(self, pictures: list[np.ndarray]) -> None:
         """Put pictures uint8[k, h, w, channels] on the tiles; two lists, left and right, or one where both are alike.
