@@ -11,7 +11,7 @@ import pytest
 from pages import Page
 
 from rosalind import results, study
-from rosalind.analysis import map_samples, occlusion_maps
+from rosalind.analysis import contact_sheet, map_samples, occlusion_maps
 from rosalind.analysis.store import Store
 from rosalind.config import Study
 from rosalind.study import map_worker, planning
@@ -201,9 +201,11 @@ class TestViews:
         page.view.choose_preset("most fragile to corruption")
         ids = page.state.rule[0].ids
         mapped = set(store.maps(a)["id"].tolist()) & set(store.maps(b)["id"].tolist())
-        study.attribute(copy, A, "clean", (ids[-1],))
-        study.attribute(copy, B, "clean", (ids[-1],))
+        has_picture = store.ids[contact_sheet.pictured(store, "clean")]
+        last = [sample for sample in ids if sample in has_picture][-1]
+        for network in (A, B):
+            study.attribute(copy, network, "clean", (last,))
         store.refresh()
         page.view.choose_preset("most fragile to corruption")
-        assert page.state.primary == next(sample for sample in ids if sample in mapped | {ids[-1]})
-        assert store.ids[page.view.listed[0]] in mapped | {ids[-1]}
+        assert page.state.primary == next(sample for sample in ids if sample in mapped | {last})
+        assert store.ids[page.view.listed[0]] in mapped | {last}

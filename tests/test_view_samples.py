@@ -336,7 +336,7 @@ class TestView:
 
     def test_one_condition_has_one_picture_and_large_ones(self, store):
         one, changes = viewed(store, State(A, (B[0], A[1])))
-        two, _ = viewed(store, State(A, B))
+        two, _ = viewed(store, State(A, B), pair="clean | B")
         size = store.results.images("clean")[1].shape[1]
         gap = max(size // 20, 1)
         assert one.tiles_sheet.columns == 640 // 80
