@@ -43,7 +43,7 @@ WORDS = """(element) => {
   const words = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return node.data;
     if (node.nodeType !== Node.ELEMENT_NODE || ["STYLE", "SCRIPT"].includes(node.tagName)) return "";
-    if (!node.checkVisibility()) return "";
+    if (getComputedStyle(node).display === "none") return "";
     return [...(node.shadowRoot ?? node).childNodes].map(words).join(" ");
   };
   return words(element).replace(/\\s+/g, " ");
