@@ -85,7 +85,7 @@ def test_t2_which_corruptions_say_the_same(reader, folder):
 
 @pytest.mark.parametrize("reader", ["layout=geometry"], indirect=True)
 def test_t3_what_moved_most(reader, folder):
-    reader.tab.get_by_text("show the null", exact=True).click()
+    reader.tab.get_by_role("checkbox", name="show the null").click()
     reader.wait_text("local-caption", "null within")
     moved = {
         name: abs(float(change)) / float(null)
