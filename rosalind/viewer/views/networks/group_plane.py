@@ -15,6 +15,9 @@ WIDE, HIGH = 560, 430
 """Pixels of the frame that names are placed for; in a wider one they have more room."""
 
 ENDS = ("x0", "y0", "x1", "y1")
+LETTERS = 28
+"""Longest name beside a mark; the tooltip has the whole."""
+
 TIED = 1
 """How many of the shortest edges of the tree have their length written beside them."""
 
@@ -185,7 +188,9 @@ class GroupPlane:
     ) -> None:
         """Names beside the marks, those of A and B bold and with their letters."""
         texts = [
-            f"{sides[k]}: {draw.plain(name)}".rstrip(": ") if k in sides else draw.plain(name)
+            f"{sides[k]}: {draw.plain(draw.cut(name, LETTERS))}".rstrip(": ")
+            if k in sides
+            else draw.plain(draw.cut(name, LETTERS))
             for k, name in enumerate(names)
         ]
         spanned = points if spanned is None else spanned
