@@ -56,6 +56,15 @@ class TestHistory:
         assert walked.future
         assert not walked.after(now).future
 
+    def test_going_to_a_state_is_a_step_where_it_is_the_next(self, start):
+        second, third = replace(start, x="norm"), replace(start, x="margin")
+        history = state.History().after(start)
+        assert history.goto(second, start) == history.undo(second)
+        undone, _ = history.undo(second)
+        assert undone.goto(start, second) == undone.redo(start)
+        assert history.goto(second, third) == (history.after(second), third)
+        assert history.goto(second, second) == (history, second)
+
     def test_it_is_bounded(self, start):
         walked = state.History()
         for _ in range(2 * state.LONGEST):

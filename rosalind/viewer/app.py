@@ -148,23 +148,14 @@ class Session:
     def _follow(self, kind: str, text: str) -> None:
         """Show the state of an address the browser went back to; or take over what could be undone before a reload."""
         parse = lambda query: address.from_query(self.store, dict(parse_qsl(query)), self.choices)[0]
-        if kind == "past":
-            with contextlib.suppress(ValueError, TypeError, RecursionError):
-                past = tuple(parse(str(query)) for query in json.loads(text)[-LONGEST:])
-                if not self.history.past:
-                    self.history = dataclasses.replace(self.history, past=past)
-                    self._show_state()
+        if kind == "go":
+            self._travel(lambda present: self.history.goto(present, parse(text)))
             return
-        state = parse(text)
-        try:
-            if self.history.past and state == self.history.past[-1]:
-                self._travel(self.history.undo)
-            elif self.history.future and state == self.history.future[0]:
-                self._travel(self.history.redo)
-            elif state != self.state:
-                self._become(state, self.history.after(self.state), time.monotonic())
-        except (ValueError, OSError) as error:
-            self.show_errors(str(error))
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            past = tuple(parse(str(query)) for query in json.loads(text)[-LONGEST:])
+            if not self.history.past:
+                self.history = dataclasses.replace(self.history, past=past)
+                self._show_state()
 
     def _hold(self, operation: str) -> None:
         self.held_operation = operation
