@@ -1,6 +1,7 @@
 """The page without a mouse, on small screens, with the browser's own Back: parts in Python, then in a browser."""
 
 import json
+from typing import Any
 
 import pytest
 from pages import opened
@@ -70,10 +71,11 @@ class TestSession:
 
     def test_tiles_of_the_sheet_too(self, store):
         session = opened(store, "samples")
+        sheet: Any = session.views["samples"]
         session.press("cell:samples:ArrowRight")
         session.press("cell:samples:ArrowRight")
         session.press("cell:samples:Enter")
-        assert session.state.primary == store.ids[session.views["samples"].listed[1]]
+        assert session.state.primary == store.ids[sheet.listed[1]]
         assert f"sample {session.state.primary}" in session.controls.live.text
 
     def test_back_is_undo_and_forward_is_redo(self, store):

@@ -16,7 +16,7 @@ IDLE = 600.0
 
 def answer(request: dict[str, Any], out: TextIO) -> None:
     """Make the maps of one request, and write what became of it as lines of JSON."""
-    from rosalind import study
+    from rosalind.study import maps
 
     cells, ids = request["cells"], tuple(request["ids"])
     total, done, made = len(cells) * len(ids), 0.0, 0
@@ -32,7 +32,7 @@ def answer(request: dict[str, Any], out: TextIO) -> None:
 
     try:
         for folder, network, condition in cells:
-            made += study.maps.attribute_cell(folder, network, condition, ids, advance)
+            made += maps.attribute_cell(folder, network, condition, ids, advance)
     except Exception as error:
         # Whatever it is, the reader of a page has no other place to see it.
         say(error=f"{type(error).__name__}: {error}")

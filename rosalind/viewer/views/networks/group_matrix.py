@@ -54,8 +54,8 @@ class GroupMatrix:
         tips = [("", "@row"), ("", "@column"), ("apart", "@distance{0.00}"), ("seeds alone", "@chance")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips))
         size = lambda: (len(self.order), len(self.order))
-        choose = lambda column, row, shift: self.tap(column, row)
-        self.cursor = CellCursor(figure, size, choose, self._words, middle=0.5)
+        enter = lambda column, row, shift: self.tap(column, row)
+        self.cursor = CellCursor(figure, size, enter, self._words, middle=0.5)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
     def _words(self, column: int, row: int) -> str:

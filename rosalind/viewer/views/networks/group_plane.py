@@ -161,7 +161,7 @@ class GroupPlane:
         for source in (self.discs, self.tree):
             draw.fill(source, {name: values[:0] for name, values in source.data.items()})
         draw.fill(self.ghosts, dict(zip("xy", ghosts.T.astype(np.float32), strict=True)))
-        gap = np.float32([np.nan])
+        gap = np.array([np.nan], np.float32)
         lines = [np.concatenate([np.append(axis[path], gap) for path in paths] or [gap]) for axis in (x, y)]
         self.line.line_color = colour
         draw.fill(self.ways, dict(zip("xy", lines, strict=True)))

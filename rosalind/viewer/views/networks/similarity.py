@@ -27,7 +27,7 @@ LAYOUTS = {"scaling": "classical scaling", "umap": "UMAP"}
 POINTS = "networks under conditions"
 LEVELS = (*similarity.KINDS, POINTS)
 NONE = "none"
-SIGNS = dict(zip(draw.FAMILY_MARKERS, "●■▲◆▼⬢★✚", strict=True))
+SIGNS: dict[str, str] = dict(zip(draw.FAMILY_MARKERS, "●■▲◆▼⬢★✚", strict=True))
 
 
 class Similarity:

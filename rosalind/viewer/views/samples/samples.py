@@ -274,6 +274,6 @@ class Samples:
         if preset == "none" or not self._is_by_ids(frame):
             return ""
         picked = sample_presets.pick(frame.store, preset, state.a, state.b)
-        if picked is None or tuple(frame.store.ids[picked.positions].tolist()) != state.rule[0].ids:
+        if picked is None or tuple(frame.store.ids[picked.positions].tolist()) != getattr(state.rule[0], "ids", ()):
             return ""
         return f" <b>{escape(sample_presets.report(preset, picked))}</b>"
