@@ -350,7 +350,9 @@ def explain(
     print(f"\n{rosalind.figures.explanation.write(explained, out or folder / 'report' / f'explain-{name}')}")
 
 
-def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = ()) -> None:
+def attribute(
+    folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[int, ...] = (), against: str | None = None
+) -> None:
     """Make occlusion maps of more samples for the attribution view.
 
     Args:
@@ -358,8 +360,15 @@ def attribute(folder: Folder, network: str, condition: str = _CLEAN, ids: tuple[
         network: Id of a network.
         condition: Id of a condition.
         ids: Sample ids of the test set; twelve over all classes if none is given.
+        against: Id of a network to compare with. Both get maps of the samples that the first rescues, breaks or is
+            fragile on, under the clean condition and the one at which it gains most.
     """
     rosalind.study.use_compilation_cache()
+    if against is not None:
+        if ids or condition != _CLEAN:
+            raise ValueError("--against chooses samples and conditions by itself; leave --ids and --condition out.")
+        print(f"{rosalind.study.attribute_pair(folder, against, network)} maps made.")
+        return
     count = rosalind.study.attribute(folder, network, condition, ids or None)
     print(f"{count} maps made" + ("; the others were there." if count < len(ids) else "."))
 

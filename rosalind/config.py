@@ -300,6 +300,8 @@ class Study:
         thumbnails: Test samples, stratified by class, whose corrupted images are kept for the viewer.
         attributions: Test samples, stratified by class, that get occlusion maps (first seed, chosen conditions).
         attribution_conditions: Ids of the conditions under which occlusion maps are made.
+        attribution_pairs: Pairs of networks by id, which get maps of samples that the second rescues, breaks or is
+            fragile on, under the clean condition and the one at which it gains most on the first.
         means: Means of your own by name, each over corruptions by name (all their severities) or conditions by id:
             `mean-<name>` in every table.
         measures: Measures of your own, `package.module:NAME` of a `measures.Measure` each: an axis in every view.
@@ -323,6 +325,7 @@ class Study:
     thumbnails: int = 2000
     attributions: int = 12
     attribution_conditions: tuple[str, ...] = (CLEAN,)
+    attribution_pairs: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
     diagnostics: tuple[Diagnosis, ...] = ()

@@ -16,6 +16,8 @@ CORRUPTIONS = (
 )
 SEVERITIES = (1, 3, 5)
 SPARSITIES = (0.8, 0.95)
+COMPARED = ("biprop-0.8", "biprop-0.95", "lth-0.95", "dense_short-4")
+"""Networks of the first seed that get occlusion maps of the samples on which they differ from the dense one."""
 
 
 def study(seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
@@ -46,4 +48,5 @@ def study(seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
         baselines=(Baseline("dense_short-1", epochs=1), Baseline("dense_short-4", epochs=4)),
         controls=("random", "dense_extended"),
         attribution_conditions=(Condition().id, Condition("gaussian_noise", 3).id),
+        attribution_pairs=tuple((f"cnn-dense-seed{seeds[0]}", f"cnn-{name}-seed{seeds[0]}") for name in COMPARED),
     )

@@ -56,6 +56,15 @@ class TestHistory:
         assert walked.future
         assert not walked.after(now).future
 
+    def test_going_to_a_state_is_a_step_where_it_is_the_next(self, start):
+        second, third = replace(start, x="norm"), replace(start, x="margin")
+        history = state.History().after(start)
+        assert history.goto(second, start) == history.undo(second)
+        undone, _ = history.undo(second)
+        assert undone.goto(start, second) == undone.redo(start)
+        assert history.goto(second, third) == (history.after(second), third)
+        assert history.goto(second, second) == (history, second)
+
     def test_it_is_bounded(self, start):
         walked = state.History()
         for _ in range(2 * state.LONGEST):
@@ -285,3 +294,41 @@ class TestLayouts:
         session.change(choices={"local-contours": "<b>"})
         assert "allowed: off, classes" in session.errors.text
         assert not session.state.choices
+
+
+class TestSides:
+    def test_a_side_is_chosen_part_by_part_and_what_can_stays(self, store):
+        session = opened(store, "networks")
+        w = session.widgets
+        assert w["a-method"].value == "dense"
+        w["a-method"].value = "lth"
+        assert session.state.a == ("mlp-lth-0.5-seed0", "clean")
+        w["a-sparsity"].value = "0.9"
+        assert session.state.a == ("mlp-lth-0.9-seed0", "clean")
+        assert [label for _, label in w["a-seed"].options] == ["all seeds", "seed 0", "seed 1"]
+        w["a-seed"].value = "lth 0.9 over seeds"
+        w["a-condition"].value = "contrast"
+        assert session.state.a == ("lth 0.9 over seeds", "contrast-1")
+        w["a-severity"].value = "contrast-5"
+        w["a-condition"].value = "gaussian_noise"
+        assert session.state.a == ("lth 0.9 over seeds", "gaussian_noise-5")
+        w["a-method"].value = "magnitude"
+        assert session.state.a == ("magnitude 0.9 over seeds", "gaussian_noise-5")
+        w["a-method"].value = "biprop"
+        assert session.state.a == ("biprop 0.5 over seeds", "gaussian_noise-5")
+        session.press("undo")
+        assert w["a-method"].value == "magnitude"
+        assert session.controls.cell("a") == session.state.a
+
+    def test_any_name_is_found_by_a_part_of_it(self, store):
+        session = opened(store, "networks")
+        find = session.widgets["b-find"]
+        assert find.search_strategy == "includes"
+        assert set(store.networks) | set(store.conditions) <= set(find.completions)
+        find.value = "mlp-magnitude-0.5-seed1"
+        assert session.state.b[0] == "mlp-magnitude-0.5-seed1"
+        assert find.value == ""
+        find.value = "contrast-1"
+        assert session.state.b == ("mlp-magnitude-0.5-seed1", "contrast-1")
+        find.value = "nothing"
+        assert session.state.b == ("mlp-magnitude-0.5-seed1", "contrast-1")

@@ -103,7 +103,7 @@ class TestWatching:
         session.watch()
         assert session.generation == 1
         assert session.state == before
-        assert "newcomer" in session.widgets["b-network"].options["networks"]
+        assert "newcomer" in session.widgets["b-find"].completions
         session.change(b=("newcomer", "clean"))
         assert session.state.b == ("newcomer", "clean")
         assert not session.errors.visible

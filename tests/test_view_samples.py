@@ -13,7 +13,7 @@ from rosalind import results
 from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import State, selected
-from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS
+from rosalind.viewer.views.draw import FLIP_COLOURS
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.samples.sample import SampleDetail
 from rosalind.viewer.views.samples.samples import TILES, Samples
@@ -327,11 +327,56 @@ class TestView:
         view, _ = viewed(store, State(A, B), pair="clean | B")
         flips = selection.flips(store, (B[0], "clean"), B)[view.listed]
         assert len(set(flips)) > 1
-        assert view.tiles.data["marker"] == [FLIP_MARKERS[k] for k in flips]
+        for side, cell in (("left", (B[0], "clean")), ("right", B)):
+            right = store.correct(cell)[view.listed]
+            assert view.tiles.data[side] == ["circle" if k else "x" for k in right]
+        # The table beside is of the same two.
+        np.testing.assert_array_equal(view.rows.data["margin A"], store.values((B[0], "clean"), "margin")[view.listed])
+        assert [column.title for column in view.table.columns][2:] == ["clean", "B", "margin clean", "margin B"]
         assert view.tiles.data["colour"] == [FLIP_COLOURS[k] for k in flips]
         made, size = view.sheet.data["image"][0], store.results.images("clean")[1].shape[1]
         clean = np.maximum(contact_sheet.pictures(store, "clean", view.listed[:1])[1][0, ..., 0], 1)
         np.testing.assert_array_equal(made[:size, :size], clean)
+
+    def test_one_condition_has_one_picture_and_large_ones(self, store):
+        one, changes = viewed(store, State(A, (B[0], A[1])))
+        two, _ = viewed(store, State(A, B), pair="clean | B")
+        size = store.results.images("clean")[1].shape[1]
+        gap = max(size // 20, 1)
+        assert one.tiles_sheet.columns == 640 // 80
+        assert two.tiles_sheet.columns == 640 // 160
+        assert one.sheet.data["image"][0].shape[1] == 8 * (size + gap)
+        assert two.sheet.data["image"][0].shape[1] == 2 * 4 * (size + gap)
+        for pixels in ("64", "128"):
+            large, _ = viewed(store, State(A, (B[0], A[1])), size=pixels)
+            columns = 640 // int(pixels)
+            assert large.tiles_sheet.columns == columns
+            # As high as its tiles, which are square.
+            assert large.figure.height == -(-TILES // columns) * int(pixels)
+        one.tiles_sheet.tap(1.5, 2.5)
+        assert changes == [{"primary": int(store.ids[one.listed[2 * 8 + 1]])}]
+        one.tiles_sheet.tap(-0.5, 2.5)
+        one.tiles_sheet.tap(0.5, 99)
+        assert len(changes) == 1
+        one.rows.selected.indices = [3]
+        assert changes[1] == {"primary": int(store.ids[one.listed[3]])}
+        # Without a click: class, and what both say.
+        names = [store.names_of(c[one.listed[:1]])[0] for c in (store.labels, store.predictions(A))]
+        assert one.tiles.data["text"][0].startswith(f"{names[0]}: {names[1]} |")
+        assert two.tiles_sheet.hover.tooltips.count("<img") == 2
+
+    def test_groups_stand_together(self, store):
+        view, _ = viewed(store, State(A, B), group="class")
+        labels = store.labels[view.listed]
+        assert (np.diff(labels) >= 0).all()
+        view, _ = viewed(store, State(A, B), group="true → predicted")
+        pictured = contact_sheet.pictured(store, A[1], B[1])
+        true, said = store.labels, store.predictions(B)
+        pairs = np.stack([true, said], 1)[view.listed]
+        runs = 1 + (np.diff(pairs, axis=0) != 0).any(1).sum()
+        assert runs == len(np.unique(pairs, axis=0))
+        wrong = (true != said) & pictured
+        assert (pairs[: min(wrong.sum(), TILES), 0] != pairs[: min(wrong.sum(), TILES), 1]).all()
 
     def test_what_has_not_changed_is_not_sent_again(self, store):
         start = State(A, B, primary=int(store.ids[3]))

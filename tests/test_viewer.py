@@ -279,7 +279,7 @@ class TestDocument:
         assert session.state.b == ("mlp-lth-0.9-seed0", "contrast-5")
         view.tap(column, line, shift=True)
         assert session.state.a == session.state.b
-        assert session.widgets["a-network"].value == "mlp-lth-0.9-seed0"
+        assert session.controls.cell("a")[0] == "mlp-lth-0.9-seed0"
 
     def test_a_tile_shows_its_maps_or_the_command_that_makes_them(self, store, small_folder):
         session = opened(store, "samples")

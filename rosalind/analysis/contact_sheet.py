@@ -90,6 +90,31 @@ def page(
     return candidates[first[np.argsort(value[first], kind="stable")]][(number - 1) * size :], number, pages
 
 
+def grouped(
+    key: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], predictions: Int[np.ndarray, " n"] | None = None
+) -> Float[np.ndarray, " n"]:
+    """A key that puts samples of one class together, or of one class and prediction, and keeps `key` within.
+
+    Classes in their order; of predictions the most frequent confusion first, and what is right at the end. NaN last
+    within its group.
+
+    >>> grouped(np.array([3.0, 1, 2, 0]), np.array([1, 0, 0, 1])).tolist()
+    [3.0, 0.0, 1.0, 2.0]
+    >>> grouped(np.zeros(4), np.array([0, 1, 1, 0]), np.array([0, 0, 0, 1])).tolist()
+    [3.0, 0.0, 1.0, 2.0]
+    """
+    group = labels.astype(np.int64)
+    if predictions is not None:
+        _, pair, count = np.unique(np.stack([labels, predictions]), axis=1, return_inverse=True, return_counts=True)
+        pair = pair.ravel()
+        wrong = labels != predictions
+        # Of equal counts the pairs in their own order.
+        group = np.where(wrong, -count[pair], 1) * (len(count) + 1) + pair
+    place = np.empty(len(key))
+    place[np.lexsort((np.where(np.isnan(key), np.inf, key), group))] = np.arange(len(key))
+    return place
+
+
 def rank(key: Float[np.ndarray, " n"], candidates: Int[np.ndarray, " m"], place: int) -> int:
     """Number of samples that `page` puts before one of the candidates.
 

@@ -31,6 +31,8 @@ class Store:
         self.folders = [Path(folder)] if isinstance(folder, str | Path) else [Path(path) for path in folder]
         self._limit = limit
         self._lock = threading.RLock()
+        self.shared: dict[str, Any] = {}
+        """What all readers share besides arrays, by name."""
         self.generation = 0
         self._read()
 

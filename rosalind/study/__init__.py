@@ -7,7 +7,7 @@ from rosalind.study.estimate import Estimate, estimate
 from rosalind.study.explaining import explain
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create, place
-from rosalind.study.maps import attribute
+from rosalind.study.maps import attribute, attribute_pair
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import check, plan
 from rosalind.study.pool import default_jobs
@@ -20,6 +20,7 @@ __all__ = [
     "add_deck",
     "add_network",
     "attribute",
+    "attribute_pair",
     "check",
     "create",
     "default_jobs",

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rosalind import conditions, data, measuring, results
+from rosalind.analysis import map_samples
 from rosalind.conditions import Planned
 from rosalind.config import CLEAN, Study
 from rosalind.diagnostics import occlusion
@@ -36,6 +37,14 @@ def attribute(
         ValueError: an unknown network, condition or sample; one that the network cannot be measured under.
         results.Mismatch: a callable that is not the stored network.
     """
+    with Progress("attributing", 12 if ids is None else len(ids), unit="samples") as progress:
+        return attribute_cell(folder, network, condition, ids, progress.advance)
+
+
+def attribute_cell(
+    folder: str | Path, network: str | Imported, condition: str, ids: tuple[int, ...] | None, advance: Advance
+) -> int:
+    """`attribute`, where `advance` counts the samples."""
     folder = Path(folder)
     study_results = results.load(folder)
     problems = study_results.problems
@@ -51,9 +60,31 @@ def attribute(
     unknown = sorted(set(ids) - set(dataset.test.ids.tolist()))
     if unknown:
         raise ValueError(f"the test set has no samples {unknown[:5]}; ids go from 0 to {dataset.test.ids.max()}.")
-    with Progress("attributing", len(ids), unit="samples") as progress:
-        planned = cells.planned_of(study_results, condition)
-        return attribute_some(dataset, folder, network, planned, ids, progress.advance)
+    planned = cells.planned_of(study_results, condition)
+    return attribute_some(dataset, folder, network, planned, ids, advance)
+
+
+def attribute_pair(folder: str | Path, a: str, b: str, count: int = 3) -> int:
+    """Make occlusion maps of the samples on which two networks of a study differ, as they were measured.
+
+    Of both, under the clean condition and the one at which B gains most on A; see `analysis.map_samples.of_pair`.
+
+    Args:
+        folder: of a study whose data can still be loaded.
+        a, b: ids of networks whose weights are stored.
+        count: of samples that B rescues, that it breaks, and that are fragile; of the first two under each condition.
+
+    Returns:
+        The number of maps that were made.
+
+    Raises:
+        ValueError: an unknown network, or no condition under which both were measured.
+    """
+    chosen = map_samples.of_pair(results.load(Path(folder)), a, b, count)
+    if not chosen.all_ids:
+        return 0
+    cells = [(network, condition) for network in (a, b) for condition in chosen.conditions]
+    return sum(attribute(folder, *cell, chosen.all_ids) for cell in cells)
 
 
 def attribute_some(
@@ -118,20 +149,38 @@ def attributions(
     names: tuple[str, ...],
     executor: Executor | None,
 ) -> dict[str, Exception]:
-    """Occlusion maps for those networks that are of the first seed, under the chosen conditions; errors by name."""
-    if not study.attributions:
+    """Occlusion maps of networks of the first seed under the chosen conditions, and of pairs; errors by name.
+
+    Pairs get their samples after measuring, see `analysis.map_samples.of_pair`.
+    """
+    if not study.attributions and not study.attribution_pairs:
         return {}
     first = [task for part in planning.tasks(study) for task in part if task.seed == study.seeds[0]]
-    expected = [name for task in first for name in planning.expected(study, dataset, task)]
-    ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, study.attributions)].tolist())
+    ids_of: dict[tuple[str, str], tuple[int, ...]] = {}
+    if study.attributions:
+        ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, study.attributions)].tolist())
+        expected = [name for task in first for name in planning.expected(study, dataset, task)]
+        ids_of = {(name, c): ids for name in expected for c in study.attribution_conditions}
+    study_results = results.load(folder) if study.attribution_pairs else None
+    for a, b in study.attribution_pairs:
+        if study_results is None or a not in names or b not in names:
+            continue
+        try:
+            chosen = map_samples.of_pair(study_results, a, b)
+        except (ValueError, OSError):
+            # A cell that could not be measured is named among the failures already.
+            continue
+        for cell in ((name, condition) for name in (a, b) for condition in chosen.conditions):
+            ids_of[cell] = tuple(dict.fromkeys((*ids_of.get(cell, ()), *chosen.all_ids)))
+    by_id = {p.condition.id: p for p in planned}
     work = {
-        (name, p.condition.id): Unit(f"maps of {name} under {p.condition.id}", len(ids), (study, folder, name, p, ids))
-        for p in planned
-        for name in expected
-        if name in names and p.condition.id in study.attribution_conditions
+        (name, c): Unit(f"maps of {name} under {c}", len(ids), (study, folder, name, by_id[c], ids))
+        for c in by_id
+        for (name, condition), ids in ids_of.items()
+        if condition == c and name in names
     }
     parts = units.amounts(list(work.values()))
-    with Progress("attributing", len(work) * len(ids), unit="samples", parts=parts) as progress:
+    with Progress("attributing", sum(parts.values()), unit="samples", parts=parts) as progress:
         # Files that are there are only looked at, which is no work for other processes.
         stored = {cell for cell in work if results.attribution_file(folder, *cell).exists()}
         old, new = ([work[cell] for cell in work if (cell in stored) == is_old] for is_old in (True, False))

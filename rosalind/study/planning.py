@@ -110,6 +110,13 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             f"allowed: {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}."
         )
     dataset = load(study.data)
+    if study.attribution_pairs:
+        names = {name for part in tasks(study) for task in part for name in expected(study, dataset, task)}
+        if absent := sorted({name for pair in study.attribution_pairs for name in pair} - names):
+            raise ValueError(
+                f"attribution_pairs must be ids of the study's networks, got {absent}; "
+                f"allowed: {', '.join(sorted(names)[:20])}{', ...' if len(names) > 20 else ''}."
+            )
     side = min(dataset.image_shape[:2])
     if study.train.crop >= side:
         raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")

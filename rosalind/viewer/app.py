@@ -2,14 +2,16 @@
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from bokeh.document import Document
 from bokeh.events import DocumentReady
-from bokeh.models import Div
+from bokeh.models import CustomJS, Div
 
 from rosalind.analysis import selection
 from rosalind.analysis.store import Store
@@ -18,7 +20,17 @@ from rosalind.viewer import address, bokeh_patches, exports, glossary, keyboard,
 from rosalind.viewer.actions import Actions
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.panels import Panels
-from rosalind.viewer.state import LAYOUTS, History, State, clause, selected, with_choices, with_scope, without_lost
+from rosalind.viewer.state import (
+    LAYOUTS,
+    LONGEST,
+    History,
+    State,
+    clause,
+    selected,
+    with_choices,
+    with_scope,
+    without_lost,
+)
 from rosalind.viewer.views import VIEWS, Frame, View, choices
 
 WATCH_INTERVAL = 5000
@@ -91,6 +103,9 @@ class Session:
             views={name: [k for k, names in self.panels.shown.items() if name in names] for name in views},
             folded=[name for name, view in views.items() if hasattr(view, "finding")],
             terms={name: {term: glossary.TERMS[term] for term in glossary.OF.get(name, ())} for name in views},
+            query=address.to_query(self.state),
+            sides=json.loads(self.controls.sides.text),
+            titles={name: view.title for name, view in views.items()},
             layouts=LAYOUTS,
             state=self.state,
             study=self.controls.study.text,
@@ -100,6 +115,7 @@ class Session:
         )
         document.add_periodic_callback(self.watch, WATCH_INTERVAL)
         document.on_event(DocumentReady, lambda event: self._continue())
+        document.js_on_event(DocumentReady, CustomJS(code="window.rosalindOpened?.()"))
 
     def _actions(self) -> Actions:
         return Actions(
@@ -123,7 +139,14 @@ class Session:
         )
 
     def press(self, key: str) -> None:
-        """Do what a key does, see `keyboard.press`."""
+        """Do what a key does, see `keyboard.press`; walk over a figure's cells, or follow the browser's history."""
+        kind, _, rest = key.partition(":")
+        if kind == "cell":
+            self._walk_cells(*rest.split(":"))
+            return
+        if kind in ("go", "past"):
+            self._follow(kind, rest)
+            return
         sheet: Any = self.views.get("samples")
         listed = None if sheet is None else self.store.ids[sheet.listed].tolist()
         keyboard.press(key, self.store, self.state, self.actions, listed)
@@ -139,6 +162,25 @@ class Session:
             self.change(**whole[chip])
         elif chip.isdecimal() and int(chip) < len(self.state.rule):
             self.change(rule=selection.without(self.state.rule, int(chip)))
+
+    def _walk_cells(self, figure: str, key: str, shift: str = "") -> None:
+        """Move the cursor of a figure, or choose the cell that it is on; what it is on is read out."""
+        for view in list(self.views.values()):
+            cursor = getattr(view, "cursors", {}).get(figure)
+            if cursor is not None:
+                self.controls.live.text = cursor.press(key, shift=bool(shift))
+
+    def _follow(self, kind: str, text: str) -> None:
+        """Show the state of an address the browser went back to; or take over what could be undone before a reload."""
+        parse = lambda query: address.from_query(self.store, dict(parse_qsl(query)), self.choices)[0]
+        if kind == "go":
+            self._travel(lambda present: self.history.goto(present, parse(text)))
+            return
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            past = tuple(parse(str(query)) for query in json.loads(text)[-LONGEST:])
+            if not self.history.past:
+                self.history = dataclasses.replace(self.history, past=past)
+                self._show_state()
 
     def _hold(self, operation: str) -> None:
         self.held_operation = operation

@@ -1,5 +1,6 @@
 """The widgets of a page: the bar on top and the rail on the left."""
 
+import json
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -12,6 +13,7 @@ from rosalind.analysis.selection import FLIPS, OPERATIONS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.actions import Actions
+from rosalind.viewer.side_selects import SideSelects
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
 from rosalind.viewer.state import State
 
@@ -36,11 +38,22 @@ if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } els
 
 # Setting the address takes 18 ms, and waits until figures are painted; Safari has no idle callbacks.
 ADDRESS = """
-const token = new URLSearchParams(location.search).get("token");
-const secret = token ? "&token=" + encodeURIComponent(token) : "";
-const set = () => history.replaceState(null, "", location.pathname + "?" + cb_obj.text + secret);
-(window.requestIdleCallback ?? setTimeout)(set);
+const query = cb_obj.text;
+(window.requestIdleCallback ?? setTimeout)(() => window.rosalindAddress(query));
 """
+
+LIVE = 'document.getElementById("live").textContent = cb_obj.text;'
+
+SIDES = """
+const shown = document.getElementById("sides");
+shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
+  const side = document.createElement("span"), name = document.createElement("b");
+  name.textContent = letter + " ";
+  side.append(name, words);
+  return side;
+}));
+"""
+"""Scripts run on a text: of the address, of what is read out, and of A and B above the page."""
 
 GROWN = """
 document.getElementById("study").textContent = cb_obj.text;
@@ -59,7 +72,6 @@ class Controls:
         self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
-        self._showing = False
         self._slices: Mapping[str, Slice] = {}
         self._make(state)
         self.address = self._hidden("address", ADDRESS)
@@ -67,6 +79,8 @@ class Controls:
         self.keys.on_change("text", lambda attr, old, new: actions.press(new.partition(" ")[2]))
         self.page = self._hidden("page", PLACE)
         self.study = self._hidden("study", GROWN)
+        self.live = self._hidden("live", LIVE)
+        self.sides = self._hidden("sides", SIDES)
         self.downloads = {}
         for kind, mime in (("csv", "text/csv"), ("json", "application/json")):
             file = self._hidden(f"download-{kind}", DOWNLOAD)
@@ -90,11 +104,10 @@ class Controls:
 
     def _make(self, state: State) -> None:
         widgets, change = self.widgets, self._actions.change
-        for side in ("a", "b"):
-            network, condition = getattr(state, side)
-            choose = lambda new, side=side: self._choose(side)
-            self._select(f"{side}-network", f"{side.upper()}: network or group", [], network, choose)
-            self._select(f"{side}-condition", f"{side.upper()}: condition", [], condition, choose)
+        self.selects = {
+            side: SideSelects(self.store, side, lambda cell, side=side: change(**{side: cell})) for side in ("a", "b")
+        }
+        split = {name: widget for selects in self.selects.values() for name, widget in selects.widgets.items()}
         for axis in ("x", "y"):
             measures = [(name, measure.title) for name, measure in self.store.measures.items()]
             measure = lambda new, axis=axis: change(**{axis: new})
@@ -107,7 +120,7 @@ class Controls:
             widgets[name] = Checkbox(label=label, active=getattr(state, name))
             widgets[name].on_change("active", lambda attr, old, new, name=name: change(**{name: new}))
         operations, operate = list(OPERATIONS), lambda new: change(operation=new)
-        self._select("operation", "a new selection will", operations, state.operation, operate)
+        self._select("operation", "a selection will", operations, state.operation, operate)
         self._select("slice", "saved slices", [""], "", self._actions.show_slice)
         widgets["slice"].on_change("value", lambda attr, old, new: self._show_note())
         widgets["slice-name"] = TextInput(title="save the selection as", placeholder="a name", max_length=LONGEST_NAME)
@@ -116,10 +129,7 @@ class Controls:
             widget.name = name
             if not isinstance(widget, Checkbox):
                 widget.sizing_mode = "stretch_width"
-
-    def _choose(self, side: str) -> None:
-        if not self._showing:
-            self._actions.change(**{side: self.cell(side)})
+        widgets |= split
 
     def _button(self, label: str, name: str, act: Callable[[], None], **options: Any) -> Button:
         look: dict[str, Any] = {"sizing_mode": "stretch_width", **options}
@@ -146,17 +156,17 @@ class Controls:
 
     def _rail(self) -> Column:
         actions, w = self._actions, self.widgets
-        flips = [
-            self._button(f"select what {flip}", flip, lambda flip=flip: actions.select_flip(flip))
-            for flip in FLIPS[1:3]
-        ]
+        flips = [self._button(f"what {flip}", flip, lambda flip=flip: actions.select_flip(flip)) for flip in FLIPS[1:3]]
         save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
-            *(w[f"{side}-{part}"] for side in ("a", "b") for part in ("network", "condition")),
+            *(part for selects in self.selects.values() for part in selects.rows),
             self._button("swap A and B", "swap", actions.swap),
-            *(w[name] for name in ("null", "x", "y", "raw", "class", "operation")),
-            *flips,
+            w["null"],
+            row(w["x"], w["y"], sizing_mode="stretch_width"),
+            w["raw"],
+            row(w["class"], w["operation"], sizing_mode="stretch_width"),
+            row(*flips, sizing_mode="stretch_width"),
             w["slice"],
             self.note,
             w["slice-name"],
@@ -166,6 +176,8 @@ class Controls:
             self.keys,
             self.page,
             self.study,
+            self.live,
+            self.sides,
             *self.downloads.values(),
             name="rail",
             sizing_mode="stretch_width",
@@ -173,11 +185,9 @@ class Controls:
 
     def refill(self, state: State) -> None:
         """Offer the networks and conditions that the study has now."""
-        store, groups = self.store, list(self.store.sides.groups_by_id)
-        names = {"networks": store.networks, **({"groups of seeds": groups} if groups else {})}
-        for side in ("a", "b"):
-            self.widgets[f"{side}-network"].options = names
-            self.widgets[f"{side}-condition"].options = store.conditions
+        store = self.store
+        for selects in self.selects.values():
+            selects.refill()
         self.study.text = (
             f"{store.results.title}: {len(store.networks)} networks x {len(store.conditions)} conditions, "
             f"{len(store.ids):,} test images"
@@ -185,17 +195,13 @@ class Controls:
 
     def cell(self, side: str) -> Cell:
         """The network and condition that the widgets of A or B show."""
-        return self.widgets[f"{side}-network"].value, self.widgets[f"{side}-condition"].value
+        return self.selects[side].cell
 
     def show(self, state: State, *, past: bool, future: bool, slices: Mapping[str, Slice]) -> None:
         """Bring every widget in line with a state."""
         w = self.widgets
         for side in ("a", "b"):
-            network, condition = getattr(state, side)
-            # After the first of the two the widgets name a cell that nobody has chosen.
-            self._showing = True
-            w[f"{side}-network"].value, w[f"{side}-condition"].value = network, condition
-            self._showing = False
+            self.selects[side].show(getattr(state, side))
         w["x"].value, w["y"].value = state.x, state.y
         w["raw"].active, w["null"].active = state.raw, state.null
         w["operation"].value = state.operation
@@ -203,6 +209,7 @@ class Controls:
         w["undo"].disabled, w["redo"].disabled = not past, not future
         w["dark"].label = "light" if state.theme == "dark" else "dark"
         self.page.text = f"{state.theme} {state.layout}"
+        self.sides.text = json.dumps([(side.upper(), " · ".join(getattr(state, side))) for side in ("a", "b")])
         self._slices = slices
         if w["slice"].options != ["", *slices]:
             w["slice"].options = ["", *slices]

@@ -10,6 +10,14 @@
     pressed += 1;
     element.text = `${pressed} ${key}`;
   };
+  window.rosalindSend = send;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  // The figure that has the focus, by its name: its cells are walked with the arrows.
+  const focused = (event) => {
+    const host = event.composedPath().find((el) => el.classList?.contains("bk-Figure"));
+    const view = host && [...Bokeh.index.query((view) => view.el === host)][0];
+    return view && view.model.tags.includes("cells") ? view.model.name : "";
+  };
   document.addEventListener("keydown", (event) => {
     const typing = event.composedPath().some((el) => ["INPUT", "TEXTAREA", "SELECT"].includes(el.tagName));
     if (typing || event.altKey) return;
@@ -23,7 +31,13 @@
       if (key.toLowerCase() !== "z") return;
       key = event.shiftKey ? "redo" : "undo";
     }
-    if (key === "g") setTimeout(() => document.getElementById("samples")?.scrollIntoView({ behavior: "smooth" }), 300);
+    if (key === "g") setTimeout(() => document.getElementById("samples")?.scrollIntoView({ behavior: still ? "auto" : "smooth" }), 300);
+    const cells = focused(event);
+    if (cells && ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter"].includes(key)) {
+      event.preventDefault();
+      send(`cell:${cells}:${key}${event.shiftKey ? ":shift" : ""}`);
+      return;
+    }
     const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "n", "g", "1", "2", "3", "4", "5",
       "undo", "redo", "ArrowLeft", "ArrowRight"];
     if (!known.includes(key)) return;
@@ -56,10 +70,14 @@
     setTimeout(again, 1000);
   };
   // Bokeh answers every change with an OK once its Python has run; headers are messages of their own.
-  let asked = 0;
+  let asked = 0, slow = 0;
   const count = (by) => {
     asked = Math.max(0, asked + by);
     document.body.toggleAttribute("data-busy", asked > 0);
+    clearTimeout(slow);
+    if (asked > 0) slow = setTimeout(() => document.body.toggleAttribute("data-slow", true), 300);
+    else document.body.removeAttribute("data-slow");
+    if (by < 0) window.rosalindAnswered?.();
   };
   const Plain = window.WebSocket;
   window.WebSocket = class extends Plain {

@@ -17,12 +17,14 @@ KEYS = {
     ", .": "previous and next network of B",
     "x": "swap A and B",
     "← →": "walk through the samples on the sheet",
+    "Tab, ← → ↑ ↓, Enter": "on a heat map, matrix or sheet: walk its cells, make one B (with Shift A)",
+    "Ctrl + wheel": "zoom the figure under the pointer",
     "s": "add the sample that is shown large to the selection",
     "g": "go to the samples",
     "n": "show or hide the null: differences due to chance",
     "e": "export the selection as CSV",
     "d": "dark or light",
-    "Ctrl-Z, Ctrl-Shift-Z": "undo and redo",
+    "Ctrl-Z, Ctrl-Shift-Z": "undo and redo, as the browser's Back and Forward",
 }
 """The keys and their effects, as the page lists them."""
 

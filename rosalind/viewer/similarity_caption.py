@@ -1,6 +1,6 @@
 """The caption of the similarity view."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from rosalind.analysis import similarity
 from rosalind.analysis.sides import Cell
+from rosalind.analysis.similarity import Groups, Similarity, of_method
 from rosalind.analysis.similarity.of_sides import FLOORS, between, paths
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
@@ -67,6 +68,62 @@ def caption(
         "Shift, A."
     )
     return " ".join(sentences)
+
+
+def of_groups(groups: Groups, sides: Mapping[int, str], metric: str, mode: str) -> str:
+    """The two groups that are most alike beside what seeds alone do, those that differ most, and A and B; HTML.
+
+    Args:
+        groups: methods or corruptions.
+        sides: letters of A and B by group.
+        metric: in `similarity.METRICS`.
+        mode: in `similarity.DISTANCE_MODES`.
+    """
+    near, far = groups.nearest(), groups.farthest()
+    if near is None or far is None:
+        return f"One of {groups.kind} alone is like nothing else; add another, or switch more on."
+    name = lambda pair: " and ".join(escape(groups.names[k]) for k in pair)
+    chance = groups.chance(*near)
+    seeds = f"; independent seeds of one method would be {chance:.2f}" if np.isfinite(chance) else ""
+    sentences = [f"<b>{name(near)} are most alike, {groups.distance[near]:.2f} apart</b>{seeds}."]
+    if far != near:
+        sentences.append(f"{name(far)} differ most ({groups.distance[far]:.2f}).")
+    places = {letter: k for k, text in sides.items() for letter in text if letter in "AB"}
+    if len(places) == 2 and places["A"] != places["B"]:
+        pair = places["A"], places["B"]
+        sentences.append(f"A and B are {groups.distance[pair]:.2f} apart.")
+    over = (
+        "conditions, of means over seeds" if groups.kind == "methods" else "methods, of means over seeds and severities"
+    )
+    clicks = "a disc to open its conditions" if groups.kind == "methods" else "a disc to give B its corruption"
+    how = (
+        f"Distance: {METRIC_LABELS.get(metric, metric)}, {MODE_LABELS[mode]}, root mean square over {over}; unit: the "
+        "deviation of the first dense network's clean samples. Disc: standard error over seeds. Lines: spanning tree. "
+        f"The plane keeps {100 * groups.kept:.0f} %."
+    )
+    return f"<p>{' '.join(sentences)}</p><p>Click {clicks}, or a cell of the matrix to compare two.</p><p>{how}</p>"
+
+
+def of_paths(store: Store, comparison: Similarity, method: str) -> str:
+    """How far each corruption takes a method from its clean images at the highest severity, farthest first; HTML."""
+    names, apart = of_method(store.results, comparison, method)
+    infos = store.results.conditions
+    clean = next((k for k, name in enumerate(names) if name in infos and infos[name].is_clean), None)
+    ways = {}
+    for k, name in enumerate(names):
+        if clean is not None and name in infos and not infos[name].is_clean:
+            severity = infos[name].severity
+            if severity >= ways.get(infos[name].name, (0.0, 0.0))[0]:
+                ways[infos[name].name] = severity, apart[clean, k]
+    far = sorted(ways, key=lambda name: -ways[name][1])
+    sentences = [f"{escape(method)}: {len(names)} conditions, a path per corruption from clean to the most severe."]
+    if far:
+        listed = [f"{escape(name)} {ways[name][1]:.2f}" for name in far]
+        sentences.insert(0, f"<b>{escape(far[0])} takes {escape(method)} farthest</b>: {', '.join(listed[:4])}.")
+    return (
+        f"<p>{' '.join(sentences)}</p><p>Grey: other methods. Click a point to make it B, with Shift A; choose "
+        "<i>none</i> to go back to all as discs.</p>"
+    )
 
 
 def _distance(store: Store, stored: dict[str, Any], state: State) -> list[str]:

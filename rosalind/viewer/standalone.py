@@ -176,7 +176,8 @@ def _without_server(root: models.LayoutDOM) -> models.LayoutDOM:
         toolbar = getattr(model, "toolbar", None)
         if toolbar is not None and toolbar.tools:
             toolbar.tools = [tool for tool in toolbar.tools if not _needs_server(tool)]
-            toolbar.active_drag = None
+            # No script of the page keeps the wheel for Ctrl.
+            toolbar.active_drag = toolbar.active_scroll = None
         model.subscribed_events = set()
     return root
 

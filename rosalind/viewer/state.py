@@ -90,6 +90,14 @@ class History:
             return self, present
         return History((*self.past, present), self.future[1:]), self.future[0]
 
+    def goto(self, present: State, wanted: State) -> tuple["History", State]:
+        """The history and the state after going to one: a step back or forward where it is the next, else a new one."""
+        if self.past and wanted == self.past[-1]:
+            return self.undo(present)
+        if self.future and wanted == self.future[0]:
+            return self.redo(present)
+        return (self, present) if wanted == present else (self.after(present), wanted)
+
 
 def default(store: Store) -> State:
     """The state that the viewer opens with: `store.first_sides`, and a sample that has maps.

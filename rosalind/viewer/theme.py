@@ -35,6 +35,7 @@ COLOURS = {
         "ink": "#1c2536",
         "soft": "#4a5565",
         "line": "#d5dae1",
+        "focus": "#0b5fff",
         "grid": "#eceff3",
         "density": ("#e4e7ec", "#8a94a6", "#1c2536"),
         "picked": ("#a9b4c6", "#4f5d75", "#0c1424"),
@@ -46,6 +47,7 @@ COLOURS = {
         "ink": "#e9edf3",
         "soft": "#aeb8c6",
         "line": "#3a4454",
+        "focus": "#8ab4ff",
         "grid": "#2a3240",
         "density": ("#333d4d", "#8a94a6", "#f3f5f8"),
         "picked": ("#5d6a80", "#b4bfce", "#ffffff"),
@@ -53,7 +55,7 @@ COLOURS = {
 }
 """The colours of each theme, in figures and on the page."""
 
-PAGE = ("page", "panel", "ink", "soft", "line", "error")
+PAGE = ("page", "panel", "ink", "soft", "line", "focus", "error")
 """The colours that the page has as CSS variables of the same names."""
 
 FONT = "system-ui, sans-serif"
@@ -77,11 +79,19 @@ FIGURES = Theme(
 SHADES = 64
 """Number of colours of a density; Bokeh validates each one for every mapper, 6 ms for 256."""
 
+FIGURE = """
+:host(:focus-visible) { outline: 2px solid var(--focus); outline-offset: 1px; }
+.bk-Tooltip { --tooltip-color: var(--panel); --tooltip-text: var(--ink); --tooltip-border: var(--line);
+  --tooltip-arrow-color: var(--panel); --tooltip-arrow-border: var(--line); }
+"""
+
 # Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
 :host { color: var(--soft); font-size: 12.5px; }
-.bk-input, .bk-btn { background: var(--panel) !important; color: var(--ink) !important;
+.bk-input, .bk-btn { background-color: var(--panel) !important; color: var(--ink) !important;
   border-color: var(--line) !important; }
+.bk-input:focus-visible, .bk-btn:focus-visible, input:focus-visible { outline: 2px solid var(--focus) !important;
+  outline-offset: 1px; }
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
@@ -120,24 +130,26 @@ def page_colours() -> dict[str, dict[str, Any]]:
     return {name: {part: colours[part] for part in PAGE} for name, colours in COLOURS.items()}
 
 
-StyleSheets = tuple[InlineStyleSheet, InlineStyleSheet]
-"""The style sheets of text and of widgets."""
+StyleSheets = tuple[InlineStyleSheet, InlineStyleSheet, InlineStyleSheet]
+"""The style sheets of text, of widgets and of figures."""
 
 
 def style_sheets() -> StyleSheets:
-    """The two style sheets of a page, one model each for all text and all widgets."""
-    return InlineStyleSheet(css=TEXT), InlineStyleSheet(css=WIDGETS)
+    """The style sheets of a page, one model each for all text, all widgets and all figures."""
+    return InlineStyleSheet(css=TEXT), InlineStyleSheet(css=WIDGETS), InlineStyleSheet(css=FIGURE)
 
 
 def attach_styles(models: Iterable[Model], sheets: StyleSheets) -> None:
-    """Attach the style sheets to all text and widgets among `models`."""
-    text_sheet, widget_sheet = sheets
+    """Attach the style sheets to all text, widgets and figures among `models`."""
+    text_sheet, widget_sheet, figure_sheet = sheets
     for model in models:
         if isinstance(model, Div):
             # Names of classes and networks may look like formulas, and the page has no MathJax.
             model.stylesheets, model.disable_math = [text_sheet], True
         elif isinstance(model, Widget):
             model.stylesheets = [*model.stylesheets, widget_sheet]
+        elif isinstance(model, Plot):
+            model.stylesheets = [*model.stylesheets, figure_sheet]
 
 
 def drop_muted_glyphs(models: Iterable[Model]) -> None:

@@ -6,6 +6,7 @@ from rosalind.analysis.similarity.distances import (
     METRICS,
     rms_distances,
 )
+from rosalind.analysis.similarity.groups import KINDS, Groups, dendrogram, group, means_of, of_method
 from rosalind.analysis.similarity.layout import (
     classical_scaling,
     leaf_order,
@@ -20,16 +21,22 @@ from rosalind.analysis.similarity.points import members, points
 
 __all__ = [
     "DISTANCE_MODES",
+    "KINDS",
     "METRICS",
+    "Groups",
     "Similarity",
     "classical_scaling",
     "compare",
+    "dendrogram",
     "floors",
+    "group",
     "has_umap",
     "leaf_order",
     "load",
+    "means_of",
     "members",
     "nearest",
+    "of_method",
     "of_values",
     "picture",
     "picture_rows",

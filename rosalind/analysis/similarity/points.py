@@ -41,7 +41,7 @@ def points(results: Results, limit: int = LIMIT) -> Points:
     cells_of = {cell: [cell] for cell in cells}
     if len(cells_of) > limit:
         averaged = ("severities",)
-        corruption = {name: _corruption(info) for name, info in results.conditions.items()}
+        corruption = {name: corruption_of(info) for name, info in results.conditions.items()}
         cells_of = _merged(cells, {network: network for network in results.networks}, corruption)
         if len(cells_of) > limit:
             averaged = ("severities", "seeds")
@@ -65,8 +65,8 @@ def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
             networks.setdefault(group, []).append(network)
     conditions: dict[str, list[str]] = {name: [name] for name in results.conditions}
     for condition, info in results.conditions.items():
-        if _corruption(info) != condition:
-            conditions.setdefault(_corruption(info), []).append(condition)
+        if corruption_of(info) != condition:
+            conditions.setdefault(corruption_of(info), []).append(condition)
     measured = set(results.cells())
     return [
         tuple(cell for cell in product(networks.get(n, ()), conditions.get(c, ())) if cell in measured)
@@ -74,7 +74,8 @@ def members(results: Results, names: Sequence[Cell]) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _corruption(info: ConditionInfo) -> str:
+def corruption_of(info: ConditionInfo) -> str:
+    """The corruption of a condition, with `-<bn>` unless that is `train`."""
     return info.name if info.bn == "train" else f"{info.name}-{info.bn}"
 
 

@@ -71,11 +71,11 @@ class View(Protocol):
 
 VIEWS: dict[str, type[View]] = {
     "evaluation": Evaluation,
+    "similarity": Similarity,
     "severities": Severities,
     "breakdown": Breakdown,
     "lineage": Lineage,
     "pareto": Pareto,
-    "similarity": Similarity,
     "redundancy": Redundancy,
     "claims": Claims,
     "local": SampleDensity,

@@ -12,7 +12,7 @@ from rosalind.analysis import contact_sheet, explanation
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, titled
+from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 UP, DOWN = "#009E73", "#D55E00"
@@ -66,7 +66,7 @@ class Explained:
         self.texts = empty("x", "y", "text", "down")
         self.samples = self._sheet(frame)
         self.caption = caption("explained-caption")
-        self.root = titled(self.title, self.figure, self.samples)
+        self.root = stacked(self.figure, self.samples)
 
     def _waterfall(self) -> Any:
         figure = plot(

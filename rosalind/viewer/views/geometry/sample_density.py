@@ -91,7 +91,9 @@ class SampleDensity:
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
         selecting = [BoxSelectTool(name=f"box-{side}", renderers=[]), LassoSelectTool(renderers=[])]
-        tools = [*(selecting if side != "null" else ()), WheelZoomTool(), PanTool(), ResetTool()]
+        # It hears the wheel only where Ctrl is held, see page.js.
+        wheel = WheelZoomTool()
+        tools = [*(selecting if side != "null" else ()), wheel, PanTool(), ResetTool()]
         figure = draw.plot(
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
@@ -101,6 +103,7 @@ class SampleDensity:
             tools=tools,
             toolbar_location="below",
         )
+        figure.toolbar.active_scroll = wheel
         if side != "null":
             figure.toolbar.active_drag = tools[0]
         image = draw.empty("base", *PLACE)

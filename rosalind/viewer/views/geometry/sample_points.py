@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Scatter
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.access import PICTURES
-from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, POINTS, Look, axis_label, empty
+from rosalind.viewer.views.draw import FLIP_COLOURS, FLIP_MARKERS, GREY, POINTS, Look, axis_label, empty
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 LOOK = ("fill_color", "line_color", "marker", "id")
@@ -64,6 +64,8 @@ class SamplePoints:
         at: Look = {"x": f"x-{side}", "y": f"y-{side}"}
         looks: Look = {name: name for name in LOOK[:3]}
         dots = figure.add_glyph(self.sources[sides], Scatter(size=6, **at, **looks))
+        # Panels share a source, and so what the pointer is on: it is marked in all of them.
+        dots.hover_glyph = Scatter(marker="circle", size=13, fill_color=None, line_color=GREY, line_width=3, **at)
         ring = Scatter(marker="circle", size=15, fill_color=None, line_width=2, **at)
         figure.add_glyph(self.rings[sides], ring, name="ink")
         # Pictures come from the server, which a page in a file has not.

@@ -11,7 +11,7 @@ from rosalind.analysis import claims
 from rosalind.analysis.store import Store
 from rosalind.results import load
 from rosalind.viewer.state import LAYOUTS
-from rosalind.viewer.views.draw import caption, paragraphs, titled
+from rosalind.viewer.views.draw import caption, paragraphs, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SIGNS = {"holds": "✓", "does not hold": "✕", "cannot tell": "?"}
@@ -43,7 +43,7 @@ class Claims:
         self.store, self.change, self.changed = frame.store, change, Changed()
         self.cards = column(name="claims", sizing_mode="stretch_width")
         self.caption = caption("claims-caption")
-        self.root = titled(self.title, self.cards)
+        self.root = stacked(self.cards)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""

@@ -14,6 +14,7 @@ from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.store import Store
 from rosalind.viewer import evaluation_caption
 from rosalind.viewer.views import draw
+from rosalind.viewer.views.cursor import CellCursor
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.networks.heat_header import header
 from rosalind.viewer.views.networks.heat_hover import hover_card, spark_columns
@@ -70,6 +71,9 @@ class Evaluation:
         self.lines = [draw.empty("x", "y") for _ in INK[:2]]
         self.heads, self.veils = draw.empty("x", "y", "text", "size", "angle", "align"), draw.empty(*"xywh")
         self.figure = self._figure()
+        size = lambda: (len(self.places.order), len(self.groups))
+        column = lambda number: (float(self.places.middle[number]), float(self.places.width[number]))
+        self.cursors = {"evaluation": CellCursor(self.figure, size, self.press, self._words, column=column)}
         self.caption = draw.caption("evaluation-caption")
         choosers = [
             frame.chooser(change, f"evaluation-{part}", title)
@@ -258,6 +262,15 @@ class Evaluation:
             fields["networks"] = () if len(names) == len(self.rows) else names
         if fields:
             self.change(**fields)
+
+    def _words(self, column: int, line: int) -> str:
+        """What is read out of a cell."""
+        names = self.groups[self.rows[line]].name, self.conditions[self.places.order[column]]
+        return f"{names[0]} under {names[1]}: {self.numbers.data['mean'][0][line, column]:.1f}"
+
+    def press(self, column: int, line: int, shift: bool) -> None:
+        """Make the cell of a column and a row B, with shift A."""
+        self.tap(float(self.places.middle[column]), line, shift=shift)
 
     def tap(self, x: float | None, y: float | None, *, shift: bool = False) -> None:
         """Make the cell at a place of the map B, with shift A; a name above shows its column's severities."""

@@ -1,253 +1,276 @@
-"""Every network under every condition as one point; near points have alike geometry of all samples."""
+"""Methods, corruptions, or every network under every condition: which have alike geometry of all samples."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import CustomJSHover, Div, HoverTool, Select
+from bokeh.models import Button, Row, Select
 
 from rosalind.analysis import palette, similarity
-from rosalind.analysis.similarity import METRICS, of_sides
-from rosalind.analysis.similarity.of_sides import FLOORS
+from rosalind.analysis.robustness import SeedGroup
+from rosalind.analysis.similarity import METRICS, Groups, of_sides
+from rosalind.analysis.similarity.points import corruption_of
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.similarity_caption import METRIC_LABELS, MODE_LABELS
-from rosalind.viewer.state import State
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
-from rosalind.viewer.views.networks.distance_matrix import DistanceMatrix
+from rosalind.viewer.views.networks import toggles
+from rosalind.viewer.views.networks.group_matrix import GroupMatrix
+from rosalind.viewer.views.networks.group_plane import GroupPlane
+from rosalind.viewer.views.networks.point_plane import MARKERS, OTHER, PointPlane
+from rosalind.viewer.views.networks.toggles import Toggles
 
-MARKERS = {
-    "clean": ("star", "★"),
-    "noise": ("circle", "●"),
-    "blur": ("square", "■"),
-    "weather": ("diamond", "◆"),
-    "digital": ("triangle", "▲"),
-}
-OTHER = ("hex", "⬢")
-ENDS = ("x0", "y0", "x1", "y1")
 LAYOUTS = {"scaling": "classical scaling", "umap": "UMAP"}
-NEIGHBOURS = 5
-"""Number of nearest cells in a tooltip, by the distances before they are laid out."""
-
-CROWD = 500
-"""Largest number of points drawn in full size."""
-
-NEAREST = """
-const data = source.data, index = special_vars.index;
-return value < 0 ? "" : `${data.network[value]} · ${data.condition[value]} (${data[`far${k}`][index].toFixed(2)})`;
-"""
+POINTS = "networks under conditions"
+LEVELS = (*similarity.KINDS, POINTS)
+NONE = "none"
+SIGNS: dict[str, str] = dict(zip(draw.FAMILY_MARKERS, "●■▲◆▼⬢★✚", strict=True))
 
 
 class Similarity:
-    """A layout of the exact distances with their spanning tree, and beside it the distances themselves."""
+    """Discs of methods or corruptions with names; one method's conditions as paths; all points. Beside it a matrix."""
 
     page, title = "networks", "Which are alike?"
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The metric of the distances, and the layout."""
+        """The level, the method that is opened, those compared, the switches, the metric and the layout."""
         layouts = ("scaling", "umap") if similarity.has_umap(store.results) else ("scaling",)
-        return {"similarity-metric": tuple(METRICS), "similarity-layout": layouts}
+        methods = tuple(dict.fromkeys(group.name for group in store.sides.groups))
+        return {
+            "similarity-show": LEVELS,
+            "similarity-open": (NONE, *(name for name in methods if name != NONE)),
+            **{f"similarity-only-{name}": ("no", "yes") for name in methods},
+            **toggles.choices(store, "similarity"),
+            "similarity-metric": tuple(METRICS),
+            "similarity-layout": layouts,
+        }
 
     def __init__(self, frame: Frame, change: Change):
-        self.store, self.change = frame.store, change
+        self.store, self.change, self.frame = frame.store, change, frame
         self.changed = Changed()
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
-        self.colours = [look.colour for look in palette.looks(self.families).values()]
+        looks = palette.looks(self.families).values()
+        self.colours, self.markers = [look.colour for look in looks], [look.marker for look in looks]
         modes: Any = list(MODE_LABELS.items())
-        self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=180, name="mode")
+        self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=150, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
-        metric = frame.chooser(change, "similarity-metric", "between", METRIC_LABELS, 210)
-        layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 150)
-        near = [f"{word}{k}" for word in ("near", "far") for k in range(NEIGHBOURS)]
-        about = ("network", "condition", "colour", "marker", "size", "accuracy", "order")
-        self.points = draw.empty("x", "y", *about, *near)
-        self.marks = draw.empty("x", "y", "text", "offset")
-        self.ways, self.wobbles = draw.empty("x", "y", "angle", "tip"), draw.empty("x", "y", "radius")
-        self.edges, self.nothing, self.bars = draw.empty(*ENDS), draw.empty(*ENDS), draw.empty(*ENDS, "text")
-        self.matrix = DistanceMatrix(self.points, self.colours, self._choose)
-        legend = Div(text=self._legend(), sizing_mode="stretch_width")
+        show = frame.chooser(change, "similarity-show", "compare", width=180)
+        self.opened = frame.chooser(change, "similarity-open", "open one method", {NONE: "none: all as discs"}, 170)
+        metric = frame.chooser(change, "similarity-metric", "between", METRIC_LABELS, 180)
+        self.layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 140)
+        self.all = Button(label="compare all", width=100, name="similarity-all", align="end", visible=False)
+        self.all.on_click(self.compare_all)
+        family = dict(zip(self.families, (SIGNS[marker] for marker in self.markers), strict=True))
+        category = {name: sign for name, (_, sign) in MARKERS.items()}
+        others = {info.category: OTHER[1] for info in self.store.results.conditions.values()}
+        signs = {"family": family, "category": others | category}
+        self.toggles = Toggles(frame, change, "similarity", signs, self.colours)
+        self.groups_plane, self.matrix = GroupPlane(self._choose, self._compare), GroupMatrix(self._pair)
+        self.cursors = {"similarity-matrix": self.matrix.cursor}
+        self.points_plane: PointPlane | None = None
+        """Made when it is first shown: most readers never ask for two thousand points."""
         self.caption = draw.caption("similarity-caption")
+        wrap: dict[str, Any] = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
+        self.body: Row = row(self.groups_plane.figure, self.matrix.figure, sizing_mode="stretch_width")
         self.root = draw.stacked(
-            row(self.mode, metric, layout),
-            legend,
-            row(self._map(), self.matrix.figure, sizing_mode="stretch_width"),
+            row(show, self.opened, self.mode, metric, self.layout, self.all, **wrap),
+            row(*self.toggles.groups.values(), **wrap),
+            self.body,
         )
 
     def _choose_mode(self, mode: str) -> None:
         if mode != self.frame.state.mode:
             self.change(mode=mode)
 
-    def _legend(self) -> str:
-        categories = dict.fromkeys(info.category for info in self.store.results.conditions.values())
-        families = zip(self.families, self.colours, strict=True)
-        colours = [f'<span style="color:{colour}">⬤</span> {escape(name)}' for name, colour in families]
-        shapes = [f"{MARKERS.get(name, OTHER)[1]} {escape(name)}" for name in categories]
-        return f"Colour: {' &nbsp;'.join(colours)}. Shape: {' &nbsp;'.join(shapes)}; larger is more severe."
+    def compare_all(self) -> None:
+        """Take every method into the comparison again."""
+        self.change(choices={name: "no" for name in self.frame.choices if name.startswith("similarity-only-")})
 
-    def _map(self) -> Any:
-        figure = draw.plot(
-            "similarity",
-            "Map of networks under conditions; near points have alike geometry.",
-            height=430,
-            match_aspect=True,
-            **{"tools": "pan,wheel_zoom,reset", "toolbar_location": "above", "active_scroll": "wheel_zoom"},
-        )
-        figure.axis.visible = False
-        figure.grid.grid_line_color = None
-        ends = {name: name for name in ENDS}
-        pale = {"fill_color": draw.GREY, "line_color": None}
-        self.haze = figure.circle("x", "y", radius="radius", source=self.wobbles, **pale).glyph
-        figure.segment(source=self.edges, line_color=draw.GREY, line_alpha=0.5, line_width=1, **ends)
-        look = {"marker": "marker", "size": "size", "fill_color": "colour", "fill_alpha": 0.85}
-        dots = figure.scatter("x", "y", source=self.points, line_color="#ffffff", line_width=0.5, **look)
-        ink = {"line_color": "#000000", "name": "ink"}
-        figure.segment(source=self.nothing, line_width=2, line_dash="dashed", **ink, **ends)
-        figure.segment(source=self.bars, line_width=4, **ink, **ends)
-        figure.line("x", "y", source=self.ways, line_width=1.5, **ink)
-        tips_of = {"source": self.ways, "marker": "triangle", "angle": "angle", "size": "tip"}
-        figure.scatter("x", "y", **tips_of, fill_color=draw.GREY, **ink)
-        text = {"text": "text", "text_color": "#000000", "name": "ink", "y_offset": -6}
-        figure.text("x0", "y0", source=self.bars, text_font_size="11px", **text)
-        figure.scatter("x", "y", source=self.marks, size=18, fill_color=None, line_width=2.5, **ink)
-        letters = {"text_font_style": "bold", "text_font_size": "14px", "x_offset": "offset"}
-        figure.text("x", "y", source=self.marks, **text, **letters)
-        tips = [
-            ("network", "@network"),
-            ("condition", "@condition"),
-            ("right", "@accuracy{0.0} %"),
-            *(("truly nearest" if k == 0 else f"{k + 1}.", f"@near{k}{{custom}}") for k in range(NEIGHBOURS)),
-        ]
-        of = lambda k: CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
-        near: dict[str, Any] = {f"@near{k}": of(k) for k in range(NEIGHBOURS)}
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
-        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
-        return figure
+    def _compare(self, marks: list[int]) -> None:
+        """Compare only the methods inside a lasso; fewer than two, or corruptions, leave all as it is."""
+        if self.level == "methods" and len(marks) > 1:
+            names = {self.groups.names[k] for k in marks}
+            every = [name.removeprefix("similarity-only-") for name in self.frame.choices if "similarity-only-" in name]
+            self.change(choices={f"similarity-only-{name}": "yes" if name in names else "no" for name in every})
 
-    def tap(self, x: float, y: float, *, shift: bool = False) -> None:
-        """Make the nearest point of the map B, with shift A; nothing where none is near."""
-        if not len(self.places):
-            return
-        distances = np.hypot(*(self.places - [x, y]).T)
-        if distances.min() <= 0.04 * max(np.ptp(self.places, axis=0).max(), 1e-9):
-            self._choose(int(distances.argmin()), shift)
-
-    def _choose(self, point: int, shift: bool) -> None:
-        """Make a point B, with shift A: of averaged cells the most severe."""
-        infos, name = self.store.results.conditions, self.kept["comparison"].cells[point][0]
-        members = self.kept["points"].members[point]
-        cell = name, max(members, key=lambda cell: infos[cell[1]].severity)[1]
-        if self.store.sides.has(cell):
-            self.change(**{"a" if shift else "b": cell})
-
-    def _fill(self, frame: Frame) -> None:
-        mode, metric, layout = self._chosen(frame)
-        self.kept = kept = of_sides.read(self.store, mode, metric)
-        comparison, umap = kept["comparison"], kept["umap"] if layout == "umap" else None
-        self.places = comparison.layout if umap is None else umap[0]
-        near = {}
-        for k in range(NEIGHBOURS):
-            others = np.full(len(comparison.cells), -1, np.int32)
-            if k < comparison.nearest.shape[1]:
-                others = comparison.nearest[:, k]
-            far = comparison.between(np.arange(len(others)), np.maximum(others, 0))
-            near |= {f"near{k}": others, f"far{k}": far}
-        (x, y), tree = self.places.T.astype(np.float32), comparison.tree.T
-        self.edges.data = dict(zip(ENDS, (axis[end] for end in tree for axis in (x, y)), strict=True))
-        # Where many lie on each other they would be one black disc.
-        self.haze.fill_alpha = float(np.clip(30 / max(len(x), 1), 0.015, 0.2))
-        wobbles = {} if umap is None else {"x": x, "y": y, "radius": similarity.wobble(umap)}
-        self.wobbles.data = {name: wobbles.get(name, []) for name in ("x", "y", "radius")}
-        placed = {"x": x, "y": y, "order": comparison.order, **near}
-        if self.changed("cells", comparison.cells):
-            self.points.data = placed | self._looks()
+    def _choose(self, mark: int, shift: bool) -> None:
+        """Open the method of a disc; make a condition of an opened one, or a corruption, B's, with shift A's."""
+        if self.level == "methods" and not shift:
+            self.change(choices={"similarity-open": self.groups.names[mark]})
+        elif self.level == "methods":
+            self._side("a", self._group(self.groups.names[mark]), self.frame.state.a[1])
+        elif self.level == "paths":
+            name, condition = self.shown[mark]
+            self._side("a" if shift else "b", self._group(name), condition)
         else:
-            # Another metric moves the same points: their names and looks need not travel again.
-            self.points.data.update(placed)
-        self._fill_bars(x, y)
-        families = [self.families.index(name) for name in kept["points"].family]
-        self.matrix.fill(comparison, families, kept["floors"])
+            side = "a" if shift else "b"
+            corrupted = [c for c, info in self._conditions() if corruption_of(info) == self.groups.names[mark]]
+            worst = max(corrupted, key=lambda c: self.store.results.conditions[c].severity)
+            self._side(side, self.store.sides.group(getattr(self.frame.state, side)[0]), worst)
 
-    def _looks(self) -> dict[str, Any]:
-        """Columns that are the same for every metric."""
-        points, cells = self.kept["points"], self.kept["comparison"].cells
-        sizes = np.where(np.array(points.group) == CLEAN, 13, 5 + points.severity)
-        return {
-            "network": [network for network, _ in cells],
-            "condition": [condition for _, condition in cells],
-            "colour": [self.colours[self.families.index(family)] for family in points.family],
-            "marker": [MARKERS.get(group, OTHER)[0] for group in points.group],
-            "size": ((1 if len(cells) <= CROWD else 0.7) * sizes).astype(np.float32),
-            "accuracy": points.accuracy,
-        }
+    def _pair(self, column: int, line: int) -> None:
+        """Make the two of a cell A and B: methods under their conditions, or corruptions of their networks."""
+        chosen = {}
+        for side, k in (("a", column), ("b", line)):
+            network, condition = getattr(self.frame.state, side)
+            group = self.store.sides.group(network)
+            if self.groups.kind == "methods":
+                group = self._group(self.groups.names[k])
+            else:
+                of = [c for c, info in self._conditions() if corruption_of(info) == self.groups.names[k]]
+                condition = max(of, key=lambda c: self.store.results.conditions[c].severity)
+            chosen[side] = self._cell(group, condition)
+        if all(map(self.store.sides.has, chosen.values())):
+            self.change(**chosen)
 
-    def _fill_bars(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Bars as long as a distance by chance, below the points; none on a UMAP plane, which has no lengths."""
-        floors = self.kept["floors"] if self.places is self.kept["comparison"].layout and len(x) else {}
-        left, low, high = (x.min(), y.min(), y.max()) if len(x) else (0, 0, 0)
-        heights = [low - (0.08 + 0.1 * k) * max(high - low, 1e-6) for k in range(len(floors))]
-        self.bars.data = {
-            "x0": np.array([left] * len(floors), np.float32),
-            "x1": np.array([left + length for length, _ in floors.values()], np.float32),
-            "y0": np.array(heights, np.float32),
-            "y1": np.array(heights, np.float32),
-            "text": [f"{FLOORS[kind]}: {length:.2f}" for kind, (length, _) in floors.items()],
-        }
+    def _conditions(self):
+        return self.store.results.conditions.items()
 
-    def _chosen(self, frame: Frame) -> tuple[str, str, str]:
-        return frame.state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
+    def _group(self, name: str) -> SeedGroup:
+        return next(group for group in self.store.sides.groups if group.name == name)
+
+    def _cell(self, group: SeedGroup, condition: str) -> tuple[str, str]:
+        """A group under a condition, its seeds together where it has several."""
+        return self.store.sides.id_of(group), condition
+
+    def _side(self, side: str, group: SeedGroup, condition: str) -> None:
+        if self.store.sides.has(cell := self._cell(group, condition)):
+            self.change(**{side: cell})
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
-        self.frame, state, chosen = frame, frame.state, self._chosen(frame)
+        self.frame, state = frame, frame.state
+        mode, metric, layout = state.mode, frame.choice("similarity-metric"), frame.choice("similarity-layout")
+        shown, opened = frame.choice("similarity-show"), frame.choice("similarity-open")
+        self.level = "paths" if shown == "methods" and opened != NONE else shown
+        self.mode.value = mode
+        self.toggles.update(frame)
+        only = {name for name in self._methods() if dict(state.choices).get(f"similarity-only-{name}") == "yes"}
+        self.opened.visible, self.all.visible = shown == "methods", bool(only)
+        self.layout.visible = shown == POINTS
         try:
-            if self.changed("points", chosen):
-                self.mode.value = state.mode
-                self._fill(frame)
+            self.kept = of_sides.read(self.store, mode, metric)
         except ValueError as error:
             self.changed = Changed()
             self.caption.text = escape(str(error))
             return
-        if not self.changed("sides", (chosen, state.a, state.b, state.null)):
-            return
-        letters: dict[int, list[str]] = {}
-        sides = [of_sides.places(self.store, self.kept, cell) for cell in (state.a, state.b)]
-        for letter, places in zip("AB", sides, strict=True):
-            for place in places:
-                letters.setdefault(place, []).append(letter)
-        at = list(letters)
-        x, y = self.places[at].T.astype(np.float32)
-        text = [" = ".join(names) for names in letters.values()]
-        # Neighbours' letters do not cover each other.
-        offset = np.array([10 if "A" in names else -22 for names in letters.values()], np.float32)
-        draw.fill(self.marks, {"x": x, "y": y, "text": text, "offset": offset})
-        self.matrix.mark(letters, (sides[0][0], sides[1][0]) if all(sides) else None)
-        null = [of_sides.places(self.store, self.kept, cell)[:1] for cell in frame.null or ()]
-        # Empty columns where the null is off or one of its cells has no point.
-        lines = self.places[null].reshape(-1, 4) if null and all(null) else np.empty((0, 4))
-        draw.fill(self.nothing, dict(zip(ENDS, lines.astype(np.float32).T, strict=True)))
-        draw.fill(self.ways, self._ways(state))
-        shown = {"metric": chosen[1], "layout": chosen[2]}
-        null_of = {"nulls": frame.nulls, "null_line": frame.null_sentence}
-        text = similarity_caption.caption(self.store, self.kept, state, **shown, **null_of)
+        visible = self._visible(frame, only)
+        if shown == POINTS:
+            self._draw_points(frame, (mode, metric, layout), visible)
+        else:
+            self._draw_groups(frame, (mode, metric), shown, opened, visible)
+
+    def _methods(self) -> list[str]:
+        return [group.name for group in self.store.sides.groups]
+
+    def _visible(self, frame: Frame, only: set[str]) -> np.ndarray | None:
+        """bool[q]: the points that no switch and no lasso leaves out; None for all."""
+        off = toggles.hidden(frame, "similarity")
+        if not off and not only:
+            return None
+        members = self.kept["points"].members
+        mask = toggles.visible(self.store, members, off)
+        if only:
+            mask &= [self.store.sides.group(cells[0][0]).name in only for cells in members]
+        return mask
+
+    def _show(self, *figures: Any) -> None:
+        if self.body.children != list(figures):
+            self.body.children = list(figures)
+
+    def _draw_points(self, frame: Frame, chosen: tuple[str, str, str], visible: np.ndarray | None) -> None:
+        if self.points_plane is None:
+            self.points_plane = PointPlane(self.store, self.change, self.families, self.colours)
+        self.points_plane.update(frame, self.kept, chosen, visible)
+        self._show(*self.points_plane.root.children)
+        nulls = {"nulls": frame.nulls, "null_line": frame.null_sentence}
+        text = similarity_caption.caption(
+            self.store, self.kept, frame.state, metric=chosen[1], layout=chosen[2], **nulls
+        )
         if text != self.caption.text:
             self.caption.text = text
 
-    def _ways(self, state: State) -> dict[str, np.ndarray]:
-        """Lines with gaps from clean to the most severe of A's and B's corruption, with a tip at their ends."""
-        paths = [path for cell in (state.a, state.b) for path in of_sides.paths(self.store, self.kept, cell)]
-        parts = []
-        for path in paths:
-            x, y = self.places[path].T
-            # A triangle points up, and turns against the clock.
-            turn = np.arctan2(y[-1] - y[-2], x[-1] - x[-2]) - np.pi / 2
-            tip = np.zeros(len(path) + 1)
-            tip[-2] = 11
-            parts.append(np.stack([np.append(x, np.nan), np.append(y, np.nan), np.full(len(tip), turn), tip]))
-        table = np.concatenate(parts, 1) if parts else np.empty((4, 0))
-        return dict(zip(("x", "y", "angle", "tip"), table.astype(np.float32), strict=True))
+    def _draw_groups(
+        self, frame: Frame, chosen: tuple[str, str], kind: str, opened: str, visible: np.ndarray | None
+    ) -> None:
+        mask = None if visible is None else visible.tobytes()
+        key = ("similar groups", *chosen, kind, mask, self.kept["comparison"].cells)
+        # Beside the record, so that the store counts its bytes.
+        self.groups, _ = self.store.cached(key, lambda: self._grouped(kind, visible))
+        self._show(self.groups_plane.figure, self.matrix.figure)
+        state = frame.state
+        if not self.changed("groups", (chosen, kind, opened, mask, state.a, state.b)):
+            return
+        names = list(self.groups.names)
+        sides: dict[int, str] = {}
+        for letter, cell in (("A", state.a), ("B", state.b)):
+            name = self.store.sides.group(cell[0]).name
+            if kind == "corruptions":
+                name = corruption_of(self.store.results.conditions[cell[1]])
+            if name in names:
+                at = names.index(name)
+                sides[at] = f"{sides[at]} = {letter}" if at in sides else letter
+        if self.changed("matrix", (chosen, kind, mask)):
+            self.matrix.fill(self.groups)
+        self.matrix.mark(sides)
+        if self.level == "paths":
+            self._draw_paths(opened)
+        else:
+            of_family = {"methods": (self.families, self.colours, self.markers)}
+            kinds = list(dict.fromkeys(self.groups.kinds))
+            shades = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in range(len(kinds))]
+            shapes = [MARKERS.get(name, OTHER)[0] for name in kinds]
+            listed, colours, markers = of_family.get(kind, (kinds, shades, shapes))
+            at = [listed.index(name) for name in self.groups.kinds]
+            self.groups_plane.show_groups(self.groups, [colours[k] for k in at], [markers[k] for k in at], sides)
+        self.caption.text = (
+            similarity_caption.of_paths(self.store, self.kept["comparison"], opened)
+            if self.level == "paths"
+            else similarity_caption.of_groups(self.groups, sides, chosen[1], chosen[0])
+        )
+
+    def _grouped(self, kind: Any, visible: np.ndarray | None) -> tuple[Groups, np.ndarray]:
+        groups = similarity.group(self.store.results, self.kept["comparison"], kind, visible)
+        return groups, groups.distance
+
+    def _draw_paths(self, opened: str) -> None:
+        """The conditions of one method in the plane of all points, means over its seeds."""
+        conditions = self.store.results.conditions
+        names, places = similarity.means_of(self.store.results, self.kept["comparison"])
+        own = [k for k, (method, _) in enumerate(names) if method == opened]
+        self.shown = [names[k] for k in own]
+        of = {name: k for k, (_, name) in enumerate(self.shown)}
+        clean = [k for name, k in of.items() if name in conditions and conditions[name].is_clean][:1]
+        ways: dict[str, list[str]] = {}
+        for name in of:
+            info = conditions.get(name)
+            if info is not None and not info.is_clean:
+                ways.setdefault(f"{corruption_of(info)} {info.draw}", []).append(name)
+        paths, labels = [], {k: "clean" for k in clean}
+        for steps in ways.values():
+            steps.sort(key=lambda name: conditions[name].severity)
+            paths.append([*clean, *(of[name] for name in steps)])
+            labels[of[steps[-1]]] = corruption_of(conditions[steps[-1]])
+        category = lambda name: conditions[name].category if name in conditions else ""
+        severity = lambda name: float(conditions[name].severity) if name in conditions else 3.0
+        family = self._group(opened).family
+        looks = {
+            "name": [f"{opened} · {name}" for name in of],
+            "about": ["click: B, with Shift A"] * len(of),
+            "marker": [MARKERS.get(category(name), OTHER)[0] for name in of],
+            "size": [11.0 if name == CLEAN else 5 + severity(name) for name in of],
+            "label": [labels.get(k, "" if name in conditions else name) for name, k in of.items()],
+        }
+        sides = {}
+        for letter, cell in (("A", self.frame.state.a), ("B", self.frame.state.b)):
+            if self.store.sides.group(cell[0]).name == opened and cell[1] in of:
+                sides[of[cell[1]]] = letter
+        others = np.setdiff1d(np.arange(len(names)), own)
+        colour = self.colours[self.families.index(family)]
+        self.groups_plane.show_paths(places[others], places[own], paths, looks, colour, sides)

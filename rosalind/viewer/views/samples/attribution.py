@@ -4,18 +4,18 @@ from html import escape
 
 import numpy as np
 from bokeh.layouts import column, row
-from bokeh.models import Button, CustomJS, Div
 
-from rosalind.analysis import deletion_curves, method_maps, occlusion_maps
+from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.controls import COPY
 from rosalind.viewer.views.draw import caption, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
-from rosalind.viewer.views.samples.map_tiles import WIDTH, MapTiles
+from rosalind.viewer.views.samples.map_offers import MapOffers
+from rosalind.viewer.views.samples.map_tiles import MapTiles
+from rosalind.viewer.views.samples.mapped_samples import MappedSamples
 from rosalind.viewer.views.samples.method_maps import TARGETS, MethodMaps
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
@@ -26,9 +26,6 @@ HIDDEN = "hidden patches"
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Opacities of the maps in percent; below the first the image shows through."""
 
-LISTED = 12
-"""Largest number of samples with maps that are listed."""
-
 
 class Attribution:
     """Images and maps of A, B, their difference and the null; the agreement over all samples; deletion curves."""
@@ -38,10 +35,10 @@ class Attribution:
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
-        self.methods = MethodMaps(change)
-        self.missing = Div(text="", name="attribution-missing", width=WIDTH)
-        self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
-        self.copy.js_on_click(CustomJS(code=COPY))
+        self.methods, self.mapped = MethodMaps(change), MappedSamples(frame.store, change)
+        self.change, self.frame = change, frame
+        self.offers = MapOffers(frame, change, lambda: self.update(self.frame))
+        self.missing, self.copy = self.offers.missing, self.offers.copy
         self.caption = caption("attribution-caption")
         self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
         self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
@@ -57,7 +54,7 @@ class Attribution:
         stretched = {"sizing_mode": "stretch_width", "min_width": 260}
         beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
         figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
-        rows = (choosers, figures, (self.missing, self.copy))
+        rows = (choosers, (self.mapped.figure,), self.offers.widgets, figures)
         self.root = stacked(*(row(*parts, **wrapping) for parts in rows))
 
     @staticmethod
@@ -73,6 +70,7 @@ class Attribution:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame; nothing is sent where nothing that the maps show has changed."""
+        self.frame = frame
         store, state = frame.store, frame.state
         averaging = frame.choice("attribution-of") == "selection"
         chosen = frame.selected if frame.selected.any() else frame.shown
@@ -113,7 +111,11 @@ class Attribution:
         by = frame.choice("attribution-by")
         title = f"{BY[by].capitalize()} of A with B"
         self.agreement.render(agreement, null, title, state.primary, CORRELATIONS.index(by))
-        self._offer(frame, cells, averaging)
+        # All empty, nine boxes would say less than the line that offers maps.
+        self.tiles.figure.visible = any(table is not None for table in tables.values())
+        both = sides["difference"] or sides["a"] or sides["b"]
+        self.mapped.render(frame, np.empty(0, int) if both is None else both.ids)
+        self.offers.update(frame, cells, averaging)
         sentences = [
             _subject(frame, sides, ids, averaging),
             *_agreements(agreement, null, frame, averaging),
@@ -123,11 +125,12 @@ class Attribution:
 
     def _arrange(self, hidden_patches: bool) -> None:
         """Show the figures and choices of hidden patches, or those of the other methods."""
-        self.tiles.figure.visible = self.by.visible = hidden_patches
+        self.by.visible = hidden_patches
         self.target.visible = not hidden_patches
         self.methods.show(not hidden_patches)
         if not hidden_patches:
-            self.agreement.figure.visible = self.deletion.figure.visible = False
+            self.tiles.figure.visible = self.agreement.figure.visible = self.deletion.figure.visible = False
+            self.mapped.figure.visible = self.offers.compute.visible = self.offers.elsewhere.visible = False
 
     def _show_method(self, frame: Frame, method: str, chosen: np.ndarray | None) -> None:
         """Draw the maps of a method other than hidden patches, and offer the commands for what is lacking."""
@@ -147,43 +150,11 @@ class Attribution:
         self.missing.text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{codes}</p>" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
-    def _offer(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
-        """The commands that compute the missing maps, and the button that copies them."""
-        sample = None if averaging else frame.state.primary
-        if sample is None and not averaging:
-            self.missing.text = "<p>Click a sample in the contact sheet, or a dot, to see its maps here.</p>"
-            self.copy.visible = False
-            return
-        lacking = occlusion_maps.missing(frame.store, cells, sample)
-        lacking += [c for c in cells if c not in lacking and not deletion_curves.stored(frame.store, c)]
-        ids = () if sample is None else (sample,)
-        lines = [occlusion_maps.command(frame.store, cell, ids) for cell in lacking]
-        subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
-        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-        share = f"{len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
-        text = f"<p>{subject} are missing for {share}. Make them with<br>{codes}</p>"
-        self.missing.text = text if lines else ""
-        self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
-
 
 def _cells(frame: Frame) -> list[Cell]:
     """The single cells whose maps are shown, A's first."""
     sides = (frame.state.a, frame.state.b, *(frame.null or ()))
     return list(dict.fromkeys(cell for side in sides for cell in frame.store.sides.seeds(side)))
-
-
-def _stored(frame: Frame) -> str:
-    """The conditions under which A's first network has maps, and the samples of them under A's; empty without any."""
-    store, (network, condition) = frame.store, frame.store.sides.seeds(frame.state.a)[0]
-    conditions = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
-    if not conditions:
-        return ""
-    text = f"; {escape(network)} has maps under {escape(', '.join(conditions))}"
-    maps = store.maps((network, condition))
-    if maps is not None and len(maps["id"]):
-        listed = ", ".join(map(str, maps["id"][:LISTED].tolist()))
-        text += f", under {escape(condition)} of samples {listed}{', ...' * (len(maps['id']) > LISTED)}"
-    return text
 
 
 def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[float, float, float]]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, StringFormatter, TableColumn
 
+from rosalind.analysis.sides import Cell
 from rosalind.viewer.bokeh_patches import repaint
 from rosalind.viewer.views.draw import empty
 from rosalind.viewer.views.frame import Frame
@@ -25,14 +26,30 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
     return repaint(DataTable(source=rows, columns=columns, name="sample-table", **size, **fixed)), rows
 
 
-def table_columns(frame: Frame, listed: np.ndarray) -> dict[str, Any]:
-    """Ids, names of classes and margins of samples int[k] by position; margins raw where the state says so."""
+def show_rows(table: DataTable, rows: ColumnDataSource, frame: Frame, listed: np.ndarray, left: Cell) -> None:
+    """Show ids, names of classes and margins of samples int[k] by position; margins raw where the state says so.
+
+    Args:
+        table, rows: of `sample_table`.
+        frame: of the page.
+        listed: positions.
+        left: the cell beside B: A, or clean images of B's network, and then the titles say so.
+    """
     store, state = frame.store, frame.state
-    return {
+    word = "A" if left == state.a else "clean"
+    titles = (*COLUMNS[:2], word, "B", f"margin {word}", "margin B")
+    columns: Any = table.columns
+    if [column.title for column in columns] != list(titles):
+        for column, title in zip(columns, titles, strict=True):
+            column.title = title
+        # A new list: the table draws its head anew only then.
+        table.columns = list(columns)
+    rows.data = {
         "id": store.ids[listed].tolist(),
         "true": store.names_of(store.labels[listed]),
-        "A": store.names_of(store.predictions(state.a)[listed]),
+        "A": store.names_of(store.predictions(left)[listed]),
         "B": store.names_of(store.predictions(state.b)[listed]),
-        "margin A": frame.values(state.a, "margin")[listed],
+        "margin A": frame.values(left, "margin")[listed],
         "margin B": frame.values(state.b, "margin")[listed],
     }
+    rows.selected.indices = []

@@ -4,33 +4,24 @@ from functools import partial
 from html import escape
 
 import numpy as np
-from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import Button, Div, LinearColorMapper, TextInput
-from bokeh.palettes import Greys256
+from bokeh.models import Button, Div, TextInput
 
-from rosalind.analysis import contact_sheet, sample_presets, selection
+from rosalind.analysis import contact_sheet, occlusion_maps, sample_presets, selection
 from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import (
-    CLEAR,
-    FLIP_COLOURS,
-    FLIP_MARKERS,
-    caption,
-    empty,
-    flip_legend,
-    plot,
-    stacked,
-)
+from rosalind.viewer.views.draw import caption, flip_legend, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
-from rosalind.viewer.views.samples.sample_table import sample_table, table_columns
+from rosalind.viewer.views.samples.sample_table import sample_table, show_rows
+from rosalind.viewer.views.samples.sheet import SIZES, Sheet
 
 TILES = 60
 """Samples on one sheet."""
 
-COLUMNS = 10
+GROUPS = ("none", "class", "true → predicted")
+"""How samples stand together on the sheets; of the last, by B's prediction."""
 
 PAGES = 200
 """Largest number of sheets; beyond, a narrower selection says more."""
@@ -58,6 +49,8 @@ class Samples:
             "samples-pair": PAIRS,
             "samples-page": tuple(str(k + 1) for k in range(pages)),
             "samples-preset": ("none", *PRESETS),
+            "samples-size": SIZES,
+            "samples-group": GROUPS,
         }
 
     def __init__(self, frame: Frame, change: Change):
@@ -65,10 +58,13 @@ class Samples:
         self.changed = Changed()
         self.listed = np.empty(0, int)
         self.shown_page, self.pages = 1, 1
-        self._sheet(frame)
+        self.tiles_sheet = Sheet(frame, TILES, self.tap)
+        self.figure, self.sheet, self.tiles = self.tiles_sheet.figure, self.tiles_sheet.image, self.tiles_sheet.tiles
+        self.cursors = {"samples": self.tiles_sheet.cursor}
         self.table, self.rows = sample_table()
         # As high without a message, so that one does not move the page.
         self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20)
+        self.rows.selected.on_change("indices", lambda attr, old, new: self.tap(new[0]) if new else None)
         self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20, align="end")
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
         self.leaf = {
@@ -84,10 +80,12 @@ class Samples:
                 ("sort", "first", 170),
                 ("order", "order", 98),
                 ("pair", "side by side", 102),
+                ("group", "group", 124),
             )
         ]
+        self.size = frame.slider(change, "samples-size", "picture size (pixels)", 130)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        controls = row(*choosers, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
+        controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
         presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
         for name in PRESETS:
             label = name.removeprefix("most ")
@@ -95,44 +93,12 @@ class Samples:
             button.on_click(partial(self.choose_preset, name))
             presets.append(button)
         self.caption = caption("samples-caption")
-        parts = (controls, row(*presets, **wrapped), self.message, self.figure, self.table)
+        parts = (controls, row(*presets, **wrapped), self.message, self.tiles_sheet.root, self.table)
         self.root = stacked(*parts)
 
-    def _sheet(self, frame: Frame) -> None:
-        lines = TILES // COLUMNS
-        self.figure = plot(
-            "samples",
-            "Contact sheet of the selected samples; click one to see it in full.",
-            width=620,
-            height=620 * lines // (2 * COLUMNS),
-            sizing_mode="scale_width",
-            x_range=(0, COLUMNS),
-            y_range=(lines, 0),
-        )
-        self.figure.axis.visible = False
-        self.figure.grid.grid_line_color = None
-        self.sheet = empty("image")
-        place = {"x": 0, "y": 0, "dw": COLUMNS, "dh": lines, "source": self.sheet}
-        _, first = frame.store.results.images(frame.store.conditions[0])
-        if first.shape[-1] == 3:
-            self.figure.image_rgba("image", **place)
-        else:
-            # Grey pictures are a quarter of the bytes.
-            mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
-            self.figure.image("image", color_mapper=mapper, **place)
-        self.tiles = empty("x", "y", "colour", "width", "marker", "top")
-        border = {"fill_color": None, "line_color": "colour", "line_width": "width"}
-        self.figure.rect("x", "y", 0.955, 0.925, source=self.tiles, **border)
-        mark = {"x": "x", "y": "top", "source": self.tiles, "marker": "marker"}
-        self.figure.scatter(**mark, size=8, fill_color="colour", line_color="#ffffff")
-        # A cross has no inside to colour.
-        self.figure.scatter(**mark, size=5, line_color="colour", line_width=2)
-        self.figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
-
-    def tap(self, x: float | None, y: float | None) -> None:
-        """Show the sample of the tile at a place large."""
-        tile = int(y or 0) * COLUMNS + int(x or 0)
-        if 0 <= (x or 0) < COLUMNS and 0 <= tile < len(self.listed):
+    def tap(self, tile: int) -> None:
+        """Show the sample of a tile, or of a row of the table, large."""
+        if 0 <= tile < len(self.listed):
             self.change(primary=int(self.frame.store.ids[self.listed[tile]]))
 
     def turn(self, by: int) -> None:
@@ -178,9 +144,19 @@ class Samples:
             self.change(rule=(), choices=choices)
             self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
         else:
+            mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
+            first = next((sample for sample in ids if sample in mapped), ids[0])
             step = {"op": "replace", "preset": name, "cell": list(state.a), "other": list(state.b)}
-            primary = int(self.frame.store.ids[picked.positions[0]])
-            self.change(step=step, choices=choices, primary=primary)
+            self.change(step=step, choices=choices, primary=first)
+
+    @staticmethod
+    def _mapped(frame: Frame) -> frozenset[int]:
+        """Ids of the samples that have occlusion maps under A and under B."""
+        store, maps = frame.store, []
+        for cell in (frame.state.a, frame.state.b):
+            stored = [one for single in store.sides.seeds(cell) if (one := occlusion_maps.stored(store, single))]
+            maps.append(frozenset(sample for one in stored for sample in one.ids.tolist()))
+        return maps[0] & maps[1]
 
     def _left(self, frame: Frame) -> Cell:
         """The cell beside B: A, or B's network on clean images (A where that is not measured)."""
@@ -202,6 +178,11 @@ class Samples:
         narrowed = frame.selected.any() and not selection.is_by_hand(frame.state.rule)
         return frame.selected if narrowed else frame.shown
 
+    @staticmethod
+    def _is_by_ids(frame: Frame) -> bool:
+        """True while a list of ids, such as a preset gives, is the selection."""
+        return len(frame.state.rule) == 1 and isinstance(frame.state.rule[0], selection.Ids)
+
     def _pictured(self, frame: Frame) -> np.ndarray:
         store, shown = frame.store, (self._left(frame)[1], frame.state.b[1])
         return store.cached(("samples", "pictured", *shown), lambda: contact_sheet.pictured(store, *shown))
@@ -214,6 +195,14 @@ class Samples:
         state, sort = frame.state, frame.choice("samples-sort")
         key = contact_sheet.sort_key(frame.store, sort, self._left(frame), state.b, state.raw)
         key = -key if frame.choice("samples-order") == "backwards" else key
+        if frame.choice("samples-preset") != "none" and self._is_by_ids(frame):
+            # What has maps comes first: it can be explained.
+            mapped = np.isin(frame.store.ids, list(self._mapped(frame)))
+            key = np.where(mapped, key - 2 * np.nanmax(np.abs(key), initial=0) - 1, key)
+        group = frame.choice("samples-group")
+        if group != GROUPS[0]:
+            predicted = frame.store.predictions(state.b) if group == GROUPS[2] else None
+            key = contact_sheet.grouped(key, frame.store.labels, predicted)
         candidates, pictured = self._candidates(frame), self._pictured(frame)
         # Without any picture the sheet still lists samples, for the table and the arrow keys.
         return key, np.flatnonzero(candidates & pictured if pictured.any() else candidates)
@@ -233,26 +222,14 @@ class Samples:
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
         listed = self.listed
-        y, x = np.divmod(np.arange(len(listed)), COLUMNS)
-        self.tiles.data = {
-            "x": (x + 0.485).astype(np.float32),
-            "y": (y + 0.475).astype(np.float32),
-            "top": (y + 0.06).astype(np.float32),
-            "colour": [FLIP_COLOURS[k] for k in flips[listed]],
-            "marker": [FLIP_MARKERS[k] for k in flips[listed]],
-            "width": np.where(store.ids[listed] == state.primary, 6, 2).astype(np.uint8),
-        }
-        if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw)):
+        self.tiles_sheet.mark(frame, left, listed, flips)
+        size, group = frame.choice("samples-size"), frame.choice("samples-group")
+        if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw, size, group)):
             return
-        sides = [contact_sheet.pictures(store, cell[1], listed)[1] for cell in (left, state.b)]
-        # A condition without stored pictures has none of the others' size.
-        size = max((pictures.shape[1:] for pictures in sides if pictures.size), default=None)
-        shape = (len(listed), *(size or (8, 8, 1)))
-        sides = [p if p.shape == shape else np.zeros(shape, np.uint8) for p in sides]
-        pairs = np.stack(sides, 1).reshape(-1, *shape[1:])
-        mosaic = contact_sheet.mosaic(pairs, 2 * COLUMNS, TILES // COLUMNS, gap=max(shape[1] // 20, 1))
-        self.sheet.data = {"image": [mosaic] if len(listed) else []}
-        self.rows.data = table_columns(frame, listed)
+        # One picture where both are of one condition: twice the same says nothing.
+        conditions = dict.fromkeys((left[1], state.b[1]))
+        self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed)[1] for condition in conditions])
+        show_rows(self.table, self.rows, frame, listed, left)
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state
@@ -260,9 +237,13 @@ class Samples:
         sort, backwards = frame.choice("samples-sort"), frame.choice("samples-order") == "backwards"
         kind = "selected" if pool is frame.selected else "shown"
         beside = "A" if left == state.a else "clean images of B's network"
+        where = f"left half under {beside}, right half under B."
+        if left[1] == state.b[1]:
+            where = f"one picture, {'A and B' if left == state.a else beside} have one condition."
         text = (
-            f"{len(self.listed)} of {pool.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}; left "
-            f"half under {beside}, right half under B. {flip_legend()}."
+            f"{len(self.listed)} of {pool.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}; "
+            f"{where} {flip_legend()}. Corners: left {'A' if left == state.a else 'clean'}, right B, ● right, ✕ wrong; "
+            "words: class: predictions."
         )
         if frame.choice("samples-pair") == PAIRS[1] and left == state.a:
             text += " B's network is not measured on clean images, so A stands on the left."

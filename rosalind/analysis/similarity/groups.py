@@ -1,0 +1,294 @@
+"""Methods, or corruptions, as the means of a comparison's points: how far apart, how spread, in which tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32
+from scipy import sparse
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from rosalind.analysis import robustness
+from rosalind.analysis.similarity.comparison import Similarity
+from rosalind.analysis.similarity.layout import OPTIMAL, classical_scaling, spanning_tree
+from rosalind.analysis.similarity.points import corruption_of, members
+from rosalind.config import unknown
+from rosalind.results import Results
+
+KINDS = ("methods", "corruptions")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Means of points, and what a view draws of them; lengths are those of the comparison.
+
+    Attributes:
+        kind: One of `KINDS`.
+        names: Of the m groups: `lth 0.8`, or `fog`.
+        kinds: The family of each method, or the category of each corruption.
+        of: The group of every point of the comparison; -1 where it is left out.
+        distance: Root mean square, over the conditions that two methods share, of the distance between their means
+            over seeds; of corruptions over shared methods, between means over seeds and severities. NaN where they
+            share none.
+        spread: Deviation of the seeds about their mean, root mean square over conditions; NaN of a single seed.
+        seeds: Most points that one such mean is of.
+        layout: Classical scaling of `distance`.
+        kept: Share of the squared distances that the layout shows, [0, 1]; higher is more faithful.
+        tree: Edges of the minimum spanning tree.
+        order: The groups as average linkage puts them side by side.
+        joins: Of the dendrogram, see `dendrogram`.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    of: Int32[np.ndarray, " q"]
+    distance: Float64[np.ndarray, "m m"]
+    spread: Float64[np.ndarray, " m"]
+    seeds: Int[np.ndarray, " m"]
+    layout: Float32[np.ndarray, "m 2"]
+    kept: float
+    tree: Int32[np.ndarray, "edges 2"]
+    order: Int32[np.ndarray, " m"]
+    joins: Float64[np.ndarray, "joins 5"]
+
+    @property
+    def error(self) -> Float64[np.ndarray, " m"]:
+        """Standard error of a group's mean over its seeds: how far from it another draw of seeds may lie."""
+        return self.spread / np.sqrt(self.seeds)
+
+    def chance(self, first: int, second: int) -> float:
+        """The distance that two equal groups of independent seeds would show; NaN where one has a single seed.
+
+        Groups that share seeds may lie nearer: much of what a seed does is common to both.
+        """
+        return float(np.hypot(self.error[first], self.error[second]))
+
+    def nearest(self) -> tuple[int, int] | None:
+        """The two groups that are most alike; None of fewer than two."""
+        return self._extreme(np.inf, np.argmin)
+
+    def farthest(self) -> tuple[int, int] | None:
+        """The two groups that differ most; None of fewer than two."""
+        return self._extreme(-np.inf, np.argmax)
+
+    def _extreme(self, gap: float, find) -> tuple[int, int] | None:
+        above = np.triu_indices(len(self.names), 1)
+        values = self.distance[above]
+        if not np.isfinite(values).any():
+            return None
+        best = int(find(np.where(np.isnan(values), gap, values)))
+        return int(above[0][best]), int(above[1][best])
+
+
+def group(
+    results: Results,
+    comparison: Similarity,
+    kind: str = "methods",
+    keep: Bool[np.ndarray, " q"] | None = None,
+) -> Groups:
+    """The methods, or the corruptions, of a comparison.
+
+    Args:
+        results: of the study.
+        comparison: its `load`, or `compare`.
+        kind: of `KINDS`.
+        keep: the points that count; all by default.
+
+    Raises:
+        ValueError: an unknown kind.
+
+    Example:
+        `similarity.group(results, similarity.load(results)[0]).nearest()` are the two most alike methods.
+    """
+    if kind not in KINDS:
+        raise ValueError(unknown("kind of groups", kind, KINDS))
+    first = [cells[0] for cells in members(results, comparison.cells)]
+    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
+    networks, conditions = results.networks, results.conditions
+    methods = [method_of[network] for network, _ in first]
+    corruptions = [corruption_of(conditions[condition]) for _, condition in first]
+    # A point over severities has its corruption as condition, which is as fine as they come.
+    names = [condition for _, condition in comparison.cells]
+    if kind == "methods":
+        whole, strata, kinds = methods, names, [networks[network].family for network, _ in first]
+    else:
+        whole, strata, kinds = corruptions, methods, [conditions[condition].category for _, condition in first]
+    kept = np.flatnonzero(np.ones(len(first), bool) if keep is None else keep)
+    rows, labels = _numbered([whole[k] for k in kept])
+    distance = comparison.distance[np.ix_(kept, kept)] if len(kept) < len(first) else comparison.distance
+    apart = between(distance, rows, _numbered([strata[k] for k in kept])[0])
+    cells = _numbered([(methods[k], names[k]) for k in kept])[0]
+    deviation, seeds = spread(distance, rows, cells)
+    filled = np.where(np.isnan(apart), np.nanmax(apart, initial=0.0), apart)
+    layout, share = classical_scaling(filled)
+    order, joins = dendrogram(filled)
+    of = np.full(len(first), -1, np.int32)
+    of[kept] = rows
+    kind_of = dict(zip(whole, kinds, strict=True))
+    return Groups(
+        kind,
+        tuple(labels),
+        tuple(kind_of[name] for name in labels),
+        of,
+        apart,
+        deviation,
+        seeds,
+        layout,
+        share,
+        spanning_tree(filled),
+        order,
+        joins,
+    )
+
+
+def between(
+    distance: Float[np.ndarray, "q q"], groups: Int[np.ndarray, " q"], strata: Int[np.ndarray, " q"]
+) -> Float64[np.ndarray, "m m"]:
+    """Root mean square, over the strata that two groups share, of the distance between their means in a stratum.
+
+    Args:
+        distance: Euclidean, of points.
+        groups: of every point, from 0 without gaps.
+        strata: of every point.
+
+    Returns:
+        A symmetric matrix, 0 on the diagonal; NaN where two groups share no stratum.
+
+    Points at 0, 2 (one group) and 4, 6 (another) of one stratum have their means at 1 and 5:
+
+    >>> places = np.array([0.0, 2.0, 4.0, 6.0])
+    >>> apart = np.abs(places[:, None] - places)
+    >>> between(apart, np.array([0, 0, 1, 1]), np.zeros(4, int)).tolist()
+    [[0.0, 4.0], [4.0, 0.0]]
+    """
+    count = int(groups.max(initial=-1)) + 1
+    cells, (of_cell, stratum), _ = _cells(groups, strata)
+    squared = _between_means(distance, cells)
+    total, shared = np.zeros((count, count)), np.zeros((count, count), int)
+    for one in np.unique(strata):
+        at = np.flatnonzero(stratum == one)
+        place = np.ix_(of_cell[at], of_cell[at])
+        total[place] += squared[np.ix_(at, at)]
+        shared[place] += 1
+    with np.errstate(invalid="ignore"):
+        apart = np.sqrt(np.maximum(total / shared, 0))
+    np.fill_diagonal(apart, 0)
+    return apart
+
+
+def spread(
+    distance: Float[np.ndarray, "q q"], groups: Int[np.ndarray, " q"], strata: Int[np.ndarray, " q"]
+) -> tuple[Float64[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Deviation of a group's points about their mean in a stratum, root mean square over strata; points per stratum.
+
+    With n - 1 points in the denominator. NaN where no stratum has two points of the group; points are counted where
+    they are most.
+
+    >>> places = np.array([0.0, 2.0, 5.0])
+    >>> apart = np.abs(places[:, None] - places)
+    >>> deviation, counts = spread(apart, np.array([0, 0, 1]), np.zeros(3, int))
+    >>> deviation.round(3).tolist(), counts.tolist()
+    ([1.414, nan], [2, 1])
+    """
+    count = int(groups.max(initial=-1)) + 1
+    cells, (of_cell, _), sizes = _cells(groups, strata)
+    mean = _averaging(cells, sizes)
+    squared = distance.astype(np.float64) ** 2
+    within = np.asarray((mean @ squared * mean.toarray()).sum(1)) if len(sizes) else np.zeros(0)
+    several = sizes > 1
+    variance = within[several] * sizes[several] / (2 * (sizes[several] - 1))
+    total = np.bincount(of_cell[several], variance, count)
+    most = np.zeros(count, int)
+    np.maximum.at(most, of_cell, sizes)
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(np.maximum(total / np.bincount(of_cell[several], minlength=count), 0)), most
+
+
+def of_method(results: Results, comparison: Similarity, method: str) -> tuple[list[str], Float64[np.ndarray, "c c"]]:
+    """The conditions (or corruptions) of a method, and the distances between its means over seeds under them."""
+    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
+    first = [cells[0][0] for cells in members(results, comparison.cells)]
+    at = np.array([k for k, network in enumerate(first) if method_of[network] == method], int)
+    cells, names = _numbered([comparison.cells[k][1] for k in at])
+    if not names:
+        return [], np.zeros((0, 0))
+    apart = np.sqrt(np.maximum(_between_means(comparison.distance[np.ix_(at, at)], cells), 0))
+    np.fill_diagonal(apart, 0)
+    return names, apart
+
+
+def dendrogram(distance: Float[np.ndarray, "m m"]) -> tuple[Int32[np.ndarray, " m"], Float64[np.ndarray, "joins 5"]]:
+    """Average linkage: the order of the leaves, and every join as (left, its height, right, its height, height).
+
+    Left and right are places along the order, where leaf k of the order stands at k + 0.5; heights are distances.
+
+    >>> order, joins = dendrogram(np.abs(np.subtract.outer([0.0, 9.0, 1.0], [0.0, 9.0, 1.0])))
+    >>> order.tolist(), joins.tolist()
+    ([0, 2, 1], [[0.5, 0.0, 1.5, 0.0, 1.0], [1.0, 1.0, 2.5, 0.0, 8.5]])
+    """
+    count = len(distance)
+    if count < 2:
+        return np.arange(count, dtype=np.int32), np.zeros((0, 5))
+    condensed = squareform(distance, checks=False).astype(np.float64)
+    merges = linkage(condensed, "average", optimal_ordering=count <= OPTIMAL)
+    order = leaves_list(merges)
+    # Either direction is as good; the first row comes in the first half.
+    order = order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order
+    place = np.zeros(2 * count - 1)
+    height = np.zeros(2 * count - 1)
+    place[order] = np.arange(count) + 0.5
+    joins = np.zeros((count - 1, 5))
+    for k, (one, other, top, _) in enumerate(merges):
+        pair = sorted((int(one), int(other)), key=lambda node: place[node])
+        joins[k] = place[pair[0]], height[pair[0]], place[pair[1]], height[pair[1]], top
+        place[count + k], height[count + k] = place[pair].mean(), top
+    return order.astype(np.int32), joins
+
+
+def means_of(results: Results, comparison: Similarity) -> tuple[list[tuple[str, str]], Float64[np.ndarray, "k 2"]]:
+    """The mean place, over seeds, of every method under every condition in the comparison's own layout.
+
+    Returns:
+        Method and condition (or corruption, where severities were averaged), and the places.
+    """
+    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
+    first = [cells[0][0] for cells in members(results, comparison.cells)]
+    pairs = [(method_of[network], name) for network, (_, name) in zip(first, comparison.cells, strict=True)]
+    cells, names = _numbered(pairs)
+    if not names:
+        return [], np.zeros((0, 2))
+    return names, np.asarray(_averaging(cells, np.bincount(cells)) @ comparison.layout.astype(np.float64))
+
+
+def _numbered(names: Sequence) -> tuple[np.ndarray, list]:
+    """Every name's number, in order of appearance, and the names."""
+    numbers: dict = {}
+    rows = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+    return rows, list(numbers)
+
+
+def _cells(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cell (group and stratum) of every point, both numbers of every cell, and the points in it."""
+    if not len(groups):
+        return np.zeros(0, int), np.zeros((2, 0), int), np.zeros(0, int)
+    pairs, cells, sizes = np.unique(np.stack([groups, strata]), axis=1, return_inverse=True, return_counts=True)
+    return cells.ravel(), pairs, sizes
+
+
+def _averaging(cells: np.ndarray, sizes: np.ndarray) -> sparse.csr_array:
+    """[cells, points]: what makes means of points."""
+    weights = 1 / sizes[cells]
+    return sparse.csr_array((weights, (cells, np.arange(len(cells)))), shape=(len(sizes), len(cells)))
+
+
+def _between_means(distance: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """float64[c, c]: squared distances between the means of cells, from the distances of their points alone.
+
+    |mean(x) - mean(y)|^2 = mean |x - y|^2 - mean |x - x'|^2 / 2 - mean |y - y'|^2 / 2.
+    """
+    mean = _averaging(cells, np.bincount(cells))
+    crossed = np.asarray(mean @ (mean @ distance.astype(np.float64) ** 2).T)
+    own = np.diag(crossed) / 2
+    return crossed - own[:, None] - own

@@ -1,0 +1,101 @@
+// What the page does by itself: the wheel, enlarged cards, the folded rail, the history, names for fields, what is read out.
+(() => {
+  const send = (text) => window.rosalindSend?.(text);
+  const stored = (key, value) => {
+    try { return value === undefined ? sessionStorage.getItem(key) : sessionStorage.setItem(key, value); } catch { return null; }
+  };
+
+  // The wheel scrolls the page; with Ctrl it zooms the figure under it.
+  window.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) event.stopImmediatePropagation();
+  }, { capture: true, passive: true });
+
+  // One card at a time fills the window.
+  const enlarge = (section, on) => {
+    section.classList.toggle("enlarged", on);
+    const button = section.querySelector(".enlarge");
+    button.setAttribute("aria-pressed", on);
+    button.textContent = on ? "×" : "⤢";
+    window.dispatchEvent(new Event("resize"));
+  };
+  document.querySelectorAll("section > .enlarge").forEach((button) =>
+    button.addEventListener("click", () =>
+      enlarge(button.parentElement, !button.parentElement.classList.contains("enlarged"))));
+  document.addEventListener("keydown", (event) => {
+    const section = document.querySelector("section.enlarged");
+    if (event.key !== "Escape" || !section) return;
+    event.stopImmediatePropagation();
+    enlarge(section, false);
+  }, true);
+
+  const fold = document.getElementById("fold");
+  const folded = (on) => {
+    document.body.dataset.rail = on ? "folded" : "";
+    fold.textContent = on ? "» choose A and B" : "« fold";
+    fold.setAttribute("aria-expanded", !on);
+    stored("rosalind-rail", on ? "folded" : "");
+    window.dispatchEvent(new Event("resize"));
+  };
+  fold.addEventListener("click", () => folded(document.body.dataset.rail !== "folded"));
+  // On a small screen the lists would fill the first one.
+  if ((stored("rosalind-rail") ?? (innerWidth < 900 ? "folded" : "")) === "folded") folded(true);
+
+  // Every state is an entry of the browser's history, so that Back is undo, also after a reload.
+  let trail = JSON.parse(stored("rosalind-trail") ?? "[]"), at = history.state?.at ?? 0;
+  const bare = (query) => { const q = new URLSearchParams(query); q.delete("token"); return q.toString(); };
+  const keep = () => stored("rosalind-trail", JSON.stringify(trail));
+  // As the server writes it: an address may leave out, or misspell, what it shows.
+  if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
+  history.replaceState({ at }, "");
+  let silent = false;
+  window.rosalindAddress = (query) => {
+    const token = new URLSearchParams(location.search).get("token");
+    const path = `${location.pathname}?${query}${token ? "&token=" + encodeURIComponent(token) : ""}`, text = bare(query);
+    if (text === trail[at]) return;
+    if (text === trail[at - 1] || text === trail[at + 1]) {
+      // Undone or redone with a button: the browser goes the same way.
+      silent = true;
+      history.go(text === trail[at - 1] ? -1 : 1);
+      return;
+    }
+    trail = [...trail.slice(0, at + 1), text].slice(-200);
+    at = trail.length - 1;
+    history.pushState({ at }, "", path);
+    keep();
+  };
+  window.addEventListener("popstate", (event) => {
+    if (event.state?.at === undefined) return;
+    at = event.state.at;
+    if (silent) silent = false;
+    else send(`go:${bare(location.search)}`);
+  });
+  window.rosalindOpened = () => {
+    if (at > 0) send(`past:${JSON.stringify(trail.slice(Math.max(0, at - 50), at))}`);
+  };
+
+  // Bokeh gives its fields no names where their titles are empty.
+  const name = () => {
+    for (const view of Bokeh.index?.query?.((view) => view.input_el || view.checkbox_el) ?? []) {
+      const field = view.input_el ?? view.checkbox_el, { title, label, placeholder, name } = view.model;
+      const text = [title, label, placeholder, name].find((value) => typeof value === "string" && value);
+      if (text && !field.getAttribute("aria-label")) field.setAttribute("aria-label", text);
+    }
+  };
+  let waiting = 0;
+  window.rosalindAnswered = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(name, 250);
+  };
+  setTimeout(name, 1500);
+
+  const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>
+    button.dataset.layout === document.body.dataset.layout
+      ? button.setAttribute("aria-current", "page") : button.removeAttribute("aria-current"));
+  let theme = document.body.dataset.theme;
+  new MutationObserver(() => {
+    current();
+    if (document.body.dataset.theme === theme) return;
+    theme = document.body.dataset.theme;
+    try { localStorage.setItem("rosalind-theme", theme); } catch {}
+  }).observe(document.body, { attributes: true, attributeFilter: ["data-layout", "data-theme"] });
+})();

@@ -1,0 +1,214 @@
+"""The plane of methods, or corruptions, as discs with names; or of one method's conditions as paths by severity."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from bokeh.events import SelectionGeometry, Tap
+from bokeh.models import HoverTool
+
+from rosalind.analysis import label_places, polygon
+from rosalind.analysis.similarity import Groups
+from rosalind.viewer.views import draw
+
+WIDE, HIGH = 560, 430
+"""Pixels of the frame that names are placed for; in a wider one they have more room."""
+
+ENDS = ("x0", "y0", "x1", "y1")
+LETTERS = 28
+"""Longest name beside a mark; the tooltip has the whole."""
+
+TIED = 1
+"""How many of the shortest edges of the tree have their length written beside them."""
+
+
+class GroupPlane:
+    """One figure for both; what is clicked is told by its number."""
+
+    def __init__(self, choose: Callable[[int, bool], None], lasso: Callable[[list[int]], None]):
+        """
+        Args:
+            choose: called with the number of a mark, and with True where shift was held, at a click on it.
+            lasso: called with the numbers of the marks inside a box or lasso.
+        """
+        self._choose, self._lasso = choose, lasso
+        self.places = np.zeros((0, 2))
+        """float64[m, 2]: of the marks that can be clicked."""
+        self.figure = figure = draw.plot(
+            "similarity",
+            "Methods or corruptions as discs: near ones have alike geometry of all samples.",
+            height=470,
+            match_aspect=True,
+            min_width=320,
+            # Else it would be as low as the matrix beside it, whose names need room below.
+            frame_align=False,
+            **{"tools": "pan,lasso_select,box_select,reset", "toolbar_location": "above"},
+        )
+        figure.toolbar.active_drag = None
+        figure.axis.visible = False
+        figure.grid.grid_line_color = None
+        self.discs = draw.empty("x", "y", "radius", "colour")
+        self.ghosts = draw.empty("x", "y")
+        self.tree = draw.empty(*ENDS, "width")
+        self.ways = draw.empty("x", "y")
+        about = ("name", "about")
+        self.marks = draw.empty("x", "y", "colour", "marker", "size", *about)
+        self.sides = draw.empty("x", "y")
+        self.names = draw.empty("x", "y", "text", "bold", "dx", "dy")
+        ends = {name: name for name in ENDS}
+        figure.circle(
+            "x",
+            "y",
+            radius="radius",
+            source=self.discs,
+            fill_color="colour",
+            line_color="colour",
+            fill_alpha=0.08,
+            line_alpha=0.35,
+        )
+        figure.scatter("x", "y", source=self.ghosts, size=4, fill_color=draw.GREY, fill_alpha=0.35, line_color=None)
+        figure.segment(source=self.tree, line_color=draw.GREY, line_width="width", **ends)
+        self.line: Any = figure.line("x", "y", source=self.ways, line_width=1.5, line_alpha=0.8).glyph
+        look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "#ffffff"}
+        dots = figure.scatter("x", "y", source=self.marks, **look)
+        ring = {"size": 22, "fill_color": None, "line_width": 2.5, "line_color": "#000000", "name": "ink"}
+        figure.scatter("x", "y", source=self.sides, **ring)
+        text = {"text": "text", "text_color": "#000000", "name": "ink", "text_baseline": "middle"}
+        middle = {"text_align": "center", "text_font_size": "11px"}
+        placed = {"x_offset": "dx", "y_offset": "dy"}
+        figure.text("x", "y", source=self.names, **text, **middle, **placed)
+        # A font that is a column fails where a source gets fewer rows (Bokeh 3.9.2).
+        figure.text("x", "y", source=self.names, text_font_style="bold", **{**text, "text": "bold"}, **middle, **placed)
+        tips = [("", "@name"), ("", "@about")]
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+        figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
+        figure.on_event(SelectionGeometry, self._brush)
+
+    def tap(self, x: float | None, y: float | None, *, shift: bool = False) -> None:
+        """Choose the nearest mark; nothing where none is near."""
+        if x is None or y is None or not len(self.places):
+            return
+        far = np.hypot(*(self.places - [x, y]).T)
+        if far.min() <= 0.05 * max(np.ptp(self.places, axis=0).max(), 1e-9):
+            self._choose(int(far.argmin()), shift)
+
+    def _brush(self, event: SelectionGeometry) -> None:
+        drawn: Any = event.geometry
+        if event.final and drawn.get("type") == "rect":
+            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")))
+        elif event.final:
+            self.lasso(drawn["x"], drawn["y"])
+
+    def select(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        """Tell which marks lie within a box."""
+        self.lasso([x0, x1, x1, x0], [y0, y0, y1, y1])
+
+    def lasso(self, x: Sequence[float], y: Sequence[float]) -> None:
+        """Tell which marks lie within a polygon; nothing where it has fewer than three corners."""
+        corners = polygon.simplified(x, y, 64)
+        if corners:
+            self._lasso(np.flatnonzero(polygon.inside(corners, *self.places.T)).tolist())
+
+    def show_groups(self, groups: Groups, colours: list[str], markers: list[str], sides: Mapping[int, str]) -> None:
+        """Discs of methods or corruptions, their tree and names.
+
+        Args:
+            groups: to show; the disc of each is the standard error of its mean.
+            colours, markers: of every group.
+            sides: letters of A and B by group.
+        """
+        self.places = groups.layout.astype(float)
+        radius = np.nan_to_num(groups.error)
+        x, y = groups.layout.T.astype(np.float32)
+        draw.fill(self.discs, {"x": x, "y": y, "radius": radius.astype(np.float32), "colour": colours})
+        a, b = groups.tree.T
+        length = groups.distance[a, b]
+        # The more alike two are, the thicker the line between them.
+        width = np.clip(4 * np.nanmin(length, initial=np.inf) / np.maximum(length, 1e-9), 0.7, 4)
+        tree = dict(zip(ENDS, (x[a], y[a], x[b], y[b]), strict=True))
+        draw.fill(self.tree, {**tree, "width": width.astype(np.float32)})
+        short = np.argsort(length, kind="stable")[:TIED]
+        ties = (self.places[a] + self.places[b])[short] / 2
+        draw.fill(self.ghosts, {"x": x[:0], "y": y[:0]})
+        draw.fill(self.ways, {"x": x[:0], "y": y[:0]})
+        looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
+        about = [_about(groups, k) for k in range(len(x))]
+        self._mark(x, y, looks | {"name": list(groups.names), "about": about}, sides)
+        names = [*groups.names, *(f"{length[k]:.2f}" for k in short)]
+        self._name(np.concatenate([self.places, ties]), names, sides, radius)
+
+    def show_paths(
+        self,
+        ghosts: np.ndarray,
+        points: np.ndarray,
+        paths: list[list[int]],
+        looks: Mapping[str, list],
+        colour: str,
+        sides: Mapping[int, str],
+    ) -> None:
+        """One method's conditions, each corruption a path from clean to the most severe; the others' as ghosts.
+
+        Args:
+            ghosts: float[g, 2], of the other methods' conditions.
+            points: float[k, 2], of its own.
+            paths: numbers of points, at rising severity.
+            looks: of every point `name`, `about`, `marker` and `size`; `label` is the name at its mark, or "".
+            colour: of the method.
+            sides: letters of A and B by point.
+        """
+        self.places = points.astype(float)
+        x, y = points.T.astype(np.float32)
+        for source in (self.discs, self.tree):
+            draw.fill(source, {name: values[:0] for name, values in source.data.items()})
+        draw.fill(self.ghosts, dict(zip("xy", ghosts.T.astype(np.float32), strict=True)))
+        gap = np.array([np.nan], np.float32)
+        lines = [np.concatenate([np.append(axis[path], gap) for path in paths] or [gap]) for axis in (x, y)]
+        self.line.line_color = colour
+        draw.fill(self.ways, dict(zip("xy", lines, strict=True)))
+        kept = {name: looks[name] for name in ("name", "about", "marker", "size")}
+        self._mark(x, y, {"colour": [colour] * len(x), **kept}, sides)
+        labelled = [k for k, text in enumerate(looks["label"]) if text or k in sides]
+        names = [looks["label"][k] for k in labelled]
+        at = {labelled.index(k): text for k, text in sides.items()}
+        spanned = np.concatenate([points, ghosts]) if len(ghosts) else points
+        self._name(self.places[labelled], names, at, np.zeros(len(labelled)), spanned)
+
+    def _mark(self, x: np.ndarray, y: np.ndarray, looks: Mapping[str, Any], sides: Mapping[int, str]) -> None:
+        draw.fill(self.marks, {"x": x, "y": y, **looks})
+        at = list(sides)
+        draw.fill(self.sides, {"x": x[at], "y": y[at]})
+
+    def _name(
+        self,
+        points: np.ndarray,
+        names: list[str],
+        sides: Mapping[int, str],
+        radius: np.ndarray,
+        spanned: np.ndarray | None = None,
+    ) -> None:
+        """Names beside the marks, those of A and B bold and with their letters."""
+        texts = [
+            f"{sides[k]}: {draw.plain(draw.cut(name, LETTERS))}".rstrip(": ")
+            if k in sides
+            else draw.plain(draw.cut(name, LETTERS))
+            for k, name in enumerate(names)
+        ]
+        spanned = points if spanned is None else spanned
+        span = np.ptp(spanned, axis=0) + 2 * radius.max(initial=0) if len(spanned) else np.ones(2)
+        scale = 0.85 * min(WIDE / max(span[0], 1e-9), HIGH / max(span[1], 1e-9))
+        offsets = label_places.place(points * scale * [1, -1], texts, first=list(sides))
+        x, y = points.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
+        dx, dy = offsets.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
+        plain = [None if k in sides else text for k, text in enumerate(texts)]
+        bold = [text if k in sides else None for k, text in enumerate(texts)]
+        draw.fill(self.names, {"x": x, "y": y, "text": plain, "bold": bold, "dx": dx, "dy": dy})
+
+
+def _about(groups: Groups, k: int) -> str:
+    """What a tooltip says of a group: its seeds, and those most like it."""
+    row = groups.distance[k]
+    others = [j for j in np.argsort(np.where(np.isnan(row), np.inf, row), kind="stable") if j != k][:3]
+    near = f"nearest: {', '.join(f'{groups.names[j]} ({row[j]:.2f})' for j in others)}" if others else ""
+    if not np.isfinite(groups.spread[k]):
+        return f"one seed; {near}"
+    return f"{groups.seeds[k]} seeds, {groups.spread[k]:.2f} about their mean; {near}"

@@ -1,0 +1,162 @@
+"""The page without a mouse, on small screens, with the browser's own Back: parts in Python, then in a browser."""
+
+import json
+from typing import Any
+
+import pytest
+from pages import opened
+from test_browser import FRAME, Page, address, browser  # noqa: F401
+
+from rosalind.analysis.store import Store
+from rosalind.viewer import address as addresses
+from rosalind.viewer.views import draw
+from rosalind.viewer.views.cursor import CellCursor
+
+
+@pytest.fixture(scope="module")
+def store(small_folder):
+    return Store(small_folder)
+
+
+class TestCursor:
+    def cursor(self, columns, rows):
+        chosen = []
+        figure = draw.plot("cells", "cells")
+        size = [columns, rows]
+        say = lambda x, y: f"{x},{y}"
+        cursor = CellCursor(figure, lambda: tuple(size), lambda *cell: chosen.append(cell), say, middle=0.5)
+        return cursor, chosen, size, figure
+
+    def test_arrows_move_within_the_cells_and_enter_chooses(self):
+        cursor, chosen, size, figure = self.cursor(3, 2)
+        assert "cells" in figure.tags
+        keys = ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowUp")
+        said = [cursor.press(key) for key in keys]
+        # The first key shows the cursor, and the edges hold it.
+        assert said == ["0,0", "1,0", "2,0", "2,0", "2,1", "2,1", "2,0"]
+        assert [cursor.source.data[axis].tolist() for axis in "xy"] == [[2.5], [0.5]]
+        assert cursor.press("Enter", shift=True).startswith("2,0")
+        assert chosen == [(2, 0, True)]
+        size[:] = [1, 1]
+        assert cursor.press("ArrowLeft") == "0,0"
+
+    def test_other_keys_and_no_cells_do_nothing(self):
+        cursor, chosen, _, _ = self.cursor(0, 0)
+        assert cursor.press("ArrowLeft") == ""
+        cursor, chosen, _, _ = self.cursor(2, 2)
+        assert cursor.press("x") == ""
+        assert cursor.place is None
+        assert not chosen
+
+
+class TestSession:
+    def test_a_cell_is_read_out_and_chosen_by_keys(self, store):
+        session = opened(store, "networks")
+        session.press("cell:evaluation:ArrowRight")
+        session.press("cell:evaluation:ArrowDown")
+        group, condition = store.groups[1], store.columns[0]
+        assert group.name in session.controls.live.text
+        assert condition in session.controls.live.text
+        session.press("cell:evaluation:Enter")
+        assert session.state.b[0] in group.networks
+        session.press("cell:evaluation:Enter:shift")
+        assert session.state.a == session.state.b
+        session.press("cell:similarity-matrix:ArrowRight")
+        session.press("cell:similarity-matrix:ArrowRight")
+        session.press("cell:similarity-matrix:Enter")
+        assert store.sides.group(session.state.a[0]) != store.sides.group(session.state.b[0])
+        # What is not there is not walked.
+        session.press("cell:nothing:Enter")
+        session.press("cell:evaluation:Nonsense")
+
+    def test_tiles_of_the_sheet_too(self, store):
+        session = opened(store, "samples")
+        sheet: Any = session.views["samples"]
+        session.press("cell:samples:ArrowRight")
+        session.press("cell:samples:ArrowRight")
+        session.press("cell:samples:Enter")
+        assert session.state.primary == store.ids[sheet.listed[1]]
+        assert f"sample {session.state.primary}" in session.controls.live.text
+
+    def test_back_is_undo_and_forward_is_redo(self, store):
+        session = opened(store, "networks")
+        first = addresses.to_query(session.state)
+        session.change(theme="dark")
+        second = addresses.to_query(session.state)
+        session.press(f"go:{first}")
+        assert session.state.theme == "light"
+        assert session.history.future
+        session.press(f"go:{second}")
+        assert session.state.theme == "dark"
+        assert not session.history.future
+        # Further back than one step, and what was never there.
+        session.press("go:theme=light&layout=samples")
+        assert session.state.layout == "samples"
+        assert len(session.history.past) == 2
+        session.press("go:b=nothing%2Fclean&rule=%5B%7B")
+        session.press("past:{")
+
+    def test_what_could_be_undone_before_a_reload_still_can(self, store):
+        session = opened(store, "networks")
+        session.press(f"past:{json.dumps(['theme=dark', 'layout=samples'])}")
+        assert not session.widgets["undo"].disabled
+        session.press("undo")
+        assert session.state.layout == "samples"
+        session.press("undo")
+        assert session.state.theme == "dark"
+
+
+def test_back_and_forward_reload_and_keys(browser, address):  # noqa: F811
+    page = Page(browser, f"{address}?layout=networks")
+    page.tab.keyboard.press("x")
+    page.wait("location.search.includes('b=mlp-dense-seed0')")
+    changed = page.tab.evaluate("location.search")
+    page.tab.go_back()
+    page.wait("!document.body.hasAttribute('data-busy')")
+    page.wait("Bokeh.documents[0].get_model_by_name('redo').disabled === false")
+    page.tab.go_forward()
+    page.wait("Bokeh.documents[0].get_model_by_name('redo').disabled === true")
+    page.wait(f"location.search === {changed!r}")
+    page.tab.reload()
+    page.settled()
+    page.wait("Bokeh.documents[0].get_model_by_name('undo').disabled === false")
+    page.tab.get_by_role("button", name="undo").click()
+    page.wait("!location.search.includes('b=mlp-dense-seed0')")
+    # Arrows walk the cells of a figure that has the focus, and what they are on is read out.
+    box = page.tab.evaluate(FRAME, "evaluation")
+    page.tab.evaluate("Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('evaluation')).el.focus()")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        page.tab.keyboard.press(key)
+    page.wait("document.getElementById('live').textContent.includes('chosen')")
+    page.wait("location.search.includes('gaussian_noise-1')")
+    assert box["width"] > 100
+    names = page.tab.evaluate(
+        """() => [...Bokeh.index.query((view) => view.input_el)].map((view) => view.input_el)
+          .filter((field) => !field.getAttribute("aria-label") && !field.labels?.length).length"""
+    )
+    assert names == 0
+    assert page.tab.locator("header button[aria-current=page]").inner_text() == "Which networks?"
+    # A card fills the window, and Escape gives it back.
+    page.tab.locator("#similarity > .enlarge").click()
+    wide = page.tab.evaluate("document.getElementById('similarity').getBoundingClientRect().width")
+    assert wide == page.tab.evaluate("innerWidth")
+    page.tab.keyboard.press("Escape")
+    page.wait("!document.querySelector('section.enlarged')")
+    page.tab.get_by_role("button", name="fold").click()
+    page.wait("document.getElementById('rail').getBoundingClientRect().height < 60")
+    assert "mlp-dense-seed0" in page.tab.locator("#sides").inner_text()
+    assert page.errors() == []
+    page.tab.close()
+
+
+def test_the_systems_dark_preference_and_small_screens(browser, address):  # noqa: F811
+    tab = browser.new_page(viewport={"width": 720, "height": 900}, color_scheme="dark", reduced_motion="reduce")
+    tab.goto(f"{address}?layout=all")
+    tab.wait_for_url("**theme=dark*")
+    tab.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
+    assert tab.evaluate("document.body.dataset.theme") == "dark"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 720
+    rail, views = (tab.locator(name).bounding_box() for name in ("#rail", "#views"))
+    assert rail["y"] + rail["height"] <= views["y"] + 1
+    assert tab.locator("#contents a").count() > 15
+    tab.close()

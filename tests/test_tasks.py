@@ -1,0 +1,181 @@
+"""The five tasks in a real browser, with what a person sees: text, clicks, the pointer; each ends with an answer."""
+
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+from test_browser import Page, browser, ended, started  # noqa: F401
+
+from rosalind import study
+from rosalind.analysis import map_samples, similarity
+from rosalind.analysis.store import Store
+
+A, B = "mlp-dense-seed0", "mlp-biprop-0.5-seed0"
+
+
+@pytest.fixture(scope="session")
+def folder(small_folder, tmp_path_factory):
+    """A small study with maps of what B rescues, breaks or is fragile on."""
+    copied = tmp_path_factory.mktemp("tasks") / "study"
+    shutil.copytree(small_folder, copied)
+    study.attribute_pair(copied, A, B, 1)
+    return copied
+
+
+@pytest.fixture(scope="module")
+def shown(folder):
+    process, address = started(folder)
+    yield address
+    ended(process)
+
+
+@pytest.fixture
+def reader(browser, shown, request):  # noqa: F811
+    page = Page(browser, f"{shown}?{getattr(request, 'param', '')}")
+    yield page
+    assert page.errors() == []
+    page.tab.close()
+
+
+WORDS = """(element) => {
+  const words = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) return node.data;
+    if (node.nodeType !== Node.ELEMENT_NODE || ["STYLE", "SCRIPT"].includes(node.tagName)) return "";
+    if (getComputedStyle(node).display === "none") return "";
+    return [...(node.shadowRoot ?? node).childNodes].map(words).join(" ");
+  };
+  return words(element).replace(/\\s+/g, " ");
+}"""
+"""The text of an element as it is on screen, in shadow roots too."""
+
+
+def seen(page: Page, section: str) -> str:
+    """The text of a card as it is on screen."""
+    return page.tab.locator(f"#{section}").evaluate(WORDS)
+
+
+def mapped(store: Store, network: str) -> list[int]:
+    """Ids of the samples that have maps on clean images."""
+    maps = store.maps((network, "clean"))
+    return [] if maps is None else maps["id"].tolist()
+
+
+def matched(pattern: str, text: str) -> re.Match:
+    """The first place where a text says so."""
+    match = re.search(pattern, text)
+    assert match is not None, text
+    return match
+
+
+def press(page: Page, name: str) -> None:
+    page.tab.get_by_role("button", name=name, exact=True).first.click()
+    page.wait("!document.body.hasAttribute('data-busy')")
+    page.settled()
+
+
+def test_t1_which_methods_are_alike(reader, folder):
+    # No click: the first picture's own sentence.
+    pair = matched(
+        r"(\S+(?: [\d.]+)?) and (\S+(?: [\d.]+)?) are most alike, ([\d.]+) apart", seen(reader, "similarity")
+    )
+    store = Store(folder)
+    groups = similarity.group(store.results, similarity.load(store.results)[0])
+    near = groups.nearest()
+    assert near is not None
+    assert {pair[1], pair[2]} == {groups.names[k] for k in near}
+    assert float(pair[3]) == pytest.approx(groups.distance[near], abs=0.005)
+
+
+def test_t2_which_corruptions_say_the_same(reader, folder):
+    text = seen(reader, "redundancy")
+    pair = matched(r"most alike (\w+) and (\w+) \(([-\d.]+)\)", text)
+    assert {pair[1], pair[2]} == {"gaussian_noise", "contrast"}
+    store = Store(folder)
+    mean = lambda name: [np.mean([store.correct((n, f"{name}-{s}")).mean() for s in (1, 5)]) for n in store.networks]
+    assert float(pair[3]) == pytest.approx(np.corrcoef(mean(pair[1]), mean(pair[2]))[0, 1], abs=0.006)
+
+
+@pytest.mark.parametrize("reader", ["layout=geometry"], indirect=True)
+def test_t3_what_moved_most(reader, folder):
+    reader.tab.get_by_role("checkbox", name="show the null").click()
+    reader.wait_text("local-caption", "null within")
+    moved = {
+        name: abs(float(change)) / float(null)
+        for name, change, null in re.findall(
+            r"(angle|norm|margin) ([+-][\d.]+) ± [\d.]+ \(shown[^)]*?null within ±([\d.]+)\)", seen(reader, "local")
+        )
+        if float(null)
+    }
+    store = Store(folder)
+    a, b = (A, "clean"), (reader.tab.locator("#sides").inner_text().split("B ")[1].split(" · ")[0], "clean")
+    others = ("mlp-dense-seed0", "clean"), ("mlp-dense-seed1", "clean")
+    exact = {
+        name: abs(store.difference(a, b, name).mean()) / abs(store.difference(*others, name).mean()) for name in moved
+    }
+    assert len(moved) >= 2
+    assert max(moved, key=lambda name: moved[name]) == max(exact, key=lambda name: exact[name])
+
+
+@pytest.mark.parametrize("reader", ["layout=samples"], indirect=True)
+def test_t4_fragile_samples_and_their_pictures(reader, folder):
+    store = Store(folder)
+    press(reader, "fragile to corruption")
+    count = int(matched(r"(\d+) samples most fragile to corruption", seen(reader, "samples"))[1])
+    assert 0 < count <= len(store.ids)
+    # The pointer on the first tile shows it large, with its class and what both say.
+    box = reader.tab.locator("#samples").get_by_role("img").first.bounding_box()
+    reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
+    tip = reader.tab.locator(".bk-Tooltip").filter(has_text="sample").first
+    tip.wait_for()
+    said = matched(r"sample (\d+) true (\w+), A says (\w+), B says (\w+)", tip.evaluate(WORDS))
+    at = int(np.flatnonzero(store.ids == int(said[1]))[0])
+    assert said[2] == store.names_of(store.labels[[at]])[0]
+    assert said[3] == store.names_of(store.predictions((A, "clean"))[[at]])[0]
+    assert tip.locator("img").count() >= 1
+
+
+def coloured(page: Page) -> list[int]:
+    """The number of colours in the three maps of A, of B and of their difference, as they are on screen."""
+    import io
+
+    from PIL import Image
+
+    figure = page.tab.locator("#attribution").get_by_label("Images and occlusion maps", exact=False)
+    figure.scroll_into_view_if_needed()
+    page.tab.wait_for_timeout(200)
+    picture = np.asarray(Image.open(io.BytesIO(figure.screenshot())).convert("RGB"))
+    tiles = [picture[40 + 126 * k : 146 + 126 * k, 114:] for k in range(3)]
+    return [len(np.unique(tile[np.ptp(tile, -1) > 40], axis=0)) for tile in tiles]
+
+
+@pytest.mark.parametrize("reader", [f"layout=samples&a={A}%2Fclean&b={B}%2Fclean"], indirect=True)
+def test_t5_why_does_a_fail_and_b_not(reader, folder):
+    store = Store(folder)
+    press(reader, "rescued by B")
+    said = matched(r"Sample (\d+), class (\w+)", seen(reader, "attribution"))
+    at = np.flatnonzero(store.ids == int(said[1]))[0]
+    # A gets it wrong and B right, and there are three maps of each without a further click.
+    assert not store.correct((A, "clean"))[at]
+    assert store.correct((B, "clean"))[at]
+    assert int(said[1]) in map_samples.of_pair(store.results, A, B, 1).ids["rescued"]
+    assert min(coloured(reader)) > 5
+
+
+@pytest.mark.parametrize("reader", [f"layout=samples&a={A}%2Fclean&b={B}%2Fclean"], indirect=True)
+def test_t5_a_map_of_any_sample_is_one_more_click(reader, folder):
+    store = Store(folder)
+    without = next(int(i) for i in store.ids if i not in mapped(store, A))
+    field = reader.tab.get_by_placeholder("find id")
+    field.fill(str(without))
+    field.press("Enter")
+    reader.tab.get_by_text(f"Sample {without}, class").first.wait_for()
+    began = time.monotonic()
+    reader.tab.get_by_role("button", name="compute them now").click()
+    reader.tab.get_by_text("computing:").or_(reader.tab.get_by_text("starting")).first.wait_for()
+    reader.tab.get_by_role("button", name="compute them now").wait_for(state="hidden", timeout=120_000)
+    assert time.monotonic() - began < 120
+    reader.settled()
+    assert min(coloured(reader)) > 5
+    assert without in mapped(Store(folder), B)
