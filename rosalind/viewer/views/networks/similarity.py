@@ -1,6 +1,5 @@
 """Methods, corruptions, or every network under every condition: which have alike geometry of all samples."""
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -28,7 +27,6 @@ LAYOUTS = {"scaling": "classical scaling", "umap": "UMAP"}
 POINTS = "networks under conditions"
 LEVELS = (*similarity.KINDS, POINTS)
 NONE = "none"
-SIGNS: dict[str, str] = dict(zip(draw.FAMILY_MARKERS, "●■▲◆▼⬢★✚", strict=True))
 
 
 class Similarity:
@@ -66,7 +64,7 @@ class Similarity:
         self.layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 140)
         self.all = Button(label="compare all", width=100, name="similarity-all", align="end", visible=False)
         self.all.on_click(self.compare_all)
-        family = dict(zip(self.families, (SIGNS[marker] for marker in self.markers), strict=True))
+        family = dict(zip(self.families, (palette.SYMBOLS[marker] for marker in self.markers), strict=True))
         category = {name: sign for name, (_, sign) in MARKERS.items()}
         others = {info.category: OTHER[1] for info in self.store.results.conditions.values()}
         signs = {"family": family, "category": others | category}
