@@ -216,7 +216,7 @@ class TestHybrids:
 
     def test_a_foreign_head_is_refitted_with_the_moments_of_its_own(self, trained):
         a, split = trained
-        b = changed(a, "b", dense0__kernel=lambda w: w[::-1], head__bias=lambda bias: bias + np.array([1.0, 2, 3]))
+        b = changed(a, "b", dense0__kernel=lambda w: w[::-1], head__kernel=lambda w: w[::-1])
         assembler = hybrids.Assembler([a, b], split, 3)
         sources = Sources(body=b, mask=b, statistics=a, direction=a, scale=a)
         body = assembler.body(sources)

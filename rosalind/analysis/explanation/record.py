@@ -248,7 +248,8 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
     values: dict[str, Any] = {key: stored[key] for key in keys}
     values |= {key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")}
     values["pairs"] = tuple((str(x), str(y)) for x, y in stored["pairs"])
-    return Explanation(**values, class_names=tuple(results.class_names), **arrays)
+    values |= arrays
+    return Explanation(**values, class_names=tuple(results.class_names))
 
 
 def _check(path: Path, stored: dict[str, Any], arrays: dict[str, np.ndarray], samples: int, classes: int) -> None:

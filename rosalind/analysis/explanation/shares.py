@@ -40,7 +40,7 @@ def shapley(values: Float[np.ndarray, "*rest coalitions"]) -> Float64[np.ndarray
     parts = count.bit_length() - 1
     if count != 2**parts:
         raise ValueError(f"values must have 2^p coalitions on the last axis, got {count}.")
-    exists = np.isfinite(values).reshape(-1, count).all(0)
+    exists: np.ndarray = np.all(np.isfinite(values).reshape(-1, count), axis=0)
     # Orders that lead from the empty coalition to each, and from each to the whole.
     before, after = np.zeros(count), np.zeros(count)
     before[0], after[-1] = exists[0], exists[-1]

@@ -73,8 +73,8 @@ class Explained:
             "explained",
             "Bars from A's corruption accuracy over the parts to B's; the sentence below has the numbers.",
             height=260,
-            x_range=Range1d(0, 100),
-            y_range=Range1d(1, 0),
+            x_range=Range1d(start=0, end=100),
+            y_range=Range1d(start=1, end=0),
             visible=False,
         )
         figure.yaxis.ticker = FixedTicker()
