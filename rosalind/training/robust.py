@@ -52,8 +52,8 @@ def adversarial(loss: Loss, options: Mapping[str, Any]) -> Loss:
 
     def robust(trainable: Tree, state: Tree, batch: Any, train: bool = True):
         clean = pixels(batch["images"])
-        fixed = jax.lax.stop_gradient((trainable, state))
-        slope = jax.grad(lambda x: loss(*fixed, {**batch, "images": x}, False)[0])
+        weights, fixed = jax.lax.stop_gradient((trainable, state))
+        slope = jax.grad(lambda x: loss(weights, fixed, {**batch, "images": x}, False)[0])
         inside = lambda x: jnp.clip(jnp.clip(x, clean - size, clean + size), 0, 1)
         uniform = lambda key: jax.random.uniform(jax.random.wrap_key_data(key), clean.shape[1:], minval=-1, maxval=1)
         start = inside(clean + size * jax.vmap(uniform)(batch["keys"]))
