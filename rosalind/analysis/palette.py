@@ -31,7 +31,7 @@ COLOURS = ("#986020", "#d070a8", "#a09000", "#0098e8", "#a09060", "#1870e8", "#b
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 """Markers of families, by Bokeh's names."""
 
-SYMBOLS = dict(zip(MARKERS, "●■▲◆▼⬢★✚", strict=True))
+SYMBOLS: dict[str, str] = dict(zip(MARKERS, "●■▲◆▼⬢★✚", strict=True))
 """Characters that look like the markers."""
 
 KNOWN = ("dense", "ticket", "iterative", "one-shot", "control", "initialisation", "dynamic", "structured")

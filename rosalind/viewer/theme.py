@@ -190,7 +190,7 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
             model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
-        elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(model.palette))):
+        elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(map(str, model.palette)))):
             model.palette = shades[kind]
         elif isinstance(model, GlyphRenderer) and model.name == "veil":
             model.glyph.fill_color = colours["panel"]

@@ -165,9 +165,10 @@ class SampleDensity:
     def _plane(self, side: str) -> tuple[Cell, Cell | None, str, str, bool]:
         """The cells, measures and units of a panel, as of a step that is drawn on it."""
         state = self.frame.state
-        cells = (state.a, state.b) if side == "difference" else (state.b if side == "b" else state.a, None)
+        other = state.b if side == "difference" else None
         # Nothing is drawn on the null.
-        return (*(cells if side != "null" else (("", ""), None)), state.x, state.y, state.raw)
+        cell = ("", "") if side == "null" else state.b if side == "b" else state.a
+        return cell, other, state.x, state.y, state.raw
 
     def _window(self, side: str) -> Window:
         figure = self.figures[side]

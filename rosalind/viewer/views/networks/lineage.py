@@ -182,7 +182,8 @@ class Lineage:
         self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
     def _columns(self, x: np.ndarray, y: np.ndarray, groups: Sequence[int], names: list[str]) -> dict[str, Any]:
-        looks = {name: [self._look(k)[n] for k in groups] for n, name in enumerate(("colour", "marker"))}
+        listed = enumerate(("colour", "marker"))
+        looks: dict[str, Any] = {name: [self._look(k)[n] for k in groups] for n, name in listed}
         strong = self.frame.chosen_groups
         looks["alpha"] = [0.95 if strong[k] else 0.12 for k in groups]
         return {"x": x.astype(np.float32), "y": y.astype(np.float32), **looks, "name": names}
