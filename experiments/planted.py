@@ -8,11 +8,14 @@ are judged as a user would have them, through `analysis.claims.evaluate`.
 Expected: at most 2.5 % of the studies without an effect say `holds` of a claim, as its tests are two-sided at 5 %, and
 at most 2.5 % of those with the planted effect say `does not hold`.
 
-Command, 9 minutes of one core for 200 studies of each kind:
+Command, 15 minutes of one core for 200 studies of each kind:
 
     python experiments/planted.py --studies 200
 
-Result: RESULT
+Result (`planted.csv`), percent of 200 studies, seven claims at once, 12 seeds, 9 method families. Without an effect
+`holds` comes 0 to 1.0, and `does not hold` 0 to 82.5: most for ticket_angles and blur_pair, which are far from what
+would matter. With the planted effect `holds` comes 66.5 (pruned_beats_dense, nine methods), 73.5 (ticket_angles, six
+parts) and 99 to 100 (the other five), and `does not hold` 2.5 (ticket_angles) and 0.
 """
 
 import argparse

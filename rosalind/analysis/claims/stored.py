@@ -11,6 +11,9 @@ from rosalind.results import Damaged, Results, load_json, save_json
 FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
+FORMAT = 1
+"""Raised with every change to what is stored of a verdict: files of an earlier one are made again."""
+
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict as the file has it; NaN is null."""
@@ -42,7 +45,8 @@ def _without_nan(value: Any) -> Any:
 
 def _judged(results: Results) -> str:
     """A hash of the networks and conditions that verdicts are of."""
-    return fingerprint([[name, info.hash] for name, info in results.networks.items()] + results.cells(predictions=True))
+    hashes = [[name, info.hash] for name, info in results.networks.items()]
+    return fingerprint([FORMAT, hashes, results.cells(predictions=True)])
 
 
 def save(results: Results, verdicts: Sequence[Verdict]) -> None:

@@ -221,7 +221,7 @@ class SampleDensity:
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
-        self.key = f"{draw.flip_legend(frame.flips[frame.focus])}; ＋ medians of all samples shown."
+        self.key = f"{draw.flip_legend(frame.flips[frame.focus])}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
