@@ -212,7 +212,7 @@ def test_a_dragged_box_reaches_every_view(page, small_folder):
     page.wait_text("status", f"<b>{inside.sum():,} of 597</b>")
     page.tab.wait_for_timeout(300)
     for name, old in before.items():
-        assert (canvas(page, name) != old).any(), name
+        assert not np.array_equal(canvas(page, name), old), name
     assert page.tab.evaluate(UNLIKE) == [], "what a reader sees is what the model says"
     page.tab.get_by_text(f"{inside.sum():,} of 597").first.wait_for()
     assert page.errors() == []
@@ -300,11 +300,11 @@ def test_the_first_tile_is_at_the_top_left_and_asks_why(page):
 @NETWORKS
 def test_a_tap_on_a_cell_makes_it_b(page):
     # Clean images and the main mean are wide, then come four conditions and four means, which a tap does not choose.
-    page.click("evaluation", 0.65, 0.5)
+    page.click("evaluation", 0.62, 0.5)
     page.wait("location.search.includes('contrast-5')")
     assert "contrast-5" in page.wait_text("evaluation-caption", "B: ")
     page.tab.wait_for_timeout(700)
-    page.click("evaluation", 0.95, 0.5)
+    page.click("evaluation", 0.9, 0.5)
     page.tab.wait_for_timeout(700)
     assert "contrast-5" in page.tab.evaluate("location.search")
 
@@ -358,7 +358,7 @@ def test_a_copied_address_shows_the_same(browser, page):
         page.tab.keyboard.down("Shift")
         page.drag("local-b", left, 0.2, 0.7, 0.7)
         page.tab.keyboard.up("Shift")
-        page.wait(f"({STATUS})().split('; add ').length === {count + 1}")
+        page.wait(f"({LINE})().querySelectorAll('.chip').length === {count + 1}")
     page.wait(f"({LINE})().scrollWidth > ({LINE})().clientWidth")
     assert page.tab.evaluate(top) == before
 
@@ -563,7 +563,8 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
     opened.wait("painted.includes('global-b')")
     painted = opened.tab.evaluate("painted")
     assert [painted.count(name) for name in ("global-a", "global-b")] == [1, 1], painted
-    assert not [name for name in painted if name.startswith("matrix")]
+    # Matrices change with the selection, and are painted once when they come onto the screen.
+    assert all(painted.count(name) == 1 for name in painted if name.startswith("matrix")), painted
     assert opened.errors() == []
     opened.tab.close()
 

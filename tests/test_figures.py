@@ -27,7 +27,7 @@ def test_a_family_has_one_colour_in_figures_and_in_the_viewer(store):
     expected = palette.families(store.results.networks.values())
     assert len(expected) > 2
     axes = figures.lineage_figure(store).axes[0]
-    dots = {dot.get_label(): to_hex(dot.get_facecolor()[0]).upper() for dot in axes.collections}
+    dots = {dot.get_label(): to_hex(dot.get_facecolor()[0]) for dot in axes.collections}
     assert {family: dots[family] for family in expected} == expected
     view = Page(store, Similarity).view
     assert dict(zip(view.families, view.colours, strict=True)) == expected

@@ -46,7 +46,7 @@ class TestBiprop:
 
     def test_seeds_and_sparsities_share_one_compilation(self, toy):
         run(Method("biprop", (0.3,)))
-        loss = learned_base.loss_of(toy[0], tickets.ticket(True))
+        loss = learned_base.loss_of(toy[0], tickets.ticket(True, False))
         paths = frozenset(masks.everything(toy[1]))
         config = replace(CONFIG, optimizer="sgd", weight_decay=5e-4)
         _, _, executables = training.fitting.compiled(loss, "sgd", config.momentum, config.weight_decay, paths)

@@ -134,8 +134,8 @@ class TestJoined:
         assert child.parent == second
         session = opened(both, "geometry", a=(first, "clean"), b=(second, "clean"))
         words = session.views["local"].caption.text
-        assert "</span> 0 B fixes" in words
-        assert "</span> 0 B breaks" in words
+        assert " 0 B fixes" in words
+        assert " 0 B breaks" in words
         session._save_slice("mine", "")
         assert "several are shown together" in session.errors.text
 

@@ -13,12 +13,12 @@ from rosalind.analysis import contact_sheet, explanation
 from rosalind.analysis.explanation import PARTS, PATH, Explanation
 from rosalind.analysis.explanation.record import interval
 from rosalind.analysis.explanation.words import points
-from rosalind.analysis.palette import SIDES
+from rosalind.analysis.palette import FLIPS, SIDES
 from rosalind.results import check_writable, replacing
 
 UNITS = {"angle": "angle to class direction, degrees", "norm": "norm, units", "margin": "margin, units"}
 
-UP, DOWN, WHOLE = "#009E73", "#D55E00", "0.45"
+UP, DOWN, WHOLE = FLIPS[1], FLIPS[2], "0.45"
 """Colours of parts that raise and that lower accuracy, and of A and B."""
 
 STYLE = """
@@ -26,7 +26,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b2430; background: #fff; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.result { font-size: 1.05rem; border-left: .25rem solid #0072B2; padding-left: .8rem; }
+.result { font-size: 1.05rem; border-left: .25rem solid SIDE; padding-left: .8rem; }
 .about, footer { color: #55606f; font-size: .9rem; }
 svg { width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
@@ -34,7 +34,7 @@ table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { text-align: right; padding: .15rem .7rem .15rem 0; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 1px solid #9aa4b2; }
-"""
+""".replace("SIDE", SIDES[0])
 
 
 def waterfall_figure(explained: Explanation) -> Figure:

@@ -21,6 +21,9 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.composedPath().some((el) => ["INPUT", "TEXTAREA", "SELECT"].includes(el.tagName));
     if (typing || event.altKey) return;
+    // Arrows move the handle of a slider, and nothing else.
+    const sliding = event.composedPath().some((el) => el.getAttribute?.("role") === "slider");
+    if (sliding && event.key.startsWith("Arrow")) return;
     if (event.key === "?") {
       help().open ? help().close() : help().showModal();
       return;

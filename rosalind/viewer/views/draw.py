@@ -80,15 +80,16 @@ def axis_label(store: Store, name: str, raw: bool = False) -> str:
     return f"{short(name)} ({store.measures[name].unit_shown(raw)})"
 
 
-def line_of(value: float | None) -> int:
-    """The row at a click on a y axis whose row 0 is on top, from -0.5 down; -1 for none.
+def line_of(value: float | None, top: float = -0.5) -> int:
+    """The row at a click on a y axis whose row 0 is on top, from -0.5 down; -1 or less for none.
 
-    Bokeh 3.9.2 takes every axis for one that runs upwards, so that row k comes as -1 - k.
+    Bokeh 3.9.2 takes every axis for one that runs upwards, so that a value v comes mirrored at the `top` of the range,
+    as 2 top - v: row k of a range from -0.5 as -1 - k.
 
-    >>> line_of(2.3), line_of(-3.3), line_of(None)
-    (2, 2, -1)
+    >>> line_of(2.3), line_of(-3.3), line_of(None), line_of(-7.3, top=-2.5)
+    (2, 2, -1, 2)
     """
-    return -1 if value is None else round(value if value >= -0.5 else -1 - value)
+    return -1 if value is None else round(value if value >= top else 2 * top - value)
 
 
 def shifted(event: Tap) -> bool:

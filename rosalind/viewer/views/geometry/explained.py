@@ -8,14 +8,14 @@ import numpy as np
 from bokeh.models import FixedTicker, LinearColorMapper, Range1d
 from bokeh.palettes import Greys256
 
-from rosalind.analysis import contact_sheet, explanation
+from rosalind.analysis import contact_sheet, explanation, palette
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-UP, DOWN = "#009E73", "#D55E00"
+UP, DOWN = palette.FLIPS[1], palette.FLIPS[2]
 
 LETTERS = 5
 """Most letters of a class under a sample."""

@@ -285,7 +285,7 @@ class Evaluation:
 
     def tap_row(self, value: float | None) -> None:
         """Show the severities of a row whose name was clicked, which becomes B's."""
-        (name, condition), line = self.frame.state.b, draw.line_of(value)
+        (name, condition), line = self.frame.state.b, draw.line_of(value, -0.5 - self.head)
         group = self.groups[self.rows[line]] if 0 <= line < len(self.groups) else self.store.sides.group(name)
         self._choose("b", group, condition, choices={"evaluation-curves": "corruptions"})
 

@@ -203,7 +203,7 @@ class Similarity:
         self.groups, _ = self.store.cached(key, lambda: self._grouped(kind, visible))
         self._show(self.groups_plane.figure, self.matrix.figure)
         state = frame.state
-        if not self.changed("groups", (chosen, kind, opened, mask, state.a, state.b)):
+        if not self.changed("groups", (chosen, kind, opened, mask, state.a, state.b, state.null)):
             return
         names = list(self.groups.names)
         sides: dict[int, str] = {}
@@ -227,11 +227,12 @@ class Similarity:
             listed, colours, markers = of_family.get(kind, (kinds, shades, shapes))
             at = [listed.index(name) for name in self.groups.kinds]
             self.groups_plane.show_groups(self.groups, [colours[k] for k in at], [markers[k] for k in at], sides)
-        self.caption.text = (
+        words = (
             similarity_caption.of_paths(self.store, self.kept["comparison"], opened)
             if self.level == "paths"
             else similarity_caption.of_groups(self.groups, sides, chosen[1], chosen[0])
         )
+        self.caption.text = words + draw.paragraphs(frame.null_sentence)
 
     def _grouped(self, kind: Any, visible: np.ndarray | None) -> tuple[Groups, np.ndarray]:
         groups = similarity.group(self.store.results, self.kept["comparison"], kind, visible)

@@ -179,9 +179,10 @@ class Samples:
         return frame.selected if narrowed else frame.shown
 
     @staticmethod
-    def _is_by_ids(frame: Frame) -> bool:
-        """True while a list of ids, such as a preset gives, is the selection."""
-        return len(frame.state.rule) == 1 and isinstance(frame.state.rule[0], selection.Ids)
+    def _is_picked(frame: Frame) -> bool:
+        """True while a preset, or the list of ids that addresses of before gave, is the selection."""
+        kinds = selection.Preset, selection.Ids
+        return len(frame.state.rule) == 1 and isinstance(frame.state.rule[0], kinds)
 
     def _pictured(self, frame: Frame) -> np.ndarray:
         store, shown = frame.store, (self._left(frame)[1], frame.state.b[1])
@@ -195,7 +196,7 @@ class Samples:
         state, sort = frame.state, frame.choice("samples-sort")
         key = contact_sheet.sort_key(frame.store, sort, self._left(frame), state.b, state.raw)
         key = -key if frame.choice("samples-order") == "backwards" else key
-        if frame.choice("samples-preset") != "none" and self._is_by_ids(frame):
+        if frame.choice("samples-preset") != "none" and self._is_picked(frame):
             # What has maps comes first: it can be explained.
             mapped = np.isin(frame.store.ids, list(self._mapped(frame)))
             key = np.where(mapped, key - 2 * np.nanmax(np.abs(key), initial=0) - 1, key)

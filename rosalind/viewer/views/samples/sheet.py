@@ -9,7 +9,7 @@ from bokeh.events import Tap
 from bokeh.models import CustomJSTransform, HoverTool, LinearColorMapper, ScrollBox
 from bokeh.palettes import Greys256
 
-from rosalind.analysis import contact_sheet
+from rosalind.analysis import contact_sheet, palette
 from rosalind.analysis.sides import Cell
 from rosalind.viewer.views.cursor import CellCursor
 from rosalind.viewer.views.draw import CLEAR, FLIP_COLOURS, cut, empty, plot
@@ -28,7 +28,7 @@ WINDOW = 452
 MARKS = {True: "circle", False: "x"}
 """Right and wrong, in the corner left for A and right for B."""
 
-RIGHT, WRONG = "#009E73", "#D55E00"
+RIGHT, WRONG = palette.FLIPS[1], palette.FLIPS[2]
 COLUMNS = (
     "x",
     "y",
