@@ -63,7 +63,7 @@ class Claims:
 
     def _row(self, verdict: dict[str, Any]) -> Any:
         """A verdict beside the button that opens its page."""
-        button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=190, name=f"claims-{verdict['name']}")
+        button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=220, name=f"claims-{verdict['name']}")
         button.on_click(lambda page=verdict["page"]: self.change(layout=page))
         text = Div(text=card(verdict), sizing_mode="stretch_width")
         return row(text, button, sizing_mode="stretch_width")
