@@ -231,8 +231,9 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         out: Where to; the study's folder report/ by default.
         link: An address copied from the viewer: the HTML file shows what it shows.
     """
-    from rosalind.analysis import claims as judged
     from rosalind.viewer import standalone
+
+    judged = rosalind.analysis.claims
 
     pages, study_results = [], rosalind.results.load(folder)
     if not judged.current(study_results):
@@ -300,8 +301,7 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
         claims: NAME, or with options NAME:OPTION=VALUE, such as blur_pair:first=defocus_blur; rosalind list claims has
             them, and module:NAME is one of your own. All that are built in if none is given.
     """
-    from rosalind.analysis import claims as judged
-
+    judged = rosalind.analysis.claims
     apart(claims=[text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
     wanted = [name_and_options(text) for text in claims or judged.CLAIMS]
@@ -321,12 +321,10 @@ def place(folder: Folder, network: Annotated[str, tyro.conf.Positional], zoo: Pa
         network: Id of a network.
         zoo: Folder of the zoo; experiments/zoo.py makes one.
     """
-    from rosalind.analysis import zoo as reference
-
-    networks = reference.load(zoo)
+    networks = rosalind.analysis.zoo.load(zoo)
     with Progress("placing", len(networks.networks), unit="networks") as progress:
-        placement = reference.place(rosalind.results.load(folder), network, networks, progress.advance)
-    print(reference.text(placement, networks))
+        placement = rosalind.analysis.zoo.place(rosalind.results.load(folder), network, networks, progress.advance)
+    print(rosalind.analysis.zoo.text(placement, networks))
 
 
 def explain(

@@ -201,3 +201,26 @@ def toy_problem(model: config.Model):
 def toy():
     """The small problem for an mlp."""
     return toy_problem(MLP)
+
+
+@pytest.fixture(scope="module")
+def address(small_folder):
+    """The address of a viewer, in a process of its own, that shows the small study."""
+    import chromium
+
+    process, served = chromium.started(small_folder)
+    yield served
+    chromium.ended(process)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    import chromium
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=flags)
+        yield opened
+        opened.close()

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from chromium import FRAME, Page
 from pages import opened
-from test_browser import FRAME, Page, address, browser  # noqa: F401
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import address as addresses
@@ -106,7 +106,7 @@ class TestSession:
         assert session.state.theme == "dark"
 
 
-def test_back_and_forward_reload_and_keys(browser, address):  # noqa: F811
+def test_back_and_forward_reload_and_keys(browser, address):
     page = Page(browser, f"{address}?layout=networks")
     page.tab.keyboard.press("x")
     page.wait("location.search.includes('b=mlp-dense-seed0')")
@@ -150,7 +150,7 @@ def test_back_and_forward_reload_and_keys(browser, address):  # noqa: F811
     page.tab.close()
 
 
-def test_the_systems_dark_preference_and_small_screens(browser, address):  # noqa: F811
+def test_the_systems_dark_preference_and_small_screens(browser, address):
     tab = browser.new_page(viewport={"width": 720, "height": 900}, color_scheme="dark", reduced_motion="reduce")
     tab.goto(f"{address}?layout=all")
     tab.wait_for_url("**theme=dark*")

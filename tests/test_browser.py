@@ -1,41 +1,23 @@
 """The viewer in a real Chromium, with real mouse events. Needs /usr/bin/chromium or $ROSALIND_CHROMIUM."""
 
-import os
 import shutil
-import subprocess
-import sys
 import urllib.request
 from urllib.parse import quote
 
 import generated
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from chromium import FRAME, IDLE, TEXT, Page, ended, started
 
 from rosalind import config
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches, standalone
 from rosalind.viewer.views import SHOWN
 
-CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
-IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
-FRAME = """name => {
-  const model = Bokeh.documents[0].get_model_by_name(name);
-  const view = Bokeh.index.find_one(model);
-  view.el.scrollIntoView({block: "center"});
-  // A sheet in a window of its own begins at its top.
-  if (view.el.getRootNode().host) view.el.getRootNode().host.scrollTop = 0;
-  const outer = view.el.getBoundingClientRect(), frame = view.frame.bbox;
-  return {x: outer.left + frame.left, y: outer.top + frame.top, width: frame.width, height: frame.height,
-          x0: model.x_range.start, x1: model.x_range.end, y0: model.y_range.start, y1: model.y_range.end};
-}"""
 TOP = """name => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
   return Math.round(scrollY + view.el.getBoundingClientRect().top);
 }"""
-SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelectorAll("section")].every((section) =>
-  !section.checkVisibility() ||
-  Bokeh.documents[0].get_model_by_name("view-" + section.id).children[0].type !== "Spacer")"""
 FIGURES = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
   .map((view) => view.model.name)"""
 ALL, NETWORKS, SAMPLES = (
@@ -45,7 +27,6 @@ LINE = """() => Bokeh.index.find_one(
   Bokeh.documents[0].get_model_by_name("status")).shadow_el.querySelector(".line")"""
 STATUS = f"() => ({LINE})().textContent.replace(/ \\([0-9]+ ms\\)$/, '')"
 """What the status says, without how long it took."""
-TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
 UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
   .map((view) => [view, view.el.shadowRoot?.querySelector(".bk-clearfix")])
   .filter(([view, shown]) => {
@@ -55,82 +36,6 @@ UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
     return meant.innerHTML !== shown.innerHTML || view.el.clientHeight < shown.clientHeight;
   }).map(([view]) => [view.model.name, view.model.text])"""
 """Texts whose element differs from the text of their model, or is cut off."""
-
-
-def started(folder, port: int = 0, token: bool = False, **environment: str) -> tuple[subprocess.Popen, str]:
-    """The viewer in a process of its own, as `rosalind view` starts it, and its address."""
-    options = f"port={port}, open_browser=False, token={token}"
-    script = f"from rosalind import viewer; viewer.serve({str(folder)!r}, {options})"
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ | environment
-    )
-    line = process.stdout.readline()
-    return process, next(word for word in line.split() if word.startswith("http"))
-
-
-def ended(process: subprocess.Popen) -> None:
-    process.terminate()
-    process.communicate()
-
-
-@pytest.fixture(scope="module")
-def address(small_folder):
-    process, found = started(small_folder)
-    yield found
-    ended(process)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-class Page:
-    """An open page with what it logged and asked for."""
-
-    def __init__(self, browser, address, **viewport):
-        self.tab = browser.new_page(viewport={"width": 1440, "height": 1000, **viewport})
-        self.logged, self.asked = [], []
-        self.tab.on("console", lambda m: self.logged.append(f"{m.type}: {m.text}"))
-        self.tab.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
-        self.tab.on("request", lambda request: self.asked.append(request.url))
-        self.tab.goto(address)
-        self.settled()
-
-    def settled(self) -> None:
-        """Wait until every view of the page is drawn and the server has answered."""
-        self.wait(IDLE)
-        self.wait(SETTLED)
-        self.wait(IDLE)
-
-    def wait(self, condition: str) -> None:
-        self.tab.wait_for_function(condition, timeout=120_000)
-
-    def wait_text(self, name: str, part: str) -> str:
-        self.wait(f"Bokeh.documents[0].get_model_by_name({name!r}).text.includes({part!r})")
-        return self.tab.evaluate(TEXT, name)
-
-    def errors(self) -> list[str]:
-        return [line for line in self.logged if line.startswith(("error", "warning"))]
-
-    def drag(self, name: str, left: float, top: float, right: float, bottom: float):
-        """Drag a box over fractions of a figure's frame; gives its corners in data."""
-        box = self.tab.evaluate(FRAME, name)
-        xs = [box["x"] + f * box["width"] for f in (left, right)]
-        ys = [box["y"] + f * box["height"] for f in (top, bottom)]
-        self.tab.mouse.move(xs[0], ys[0])
-        self.tab.mouse.down()
-        self.tab.mouse.move((xs[0] + xs[1]) / 2, (ys[0] + ys[1]) / 2, steps=4)
-        self.tab.mouse.move(xs[1], ys[1], steps=4)
-        self.tab.mouse.up()
-
-    def click(self, name: str, across: float, down: float) -> None:
-        box = self.tab.evaluate(FRAME, name)
-        self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_pair_gets_what_it_differs_in(small_folder):
 
 
 def test_unknown_networks_and_nothing_shared(copy):
-    with pytest.raises(ValueError, match="got 'mlp'"):
+    with pytest.raises(ValueError, match="unknown network 'mlp'"):
         map_samples.of_pair(results.load(copy), "mlp", B)
     shutil.rmtree(copy / "geometry" / B)
     with pytest.raises(ValueError, match="share a measured condition"):

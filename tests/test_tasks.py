@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from test_browser import Page, browser, ended, started  # noqa: F401
+from chromium import Page, ended, started
 
 from rosalind import study
 from rosalind.analysis import map_samples, similarity
@@ -32,7 +32,7 @@ def shown(folder):
 
 
 @pytest.fixture
-def reader(browser, shown, request):  # noqa: F811
+def reader(browser, shown, request):
     page = Page(browser, f"{shown}?{getattr(request, 'param', '')}")
     yield page
     assert page.errors() == []

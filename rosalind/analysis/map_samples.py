@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from rosalind.config import unknown
 from rosalind.results import Results
 
 Outcome = Literal["rescued", "broken", "fragile"]
@@ -42,9 +43,7 @@ def of_pair(results: Results, a: str, b: str, count: int = 3) -> PairSamples:
     """
     for name in (a, b):
         if name not in results.networks:
-            raise ValueError(
-                f"a and b must be networks of the study, got {name!r}; it has {', '.join(results.networks)}."
-            )
+            raise ValueError(unknown("network", name, results.networks))
     measured = set(results.cells())
     shared = [c for c in results.conditions if (a, c) in measured and (b, c) in measured]
     if not shared:

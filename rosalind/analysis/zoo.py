@@ -164,7 +164,8 @@ def _mean(values: np.ndarray) -> float:
 def pack(results: Results, folder: str | Path, advance: Callable[[float, str], object] | None = None) -> Zoo:
     """Write a study as a zoo: arrays of all networks that were measured under every corruption, without weights.
 
-    Run again it goes on where it was. `advance` is called with 1 and the name after every network.
+    Run again it is written anew; `zoo.json` comes last, so that a folder without it is no zoo. `advance` is called with
+    1 and the name after every network.
 
     Raises:
         ValueError: no clean images with stored BatchNorm statistics, no network that was measured under all, or a

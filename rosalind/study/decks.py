@@ -73,11 +73,11 @@ def add_deck(folder: str | Path, deck: Deck) -> list[str]:
     complete, lacking = _by_seed(study_results, deck)
     if lacking:
         raise ValueError(" ".join(lacking))
-    return [_add(folder, deck, seed, members) for seed, members in complete.items()]
+    return [_add(study_results, deck, seed, members) for seed, members in complete.items()]
 
 
-def _add(folder: Path, deck: Deck, seed: int | None, members: list[str]) -> str:
-    study_results = results.load(folder)
+def _add(study_results: Results, deck: Deck, seed: int | None, members: list[str]) -> str:
+    folder = study_results.folder
     infos = [study_results.networks[member] for member in members]
     model = infos[0].model if len({info.model for info in infos}) == 1 else "deck"
     ending = "" if seed is None else f"-seed{seed}"
@@ -176,9 +176,10 @@ def of_study(study: Study, folder: Path) -> Iterator[tuple[str, Exception]]:
             with results.claim(folder, f"deck.{deck.label}") as is_ours:
                 if not is_ours:
                     continue
-                complete, lacking = _by_seed(results.load(folder), deck)
+                study_results = results.load(folder)
+                complete, lacking = _by_seed(study_results, deck)
                 for seed, members in complete.items():
-                    _add(folder, deck, seed, members)
+                    _add(study_results, deck, seed, members)
             if lacking:
                 raise RuntimeError(" ".join(lacking))
         except Exception as error:

@@ -138,14 +138,22 @@ def with_frozen_head(loss: training.Loss) -> training.Loss:
     return frozen
 
 
-def _fit_with_frozen_head(loss: training.Loss, weights: pruning.Weights, batches, **settings: Any) -> training.Fitted:
+def _fit_with_frozen_head(
+    loss: training.Loss,
+    trainable: training.Tree,
+    state: training.Tree,
+    batches: training.Batches,
+    *,
+    masks: training.Masks,
+    **settings: Any,
+) -> training.Fitted:
     """`training.fit` of everything but the head's kernel."""
-    head = dict(weights.trainable["head"])
+    head = dict(trainable["head"])
     kernel = head.pop("kernel")
-    trainable = {**weights.trainable, "head": head}
-    settings["masks"] = pruning.masks.everything(trainable)
-    state = {"inner": weights.state, "head": kernel}
-    fitted = training.fit(with_frozen_head(loss), trainable, state, batches, **settings)
+    others = {path: mask for path, mask in masks.items() if path != "head/kernel"}
+    held = {"inner": state, "head": kernel}
+    body = {**trainable, "head": head}
+    fitted = training.fit(with_frozen_head(loss), body, held, batches, masks=others, **settings)
     whole = {**fitted.trainable, "head": {**fitted.trainable["head"], "kernel": kernel}}
     return fitted._replace(trainable=whole, state=fitted.state["inner"])
 
@@ -168,13 +176,18 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
         weights = weights._replace(
             trainable={**weights.trainable, "head": {**weights.trainable["head"], "kernel": signs}}
         )
-    loss = loss_of(model, train)
+    loss, fit = loss_of(model, train), _fit_with_frozen_head if frozen else training.fit
     for _ in range(task.baseline.cycles if task.baseline else 1):
-        settings = {"config": train, "report": logger(folder, name, advance), "key": order_key}
-        if frozen:
-            fitted = _fit_with_frozen_head(loss, weights, batches, **settings)
-        else:
-            fitted = training.fit(loss, weights.trainable, weights.state, batches, masks=masks, **settings)
+        fitted = fit(
+            loss,
+            weights.trainable,
+            weights.state,
+            batches,
+            config=train,
+            masks=masks,
+            report=logger(folder, name, advance),
+            key=order_key,
+        )
         weights, steps = pruning.Weights(fitted.trainable, fitted.state), steps + fitted.steps
     provenance = {
         "method": "dense",

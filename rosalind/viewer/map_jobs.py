@@ -57,16 +57,17 @@ class MapJobs:
         Args:
             store: of the study.
             cells: single ones, see `lacking`.
-            ids: of samples, at most `MOST`.
+            ids: of samples; those past the first `MOST` are left for another request.
         """
         with self._lock:
             if self.job.running:
                 return False
+            ids = ids[:MOST]
             self.job = Job(running=True, total=len(cells) * len(ids))
         where = [store.results.attribution_file(*cell) for cell in cells]
         request = {
             "cells": [[str(path.parents[2]), path.parent.name, path.stem] for path in where],
-            "ids": [int(sample) for sample in ids[:MOST]],
+            "ids": [int(sample) for sample in ids],
         }
         threading.Thread(target=self._run, args=(json.dumps(request) + "\n",), daemon=True).start()
         return True

@@ -10,7 +10,6 @@ from rosalind.analysis import robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.robustness.means import clean_of
-from rosalind.measures import MEASURES
 from rosalind.results import Results
 
 ANGLES = ("angle", "angle_centred", "angle_class_mean")
@@ -72,10 +71,8 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     clean, seeds = clean_of(results, "train"), arms.seeds_of(results)
     if clean is None or not seeds:
         return Evidence({}, lacking=("The study has no dense network with a seed on clean images.",))
-    accuracies = robustness.accuracy(results)
-    row = {name: k for k, name in enumerate(results.networks)}
-    column = list(results.conditions).index(clean)
-    accuracy = lambda group: 100 * float(np.mean([accuracies[row[name], column] for name in group.networks]))
+    unharmed = arms.accuracy_under(results, clean)
+    accuracy = lambda group: 100 * float(np.mean([unharmed[name] for name in group.networks]))
     kind = lambda group: results.networks[group.networks[0]]
     pruned = arms.pruned_groups(results)
     tickets = [g for g in pruned if kind(g).method == "biprop" and not kind(g).options.get("learn_head")]
@@ -124,7 +121,7 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         {f"{ticket.name} against {other.name}": effects},
         controls,
         tuple(lacking),
-        (f"{MEASURES['angle_class_mean'].title[0].upper()}{MEASURES['angle_class_mean'].title[1:]} needs no head.",),
+        ("The angle to the class mean needs no head.",),
     )
 
 
@@ -157,23 +154,21 @@ def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
     clean, main, seeds = clean_of(results, "train"), robustness.main_mean(results), arms.seeds_of(results)
     if clean is None or main is None or not seeds:
         return Evidence({}, lacking=("The study needs clean images, corruptions and dense networks with seeds.",))
-    accuracies = robustness.accuracy(results)
-    columns = [list(results.conditions).index(name) for name in main.conditions]
-    first = list(results.conditions).index(clean)
+    unharmed, corrupted = arms.accuracy_under(results, clean), arms.corrupted(results, main)
     labels = results.labels.astype(np.int64)
     effects: dict[str, list[float]] = {}
     count = 0
     for seed in seeds:
         rows, statistics = [], []
-        for k, (name, info) in enumerate(results.networks.items()):
+        for name, info in results.networks.items():
             untrained = info.is_dense and info.budget.get("epochs") == 0
-            if info.seed != seed or untrained or not np.isfinite(accuracies[k, [first, *columns]]).all():
+            if info.seed != seed or untrained or not np.isfinite(unharmed[name] + corrupted[name]):
                 continue
             if info.only_predictions or not results.has(name, clean):
                 continue
             cell = results.geometry(name, clean, (*ANGLES, "prediction"))
             right = cell["prediction"] == labels
-            rows.append((accuracies[k, first], accuracies[k, columns].mean()))
+            rows.append((unharmed[name], corrupted[name]))
             statistics.append([class_averaged(np.degrees(cell[a].astype(np.float64)), labels, right) for a in ANGLES])
         count += len(rows)
         table, of_angles = np.array(rows).reshape(-1, 2), np.array(statistics).reshape(-1, len(ANGLES), 2)
@@ -191,25 +186,32 @@ def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
 
 
 TICKET_ANGLES = Claim(
-    "Multi-prize tickets lie at larger angles, with a smaller deviation, than dense networks of equal clean accuracy.",
-    "difference to the dense network of the seed, of class-averaged mean and deviation of three angles over samples "
-    "that both classify correctly when clean",
-    "seeds",
-    "no difference in all of them; a head of +-alpha widens angles by itself",
-    "degrees",
-    "geometry",
-    ticket_angles,
-    {"points": 2.0, "least": 0.5},
-    "2206.07918",
+    sentence=(
+        "Multi-prize tickets lie at larger angles, with a smaller deviation, than dense networks of equal clean "
+        "accuracy."
+    ),
+    statistic=(
+        "difference to the dense network of the seed, of class-averaged mean and deviation of three angles over "
+        "samples that both classify correctly when clean"
+    ),
+    unit="seeds",
+    null="no difference in all of them; a head of +-alpha widens angles by itself",
+    scale="degrees",
+    page="geometry",
+    measure=ticket_angles,
+    options={"points": 2.0, "least": 0.5},
+    paper="2206.07918",
 )
 ANGLES_EXPLAIN = Claim(
-    "Large and narrow angles on clean images go with accuracy under corruption beyond what clean accuracy says.",
-    "partial rank correlation over the networks of a seed, given clean accuracy",
-    "seeds",
-    "no correlation beyond clean accuracy's",
-    "of correlation",
-    "networks",
-    angles_explain,
-    {"least": 0.1},
-    "2206.07918",
+    sentence=(
+        "Large and narrow angles on clean images go with accuracy under corruption beyond what clean accuracy says."
+    ),
+    statistic="partial rank correlation over the networks of a seed, given clean accuracy",
+    unit="seeds",
+    null="no correlation beyond clean accuracy's",
+    scale="of correlation",
+    page="networks",
+    measure=angles_explain,
+    options={"least": 0.1},
+    paper="2206.07918",
 )

@@ -28,7 +28,6 @@ def part_of(alternative: str, name: str, effect: Effect) -> Part:
     """The summary of one effect; without a value everything is NaN, and p is 1."""
     values = effect.values[np.isfinite(effect.values)]
     mean, half, count = (float(number) for number in seed_interval(values))
-    above, below = values, values - effect.least
     return Part(
         alternative,
         name,
@@ -37,8 +36,7 @@ def part_of(alternative: str, name: str, effect: Effect) -> Part:
         mean - half,
         mean + half,
         float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
-        sign_flip_test(above) if len(values) and mean > 0 else 1.0,
-        sign_flip_test(below) if len(values) and below.mean() < 0 else 1.0,
+        sign_flip_test(values) if len(values) and mean > 0 else 1.0,
         effect.least,
     )
 

@@ -132,14 +132,16 @@ def _pixel_correlation(results: Results, clean: str, conditions: list[str]) -> f
 
 
 BLUR_PAIR = Claim(
-    "{first} does to margins what {second} does, more than any other corruption.",
-    "correlation over samples of changes of margin from clean, severities matched on the drop of accuracy, minus that "
-    "of the nearest other pair with one of the two",
-    "seeds",
-    "another corruption is as near to one of them",
-    "of correlation",
-    "networks",
-    alike,
-    {"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
-    "2206.07918",
+    sentence="{first} does to margins what {second} does, more than any other corruption.",
+    statistic=(
+        "correlation over samples of changes of margin from clean, severities matched on the drop of accuracy, minus "
+        "that of the nearest other pair with one of the two"
+    ),
+    unit="seeds",
+    null="another corruption is as near to one of them",
+    scale="of correlation",
+    page="networks",
+    measure=alike,
+    options={"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
+    paper="2206.07918",
 )

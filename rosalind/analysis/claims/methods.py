@@ -84,26 +84,33 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
 
 
 BENCHMARK_SUBSET = Claim(
-    "A few benchmarks stand for all: they predict the mean accuracy of networks of method families that were not seen.",
-    "root mean square error over a held-out family of random subsets, and of clean accuracy alone, minus that of the "
-    "subset chosen without it",
-    "method families",
-    "random subsets of its size, or clean accuracy alone, predict as well",
-    "points",
-    "networks",
-    subset_predicts,
-    {"size": 3, "least": 0.2},
-    "2206.07918",
+    sentence=(
+        "A few benchmarks stand for all: they predict the mean accuracy of networks of method families that were not "
+        "seen."
+    ),
+    statistic=(
+        "root mean square error over a held-out family of random subsets, and of clean accuracy alone, minus that of "
+        "the subset chosen without it"
+    ),
+    unit="method families",
+    null="random subsets of its size, or clean accuracy alone, predict as well",
+    scale="points",
+    page="networks",
+    measure=subset_predicts,
+    options={"size": 3, "least": 0.2},
+    paper="2206.07918",
 )
 PRUNED_BEATS_DENSE = Claim(
-    "A pruned network is more accurate than the dense one under corruption, at little cost of clean accuracy.",
-    "difference of accuracy under corruption to dense networks of the seed (the parent, one trained as long, one as "
-    "small), and of clean accuracy to the parent, plus what may be lost",
-    "seeds",
-    "no difference to one of them; corrected for the number of methods",
-    "points",
-    "networks",
-    pruned_beats_dense,
-    {"points": 2.0, "least": 1.0},
-    "2206.07918",
+    sentence="A pruned network is more accurate than the dense one under corruption, at little cost of clean accuracy.",
+    statistic=(
+        "difference of accuracy under corruption to dense networks of the seed (the parent, one trained as long, one "
+        "as small), and of clean accuracy to the parent, plus what may be lost"
+    ),
+    unit="seeds",
+    null="no difference to one of them; corrected for the number of methods",
+    scale="points",
+    page="networks",
+    measure=pruned_beats_dense,
+    options={"points": 2.0, "least": 1.0},
+    paper="2206.07918",
 )

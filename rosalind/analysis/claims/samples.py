@@ -174,27 +174,33 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
 
 
 LARGE_ANGLES = Claim(
-    "Misclassified samples lie at large angles to the class that they are taken for: the angle finds them better than "
-    "low confidence does.",
-    "area under the ROC curve for misclassification of the angle to the predicted class, minus that of 1 - confidence "
-    "and minus that of an untrained network's angle",
-    "seeds",
-    "confidence, or an untrained network's angle, finds them as well",
-    "of area",
-    "samples",
-    large_angles,
-    {"least": 0.01},
-    "2206.07918",
+    sentence=(
+        "Misclassified samples lie at large angles to the class that they are taken for: the angle finds them better "
+        "than low confidence does."
+    ),
+    statistic=(
+        "area under the ROC curve for misclassification of the angle to the predicted class, minus that of 1 - "
+        "confidence and minus that of an untrained network's angle"
+    ),
+    unit="seeds",
+    null="confidence, or an untrained network's angle, finds them as well",
+    scale="of area",
+    page="samples",
+    measure=large_angles,
+    options={"least": 0.01},
+    paper="2206.07918",
 )
 MARGINS_SURVIVE = Claim(
-    "Samples with a large margin survive corruption, beyond that some samples are easy for every network.",
-    "area under the ROC curve for survival of the clean margin, minus that of another seed's margin and minus that of "
-    "own margins permuted within its deciles, over samples that both have right when clean",
-    "seeds",
-    "another seed's margin, or own ones permuted among samples that are equally easy for it, say as much",
-    "of area",
-    "samples",
-    margins_survive,
-    {"least": 0.01},
-    "2206.07918",
+    sentence="Samples with a large margin survive corruption, beyond that some samples are easy for every network.",
+    statistic=(
+        "area under the ROC curve for survival of the clean margin, minus that of another seed's margin and minus "
+        "that of own margins permuted within its deciles, over samples that both have right when clean"
+    ),
+    unit="seeds",
+    null="another seed's margin, or own ones permuted among samples that are equally easy for it, say as much",
+    scale="of area",
+    page="samples",
+    measure=margins_survive,
+    options={"least": 0.01},
+    paper="2206.07918",
 )

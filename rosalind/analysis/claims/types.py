@@ -88,7 +88,6 @@ class Part:
         high: Its upper end.
         deviation: Standard deviation over replicates; NaN with one.
         p: Two-sided, of flipping signs, that the mean is above 0; 1 where it is below.
-        p_absent: The same that it is below `least`, of this part alone; 1 where it is above.
         least: The smallest mean that would matter.
     """
 
@@ -100,7 +99,6 @@ class Part:
     high: float
     deviation: float
     p: float
-    p_absent: float
     least: float
 
 

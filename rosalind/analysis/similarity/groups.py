@@ -104,10 +104,8 @@ def group(
     """
     if kind not in KINDS:
         raise ValueError(unknown("kind of groups", kind, KINDS))
-    first = [cells[0] for cells in members(results, comparison.cells)]
-    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
+    first, methods = _firsts(results, comparison)
     networks, conditions = results.networks, results.conditions
-    methods = [method_of[network] for network, _ in first]
     corruptions = [corruption_of(conditions[condition]) for _, condition in first]
     # A point over severities has its corruption as condition, which is as fine as they come.
     names = [condition for _, condition in comparison.cells]
@@ -208,9 +206,7 @@ def spread(
 
 def of_method(results: Results, comparison: Similarity, method: str) -> tuple[list[str], Float64[np.ndarray, "c c"]]:
     """The conditions (or corruptions) of a method, and the distances between its means over seeds under them."""
-    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
-    first = [cells[0][0] for cells in members(results, comparison.cells)]
-    at = np.array([k for k, network in enumerate(first) if method_of[network] == method], int)
+    at = np.array([k for k, other in enumerate(_firsts(results, comparison)[1]) if other == method], int)
     cells, names = _numbered([comparison.cells[k][1] for k in at])
     if not names:
         return [], np.zeros((0, 0))
@@ -253,13 +249,19 @@ def means_of(results: Results, comparison: Similarity) -> tuple[list[tuple[str, 
     Returns:
         Method and condition (or corruption, where severities were averaged), and the places.
     """
-    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
-    first = [cells[0][0] for cells in members(results, comparison.cells)]
-    pairs = [(method_of[network], name) for network, (_, name) in zip(first, comparison.cells, strict=True)]
+    methods = _firsts(results, comparison)[1]
+    pairs = [(method, name) for method, (_, name) in zip(methods, comparison.cells, strict=True)]
     cells, names = _numbered(pairs)
     if not names:
         return [], np.zeros((0, 2))
     return names, np.asarray(_averaging(cells, np.bincount(cells)) @ comparison.layout.astype(np.float64))
+
+
+def _firsts(results: Results, comparison: Similarity) -> tuple[list[tuple[str, str]], list[str]]:
+    """Of every point its first measured cell, and the method of that cell's network."""
+    method_of = {name: one.name for one in robustness.groups(results) for name in one.networks}
+    first = [cells[0] for cells in members(results, comparison.cells)]
+    return first, [method_of[network] for network, _ in first]
 
 
 def _numbered(names: Sequence) -> tuple[np.ndarray, list]:

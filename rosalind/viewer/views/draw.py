@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, Div, LinearColorMapper, UIElement
-from bokeh.palettes import interp_palette
+from bokeh.palettes import Greys256, interp_palette
 from bokeh.plotting import figure
 
 from rosalind.analysis import palette
@@ -153,6 +153,20 @@ def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, w
 def see_through(palette: list[str]) -> LinearColorMapper:
     """Colours for a uint8 density in which empty bins are transparent."""
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
+
+
+def mosaics(figure: Any, store: Store, source: ColumnDataSource, width: Any = "dw", height: Any = "dh") -> None:
+    """Draw the mosaics of thumbnails in the column `image` of a source, from the corner at 0.
+
+    `width` and `height` are columns of the source or numbers. Grey pictures are a quarter of the bytes of others.
+    """
+    place = {"x": 0, "y": 0, "dw": width, "dh": height, "source": source}
+    _, thumbnails = store.results.images(store.conditions[0])
+    if thumbnails.shape[-1] == 3:
+        figure.image_rgba("image", **place)
+    else:
+        mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
+        figure.image("image", color_mapper=mapper, **place)
 
 
 def stacked(*parts: UIElement) -> UIElement:

@@ -5,14 +5,13 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.models import FixedTicker, LinearColorMapper, Range1d
-from bokeh.palettes import Greys256
+from bokeh.models import FixedTicker, Range1d
 
 from rosalind.analysis import contact_sheet, explanation, palette
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import CLEAR, GREY, ZERO, caption, cut, empty, fill, paragraphs, plot, stacked
+from rosalind.viewer.views.draw import GREY, ZERO, caption, cut, empty, fill, mosaics, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 UP, DOWN = palette.FLIPS[1], palette.FLIPS[2]
@@ -100,13 +99,7 @@ class Explained:
         )
         figure.axis.visible = False
         figure.grid.grid_line_color = None
-        place = {"x": 0, "y": 0, "dw": "dw", "dh": 2, "source": self.sheet}
-        _, first = frame.store.results.images(frame.store.conditions[0])
-        if first.shape[-1] == 3:
-            figure.image_rgba("image", **place)
-        else:
-            mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
-            figure.image("image", color_mapper=mapper, **place)
+        mosaics(figure, frame.store, self.sheet, height=2)
         text = {"source": self.texts, "name": "ink", "text_font_size": "10px", "text_align": "center"}
         figure.text("x", "y", text="text", text_baseline="top", y_offset="down", **text)
         return figure

@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import LinearColorMapper
-from bokeh.palettes import Greys256
 
 from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, FLIP_COLOURS, empty, plot
+from rosalind.viewer.views.draw import FLIP_COLOURS, empty, mosaics, plot
 from rosalind.viewer.views.frame import Change, Frame
 
 ACROSS, DOWN, TILE = 12, 2, 36
@@ -49,13 +47,7 @@ class MappedSamples:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         self.sheet = empty("image", "dw", "dh")
-        place: dict[str, Any] = {"x": 0, "y": 0, "dw": "dw", "dh": "dh", "source": self.sheet}
-        _, first = store.results.images(store.conditions[0])
-        if first.shape[-1] == 3:
-            figure.image_rgba("image", **place)
-        else:
-            mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
-            figure.image("image", color_mapper=mapper, **place)
+        mosaics(figure, store, self.sheet)
         self.tiles = empty("x", "y", "colour", "width")
         look = {"fill_color": None, "line_color": "colour", "line_width": "width"}
         figure.rect("x", "y", 0.9, 0.9, source=self.tiles, **look)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import CustomJSTransform, HoverTool, LinearColorMapper, ScrollBox
-from bokeh.palettes import Greys256
+from bokeh.models import CustomJSTransform, HoverTool, ScrollBox
 
 from rosalind.analysis import contact_sheet, palette
 from rosalind.analysis.sides import Cell
 from rosalind.viewer.views.cursor import CellCursor
-from rosalind.viewer.views.draw import CLEAR, FLIP_COLOURS, cut, empty, plot
+from rosalind.viewer.views.draw import FLIP_COLOURS, cut, empty, mosaics, plot
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.geometry.sample_points import picture_of
 
@@ -76,14 +75,7 @@ class Sheet:
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         self.image = empty("image", "dw", "dh")
-        place: dict[str, Any] = {"x": 0, "y": 0, "dw": "dw", "dh": "dh", "source": self.image}
-        _, first = frame.store.results.images(frame.store.conditions[0])
-        if first.shape[-1] == 3:
-            figure.image_rgba("image", **place)
-        else:
-            # Grey pictures are a quarter of the bytes.
-            mapper = LinearColorMapper(palette=Greys256, low=1, high=255, low_color=CLEAR)
-            figure.image("image", color_mapper=mapper, **place)
+        mosaics(figure, frame.store, self.image)
         self.tiles = empty(*COLUMNS)
         border = {"fill_color": None, "line_color": "colour", "line_width": "width"}
         frames = figure.rect("x", "y", 0.955, 0.94, source=self.tiles, **border)
