@@ -12,7 +12,7 @@ from skimage.draw import line_aa
 from test_corruptions import corrupt, draw_all, photographs
 
 from rosalind import corruptions
-from rosalind.corruptions import bar_patterns, bar_warps
+from rosalind.corruptions import bar_imagenet, bar_patterns, bar_warps
 
 
 def apply(name, images, draws, severity=1, table="cifar"):
@@ -222,3 +222,23 @@ class TestWarps:
         assert (np.sort(draws, 1) == [0, 1, 2]).all()
         assert len(np.unique(draws, axis=0)) == 6
         assert bar_warps._smoothing_zooms((0.5,), 9).sum(-1) == pytest.approx(np.ones((1, 3, 9)), abs=1e-6)
+
+
+def test_light_on_the_ground_is_that_of_double_precision_at_224_pixels():
+    """A pixel moves from a slope of the light on: what lies there must not hang on an error of the angles, 1.5e-4."""
+    time, size, turn = 1.7, 180.0, 2 * np.pi
+    rows, columns = (np.arange(224.0) / size % 1 * turn - 250 for _ in range(2))
+    position = np.stack(np.broadcast_arrays(rows[:, None], columns[None, :]))
+    bent, total = position, 1.0
+    for wave in range(5):
+        moment = time * (1 - 3.5 / (wave + 1))
+        down, across = bent
+        bent = position + np.stack(
+            [np.cos(moment - down) + np.sin(moment + across), np.sin(moment - across) + np.cos(moment + down)]
+        )
+        lengths = position / np.stack([np.sin(bent[0] + moment), np.cos(bent[1] + moment)])
+        total = total + 200 / np.hypot(*lengths)
+    exact = np.clip(np.abs(1.17 - (total / 5) ** 1.4) ** 8, 0, 1)
+    light = bar_imagenet._caustics(jnp.zeros((224, 224, 3), jnp.uint8), jnp.float32(time), jnp.float32(size))
+    assert exact.std() > 0.1
+    np.testing.assert_allclose(light, exact, atol=2e-5)

@@ -131,15 +131,23 @@ def caustic_refraction_draw(key: Array, image: Image, rows: Rows, index: Index) 
     return {"time": _between(0.5, 2, time), "size": min(image.shape[:2]) * _between(0.75, 1.25, size)}
 
 
+_DEPTH = 250.0
+"""How far the water's coordinates lie from 0; its waves see them by whole turns."""
+
+
 def _caustics(image: Image, time: Array, size: Array) -> Array:
     """float32[h, w]: light that moving water bundles, in [0, 1]."""
-    down, across = (place / size % 1 * (2 * math.pi) - 250 for place in jnp.broadcast_arrays(*places(image)))
-    first, second, total = down, across, 1.0
+    turned = [place / size % 1 * (2 * math.pi) for place in jnp.broadcast_arrays(*places(image))]
+    down, across = (place - _DEPTH for place in turned)
+    # In float32 a number near 250 has an error of 1e-5, which five waves of waves magnify to 1.6e-4. Lenses begin at a
+    # slope of the light, so that single pixels were up to 65 levels off: the angles are kept small.
+    start = [place - math.remainder(_DEPTH, 2 * math.pi) for place in turned]
+    first, second, total = *start, 1.0
     for turn in range(5):
         moment = time * (1 - 3.5 / (turn + 1))
         first, second = (
-            down + jnp.cos(moment - first) + jnp.sin(moment + second),
-            across + jnp.sin(moment - second) + jnp.cos(moment + first),
+            start[0] + jnp.cos(moment - first) + jnp.sin(moment + second),
+            start[1] + jnp.sin(moment - second) + jnp.cos(moment + first),
         )
         along, beside = down / jnp.sin(first + moment), across / jnp.cos(second + moment)
         total = total + 1 / (0.005 * jnp.sqrt(along**2 + beside**2))
