@@ -20,6 +20,11 @@ Commands (also as `python experiments/benchmarks.py viewer`; needs the extra `te
     python experiments/viewer_benchmark.py
     python experiments/viewer_benchmark.py --studies samples-10000 --keep studies/generated
     python experiments/viewer_benchmark.py --readers 20 --seconds 60
+    python experiments/viewer_benchmark.py --studies samples-200000 classes-1000 --against 21f71c7
+
+With `--against` the benchmark of another commit, in an environment of its own, takes turns with this one, each on its
+own drawing of the same study; a row is the ratio of the medians, this version over the other. Rows that only one of
+the two has are left out.
 
 Expected time: half an hour, of which most draws the studies; `--keep` draws them once. The machine should be idle.
 The budget that the viewer is held to (12 networks, 10,000, 50,000 and 200,000 samples): first paint after 1.5 s, a
@@ -65,6 +70,7 @@ from typing import Any, Literal
 
 import generated
 import load_test
+import other_version
 import tyro
 from browser_timing import (
     CHROMIUM,
@@ -222,6 +228,8 @@ class Options:
     """How long those drag."""
     repeats: int = 6
     """How often everything is measured."""
+    against: str = ""
+    """A commit that is measured beside this version, in turns of two of the repeats."""
 
 
 def study_folder(home: Path, name: str) -> Path:
@@ -234,27 +242,66 @@ def study_folder(home: Path, name: str) -> Path:
     return folder
 
 
+def measure(home: Path, options: Options) -> None:
+    """Print the tables of the studies in a folder."""
+    for name in options.studies:
+        folder = study_folder(home, name)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            least = f"{plain(browser, options.repeats):.2f} s"
+            rows: Rows = {"first paint of a Bokeh page of three points, warm": least}
+            with timed_browser(browser, folder, options.repeats) as timed:
+                rows |= MEASURES[name](timed)
+                rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
+            browser.close()
+        print(f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}")
+        # After the browser has gone: Playwright has an event loop of its own.
+        print(lines(memory_per_reader(folder, options.repeats)), flush=True)
+
+
+def numbers(table: str) -> dict[tuple[str, str], float]:
+    """The numbers of a printed table by row and column; without the heads."""
+    found = {}
+    columns = ("time", "down", "server's work", "browser's work")
+    for line in table.splitlines():
+        title, *cells = (cell.strip() for cell in line.strip("| ").split(" | ")) if line.startswith("| ") else ("",)
+        for column, cell in zip(columns, cells, strict=False):
+            number, _, unit = cell.strip("| ").partition(" ")
+            if unit in ("s", "MB"):
+                found[title, "memory" if title.startswith("memory") else column] = float(number)
+    return found
+
+
+def beside(options: Options, home: Path) -> None:
+    """Measure both versions in turns, and print the ratios of their medians."""
+    with other_version.installed(options.against) as other:
+        versions = {"this": other_version.PRESENT, options.against: other}
+        for name in options.studies:
+            seen: dict[str, list[dict]] = {version: [] for version in versions}
+            turns = max(options.repeats // 2, 1)
+            for turn, version in itertools.product(range(turns), versions):
+                print(f"({name}, turn {turn + 1} of {turns}: {version})", flush=True)
+                arguments = ["--studies", name, "--keep", str(home / version), "--repeats", "2"]
+                seen[version].append(numbers(versions[version].run("viewer_benchmark.py", arguments)))
+            print(f"\n| {name} | | this | {options.against} | ratio |\n{'|---' * 5}|")
+            ours, theirs = seen.values()
+            for row in [row for row in ours[0] if row in theirs[0]]:
+                here, there = (statistics.median(turn[row] for turn in turns) for turns in (ours, theirs))
+                ratio = f"{here / there:.2f}" if there else ""
+                print(f"| {row[0]} | {row[1]} | {here:g} | {there:g} | {ratio} |", flush=True)
+
+
 def run(options: Options) -> None:
     """Print the tables."""
     with tempfile.TemporaryDirectory() as temporary:
         home = options.keep or Path(temporary)
-        if options.readers:
+        if options.against:
+            beside(options, home)
+        elif options.readers:
             folder = study_folder(home, options.studies[0])
             print(load_test.report(load_test.Options(folder, options.readers, options.seconds)))
-            return
-        for name in options.studies:
-            folder = study_folder(home, name)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                least = f"{plain(browser, options.repeats):.2f} s"
-                rows: Rows = {"first paint of a Bokeh page of three points, warm": least}
-                with timed_browser(browser, folder, options.repeats) as timed:
-                    rows |= MEASURES[name](timed)
-                    rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
-                browser.close()
-            print(f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}")
-            # After the browser has gone: Playwright has an event loop of its own.
-            print(lines(memory_per_reader(folder, options.repeats)), flush=True)
+        else:
+            measure(home, options)
 
 
 def main() -> None:
