@@ -138,3 +138,36 @@ def test_a_model_of_your_own_is_named_by_its_module():
 def test_bad_models_are_refused(model, message):
     with pytest.raises(ValueError, match=message):
         models.init(model, jax.random.key(0))
+
+
+class TestConvolve:
+    """Convolutions of small maps, which are products, against lax's."""
+
+    @pytest.mark.parametrize("padding", ["SAME", 1, ((2, 2), (1, 0))], ids=str)
+    @pytest.mark.parametrize(("side", "stride"), [(1, 1), (2, 1), (2, 2), (3, 1), (4, 2), (6, 3), (9, 2)])
+    def test_outputs_and_gradients_are_laxs(self, side, stride, padding):
+        maps = jax.random.normal(jax.random.key(side), (3, side, side + 2, 4))
+        layer = nn.Conv(5, (3, 3), (stride, stride), padding, use_bias=False)
+        fast = layer.clone(conv_general_dilated=models.convolve)
+        variables = layer.init(jax.random.key(1), maps)
+        found, expected = (
+            jax.jit(jax.value_and_grad(lambda v, x, m=m: (m.apply(v, x) ** 3).sum(), (0, 1)))(variables, maps)
+            for m in (fast, layer)
+        )
+        scale = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(expected))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * scale), found, expected)
+
+    @pytest.mark.parametrize(("side", "stride", "products"), [(2, 1, True), (4, 2, True), (4, 1, False), (8, 2, False)])
+    def test_maps_smaller_than_the_kernel_reach_no_convolution_of_xla(self, side, stride, products):
+        maps, kernel = jnp.zeros((2, side, side, 4)), jnp.zeros((3, 3, 4, 4))
+        layer = nn.Conv(4, (3, 3), (stride, stride), 1, use_bias=False, conv_general_dilated=models.convolve)
+        traced = str(jax.make_jaxpr(lambda k, x: layer.apply({"params": {"kernel": k}}, x))(kernel, maps))
+        assert ("conv_general_dilated" not in traced) == products
+
+    def test_groups_and_dilations_are_laxs_own(self):
+        maps = jax.random.normal(jax.random.key(0), (2, 4, 4, 4))
+        for changes in ({"feature_group_count": 2}, {"kernel_dilation": 2}, {"input_dilation": 2}):
+            layer = nn.Conv(4, (3, 3), 3, 1, **changes)
+            variables = layer.init(jax.random.key(1), maps)
+            fast = layer.clone(conv_general_dilated=models.convolve)
+            np.testing.assert_array_equal(fast.apply(variables, maps), layer.apply(variables, maps))

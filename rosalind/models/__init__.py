@@ -4,11 +4,14 @@ To add a network, write a backbone (see `convolutional.py`) and add its name to 
 `package.module:NAME`; normalising, the head, everything that measures and the groups of coupled channels come with it.
 In a module of your own give Flax's norms `use_fast_variance=False` where the mean of what they see can be far larger
 than its deviation: the default loses a fifth of the output at a ratio of 1,000 (`findings/flax_norms_lose_offset.sh`).
+Where maps become smaller than the kernels that read them, give its convolutions `conv_general_dilated=models.convolve`:
+XLA on a CPU takes up to 100 times as long (`findings/xla_cpu_swaps_small_convolutions.sh`).
 """
 
 from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
 from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
+from rosalind.models.convolutional import convolve
 from rosalind.models.folding import Norm, folded, norms
 from rosalind.models.forward import (
     MODELS,
@@ -48,6 +51,7 @@ __all__ = [
     "check_relevance",
     "class_activation_map",
     "convolutions",
+    "convolve",
     "cross_entropy",
     "default_width",
     "digest",

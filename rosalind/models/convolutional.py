@@ -5,7 +5,9 @@ float32[n, h, w, c], normalised. Convolutions before a BatchNorm have no bias.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -13,6 +15,56 @@ from rosalind.models.layers import Maps, Sum
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """He initialisation by fan-out, as in the residual-network references (arXiv 1512.03385)."""
+
+
+def convolve(
+    images: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    **others: Any,
+) -> jax.Array:
+    """`lax.conv_general_dilated` for `nn.Conv(conv_general_dilated=...)`, fast also where maps are small.
+
+    Output maps of fewer positions than the kernel are one product per position. There XLA for CPUs exchanges map and
+    kernel, and loses its fast path with them: 512 to 512 channels on maps of 2 x 2, batch 64, take 1,090 ms instead of
+    11 forward and 1,600 instead of 10 backward. Taps that see nothing but padding are left out.
+
+    Args:
+        images: float[n, h, w, c].
+        kernel: float[kh, kw, c, k].
+        strides: of height and width.
+        padding: before and after in height and width, or `SAME` or `VALID`.
+        others: as `nn.Conv` gives them. With groups or dilations, or on other devices, it is lax's own.
+
+    Returns:
+        float[n, h', w', k], lax's up to rounding.
+    """
+    dilated = {*(others["lhs_dilation"] or ()), *(others["rhs_dilation"] or ())} - {1}
+    pads = padding
+    if isinstance(pads, str):
+        pads = jax.lax.padtype_to_pads(images.shape[1:-1], kernel.shape[:-2], strides, pads)
+    shape = [
+        (size + before + after - side) // stride + 1
+        for size, (before, after), side, stride in zip(images.shape[1:], pads, kernel.shape, strides, strict=False)
+    ]
+    special = dilated or others["feature_group_count"] > 1 or len(shape) != 2 or jax.default_backend() != "cpu"
+    if special or shape[0] * shape[1] >= kernel.shape[0] * kernel.shape[1]:
+        return jax.lax.conv_general_dilated(images, kernel, strides, padding, **others)
+    rows, columns = ([k * strides[axis] - pads[axis][0] for k in range(shape[axis])] for axis in (0, 1))
+    outputs = [_product(images, kernel, row, column, others["precision"]) for row in rows for column in columns]
+    return jnp.stack(outputs, 1).reshape(len(images), *shape, -1)
+
+
+def _product(images: jax.Array, kernel: jax.Array, row: int, column: int, precision: Any) -> jax.Array:
+    """float[n, k]: the output at the position whose kernel begins at a row and column, which may lie before the map."""
+    down, across = (
+        slice(max(0, -start), min(side, size - start))
+        for start, side, size in zip((row, column), kernel.shape, images.shape[1:], strict=False)
+    )
+    seen = images[:, row + down.start : row + down.stop, column + across.start : column + across.stop]
+    weights = kernel[down, across].reshape(-1, kernel.shape[-1])
+    return jnp.matmul(seen.reshape(len(images), -1), weights, precision=precision)
 
 
 def _norm(train: bool, name: str) -> nn.BatchNorm:
@@ -23,7 +75,8 @@ def _norm(train: bool, name: str) -> nn.BatchNorm:
 
 def _conv(features: int, kernel: int, stride: int, name: str) -> nn.Conv:
     sizes = (kernel, kernel), (stride, stride), kernel // 2
-    return nn.Conv(features, *sizes, use_bias=False, kernel_init=HE, name=name)
+    settings: dict[str, Any] = {"use_bias": False, "kernel_init": HE, "conv_general_dilated": convolve}
+    return nn.Conv(features, *sizes, name=name, **settings)
 
 
 class Cnn(nn.Module):
