@@ -93,6 +93,7 @@ WIDGETS = """
 .bk-input:focus-visible, .bk-btn:focus-visible, input:focus-visible { outline: 2px solid var(--focus) !important;
   outline-offset: 1px; }
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
+.bk-btn { padding-left: 6px; padding-right: 6px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }

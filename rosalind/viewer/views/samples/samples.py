@@ -83,7 +83,7 @@ class Samples:
                 ("group", "group", 124),
             )
         ]
-        self.size = frame.slider(change, "samples-size", "picture size (pixels)", 130)
+        self.size = frame.slider(change, "samples-size", "picture size (pixels)", 170)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
         presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
