@@ -125,7 +125,7 @@ def test_t4_fragile_samples_and_their_pictures(reader, folder):
     count = int(matched(r"(\d+) samples most fragile to corruption", seen(reader, "samples"))[1])
     assert 0 < count <= len(store.ids)
     # The pointer on the first tile shows it large, with its class and what both say.
-    box = reader.tab.locator("#samples").get_by_role("img").first.bounding_box()
+    box = reader.tab.locator("#samples").get_by_role("application").first.bounding_box()
     reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
     tip = reader.tab.locator(".bk-Tooltip").filter(has_text="sample").first
     tip.wait_for()
