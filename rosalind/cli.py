@@ -229,19 +229,23 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
     Args:
         folder: The study folder.
         out: Where to; the study's folder report/ by default.
-        link: An address copied from the viewer: the HTML file shows what it shows.
+        link: An address copied from the viewer: the figures and the HTML file show what it shows.
     """
-    from rosalind.viewer import standalone
+    from rosalind.analysis.store import Store
+    from rosalind.viewer import address, standalone, views
 
     judged = rosalind.analysis.claims
 
-    pages, study_results = [], rosalind.results.load(folder)
+    pages, scope, study_results = [], None, rosalind.results.load(folder)
+    if link:
+        store = Store(folder)
+        scope = address.scope(store, link, views.choices(store))
     if not judged.current(study_results):
         judged.save(study_results, judged.evaluate(study_results))
     # The views show geometry, which predictions alone do not have.
     if study_results.cells() or link:
         pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
-    for path in [*rosalind.figures.report(folder, out), *pages]:
+    for path in [*rosalind.figures.report(folder, out, scope), *pages]:
         print(path)
 
 

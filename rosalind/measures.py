@@ -32,6 +32,14 @@ class Measure:
         """The unit of shown values; `raw`: of norms and margins that are not divided by the feature scale."""
         return "raw" if raw and self.unit == "units" else self.unit
 
+    def label(self, raw: bool = False) -> str:
+        """Title and shown unit, for axes.
+
+        >>> MEASURES["norm"].label(raw=True)
+        'norm, raw'
+        """
+        return f"{self.title}, {self.unit_shown(raw)}"
+
 
 MEASURES = {
     "angle": Measure("angle to class direction", "degrees"),

@@ -2,13 +2,16 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from chromium import FRAME, Page
 from pages import opened
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import address as addresses
+from rosalind.viewer import standalone
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.cursor import CellCursor
 
@@ -161,3 +164,47 @@ def test_the_systems_dark_preference_and_small_screens(browser, address):
     assert rail["y"] + rail["height"] <= views["y"] + 1
     assert tab.locator("#contents a").count() > 15
     tab.close()
+
+
+def violations(tab) -> list[str]:
+    """The rules that axe-core finds broken on a page, each with the first element that breaks it."""
+    broken = Axe().run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    return [f"{rule['id']}: {rule['nodes'][0]['target']} {rule['nodes'][0]['html'][:200]}" for rule in broken]
+
+
+# Names come a moment after the fields.
+NAMED = """[...Bokeh.index.query((view) => view.input_el)].every((view) => view.input_el.getAttribute("aria-label")) &&
+  [...Bokeh.index.query((view) => view.model.type === "Slider")].every((view) =>
+    view.shadow_el.querySelector("[role=slider]").getAttribute("aria-label"))"""
+
+
+def test_axe_finds_nothing_on_any_page(browser, address, small_folder, store, tmp_path):
+    found = {}
+    page = Page(browser, f"{address}?layout=networks&theme=light")
+
+    def press_and_look(key: str, name: str) -> None:
+        page.tab.keyboard.press(key)
+        page.wait("!document.body.hasAttribute('data-busy')")
+        page.settled()
+        page.wait(NAMED)
+        found[name] = violations(page.tab)
+
+    # `all` has every view; colours of text are the same on every page.
+    press_and_look("1", "networks, light")
+    press_and_look("2", "geometry, light")
+    page.tab.keyboard.press("d")
+    press_and_look("3", "samples, dark")
+    press_and_look("4", "inside, dark")
+    rule = json.dumps([{"op": "replace", "ids": store.ids[:40].tolist()}])
+    page.tab.goto(f"{address}?layout=all&theme=light&rule={quote(rule)}")
+    page.settled()
+    press_and_look("Shift", "all, light, selection")
+    press_and_look("d", "all, dark, selection")
+    page.tab.goto(standalone.write(small_folder, tmp_path / "page.html", "?layout=all").as_uri())
+    page.wait("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
+    found["still, light"] = violations(page.tab)
+    # Its text takes colours from the theme of the page, and pictures are not looked at.
+    page.tab.evaluate("document.body.dataset.theme = 'dark'")
+    found["still, dark"] = violations(page.tab)
+    page.tab.close()
+    assert {name: rules for name, rules in found.items() if rules} == {}

@@ -71,14 +71,15 @@ def test_it_opens_without_errors_asks_no_other_host_and_can_be_read_out(page, ad
         assert len(np.unique(canvas(page, name).reshape(-1, 3), axis=0)) > 3, name
         shown = page.tab.evaluate(
             """name => {
-              const el = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el;
-              return [el.getAttribute("aria-label"), el.getAttribute("role"), el.tabIndex];
+              const model = Bokeh.documents[0].get_model_by_name(name), {el} = Bokeh.index.find_one(model);
+              const role = model.tags.includes("cells") ? "application" : "img";
+              return [el.getAttribute("aria-label"), el.getAttribute("role") === role, el.tabIndex];
             }""",
             name,
         )
         # It can be read out and reached by keyboard.
         assert shown[0], name
-        assert shown[1:] == ["img", 0], name
+        assert shown[1:] == [True, 0], name
 
 
 def test_pages_by_question(browser, address):

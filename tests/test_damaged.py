@@ -265,6 +265,19 @@ class TestWhileOpen:
         session.watch()
         assert not session.errors.visible
 
+    def test_a_folder_that_is_gone_is_one_sentence_and_comes_back(self, folder):
+        session, elsewhere = opened(folder), folder.with_name("elsewhere")
+        folder.rename(elsewhere)
+        session.watch()
+        assert f"{folder} is gone" in session.errors.text
+        # Whatever a reader does, the page stays and says why not.
+        for key in ("e", "cell:evaluation:Enter", "go:b=mlp-lth-0.9-seed1%2Fcontrast-5", "."):
+            session.press(key)
+        assert session.errors.visible
+        elsewhere.rename(folder)
+        session.watch()
+        assert not session.store.gone()
+
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
         ours, theirs = opened(folder), opened(folder)
         for made, ids in ((ours, [1]), (theirs, [2, 3])):

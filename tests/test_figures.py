@@ -1,8 +1,10 @@
 """Figures for papers: all are written, hold the numbers they say, and stay small."""
 
+import json
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from pages import Page
 from rosalind import cli, figures, results
 from rosalind.analysis import distributions, occlusion_maps, palette, robustness, similarity
 from rosalind.analysis.store import Store
+from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
@@ -67,6 +70,46 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert "| rank | method | corrupted | 95 % | alike |" in text
     assert "| method | seeds | clean | corrupted |" in text
     assert "## What correlates with accuracy under corruption?" in text
+
+
+def test_a_link_decides_what_every_figure_shows(store):
+    ids = store.ids[store.labels == 3][:40].tolist()
+    rule = json.dumps([{"op": "replace", "ids": ids}])
+    query = {
+        **{"a": "/".join(A), "b": "/".join(B), "x": "margin", "y": "confidence", "sample": ids[1], "rule": rule},
+        **{"networks": '["dense", "biprop 0.5"]', "conditions": '["clean", "contrast-5"]', "redundancy-tolerance": "2"},
+    }
+    scope = address.scope(store, f"http://127.0.0.1:5006/?{urlencode(query)}", views.choices(store))
+    drawn = dict(figures.figures(store, scope))
+    mask = np.isin(store.ids, ids)
+    heat = drawn["accuracy"].axes[0]
+    assert [label.get_text() for label in heat.get_xticklabels()] == ["clean", "contrast-5"]
+    assert [label.get_text() for label in heat.get_yticklabels()] == ["dense", "biprop 0.5"]
+    right = [store.correct((f"mlp-dense-seed{k}", "contrast-5"))[mask].mean() for k in (0, 1)]
+    assert heat.images[0].get_array()[0, 1] == pytest.approx(100 * np.mean(right))
+    assert heat.get_title().endswith(f"40 of {len(mask)} samples")
+    panels = drawn["densities"].axes
+    assert f"median margin {np.median(store.values(B, 'margin')[mask]):.3g}," in panels[1].get_title()
+    assert panels[0].get_ylabel() == "confidence, probability"
+    moved = distributions.largest_gap(*(store.values(cell, "margin")[mask] for cell in (A, B)))
+    assert drawn["spread"].axes[0].get_title().endswith(f"{moved:.2f}")
+    severities = drawn["severities"].axes[0]
+    assert "contrast" in severities.get_title()
+    assert severities.get_legend_handles_labels()[1] == ["dense", "biprop 0.5"]
+    line = severities.get_legend_handles_labels()[0][0].lines[0].get_ydata()
+    assert line[-1] == pytest.approx(100 * np.mean(right), rel=1e-5)
+    assert f"Sample {ids[1]}," in drawn["one-sample"].axes[0].get_title()
+    broken = int((store.correct(A) & ~store.correct(B))[mask].sum())
+    assert any(text.startswith(f"B breaks {broken} of 40 samples") for text in texts(drawn["broken-and-fixed"]))
+    angles = drawn["class-angles"].axes[0].images[0].get_array()
+    assert np.isfinite(np.ma.filled(angles, np.nan)).all(1).tolist() == [k == 3 for k in range(10)]
+    assert len(drawn["distributions"].axes) == 6
+    assert drawn["redundancy"].axes[1].get_title().startswith(("1 of 2", "2 of 2", "none of 2"))
+    section = figures.markdown.scope_section(scope, figures.WHOLE)
+    assert any(line.startswith("- samples: 40 of") for line in section)
+    assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "layers", "paths", "predictors"}
+    with pytest.raises(ValueError, match="b was not understood"):
+        address.scope(store, "?b=nothing/clean", views.choices(store))
 
 
 def test_nothing_to_report(tmp_path):

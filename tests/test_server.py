@@ -73,7 +73,7 @@ class TestServer:
         assert 'body data-theme="light"' in get(server, "/?theme=%22onload=alert(1)%22")
 
     def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(self, server, monkeypatch):
-        def broken(*args):
+        def broken(*args, **options):
             raise RuntimeError("<b>no view</b>")
 
         monkeypatch.setattr(app, "Session", broken)

@@ -114,7 +114,7 @@ class TestWatching:
         shutil.rmtree(copied.results.folder)
         session.watch()
         assert session.state == before
-        assert any("could not be read again" in problem for problem in copied.problems)
+        assert any("is gone" in problem for problem in copied.problems)
 
 
 class TestJoined:

@@ -9,7 +9,7 @@ import pytest
 from chromium import Page, ended, started
 
 from rosalind import study
-from rosalind.analysis import map_samples, similarity
+from rosalind.analysis import map_samples, moved, similarity
 from rosalind.analysis.store import Store
 
 A, B = "mlp-dense-seed0", "mlp-biprop-0.5-seed0"
@@ -101,7 +101,7 @@ def test_t2_which_corruptions_say_the_same(reader, folder):
 def test_t3_what_moved_most(reader, folder):
     reader.tab.get_by_role("checkbox", name="show the null").click()
     reader.wait_text("local-caption", "null within")
-    moved = {
+    changes = {
         name: abs(float(change)) / float(null)
         for name, change, null in re.findall(
             r"(angle|norm|margin) ([+-][\d.]+) ± [\d.]+ \(shown[^)]*?null within ±([\d.]+)\)", seen(reader, "local")
@@ -112,10 +112,10 @@ def test_t3_what_moved_most(reader, folder):
     a, b = (A, "clean"), (reader.tab.locator("#sides").inner_text().split("B ")[1].split(" · ")[0], "clean")
     others = ("mlp-dense-seed0", "clean"), ("mlp-dense-seed1", "clean")
     exact = {
-        name: abs(store.difference(a, b, name).mean()) / abs(store.difference(*others, name).mean()) for name in moved
+        name: abs(store.difference(a, b, name).mean()) / abs(store.difference(*others, name).mean()) for name in changes
     }
-    assert len(moved) >= 2
-    assert max(moved, key=lambda name: moved[name]) == max(exact, key=lambda name: exact[name])
+    assert len(changes) >= 2
+    assert max(changes, key=lambda name: changes[name]) == max(exact, key=lambda name: exact[name])
 
 
 @pytest.mark.parametrize("reader", ["layout=samples"], indirect=True)
@@ -125,7 +125,7 @@ def test_t4_fragile_samples_and_their_pictures(reader, folder):
     count = int(matched(r"(\d+) samples most fragile to corruption", seen(reader, "samples"))[1])
     assert 0 < count <= len(store.ids)
     # The pointer on the first tile shows it large, with its class and what both say.
-    box = reader.tab.locator("#samples").get_by_role("img").first.bounding_box()
+    box = reader.tab.locator("#samples").get_by_role("application").first.bounding_box()
     reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
     tip = reader.tab.locator(".bk-Tooltip").filter(has_text="sample").first
     tip.wait_for()
@@ -179,3 +179,78 @@ def test_t5_a_map_of_any_sample_is_one_more_click(reader, folder):
     reader.settled()
     assert min(coloured(reader)) > 5
     assert without in mapped(Store(folder), B)
+
+
+FOCUSED = """() => {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  const words = element?.getAttribute("aria-label") || element?.labels?.[0]?.textContent || element?.textContent || "";
+  return [words.trim(), element?.getRootNode().host?.className ?? ""];
+}"""
+"""The name of what has the focus, as it is read out, and the class of the component that it is in."""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until something has the focus whose name begins so."""
+    seen = []
+    for _ in range(120):
+        page.tab.keyboard.press("Tab")
+        seen.append(page.tab.evaluate(FOCUSED)[0])
+        if seen[-1].startswith(name):
+            return
+    raise AssertionError(f"no Tab leads to {name!r}, but to {seen}")
+
+
+def sides(page: Page) -> list[str]:
+    """The networks of A and of B above the page."""
+    words = page.tab.locator("#sides").inner_text()
+    return [part.split(" · ")[0].strip() for part in re.split(r"\b[AB]\s", words)[1:]]
+
+
+def test_keys_alone_do_t1_t3_and_t5(reader, folder):
+    store, keys = Store(folder), reader.tab.keyboard
+    heard = lambda: reader.tab.locator("#live").inner_text()
+
+    def press_until(condition: str, *names: str) -> None:
+        for name in names:
+            keys.press(name)
+        reader.wait(condition)
+        reader.settled()
+
+    # T1: the sentence of the first page, and from the matrix any pair of methods, whose names and distance one hears.
+    near = matched(r"(\S+(?: [\d.]+)?) and (\S+(?: [\d.]+)?) are most alike, ([\d.]+)", seen(reader, "similarity"))
+    tab_to(reader, "skip to the views")
+    keys.press("Enter")
+    tab_to(reader, "Matrix of the distances")
+    names: set[str] = set()
+    for _ in store.groups:
+        before = heard()
+        press_until(f"document.getElementById('live').textContent !== {before!r}", "ArrowRight")
+        said = matched(r"A (.+), B (.+): ([\d.]+) apart", heard())
+        names |= {said[1], said[2]}
+    assert {near[1], near[2]} <= names == {group.name for group in store.groups}
+    shown = reader.tab.locator("#sides").inner_text()
+    press_until(f"document.getElementById('sides').innerText !== {shown!r}", "Enter")
+    assert {store.sides.group(name).name for name in sides(reader)} == {said[1], said[2]}
+    # T3: another B, found by its name; what moved most, in units of what seeds do.
+    for letter, name in (("B", B), ("A", A)):
+        tab_to(reader, f"find {letter} by name")
+        keys.type(name.removeprefix("mlp-"))
+        press_until(f"document.getElementById('sides').innerText.includes('{letter} {name}')", "ArrowDown", "Enter")
+    tab_to(reader, "swap A and B")
+    press_until("document.body.dataset.layout === 'geometry'", "2")
+    said = matched(r"The (\w+) moved most, ([-+][\d.]+) \S+: ([\d.]+) times what seeds do", seen(reader, "local"))
+    first = moved.moved(store, (A, "clean"), (B, "clean"), np.ones(len(store.ids), bool))[0]
+    assert said[1] == first.measure
+    assert float(said[2]) == pytest.approx(first.change, abs=0.006)
+    # T5: what A gets wrong and B right, and its maps.
+    press_until("document.body.dataset.layout === 'samples'", "3")
+    tab_to(reader, "rescued by B")
+    press_until("location.search.includes('rule=')", "Enter")
+    said = matched(r"Sample (\d+), class (\w+)", seen(reader, "attribution"))
+    at = np.flatnonzero(store.ids == int(said[1]))[0]
+    assert not store.correct((A, "clean"))[at]
+    assert store.correct((B, "clean"))[at]
+    assert min(coloured(reader)) > 5
+    # A table is left with one Tab or two, not one for each of its cells.
+    tab_to(reader, "enlarge: Why")

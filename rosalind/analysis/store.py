@@ -81,12 +81,22 @@ class Store:
         """The times of damaged cells: one that was half-written gets whole without its folder changing."""
         return tuple(map(_changed, self._damaged))
 
+    def gone(self) -> str:
+        """One sentence on a folder that is not there any more; empty where all are."""
+        missing = next((folder for folder in self.folders if not (folder / "study.json").exists()), None)
+        if missing is None:
+            return ""
+        return f"The study {missing} is gone: put it back, or end the server and show it from where it is now."
+
     def refresh(self) -> int:
         """Read the study again where it has grown; the number of times that it has.
 
-        A folder that cannot be read any more leaves what is shown and becomes a problem.
+        A folder that is gone, or cannot be read any more, leaves what is shown and becomes a problem.
         """
         with self._lock:
+            if gone := self.gone():
+                self._report(gone)
+                return self.generation
             before = dict(vars(self))
             try:
                 if (self._stamp(), self._mended()) != self._seen:

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from rosalind.analysis import similarity
+from rosalind.analysis import similarity, slice_accuracy
+from rosalind.analysis.scope import Scope, accuracies, counted, default
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.figures import explanation, latex, markdown
@@ -61,51 +63,73 @@ __all__ = [
 ENDINGS = ("png", "pdf", "svg")
 """File formats of every figure."""
 
+WHOLE = ("methods", "ranking", "prune-potential", "predictors", "layers", "paths", "curves", "frequencies", "lineage")
+WHOLE += tuple(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES)
+"""Figures that are of all samples whatever is selected: of fits, tests and distances that were made once."""
 
-def figures(store: Store) -> Iterator[tuple[str, Figure]]:
-    """All figures of a study with their file names; A and B are what the viewer opens with.
+
+def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Figure]]:
+    """All figures of a study with their file names.
 
     Of predictions alone there are those of accuracy.
+
+    Args:
+        store: of the study.
+        scope: A, B, the samples, networks and conditions that are drawn; by default those that the viewer opens with.
+            Figures in `WHOLE` are of all samples whatever it says.
     """
     results = store.results
-    yield "accuracy", accuracy_figure(results)
-    yield "clean-and-corrupted", trade_figure(results)
-    yield "methods", comparison_figure(results)
-    drawn = {"ranking": ranking_figure, "prune-potential": potential_figure}
-    for name, draw in {**drawn, "layers": layers_figure, "paths": paths_figure, "curves": curves_figure}.items():
-        if (figure := draw(results)) is not None:
-            yield name, figure
+    shown = Scope(("", ""), ("", "")) if scope is None else scope
+    groups, mask, subset = shown.networks, shown.mask, counted(shown.mask)
+    right = accuracies(store, mask)
+    yield "accuracy", accuracy_figure(results, right, groups, shown.conditions, subset)
+    yield "clean-and-corrupted", trade_figure(results, right, groups, subset)
+    yield "methods", comparison_figure(results, groups)
+    drawn = {
+        "ranking": ranking_figure(results, groups),
+        "prune-potential": potential_figure(results),
+        "layers": layers_figure(results, groups),
+        "paths": paths_figure(results),
+        "curves": curves_figure(results),
+    }
+    yield from ((name, figure) for name, figure in drawn.items() if figure is not None)
     if not store.cells:
         return
     if (figure := predictors_figure(results)) is not None:
         yield "predictors", figure
-    if any(info.is_corruption for info in results.conditions.values()):
-        yield "distributions", distribution_figure(results)
+    shown = scope or default(store)
+    # Without a link, a distribution under a corruption says more than the clean one of A and B.
+    under = shown.conditions or (tuple(dict.fromkeys((shown.a[1], shown.b[1]))) if shown.link else None)
+    if under or any(info.is_corruption for info in results.conditions.values()):
+        yield "distributions", distribution_figure(results, under, groups, mask)
     # Places refer to a first network on clean images, whose condition may be damaged.
     for mode in similarity.DISTANCE_MODES if any(condition == CLEAN for _, condition in results.cells()) else ():
-        yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode)
+        yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode, groups, shown.conditions)
+    summary = None if mask is None else slice_accuracy.summary(store, mask)
+    tolerance, kind = (shown.settings.get(f"redundancy-{name}") for name in ("tolerance", "accuracies"))
     pictures = {
-        "severities": severity_figure(store),
-        "redundancy": redundancy_figure(store),
-        "frequencies": frequency_figure(results),
-        "accuracy-and-bytes": pareto_figure(store),
+        "severities": severity_figure(store, shown.b[1], groups, summary, subset),
+        "redundancy": redundancy_figure(store, float(tolerance or 1), kind or "mean", summary, subset),
+        "frequencies": frequency_figure(results, groups),
+        "accuracy-and-bytes": pareto_figure(store, groups, summary, subset),
     }
     yield from ((name, figure) for name, figure in pictures.items() if figure is not None)
-    yield "lineage", lineage_figure(store)
-    a, b, primary = store.first_sides()
-    yield "densities", density_figure(store, a, b)
-    yield "spread", spread_figure(store, a, b)
-    yield "parallel-coordinates", parallel_figure(store, a, b)
-    yield "class-angles", matrix_figure(store, a, b)
-    yield "broken-and-fixed", sheet_figure(store, a, b)
+    yield "lineage", lineage_figure(store, groups)
+    a, b, primary = shown.a, shown.b, shown.sample
+    placed: dict[str, Any] = {"raw": shown.raw, "mask": mask}
+    yield "densities", density_figure(store, a, b, shown.x, shown.y, **placed)
+    yield "spread", spread_figure(store, a, b, shown.x, shown.y, **placed)
+    yield "parallel-coordinates", parallel_figure(store, a, b, **placed)
+    yield "class-angles", matrix_figure(store, a, b, mask)
+    yield "broken-and-fixed", sheet_figure(store, a, b, mask)
     if primary is not None:
         yield "attribution", attribution_figure(store, a, b, primary)
-        if (fallen := deletion_figure(store, a, b)) is not None:
+        if (fallen := deletion_figure(store, a, b, mask)) is not None:
             yield "deletion", fallen
         yield "one-sample", fingerprint_figure(store, a, b, primary)
 
 
-def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+def report(folder: str | Path, out: str | Path | None = None, scope: Scope | None = None) -> list[Path]:
     """Write every figure as PNG, PDF and SVG, the report as `report.md` and its table as `accuracy.tex`.
 
     Returns the files; problems go to stderr.
@@ -113,6 +137,7 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     Args:
         folder: of a study.
         out: where to; `report/` in the study by default.
+        scope: see `figures`; the report says it in words.
 
     Raises:
         FileNotFoundError: no study there. ValueError: nothing measured yet.
@@ -127,14 +152,18 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
         print(problem, file=sys.stderr)
     # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
     with rc_context({"svg.fonttype": "none", "text.parse_math": False}):
-        for name, figure in figures(store):
+        for name, figure in figures(store, scope):
             for ending in ENDINGS:
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=160)
                 written.append(path)
                 # The first saving found the layout; finding it again is most of the time of the others.
                 figure.set_layout_engine("none")
-    for name, text in (("report.md", markdown.markdown), ("accuracy.tex", latex.latex)):
-        (target / name).write_text(text(store.results), encoding="utf-8")
+    words = [] if scope is None else markdown.scope_section(scope, WHOLE)
+    for name, text in (
+        ("report.md", markdown.markdown(store.results, words)),
+        ("accuracy.tex", latex.latex(store.results)),
+    ):
+        (target / name).write_text(text, encoding="utf-8")
         written.append(target / name)
     return written

@@ -1,46 +1,76 @@
 """Accuracies: under every condition, clean against corrupted, and by frequency of noise."""
 
+from collections.abc import Collection
+
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from rosalind.analysis import robustness
 from rosalind.analysis.palette import families
+from rosalind.analysis.scope import chosen
 from rosalind.results import Results, load_arrays
 
 
-def accuracy_figure(results: Results) -> Figure:
-    """Accuracy of every group of seeds under every condition, means in percent; gaps are not measured."""
-    accuracies = robustness.accuracy(results)
+def accuracy_figure(
+    results: Results,
+    accuracies: Float[np.ndarray, "networks conditions"] | None = None,
+    groups: Collection[str] = (),
+    conditions: Collection[str] = (),
+    subset: str = "",
+) -> Figure:
+    """Accuracy of every group of seeds under every condition, means in percent; gaps are not measured.
+
+    Args:
+        results: of the study.
+        accuracies: see `scope.accuracies`; of all samples by default.
+        groups: names of those that are drawn; all where empty.
+        conditions: ids of those that are drawn; all where empty.
+        subset: end of the title that says of which samples it is.
+    """
+    accuracies = robustness.accuracy(results) if accuracies is None else accuracies
     index = {name: k for k, name in enumerate(results.networks)}
-    groups = robustness.groups(results)
-    table = np.stack([accuracies[[index[n] for n in group.networks]].mean(0) for group in groups])
+    shown = chosen(robustness.groups(results), groups)
+    listed = [name for name in results.conditions if not conditions or name in conditions]
+    across = [k for k, name in enumerate(results.conditions) if name in listed]
+    table = np.stack([accuracies[[index[n] for n in group.networks]].mean(0)[across] for group in shown])
     rows, columns = table.shape
     figure = Figure(figsize=(2.2 + 0.3 * columns, 1.6 + 0.27 * rows), layout="constrained")
     axes = figure.subplots()
     drawn = axes.imshow(100 * table, cmap="cividis", aspect="auto", vmin=0, vmax=100)
-    axes.set_xticks(range(columns), list(results.conditions), rotation=90, fontsize=7)
-    axes.set_yticks(range(rows), [group.name for group in groups], fontsize=7)
+    axes.set_xticks(range(columns), listed, rotation=90, fontsize=7)
+    axes.set_yticks(range(rows), [group.name for group in shown], fontsize=7)
     if columns <= 45:
         for i, j in np.argwhere(np.isfinite(table)):
             dark = "white" if table[i, j] < 0.55 else "black"
             axes.text(j, i, f"{100 * table[i, j]:.0f}", ha="center", va="center", fontsize=6, color=dark)
-    axes.set_title("Accuracy in percent, mean over seeds", fontsize=9)
+    axes.set_title(f"Accuracy in percent, mean over seeds{subset}", fontsize=9)
     figure.colorbar(drawn, ax=axes, shrink=0.8)
     return figure
 
 
-def trade_figure(results: Results) -> Figure:
-    """Clean against mean corruption accuracy: one point per seed, a larger one for the mean of a group."""
+def trade_figure(
+    results: Results,
+    accuracies: Float[np.ndarray, "networks conditions"] | None = None,
+    groups: Collection[str] = (),
+    subset: str = "",
+) -> Figure:
+    """Clean against mean corruption accuracy: one point per seed, a larger one for the mean of a group.
+
+    Arguments are those of `accuracy_figure`.
+    """
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
     colours = families(results.networks.values())
-    for row in robustness.table(results):
+    rows = robustness.table(results, accuracies=accuracies)
+    for row in (row for row in rows if not groups or row.group.name in groups):
         colour = colours[row.group.family]
         axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, color=colour, alpha=0.5, linewidths=0)
         if np.isfinite(row.corrupted).all() and np.isfinite(row.clean).all():
             mean = (100 * row.clean.mean(), 100 * row.corrupted.mean())
             axes.scatter(*mean, s=45, color=colour, edgecolors="black", linewidths=0.5)
             axes.annotate(row.group.name, mean, fontsize=6, xytext=(4, 3), textcoords="offset points")
+    axes.set_title(subset.removeprefix(", "), fontsize=8)
     for family, colour in colours.items():
         axes.scatter([], [], color=colour, label=family)
     # Not "best", which tries every place against every point.
@@ -51,9 +81,14 @@ def trade_figure(results: Results) -> Figure:
     return figure
 
 
-def frequency_figure(results: Results) -> Figure | None:
-    """Errors under noise of every frequency, a map per network, the constant in the middle; None without maps."""
+def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
+    """Errors under noise of every frequency, a map per network, the constant in the middle; None without maps.
+
+    Of the networks of some groups of seeds; of all where none is named.
+    """
+    names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
     paths = sorted((results.folder / "fourier").glob("*.npz"))
+    paths = [path for path in paths if not groups or path.stem in names]
     if not paths:
         return None
     columns = min(len(paths), 5)

@@ -1,22 +1,26 @@
 """Accuracy of every method against its parameters and its cost, and which methods can be told apart."""
 
+from collections.abc import Collection
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rosalind.analysis import predictors, robustness
 from rosalind.analysis.palette import COLOURS
+from rosalind.analysis.scope import chosen
 from rosalind.results import Results
 
 
-def comparison_figure(results: Results) -> Figure:
+def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
     """Clean and corruption accuracy against what is left of the network, and against epochs.
 
     A line per method over its sparsities, mean and deviation over seeds; random masks are dashed, dense
-    networks of any width are stars.
+    networks of any width are stars. Of some groups of seeds; of all where none is named.
     """
     by_method: dict[str, dict[str, list[dict]]] = {}
-    for row in robustness.methods.rows(results):
+    names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
+    for row in (row for row in robustness.methods.rows(results) if row["network"] in names):
         dense = row["family"] == "dense"
         # `dense_narrow-0.8` and `dense_narrow-0.95` are one line.
         name = row["method"].partition("-")[0] if dense else row["method"]
@@ -63,26 +67,28 @@ def comparison_figure(results: Results) -> Figure:
     return figure
 
 
-def ranking_figure(results: Results) -> Figure | None:
+def ranking_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
     """Groups of seeds by corruption accuracy with 95 % intervals; those that share a letter cannot be told apart.
 
-    None with fewer than two groups or seeds, where there is nothing to tell.
+    Letters are those of the ranking of all, of which the named groups are drawn, or all. None with fewer than two
+    groups or seeds, where there is nothing to tell.
     """
     ranking = robustness.rank(results)
-    if len(ranking.names) < 2 or ranking.seeds.max() < 2:
+    listed = [k for k, name in enumerate(ranking.names) if not groups or name in groups]
+    if len(listed) < 2 or ranking.seeds.max() < 2:
         return None
-    figure = Figure(figsize=(6.5, 1.2 + 0.2 * len(ranking.names)), layout="constrained")
+    figure = Figure(figsize=(6.5, 1.2 + 0.2 * len(listed)), layout="constrained")
     axes = figure.subplots()
-    places = np.arange(len(ranking.names))
+    places = np.arange(len(listed))
     # Of a single seed 0, as error bars need a number.
-    half = np.nan_to_num(100 * ranking.half)
-    axes.errorbar(100 * ranking.mean, places, xerr=half, fmt="o", color="0.2", markersize=4, linewidth=1, capsize=2)
-    axes.set_yticks(places, [f"{name} ({seeds})" for name, seeds in zip(ranking.names, ranking.seeds, strict=True)])
+    mean, half = 100 * ranking.mean[listed], np.nan_to_num(100 * ranking.half[listed])
+    axes.errorbar(mean, places, xerr=half, fmt="o", color="0.2", markersize=4, linewidth=1, capsize=2)
+    axes.set_yticks(places, [f"{ranking.names[k]} ({ranking.seeds[k]})" for k in listed])
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("corruption accuracy, percent, with its 95 % interval (number of seeds)", fontsize=8)
-    for place, letters in enumerate(ranking.letters):
+    for place, letters in enumerate(ranking.letters[k] for k in listed):
         at = axes.get_yaxis_transform()
         axes.text(1.01, place, letters, transform=at, fontsize=7, va="center", family="monospace")
     axes.set_title("no letter in common: told apart (paired t-test, Holm)", fontsize=8, loc="right")

@@ -1,35 +1,49 @@
 """Distributions of angle, norm and margin, and the similarity of all cells."""
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
+from jaxtyping import Bool
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from rosalind.analysis import robustness, similarity
 from rosalind.analysis.palette import families
+from rosalind.analysis.scope import chosen, counted
 from rosalind.results import Results
 
 MARKERS = {"clean": "*", "noise": "o", "blur": "s", "weather": "D", "digital": "^"}
 """By category of conditions."""
 
 
-def distribution_figure(results: Results, conditions: tuple[str, ...] | None = None) -> Figure:
+def distribution_figure(
+    results: Results,
+    conditions: Collection[str] | None = None,
+    groups: Collection[str] = (),
+    mask: Bool[np.ndarray, " n"] | None = None,
+) -> Figure:
     """Distributions of angle, norm and margin of every group (all seeds together) under some conditions.
 
-    By default the clean condition and the hardest severity of the first corruption.
+    Args:
+        results: of the study.
+        conditions: ids; by default clean and the hardest severity of the first corruption.
+        groups: names of those that are drawn; all where empty.
+        mask: the samples that count; all by default.
     """
     if conditions is None:
         corrupted = [name for name, info in results.conditions.items() if info.is_corruption]
         first = [n for n in corrupted if results.conditions[n].name == results.conditions[corrupted[0]].name]
         conditions = tuple(name for name in ("clean", *first[-1:]) if name in results.conditions)
-    groups = robustness.groups(results)
+    shown = chosen(robustness.groups(results), groups)
     colours = families(results.networks.values())
-    figure = Figure(figsize=(9.5, (0.8 + 0.24 * len(groups)) * len(conditions) + 0.4), layout="constrained")
+    figure = Figure(figsize=(9.5, (0.8 + 0.24 * len(shown)) * len(conditions) + 0.4), layout="constrained")
     grid = figure.subplots(len(conditions), 3, squeeze=False, sharey=True)
     labels = {"angle": "angle, degrees", "norm": "norm, units", "margin": "margin, units"}
     for line, condition in zip(grid, conditions, strict=True):
         for axes, measure in zip(line, labels, strict=True):
-            for place, group in enumerate(groups):
-                values = _pooled(results, group, condition, measure)
+            for place, group in enumerate(shown):
+                values = _pooled(results, group, condition, measure, mask)
                 if not values.size:
                     continue
                 low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
@@ -42,14 +56,17 @@ def distribution_figure(results: Results, conditions: tuple[str, ...] | None = N
             axes.grid(axis="x", alpha=0.3)
             if measure == "margin":
                 axes.axvline(0, color="black", linewidth=0.6)
-        line[0].set_yticks(range(len(groups)), [group.name for group in groups], fontsize=7)
-        line[0].set_title(f"{condition}: 5, 25, 50, 75, 95 % of samples", fontsize=8, loc="left")
+        line[0].set_yticks(range(len(shown)), [group.name for group in shown], fontsize=7)
+        title = f"{condition}: 5, 25, 50, 75, 95 % of samples{counted(mask)}"
+        line[0].set_title(title, fontsize=8, loc="left")
     grid[0][0].invert_yaxis()
     return figure
 
 
-def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measure: str) -> np.ndarray:
-    """Finite values of all seeds of a group, in degrees or units."""
+def _pooled(
+    results: Results, group: robustness.SeedGroup, condition: str, measure: str, mask: np.ndarray | None
+) -> np.ndarray:
+    """Finite values of all seeds of a group, in degrees or units, of the samples of a mask."""
     parts = []
     for network in group.networks:
         if results.has(network, condition):
@@ -57,13 +74,19 @@ def _pooled(results: Results, group: robustness.SeedGroup, condition: str, measu
                 results.geometry(network, condition, (measure,))[measure],
                 results.feature_scale(network),
             )
+            stored = stored if mask is None else stored[mask]
             parts.append(np.degrees(stored) if measure == "angle" else stored / scale)
     values = np.concatenate(parts) if parts else np.empty(0)
     return values[np.isfinite(values)]
 
 
-def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
-    """The layout of all cells with the spanning tree of their true distances."""
+def similarity_figure(
+    results: Results, mode: str = "absolute", groups: Collection[str] = (), conditions: Collection[str] = ()
+) -> Figure:
+    """The layout of all cells with the spanning tree of their true distances.
+
+    Cells of other groups of seeds and conditions than the named ones are faint; where none is named, no cell is.
+    """
     comparison, _ = similarity.load(results, mode)
     colours = families(results.networks.values())
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
@@ -72,16 +95,20 @@ def similarity_figure(results: Results, mode: str = "absolute") -> Figure:
     axes.add_collection(LineCollection(edges, colors="#c3cad4", linewidths=0.6, zorder=1))
     # Points of one marker are drawn together: one by one, 1,674 of them took 20 s.
     points: dict[str, list[tuple]] = {}
+    names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
     for cells, place in zip(similarity.members(results, comparison.cells), comparison.layout, strict=True):
         # Of averaged cells the first says what they have in common.
         network, info = cells[0][0], results.conditions[cells[0][1]]
         severity = np.mean([float(results.conditions[condition].severity) for _, condition in cells])
         size = 70 if info.is_clean else 8 + 5 * severity
         marker = MARKERS.get(info.category, "h")
-        points.setdefault(marker, []).append((*place, size, colours[results.networks[network].family]))
+        asked = network in names and (not conditions or any(c in conditions for _, c in cells))
+        look = (colours[results.networks[network].family], 1.0 if asked else 0.15)
+        points.setdefault(marker, []).append((*place, size, *look))
     for marker, rows in points.items():
-        x, y, size, colour = zip(*rows, strict=True)
-        axes.scatter(x, y, s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.3, zorder=2)
+        x, y, size, colour, alpha = zip(*rows, strict=True)
+        drawn: dict[str, Any] = {"alpha": alpha, "edgecolors": "white", "linewidths": 0.3, "zorder": 2}
+        axes.scatter(x, y, s=size, c=colour, marker=marker, **drawn)
     for family, colour in colours.items():
         axes.scatter([], [], color=colour, label=family)
     # Not "best", which tries every place against every point.

@@ -1,10 +1,13 @@
 """Figures of diagnostics: numbers of every layer by method, and errors on paths between networks."""
 
+from collections.abc import Collection
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import diagnostics, robustness
 from rosalind.analysis.palette import COLOURS
+from rosalind.analysis.scope import chosen as chosen_groups
 from rosalind.config import CLEAN
 from rosalind.results import Results
 from rosalind.results import diagnostics as read_diagnostics
@@ -16,10 +19,10 @@ COLUMNS = 3
 """Heat maps side by side."""
 
 
-def layers_figure(results: Results) -> Figure | None:
+def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
     """Heat maps of numbers per layer: groups of seeds x layers, means over seeds; grey where there is none.
 
-    Of each number one condition, the first that is not clean. None without diagnostics.
+    Of the named groups, or of all. Of each number one condition, the first that is not clean. None without diagnostics.
     """
     chosen: dict[tuple[str, str], str | None] = {}
     stored, _ = read_diagnostics(results)
@@ -28,19 +31,19 @@ def layers_figure(results: Results) -> Figure | None:
             chosen[diagnosis, array] = condition
     if not chosen:
         return None
-    groups = robustness.groups(results)
+    rows_shown = chosen_groups(robustness.groups(results), groups)
     tables = {key: diagnostics.layer_table(results, *key, condition, stored) for key, condition in chosen.items()}
     shown = sorted(chosen, key=lambda key: not tables[key].better)[:PANELS]
     columns, rows = min(len(shown), COLUMNS), -(-len(shown) // COLUMNS)
-    figure = Figure(figsize=(1.2 + 3.3 * columns, rows * (1.3 + 0.17 * len(groups))), layout="constrained")
+    figure = Figure(figsize=(1.2 + 3.3 * columns, rows * (1.3 + 0.17 * len(rows_shown))), layout="constrained")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     for axes, key in zip(panels.flat, shown, strict=False):
         table, condition = tables[key], chosen[key]
         place = {name: k for k, name in enumerate(table.networks)}
-        means = np.full((len(groups), len(table.layers)), np.nan)
-        for k, group in enumerate(groups):
+        means = np.full((len(rows_shown), len(table.layers)), np.nan)
+        for k, group in enumerate(rows_shown):
             of_seeds = table.values[[place[name] for name in group.networks if name in place]]
             present = np.isfinite(of_seeds)
             counts = present.sum(0)
@@ -54,7 +57,7 @@ def layers_figure(results: Results) -> Figure | None:
         axes.set_title(": ".join(key) + (f"\n{condition}" if condition else ""), fontsize=8)
         names = [layer.removeprefix("backbone/") for layer in table.layers]
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=6)
-        axes.set_yticks(range(len(groups)), [group.name for group in groups], fontsize=6)
+        axes.set_yticks(range(len(rows_shown)), [group.name for group in rows_shown], fontsize=6)
     return figure
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rosalind.analysis import claims, diagnostics, map_tables, pareto, predictors, robustness, shift
+from rosalind.analysis.scope import Scope
 from rosalind.results import Results
 
 REPORTED = {
@@ -107,8 +108,30 @@ def _other_conditions(results: Results) -> list[str]:
     return lines
 
 
-def markdown(results: Results) -> str:
-    """A short report: what was measured, and per group the mean, deviation and number of seeds."""
+def scope_section(scope: Scope, whole: Sequence[str]) -> list[str]:
+    """What figures show, as lines; `whole` are those that are of all samples whatever is selected."""
+    samples = f"{int(scope.mask.sum()):,} of {len(scope.mask):,}: {scope.rule}" if scope.mask is not None else "all"
+    rows = {
+        "A": " / ".join(scope.a),
+        "B": " / ".join(scope.b),
+        "samples": samples,
+        "sample shown large": "none" if scope.sample is None else str(scope.sample),
+        "networks": ", ".join(scope.networks) or "all",
+        "conditions": ", ".join(scope.conditions) or "all",
+        "measures": f"{scope.x}, {scope.y}" + ", raw" * scope.raw,
+        **scope.settings,
+    }
+    lines = ["", "## What the figures show", "", *(f"- {name}: {words}" for name, words in rows.items())]
+    if scope.mask is not None:
+        lines += ["", f"Of all samples whatever is selected: {', '.join(whole)}, and the tables here."]
+    return [*lines, *(["", f"Its page: `?{scope.link}`"] if scope.link else [])]
+
+
+def markdown(results: Results, scope: Sequence[str] = ()) -> str:
+    """A short report: what was measured, and per group the mean, deviation and number of seeds.
+
+    `scope` are lines of `scope_section`.
+    """
     study = results.study
     chosen = robustness.means(results)
     main = robustness.main_mean(results)
@@ -129,6 +152,7 @@ def markdown(results: Results) -> str:
         kept = 100 * (1 - results.networks[row.group.networks[0]].sparsity)
         cells.append("-" if math.isnan(kept) else f"{kept:.3g} %")
         lines.append(f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} |")
+    lines += scope
     if chosen:
         lines += _robustness_section(results, chosen)
     lines += pareto.markdown(results)

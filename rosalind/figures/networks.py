@@ -1,6 +1,7 @@
 """Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
 
 import textwrap
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from rosalind.analysis import accuracy_table, lineage, pareto, redundancy, robustness, severity_curves
 from rosalind.analysis.palette import families
 from rosalind.analysis.similarity import leaf_order
+from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 
@@ -21,22 +23,36 @@ NUMBERED = 20
 """Most rows of a matrix whose cells have room for a number."""
 
 
-def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
+def severity_figure(
+    store: Store,
+    condition: str = CLEAN,
+    groups: Collection[str] = (),
+    summary: Summary | None = None,
+    subset: str = "",
+) -> Figure | None:
     """Accuracy of every method over the severities of a condition's corruption, of means over corruptions for clean.
 
     Lines are means over seeds, whiskers 95 % t-intervals over seeds; the best and worst at the right end are in
     colour. None where fewer than two severities were measured.
+
+    Args:
+        store: of the study.
+        condition: id.
+        groups: names of those that are in colour instead; the best and worst where empty.
+        summary: of a slice, see `slice_accuracy.summary`; of all samples by default.
+        subset: end of the title that says of which samples it is.
     """
     names = [group.name for group in store.groups]
     curves = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
     if curves is None:
         return None
-    mean, half, count = curves.values(accuracy_table.values(store, "accuracy"))
+    mean, half, count = curves.values(accuracy_table.values(store, "accuracy", summary))
     colours, points = families(store.results.networks.values()), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
-    chosen = severity_curves.highlighted(mean, dense)
+    named = [k for k, name in enumerate(names) if name in groups]
+    chosen = named or severity_curves.highlighted(mean, dense)
     for k in range(len(mean)):
         if k not in chosen:
             axes.plot(points, mean[k], color=GREY, linewidth=0.6, alpha=0.5)
@@ -58,13 +74,16 @@ def severity_figure(store: Store, condition: str = CLEAN) -> Figure | None:
     subject = info.name if info.severity else f"means over {corruptions}"
     counts = count[np.isfinite(mean)]
     seeds = " to ".join(str(int(number)) for number in sorted({counts.min(), counts.max()}))
-    title = f"{subject}; 95 % intervals over seeds, of which there are {seeds}"
+    title = f"{subject}{subset}; 95 % intervals over seeds, of which there are {seeds}"
     axes.set_title(textwrap.fill(title, 80), fontsize=8)
     return figure
 
 
-def lineage_figure(store: Store) -> Figure:
-    """The lineage graph, from dense parents on the left to the sparsest on the right."""
+def lineage_figure(store: Store, groups: Collection[str] = ()) -> Figure:
+    """The lineage graph, from dense parents on the left to the sparsest on the right.
+
+    Other groups of seeds than the named ones are faint; where none is named, none is.
+    """
     graph = lineage.lineage_graph(store.results.networks, store.groups)
     colours = families(store.results.networks.values())
     figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(graph.lines), 11)), layout="constrained")
@@ -72,7 +91,9 @@ def lineage_figure(store: Store) -> Figure:
     axes.plot(*lineage.paths(graph), color=GREY, linewidth=0.7, zorder=1)
     for family, colour in colours.items():
         members = [k for k, group in enumerate(graph.groups) if store.groups[group].family == family]
-        axes.scatter(graph.x[members], graph.y[members], s=26, color=colour, label=family, zorder=2)
+        named = [not groups or store.groups[graph.groups[k]].name in groups for k in members]
+        look: dict[str, Any] = {"s": 26, "color": colour, "alpha": np.where(named, 1.0, 0.2), "label": family}
+        axes.scatter(graph.x[members], graph.y[members], zorder=2, **look)
     if len(graph.lines) <= NAMED:
         for line, name in enumerate(graph.lines):
             axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
@@ -88,12 +109,15 @@ def lineage_figure(store: Store) -> Figure:
     return figure
 
 
-def pareto_figure(store: Store) -> Figure | None:
+def pareto_figure(
+    store: Store, groups: Collection[str] = (), summary: Summary | None = None, subset: str = ""
+) -> Figure | None:
     """Clean and mean corruption accuracy against bytes, deviations over seeds as lines; the front is filled and named.
 
-    None where no network's bytes are known.
+    None where no network's bytes are known. The front is that of all groups of seeds, of which the named ones are
+    drawn, or all; `summary` and `subset` are those of `severity_figure`.
     """
-    shown = pareto.of_store(store)
+    shown = pareto.of_store(store, summary)
     if "bytes" not in shown.objectives:
         return None
     colours = families(store.results.networks.values())
@@ -103,7 +127,7 @@ def pareto_figure(store: Store) -> Figure | None:
     for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
         for k, group in enumerate(shown.groups):
             x, y = kilobytes[k], 100 * shown.mean[k, column]
-            if not np.isfinite([x, y]).all():
+            if not np.isfinite([x, y]).all() or (groups and group.name not in groups):
                 continue
             colour, on_front = colours[group.family], shown.front[k]
             spread = np.nan_to_num(100 * shown.deviation[k, column])
@@ -113,7 +137,8 @@ def pareto_figure(store: Store) -> Figure | None:
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
-        named = np.flatnonzero(shown.front)
+        drawn = [not groups or group.name in groups for group in shown.groups]
+        named = np.flatnonzero(shown.front & drawn)
         heights = 100 * shown.mean[named, column]
         gap = 0.025 * (high - low)
         places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
@@ -131,22 +156,28 @@ def pareto_figure(store: Store) -> Figure | None:
     seeds = "no null, as there are no two dense seeds"
     if shown.pairs:
         seeds = f"a gain no larger than between dense seeds ({shown.pairs} pairs) puts none off the front"
-    title = f"Filled: on the Pareto front of {', '.join(shown.objectives)}; {seeds}"
+    title = f"Filled: on the Pareto front of {', '.join(shown.objectives)}{subset}; {seeds}"
     figure.suptitle(textwrap.fill(title, 100), fontsize=8)
     return figure
 
 
-def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
+def redundancy_figure(
+    store: Store, tolerance: float = 1.0, kind: str = "mean", summary: Summary | None = None, subset: str = ""
+) -> Figure | None:
     """Correlations of corruptions, and the error of predicting the mean of all from the few most useful.
 
     `tolerance` is the root mean square error in percentage points within which the mean is called predicted. None
     where fewer than two corruptions were measured.
+
+    `kind` is one of `redundancy.kinds`; `summary` and `subset` are those of `severity_figure`, for correlations.
     """
-    table = redundancy.benchmarks(store.results, store.summary, "mean")
+    table = redundancy.benchmarks(store.results, store.summary, kind)
     if len(table.names) < 2:
         return None
     correlation, _ = redundancy.correlations(table.accuracy)
     order = leaf_order(1 - np.nan_to_num(correlation))
+    if summary is not None:
+        correlation, _ = redundancy.correlations(redundancy.benchmarks(store.results, summary, kind).accuracy)
     shown, names = correlation[np.ix_(order, order)], [table.names[k] for k in order]
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -160,10 +191,10 @@ def redundancy_figure(store: Store, tolerance: float = 1.0) -> Figure | None:
             if np.isfinite(value):
                 ink = "white" if abs(value) > 0.7 else "black"
                 left.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color=ink)
-    left.set_title("Correlation of accuracies over networks", fontsize=8)
+    left.set_title(f"Correlation of accuracies over networks{subset}", fontsize=8)
     right.tick_params(labelsize=7)
     try:
-        curve = redundancy.load(store.results, table, "mean")
+        curve = redundancy.load(store.results, table, kind)
     except ValueError as error:
         centre: dict[str, Any] = {"ha": "center", "wrap": True, "transform": right.transAxes}
         right.text(0.5, 0.5, f"no curve: {error}", fontsize=7, **centre)

@@ -4,11 +4,13 @@ import textwrap
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.analysis import contact_sheet, occlusion_maps, rasters, sample_margins, selection
+from rosalind.analysis import class_matrices, contact_sheet, occlusion_maps, rasters, sample_margins, selection
 from rosalind.analysis.palette import QUIET
+from rosalind.analysis.scope import counted
 from rosalind.analysis.selection import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -24,17 +26,33 @@ GREYS: dict[str, Any] = {"origin": "lower", "cmap": "Greys", "vmin": -60, "vmax"
 """The look of densities."""
 
 
-def _axis_label(store: Store, name: str) -> str:
-    return f"{store.measures[name].title}, {store.measures[name].unit}"
-
-
 def _title(side: str, cell: Cell) -> str:
     return textwrap.fill(f"{side}: {cell[0]}, {cell[1]}", 44)
 
 
-def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "norm") -> Figure:
-    """Densities of all samples by two of `store.measures` under A, under B, and of their change; medians are dashed."""
-    placed = {"A": [store.values(a, m) for m in (x, y)], "B": [store.values(b, m) for m in (x, y)]}
+def density_figure(
+    store: Store,
+    a: Cell,
+    b: Cell,
+    x: str = "angle",
+    y: str = "norm",
+    *,
+    raw: bool = False,
+    mask: Bool[np.ndarray, " n"] | None = None,
+) -> Figure:
+    """Densities of samples by two of `store.measures` under A, under B, and of their change; medians are dashed.
+
+    Args:
+        store: of the study.
+        a: the first side.
+        b: the second side.
+        x: measure across.
+        y: measure upwards.
+        raw: norms and margins as the features have them, not in units.
+        mask: samples that are drawn, with all others faintly behind, and whose medians are marked; all by default.
+    """
+    kept = slice(None) if mask is None else mask
+    placed = {"A": [store.values(a, m, raw) for m in (x, y)], "B": [store.values(b, m, raw) for m in (x, y)]}
     shared = [rasters.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
     change = [after - before for before, after in zip(placed["A"], placed["B"], strict=True)]
     figure = Figure(figsize=(10.2, 3.6), layout="constrained")
@@ -43,28 +61,38 @@ def density_figure(store: Store, a: Cell, b: Cell, x: str = "angle", y: str = "n
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
         ranges = [rasters.limits(part) for part in change] if moved else shared
-        counts = rasters.density(values[0], values[1], ranges[0], ranges[1])
-        step = len(counts) // BINS
-        counts = rasters.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
-        # A picture of fixed size, so that files do not grow with samples.
-        extent = (*ranges[0], *ranges[1])
-        axes.imshow(np.ma.masked_equal(counts, 0), extent=extent, interpolation="nearest", **GREYS)
-        middle = [float(np.median(part[np.isfinite(part)])) for part in values if np.isfinite(part).any()]
+        layers = [(values, 1.0)] if mask is None else [(values, 0.3), ([part[kept] for part in values], 1.0)]
+        for (across, up), alpha in layers:
+            counts = rasters.density(across, up, ranges[0], ranges[1])
+            step = len(counts) // BINS
+            counts = rasters.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
+            # A picture of fixed size, so that files do not grow with samples.
+            extent = (*ranges[0], *ranges[1])
+            look = {"extent": extent, "interpolation": "nearest", "alpha": alpha}
+            axes.imshow(np.ma.masked_equal(counts, 0), **look, **GREYS)
+        finite = [part[kept][np.isfinite(part[kept])] for part in values]
+        middle = [float(np.median(part)) for part in finite if part.size]
         if len(middle) == 2:
             axes.axvline(middle[0], color=QUIET, linestyle="--", linewidth=0.9)
             axes.axhline(middle[1], color=QUIET, linestyle="--", linewidth=0.9)
             title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
         words = "change of " if moved else ""
-        axes.set_xlabel(words + _axis_label(store, x), fontsize=8)
-        axes.set_ylabel(words + _axis_label(store, y), fontsize=8)
+        axes.set_xlabel(words + store.measures[x].label(raw), fontsize=8)
+        axes.set_ylabel(words + store.measures[y].label(raw), fontsize=8)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
+    if mask is not None:
+        figure.suptitle(f"Dark: {counted(mask).removeprefix(', ')}; faint: all", fontsize=8)
     return figure
 
 
-def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
-    """Mean angle from the samples of every class to every class direction: A, B and B minus A, in degrees."""
-    tables = [store.class_matrix(a), store.class_matrix(b)]
+def matrix_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Figure:
+    """Mean angle from the samples of every class to every class direction: A, B and B minus A, in degrees.
+
+    Of the samples of a mask where every logit of a sample is stored (`class_matrices.sliceable`), else of all.
+    """
+    mask = mask if class_matrices.sliceable(store, class_matrices.ANGLES) else None
+    tables = [class_matrices.table(store, cell, class_matrices.ANGLES, mask) for cell in (a, b)]
     low, high = rasters.limits(*tables, share=0)
     change = tables[1] - tables[0]
     reach = float(np.abs(change[np.isfinite(change)]).max(initial=0)) or 1.0
@@ -88,6 +116,8 @@ def matrix_figure(store: Store, a: Cell, b: Cell) -> Figure:
             bar.ax.tick_params(labelsize=7)
             bar.set_label("change in degrees" if table is change else "A and B, degrees", fontsize=7)
     grid[0].set_ylabel("samples of class", fontsize=8)
+    if mask is not None:
+        figure.suptitle(counted(mask).removeprefix(", "), fontsize=8)
     return figure
 
 
@@ -100,22 +130,22 @@ def _numbers(axes: Axes, table: np.ndarray, low: float, high: float) -> None:
         axes.text(j, i, number, ha="center", va="center", fontsize=6, color="white" if dark else "black")
 
 
-def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
+def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Figure:
     """Samples that B breaks and that B fixes, as B sees them, those whose margin moved furthest first.
 
     Under each image the true class and B's (broken) or A's (fixed) wrong one. At most `EXAMPLES` of each, of
-    those that have a thumbnail.
+    those that have a thumbnail; of the samples of a mask, or of all.
     """
-    flips = selection.flips(store, a, b)
+    flips, kept = selection.flips(store, a, b), np.ones(len(store.ids), bool) if mask is None else mask
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
     rows, images = store.results.images(b[1])
     parts = []
     for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
-        of_kind = np.flatnonzero(flips[rows] == FLIPS.index(kind))
+        of_kind = np.flatnonzero((flips[rows] == FLIPS.index(kind)) & kept[rows])
         chosen = of_kind[np.argsort(sign * moved[rows[of_kind]], kind="stable")][:EXAMPLES]
-        total = int((flips == FLIPS.index(kind)).sum())
+        total = int((flips[kept] == FLIPS.index(kind)).sum())
         note = f", {len(chosen)} of them here" if len(chosen) < total else ""
-        parts.append((f"{kind} {total:,} of {len(flips):,} samples{note}", chosen, wrong))
+        parts.append((f"{kind} {total:,} of {int(kept.sum()):,} samples{note}", chosen, wrong))
     heights = [0.4 + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
     figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
     grid = figure.subplots(2, 1, height_ratios=heights)
@@ -135,7 +165,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell) -> Figure:
             words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
             middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
             axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
-    figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}", fontsize=8)
+    figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}{counted(mask)}", fontsize=8)
     return figure
 
 
@@ -186,27 +216,31 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     return figure
 
 
-def parallel_figure(store: Store, a: Cell, b: Cell) -> Figure:
+def parallel_figure(
+    store: Store, a: Cell, b: Cell, *, raw: bool = False, mask: Bool[np.ndarray, " n"] | None = None
+) -> Figure:
     """Every sample as a line through its angle, norm, margin and its angles to class directions, under A and under B.
 
-    With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples.
+    With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples; `raw`
+    is that of `density_figure`, and samples outside of the mask are left out.
     """
+    kept = slice(None) if mask is None else mask
     sides, listed, both = (("A", a), ("B", b)), store.class_angles(a)[0], {}
     for side, cell in sides:
-        both[side] = [*(store.values(cell, m) for m in COORDINATES), *store.class_angles(cell)[1].T]
+        both[side] = [*(store.values(cell, m, raw) for m in COORDINATES), *store.class_angles(cell)[1].T]
     pairs = list(zip(*both.values(), strict=True))
     ends = [rasters.limits(*pair) for pair in pairs[:3]]
     ends += [rasters.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
     names = [*COORDINATES, *(f"to {store.class_names[k]}" for k in listed)]
     figure = Figure(figsize=(10.2, 5), layout="constrained")
     for axes, (side, cell), values in zip(figure.subplots(2), sides, both.values(), strict=True):
-        levels = [rasters.levels(one, limits) for one, limits in zip(values, ends, strict=True)]
+        levels = [rasters.levels(one[kept], limits) for one, limits in zip(values, ends, strict=True)]
         lines = rasters.shade(rasters.parallel_density(np.stack(levels)))
         axes.imshow(np.ma.masked_equal(lines, 0), extent=(0, len(names) - 1, 0, 1), **GREYS)
         labels = [f"{name}\n{low:.3g} to {high:.3g}" for name, (low, high) in zip(names, ends, strict=True)]
         axes.set_xticks(range(len(names)), labels, fontsize=6)
         axes.set_yticks([])
-        axes.set_title(_title(side, cell), fontsize=8)
+        axes.set_title(_title(side, cell) + counted(mask), fontsize=8)
     return figure
 
 

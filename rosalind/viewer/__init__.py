@@ -6,9 +6,9 @@ Submodules load on first use, so that `import rosalind` needs no Bokeh.
 import importlib
 from typing import Any
 
-_MODULE_OF = {"VIEWS": "views", "make_server": "server", "serve": "server"}
+_MODULE_OF = {"VIEWS": "views", "make_server": "server", "serve": "server", "show": "notebook"}
 
-__all__ = ["VIEWS", "make_server", "serve"]
+__all__ = ["VIEWS", "make_server", "serve", "show"]
 
 
 def __getattr__(name: str) -> Any:

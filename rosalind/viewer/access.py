@@ -5,9 +5,9 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from tornado.httpserver import HTTPServer
@@ -40,6 +40,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 """Headers of every answer: no other page frames, embeds or sniffs it."""
+
+
+FRAMING = ("Content-Security-Policy", "X-Frame-Options")
+"""Headers that keep pages out of frames."""
 
 
 def token_of_user() -> str:
@@ -108,12 +112,21 @@ class OpenOnce(RequestHandler):
 class Headers(OutputTransform):
     """Adds `HEADERS` to every answer."""
 
+    added: ClassVar[Mapping[str, str]] = HEADERS
+
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
-        for name, value in HEADERS.items():
+        for name, value in self.added.items():
             headers[name] = value
         return status_code, headers, chunk
+
+
+class FramedHeaders(Headers):
+    """Adds `HEADERS` but those that forbid frames."""
+
+    # `frame-ancestors *` would leave out the scheme of VS Code's own pages.
+    added: ClassVar[Mapping[str, str]] = {name: value for name, value in HEADERS.items() if name not in FRAMING}
 
 
 class Server(HTTPServer):

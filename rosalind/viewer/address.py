@@ -4,17 +4,58 @@ import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
+from rosalind.analysis import selection
+from rosalind.analysis.scope import Scope
 from rosalind.analysis.selection import OPERATIONS, check_rule, to_json
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
 from rosalind.config import unknown
-from rosalind.viewer.state import LAYOUTS, Choices, State, default, with_choices, with_scope
+from rosalind.viewer.state import LAYOUTS, Choices, State, default, selected, with_choices, with_scope
 
 Parser = Callable[[str], Any]
 """From the text of a query to the value of a field; ValueError where the text is not allowed."""
+
+
+def state_of(store: Store, link: str, choices: Choices) -> State:
+    """The state of a link that was copied from a page, or of its query; the default one of an empty link.
+
+    Raises:
+        ValueError: a part of it is not understood, or nothing has been measured.
+    """
+    state, problems = from_query(store, dict(parse_qsl(link.rpartition("?")[2])), choices)
+    if problems:
+        raise ValueError(" ".join(problems))
+    return state
+
+
+def scope(store: Store, link: str, choices: Choices) -> Scope:
+    """What a link shows, for figures; errors are those of `state_of`.
+
+    Where nothing is selected, the samples are those of the class filter, or all.
+    """
+    state = state_of(store, link, choices)
+    mask = selected(store, state)
+    if not mask.any():
+        mask = selection.shown(store, state.true_class)
+    rule = selection.describe_rule(store, state.rule) if selected(store, state).any() else ""
+    of_class = "" if state.true_class is None else f"class {store.class_names[state.true_class]}"
+    return Scope(
+        state.a,
+        state.b,
+        state.x,
+        state.y,
+        raw=state.raw,
+        sample=state.primary,
+        mask=None if mask.all() else mask,
+        rule="; ".join(part for part in (rule, of_class) if part),
+        networks=state.networks,
+        conditions=state.conditions,
+        settings=dict(state.choices),
+        link=to_query(state),
+    )
 
 
 def to_query(state: State) -> str:

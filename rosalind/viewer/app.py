@@ -50,6 +50,7 @@ class Session:
         query: Mapping[str, str],
         views: Mapping[str, type[View]] = VIEWS,
         turn: Turn = contextlib.nullcontext,
+        alone: str = "",
     ):
         """
         Args:
@@ -58,12 +59,17 @@ class Session:
             query: of the address, see `address.from_query`.
             views: classes by name.
             turn: taken for every view that is made once the page is on screen.
+            alone: name of the one view that is shown, without the header; other names show them all.
         """
         bokeh_patches.share_defaults()
         self.store, self.document, self.generation = store, document, store.generation
         self._turn = turn
         self.choices = choices(store, views)
         self.state, problems = address.from_query(store, query, self.choices)
+        if alone in views:
+            # Choices inside the other views stay in the address.
+            views = {alone: views[alone]}
+            self.state = dataclasses.replace(self.state, layout=views[alone].page)
         self.history = History()
         self.held_operation = ""
         """The operation of the keys that are held; empty for the reader's setting."""
@@ -107,6 +113,7 @@ class Session:
             sides=json.loads(self.controls.sides.text),
             titles={name: view.title for name, view in views.items()},
             layouts=LAYOUTS,
+            alone=alone if alone in views else "",
             state=self.state,
             study=self.controls.study.text,
             themes=theme.page_colours(),
@@ -140,6 +147,12 @@ class Session:
 
     def press(self, key: str) -> None:
         """Do what a key does, see `keyboard.press`; walk over a figure's cells, or follow the browser's history."""
+        try:
+            self._press(key)
+        except (ValueError, OSError) as error:
+            self.show_errors(str(error))
+
+    def _press(self, key: str) -> None:
         kind, _, rest = key.partition(":")
         if kind == "cell":
             self._walk_cells(*rest.split(":"))
@@ -272,10 +285,13 @@ class Session:
             self.show_errors(*problems)
 
     def _export(self, kind: str) -> None:
-        frame = self._frame()
-        mask = frame.selected if frame.selected.any() else frame.shown
         write = exports.as_csv if kind == "csv" else exports.as_json
-        self.controls.download(kind, write(self.store, self.state, mask))
+        try:
+            frame = self._frame()
+            mask = frame.selected if frame.selected.any() else frame.shown
+            self.controls.download(kind, write(self.store, self.state, mask))
+        except (ValueError, OSError) as error:
+            self.show_errors(str(error))
 
     def _frame(self) -> Frame:
         """The frame of the present state, one for all views: each mask of 200,000 samples is 0.2 MB."""
@@ -361,6 +377,6 @@ def application(
         request = getattr(document.session_context, "request", None)
         arguments = {} if request is None else request.arguments
         query = {name: values[0].decode("utf-8", "replace") for name, values in arguments.items() if values}
-        Session(store, document, query, views, turn)
+        Session(store, document, query, views, turn, alone=query.get("view", ""))
 
     return fill

@@ -130,10 +130,13 @@ def mean_changes(
     )
 
 
+SAME = "A and B are the same: choose another B."
+
+
 def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: bool = False) -> str:
     """Which of angle, norm and margin moved most from A to B, in units of what seeds do: at most 20 words."""
     if a == b:
-        return "A and B are the same: choose another B."
+        return SAME
     first, *others = moved.moved(store, a, b, mask, raw=raw)
     if not np.isfinite(first.change):
         return "No sample has an angle, a norm and a margin under both A and B."

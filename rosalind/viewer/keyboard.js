@@ -18,6 +18,11 @@
     const view = host && [...Bokeh.index.query((view) => view.el === host)][0];
     return view && view.model.tags.includes("cells") ? view.model.name : "";
   };
+  // The tables of Bokeh take Tab for a step to the next cell: a reader would have to walk through every one of them.
+  window.addEventListener("keydown", (event) => {
+    const table = event.key === "Tab" && event.composedPath().some((el) => el.classList?.contains("bk-DataTable"));
+    if (table) event.stopImmediatePropagation();
+  }, true);
   document.addEventListener("keydown", (event) => {
     const typing = event.composedPath().some((el) => ["INPUT", "TEXTAREA", "SELECT"].includes(el.tagName));
     if (typing || event.altKey) return;
@@ -64,11 +69,22 @@
     button.addEventListener("click", () => send(button.dataset.key)));
   document.getElementById("ask").addEventListener("click", () => help().showModal());
 
+  // A server that answers and closes every connection would have the page load for ever.
+  const reload = () => {
+    let last = 0;
+    try {
+      last = Number(sessionStorage.getItem("rosalind-reloaded"));
+      sessionStorage.setItem("rosalind-reloaded", Date.now());
+    } catch {}
+    if (Date.now() - last > 10000) location.reload();
+    else document.getElementById("lost").textContent =
+      "The server closed this page's connection twice: see what it printed, and load the page again.";
+  };
   const lost = () => {
     document.body.dataset.lost = "1";
     const again = () =>
       fetch(`${location.pathname.replace(/[^/]*$/, "")}healthz`, { cache: "no-store" })
-        .then((answer) => { if (answer.ok) location.reload(); else throw new Error("not yet"); })
+        .then((answer) => { if (answer.ok) reload(); else throw new Error("not yet"); })
         .catch(() => setTimeout(again, 1000));
     setTimeout(again, 1000);
   };

@@ -38,19 +38,21 @@
   };
   fold.addEventListener("click", () => folded(document.body.dataset.rail !== "folded"));
   // On a small screen the lists would fill the first one.
-  if ((stored("rosalind-rail") ?? (innerWidth < 900 ? "folded" : "")) === "folded") folded(true);
+  const narrow = innerWidth < 900 || document.body.dataset.alone;
+  if ((stored("rosalind-rail") ?? (narrow ? "folded" : "")) === "folded") folded(true);
 
   // Every state is an entry of the browser's history, so that Back is undo, also after a reload.
   let trail = JSON.parse(stored("rosalind-trail") ?? "[]"), at = history.state?.at ?? 0;
-  const bare = (query) => { const q = new URLSearchParams(query); q.delete("token"); return q.toString(); };
+  const bare = (query) => { const q = new URLSearchParams(query); q.delete("token"); q.delete("view"); return q.toString(); };
   const keep = () => stored("rosalind-trail", JSON.stringify(trail));
   // As the server writes it: an address may leave out, or misspell, what it shows.
   if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
   let silent = false;
   window.rosalindAddress = (query) => {
-    const token = new URLSearchParams(location.search).get("token");
-    const path = `${location.pathname}?${query}${token ? "&token=" + encodeURIComponent(token) : ""}`, text = bare(query);
+    const asked = new URLSearchParams(location.search);
+    const kept = ["view", "token"].filter((name) => asked.has(name)).map((name) => `&${name}=${encodeURIComponent(asked.get(name))}`);
+    const path = `${location.pathname}?${query}${kept.join("")}`, text = bare(query);
     if (text === trail[at]) return;
     if (text === trail[at - 1] || text === trail[at + 1]) {
       // Undone or redone with a button: the browser goes the same way.
@@ -73,8 +75,13 @@
     if (at > 0) send(`past:${JSON.stringify(trail.slice(Math.max(0, at - 50), at))}`);
   };
 
-  // Bokeh gives its fields no names where their titles are empty.
+  // Bokeh gives its fields no names where their titles are empty, and the handles of its sliders none at all.
   const name = () => {
+    for (const view of Bokeh.index?.query?.((view) => ["Slider", "Toolbar"].includes(view.model.type)) ?? []) {
+      for (const handle of view.shadow_el.querySelectorAll("[role=slider]")) handle.setAttribute("aria-label", view.model.title);
+      // A menu of tools for the mouse.
+      for (const more of view.shadow_el.querySelectorAll(".bk-tool-overflow")) more.setAttribute("tabindex", "-1");
+    }
     for (const view of Bokeh.index?.query?.((view) => view.input_el || view.checkbox_el) ?? []) {
       const field = view.input_el ?? view.checkbox_el, { title, label, placeholder, name } = view.model;
       const text = [title, label, placeholder, name].find((value) => typeof value === "string" && value);

@@ -28,8 +28,8 @@ class PageHandler(DocHandler):
     """The page of one study.
 
     A browser takes half a second to parse BokehJS and the server as long to make a session, so that both work at
-    once. A study that cannot be read is answered with HTTP 500; a later failure is written on the page, as its status
-    has been sent by then.
+    once. A study whose folder is gone is answered with one sentence, one that cannot be read with HTTP 500; a later
+    failure is written on the page, as its status has been sent by then.
     """
 
     def initialize(self, *, store: Store, turns: Turns, **others: Any) -> None:
@@ -40,6 +40,12 @@ class PageHandler(DocHandler):
 
     @authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
+        if gone := self.store.gone():
+            # Without a script, so that nothing loads it again.
+            self.set_status(404)
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            await self.finish(gone)
+            return
         default(self.store)
         self.set_header("Content-Type", "text/html")
         resources, colours = self.application.resources(), self.get_argument("theme", "")

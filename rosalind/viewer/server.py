@@ -95,6 +95,7 @@ def make_server(
     ticket: str = "",
     prefix: str = "",
     proxies: Sequence[str] = (),
+    framed: bool = False,
 ) -> BaseServer:
     """A started server that does not block; `run_until_shutdown()` or an event loop drives it.
 
@@ -109,6 +110,7 @@ def make_server(
         token: asked for as `?token=` of every page; empty shows the studies to everyone who reaches the port.
         prefix: path before all others, such as `/rosalind`, where a proxy shows the server under it and passes it on.
         proxies: names of hosts under which a proxy shows the server, beside the server's own.
+        framed: True lets pages elsewhere that know the token, such as a notebook, show its pages in a frame.
         ticket: secret with which `/open/<ticket>` leads to the first page and its token, once; empty for none.
 
     Raises:
@@ -169,7 +171,7 @@ def make_server(
         )
         tornado.settings["proxies"] = {name.lower() for name in proxies}
         _reroute(tornado, routes, host, token, turns, prefix)
-        tornado.add_transform(access.Headers)
+        tornado.add_transform(access.FramedHeaders if framed else access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
         server = BaseServer(IOLoop.current(), tornado, http)

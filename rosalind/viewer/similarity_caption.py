@@ -81,7 +81,7 @@ def of_groups(groups: Groups, sides: Mapping[int, str], metric: str, mode: str) 
     """
     near, far = groups.nearest(), groups.farthest()
     if near is None or far is None:
-        return f"One of {groups.kind} alone is like nothing else; add another, or switch more on."
+        return f"Likeness takes two {groups.kind}, and fewer are here: add another to the study, or switch more on."
     name = lambda pair: " and ".join(escape(groups.names[k]) for k in pair)
     chance = groups.chance(*near)
     seeds = f"; independent seeds of one method would be {chance:.2f}" if np.isfinite(chance) else ""

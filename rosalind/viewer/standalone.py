@@ -1,9 +1,10 @@
 """The views of one state as a single HTML file that needs no server, for mail, archives and supplements."""
 
+import dataclasses
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
 from bokeh import models
@@ -186,24 +187,27 @@ def _needs_server(tool: models.Tool) -> bool:
     return isinstance(tool, models.BoxSelectTool | models.LassoSelectTool) or "server" in tool.tags
 
 
-def page(store: Store, state: State) -> str:
-    """The whole page as text, which asks for no other file, script, style or font.
+def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str:
+    """The page as text, which asks for no other file, script, style or font.
 
-    It holds every view of the state as the server draws it, and at most `POINTS` samples whose selection is shared
-    by three figures and a table. What needs a server (other networks, other measures) is left out.
+    It holds the named views of the state as the server draws them, and with all of them at most `POINTS` samples whose
+    selection is shared by three figures and a table. What needs a server (other networks, other measures) is left out.
     """
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
     roots: dict[str, models.UIElement] = {}
-    for name, make in VIEWS.items():
-        view = make(frame, lambda **_: None)
+    for name in names:
+        view = VIEWS[name](frame, lambda **_: None)
         view.update(frame)
         theme.drop_muted_glyphs(view.root.references())
         head = models.Div(text=heading(view), sizing_mode="stretch_width")
         roots[name] = _without_server(column(head, view.root, view.caption, sizing_mode="stretch_width"))
-    roots["linked"] = _linked(frame)
-    pages = {name: [layout for layout, names in SHOWN.items() if name in names] for name in VIEWS}
-    pages["linked"] = ["geometry", "all"]
+    pages = {name: [layout for layout, shown in SHOWN.items() if name in shown] for name in names}
+    if len(names) == len(VIEWS):
+        roots["linked"] = _linked(frame)
+        pages["linked"] = ["geometry", "all"]
+    elif names:
+        state = dataclasses.replace(state, layout=VIEWS[names[0]].page)
     sheets = theme.style_sheets()
     for name, root in roots.items():
         parts = root.references()
@@ -222,6 +226,7 @@ def page(store: Store, state: State) -> str:
             theme=theme.FIGURES,
             template_variables={
                 "views": pages,
+                "alone": len(names) == 1,
                 "layouts": LAYOUTS,
                 "state": state,
                 "themes": theme.page_colours(),
@@ -255,9 +260,7 @@ def write(folder: str | Path, path: str | Path, link: str = "") -> Path:
         ValueError: a study without a measured cell, or a link that is not understood.
     """
     store = Store(folder)
-    state, problems = address.from_query(store, dict(parse_qsl(link.rpartition("?")[2])), choices(store))
-    if problems:
-        raise ValueError(" ".join(problems))
+    state = address.state_of(store, link, choices(store))
     path = Path(path)
     html = page(store, state)
     results.check_writable(path.parent)

@@ -26,6 +26,7 @@ from bokeh.models import (
 from bokeh.palettes import interp_palette
 from bokeh.themes import Theme
 from jinja2 import Environment, FileSystemLoader, Template
+from markupsafe import Markup
 
 COLOURS = {
     "light": {
@@ -93,6 +94,9 @@ WIDGETS = """
 .bk-input:focus-visible, .bk-btn:focus-visible, input:focus-visible { outline: 2px solid var(--focus) !important;
   outline-offset: 1px; }
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
+/* Bokeh's arrow is black in dark too. */
+select:not([multiple]).bk-input { background-image: var(--arrow); }
+.bk-btn { padding-left: 6px; padding-right: 6px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
@@ -126,8 +130,13 @@ def page_template(name: str) -> Template:
 
 
 def page_colours() -> dict[str, dict[str, Any]]:
-    """By theme the colours that a page has as CSS variables."""
-    return {name: {part: colours[part] for part in PAGE} for name, colours in COLOURS.items()}
+    """By theme the CSS variables of a page: its colours, and the arrow of its lists."""
+    arrow = "url(\"data:image/svg+xml,%3Csvg viewBox='0 0 25 20' xmlns='http://www.w3.org/2000/svg'%3E"
+    arrow += "%3Cpath d='M 0,0 25,0 12.5,20 Z' fill='%23{}'/%3E%3C/svg%3E\")"
+    return {
+        name: {part: colours[part] for part in PAGE} | {"arrow": Markup(arrow.format(colours["ink"][1:]))}
+        for name, colours in COLOURS.items()
+    }
 
 
 StyleSheets = tuple[InlineStyleSheet, InlineStyleSheet, InlineStyleSheet]

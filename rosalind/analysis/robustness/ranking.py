@@ -61,8 +61,13 @@ def letter_display(different: np.ndarray) -> tuple[str, ...]:
 
 
 def rank(results: Results) -> Ranking:
-    """The ranking of a study's groups by the mean that tables show; groups without it are left out."""
+    """The ranking of a study's groups by the mean that tables show; groups without it are left out.
+
+    Empty where no group has it, as without corruptions.
+    """
     rows = [row for row in table(results, main_mean(results)) if np.isfinite(row.corrupted).any()]
+    if not rows:
+        return Ranking((), np.empty(0), np.empty(0), np.empty(0, int), np.empty((0, 0)))
     mean, half, seeds = seed_interval(np.array(_padded([row.corrupted for row in rows])))
     order = np.argsort(-mean, kind="stable")
     pairs = list(combinations(range(len(rows)), 2))

@@ -38,6 +38,8 @@ class CellCursor:
         """Column and row; None before the first key."""
         self.source = empty("x", "y", "w")
         figure.tags = [*figure.tags, "cells"]
+        # Else a screen reader keeps the arrows for itself.
+        figure.html_attributes = {**figure.html_attributes, "role": "application"}
         for colour, width in (("#000000", 4.5), ("#ffffff", 2)):
             look = {"fill_color": None, "line_color": colour, "line_width": width}
             figure.rect("x", "y", "w", 0.96, source=self.source, **look)

@@ -7,6 +7,7 @@ import numpy as np
 from rosalind.analysis import collapse
 from rosalind.analysis.class_matrices import collapsed
 from rosalind.analysis.store import Store
+from rosalind.viewer import captions
 from rosalind.viewer.views.draw import caption, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -43,7 +44,9 @@ class Collapse:
         """Draw a frame."""
         if self.changed("table", (frame.state.a, frame.state.b, frame.state.null, frame.slice_key)):
             self.table.text, self.caption.text, (a, b) = collapse_table(frame)
-            if np.isfinite([a, b]).all():
+            if frame.state.a == frame.state.b:
+                self.finding = captions.SAME
+            elif np.isfinite([a, b]).all():
                 tighter = "tighter" if b < a else "wider"
                 self.finding = f"Classes are {tighter} in B: spread within over distance between {b:.3f}, in A {a:.3f}."
             else:

@@ -8,6 +8,7 @@ from bokeh.models import Line, Range1d, Segment, Span, VArea
 
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.store import Store
+from rosalind.viewer import captions
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
@@ -185,6 +186,8 @@ class Distributions:
             f"The {draw.short(widest)} differs most: A's and B's cumulative curves lie {apart[widest]:.2f} apart; "
             f"chance seldom gives over {chance:.2f}."
         )
+        if state.a == state.b:
+            self.finding = captions.SAME
         errors = [_error(side[frame.focus]) for side in self.values["margin"]]
         text = (
             f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "

@@ -45,6 +45,8 @@ class GroupPlane:
             **{"tools": "pan,lasso_select,box_select,reset", "toolbar_location": "above"},
         )
         figure.toolbar.active_drag = None
+        # Names reach beyond the outermost marks.
+        figure.x_range.range_padding = 0.25
         figure.axis.visible = False
         figure.grid.grid_line_color = None
         self.discs = draw.empty("x", "y", "radius", "colour")

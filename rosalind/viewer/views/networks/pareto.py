@@ -175,7 +175,7 @@ class Pareto:
     def _finding(self, groups: dict[str, int]) -> str:
         """Whether A and B are on the front."""
         if not self.shown:
-            return "No network has both this accuracy and bytes that are known."
+            return "No network has both this accuracy and bytes, which are counted of its stored weights."
         front, parts = self.picture.front, []
         for letter, k in groups.items():
             name = escape(draw.cut(self.store.groups[k].name, 24))
@@ -183,6 +183,8 @@ class Pareto:
         return f"{int(front.sum())} of {counted(len(front), 'group')} are on the Pareto front: {'; '.join(parts)}."
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
+        if not self.shown:
+            return ""
         store, picture, parts = self.store, self.picture, []
         for letter, k in groups.items():
             clean, corrupted, size = picture.mean[k]

@@ -252,6 +252,8 @@ class Redundancy:
     def _finding(self, points: float) -> str:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
+        if len(self.correlations.names) < 2:
+            return "Two corruptions are needed to say the same: measure more, rosalind run --corruptions."
         if curve is None:
             return "Too few networks or families to say which corruptions predict the others."
         size = curve.smallest(points)

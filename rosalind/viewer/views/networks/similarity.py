@@ -156,6 +156,7 @@ class Similarity:
             self.kept = of_sides.read(self.store, mode, metric)
         except ValueError as error:
             self.changed = Changed()
+            self._show()
             self.caption.text = escape(str(error))
             return
         visible = self._visible(frame, only)
@@ -201,7 +202,7 @@ class Similarity:
         key = ("similar groups", *chosen, kind, mask, self.kept["comparison"].cells)
         # Beside the record, so that the store counts its bytes.
         self.groups, _ = self.store.cached(key, lambda: self._grouped(kind, visible))
-        self._show(self.groups_plane.figure, self.matrix.figure)
+        self._show(*([self.groups_plane.figure, self.matrix.figure] if len(self.groups.names) > 1 else []))
         state = frame.state
         if not self.changed("groups", (chosen, kind, opened, mask, state.a, state.b, state.null)):
             return

@@ -87,7 +87,7 @@ class Toggles:
                 labels = [f"{kind} {label}" if not k else label for k, label in enumerate(labels)]
             group = CheckboxButtonGroup(labels=labels, active=list(range(len(names))), name=f"{prefix}-{kind}")
             group.stylesheets = [InlineStyleSheet(css=_style(colours[: len(names)] if kind == "family" else ()))]
-            group.html_attributes = {"aria-label": f"{TITLES[kind]}: shown"}
+            group.html_attributes = {"role": "group", "aria-label": f"{TITLES[kind]}: shown"}
             group.on_change("active", lambda attr, old, new, kind=kind: self._choose(kind, new))
             self.groups[kind] = group
 

@@ -83,7 +83,7 @@ class Samples:
                 ("group", "group", 124),
             )
         ]
-        self.size = frame.slider(change, "samples-size", "picture size (pixels)", 130)
+        self.size = frame.slider(change, "samples-size", "picture size (pixels)", 170)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
         presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
@@ -248,7 +248,10 @@ class Samples:
         )
         if frame.choice("samples-pair") == PAIRS[1] and left == state.a:
             text += " B's network is not measured on clean images, so A stands on the left."
-        if without := int((pool & ~pictured).sum()):
+        if not pictured.any():
+            conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
+            text = f"<b>No images are stored under {conditions}: run the study with `thumbnails`.</b> {text}"
+        elif without := int((pool & ~pictured).sum()):
             text += f" {without:,} have no stored image and are not on the sheet."
         if selection.is_by_hand(state.rule):
             text += f" {int(frame.selected.sum()):,} are starred; saved as a slice and chosen, they are the sheet."

@@ -1,0 +1,99 @@
+"""Studies with little, much or odd in them: every card is made and says what it lacks in one line."""
+
+import html
+import re
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+import generated
+import pytest
+from bokeh.models import DataTable, Div, Plot
+from pages import opened
+
+from rosalind import config, figures, results
+from rosalind.analysis.store import Store
+
+LINE = 40
+"""Most words of a card that has nothing to draw."""
+
+TINY: dict[str, Any] = {
+    **{"samples": 60, "classes": 3, "networks": 6, "seeds": 2, "image_size": 8, "thumbnails": 20},
+    "conditions": config.conditions(("fog", "contrast"), (1, 5)),
+}
+CLEAN = (config.Condition("clean"),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A study that differs from `TINY`, and the cards that draw nothing, with a part of what each says instead.
+
+    Attributes:
+        removed: A folder of the study that is deleted.
+        described: Entries of study.json that are replaced.
+    """
+
+    options: dict[str, Any] = field(default_factory=dict)
+    removed: str = ""
+    described: dict[str, Any] = field(default_factory=dict)
+    says: dict[str, str] = field(default_factory=dict)
+
+
+ALONE = {
+    "similarity": "takes two methods",
+    "pareto": "stored weights",
+    "explained": "must differ",
+    "path": "one network",
+}
+CASES = {
+    "no images": Case({}, "images", says={"layers": "rosalind diagnose"}),
+    "1,000 classes": Case({"classes": 1000, "samples": 1100, "networks": 2, "seeds": 1}),
+    "one network, one condition, two samples, no maps, names of 200 letters": Case(
+        {"networks": 1, "seeds": 1, "samples": 2, "classes": 2, "thumbnails": 0, "conditions": CLEAN},
+        "attribution",
+        {"class_names": ["a" * 200, "b" * 200], "dataset": "d" * 200},
+        {**ALONE, "attribution": "Click a sample", "severities": "fewer than two severities"},
+    ),
+}
+
+
+def words_of(session, name: str) -> str:
+    """All text of a card that is visible."""
+    view = session.views[name]
+    parts = [part for part in view.root.references() if isinstance(part, Div) and part.visible]
+    texts = [getattr(view, "finding", ""), *(part.text for part in parts), view.caption.text]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", " ".join(texts))).split())
+
+
+def is_drawn(session, name: str) -> bool:
+    """True where a card shows a figure or a table."""
+    parts = session.views[name].root.references()
+    return any(part.visible for part in parts if isinstance(part, Plot | DataTable))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
+    case, folder = CASES[name], tmp_path / "study"
+    generated.make(folder, **{**TINY, **case.options})
+    if case.removed:
+        shutil.rmtree(folder / case.removed)
+    described = results.load_json(folder / "study.json") | case.described
+    results.save_json(folder / "study.json", described, replace=True)
+    session = opened(Store(folder), "all")
+    assert set(session.views) == set(session.panels.classes)
+    assert not session.errors.visible
+    empty = {card: words_of(session, card) for card in session.views if not is_drawn(session, card)}
+    wrong = {card: part for card, part in case.says.items() if part not in empty.get(card, "")}
+    assert not wrong, {card: empty.get(card) for card in wrong}
+    figureless = {"claims", "breakdown", "collapse"}
+    long = {
+        card: words for card, words in empty.items() if not 0 < len(words.split()) <= LINE and card not in figureless
+    }
+    assert not long
+    session.change(rule=[{"op": "replace", "ids": [int(session.store.ids[0])]}])
+    assert not session.errors.visible
+    assert set(session.views) == set(session.panels.classes)
+    if case.options.get("conditions") == CLEAN:
+        drawn = dict(figures.figures(session.store))
+        assert {"accuracy", "densities", "class-angles"} <= drawn.keys()
+        assert "ranking" not in drawn
