@@ -57,7 +57,7 @@ class Explained:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
         self.explained: Explanation | None = None
-        self.words, self.sliced = "", empty("x", "y")
+        self.words, self.sliced, self.reach = "", empty("x", "y"), (0.0, 100.0)
         self.bars = empty("y", "left", "right", "colour")
         self.whiskers = empty("y", "low", "high")
         self.ends = empty("x", "y")
@@ -146,14 +146,14 @@ class Explained:
         mean, rows, explained = robustness.main_mean(self.store.results), frame.slice_summary, self.explained
         if mean is None or rows is None:
             fill(self.sliced, {"x": np.empty(0, np.float32), "y": np.empty(0, np.float32)})
+            self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
             return ""
         ends = [100 * slice_accuracy.of_side(self.store, rows, side, mean.name) for side in (a, b)]
         lowest = 0 if explained is None else len(explained.parts) + 1
         fill(self.sliced, {"x": np.array(ends, np.float32), "y": np.array([0, lowest], np.float32)})
-        across = self.figure.x_range
         if np.isfinite(ends).all() and explained is not None:
-            room = 0.04 * (across.end - across.start)
-            across.update(start=min(across.start, min(ends) - room), end=max(across.end, max(ends) + room))
+            (low, high), room = self.reach, 0.04 * (self.reach[1] - self.reach[0])
+            self.figure.x_range.update(start=min(low, min(ends) - room), end=max(high, max(ends) + room))
         text = f"Rings {frame.slice_words}: under corruption A has {ends[0]:.1f} % right, B {ends[1]:.1f} %."
         if explained is not None:
             gain = explained.gain.mean(0)
@@ -210,7 +210,8 @@ class Explained:
         )
         drawn = np.concatenate([starts, low[known], high[known]])
         reach = max(float(np.ptp(drawn)), 1.0)
-        self.figure.x_range.update(start=float(drawn.min()) - 0.08 * reach, end=float(drawn.max()) + 0.15 * reach)
+        self.reach = float(drawn.min()) - 0.08 * reach, float(drawn.max()) + 0.15 * reach
+        self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
         self.figure.y_range.update(start=len(titles) - 0.4, end=-0.6)
         self.figure.height = 80 + 28 * len(titles)
         self.figure.yaxis.ticker.ticks = list(titles)
