@@ -77,7 +77,7 @@ class Path:
         if not self.changed("all", (state.a, state.b, state.null, show, frame.slice_key)):
             return
         pairs = self.store.sides.pairs(state.a, state.b)
-        at: tuple[Cell, ...] = ()
+        at: list[Cell] = []
         path: paths.Path | None = None
         curve: paths.Path | None = None
         null: paths.Path | None = None
@@ -86,7 +86,7 @@ class Path:
             (first, _), (second, condition) = pairs[0]
             stored = paths.conditions(self.store, first, second)
             under = condition if condition in stored or not stored else stored[0]
-            at = (first, under), (second, under)
+            at = [(first, under), (second, under)]
             try:
                 path = paths.path(self.store, first, second, under)
                 curve = paths.path(self.store, first, second, under, paths.CURVED)
@@ -100,9 +100,8 @@ class Path:
         for source, shown in ((self.points, path), (self.curve, curve), (self.null, null)):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
-        values = (
-            paths.ends_of_slice(self.store, frame.selected, at, show) if frame.has_selection and at else np.empty(0)
-        )
+        asked = tuple(at) if frame.has_selection else ()
+        values = paths.ends_of_slice(self.store, frame.selected, asked, show)
         rings = values if self.figure.visible else values[:0]
         fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
         drawn = np.concatenate([source.data["y"] for source in (self.points, self.curve, self.null, self.sliced)])

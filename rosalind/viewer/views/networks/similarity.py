@@ -246,7 +246,7 @@ class Similarity:
         self.caption.text = draw.paragraphs(of_slice) + words + draw.paragraphs(frame.null_sentence)
 
     def _sliced(self, frame: Frame, chosen: tuple[str, str]) -> tuple[Groups, str]:
-        """The groups on the selected samples, or on all where none are selected or known; a sentence that says which."""
+        """The groups on the selected samples, or on all where none are selected or known; which, in a sentence."""
         if not frame.has_selection:
             return self.groups, ""
         comparison, results = self.kept["comparison"], self.store.results
