@@ -72,6 +72,16 @@ def median(values: Float[np.ndarray, "..."]) -> float:
     return float(np.median(finite)) if finite.size else float("nan")
 
 
+def errors(margins: Float[np.ndarray, "..."]) -> float:
+    """Percent of the finite margins that lie below 0, beyond the boundary; NaN of none.
+
+    >>> errors(np.array([-1.0, 0.0, 2.0, np.nan, 1.0]))
+    25.0
+    """
+    finite = margins[np.isfinite(margins)]
+    return 100 * float((finite < 0).mean()) if finite.size else float("nan")
+
+
 def largest_gap(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> float:
     """The Kolmogorov-Smirnov (KS) statistic of two samples: the largest gap of their cumulative distributions.
 

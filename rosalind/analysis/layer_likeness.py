@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from rosalind.analysis import inside
 from rosalind.analysis.representations import NEAREST, LayerLikeness, between_layers, layer_features
@@ -51,13 +52,24 @@ def missing(store: Store, cells: tuple[Cell, Cell]) -> list[Cell]:
     return [cell for cell in dict.fromkeys(cells) if _info(store, cell) is None]
 
 
-def compared(store: Store, cells: tuple[Cell, Cell], metric: str) -> Compared:
+def compared(
+    store: Store, cells: tuple[Cell, Cell], metric: str, mask: Bool[np.ndarray, " n"] | None = None
+) -> Compared:
     """The likeness of the layers of two single cells whose features are stored; cached until the study grows.
+
+    Args:
+        store: of the study.
+        cells: network and condition of each.
+        metric: in `LAYERS`.
+        mask: of the study's samples, to compare those alone; not cached.
 
     Raises:
         results.Damaged: a file cannot be read, or the two are not of the same samples.
+        ValueError: too few samples of the mask have stored features.
     """
-    return store.cached(("layer_likeness", cells, metric), lambda: _compared(store, cells, metric))
+    if mask is not None:
+        return _compared(store, cells, metric, mask)
+    return store.cached(("layer_likeness", cells, metric), lambda: _compared(store, cells, metric, None))
 
 
 def _info(store: Store, cell: Cell) -> DiagnosticInfo | None:
@@ -65,7 +77,7 @@ def _info(store: Store, cell: Cell) -> DiagnosticInfo | None:
     return next((i for i in infos if i.name == "layer_features" and (i.network, i.condition) == cell), None)
 
 
-def _compared(store: Store, cells: tuple[Cell, Cell], metric: str) -> Compared:
+def _compared(store: Store, cells: tuple[Cell, Cell], metric: str, mask: np.ndarray | None) -> Compared:
     sides, all_ids, left_out = [], [], 0
     for cell in cells:
         info = _info(store, cell)
@@ -85,6 +97,11 @@ def _compared(store: Store, cells: tuple[Cell, Cell], metric: str) -> Compared:
     place = order[np.searchsorted(store.ids, ids, sorter=order).clip(max=len(order) - 1)]
     if len(ids) <= NEAREST or not np.array_equal(store.ids[place], ids):
         raise Damaged(f"the layer_features of {cells[0][0]} are of {len(ids)} samples, some not of this study.")
-    rows = np.unique(np.linspace(0, len(ids) - 1, min(SAMPLES[metric], len(ids))).round().astype(int))
+    among = np.arange(len(ids)) if mask is None else np.flatnonzero(mask[place])
+    if len(among) <= NEAREST:
+        raise ValueError(
+            f"{len(among)} of the selected samples have stored activations, more than {NEAREST} are needed"
+        )
+    rows = among[np.unique(np.linspace(0, len(among) - 1, min(SAMPLES[metric], len(among))).round().astype(int))]
     first, second = ({name: x[rows] for name, x in side.items()} for side in sides)
     return Compared(between_layers(first, second, store.labels[place][rows], metric), len(rows), left_out)

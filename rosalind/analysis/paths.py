@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from rosalind.analysis import inside
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, DiagnosticInfo
 
@@ -54,6 +55,34 @@ def path(store: Store, first: str, second: str, condition: str, kind: str = STRA
     """
     info = _info(store, first, second, condition, kind)
     return None if info is None else store.cached(("path", kind, first, second, condition), lambda: _read(info, first))
+
+
+def ends_of_slice(
+    store: Store, mask: Bool[np.ndarray, " n"], cells: tuple[Cell, ...], quantity: str
+) -> Float[np.ndarray, " k"]:
+    """A quantity of `QUANTITIES` at the ends of a path on the samples of a mask alone, in its unit there.
+
+    The mean over the samples with a value; NaN without any, for a cell that is not measured, and for the loss, which
+    is not stored by sample.
+
+    Args:
+        store: of the study.
+        mask: of its samples.
+        cells: network and condition of every end.
+        quantity: in `QUANTITIES`.
+    """
+    ends = np.full(len(cells), np.nan)
+    for k, cell in enumerate(cells):
+        if cell not in store.cells or quantity == "loss":
+            continue
+        if quantity == "error":
+            chosen = mask & (store.labels >= 0)
+            values = (store.predictions(cell) != store.labels)[chosen].astype(float)
+        else:
+            values = store.values(cell, quantity)[mask].astype(float)
+        values = values[np.isfinite(values)]
+        ends[k] = values.mean() if values.size else np.nan
+    return ends
 
 
 def conditions(store: Store, first: str, second: str) -> list[str]:

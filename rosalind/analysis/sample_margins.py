@@ -53,8 +53,8 @@ def rows_of(store: Store) -> list[tuple[str, str]]:
     return [(store.sides.id_of(group), group.name) for group in measured]
 
 
-def read(store: Store, position: int, sides: tuple[Cell, Cell]) -> SampleMargins:
-    """The margins of the sample at a position in all measured cells; of A and B alone where none are stored for all."""
+def read(store: Store, position: int, sides: tuple[Cell, ...]) -> SampleMargins:
+    """The margins of the sample at a position in all measured cells; of some sides where none are stored for all."""
     listed = rows_of(store)
     shape = (len(listed), len(store.conditions))
     total, seen, bad = (np.zeros(shape) for _ in range(3))

@@ -175,6 +175,31 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
     }
 
 
+def of_side(store: Store, rows: Summary, name: str, column: str) -> float:
+    """Accuracy of a side on a slice in [0, 1], the mean over its seeds; NaN where none of them has the column.
+
+    Args:
+        store: of the study.
+        rows: `summary` of the slice.
+        name: of a network, or of a group of seeds.
+        column: a condition, or the name of a mean over conditions.
+    """
+    cells = [(network, column) for network in store.sides.members(name)]
+    values = [rows[cell]["accuracy"] for cell in cells if cell in rows]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def over_cells(store: Store, rows: Summary) -> float:
+    """Mean accuracy of a slice over all measured cells, in [0, 1]; NaN where none is known.
+
+    Args:
+        store: of the study.
+        rows: `summary` of the slice.
+    """
+    values = [row["accuracy"] for cell, row in rows.items() if cell in store.cells]
+    return float(np.mean(values)) if values else float("nan")
+
+
 def _compare_with_parents(
     store: Store, known: Outcomes, mask: np.ndarray, place: np.ndarray, table: np.ndarray
 ) -> None:

@@ -16,7 +16,10 @@ class Actions:
         export: Download the selection, or all samples shown where there is none, as `csv` or `json`.
         hold: Set the operation of the next selections; empty for the reader's setting.
         press: Do what a key does, see `keyboard.press`.
-        drop: Take a part of the selection away: `class`, or the number of a step of the rule.
+        drop: Take a part of the selection away: `class`, or the number of a step of the rule; or a pin: `pin` and
+            its number from 0.
+        pin: Pin `a` or `b` beside A and B, or unpin it.
+        show_pin: Make the pin of a number, from 0, B.
         show_errors: Show sentences on the page as errors.
     """
 
@@ -34,4 +37,6 @@ class Actions:
     hold: Callable[[str], None]
     press: Callable[[str], None]
     drop: Callable[[str], None]
+    pin: Callable[[str], None]
+    show_pin: Callable[[str], None]
     show_errors: Callable[..., None]

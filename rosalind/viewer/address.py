@@ -13,7 +13,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
 from rosalind.config import unknown
-from rosalind.viewer.state import LAYOUTS, Choices, State, default, selected, with_choices, with_scope
+from rosalind.viewer.state import LAYOUTS, Choices, State, checked_pins, default, selected, with_choices, with_scope
 
 Parser = Callable[[str], Any]
 """From the text of a query to the value of a field; ValueError where the text is not allowed."""
@@ -74,6 +74,8 @@ def to_query(state: State) -> str:
     for name in ("networks", "conditions"):
         if chosen := getattr(state, name):
             parts[name] = json.dumps(chosen, separators=(",", ":"))
+    if state.pins:
+        parts["pins"] = json.dumps(["/".join(pin) for pin in state.pins], separators=(",", ":"))
     for field in dataclasses.fields(State):
         value = getattr(state, field.name)
         if field.name in ("mode", "raw", "null", "operation", "theme", "layout") and value != field.default:
@@ -118,6 +120,9 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
             raise ValueError(f"{text[:40]!r} is not a list of names")
         return tuple(names)
 
+    def pinned(text: str) -> tuple[Cell, ...]:
+        return checked_pins(store, map(cell, listed(text)))
+
     parsers: dict[str, tuple[str, Parser]] = {
         "a": ("a", cell),
         "b": ("b", cell),
@@ -131,6 +136,7 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
         "operation": ("operation", one_of("operation", OPERATIONS)),
         "networks": ("networks", listed),
         "conditions": ("conditions", listed),
+        "pins": ("pins", pinned),
         "raw": ("raw", lambda text: text == "1"),
         "null": ("null", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),

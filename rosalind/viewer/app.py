@@ -14,6 +14,7 @@ from bokeh.events import DocumentReady
 from bokeh.models import CustomJS, Div
 
 from rosalind.analysis import selection
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer import address, bokeh_patches, exports, glossary, keyboard, slices, theme
@@ -25,9 +26,11 @@ from rosalind.viewer.state import (
     LONGEST,
     History,
     State,
+    checked_pins,
     clause,
     selected,
     with_choices,
+    with_pin,
     with_scope,
     without_lost,
 )
@@ -142,6 +145,8 @@ class Session:
             hold=self._hold,
             press=self.press,
             drop=self._drop,
+            pin=lambda side: self.change(pins=with_pin(self.state, getattr(self.state, side))),
+            show_pin=self._show_pin,
             show_errors=self.show_errors,
         )
 
@@ -173,8 +178,17 @@ class Session:
         }
         if chip in whole:
             self.change(**whole[chip])
+        elif (pin := self._pin(chip.removeprefix("pin"))) is not None and chip.startswith("pin"):
+            self.change(pins=with_pin(self.state, pin))
         elif chip.isdecimal() and int(chip) < len(self.state.rule):
             self.change(rule=selection.without(self.state.rule, int(chip)))
+
+    def _pin(self, number: str) -> Cell | None:
+        return self.state.pins[int(number)] if number.isdecimal() and int(number) < len(self.state.pins) else None
+
+    def _show_pin(self, number: str) -> None:
+        if (pin := self._pin(number)) is not None:
+            self.change(b=pin)
 
     def _walk_cells(self, figure: str, key: str, shift: str = "") -> None:
         """Move the cursor of a figure, or choose the cell that it is on; what it is on is read out."""
@@ -222,6 +236,8 @@ class Session:
                 fields["rule"] = instead if replaces and instead is not None else [*previous, step]
             if "rule" in fields:
                 fields["rule"] = selection.check_rule(self.store, fields["rule"])
+            if "pins" in fields:
+                fields["pins"] = checked_pins(self.store, fields["pins"])
             for side in ("a", "b"):
                 # Refused here, before any view has changed.
                 if side in fields:
@@ -329,6 +345,7 @@ class Session:
         count, total = int(frame.selected.sum()), int(frame.shown.sum())
         duration = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
         self.controls.show_selection(self.state, count, total, duration)
+        self.controls.show_pins(self.state)
         self.controls.address.text = address.to_query(self.state)
 
     def _show_state(self) -> None:

@@ -70,6 +70,7 @@ class Controls:
         self.store, self._actions = store, actions
         narrow: Any = {"min-width": "0", "overflow": "hidden"}
         self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
+        self.pins = Div(text="", name="pins", visible=False, sizing_mode="stretch_width", styles=narrow)
         self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
         self._slices: Mapping[str, Slice] = {}
@@ -86,7 +87,7 @@ class Controls:
             file = self._hidden(f"download-{kind}", DOWNLOAD)
             file.tags = [mime, f"{store.name}-selection.{kind}"]
             self.downloads[kind] = file
-        self.roots = (self._bar(), self._rail())
+        self.roots = (self._bar(), self.pins, self._rail())
         self.refill(state)
 
     @staticmethod
@@ -157,11 +158,13 @@ class Controls:
     def _rail(self) -> Column:
         actions, w = self._actions, self.widgets
         flips = [self._button(f"what {flip}", flip, lambda flip=flip: actions.select_flip(flip)) for flip in FLIPS[1:3]]
+        pin = lambda side: self._button(f"pin {side.upper()}", f"pin-{side}", lambda: actions.pin(side))
         save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
             *(part for selects in self.selects.values() for part in selects.rows),
             self._button("swap A and B", "swap", actions.swap),
+            row(pin("a"), pin("b"), sizing_mode="stretch_width"),
             w["null"],
             row(w["x"], w["y"], sizing_mode="stretch_width"),
             w["raw"],
@@ -242,6 +245,21 @@ class Controls:
         self.status.text = (
             f'<div class="line"><b>{count:,} of {total:,}</b> selected{chips or ": nothing selected"}{duration}</div>'
         )
+
+    def show_pins(self, state: State) -> None:
+        """Show a chip for every pin, with its number: its name makes it B, its cross unpins it."""
+        chips = "".join(
+            f'<span class="chip pin"><button data-pin="{k}" title="{escape(name, quote=True)}: make it B" '
+            f'aria-label="make {escape(name, quote=True)} B"><b>{k + 1}</b> {escape(name)}</button>'
+            f'<button data-drop="pin{k}" aria-label="unpin {escape(name, quote=True)}">×</button></span>'
+            for k, name in enumerate(" · ".join(pin) for pin in state.pins)
+        )
+        text = f'<div class="pins">Pinned{chips}</div>' if chips else ""
+        if self.pins.text != text:
+            self.pins.update(text=text, visible=bool(text))
+        for side in ("a", "b"):
+            is_pinned = getattr(state, side) in state.pins
+            self.widgets[f"pin-{side}"].label = f"{'unpin' if is_pinned else 'pin'} {side.upper()}"
 
     def _show_note(self) -> None:
         shown = self._slices.get(self.widgets["slice"].value)

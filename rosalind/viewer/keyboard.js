@@ -46,7 +46,7 @@
       send(`cell:${cells}:${key}${event.shiftKey ? ":shift" : ""}`);
       return;
     }
-    const known = ["Escape", "[", "]", ",", ".", "x", "s", "e", "d", "n", "g", "1", "2", "3", "4", "5",
+    const known = ["Escape", "[", "]", ",", ".", "x", "p", "s", "e", "d", "n", "g", "1", "2", "3", "4", "5",
       "undo", "redo", "ArrowLeft", "ArrowRight"];
     if (!known.includes(key)) return;
     event.preventDefault();
@@ -56,6 +56,8 @@
   document.addEventListener("click", (event) => {
     const chip = event.composedPath().find((el) => el.dataset?.drop !== undefined);
     if (chip) send(`drop:${chip.dataset.drop}`);
+    const pin = event.composedPath().find((el) => el.dataset?.pin !== undefined);
+    if (pin) send(`show:${pin.dataset.pin}`);
   });
   // A drag says itself what it does to the selection; the setting of the page says it where no key is held.
   let held = "";

@@ -16,6 +16,7 @@ KEYS = {
     "[ ]": "previous and next condition of B",
     ", .": "previous and next network of B",
     "x": "swap A and B",
+    "p": "pin B beside A and B, or unpin it",
     "← →": "walk through the samples on the sheet",
     "Tab, ← → ↑ ↓, Enter": "on a heat map, matrix or sheet: walk its cells, make one B (with Shift A)",
     "Ctrl + wheel": "zoom the figure under the pointer",
@@ -36,8 +37,8 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
     """Do what a key does; an unknown one does nothing.
 
     Args:
-        key: as the browser names it, `undo` or `redo`, `held:` with the operation of the keys that are held, or
-            `drop:` with a chip of the selection.
+        key: as the browser names it, `undo` or `redo`, `held:` with the operation of the keys that are held,
+            `drop:` with a chip of the selection or of a pin, or `show:` with the number of a pin.
         store, state, actions: of the page.
         listed: ids of the samples on the sheet; None where the sheet is not on the page yet.
     """
@@ -45,6 +46,7 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
     simple: dict[str, Callable[[], None]] = {
         "Escape": actions.clear,
         "x": actions.swap,
+        "p": lambda: actions.pin("b"),
         "d": actions.toggle_theme,
         "e": lambda: actions.export("csv"),
         "n": lambda: actions.change(null=not state.null),
@@ -58,6 +60,8 @@ def press(key: str, store: Store, state: State, actions: Actions, listed: Sequen
         actions.hold(operation if operation in OPERATIONS else "")
     elif key.startswith("drop:"):
         actions.drop(key.removeprefix("drop:"))
+    elif key.startswith("show:"):
+        actions.show_pin(key.removeprefix("show:"))
     elif key in simple:
         simple[key]()
     elif key in layouts:

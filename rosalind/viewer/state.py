@@ -1,7 +1,7 @@
 """The state of one reader's page as one frozen record, and its history; `address` writes the state into the link."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ LAYOUTS = {
 }
 """The pages by key, with their labels; `all` shows the views of every page."""
 
+PINS = 6
+"""Most sides that are pinned beside A and B; more would be too small to read."""
+
 Choices = Mapping[str, tuple[str, ...]]
 """The settings inside views: by name the allowed values, the default first."""
 
@@ -36,6 +39,7 @@ class State:
         null: True where differences are shown beside those of pairs without an effect.
         networks: Names of the groups that views of networks show strongly; empty for all.
         conditions: The same of conditions.
+        pins: Sides that views show as small multiples, numbered from 1; at most `PINS`, each once.
         operation: How the next selection is combined with this one.
         choices: Settings inside views that are not the default, sorted by name.
     """
@@ -52,6 +56,7 @@ class State:
     null: bool = False
     networks: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    pins: tuple[Cell, ...] = ()
     operation: str = OPERATIONS[0]
     theme: str = "light"
     layout: str = "networks"
@@ -140,6 +145,13 @@ def without_lost(store: Store, state: State, choices: Choices) -> tuple[State, l
         except (ValueError, OSError) as error:
             problems.append(f"{clause(error)}; the default is shown.")
             state = dataclasses.replace(state, **{side: getattr(default(store), side)})
+    kept = []
+    for pin in state.pins:
+        try:
+            kept.append(store.check(pin))
+        except (ValueError, OSError) as error:
+            problems.append(f"{clause(error)}; it is no longer pinned.")
+    state = dataclasses.replace(state, pins=tuple(kept))
     try:
         state = dataclasses.replace(state, rule=selection.check_rule(store, state.rule))
         selected(store, state)
@@ -147,6 +159,23 @@ def without_lost(store: Store, state: State, choices: Choices) -> tuple[State, l
         problems.append(f"Nothing is selected any more: {clause(error)}.")
         state = dataclasses.replace(state, rule=())
     return with_choices(with_scope(store, state), {}, choices), problems
+
+
+def checked_pins(store: Store, pins: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Sides to pin, each once.
+
+    Raises:
+        ValueError: more than `PINS`, or one that has not been measured; `Damaged` where a file cannot be read.
+    """
+    cells = tuple(dict.fromkeys(store.check(pin) for pin in pins))
+    if len(cells) > PINS:
+        raise ValueError(f"pins: {len(cells)} sides came, at most {PINS} are shown beside A and B; unpin one first")
+    return cells
+
+
+def with_pin(state: State, cell: Cell) -> tuple[Cell, ...]:
+    """The pins with one more side at the end, or without it where it is pinned."""
+    return tuple(pin for pin in state.pins if pin != cell) if cell in state.pins else (*state.pins, cell)
 
 
 def with_scope(store: Store, state: State) -> State:

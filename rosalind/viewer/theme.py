@@ -113,6 +113,15 @@ p { margin: 0 0 3px; }
   color: var(--ink); font: inherit; cursor: pointer; }
 .chip > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chip:hover, .chip:focus-visible { border-color: var(--ink); outline: 1px solid var(--ink); }
+.pins { display: flex; align-items: center; gap: 5px; padding-top: 3px; }
+@media (max-width: 900px) { .pins { flex-wrap: wrap; } }
+.chip.pin { min-width: 0; max-width: min(340px, 100%); padding: 0; cursor: default; }
+.chip.pin:hover { outline: none; }
+.pin > button { height: 24px; padding: 0 7px; border: 0; border-radius: 12px; background: none; color: var(--ink);
+  font: inherit; cursor: pointer; }
+.pin > button:first-child { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.pin > button:hover { text-decoration: underline; }
+.pin > button:focus-visible { outline: 2px solid var(--focus); }
 .finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }

@@ -64,14 +64,7 @@ def measure(
     Raises:
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
-    if mode not in DISTANCE_MODES:
-        raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
-    clean = {network for network, condition in results.cells() if condition == CLEAN}
-    if not clean:
-        raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
-    first = next(network for network in results.networks if network in clean)
-    deviation = _read(results, (first, "clean")).std(1, keepdims=True)
-    scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
+    clean, scale = _reference(results, mode)
     samples, left_out = len(results.labels), {}
     width = max(BLOCK // (4 * len(COORDINATES) * max(len(points.names), 1)), 1)
     total: np.ndarray | None = None
@@ -89,6 +82,33 @@ def measure(
     assert total is not None
     distances: dict[str, np.ndarray] = dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True))
     return [points.names[k] for k in np.flatnonzero(count)], distances, list(left_out.values())
+
+
+def normalised(
+    results: Results, points: Points, mode: str = "absolute"
+) -> Iterator[tuple[int, Float32[np.ndarray, "3 n"]]]:
+    """The coordinates of every usable cell, one file after the other, and the index of the point that it is of.
+
+    In deviations of the reference cell, as `measure` compares them.
+
+    Raises:
+        ValueError: unknown mode, or no clean cell of a first network to refer to.
+    """
+    clean, scale = _reference(results, mode)
+    for place, values in _stream(results, points, mode, clean, {}):
+        yield place, values / scale
+
+
+def _reference(results: Results, mode: str) -> tuple[set[str], np.ndarray]:
+    """Networks with a clean cell, and float32[3, 1]: the deviations over the first one's."""
+    if mode not in DISTANCE_MODES:
+        raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
+    clean = {network for network, condition in results.cells() if condition == CLEAN}
+    if not clean:
+        raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
+    first = next(network for network in results.networks if network in clean)
+    deviation = _read(results, (first, "clean")).std(1, keepdims=True)
+    return clean, np.where(deviation > 0, deviation, 1).astype(np.float32)
 
 
 def _read(results: Results, cell: Cell) -> np.ndarray:

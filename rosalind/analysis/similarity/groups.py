@@ -106,22 +106,18 @@ def group(
         raise ValueError(unknown("kind of groups", kind, KINDS))
     first, methods = _firsts(results, comparison)
     networks, conditions = results.networks, results.conditions
-    corruptions = [corruption_of(conditions[condition]) for _, condition in first]
-    # A point over severities has its corruption as condition, which is as fine as they come.
-    names = [condition for _, condition in comparison.cells]
     if kind == "methods":
-        whole, strata, kinds = methods, names, [networks[network].family for network, _ in first]
+        whole, kinds = methods, [networks[network].family for network, _ in first]
     else:
-        whole, strata, kinds = corruptions, methods, [conditions[condition].category for _, condition in first]
+        whole = [corruption_of(conditions[condition]) for _, condition in first]
+        kinds = [conditions[condition].category for _, condition in first]
+    stratum, cell = strata(results, comparison, kind)
     kept = np.flatnonzero(np.ones(len(first), bool) if keep is None else keep)
     rows, labels = _numbered([whole[k] for k in kept])
     distance = comparison.distance[np.ix_(kept, kept)] if len(kept) < len(first) else comparison.distance
-    apart = between(distance, rows, _numbered([strata[k] for k in kept])[0])
-    cells = _numbered([(methods[k], names[k]) for k in kept])[0]
-    deviation, seeds = spread(distance, rows, cells)
-    filled = np.where(np.isnan(apart), np.nanmax(apart, initial=0.0), apart)
-    layout, share = classical_scaling(filled)
-    order, joins = dendrogram(filled)
+    apart = between(distance, rows, stratum[kept])
+    deviation, seeds = spread(distance, rows, cell[kept])
+    picture = drawn(apart)
     of = np.full(len(first), -1, np.int32)
     of[kept] = rows
     kind_of = dict(zip(whole, kinds, strict=True))
@@ -133,12 +129,42 @@ def group(
         apart,
         deviation,
         seeds,
-        layout,
-        share,
-        spanning_tree(filled),
-        order,
-        joins,
+        picture.layout,
+        picture.kept,
+        picture.tree,
+        picture.order,
+        picture.joins,
     )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a view draws of distances; see `Groups`."""
+
+    layout: Float32[np.ndarray, "m 2"]
+    kept: float
+    tree: Int32[np.ndarray, "edges 2"]
+    order: Int32[np.ndarray, " m"]
+    joins: Float64[np.ndarray, "joins 5"]
+
+
+def drawn(distance: Float[np.ndarray, "m m"]) -> Drawn:
+    """Layout, tree and dendrogram of distances; a pair without one is drawn as far apart as the farthest."""
+    filled = np.where(np.isnan(distance), np.nanmax(distance, initial=0.0), distance)
+    return Drawn(*classical_scaling(filled), spanning_tree(filled), *dendrogram(filled))
+
+
+def strata(results: Results, comparison: Similarity, kind: str) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " q"]]:
+    """Numbers of what two groups are compared within, and of the method and condition, of every point.
+
+    Methods are compared within conditions, corruptions within methods; seeds are spread about the mean of a method
+    under a condition.
+    """
+    methods = _firsts(results, comparison)[1]
+    # A point over severities has its corruption as condition, which is as fine as they come.
+    names = [condition for _, condition in comparison.cells]
+    cells = _numbered(list(zip(methods, names, strict=True)))[0]
+    return _numbered(names if kind == "methods" else methods)[0], cells
 
 
 def between(
@@ -162,7 +188,7 @@ def between(
     [[0.0, 4.0], [4.0, 0.0]]
     """
     count = int(groups.max(initial=-1)) + 1
-    cells, (of_cell, stratum), _ = _cells(groups, strata)
+    cells, (of_cell, stratum), _ = cells_of(groups, strata)
     squared = _between_means(distance, cells)
     total, shared = np.zeros((count, count)), np.zeros((count, count), int)
     for one in np.unique(strata):
@@ -191,8 +217,8 @@ def spread(
     ([1.414, nan], [2, 1])
     """
     count = int(groups.max(initial=-1)) + 1
-    cells, (of_cell, _), sizes = _cells(groups, strata)
-    mean = _averaging(cells, sizes)
+    cells, (of_cell, _), sizes = cells_of(groups, strata)
+    mean = averaging(cells, sizes)
     squared = distance.astype(np.float64) ** 2
     within = np.asarray((mean @ squared * mean.toarray()).sum(1)) if len(sizes) else np.zeros(0)
     several = sizes > 1
@@ -254,7 +280,7 @@ def means_of(results: Results, comparison: Similarity) -> tuple[list[tuple[str, 
     cells, names = _numbered(pairs)
     if not names:
         return [], np.zeros((0, 2))
-    return names, np.asarray(_averaging(cells, np.bincount(cells)) @ comparison.layout.astype(np.float64))
+    return names, np.asarray(averaging(cells, np.bincount(cells)) @ comparison.layout.astype(np.float64))
 
 
 def _firsts(results: Results, comparison: Similarity) -> tuple[list[tuple[str, str]], list[str]]:
@@ -271,7 +297,7 @@ def _numbered(names: Sequence) -> tuple[np.ndarray, list]:
     return rows, list(numbers)
 
 
-def _cells(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cells_of(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cell (group and stratum) of every point, both numbers of every cell, and the points in it."""
     if not len(groups):
         return np.zeros(0, int), np.zeros((2, 0), int), np.zeros(0, int)
@@ -279,7 +305,7 @@ def _cells(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return cells.ravel(), pairs, sizes
 
 
-def _averaging(cells: np.ndarray, sizes: np.ndarray) -> sparse.csr_array:
+def averaging(cells: np.ndarray, sizes: np.ndarray) -> sparse.csr_array:
     """[cells, points]: what makes means of points."""
     weights = 1 / sizes[cells]
     return sparse.csr_array((weights, (cells, np.arange(len(cells)))), shape=(len(sizes), len(cells)))
@@ -290,7 +316,7 @@ def _between_means(distance: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
     |mean(x) - mean(y)|^2 = mean |x - y|^2 - mean |x - x'|^2 / 2 - mean |y - y'|^2 / 2.
     """
-    mean = _averaging(cells, np.bincount(cells))
+    mean = averaging(cells, np.bincount(cells))
     crossed = np.asarray(mean @ (mean @ distance.astype(np.float64) ** 2).T)
     own = np.diag(crossed) / 2
     return crossed - own[:, None] - own

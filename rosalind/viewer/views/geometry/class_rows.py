@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.events import AxisClick, Tap
 from bokeh.models import CustomJSHover, FixedTicker, HoverTool, Image, LinearColorMapper, Scatter
 
-from rosalind.analysis import distributions, rasters
+from rosalind.analysis import distributions, rasters, selection
 from rosalind.analysis.sides import Cell
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -79,7 +79,7 @@ class ClassRows:
         state = frame.state
         chosen = frame.choice("distributions-measure")
         measure = {"x axis": state.x, "y axis": state.y}.get(chosen, "margin")
-        where = (state.a, state.b, measure, state.raw, state.null)
+        where = (state.a, state.b, measure, state.raw, state.null, state.rule)
         if self.changed("rows", where):
             self._rows(frame, measure)
         if self.changed("filter", (where, state.true_class)):
@@ -93,8 +93,11 @@ class ClassRows:
         limits = rasters.limits(*(frame.values(cell, measure) for cell in (state.a, state.b)))
         bins = distributions.bins_for(len(labels) / len(names))
 
+        # Of the selected samples, whatever the class filter: its rows are all classes.
+        kept = selection.select(store, state.rule) if state.rule else np.ones(len(labels), bool)
+
         def share(cell: Cell) -> np.ndarray:
-            values = frame.values(cell, measure)
+            values = np.where(kept, frame.values(cell, measure), np.nan)
             counts = distributions.by_class(values, labels, len(names), limits, bins)[self.order]
             return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
@@ -137,6 +140,8 @@ class ClassRows:
             f"{100 * peak:.0f} %; right: B minus A, red more and blue less, up to {100 * largest:.0f} points. "
             "Click a row to keep only its class."
         )
+        if state.rule:
+            self.text += f" Of the {int(kept.sum()):,} selected samples; the order is that of all."
         if frame.null is not None:
             self.text += " On the far right, in the same colours, the null."
         self.text = f"{self.text} {frame.null_sentence}".strip()

@@ -9,14 +9,16 @@ from bokeh.models import Line, Range1d, Segment, Span, VArea
 from rosalind.analysis import distributions, rasters
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
-from rosalind.viewer.views import draw
+from rosalind.viewer.views import draw, pinned
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
+from rosalind.viewer.views.geometry.pinned_spread import PinnedSpread
 
 PARTS = ("x", "y", "margin")
 """The measures of both axes as histograms, and the margin as cumulative curves."""
 
+KEY = "A solid, B dashed; dotted: medians; thin: selected samples; grey: the null."
 PANELLED = 10
 """Largest number of classes with a panel each; more have a row each."""
 
@@ -25,7 +27,7 @@ class Distributions:
     """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
 
     page, title = "geometry", "How are they spread?"
-    finding, key = "", "A solid, B dashed; dotted: medians; thin: selected samples; grey: the null."
+    finding, key = "", KEY
     """See `View`."""
 
     @staticmethod
@@ -49,7 +51,10 @@ class Distributions:
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.root = draw.stacked(row(*choosers), self.row)
+        self.choosers, self.change = row(*choosers), change
+        self.root: Any = draw.stacked(self.choosers, self.row)
+        self.pinned: PinnedSpread | None = None
+        """Made when the first side is pinned."""
         self.changed = Changed()
 
     def _figure(self, part: str) -> Any:
@@ -58,6 +63,7 @@ class Distributions:
             f"distributions-{part}",
             f"{label} under A (solid) and B (dashed); thin lines are the selection.",
             height=220,
+            min_border_left=pinned.LEFT,
             x_range=Range1d(),
             y_range=(0, 1),
         )
@@ -82,6 +88,12 @@ class Distributions:
     def update(self, frame: Frame) -> None:
         """Draw the distributions of a frame; nothing is sent where nothing that they show has changed."""
         by_class = frame.choice("distributions-of") == "class by class"
+        pins = [] if by_class else pinned.pins_of(frame)
+        if pins and self.pinned is None:
+            self.pinned = PinnedSpread(self.change, self.figures)
+        rows = [self.choosers, self.row, *([self.pinned.row] if pins and self.pinned else [])]
+        if self.root.children != rows:
+            self.root.children = rows
         if self.changed("by class", by_class):
             self.row.children = [self.classes.figure] if by_class else list(self.figures.values())
         if by_class:
@@ -90,7 +102,7 @@ class Distributions:
             self.changed("selection", None)
             return
         state = frame.state
-        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null)
+        where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null, state.pins)
         if anew := self.changed("all", where):
             of = lambda part: [frame.values(cell, self._measure(frame, part)) for cell in (state.a, state.b)]
             self.values = {part: of(part) for part in PARTS}
@@ -100,6 +112,9 @@ class Distributions:
             chosen = int(frame.selected.sum())
             thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
             self.caption.text = f"{self._caption(frame)}{thin}"
+        if pins and self.pinned is not None:
+            self.pinned.update(frame, {part: self._measure(frame, part) for part in PARTS}, self.limits)
+        self.key = f"{KEY} {pinned.sentence(pins, '; blue line: A')}".strip()
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:
@@ -112,10 +127,11 @@ class Distributions:
         self.bins = distributions.bins_for(float(frame.shown.sum()))
         for part, sides in self.values.items():
             shown = [side[frame.shown] for side in sides]
-            limits = self.limits[part] = rasters.limits(*shown)
+            measure = self._measure(frame, part)
+            pins = [frame.values(cell, measure)[frame.shown] for cell in frame.state.pins]
+            limits = self.limits[part] = rasters.limits(*shown, *pins)
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
-            measure = self._measure(frame, part)
             figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
             data |= (curves := self._curves(part, shown))
             if part != "margin":
@@ -188,7 +204,7 @@ class Distributions:
         )
         if state.a == state.b:
             self.finding = captions.SAME
-        errors = [_error(side[frame.focus]) for side in self.values["margin"]]
+        errors = [distributions.errors(side[frame.focus]) for side in self.values["margin"]]
         text = (
             f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "
@@ -197,9 +213,3 @@ class Distributions:
         )
         grey = "Grey lines are the null's two. " if frame.null is not None else ""
         return text + grey + frame.null_sentence
-
-
-def _error(margins: np.ndarray) -> float:
-    """Percent of the finite margins below 0; NaN of none."""
-    finite = margins[np.isfinite(margins)]
-    return 100 * float((finite < 0).mean()) if finite.size else np.nan

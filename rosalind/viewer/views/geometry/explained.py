@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import FixedTicker, Range1d
 
-from rosalind.analysis import contact_sheet, explanation, palette
+from rosalind.analysis import contact_sheet, explanation, palette, robustness, slice_accuracy
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
@@ -56,6 +56,8 @@ class Explained:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
+        self.explained: Explanation | None = None
+        self.words, self.sliced, self.reach = "", empty("x", "y"), (0.0, 100.0)
         self.bars = empty("y", "left", "right", "colour")
         self.whiskers = empty("y", "low", "high")
         self.ends = empty("x", "y")
@@ -82,6 +84,8 @@ class Explained:
         figure.hbar("y", height=0.6, left="left", right="right", source=self.bars, color="colour")
         figure.segment("low", "y", "high", "y", source=self.whiskers, line_color=ZERO, line_width=1.5)
         figure.scatter("x", "y", source=self.ends, marker="dash", angle=np.pi / 2, size=22, line_width=4, color=GREY)
+        ring = {"size": 13, "fill_color": None, "line_width": 2.5, "line_color": "#1c2536", "name": "ink"}
+        figure.scatter("x", "y", source=self.sliced, **ring)
         text = {"source": self.numbers, "name": "ink", "text_font_size": "11px", "text_baseline": "middle"}
         figure.text("x", "y", text="text", x_offset=6, **text)
         return figure
@@ -107,9 +111,15 @@ class Explained:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         a, b = frame.state.a[0], frame.state.b[0]
-        if not self.changed("all", (a, b, frame.state.null)):
-            return
+        if self.changed("all", (a, b, frame.state.null)):
+            self._whole(frame, a, b)
+        if self.changed("slice", (a, b, frame.state.null, frame.slice_key)):
+            self.caption.text = self._slice(frame, a, b) + self.words
+
+    def _whole(self, frame: Frame, a: str, b: str) -> None:
+        """The stored explanation, which a brush leaves alone."""
         explained: Explanation | None = None
+        self.explained = None
         try:
             if self.store.results.homes:
                 words = "Explanations are of one study: open it alone to see what is stored."
@@ -120,6 +130,7 @@ class Explained:
             words = escape(str(error))
         self.figure.visible = explained is not None
         self.samples.visible = explained is not None and len(explained.shown) > 0
+        self.explained = explained
         if explained is not None:
             self._draw(explained)
             self._show(explained)
@@ -128,7 +139,27 @@ class Explained:
         if explained and len(explained.shown):
             where = f"Samples: clean, and under {escape(explained.shown_condition)}; below the class, then A's and B's "
             where += "predictions, one per seed. Bars sum to the gain, whiskers are 95 % intervals over seeds."
-        self.caption.text = paragraphs(words, where, escape(notes), frame.null_sentence)
+        self.words = paragraphs(words, where, escape(notes), frame.null_sentence)
+
+    def _slice(self, frame: Frame, a: str, b: str) -> str:
+        """Rings at A's and B's corruption accuracy on the selected samples, and a sentence on them."""
+        mean, rows, explained = robustness.main_mean(self.store.results), frame.slice_summary, self.explained
+        if mean is None or rows is None:
+            fill(self.sliced, {"x": np.empty(0, np.float32), "y": np.empty(0, np.float32)})
+            self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
+            return ""
+        ends = [100 * slice_accuracy.of_side(self.store, rows, side, mean.name) for side in (a, b)]
+        lowest = 0 if explained is None else len(explained.parts) + 1
+        fill(self.sliced, {"x": np.array(ends, np.float32), "y": np.array([0, lowest], np.float32)})
+        if np.isfinite(ends).all() and explained is not None:
+            (low, high), room = self.reach, 0.04 * (self.reach[1] - self.reach[0])
+            self.figure.x_range.update(start=min(low, min(ends) - room), end=max(high, max(ends) + room))
+        text = f"Rings {frame.slice_words}: under corruption A has {ends[0]:.1f} % right, B {ends[1]:.1f} %."
+        if explained is not None:
+            gain = explained.gain.mean(0)
+            share = 100 * float(gain[frame.selected].sum() / gain.sum()) if gain.sum() else float("nan")
+            text += f" They carry {share:.0f} % of the gain and are {100 * frame.selected.mean():.0f} % of the samples."
+        return paragraphs(text if explained is not None else text.replace("Rings of", "Of"))
 
     def _missing(self, a: str, b: str) -> str:
         """The command that makes an explanation, or the reason why there is none."""
@@ -179,7 +210,8 @@ class Explained:
         )
         drawn = np.concatenate([starts, low[known], high[known]])
         reach = max(float(np.ptp(drawn)), 1.0)
-        self.figure.x_range.update(start=float(drawn.min()) - 0.08 * reach, end=float(drawn.max()) + 0.15 * reach)
+        self.reach = float(drawn.min()) - 0.08 * reach, float(drawn.max()) + 0.15 * reach
+        self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
         self.figure.y_range.update(start=len(titles) - 0.4, end=-0.6)
         self.figure.height = 80 + 28 * len(titles)
         self.figure.yaxis.ticker.ticks = list(titles)

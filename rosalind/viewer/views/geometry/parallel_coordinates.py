@@ -14,8 +14,9 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
-from rosalind.viewer.views import draw
+from rosalind.viewer.views import draw, pinned
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.geometry.pinned_coordinates import PinnedCoordinates
 
 FIRST = ("angle", "norm", "margin")
 NEAREST = 8
@@ -67,7 +68,7 @@ def columns(frame: Frame, cell: Cell, axes: list[Axis]) -> list[np.ndarray]:
 
 
 def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
-    """The ends of every axis, shared by A and B, over all samples; class directions share one scale."""
+    """The ends of every axis, shared by A, B and all pins, over all samples; class directions share one scale."""
     numbers = tuple(axis.number for axis in axes if axis.number is not None)
     store, raw = frame.store, frame.state.raw
 
@@ -80,7 +81,8 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
         return store.cached(("global", "ends", cell, shown, raw), make)
 
     def limits(shown: str | tuple[int, ...]) -> tuple[float, float]:
-        return rasters.limits(np.ravel([ends(frame.state.a, shown), ends(frame.state.b, shown)]), share=0)
+        sides = (frame.state.a, frame.state.b, *frame.state.pins)
+        return rasters.limits(np.ravel([ends(side, shown) for side in sides]), share=0)
 
     shared = limits(numbers) if numbers else (0.0, 1.0)
     return [limits(axis.measure) if axis.measure else shared for axis in axes]
@@ -115,7 +117,7 @@ class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     page, title = "geometry", "How do samples lie to all classes?"
-    finding = ""
+    finding, key = "", ""
     """See `View`."""
 
     @staticmethod
@@ -130,7 +132,9 @@ class ParallelCoordinates:
         for side in SIDES:
             self._figure(side)
         self.caption = draw.caption("global-caption")
-        self.root = draw.stacked(*self.figures.values())
+        self.root: Any = draw.stacked(*self.figures.values())
+        self.pinned: PinnedCoordinates | None = None
+        """Made when the first side is pinned."""
 
     def _figure(self, side: str) -> None:
         figure = draw.plot(
@@ -231,8 +235,16 @@ class ParallelCoordinates:
         """Draw a frame."""
         self.frame, self.axes, state = frame, axes_of(frame), frame.state
         self.limits = limits_of(frame, self.axes)
-        if self.changed("densities", (state.a, state.b, state.raw, state.true_class, self.axes, self.limits)):
+        self.pins = pinned.pins_of(frame)
+        if self.pins and self.pinned is None:
+            self.pinned = PinnedCoordinates(self.change)
+        figures = [*self.figures.values(), *([self.pinned.figure] if self.pins and self.pinned else [])]
+        if self.root.children != figures:
+            self.root.children = figures
+        where = (state.a, state.b, state.raw, state.true_class, self.axes, self.limits, state.pins)
+        if self.changed("densities", where):
             self._render(frame)
+        self.key = pinned.sentence(self.pins)
         if self.changed("faded", frame.has_selection):
             for glyph in self.densities:
                 glyph.global_alpha = draw.FADED if frame.has_selection else 1.0
@@ -245,7 +257,8 @@ class ParallelCoordinates:
         """The densities and axes, which do not change with the selection."""
         count = len(self.axes)
         counts = {side: density_of(frame, self._cell(side), self.axes, self.limits) for side in SIDES}
-        peak = int(max(density.max(initial=0) for density in counts.values()))
+        of_pins = [density_of(frame, pin.cell, self.axes, self.limits) for pin in self.pins]
+        peak = int(max(density.max(initial=0) for density in (*counts.values(), *of_pins)))
         low, high = self.limits[-1]
         for side, figure in self.figures.items():
             self.images[side].data = {"image": [rasters.shade(counts[side], peak)], "width": [count - 1]}
@@ -257,6 +270,8 @@ class ParallelCoordinates:
             scale = self.scales[side]
             scale.visible = count > len(FIRST)
             scale.major_label_overrides = {k: f"{low + k * (high - low):.0f}°" for k in (0, 0.5, 1)}
+        if self.pins and self.pinned is not None:
+            self.pinned.render(self.pins, of_pins, peak, self.figures["a"])
 
     def _label(self, place: int) -> str:
         """Below a measure its ends; class directions share the scale on the right."""
@@ -270,22 +285,28 @@ class ParallelCoordinates:
         picked = np.flatnonzero(frame.selected)
         if len(picked) > LINES:
             picked = picked[np.linspace(0, len(picked) - 1, LINES).astype(int)]
-        low, high = np.array(self.limits).T
-        # One line that is broken between samples: as many lines are lists of lists to Bokeh, 4 ms each way.
-        places = np.append(np.arange(len(self.axes), dtype=np.float32), np.float32(np.nan))
         for side in SIDES:
-            table = np.stack([values[picked] for values in columns(frame, self._cell(side), self.axes)], 1)
-            scaled = np.clip((table - low) / (high - low), 0, 1)
-            # A line without two neighbouring ends would not be seen.
-            rows = scaled[np.isfinite(scaled[:, :2]).all(1)]
-            broken = np.pad(rows, ((0, 0), (0, 1)), constant_values=np.nan)
-            data = {"x": np.tile(places, len(rows)), "y": broken.astype(np.float32).ravel()}
-            if len(rows) or len(self.lines[side].data["x"]):
-                self.lines[side].data = data
+            x, y = self._polyline(frame, self._cell(side), picked)
+            if len(x) or len(self.lines[side].data["x"]):
+                self.lines[side].data = {"x": x, "y": y}
             reach, placed = self.reach, self._placed(side)
             boxes = [(k - reach, k + reach, bottom, top) for _, k, bottom, top in placed]
             draw.fill(self.bands[side], {name: [box[k] for box in boxes] for k, name in enumerate(EDGES)})
+        if self.pins and self.pinned is not None:
+            lines = [self._polyline(frame, pin.cell, picked) for pin in self.pins]
+            self.pinned.select(lines, faded=frame.has_selection)
         return len(picked)
+
+    def _polyline(self, frame: Frame, cell: Cell, picked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Samples under a side as one line, broken between them: many lines are lists of lists to Bokeh, 4 ms each."""
+        low, high = np.array(self.limits).T
+        places = np.append(np.arange(len(self.axes), dtype=np.float32), np.float32(np.nan))
+        table = np.stack([values[picked] for values in columns(frame, cell, self.axes)], 1)
+        scaled = np.clip((table - low) / (high - low), 0, 1)
+        # A line without two neighbouring ends would not be seen.
+        rows = scaled[np.isfinite(scaled[:, :2]).all(1)]
+        broken = np.pad(rows, ((0, 0), (0, 1)), constant_values=np.nan)
+        return np.tile(places, len(rows)), broken.astype(np.float32).ravel()
 
     def _finding(self, frame: Frame) -> str:
         """How A and B lie to the own class and to the others, in mean angles."""

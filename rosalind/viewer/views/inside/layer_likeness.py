@@ -93,8 +93,9 @@ class LayerLikeness:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, by, show = frame.state, frame.choice("likeness-by"), frame.choice("likeness-show")
-        if not self.changed("all", (state.a, state.b, state.null, by, show)):
+        if not self.changed("all", (state.a, state.b, state.null, by, show, frame.slice_key)):
             return
+        stays = ""
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
         if not pairs:
             words = ["A and B share no seed: there is no pair of networks to compare."]
@@ -102,7 +103,7 @@ class LayerLikeness:
             words = _missing(self.store, missing)
         else:
             try:
-                compared = layer_likeness.compared(self.store, pairs[0], by)
+                compared, stays = self._compared(frame, pairs[0], by)
                 words = _words(compared, pairs, by)
             except (Damaged, OSError) as error:
                 words = [escape(str(error))]
@@ -113,7 +114,19 @@ class LayerLikeness:
         else:
             self._fill(compared, show)
         self.finding = words[0] if compared is None else _finding(compared, by)
-        self.caption.text = paragraphs(*(words if compared is not None else ()), frame.null_sentence)
+        self.caption.text = paragraphs(stays, *(words if compared is not None else ()), frame.null_sentence)
+
+    def _compared(self, frame: Frame, pair: tuple[Cell, Cell], by: str) -> tuple[Compared, str]:
+        """The likeness on the selected samples, or on all where those are none or too few; a sentence that says so."""
+        whole = lambda: layer_likeness.compared(self.store, pair, by)
+        if not frame.has_selection:
+            return whole(), ""
+        try:
+            of_slice = layer_likeness.compared(self.store, pair, by, frame.selected)
+        except ValueError as error:
+            return whole(), f"Of all samples: {escape(str(error))}."
+        before = whole().diagonal[2]
+        return of_slice, f"{frame.slice_words.capitalize()}; of all samples the excess is {before:.2f}."
 
     def _fill(self, compared: Compared, show: str) -> None:
         of = compared.likeness

@@ -130,8 +130,9 @@ class Layers:
         """Draw a frame."""
         self.frame, state = frame, frame.state
         kind, way = frame.choice("layers-show"), frame.choice("layers-as")
-        if not self.changed("all", (kind, way, state.a, state.b, state.null)):
+        if not self.changed("all", (kind, way, state.a, state.b, state.null, frame.has_selection)):
             return
+        stays = "Numbers per layer are stored with the networks, whatever is selected." * frame.has_selection
         problems = " ".join(map(escape, inside.stored(self.store)[1]))
         table = None
         if kind in inside.kinds(self.store):
@@ -150,14 +151,14 @@ class Layers:
             )
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
-            self.caption.text = draw.paragraphs(frame.null_sentence)
+            self.caption.text = draw.paragraphs(stays, frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
         self._mark(table)
         self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
-        self.caption.text = draw.paragraphs(*words, problems, frame.null_sentence)
+        self.caption.text = draw.paragraphs(stays, *words, problems, frame.null_sentence)
 
     def _fill(self, table: inside.Layers, way: str) -> None:
         self.rows = table.names

@@ -7,6 +7,7 @@ import numpy as np
 from bokeh.models import HoverTool
 
 from rosalind.analysis import inside, paths
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, stacked
@@ -37,7 +38,7 @@ class Path:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
         self.points, self.curve, self.null = empty("x", "y"), empty("x", "y"), empty("x", "y")
-        self.ends = empty("x", "y", "text", "align", "offset")
+        self.ends, self.sliced = empty("x", "y", "text", "align", "offset"), empty("x", "y")
         self.figure = figure = plot(
             "path",
             "Lines over the points of the ways from A to B; the sentence below has their barriers.",
@@ -59,6 +60,8 @@ class Path:
         )
         dashed: dict[str, Any] = {"line_color": "#1c2536", "line_width": 2, "line_dash": "dashed", "name": "ink"}
         curved = figure.line("x", "y", source=self.curve, legend_label="on a trained curve", **dashed)
+        ring = {"size": 13, "fill_color": None, "line_width": 2.5, "line_color": "#1c2536", "name": "ink"}
+        figure.scatter("x", "y", source=self.sliced, **ring)
         text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
@@ -71,9 +74,10 @@ class Path:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         state, show = frame.state, frame.choice("path-show")
-        if not self.changed("all", (state.a, state.b, state.null, show)):
+        if not self.changed("all", (state.a, state.b, state.null, show, frame.slice_key)):
             return
         pairs = self.store.sides.pairs(state.a, state.b)
+        at: list[Cell] = []
         path: paths.Path | None = None
         curve: paths.Path | None = None
         null: paths.Path | None = None
@@ -82,6 +86,7 @@ class Path:
             (first, _), (second, condition) = pairs[0]
             stored = paths.conditions(self.store, first, second)
             under = condition if condition in stored or not stored else stored[0]
+            at = [(first, under), (second, under)]
             try:
                 path = paths.path(self.store, first, second, under)
                 curve = paths.path(self.store, first, second, under, paths.CURVED)
@@ -95,7 +100,11 @@ class Path:
         for source, shown in ((self.points, path), (self.curve, curve), (self.null, null)):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
-        drawn = np.concatenate([source.data["y"] for source in (self.points, self.curve, self.null)])
+        asked = tuple(at) if frame.has_selection else ()
+        values = paths.ends_of_slice(self.store, frame.selected, asked, show)
+        rings = values if self.figure.visible else values[:0]
+        fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
+        drawn = np.concatenate([source.data["y"] for source in (self.points, self.curve, self.null, self.sliced)])
         if len(drawn := drawn[np.isfinite(drawn)]):
             low, high = float(drawn.min()), float(drawn.max())
             margin = 0.08 * (high - low) or 0.5
@@ -112,7 +121,12 @@ class Path:
             shown, name = (path, "straight line") if path is not None else (curve, "trained curve")
             assert shown is not None
             self.finding = f"On the {name} from A to B the error rises by up to {100 * shown.barrier:.1f} points."
-        self.caption.text = paragraphs(words, frame.null_sentence)
+        of_slice = ""
+        if len(values):
+            ends = " and ".join(f"{value:.3g}" if np.isfinite(value) else "unknown" for value in values)
+            of_slice = f"Rings: {SHOW[show]} of A and B {frame.slice_words} under {escape(at[0][1])}, {ends}; the way "
+            of_slice += "between them is stored of all samples."
+        self.caption.text = paragraphs(of_slice, words, frame.null_sentence)
 
 
 def _missing(store: Store, first: str, second: str, condition: str) -> str:

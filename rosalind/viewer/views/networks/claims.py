@@ -47,15 +47,19 @@ class Claims:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
-        if not self.changed("generation", self.store.generation):
+        if not self.changed("generation", (self.store.generation, frame.has_selection)):
             return
         verdicts = [v for folder in self.store.folders for v in self._stored(folder)]
-        self.cards.children = [self._row(verdict) for verdict in verdicts]
+        if self.changed("verdicts", verdicts):
+            self.cards.children = [self._row(verdict) for verdict in verdicts]
         if verdicts:
-            self.caption.text = paragraphs(escape(claims.EXPLAINED))
+            words = escape(claims.EXPLAINED)
         else:
             commands = "; ".join(f"<code>rosalind claims {escape(str(folder))}</code>" for folder in self.store.folders)
-            self.caption.text = f"Claims have not been judged on the networks and cells as they are now: {commands}."
+            words = f"Claims have not been judged on the networks and cells as they are now: {commands}."
+        # Tests over seeds that were written down before are not repeated on samples that someone picked.
+        stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
+        self.caption.text = paragraphs(stays, words)
 
     def _stored(self, folder: Path) -> list[dict[str, Any]]:
         """The verdicts of one folder, if they are of what it holds now."""

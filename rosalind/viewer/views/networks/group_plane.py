@@ -111,13 +111,21 @@ class GroupPlane:
         if corners:
             self._lasso(np.flatnonzero(polygon.inside(corners, *self.places.T)).tolist())
 
-    def show_groups(self, groups: Groups, colours: list[str], markers: list[str], sides: Mapping[int, str]) -> None:
+    def show_groups(
+        self,
+        groups: Groups,
+        colours: list[str],
+        markers: list[str],
+        sides: Mapping[int, str],
+        whole: Groups | None = None,
+    ) -> None:
         """Discs of methods or corruptions, their tree and names.
 
         Args:
             groups: to show; the disc of each is the standard error of its mean.
             colours, markers: of every group.
             sides: letters of A and B by group.
+            whole: the same groups on all samples, as ghosts that are joined to the discs; none by default.
         """
         self.places = groups.layout.astype(float)
         radius = np.nan_to_num(groups.error)
@@ -131,8 +139,12 @@ class GroupPlane:
         draw.fill(self.tree, {**tree, "width": width.astype(np.float32)})
         short = np.argsort(length, kind="stable")[:TIED]
         ties = (self.places[a] + self.places[b])[short] / 2
-        draw.fill(self.ghosts, {"x": x[:0], "y": y[:0]})
-        draw.fill(self.ways, {"x": x[:0], "y": y[:0]})
+        before = np.zeros((0, 2)) if whole is None else whole.layout
+        draw.fill(self.ghosts, dict(zip("xy", before.T.astype(np.float32), strict=True)))
+        joined = np.full((len(before), 3, 2), np.nan, np.float32)
+        joined[:, 0], joined[:, 1] = before, groups.layout[: len(before)]
+        self.line.line_color = draw.GREY
+        draw.fill(self.ways, {"x": joined[..., 0].ravel(), "y": joined[..., 1].ravel()})
         looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
         about = [_about(groups, k) for k in range(len(x))]
         self._mark(x, y, looks | {"name": list(groups.names), "about": about}, sides)

@@ -1,6 +1,7 @@
 """Measures over severity, as lines with intervals over seeds."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from bokeh.models import FixedTicker, HoverTool
@@ -10,6 +11,7 @@ from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.severity_curves import Curves
 from rosalind.analysis.store import Store
+from rosalind.viewer.views import pinned
 from rosalind.viewer.views.draw import (
     GREY,
     POINTS,
@@ -21,6 +23,7 @@ from rosalind.viewer.views.draw import (
     stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.networks.pinned_severities import Panel, PinnedSeverities
 
 CURVES = {"methods": "all methods for B's corruption", "corruptions": "all corruptions for B's method"}
 COLOURED = ("xs", "ys", "colour", "width")
@@ -35,7 +38,7 @@ class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
     page, title = "networks", "How fast do they break?"
-    finding, key = "", "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
+    finding, key = "", ""
     """See `View`."""
 
     @staticmethod
@@ -80,7 +83,10 @@ class Severities:
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
         chooser = frame.chooser(change, "evaluation-curves", "curves show", CURVES, width=260)
-        self.root = stacked(chooser, figure)
+        self.chooser, self.change = chooser, change
+        self.root: Any = stacked(chooser, figure)
+        self.pinned: PinnedSeverities | None = None
+        """Made when the first side is pinned."""
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -88,7 +94,7 @@ class Severities:
         mode = frame.choice("evaluation-cells")
         # Ranks have no seeds, so that the curves show what is ranked.
         mode = "accuracy" if mode == "rank" else mode
-        scope = (state.networks, state.conditions)
+        scope = (state.networks, state.conditions, state.pins)
         is_sliced = frame.has_selection and mode in accuracy_table.SLICED
         if not self.changed("curves", (mode, lines, state.a, state.b, frame.slice_key if is_sliced else (), *scope)):
             return
@@ -131,6 +137,56 @@ class Severities:
             self.caption.text = self._caption(curves, values, sides, frame, mode) + self._slice_sentence(
                 curves, sliced, sides, frame, mode
             )
+
+        self._pinned(frame, mode, lines, is_sliced=is_sliced)
+
+    def _pinned(self, frame: Frame, mode: str, lines: str, *, is_sliced: bool) -> None:
+        """A panel per pin under its own corruption, or with all corruptions of its method."""
+        pins = pinned.pins_of(frame)
+        if pins and self.pinned is None:
+            self.pinned = PinnedSeverities(self.change)
+        parts = [self.chooser, self.figure, *([self.pinned.row] if pins and self.pinned else [])]
+        if self.root.children != parts:
+            self.root.children = parts
+        dashes = "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
+        key = "; bold: the pin, thin: A and B, grey: the rest"
+        self.key = f"{dashes} {pinned.sentence(pins, key)}".strip()
+        if pins and self.pinned is not None:
+            table = accuracy_table.values(self.store, mode)
+            of_slice = accuracy_table.values(self.store, mode, frame.slice_summary) if is_sliced else None
+            panels = [self._panel(frame, pin, table, of_slice, lines) for pin in pins]
+            words = CELL_METRICS[mode].words
+            self.pinned.render(panels, words if len(words) <= LONGEST // 2 else mode)
+
+    def _panel(
+        self, frame: Frame, pin: pinned.Pin, table: np.ndarray, of_slice: np.ndarray | None, lines: str
+    ) -> Panel:
+        """The curves of one pin.
+
+        Args:
+            frame: with A and B.
+            pin: to show.
+            table: float[groups, columns, seeds] of all samples.
+            of_slice: the same of the selected ones; None where there are none.
+            lines: in `CURVES`.
+        """
+        infos, (network, condition) = self.store.results.conditions, pin.cell
+        group = lambda name: self.store.groups.index(self.store.sides.group(name))
+        if lines == "methods":
+            curves = severity_curves.of_methods([g.name for g in self.store.groups], self.columns, infos, condition)
+            own, sides = group(network), {"A": group(frame.state.a[0]), "B": group(frame.state.b[0])}
+            title = infos[condition].name if infos[condition].severity else "means over corruptions"
+        else:
+            curves = severity_curves.of_corruptions(group(network), self.columns, infos, condition)
+            names = () if curves is None else curves.names
+            own = names.index(infos[condition].name) if infos[condition].name in names else -1
+            sides, title = {}, infos[condition].name if own >= 0 else "all corruptions"
+        if curves is None:
+            return Panel(pin, title, (), np.zeros((0, 0)), np.zeros(0), -1, {}, None)
+        mean, half, _ = curves.values(table)
+        sliced = None if of_slice is None or own < 0 else curves.values(of_slice)[0][own]
+        of_own = half[own] if own >= 0 else np.full(mean.shape[1], np.nan)
+        return Panel(pin, title, curves.ticks, mean, of_own, own, sides, sliced)
 
     def _render(
         self,

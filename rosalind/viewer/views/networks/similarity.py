@@ -1,5 +1,7 @@
 """Methods, corruptions, or every network under every condition: which have alike geometry of all samples."""
 
+import contextlib
+import threading
 from html import escape
 from typing import Any
 
@@ -9,7 +11,8 @@ from bokeh.models import Button, Row, Select
 
 from rosalind.analysis import palette, similarity
 from rosalind.analysis.robustness import SeedGroup
-from rosalind.analysis.similarity import METRICS, Groups, of_sides
+from rosalind.analysis.similarity import METRICS, Groups, of_sides, on_slice
+from rosalind.analysis.similarity.on_slice import Coordinates
 from rosalind.analysis.similarity.points import corruption_of
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
@@ -51,6 +54,7 @@ class Similarity:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.frame = frame.store, change, frame
         self.changed = Changed()
+        self.reading: threading.Thread | None = None
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
         looks = palette.looks(self.families).values()
@@ -192,6 +196,8 @@ class Similarity:
         text = similarity_caption.caption(
             self.store, self.kept, frame.state, metric=chosen[1], layout=chosen[2], **nulls
         )
+        if frame.has_selection:
+            text = f"Distances of points are of all samples, whatever is selected; methods follow. {text}"
         if text != self.caption.text:
             self.caption.text = text
 
@@ -204,8 +210,11 @@ class Similarity:
         self.groups, _ = self.store.cached(key, lambda: self._grouped(kind, visible))
         self._show(*([self.groups_plane.figure, self.matrix.figure] if len(self.groups.names) > 1 else []))
         state = frame.state
-        if not self.changed("groups", (chosen, kind, opened, mask, state.a, state.b, state.null)):
+        is_ready = not frame.has_selection or self._coordinates(chosen[0]) is not None
+        where = (chosen, kind, opened, mask, frame.slice_key, is_ready)
+        if not self.changed("groups", (*where, state.a, state.b, state.null)):
             return
+        shown, of_slice = self._sliced(frame, chosen)
         names = list(self.groups.names)
         sides: dict[int, str] = {}
         for letter, cell in (("A", state.a), ("B", state.b)):
@@ -215,8 +224,8 @@ class Similarity:
             if name in names:
                 at = names.index(name)
                 sides[at] = f"{sides[at]} = {letter}" if at in sides else letter
-        if self.changed("matrix", (chosen, kind, mask)):
-            self.matrix.fill(self.groups)
+        if self.changed("matrix", where):
+            self.matrix.fill(shown)
         self.matrix.mark(sides)
         if self.level == "paths":
             self._draw_paths(opened)
@@ -227,13 +236,57 @@ class Similarity:
             shapes = [MARKERS.get(name, OTHER)[0] for name in kinds]
             listed, colours, markers = of_family.get(kind, (kinds, shades, shapes))
             at = [listed.index(name) for name in self.groups.kinds]
-            self.groups_plane.show_groups(self.groups, [colours[k] for k in at], [markers[k] for k in at], sides)
-        words = (
-            similarity_caption.of_paths(self.store, self.kept["comparison"], opened)
-            if self.level == "paths"
-            else similarity_caption.of_groups(self.groups, sides, chosen[1], chosen[0])
-        )
-        self.caption.text = words + draw.paragraphs(frame.null_sentence)
+            looks = [colours[k] for k in at], [markers[k] for k in at]
+            self.groups_plane.show_groups(shown, *looks, sides, self.groups if shown is not self.groups else None)
+        if self.level == "paths":
+            words = similarity_caption.of_paths(self.store, self.kept["comparison"], opened)
+            # The paths are in the plane of all samples; the matrix beside them is of the slice.
+            of_slice = f"Paths are of all samples; the matrix: {of_slice}" if of_slice else ""
+        else:
+            words = similarity_caption.of_groups(shown, sides, chosen[1], chosen[0])
+        self.caption.text = draw.paragraphs(of_slice) + words + draw.paragraphs(frame.null_sentence)
+
+    def _sliced(self, frame: Frame, chosen: tuple[str, str]) -> tuple[Groups, str]:
+        """The groups on the selected samples, or on all where none are selected or known; which, in a sentence."""
+        if not frame.has_selection:
+            return self.groups, ""
+        comparison, results = self.kept["comparison"], self.store.results
+        known = self._coordinates(chosen[0])
+        if known is None:
+            return self.groups, f"Of all samples; {frame.slice_words.removeprefix('of ')} follow in a moment."
+        if not (count := int(known.chosen(frame.selected).sum())):
+            return self.groups, f"Of all samples: none of {len(known.samples):,} evenly spread ones is selected."
+        among = f", {count:,} of them" if count < frame.selected.sum() else ""
+        shown = on_slice.of_slice(results, comparison, known, frame.selected, self.groups, chosen[1])
+        return shown, f"{frame.slice_words.capitalize()}{among}; grey dots are of all samples, joined to their discs."
+
+    def _coordinates(self, mode: str) -> Coordinates | None:
+        """Where the samples lie in every point, shared by all readers; None until a thread has read them."""
+        comparison, key = self.kept["comparison"], f"coordinates {mode}"
+        held = self.store.shared.get(key)
+        if held is not None and held[0] == (self.store.generation, comparison.cells):
+            return held[1]
+        document, results, about = self.root.document, self.store.results, (self.store.generation, comparison.cells)
+
+        def read() -> Coordinates:
+            known = on_slice.coordinates(results, comparison, mode)
+            self.store.shared[key] = about, known
+            return known
+
+        if document is None or document.session_context is None:
+            return read()
+
+        def tell() -> None:
+            with contextlib.suppress(ValueError, OSError):
+                read()
+                self.reading = None
+                document.add_next_tick_callback(lambda: self.update(self.frame))
+
+        # Two thousand files take a second or two, and a brush waits for nothing.
+        if self.reading is None:
+            self.reading = threading.Thread(target=tell, daemon=True)
+            self.reading.start()
+        return None
 
     def _grouped(self, kind: Any, visible: np.ndarray | None) -> tuple[Groups, np.ndarray]:
         groups = similarity.group(self.store.results, self.kept["comparison"], kind, visible)

@@ -37,6 +37,7 @@ class Attribution:
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
         self.methods, self.mapped = MethodMaps(change), MappedSamples(frame.store, change)
         self.change, self.frame = change, frame
+        self.words, self.agreed = "", None
         self.offers = MapOffers(frame, change, lambda: self.update(self.frame))
         self.missing, self.copy = self.offers.missing, self.offers.copy
         self.caption = caption("attribution-caption")
@@ -78,6 +79,8 @@ class Attribution:
         self._arrange(method == HIDDEN)
         if method != HIDDEN:
             self._show_method(frame, method, chosen if averaging else None)
+            stays = " The agreement is of all samples that have maps, whatever is selected."
+            self.caption.text = f"{self.words}{stays * frame.has_selection}"
             return
         shown = (
             method,
@@ -86,8 +89,13 @@ class Attribution:
             chosen.tobytes() if averaging else b"",
             tuple(occlusion_maps.stamp(store, cell) for cell in cells),
         )
-        if not self.changed("maps", shown):
-            return
+        if self.changed("maps", shown):
+            self._show_hidden(frame, cells, chosen, averaging=averaging)
+        self.caption.text = f"{self.words} {_of_slice(frame, self.agreed)}".strip()
+
+    def _show_hidden(self, frame: Frame, cells: list[Cell], chosen: np.ndarray, *, averaging: bool) -> None:
+        """Draw the maps of hidden patches, those of one sample or means over the chosen samples."""
+        store, state = frame.store, frame.state
         pairs = store.sides.pairs(state.a, state.b)
         sides = {
             "a": occlusion_maps.mean(store, store.sides.seeds(state.a)),
@@ -121,7 +129,7 @@ class Attribution:
             *_agreements(agreement, null, frame, averaging),
             deletion,
         ]
-        self.caption.text = " ".join(filter(None, sentences))
+        self.words, self.agreed = " ".join(filter(None, sentences)), agreement
 
     def _arrange(self, hidden_patches: bool) -> None:
         """Show the figures and choices of hidden patches, or those of the other methods."""
@@ -145,7 +153,7 @@ class Attribution:
             return
         opacity = int(opacity) / 100
         sentences, lines = self.methods.render(frame, kind, target, chosen, opacity)
-        self.caption.text = " ".join(sentences)
+        self.words = " ".join(sentences)
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
         self.missing.text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{codes}</p>" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
@@ -229,6 +237,21 @@ def _agreements(agreement: Agreement | None, null: Agreement | None, frame: Fram
     if undefined := int((~np.isfinite(agreement.own[..., at])).any(1).sum()):
         sentences.append(f"{undefined:,} have a constant map, which correlates with nothing.")
     return sentences
+
+
+def _of_slice(frame: Frame, agreement: Agreement | None) -> str:
+    """The agreement of A's and B's maps among the selected samples; empty where nothing is selected."""
+    if not frame.has_selection:
+        return ""
+    selected = frame.store.ids[frame.selected]
+    among = np.zeros(0, bool) if agreement is None else np.isin(agreement.ids, selected)
+    if agreement is None or not among.any():
+        return f"None of the {len(selected):,} selected samples has maps in A and in B."
+    at = CORRELATIONS.index(frame.choice("attribution-by"))
+    middle = lambda k: occlusion_maps.quartiles(agreement.own[among, k, at])[1]
+    numbers = ", ".join(f"{kind} median {_number(middle(k))}" for k, kind in enumerate(MAPPED))
+    count = len(np.unique(agreement.ids[among]))
+    return f"Of the {len(selected):,} selected samples {count:,} have maps in both: {numbers}."
 
 
 def _number(value: float) -> str:

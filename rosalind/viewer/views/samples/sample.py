@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, CustomJSHover, Div, FixedTicker, HoverTool, LinearColorMapper
 
-from rosalind.analysis import contact_sheet, rasters, sample_margins
+from rosalind.analysis import contact_sheet, rasters, sample_margins, slice_accuracy
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
@@ -93,7 +93,7 @@ class SampleDetail:
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
         self.root = stacked(self.text, self.figure)
-        self.changed = Changed()
+        self.changed, self.own = Changed(), ""
 
     def tap(self, x: float | None, y: float | None) -> None:
         """Make the cell at a place of the margins B."""
@@ -106,25 +106,28 @@ class SampleDetail:
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
+        self._show(frame)
+        self.finding = f"{self.own} {_of_slice(frame)}".strip()
+
+    def _show(self, frame: Frame) -> None:
+        """The shown sample, which brushes leave alone."""
         self.store, state = frame.store, frame.state
-        # Brushes leave the shown sample alone: nothing is read or sent again for them.
-        if not self.changed("sample", (state.primary, state.a, state.b)):
+        if not self.changed("sample", (state.primary, state.a, state.b, state.pins)):
             return
         position = next(iter(np.flatnonzero(self.store.ids == state.primary).tolist()), None)
         self.figure.visible = position is not None
         if position is not None and state.primary is not None:
-            margins = sample_margins.read(self.store, position, (state.a, state.b))
+            margins = sample_margins.read(self.store, position, (state.a, state.b, *state.pins))
             true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
-            sides = (_large(self.store, "A", state.a, position), _large(self.store, "B", state.b, position))
+            sides = [_large(self.store, letter, cell, position) for letter, cell in _lettered(frame)]
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
-                f"<div style='display:flex;flex-wrap:wrap;gap:4px 18px;margin-top:3px'>{''.join(sides)}</div>"
+                "<div style='display:grid;grid-template-columns:repeat(auto-fill,minmax(min(270px,100%),1fr));"
+                f"gap:6px 18px;margin-top:3px'>{''.join(sides)}</div>"
             )
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
-            self.finding = (
-                f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
-            )
+            self.own = f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
             self._render(frame, margins)
         else:
             self.text.text = (
@@ -132,16 +135,16 @@ class SampleDetail:
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
-            self.finding = self.caption.text = ""
+            self.own = self.caption.text = ""
 
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
-        store, state = frame.store, frame.state
+        store = frame.store
         finite = np.abs(margins.values[np.isfinite(margins.values)])
         low, high = rasters.symmetric(float(np.quantile(finite, 0.98)) if finite.size else np.nan)
         self.mapper.update(low=low, high=high)
         self.margins.data = {"image": [margins.values]}
         places: dict[tuple[int, int], str] = {}
-        for letter, cell in (("A", state.a), ("B", state.b)):
+        for letter, cell in _lettered(frame):
             if (place := margins.place(store, cell)) is not None:
                 places[place] = places.get(place, "") + letter
         # Crosses where it is wrong, so that nothing rests on colour alone; not where they could not be told apart.
@@ -193,6 +196,21 @@ class SampleDetail:
         return text + ". Click a cell to make it B."
 
 
+def _of_slice(frame: Frame) -> str:
+    """In how many cells the selected samples are right; empty where nothing is selected."""
+    if frame.slice_summary is None:
+        return ""
+    share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
+    return f"The {int(frame.selected.sum()):,} selected are right in {share:.0f} % on average."
+
+
+def _lettered(frame: Frame) -> list[tuple[str, Cell]]:
+    """The sides that are shown large: A, B and the pins that are neither, with their letters or numbers."""
+    state = frame.state
+    pins = [(str(k), pin) for k, pin in enumerate(state.pins, 1) if pin not in (state.a, state.b)]
+    return [("A", state.a), ("B", state.b), *pins]
+
+
 def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     """The image of a sample under a side, and its most probable classes there, as a cell of a table."""
     stored, pictures = contact_sheet.pictures(store, cell[1], np.array([position]))
@@ -215,6 +233,6 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
     return (
-        f"<div>{letter}: {cell_name(cell)}{mean}"
+        f"<div style='overflow-wrap:anywhere'>{letter}: {cell_name(cell)}{mean}"
         f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></div>"
     )
