@@ -232,7 +232,12 @@ def left_whole(study: Study) -> Iterator[str]:
         params = models.blank(model)["params"]
         groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
-            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}."
+            why = (
+                ", as their outputs meet a norm over channels, the output, or what tracing does not know"
+                if groups
+                else ""
+            )
+            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}{why}."
 
 
 def repeated(values: Sequence[Any]) -> list[Any]:
