@@ -210,12 +210,17 @@ class ChannelGroup:
     """Channels of a network that can only be removed together, as a residual stream's can.
 
     Members are parameter paths with the axis that has the channels: -1 for a kernel's output, -2 for its
-    input, 0 for a bias or a norm's scale. An axis longer than `size` has the channels innermost, repeated,
+    input, from 0 on for a bias or a norm's scale. An axis longer than `size` has the channels innermost, repeated,
     as where positions are flattened before a dense layer.
+
+    Attributes:
+        rooted: Paths of members that the module divides by the root of the number of channels, as attention does its
+            queries: a smaller network has them times the root of the share of channels that is left.
     """
 
     size: int
     members: tuple[tuple[str, int], ...]
+    rooted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

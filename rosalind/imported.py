@@ -34,10 +34,11 @@ class Imported:
             effective robustness.
         logits: From images to float[b, c]: the whole network, which features and head are compared with on one batch.
         gradient: From float32[b, h, w, c] in [0, 1] and int[b] labels to the gradient of the summed cross entropy with
-            respect to the images, float[b, h, w, c]; with it attacks are possible.
+            respect to the images, float[b, h, w, c]; with it attacks are possible, and attributions by gradients of the
+            class' log probability.
         logit_gradient: From float32[b, h, w, c] in [0, 1] and int[b] classes to the gradient of the sum of the samples'
             logits of their class with respect to the images, float[b, h, w, c]; with it attributions by gradients are
-            possible.
+            of the class' logit, as those of rosalind's own networks.
         recalibrate: From batches of images to `features` with BatchNorm statistics of those; with it the modes
             `recalibrated` and `adapted` are possible.
         activations: From images to the activations of inner layers by name, float[b, ..., channels] each, in one order:

@@ -1,6 +1,7 @@
 """Bytes that the parameters of a network take where they are stored tightly, from their arrays alone. NumPy only."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -21,9 +22,19 @@ def packed_bytes(parameters: Mapping[str, np.ndarray], masks: Mapping[str, np.nd
     >>> packed_bytes({"kernel": np.eye(4, dtype=np.float32), "bias": np.zeros(4)}, {"kernel": np.eye(4) > 0})
     22
     """
-    kernels = {path: np.asarray(mask, bool) for path, mask in masks.items() if np.ndim(mask) >= 2}
+    kernels = {path: np.asarray(mask, bool) for path, mask in kernel_masks(masks).items()}
     rest = sum(4 * int(np.size(leaf)) for path, leaf in parameters.items() if path not in kernels)
     return rest + sum(kernel_bytes(np.asarray(parameters[path], np.float32), mask) for path, mask in kernels.items())
+
+
+def kernel_masks(masks: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some masks by path that are of kernels: of two axes or more, but of no biases, of which attention's have
+    as many as it has kinds of outputs.
+
+    >>> list(kernel_masks({"q/kernel": np.ones((4, 2, 2)), "q/bias": np.ones((2, 2)), "norm/scale": np.ones(4)}))
+    ['q/kernel']
+    """
+    return {path: mask for path, mask in masks.items() if np.ndim(mask) >= 2 and path.rpartition("/")[2] != "bias"}
 
 
 def kernel_bytes(weights: Float[np.ndarray, "*inputs outputs"], mask: Bool[np.ndarray, "*inputs outputs"]) -> int:

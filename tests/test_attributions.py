@@ -141,7 +141,7 @@ class TestMethods:
         ids = np.arange(len(images), dtype=np.int32)
         arrays = compute("gradxinput", net, samples=Split(images, ids % 3, ids))
         pixels = images.astype(np.float32) / 255
-        gradient = attribution_methods.logit_gradient(net, pixels, arrays["target"][1])
+        gradient = attribution_methods.score_gradient(net, pixels, arrays["target"][1])
         np.testing.assert_allclose(maps_of(arrays)[1], (pixels * gradient).sum(-1), atol=1e-3)
 
     @pytest.mark.parametrize("model", [CNN, own(Plain), own(Residual), dataclasses.replace(CNN, name="mlp", width=40)])
@@ -322,7 +322,7 @@ class TestStudy:
         shutil.copytree(folder, copied)
         net = study.load_network(copied, "cnn-magnitude-0.5-seed0")
         features = lambda images: np.asarray(models.apply(net.config, net.variables, images)[1])
-        gradient = lambda images, targets: attribution_methods.logit_gradient(net, images, targets)
+        gradient = lambda images, targets: attribution_methods.score_gradient(net, images, targets)
         inner = lambda images: {"maps": np.asarray(models.with_maps(net.config, net.variables, images)[3])}
         head, name = measuring.head_of(net), "cnn-magnitude-0.5-seed0"
         given = {"features": features, "head": head, "parent": "cnn-dense-seed0", "seed": 0}
@@ -336,7 +336,10 @@ class TestStudy:
             np.testing.assert_allclose(theirs["map"].astype(float), ours["map"].astype(float), atol=2e-3)
         (path,) = study.diagnose(copied, [config.Diagnosis("occlusion", {"samples": 5})], [plain])
         assert not results.load_arrays(path)["zero"].all()
-        for diagnosis, words in (("gradxinput", "needs `logit_gradient`"), ("ewa", "needs `activations`")):
+        for diagnosis, words in (
+            ("gradxinput", "needs `logit_gradient` or `gradient`"),
+            ("ewa", "needs `activations`"),
+        ):
             with pytest.raises(ValueError, match=rf"{diagnosis} {words} of imported.Imported, which 'rich' lacks"):
                 study.diagnose(copied, [diagnosis], [plain])
         with pytest.raises(ValueError, match="needs the weights of a network that rosalind trained"):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -130,6 +131,57 @@ def test_it_can_be_looked_at(made):
     assert "gradient=" in shown["bare|fgsm-16"]
 
 
+def test_the_gradient_of_the_loss_maps_the_log_probability(made, tmp_path):
+    """Gradients of a linear network's log probabilities are known; a logit's are its weights."""
+    from test_view_attribution import made as viewed
+
+    found, networks = made
+    folder = shutil.copytree(found.folder, tmp_path / "study")
+    both = [networks["half"], networks["dense"]]
+    steps = config.Diagnosis("integrated_gradients", {"steps": 20, "samples": 10})
+    files = study.diagnose(folder, ["gradxinput", steps], both)
+    arrays, summed = results.load_arrays(files[0]), results.load_arrays(files[2])
+    pixels = data.load("digits", train_limit=200, size=8).test.images[arrays["axis/samples"]] / 255.0
+    classes, weight = arrays["target"][0], networks["half"].head[0].astype(float)
+    shares = np.exp(pixels.reshape(len(pixels), -1) @ weight)
+    shares /= shares.sum(1, keepdims=True)
+    expected = pixels[..., 0] * ((np.eye(10)[classes] - shares) @ weight.T).reshape(-1, 8, 8)
+    np.testing.assert_allclose(arrays["map"][0] * arrays["largest"][0][:, None, None], expected, atol=2e-3)
+    # All that is missing is the error of the steps.
+    assert np.abs(summed["error"]).max() < 1e-3 < np.abs(arrays["error"]).max()
+    (rows,) = np.nonzero(np.isin(arrays["axis/samples"], summed["axis/samples"]))
+    gained = np.log(shares[rows, classes[rows]] * 10)
+    sums = summed["map"][0].astype(float).sum((1, 2)) * summed["largest"][0]
+    np.testing.assert_allclose(sums, gained, atol=0.02)
+    logit = dataclasses.replace(networks["half"], logit_gradient=lambda x, k: weight.T[k].reshape(x.shape))
+    (again,) = study.diagnose(folder, ["gradxinput"], [logit, networks["dense"]])[:1]
+    arrays = results.load_arrays(again)
+    of_logit = pixels[..., 0] * weight.T[classes].reshape(-1, 8, 8)
+    np.testing.assert_allclose(arrays["map"][0] * arrays["largest"][0][:, None, None], of_logit, atol=2e-3)
+    assert [i.score for i in results.diagnostics(results.load(folder))[0]] == ["log probability", None] + 2 * [
+        "log probability"
+    ]
+    for diagnosis, words in (("gradxinput", "`logit_gradient` or `gradient`"), ("lrp", "needs the weights")):
+        with pytest.raises(ValueError, match=words):
+            study.diagnose(folder, [diagnosis], [networks["bare"]])
+    sides = {"a": ("dense", "clean"), "b": ("half", "clean")}
+    primary = int(summed["axis/samples"][0])
+    view, _, _ = viewed(folder, **sides, primary=primary, chosen={"attribution-method": steps.id})
+    assert "dense, half are of the class' log probability" in view.caption.text
+    assert view.methods.tiles.texts.data["words"].count("no map") == 0
+    assert "Do A and B look at the same?" in view.caption.text
+    view, _, _ = viewed(folder, **sides, primary=primary, chosen={"attribution-method": "gradxinput"})
+    assert "are not compared with maps of logits" in view.caption.text
+    assert "Do A and B look at the same?" not in view.caption.text
+    view, _, _ = viewed(folder, **sides, primary=primary, chosen={"attribution-method": "gradcam"})
+    assert view.methods.tiles.texts.data["words"].count("needs its weights") == 2
+    assert not view.copy.tags[0]
+    sides["b"] = ("bare", "clean")
+    view, _, _ = viewed(folder, **sides, primary=primary, chosen={"attribution-method": "gradxinput"})
+    (line,) = view.copy.tags[0].splitlines()
+    assert "the imported.Imported of bare with `logit_gradient=` or `gradient=`" in line
+
+
 def test_maps_come_from_the_callable(made):
     found, networks = made
     assert study.attribute(found.folder, networks["half"], "contrast-5", (3, 7)) == 2
@@ -154,8 +206,6 @@ def test_maps_come_from_the_callable(made):
 
 
 def test_provenance_given_anew_replaces_the_old_and_measures_what_is_possible_now(made, tmp_path):
-    import shutil
-
     folder = tmp_path / "study"
     shutil.copytree(made[0].folder, folder)
     before = results.geometry_file(folder, "bare", "clean").stat().st_mtime_ns
@@ -236,8 +286,6 @@ def test_as_many_features_as_classes_are_warned_of_unless_they_give_the_logits(m
 @pytest.fixture(scope="module")
 def predicted(made, tmp_path_factory):
     """The same study with the dense network's predictions in three forms, and a file that was shuffled."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("predicted")
     shutil.copytree(made[0].folder, folder / "study")
     order = np.random.default_rng(0).permutation(len(made[0].labels))

@@ -19,7 +19,7 @@ ARROWS = {
     "results": {"config"},
     "imported": set(),
     "storage": set(),
-    "training": {"config"},
+    "training": {"config", "storage"},
     "exports": {"results", "measures", "progress"},
     "pruning": {"training", "storage"},
     "analysis": {"results", "measures", "storage"},

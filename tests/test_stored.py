@@ -5,16 +5,18 @@ an mlp of width 8 on 90 images of three classes, two seeds, dense and magnitude 
 """
 
 import csv
+import dataclasses
 import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import small_study
 from pages import opened
 
-from rosalind import pruning, results
+from rosalind import pruning, results, study
 from rosalind.analysis import robustness
 from rosalind.analysis.store import Store
-from rosalind.config import Method, fingerprint
+from rosalind.config import Condition, Method, Train, fingerprint
 
 STORED = sorted((Path(__file__).parent / "stored").glob("*.zip"))
 NUMBERS = ("accuracy", "loss", "brier", "angle_mean", "angle_centred_mean", "norm_mean", "margin_median")
@@ -35,6 +37,50 @@ def test_options_are_hashed_as_they_were():
     )
     options = {name: pruning.determining(pruning.check(Method(name, (0.5,)))) for name in names}
     assert fingerprint(options) == "5010b442998ec34b"
+
+
+@pytest.mark.parametrize("name", pruning.EARLIER)
+def test_what_a_method_did_before_is_among_its_options(name):
+    earlier = pruning.EARLIER[name]
+    assert pruning.check(Method(name, (0.5,), earlier)).items() >= earlier.items()
+
+
+def test_a_study_from_before_an_option_goes_on_as_it_was(tmp_path, capsys):
+    """As `snip` was until its default changed: BatchNorm in batch mode, and no option `statistics` to say so."""
+    snip = Method("snip", (0.5,), {"statistics": "batch"})
+    plan = dataclasses.replace(
+        small_study(methods=(snip,), seeds=(0,), conditions=(Condition(),), attributions=0),
+        train=Train(epochs=1, batch_size=100),
+    )
+    study.run(plan, tmp_path)
+    path = results.network_file(tmp_path, "mlp-snip-0.5-seed0", "json")
+    info = results.load_json(path)
+    for options in (info["options"], info["made_by"]["options"]):
+        del options["statistics"]
+    results.save_json(path, {**info, "fingerprint": fingerprint(info["made_by"])}, replace=True)
+    before = {file: file.stat().st_mtime_ns for file in path.parent.iterdir()}
+    default = dataclasses.replace(snip, options={})
+    added = dataclasses.replace(
+        plan,
+        methods=(default, Method("magnitude", (0.5,), {"epochs": 1})),
+        seeds=(0, 1),
+        conditions=(Condition(), Condition("contrast", 3)),
+    )
+    capsys.readouterr()
+    assert study.estimate(added, tmp_path).networks == 4
+    study_results = study.run(added, tmp_path)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("snip goes on with statistics=")]
+    assert len(lines) == 1
+    assert len(study_results.cells()) == 12
+    assert before.items() <= {file: file.stat().st_mtime_ns for file in path.parent.iterdir()}.items()
+    options = [study_results.networks[f"mlp-snip-0.5-seed{seed}"].options.get("statistics") for seed in (0, 1)]
+    assert options == [None, "batch"]
+    study.run(plan, tmp_path)
+    other = dataclasses.replace(plan, methods=(dataclasses.replace(snip, options={"statistics": "stored"}),))
+    with pytest.raises(results.Mismatch, match=r"options.statistics: 'batch' -> 'stored'.*\{'statistics': 'batch'\}"):
+        study.run(other, tmp_path)
+    named = dataclasses.replace(other, methods=(dataclasses.replace(other.methods[0], label="snip-stored"),))
+    assert "mlp-snip-stored-0.5-seed0" in study.run(named, tmp_path).networks
 
 
 def test_all_cells_are_there(folder):

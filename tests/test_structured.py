@@ -36,7 +36,7 @@ def noisy(tree, size: float):
     return jax.tree.map(lambda x: np.asarray(x) + np.float32(size) * draw(x), tree)
 
 
-COUNTS = {"mlp": 2, "norm_mlp": 2, "cnn": 3, "resnet20": 12, "vgg16_bn": 13, "vit": 4}
+COUNTS = {"mlp": 2, "norm_mlp": 2, "cnn": 3, "resnet20": 12, "vgg16_bn": 13, "vit": 12}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -301,6 +301,61 @@ class Shuffling(nn.Module):
         x = nn.relu(nn.Dense(self.width, name="dense0")(x.reshape(x.shape[0], -1)))
         x = x.reshape(-1, 2, self.width // 2).swapaxes(1, 2).reshape(-1, self.width)
         return nn.relu(nn.Dense(self.width, name="dense1")(x))
+
+
+class Attending(nn.Module):
+    """Attention of two heads, by default, with normalised queries and keys, or with weights of the user's own."""
+
+    width: int = 8
+    kind: str = "plain"
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Conv(self.width, (4, 4), (4, 4), name="patches")(x).reshape(x.shape[0], -1, self.width)
+        own = {"attention_fn": lambda q, k, v, **_: nn.dot_product_attention(2 * q, k, v)} if self.kind == "own" else {}
+        normed = self.kind == "normed"
+        attention = nn.MultiHeadDotProductAttention(2, qkv_features=16, normalize_qk=normed, name="attention", **own)
+        return (x + attention(nn.LayerNorm()(x))).mean(1)
+
+
+class Normed(Attending):
+    kind: str = "normed"
+
+
+class Own(Attending):
+    kind: str = "own"
+
+
+@pytest.mark.parametrize(("name", "removable"), [("Attending", [3, 2]), ("Normed", [2]), ("Own", [])])
+def test_channels_of_heads_go_where_attention_is_the_default(name, removable):
+    """Queries with keys, whose product is over the root of their number, and values with the output."""
+    model = Model(f"test_structured:{name}", 8, (8, 8, 1), 3, (0.5,), (0.25,))
+    groups = models.groups(model)
+    assert [group.size for group in groups] == [8] * len(removable)
+    variables = models.init(model, jax.random.key(1))
+    params = noisy(variables["params"], 0.5)
+    kept = [np.arange(8) >= count for count in removable]
+    chosen = structured.masks_of(kept, groups, params)
+    masked = training.project(params, chosen)
+    assert masks.sparsity_of(chosen) == pytest.approx(
+        1
+        - sum(float(np.mean(chosen[p])) * x.size for p, x in masks.prunable(params).items())
+        / sum(x.size for x in masks.prunable(params).values())
+    )
+    small, _ = structured.shrink(masked, {}, chosen, groups)
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype(np.uint8)
+    whole, logits, fewer = (models.apply(model, {"params": p}, images)[0] for p in (params, masked, small))
+    np.testing.assert_allclose(logits, fewer, atol=1e-5)
+    # Every part left, and only as much as was removed.
+    shapes = {p: small["backbone"]["attention"][p]["kernel"].shape for p in ("query", "key", "value", "out")}
+    left = [8 - count for count in {1: [0], 0: [0, 0]}.get(len(removable), []) + removable]
+    assert shapes == {
+        "query": (8, 2, left[0]),
+        "key": (8, 2, left[0]),
+        "value": (8, 2, left[1]),
+        "out": (2, left[1], 8),
+    }
+    assert np.allclose(whole, logits) == (not removable)
 
 
 def test_channels_that_are_shuffled_are_in_no_group():

@@ -48,7 +48,7 @@ def made(folder, **fields):
     chosen = fields.pop("chosen", {})
     selected = np.isin(store.ids, fields.pop("selected", ()))
     choices = views.choices(store)
-    state = with_choices(State(A, B, **fields), chosen, choices)
+    state = with_choices(State(fields.pop("a", A), fields.pop("b", B), **fields), chosen, choices)
     frame, asked = Frame(store, state, selected, choices), []
     view = Attribution(frame, lambda **change: asked.append(change))
     view.update(frame)

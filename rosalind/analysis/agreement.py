@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
 from rosalind.results import Results, load_arrays, save_arrays
+from rosalind.storage import kernel_masks
 
 COLUMNS_AT_ONCE = 1 << 18
 """Weights of all networks that are compared in one product, so that memory stays bounded."""
@@ -98,8 +99,8 @@ def compare(results: Results) -> dict[str, np.ndarray]:
 def _masks(results: Results, network: str) -> Mapping[str, np.ndarray]:
     """Masks of kernels by path; none of an imported network."""
     arrays = load_arrays(results.network_file(network))
-    masks = [(k, v) for k, v in sorted(arrays.items()) if k.startswith("masks/") and v.ndim >= 2]
-    return {key.removeprefix("masks/"): mask for key, mask in masks}
+    masks = {k.removeprefix("masks/"): v for k, v in sorted(arrays.items()) if k.startswith("masks/")}
+    return kernel_masks(masks)
 
 
 def save(results: Results) -> None:

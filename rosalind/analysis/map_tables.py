@@ -40,14 +40,15 @@ def rows(
         stored: what `results.diagnostics` gives, where it has been read already.
     """
     infos = attributions(diagnostics(results)[0] if stored is None else stored)
-    by_cell = {(info.id, info.network, info.condition): info for info in infos}
+    # Maps of two scores, of a logit and of a log probability, are not held against each other.
+    by_cell = {(info.id, info.score, info.network, info.condition): info for info in infos}
     listed = []
     for info in infos:
         condition = info.condition or CLEAN
         for (kind, partner, under), positive in itertools.product(
             partners(results, info.network, condition), readings(info)
         ):
-            other = by_cell.get((info.id, partner, under))
+            other = by_cell.get((info.id, info.score, partner, under))
             if other is None:
                 continue
             own = "clean" if kind == OWN_CLEAN else target

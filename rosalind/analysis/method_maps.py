@@ -14,8 +14,18 @@ from rosalind.analysis.store import Store
 from rosalind.config import short_name
 from rosalind.results import DiagnosticInfo
 
-METHODS = ("gradcam", "ewa", "gradxinput", "integrated_gradients", "lrp", "occlusion")
-"""Diagnostics that give maps, in the order of choices."""
+_GRADIENT = "`logit_gradient=` or `gradient=`"
+
+METHODS = {
+    "gradcam": "weights",
+    "ewa": "`activations=`",
+    "gradxinput": _GRADIENT,
+    "integrated_gradients": _GRADIENT,
+    "lrp": "weights",
+    "occlusion": "`features=`",
+}
+"""Diagnostics that give maps, in the order of choices, and what they need of a network: its weights in the study, or
+arguments of the `imported.Imported` of one made elsewhere."""
 
 DRAWN = ("cosine", "spearman", "ssim", "iou")
 """Agreements with an upper end of 1, which share an axis."""
@@ -104,7 +114,9 @@ def difference(store: Store, kind: Kind, target: str, pairs: Sequence[tuple[Cell
 
 
 def _pairs(store: Store, kind: Kind, target: str, pairs: Sequence[tuple[Cell, Cell]]) -> list:
-    both = [[stored(store, kind, target, cell) for cell in pair] for pair in pairs]
+    # Maps of two scores, of a logit and of a log probability, are not held against each other.
+    alike = [pair for pair in pairs if len({score(store, kind, cell) for cell in pair}) == 1]
+    both = [[stored(store, kind, target, cell) for cell in pair] for pair in alike]
     return [(a, b) for a, b in both if a is not None and b is not None and a.values.shape[1:] == b.values.shape[1:]]
 
 
@@ -191,10 +203,41 @@ def spans(store: Store, kind: Kind, target: str, cells: Sequence[Cell]) -> list[
     return placed
 
 
+def score(store: Store, kind: Kind, cell: Cell) -> str | None:
+    """`results.LOG_PROBABILITY` where the maps of a single cell are of one; None where of a logit, or without any."""
+    info = _info(store, kind, cell)
+    return None if info is None else info.score
+
+
+def unmet(store: Store, kind: Kind, network: str) -> str | None:
+    """What a kind of maps needs that no network made elsewhere has; None for all others, and kinds of your own."""
+    needs = METHODS.get(kind.text.partition(":")[0])
+    return needs if needs == "weights" and store.results.networks[network].is_imported else None
+
+
 def lacking(store: Store, kind: Kind, cells: Sequence[Cell]) -> list[str]:
-    """Commands that make the maps that single cells lack."""
+    """Commands that make the maps that single cells lack and can have.
+
+    Of imported networks, whose weights the study does not have, lines of Python.
+    """
     by_condition: dict[str, list[str]] = {}
+    lines = []
     for network, condition in cells:
-        if _info(store, kind, (network, condition)) is None:
+        if _info(store, kind, (network, condition)) is not None or unmet(store, kind, network):
+            continue
+        if store.results.networks[network].is_imported:
+            lines.append(_python(store, kind, network, condition))
+        else:
             by_condition.setdefault(condition, []).append(network)
-    return [inside.command(store, kind.text, names, condition) for condition, names in by_condition.items()]
+    return [inside.command(store, kind.text, names, condition) for condition, names in by_condition.items()] + lines
+
+
+def _python(store: Store, kind: Kind, network: str, condition: str) -> str:
+    """The line of Python that makes maps of an imported network."""
+    folder, name = store.results.home(network)
+    diagnostic, _, given = kind.text.partition(":")
+    options = {option: float(value) for option, _, value in (part.partition("=") for part in given.split(",") if part)}
+    chosen = f"config.Diagnosis({diagnostic!r}, {options}, under=({condition!r},))"
+    needs = METHODS.get(diagnostic)
+    has = "" if needs is None else f" with {needs}"
+    return f"study.diagnose({str(folder)!r}, [{chosen}], [network])  # network: the imported.Imported of {name}{has}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
-from rosalind.diagnostics.attribution_methods import integrated_gradients
+from rosalind.diagnostics.attribution_methods import explains_log_probability, integrated_gradients
 from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between, mean_along
@@ -89,6 +89,7 @@ __all__ = [
     "convolution_norm",
     "entropy",
     "error_curve",
+    "explains_log_probability",
     "integrated_gradients",
     "log_mass",
     "margins",

@@ -1,4 +1,7 @@
-"""Ways to attribute a class' logit to pixels: maps of images for classes."""
+"""Ways to attribute a class' score to pixels: maps of images for classes.
+
+The score is the class' logit, or its log probability where a network made elsewhere has but the gradient of its loss.
+"""
 
 import functools
 from collections.abc import Callable
@@ -7,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import logsumexp
 
 from rosalind import measuring, models
 from rosalind.conditions import Network
@@ -27,15 +31,27 @@ Method = Callable[[Subject, Split], Maps]
 
 def predicted(network: Network, split: Split) -> np.ndarray:
     """int[n]: the class of the largest logit, the first of equal ones."""
+    return np.argmax(_logits(network, split), axis=1)
+
+
+def explains_log_probability(network: Network) -> bool:
+    """True where attributions by gradients are of a class' log probability, False where they are of its logit.
+
+    The gradient of the loss is that of a negative log probability. It does not tell a logit's: what is added to all
+    logits alike leaves the loss as it is.
+    """
+    return network.config is None and network.logit_gradient is None and network.gradient is not None
+
+
+def _logits(network: Network, split: Split) -> np.ndarray:
+    """float32[n, c]."""
     kernel, bias = measuring.head_of(network)
-    return np.argmax(measuring.features_of(network, split) @ kernel + bias, axis=1)
+    return measuring.features_of(network, split) @ kernel + bias
 
 
 def target_logits(network: Network, split: Split) -> np.ndarray:
     """float32[n]: the logit of every image's label."""
-    kernel, bias = measuring.head_of(network)
-    features = measuring.features_of(network, split)
-    return np.einsum("nd,dn->n", features, kernel[:, split.labels]) + bias[split.labels]
+    return _logits(network, split)[np.arange(len(split)), split.labels]
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
@@ -81,17 +97,26 @@ def _relevance(config: Model, variables, images, targets):
     return models.relevance(config, variables, images, targets)
 
 
-def logit_gradient(network: Network, pixels: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """float32[n, h, w, c]: the derivative of every image's target logit for its pixels, float32 in [0, 1]."""
+def score_gradient(network: Network, pixels: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """float32[n, h, w, c]: the derivative of every image's target score for its pixels, float32 in [0, 1].
+
+    The score is the logit, or the log probability, see `explains_log_probability`.
+
+    Raises:
+        ValueError: a callable's gradient of another shape, or with values that are not finite.
+    """
     if network.config is not None:
         return np.asarray(_pixel_gradient(network.config, network.variables, pixels, targets))
-    assert network.logit_gradient is not None
-    gradient = np.asarray(network.logit_gradient(np.array(pixels), np.array(targets)), np.float32)
-    if gradient.shape != pixels.shape:
+    name, sign = ("gradient", -1) if explains_log_probability(network) else ("logit_gradient", 1)
+    function = getattr(network, name)
+    assert function is not None
+    gradient = np.asarray(function(np.array(pixels), np.array(targets)), np.float32)
+    if gradient.shape != pixels.shape or not np.isfinite(gradient).all():
         raise ValueError(
-            f"`logit_gradient` of {network.name!r} must give float{list(pixels.shape)}, got {list(gradient.shape)}."
+            f"`{name}` of {network.name!r} must give finite float{list(pixels.shape)}, got {list(gradient.shape)}"
+            f"{'' if np.isfinite(gradient).all() else ' with values that are not finite'}."
         )
-    return gradient
+    return sign * gradient
 
 
 def gradcam(network: Network, split: Split, advance: Callable[[int], object]) -> np.ndarray:
@@ -128,11 +153,11 @@ def of_ewa(subject: Subject, split: Split) -> Maps:
 
 
 def of_gradxinput(subject: Subject, split: Split) -> Maps:
-    """Pixels times the gradient of the class' logit; off by its sum minus the change from a black image."""
+    """Pixels times the gradient of the class' score; off by its sum minus the change from a black image."""
 
     def of_batch(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         pixels = _pixels(images)
-        return (pixels * logit_gradient(subject.network, pixels, targets)).sum(-1)
+        return (pixels * score_gradient(subject.network, pixels, targets)).sum(-1)
 
     maps = _in_batches(split, of_batch, _advancing(subject, split))
     return maps, _incompleteness(subject.network, split, maps)
@@ -158,17 +183,17 @@ def _path_gradient(config: Model, variables, pixels, targets, share, total):
 def integrated_gradients(network: Network, pixels: np.ndarray, targets: np.ndarray, steps: int) -> np.ndarray:
     """float32[n, h, w]: pixels times their mean gradient on the way from black, at the middles of equal steps.
 
-    Summed over pixels it is the logit minus that of a black image, up to the steps' error (arXiv 1703.01365).
+    Summed over pixels it is the score minus that of a black image, up to the steps' error (arXiv 1703.01365).
 
     Args:
-        network: with variables, or with a `logit_gradient`.
+        network: with variables, or with a `logit_gradient` or a `gradient`, see `score_gradient`.
         pixels: float32[n, h, w, c] in [0, 1].
         targets: int[n], classes.
         steps: 1 or more; one forward and one backward pass each.
     """
     shares = (np.arange(steps, dtype=np.float32) + 0.5) / steps
     if network.config is None:
-        total: Any = sum(logit_gradient(network, share * pixels, targets) for share in shares)
+        total: Any = sum(score_gradient(network, share * pixels, targets) for share in shares)
     else:
         # A Python loop: gradients of convolutions are slow inside XLA's loops on CPUs.
         total = jnp.zeros_like(pixels)
@@ -178,11 +203,12 @@ def integrated_gradients(network: Network, pixels: np.ndarray, targets: np.ndarr
 
 
 def _incompleteness(network: Network, split: Split, maps: np.ndarray) -> np.ndarray:
-    """The maps' sums minus what they should be: the logit minus that of a black image."""
+    """The maps' sums minus what they should be: the score minus that of a black image."""
     black = Split(np.zeros_like(split.images[:1]), split.labels[:1], split.ids[:1])
-    kernel, bias = measuring.head_of(network)
-    start = (measuring.features_of(network, black) @ kernel + bias)[0, split.labels]
-    return maps.sum((1, 2)) - (target_logits(network, split) - start)
+    start, end = _logits(network, black), _logits(network, split)
+    if explains_log_probability(network):
+        start, end = (logits - logsumexp(logits, axis=1, keepdims=True) for logits in (start, end))
+    return maps.sum((1, 2)) - (end[np.arange(len(split)), split.labels] - start[0, split.labels])
 
 
 def of_lrp(subject: Subject, split: Split) -> Maps:

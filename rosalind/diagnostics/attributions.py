@@ -101,7 +101,9 @@ def _check_steps(options: Mapping[str, float]) -> None:
     whole("samples", 1)(options)
 
 
-_INCOMPLETE = "sum of a map minus what it should be: the logit minus that of a black image"
+_SCORE = "logits, or nats where the record's score is a log probability"
+
+_INCOMPLETE = "sum of a map minus what it should be: the score minus that of a black image"
 
 GRADCAM = _diagnostic(
     "1610.02391",
@@ -126,19 +128,19 @@ EWA = _diagnostic(
 GRADXINPUT = _diagnostic(
     "1605.01713",
     methods.of_gradxinput,
-    _gives("pixels from black times the gradient of the class' logit, summed over colours", "logits", _INCOMPLETE),
-    needs="logit_gradient",
+    _gives("pixels from black times the gradient of the class' score, summed over colours", _SCORE, _INCOMPLETE),
+    needs="gradient",
 )
 
 INTEGRATED_GRADIENTS = _diagnostic(
     "1703.01365",
     methods.of_integrated_gradients,
     _gives(
-        "pixels from black times the mean gradient of the class' logit on the way, summed over colours",
-        "logits",
+        "pixels from black times the mean gradient of the class' score on the way, summed over colours",
+        _SCORE,
         _INCOMPLETE,
     ),
-    needs="logit_gradient",
+    needs="gradient",
     options={"steps": 32, "samples": 200},
     check=_check_steps,
 )

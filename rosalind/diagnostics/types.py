@@ -85,7 +85,8 @@ class Diagnostic:
         of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
         needs: `variables` where a network must be a rosalind model; `features` where one made elsewhere will do, whose
             layers are those that its `activations` give, and `head`; `activations` or `logit_gradient` where one made
-            elsewhere must have that too, see `imported.Imported`.
+            elsewhere must have that too, see `imported.Imported`, and `gradient` where it must have that of a logit or
+            of the loss.
         under: True where it sees images, and is made once per condition.
         attacks: Of a pair: whether it attacks the networks between its ends (`Subject.attacked`).
         options: Options by name, with their defaults.
@@ -100,7 +101,7 @@ class Diagnostic:
     compute: Callable[[Subject], Mapping[str, Any]]
     gives: Mapping[str, Given]
     of: Literal["network", "pair"] = "network"
-    needs: Literal["variables", "features", "activations", "logit_gradient"] = "variables"
+    needs: Literal["variables", "features", "activations", "gradient", "logit_gradient"] = "variables"
     under: bool = False
     attacks: bool = False
     options: Mapping[str, float] = field(default_factory=dict)

@@ -19,6 +19,9 @@ from rosalind.models.forward import apply, blank, flatten, unflatten
 MIXING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 """Norms over channels."""
 
+ATTENTION = (nn.MultiHeadAttention, nn.MultiHeadDotProductAttention, nn.SelfAttention)
+"""Modules, and none of their subclasses, whose heads multiply queries with keys, and weigh values."""
+
 DRAWS = ((0.5, 1.5), (-0.01, 0.01), (-1.0, 1.0))
 """Ranges of the arrays that a network is traced with: a function may saturate on large ones (relu6 behind eight
 residual sums), or be flat on one side, but not on all of them."""
@@ -37,8 +40,10 @@ class Structure:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.opaque = {"output"}
         self.norms: set[str] = set()
+        self.attentions: dict[str, Any] = {}
         self.positions: dict[str, int] = {}
         known: set[str] = set()
+        shared: set[str] = set()
 
         def shapes_only(path, module, x, call_original):
             lifted = layers.is_lifted(module)
@@ -49,6 +54,9 @@ class Structure:
                 self.positions[path] = before + _positions(module, x.shape, y.shape)
             if lifted:
                 return y
+            if type(module) in ATTENTION:
+                shared.update({path} & self.attentions.keys())
+                self.attentions[path] = module
             if isinstance(module, layers.LAYERS):
                 if path in self.modules or not _has_plain_channels(module):
                     self.opaque.add(path)
@@ -59,6 +67,7 @@ class Structure:
 
         with layers.intercepted(shapes_only):
             jax.eval_shape(lambda v: run(v, image), variables)
+        self.attentions = {path: module for path, module in self.attentions.items() if path not in shared}
 
         flat = flatten(dict(variables))
         module_of = lambda path: path.partition("/")[2].rpartition("/")[0]
@@ -134,15 +143,18 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
     """Channel groups: sets of channels that must be removed together, in layer order.
 
     Left out are channels that reach the output, a layer of unknown kind, a norm over channels or an array of the
-    user's own, and those that are read in another order (concatenated, shuffled). So a transformer's embedding and the
-    channels of attention stay: a LayerNorm over fewer channels, and a softmax of fewer products, are another function.
-    Torch-Pruning removes them all the same (nine groups of a `vit`, four here).
+    user's own, and those that are read in another order (concatenated, shuffled). So a transformer's embedding stays: a
+    LayerNorm over fewer channels is another function, as a channel that is zero still counts in its mean and variance.
+    Torch-Pruning removes it all the same.
+
+    Channels within the heads of attention are two groups, of queries with keys and of values with the output; one
+    channel is removed from all heads.
     """
     producers = list(structure.modules)
     readers = {path: structure.fed_by(path) for path in producers}
     coupled = [[bool(readers[a].keys() & readers[b].keys()) for b in producers] for a in producers]
     _, components = connected_components(np.array(coupled, float))
-    channel_groups = []
+    channel_groups = {}
     for component in dict.fromkeys(components.tolist()):
         members = [path for path, c in zip(producers, components, strict=True) if c == component]
         if not _plain(structure, members, readers):
@@ -153,8 +165,29 @@ def groups_of(structure: Structure, parameters: Mapping[str, Any]) -> tuple[Chan
         entries = [(f"{path}/kernel", -1) for path in members] + [(f"{path}/bias", 0) for path in members]
         entries += [(f"{name}/{part}", 0) for name in norms for part in ("scale", "bias")]
         entries += [(f"{name}/kernel", -2) for name in read if name in structure.modules]
-        channel_groups.append(ChannelGroup(size, tuple(e for e in entries if e[0] in parameters)))
-    return tuple(channel_groups)
+        channel_groups[members[0]] = [ChannelGroup(size, tuple(e for e in entries if e[0] in parameters))]
+    for path, module in structure.attentions.items():
+        channel_groups[f"{path}/query"] = _of_attention(path, module, parameters)
+    return tuple(group for path in producers for group in channel_groups.get(path, ()))
+
+
+def _of_attention(path: str, module: Any, parameters: Mapping[str, Any]) -> list[ChannelGroup]:
+    """The groups of channels of a module of `ATTENTION`; none where it computes something else than by default."""
+    if module.attention_fn is not nn.dot_product_attention or module.qkv_dot_general_cls or module.decode:
+        return []
+    produced = lambda name: [(f"{path}/{name}/kernel", -1), (f"{path}/{name}/bias", 1)]
+    there = lambda members: tuple(member for member in members if member[0] in parameters)
+    kernels = [f"{path}/{name}/kernel" for name in ("query", "value", "out")]
+    if any(kernel not in parameters for kernel in kernels):
+        return []
+    size = parameters[kernels[1]].shape[-1]
+    groups = [ChannelGroup(size, there([*produced("value"), (kernels[2], -2)]))]
+    if not module.normalize_qk:
+        # A norm over a head's channels counts those that are zero, too.
+        queries = there(produced("query"))
+        size, rooted = parameters[kernels[0]].shape[-1], tuple(name for name, _ in queries)
+        groups.insert(0, ChannelGroup(size, (*queries, *there(produced("key"))), rooted))
+    return groups
 
 
 def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mapping[str, np.ndarray]]) -> bool:

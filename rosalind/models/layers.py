@@ -67,16 +67,21 @@ def is_plain_transpose(module: nn.Module) -> bool:
 
 
 def sized() -> Any:
-    """Context manager in which layers have as many outputs as their kernels, so that shrunk networks run."""
+    """Context manager in which layers have as many outputs as their kernels, so that shrunk networks run.
+
+    Those of attention have several axes of outputs: heads, and channels of a head.
+    """
 
     def handle(path, module, x, call_original):
-        plain = isinstance(module, (nn.Conv, nn.Dense)) or is_plain_transpose(module)
+        plain = isinstance(module, (nn.Conv, nn.Dense, nn.DenseGeneral)) or is_plain_transpose(module)
         if not plain or not module.has_variable("params", "kernel"):
             return call_original(x)
-        outputs = np.shape(module.get_variable("params", "kernel"))[-1]
-        if outputs == module.features:
+        features: Any = module.features
+        axes = 1 if isinstance(features, int) else len(features)
+        outputs = np.shape(module.get_variable("params", "kernel"))[-axes:]
+        if outputs == ((features,) if isinstance(features, int) else tuple(features)):
             return call_original(x)
-        alike = module.clone(features=outputs, parent=None, name=None)
+        alike = module.clone(features=outputs[0] if isinstance(features, int) else outputs, parent=None, name=None)
         return alike.apply({"params": module.variables["params"]}, x)
 
     return intercepted(handle)

@@ -2,7 +2,7 @@
 
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
-from rosalind.pruning.checkpoints import determining
+from rosalind.pruning.checkpoints import EARLIER, determining, recorded
 from rosalind.pruning.checks import check, check_network, definitions, left_whole
 from rosalind.pruning.compression import OPTIONS as COMPRESSION
 from rosalind.pruning.methods import (
@@ -32,6 +32,7 @@ from rosalind.pruning.types import (
 
 __all__ = [
     "COMPRESSION",
+    "EARLIER",
     "FAMILIES",
     "METHODS",
     "MaskParametrisation",
@@ -60,6 +61,7 @@ __all__ = [
     "planned_epochs",
     "prune",
     "recipe_of",
+    "recorded",
     "structured",
     "while_training",
 ]

@@ -19,6 +19,24 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
 }
 """Options that were added when studies had been stored, with those that only work beside them."""
 
+EARLIER: Mapping[str, Mapping[str, Any]] = {
+    "maggrad": {"statistics": "batch"},
+    "snip": {"statistics": "batch"},
+    "grasp": {"over": "all"},
+    "set": {"restart": True},
+    "rigl": {"restart": True},
+}
+"""By method the options that were added when studies had been stored, with what it did before, default or not."""
+
+
+def recorded(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a stored network, with what its method did before some of them existed.
+
+    >>> recorded("snip", {"rounds": 1})
+    {'statistics': 'batch', 'rounds': 1}
+    """
+    return {**EARLIER.get(method, {}), **options}
+
 
 def determining(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that a network depends on, as hashes and files have them.

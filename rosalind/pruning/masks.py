@@ -10,6 +10,7 @@ from jaxtyping import Bool
 
 from rosalind.config import unknown
 from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
+from rosalind.storage import kernel_masks
 from rosalind.training import Tree, by_path
 
 Masks = dict[str, Bool[np.ndarray, "..."]]
@@ -270,7 +271,7 @@ def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], target: int
 
 def weights_only(masks: Mapping[str, Any]) -> dict[str, Any]:
     """The masks of P; structured methods also mask biases and norms, which no sparsity counts."""
-    return {path: mask for path, mask in masks.items() if np.ndim(mask) >= 2}
+    return kernel_masks(masks)
 
 
 def sparsity_of(masks: Mapping[str, Any]) -> float:

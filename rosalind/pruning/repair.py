@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from rosalind.pruning.masks import weights_only
 from rosalind.pruning.types import CountedBatches, MethodRun, Weights
 from rosalind.training import map_by_path, project
 
@@ -67,7 +67,7 @@ def repaired(
 
         trainable = project(map_by_path(moved, trainable), masks)
     state, _ = moments(trainable, pruned.state, batch)
-    unknown = sorted(path for path, mask in masks.items() if np.ndim(mask) >= 2 and path not in target)
+    unknown = sorted(path for path in weights_only(masks) if path not in target)
     notes = (f"not repaired, as the model does not give their outputs: {', '.join(unknown)}",) if unknown else ()
     return Weights(trainable, state), notes
 

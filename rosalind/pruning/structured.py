@@ -167,23 +167,29 @@ def shrink(trainable: Tree, state: Tree, masks: Mapping[str, Any], groups: Seque
     alive = [a if a.any() else np.arange(len(a)) == 0 for a in alive]
     cuts: dict[str, list[tuple[int, np.ndarray]]] = {}
     modules: dict[str, np.ndarray] = {}
+    factors: dict[str, float] = {}
     for stays, group in zip(alive, groups, strict=True):
         readers = [(path, axis) for path, axis in group.members if axis == -2]
-        read = np.any([by_channel(np.asarray(masks[p]), group, a).any(1) for p, a in readers], 0)
+        # Queries and keys have no reader but each other, and go together.
+        read = np.zeros(group.size, bool)
+        for path, axis in readers:
+            read |= np.asarray(by_channel(np.asarray(masks[path]), group, axis).any(1))
+        factors |= dict.fromkeys(group.rooted, float(np.sqrt(stays.sum() / group.size)))
         for path, axis in group.members:
             entries = np.flatnonzero(np.tile(stays, np.shape(leaves[path])[axis] // group.size))
             cuts.setdefault(path, []).append((axis, entries))
             if axis == 0:
                 modules[path.rpartition("/")[0]] = entries
+            if axis >= 0:
                 # A norm's scale makes a constant of its running mean, as a bias is one; it matters if it is read.
-                lost = np.tile(~stays & read, np.shape(leaves[path])[0] // group.size)
-                if np.asarray(leaves[path])[lost].any():
+                lost = np.tile(~stays & read, np.shape(leaves[path])[axis] // group.size)
+                if np.compress(lost, np.asarray(leaves[path]), axis).any():
                     raise ValueError(f"{path!r} is not zero behind channels that are removed; mask it too.")
 
     def cut(path: str, leaf: Any) -> Any:
         for axis, index in cuts.get(path, ()):
             leaf = jnp.take(jnp.asarray(leaf), index, axis=axis)
-        return leaf
+        return leaf * jnp.asarray(factors[path], leaf.dtype) if path in factors else leaf
 
     def cut_state(path: str, leaf: Any) -> Any:
         # `batch_stats/backbone/norm0/mean` belongs to the parameters of `backbone/norm0`.

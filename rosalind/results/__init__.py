@@ -1,7 +1,7 @@
 """The study folder, read without jax; see the README for the schema."""
 
 from rosalind.results.claims import claim, remove_abandoned
-from rosalind.results.diagnostics import DiagnosticInfo, diagnostics, read_diagnostic
+from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Checkpoints,
     Damaged,
@@ -40,6 +40,7 @@ from rosalind.results.writing import Mismatch, add_network, add_predictions, cre
 
 __all__ = [
     "GEOMETRY",
+    "LOG_PROBABILITY",
     "SCHEMA",
     "Checkpoints",
     "ConditionInfo",

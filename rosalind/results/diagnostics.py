@@ -24,6 +24,9 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "gives": (dict,),
 }
 
+LOG_PROBABILITY = "log probability"
+"""The score of attributions by gradients where a network made elsewhere has but the gradient of its loss."""
+
 
 @dataclass(frozen=True)
 class DiagnosticInfo:
@@ -35,6 +38,7 @@ class DiagnosticInfo:
         condition: None of a diagnostic that sees no images.
         gives: By array what it is: `about`, `unit`, `axes`, `low`, `high` (None for any), `better`.
         path: Of the arrays.
+        score: `LOG_PROBABILITY` where maps are of the class' log probability; None where of its logit, or no maps.
     """
 
     id: str
@@ -48,6 +52,7 @@ class DiagnosticInfo:
     fingerprint: str
     gives: Mapping[str, Mapping[str, Any]] = field(repr=False)
     path: Path = field(repr=False)
+    score: str | None = None
 
     def arrays(self, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Its arrays, and under `axis/NAME` the labels of an axis that has some; errors as `results.load_arrays`."""
@@ -69,7 +74,7 @@ def read_diagnostic(path: Path) -> DiagnosticInfo:
     for array, given in value["gives"].items():
         if not isinstance(given, dict) or not isinstance(given.get("axes"), list):
             raise Damaged(f"{path} does not say which axes {array} has.")
-    return DiagnosticInfo(**{key: value[key] for key in _KEYS}, path=path.with_suffix(".npz"))
+    return DiagnosticInfo(**{key: value[key] for key in _KEYS}, path=path.with_suffix(".npz"), score=value.get("score"))
 
 
 def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:

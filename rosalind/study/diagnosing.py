@@ -190,12 +190,31 @@ def _check_ends(
             raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")
         if network.features is None:
             raise ValueError(f"{diagnosis} needs features, and {name!r} has predictions alone.")
-        if getattr(network, diagnostic.needs) is None:
-            raise ValueError(f"{diagnosis} needs `{diagnostic.needs}` of imported.Imported, which {name!r} lacks.")
+        _check_parts(diagnosis, diagnostic, network)
     else:
         diagnostics.check_model(diagnosis, diagnostic, network_files.model_of(name, infos[name]))
     if isinstance(network, str) and other is not None and infos[name].architecture != infos[other].architecture:
         raise ValueError(f"{diagnosis} needs two networks of one shape; {name!r} and {other!r} differ.")
+
+
+def _check_parts(diagnosis: str, diagnostic: Diagnostic, network: Imported) -> None:
+    """Raise ValueError unless a network made elsewhere has the callables that a diagnostic needs."""
+    parts = [diagnostic.needs]
+    if diagnostic.needs == "gradient":
+        # Better the logit's, which rosalind's own networks have.
+        parts.insert(0, "logit_gradient")
+    if all(getattr(network, part) is None for part in parts):
+        wanted = " or ".join(f"`{part}`" for part in parts)
+        raise ValueError(f"{diagnosis} needs {wanted} of imported.Imported, which {network.name!r} lacks.")
+
+
+def _score(made: Made) -> str | None:
+    """`log probability` of a file that attributes this and not a logit, else None."""
+    needs = diagnostics.plan(made.diagnosis)[0].needs
+    if needs != "gradient" or not isinstance(made.network, Imported):
+        return None
+    is_other = diagnostics.explains_log_probability(network_files.callable_network(made.network))
+    return results.LOG_PROBABILITY if is_other else None
 
 
 def _check_statistics(
@@ -253,12 +272,15 @@ def _provenance(made: Made, digests: Mapping[str, str]) -> dict[str, Any]:
     }
     of = [diagnostic.version, definition(name) if is_outside(name) else None]
     of += [] if made.dense is None else [digests[name_of(made.dense)]]
+    score = _score(made)
+    of += [] if score is None else [score]
     bound = lambda value: value if np.isfinite(value) else None
     gives = {
         key: {**dataclasses.asdict(given), "axes": list(given.axes), "low": bound(given.low), "high": bound(given.high)}
         for key, given in diagnostic.gives.items()
     }
-    return {**parts, "fingerprint": fingerprint([parts, *of]), "gives": gives}
+    said = {} if score is None else {"score": score}
+    return {**parts, **said, "fingerprint": fingerprint([parts, *of]), "gives": gives}
 
 
 def _is_made(folder: Path, made: Made, digests: Mapping[str, str]) -> bool:

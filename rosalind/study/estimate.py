@@ -10,7 +10,7 @@ import numpy as np
 
 from rosalind import data, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, planning
+from rosalind.study import capacity, continuing, planning
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -58,7 +58,7 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     """
     dataset = planning.check(study)
     study = planning.completed(study, dataset)
-    study = study if folder is None else planning.beside_stored(study, Path(folder))
+    study = study if folder is None else continuing.continued(study, Path(folder))[0]
     conditions = [condition.id for condition in study.conditions]
     measured = lambda name, condition: folder and results.geometry_file(Path(folder), name, condition).exists()
     work: dict[Model, np.ndarray] = {}

@@ -35,11 +35,18 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     except results.Damaged as error:
         results.move_aside(path, error)
         return False
+    stored, hint = info.get("made_by", {}), ""
+    if isinstance(stored, dict) and isinstance(stored.get("options"), dict):
+        options = pruning.recorded(str(stored.get("method")), stored["options"])
+        earlier = {k: v for k, v in options.items() if k not in stored["options"]}
+        stored = {**stored, "options": options}
+        if any(made_by.get("options", {}).get(k, v) != v for k, v in earlier.items()):
+            hint = f"; it was made before {', '.join(earlier)} could be given: the options {earlier} are its way"
     # Not the stored fingerprint: in one of an earlier version 1 and 1.0 differ.
-    if fingerprint(info.get("made_by")) != fingerprint(made_by):
-        lines = "; ".join(difference(info.get("made_by", {}), json.loads(json.dumps(made_by))))
+    if fingerprint(stored) != fingerprint(made_by):
+        lines = "; ".join(difference(stored, json.loads(json.dumps(made_by))))
         raise results.Mismatch(
-            f"{folder} has a network {name!r} that was made differently ({lines}). Use another label or "
+            f"{folder} has a network {name!r} that was made differently ({lines}){hint}. Use another label or "
             "folder, or delete that network's files."
         )
     try:

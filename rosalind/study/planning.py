@@ -232,7 +232,12 @@ def left_whole(study: Study) -> Iterator[str]:
         params = models.blank(model)["params"]
         groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
-            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}."
+            why = (
+                ", as their outputs meet a norm over channels, the output, or what tracing does not know"
+                if groups
+                else ""
+            )
+            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}{why}."
 
 
 def repeated(values: Sequence[Any]) -> list[Any]:
@@ -274,32 +279,6 @@ def _completed_model(model: Model, dataset: data.Dataset) -> Model:
         definition=definition(model.name) if is_outside(model.name) else None,
         variables_hash=None if model.variables is None else models.digest(model.variables),
     )
-
-
-def beside_stored(study: Study, folder: Path) -> Study:
-    """A completed study whose `dense_extended`, of any regime, has its cycles in its label where a folder has others.
-
-    A longer method that is added to a folder asks for a longer control, which stands beside the old one.
-    """
-    baselines = []
-    for baseline in study.baselines:
-        of_regime = baseline.regime is not None and baseline.label.startswith("dense_extended-")
-        if baseline.label == "dense_extended" or of_regime:
-            names = [name_of(study, Task(seed, baseline.label)) for seed in study.seeds]
-            paths = [path for name in names if (path := results.network_file(folder, name, "json")).exists()]
-            if any(_cycles(path) not in (None, baseline.cycles) for path in paths):
-                baseline = dataclasses.replace(baseline, label=f"{baseline.label}-{baseline.cycles}")
-        baselines.append(baseline)
-    return dataclasses.replace(study, baselines=tuple(baselines))
-
-
-def _cycles(path: Path) -> int | None:
-    """Cycles of a stored dense network; None where its file cannot tell."""
-    try:
-        made_by = results.load_object(path).get("made_by")
-    except results.Damaged:
-        return None
-    return made_by.get("cycles", 1) if isinstance(made_by, dict) else None
 
 
 def load(config: Data) -> data.Dataset:

@@ -19,6 +19,7 @@ from rosalind.progress import Progress
 from rosalind.results import Results, stamp
 from rosalind.study import (
     cells,
+    continuing,
     controls,
     decks,
     diagnosing,
@@ -117,9 +118,9 @@ def _carry_out(
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
-    for line in planning.left_whole(study):
+    study, sentences = continuing.continued(study, folder)
+    for line in [*planning.left_whole(study), *sentences]:
         print(line, file=sys.stderr)
-    study = planning.beside_stored(study, folder)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rosalind.config import Train
+from rosalind.storage import kernel_masks
 from rosalind.training.batches import BatchSource
 from rosalind.training.optimizers import learning_rate, optimizer_of
 from rosalind.training.trees import Masks, Tree, check_masks, project, project_moments
@@ -137,7 +138,7 @@ def fit(
     check_masks(trainable, masks)
     total = round(config.epochs * batches.steps)
     stop = total if stop is None else min(stop, total)
-    decayed = frozenset(path for path, mask in masks.items() if mask.ndim >= 2)
+    decayed = frozenset(kernel_masks(masks))
     settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
     optimizer, step_function, executables = compiled(loss, *settings)
     first = batches(key, start)

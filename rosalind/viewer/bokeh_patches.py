@@ -5,7 +5,6 @@ left out beyond the tested versions, and where the environment has `ROSALIND_BOK
 """
 
 import asyncio
-import ctypes
 import gc
 import os
 import re
@@ -26,6 +25,8 @@ from bokeh.model import Model
 from bokeh.models import CustomJS, DataTable
 from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
+
+from rosalind.viewer import memory
 
 TESTED = ("3.8.2", "3.9.2")
 """The oldest and the newest version of Bokeh that the patches fit; 3.10 serves sessions from threads."""
@@ -110,10 +111,7 @@ def _free_later() -> int:
 
     def free() -> None:
         _COLLECTING.discard(loop)
-        gc.collect()
-        # glibc keeps what is free: 45 MB of 275 after twenty clients came and went for a minute.
-        if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
-            trim(0)
+        memory.give_back()
 
     if loop not in _COLLECTING:
         _COLLECTING.add(loop)

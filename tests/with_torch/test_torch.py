@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import dataclasses
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -274,6 +275,15 @@ def test_a_study_of_nothing_else(small, digits, tmp_path):
     change = accuracy["l1", "contrast-5"] - accuracy["dense", "contrast-5"]
     assert float(rows["l1", "contrast-5"]["change_to_parent"]) == pytest.approx(change)
     assert rows["l1", "contrast-5"]["mcnemar_p"]
+    # Without a logit's gradient maps are of the log probability, here by autograd itself.
+    of_loss = [dataclasses.replace(network, logit_gradient=None) for network in networks]
+    for given, of in ((of_loss, lambda y: y - y.logsumexp(1, keepdim=True)), (networks, lambda y: y)):
+        arrays = results.load_arrays(study.diagnose(tmp_path, ["gradxinput"], given)[1])
+        x = torch.tensor(np.float32(digits.test.images[arrays["axis/samples"]]) / 255, requires_grad=True)
+        y = of(copy.deepcopy(small).eval()((x.permute(0, 3, 1, 2) - MEAN[0]) / STD[0]))
+        (slope,) = torch.autograd.grad(y[torch.arange(len(y)), torch.tensor(arrays["target"][1]).long()].sum(), x)
+        expected = (x * slope).sum(-1).detach().numpy()
+        np.testing.assert_allclose(arrays["map"][1] * arrays["largest"][1][:, None, None], expected, atol=0.02)
 
 
 def test_the_readme_does_what_it_says(small, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """The grid of maps: one figure with a tile per side and map, and a scale under every column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,7 @@ class MapTiles:
         samples: np.ndarray,
         spans: Spans,
         opacity: float = 1.0,
+        reasons: Mapping[str, str] | None = None,
     ) -> None:
         """Show maps, and the mean image of samples int[k] by id under the conditions of a frame.
 
@@ -151,6 +152,7 @@ class MapTiles:
             frame, samples, spans: the sides, ids, and the place of the maps on the image.
             tables: float32[kinds, rows, columns] by row of the grid, in order; None where there is no map.
             opacity: of the maps, in [0, 1]; below 1 the image shows through, of differences B's.
+            reasons: some words by row, why it can have no map.
         """
         for glyph in self.glyphs:
             glyph.global_alpha = opacity
@@ -168,7 +170,7 @@ class MapTiles:
                 texts += _legend(middle, self.words.legend)
             for column in range(1, len(self.maps) + 1) if table is None else ():
                 gaps.append((LEFT + column * ACROSS + TILE / 2, middle))
-                texts.append((*gaps[-1], None, "no map", "center"))
+                texts.append((*gaps[-1], None, (reasons or {}).get(name, "no map"), "center"))
         for column, (kind, unit) in enumerate(self.words.kinds.items(), 1):
             maps = {name: table[column - 1] for name, table in tables.items() if table is not None}
             largest = [np.abs(m[np.isfinite(m)]).max(initial=0) for m in maps.values()]

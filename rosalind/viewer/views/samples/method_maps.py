@@ -1,5 +1,6 @@
 """Attribution maps of a chosen method and target: A, B and their difference, with the numbers of their agreement."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -68,7 +69,10 @@ class MethodMaps:
             maps = sides["difference"] or sides["a"] or sides["b"]
             ids = np.empty(0, int) if maps is None else np.intersect1d(store.ids[chosen], maps.ids)
         tables = {name: None if side is None else side.over(ids) for name, side in sides.items()}
-        self.tiles.render(frame, tables, ids, spans, opacity)
+        networks = {side: [name for name, _ in store.sides.seeds(getattr(state, side))] for side in "ab"}
+        impossible = {side: [n for n in names if method_maps.unmet(store, kind, n)] for side, names in networks.items()}
+        reasons = {side: "needs its weights" for side, names in networks.items() if impossible[side] == names}
+        self.tiles.render(frame, tables, ids, spans, opacity, reasons)
         title = f"Agreement of A's and B's maps, {kind.id}"
         drawn_null = null.drawn if null is not None and frame.null is not None else None
         self.agreement.render(compared and compared.drawn, drawn_null, title, state.primary)
@@ -76,6 +80,7 @@ class MethodMaps:
         sentences = [
             subject or "",
             *_numbers(compared, null, null_words, None if chosen is not None else state.primary),
+            *_limits(frame, kind, cells, sorted({*impossible["a"], *impossible["b"]})),
         ]
         return [s for s in sentences if s], method_maps.lacking(store, kind, list(dict.fromkeys([*cells, *nulls])))
 
@@ -93,6 +98,22 @@ class MethodMaps:
             names = list(dict.fromkeys(store.class_names[int(k)] for k in np.concatenate([*asked, []]).astype(int)))
             words.append(f"{side.upper()}'s {' or '.join(map(escape, names)) or 'has no map'}")
         return f"Sample {state.primary}, maps for {TARGETS[target]}: {', '.join(words)}."
+
+
+def _limits(frame: Frame, kind: Kind, cells: Sequence[Cell], impossible: Sequence[str]) -> list[str]:
+    """Sentences on networks that can have no such maps, and on those whose maps are of another score."""
+    sentences = []
+    if impossible:
+        names = escape(", ".join(impossible))
+        sentences.append(f"{escape(kind.id)} needs weights, and those of {names} are not in the study: made elsewhere.")
+    scores = {network: method_maps.score(frame.store, kind, (network, condition)) for network, condition in cells}
+    if other := [network for network, score in scores.items() if score is not None]:
+        names, apart = escape(", ".join(other)), ", and are not compared with maps of logits"
+        sentences.append(
+            f"Maps of {names} are of the class' log probability, as `gradient=` gives no logit's"
+            f"{apart if len({*scores.values()}) > 1 else ''}."
+        )
+    return sentences
 
 
 def _numbers(compared: Comparison | None, null: Comparison | None, null_words: str, sample: int | None) -> list[str]:
