@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float32
 from threadpoolctl import threadpool_limits
 
-from rosalind.analysis.robustness.histograms import coordinates
+from rosalind.analysis.robustness.cells import Cells, load
 from rosalind.analysis.similarity.points import Cell, Points
 from rosalind.config import CLEAN, unknown
 from rosalind.measures import COORDINATES
-from rosalind.results import Damaged, Results, directory_hash
+from rosalind.results import Damaged, Results
 
 DISTANCE_MODES = ("absolute", "change_from_clean")
 """As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
@@ -145,7 +145,8 @@ def measure(
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
     reference = next(network for network in results.networks if network in clean), CLEAN
-    values = _read(results, reference)
+    stored = load(results)
+    values = stored.coordinates_of(*reference)
     deviation = values.std(1, keepdims=True)
     scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
     # Rows that lie near 0 lose fewest digits: absolute ones as they differ from the reference, changes as they are.
@@ -165,7 +166,7 @@ def measure(
         tables = {mode: np.zeros((len(COORDINATES), count, stop - start), np.float32) for mode in modes}
         for number in held.values():
             number[:] = 0
-        for mode, place, values in _stream(results, points, modes, clean, left_out):
+        for mode, place, values in _stream(stored, points, modes, clean, left_out):
             tables[mode][:, place] += (values / scale)[:, start:stop]
             held[mode][place] += 1
         for mode, table in tables.items():
@@ -213,13 +214,8 @@ def _joined(
 
 def _made_of(results: Results, points: Points, modes: Sequence[str], reference: Cell) -> dict[str, list[str]]:
     """By mode and point, what its distances follow from."""
-    digests: dict[Cell, str] = {}
-
-    def digest(cell: Cell) -> str:
-        if cell not in digests:
-            digests[cell] = directory_hash(results.geometry_file(*cell)) + repr(results.feature_scale(cell[0]))
-        return digests[cell]
-
+    digests, scales = results.cell_hashes, {name: results.feature_scale(name) for name in results.networks}
+    digest = lambda cell: f"{digests.get(cell)} {scales[cell[0]]!r}"
     common = f"{digest(reference)} {TILE} {CHUNK} {len(results.labels)}"
     by_mode: dict[str, list[str]] = {}
     for mode in modes:
@@ -233,23 +229,18 @@ def _made_of(results: Results, points: Points, modes: Sequence[str], reference: 
     return by_mode
 
 
-def _read(results: Results, cell: Cell) -> np.ndarray:
-    """float32[3, n]: the coordinates of a cell."""
-    return np.stack(coordinates(results, *cell)).astype(np.float32)
-
-
 def _stream(
-    results: Results, points: Points, modes: Sequence[str], clean: set[str], left_out: dict[str, dict[Cell, str]]
+    stored: Cells, points: Points, modes: Sequence[str], clean: set[str], left_out: dict[str, dict[Cell, str]]
 ) -> Iterator[tuple[str, int, np.ndarray]]:
     """Mode, index of the point and values float32[3, n] of every usable cell, one file after the other."""
     origin: tuple[str, np.ndarray | Damaged] | None = None
     place = {cell: k for k, members in enumerate(points.members) for cell in members}
-    for network, condition in results.cells():
+    for network, condition in stored.results.cells():
         cell = network, condition
         if cell not in place:
             continue
         try:
-            values = _read(results, cell)
+            values = stored.coordinates_of(*cell)
         except Damaged as error:
             for mode in modes:
                 left_out[mode][cell] = str(error)
@@ -264,7 +255,7 @@ def _stream(
                     continue
                 if origin is None or origin[0] != network:
                     try:
-                        origin = network, _read(results, (network, CLEAN))
+                        origin = network, stored.coordinates_of(network, CLEAN)
                     except Damaged as error:
                         origin = network, error
                 if isinstance(origin[1], Damaged):
