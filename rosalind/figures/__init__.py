@@ -132,8 +132,9 @@ def report(folder: str | Path, out: str | Path | None = None) -> list[Path]:
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=160)
                 written.append(path)
-                # The first saving found the layout; finding it again is most of the time of the others.
-                figure.set_layout_engine("none")
+                # The first saving found the layout. Without an engine, which "none" would leave one that does nothing,
+                # the others are drawn once and not twice.
+                figure.set_layout_engine(None)
     for name, text in (("report.md", markdown.markdown), ("accuracy.tex", latex.latex)):
         (target / name).write_text(text(store.results), encoding="utf-8")
         written.append(target / name)

@@ -22,6 +22,7 @@ from rosalind.results import (
     directory_hash,
     load_array,
     load_arrays,
+    log_softmax,
     loss,
     replacing,
     save_arrays,
@@ -121,14 +122,15 @@ def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, 
         cell = {k: v[labelled] if np.ndim(v) and len(v) == len(labels) else v for k, v in cell.items()}
         labels = labels[labelled]
     hits = correct(cell, labels)
-    probability, margin = confidence(cell), cell["margin"] / unit
+    table = log_softmax(cell)
+    probability, margin = confidence(cell, table), cell["margin"] / unit
     known = np.isfinite(probability)
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     values = (
         len(labelled),
         mean(hits),
-        mean(loss(cell, labels)),
-        mean(brier(cell, labels)),
+        mean(loss(cell, labels, table)),
+        mean(brier(cell, labels, table)),
         metrics.calibration_error(probability[known], hits[known]),
         metrics.adaptive_calibration_error(probability[known], hits[known]),
         mean(cell["angle"]),

@@ -204,9 +204,9 @@ def _joined(
         whole = np.zeros((len(names), len(names)), np.float32)
         if previous is not None and not fresh.all():
             row_of = {digest: row for row, digest in enumerate(previous.made_of)}
-            old = np.flatnonzero(~fresh)
-            rows = np.array([row_of[made_of[k]] for k in old])
-            whole[np.ix_(old, old)] = previous.apart[measure][np.ix_(rows, rows)]
+            # Fresh points take any row here, which is overwritten.
+            rows = np.array([row_of.get(digest, 0) for digest in made_of])
+            whole = previous.apart[measure].take(rows, 0).take(rows, 1)
         whole[new], whole[:, new] = distances[axis], distances[axis].T
         apart[measure] = whole if usable.all() else whole[np.ix_(kept, kept)]
     return Distances(tuple(names[k] for k in kept), tuple(made_of[k] for k in kept), apart, left_out)
