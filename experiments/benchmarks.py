@@ -355,7 +355,7 @@ def main() -> None:
         import table_speed
 
         if sys.argv[1] == "growth":
-            table_speed.growth()
+            table_speed.growth(sys.argv[2:] or tuple(table_speed.GROWTH))
         else:
             table_speed.run(tyro.cli(table_speed.Options, args=sys.argv[2:]))
         return

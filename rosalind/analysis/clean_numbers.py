@@ -114,7 +114,9 @@ def _stored(results: Results) -> dict[str, dict[str, float]]:
     """Stored numbers by what they are made of; none where they are missing, damaged, or of a joined study."""
     try:
         arrays = load_arrays(_file(results), ("made_of", "numbers")) if not results.homes else {}
-        rows = [dict(zip(OF_CELL, row, strict=True)) for row in arrays.get("numbers", np.zeros((0, 4))).tolist()]
+        rows: list[dict[str, float]] = [
+            dict(zip(OF_CELL, row, strict=True)) for row in arrays.get("numbers", np.zeros((0, 4))).tolist()
+        ]
         return dict(zip(arrays.get("made_of", np.zeros(0)).tolist(), rows, strict=True))
     except (FileNotFoundError, Damaged, ValueError):
         return {}
