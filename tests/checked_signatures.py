@@ -11,8 +11,9 @@ ANALYSIS = (
     *("concordance", "contact_sheet", "deletion_curves", "distributions", "downsampling", "explanation"),
     *("fragility", "heat_map", "inside", "label_places", "lineage", "map_agreement", "map_measures"),
     *("map_samples", "map_tables", "moved", "occlusion_maps", "pareto", "paths", "polygon", "predictors"),
-    *("rasters", "redundancy", "representations", "sample_columns", "sample_margins", "sample_presets"),
-    *("scope", "selection", "severity_curves", "shift", "similarity", "slice_accuracy", "store", "zoo"),
+    *("rasters", "redundancy", "representations", "robustness.cells", "sample_columns", "sample_margins"),
+    *("sample_presets", "scope", "selection", "severity_curves", "shift", "similarity", "slice_accuracy"),
+    *("store", "zoo"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

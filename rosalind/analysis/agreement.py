@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
+from rosalind.analysis.robustness import cells
 from rosalind.results import Results, load_arrays, save_arrays
 from rosalind.storage import kernel_masks
 
@@ -75,12 +76,11 @@ def compare(results: Results) -> dict[str, np.ndarray]:
             layer[row][grid], chance[row][grid] = overlaps(masks)
         whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
     same, expected = empty(len(results.conditions)), empty(len(results.conditions))
-    measured = set(results.cells(predictions=True))
+    measured, stored = set(results.cells(predictions=True)), cells.load(results)
     for row, condition in enumerate(results.conditions):
         rows = [k for k, name in enumerate(names) if (name, condition) in measured]
         if rows:
-            cells = [results.geometry(names[k], condition, ("prediction",)) for k in rows]
-            predicted = np.stack([cell["prediction"] for cell in cells])
+            predicted = np.stack([stored.prediction_of(names[k], condition) for k in rows])
             pair = predictions(predicted, results.labels, len(results.class_names))
             same[row][np.ix_(rows, rows)], expected[row][np.ix_(rows, rows)] = pair
     return {

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float16, Float32, Integer, Real, UInt, UInt32
 
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.means import clean_of
+from rosalind.measures import COORDINATES
 from rosalind.results import (
     Damaged,
     Results,
-    correct,
     load_arrays,
     load_json,
     replacing,
@@ -149,7 +150,7 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
           all networks and conditions, and in the halves of `PRUNED`; see `hard`;
         * `bn` str.
     """
-    labels, several = results.labels, drawn(results)
+    labels, several, stored = results.labels, drawn(results), cells.load(results)
     measured: dict[str, list[str]] = {}
     for network, condition in results.cells(predictions=True):
         measured.setdefault(network, []).append(condition)
@@ -164,12 +165,12 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
     def hits(network: str, condition: str) -> np.ndarray:
         if (network, condition) in packed_hits:
             return np.unpackbits(packed_hits[network, condition], count=len(labels)).astype(bool)
-        return correct(results.geometry(network, condition, ("prediction",)), labels)
+        return stored.prediction_of(network, condition) == labels
 
     for parent in dict.fromkeys(p for p in parents.values() if p in measured):
         packed_hits |= {(parent, c): np.packbits(hits(parent, c)) for c in measured[parent]}
     groups = robustness.groups(results)
-    stored: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     halves_of = []
     for place, group in enumerate(groups):
         members = [name for name in group.networks if name in measured]
@@ -190,12 +191,12 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
                 counts.add(now_correct, given, seed, draw)
                 if parent is not None:
                     pruned.add(now_correct, given, seed, draw)
-        stored |= {f"{kind}/{place}": _small(counts.outcomes[kind]) for kind in KINDS}
+        arrays |= {f"{kind}/{place}": _small(counts.outcomes[kind]) for kind in KINDS}
         halves_of.append(counts.halves)
-    stored |= {f"{kind}/{len(groups)}": _small(pruned.outcomes[kind]) for kind in KINDS}
+    arrays |= {f"{kind}/{len(groups)}": _small(pruned.outcomes[kind]) for kind in KINDS}
     halves_of.append(pruned.halves)
     listed = [(name, place) for place, group in enumerate(groups) for name in group.networks]
-    return stored | {
+    return arrays | {
         "network": np.array([name for name, _ in listed], np.str_),
         "network_group": np.array([place for _, place in listed], np.int32),
         "group": np.array([*(group.name for group in groups), PRUNED], np.str_),
@@ -249,25 +250,25 @@ def save_margins(results: Results) -> bool:
     Returns:
         Whether it was written; where it would pass `MARGIN_BYTES` none is, and an older one is removed.
     """
-    folder, cells, count = results.folder / "comparison", results.cells(), len(results.labels)
+    folder, measured, count = results.folder / "comparison", results.cells(), len(results.labels)
+    stored, axis = cells.load(results), COORDINATES.index("margin")
     # The order is removed first and written last, so that nobody reads columns in another file's order.
     (folder / "margins.json").unlink(missing_ok=True)
-    if not cells or 2 * count * len(cells) > MARGIN_BYTES:
+    if not measured or 2 * count * len(measured) > MARGIN_BYTES:
         (folder / "margins.npy").unlink(missing_ok=True)
         return False
     with replacing(folder / "margins.npy") as temporary:
-        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(cells)))
+        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(measured)))
         step = max(BLOCK_BYTES // (2 * count), 1)
-        for start in range(0, len(cells), step):
-            part = cells[start : start + step]
+        for start in range(0, len(measured), step):
+            part = measured[start : start + step]
             block = np.empty((count, len(part)), np.float16)
-            for column, (network, condition) in enumerate(part):
-                margin = results.geometry(network, condition, ("margin",))["margin"]
-                block[:, column] = as_float16(margin / np.float32(results.feature_scale(network)))
+            for column, cell in enumerate(part):
+                block[:, column] = as_float16(stored.coordinates_of(*cell)[axis])
             rows[:, start : start + step] = block
         rows.flush()
         del rows
-    save_json(folder / "margins.json", {"cells": [list(cell) for cell in cells]}, replace=True)
+    save_json(folder / "margins.json", {"cells": [list(cell) for cell in measured]}, replace=True)
     return True
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from rosalind.analysis import diagnostics, robustness
-from rosalind.analysis.clean_numbers import PREDICTORS, clean_numbers
+from rosalind.analysis import clean_numbers, diagnostics, robustness
+from rosalind.analysis.clean_numbers import PREDICTORS
 from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results, save_csv
@@ -126,7 +126,8 @@ def predictions(results: Results) -> list[Prediction]:
             is_dense.append(results.networks[by_seed[seeds[0]]].is_parent)
     if len(rows) < FEWEST:
         return []
-    numbers = [[clean_numbers(results, name, clean, summary[name, clean]) for name in row] for row in rows]
+    of_clean = clean_numbers.clean_numbers(results, [name for row in rows for name in row], clean, summary)
+    numbers = [[of_clean[name] for name in row] for row in rows]
     tables = {name: np.array([[cell[name] for cell in row] for row in numbers]) for name in PREDICTORS}
     reached = np.array([[corrupted[index[name]] for name in row] for row in rows])
     of_network = lambda numbers: np.array([[numbers.get(name, np.nan) for name in row] for row in rows])
@@ -256,6 +257,10 @@ COLUMNS += ("psi", "sign_error", "worst_environment", "worst_sign_error", "alike
 def save(results: Results) -> None:
     """Write `comparison/predictors.csv`, replacing what is there: a row per prediction."""
     lines = []
+    clean = clean_of(results, "train")
+    if clean is not None and robustness.main_mean(results) is not None:
+        # First, so that it is computed once.
+        clean_numbers.save(results, [name for name, condition in results.cells() if condition == clean], clean)
     for p in predictions(results):
         cells = (p.name, p.target, p.tau, p.p, *p.worst, p.signs, p.groups, p.seeds, p.verdict)
         lines.append((*cells, p.psi, p.sign_error, *p.worst_sign_error, " ".join(p.alike)))

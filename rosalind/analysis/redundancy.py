@@ -253,9 +253,7 @@ def _held_out(
         for size in range(1, sizes + 1):
             candidates = [folds[name][size - 1], *subsets[size - 1]]
             # All subsets at once: one by one, this product took as long as the fits.
-            weights = np.zeros((len(candidates), count))
-            for row, columns in enumerate(candidates):
-                weights[row, columns] = _weights(fit, columns)
+            weights = _all_weights(fit, np.array(candidates))
             missed = level + weights @ (x[held] - centre).T - target[held]
             errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
         if np.isfinite(clean).all():
@@ -318,6 +316,28 @@ def _compress(x: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _weights(triangle: np.ndarray, columns: Sequence[int] | np.ndarray) -> np.ndarray:
     return nnls(triangle[:, columns], triangle[:, -1], maxiter=100 * (len(columns) + 1))[0]
+
+
+def _all_weights(triangle: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """float64[s, m]: the weights of every int[s, k] subset's fit, 0 for benchmarks that are not in it.
+
+    Where the fit without bounds has weights that are clearly positive, it is the fit; one solve for all of those takes
+    a tenth of the time of fits with bounds.
+    """
+    product = triangle.T @ triangle
+    gram, target = product[:-1, :-1], product[:-1, -1]
+    parts = gram[subsets[:, :, None], subsets[:, None, :]]
+    try:
+        chosen = np.linalg.solve(parts, target[subsets][..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        # Of copies of a benchmark the fit with bounds takes one.
+        chosen = np.zeros(subsets.shape)
+    sound = (chosen > 1e-6).all(1)
+    for row in np.flatnonzero(~sound):
+        chosen[row] = _weights(triangle, subsets[row])
+    weights = np.zeros((len(subsets), len(gram)))
+    np.put_along_axis(weights, subsets, chosen, 1)
+    return weights
 
 
 def _searched(count: int, sizes: int) -> int:

@@ -157,8 +157,9 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=160)
                 written.append(path)
-                # The first saving found the layout; finding it again is most of the time of the others.
-                figure.set_layout_engine("none")
+                # The first saving found the layout. Without an engine, which "none" would leave one that does nothing,
+                # the others are drawn once and not twice.
+                figure.set_layout_engine(None)
     words = [] if scope is None else markdown.scope_section(scope, WHOLE)
     for name, text in (
         ("report.md", markdown.markdown(store.results, words)),

@@ -9,10 +9,12 @@ import io
 import json
 import math
 import os
+import struct
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -97,19 +99,91 @@ def save_array(path: Path, array: np.ndarray, *, replace: bool = False) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+Reader = Callable[[str], bytes]
+"""From the name of a member of an npz to its bytes, which have been checked."""
+
+_END = struct.Struct("<4s4H2LH")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+"""The records of a zip file: its end, an entry of its directory, and what stands before an array."""
+
+
+def _at(file: IO[bytes], offset: int, length: int) -> bytes:
+    """Bytes of an open file from a place on; fewer where it ends before."""
+    file.seek(offset)
+    return file.read(length)
+
+
+def _directory(file: IO[bytes], size: int) -> dict[str, tuple[int, int, int]] | None:
+    """Offset of the header, bytes and CRC of every member of a zip file that is as `save_arrays` writes it, else None.
+
+    The standard library's reader takes 0.3 ms for a cell, and a comparison reads each of thousands several times.
+    """
+    tail = _at(file, max(size - 4096, 0), 4096)
+    if len(tail) < _END.size:
+        return None
+    mark, disk, _, here, count, length, start, comment = _END.unpack_from(tail, len(tail) - _END.size)
+    if mark != b"PK\5\6" or disk or comment or here != count or start + length + _END.size != size:
+        return None
+    if length + _END.size > len(tail):
+        tail = _at(file, start, length + _END.size)
+    place, end = len(tail) - _END.size - length, len(tail) - _END.size
+    members: dict[str, tuple[int, int, int]] = {}
+    for _ in range(count):
+        if place + _ENTRY.size > end:
+            return None
+        entry = _ENTRY.unpack_from(tail, place)
+        flags, method, crc, packed, plain, name, extra, remark, offset = (*entry[3:5], *entry[7:13], entry[16])
+        # Stored plainly, smaller than 4 GB, and named in ASCII; all else is the standard library's.
+        if entry[0] != b"PK\1\2" or flags or method or packed != plain or 0xFFFFFFFF in (plain, offset):
+            return None
+        place += _ENTRY.size
+        try:
+            members[tail[place : place + name].decode("ascii")] = offset, plain, crc
+        except UnicodeDecodeError:
+            return None
+        place += name + extra + remark
+    return members if place == end and len(members) == count else None
+
+
+def _reader(file: IO[bytes], members: Mapping[str, tuple[int, int, int]]) -> Reader:
+    def read(name: str) -> bytes:
+        offset, length, crc = members[name]
+        # The header's name and extra field are of unknown length, short as a rule.
+        around = _at(file, offset, _LOCAL.size + len(name) + 64 + length)
+        local = _LOCAL.unpack_from(around)
+        start = _LOCAL.size + local[9] + local[10]
+        content = around[start : start + length]
+        if len(content) < length:
+            content = _at(file, offset + start, length)
+        stored = around[_LOCAL.size : _LOCAL.size + local[9]]
+        if local[0] != b"PK\3\4" or stored != name.encode() or len(content) != length or zlib.crc32(content) != crc:
+            raise zipfile.BadZipFile(f"bad header or CRC-32 for {name!r}")
+        return content
+
+    return read
+
+
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An npz to read; see `load_arrays` for the errors."""
+def _opened(path: Path) -> Iterator[tuple[list[str], Reader]]:
+    """The names of the members of an npz, and what reads them; see `load_arrays` for the errors."""
     try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            size, claimed = os.fstat(file.fileno()).st_size, sum(info.file_size for info in archive.infolist())
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            members = _directory(file, size)
+            archive = None if members is not None else zipfile.ZipFile(file)
+            if members is None:
+                assert archive is not None
+                sizes = {info.filename: info.file_size for info in archive.infolist()}
+            else:
+                sizes = {name: length for name, (_, length, _) in members.items()}
             # Before anything is read: files of 3 MB that unpack to 3 GB, and headers that claim more than there is.
-            if claimed > size:
+            if (claimed := sum(sizes.values())) > size:
                 raise Damaged(
                     f"{path} claims {claimed:,} bytes of arrays in a file of {size:,}; arrays of a study are never "
                     "compressed."
                 )
-            yield archive
+            yield list(sizes), archive.read if archive is not None else _reader(file, members or {})
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path} does not exist.") from error
     except (Damaged, MemoryError):
@@ -142,37 +216,47 @@ def _parsed(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     return read(file)
 
 
-def _header(path: Path, file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, order and dtype of an npy of `size` bytes; Damaged where they do not fit its size."""
-    start = file.read(12)
+def _header(path: Path, start: bytes, size: int) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order, dtype and place of the numbers of an npy of `size` bytes that begins with `start`.
+
+    Damaged where they do not fit its size.
+    """
     long = start[6:7] > b"\1"
     length = int.from_bytes(start[8:12] if long else start[8:10], "little") + (12 if long else 10)
-    head = start + file.read(min(max(length, 12), LONGEST) - 12)
-    file.seek(length)
-    shape, fortran, dtype = _parsed(head[:length])
+    shape, fortran, dtype = _parsed(start[: min(length, LONGEST)])
     if dtype.hasobject:
         raise Damaged(f"{path} holds pickled objects, which are never read.")
-    if file.tell() + math.prod(shape) * dtype.itemsize != size:
+    if length + math.prod(shape) * dtype.itemsize != size:
         raise Damaged(f"{path} has {size:,} bytes for {dtype}{list(shape)}, as its header says; it is damaged.")
-    return shape, fortran, dtype
+    return shape, fortran, dtype, length
 
 
-def _keys(archive: zipfile.ZipFile) -> list[str]:
-    return [name.removesuffix(".npy") for name in archive.namelist()]
-
-
-def _read(path: Path, archive: zipfile.ZipFile, key: str) -> np.ndarray:
-    content = archive.read(f"{key}.npy")
-    file = io.BytesIO(content)
-    shape, fortran, dtype = _header(path, file, len(content))
-    flat = np.frombuffer(content, dtype, math.prod(shape), file.tell())
+def _read(path: Path, read: Reader, key: str) -> np.ndarray:
+    content = read(f"{key}.npy")
+    shape, fortran, dtype, start = _header(path, content, len(content))
+    flat = np.frombuffer(content, dtype, math.prod(shape), start)
     return flat.reshape(shape, order="F" if fortran else "C").copy(order="K")
 
 
 def array_names(path: Path) -> frozenset[str]:
     """The keys of an npz; errors as those of `load_arrays`."""
-    with _opened(path) as archive:
-        return frozenset(_keys(archive))
+    with _opened(path) as (names, _):
+        return frozenset(name.removesuffix(".npy") for name in names)
+
+
+def directory_hash(path: Path) -> str:
+    """Sixteen hexadecimal digits over names, sizes and CRCs of the arrays of an npz, and its size; read in 0.02 ms.
+
+    Equal for files of equal arrays, wherever they lie and whenever they were written; "" for a file that is missing or
+    not as `save_arrays` writes it.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            members = _directory(file, size)
+    except OSError:
+        return ""
+    return "" if members is None else hashlib.sha256(repr((size, members)).encode()).hexdigest()[:16]
 
 
 def load_arrays(
@@ -191,13 +275,13 @@ def load_arrays(
         Damaged: truncated, not an npz, pickled, compressed, without one of the keys, or with another size than its
             headers say, which are checked before anything is read.
     """
-    with _opened(path) as archive:
-        stored = _keys(archive)
+    with _opened(path) as (names, read):
+        stored = [name.removesuffix(".npy") for name in names]
         wanted = stored if keys is None else [*keys, *(key for key in optional if key in stored)]
         missing = [key for key in wanted if key not in stored]
         if missing:
             raise Damaged(f"{path} lacks {missing}; it has {sorted(stored)[:20]}.")
-        return {key: _read(path, archive, key) for key in wanted}
+        return {key: _read(path, read, key) for key in wanted}
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -210,7 +294,7 @@ def load_array(path: Path) -> np.ndarray:
     """
     try:
         with open(path, "rb") as file:
-            _header(path, file, os.fstat(file.fileno()).st_size)
+            _header(path, file.read(LONGEST), os.fstat(file.fileno()).st_size)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except Damaged:
         raise

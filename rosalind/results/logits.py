@@ -21,24 +21,37 @@ def _true_column(cell: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarr
     return labels.astype(np.int64)
 
 
-def loss(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """Cross entropy of every sample in nats, >= 0; lower is better."""
-    table = log_softmax(cell)
+def loss(
+    cell: Mapping[str, np.ndarray],
+    labels: Int[np.ndarray, " n"],
+    log_probability: Float64[np.ndarray, "n k"] | None = None,
+) -> Float64[np.ndarray, " n"]:
+    """Cross entropy of every sample in nats, >= 0; lower is better.
+
+    `log_probability`, here and below: `log_softmax` of the cell, where it is at hand.
+    """
+    table = log_softmax(cell) if log_probability is None else log_probability
     return -table[np.arange(len(table)), _true_column(cell, labels)]
 
 
-def confidence(cell: Mapping[str, np.ndarray]) -> Float64[np.ndarray, " n"]:
+def confidence(
+    cell: Mapping[str, np.ndarray], log_probability: Float64[np.ndarray, "n k"] | None = None
+) -> Float64[np.ndarray, " n"]:
     """The largest softmax probability, in (0, 1]; NaN where neither it nor logits are known."""
     if "confidence" in cell:
         return cell["confidence"].astype(np.float64)
-    return np.exp(log_softmax(cell).max(1))
+    return np.exp((log_softmax(cell) if log_probability is None else log_probability).max(1))
 
 
-def brier(cell: Mapping[str, np.ndarray], labels: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+def brier(
+    cell: Mapping[str, np.ndarray],
+    labels: Int[np.ndarray, " n"],
+    log_probability: Float64[np.ndarray, "n k"] | None = None,
+) -> Float64[np.ndarray, " n"]:
     """Squared distance of the probabilities to the one-hot label, [0, 2]; lower is better."""
     if "brier" in cell:
         return cell["brier"].astype(np.float64)
-    probability = np.exp(log_softmax(cell))
+    probability = np.exp(log_softmax(cell) if log_probability is None else log_probability)
     probability[np.arange(len(labels)), labels.astype(np.int64)] -= 1
     return (probability**2).sum(1)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import Damaged, load_array, load_arrays, load_json
+from rosalind.results.files import Damaged, directory_hash, load_array, load_arrays, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
     GEOMETRY,
@@ -158,6 +158,12 @@ class Results:
             measured -= self.barred.get(network, frozenset())
             pairs += [(network, condition) for condition in listed if condition in measured]
         return pairs
+
+    @cached_property
+    def cell_hashes(self) -> dict[tuple[str, str], str]:
+        """By cell, shifts and predictions among them, `directory_hash` of its file when first asked for."""
+        cells = self.cells(own_samples=True, predictions=True)
+        return {cell: directory_hash(self.geometry_file(*cell)) for cell in cells}
 
     @cached_property
     def accuracies(self) -> np.ndarray:

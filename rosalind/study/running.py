@@ -35,7 +35,7 @@ from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
 
-FORMAT = 3
+FORMAT = 4
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")
@@ -234,6 +234,7 @@ def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
 
 
 TABLES: dict[str, Callable[..., object]] = {
+    "cells": robustness.cells.save,
     "similarity": similarity.save,
     "summary.csv": robustness.save_summary,
     "methods.csv": robustness.methods.save,
@@ -242,7 +243,10 @@ TABLES: dict[str, Callable[..., object]] = {
     "redundancy": redundancy.save,
     "predictors": predictors.save,
 }
-"""What is made over all networks, what takes longest first."""
+"""What is made over all networks: what the others read, then what takes longest first."""
+
+OF_CELLS = ("cells",)
+"""Those that all others read."""
 
 OF_SUMMARY = ("redundancy", "predictors")
 """Those that read summary.csv."""
@@ -261,7 +265,7 @@ def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
     study_results = results.load(folder)
     infos = study_results.networks
     made_of = {
-        "cells": fingerprint([[*cell, infos[cell[0]].hash] for cell in study_results.cells(predictions=True)]),
+        "cells": fingerprint([[*cell, infos[cell[0]].hash, file] for cell, file in study_results.cell_hashes.items()]),
         # Of imported networks it may be given anew.
         "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
         "umap": umap,
@@ -281,7 +285,8 @@ def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
                 _save_table(study_results, name, umap)
                 progress.advance(1, name)
         else:
-            for part in ([n for n in names if n not in OF_SUMMARY], OF_SUMMARY):
+            middle = [name for name in names if name not in (*OF_CELLS, *OF_SUMMARY)]
+            for part in (OF_CELLS, middle, OF_SUMMARY):
                 futures = {name: executor.submit(_save_table, study_results, name, umap) for name in part}
                 for name, future in futures.items():
                     future.result()

@@ -1,6 +1,6 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
-from rosalind.analysis.robustness import methods, potential
+from rosalind.analysis.robustness import cells, methods, potential
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
     accuracy,
@@ -53,6 +53,7 @@ __all__ = [
     "adaptive_calibration_error",
     "available",
     "calibration_error",
+    "cells",
     "change_interval",
     "corruption_errors",
     "described",

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis.robustness.summary import COLUMNS, Cell, rows
+from rosalind.analysis.robustness.cells import Cell, Cells, load
+from rosalind.analysis.robustness.summary import COLUMNS, rows
 from rosalind.measures import COORDINATES
 from rosalind.results import Damaged, Results, load_arrays, save_arrays, save_csv, stamp
 from rosalind.results.schema import check_arrays
@@ -20,13 +21,12 @@ def save_summary(results: Results) -> None:
     to the 99.5th percentile over the dense networks; what lies outside counts in the outermost bins.
     """
     stamp.withdraw(results.folder)
-    cells = results.cells()
-    edges = _edges(results, [c for c in cells if results.networks[c[0]].is_dense] or cells)
+    cells, stored = results.cells(), load(results)
+    edges = _edges(stored, [c for c in cells if results.networks[c[0]].is_dense] or cells)
     counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
-    for position, (network, condition) in enumerate(cells):
-        for axis, values in enumerate(coordinates(results, network, condition)):
-            inside = np.clip(values[np.isfinite(values)], edges[axis, 0], edges[axis, -1])
-            counts[position, axis] = np.histogram(inside, edges[axis])[0]
+    for position, cell in enumerate(cells):
+        for axis, values in enumerate(stored.coordinates_of(*cell)):
+            counts[position, axis] = _counted(values, edges[axis])
     save_csv(results.folder / "summary.csv", COLUMNS, ([row[c] for c in COLUMNS] for row in rows(results)))
     arrays = {
         "network": np.array([network for network, _ in cells], np.str_),
@@ -37,14 +37,16 @@ def save_summary(results: Results) -> None:
     save_arrays(results.folder / "comparison" / "histograms.npz", arrays, replace=True)
 
 
-def coordinates(results: Results, network: str, condition: str) -> list[np.ndarray]:
-    """The `COORDINATES` of a cell: angles in radians, norms and margins over the network's feature scale."""
-    cell, scale = results.geometry(network, condition, COORDINATES), results.feature_scale(network)
-    return [cell["angle"], cell["norm"] / scale, cell["margin"] / scale]
+def _counted(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """int[bins]: the histogram of finite values; `np.histogram` of the same takes three times as long."""
+    inside = np.sort(np.clip(values[np.isfinite(values)], edges[0], edges[-1]))
+    # Every bin has its lower edge, the last one both.
+    places = np.append(np.searchsorted(inside, edges[:-1]), len(inside))
+    return np.diff(places)
 
 
-def _edges(results: Results, cells: Sequence[tuple[str, str]]) -> np.ndarray:
-    sampled = [coordinates(results, *cell) for cell in cells[:: max(len(cells) // 50, 1)]]
+def _edges(stored: Cells, cells: Sequence[Cell]) -> np.ndarray:
+    sampled = [stored.coordinates_of(*cell) for cell in cells[:: max(len(cells) // 50, 1)]]
     edges = np.zeros((len(COORDINATES), BINS + 1), np.float32)
     for axis in range(len(COORDINATES)):
         values = np.concatenate([cell[axis] for cell in sampled]) if sampled else np.zeros(1)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness.cells import Cell, load, numbers_of
 from rosalind.analysis.robustness.means import Mean, clean_of, means
 from rosalind.analysis.robustness.power import holm
-from rosalind.results import GEOMETRY, Damaged, Results, brier, check_derived, confidence, correct, loss
+from rosalind.results import Damaged, Results, check_derived
 
 COLUMNS = (
     *("network", "model", "method", "label", "family", "seed", "sparsity", "condition", "corruption"),
@@ -38,9 +39,6 @@ COLUMNS = (
   of the dense networks' line under the row's condition, `effective_low` and `effective_high` their clean accuracies.
 * `loss` is the negative log-likelihood in nats; for the others see `robustness.metrics`.
 """
-
-Cell = tuple[str, str]
-"""Ids of a network and a condition, or the name of a mean."""
 
 TEXT = COLUMNS[: COLUMNS.index("samples")]
 """Columns that hold words."""
@@ -79,25 +77,12 @@ def parent_of(results: Results, network: str) -> str | None:
 
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
     """Summary row of one cell; comparative columns are NaN; unlabelled samples count only in `samples`."""
-    return _summarised(results, network, condition)[0]
+    return _row(results, network, condition, numbers_of(results, network, condition))
 
 
-def _summarised(results: Results, network: str, condition: str) -> tuple[dict[str, Any], np.ndarray]:
-    """The row of a cell by itself, and bool[n] which labelled samples are right; the cell is read once."""
+def _row(results: Results, network: str, condition: str, of_cell: Mapping[str, float]) -> dict[str, Any]:
+    """The row of a cell by itself."""
     info = results.conditions[condition] if condition in results.conditions else results.shifts[condition]
-    keys = [*GEOMETRY, "angle_agreement", "bias_share"]
-    predicted = results.networks[network].only_predictions
-    some = len(results.class_names) <= 100 and not predicted
-    cell = results.geometry(network, condition, keys if some else None)
-    labels, unit = results.labels_of(condition), results.feature_scale(network)
-    labelled = labels >= 0
-    if not labelled.all():
-        cell = {k: v[labelled] if np.ndim(v) and len(v) == len(labels) else v for k, v in cell.items()}
-        labels = labels[labelled]
-    hits = correct(cell, labels)
-    probability, margin = confidence(cell), cell["margin"] / unit
-    known = np.isfinite(probability)
-    mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     row: dict[str, Any] = {
         **_provenance(results, network),
         "condition": condition,
@@ -106,23 +91,12 @@ def _summarised(results: Results, network: str, condition: str) -> tuple[dict[st
         **{name: getattr(info, name) for name in ("severity", "draw", "bn", "table", "source")},
         "parent": parent_of(results, network),
         **dict.fromkeys(NUMBERS, float("nan")),
-        "samples": len(labelled),
         "conditions": 1,
-        "accuracy": mean(hits),
-        "loss": mean(loss(cell, labels)),
-        "brier": mean(brier(cell, labels)),
-        "calibration_error": metrics.calibration_error(probability[known], hits[known]),
-        "adaptive_calibration_error": metrics.adaptive_calibration_error(probability[known], hits[known]),
-        "angle_mean": mean(cell["angle"]),
-        "angle_deviation": float(cell["angle"].std()) if len(labels) else float("nan"),
-        "angle_centred_mean": mean(cell["angle_centred"]),
-        "norm_mean": mean(cell["norm"] / unit),
-        "margin_median": float(np.nanmedian(margin)) if np.isfinite(margin).any() else float("nan"),
-        "undefined_margins": float("nan") if predicted else int(np.isnan(margin).sum()),
-        "angle_agreement": float(cell["angle_agreement"]),
-        "bias_share": float(cell["bias_share"]),
+        **of_cell,
     }
-    return row, hits
+    for count in ("samples", "undefined_margins"):
+        row[count] = row[count] if row[count] != row[count] else int(row[count])
+    return row
 
 
 def _provenance(results: Results, network: str) -> dict[str, Any]:
@@ -135,6 +109,7 @@ def _provenance(results: Results, network: str) -> dict[str, Any]:
 
 def rows(results: Results) -> Iterator[dict[str, Any]]:
     """All rows of `summary.csv`, a network's cells and then its means, dense networks and other parents first."""
+    stored = load(results)
     cells: dict[str, list[str]] = {}
     for network, condition in results.cells(own_samples=True, predictions=True):
         cells.setdefault(network, []).append(condition)
@@ -143,8 +118,12 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     finished: list[dict[str, Any]] = []
     parents = {parent_of(results, name) for name in cells}
     for network in _parents_first(results, cells):
-        read = {condition: _summarised(results, network, condition) for condition in cells[network]}
-        hits = {condition: right for condition, (_, right) in read.items()}
+        read, hits = {}, {}
+        for condition in cells[network]:
+            read[condition] = _row(results, network, condition, stored.numbers_of(network, condition))
+            prediction = stored.prediction_of(network, condition)
+            labels = results.labels_of(condition)
+            hits[condition] = (prediction == labels)[labels >= 0]
         parent = parent_of(results, network)
         if network in parents:
             packed_hits[network] = {name: np.packbits(values) for name, values in hits.items()}
@@ -153,7 +132,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
             for name, packed in packed_hits.get(parent or "", {}).items()
             if name in hits
         }
-        cell_rows = [_cell_row(c, read[c][0], hits, parent_hits) for c in cells[network]]
+        cell_rows = [_cell_row(c, read[c], hits, parent_hits) for c in cells[network]]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in cell_rows}
         complete = [mean for mean in means(results) if set(mean.conditions) <= set(hits)]
         averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits) for m in complete]
@@ -220,10 +199,9 @@ def _mean_row(results: Results, network: str, mean: Mean, cell_rows, hits, paren
     _intervals(row, each, each - np.mean([parent_hits[c] for c in mean.conditions], 0) if comparable else None)
     if comparable:
         row["relative_robustness"] = row["change_to_parent"]
-        flips = [metrics.flips(parent_hits[c], hits[c]) for c in mean.conditions]
         # The cells share their images, so one p for all of them would be no p.
-        row["negative_flips"] = float(np.mean([f.negative for f in flips]))
-        row["positive_flips"] = float(np.mean([f.positive for f in flips]))
+        for name in ("negative_flips", "positive_flips"):
+            row[name] = float(np.mean([row_of[c][name] for c in mean.conditions]))
     return row
 
 

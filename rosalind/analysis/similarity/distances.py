@@ -1,12 +1,14 @@
 """Exact distances between cells, measure by measure, read as a stream of bounded memory."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 from threadpoolctl import threadpool_limits
 
-from rosalind.analysis.robustness.histograms import coordinates
+from rosalind.analysis.robustness.cells import Cells, load
 from rosalind.analysis.similarity.points import Cell, Points
 from rosalind.config import CLEAN, unknown
 from rosalind.measures import COORDINATES
@@ -21,67 +23,162 @@ METRICS: dict[str, tuple[str, ...]] = {"all": COORDINATES, **{name: (name,) for 
 BLOCK = 256 * 2**20
 """Most bytes of vectors in memory; with more samples than fit, files are read once per block of them."""
 
+CHUNK = 1024
+"""Samples that are summed at once, and `TILE` the rows of one product.
+
+BLAS rounds a product by its shape. As all have this one, the distance of two cells is the same bit for bit whichever
+other cells there are, and a distance that was stored is the one that would be made."""
+
+TILE = 128
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Distances between points in every coordinate, each in deviations of the reference cell.
+
+    Attributes:
+        names: Of the points that have values.
+        made_of: Of every point a fingerprint of the cells that it was read from, of the reference cell and of how.
+        apart: Root mean square differences by measure of `COORDINATES`.
+        left_out: Cells without, named with the reason.
+    """
+
+    names: tuple[Cell, ...]
+    made_of: tuple[str, ...]
+    apart: dict[str, Float32[np.ndarray, "q q"]]
+    left_out: tuple[str, ...]
+
 
 def rms_distances(table: Float32[np.ndarray, "q k"]) -> Float32[np.ndarray, "q q"]:
     """Root mean square difference per coordinate between the rows of a table.
 
-    By a float32 Gram matrix of the rows minus their mean; exactly zero between equal rows.
+    By a float32 Gram matrix of the rows minus the first; exactly zero between equal rows.
     """
-    return np.sqrt(_squares(table) / max(table.shape[1], 1))
+    squares = _squares(table - table[:1], np.arange(len(table)))
+    return np.sqrt(squares / np.float32(max(table.shape[1], 1)))
 
 
-def _squares(table: np.ndarray) -> np.ndarray:
-    """float32[q, q]: summed squared differences between rows."""
-    if not len(table):
-        return np.zeros((0, 0), np.float32)
-    centred = (table - table.mean(0)).astype(np.float32)
-    square = (centred**2).sum(1)
+def _squares(rows: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """float32[f, q]: summed squared differences of the `fresh` of float32[q, k] rows to all rows.
+
+    Cancellation leaves about 1e-6 of the squares of the rows themselves, so these should be small.
+    """
+    total = np.zeros((len(fresh), len(rows)), np.float32)
+    for start in range(0, rows.shape[1], CHUNK):
+        chunk = np.ascontiguousarray(rows[:, start : start + CHUNK])
+        square = (chunk**2).sum(1)
+        both = square[fresh, None] + square
+        squared = both - 2 * _products(chunk, fresh)
+        near = np.argwhere(squared < 1e-4 * both)
+        step = max(2**22 // CHUNK, 1)
+        for begin in range(0, len(near), step):
+            a, b = near[begin : begin + step].T
+            squared[a, b] = ((chunk[fresh[a]] - chunk[b]) ** 2).sum(1)
+        total += np.maximum(squared, 0)
+    total[np.arange(len(fresh)), fresh] = 0
+    return total
+
+
+def _products(rows: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """float32[f, q]: inner products of the `fresh` rows with all, each with the earlier row on the left.
+
+    BLAS does not round a product and its transpose alike.
+    """
+    every, chosen = _tiles(rows), _tiles(rows[fresh])
+    later = np.arange(len(rows)) > fresh[:, None]
+    # Tiles that hold nothing but the transpose of others are left out.
+    forward = _multiply(chosen, every, _any(later))[: len(fresh), : len(rows)]
+    if len(fresh) == len(rows):
+        return np.where(later, forward, forward.T)
+    return np.where(later, forward, _multiply(every, chosen, _any(~later).T)[: len(rows), : len(fresh)].T)
+
+
+def _tiles(rows: np.ndarray) -> np.ndarray:
+    """float32[t, TILE, CHUNK]: rows in tiles, filled up with zeros."""
+    tiles = np.zeros((-(-len(rows) // TILE), TILE, CHUNK), np.float32)
+    tiles.reshape(-1, CHUNK)[: len(rows), : rows.shape[1]] = rows
+    return tiles
+
+
+def _any(wanted: np.ndarray) -> np.ndarray:
+    """bool[tiles, tiles]: tiles of a matrix with anything that is wanted."""
+    starts = [np.arange(0, size, TILE) for size in wanted.shape]
+    return np.logical_or.reduceat(np.logical_or.reduceat(wanted, starts[0], 0), starts[1], 1)
+
+
+def _multiply(left: np.ndarray, right: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    product = np.zeros((len(left), TILE, len(right), TILE), np.float32)
     with threadpool_limits(1):
-        squared = square[:, None] + square - 2 * centred @ centred.T
-    # Cancellation leaves about 1e-6 of the squares; a pair that close is compared directly.
-    near = np.argwhere(np.triu(squared < 1e-4 * (square[:, None] + square), 1))
-    step = max(2**22 // max(table.shape[1], 1), 1)
-    for start in range(0, len(near), step):
-        a, b = near[start : start + step].T
-        squared[a, b] = ((table[a] - table[b]) ** 2).sum(1)
-    # BLAS does not round a product and its transpose alike.
-    upper = np.triu(np.maximum(squared, 0), 1).astype(np.float32)
-    return upper + upper.T
+        for column, tile in enumerate(right):
+            # A copy: of an array and its own transpose BLAS makes another product.
+            turned = tile.T.copy()
+            for row in np.flatnonzero(wanted[:, column]):
+                product[row, :, column] = left[row] @ turned
+    return product.reshape(len(left) * TILE, len(right) * TILE)
 
 
 def measure(
-    results: Results, points: Points, mode: str = "absolute"
-) -> tuple[list[Cell], dict[str, Float32[np.ndarray, "q q"]], list[str]]:
-    """The distances between points in every coordinate, each in deviations of the reference cell.
+    results: Results,
+    points: Points,
+    modes: Sequence[str] = DISTANCE_MODES,
+    previous: Mapping[str, Distances] | None = None,
+) -> dict[str, Distances]:
+    """The distances between points in every coordinate, by mode, in one reading of the cells.
 
     Every measure is divided by its deviation over the reference cell, the first dense network on clean
     images, and never centred per cell: adding a network moves no distance.
 
-    Returns:
-        The names of the points that have values, root mean square differences by measure of
-        `COORDINATES`, and the cells left out, named with the reason.
+    Args:
+        results: of a study.
+        points: see `points`.
+        modes: of `DISTANCE_MODES`.
+        previous: distances of an earlier call by mode; of two points that are made of the same as then, it is taken.
+            The result is the same bit for bit.
 
     Raises:
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
-    clean, scale = _reference(results, mode)
-    samples, left_out = len(results.labels), {}
-    width = max(BLOCK // (4 * len(COORDINATES) * max(len(points.names), 1)), 1)
-    total: np.ndarray | None = None
-    count = np.zeros(len(points.names), np.int64)
+    clean, reference = _reference(results, modes)
+    stored = load(results)
+    values = stored.coordinates_of(*reference)
+    scale = _scale(values)
+    # Rows that lie near 0 lose fewest digits: absolute ones as they differ from the reference, changes as they are.
+    origins = {mode: values / scale if mode == "absolute" else np.zeros_like(values) for mode in modes}
+    made_of = _made_of(results, points, modes, reference)
+    samples, count = len(results.labels), len(points.names)
+    fresh = {}
+    for mode in modes:
+        known = set(previous[mode].made_of) if previous and mode in previous else set()
+        fresh[mode] = np.array([digest not in known for digest in made_of[mode]], bool)
+    left_out: dict[str, dict[Cell, str]] = {mode: {} for mode in modes}
+    held = {mode: np.zeros(count, np.int64) for mode in modes}
+    width = max(BLOCK // (4 * len(modes) * len(COORDINATES) * max(count, 1) * CHUNK), 1) * CHUNK
+    totals = {mode: np.zeros((len(COORDINATES), int(fresh[mode].sum()), count), np.float32) for mode in modes}
     for start in range(0, max(samples, 1), width):
         stop = min(start + width, samples)
-        table = np.zeros((len(COORDINATES), len(points.names), stop - start), np.float32)
-        count[:] = 0
-        for place, values in _stream(results, points, mode, clean, left_out):
-            table[:, place] += (values / scale)[:, start:stop]
-            count[place] += 1
-        filled = np.flatnonzero(count)
-        squared = np.stack([_squares(part[filled] / count[filled, None]) for part in table])
-        total = squared if total is None else total + squared
-    assert total is not None
-    distances: dict[str, np.ndarray] = dict(zip(COORDINATES, np.sqrt(total / max(samples, 1)), strict=True))
-    return [points.names[k] for k in np.flatnonzero(count)], distances, list(left_out.values())
+        tables = {mode: np.zeros((len(COORDINATES), count, stop - start), np.float32) for mode in modes}
+        for number in held.values():
+            number[:] = 0
+        for mode, place, values in _stream(stored, points, modes, clean, left_out):
+            tables[mode][:, place] += (values / scale)[:, start:stop]
+            held[mode][place] += 1
+        for mode, table in tables.items():
+            number = np.maximum(held[mode], 1).astype(np.float32)[:, None]
+            for axis, part in enumerate(table):
+                rows = part / number - origins[mode][axis, start:stop]
+                totals[mode][axis] += _squares(rows, np.flatnonzero(fresh[mode]))
+    return {
+        mode: _joined(
+            points.names,
+            made_of[mode],
+            held[mode] > 0,
+            fresh[mode],
+            np.sqrt(totals[mode] / np.float32(max(samples, 1))),
+            (previous or {}).get(mode),
+            tuple(left_out[mode].values()),
+        )
+        for mode in modes
+    }
 
 
 def normalised(
@@ -94,52 +191,106 @@ def normalised(
     Raises:
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
-    clean, scale = _reference(results, mode)
-    for place, values in _stream(results, points, mode, clean, {}):
+    clean, reference = _reference(results, (mode,))
+    stored = load(results)
+    scale = _scale(stored.coordinates_of(*reference))
+    for _, place, values in _stream(stored, points, (mode,), clean, {mode: {}}):
         yield place, values / scale
 
 
-def _reference(results: Results, mode: str) -> tuple[set[str], np.ndarray]:
-    """Networks with a clean cell, and float32[3, 1]: the deviations over the first one's."""
-    if mode not in DISTANCE_MODES:
-        raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
+def _reference(results: Results, modes: Sequence[str]) -> tuple[set[str], Cell]:
+    """Networks with a clean cell, and the first one's, which distances are in deviations of."""
+    for mode in modes:
+        if mode not in DISTANCE_MODES:
+            raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
     clean = {network for network, condition in results.cells() if condition == CLEAN}
     if not clean:
         raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
-    first = next(network for network in results.networks if network in clean)
-    deviation = _read(results, (first, "clean")).std(1, keepdims=True)
-    return clean, np.where(deviation > 0, deviation, 1).astype(np.float32)
+    return clean, (next(network for network in results.networks if network in clean), CLEAN)
 
 
-def _read(results: Results, cell: Cell) -> np.ndarray:
-    """float32[3, n]: the coordinates of a cell."""
-    return np.stack(coordinates(results, *cell)).astype(np.float32)
+def _scale(values: np.ndarray) -> np.ndarray:
+    """float32[3, 1]: the deviations of coordinates, 1 where all are equal."""
+    deviation = values.std(1, keepdims=True)
+    return np.where(deviation > 0, deviation, 1).astype(np.float32)
+
+
+def _joined(
+    names: tuple[Cell, ...],
+    made_of: list[str],
+    usable: np.ndarray,
+    fresh: np.ndarray,
+    distances: np.ndarray,
+    previous: Distances | None,
+    left_out: tuple[str, ...],
+) -> Distances:
+    """Distances float32[measures, fresh, q] of fresh points to all, and stored ones of the others among them."""
+    kept, new = np.flatnonzero(usable), np.flatnonzero(fresh)
+    apart = {}
+    for axis, measure in enumerate(COORDINATES):
+        whole = np.zeros((len(names), len(names)), np.float32)
+        if previous is not None and not fresh.all():
+            row_of = {digest: row for row, digest in enumerate(previous.made_of)}
+            # Fresh points take any row here, which is overwritten.
+            rows = np.array([row_of.get(digest, 0) for digest in made_of])
+            whole = previous.apart[measure].take(rows, 0).take(rows, 1)
+        whole[new], whole[:, new] = distances[axis], distances[axis].T
+        apart[measure] = whole if usable.all() else whole[np.ix_(kept, kept)]
+    return Distances(tuple(names[k] for k in kept), tuple(made_of[k] for k in kept), apart, left_out)
+
+
+def _made_of(results: Results, points: Points, modes: Sequence[str], reference: Cell) -> dict[str, list[str]]:
+    """By mode and point, what its distances follow from."""
+    digests, scales = results.cell_hashes, {name: results.feature_scale(name) for name in results.networks}
+    digest = lambda cell: f"{digests.get(cell)} {scales[cell[0]]!r}"
+    common = f"{digest(reference)} {TILE} {CHUNK} {len(results.labels)}"
+    by_mode: dict[str, list[str]] = {}
+    for mode in modes:
+        clean = (lambda cell: digest((cell[0], CLEAN))) if mode == "change_from_clean" else (lambda _: "")
+        # The point's name as well: of two points that are equal each has a row of its own.
+        words = [
+            " ".join([common, *name, *(f"{digest(cell)} {clean(cell)}" for cell in members)])
+            for name, members in zip(points.names, points.members, strict=True)
+        ]
+        by_mode[mode] = [hashlib.sha256(line.encode()).hexdigest()[:16] for line in words]
+    return by_mode
 
 
 def _stream(
-    results: Results, points: Points, mode: str, clean: set[str], left_out: dict[Cell, str]
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Index of the point and values float32[3, n] of every usable cell, one file after the other."""
+    stored: Cells, points: Points, modes: Sequence[str], clean: set[str], left_out: dict[str, dict[Cell, str]]
+) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Mode, index of the point and values float32[3, n] of every usable cell, one file after the other."""
+    origin: tuple[str, np.ndarray | Damaged] | None = None
     place = {cell: k for k, members in enumerate(points.members) for cell in members}
-    origin: tuple[str, np.ndarray] | None = None
-    for network, condition in results.cells():
+    for network, condition in stored.results.cells():
         cell = network, condition
         if cell not in place:
             continue
-        if mode == "change_from_clean" and network not in clean:
-            left_out[cell] = f"{network} {condition}: has no clean cell"
-            continue
         try:
-            values = _read(results, cell)
-            if mode == "change_from_clean":
-                if origin is None or origin[0] != network:
-                    origin = network, _read(results, (network, "clean"))
-                values = values - origin[1]
+            values = stored.coordinates_of(*cell)
         except Damaged as error:
-            left_out[cell] = str(error)
+            for mode in modes:
+                left_out[mode][cell] = str(error)
             continue
-        undefined = int((~np.isfinite(values)).sum())
-        if undefined:
-            left_out[cell] = f"{network} {condition}: {undefined} values are not finite"
-            continue
-        yield place[cell], values
+        if condition == CLEAN:
+            origin = network, values
+        for mode in modes:
+            moved = values
+            if mode == "change_from_clean":
+                if network not in clean:
+                    left_out[mode][cell] = f"{network} {condition}: has no clean cell"
+                    continue
+                if origin is None or origin[0] != network:
+                    try:
+                        origin = network, stored.coordinates_of(network, CLEAN)
+                    except Damaged as error:
+                        origin = network, error
+                if isinstance(origin[1], Damaged):
+                    left_out[mode][cell] = str(origin[1])
+                    continue
+                moved = values - origin[1]
+            undefined = int((~np.isfinite(moved)).sum())
+            if undefined:
+                left_out[mode][cell] = f"{network} {condition}: {undefined} values are not finite"
+                continue
+            yield mode, place[cell], moved

@@ -1,0 +1,218 @@
+"""How long do the tables of a finished study take, what does an addition cost, and how does it grow?
+
+Questions: processor seconds of `rosalind compare` on a study whose tables are all made, or that one network, one
+condition or one cell was added to; of `rosalind report`; of starting `rosalind --help`, and `rosalind view` to its
+first answer: this checkout over another commit of it, one after the other. And the exponents by which making all
+tables grows with networks, conditions, samples and classes.
+
+Commands (ten minutes, and twenty, of one core):
+
+    rosalind demo --no-view
+    python experiments/benchmarks.py tables --against 21f71c7 --study studies/digits --rounds 3
+    python experiments/benchmarks.py growth networks conditions samples classes
+
+Every figure is processor time of a process of its own, start and imports left out but for `help` and `view`, median
+over rounds in which both sides alternate. The other commit is unpacked to a temporary folder and run in this
+environment. EXPECTED
+"""
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+TASKS = ("all", "network", "condition", "cell", "report", "help", "view")
+"""Making all tables; tables after one network, condition or cell was added; the report; starting."""
+
+GROWTH = {
+    "networks": (10, 30, 100, 300),
+    "conditions": (10, 20, 48, 96),
+    "samples": (1000, 10_000, 50_000, 200_000),
+    "classes": (10, 100, 1000),
+}
+"""What grows, and the studies that are generated for it; the rest is as in `BASE`."""
+
+BASE = {"networks": 10, "conditions": 10, "samples": 1000, "classes": 10}
+
+
+COMMAND = """
+import sys, webbrowser
+webbrowser.open = lambda *_, **__: True
+from rosalind.cli import main
+main()
+"""
+"""The command line, without a browser."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line sets."""
+
+    study: Path = Path("studies/digits")
+    """A finished study, which is copied."""
+    against: str = "21f71c7"
+    """The commit that this checkout is compared with."""
+    rounds: int = 3
+    only: tuple[str, ...] = TASKS
+    """Some of the tasks."""
+
+
+def child(kind: str, folder: str) -> None:
+    """Carry one task out on a study and print its processor seconds and peak memory in MB."""
+    from rosalind.study import running
+
+    if kind == "report":
+        from rosalind import figures
+
+        work: Callable[[], object] = lambda: figures.report(folder)
+    else:
+        work = lambda: running.compare(Path(folder))
+    began = time.process_time()
+    work()
+    took = time.process_time() - began
+    print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def in_process(tree: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Python with the package of a tree, on one thread of BLAS."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), str(Path(__file__).parent)])}
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def run_child(tree: Path, kind: str, folder: Path) -> tuple[float, float]:
+    """Processor seconds and peak memory in MB of one task."""
+    process = in_process(tree, "import sys, table_speed; table_speed.child(*sys.argv[1:])", kind, str(folder))
+    out, error = process.communicate()
+    if process.returncode:
+        raise RuntimeError(error[-2000:])
+    took, memory = json.loads(out.splitlines()[-1])
+    return took, memory
+
+
+def seconds_of(tree: Path, task: str, folder: Path) -> float:
+    """Processor seconds of a task with the package of a tree; the folder is a study that the tree has compared."""
+    if task == "help":
+        return _started(
+            in_process(tree, "import sys; sys.argv = ['rosalind', '--help']; from rosalind.cli import main; main()")
+        )
+    if task == "view":
+        return _first_answer(tree, folder)
+    if task in ("all", "report"):
+        if task == "all":
+            (folder / "comparison" / "stamp.json").unlink()
+            for path in (folder / "comparison").iterdir():
+                path.unlink()
+        return run_child(tree, task, folder)[0]
+    moved = added(folder, task)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+        for k, path in enumerate(moved):
+            path.rename(Path(aside) / str(k))
+        run_child(tree, "compare", folder)
+        for k, path in enumerate(moved):
+            (Path(aside) / str(k)).replace(path)
+    return run_child(tree, "compare", folder)[0]
+
+
+def added(folder: Path, task: str) -> list[Path]:
+    """The files that a finished study lacks before something is added."""
+    network = sorted(path.name for path in (folder / "geometry").iterdir())[-1]
+    condition = sorted(path.stem for path in (folder / "conditions").glob("*-*.json"))[-1]
+    return {
+        "network": [folder / "geometry" / network, *(folder / "networks").glob(f"{network}.*")],
+        "condition": [*folder.glob(f"geometry/*/{condition}.npz"), folder / "conditions" / f"{condition}.json"],
+        "cell": [folder / "geometry" / network / f"{condition}.npz"],
+    }[task]
+
+
+def _started(process: subprocess.Popen[str]) -> float:
+    """Processor seconds of a process from its start to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process.communicate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _first_answer(tree: Path, folder: Path) -> float:
+    """Processor seconds of a server of a study until it has answered a first request."""
+    process = in_process(tree, COMMAND, "view", str(folder))
+    assert process.stdout is not None
+    address = next(word for line in process.stdout for word in line.split() if word.startswith("http"))
+    with urllib.request.urlopen(address) as answer:
+        answer.read()
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    process.terminate()
+    process.communicate()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(options: Options) -> None:
+    """Print a table of tasks on both sides."""
+    here = Path(__file__).parent.parent
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        archive = subprocess.run(["git", "archive", options.against], cwd=here, check=True, capture_output=True).stdout
+        (place / "tree.tar").write_bytes(archive)
+        with tarfile.open(place / "tree.tar") as tar:
+            tar.extractall(place / "tree", filter="data")
+        trees = {"this": here, options.against: place / "tree"}
+        folders = {side: place / f"study-{k}" for k, side in enumerate(trees)}
+        for side, folder in folders.items():
+            shutil.copytree(options.study, folder)
+            shutil.rmtree(folder / "comparison")
+            run_child(trees[side], "compare", folder)
+        print(f"| processor seconds | this | {options.against} | ratio |\n|---|---|---|---|", flush=True)
+        for task in options.only:
+            pairs = [[seconds_of(trees[side], task, folders[side]) for side in trees] for _ in range(options.rounds)]
+            ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+            ratio = statistics.median(a / b for a, b in pairs)
+            print(f"| {task} | {ours:.2f} | {theirs:.2f} | {ratio:.2f} |", flush=True)
+
+
+def growth(axes: Sequence[str] = tuple(GROWTH)) -> None:
+    """Print processor time and memory of making all tables by what grows, with exponents of a fit in logarithms."""
+    import generated
+
+    from rosalind import config, corruptions
+
+    every = config.conditions(corruptions.NAMES + corruptions.EXTRA, (1, 2, 3, 4, 5))
+    print("| grows | size: s, ms a cell, MB | exponent |\n|---|---|---|")
+    for axis in axes:
+        sizes, times, words = [], [], []
+        for size_of in GROWTH[axis]:
+            with tempfile.TemporaryDirectory() as name:
+                folder, size = Path(name) / "study", {**BASE, axis: size_of}
+                conditions = every[: size["conditions"]]
+                arguments = {**size, "conditions": conditions, "seeds": 5 if size["networks"] > 50 else 2}
+                generated.make(folder, thumbnails=10, **arguments)
+                shutil.rmtree(folder / "comparison")
+                took, memory = run_child(Path(__file__).parent.parent, "compare", folder)
+            cells = size["networks"] * size["conditions"]
+            sizes.append(size[axis])
+            times.append(took)
+            words.append(f"{size[axis]:,}: {took:.2f}, {1000 * took / cells:.1f}, {memory:.0f}")
+        exponent = np.polyfit(np.log(sizes), np.log(times), 1)[0]
+        print(f"| {axis} | {'; '.join(words)} | {exponent:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    run(tyro.cli(Options, description=__doc__))

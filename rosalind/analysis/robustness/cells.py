@@ -1,0 +1,239 @@
+"""What tables take of single cells, stored so that a comparison reads a cell once, and one that is as it was never."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int16
+
+from rosalind.analysis.robustness import metrics
+from rosalind.measures import COORDINATES
+from rosalind.results import (
+    GEOMETRY,
+    Damaged,
+    Results,
+    brier,
+    confidence,
+    correct,
+    directory_hash,
+    load_array,
+    load_arrays,
+    log_softmax,
+    loss,
+    replacing,
+    save_arrays,
+)
+from rosalind.results.schema import check_arrays
+
+Cell = tuple[str, str]
+"""Ids of a network and a condition, or the name of a mean."""
+
+NUMBERS = (
+    *("samples", "accuracy", "loss", "brier", "calibration_error", "adaptive_calibration_error"),
+    *("angle_mean", "angle_deviation", "angle_centred_mean", "norm_mean", "margin_median", "undefined_margins"),
+    *("angle_agreement", "bias_share"),
+)
+"""Columns of `summary.csv` that follow from one cell by itself."""
+
+FORMAT = 1
+"""Number of what is computed, raised with every change to a number: cells of an earlier one are read again."""
+
+STORED_BYTES = 2**30
+"""Most bytes of predictions, and of coordinates, that are stored a second time; beyond, cells are read anew."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is stored of those cells that are as they were when they were read; of the others it is read.
+
+    Attributes:
+        row: Of every such cell its row in the arrays.
+        numbers: In the order of `NUMBERS`.
+        predictions: Classes by cell and sample, memory-mapped; None where they are not stored.
+        coordinates: See `coordinates`, likewise.
+    """
+
+    results: Results
+    row: Mapping[Cell, int]
+    numbers: Float64[np.ndarray, "cells k"]
+    predictions: Int16[np.ndarray, "cells n"] | None
+    coordinates: Float32[np.ndarray, "cells 3 n"] | None
+
+    def prediction_of(self, network: str, condition: str) -> Int16[np.ndarray, " n"]:
+        """The predicted classes of a cell; errors as of `Results.geometry`."""
+        row = self.row.get((network, condition))
+        if row is None or self.predictions is None:
+            return self.results.geometry(network, condition, ("prediction",))["prediction"]
+        return self.predictions[row]
+
+    def coordinates_of(self, network: str, condition: str) -> Float32[np.ndarray, "3 n"]:
+        """The coordinates of a cell; errors as of `Results.geometry`."""
+        row = self.row.get((network, condition))
+        if row is None or self.coordinates is None:
+            return coordinates(self.results, network, condition)
+        return self.coordinates[row]
+
+    def numbers_of(self, network: str, condition: str) -> dict[str, float]:
+        """The `NUMBERS` of a cell by name; errors as of `Results.geometry`."""
+        row = self.row.get((network, condition))
+        if row is None:
+            return numbers_of(self.results, network, condition)
+        return dict(zip(NUMBERS, self.numbers[row].tolist(), strict=True))
+
+
+def coordinates(results: Results, network: str, condition: str) -> Float32[np.ndarray, "3 n"]:
+    """The `COORDINATES` of a cell: angles in radians, norms and margins over the network's feature scale.
+
+    Raises:
+        FileNotFoundError, Damaged: see `Results.geometry`.
+    """
+    return _coordinates(results.geometry(network, condition, COORDINATES), results.feature_scale(network))
+
+
+def _coordinates(cell: Mapping[str, np.ndarray], scale: float) -> np.ndarray:
+    return np.stack([cell["angle"], cell["norm"] / scale, cell["margin"] / scale]).astype(np.float32)
+
+
+def numbers_of(results: Results, network: str, condition: str) -> dict[str, float]:
+    """The `NUMBERS` of a cell by name, over its labelled samples.
+
+    Raises:
+        FileNotFoundError, Damaged: see `Results.geometry`.
+    """
+    return _numbers(results, network, condition, _read(results, network, condition))
+
+
+def _read(results: Results, network: str, condition: str) -> dict[str, np.ndarray]:
+    keys = [*GEOMETRY, "angle_agreement", "bias_share"]
+    predicted = results.networks[network].only_predictions
+    some = len(results.class_names) <= 100 and not predicted
+    return results.geometry(network, condition, keys if some else None)
+
+
+def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, np.ndarray]) -> dict[str, float]:
+    labels, unit = results.labels_of(condition), results.feature_scale(network)
+    predicted = results.networks[network].only_predictions
+    labelled = labels >= 0
+    if not labelled.all():
+        cell = {k: v[labelled] if np.ndim(v) and len(v) == len(labels) else v for k, v in cell.items()}
+        labels = labels[labelled]
+    hits = correct(cell, labels)
+    table = log_softmax(cell)
+    probability, margin = confidence(cell, table), cell["margin"] / unit
+    known = np.isfinite(probability)
+    mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
+    values = (
+        len(labelled),
+        mean(hits),
+        mean(loss(cell, labels, table)),
+        mean(brier(cell, labels, table)),
+        metrics.calibration_error(probability[known], hits[known]),
+        metrics.adaptive_calibration_error(probability[known], hits[known]),
+        mean(cell["angle"]),
+        float(cell["angle"].std()) if len(labels) else float("nan"),
+        mean(cell["angle_centred"]),
+        mean(cell["norm"] / unit),
+        float(np.nanmedian(margin)) if np.isfinite(margin).any() else float("nan"),
+        float("nan") if predicted else int(np.isnan(margin).sum()),
+        float(cell["angle_agreement"]),
+        float(cell["bias_share"]),
+    )
+    return dict(zip(NUMBERS, values, strict=True))
+
+
+def made_of(results: Results) -> dict[Cell, str]:
+    """By measured cell, shifts left out, a fingerprint of all that its numbers and predictions follow from."""
+    labels = hashlib.sha256(np.ascontiguousarray(results.labels).tobytes()).hexdigest()
+    scales = {name: repr(results.feature_scale(name)) for name in results.networks}
+    common = f"{FORMAT} {labels} {len(results.class_names)}"
+    fingerprints = {}
+    for network, condition in results.cells(predictions=True):
+        # A cell may have come since the hashes were first asked for.
+        digest = results.cell_hashes.get((network, condition)) or directory_hash(
+            results.geometry_file(network, condition)
+        )
+        words = f"{common} {network} {scales[network]} {digest}"
+        fingerprints[network, condition] = hashlib.sha256(words.encode()).hexdigest()[:16]
+    return fingerprints
+
+
+def load(results: Results) -> Cells:
+    """What is stored of the cells that are as they were; nothing where it is missing, damaged, or of a joined study."""
+    nothing = Cells(results, {}, np.zeros((0, len(NUMBERS))), None, None)
+    if results.homes:
+        return nothing
+    path, samples = results.folder / "comparison" / "cells.npz", len(results.labels)
+    try:
+        arrays = load_arrays(path, ("network", "condition", "made_of", "numbers"))
+        count = len(arrays["made_of"])
+        check_arrays(path, arrays, {"numbers": (count, len(NUMBERS))})
+        predictions = _mapped(path.with_name("predictions.npy"), (count, samples))
+        moved = _mapped(path.with_name("coordinates.npy"), (count, len(COORDINATES), samples))
+    except (FileNotFoundError, Damaged):
+        return nothing
+    current = made_of(results)
+    cells = zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True)
+    places = enumerate(zip(cells, arrays["made_of"].tolist(), strict=True))
+    row = {cell: k for k, (cell, fingerprint) in places if current.get(cell) == fingerprint}
+    return Cells(results, row, arrays["numbers"], predictions, moved)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A memory-mapped array; None where there is none."""
+    if not path.exists():
+        return None
+    array = load_array(path)
+    check_arrays(path, {path.stem: array}, {path.stem: shape})
+    # The rows of a plain array are cheaper to get at.
+    return np.asarray(array)
+
+
+def save(results: Results) -> None:
+    """Write what tables take of every measured cell, in which an unchanged cell is not read again.
+
+    `comparison/cells.npz` has `numbers` float64[cells, k] in the order of `NUMBERS`, and `network`, `condition` and
+    `made_of` by row; `predictions.npy` is int16[cells, n] and `coordinates.npy` float32[cells, 3, n], up to
+    `STORED_BYTES` each.
+
+    Raises:
+        Damaged: a cell that cannot be read.
+    """
+    stored, current, folder = load(results), made_of(results), results.folder / "comparison"
+    # Removed first and written last, so that nobody reads rows in another file's order.
+    (folder / "cells.npz").unlink(missing_ok=True)
+    numbers, samples = np.zeros((len(current), len(NUMBERS))), len(results.labels)
+    kinds = {"predictions": (np.int16, (samples,)), "coordinates": (np.float32, (len(COORDINATES), samples))}
+    with contextlib.ExitStack() as stack:
+        arrays: dict[str, np.ndarray] = {}
+        for name, (dtype, shape) in kinds.items():
+            path, shape = folder / f"{name}.npy", (len(current), *shape)
+            if 0 < math.prod(shape) * np.dtype(dtype).itemsize <= STORED_BYTES:
+                temporary = stack.enter_context(replacing(path))
+                arrays[name] = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+            else:
+                path.unlink(missing_ok=True)
+        for place, cell in enumerate(current):
+            row, olds = stored.row.get(cell), {name: getattr(stored, name) for name in arrays}
+            if row is not None and all(old is not None for old in olds.values()):
+                numbers[place] = stored.numbers[row]
+                values = {name: old[row] for name, old in olds.items()}
+            else:
+                read = _read(results, *cell)
+                numbers[place] = list(_numbers(results, *cell, read).values())
+                moved = _coordinates(read, results.feature_scale(cell[0]))
+                values = {"predictions": read["prediction"], "coordinates": moved}
+            for name, array in arrays.items():
+                array[place] = values[name]
+        for array in arrays.values():
+            array.flush()  # type: ignore[attr-defined]
+    about = {
+        "network": np.array([network for network, _ in current], np.str_),
+        "condition": np.array([condition for _, condition in current], np.str_),
+        "made_of": np.array(list(current.values()), np.str_),
+        "numbers": numbers,
+    }
+    save_arrays(folder / "cells.npz", about, replace=True)

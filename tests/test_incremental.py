@@ -1,0 +1,100 @@
+"""What is made after something was added to a finished study equals, bit for bit, what is made of all anew."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from rosalind import results
+from rosalind.results import load_arrays, save_arrays
+from rosalind.study import running
+
+
+@pytest.fixture(scope="module")
+def whole(small_folder, tmp_path_factory):
+    """A study whose derived files were made of all anew."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    shutil.copytree(small_folder, folder)
+    return anew(folder)
+
+
+def anew(folder):
+    shutil.rmtree(folder / "comparison")
+    (folder / "summary.csv").unlink()
+    running.compare(folder)
+    return folder
+
+
+def derived(folder):
+    """The bytes of all derived files; the stamp names the folder's thumbnails, and is no part of them."""
+    paths = [folder / "summary.csv", *sorted((folder / "comparison").iterdir())]
+    return {path.name: path.read_bytes() for path in paths if path.name != "stamp.json"}
+
+
+def files_of(folder, change):
+    """The files that a finished study lacks before a network or a condition is added."""
+    study_results = results.load(folder)
+    if change == "network":
+        name = list(study_results.networks)[3]
+        return [folder / "geometry" / name, *(folder / "networks").glob(f"{name}.*")]
+    name = list(study_results.conditions)[4]
+    return [*folder.glob(f"geometry/*/{name}.npz"), folder / "conditions" / f"{name}.json"]
+
+
+@pytest.mark.parametrize("change", ["network", "condition"])
+def test_an_addition_gives_what_making_all_anew_gives(whole, tmp_path, change):
+    folder, aside = tmp_path / "study", tmp_path / "aside"
+    shutil.copytree(whole, folder)
+    moved = [(path, aside / str(k)) for k, path in enumerate(files_of(folder, change))]
+    aside.mkdir()
+    for path, place in moved:
+        path.rename(place)
+    running.compare(folder)
+    assert derived(folder)["summary.csv"] != derived(whole)["summary.csv"]
+    for path, place in moved:
+        place.rename(path)
+    running.compare(folder)
+    assert derived(folder) == derived(whole)
+
+
+def test_a_cell_that_was_measured_again_is_read_again(whole, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(whole, folder)
+    cell = results.load(folder).cells()[-1]
+    path = results.load(folder).geometry_file(*cell)
+    arrays = load_arrays(path)
+    arrays["prediction"] = np.roll(arrays["prediction"], 1)
+    arrays["margin"] = arrays["margin"] * np.float32(1.5)
+    save_arrays(path, arrays, replace=True)
+    running.compare(folder)
+    again = derived(folder)
+    assert again["summary.csv"] != derived(whole)["summary.csv"]
+    assert again == derived(anew(folder))
+
+
+def test_cells_that_are_as_they_were_are_not_read(whole, tmp_path, monkeypatch):
+    folder = tmp_path / "study"
+    shutil.copytree(whole, folder)
+    new = files_of(folder, "network")[0].name
+    for path in files_of(folder, "network"):
+        path.rename(tmp_path / path.name)
+    running.compare(folder)
+    for path in files_of(whole, "network"):
+        (tmp_path / path.name).rename(folder / path.relative_to(whole))
+    read = []
+    geometry = results.Results.geometry
+
+    def counted(self, network, condition, keys=None):
+        # Predictions alone are counted for accuracies, in 0.1 ms a cell.
+        if keys != ("prediction",):
+            read.append((network, condition))
+        return geometry(self, network, condition, keys)
+
+    monkeypatch.setattr(results.Results, "geometry", counted)
+    running.compare(folder)
+    study_results = results.load(folder)
+    old = [cell for cell in study_results.cells() if cell[0] != new]
+    # Features of clean cells are not among what is stored.
+    clean = {name for name, info in study_results.conditions.items() if info.is_clean}
+    assert {cell for cell in read if cell[0] == new} == {(new, name) for name in study_results.conditions}
+    assert not {cell for cell in read if cell in old and cell[1] not in clean}
