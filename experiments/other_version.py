@@ -30,11 +30,12 @@ class Version:
         Raises:
             subprocess.CalledProcessError: it failed; what it wrote is shown.
         """
-        # Else the modules of the version that measures would be found first.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment["PYTHONPATH"] = str(self.checkout)
+        # Its own processes look where they are and then there; else they would find the version that measures.
+        environment = {**os.environ, "PYTHONPATH": str(self.checkout)}
         command = [str(self.python), str(self.checkout / "experiments" / script), *arguments]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            command, env=environment, cwd=self.checkout, stdout=subprocess.PIPE, text=True, check=True
+        )
         return done.stdout
 
 

@@ -294,7 +294,7 @@ def beside(options: Options, home: Path) -> None:
 def run(options: Options) -> None:
     """Print the tables."""
     with tempfile.TemporaryDirectory() as temporary:
-        home = options.keep or Path(temporary)
+        home = (options.keep or Path(temporary)).resolve()
         if options.against:
             beside(options, home)
         elif options.readers:
