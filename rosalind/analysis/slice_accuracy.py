@@ -1,6 +1,6 @@
 """Accuracy of every network under every condition on a slice: on the samples of a mask. NumPy only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,18 +175,23 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
     }
 
 
-def of_side(store: Store, rows: Summary, name: str, column: str) -> float:
-    """Accuracy of a side on a slice in [0, 1], the mean over its seeds; NaN where none of them has the column.
+def of_side(store: Store, mask: Bool[np.ndarray, " n"], name: str, conditions: Sequence[str]) -> float:
+    """Accuracy of a side on a slice in [0, 1], the mean over its seeds and some conditions.
+
+    NaN where a seed lacks one of the conditions, or no sample of the mask has a label. Reads the predictions of these
+    cells alone, where `outcomes` reads those of all.
 
     Args:
         store: of the study.
-        rows: `summary` of the slice.
+        mask: of its samples.
         name: of a network, or of a group of seeds.
-        column: a condition, or the name of a mean over conditions.
+        conditions: of the study.
     """
-    cells = [(network, column) for network in store.sides.members(name)]
-    values = [rows[cell]["accuracy"] for cell in cells if cell in rows]
-    return float(np.mean(values)) if values else float("nan")
+    cells = [(network, condition) for network in store.sides.members(name) for condition in conditions]
+    total = int((mask & (store.labels >= 0)).sum())
+    if not total or not cells or not store.cells.issuperset(cells):
+        return float("nan")
+    return float(np.mean([np.count_nonzero(store.correct(cell) & mask) for cell in cells])) / total
 
 
 def over_cells(store: Store, rows: Summary) -> float:

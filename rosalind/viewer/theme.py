@@ -106,7 +106,9 @@ TEXT = """
 h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
 :host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
 p { margin: 0 0 3px; }
-.bk-clearfix:has(> .line) { display: block; width: 100%; }
+.bk-clearfix:has(> .line, > .pins, > .grid) { display: block; width: 100%; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)); gap: 6px 18px;
+  margin-top: 3px; overflow-wrap: anywhere; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .chip { display: inline-flex; align-items: center; gap: 5px; max-width: 340px; height: 24px; padding: 0 7px;
   vertical-align: middle; border: 1px solid var(--soft); border-radius: 12px; background: var(--page);

@@ -114,7 +114,7 @@ class Distributions:
             self.caption.text = f"{self._caption(frame)}{thin}"
         if pins and self.pinned is not None:
             self.pinned.update(frame, {part: self._measure(frame, part) for part in PARTS}, self.limits)
-        self.key = f"{KEY} {pinned.sentence(pins, '; blue line: A')}".strip()
+        self.key = f"{KEY} {pinned.sentence(pins, '; blue: A, dashed: selected, tick: median')}".strip()
 
     @staticmethod
     def _measure(frame: Frame, part: str) -> str:

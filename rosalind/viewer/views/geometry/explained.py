@@ -143,12 +143,12 @@ class Explained:
 
     def _slice(self, frame: Frame, a: str, b: str) -> str:
         """Rings at A's and B's corruption accuracy on the selected samples, and a sentence on them."""
-        mean, rows, explained = robustness.main_mean(self.store.results), frame.slice_summary, self.explained
-        if mean is None or rows is None:
+        mean, explained = robustness.main_mean(self.store.results), self.explained
+        if mean is None or not frame.has_selection:
             fill(self.sliced, {"x": np.empty(0, np.float32), "y": np.empty(0, np.float32)})
             self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
             return ""
-        ends = [100 * slice_accuracy.of_side(self.store, rows, side, mean.name) for side in (a, b)]
+        ends = [100 * slice_accuracy.of_side(self.store, frame.selected, side, mean.conditions) for side in (a, b)]
         lowest = 0 if explained is None else len(explained.parts) + 1
         fill(self.sliced, {"x": np.array(ends, np.float32), "y": np.array([0, lowest], np.float32)})
         if np.isfinite(ends).all() and explained is not None:

@@ -32,7 +32,7 @@ class PinnedCoordinates:
         place: draw.Look = {"x": 0, "y": "base", "dw": "width", "dh": pinned.ROOM}
         greys = draw.see_through(draw.GREYS)
         self.density: Any = figure.image("image", **place, source=self.images, color_mapper=greys).glyph
-        figure.line("x", "y", source=self.lines, line_color="#1c2536", line_alpha=0.55, name="ink")
+        figure.line("x", "y", source=self.lines, line_color="#1c2536", line_alpha=0.3, name="ink")
         pinned.names(figure, self.words)
 
     def tap(self, y: float | None) -> None:

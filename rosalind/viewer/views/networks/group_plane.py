@@ -144,6 +144,8 @@ class GroupPlane:
         joined = np.full((len(before), 3, 2), np.nan, np.float32)
         joined[:, 0], joined[:, 1] = before, groups.layout[: len(before)]
         self.line.line_color = draw.GREY
+        # Fewer samples differ more between seeds: wider discs leave the names at the edges less room.
+        self.figure.x_range.range_padding = 0.1 if whole is None else 0.35
         draw.fill(self.ways, {"x": joined[..., 0].ravel(), "y": joined[..., 1].ravel()})
         looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
         about = [_about(groups, k) for k in range(len(x))]

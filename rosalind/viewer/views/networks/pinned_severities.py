@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import row
+from bokeh.layouts import column
 from bokeh.models import FixedTicker, Range1d
 
 from rosalind.viewer.views import draw, pinned
 from rosalind.viewer.views.frame import Change
 
 ACROSS = 3
-"""Panels of a figure; with more pins a second figure stands beside the first, on a small screen below it."""
+"""Panels of a figure; with more pins a second figure stands below the first."""
 
 WIDTH = 0.82
 """Width of a panel, where one is a unit from the next."""
 
-LETTERS = 25
+LETTERS = 23
 """Longest line of a name over a panel."""
 
 
@@ -51,7 +51,7 @@ class PinnedSeverities:
 
     def __init__(self, change: Change):
         self.change, self.panels = change, []
-        self.row: Any = row(sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+        self.column: Any = column(sizing_mode="stretch_width")
         self.figures: list[Any] = []
         self.sources: list[dict[str, Any]] = []
 
@@ -61,7 +61,6 @@ class PinnedSeverities:
             f"pinned-severities-{number}",
             "Curves over severity of pinned sides, a panel each, on one scale. Click a panel to make it B.",
             height=230,
-            min_width=520,
             x_range=Range1d(start=-0.04, end=ACROSS - 1 + WIDTH + 0.04),
             y_range=Range1d(start=0, end=1),
         )
@@ -113,8 +112,8 @@ class PinnedSeverities:
         while len(self.figures) * ACROSS < len(panels):
             self._figure()
         shown = self.figures[: -(-len(panels) // ACROSS)]
-        if self.row.children != shown:
-            self.row.children = list(shown)
+        if self.column.children != shown:
+            self.column.children = list(shown)
         for number, figure in enumerate(shown):
             figure.y_range.update(start=low - 0.06 * room, end=top)
             figure.yaxis.axis_label = label

@@ -145,7 +145,7 @@ class Severities:
         pins = pinned.pins_of(frame)
         if pins and self.pinned is None:
             self.pinned = PinnedSeverities(self.change)
-        parts = [self.chooser, self.figure, *([self.pinned.row] if pins and self.pinned else [])]
+        parts = [self.chooser, self.figure, *([self.pinned.column] if pins and self.pinned else [])]
         if self.root.children != parts:
             self.root.children = parts
         dashes = "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."

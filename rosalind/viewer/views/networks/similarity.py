@@ -258,7 +258,7 @@ class Similarity:
             return self.groups, f"Of all samples: none of {len(known.samples):,} evenly spread ones is selected."
         among = f", {count:,} of them" if count < frame.selected.sum() else ""
         shown = on_slice.of_slice(results, comparison, known, frame.selected, self.groups, chosen[1])
-        return shown, f"{frame.slice_words.capitalize()}{among}; grey dots are of all samples, joined to their discs."
+        return shown, f"{frame.slice_words.capitalize()}{among}; grey lines lead from where all samples place a disc."
 
     def _coordinates(self, mode: str) -> Coordinates | None:
         """Where the samples lie in every point, shared by all readers; None until a thread has read them."""

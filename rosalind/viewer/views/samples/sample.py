@@ -123,8 +123,7 @@ class SampleDetail:
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
-                "<div style='display:grid;grid-template-columns:repeat(auto-fill,minmax(min(270px,100%),1fr));"
-                f"gap:6px 18px;margin-top:3px'>{''.join(sides)}</div>"
+                f"<div class='grid'>{''.join(sides)}</div>"
             )
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
             self.own = f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
@@ -233,6 +232,6 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
     return (
-        f"<div style='overflow-wrap:anywhere'>{letter}: {cell_name(cell)}{mean}"
+        f"<div>{letter}: {cell_name(cell)}{mean}"
         f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></div>"
     )
