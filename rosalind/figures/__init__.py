@@ -75,7 +75,7 @@ def figures(store: Store) -> Iterator[tuple[str, Figure]]:
     for name, draw in {**drawn, "layers": layers_figure, "paths": paths_figure, "curves": curves_figure}.items():
         if (figure := draw(results)) is not None:
             yield name, figure
-    if not store.cells:
+    if not results.cells():
         return
     if (figure := predictors_figure(results)) is not None:
         yield "predictors", figure

@@ -68,7 +68,8 @@ def measure(
         raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
     clean = {network for network, condition in results.cells() if condition == CLEAN}
     if not clean:
-        raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
+        only = " with geometry" if results.cells(predictions=True) else ""
+        raise ValueError(f"similarity needs the clean condition of at least one network{only}; measure it first.")
     first = next(network for network in results.networks if network in clean)
     deviation = _read(results, (first, "clean")).std(1, keepdims=True)
     scale = np.where(deviation > 0, deviation, 1).astype(np.float32)

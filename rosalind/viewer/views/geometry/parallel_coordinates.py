@@ -115,6 +115,7 @@ class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     page, title = "geometry", "How do samples lie to all classes?"
+    geometry = True
     finding = ""
     """See `View`."""
 
