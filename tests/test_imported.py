@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -352,19 +353,50 @@ def test_predictions_join_what_needs_no_more(made, predicted):
 
 
 def test_a_study_with_predictions_can_be_looked_at(predicted):
-    from bokeh.document import Document
+    """Beside others: what needs predictions alone is drawn, every other view says in a line what it needs."""
+    from pages import opened
 
     from rosalind.analysis.store import Store
-    from rosalind.viewer.app import application
+    from rosalind.viewer.views import VIEWS
 
     store = Store(predicted[0].folder)
-    application(store)(Document())
-    assert "npz" not in store.networks
-    assert not any("plain" in name for name in store.names)
-    assert store.summary["npz", "contrast-5"]["accuracy"] == store.summary["dense", "contrast-5"]["accuracy"]
+    session = opened(store)
+    assert not store.without_geometry(session.state.a, session.state.b)
+    assert session.views.keys() == VIEWS.keys()
+    # The same predictions as the dense network's, and those of every form beside them.
+    pairs = [("dense", "bare-predictions"), ("npz", "confident")]
+    for a, b in pairs:
+        session.change(
+            rule=(),
+            a=(a, "clean"),
+            b=(b, "contrast-5"),
+            primary=int(store.ids[3]),
+            choices={"global-show": "confusion"},
+        )
+        assert not session.errors.visible, session.errors.text
+        missing = VIEWS.keys() - session.views.keys()
+        assert missing == {name for name, view in VIEWS.items() if getattr(view, "geometry", False)}
+        assert missing >= {"local", "distributions", "global", "collapse", "attribution"}
+        for name in missing:
+            (note,) = session.panels.figures[name].children
+            assert f"of {', '.join(store.without_geometry(session.state.a, session.state.b))} there are" in note.text
+        right = [int(store.correct(side).sum()) for side in (session.state.a, session.state.b)]
+        assert re.findall(r"\d+(?= of 597)", session.views["classes"].finding) == [str(n) for n in right]
+        session.change(step={"flip": "B breaks", "cell": ["dense", "clean"], "other": ["dense", "contrast-5"]})
+        assert not session.errors.visible
+        assert not {"nan", "NaN"} & set(re.findall(r"\w+", session.views["sample"].text.text))
+    assert store.correct(("bare-predictions", "contrast-5")).tolist() == store.correct(("dense", "contrast-5")).tolist()
+    assert session.views["samples"].listed.size
+    session.change(rule=())
+    session.change(choices={"global-show": "angles to directions"})
+    assert "only predictions" in session.views["classes"].finding
+    session.change(a=("dense", "clean"), b=("half", "clean"))
+    assert session.views.keys() == VIEWS.keys()
 
 
 def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path, capsys):
+    from pages import opened
+
     from rosalind import cli, figures
     from rosalind.analysis.store import Store
     from rosalind.viewer import standalone
@@ -377,8 +409,14 @@ def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path,
     ids = digits.test.ids
     predictions = {n: {"id": ids, "prediction": p} for n, p in (("clean", clean), ("contrast-5", shifted))}
     study.add_network(folder, "board", predictions=predictions)
-    with pytest.raises(ValueError, match="predictions alone, and views need geometry"):
+    with pytest.raises(ValueError, match="board has predictions alone"):
         standalone.write(folder, tmp_path / "page.html")
+    session = opened(Store(folder), layout="networks", b=("board", "contrast-5"))
+    assert f"{100 * (shifted == labels).mean():.1f}" in session.views["evaluation"].caption.text
+    assert "with geometry" in session.views["similarity"].caption.text
+    session.change(layout="samples", primary=0)
+    assert not session.errors.visible
+    assert "samples" in session.views
     cli.compare(folder)
     assert f"{100 * (shifted == labels).mean():.1f}" in capsys.readouterr().out
     names = [name for name, _ in figures.figures(Store(folder))]

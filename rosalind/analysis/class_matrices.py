@@ -22,12 +22,13 @@ PICKS = {ANGLES: "least", BETWEEN: "least", CONFUSION: "most"}
 
 
 def reference(store: Store) -> Cell:
-    """The cell by whose angles classes are ordered and grouped: the first network's first condition.
+    """The cell by whose angles classes are ordered and grouped: the first condition of the first network with geometry.
 
     It does not follow A and B, so that rows stay where they are and a group's number in an address means
     the same classes for everyone.
     """
-    return next(cell for c in store.conditions if store.sides.has(cell := (store.networks[0], c)))
+    networks = [n for n in store.networks if not store.results.networks[n].only_predictions] or store.networks
+    return next(cell for c in store.conditions if store.sides.has(cell := (networks[0], c)))
 
 
 def apart(store: Store) -> Float32[np.ndarray, "c c"]:
@@ -73,6 +74,8 @@ def table(
         mask: the samples that count, of matrices that are `sliceable`; all without. A class without any is NaN.
     """
     count = len(store.class_names)
+    if show != CONFUSION and store.without_geometry(cell):
+        return np.full((count, count), np.nan, np.float32)
     if mask is not None and sliceable(store, show):
         if show == CONFUSION:
             return class_order.confusion(store.labels[mask], store.predictions(cell)[mask], count)
@@ -211,6 +214,8 @@ def finding(tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, *, groupe
     if show == CONFUSION:
         a, b = (f"{np.trace(tables[side]):,.0f} of {tables[side].sum():,.0f}" for side in "ab")
         return f"Samples {'in their own group' if grouped else 'that are right'}: A {a}, B {b}."
+    if not np.isfinite(apart):
+        return "A or B has no such angles, only predictions: confusion needs no more."
     if show == BETWEEN:
         return f"Class directions are {mean(tables['a']):.1f}° apart in A and {mean(tables['b']):.1f}° in B."
     a, b = (mean(np.diagonal(tables[side])) for side in "ab")

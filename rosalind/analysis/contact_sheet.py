@@ -203,12 +203,17 @@ def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list
     """The most probable classes of one sample and their probabilities, best first; means over seeds of a group.
 
     With more than 100 classes only the nearest ones of each network are stored; a class that a seed has not
-    stored counts as 0 there.
+    stored counts as 0 there. Predictions alone have the predicted class, with their confidence if they have one, else
+    NaN, unless they have logits.
     """
     total: dict[int, float] = {}
     seeds = store.sides.seeds(cell)
     nearest = ("class_id", "logsumexp") if len(store.class_names) > NEAREST else ()
     for seed in seeds:
+        if store.without_geometry(seed):
+            for k, p in _predicted(store, seed, position):
+                total[k] = total.get(k, 0.0) + p / len(seeds)
+            continue
         path = store.results.geometry_file(*seed)
         arrays = {key: member_row(path, key, position)[None] for key in ("logits", *nearest)}
         probability = np.exp(log_softmax(arrays))[0]
@@ -216,3 +221,11 @@ def top_classes(store: Store, cell: Cell, position: int, count: int = 5) -> list
         for k, p in zip(classes.tolist(), probability.tolist(), strict=True):
             total[k] = total.get(k, 0.0) + p / len(seeds)
     return sorted(total.items(), key=lambda item: (-item[1], item[0]))[:count]
+
+
+def _predicted(store: Store, cell: Cell, position: int) -> list[tuple[int, float]]:
+    """Classes and probabilities of one sample of which there are predictions alone."""
+    arrays = store.results.geometry(*cell, ("prediction", "logits"))
+    if arrays["logits"].shape[1] == len(store.class_names):
+        return list(enumerate(np.exp(log_softmax({"logits": arrays["logits"][[position]]}))[0].tolist()))
+    return [(int(arrays["prediction"][position]), float(store.values(cell, "confidence")[position]))]

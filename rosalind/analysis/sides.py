@@ -94,6 +94,8 @@ class Sides:
                 return [(b, (network, name)) for name in redrawn], phrase
         infos = self.results.networks
         dense = [name for name, info in infos.items() if info.is_parent and (name, condition) in self.cells]
+        # Views of geometry ask for the same null.
+        dense = [name for name in dense if not infos[name].only_predictions]
         # Networks of one model only: another model is a difference, not a null.
         dense = [name for name in dense if infos[name].model == infos[dense[0]].model]
         if len(dense) > 1:

@@ -47,7 +47,7 @@ class Store:
         self.measures: Mapping[str, Measure] = measures.from_json(self.results.study.get("measures", {}))
         """Measures that samples can be placed by, by key."""
         self.groups = robustness.groups(self.results)
-        self.cells = set(self.results.cells())
+        self.cells = set(self.results.cells(predictions=True))
         self.sides = Sides(self.results, self.groups, self.cells)
         measured = {network for network, _ in self.cells}
         self.networks: list[str] = [name for name in self.results.networks if name in measured]
@@ -136,21 +136,17 @@ class Store:
     def first_sides(self) -> tuple[Cell, Cell, int | None]:
         """A, B and the id of one sample that has maps: the dense network against the first pruned one, clean.
 
-        Damaged cells are passed over.
+        Damaged cells are passed over, and networks of which there are predictions alone where others are measured.
 
         Raises:
             ValueError: nothing has been measured, or nothing can be read.
         """
         if not self.networks:
-            folder = self.results.folder
-            if self.results.cells(predictions=True):
-                raise ValueError(
-                    f"{folder} has predictions alone, and views need geometry: rosalind compare {folder} and rosalind "
-                    f"report {folder} show them, or add networks with `features` and `head`."
-                )
-            raise ValueError(f"{folder} has no measured cell yet; run the study first.")
-        pruned = [name for name in self.networks if not self.results.networks[name].is_dense]
-        a, b = self._first(self.networks), self._first([*pruned, *self.networks])
+            raise ValueError(f"{self.results.folder} has no measured cell yet; run the study first.")
+        infos = self.results.networks
+        networks = [name for name in self.networks if not infos[name].only_predictions] or self.networks
+        pruned = [name for name in networks if not infos[name].is_dense]
+        a, b = self._first(networks), self._first([*pruned, *networks])
         maps = self.maps(a)
         return a, b, int(maps["id"][0]) if maps is not None and len(maps["id"]) else None
 
@@ -165,6 +161,11 @@ class Store:
                 continue
             return cell
         raise ValueError(f"none of the {len(cells)} cells of {self.results.folder} can be read.")
+
+    def without_geometry(self, *sides: Cell) -> list[str]:
+        """The networks of some sides of which there are predictions alone, in order."""
+        networks = dict.fromkeys(name for side in sides for name, _ in self.sides.seeds(side))
+        return [name for name in networks if self.results.networks[name].only_predictions]
 
     @property
     def columns(self) -> list[str]:

@@ -93,7 +93,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
         "curves": curves_figure(results),
     }
     yield from ((name, figure) for name, figure in drawn.items() if figure is not None)
-    if not store.cells:
+    if not results.cells():
         return
     if (figure := predictors_figure(results)) is not None:
         yield "predictors", figure

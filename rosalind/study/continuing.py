@@ -24,8 +24,8 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
         if earlier:
             given = ", ".join(f"{name}={value}" for name, value in earlier.items())
             sentences.append(
-                f"{pruning.label_of(method)} goes on with {given}, as its networks in {folder} are from before "
-                f"that was an option; give {', '.join(earlier)} and a label for another way."
+                f"{pruning.label_of(method)} goes on with {given}, as its networks in {folder} are from before that "
+                f"was an option; give {', '.join(earlier)} and a label for another way."
             )
         methods.append(dataclasses.replace(method, options={**earlier, **method.options}) if earlier else method)
     baselines = tuple(_beside_stored(baseline, study, folder) for baseline in study.baselines)

@@ -91,6 +91,11 @@ class Panels:
 
     def _draw(self, name: str, frame: Frame) -> None:
         """Bring one view up to date; an unreadable file, or a fault of the view, costs this view only."""
+        if frame.without_geometry and getattr(self.classes[name], "geometry", False):
+            names = escape(", ".join(frame.without_geometry))
+            words = f"This needs the geometry of A and B: of {names} there are predictions alone, no features and head."
+            self._instead(name, f"<p>{words}</p>")
+            return
         try:
             is_new = name not in self.views
             view = self.classes[name](frame, self.change) if is_new else self.views[name]
@@ -108,12 +113,15 @@ class Panels:
             if not isinstance(error, Damaged | OSError):
                 LOG.exception("the view %s of %s", name, address.to_query(frame.state))
                 reason = f"{type(error).__name__}: {error}."
-            self.views.pop(name, None)
-            # A view that fails has no finding.
-            self.headings[name].text = self._titles[name]
-            note = Div(text=f"<p class='error'>{escape(reason)} This view is not shown.</p>")
-            self.theme.attach_styles(note)
-            self._fill(name, note)
+            self._instead(name, f"<p class='error'>{escape(reason)} This view is not shown.</p>")
+
+    def _instead(self, name: str, text: str) -> None:
+        """Show a note, HTML, in place of a view, which has no finding then."""
+        self.views.pop(name, None)
+        self.headings[name].text = self._titles[name]
+        note = Div(text=text)
+        self.theme.attach_styles(note)
+        self._fill(name, note)
 
     def _head(self, name: str, view: View) -> None:
         text = heading(view)

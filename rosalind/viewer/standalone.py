@@ -195,6 +195,11 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     """
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
+    if frame.without_geometry:
+        raise ValueError(
+            f"this page needs geometry, and {', '.join(frame.without_geometry)} has predictions alone: rosalind view "
+            "shows what needs no more, or choose A and B with `features` and `head`."
+        )
     roots: dict[str, models.UIElement] = {}
     for name in names:
         view = VIEWS[name](frame, lambda **_: None)

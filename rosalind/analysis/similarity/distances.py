@@ -205,7 +205,8 @@ def _reference(results: Results, modes: Sequence[str]) -> tuple[set[str], Cell]:
             raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
     clean = {network for network, condition in results.cells() if condition == CLEAN}
     if not clean:
-        raise ValueError("similarity needs the clean condition of at least one network; measure it first.")
+        only = " with geometry" if results.cells(predictions=True) else ""
+        raise ValueError(f"similarity needs the clean condition of at least one network{only}; measure it first.")
     return clean, (next(network for network in results.networks if network in clean), CLEAN)
 
 

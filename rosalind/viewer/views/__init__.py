@@ -45,7 +45,8 @@ class View(Protocol):
     It has two roots, `root` and `caption`: a text that changes makes Bokeh lay out its whole root, 45 ms where
     figures are in it. A view may also have a `finding`, HTML of one sentence of at most 20 words, which stands under
     the title above the figures; the caption is then folded below them, as method, power and numbers of samples. A
-    `key`, HTML of at most 40 words, says what colours and marks mean, and is not folded.
+    `key`, HTML of at most 40 words, says what colours and marks mean, and is not folded. One whose class has
+    `geometry = True` is not asked for sides of which there are predictions alone: the page says so in its place.
     """
 
     page: str

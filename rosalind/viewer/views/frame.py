@@ -87,6 +87,11 @@ class Frame:
         return (self.state.rule, self.state.true_class) if self.has_selection else ()
 
     @cached_property
+    def without_geometry(self) -> list[str]:
+        """The networks of A and B of which there are predictions alone."""
+        return self.store.without_geometry(self.state.a, self.state.b)
+
+    @cached_property
     def flips(self) -> np.ndarray:
         """uint8[n]: index into `FLIPS`, from A to B."""
         return selection.flips(self.store, self.state.a, self.state.b)

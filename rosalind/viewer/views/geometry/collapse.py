@@ -27,6 +27,7 @@ class Collapse:
     """A table of A, B, their difference and the null's."""
 
     page, title = "geometry", "Have classes collapsed?"
+    geometry = True
     finding = ""
     """See `View`."""
 

@@ -27,6 +27,7 @@ class Distributions:
     """Three figures: histograms of both axes' measures and cumulative margins; or a figure of all classes."""
 
     page, title = "geometry", "How are they spread?"
+    geometry = True
     finding, key = "", KEY
     """See `View`."""
 

@@ -48,6 +48,7 @@ class Explained:
     """A bar per part from A's corruption accuracy to B's, and the first carrying samples."""
 
     page, title = "geometry", "Why is B more robust?"
+    geometry = True
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:

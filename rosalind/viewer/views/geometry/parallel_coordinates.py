@@ -117,6 +117,7 @@ class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
     page, title = "geometry", "How do samples lie to all classes?"
+    geometry = True
     finding, key = "", ""
     """See `View`."""
 

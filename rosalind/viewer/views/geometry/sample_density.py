@@ -50,6 +50,7 @@ class SampleDensity:
     """Densities of two measures with the selection on top; drag a box or a lasso to select, turn the wheel to zoom."""
 
     page, title = "geometry", "How do samples move?"
+    geometry = True
     finding = key = ""
     """See `View`."""
 

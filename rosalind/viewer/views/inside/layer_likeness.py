@@ -42,6 +42,7 @@ class LayerLikeness:
     """A matrix whose rows are layers of A and whose columns are layers of B."""
 
     page, title = "inside", "Do the same layers do the same?"
+    geometry = True
     finding = ""
     """See `View`."""
 

@@ -27,6 +27,7 @@ class Path:
     """A line from A to B, a dashed one for a trained curve, and a thin one between two dense networks."""
 
     page, title = "inside", "Is there a hill between A and B?"
+    geometry = True
     finding = ""
     """See `View`."""
 

@@ -31,6 +31,7 @@ class Attribution:
     """Images and maps of A, B, their difference and the null; the agreement over all samples; deletion curves."""
 
     page, title = "samples", "Why this sample?"
+    geometry = True
 
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()

@@ -223,11 +223,15 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     lines = ""
     for k, probability in contact_sheet.top_classes(store, cell, position):
         name, true = escape(cut(store.class_names[k], 12)), k == int(store.labels[position])
+        # Predictions alone may have no probability.
+        width, words = 0, "–"
+        if np.isfinite(probability):
+            width, words = max(round(44 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
             f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
-            f"<td style='padding-right:6px'><div style='width:{max(round(44 * probability), 1)}px;height:9px;"
+            f"<td style='padding-right:6px'><div style='width:{width}px;height:9px;"
             f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></div></td>"
-            f"<td style='padding-right:0;white-space:nowrap;text-align:right'>{100 * probability:.1f} %</td></tr>"
+            f"<td style='padding-right:0;white-space:nowrap;text-align:right'>{words}</td></tr>"
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
