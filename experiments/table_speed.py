@@ -90,13 +90,9 @@ def in_process(tree: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
     """Python with the package of a tree, on one thread of BLAS."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), str(Path(__file__).parent)])}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    command, pipe = [sys.executable, "-c", code, *arguments], subprocess.PIPE
+    # The current folder is the first on the path.
+    return subprocess.Popen(command, env=environment, cwd=tree, text=True, stdout=pipe, stderr=pipe)
 
 
 def run_child(tree: Path, kind: str, folder: Path) -> tuple[float, float]:

@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 # Not scipy.stats, which has the same functions and takes 0.6 s to import.
 from scipy.special import nctdtr, ndtri, stdtr, stdtrit
@@ -62,6 +61,9 @@ def _shift(pairs: int, power: float, level: float) -> float:
     critical = stdtrit(free, 1 - level / 2)
     # With power over one half the other tail adds less than 1e-3, in the direction of more power.
     missing = lambda shift: 1 - nctdtr(free, shift, critical) - power
+    # Here, because to import it takes 0.1 s of the viewer's start, which does without.
+    from scipy.optimize import brentq
+
     noncentrality: Any = brentq(missing, 0.0, 2 * (critical + 1))
     return float(noncentrality)
 
