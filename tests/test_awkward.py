@@ -40,8 +40,9 @@ METHODS = {
 
 GROUPS = {
     **dict.fromkeys(("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches", "Dropping", "Squeeze"), 2),
+    "Attending": 2,
     **dict.fromkeys(("Embedded", "Normalised", "Grouped", "RmsNorm", "Transposed"), 1),
-    **dict.fromkeys(("Shared", "Scanned", "Recomputed", "Attending", "Stateful"), 0),
+    **dict.fromkeys(("Shared", "Scanned", "Recomputed", "Stateful"), 0),
 }
 """Number of groups of channels: none meets the output, a norm over channels, or what tracing does not know."""
 

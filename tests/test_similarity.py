@@ -117,7 +117,8 @@ def test_layouts_lie_on_each_other_as_near_as_they_can():
     np.testing.assert_allclose(layout.aligned(0.2 * first @ turn - 5, first), first, atol=1e-9)
     noisy = first + 0.1 * generator.normal(size=first.shape)
     assert ((layout.aligned(noisy, first) - first) ** 2).sum() <= ((noisy - first) ** 2).sum()
-    np.testing.assert_allclose(layout.aligned(np.ones((3, 2)), first[:3]), [first[:3].mean(0)] * 3)
+    for kind in (np.float32, np.float64):
+        np.testing.assert_allclose(layout.aligned(np.ones((3, 2), kind), first[:3]), [first[:3].mean(0)] * 3)
     assert layout.wobble(first[None].astype(np.float32)).max() == 0
 
 

@@ -197,7 +197,8 @@ def aligned(layout: Float[np.ndarray, "q 2"], to: Float[np.ndarray, "q 2"]) -> F
     """
     middle, other = layout.mean(0), to.mean(0)
     left, sizes, right = np.linalg.svd((layout - middle).T @ (to - other))
-    scale = sizes.sum() / max(((layout - middle) ** 2).sum(), 1e-300)
+    # Python's numbers: float32 has no 1e-300, and a layout of one place would be 0 / 0.
+    scale = float(sizes.sum()) / max(float(((layout - middle) ** 2).sum()), 1e-300)
     return scale * (layout - middle) @ (left @ right) + other
 
 
