@@ -39,8 +39,9 @@ METHODS = {
 """A method of every kind: needs inputs, a flow, gradients per sample; changes or learns masks; channels; blocks."""
 
 GROUPS = {
-    **dict.fromkeys(("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches", "Dropping", "Squeeze"), 2),
-    "Attending": 2,
+    **dict.fromkeys(
+        ("NoBias", "Smaller", "Halved", "Saturating", "Repeated", "Branches", "Dropping", "Squeeze", "Attending"), 2
+    ),
     **dict.fromkeys(("Embedded", "Normalised", "Grouped", "RmsNorm", "Transposed"), 1),
     **dict.fromkeys(("Shared", "Scanned", "Recomputed", "Stateful"), 0),
 }

@@ -183,7 +183,8 @@ def test_what_nobody_filled_is_not_kept_and_can_still_be_filled(store):
 def test_one_collection_serves_all_sessions_that_end(monkeypatch):
     collected, is_patched = [], bokeh_patches.enabled()
     monkeypatch.setattr(bokeh_patches.gc, "collect", lambda: collected.append(1))
-    monkeypatch.setattr(bokeh_patches, "COLLECT_SECONDS", 0.05)
+    for name in ("COLLECT_SECONDS", "LAST_SECONDS"):
+        monkeypatch.setattr(bokeh_patches, name, 0.05)
     monkeypatch.setattr(bokeh.document.document, "gc", gc)
 
     async def end(count: int) -> None:
@@ -199,4 +200,4 @@ def test_one_collection_serves_all_sessions_that_end(monkeypatch):
         for _ in range(2):
             asyncio.run(end(5))
             counts.append(len(collected))
-    assert counts == ([1, 2, 7, 12] if is_patched else [5, 10, 15, 20])
+    assert counts == ([2, 4, 9, 14] if is_patched else [5, 10, 15, 20])

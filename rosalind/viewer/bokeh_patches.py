@@ -37,6 +37,9 @@ SWITCH = "ROSALIND_BOKEH_PATCHES"
 COLLECT_SECONDS = 5
 """Seconds from the end of a session to the garbage collection that frees its memory."""
 
+LAST_SECONDS = 20
+"""Seconds from that to another one, where no session has ended since."""
+
 ModelsOfRoots = dict[str, set[Model]]
 """By id of a document's root all models under it."""
 
@@ -103,7 +106,10 @@ _COLLECTING: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def _free_later() -> int:
-    """Free memory `COLLECT_SECONDS` from now, once for all who ask until then; at once without an event loop."""
+    """Free memory `COLLECT_SECONDS` from now, once for all who ask until then, and once more where nobody asks after.
+
+    Without an event loop at once.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -112,6 +118,12 @@ def _free_later() -> int:
     def free() -> None:
         _COLLECTING.discard(loop)
         memory.give_back()
+        loop.call_later(LAST_SECONDS, free_last)
+
+    def free_last() -> None:
+        # A request whose client hangs holds its session for some seconds more: 40 MB of a page, for good.
+        if loop not in _COLLECTING:
+            memory.give_back()
 
     if loop not in _COLLECTING:
         _COLLECTING.add(loop)
