@@ -4,14 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from rosalind.viewer import memory
-
 BREATH = 0.02
 """Seconds between two turns while readers wait: a request takes several rounds of the event loop, and a view 0.4 s."""
-
-
-CROWD = 3
-"""Readers who ask for a turn at once, from which on what a turn makes has memory that can be returned."""
 
 
 class Turns:
@@ -26,8 +20,7 @@ class Turns:
         self._asking += 1
         try:
             async with self._lock:
-                with memory.returnable() if self._asking >= CROWD else contextlib.nullcontext():
-                    yield
+                yield
                 if self._asking > 1:
                     await asyncio.sleep(BREATH)
         finally:
