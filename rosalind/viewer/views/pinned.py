@@ -23,6 +23,9 @@ LEFT = 50
 LETTERS = 46
 """Longest name of a side over a row; the chip has the whole."""
 
+NARROW = 23
+"""Longest part of a name over a column or a panel."""
+
 
 @dataclass(frozen=True)
 class Pin:
@@ -30,14 +33,29 @@ class Pin:
 
     Attributes:
         base: Height of the row's bottom in a figure of rows; the first row is on top.
-        name: Its number, its letter where it is A or B, and its network and condition.
+        sign: Its number, and its letter where it is A or B.
         colour: That of A or B where it is one of them, else of neither.
     """
 
     cell: Cell
     base: int
-    name: str
+    sign: str
     colour: str
+
+    @property
+    def name(self) -> str:
+        """Its sign, network and condition, cut to `LETTERS`."""
+        return f"{self.sign}: {draw.plain(draw.cut(' · '.join(self.cell), LETTERS))}"
+
+    @property
+    def network(self) -> str:
+        """Its sign and network, cut to `NARROW`."""
+        return f"{self.sign}: {draw.plain(draw.cut(self.cell[0], NARROW))}"
+
+    @property
+    def condition(self) -> str:
+        """Its condition, cut to `NARROW`."""
+        return draw.plain(draw.cut(self.cell[1], NARROW))
 
 
 def pins_of(frame: Frame) -> list[Pin]:
@@ -46,9 +64,8 @@ def pins_of(frame: Frame) -> list[Pin]:
     for k, cell in enumerate(state.pins):
         letters = "".join(letter for letter, side in (("A", state.a), ("B", state.b)) if side == cell)
         sign = f"{k + 1} = {letters}" if letters else f"{k + 1}"
-        name = f"{sign}: {draw.plain(draw.cut(' · '.join(cell), LETTERS))}"
         colour = draw.side_colour(letters) if letters else palette.BOTH
-        pins.append(Pin(cell, len(state.pins) - 1 - k, name, colour))
+        pins.append(Pin(cell, len(state.pins) - 1 - k, sign, colour))
     return pins
 
 

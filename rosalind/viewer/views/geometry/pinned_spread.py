@@ -50,7 +50,7 @@ class PinnedSpread:
         figure.line("x", "y", source=self.reference[part], line_color=draw.SIDE_COLOURS[0], line_width=1.5)
         figure.line("x", "y", source=self.picked[part], line_width=1.2, line_dash="dashed", name="ink")
         figure.segment("x", "low", "x", "high", source=self.medians[part], line_width=2, name="ink")
-        if part == "x":
+        if part != "margin":
             pinned.names(figure, self.words[part])
         look = {"text_font_size": "11px", "text_align": "right", "text_baseline": "top", "name": "ink"}
         figure.text("right", "low", "number", source=self.words[part], x_offset=-4, **look)
@@ -121,7 +121,8 @@ class PinnedSpread:
                 "right": np.full(len(bases), limits[1], np.float32),
                 "top": bases + np.float32(1),
                 "low": bases + np.float32(pinned.ROOM),
-                "name": [pin.name for pin in self.pins],
+                # The condition stands over the next column: on a small screen one holds no more.
+                "name": [pin.network if part == "x" else pin.condition for pin in self.pins],
                 "number": numbers,
             },
         )

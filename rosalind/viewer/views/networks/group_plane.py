@@ -145,7 +145,7 @@ class GroupPlane:
         joined[:, 0], joined[:, 1] = before, groups.layout[: len(before)]
         self.line.line_color = draw.GREY
         # Fewer samples differ more between seeds: wider discs leave the names at the edges less room.
-        self.figure.x_range.range_padding = 0.1 if whole is None else 0.35
+        self.figure.x_range.range_padding = 0.1 if whole is None else 0.2
         draw.fill(self.ways, {"x": joined[..., 0].ravel(), "y": joined[..., 1].ravel()})
         looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
         about = [_about(groups, k) for k in range(len(x))]

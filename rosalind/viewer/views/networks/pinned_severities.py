@@ -18,9 +18,6 @@ ACROSS = 3
 WIDTH = 0.82
 """Width of a panel, where one is a unit from the next."""
 
-LETTERS = 23
-"""Longest line of a name over a panel."""
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -160,7 +157,5 @@ class PinnedSeverities:
 
 def _name(panel: Panel) -> str:
     """Number and network, and below it the corruption, or why there is no curve."""
-    sign = panel.pin.name.partition(":")[0]
-    network = draw.plain(draw.cut(panel.pin.cell[0], LETTERS))
     below = panel.title if panel.ticks else "no severities to join"
-    return f"{sign}: {network}\n{draw.plain(draw.cut(below, LETTERS))}"
+    return f"{panel.pin.network}\n{draw.plain(draw.cut(below, pinned.NARROW))}"
