@@ -13,7 +13,13 @@ Commands (ten minutes, and twenty, of one core):
 
 Every figure is processor time of a process of its own, start and imports left out but for `help` and `view`, median
 over rounds in which both sides alternate. The other commit is unpacked to a temporary folder and run in this
-environment. EXPECTED
+environment.
+
+Result on a busy machine with two x86 cores, demo of 60 x 31, one round: all 4.77 s over 11.31 (0.42), network 2.78
+over 11.78 (0.24), after one condition 2.67 over 11.67 (0.23), the report's figures and text 15.65 over 17.03
+(0.92), rosalind view to its first answer 1.52 over 1.27 (1.20), rosalind --help 0.23 over 0.20 (1.14). Growth:
+exponents 0.85 (networks 10 to 300) and 0.82 (conditions 10 to 96), at most 538 MB; samples and classes have not
+been run yet. The peak memory of a small study is that of the process that started it.
 """
 
 import json
