@@ -5,7 +5,7 @@ condition or one cell was added to; of `rosalind report`; of starting `rosalind 
 first answer: this checkout over another commit of it, one after the other. And the exponents by which making all
 tables grows with networks, conditions, samples and classes.
 
-Commands (ten minutes, and twenty, of one core):
+Commands (ten minutes, and twenty, of one core; the first also as `python experiments/table_speed.py`):
 
     rosalind demo --no-view
     python experiments/benchmarks.py tables --against 21f71c7 --study studies/digits --rounds 3
@@ -15,7 +15,7 @@ Every figure is processor time of a process of its own, start and imports left o
 over rounds in which both sides alternate. The other commit is unpacked to a temporary folder and run in this
 environment.
 
-Result on a busy machine with two x86 cores, demo of 60 x 31, one round: all 4.77 s over 11.31 (0.42), network 2.78
+Expected, as on a busy machine with two cores, demo of 60 x 31, one round: all 4.77 s over 11.31 (0.42), network 2.78
 over 11.78 (0.24), after one condition 2.67 over 11.67 (0.23), the report's figures and text 15.65 over 17.03
 (0.92), rosalind view to its first answer 1.52 over 1.27 (1.20), rosalind --help 0.23 over 0.20 (1.14). Growth:
 exponents 0.85 (networks 10 to 300) and 0.82 (conditions 10 to 96), at most 538 MB; samples and classes have not

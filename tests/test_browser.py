@@ -582,6 +582,8 @@ def test_json_and_the_slices_of_a_study(browser, small_folder, tmp_path):
     opened.wait("document.getElementById('study').textContent.includes('13 networks')")
     named = "[...Bokeh.index.query(view => view.model.name === 'local-b')].map(view => view.model)"
     opened.wait(f"{named}.length === 1 && {named}[0].id !== {old!r}")
+    # The figures of before are gone from the document too, in a message of their own.
+    opened.wait("[...Bokeh.documents[0]._all_models.values()].filter(m => m.name === 'local-b').length === 1")
     opened.settled()
 
     # The server goes and comes back: so does the page, with what it showed.

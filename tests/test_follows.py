@@ -11,7 +11,7 @@ from pages import Page, says, told
 from test_view_inside import DENSE, PRUNED, write_features, write_layers, write_path
 
 from rosalind.analysis import layer_likeness, occlusion_maps, paths, robustness, similarity
-from rosalind.analysis.robustness.histograms import coordinates
+from rosalind.analysis.robustness.cells import coordinates
 from rosalind.analysis.similarity import of_sides, on_slice
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import VIEWS

@@ -150,5 +150,5 @@ class TestDocument:
         monkeypatch.setattr(pareto, "bytes_of", lambda r, name: np.nan)
         view = Page(Store(folder), Pareto).view
         assert not view.figure.visible
-        assert "bytes not known" in view.caption.text
+        assert "bytes" in view.finding
         assert figures.pareto_figure(Store(folder)) is None

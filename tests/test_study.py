@@ -630,8 +630,10 @@ class TestSwappedAndReplaced:
         arrays = results.load_arrays(path)
         del arrays["condition"]
         results.save_arrays(path, arrays, replace=True)
-        before = stamps(folder)
-        assert stamps(study.run(small_study(), folder).folder) == before
+        measured = lambda: {name: when for name, when in stamps(folder).items() if "/geometry/" in str(name)}
+        before = measured()
+        study.run(small_study(), folder)
+        assert measured() == before
 
 
 def exchange(one, two):

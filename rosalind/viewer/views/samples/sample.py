@@ -107,7 +107,7 @@ class SampleDetail:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         self._show(frame)
-        self.finding = f"{self.own} {_of_slice(frame)}".strip()
+        self.finding = " ".join(filter(None, (self.own, _of_slice(frame))))
 
     def _show(self, frame: Frame) -> None:
         """The shown sample, which brushes leave alone."""
@@ -200,7 +200,7 @@ def _of_slice(frame: Frame) -> str:
     if frame.slice_summary is None:
         return ""
     share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
-    return f"The {int(frame.selected.sum()):,} selected are right in {share:.0f} % on average."
+    return f"The {int(frame.selected.sum()):,} selected are in {share:.0f} % on average."
 
 
 def _lettered(frame: Frame) -> list[tuple[str, Cell]]:
