@@ -1,0 +1,162 @@
+"""How long does a training step take beside PyTorch's, of the same network on the same CPU?
+
+Question: seconds of `training.fit` per step over those of a loop in PyTorch (AdamW in its fused form, channels last),
+for the demo's network and the built-in ones at 32 pixels. Both train on random images from random weights, at batch
+sizes that people take; fit's steps keep masks, check the loss and keep records per sample, PyTorch's do none of that.
+
+Command (three minutes on two cores; needs torch):
+
+    python experiments/training_speed.py
+    python experiments/training_speed.py --names cnn --rounds 9
+
+The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores, torch
+2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.4 ms over 2.8 (0.83), resnet20 658 over 201 (3.3), resnet18 2,090 over
+1,074 (1.9), vgg16_bn 987 over 582 (1.7). With lax's own convolution where maps are smaller than their kernels the cnn
+took 3.1 ms and vgg16_bn 4,270 (`models.convolve`). What is left of the residual networks is XLA's gradients of large
+maps by the kernel and by the image, two and a half times oneDNN's.
+"""
+
+import csv
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import torch
+import tyro
+from torch import nn
+
+from rosalind import models, pruning, training
+from rosalind.config import Model, Train
+
+CASES = {
+    "cnn": ((16, 16, 1), 24, 64, 200),
+    "resnet20": ((32, 32, 3), 16, 128, 6),
+    "resnet18": ((32, 32, 3), 64, 64, 3),
+    "vgg16_bn": ((32, 32, 3), 64, 64, 3),
+}
+"""By model the image, the width, the batch, and the steps of a round."""
+
+
+def convolution(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """A convolution with its norm."""
+    conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(after))
+
+
+class Block(nn.Module):
+    """A residual block, as `models.convolutional` has it."""
+
+    def __init__(self, before: int, after: int, stride: int):
+        super().__init__()
+        self.one, self.two = convolution(before, after, stride), convolution(after, after)
+        changed = stride > 1 or before != after
+        self.zero = convolution(before, after, stride, 1) if changed else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.zero(x) + self.two(torch.relu(self.one(x))))
+
+
+class GlobalMean(nn.Module):
+    """The mean over a map's positions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
+
+
+def in_torch(name: str, channels: int, width: int) -> nn.Module:
+    """The network of a case in PyTorch."""
+    if name == "cnn":
+        sizes = (channels, width, 2 * width, 4 * width)
+        layers = [p for a, b in itertools.pairwise(sizes) for p in (convolution(a, b, 2), nn.ReLU())]
+        return nn.Sequential(*layers, nn.AvgPool2d(1), nn.Flatten(), nn.Linear(4 * 4 * width, 10))
+    if name == "vgg16_bn":
+        layers, before = [], channels
+        for index, scale in enumerate((1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)):
+            layers += [convolution(before, scale * width), nn.ReLU()]
+            layers += [nn.MaxPool2d(2)] if index in (1, 3, 6, 9, 12) else []
+            before = scale * width
+        return nn.Sequential(*layers, GlobalMean(), nn.Linear(before, 10))
+    stages = {"resnet20": (3, 3, 3), "resnet18": (2, 2, 2, 2)}[name]
+    layers, before = [convolution(channels, width), nn.ReLU()], width
+    for stage, count in enumerate(stages):
+        for block in range(count):
+            after = width * 2**stage
+            layers.append(Block(before, after, 2 if stage and not block else 1))
+            before = after
+    return nn.Sequential(*layers, GlobalMean(), nn.Linear(before, 10))
+
+
+def ours(name: str) -> Callable[[], float]:
+    """Milliseconds per step of `training.fit`, its step compiled."""
+    shape, width, size, steps = CASES[name]
+    model = Model(name, width, shape, 10, (0.5,) * shape[2], (0.25,) * shape[2])
+    variables = models.init(model, jax.random.key(0))
+    state = dict(variables)
+    params = state.pop("params")
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (size * steps, *shape)).astype(np.uint8)
+    batches = training.Batches(images, generator.integers(0, 10, size * steps).astype(np.int32), size)
+    loss, masks = models.cross_entropy(model), pruning.masks.everything(params)
+
+    def round_of(stop: int) -> float:
+        began = time.perf_counter()
+        settings = {"config": Train(batch_size=size), "masks": masks, "key": jax.random.key(1)}
+        jax.block_until_ready(training.fit(loss, params, state, batches, stop=stop, **settings).trainable)
+        return 1e3 * (time.perf_counter() - began) / stop
+
+    round_of(2)
+    return lambda: round_of(steps)
+
+
+def theirs(name: str) -> Callable[[], float]:
+    """Milliseconds per step of PyTorch."""
+    shape, width, size, steps = CASES[name]
+    net = in_torch(name, shape[2], width).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3, fused=True)
+    images = torch.rand(size, shape[2], *shape[:2]).to(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (size,))
+
+    def round_of(stop: int) -> float:
+        began = time.perf_counter()
+        for _ in range(stop):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net((images - 0.5) / 0.25), labels).backward()
+            optimizer.step()
+        return 1e3 * (time.perf_counter() - began) / stop
+
+    round_of(2)
+    return lambda: round_of(steps)
+
+
+def main(names: tuple[str, ...] = tuple(CASES), rounds: int = 5) -> None:
+    """Print a row per network, and write them beside this file.
+
+    Args:
+        names: of the networks.
+        rounds: both sides once in each.
+    """
+    print(f"torch {torch.__version__}, jax {jax.__version__}, {torch.get_num_threads()} threads")
+    print(f"| network | batch | rosalind, ms | PyTorch, ms | ratio |\n{'|---' * 5}|")
+    rows = []
+    for name in names:
+        weights = sum(p.numel() for p in in_torch(name, CASES[name][0][2], CASES[name][1]).parameters())
+        shape, width = CASES[name][:2]
+        model = Model(name, width, shape, 10, (0.5,) * shape[2], (0.25,) * shape[2])
+        assert weights == sum(x.size for x in jax.tree.leaves(models.blank(model)["params"])), name
+        sides = ours(name), theirs(name)
+        times = [[side() for side in sides] for _ in range(rounds)]
+        here, there = (statistics.median(column) for column in zip(*times, strict=True))
+        rows.append((name, CASES[name][2], f"{here:.2f}", f"{there:.2f}", f"{here / there:.2f}"))
+        print("| " + " | ".join(map(str, rows[-1])) + " |", flush=True)
+    with Path(__file__).with_suffix(".csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("network", "batch", "rosalind_ms", "pytorch_ms", "ratio"), *rows]
+        )
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)
