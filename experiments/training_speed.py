@@ -12,8 +12,7 @@ Command (three minutes on two cores; needs torch):
 The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores, torch
 2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.4 ms over 2.8 (0.83), resnet20 658 over 201 (3.3), resnet18 2,090 over
 1,074 (1.9), vgg16_bn 987 over 582 (1.7). With lax's own convolution where maps are smaller than their kernels the cnn
-took 3.1 ms and vgg16_bn 4,270 (`models.convolve`). What is left of the residual networks is XLA's gradients of large
-maps by the kernel and by the image, two and a half times oneDNN's.
+took 3.1 ms and vgg16_bn 4,270 (`models.convolve`).
 """
 
 import csv
