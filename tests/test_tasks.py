@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from chromium import Page, ended, started
+from playwright.sync_api import Error
 
 from rosalind import study
 from rosalind.analysis import map_samples, moved, similarity
@@ -145,7 +146,13 @@ def coloured(page: Page) -> list[int]:
     figure = page.tab.locator("#attribution").get_by_label("Images and occlusion maps", exact=False)
     figure.scroll_into_view_if_needed()
     page.tab.wait_for_timeout(200)
-    picture = np.asarray(Image.open(io.BytesIO(figure.screenshot())).convert("RGB"))
+    try:
+        shot = figure.screenshot()
+    except Error:
+        # New maps are a change of the study, after which the page makes its views anew, perhaps just now.
+        page.settled()
+        shot = figure.screenshot()
+    picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
     tiles = [picture[40 + 126 * k : 146 + 126 * k, 114:] for k in range(3)]
     return [len(np.unique(tile[np.ptp(tile, -1) > 40], axis=0)) for tile in tiles]
 
