@@ -171,19 +171,18 @@ def _opened(path: Path) -> Iterator[tuple[list[str], Reader]]:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             members = _directory(file, size)
-            archive = None if members is not None else zipfile.ZipFile(file)
             if members is None:
-                assert archive is not None
-                sizes = {info.filename: info.file_size for info in archive.infolist()}
+                archive = zipfile.ZipFile(file)
+                sizes, read = {info.filename: info.file_size for info in archive.infolist()}, archive.read
             else:
-                sizes = {name: length for name, (_, length, _) in members.items()}
+                sizes, read = {name: length for name, (_, length, _) in members.items()}, _reader(file, members)
             # Before anything is read: files of 3 MB that unpack to 3 GB, and headers that claim more than there is.
             if (claimed := sum(sizes.values())) > size:
                 raise Damaged(
                     f"{path} claims {claimed:,} bytes of arrays in a file of {size:,}; arrays of a study are never "
                     "compressed."
                 )
-            yield list(sizes), archive.read if archive is not None else _reader(file, members or {})
+            yield list(sizes), read
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path} does not exist.") from error
     except (Damaged, MemoryError):

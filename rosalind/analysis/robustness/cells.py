@@ -208,7 +208,7 @@ def save(results: Results) -> None:
     numbers, samples = np.zeros((len(current), len(NUMBERS))), len(results.labels)
     kinds = {"predictions": (np.int16, (samples,)), "coordinates": (np.float32, (len(COORDINATES), samples))}
     with contextlib.ExitStack() as stack:
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.memmap] = {}
         for name, (dtype, shape) in kinds.items():
             path, shape = folder / f"{name}.npy", (len(current), *shape)
             if 0 < math.prod(shape) * np.dtype(dtype).itemsize <= STORED_BYTES:
@@ -216,8 +216,9 @@ def save(results: Results) -> None:
                 arrays[name] = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
             else:
                 path.unlink(missing_ok=True)
+        olds = {name: getattr(stored, name) for name in arrays}
         for place, cell in enumerate(current):
-            row, olds = stored.row.get(cell), {name: getattr(stored, name) for name in arrays}
+            row = stored.row.get(cell)
             if row is not None and all(old is not None for old in olds.values()):
                 numbers[place] = stored.numbers[row]
                 values = {name: old[row] for name, old in olds.items()}
@@ -229,7 +230,7 @@ def save(results: Results) -> None:
             for name, array in arrays.items():
                 array[place] = values[name]
         for array in arrays.values():
-            array.flush()  # type: ignore[attr-defined]
+            array.flush()
     about = {
         "network": np.array([network for network, _ in current], np.str_),
         "condition": np.array([condition for _, condition in current], np.str_),
