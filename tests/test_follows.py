@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import chromium
 import numpy as np
 import pytest
-from pages import Page, says, told
+from pages import Page, opened, says, told
 from test_view_inside import DENSE, PRUNED, write_features, write_layers, write_path
 
 from rosalind.analysis import layer_likeness, occlusion_maps, paths, robustness, similarity
@@ -155,6 +155,17 @@ def test_groups_of_all_samples_are_the_stored_ones(part):
             np.testing.assert_allclose(same.spread, whole.spread, atol=2e-5)
             none = on_slice.of_slice(store.results, comparison, known, ~every, whole, metric)
             assert np.isnan(none.distance).all()
+
+
+def test_coordinates_that_cannot_be_read_are_said_and_all_samples_stay(part, monkeypatch):
+    def fails(*_):
+        raise OSError("stale file handle")
+
+    store = Store(part.store.results.folder)
+    monkeypatch.setattr(on_slice, "coordinates", fails)
+    view = opened(store, "networks", a=A, b=B, rule=part.rule).views["similarity"]
+    assert "stale file handle" in view.caption.text
+    assert view.groups_plane.figure in view.body.children
 
 
 def test_ends_of_a_path_and_layers_are_of_the_slice(part):

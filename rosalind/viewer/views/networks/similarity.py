@@ -254,22 +254,27 @@ class Similarity:
         known = self._coordinates(chosen[0])
         if known is None:
             return self.groups, f"Of all samples; {frame.slice_words.removeprefix('of ')} follow in a moment."
+        if isinstance(known, str):
+            return self.groups, f"Of all samples: {escape(known)}"
         if not (count := int(known.chosen(frame.selected).sum())):
             return self.groups, f"Of all samples: none of {len(known.samples):,} evenly spread ones is selected."
         among = f", {count:,} of them" if count < frame.selected.sum() else ""
         shown = on_slice.of_slice(results, comparison, known, frame.selected, self.groups, chosen[1])
         return shown, f"{frame.slice_words.capitalize()}{among}; grey lines lead from where all samples place a disc."
 
-    def _coordinates(self, mode: str) -> Coordinates | None:
-        """Where the samples lie in every point, shared by all readers; None until a thread has read them."""
+    def _coordinates(self, mode: str) -> Coordinates | str | None:
+        """Where the samples lie in every point, shared by readers, or why not; None until a thread has read them."""
         comparison, key = self.kept["comparison"], f"coordinates {mode}"
         held = self.store.shared.get(key)
         if held is not None and held[0] == (self.store.generation, comparison.cells):
             return held[1]
         document, results, about = self.root.document, self.store.results, (self.store.generation, comparison.cells)
 
-        def read() -> Coordinates:
-            known = on_slice.coordinates(results, comparison, mode)
+        def read() -> Coordinates | str:
+            try:
+                known = on_slice.coordinates(results, comparison, mode)
+            except (ValueError, OSError) as error:
+                known = str(error)
             self.store.shared[key] = about, known
             return known
 
@@ -277,9 +282,10 @@ class Similarity:
             return read()
 
         def tell() -> None:
-            with contextlib.suppress(ValueError, OSError):
-                read()
-                self.reading = None
+            read()
+            self.reading = None
+            # The page may have been closed meanwhile.
+            with contextlib.suppress(ValueError):
                 document.add_next_tick_callback(lambda: self.update(self.frame))
 
         # Two thousand files take a second or two, and a brush waits for nothing.
