@@ -30,7 +30,7 @@ Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
 def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0, jobs: int | None = None) -> None:
-    """Train, prune, corrupt, measure and view the embedded digits: three to seven minutes on two cores.
+    """Train, prune, corrupt, measure and view the embedded digits: two to seven minutes on two cores.
 
     Args:
         out: The study folder; run again, the demo finds what is done there.
