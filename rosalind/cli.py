@@ -242,8 +242,7 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         scope = address.scope(store, link, views.choices(store))
     if not judged.current(study_results):
         judged.save(study_results, judged.evaluate(study_results))
-    # The views show geometry, which predictions alone do not have.
-    if study_results.cells() or link:
+    if study_results.cells(predictions=True) or link:
         pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
     for path in [*rosalind.figures.report(folder, out, scope), *pages]:
         print(path)
