@@ -12,12 +12,11 @@ from rosalind.analysis.robustness.groups import (
 )
 from rosalind.analysis.robustness.held_out import Transfer, held_out_ranking, ranked_twice, ranking_transfer
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
+from rosalind.analysis.robustness.intervals import accuracy_interval, change_interval
 from rosalind.analysis.robustness.means import SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
-    accuracy_interval,
     adaptive_calibration_error,
     calibration_error,
-    change_interval,
     corruption_errors,
     effective_fit,
     flips,
