@@ -56,7 +56,8 @@ def density(
     200,000 points took 7 ms on a busy core, numpy.histogram2d 65.
     """
     if mask is not None:
-        x, y = x[mask], y[mask]
+        rows = np.flatnonzero(mask)
+        x, y = x[rows], y[rows]
     good = (x >= x_range[0]) & (x <= x_range[1]) & (y >= y_range[0]) & (y <= y_range[1])
     if not good.all():
         x, y = x[good], y[good]

@@ -1,6 +1,8 @@
 """Pictures of distances: a plane and its trustworthiness, an order of rows, a tree, neighbours."""
 
+import functools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import scipy.linalg
@@ -9,7 +11,7 @@ from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.sparse.linalg import ArpackError, eigsh
 from scipy.spatial.distance import squareform
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
@@ -41,6 +43,17 @@ def _largest_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[::-1], axes[:, ::-1]
 
 
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """The BLAS of this process; looking for it reads the list of all loaded files, 1 to 2 ms."""
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager:
+    """Context manager in which BLAS has one thread."""
+    return _thread_pools().limit(limits=1)
+
+
 def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.ndarray, "q 2"], float]:
     """A layout whose distances approximate the given ones, and the share it keeps.
 
@@ -52,7 +65,7 @@ def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.nd
     square = distance.astype(np.float64) ** 2
     centred = -(square - square.mean(0) - square.mean(1)[:, None] + square.mean()) / 2
     # One BLAS thread: eigh of 1,275 points took 0.07 s with one and 9 s with two.
-    with threadpool_limits(1):
+    with one_thread():
         values, axes = _largest_two(centred)
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), range(axes.shape[1])])
     layout = axes * np.sqrt(np.maximum(values, 0))

@@ -196,9 +196,17 @@ def columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, 
 
 def fill(source: ColumnDataSource, data: Mapping[str, Any]) -> None:
     """Replace a source's data; where they are equal (NaN to NaN in arrays) nothing is sent or painted."""
-    equal = lambda a, b: a == b if isinstance(a, list) else np.array_equal(a, b, equal_nan=True)
-    if data.keys() != source.data.keys() or not all(equal(data[name], source.data[name]) for name in data):
+    if data.keys() != source.data.keys() or not all(_equal(data[name], source.data[name]) for name in data):
         source.data = dict(data)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        floats = np.asarray(a).dtype.kind == "f" and np.asarray(b).dtype.kind == "f"
+        return np.array_equal(a, b, equal_nan=floats)
+    if isinstance(a, list) and any(isinstance(value, np.ndarray) for value in a):
+        return isinstance(b, list) and len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
 
 
 def caption(name: str) -> Div:

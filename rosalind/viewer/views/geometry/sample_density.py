@@ -222,7 +222,7 @@ class SampleDensity:
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
-        self.key = f"{draw.flip_legend(frame.flips[frame.focus])}; + medians of all samples shown."
+        self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
@@ -314,12 +314,12 @@ class SampleDensity:
     def _caption(self, frame: Frame) -> str:
         placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
         across, up = map(draw.short, axes)
-        of = lambda side: [distributions.median(values[frame.focus]) for values in self.placed[side]]
-        middles = zip("AB", (of("a"), of("b")), strict=True)
+        of = lambda cell: [frame.median(cell, axis) for axis in axes]
+        middles = zip("AB", (of(frame.state.a), of(frame.state.b)), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
-        samples = f"{int(frame.focus.sum()):,} {'selected ' * frame.has_selection}samples"
+        samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
         outcomes = [f"{count:,} {words}" for count, words in zip(self._outcomes(frame), selection.FLIPS, strict=True)]
         return draw.paragraphs(
             f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
@@ -332,7 +332,7 @@ class SampleDensity:
 
     @staticmethod
     def _outcomes(frame: Frame) -> list[int]:
-        return np.bincount(frame.flips[frame.focus], minlength=len(selection.FLIPS)).tolist()
+        return np.bincount(frame.flips[frame.rows], minlength=len(selection.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""

@@ -174,8 +174,10 @@ class Evaluation:
         both = np.stack([shown, everything])
         limits = self.limits = heat_map.limits_of(scaled(both), middled)
         shade = heat_map.shades(scaled(shown), *limits)
-        palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
-        self.mapper.palette = palette[::-1] if mode.better < 0 else palette
+        # Bokeh checks 255 colours where they are given again: 1 ms.
+        if self.changed("palette", (middled, mode.better < 0)):
+            palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
+            self.mapper.palette = palette[::-1] if mode.better < 0 else palette
         self._scale(mode, limits)
         blocks = self.places.blocks
         self.cells.data = {

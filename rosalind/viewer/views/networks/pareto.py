@@ -118,18 +118,21 @@ class Pareto:
         looks = [self.looks[groups[k].family] for k in at]
         strong = self.frame.chosen_groups[at]
         colours = [look.colour if k else draw.GREY for look, k in zip(looks, strong, strict=True)]
-        self.points.data = {
-            "x": x,
-            "y": y,
-            "colour": colours,
-            "marker": [look.marker for look in looks],
-            "alpha": np.where(front[at] & strong, 0.95, 0.0).astype(np.float32),
-            "size": np.where(front[at], 11, 8).astype(np.uint8),
-            "name": [groups[k].name for k in at],
-            "about": [self._standing(k) for k in at],
-        }
+        draw.fill(
+            self.points,
+            {
+                "x": x,
+                "y": y,
+                "colour": colours,
+                "marker": [look.marker for look in looks],
+                "alpha": np.where(front[at] & strong, 0.95, 0.0).astype(np.float32),
+                "size": np.where(front[at], 11, 8).astype(np.uint8),
+                "name": [groups[k].name for k in at],
+                "about": [self._standing(k) for k in at],
+            },
+        )
         spread = np.nan_to_num(spread)
-        self.spread.data = {"x": x, "low": y - spread, "high": y + spread, "colour": colours}
+        draw.fill(self.spread, {"x": x, "low": y - spread, "high": y + spread, "colour": colours})
         named = [n for n, k in enumerate(at) if front[k]]
         named = named if len(named) <= NAMED else []
         heights = y[named].astype(np.float64)
@@ -142,7 +145,7 @@ class Pareto:
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
             heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
         names = [groups[at[n]].name for n in named]
-        self.names.data = {"x": x[named], "y": heights.astype(np.float32), "text": names}
+        draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
         self.figure.visible = bool(at)
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
@@ -164,13 +167,16 @@ class Pareto:
                 letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
         at = list(letters)
         down = np.array([-12, 12] if len(at) > 1 and places[at[0], 1] >= places[at[1], 1] else [12, -12], np.float32)
-        self.sides.data = {
-            "x": places[at, 0].astype(np.float32),
-            "y": places[at, 1].astype(np.float32),
-            "text": list(letters.values()),
-            "ring": [draw.side_colour(text) for text in letters.values()],
-            "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
-        }
+        draw.fill(
+            self.sides,
+            {
+                "x": places[at, 0].astype(np.float32),
+                "y": places[at, 1].astype(np.float32),
+                "text": list(letters.values()),
+                "ring": [draw.side_colour(text) for text in letters.values()],
+                "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
+            },
+        )
 
     def _finding(self, groups: dict[str, int]) -> str:
         """Whether A and B are on the front."""
