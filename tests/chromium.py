@@ -1,11 +1,16 @@
 """A real Chromium, with real mouse events, and the viewer in a process of its own: what the browser tests share.
 
-Needs /usr/bin/chromium or $ROSALIND_CHROMIUM. The fixtures `browser` and `address` are in conftest.
+Needs /usr/bin/chromium or $ROSALIND_CHROMIUM. The fixtures `browser`, `address` and `page` are in conftest.
 """
 
+import io
 import os
 import subprocess
 import sys
+
+import numpy as np
+import pytest
+from PIL import Image
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
@@ -23,6 +28,24 @@ SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelec
   !section.checkVisibility() ||
   Bokeh.documents[0].get_model_by_name("view-" + section.id).children[0].type !== "Spacer")"""
 TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
+FIGURES = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
+  .map((view) => view.model.name)"""
+ALL, NETWORKS, SAMPLES = (
+    pytest.mark.parametrize("page", [layout], indirect=True) for layout in ("all", "networks", "samples")
+)
+LINE = """() => Bokeh.index.find_one(
+  Bokeh.documents[0].get_model_by_name("status")).shadow_el.querySelector(".line")"""
+STATUS = f"() => ({LINE})().textContent.replace(/ \\([0-9]+ ms\\)$/, '')"
+"""What the status says, without how long it took."""
+UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
+  .map((view) => [view, view.el.shadowRoot?.querySelector(".bk-clearfix")])
+  .filter(([view, shown]) => {
+    if (!shown?.isConnected) return false;
+    const meant = document.createElement("div");
+    meant.innerHTML = view.model.text;
+    return meant.innerHTML !== shown.innerHTML || view.el.clientHeight < shown.clientHeight;
+  }).map(([view]) => [view.model.name, view.model.text])"""
+"""Texts whose element differs from the text of their model, or is cut off."""
 
 
 def started(folder, port: int = 0, token: bool = False, **environment: str) -> tuple[subprocess.Popen, str]:
@@ -83,3 +106,12 @@ class Page:
     def click(self, name: str, across: float, down: float) -> None:
         box = self.tab.evaluate(FRAME, name)
         self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+
+
+def canvas(page: Page, name: str) -> np.ndarray:
+    """uint8 screenshot of a figure."""
+    box = page.tab.evaluate(FRAME, name)
+    # What comes onto the screen is painted before the frame after the next.
+    page.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    clip = {key: box[key] for key in ("x", "y", "width", "height")}
+    return np.asarray(Image.open(io.BytesIO(page.tab.screenshot(clip=clip))).convert("RGB"))

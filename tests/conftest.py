@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -148,6 +149,14 @@ def small_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def folder(small_folder, tmp_path) -> Path:
+    """A copy of the finished small study that may be changed."""
+    copied = tmp_path / "copy"
+    shutil.copytree(small_folder, copied)
+    return copied
+
+
 @pytest.fixture(scope="session")
 def many(tmp_path_factory):
     """The store of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
@@ -203,7 +212,15 @@ def toy():
     return toy_problem(MLP)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def network():
+    """A network that attacks have something to do on, and images of it."""
+    import fitted
+
+    return fitted.network()
+
+
+@pytest.fixture(scope="session")
 def address(small_folder):
     """The address of a viewer, in a process of its own, that shows the small study."""
     import chromium
@@ -224,3 +241,14 @@ def browser():
         opened = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=flags)
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def page(browser, address, request):
+    """The page of one question, or all views on one, which takes longest."""
+    import chromium
+
+    opened = chromium.Page(browser, f"{address}?layout={getattr(request, 'param', 'geometry')}")
+    yield opened
+    assert opened.errors() == []
+    opened.tab.close()

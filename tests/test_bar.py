@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from bar_golden import GOLDEN, PICTURE
+from corrupted import corrupt, draw_all, photographs
 from scipy import ndimage
 from skimage.draw import line_aa
-from test_corruptions import corrupt, draw_all, photographs
 
 from rosalind import corruptions
 from rosalind.corruptions import bar_imagenet, bar_patterns, bar_warps

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import skimage
+from corrupted import photographs
 from PIL import Image
 from scipy import ndimage
-from test_corruptions import photographs
 
 from rosalind import corruptions
 from rosalind.corruptions import blur, colour, digital, jpeg, mnist_c, spatter

@@ -20,12 +20,6 @@ B = ("mlp-biprop-0.5-seed0", "clean")
 """What the viewer opens with beside the first dense network."""
 
 
-@pytest.fixture
-def folder(small_folder, tmp_path):
-    shutil.copytree(small_folder, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
 def opened(folder, layout="geometry", **query) -> Session:
     session = Session(Store(folder), Document(), {"layout": layout, **query})
     session.complete()

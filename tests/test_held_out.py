@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_robustness import condition_info, fake_results
+from given_predictions import condition_info, fake_results
 
 from rosalind import cli, config, corruptions
 from rosalind.analysis import robustness

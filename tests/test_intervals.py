@@ -101,3 +101,45 @@ def test_changes_of_means_are_covered(accuracy, ratio):
     first, second = (generator.binomial(trials, chance * share) / trials for share in (1, ratio))
     ends = [robustness.change_interval(change, trials) for change in second - first]
     assert 0.93 < np.mean([low <= accuracy * (ratio - 1) <= high for low, high in ends]) < 0.97
+
+
+@pytest.mark.parametrize("centre", [1, 4, 7])
+def test_intervals_of_means_and_changes_cover(centre):
+    generator = np.random.default_rng(0)
+    samples, trials, studies = 200, 15, 200
+    # Images differ in difficulty, conditions in severity; 1 of 10 predictions differ between two networks.
+    logits = centre + generator.normal(size=(studies, samples, 1)) + np.linspace(-0.5, 0.5, trials)
+    chance = generator.random(logits.shape)
+    redrawn = generator.random(logits.shape)
+    other = np.where(generator.random(logits.shape) < 0.1, redrawn, chance)
+    before, after = (drawn < 1 / (1 + np.exp(-logits)) for drawn in (chance, other))
+    truth = after.mean()
+    each = [robustness.accuracy_interval(study.mean(1), trials) for study in after]
+    change = [robustness.change_interval(study.mean(1), trials) for study in 1.0 * after - before]
+    assert np.mean([low <= truth <= high for low, high in each]) > 0.91
+    assert np.mean([low <= 0 <= high for low, high in change]) > 0.93
+
+
+@pytest.mark.parametrize(("samples", "accuracy"), [(100, 0.99), (100, 0.995), (600, 0.998), (600, 0.999)])
+def test_intervals_of_means_cover_near_the_ceiling(samples, accuracy):
+    generator = np.random.default_rng(0)
+    studies, trials = 1000, 15
+    # A few samples hold all errors: the variance of a sample's chance is 0.4 of the largest possible.
+    chance = generator.beta(1.5 * accuracy, 1.5 * (1 - accuracy), (studies, samples))
+    means = generator.binomial(trials, chance) / trials
+    ends = [robustness.accuracy_interval(values, trials) for values in means]
+    covered = np.mean([low <= accuracy <= high for low, high in ends])
+    # With an agreement that such samples alone say, 0.85, 0.84, 0.87 and 0.84.
+    assert 0.93 < covered < 0.985
+
+
+def test_changes_are_paired_by_sample():
+    change = np.zeros(1000)
+    change[:10] = -1
+    low, high = robustness.change_interval(change)
+    # Only ten samples differ, so the change is known far better than either accuracy.
+    assert -0.02 < low < -0.01 < high < 0
+    low, high = robustness.change_interval(np.zeros(1000))
+    assert low == -high
+    assert 0.002 < high < 0.004
+    assert np.isnan(robustness.change_interval(np.empty(0))).all()

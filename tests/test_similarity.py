@@ -1,28 +1,19 @@
+"""Distances between networks under conditions, their trees, layouts and pictures, and how they are stored."""
+
 import shutil
 from dataclasses import fields
 
 import numpy as np
 import pytest
-from bokeh.document import Document
-from pages import Page
 
 from rosalind import results
 from rosalind.analysis import similarity
-from rosalind.analysis.similarity import comparison, distances, layout, of_sides
-from rosalind.analysis.similarity.points import points
-from rosalind.analysis.store import Store
-from rosalind.viewer.views.networks.similarity import Similarity
+from rosalind.analysis.similarity import distances, layout
 
 
 def line(*places):
     places = np.array(places, np.float32)
     return np.abs(places[:, None] - places)
-
-
-@pytest.fixture
-def copy(small_folder, tmp_path):
-    shutil.copytree(small_folder, tmp_path / "copy")
-    return tmp_path / "copy"
 
 
 def test_distances_are_root_mean_squares():
@@ -183,17 +174,17 @@ def test_reading_in_blocks_of_samples_changes_nothing(small_folder, monkeypatch)
     np.testing.assert_allclose(similarity.compare(study_results).distance, whole.distance, rtol=1e-4, atol=1e-6)
 
 
-def test_values_that_are_not_finite_leave_their_cell_out(copy):
-    path = results.geometry_file(copy, "mlp-biprop-0.5-seed0", "contrast-5")
+def test_values_that_are_not_finite_leave_their_cell_out(folder):
+    path = results.geometry_file(folder, "mlp-biprop-0.5-seed0", "contrast-5")
     cell = results.load_arrays(path)
     cell["margin"][3] = np.nan
     results.save_arrays(path, cell, replace=True)
-    comparison = similarity.compare(results.load(copy))
+    comparison = similarity.compare(results.load(folder))
     assert ("mlp-biprop-0.5-seed0", "contrast-5") not in comparison.cells
     assert comparison.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
 
 
-def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy):
+def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, folder):
     study_results = results.load(small_folder)
     compared = similarity.compare(study_results)
     place = {cell: k for k, cell in enumerate(compared.cells)}
@@ -203,15 +194,15 @@ def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, copy)
         if network.endswith("seed0")
     ]
     assert similarity.floors(study_results, compared) == {"seeds": (pytest.approx(np.median(pairs)), len(pairs))}
-    info = results.load_json(copy / "conditions" / "gaussian_noise-5.json")
+    info = results.load_json(folder / "conditions" / "gaussian_noise-5.json")
     again = "gaussian_noise-5-draw1"
-    results.save_json(copy / "conditions" / f"{again}.json", {**info, "draw": 1})
+    results.save_json(folder / "conditions" / f"{again}.json", {**info, "draw": 1})
     for network in ("mlp-dense-seed0", "mlp-lth-0.9-seed0"):
-        cell = results.load_arrays(results.geometry_file(copy, network, "gaussian_noise-5"))
+        cell = results.load_arrays(results.geometry_file(folder, network, "gaussian_noise-5"))
         results.save_arrays(
-            results.geometry_file(copy, network, again), {**cell, "norm": cell["norm"] * 1.1, "condition": again}
+            results.geometry_file(folder, network, again), {**cell, "norm": cell["norm"] * 1.1, "condition": again}
         )
-    study_results = results.load(copy)
+    study_results = results.load(folder)
     compared = similarity.compare(study_results, metric="norm")
     place = {cell: k for k, cell in enumerate(compared.cells)}
     pairs = [
@@ -249,13 +240,13 @@ class TestTooManyCells:
         assert len(few.names) == 4
         assert (few.names[0], few.names[-1]) == (kept.names[0], kept.names[-1])
 
-    def test_batchnorm_modes_are_never_averaged_together(self, copy):
-        info = results.load_json(copy / "conditions" / "contrast-5.json")
-        results.save_json(copy / "conditions" / "contrast-5-adapted.json", {**info, "bn": "adapted"})
-        source = results.geometry_file(copy, "mlp-dense-seed0", "contrast-5")
+    def test_batchnorm_modes_are_never_averaged_together(self, folder):
+        info = results.load_json(folder / "conditions" / "contrast-5.json")
+        results.save_json(folder / "conditions" / "contrast-5-adapted.json", {**info, "bn": "adapted"})
+        source = results.geometry_file(folder, "mlp-dense-seed0", "contrast-5")
         shutil.copy(source, source.with_name("contrast-5-adapted.npz"))
-        kept = similarity.points(results.load(copy), 3)
-        whole = similarity.points(results.load(copy), 20)
+        kept = similarity.points(results.load(folder), 3)
+        whole = similarity.points(results.load(folder), 20)
         assert ("dense over seeds", "contrast-adapted") in whole.names
         assert kept.averaged[-1] == "landmarks"
 
@@ -272,19 +263,19 @@ class TestTooManyCells:
 
 
 class TestStored:
-    def test_added_cells_are_seen(self, copy):
-        count = len(results.load(copy).cells())
-        results.geometry_file(copy, "mlp-biprop-0.5-seed0", "contrast-5").unlink()
-        assert len(similarity.load(results.load(copy))[0].cells) == count - 1
+    def test_added_cells_are_seen(self, folder):
+        count = len(results.load(folder).cells())
+        results.geometry_file(folder, "mlp-biprop-0.5-seed0", "contrast-5").unlink()
+        assert len(similarity.load(results.load(folder))[0].cells) == count - 1
 
-    def test_a_damaged_comparison_is_made_anew(self, copy):
-        (copy / "comparison" / "similarity-absolute.npz").write_bytes(b"broken")
-        study_results = results.load(copy)
+    def test_a_damaged_comparison_is_made_anew(self, folder):
+        (folder / "comparison" / "similarity-absolute.npz").write_bytes(b"broken")
+        study_results = results.load(folder)
         assert len(similarity.load(study_results)[0].cells) == len(study_results.cells())
 
     @pytest.mark.parametrize("metric", similarity.METRICS)
-    def test_what_is_stored_is_read_as_it_was_made(self, copy, metric):
-        path, found = copy / "comparison" / "similarity-absolute.npz", results.load(copy)
+    def test_what_is_stored_is_read_as_it_was_made(self, folder, metric):
+        path, found = folder / "comparison" / "similarity-absolute.npz", results.load(folder)
         arrays = results.load_arrays(path)
         # A trace in what is stored shows that it was read.
         arrays["left_out"] = np.array(["a trace"])
@@ -296,8 +287,8 @@ class TestStored:
                 np.testing.assert_array_equal(getattr(stored, field.name), getattr(made, field.name))
 
     @pytest.mark.parametrize("lacking", ["condensed/all", "picture/all", "measured"])
-    def test_a_comparison_of_an_earlier_version_is_made_anew(self, copy, lacking):
-        path, found = copy / "comparison" / "similarity-absolute.npz", results.load(copy)
+    def test_a_comparison_of_an_earlier_version_is_made_anew(self, folder, lacking):
+        path, found = folder / "comparison" / "similarity-absolute.npz", results.load(folder)
         arrays = results.load_arrays(path) | {"kept/all": np.float32(0.25)}
         del arrays[lacking]
         results.save_arrays(path, arrays, replace=True)
@@ -324,169 +315,12 @@ class TestPicture:
         assert similarity.picture_rows(12, 3).tolist() == [0, 4, 8]
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
-POINTS = (("similarity-show", "networks under conditions"),)
-"""The choice of the finest level."""
-
-
-class TestView:
-    def test_a_tap_makes_a_point_b_and_with_shift_a(self, store):
-        page = Page(store, Similarity, choices=POINTS)
-        view = page.view
-        cells, order = view.kept["comparison"].cells, view.kept["comparison"].order
-        place = cells.index(("mlp-lth-0.9-seed0", "contrast-5"))
-        x, y = view.points_plane.places[place]
-        view.points_plane.tap(x, y)
-        far = view.points_plane.places.max() + np.ptp(view.points_plane.places)
-        view.points_plane.tap(far, far, shift=True)
-        view.points_plane.matrix.tap(0.5, len(order) - 0.5, shift=True)
-        assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        assert f"{view.kept['comparison'].distance[order[-1], place]:.2f} apart" in view.caption.text
-        # The square stands in A's column and B's row.
-        assert view.points_plane.matrix.marks.data["column"][0] == len(order) - 0.5
-        assert order[int(view.points_plane.matrix.marks.data["row"][0])] == place
-
-    def test_a_group_is_marked_at_every_seed(self, store):
-        page = Page(
-            store, Similarity, choices=POINTS, a=("dense over seeds", "clean"), b=("lth 0.9 over seeds", "clean")
-        )
-        view = page.view
-        assert sorted(view.points_plane.marks.data["text"]) == ["A", "A", "B", "B"]
-        place, distance = view.kept["points"].place, view.kept["comparison"].distance
-        apart = [distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]] for k in (0, 1)]
-        assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
-
-    def test_another_selection_sends_nothing_and_another_metric_everything(self, store):
-        page = Page(store, Similarity, choices=POINTS)
-        view = page.view
-        sources = (
-            view.points_plane.points,
-            view.points_plane.matrix.image,
-            view.points_plane.marks,
-            view.points_plane.matrix.marks,
-            view.points_plane.edges,
-        )
-        before = [source.data for source in sources]
-        page.change(rule=({"op": "replace", "ids": [int(store.ids[0])]},), primary=None)
-        assert all(source.data is data for source, data in zip(sources, before, strict=True))
-        page.change(choices={"similarity-metric": "norm"})
-        expected = similarity.load(store.results, metric="norm")[0]
-        np.testing.assert_array_equal(view.kept["comparison"].distance, expected.distance)
-        assert "points, norm, as measured" in view.caption.text
-        page.change(mode="change_from_clean")
-        assert view.mode.value == "change_from_clean"
-        assert "points, norm, change from clean" in view.caption.text
-
-    def test_another_metric_moves_points_whose_names_stay(self, store):
-        page = Page(store, Similarity, choices=POINTS)
-        document, sent = Document(), []
-        document.add_root(page.view.root)
-        names, places = page.view.points_plane.points.data["network"], page.view.points_plane.points.data["x"]
-        document.on_change(sent.append)
-        page.change(choices={"similarity-metric": "norm"})
-        (moved,) = [event for event in sent if getattr(event, "model", None) is page.view.points_plane.points]
-        assert set(moved.cols) == {"x", "y", "order", *(f"{k}{n}" for k in ("near", "far") for n in range(5))}
-        assert page.view.points_plane.points.data["network"] == names
-        assert (page.view.points_plane.points.data["x"] != places).any()
-
-    def test_floors_are_drawn_in_true_length(self, store):
-        page = Page(store, Similarity, choices=POINTS)
-        view = page.view
-        length, _ = similarity.floors(store.results, view.kept["comparison"])["seeds"]
-        assert view.points_plane.bars.data["x1"] - view.points_plane.bars.data["x0"] == pytest.approx(
-            [length], rel=1e-5
-        )
-        assert f"two seeds of one method {length:.2f} (the bar, in true distance)" in view.caption.text
-
-    def test_the_null_is_drawn_between_its_cells(self, store):
-        page = Page(store, Similarity, choices=POINTS)
-        view = page.view
-        assert not len(view.points_plane.nothing.data["x0"])
-        page.change(null=True)
-        place = view.kept["points"].place
-        ends = [place[f"mlp-dense-seed{k}", "clean"] for k in (0, 1)]
-        assert [view.points_plane.nothing.data[name][0] for name in ("x0", "x1")] == view.points_plane.places[
-            ends, 0
-        ].tolist()
-        assert f"up to {view.kept['comparison'].distance[tuple(ends)]:.2f} apart (dashed" in view.caption.text
-
-    def test_arrows_lead_from_clean_over_all_severities(self, store):
-        page = Page(store, Similarity, choices=POINTS, b=("mlp-lth-0.9-seed0", "contrast-5"))
-        way = [("mlp-lth-0.9-seed0", name) for name in ("clean", "contrast-1", "contrast-5")]
-        kept = page.view.kept
-        places = [kept["points"].place[cell] for cell in way]
-        assert of_sides.paths(store, kept, way[1]) == [places]
-        drawn = page.view.points_plane.ways.data
-        np.testing.assert_allclose(drawn["x"][:3], page.view.points_plane.places[places, 0], rtol=1e-6)
-        assert np.isnan(drawn["x"][3])
-        assert drawn["tip"].tolist() == [0, 0, 11, 0]
-        far = kept["comparison"].distance[places[0], places[1]] + kept["comparison"].distance[places[1], places[2]]
-        assert f"a way of B {far:.2f}." in page.view.caption.text
-        # Both sides, and a way for every seed of a group.
-        page.change(a=way[1], b=("lth 0.9 over seeds", "gaussian_noise-1"))
-        assert np.isnan(page.view.points_plane.ways.data["x"]).sum() == 3
-        page.change(a=way[0], b=way[0])
-        assert len(page.view.points_plane.ways.data["x"]) == 0
-
-    def test_a_stored_umap_layout_can_be_chosen(self, store, copy):
-        assert Similarity.choices(store)["similarity-layout"] == ("scaling",)
-        path = copy / "comparison" / "similarity-absolute.npz"
-        arrays = results.load_arrays(path)
-        count = len(arrays["network"])
-        first = np.arange(2.0 * count, dtype=np.float32).reshape(-1, 2)
-        arrays["umap"] = np.stack([first, first + np.float32([3, 4])])
-        results.save_arrays(path, arrays, replace=True)
-        umap = ("similarity-layout", "umap")
-        page = Page(Store(copy), Similarity, choices=(umap, *POINTS))
-        view = page.view
-        np.testing.assert_array_equal(view.points_plane.points.data["y"], first[:, 1])
-        assert view.points_plane.wobbles.data["radius"].tolist() == [5.0] * count
-        share = 100 * 5 / (2 * count - 2)
-        assert f"between 2 seeds of UMAP, in the middle {share:.1f} %" in view.caption.text
-        assert "neighbourhoods" in view.caption.text
-        # A plane without lengths has no bars.
-        assert not len(view.points_plane.bars.data["x0"])
-        page.change(choices={"similarity-metric": "norm"})
-        assert "UMAP is stored for all measures together only" in view.caption.text
-        assert len(view.points_plane.wobbles.data["radius"]) == 0
-        # As an earlier version stored it, of one seed, which says nothing of how it moves.
-        arrays["umap"] = first
-        results.save_arrays(path, arrays, replace=True)
-        page = Page(Store(copy), Similarity, choices=(umap, *POINTS))
-        np.testing.assert_array_equal(page.view.points_plane.points.data["y"], first[:, 1])
-        assert "Circles" not in page.view.caption.text
-        # Of other points it is damaged, and made anew without.
-        arrays["umap"] = first[:-1]
-        results.save_arrays(path, arrays, replace=True)
-        assert similarity.load(results.load(copy))[1] is None
-
-    def test_averaged_cells_are_told_and_taken_at_their_most_severe(self, copy, monkeypatch):
-        study_results = results.load(copy)
-        limit = len(study_results.networks) // 2 * 3
-        for module in (comparison, similarity):
-            monkeypatch.setattr(module, "points", lambda results, most=limit: points(results, limit))
-        similarity.save(study_results)
-        page = Page(Store(copy), Similarity, choices=POINTS)
-        view = page.view
-        assert "severities and seeds are averaged" in view.caption.text
-        place = view.kept["comparison"].cells.index(("lth 0.9 over seeds", "contrast"))
-        x, y = view.points_plane.places[place]
-        view.points_plane.tap(x, y)
-        assert page.asked == [{"b": ("lth 0.9 over seeds", "contrast-5")}]
-        page.change(b=("mlp-lth-0.9-seed1", "contrast-1"))
-        assert view.points_plane.marks.data["x"][view.points_plane.marks.data["text"].index("B")] == x
-
-
-def test_too_few_cells_for_umap_are_said_and_all_else_is_stored(copy, capsys):
-    for path in sorted((copy / "geometry").glob("*/*.npz"))[3:]:
+def test_too_few_cells_for_umap_are_said_and_all_else_is_stored(folder, capsys):
+    for path in sorted((folder / "geometry").glob("*/*.npz"))[3:]:
         path.unlink()
-    similarity.save(results.load(copy), umap=True)
+    similarity.save(results.load(folder), umap=True)
     assert "4 cells or more, got 3" in capsys.readouterr().err
-    compared, umap = similarity.load(results.load(copy))
+    compared, umap = similarity.load(results.load(folder))
     assert len(compared.cells) == 3
     assert umap is None
     with pytest.raises(ValueError, match="got 3"):

@@ -1,0 +1,196 @@
+"""What a real Chromium paints, how often, and where."""
+
+import generated
+import pytest
+from chromium import FRAME, NETWORKS, SAMPLES, STATUS, UNLIKE, Page, canvas, ended, started
+
+from rosalind import config
+from rosalind.viewer import bokeh_patches
+
+TOP = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  return Math.round(scrollY + view.el.getBoundingClientRect().top);
+}"""
+
+
+CELLS = """() => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("sample-table"));
+  view.el.scrollIntoView();
+  return [...view.shadow_el.querySelectorAll(".slick-cell")].map(c => c.textContent).join("|");
+}"""
+
+
+def sorted_anew(page: Page) -> str:
+    """The text of the sample table after its samples have another order."""
+    before = page.tab.evaluate(CELLS)
+    assert before.count("|") > 10
+    page.tab.evaluate("() => { Bokeh.documents[0].get_model_by_name('samples-sort').value = 'sample id' }")
+    page.wait_text("samples-caption", "sample id first")
+    page.tab.wait_for_timeout(300)
+    after = page.tab.evaluate(CELLS)
+    assert after != before
+    assert after.count("|") == before.count("|")
+    return after
+
+
+@SAMPLES
+def test_the_table_repaints_when_only_its_data_change(page):
+    # Bokeh 3.9.0 to 3.9.2 leave the old text when the number of rows stays the same.
+    sorted_anew(page)
+
+
+def test_a_page_without_patches_shows_the_same(browser, address, small_folder):
+    process, without = started(small_folder, ROSALIND_BOKEH_PATCHES="off")
+    try:
+        shown, links = [], []
+        for server in (address, without):
+            opened = Page(browser, f"{server}?layout=all&sample=3")
+            patched = server == address and bokeh_patches.enabled()
+            assert opened.tab.evaluate("Boolean(window.bokehPatches)") == patched
+            opened.drag("local-a", 0.15, 0.2, 0.6, 0.8)
+            opened.wait("location.search.includes('rule=')")
+            opened.settled()
+            links.append(opened.tab.evaluate("location.search"))
+            shown.append([opened.tab.evaluate(STATUS), sorted_anew(opened)])
+            assert opened.tab.evaluate(UNLIKE) == []
+            assert opened.errors() == []
+            opened.tab.close()
+        assert links[0] == links[1]
+        assert shown[0] == shown[1]
+    finally:
+        ended(process)
+
+
+@NETWORKS
+def test_the_null_is_a_column_of_the_table_while_it_is_asked_for(page):
+    cells = """() => {
+      const model = Bokeh.documents[0].get_model_by_name("evaluation-classes"), view = Bokeh.index.find_one(model);
+      const texts = (of) => [...view.shadow_el.querySelectorAll(of)].map(c => c.textContent.trim());
+      return [texts(".slick-column-name"), texts(".slick-row:first-child .slick-cell"), [...model.source.data.null]];
+    }"""
+    names = ["images", "n", "A, % right", "B, % right", "B - A"]
+    assert page.tab.evaluate(cells)[0] == names
+    page.tab.keyboard.press("n")
+    page.wait_text("evaluation-classes-caption", "Null: ")
+    page.wait(f"({cells})()[0].length === 6")
+    heads, row, values = page.tab.evaluate(cells)
+    assert heads == [*names, "null ±"]
+    assert float(row[5]) == pytest.approx(values[0], abs=0.051)
+    page.tab.keyboard.press("n")
+    page.wait(f"({cells})()[0].length === 5")
+    assert len(page.tab.evaluate(cells)[1]) == 5
+
+
+@SAMPLES
+def test_the_slider_lets_the_image_through(page):
+    before = canvas(page, "attribution-maps")
+    page.tab.locator(".noUi-handle").last.focus()
+    page.tab.keyboard.press("ArrowLeft")
+    page.wait("location.search.includes('attribution-opacity=90')")
+    page.settled()
+    page.tab.wait_for_timeout(300)
+    assert (canvas(page, "attribution-maps") != before).any()
+
+
+def test_the_wheel_zooms_and_densities_are_binned_anew(page):
+    widths = """() => ["a", "b"].map((side) => {
+      const figure = Bokeh.documents[0].get_model_by_name(`local-${side}`);
+      const image = figure.renderers.find((one) => one.glyph.type === "Image").data_source;
+      return [figure.x_range.end - figure.x_range.start, image.data.dw[0]];
+    })"""
+    before = page.tab.evaluate(widths)[0][1]
+    box = page.tab.evaluate(FRAME, "local-a")
+    page.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    # Without Ctrl the wheel scrolls the page, also after a click on the figure.
+    page.tab.mouse.wheel(0, 120)
+    page.tab.wait_for_timeout(300)
+    assert page.tab.evaluate(widths)[0][1] == before
+    assert page.tab.evaluate("scrollY") > 0
+    box = page.tab.evaluate(FRAME, "local-a")
+    page.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.tab.keyboard.down("Control")
+    page.tab.mouse.wheel(0, -300)
+    page.tab.keyboard.up("Control")
+    page.wait(f"({widths})().every(([span, drawn]) => drawn < 0.97 * {before} && Math.abs(drawn - span) < 1e-3 * span)")
+    assert "rule=" not in page.tab.url
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
+def test_nothing_is_wider_than_the_window(browser, address, width, theme):
+    narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
+    assert narrow.errors() == []
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
+    assert dark == (theme == "dark")
+    # With the null, four panels stand on one line only where each can be read.
+    narrow.tab.keyboard.press("n")
+    narrow.wait_text("local-caption", "Null: ")
+    narrow.settled()
+    boxes = [narrow.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert min(box["width"] for box in boxes) > 200
+    tops = [narrow.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert tops[0] == tops[1]
+    assert tops[2] == tops[3]
+    assert (tops[0] < tops[2]) == (width == 1000)
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    narrow.tab.close()
+
+
+def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_later(browser, address):
+    opened = Page(browser, f"{address}?layout=geometry", height=1000)
+    opened.tab.evaluate("""() => {
+      // Every paint clears the first canvas of its figure once; the others hold overlays.
+      window.painted = []
+      const figures = [...Bokeh.index.query((view) => view.model.type === "Figure")]
+      const clear = CanvasRenderingContext2D.prototype.clearRect
+      CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        const root = this.canvas.getRootNode(), hosts = []
+        for (let host = root.host; host; host = host.getRootNode().host) hosts.push(host)
+        if (hosts.length && root.querySelector("canvas") === this.canvas)
+          painted.push(figures.find((view) => hosts.includes(view.el))?.model.name ?? "none")
+        return clear.apply(this, box)
+      }
+    }""")
+    opened.drag("local-a", 0.2, 0.2, 0.7, 0.7)
+    opened.wait("location.search.includes('rule=')")
+    opened.settled()
+    painted = opened.tab.evaluate("painted")
+    for name in ("local-b", "local-difference"):
+        assert painted.count(name) == 1, painted
+    assert "global-b" not in painted
+    opened.tab.evaluate(FRAME, "global-b")
+    opened.wait("painted.includes('global-b')")
+    painted = opened.tab.evaluate("painted")
+    assert [painted.count(name) for name in ("global-a", "global-b")] == [1, 1], painted
+    # Matrices change with the selection, and are painted once when they come onto the screen.
+    assert all(painted.count(name) == 1 for name in painted if name.startswith("matrix")), painted
+    assert opened.errors() == []
+    opened.tab.close()
+
+
+def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
+    folder = tmp_path / "study"
+    conditions = config.conditions(("fog",), (5,))
+    generated.make(folder, networks=2, conditions=conditions, samples=300, classes=60, image_size=8, thumbnails=10)
+    process, address = started(folder)
+    try:
+        page = Page(browser, f"{address}?layout=geometry&global-detail=all+classes")
+        seen = """name => {
+          const model = Bokeh.documents[0].get_model_by_name(name), image = model.renderers[0].data_source.data;
+          return [image.x[0], image.y[0], image.dw[0], image.dh[0], model.left[0].ticker.ticks.length];
+        }"""
+        assert page.tab.evaluate(seen, "matrix-difference") == [0, 0, 60, 60, 0]
+        page.drag("matrix-b", 0.25, 0.5, 0.5, 0.75)
+        page.wait("Bokeh.documents[0].get_model_by_name('matrix-difference').renderers[0].data_source.data.dw[0] < 60")
+        page.settled()
+        for name in ("matrix-a", "matrix-b", "matrix-difference"):
+            left, top, wide, high, names = page.tab.evaluate(seen, name)
+            assert (left, top) == (pytest.approx(15, abs=1), pytest.approx(30, abs=1))
+            assert (wide, high) == (pytest.approx(16, abs=1), pytest.approx(16, abs=1))
+            assert names == high
+        page.click("matrix-a", 0.5, 0.5)
+        page.wait_text("status", "predicted as")
+        assert page.errors() == []
+        page.tab.close()
+    finally:
+        ended(process)

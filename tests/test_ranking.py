@@ -1,0 +1,98 @@
+"""Methods in order, those that cannot be told apart, and how far each can prune."""
+
+import numpy as np
+import pytest
+from given_predictions import condition_info, fake_results
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rosalind.analysis import robustness
+from rosalind.analysis.robustness import potential
+
+
+class TestRanking:
+    def test_methods_are_ranked_and_paired_by_seed(self):
+        # Images right of 1,000 per seed, in networks that are not in the order of their seeds.
+        right = {"good": (910, 930, 920), "even": (912, 931, 921), "bad": (700, 722, 711)}
+        order = (2, 0, 1)
+        networks = {f"{m}-{s}": {"label": m, "seed": s} for m in right for s in (order if m == "bad" else range(3))}
+        predictions = {
+            (f"{m}-{s}", "fog-1"): [0] * n + [1] * (1000 - n)
+            for m, counts in right.items()
+            for s, n in enumerate(counts)
+        }
+        ranking = robustness.rank(fake_results({"fog-1": condition_info()}, predictions, networks))
+        assert ranking.names == ("even", "good", "bad")
+        np.testing.assert_allclose(ranking.mean, [2764 / 3000, 0.92, 2133 / 3000])
+        assert ranking.seeds.tolist() == [3, 3, 3]
+        # Differences of even and good are .002, .001 and .001: t = 4.
+        raw = [robustness.paired_test(np.array(d)) for d in ([2, 1, 1], [212, 209, 210], [210, 208, 209])]
+        np.testing.assert_allclose(ranking.p[[0, 0, 1], [1, 2, 2]], robustness.holm(raw), rtol=1e-9)
+        assert ranking.letters == ("a", "a", "b")
+        assert np.isnan(np.diag(ranking.p)).all()
+
+    @given(st.integers(0, 9).flatmap(lambda n: arrays(bool, (n, n))))
+    def test_letters_are_shared_by_those_alone_that_cannot_be_told_apart(self, drawn):
+        different = np.triu(drawn, 1) | np.triu(drawn, 1).T
+        letters = robustness.letter_display(different)
+        assert len(letters) == len(different)
+        for i, j in np.argwhere(np.triu(np.ones_like(different), 1)):
+            assert bool(set(letters[i]) & set(letters[j])) != different[i, j]
+
+
+class TestPotential:
+    @given(st.lists(st.floats(-0.1, 0.3), min_size=1, max_size=6), st.floats(0.005, 0.1), st.floats(0, 0.1), st.data())
+    def test_it_is_the_last_crossing_of_the_line_through_the_losses(self, lost, delta, more, data):
+        sparsities = [(k + 1) / (len(lost) + 1) for k in range(len(lost))]
+        order = data.draw(st.permutations(range(len(lost))))
+        value, beyond = potential.largest_sparsity([sparsities[k] for k in order], [lost[k] for k in order], delta)
+        assert 0 < value <= sparsities[-1]
+        assert beyond == (lost[-1] <= delta)
+        xs, ys = [0.0, *sparsities], [0.0, *lost]
+        assert np.interp(value, xs, ys) <= delta + 1e-9
+        after = np.linspace(value, 1, 50)[1:]
+        assert beyond or (np.interp(after[after <= sparsities[-1]], xs, ys) > delta - 1e-9).all()
+        assert potential.largest_sparsity(sparsities, lost, delta + more)[0] >= value - 1e-12
+
+    def test_of_methods_over_seeds_against_their_own_parents(self):
+        right = {
+            "dense": {0: (90, 80), 1: (92, 70)},
+            "x 0.5": {0: (90, 79), 1: (92, 70)},
+            "x 0.9": {0: (86, 59), 1: (92, 70)},
+        }
+        networks, predictions = {}, {}
+        for name, seeds in right.items():
+            label, _, sparsity = name.partition(" ")
+            for seed, counts in seeds.items():
+                pruned = {"family": "one-shot", "parent": f"dense-{seed}", "sparsity": float(sparsity or 0)}
+                networks[f"{name}-{seed}"] = {
+                    "label": label,
+                    "seed": seed,
+                    "method": label,
+                    **(pruned if sparsity else {}),
+                }
+                for condition, count in zip(("clean", "fog-1"), counts, strict=True):
+                    predictions[f"{name}-{seed}", condition] = [0] * count + [1] * (100 - count)
+        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info()}
+        study_results = fake_results(infos, predictions, networks)
+        of = {p.condition: p for p in potential.potentials(study_results, 0.02) if p.method == "x"}
+        np.testing.assert_allclose(of["clean"].values, [0.7, 0.9])
+        # .01 and .21 lost: .5 + .01 / .2 * .4.
+        np.testing.assert_allclose(of["mean-common15"].values, [0.52, 0.9])
+        assert (of["clean"].mean, of["clean"].beyond) == (pytest.approx(0.8), 1)
+        header, lines, _ = potential.table(study_results, 0.02)
+        assert header == ["method", "seeds", "clean", "corrupted"]
+        assert lines[0][:2] == ["x", "2"]
+        assert lines[0][2] == ">= 80.0"
+        assert np.isnan([of["clean"].half, of["mean-common15"].half]).all()
+        # Without the seed that is beyond: .7 and .6.
+        within = {name: counts for name, counts in predictions.items() if name[0] != "x 0.9-1"}
+        within["x 0.9-1", "clean"] = [0] * 84 + [1] * 16
+        within["x 0.9-1", "fog-1"] = [0] * 70 + [1] * 30
+        infos_of = {p.condition: p for p in potential.potentials(fake_results(infos, within, networks), 0.02)}
+        np.testing.assert_allclose(infos_of["clean"].values, [0.7, 0.6])
+        assert infos_of["clean"].half == pytest.approx(12.706 * 0.05, rel=1e-3)
+        for delta in (0, 1, 1.5):
+            with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
+                potential.potentials(study_results, delta)
