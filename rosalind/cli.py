@@ -2,18 +2,16 @@
 
 import dataclasses
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import tyro
 
 import rosalind
-from rosalind import listing
+from rosalind import ending, listing
 from rosalind.arguments import apart, method_of, name_and_options, regime_of, study_of
 from rosalind.config import BatchNorm, Condition, Data, Diagnosis, Model, Study, Train, conditions
 from rosalind.progress import Progress
@@ -242,8 +240,7 @@ def report(folder: Folder, out: Path | None = None, link: str = "") -> None:
         scope = address.scope(store, link, views.choices(store))
     if not judged.current(study_results):
         judged.save(study_results, judged.evaluate(study_results))
-    # The views show geometry, which predictions alone do not have.
-    if study_results.cells() or link:
+    if study_results.cells(predictions=True) or link:
         pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
     for path in [*rosalind.figures.report(folder, out, scope), *pages]:
         print(path)
@@ -408,7 +405,7 @@ def diagnose(
     print(f"\n{rosalind.analysis.diagnostics.text(study_results, ids)}")
     print(rosalind.analysis.map_tables.text(study_results, ids))
     if incomplete is not None:
-        _fail(incomplete)
+        ending.fail(incomplete)
 
 
 def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
@@ -444,39 +441,11 @@ def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = Fa
     size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
     print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
     if incomplete is not None:
-        _fail(incomplete)
-
-
-def _fail(incomplete: Exception) -> NoReturn:
-    """End with what could not be made, after what was made has been told."""
-    if os.environ.get("ROSALIND_TRACEBACK"):
-        raise incomplete
-    print(f"rosalind: {incomplete}", file=sys.stderr)
-    sys.exit(1)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Handle SIGTERM, by which clusters end jobs, as Ctrl-C: files appear whole and claims are given back."""
-    raise _Terminated
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM."""
-
-
-def _interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
-    """Say in one line what was in work and end with the code that shells expect of the signal."""
-    # A second signal ends it at once.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    at = f" at {interrupt.__notes__[0]}" if getattr(interrupt, "__notes__", None) else ""
-    word, code = ("ended", 143) if isinstance(interrupt, _Terminated) else ("interrupted", 130)
-    print(f"\nrosalind: {word}{at}; what is finished is kept, run it again to go on.", file=sys.stderr)
-    sys.exit(code)
+        ending.fail(incomplete)
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one line, without a traceback."""
+    """Run the command line."""
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     sys.path.append(os.getcwd())
     functions = (demo, run, view, report, compare, claims, explain, place, export)
@@ -488,21 +457,7 @@ def main() -> None:
         return
     first = (rosalind.__doc__ or "").partition("\n")[0]
     about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about)
-    except KeyboardInterrupt as interrupt:
-        _interrupted(interrupt)
-    except BrokenPipeError:
-        # The reader of a pipe, such as `head`, has what it wanted; Python would fail again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
-    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
-        if os.environ.get("ROSALIND_TRACEBACK"):
-            raise
-        print(f"rosalind: {error}", file=sys.stderr)
-        print("(set ROSALIND_TRACEBACK=1 for where it came from)", file=sys.stderr)
-        sys.exit(1)
+    ending.run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about))
 
 
 if __name__ == "__main__":

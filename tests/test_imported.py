@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import re
 import shutil
+from html import unescape
 
 import numpy as np
 import pytest
@@ -400,6 +401,8 @@ def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path,
     from rosalind import cli, figures
     from rosalind.analysis.store import Store
     from rosalind.viewer import standalone
+    from rosalind.viewer.state import default
+    from rosalind.viewer.views import VIEWS
 
     folder, generator = tmp_path / "alone", np.random.default_rng(0)
     study.create(config.Data("digits"), config.conditions(("contrast",), (5,)), folder)
@@ -409,8 +412,17 @@ def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path,
     ids = digits.test.ids
     predictions = {n: {"id": ids, "prediction": p} for n, p in (("clean", clean), ("contrast-5", shifted))}
     study.add_network(folder, "board", predictions=predictions)
+    page = standalone.write(folder, tmp_path / "page.html").read_text()
+    drawn = set(re.findall(r'<section id="([\w-]+)"', page))
+    assert drawn == {name for name, view in VIEWS.items() if not getattr(view, "geometry", False)}
+    (line,) = re.findall(r'<p id="left-out">(.*?)</p>', page)
+    assert [view.title for name, view in VIEWS.items() if view.title in unescape(line)] == [
+        view.title for name, view in VIEWS.items() if name not in drawn
+    ]
+    state = default(Store(folder))
+    assert "left-out" not in standalone.page(Store(folder), state, ("evaluation",))
     with pytest.raises(ValueError, match="board has predictions alone"):
-        standalone.write(folder, tmp_path / "page.html")
+        standalone.page(Store(folder), state, ("local",))
     session = opened(Store(folder), layout="networks", b=("board", "contrast-5"))
     assert f"{100 * (shifted == labels).mean():.1f}" in session.views["evaluation"].caption.text
     assert "with geometry" in session.views["similarity"].caption.text

@@ -41,7 +41,8 @@ ARROWS = {
     "demo": {"config"},
     "arguments": {"config"},
     "listing": {"study", "viewer"},
-    "cli": {"study", "viewer", "figures", "exports", "demo", "arguments", "listing"},
+    "ending": set(),
+    "cli": {"study", "viewer", "figures", "exports", "demo", "arguments", "listing", "ending"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 

@@ -1,12 +1,13 @@
 """What a study takes over from the networks that its folder holds already."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rosalind import pruning, results
-from rosalind.config import Baseline, Method, Study
+from rosalind import models, pruning, results
+from rosalind.config import Baseline, ChannelGroup, Method, Model, Study
 from rosalind.study import planning
 from rosalind.study.planning import Task
 
@@ -16,10 +17,23 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
 
     A longer method asks for a longer control: `dense_extended`, of any regime, has its cycles in its label where the
     folder has another. A method whose networks there are from before it had some option keeps to what it did then,
-    unless the option is given: seeds and sparsities that are added are of one method with those.
+    unless the option is given: seeds and sparsities that are added are of one method with those. So do methods that
+    remove channels, see `channel_groups`.
+
+    Raises:
+        Mismatch: networks of one such method were made with different channel groups, and more are asked for.
     """
     sentences, methods = [], []
     for method in study.methods:
+        if pruning.recipe_of(method.name).granularity == "channel" and _lacks(study, method, folder):
+            model = planning.parent_model(study, method)
+            kept, every = channel_groups(method, model, folder), models.groups(model)
+            if kept != every:
+                whole = ", ".join(group.members[0][0] for group in every if group not in kept)
+                sentences.append(
+                    f"{pruning.label_of(method)} goes on with {len(kept)} of {len(every)} groups of channels, as its "
+                    f"networks in {folder} are from before those of {whole} could be removed; give a label for all."
+                )
         earlier = _earlier(method, folder)
         if earlier:
             given = ", ".join(f"{name}={value}" for name, value in earlier.items())
@@ -37,21 +51,57 @@ def _earlier(method: Method, folder: Path) -> dict[str, Any]:
     asked = {k: v for k, v in pruning.EARLIER.get(method.name, {}).items() if k not in method.options}
     if not asked:
         return {}
-    stored = [options for label, name, options in _pruned(folder) if (label, name) == _identity(method)]
+    stored = [options for _, label, name, options in _pruned(folder) if (label, name) == _identity(method)]
     return {name: value for name, value in asked.items() if any(name not in options for options in stored)}
+
+
+def channel_groups(method: Method, model: Model, folder: Path) -> tuple[ChannelGroup, ...]:
+    """The groups of channels that networks of a method are made with: those that its networks in a folder know.
+
+    Tracing learns to find more of them, and what is added to a study is to be of one method with what is there. Masks
+    of channels are also of biases and norms, so that the masks of a network tell which of today's groups were found
+    when it was made; a group of kernels alone is taken for one that was. Without networks, today's.
+
+    Raises:
+        Mismatch: its networks were made with different groups.
+    """
+    every = models.groups(model)
+    known = {}
+    for path, label, name, _ in _pruned(folder):
+        if (label, name) == _identity(method):
+            with contextlib.suppress(FileNotFoundError, results.Damaged):
+                masks = {key.removeprefix("masks/") for key in results.array_names(path.with_suffix(".npz"))}
+                kernels = {member for group in every for member, axis in group.members if axis < 0}
+                kept = tuple(g for g in every if {member for member, _ in g.members} <= masks | kernels)
+                # One of sparsity 0 has masks of kernels alone, and tells nothing.
+                known |= {kept: path.stem} if kept else {}
+    if len(known) > 1:
+        counts = ", ".join(f"{len(kept)} ({name})" for kept, name in known.items())
+        raise results.Mismatch(
+            f"{folder} has networks of {pruning.label_of(method)} that were made with different numbers of channel "
+            f"groups: {counts}; more would belong to neither. Use another label, or delete the files of one kind."
+        )
+    return next(iter(known), every)
+
+
+def _lacks(study: Study, method: Method, folder: Path) -> bool:
+    """True where a folder is without some network of a completed study's method."""
+    tasks = (task for task in planning.tasks(study)[1] if task.method == method)
+    names = (planning.name_of(study, task, sparsity) for task in tasks for sparsity in planning.sparsities_of(task))
+    return not all(results.network_file(folder, name, "json").exists() for name in names)
 
 
 def _identity(method: Method) -> tuple[str, str]:
     return pruning.label_of(method), method.name
 
 
-def _pruned(folder: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Label, method and options of every pruned network that a folder has and that can be read."""
+def _pruned(folder: Path) -> Iterator[tuple[Path, str, str, Mapping[str, Any]]]:
+    """File, label, method and options of every pruned network that a folder has and that can be read."""
     for path in sorted((folder / "networks").glob("*.json")):
         info = _record(path)
         made_by = info.get("made_by")
         if isinstance(made_by, dict) and isinstance(made_by.get("options"), dict):
-            yield str(info.get("label")), str(made_by.get("method")), made_by["options"]
+            yield path, str(info.get("label")), str(made_by.get("method")), made_by["options"]
 
 
 def _beside_stored(baseline: Baseline, study: Study, folder: Path) -> Baseline:

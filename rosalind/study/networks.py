@@ -16,10 +16,10 @@ import numpy as np
 
 from rosalind import conditions, data, geometry, measuring, models, pruning, results, training
 from rosalind.conditions import Network
-from rosalind.config import Condition, Model, Regime, Study, Train, fingerprint
+from rosalind.config import Condition, Model, Regime, Study, Train, describe, fingerprint
 from rosalind.progress import Advance
 from rosalind.pruning.tickets import binarise
-from rosalind.study import planning
+from rosalind.study import continuing, planning
 from rosalind.study.network_files import is_stored, load_network, save_network
 from rosalind.study.planning import Task
 
@@ -214,8 +214,11 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     trained = split(load_network(folder, parent_name, model).variables)
     batches = batches_of(dataset, train)
     recipe = pruning.recipe_of(task.method.name)
-    # All methods of a parent share one store: equal beginnings of chains are trained once.
-    prefix = fingerprint(planning.made_by(study, dataset, task.parent, None))
+    groups = continuing.channel_groups(task.method, model, folder) if recipe.granularity == "channel" else ()
+    # All methods of a parent share one store: equal beginnings of chains are trained once. Those with groups that were
+    # not found before begin anew, as the masks of a level follow from its groups.
+    later = {"groups": describe(groups)} if any(group.rooted for group in groups) else {}
+    prefix = fingerprint({**planning.made_by(study, dataset, task.parent, None), **later})
     report = logger(folder, planning.name_of(study, task), advance)
     networks = pruning.prune(
         task.method,
@@ -227,7 +230,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         fit=functools.partial(training.fit, report=report),
         protected=study.protected,
         resume=results.Checkpoints(folder / "checkpoints", prefix),
-        groups=models.groups(model) if recipe.granularity == "channel" else (),
+        groups=groups,
         functions=model_functions(model, train),
         evaluate=functools.partial(validation_accuracy, dataset, model),
         key=order_key,

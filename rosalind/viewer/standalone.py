@@ -33,6 +33,9 @@ from rosalind.viewer.views.draw import (
     titled,
 )
 
+LINKED = "Samples, linked"
+"""Title of the figures that share a selection."""
+
 COUNT = """
 const chosen = cb_obj.indices, all = source.data.id.length;
 count.text = chosen.length ? `<b>${chosen.length} of ${all}</b> selected` : "Drag a box or a lasso over samples.";
@@ -98,7 +101,7 @@ def _linked(frame: Frame) -> models.UIElement:
         f"A {escape(' · '.join(state.a))}, B {escape(' · '.join(state.b))}. {flip_legend()}."
     )
     return titled(
-        "Samples, linked",
+        LINKED,
         row(*figures, sizing_mode="stretch_width"),
         row(save, count),
         _table(source, rows),
@@ -191,28 +194,46 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     """The page as text, which asks for no other file, script, style or font.
 
     It holds the named views of the state as the server draws them, and with all of them at most `POINTS` samples whose
-    selection is shared by three figures and a table. What needs a server (other networks, other measures) is left out.
+    selection is shared by three figures and a table. What needs a server (other networks, other measures) is left out,
+    and so are, with a line that names them, views that need geometry where A or B has predictions alone.
+
+    Raises:
+        ValueError: every named view needs geometry that is not there.
     """
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
-    if frame.without_geometry:
+    lacking = [name for name in names if frame.without_geometry and getattr(VIEWS[name], "geometry", False)]
+    drawn = [name for name in names if name not in lacking]
+    titles = [VIEWS[name].title for name in lacking]
+    if lacking and not drawn:
         raise ValueError(
-            f"this page needs geometry, and {', '.join(frame.without_geometry)} has predictions alone: rosalind view "
-            "shows what needs no more, or choose A and B with `features` and `head`."
+            f"{', '.join(titles)} needs geometry, and {', '.join(frame.without_geometry)} has predictions alone: "
+            "choose A and B that were added with `features` and `head`."
         )
     roots: dict[str, models.UIElement] = {}
-    for name in names:
+    for name in drawn:
         view = VIEWS[name](frame, lambda **_: None)
         view.update(frame)
         theme.drop_muted_glyphs(view.root.references())
         head = models.Div(text=heading(view), sizing_mode="stretch_width")
         roots[name] = _without_server(column(head, view.root, view.caption, sizing_mode="stretch_width"))
-    pages = {name: [layout for layout, shown in SHOWN.items() if name in shown] for name in names}
-    if len(names) == len(VIEWS):
+    pages = {name: [layout for layout, shown in SHOWN.items() if name in shown] for name in drawn}
+    if len(drawn) == len(VIEWS):
         roots["linked"] = _linked(frame)
         pages["linked"] = ["geometry", "all"]
-    elif names:
-        state = dataclasses.replace(state, layout=VIEWS[names[0]].page)
+    elif lacking and len(names) == len(VIEWS):
+        titles.append(f"{LINKED}.")
+    elif drawn:
+        state = dataclasses.replace(state, layout=VIEWS[drawn[0]].page)
+    layouts = {layout: words for layout, words in LAYOUTS.items() if any(layout in on for on in pages.values())}
+    if state.layout not in layouts:
+        state = dataclasses.replace(state, layout="all")
+    left_out = (
+        f"Of {', '.join(frame.without_geometry)} there are predictions alone, no features and head. Not on this page, "
+        f"as it needs them: {' '.join(titles)}"
+        if lacking
+        else ""
+    )
     sheets = theme.style_sheets()
     for name, root in roots.items():
         parts = root.references()
@@ -232,7 +253,8 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
             template_variables={
                 "views": pages,
                 "alone": len(names) == 1,
-                "layouts": LAYOUTS,
+                "layouts": layouts,
+                "left_out": left_out,
                 "state": state,
                 "themes": theme.page_colours(),
                 "facts": {key: _as_text(value) for key, value in facts.items()},

@@ -1,11 +1,8 @@
 """Similarity of networks under conditions: exact distances, a layout, an order and the spanning tree."""
 
 from rosalind.analysis.similarity.comparison import Similarity, compare, floors, has_umap, load, of_values, save
-from rosalind.analysis.similarity.distances import (
-    DISTANCE_MODES,
-    METRICS,
-    rms_distances,
-)
+from rosalind.analysis.similarity.coordinates import DISTANCE_MODES
+from rosalind.analysis.similarity.distances import METRICS, rms_distances
 from rosalind.analysis.similarity.groups import KINDS, Groups, dendrogram, group, means_of, of_method
 from rosalind.analysis.similarity.layout import (
     classical_scaling,

@@ -14,16 +14,11 @@ from scipy.spatial.distance import squareform
 
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity import layout as layouts
-from rosalind.analysis.similarity.distances import (
-    COORDINATES,
-    DISTANCE_MODES,
-    METRICS,
-    Distances,
-    measure,
-    rms_distances,
-)
+from rosalind.analysis.similarity.coordinates import DISTANCE_MODES
+from rosalind.analysis.similarity.distances import METRICS, Distances, measure, rms_distances
 from rosalind.analysis.similarity.points import LIMIT, Cell, points
 from rosalind.config import unknown
+from rosalind.measures import COORDINATES
 from rosalind.results import Damaged, Results, load_arrays, save_arrays
 from rosalind.results.schema import check_arrays
 

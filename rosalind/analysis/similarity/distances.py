@@ -1,21 +1,18 @@
-"""Exact distances between cells, measure by measure, read as a stream of bounded memory."""
+"""Exact distances between cells, measure by measure, in bounded memory."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 
-from rosalind.analysis.robustness.cells import Cells, load
+from rosalind.analysis.similarity.coordinates import DISTANCE_MODES, read
 from rosalind.analysis.similarity.layout import one_thread
 from rosalind.analysis.similarity.points import Cell, Points
-from rosalind.config import CLEAN, unknown
+from rosalind.config import CLEAN
 from rosalind.measures import COORDINATES
-from rosalind.results import Damaged, Results
-
-DISTANCE_MODES = ("absolute", "change_from_clean")
-"""As measured, or minus the same network's clean cell; any two noises look alike in absolute terms."""
+from rosalind.results import Results
 
 METRICS: dict[str, tuple[str, ...]] = {"all": COORDINATES, **{name: (name,) for name in COORDINATES}}
 """Measures that a distance is over, by metric: all three, or one."""
@@ -138,19 +135,16 @@ def measure(
     Raises:
         ValueError: unknown mode, or no clean cell of a first network to refer to.
     """
-    clean, reference = _reference(results, modes)
-    stored = load(results)
-    values = stored.coordinates_of(*reference)
-    scale = _scale(values)
+    reader = read(results, points, modes)
+    origin = reader.origin
     # Rows that lie near 0 lose fewest digits: absolute ones as they differ from the reference, changes as they are.
-    origins = {mode: values / scale if mode == "absolute" else np.zeros_like(values) for mode in modes}
-    made_of = _made_of(results, points, modes, reference)
+    origins = {mode: origin if mode == "absolute" else np.zeros_like(origin) for mode in modes}
+    made_of = _made_of(results, points, modes, reader.reference)
     samples, count = len(results.labels), len(points.names)
     fresh = {}
     for mode in modes:
         known = set(previous[mode].made_of) if previous and mode in previous else set()
         fresh[mode] = np.array([digest not in known for digest in made_of[mode]], bool)
-    left_out: dict[str, dict[Cell, str]] = {mode: {} for mode in modes}
     held = {mode: np.zeros(count, np.int64) for mode in modes}
     width = max(BLOCK // (4 * len(modes) * len(COORDINATES) * max(count, 1) * CHUNK), 1) * CHUNK
     totals = {mode: np.zeros((len(COORDINATES), int(fresh[mode].sum()), count), np.float32) for mode in modes}
@@ -159,8 +153,8 @@ def measure(
         tables = {mode: np.zeros((len(COORDINATES), count, stop - start), np.float32) for mode in modes}
         for number in held.values():
             number[:] = 0
-        for mode, place, values in _stream(stored, points, modes, clean, left_out):
-            tables[mode][:, place] += (values / scale)[:, start:stop]
+        for mode, place, values in reader.cells():
+            tables[mode][:, place] += values[:, start:stop]
             held[mode][place] += 1
         for mode, table in tables.items():
             number = np.maximum(held[mode], 1).astype(np.float32)[:, None]
@@ -175,45 +169,10 @@ def measure(
             fresh[mode],
             np.sqrt(totals[mode] / np.float32(max(samples, 1))),
             (previous or {}).get(mode),
-            tuple(left_out[mode].values()),
+            tuple(reader.left_out[mode].values()),
         )
         for mode in modes
     }
-
-
-def normalised(
-    results: Results, points: Points, mode: str = "absolute"
-) -> Iterator[tuple[int, Float32[np.ndarray, "3 n"]]]:
-    """The coordinates of every usable cell, one file after the other, and the index of the point that it is of.
-
-    In deviations of the reference cell, as `measure` compares them.
-
-    Raises:
-        ValueError: unknown mode, or no clean cell of a first network to refer to.
-    """
-    clean, reference = _reference(results, (mode,))
-    stored = load(results)
-    scale = _scale(stored.coordinates_of(*reference))
-    for _, place, values in _stream(stored, points, (mode,), clean, {mode: {}}):
-        yield place, values / scale
-
-
-def _reference(results: Results, modes: Sequence[str]) -> tuple[set[str], Cell]:
-    """Networks with a clean cell, and the first one's, which distances are in deviations of."""
-    for mode in modes:
-        if mode not in DISTANCE_MODES:
-            raise ValueError(unknown("distance mode", mode, DISTANCE_MODES))
-    clean = {network for network, condition in results.cells() if condition == CLEAN}
-    if not clean:
-        only = " with geometry" if results.cells(predictions=True) else ""
-        raise ValueError(f"similarity needs the clean condition of at least one network{only}; measure it first.")
-    return clean, (next(network for network in results.networks if network in clean), CLEAN)
-
-
-def _scale(values: np.ndarray) -> np.ndarray:
-    """float32[3, 1]: the deviations of coordinates, 1 where all are equal."""
-    deviation = values.std(1, keepdims=True)
-    return np.where(deviation > 0, deviation, 1).astype(np.float32)
 
 
 def _joined(
@@ -255,43 +214,3 @@ def _made_of(results: Results, points: Points, modes: Sequence[str], reference: 
         ]
         by_mode[mode] = [hashlib.sha256(line.encode()).hexdigest()[:16] for line in words]
     return by_mode
-
-
-def _stream(
-    stored: Cells, points: Points, modes: Sequence[str], clean: set[str], left_out: dict[str, dict[Cell, str]]
-) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Mode, index of the point and values float32[3, n] of every usable cell, one file after the other."""
-    origin: tuple[str, np.ndarray | Damaged] | None = None
-    place = {cell: k for k, members in enumerate(points.members) for cell in members}
-    for network, condition in stored.results.cells():
-        cell = network, condition
-        if cell not in place:
-            continue
-        try:
-            values = stored.coordinates_of(*cell)
-        except Damaged as error:
-            for mode in modes:
-                left_out[mode][cell] = str(error)
-            continue
-        if condition == CLEAN:
-            origin = network, values
-        for mode in modes:
-            moved = values
-            if mode == "change_from_clean":
-                if network not in clean:
-                    left_out[mode][cell] = f"{network} {condition}: has no clean cell"
-                    continue
-                if origin is None or origin[0] != network:
-                    try:
-                        origin = network, stored.coordinates_of(network, CLEAN)
-                    except Damaged as error:
-                        origin = network, error
-                if isinstance(origin[1], Damaged):
-                    left_out[mode][cell] = str(origin[1])
-                    continue
-                moved = values - origin[1]
-            undefined = int((~np.isfinite(moved)).sum())
-            if undefined:
-                left_out[mode][cell] = f"{network} {condition}: {undefined} values are not finite"
-                continue
-            yield mode, place[cell], moved

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from rosalind.analysis.similarity import groups
 from rosalind.analysis.similarity.comparison import Similarity
-from rosalind.analysis.similarity.distances import METRICS, normalised
+from rosalind.analysis.similarity.coordinates import read
+from rosalind.analysis.similarity.distances import METRICS
 from rosalind.analysis.similarity.groups import Groups
 from rosalind.analysis.similarity.layout import aligned
 from rosalind.analysis.similarity.points import Points, members
@@ -47,7 +48,7 @@ def coordinates(results: Results, comparison: Similarity, mode: str = "absolute"
     chosen = Points(cells, tuple(members(results, cells)), comparison.averaged)
     values = np.zeros((len(cells), len(COORDINATES), len(samples)), np.float32)
     count = np.zeros(len(cells), np.int64)
-    for place, table in normalised(results, chosen, mode):
+    for _, place, table in read(results, chosen, (mode,)).cells():
         values[place] += table[:, samples]
         count[place] += 1
     means = np.divide(values, count[:, None, None], out=np.full_like(values, np.nan), where=count[:, None, None] > 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from concurrent.futures import Future
 from html import escape
 from typing import Any
 
@@ -54,7 +55,8 @@ class Similarity:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.frame = frame.store, change, frame
         self.changed = Changed()
-        self.reading: threading.Thread | None = None
+        self.awaited: Future[Coordinates | str] | None = None
+        """The reading that this view is drawn anew after."""
         infos = self.store.results.networks.values()
         self.families = list(dict.fromkeys(info.family for info in infos))
         looks = palette.looks(self.families).values()
@@ -263,36 +265,43 @@ class Similarity:
         return shown, f"{frame.slice_words.capitalize()}{among}; grey lines lead from where all samples place a disc."
 
     def _coordinates(self, mode: str) -> Coordinates | str | None:
-        """Where the samples lie in every point, shared by readers, or why not; None until a thread has read them."""
-        comparison, key = self.kept["comparison"], f"coordinates {mode}"
-        held = self.store.shared.get(key)
-        if held is not None and held[0] == (self.store.generation, comparison.cells):
-            return held[1]
-        document, results, about = self.root.document, self.store.results, (self.store.generation, comparison.cells)
+        """Where the samples lie in every point, or why not; None until the thread of all readers has read them."""
+        reading, document = self._reading(mode), self.root.document
+        if reading.done() or document is None or document.session_context is None:
+            return reading.result()
 
-        def read() -> Coordinates | str:
-            try:
-                known = on_slice.coordinates(results, comparison, mode)
-            except (ValueError, OSError) as error:
-                known = str(error)
-            self.store.shared[key] = about, known
-            return known
-
-        if document is None or document.session_context is None:
-            return read()
-
-        def tell() -> None:
-            read()
-            self.reading = None
+        def tell(_: Future) -> None:
             # The page may have been closed meanwhile.
             with contextlib.suppress(ValueError):
                 document.add_next_tick_callback(lambda: self.update(self.frame))
 
         # Two thousand files take a second or two, and a brush waits for nothing.
-        if self.reading is None:
-            self.reading = threading.Thread(target=tell, daemon=True)
-            self.reading.start()
+        if self.awaited is not reading:
+            self.awaited = reading
+            reading.add_done_callback(tell)
         return None
+
+    def _reading(self, mode: str) -> Future[Coordinates | str]:
+        """The reading of the samples' coordinates that all readers of the store share; the first begins its thread."""
+        comparison, results, key = self.kept["comparison"], self.store.results, f"coordinates {mode}"
+        about = self.store.generation, comparison.cells
+        held = self.store.shared.get(key)
+        if held is not None and held[0] == about:
+            return held[1]
+        reading: Future[Coordinates | str] = Future()
+
+        def read() -> None:
+            try:
+                reading.set_result(on_slice.coordinates(results, comparison, mode))
+            except (ValueError, OSError) as error:
+                reading.set_result(str(error))
+            except Exception as error:
+                reading.set_exception(error)
+
+        # The server updates views one after the other: no other reader comes between the look and this.
+        self.store.shared[key] = about, reading
+        threading.Thread(target=read, daemon=True).start()
+        return reading
 
     def _grouped(self, kind: Any, visible: np.ndarray | None) -> tuple[Groups, np.ndarray]:
         groups = similarity.group(self.store.results, self.kept["comparison"], kind, visible)

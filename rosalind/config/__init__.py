@@ -1,20 +1,42 @@
 """Configs of a study as frozen dataclasses, their fingerprints, and the one rule that resolves names."""
 
-import dataclasses
-import difflib
-import hashlib
-import importlib.util
-import json
-import re
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+from rosalind.config.fingerprints import describe, difference, fingerprint
+from rosalind.config.names import definition, is_outside, resolve, short_name, unknown
+
+__all__ = [
+    "CLEAN",
+    "SYNTHETIC",
+    "Baseline",
+    "BatchNorm",
+    "Capacity",
+    "ChannelGroup",
+    "Condition",
+    "Control",
+    "Data",
+    "Deck",
+    "Diagnosis",
+    "Method",
+    "Model",
+    "Regime",
+    "Study",
+    "Train",
+    "conditions",
+    "definition",
+    "describe",
+    "difference",
+    "fingerprint",
+    "is_outside",
+    "resolve",
+    "short_name",
+    "unknown",
+]
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]
 Control = Literal["random", "dense_extended", "dense_narrow"]
-Record = TypeVar("Record")
 
 CLEAN = "clean"
 """The condition that changes nothing: the reference of all others."""
@@ -363,154 +385,3 @@ def conditions(
     severities_of = lambda name: (names[name],) if isinstance(names, Mapping) else severities
     cells = ((name, severity, draw) for name in names for severity in severities_of(name) for draw in draws)
     return (Condition(bn=bn), *(Condition(*cell, bn, files=files, textures=textures) for cell in cells))
-
-
-def describe(value: Any) -> Any:
-    """A JSON-ready copy in which dataclass fields at their default are left out.
-
-    Leaving defaults out lets a later version add a field without renaming what exists. 1.0 becomes 1, as the command
-    line gives floats where Python gives integers. A config whose `name` is `package.module:NAME` gets a `definition`,
-    the hash of that module's source, so that its fingerprint changes with the code.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {}
-        for f in dataclasses.fields(value):
-            default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
-            if (item := getattr(value, f.name)) != default:
-                fields[f.name] = describe(item)
-        name = getattr(value, "name", "")
-        if is_outside(name):
-            fields["definition"] = definition(name)
-        return fields
-    if isinstance(value, Mapping):
-        return {str(k): describe(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [describe(v) for v in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def fingerprint(value: Any) -> str:
-    """Sixteen hexadecimal digits that name a value: equal values, equal digits, in any process.
-
-    >>> fingerprint(Train()) == fingerprint(Train(epochs=15.0)) != fingerprint(Train(epochs=16))
-    True
-    >>> fingerprint(Train(epochs=16)) == fingerprint(Train(epochs=16.0))
-    True
-    """
-    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def difference(old: Any, new: Any, path: str = "") -> list[str]:
-    """The differences of two described values, one line each, for an error message.
-
-    >>> difference({"epochs": 3, "width": 8}, {"epochs": 4, "width": 8})
-    ['epochs: 3 -> 4']
-    """
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        lines = []
-        for key in sorted({*old, *new}):
-            below = f"{path}.{key}" if path else key
-            lines += difference(old.get(key, "default"), new.get(key, "default"), below)
-        return lines
-    return [] if old == new else [f"{path or 'value'}: {old!r} -> {new!r}"]
-
-
-def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
-    """The message for a name that is not in a table: the name, then those that are allowed, the closest first.
-
-    >>> unknown("method", "magnitud", ["random", "magnitude"])
-    "unknown method 'magnitud'; did you mean 'magnitude'? Known: magnitude, random."
-    """
-    allowed = sorted(allowed)
-    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
-    rest = [key for key in allowed if key not in close]
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."
-
-
-_IMPORTED = "rosalind_definition"
-"""Attribute of an imported module's spec, which a reload replaces: the definition of the code that runs."""
-
-_OUTSIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def is_outside(name: str) -> bool:
-    """True where a name is `package.module:NAME`, a definition outside rosalind's own tables.
-
-    >>> is_outside("mine:GRADIENT"), is_outside("magnitude"), is_outside("mnist:3.0.1")
-    (True, False, False)
-    """
-    return isinstance(name, str) and _OUTSIDE.fullmatch(name) is not None
-
-
-def short_name(name: str) -> str:
-    """The part of a name that ids and legends use: `NAME` of `package.module:NAME`.
-
-    >>> short_name("mine:GRADIENT"), short_name("magnitude")
-    ('GRADIENT', 'magnitude')
-    """
-    return name.partition(":")[2] if is_outside(name) else name
-
-
-def definition(name: str) -> str:
-    """Sixteen hexadecimal digits of the source file of the module in `package.module:NAME`.
-
-    The module itself is not imported (its parent packages are). Of a module that `resolve` has imported, it is
-    the source as it was then: a file edited later is not the code that runs.
-
-    Raises:
-        ValueError: the module is not found, or has no source file.
-    """
-    module = name.partition(":")[0]
-    try:
-        loaded = sys.modules.get(module)
-        spec = importlib.util.find_spec(module) if loaded is None else loaded.__spec__
-        if hasattr(spec, _IMPORTED):
-            return getattr(spec, _IMPORTED)
-        file = getattr(loaded, "__file__", None) or (spec and spec.origin)
-        return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
-    except (ImportError, ValueError, OSError) as error:
-        raise ValueError(
-            f"{name!r}: no source file of module {module!r} was found; it must be a .py file in the current "
-            "folder or on PYTHONPATH."
-        ) from error
-
-
-def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tuple[type, ...] | None = None) -> Record:
-    """The entry of `table` under `name`, or the object that `package.module:NAME` names.
-
-    One rule for methods, corruptions, conditions, data sets, models, measures, diagnostics and views; it holds wherever
-    the module can be imported: in Python, on the command line, in spawned pools and on clusters.
-
-    Args:
-        kind: the noun of errors: method, model, ...
-        name: a key of `table`, or `package.module:NAME`.
-        table: the built-in entries.
-        record: the type (or types) that an object from outside must have; None asks for a callable.
-
-    Raises:
-        ValueError: a name that is neither, a module that cannot be imported or lacks the object, or an object
-            of another type.
-
-    >>> resolve("method", "magnitud", {"random": 1, "magnitude": 2})
-    Traceback (most recent call last):
-    ValueError: unknown method 'magnitud'; did you mean 'magnitude'? Known: magnitude, random; or package.module:NAME.
-    """
-    if name in table:
-        return table[name]
-    if not is_outside(name):
-        raise ValueError(unknown(kind, str(name), table).removesuffix(".") + "; or package.module:NAME.")
-    module, _, attribute = name.partition(":")
-    try:
-        imported = importlib.import_module(module)
-        value = getattr(imported, attribute)
-    except Exception as error:  # a user's module may raise anything while it is imported
-        raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
-    if not (callable(value) if record is None else isinstance(value, record)):
-        types = record if isinstance(record, tuple) else (record,)
-        allowed = " or ".join(f"a {r.__module__}.{r.__qualname__}" if r else "a callable" for r in types)
-        raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(value).__name__}.")
-    if imported.__spec__ is not None and not hasattr(imported.__spec__, _IMPORTED):
-        setattr(imported.__spec__, _IMPORTED, definition(name))
-    return value

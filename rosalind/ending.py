@@ -1,0 +1,59 @@
+"""How a command ends: with one line that a user can act on, and the code that shells expect."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command; errors that a user can mend are one line, without a traceback.
+
+    Args:
+        command: to run. SIGTERM, by which clusters end jobs, ends it as Ctrl-C does: files appear whole and claims are
+            given back.
+
+    Raises:
+        SystemExit: 1 after such an error, 130 after Ctrl-C, 143 after SIGTERM, 141 where the reader of a pipe has gone.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        command()
+    except KeyboardInterrupt as interrupt:
+        _interrupted(interrupt)
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has what it wanted; Python would fail again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
+        fail(error, "(set ROSALIND_TRACEBACK=1 for where it came from)")
+
+
+def fail(error: Exception, *hints: str) -> NoReturn:
+    """End with an error as a line, lines of hints and code 1; with its traceback where ROSALIND_TRACEBACK is set."""
+    if os.environ.get("ROSALIND_TRACEBACK"):
+        raise error
+    for line in (f"rosalind: {error}", *hints):
+        print(line, file=sys.stderr)
+    sys.exit(1)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM."""
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
+    """Say in one line what was in work and end with the code that shells expect of the signal."""
+    # A second signal ends it at once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    at = f" at {interrupt.__notes__[0]}" if getattr(interrupt, "__notes__", None) else ""
+    word, code = ("ended", 143) if isinstance(interrupt, _Terminated) else ("interrupted", 130)
+    print(f"\nrosalind: {word}{at}; what is finished is kept, run it again to go on.", file=sys.stderr)
+    sys.exit(code)
