@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -182,22 +182,53 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return 1 + (values > values[:, None]).sum(1)
 
 
+_KINDS = ("corrupted", "held_out")
+
+COLUMNS = (
+    *("method", "seeds"),
+    *(f"{kind}{part}" for kind in _KINDS for part in ("", "_low", "_high", "_rank")),
+    *("swaps_with", "tau", "tau_low", "tau_high", "tau_repeat", "verdict"),
+)
+"""Columns of comparison/held_out.csv: one row per group of seeds, the best by `corrupted` first."""
+
+
+def rows(results: Results) -> list[dict[str, Any]]:
+    """The rows of `held_out.csv`; none where `held_out_ranking` is None.
+
+    `corrupted` is accuracy by the main mean and `held_out` that on the held-out corruptions, in [0, 1], over the seeds
+    that have both, with 95 % t-intervals (NaN with one seed) and ranks from 1. `swaps_with` names the methods that the
+    two order oppositely beyond chance, joined by `; `. `tau` and `verdict` are of the ranking, the same in every row;
+    see `Transfer`.
+    """
+    transfer = held_out_ranking(results)
+    if transfer is None:
+        return []
+    intervals = [seed_interval(values) for values in (transfer.first, transfer.second)]
+    of_ranking = {"tau": transfer.tau, "tau_low": transfer.low, "tau_high": transfer.high}
+    of_ranking |= {"tau_repeat": transfer.repeat, "verdict": transfer.verdict}
+    lines = []
+    for k in np.argsort(-intervals[0][0], kind="stable").tolist():
+        name = transfer.names[k]
+        line: dict[str, Any] = {"method": name, "seeds": int(intervals[0][2][k])}
+        for kind, (mean, half, _) in zip(_KINDS, intervals, strict=True):
+            ends = {"_low": float(mean[k] - half[k]), "_high": float(mean[k] + half[k])}
+            line |= {kind: float(mean[k]), **{kind + part: end for part, end in ends.items()}}
+            line[f"{kind}_rank"] = int(_ranks(mean)[k])
+        others = [y if x == name else x for x, y, _ in transfer.swaps if name in (x, y)]
+        lines.append({**line, "swaps_with": "; ".join(others), **of_ranking})
+    return lines
+
+
 def ranked_twice(results: Results) -> tuple[list[str], list[list[str]], str]:
     """Header, lines and legend of the two rankings as a table; no lines where there are not two."""
     header = ["method", "corrupted", "rank", "held out", "rank", "moved"]
     transfer, pair = held_out_ranking(results), _two_means(results)
     if transfer is None or pair is None:
         return header, [], ""
-    # Over the seeds that have both.
-    accuracies = [seed_interval(values)[0] for values in (transfer.first, transfer.second)]
-    first, second = map(_ranks, accuracies)
-    lines = [
-        [
-            *(transfer.names[k], f"{100 * accuracies[0][k]:.1f}", str(first[k])),
-            *(f"{100 * accuracies[1][k]:.1f}", str(second[k])),
-            f"{first[k] - second[k]:+d}" if first[k] != second[k] else "",
-        ]
-        for k in np.argsort(-accuracies[0], kind="stable")
-    ]
+    lines = []
+    for row in rows(results):
+        first, second = (row[f"{kind}_rank"] for kind in _KINDS)
+        cells = [cell for kind in _KINDS for cell in (f"{100 * row[kind]:.1f}", str(row[f"{kind}_rank"]))]
+        lines.append([row["method"], *cells, f"{first - second:+d}" if first != second else ""])
     main, other = (described(mean, results) for mean in pair)
     return header, lines, f"Percent, mean over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"
