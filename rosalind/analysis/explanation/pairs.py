@@ -1,5 +1,7 @@
 """The sides of an explanation by name, and which of their networks belong together."""
 
+import difflib
+
 from rosalind.analysis.robustness import groups
 from rosalind.config import unknown
 from rosalind.results import Results
@@ -15,7 +17,9 @@ def name_of(results: Results, side: str) -> str:
     name = side.removesuffix(" over seeds")
     if side in results.networks or name in known:
         return side if side in results.networks else name
-    raise ValueError(unknown("network or group of seeds", side, [*results.networks, *known]))
+    # Groups are what tables name; of ids, which are three times as many, the close ones.
+    ids = difflib.get_close_matches(side, list(results.networks), n=3, cutoff=0.5)
+    raise ValueError(unknown("network or group of seeds", side, [*ids, *known]))
 
 
 def members(results: Results, name: str) -> tuple[str, ...]:
