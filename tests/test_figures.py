@@ -237,6 +237,13 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     assert header[:4] == ["network", "$n$", "kept", "clean"]
     assert len(rows) == len(robustness.groups(store.results))
     assert {len(row) for row in rows} == {len(header)}
+    # What LaTeX would stop at: a column too many, and groups that do not close.
+    assert re.findall(r"\\begin\{tabular\}\{(.*)\}", text) == ["l" + "r" * (len(header) - 1)]
+    body = re.sub(r"(?<!\\)%.*", "", text)
+    assert re.findall(r"\\begin\{(\w+)\}", body) == re.findall(r"\\end\{(\w+)\}", body)[::-1]
+    bare = re.sub(r"\\[\\{}$%&_#]", "", body)
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
     for column in range(3, len(header)):
         cells = [row[column] for row in rows]
         means = [float(re.search(r"[\d.]+", cell).group()) for cell in cells]

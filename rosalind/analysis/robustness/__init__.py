@@ -1,6 +1,6 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
-from rosalind.analysis.robustness import cells, methods, potential
+from rosalind.analysis.robustness import cells, held_out, methods, potential
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
     accuracy,
@@ -61,6 +61,7 @@ __all__ = [
     "effective_line",
     "flips",
     "groups",
+    "held_out",
     "held_out_ranking",
     "holm",
     "imagenet_errors",

@@ -8,8 +8,9 @@ from bokeh.layouts import column, row
 from bokeh.models import Button, Div
 
 from rosalind.analysis import claims
+from rosalind.analysis.robustness import held_out
 from rosalind.analysis.store import Store
-from rosalind.results import load
+from rosalind.results import Damaged, Results, load
 from rosalind.viewer.state import LAYOUTS
 from rosalind.viewer.views.draw import caption, paragraphs, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -29,8 +30,27 @@ def card(verdict: dict[str, Any]) -> str:
     )
 
 
+def held_out_card(results: Results) -> str:
+    """Whether the ranking of methods holds on held-out corruptions as HTML, both ranks folded; "" without them."""
+    try:
+        rows = held_out.read(results)
+    except Damaged as error:
+        return f"<p>{escape(str(error))}</p>"
+    if not rows:
+        return ""
+    header, lines = held_out.table_of(rows)
+    put = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    table = f"<table>{put(header, 'th')}{''.join(put(cells, 'td') for cells in lines)}</table>"
+    verdict = rows[0]["verdict"]
+    return (
+        f"<p><b>{SIGNS[verdict]} {verdict}</b>: Methods keep their order on corruptions that were held out.</p>"
+        f"<p>{escape(held_out.summary(rows[0]))}.</p>"
+        f"<details><summary>accuracies in percent, and ranks</summary>{table}</details>"
+    )
+
+
 class Claims:
-    """A card per claim, with a button that opens the page behind it."""
+    """A card per claim, with a button that opens the page behind it; then one of the ranking, see `held_out_card`."""
 
     page, title = "networks", "What may be believed?"
 
@@ -42,8 +62,9 @@ class Claims:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.changed = frame.store, change, Changed()
         self.cards = column(name="claims", sizing_mode="stretch_width")
+        self.ranking = Div(name="claims-held-out", sizing_mode="stretch_width", visible=False)
         self.caption = caption("claims-caption")
-        self.root = stacked(self.cards)
+        self.root = stacked(self.cards, self.ranking)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -52,6 +73,9 @@ class Claims:
         verdicts = [v for folder in self.store.folders for v in self._stored(folder)]
         if self.changed("verdicts", verdicts):
             self.cards.children = [self._row(verdict) for verdict in verdicts]
+        if self.changed("ranking", self.store.generation):
+            self.ranking.text = held_out_card(self.store.results)
+            self.ranking.visible = bool(self.ranking.text)
         if verdicts:
             words = escape(claims.EXPLAINED)
         else:
