@@ -6,7 +6,7 @@ Errors and accuracies are fractions in [0, 1]. An array over corruptions and sev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr, ndtri
+import scipy
 
 ALEXNET = {
     **{"gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640},
@@ -245,7 +245,7 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     if not len(parent):
         return Flips(float("nan"), float("nan"), float("nan"))
     lost, won = int((parent & ~network).sum()), int((~parent & network).sum())
-    p = min(2 * float(bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
+    p = min(2 * float(scipy.special.bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
     return Flips(lost / len(parent), won / len(parent), p)
 
 
@@ -275,7 +275,7 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
         agreement = np.clip((variance / single - 1 / trials) / (1 - 1 / trials), 0, 1)
         agreement = (varied * agreement + 1) / (varied + 1)
         count /= 1 / trials + (1 - 1 / trials) * agreement
-    square = float(ndtri(1 - level / 2)) ** 2 / count
+    square = float(scipy.special.ndtri(1 - level / 2)) ** 2 / count
     middle, half = mean + square / 2, np.sqrt(square * (single + square / 4))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
@@ -297,5 +297,5 @@ def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -
     change, count = np.asarray(change, float), len(change) + 2
     mean = change.sum() / count
     variance = ((change**2).sum() + 2 / trials) / count - mean**2
-    half = float(ndtri(1 - level / 2)) * np.sqrt(variance / count)
+    half = float(scipy.special.ndtri(1 - level / 2)) * np.sqrt(variance / count)
     return float(max(mean - half, -1)), float(min(mean + half, 1))
