@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.image import imread
 from pages import Page
 
 from rosalind import cli, figures, results
@@ -57,6 +59,11 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert len({path.stem for path in written}) == 21 + 1  # `accuracy` is a figure and a table
     assert len(written) == 3 * 21 + 2
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
+    # The layout that is found once is the one that saving a single figure finds.
+    with rc_context({"text.parse_math": False}):
+        figures.trade_figure(results.load(folder)).savefig(tmp_path / "alone.png", dpi=160)
+    alone, of_report = (imread(path) for path in (tmp_path / "alone.png", tmp_path / "report/clean-and-corrupted.png"))
+    assert np.array_equal(alone, of_report)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
     assert svg.count("<image") == 3

@@ -1,9 +1,8 @@
 """How far a condition moves a network's features: a two-sample test of clean against corrupted ones, as stored."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from rosalind.analysis.concordance import kendall
 from rosalind.analysis.robustness.means import clean_of
@@ -25,11 +24,13 @@ def _discriminator(x: np.ndarray, moved: np.ndarray) -> np.ndarray:
 
     def loss(w):
         scores = sign * (x @ w[:-1] + w[-1])
-        slope = -sign * expit(-scores) * share
+        slope = -sign * scipy.special.expit(-scores) * share
         value = (np.logaddexp(0, -scores) * share).sum() + PENALTY / 2 * (w[:-1] ** 2).sum()
         return value, np.append(x.T @ slope + PENALTY * w[:-1], slope.sum())
 
-    return minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
+    return scipy.optimize.minimize(
+        loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}
+    ).x
 
 
 def discriminator_error(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], seed: int = 0) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+import scipy
 
 from rosalind.analysis.robustness.metrics import LEVEL
 
@@ -46,16 +46,16 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
         agreement = np.clip((variance / single - 1 / trials) / (1 - 1 / trials), 0, 1)
         agreement = (varied * agreement + 1) / (varied + 1)
         count /= 1 / trials + (1 - 1 / trials) * agreement
-    square = float(ndtri(1 - level / 2)) ** 2 / count
+    square = float(scipy.special.ndtri(1 - level / 2)) ** 2 / count
     middle, half = mean + square / 2, np.sqrt(square * (single + square / 4))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     if trials == 1:
         right = round(mean * count)
         wrong = count - right
         if 0 < right <= FEW:
-            low = min(low, gammaincinv(right, level) / count)
+            low = min(low, scipy.special.gammaincinv(right, level) / count)
         if 0 < wrong <= FEW:
-            high = max(high, 1 - gammaincinv(wrong, level) / count)
+            high = max(high, 1 - scipy.special.gammaincinv(wrong, level) / count)
     return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
 
 
@@ -80,7 +80,7 @@ def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -
     total = float(np.abs(change).sum())
     size = float((change**2).sum()) / total if total else trials**-0.5
     better, worse = (float(part.sum()) / size for part in (change[change > 0], -change[change < 0]))
-    square = float(ndtri(1 - level / 2)) ** 2
+    square = float(scipy.special.ndtri(1 - level / 2)) ** 2
 
     def kept(shift: float) -> bool:
         """Whether the score test does not reject a change of the mean, in [-1, 1] of `size`."""

@@ -6,7 +6,7 @@ Errors and accuracies are fractions in [0, 1]. An array over corruptions and sev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr
+import scipy
 
 ALEXNET = {
     **{"gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640},
@@ -245,5 +245,5 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     if not len(parent):
         return Flips(float("nan"), float("nan"), float("nan"))
     lost, won = int((parent & ~network).sum()), int((~parent & network).sum())
-    p = min(2 * float(bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
+    p = min(2 * float(scipy.special.bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
     return Flips(lost / len(parent), won / len(parent), p)
