@@ -150,6 +150,13 @@ def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, w
         figure.scatter(x, y, source=source, marker="square", **look)
 
 
+def show_between(renderer: Any, narrowest: int, wider: int | None) -> None:
+    """Let the page show a renderer only in a frame of `narrowest` pixels or more, and fewer than `wider` if given."""
+    tag = f"frame {narrowest} {'' if wider is None else wider}".strip()
+    if renderer.tags != [tag]:
+        renderer.tags = [tag]
+
+
 def see_through(palette: list[str]) -> LinearColorMapper:
     """Colours for a uint8 density in which empty bins are transparent."""
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
