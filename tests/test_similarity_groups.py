@@ -222,7 +222,7 @@ class TestView:
                 for text, most in ((view.finding, 20), (view.key, 40)):
                     assert 0 < len(re.sub(r"<[^>]*>", " ", text).split()) <= most, (level, text)
                 assert "<b>" not in view.caption.text
-        assert max(reached, key=reached.get) in similarity_caption.finding_of_paths(
+        assert max(reached, key=lambda name: reached[name]) in similarity_caption.finding_of_paths(
             store, compared, methods, "lth 0.9", selected=False
         )
 

@@ -20,7 +20,7 @@ from rosalind.analysis.explanation.record import (
     read,
 )
 from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
-from rosalind.analysis.explanation.words import cost_lines, geometry_lines, part_lines, sentence, text
+from rosalind.analysis.explanation.words import cost_lines, finding, geometry_lines, part_lines, sentence, text
 
 __all__ = [
     "CARRIED",
@@ -41,6 +41,7 @@ __all__ = [
     "coalitions",
     "cost_lines",
     "file_of",
+    "finding",
     "geometry_lines",
     "held",
     "json_of",

@@ -134,6 +134,8 @@ def plot(name: str, label: str, **options: Any) -> Any:
     styled.grid.grid_line_color = LIGHT["grid"]
     styled.axis.axis_line_color = None
     styled.axis.minor_tick_line_color = None
+    # Within the frame a tick would read as the minus of a number beside it.
+    styled.axis.major_tick_in = 0
     styled.axis.axis_label_text_font_style = "normal"
     styled.title.text_font_size = "12px"
     styled.toolbar.logo = None
