@@ -496,12 +496,12 @@ class TestView:
     def test_the_command_stands_where_there_is_none(self, folder):
         page = Page(Store(folder), Explained, a=("mlp-dense-seed0", "clean"), b=("lth 0.9 over seeds", "clean"))
         assert not page.view.figure.visible
-        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in page.view.caption.text
+        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in page.view.finding
         page.change(b=("mlp-dense-seed0", "clean"))
-        assert "must differ" in page.view.caption.text
+        assert "must differ" in page.view.finding
 
     def test_damage_is_said(self, copied):
         explanation.file_of(copied, DENSE, PRUNED).write_text("{")
         page = Page(Store(copied), Explained, a=("dense over seeds", "clean"), b=("lth 0.5 over seeds", "clean"))
         assert not page.view.figure.visible
-        assert "dense--lth_0.5.json" in page.view.caption.text
+        assert "dense--lth_0.5.json" in page.view.finding

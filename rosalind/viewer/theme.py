@@ -207,7 +207,8 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
             model.background_fill_color, model.label_text_color = colours["panel"], colours["ink"]
             model.border_line_color = colours["line"]
         elif isinstance(model, ColorBar):
-            model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
+            model.background_fill_color = colours["panel"]
+            model.major_label_text_color = model.title_text_color = colours["soft"]
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
         elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(map(str, model.palette)))):

@@ -8,7 +8,15 @@ from rosalind.analysis.explanation.pairs import members, name_of, pairs_of
 from rosalind.analysis.explanation.record import OVERALL, PARTS, SHOWN, Carried, Explanation, Interval
 from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
 from rosalind.analysis.explanation.stored import Stored, all_stored, arrays_of, file_of, json_of, read
-from rosalind.analysis.explanation.words import cost_lines, geometry_lines, markdown, part_lines, sentence, text
+from rosalind.analysis.explanation.words import (
+    cost_lines,
+    finding,
+    geometry_lines,
+    markdown,
+    part_lines,
+    sentence,
+    text,
+)
 
 __all__ = [
     "CARRIED",
@@ -31,6 +39,7 @@ __all__ = [
     "coalitions",
     "cost_lines",
     "file_of",
+    "finding",
     "geometry_lines",
     "held",
     "json_of",

@@ -70,6 +70,17 @@ def sentence(explained: Explanation) -> str:
     return f"{words}; {LIMITS}."
 
 
+def finding(explained: Explanation) -> str:
+    """The gain and its largest part, in at most 20 words."""
+    mean = 100 * float(explained.total.mean[0])
+    words = f"B is {abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under corruption"
+    if len(explained.parts) > 1:
+        largest = int(np.argmax(np.abs(explained.shares.mean[0])))
+        part = 100 * float(explained.shares.mean[0, largest])
+        words += f"; the {PARTS[explained.parts[largest]]} makes {part:+.1f}"
+    return f"{words}."
+
+
 def part_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of parts: points overall with the interval, and per group of corruptions."""
     groups = explained.columns[1:]

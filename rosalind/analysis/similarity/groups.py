@@ -67,6 +67,13 @@ class Groups:
         """The two groups that are most alike; None of fewer than two."""
         return self._extreme(np.inf, np.argmin)
 
+    def tied(self) -> int:
+        """How many further pairs are as alike as `nearest()`, to a millionth of the largest distance; 0 of none."""
+        values = self.distance[np.triu_indices(len(self.names), 1)]
+        if not np.isfinite(values).any():
+            return 0
+        return int((values <= np.nanmin(values) + 1e-6 * np.nanmax(values)).sum()) - 1
+
     def farthest(self) -> tuple[int, int] | None:
         """The two groups that differ most; None of fewer than two."""
         return self._extreme(-np.inf, np.argmax)

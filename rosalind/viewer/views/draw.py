@@ -134,6 +134,8 @@ def plot(name: str, label: str, **options: Any) -> Any:
     styled.grid.grid_line_color = LIGHT["grid"]
     styled.axis.axis_line_color = None
     styled.axis.minor_tick_line_color = None
+    # Within the frame a tick would read as the minus of a number beside it.
+    styled.axis.major_tick_in = 0
     styled.axis.axis_label_text_font_style = "normal"
     styled.title.text_font_size = "12px"
     styled.toolbar.logo = None
@@ -148,6 +150,13 @@ def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, w
     for colour, pixels in (("#000000", size), ("#ffffff", size - 2 * width)):
         look = {"size": pixels, "fill_color": None, "line_color": colour, "line_width": width}
         figure.scatter(x, y, source=source, marker="square", **look)
+
+
+def show_between(renderer: Any, narrowest: int, wider: int | None) -> None:
+    """Let the page show a renderer only in a frame of `narrowest` pixels or more, and fewer than `wider` if given."""
+    tag = f"frame {narrowest} {'' if wider is None else wider}".strip()
+    if renderer.tags != [tag]:
+        renderer.tags = [tag]
 
 
 def see_through(palette: list[str]) -> LinearColorMapper:

@@ -68,6 +68,8 @@ class Distributions:
             x_range=Range1d(),
             y_range=(0, 1),
         )
+        # Ticks of three figures beside each other stay apart on a narrow page.
+        figure.xaxis.ticker.desired_num_ticks = 4
         figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
         if part == "margin":
             figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=draw.ZERO))

@@ -82,7 +82,8 @@ class SampleDensity:
         self.shifts = ClassShifts(frame, change)
         self.caption = draw.caption("local-caption")
         controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
-        self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
+        alone = (self.figures[side] for side in SIDES[:3])
+        self.row = row(*alone, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
@@ -99,6 +100,8 @@ class SampleDensity:
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
             height=340,
+            # Room for the counts in a title: on a narrow page the third stands below, no wider than it has bins for.
+            styles={"flex": "1 1 240px", "max-width": "max(420px, 50%)"},
             x_range=x_range,
             y_range=y_range,
             tools=tools,
@@ -239,8 +242,7 @@ class SampleDensity:
         alone = [self.figures[side] for side in SIDES[:3]]
         shown = alone if frame.null is None else self.halves
         if self.row.children != shown:
-            wrap = {"flex-wrap": "wrap" if shown is self.halves else "nowrap"}
-            self.row.update(children=shown, styles=wrap)
+            self.row.update(children=shown)
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
             figure.xaxis.axis_label = change + draw.axis_label(frame.store, state.x, state.raw)

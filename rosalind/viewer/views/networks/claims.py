@@ -1,5 +1,6 @@
 """The verdicts of `rosalind claims`: what this study says to what is claimed of pruned networks."""
 
+from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class Claims:
     """A card per claim, with a button that opens the page behind it; then one of the ranking, see `held_out_card`."""
 
     page, title = "networks", "What may be believed?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -77,10 +80,15 @@ class Claims:
             self.ranking.text = held_out_card(self.store.results)
             self.ranking.visible = bool(self.ranking.text)
         if verdicts:
-            words = escape(claims.EXPLAINED)
+            count = Counter(verdict["verdict"] for verdict in verdicts)
+            parts = (
+                f"{count[name]} {word}" for name, word in zip(SIGNS, ("hold", "do not", "cannot be told"), strict=True)
+            )
+            self.finding, words = f"Of {len(verdicts)} claims {', '.join(parts)}.", escape(claims.EXPLAINED)
         else:
             commands = "; ".join(f"<code>rosalind claims {escape(str(folder))}</code>" for folder in self.store.folders)
-            words = f"Claims have not been judged on the networks and cells as they are now: {commands}."
+            self.finding = f"Claims have not been judged on the networks and cells as they are now: {commands}"
+            words = ""
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
         self.caption.text = paragraphs(stays, words)
