@@ -15,11 +15,13 @@ Every figure is processor time of a process of its own, start and imports left o
 over rounds in which both sides alternate. The other commit and this checkout's package are put in temporary folders,
 with bytecode as an installation has it, and run in this environment.
 
-Expected, as on a busy machine with two cores, demo of 60 x 31, one round: all 4.77 s over 11.31 (0.42), network 2.78
-over 11.78 (0.24), after one condition 2.67 over 11.67 (0.23), the report's figures and text 15.65 over 17.03
-(0.92), rosalind view to its first answer 1.52 over 1.27 (1.20), rosalind --help 0.23 over 0.20 (1.14). Growth:
-exponents 0.85 (networks 10 to 300) and 0.82 (conditions 10 to 96), at most 538 MB; samples and classes have not
-been run yet. The peak memory of a small study is that of the process that started it.
+Expected, as on a busy machine with two cores, demo of 60 x 31, medians of five rounds: rosalind view to its first
+answer 1.12 over 1.22 (0.90), rosalind --help 0.21 over 0.20 (1.05),
+the report's figures and text 18.09 over 23.69 (0.78). Of one round, before figures were laid out once and
+permutations took one thread: all 4.77 over 11.31 (0.42), network 2.78 over 11.78 (0.24), after one condition 2.67 over
+11.67 (0.23). Growth: exponents 0.85 (networks 10 to 300) and
+0.82 (conditions 10 to 96), at most 538 MB; samples and classes have not been run yet. The peak memory of a small study
+is that of the process that started it.
 """
 
 import compileall
