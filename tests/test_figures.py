@@ -114,7 +114,7 @@ def test_a_link_decides_what_every_figure_shows(store):
     assert drawn["redundancy"].axes[1].get_title().startswith(("1 of 2", "2 of 2", "none of 2"))
     section = figures.markdown.scope_section(scope, figures.WHOLE)
     assert any(line.startswith("- samples: 40 of") for line in section)
-    assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "layers", "paths", "predictors"}
+    assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "held-out", "layers", "paths", "predictors"}
     with pytest.raises(ValueError, match="b was not understood"):
         address.scope(store, "?b=nothing/clean", views.choices(store))
 
