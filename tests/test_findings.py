@@ -17,7 +17,7 @@ from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordina
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
-MISSING = ("layers", "layer_likeness", "path", "explained", "claims")
+MISSING = ("layers", "layer_likeness", "path")
 """Views whose numbers the small study lacks; they say what gives them, in a line of their own."""
 
 

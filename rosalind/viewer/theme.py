@@ -96,7 +96,7 @@ WIDGETS = """
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
 /* Bokeh's arrow is black in dark too. */
 select:not([multiple]).bk-input { background-image: var(--arrow); }
-.bk-btn { padding-left: 6px; padding-right: 6px; }
+.bk-btn { padding-left: 4px; padding-right: 4px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
