@@ -22,11 +22,16 @@
     button.addEventListener("click", () =>
       enlarge(button.parentElement, !button.parentElement.classList.contains("enlarged"))));
   document.addEventListener("keydown", (event) => {
-    const section = document.querySelector("section.enlarged");
-    if (event.key !== "Escape" || !section) return;
+    const section = document.querySelector("section.enlarged"), words = document.querySelector("details.terms[open]");
+    if (event.key !== "Escape" || !(section || words)) return;
     event.stopImmediatePropagation();
-    enlarge(section, false);
+    if (words) words.open = false;
+    else enlarge(section, false);
   }, true);
+  document.addEventListener("pointerdown", (event) =>
+    document.querySelectorAll("details.terms[open]").forEach((words) => {
+      if (!event.composedPath().includes(words)) words.open = false;
+    }), true);
 
   const fold = document.getElementById("fold");
   const folded = (on) => {

@@ -95,6 +95,11 @@ class Frame:
         return slice_accuracy.summary(self.store, self.selected) if self.has_selection else None
 
     @property
+    def among(self) -> str:
+        """The number of selected samples in brackets, for findings: what a box picks may follow from the box."""
+        return f" ({int(self.selected.sum()):,} selected)" if self.has_selection else ""
+
+    @property
     def slice_words(self) -> str:
         """A clause on the selection for captions, as HTML; empty where there is none."""
         return f"of the {int(self.selected.sum()):,} selected samples" if self.has_selection else ""

@@ -203,8 +203,8 @@ class Distributions:
         widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
         chance = distributions.chance_gap(count)
         self.finding = (
-            f"The {draw.short(widest)} differs most: A's and B's cumulative curves lie {apart[widest]:.2f} apart; "
-            f"chance seldom gives over {chance:.2f}."
+            f"The {draw.short(widest)} differs most: cumulative curves {apart[widest]:.2f} apart, by chance "
+            f"seldom over {chance:.2f}{frame.among}."
         )
         if state.a == state.b:
             self.finding = captions.SAME

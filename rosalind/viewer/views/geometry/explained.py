@@ -47,7 +47,7 @@ def command(store: Store, a: str, b: str) -> str:
 class Explained:
     """A bar per part from A's corruption accuracy to B's, and the first carrying samples."""
 
-    page, title = "geometry", "Why is B more robust?"
+    page, title = "geometry", "Why do A and B differ in robustness?"
     finding = key = ""
     """See `View`."""
     geometry = True

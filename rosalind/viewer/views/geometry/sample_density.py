@@ -224,7 +224,8 @@ class SampleDensity:
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
-        self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
+        moved = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
+        self.finding = f"{moved.removesuffix('.')}{frame.among}." if state.a != state.b else moved
         self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 

@@ -182,11 +182,18 @@ class Pareto:
         """Whether A and B are on the front."""
         if not self.shown:
             return "No network has both this accuracy and bytes, which are counted of its stored weights."
-        front, parts = self.picture.front, []
-        for letter, k in groups.items():
-            name = escape(draw.cut(self.store.groups[k].name, 24))
-            parts.append(f"{letter}, {name}, is {'on it' if front[k] else 'not'}")
-        return f"{int(front.sum())} of {counted(len(front), 'group')} are on the Pareto front: {'; '.join(parts)}."
+        front = self.picture.front
+        parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
+        # The picture shows one of the accuracies: a group that is best in another is on the front too.
+        return (
+            f"{int(front.sum())} of {counted(len(front), 'group')} are Pareto-optimal in {self._objectives()}"
+            f"{': ' * bool(parts)}{', '.join(parts)}."
+        )
+
+    def _objectives(self) -> str:
+        """The objectives that are compared, in words."""
+        names = self.picture.objectives
+        return " and ".join([", ".join(names[:-1]), *names[-1:]]).removeprefix(" and ")
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
         if not self.shown:
@@ -202,10 +209,9 @@ class Pareto:
         if frame.has_selection:
             parts.append(f"Accuracies are {frame.slice_words}.")
         front, compared = int(picture.front.sum()), int(np.isfinite(picture.mean[:, picture.compared]).all(1).sum())
-        objectives = " and ".join([", ".join(picture.objectives[:-1]), *picture.objectives[-1:]]).removeprefix(" and ")
         text = (
             f"Filled: {front} of {counted(compared, 'group')} on the front, where no other is nowhere worse in "
-            f"{objectives} and somewhere better. "
+            f"{self._objectives()} and somewhere better. "
         )
         gaps = len(store.groups) - compared
         text += f"Not compared, for want of a number: {counted(gaps, 'group')}. " if gaps else ""
