@@ -65,7 +65,7 @@ PROPORTION = 20.0
 """Weight of an excess of open gates in the loss, beside the multiplier's."""
 
 EXCESS_SAID = 0.05
-"""Share of gates beyond the wanted ones from which on a note says what to do."""
+"""Share of gates, more or fewer than were wanted, from which on a note says what to do."""
 
 
 def hard_concrete(log_alpha: jax.Array, uniform: jax.Array | None = None) -> jax.Array:
@@ -153,6 +153,8 @@ def _l0(rate: float) -> MaskParametrisation:
         note = f"gates expected to be open: {left:.4f}, wanted {wanted:.4f}"
         if left > wanted + EXCESS_SAID:
             note += "; the rest is cut off at once: raise `gate_rate`, `multiplier_rate` or `epochs`"
+        elif left < wanted - EXCESS_SAID:
+            note += "; kept weights whose gate is shut are zero: lower `multiplier_rate`"
         dense = masks.everything(trained["weights"])
         return {**dense, **{path: np.asarray(mask) for path, mask in chosen.items()}}, (note,)
 
