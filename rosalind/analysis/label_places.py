@@ -30,7 +30,7 @@ def place(
 
     Args:
         points: in pixels, down the page positive.
-        names: one per point.
+        names: one per point; an empty one is of a mark that is only kept free.
         gap: pixels from a mark's middle to the nearest name; of all, or of each.
         first: positions that choose before the others; they always have a place, at worst over a mark.
         frame: left and top, right and bottom of what is seen, in pixels; without it there is room on all sides.
@@ -48,6 +48,8 @@ def place(
     rest.sort(key=lambda k: -int((near[k] < 60).sum()))
     gaps = np.broadcast_to(np.asarray(gap, float), len(points))
     for k in (*first, *rest):
+        if not names[k]:
+            continue
         half = np.array([LETTER * len(names[k]) / 2, LINE / 2])
         # Straight above and below, names need less room.
         steps = [AROUND * (half + ring * gaps[k] * np.array([1, 0.75]) + (0, ring * 2)) for ring in RINGS]

@@ -192,10 +192,8 @@ class GroupPlane:
         draw.fill(self.ways, dict(zip("xy", lines, strict=True)))
         kept = {name: looks[name] for name in ("name", "about", "marker", "size")}
         self._mark(x, y, {"colour": [colour] * len(x), **kept}, sides)
-        labelled = [k for k, text in enumerate(looks["label"]) if text or k in sides]
-        names = [looks["label"][k] for k in labelled]
-        at = {labelled.index(k): text for k, text in sides.items()}
-        self._name(self.places[labelled], names, at, np.concatenate([points, ghosts]))
+        # Steps without a name are kept free of those of others.
+        self._name(self.places, looks["label"], sides, np.concatenate([points, ghosts]))
 
     def _mark(self, x: np.ndarray, y: np.ndarray, looks: Mapping[str, Any], sides: Mapping[int, str]) -> None:
         draw.fill(self.marks, {"x": x, "y": y, **looks})
