@@ -11,20 +11,28 @@ BITS = range(2, 9)
 
 
 def packed_bytes(parameters: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> int:
-    """Bytes of all parameters: the kernels of `masks` as `kernel_bytes` says, every other one as float32.
+    """Bytes of all parameters: kernels as `kernel_bytes` says, every other one as float32, whole or what is left of it.
 
+    What is left of a bias or a norm whose channels are removed (a mask of one axis) comes behind a bit per channel.
     Statistics of BatchNorm are not counted, as they can be folded into its scale and shift.
 
     Args:
         parameters: float arrays by path.
-        masks: bool arrays by path, True where a weight is kept; those of one axis (biases, norms) change nothing.
+        masks: bool arrays by path, True where a weight is kept; those of biases and norms only where channels are
+            removed. A parameter without one is whole.
 
     >>> packed_bytes({"kernel": np.eye(4, dtype=np.float32), "bias": np.zeros(4)}, {"kernel": np.eye(4) > 0})
     22
     """
-    kernels = {path: np.asarray(mask, bool) for path, mask in kernel_masks(masks).items()}
-    rest = sum(4 * int(np.size(leaf)) for path, leaf in parameters.items() if path not in kernels)
-    return rest + sum(kernel_bytes(np.asarray(parameters[path], np.float32), mask) for path, mask in kernels.items())
+    kernels = kernel_masks(masks)
+    total = 0
+    for path, leaf in parameters.items():
+        if path in kernels:
+            total += kernel_bytes(np.asarray(leaf, np.float32), np.asarray(kernels[path], bool))
+        else:
+            size, left = int(np.size(leaf)), int(np.sum(np.asarray(masks.get(path, np.ones(np.shape(leaf))), bool)))
+            total += min(4 * size, 4 * left + _whole(size))
+    return total
 
 
 def kernel_masks(masks: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,8 +51,19 @@ def kernel_bytes(weights: Float[np.ndarray, "*inputs outputs"], mask: Bool[np.nd
     A weight is a float32; a whole number of 2 to 8 bits times a float32 scale per output channel, where all weights
     are such (`uniform_bits`); or an index into a codebook of at most 256 float32 values (arXiv 1510.00149). Written
     are all weights; the kept ones behind a bit per weight; or the kept ones in compressed rows, one per output, with
-    the column of each (2 bytes up to 65,536 columns, else 4) and 4 bytes for the end of every row.
+    the column of each (2 bytes up to 65,536 columns, else 4) and 4 bytes for the end of every row. Any of them is of
+    the whole kernel, or of its channels that have a kept weight, behind a bit per entry of every axis: what removing
+    channels leaves. `experiments/stored_bytes.py` writes them as files and reads them back.
     """
+    entries = [mask.any(tuple(set(range(mask.ndim)) - {axis})) for axis in range(mask.ndim)]
+    left = np.ix_(*entries)
+    return min(_smallest(weights, mask), _smallest(weights[left], mask[left]) + _whole(sum(mask.shape)))
+
+
+def _smallest(weights: np.ndarray, mask: np.ndarray) -> int:
+    """The fewest bytes of a kernel with all its channels; 0 of one that has none."""
+    if not weights.size:
+        return 0
     total, alive, rows = weights.size, int(mask.sum()), weights.shape[-1]
     uniform = uniform_bits(weights)
     scaled = [] if uniform is None else [(uniform, 4 * rows)]

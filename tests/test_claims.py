@@ -313,7 +313,7 @@ class TestView:
         shutil.copytree(small_folder, folder)
         page = Page(Store(folder), Claims)
         assert page.view.cards.children == []
-        assert "rosalind claims" in page.view.caption.text
+        assert "rosalind claims" in page.view.finding
         cli.claims(folder, ("margins_survive", "pruned_beats_dense"))
         page = Page(Store(folder), Claims)
         stored = claims.current(results.load(folder))

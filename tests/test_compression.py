@@ -10,7 +10,7 @@ from pruned import CONFIG, KEY, equal, run
 from scipy.cluster.vq import kmeans
 
 from rosalind import pruning, results, storage, study, training
-from rosalind.config import Condition, Method, fingerprint
+from rosalind.config import ChannelGroup, Condition, Method, fingerprint
 from rosalind.pruning import masks
 from rosalind.pruning.compression import clustered, k_means, quantised
 
@@ -191,24 +191,45 @@ def test_bytes_of_a_hand_made_network():
     whole = np.ones((8, 4), bool)
     # Dense: 32 float32 and the bias.
     assert storage.packed_bytes({**leaves, "a/kernel": weights}, {"a/kernel": whole}) == 128 + 16
-    # Pruned: 8 float32 behind 32 bits; compressed rows would take 8 * 6 + 20.
-    assert storage.packed_bytes(leaves, {"a/kernel": mask, "a/bias": np.ones(4, bool)}) == 32 + 4 + 16
-    # 3 bits a weight: 12 bytes and four scales; kept alone 3, 4 and 16.
+    # Two of eight inputs left: 8 float32 behind a bit for each of 8 + 4 entries, less than for each of 32 weights.
+    assert storage.packed_bytes(leaves, {"a/kernel": mask, "a/bias": np.ones(4, bool)}) == 32 + 2 + 16
+    # Along a diagonal every entry has a weight: 8 float32 behind 32 bits; compressed rows would take 8 * 6 + 20.
+    diagonal = np.add.outer(np.arange(8), np.arange(4)) % 4 == 0
+    assert storage.packed_bytes({"a/kernel": weights}, {"a/kernel": diagonal}) == 32 + 4
+    # 3 bits a weight: 12 bytes and four scales; of the inputs left 3, 2 and 16.
     coded = quantised(weights, 3)
     assert storage.packed_bytes({"a/kernel": coded}, {"a/kernel": whole}) == 12 + 16
     kept = quantised(leaves["a/kernel"], 3)
-    assert storage.packed_bytes({"a/kernel": kept}, {"a/kernel": mask}) == 3 + 4 + 16
-    # A codebook of four: 8 bytes and 16 of float32; of three and the removed zero: 2 bits of each kept, or of all.
+    assert storage.packed_bytes({"a/kernel": kept}, {"a/kernel": mask}) == 3 + 2 + 16
+    # A codebook of four: 8 bytes and 16 of float32; of three and the removed zero: 2 bits of each that is kept.
     assert storage.packed_bytes({"a/kernel": clustered(weights, 2)}, {"a/kernel": whole}) == 8 + 16
     three = clustered(leaves["a/kernel"], 2, mask)
-    assert storage.packed_bytes({"a/kernel": three}, {"a/kernel": mask}) == 2 + 4 + 12
+    assert storage.packed_bytes({"a/kernel": three}, {"a/kernel": mask}) == 2 + 2 + 12
     # All weights of one size, of either sign: a bit each, and two values.
     assert storage.packed_bytes({"a/kernel": np.sign(weights - 2.9)}, {"a/kernel": whole}) == 4 + 8
-    assert storage.packed_bytes({"a/kernel": 0 * weights}, {"a/kernel": ~whole}) == 4
+    assert storage.packed_bytes({"a/kernel": 0 * weights}, {"a/kernel": ~whole}) == 2
     # One of 100,000 weights is best named by its place: its row and column instead of a bit for each.
     single = np.zeros((50_000, 2), np.float32)
     single[7, 1] = 0.3
     assert storage.packed_bytes({"a/kernel": single}, {"a/kernel": single > 0}) == 4 + 0 + 2 + 12
+
+
+def test_removed_channels_take_a_bit_each():
+    generator = np.random.default_rng(0)
+    leaves = {"a/kernel": (8, 6), "a/bias": (6,), "b/kernel": (6, 4), "b/bias": (4,)}
+    leaves = {path: generator.normal(size=shape).astype(np.float32) for path, shape in leaves.items()}
+    masks = {path: np.ones(leaf.shape, bool) for path, leaf in leaves.items() if path != "b/bias"}
+    for path, removed in (("a/kernel", np.s_[:, 3:]), ("a/bias", np.s_[3:]), ("b/kernel", np.s_[3:])):
+        masks[path][removed] = False
+        leaves[path] = leaves[path] * masks[path]
+    group = ChannelGroup(6, (("a/kernel", -1), ("a/bias", 0), ("b/kernel", -2)))
+    nested = {name: {leaf: leaves[f"{name}/{leaf}"] for leaf in ("kernel", "bias")} for name in "ab"}
+    smaller, _ = pruning.structured.shrink(nested, {}, masks, [group])
+    shrunk = sum(np.asarray(leaf).nbytes for leaf in training.by_path(smaller).values())
+    assert shrunk == 4 * (8 * 3 + 3 + 3 * 4 + 4)
+    # Of 8 + 6 and of 6 + 4 entries, and of 6 biases.
+    assert storage.packed_bytes(leaves, masks) == shrunk + 2 + 2 + 1
+    assert pruning.diagnosis.storage(masks, nested)["packed"] == shrunk + 2 + 2 + 1
 
 
 def test_a_study_says_what_was_compressed(tmp_path, small_folder):

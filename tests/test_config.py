@@ -43,3 +43,7 @@ def test_unknown_names_what_came_and_what_is_allowed(name, hint):
     message = unknown("method", name, ["random", "magnitude"])
     assert repr(name) in message
     assert hint in message
+    # Of hundreds of networks the closest comes first, and a count stands for the rest.
+    several = unknown("network", "net-299", [f"net-{k}" for k in range(300)])
+    assert several.count("net-") <= 43
+    assert "and 260 more" in several

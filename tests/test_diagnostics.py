@@ -96,7 +96,7 @@ class TestWeights:
         from rosalind.pruning import diagnosis
 
         whole = diagnosis.storage(net.masks, net.variables["params"])
-        for key in ("dense", "bitmask", "csr"):
+        for key in ("dense", "bitmask", "csr", "packed"):
             assert arrays[key].sum() + rest == whole[key]
         layer = arrays["axis/layers"].tolist().index("backbone/dense0/kernel")
         assert arrays["nonzero"][layer] == mask.sum()

@@ -1,6 +1,7 @@
 """Why B is more robust than A: shares of parts, of geometry and of samples, hybrids, files, the page and the view."""
 
 import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -19,6 +20,8 @@ from rosalind.analysis.store import Store
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.figures import explanation as figures
+from rosalind.figures import figures as report_figures
+from rosalind.figures import markdown
 from rosalind.study import hybrids, swaps
 from rosalind.study.hybrids import Sources
 from rosalind.viewer.views.geometry.explained import Explained
@@ -432,6 +435,50 @@ class TestPage:
         assert path.read_text().startswith("<!DOCTYPE html>")
 
 
+class TestReport:
+    def test_what_is_stored_is_in_it_and_what_is_stale_is_said_to_be(self, copied, explained):
+        store = Store(copied)
+        section = "\n".join(explanation.markdown(store.results))
+        assert explanation.sentence(explained) in section
+        rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+        _, *parts = rows
+        assert [row[0] for row in parts[:5]] == ["mask", "body", "head direction", "head scale and bias", "gain"]
+        shown = [float(row[1]) for row in parts[:5]]
+        np.testing.assert_allclose(
+            shown, 100 * np.append(explained.shares.mean[0], explained.total.mean[0]), atol=0.051
+        )
+        low, high = (100 * end[0, 1] for end in (explained.shares.low, explained.shares.high))
+        assert parts[1][2] == f"{low:+.1f} to {high:+.1f}"
+        assert "n = 2 pairs" in section
+        assert section in markdown.markdown(store.results)
+        drawn = dict(itertools.takewhile(lambda item: item[0] != "distributions", report_figures(store)))
+        bars = drawn["explain-dense--lth_0.5"].axes[0].patches
+        np.testing.assert_allclose([bar.get_width() for bar in bars], 100 * explained.shares.mean[0])
+
+    @pytest.mark.parametrize("change", ["network", "seed", "condition", "arrays", "json"])
+    def test_stale_and_damaged(self, copied, change):
+        path, name = explanation.file_of(copied, DENSE, PRUNED), "mlp-lth-0.5-seed1"
+        if change == "network":
+            edit(copied, name, hash="0" * 16)
+        elif change == "seed":
+            edit(copied, name, label="other")
+        elif change == "condition":
+            (copied / "conditions" / "contrast-5.json").unlink()
+        elif change == "arrays":
+            path.with_suffix(".npz").unlink()
+        else:
+            path.write_text("{")
+        (stored,) = explanation.all_stored(results.load(copied))
+        assert stored.explanation is None
+        assert stored.problem.startswith({"arrays": "Its arrays", "json": "Damaged"}.get(change, "Stale"))
+        section = explanation.markdown(results.load(copied))
+        assert stored.problem in section
+        assert not any("|" in line for line in section)
+        if change != "json":
+            assert f"rosalind explain {copied} dense 'lth 0.5'" in stored.problem
+            assert explanation.read(results.load(copied), DENSE, PRUNED) is None
+
+
 class TestView:
     def test_the_waterfall_is_that_of_the_groups(self, folder, explained):
         page = Page(Store(folder), Explained, a=("dense over seeds", "clean"), b=("lth 0.5 over seeds", "clean"))
@@ -449,12 +496,12 @@ class TestView:
     def test_the_command_stands_where_there_is_none(self, folder):
         page = Page(Store(folder), Explained, a=("mlp-dense-seed0", "clean"), b=("lth 0.9 over seeds", "clean"))
         assert not page.view.figure.visible
-        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in page.view.caption.text
+        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in page.view.finding
         page.change(b=("mlp-dense-seed0", "clean"))
-        assert "must differ" in page.view.caption.text
+        assert "must differ" in page.view.finding
 
     def test_damage_is_said(self, copied):
         explanation.file_of(copied, DENSE, PRUNED).write_text("{")
         page = Page(Store(copied), Explained, a=("dense over seeds", "clean"), b=("lth 0.5 over seeds", "clean"))
         assert not page.view.figure.visible
-        assert "dense--lth_0.5.json" in page.view.caption.text
+        assert "dense--lth_0.5.json" in page.view.finding

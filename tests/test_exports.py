@@ -128,7 +128,7 @@ def test_what_cannot_be_written_is_refused_before_a_file_is_there(study_results,
     for call, words in (
         (lambda: exports.write_samples(study_results, tmp_path / "a.xlsx"), "`path` must end in one of .parquet"),
         (lambda: exports.write_weights(study_results, "mlp-dense-seed0", tmp_path / "a.onnx"), "one of .safetensors"),
-        (lambda: exports.state_dict(study_results, "mlp"), "has no network 'mlp'"),
+        (lambda: exports.state_dict(study_results, "mlp"), "unknown network 'mlp'"),
         (lambda: exports.state_dict(study_results, "mlp-dense-seed0", "keras"), "`layout` must be one of torch, flax"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.image import imread
 from pages import Page
 
 from rosalind import cli, figures, results
@@ -57,6 +59,11 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert len({path.stem for path in written}) == 21 + 1  # `accuracy` is a figure and a table
     assert len(written) == 3 * 21 + 2
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
+    # The layout that is found once is the one that saving a single figure finds.
+    with rc_context({"text.parse_math": False}):
+        figures.trade_figure(results.load(folder)).savefig(tmp_path / "alone.png", dpi=160)
+    alone, of_report = (imread(path) for path in (tmp_path / "alone.png", tmp_path / "report/clean-and-corrupted.png"))
+    assert np.array_equal(alone, of_report)
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # Samples are in three pictures, and letters are letters.
     assert svg.count("<image") == 3
@@ -107,7 +114,7 @@ def test_a_link_decides_what_every_figure_shows(store):
     assert drawn["redundancy"].axes[1].get_title().startswith(("1 of 2", "2 of 2", "none of 2"))
     section = figures.markdown.scope_section(scope, figures.WHOLE)
     assert any(line.startswith("- samples: 40 of") for line in section)
-    assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "layers", "paths", "predictors"}
+    assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "held-out", "layers", "paths", "predictors"}
     with pytest.raises(ValueError, match="b was not understood"):
         address.scope(store, "?b=nothing/clean", views.choices(store))
 
@@ -237,6 +244,13 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     assert header[:4] == ["network", "$n$", "kept", "clean"]
     assert len(rows) == len(robustness.groups(store.results))
     assert {len(row) for row in rows} == {len(header)}
+    # What LaTeX would stop at: a column too many, and groups that do not close.
+    assert re.findall(r"\\begin\{tabular\}\{(.*)\}", text) == ["l" + "r" * (len(header) - 1)]
+    body = re.sub(r"(?<!\\)%.*", "", text)
+    assert re.findall(r"\\begin\{(\w+)\}", body) == re.findall(r"\\end\{(\w+)\}", body)[::-1]
+    bare = re.sub(r"\\[\\{}$%&_#]", "", body)
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
     for column in range(3, len(header)):
         cells = [row[column] for row in rows]
         means = [float(re.search(r"[\d.]+", cell).group()) for cell in cells]

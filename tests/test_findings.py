@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from bokeh.document import Document
+from bokeh.models import Div
 from pages import Page, opened, says
 
 from rosalind.analysis import moved
@@ -63,21 +64,40 @@ def test_own_and_other_directions_are_numpy_s(store):
     assert says(page.view.finding, ends[0][0], ends[1][0], ends[0][1], ends[1][1])
 
 
+def plain(html: str) -> list[str]:
+    """The words of a text that stands unfolded; the cells of a table are no sentence."""
+    html = re.sub(r"<(details|table|code).*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"<[^>]*>", " ", html).split()
+
+
+LEVELS = (
+    {},
+    {"similarity-show": "corruptions"},
+    {"similarity-open": "lth 0.9"},
+    {"similarity-open": "none", "similarity-show": "networks under conditions"},
+)
+"""Choices that go from level to level of the similarity view."""
+
+
 @pytest.mark.parametrize("selected", [False, True])
-def test_every_finding_is_at_most_twenty_words_and_stands_over_the_figure(store, selected):
+def test_findings_are_at_most_twenty_words_and_no_text_is_over_forty_unfolded(store, selected):
     rule = ({"op": "replace", "true": 3},) if selected else ()
     session = opened(store, "all", a=A, b=B, rule=rule)
-    for name, view in session.views.items():
-        finding = getattr(view, "finding", "")
-        text = session.panels.headings[name].text
-        assert f"<h2>{view.title}</h2>" in text
-        assert finding in text
-        words = re.sub(r"<[^>]*>", " ", finding).split()
-        key = re.sub(r"<[^>]*>", " ", getattr(view, "key", "")).split()
-        assert len(key) <= 40, (name, key)
-        if name not in MISSING:
-            assert len(words) <= 20, (name, finding)
-            assert words or not hasattr(view, "finding"), name
+    # Without a finding a caption is not folded.
+    folded = {name for name, view in session.views.items() if hasattr(view, "finding")}
+    assert folded == set(session.views)
+    for choices in LEVELS:
+        session.change(choices=choices)
+        for name, view in session.views.items() if not choices else [("similarity", session.views["similarity"])]:
+            text = session.panels.headings[name].text
+            assert f"<h2>{view.title}</h2>" in text
+            assert view.finding in text
+            assert getattr(view, "key", "") in text
+            if name not in MISSING:
+                assert 0 < len(plain(view.finding)) <= 20, (name, view.finding)
+            unfolded = [part.text for part in view.root.references() if isinstance(part, Div) and part.visible]
+            for part in (view.finding, getattr(view, "key", ""), *unfolded):
+                assert len(plain(part)) <= 40, (name, part)
 
 
 def test_findings_follow_what_is_chosen_and_a_hostile_name_stays_text(many):

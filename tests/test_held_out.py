@@ -1,14 +1,18 @@
 """Rankings of methods on held-out corruptions, where the answer is planted."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from given_predictions import condition_info, fake_results
+from matplotlib.collections import PathCollection
 
-from rosalind import cli, config, corruptions
+from rosalind import cli, config, corruptions, figures, results
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness.held_out import sentence
+from rosalind.analysis.robustness.power import seed_interval
+from rosalind.viewer.views.networks.claims import held_out_card
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -148,10 +152,55 @@ class TestStudy:
         assert lines == [["lucky", "72.0", "1", "51.5", "2", "-1"], ["steady", "51.5", "2", "72.0", "1", "+1"]]
         assert "does not hold" in legend
 
-    def test_without_the_ten_nothing_is_said(self):
+    def test_the_stored_table_is_read_back_and_drawn(self, tmp_path):
+        made = dataclasses.replace(study(corruptions.BAR, seeds=4), folder=tmp_path)
+        robustness.methods.save(made)
+        stored = robustness.held_out.read(made)
+        assert stored == robustness.held_out.rows(made)
+        lucky, steady = stored
+        assert (lucky["method"], lucky["corrupted_rank"], lucky["held_out_rank"]) == ("lucky", 1, 2)
+        assert (lucky["swaps_with"], steady["swaps_with"], lucky["verdict"]) == ("steady", "lucky", "does not hold")
+        mean, half, _ = seed_interval(np.array([0.7, 0.72, 0.72, 0.74]))
+        assert [lucky[f"corrupted{end}"] for end in ("_low", "", "_high")] == pytest.approx(
+            [float(mean - half), float(mean), float(mean + half)]
+        )
+        assert (lucky["pairs"], lucky["kept"], lucky["swapped"], lucky["tau_seeds"]) == (1, 0, 1, 4)
+        figure = figures.held_out_figure(made)
+        assert figure is not None
+        plane, ranks = figure.axes
+        points = next(part for part in plane.collections if isinstance(part, PathCollection))
+        np.testing.assert_allclose(points.get_offsets(), [[72, 51.5], [51.5, 72]])
+        assert [line.get_ydata().tolist() for line in ranks.lines] == [[1, 2], [2, 1]]
+        assert "does not hold" in figure.get_suptitle()
+        # One method of a link is no ranking.
+        assert figures.held_out_figure(made, ["lucky"]) is None
+        card = held_out_card(made)
+        assert "does not hold" in card
+        assert card.count("<tr>") == 3
+        path = tmp_path / "comparison" / "held_out.csv"
+        path.write_text(path.read_text().replace("does not hold", "perhaps"))
+        with pytest.raises(results.Damaged, match="perhaps"):
+            robustness.held_out.read(made)
+        assert "held_out.csv" in held_out_card(made)
+
+    def test_gaps_of_one_seed_are_read_back_as_gaps(self, tmp_path):
+        made = dataclasses.replace(study(corruptions.BAR, seeds=1), folder=tmp_path)
+        robustness.methods.save(made)
+        (first, *_) = robustness.held_out.read(made)
+        assert np.isnan([first["corrupted_low"], first["tau_low"], first["tau_repeat"]]).all()
+        assert (first["corrupted"], first["verdict"]) == (0.7, "cannot tell")
+        assert figures.held_out_figure(made) is not None
+
+    def test_without_the_ten_nothing_is_said(self, tmp_path):
         assert robustness.held_out_ranking(study(())) is None
         assert robustness.held_out_ranking(study(corruptions.BAR, others=())) is None
         assert robustness.ranked_twice(study(()))[1] == []
+        made = dataclasses.replace(study(()), folder=tmp_path)
+        assert robustness.held_out.read(made) == []
+        robustness.methods.save(made)
+        assert robustness.held_out.read(made) == []
+        assert figures.held_out_figure(made) is None
+        assert held_out_card(made) == ""
 
 
 def test_a_study_with_the_ten_keeps_the_ids_of_the_others():

@@ -425,7 +425,7 @@ def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path,
         standalone.page(Store(folder), state, ("local",))
     session = opened(Store(folder), layout="networks", b=("board", "contrast-5"))
     assert f"{100 * (shifted == labels).mean():.1f}" in session.views["evaluation"].caption.text
-    assert "with geometry" in session.views["similarity"].caption.text
+    assert "with geometry" in session.views["similarity"].finding
     session.change(layout="samples", primary=0)
     assert not session.errors.visible
     assert "samples" in session.views

@@ -128,63 +128,6 @@ class TestFigures:
         assert robustness.flips(parent, parent) == (0, 0, 1)
         assert np.isnan(robustness.flips(np.empty(0, bool), np.empty(0, bool))).all()
 
-    def test_the_interval_of_an_accuracy_is_wilsons(self):
-        for right, count in ((30, 100), (597, 597), (0, 20), (596, 597)):
-            values = np.arange(count) < right
-            low, high = robustness.accuracy_interval(values)
-            for end in {low, high} - {0.0, 1.0}:
-                # Wilson's ends are where the score test has z = 1.96.
-                assert abs(end - right / count) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / count), rel=1e-5)
-        assert np.isnan(robustness.accuracy_interval(np.empty(0))).all()
-
-    @pytest.mark.parametrize(("samples", "accuracy"), [(597, 0.998), (100, 0.98), (597, 0.7), (50, 0.02)])
-    def test_intervals_of_accuracies_cover(self, samples, accuracy):
-        from scipy.stats import binom
-
-        ends = np.array([robustness.accuracy_interval(np.arange(samples) < k) for k in range(samples + 1)])
-        inside = (ends[:, 0] <= accuracy) & (accuracy <= ends[:, 1])
-        # Percentile intervals of a bootstrap cover 71 % and 87.5 % in the first two cases.
-        assert 0.92 < binom.pmf(np.arange(samples + 1)[inside], samples, accuracy).sum() < 0.99
-
-    @pytest.mark.parametrize("centre", [1, 4, 7])
-    def test_intervals_of_means_and_changes_cover(self, centre):
-        generator = np.random.default_rng(0)
-        samples, trials, studies = 200, 15, 200
-        # Images differ in difficulty, conditions in severity; 1 of 10 predictions differ between two networks.
-        logits = centre + generator.normal(size=(studies, samples, 1)) + np.linspace(-0.5, 0.5, trials)
-        chance = generator.random(logits.shape)
-        redrawn = generator.random(logits.shape)
-        other = np.where(generator.random(logits.shape) < 0.1, redrawn, chance)
-        before, after = (drawn < 1 / (1 + np.exp(-logits)) for drawn in (chance, other))
-        truth = after.mean()
-        each = [robustness.accuracy_interval(study.mean(1), trials) for study in after]
-        change = [robustness.change_interval(study.mean(1), trials) for study in 1.0 * after - before]
-        assert np.mean([low <= truth <= high for low, high in each]) > 0.91
-        assert np.mean([low <= 0 <= high for low, high in change]) > 0.93
-
-    @pytest.mark.parametrize(("samples", "accuracy"), [(100, 0.99), (100, 0.995), (600, 0.998), (600, 0.999)])
-    def test_intervals_of_means_cover_near_the_ceiling(self, samples, accuracy):
-        generator = np.random.default_rng(0)
-        studies, trials = 1000, 15
-        # A few samples hold all errors: the variance of a sample's chance is 0.4 of the largest possible.
-        chance = generator.beta(1.5 * accuracy, 1.5 * (1 - accuracy), (studies, samples))
-        means = generator.binomial(trials, chance) / trials
-        ends = [robustness.accuracy_interval(values, trials) for values in means]
-        covered = np.mean([low <= accuracy <= high for low, high in ends])
-        # With an agreement that such samples alone say, 0.85, 0.84, 0.87 and 0.84.
-        assert 0.93 < covered < 0.985
-
-    def test_changes_are_paired_by_sample(self):
-        change = np.zeros(1000)
-        change[:10] = -1
-        low, high = robustness.change_interval(change)
-        # Only ten samples differ, so the change is known far better than either accuracy.
-        assert -0.02 < low < -0.01 < high < 0
-        low, high = robustness.change_interval(np.zeros(1000))
-        assert low == -high
-        assert 0.002 < high < 0.004
-        assert np.isnan(robustness.change_interval(np.empty(0))).all()
-
     def test_paired_tests_are_scipys(self):
         from scipy.stats import permutation_test, ttest_1samp
 

@@ -61,6 +61,8 @@ def test_of_a_study(small_folder):
     assert distances["contrast-5"] == shift.proxy_a_distance(*features)
     assert distances["contrast-5"] > 1
     lines = shift.markdown(study_results)
+    full = sum(distance >= shift.FULL for distance in distances.values())
+    assert f"; {full} of the 4 conditions" in "\n".join(lines)
     accuracies = dict(zip(study_results.conditions, robustness.accuracy(study_results)[0], strict=True))
     (line,) = [line for line in lines if line.startswith("| contrast-5 |")]
     words = f"{100 * accuracies['contrast-5']:.1f} | {100 * (accuracies['clean'] - accuracies['contrast-5']):+.1f}"

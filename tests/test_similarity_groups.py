@@ -1,5 +1,8 @@
 """Methods and corruptions as means of points: distances by hand, the dendrogram, names in a plane, and the view."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pages import Page, says
@@ -8,6 +11,7 @@ from rosalind import results
 from rosalind.analysis import label_places, similarity
 from rosalind.analysis.similarity import groups
 from rosalind.analysis.store import Store
+from rosalind.viewer import similarity_caption
 from rosalind.viewer.views.networks.similarity import Similarity
 
 
@@ -147,14 +151,31 @@ class TestOfAStudy:
 def test_names_cover_neither_each_other_nor_marks():
     points = np.array([[0.0, 0], [30, 4], [10, 20], [200, 100], [0, 1]])
     names = ["magnitude 0.8", "finetune 0.8", "lth 0.8", "alone", "x"]
-    middle = points + label_places.place(points, names)
     half = np.array([[label_places.LETTER * len(name) / 2, label_places.LINE / 2] for name in names])
-    for k in range(len(names)):
-        for j in range(k):
-            assert (np.abs(middle[k] - middle[j]) >= half[k] + half[j] - 1).any(), (names[k], names[j])
-        others = np.delete(points, k, 0)
-        assert not (np.abs(others - middle[k]) < half[k]).all(1).any(), names[k]
-    assert label_places.place(np.zeros((0, 2)), []).shape == (0, 2)
+
+    def check(offsets: np.ndarray, shown: np.ndarray) -> None:
+        middle = points + offsets
+        for k in np.flatnonzero(shown):
+            for j in np.flatnonzero(shown[:k]):
+                assert (np.abs(middle[k] - middle[j]) >= half[k] + half[j] - 1).any(), (names[k], names[j])
+            others = np.delete(points, k, 0)
+            assert not (np.abs(others - middle[k]) < half[k]).all(1).any(), names[k]
+
+    offsets, shown = label_places.place(points, names)
+    check(offsets, shown)
+    assert shown.all()
+    # In a frame, and in a crowd, some are left out, and those that are asked for first never are.
+    frame = np.array([points.min(0) - 8, points.max(0) + 8])
+    offsets, shown = label_places.place(points, names, frame=frame, first=[3])
+    check(offsets, shown)
+    assert shown[3]
+    rest = np.flatnonzero(shown & (np.arange(len(names)) != 3))
+    assert (points[rest] + offsets[rest] - half[rest] >= frame[0]).all()
+    assert (points[rest] + offsets[rest] + half[rest] <= frame[1]).all()
+    _, crowded = label_places.place(np.repeat(points, 9, 0) * 0.1, names * 9)
+    assert 0 < crowded.sum() < 9 * len(names)
+    none, no = label_places.place(np.zeros((0, 2)), [])
+    assert (none.shape, no.shape) == ((0, 2), (0,))
 
 
 class TestView:
@@ -164,15 +185,67 @@ class TestView:
         near = found.nearest()
         assert near is not None
         for k in near:
-            assert found.names[k] in view.caption.text.split("</b>")[0]
-        assert says(view.caption.text, found.distance[near], found.chance(*near))
+            assert found.names[k] in view.finding
+        assert says(view.finding, found.distance[near], found.chance(*near))
         drawn = view.groups_plane
         texts = [*drawn.names.data["text"], *drawn.names.data["bold"]]
         # The shortest edge of the tree has its length beside it.
-        length = f"{found.distance[near]:.2f}"
+        length = f"{found.distance[near]:.2f} apart"
         assert {text.split(": ")[-1] for text in texts if text} == {*found.names, length}
         assert drawn.discs.data["radius"] == pytest.approx(found.error, rel=1e-5)
         assert view.points_plane is None, "two thousand points are not sent before they are asked for"
+
+    def test_every_level_has_a_finding_of_its_own_and_little_else_unfolded(self, store, compared):
+        page = Page(store, Similarity)
+        view, methods = page.view, similarity.group(store.results, compared)
+        near = methods.nearest()
+        names, apart = similarity.of_method(store.results, compared, "lth 0.9")
+        reached = {
+            name: apart[names.index("clean"), names.index(f"{name}-5")] for name in ("gaussian_noise", "contrast")
+        }
+        row = np.delete(methods.distance[methods.names.index("lth 0.9")], methods.names.index("lth 0.9"))
+        sides = compared.distance[tuple(compared.cells.index(side) for side in (page.state.a, page.state.b))]
+        corruptions = similarity.group(store.results, compared, "corruptions")
+        expected = {
+            "methods": ({}, (methods.distance[near], methods.chance(*near))),
+            "corruptions": ({"similarity-show": "corruptions"}, (corruptions.distance[corruptions.nearest()],)),
+            "paths": ({"similarity-open": "lth 0.9"}, (max(reached.values()), row.min())),
+            "points": ({"similarity-show": "networks under conditions"}, (sides, methods.distance[near])),
+        }
+        everything = ({"op": "replace", "true": 3},)
+        for level, (choices, numbers) in expected.items():
+            page.change(choices={"similarity-show": "methods", "similarity-open": "none"} | choices, rule=())
+            assert view.level == level or level == "points"
+            assert says(view.finding, *numbers), (level, view.finding)
+            for rule in ((), everything):
+                page.change(rule=rule)
+                for text, most in ((view.finding, 20), (view.key, 40)):
+                    assert 0 < len(re.sub(r"<[^>]*>", " ", text).split()) <= most, (level, text)
+                assert "<b>" not in view.caption.text
+        assert max(reached, key=lambda name: reached[name]) in similarity_caption.finding_of_paths(
+            store, compared, methods, "lth 0.9", selected=False
+        )
+
+    def test_ties_gaps_and_single_methods_are_said(self, store, compared):
+        found = similarity.group(store.results, compared)
+        count = len(found.names)
+        tied = replace(found, distance=np.where(np.eye(count), 0, 2.0))
+        assert tied.tied() == count * (count - 1) // 2 - 1
+        assert says(similarity_caption.finding(tied), 2.0, tied.tied())
+        gaps = replace(found, distance=np.where(np.eye(count), 0, np.nan))
+        assert (gaps.nearest(), gaps.tied()) == (None, 0)
+        assert "share a condition" in similarity_caption.finding(gaps)
+        assert similarity_caption.of_groups(gaps, {}, "all", "absolute") == ""
+        assert says(similarity_caption.finding_of_points(1.5, gaps, selected=False), 1.5)
+        one = similarity.group(store.results, compared, keep=np.array(["dense" in name for name, _ in compared.cells]))
+        assert one.tied() == 0
+        for text in (
+            similarity_caption.finding(one),
+            similarity_caption.finding_of_paths(store, compared, one, "dense", selected=False),
+            similarity_caption.finding_of_points(np.nan, one, selected=True),
+        ):
+            assert 0 < len(text.split()) <= 20
+            assert "nan" not in text
 
     def test_a_disc_opens_its_conditions_and_a_point_of_them_is_b(self, store):
         page = Page(store, Similarity)

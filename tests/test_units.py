@@ -1,97 +1,99 @@
-"""One unit of work that fails costs itself."""
+"""Units that need another one begin when it is finished, in this process and on an executor."""
 
-import errno
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
-from conftest import small_study
 
-from rosalind import config, measuring, results, study
-from rosalind.config import Baseline, Condition, Method
 from rosalind.progress import Progress
 from rosalind.study import units
-from rosalind.study.networks import train_dense
+
+NEEDS = {"a-pruned": "a", "b-pruned": "b"}
 
 
-class TestOneFailingUnit:
-    def study(self, **changes):
-        methods = (Method("magnitude", (0.5,), {"epochs": 1}), Method("magnitude", (0.5,), {"epochs": 2}, label="late"))
-        return small_study(**{"methods": methods, "attributions": 2, "attribution_conditions": ("clean",), **changes})
-
-    @pytest.mark.parametrize("pool", [False, True])
-    def test_costs_itself_and_is_named_at_the_end(self, tmp_path, pool, monkeypatch):
-        # A rate at which training of one baseline diverges; nothing else is changed by it.
-        monkeypatch.setattr(study.networks, "train_dense", one_diverges)
-        executor = ThreadPoolExecutor(1) if pool else None
-        wanted = self.study(baselines=(Baseline("wide", width=24),), seeds=(0,))
-        with pytest.raises(study.Incomplete) as raised:
-            study.run(wanted, tmp_path / "study", executor=executor)
-        assert list(raised.value.failures) == ["mlp-wide-seed0"]
-        assert "the loss is nan" in str(raised.value.failures["mlp-wide-seed0"])
-        assert "mlp-wide-seed0: FloatingPointError: the loss is nan" in str(raised.value)
-        assert len(raised.value.results.networks) == 3
-        assert len(raised.value.results.cells()) == 3 * 5
-        monkeypatch.undo()
-        assert len(study.run(wanted, tmp_path / "study").cells()) == 4 * 5
-
-    def test_methods_without_their_dense_parent_are_left_out_and_named(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(study.networks, "train_dense", one_diverges)
-        with pytest.raises(study.Incomplete) as raised:
-            study.run(self.study(model=config.Model("mlp", 24)), tmp_path / "study")
-        assert set(raised.value.failures) == {
-            f"mlp-{m}-seed{k}" for m in ("dense", "magnitude", "late") for k in (0, 1)
-        }
-        assert not raised.value.results.networks
-
-    def test_a_cell_that_cannot_be_measured_leaves_the_other_networks_theirs(self, folder, monkeypatch):
-        bad, collect = "mlp-lth-0.5-seed0", measuring._collect
-
-        def failing(parts, network, *rest):
-            if network.name == bad:
-                raise ValueError("3 samples have NaN features")
-            return collect(parts, network, *rest)
-
-        monkeypatch.setattr(measuring, "_collect", failing)
-        with pytest.raises(study.Incomplete, match=rf"fog-3: .*{bad}: ValueError: 3 samples have NaN features"):
-            study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
-        measured = [network for network, condition in results.load(folder).cells() if condition == "fog-3"]
-        assert sorted(measured) == sorted(set(results.load(folder).networks) - {bad})
-
-    def test_a_full_disk_ends_the_run_with_the_path(self, folder, monkeypatch):
-        def full(file, **arrays):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(np, "savez", full)
-        with pytest.raises(OSError, match=r"No space left on device: '.*samples\.npz'"):
-            study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
-        assert not list(folder.rglob(".*.tmp"))
-
-    def test_an_interrupt_says_what_was_in_work(self):
-        def interrupted(advance):
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt) as raised, Progress("training", 1, unit="epochs") as progress:
-            units.each(None, interrupted, [units.Unit("mlp-lth-seed0", 1, ())], progress)
-        assert raised.value.__notes__ == ["mlp-lth-seed0"]
-
-    def test_units_of_others_are_tried_again_after_the_rest(self, monkeypatch):
-        monkeypatch.setattr(units, "PAUSE", 0)
-        order, busy = [], {"a": 2, "b": 0, "c": 1}
-
-        def function(name, advance):
-            order.append(name)
-            busy[name] -= 1
-            return busy[name] < 0
-
-        with Progress("training", 3, unit="epochs") as progress:
-            assert units.each(None, function, [units.Unit(n, 1, (n,)) for n in "abc"], progress) == {}
-        assert order == ["a", "b", "c", "a", "c", "a"]
-        assert progress.done == 3
+def units_of(*names: str) -> list[units.Unit]:
+    return [units.Unit(name, 1, (name,)) for name in names]
 
 
-def one_diverges(made, folder, task, advance=None):
-    """Trains dense networks but those of width 24."""
-    if study.planning.model_and_schedule(made, task)[0].width == 24:
-        raise FloatingPointError("the loss is nan at step 3")
-    train_dense(made, folder, task, advance)
+@pytest.fixture(params=[1, 2, None], ids=["one worker", "two workers", "this process"])
+def executor(request):
+    if request.param is None:
+        yield None
+        return
+    with ThreadPoolExecutor(request.param) as pool:
+        yield pool
+
+
+@pytest.fixture
+def progress():
+    with Progress("training", 5, unit="epochs") as shown:
+        yield shown
+
+
+def test_what_is_needed_is_finished_first(executor, progress):
+    begun, finished = [], []
+
+    def function(name, advance=None):
+        begun.append((name, NEEDS.get(name) in (None, *finished)))
+        finished.append(name)
+        return True
+
+    failures = units.each(executor, function, units_of("b-pruned", "a-pruned", "c", "a", "b"), progress, NEEDS)
+    assert failures == {}
+    assert all(ready for _, ready in begun)
+    assert sorted(finished) == ["a", "a-pruned", "b", "b-pruned", "c"]
+    assert progress.done == 5
+
+
+def test_what_needs_a_failed_one_fails_without_a_beginning(executor, progress):
+    begun = []
+
+    def function(name, advance=None):
+        begun.append(name)
+        if name == "a":
+            raise FloatingPointError("diverged")
+        return True
+
+    failures = units.each(executor, function, units_of("a", "b", "a-pruned", "b-pruned"), progress, NEEDS)
+    assert sorted(begun) == ["a", "b", "b-pruned"]
+    assert {name: type(error) for name, error in failures.items()} == {
+        "a": FloatingPointError,
+        "a-pruned": RuntimeError,
+    }
+    assert progress.done == 4
+
+
+def test_nothing_waits_for_what_it_does_not_need(progress):
+    pruned, seen = threading.Event(), []
+
+    def function(name):
+        if name == "b":
+            # Finished only after what was made of a, the other dense network.
+            seen.append(pruned.wait(20))
+        if name == "a-pruned":
+            pruned.set()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert units.each(pool, function, units_of("a", "b", "a-pruned", "b-pruned"), progress, NEEDS) == {}
+    assert seen == [True]
+    assert progress.done == 4
+
+
+def test_what_needs_a_unit_of_another_process_waits_for_it(executor, progress, monkeypatch):
+    monkeypatch.setattr(units, "PAUSE", 0)
+    begun = []
+
+    def function(name, advance=None):
+        begun.append(name)
+        # Another process has the dense network at first.
+        return name != "a" or begun.count("a") > 2
+
+    assert units.each(executor, function, units_of("a", "a-pruned", "b"), progress, NEEDS) == {}
+    assert begun.count("a") == 3
+    assert begun.index("a-pruned") > len(begun) - 1 - begun[::-1].index("a")
+
+
+def test_a_name_that_was_done_before_is_not_waited_for(executor, progress):
+    assert units.each(executor, lambda name, advance=None: True, units_of("a-pruned"), progress, NEEDS) == {}
+    assert progress.done == 1

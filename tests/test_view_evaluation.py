@@ -151,8 +151,9 @@ class TestHeat:
             assert shown == len(names)
 
     def test_the_header_names_groups_corruptions_and_severities(self, store):
-        texts = Page(store, Evaluation).view.heads.data["text"]
-        assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(texts)
+        sources = Page(store, Evaluation).view.header.sources
+        for source in sources.values():
+            assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(source.data["text"])
 
 
 def _condition(name: str, severity: float, category: str = "noise", draw: int = 0) -> ConditionInfo:

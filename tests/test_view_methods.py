@@ -142,7 +142,7 @@ def test_what_was_not_computed_names_the_command_that_makes_it(folder, monkeypat
     ]
     empty, _, _ = made(folder, chosen=chosen("ewa"))
     assert "rosalind diagnose" in empty.missing.text
-    assert "Click a sample" in empty.caption.text
+    assert "Click a sample" in empty.key
 
 
 def test_a_session_goes_from_method_to_method_and_back(folder):
@@ -155,7 +155,7 @@ def test_a_session_goes_from_method_to_method_and_back(folder):
     session.change(choices={"attribution-method": HIDDEN})
     assert (view.methods.tiles.figure.visible, view.tiles.figure.visible, view.by.visible) == (False, True, True)
     assert not view.methods.agreement.figure.visible
-    assert "Red: hiding the patch" in view.caption.text
+    assert "Red: hiding the patch" in view.key
 
 
 def test_a_damaged_file_is_said_in_the_caption(folder):
@@ -163,5 +163,5 @@ def test_a_damaged_file_is_said_in_the_caption(folder):
     path = results.diagnostic_file(folder, "lrp", A[0], None, A[1])
     path.write_bytes(path.read_bytes()[:300])
     view, _, _ = made(folder, primary=5, chosen=chosen("lrp"))
-    assert path.name in view.caption.text
+    assert path.name in view.finding
     assert analysis.method_maps.kinds(Store(folder))["lrp"].id == "lrp"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from bokeh.document import Document
-from pages import Page
+from pages import Page, says
 
 from rosalind import results
 from rosalind.analysis import similarity
@@ -34,7 +34,7 @@ class TestView:
         view.points_plane.tap(far, far, shift=True)
         view.points_plane.matrix.tap(0.5, len(order) - 0.5, shift=True)
         assert page.asked == [{"b": cells[place]}, {"a": cells[order[-1]]}]
-        assert f"{view.kept['comparison'].distance[order[-1], place]:.2f} apart" in view.caption.text
+        assert says(view.finding, view.kept["comparison"].distance[order[-1], place])
         # The square stands in A's column and B's row.
         assert view.points_plane.matrix.marks.data["column"][0] == len(order) - 0.5
         assert order[int(view.points_plane.matrix.marks.data["row"][0])] == place
@@ -47,7 +47,8 @@ class TestView:
         assert sorted(view.points_plane.marks.data["text"]) == ["A", "A", "B", "B"]
         place, distance = view.kept["points"].place, view.kept["comparison"].distance
         apart = [distance[place[f"mlp-dense-seed{k}", "clean"], place[f"mlp-lth-0.9-seed{k}", "clean"]] for k in (0, 1)]
-        assert f"{np.mean(apart):.2f} apart</b> (mean over 2 pairs of a seed)" in view.caption.text
+        assert f"{np.mean(apart):.2f} apart (mean over 2 pairs of a seed)" in view.caption.text
+        assert says(view.finding, np.mean(apart))
 
     def test_another_selection_sends_nothing_and_another_metric_everything(self, store):
         page = Page(store, Similarity, choices=POINTS)

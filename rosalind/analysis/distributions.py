@@ -69,7 +69,12 @@ def cumulative(values: Float[np.ndarray, "..."], points: Float[np.ndarray, "*sha
 def median(values: Float[np.ndarray, "..."]) -> float:
     """The median of the finite values; NaN of none."""
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else float("nan")
+    if not finite.size:
+        return float("nan")
+    # Half of numpy.median's time, which looks for NaN once more.
+    half = finite.size // 2
+    halves = np.partition(finite, half)
+    return float(halves[half] if finite.size % 2 else (halves[half] + halves[:half].max()) / 2)
 
 
 def errors(margins: Float[np.ndarray, "..."]) -> float:
@@ -95,7 +100,8 @@ def largest_gap(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> flo
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if not a.size or not b.size:
         return float("nan")
-    limits = rasters.ends(np.concatenate([a, b]))
+    # Of at most 16,384 of each, evenly apart: they place the bins, and no more.
+    limits = rasters.ends(np.concatenate([side[:: -(-side.size // 2**14)] for side in (a, b)]))
     if limits[0] == limits[1]:
         limits = rasters.limits(a, b)
     below = [np.cumsum(histogram(side, limits, FINE)) / side.size for side in (a, b)]

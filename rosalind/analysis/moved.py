@@ -54,15 +54,15 @@ def moved(
         measures: keys of `store.measures`.
     """
 
-    weight = mask.astype(np.float64)
+    # Picking by rows takes a tenth of the time of picking by a mask, and a brush asks for dozens of means.
+    rows = np.flatnonzero(mask)
 
     def mean(pair: tuple[Cell, Cell], measure: str) -> float:
-        values = store.difference(*pair, measure, raw)
-        # A product takes a tenth of the time of picking the samples, and a brush asks for dozens of means.
-        total, count = float(values.astype(np.float64) @ weight), float(weight.sum())
+        values = store.difference(*pair, measure, raw)[rows]
+        total, count = float(values.sum(dtype=np.float64)), len(rows)
         if not np.isfinite(total):
-            finite = np.isfinite(values)
-            total, count = float(values[finite].astype(np.float64) @ weight[finite]), float(weight[finite].sum())
+            finite = values[np.isfinite(values)]
+            total, count = float(finite.sum(dtype=np.float64)), len(finite)
         return total / count if count else float("nan")
 
     pairs = store.sides.nulls(a, b)[0]

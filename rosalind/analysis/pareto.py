@@ -183,8 +183,8 @@ def markdown(results: Results) -> list[str]:
     return [
         *("", "## Accuracy for bytes", ""),
         "Kilobytes (1,000 bytes) of all parameters, every kernel in the smallest of its forms (float32, few bits, a "
-        "codebook; dense, a bit per weight, compressed rows); accuracies in percent, mean +- deviation over seeds. On "
-        f"the front: no other network is nowhere worse in {', '.join(shown.objectives)} and somewhere better by more "
-        f"{null}.",
+        "codebook; dense, a bit per weight, compressed rows; all channels, or those that are left); accuracies in "
+        "percent, mean +- deviation over seeds. On the front: no other network is nowhere worse in "
+        f"{', '.join(shown.objectives)} and somewhere better by more {null}.",
         *("", "| network | kB | clean | corrupted | on the front |", "|---|---|---|---|---|", *lines),
     ]

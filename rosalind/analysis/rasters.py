@@ -3,8 +3,8 @@
 from functools import cache
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float32, Real, UInt8, UInt32
-from scipy import sparse
 
 BINS = 128
 """Bins per axis of a density: fixed, so that bytes to the browser do not grow with samples or pixels."""
@@ -56,7 +56,8 @@ def density(
     200,000 points took 7 ms on a busy core, numpy.histogram2d 65.
     """
     if mask is not None:
-        x, y = x[mask], y[mask]
+        rows = np.flatnonzero(mask)
+        x, y = x[rows], y[rows]
     good = (x >= x_range[0]) & (x <= x_range[1]) & (y >= y_range[0]) & (y <= y_range[1])
     if not good.all():
         x, y = x[good], y[good]
@@ -105,7 +106,7 @@ def levels(
 
 
 @cache
-def _rows_of_lines(width: int) -> sparse.csr_matrix:
+def _rows_of_lines(width: int) -> "scipy.sparse.csr_matrix":
     """float32[LEVELS * width, LEVELS * LEVELS]: which pixels the line between two levels goes through."""
     start, stop = np.divmod(np.arange(LEVELS * LEVELS), LEVELS)
     places = (np.arange(width) + 0.5) / width
@@ -113,7 +114,7 @@ def _rows_of_lines(width: int) -> sparse.csr_matrix:
     pixels = (rows * width + np.arange(width)).ravel()
     ends = np.arange(LEVELS * LEVELS + 1) * width
     shape = (LEVELS * LEVELS, LEVELS * width)
-    return sparse.csr_matrix((np.ones(pixels.size, np.float32), pixels, ends), shape).T.tocsr()
+    return scipy.sparse.csr_matrix((np.ones(pixels.size, np.float32), pixels, ends), shape).T.tocsr()
 
 
 def parallel_density(axes: UInt8[np.ndarray, "k n"], width: int = 48) -> Float32[np.ndarray, "levels pixels"]:

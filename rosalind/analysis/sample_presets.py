@@ -60,6 +60,19 @@ def report(preset: str, picked: Picked) -> str:
     )
 
 
+def finding(preset: str, picked: Picked) -> str:
+    """A preset's outcome in at most 20 words; `report` has what they were picked on."""
+    given, event = PRESETS[preset]
+    words = f"{len(picked.positions)} samples {preset}"
+    if not picked.on:
+        return f"{words}: too few seeds and draws to say whether they behave so again."
+    if not picked.cases:
+        return f"{words}; none was {given} on {picked.rest}."
+    return (
+        f"{words}: held out, {event} in {100 * picked.again:.0f} % of cases; of all samples' {100 * picked.null:.0f} %."
+    )
+
+
 def ranked(counts: Integer[np.ndarray, "2 n"]) -> Float64[np.ndarray, " n"]:
     """Clarity with which a sample behaves so; -1 where it never could.
 

@@ -134,9 +134,10 @@ class Store:
         return cell
 
     def first_sides(self) -> tuple[Cell, Cell, int | None]:
-        """A, B and the id of one sample that has maps: the dense network against the first pruned one, clean.
+        """A, B and the id of one sample that has maps, in both if any: the dense network against the first pruned one.
 
-        Damaged cells are passed over, and networks of which there are predictions alone where others are measured.
+        Both on clean images where those are measured. Damaged cells are passed over, and networks of which there are
+        predictions alone where others are measured.
 
         Raises:
             ValueError: nothing has been measured, or nothing can be read.
@@ -147,8 +148,9 @@ class Store:
         networks = [name for name in self.networks if not infos[name].only_predictions] or self.networks
         pruned = [name for name in networks if not infos[name].is_dense]
         a, b = self._first(networks), self._first([*pruned, *networks])
-        maps = self.maps(a)
-        return a, b, int(maps["id"][0]) if maps is not None and len(maps["id"]) else None
+        mapped = [[] if (maps := self.maps(cell)) is None else maps["id"].tolist() for cell in (a, b)]
+        both = [sample for sample in mapped[0] if sample in mapped[1]]
+        return a, b, next(iter(both or mapped[0]), None)
 
     def _first(self, networks: Sequence[str]) -> Cell:
         """The first measured cell that can be read, conditions before networks; damaged ones become problems."""

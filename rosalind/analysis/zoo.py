@@ -226,7 +226,9 @@ def load(folder: str | Path) -> Zoo:
     """
     folder = Path(folder)
     if not (folder / "zoo.json").exists():
-        raise FileNotFoundError(f"{folder} holds no zoo.json; `python experiments/zoo.py --out {folder}` makes a zoo.")
+        raise FileNotFoundError(
+            f"{folder} holds no zoo.json; `python experiments/zoo.py --out FOLDER` makes a zoo in a new folder."
+        )
     about = load_object(folder / "zoo.json")
     if about.get("version") != VERSION:
         raise Damaged(f"{folder} has version {about.get('version')}, this rosalind reads {VERSION}.")

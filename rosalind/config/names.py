@@ -12,6 +12,10 @@ from typing import TypeVar
 Record = TypeVar("Record")
 
 
+LISTED = 40
+"""Most names that a message lists: the networks of a study may be hundreds."""
+
+
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """The message for a name that is not in a table: the name, then those that are allowed, the closest first.
 
@@ -21,8 +25,9 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     allowed = sorted(allowed)
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    rest = [key for key in allowed if key not in close]
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join([*close, *rest])}."
+    known = [*close, *(key for key in allowed if key not in close)]
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known[:LISTED])}{more}."
 
 
 _IMPORTED = "rosalind_definition"

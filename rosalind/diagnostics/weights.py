@@ -113,12 +113,12 @@ def _effective_sparsity(subject: Subject) -> dict[str, Any]:
 
 def storage_of(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
     """Counts and bytes per layer, float64[layers], see the diagnostic `storage`."""
-    counts: dict[str, list[float]] = {key: [] for key in ("nonzero", "dense", "bitmask", "csr", "coded")}
+    counts: dict[str, list[float]] = {key: [] for key in ("nonzero", "dense", "bitmask", "csr", "packed", "coded")}
     for leaf, mask in weights.values():
         size = pruning.diagnosis.storage({"kernel": mask}, {"kernel": leaf})
         alive = leaf[mask]
         counts["nonzero"].append(mask.sum())
-        for key in ("dense", "bitmask", "csr"):
+        for key in ("dense", "bitmask", "csr", "packed"):
             counts[key].append(size[key])
         # Where the kept weights are, and which of the steps each is.
         places = mask.size * _binary_entropy(mask.mean())
@@ -188,12 +188,22 @@ STORAGE = Diagnostic(
         "csr": Given(
             "kept weights as float32 in compressed rows, indices of 2 or 4 bytes", "bytes", _LAYERS, 0, better="lower"
         ),
+        "packed": Given(
+            "the smallest form: weights as float32, in few bits or of a codebook; all, behind a bit each or in rows; "
+            "of the whole layer or of the channels that are left",
+            "bytes",
+            _LAYERS,
+            0,
+            better="lower",
+        ),
         "coded": Given(
-            "lower bound for kept weights of 8 bits: entropy of where they are and of their values",
+            "kept weights of 8 bits by an ideal coder of one weight at a time: entropy of where they are and of their "
+            "values; less is possible where a pattern says where they are, as with channels or N:M groups",
             "bytes",
             _LAYERS,
             0,
             better="lower",
         ),
     },
+    version=2,
 )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from rosalind.config import unknown
 from rosalind.results import Results, load_arrays, replacing
 
 Layout = Literal["torch", "flax"]
@@ -46,7 +47,7 @@ def state_dict(
         results.Damaged: its file cannot be read.
     """
     if network not in results.networks:
-        raise ValueError(f"{results.folder} has no network {network!r}; it has {', '.join(results.networks)}.")
+        raise ValueError(f"{results.folder}: {unknown('network', network, results.networks)}")
     if layout not in LAYOUTS:
         raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
     info = results.networks[network]

@@ -95,6 +95,66 @@ def ranking_figure(results: Results, groups: Collection[str] = ()) -> Figure | N
     return figure
 
 
+def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
+    """Whether the ranking of methods holds on held-out corruptions: accuracies against each other, and both ranks.
+
+    Means over seeds with 95 % t-intervals. Lines join the two ranks of a method; red where it swaps with another beyond
+    chance, and the title has the verdict. Ranks are those among all groups, of which the named ones are drawn, or all.
+    None where there are not two rankings.
+    """
+    rows = robustness.held_out.rows(results)
+    drawn = [row for row in rows if not groups or row["method"] in groups]
+    if len(drawn) < 2:
+        return None
+    figure = Figure(figsize=(10, 1.8 + 0.19 * max(len(drawn), 12)), layout="constrained")
+    plane, ranks = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    colours = ["#c0392b" if row["swaps_with"] else "0.35" for row in drawn]
+    x, y = (100 * np.array([row[kind] for row in drawn]) for kind in ("corrupted", "held_out"))
+    # Of a single seed 0, as error bars need a number.
+    half_x, half_y = (
+        np.nan_to_num(100 * np.array([row[f"{kind}_high"] - row[kind] for row in drawn]))
+        for kind in ("corrupted", "held_out")
+    )
+    plane.errorbar(x, y, xerr=half_x, yerr=half_y, fmt="none", ecolor="0.75", linewidth=0.8, zorder=1)
+    plane.scatter(x, y, s=18, c=colours, zorder=2)
+    for row, *place in zip(drawn, x, y, strict=True):
+        plane.annotate(row["corrupted_rank"], place, (3, 3), textcoords="offset points", fontsize=7)
+    plane.set_xlabel("corruption accuracy, percent (numbers: rank)", fontsize=8)
+    plane.set_ylabel("accuracy on held-out corruptions, percent", fontsize=8)
+    plane.grid(alpha=0.3)
+    plane.tick_params(labelsize=7)
+    for row, colour in zip(drawn, colours, strict=True):
+        ends = row["corrupted_rank"], row["held_out_rank"]
+        ranks.plot((0, 1), ends, color=colour, marker="o", markersize=3.5, linewidth=1)
+    # Methods of equal accuracy share a rank, and a line of text.
+    for side, kind in enumerate(("corrupted", "held_out")):
+        at: dict[int, list[str]] = {}
+        for row in drawn:
+            at.setdefault(row[f"{kind}_rank"], []).append(row["method"])
+        for place, names in at.items():
+            words = ", ".join(names)
+            text = f"{words}  {place}" if side == 0 else f"{place}  {words}"
+            align = "left" if side else "right"
+            ranks.annotate(
+                text,
+                (side, place),
+                (8 * (2 * side - 1), 0),
+                textcoords="offset points",
+                ha=align,
+                va="center",
+                fontsize=7,
+            )
+    ranks.invert_yaxis()
+    ranks.set_axis_off()
+    ranks.set_xlim(-1.1, 2.1)
+    ranks.set_title("rank by corruption accuracy, and on held-out corruptions", fontsize=8)
+    transfer = drawn[0]
+    ends = f" ({transfer['tau_low']:.2f} to {transfer['tau_high']:.2f})" if np.isfinite(transfer["tau_low"]) else ""
+    words = f"the ranking on held-out corruptions: {transfer['verdict']}; Kendall's tau {transfer['tau']:.2f}{ends}"
+    figure.suptitle(f"{words}; red: in a pair that swaps (paired t-tests, Holm)", fontsize=8)
+    return figure
+
+
 def potential_figure(results: Results) -> Figure | None:
     """How far every method may prune on clean and on corrupted images, with 95 % intervals over seeds.
 

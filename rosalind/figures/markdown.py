@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import claims, diagnostics, map_tables, pareto, predictors, robustness, shift
+from rosalind.analysis import claims, diagnostics, explanation, map_tables, pareto, predictors, robustness, shift
 from rosalind.analysis.scope import Scope
 from rosalind.results import Results
 
@@ -158,6 +158,7 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     lines += pareto.markdown(results)
     lines += robustness.methods.markdown(results)
     lines += claims.markdown(claims.current(results) or list(map(claims.as_json, claims.evaluate(results))))
+    lines += explanation.markdown(results)
     lines += predictors.markdown(results)
     lines += diagnostics.markdown(results)
     lines += map_tables.markdown(results)

@@ -56,7 +56,8 @@ def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
 
     A compressed row holds its kept weights, the column of each (2 bytes up to 65,536 columns, else 4), and
     4 bytes for its end. Rows are output units. Parameters outside P are stored dense. `packed` is the least for
-    every kernel, in fewer bits where its values allow it: see `storage.packed_bytes`.
+    every kernel, in fewer bits where its values allow it, and without what belongs to removed channels: see
+    `storage.packed_bytes`.
     """
     prunable = weights_only(masks)
     rest = 4 * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in prunable)
@@ -67,7 +68,7 @@ def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
         size["bitmask"] += 4 * alive + -(-weights // 8)
         size["csr"] += alive * (4 + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
     leaves = {path: np.asarray(leaf, np.float32) for path, leaf in by_path(trainable).items()}
-    return {**size, "packed": packed_bytes(leaves, prunable)}
+    return {**size, "packed": packed_bytes(leaves, {path: np.asarray(mask) for path, mask in masks.items()})}
 
 
 def _layer(path: str, mask: np.ndarray, alive: np.ndarray) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
 
-FORMAT = 4
+FORMAT = 5
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")
@@ -177,26 +177,22 @@ def _train(
     executor: Executor | None,
     after: Callable[[], object] | None,
 ) -> dict[str, Exception]:
-    """Train dense parents, then what is made of them; errors by name. A method needs the dense parent of its seed."""
-    failures: dict[str, Exception] = {}
-    work = [
+    """Train dense networks and what is made of them; errors by name. A method needs the dense parent of its seed."""
+    parents, rest = (
         [Unit(planning.name_of(study, t), planning.epochs_of(study, t), (study, folder, t)) for t in tasks]
         for tasks in todo
-    ]
-    epochs = units.amounts([unit for part in work for unit in part])
+    )
+    if executor is not None:
+        # The longest first, so that none is left alone at the end.
+        rest.sort(key=lambda unit: -unit.amount)
+    work = [*parents, *rest]
+    tasks = {unit.name: unit.arguments[2] for unit in work}
+    needs = {name: planning.name_of(study, task.parent) for name, task in tasks.items() if task.method is not None}
+    epochs = units.amounts(work)
     if not epochs:
-        return failures
+        return {}
     with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs, after=after) as progress:
-        for part in work:
-            for unit in part:
-                task = unit.arguments[2]
-                parent = None if task.method is None else planning.name_of(study, task.parent)
-                if parent in failures:
-                    failures[unit.name] = RuntimeError(f"its dense parent {parent} is missing")
-                    progress.advance(unit.amount, unit.name)
-            ready = [unit for unit in part if unit.name not in failures]
-            failures |= units.each(executor, networks.train, ready, progress)
-    return failures
+        return units.each(executor, networks.train, work, progress, needs)
 
 
 def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:

@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import functools
 import pickle
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,25 +84,12 @@ def _named(unit: Unit) -> Iterator[None]:
         raise
 
 
-def _calls(
-    executor: Executor | None, function: Callable[..., bool], units: Sequence[Unit], progress: Progress
-) -> Iterator[tuple[Unit, Callable[[], bool]]]:
-    """Every unit with a call that carries it out, or waits until an executor has."""
-    if executor is None:
-        for unit in units:
-            yield unit, lambda unit=unit: function(*unit.arguments, advance=progress.advance)
-        return
-    futures = [executor.submit(_sendable, function, *unit.arguments) for unit in units]
-    try:
-        for unit, future in zip(units, futures, strict=True):
-            yield unit, future.result
-    finally:
-        for future in futures:
-            future.cancel()
-
-
 def each(
-    executor: Executor | None, function: Callable[..., bool], units: Sequence[Unit], progress: Progress
+    executor: Executor | None,
+    function: Callable[..., bool],
+    units: Sequence[Unit],
+    progress: Progress,
+    needs: Mapping[str, str] | None = None,
 ) -> dict[str, Exception]:
     """Carry units out, in this process or on an executor; the errors of those that failed, by name.
 
@@ -110,31 +99,66 @@ def each(
             others are done, until they are finished there or the process is gone.
         units: in their order.
         progress: advanced by the amount of every unit.
+        needs: by the name of a unit that of the one that must be finished before it begins, among the units or done
+            before. Where that fails it fails too.
 
     Raises:
         OSError, BrokenExecutor: see `ends_all`.
     """
+    needs = needs or {}
     failures: dict[str, Exception] = {}
-    while units:
-        busy = []
-        for unit, call in _calls(executor, function, units, progress):
-            before = progress.done
-            progress.begin(unit.name)
-            try:
-                with _named(unit):
-                    finished = call()
-            except Exception as error:
-                if ends_all(error):
-                    raise
-                # Without the arrays that its frames hold.
-                traceback.clear_frames(error.__traceback__)
-                failures[unit.name], finished = error, True
-                print(f"{unit.name} failed, the rest goes on: {reason(error)}", file=sys.stderr)
-            if not finished:
+    unfinished = {unit.name for unit in units}
+    waiting, busy, tried = list(units), list[Unit](), len(units)
+    running: dict[Future, Unit] = {}
+
+    def next_ready() -> Unit | None:
+        return next((unit for unit in waiting if needs.get(unit.name) not in unfinished), None)
+
+    def end(unit: Unit, call: Callable[[], bool]) -> None:
+        before = progress.done
+        try:
+            if not call():
                 busy.append(unit)
-            elif left := unit.amount - (progress.done - before):
-                progress.advance(left, unit.name)
-        if len(busy) == len(units):
-            time.sleep(PAUSE)
-        units = busy
+                return
+        except Exception as error:
+            if ends_all(error):
+                raise
+            # Without the arrays that its frames hold.
+            traceback.clear_frames(error.__traceback__)
+            failures[unit.name] = error
+            print(f"{unit.name} failed, the rest goes on: {reason(error)}", file=sys.stderr)
+        unfinished.remove(unit.name)
+        if left := unit.amount - (progress.done - before):
+            progress.advance(left, unit.name)
+
+    try:
+        while unfinished:
+            while unit := next_ready():
+                waiting.remove(unit)
+                if (needed := needs.get(unit.name)) in failures:
+                    failures[unit.name] = RuntimeError(f"{needed}, which it is made of, is missing")
+                    unfinished.remove(unit.name)
+                    progress.advance(unit.amount, unit.name)
+                elif executor is None:
+                    progress.begin(unit.name)
+                    with _named(unit):
+                        end(unit, functools.partial(function, *unit.arguments, advance=progress.advance))
+                else:
+                    running[executor.submit(_sendable, function, *unit.arguments)] = unit
+            if running:
+                oldest = next(iter(running.values()))
+                progress.begin(oldest.name)
+                with _named(oldest):
+                    done, _ = futures.wait(running, return_when=futures.FIRST_COMPLETED)
+                for future in done:
+                    end(running.pop(future), future.result)
+            elif busy:
+                if len(unfinished) == tried:
+                    time.sleep(PAUSE)
+                tried = len(unfinished)
+                waiting = [*busy, *waiting]
+                busy.clear()
+    finally:
+        for future in running:
+            future.cancel()
     return failures

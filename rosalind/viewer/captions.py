@@ -88,13 +88,13 @@ def mean_changes(
         raw: leave norms and margins unscaled.
         nulls: pairs of sides without an effect, where the null is shown; the largest absolute mean is reported.
     """
-    pairs = store.sides.pairs(*sides)
+    pairs, rows = store.sides.pairs(*sides), np.flatnonzero(shown)
 
     def accuracy_change(pair: tuple[Cell, Cell]) -> np.ndarray:
-        return 100.0 * store.correct(pair[1])[shown] - 100.0 * store.correct(pair[0])[shown]
+        return 100.0 * store.correct(pair[1])[rows] - 100.0 * store.correct(pair[0])[rows]
 
     def measure_change(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
-        difference = store.difference(*pair, measure, raw)[shown]
+        difference = store.difference(*pair, measure, raw)[rows]
         return difference[np.isfinite(difference)].astype(np.float64)
 
     def with_power(change: str, smallest: float, means: list[float], null: str) -> str:
@@ -106,10 +106,10 @@ def mean_changes(
     parts = []
     # For groups the mean over seeds, not the majority vote of each sample.
     changes = [accuracy_change(pair) for pair in pairs] or [accuracy_change(sides)]
-    if shown.any():
+    if len(rows):
         means = [float(change.mean()) for change in changes]
         discordant = float(np.mean([np.mean(change != 0) for change in changes]))
-        smallest = 100 * detectable_with_samples(int(shown.sum()), discordant)
+        smallest = 100 * detectable_with_samples(len(rows), discordant)
         null = f"{max(abs(accuracy_change(pair).mean()) for pair in nulls):.1f}" if nulls else ""
         parts.append(with_power(f"{np.mean(means):+.1f} points right", smallest, means, null))
     for measure in dict.fromkeys(measures):
@@ -123,7 +123,7 @@ def mean_changes(
             parts.append(with_power(sentence, smallest, means, null))
     if not parts:
         return ""
-    basis = f"{int(shown.sum()):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")
+    basis = f"{len(rows):,} samples" + (f" and {len(pairs)} pairs of seeds" if len(pairs) > 1 else "")
     return (
         f"From A to B: {', '.join(parts)}, mean ± deviation over samples; in brackets the smallest change "
         f"that {basis} can show with power 80 % at level 5 %. "

@@ -22,11 +22,16 @@
     button.addEventListener("click", () =>
       enlarge(button.parentElement, !button.parentElement.classList.contains("enlarged"))));
   document.addEventListener("keydown", (event) => {
-    const section = document.querySelector("section.enlarged");
-    if (event.key !== "Escape" || !section) return;
+    const section = document.querySelector("section.enlarged"), words = document.querySelector("details.terms[open]");
+    if (event.key !== "Escape" || !(section || words)) return;
     event.stopImmediatePropagation();
-    enlarge(section, false);
+    if (words) words.open = false;
+    else enlarge(section, false);
   }, true);
+  document.addEventListener("pointerdown", (event) =>
+    document.querySelectorAll("details.terms[open]").forEach((words) => {
+      if (!event.composedPath().includes(words)) words.open = false;
+    }), true);
 
   const fold = document.getElementById("fold");
   const folded = (on) => {
@@ -88,12 +93,28 @@
       if (text && !field.getAttribute("aria-label")) field.setAttribute("aria-label", text);
     }
   };
-  let waiting = 0;
+  // What is meant for frames of some widths only: numbers in cells, and names that were cut for so many pixels.
+  const fit = () => {
+    for (const view of Bokeh.index?.query?.((view) => view.model.type === "Figure") ?? []) {
+      const width = view.frame.bbox.width;
+      for (const renderer of width > 0 ? view.model.renderers : []) {
+        const [, from, below] = renderer.tags.map((tag) => /^frame (\d+) ?(\d*)$/.exec(tag)).find(Boolean) ?? [];
+        const visible = width >= Number(from) && (!below || width < Number(below));
+        if (from && renderer.visible !== visible) renderer.setv({ visible }, { sync: false });
+      }
+    }
+  };
+
+  let waiting = 0, resized = 0;
   window.rosalindAnswered = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(name, 250);
+    waiting = setTimeout(() => { name(); fit(); }, 250);
   };
-  setTimeout(name, 1500);
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(fit, 250);
+  });
+  setTimeout(() => { name(); fit(); }, 1500);
 
   const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>
     button.dataset.layout === document.body.dataset.layout

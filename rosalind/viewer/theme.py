@@ -96,7 +96,7 @@ WIDGETS = """
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
 /* Bokeh's arrow is black in dark too. */
 select:not([multiple]).bk-input { background-image: var(--arrow); }
-.bk-btn { padding-left: 6px; padding-right: 6px; }
+.bk-btn { padding-left: 4px; padding-right: 4px; }
 .bk-btn[disabled] { opacity: .45; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
@@ -207,7 +207,8 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
             model.background_fill_color, model.label_text_color = colours["panel"], colours["ink"]
             model.border_line_color = colours["line"]
         elif isinstance(model, ColorBar):
-            model.background_fill_color, model.major_label_text_color = colours["panel"], colours["soft"]
+            model.background_fill_color = colours["panel"]
+            model.major_label_text_color = model.title_text_color = colours["soft"]
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
         elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(map(str, model.palette)))):

@@ -1,8 +1,11 @@
-"""The summary as a table of pandas, which rosalind does not depend on."""
+"""Tables in pandas and DuckDB, on which rosalind does not depend."""
 
+import duckdb
 import numpy as np
+import pandas
+import pytest
 
-from rosalind import results
+from rosalind import exports, results
 from rosalind.analysis import robustness
 
 
@@ -11,3 +14,21 @@ def test_results_as_a_table(small_folder):
     summary = robustness.read_summary(small_folder / "summary.csv")
     assert list(zip(frame["network"], frame["condition"], strict=True)) == list(summary)
     np.testing.assert_array_equal(frame["accuracy"], [row["accuracy"] for row in summary.values()])
+
+
+def test_the_samples_open_in_pandas_and_duckdb(small_folder, tmp_path):
+    study_results, path = results.load(small_folder), tmp_path / "samples.parquet"
+    count = exports.write_samples(study_results, path)
+    rows = robustness.table(study_results)
+    clean = {name: value for row in rows for name, value in zip(row.group.networks, row.clean, strict=True)}
+    frame = pandas.read_parquet(path)
+    assert len(frame) == count
+    of_pandas = frame[frame["condition"] == "clean"].groupby("network")["correct"].mean()
+    asked = f"select network, avg(correct::int) from '{path}' where condition = 'clean' group by network"
+    for accuracy in (dict(of_pandas), dict(duckdb.sql(asked).fetchall())):
+        assert accuracy == pytest.approx(clean)
+    # Gaps are nulls for both: dense networks and tickets have no parent.
+    orphans = {name for name, info in study_results.networks.items() if info.parent is None}
+    gaps = duckdb.sql(f"select count(*) from '{path}' where parent is null").fetchall()[0][0]
+    assert gaps == frame["parent"].isna().sum() == frame["network"].isin(orphans).sum() > 0
+    assert not frame["angle"].isna().any()

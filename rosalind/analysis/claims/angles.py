@@ -153,7 +153,7 @@ def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
     """Evidence that angles on clean images go with accuracy under corruption beyond clean accuracy, in every seed."""
     clean, main, seeds = clean_of(results, "train"), robustness.main_mean(results), arms.seeds_of(results)
     if clean is None or main is None or not seeds:
-        return Evidence({}, lacking=("The study needs clean images, corruptions and dense networks with seeds.",))
+        return Evidence({}, lacking=(arms.NEEDED,))
     unharmed, corrupted = arms.accuracy_under(results, clean), arms.corrupted(results, main)
     labels = results.labels.astype(np.int64)
     effects: dict[str, list[float]] = {}

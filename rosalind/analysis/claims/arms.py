@@ -11,6 +11,12 @@ from rosalind.results import Results
 TICKETS = ("biprop", "edge_popup")
 """Methods whose weights are never trained."""
 
+NEEDED = (
+    "The study needs clean images, corruptions and dense networks with seeds: `rosalind run` makes them; of networks "
+    "made elsewhere add the dense ones, each with its `seed`."
+)
+"""What a study lacks without which nothing can be paired, and what adds it."""
+
 
 def seeds_of(results: Results) -> list[int]:
     """The seeds of the plain dense networks, ascending: the replicates of a study."""

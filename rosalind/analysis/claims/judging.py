@@ -182,7 +182,9 @@ def _advice(claim: Claim, word: Word, part: Part | None, needed: int, p: float, 
         return ""
     if part.n < fewest():
         floor = 2.0 ** (1 - part.n) if part.n else 1.0
-        sentence = f"The signs of {part.n} {claim.unit} cannot show a p below {floor:.2g}: take {fewest(tests)} or more"
+        sentence = (
+            f"With n = {part.n} the signs cannot show a p below {floor:.2g}: take {fewest(tests)} or more {claim.unit}"
+        )
         # Of two or three replicates the deviation is hardly known.
         few = f"; by their deviation {needed} would show {part.least:g} {claim.scale}" if needed > fewest(tests) else ""
         return f"{sentence}{few}."

@@ -43,7 +43,7 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     """Evidence that a method beats dense controls under corruption at little cost of clean accuracy, by seed."""
     clean, main, seeds = clean_of(results, "train"), robustness.main_mean(results), arms.seeds_of(results)
     if clean is None or main is None or not seeds:
-        return Evidence({}, lacking=("The study needs clean images, corruptions and dense networks with seeds.",))
+        return Evidence({}, lacking=(arms.NEEDED,))
     reached = arms.corrupted(results, main)
     unharmed = arms.accuracy_under(results, clean)
     points = lambda group, accuracies: {

@@ -4,23 +4,19 @@ In a notebook one line: `explanation.read(results.load(folder), "dense", "biprop
 """
 
 from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED, PATH, PairNumbers, of_pair, severities
-from rosalind.analysis.explanation.record import (
-    OVERALL,
-    PARTS,
-    SHOWN,
-    Carried,
-    Explanation,
-    Interval,
-    arrays_of,
-    file_of,
-    json_of,
-    members,
-    name_of,
-    pairs_of,
-    read,
-)
+from rosalind.analysis.explanation.pairs import members, name_of, pairs_of
+from rosalind.analysis.explanation.record import OVERALL, PARTS, SHOWN, Carried, Explanation, Interval
 from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
-from rosalind.analysis.explanation.words import cost_lines, geometry_lines, part_lines, sentence, text
+from rosalind.analysis.explanation.stored import Stored, all_stored, arrays_of, file_of, json_of, read
+from rosalind.analysis.explanation.words import (
+    cost_lines,
+    finding,
+    geometry_lines,
+    markdown,
+    part_lines,
+    sentence,
+    text,
+)
 
 __all__ = [
     "CARRIED",
@@ -36,14 +32,18 @@ __all__ = [
     "Explanation",
     "Interval",
     "PairNumbers",
+    "Stored",
+    "all_stored",
     "arrays_of",
     "carrying",
     "coalitions",
     "cost_lines",
     "file_of",
+    "finding",
     "geometry_lines",
     "held",
     "json_of",
+    "markdown",
     "matched",
     "members",
     "name_of",

@@ -1,22 +1,15 @@
-"""The stored explanation of a gain: sides, pairs and files; shares with intervals over seeds are made when read."""
+"""The stored explanation of a gain: shares with intervals over seeds are made when read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int
 
 from rosalind.analysis import fragility
 from rosalind.analysis.explanation.shares import carrying, held, shapley
-from rosalind.analysis.robustness import groups
 from rosalind.analysis.robustness.power import seed_interval
-from rosalind.analysis.sides import Sides
-from rosalind.config import unknown
-from rosalind.results import Damaged, Results, load_arrays, load_object
-from rosalind.results.schema import check_arrays, check_keys
 
 PARTS = {
     "seed": "draw of the seed",
@@ -35,14 +28,6 @@ OVERALL = "overall"
 
 SHOWN = 12
 """Samples that are shown."""
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    **{"a": (str,), "b": (str,), "pairs": (list,), "seeds": (list,), "parts": (list,), "notes": (list,)},
-    **{"conditions": (list,), "groups": (dict,), "hashes": (dict,), "samples": (int,), "shown_condition": (str,)},
-    **{"severities": (list,), "described": (str,), "fingerprint": (str,)},
-}
-_ARRAYS = ("accuracy", "gain", "matched", "path", "costs", "flips", "seed_draw")
-_SHEET = ("shown", "images", "predictions", "labels")
 
 
 class Interval(NamedTuple):
@@ -169,117 +154,3 @@ class Explanation:
         positions = carrying(parts[0].mean(0))
         null = len(positions) / max(self.samples, 1)
         return Carried(positions, *halves.words, held(parts[1].mean(0), positions), null)
-
-
-def file_of(folder: Path, a: str, b: str, ending: str = "json") -> Path:
-    """Path of an explanation: `comparison/explain/<A>--<B>`, spaces as `_`."""
-    name = "--".join(side.replace(" ", "_") for side in (a, b))
-    return folder / "comparison" / "explain" / f"{name}.{ending}"
-
-
-def sides_of(results: Results) -> Sides:
-    """The sides of a study."""
-    return Sides(results, groups(results), set(results.cells(predictions=True)))
-
-
-def name_of(results: Results, side: str) -> str:
-    """The name of a side as explanations have it: a network's id, or the group's name without `over seeds`.
-
-    Raises:
-        ValueError: neither a network nor a group of seeds; with the closest names.
-    """
-    known = [group.name for group in groups(results)]
-    name = side.removesuffix(" over seeds")
-    if side in results.networks or name in known:
-        return side if side in results.networks else name
-    raise ValueError(unknown("network or group of seeds", side, [*results.networks, *known]))
-
-
-def members(results: Results, name: str) -> tuple[str, ...]:
-    """The networks of a side, see `name_of`."""
-    if name in results.networks:
-        return (name,)
-    return next(group.networks for group in groups(results) if group.name == name)
-
-
-def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
-    """The networks that belong together: of one seed, or two single ones; else a network with every one of a group.
-
-    Raises:
-        ValueError: unknown sides, one side twice, or groups that share no seed.
-    """
-    a, b = name_of(results, a), name_of(results, b)
-    first, second = members(results, a), members(results, b)
-    if set(first) == set(second):
-        raise ValueError(f"A and B must differ, got {a!r} and {b!r}, which are the same networks.")
-    if len(first) == len(second) == 1:
-        return [(first[0], second[0])]
-    seed = {name: info.seed for name, info in results.networks.items()}
-    shared = [(x, y) for x in first for y in second if seed[x] == seed[y] is not None and x != y]
-    if shared:
-        return shared
-    if len(first) > 1 and len(second) > 1:
-        listed = " and ".join(", ".join(str(seed[x]) for x in side) for side in (first, second))
-        raise ValueError(f"{a!r} and {b!r} must share a seed, as pairs are of one; they have {listed}.")
-    return [(x, y) for x in first for y in second if x != y]
-
-
-def read(results: Results, a: str, b: str) -> Explanation | None:
-    """The stored explanation of two sides; None where there is none, or where it was made of other networks.
-
-    Raises:
-        ValueError: unknown sides. results.Damaged: a file cannot be read or lacks something.
-    """
-    a, b = name_of(results, a), name_of(results, b)
-    path = file_of(results.folder, a, b)
-    try:
-        stored = check_keys(path, load_object(path), _KINDS)
-        arrays = load_arrays(path.with_suffix(".npz"), (*_ARRAYS, *_SHEET))
-    except FileNotFoundError:
-        return None
-    infos, hashes = results.networks, stored["hashes"]
-    if any(name not in infos or infos[name].hash != digest for name, digest in hashes.items()):
-        return None
-    _check(path, stored, arrays, len(results.labels), len(results.class_names))
-    # JSON sorts names; groups stand in the order of their conditions.
-    first = {name: stored["conditions"].index(inside[0]) for name, inside in stored["groups"].items()}
-    stored["groups"] = {name: stored["groups"][name] for name in sorted(first, key=first.__getitem__)}
-    keys = ("a", "b", "groups", "samples", "described", "shown_condition", "fingerprint")
-    values: dict[str, Any] = {key: stored[key] for key in keys}
-    values |= {key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")}
-    values["pairs"] = tuple((str(x), str(y)) for x, y in stored["pairs"])
-    values |= arrays
-    return Explanation(**values, class_names=tuple(results.class_names))
-
-
-def _check(path: Path, stored: dict[str, Any], arrays: dict[str, np.ndarray], samples: int, classes: int) -> None:
-    """Raise Damaged unless the parts of an explanation fit each other and the study."""
-    pairs, parts, names = (len(stored[key]) for key in ("pairs", "parts", "conditions"))
-    known = set(stored["conditions"])
-    fits = set(stored["parts"]) <= set(PARTS) and len(stored["seeds"]) == pairs and pairs > 0
-    fits &= all(inside and set(inside) <= known for inside in stored["groups"].values())
-    fits &= all(isinstance(pair, list) and len(pair) == 2 for pair in stored["pairs"])
-    if not fits:
-        raise Damaged(f"{path} is no explanation that this version knows; delete it and run rosalind explain again.")
-    shown = len(arrays["shown"])
-    sizes: dict[str, tuple[int | None, ...]] = {
-        **{"accuracy": (pairs, 2**parts, names), "gain": (pairs, samples), "seed_draw": (None,)},
-        **{"matched": (pairs, 3, 2), "path": (pairs, 2, 3, len(stored["severities"]))},
-        **{"costs": (pairs, 2, 5), "flips": (pairs, 4), "shown": (shown,), "labels": (shown,)},
-        **{"images": (shown, 2, None, None, None), "predictions": (shown, 2, pairs)},
-    }
-    check_arrays(path.with_suffix(".npz"), arrays, sizes)
-    for key, most in (("shown", samples), ("labels", classes), ("predictions", classes)):
-        if arrays[key].size and not (arrays[key].min() >= -1 and arrays[key].max() < most):
-            raise Damaged(f"{path.with_suffix('.npz')} has {key} that the study does not have.")
-
-
-def json_of(explained: Explanation, hashes: dict[str, str]) -> dict[str, Any]:
-    """What the JSON beside the arrays says: all of an explanation but its arrays, and the networks' hashes."""
-    keys: Sequence[str] = [key for key in _KINDS if key != "hashes"]
-    return {key: getattr(explained, key) for key in keys} | {"hashes": hashes}
-
-
-def arrays_of(explained: Explanation) -> dict[str, np.ndarray]:
-    """The arrays of an explanation by key."""
-    return {key: getattr(explained, key) for key in (*_ARRAYS, *_SHEET)}

@@ -6,6 +6,8 @@ import numpy as np
 
 from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED
 from rosalind.analysis.explanation.record import OVERALL, PARTS, Explanation, Interval, interval
+from rosalind.analysis.explanation.stored import all_stored
+from rosalind.results import Results
 
 LIMITS = (
     "it does not show that a part would do the same in other networks or on other data, nor what made it so: a head or "
@@ -68,6 +70,17 @@ def sentence(explained: Explanation) -> str:
     return f"{words}; {LIMITS}."
 
 
+def finding(explained: Explanation) -> str:
+    """The gain and its largest part, in at most 20 words."""
+    mean = 100 * float(explained.total.mean[0])
+    words = f"B is {abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under corruption"
+    if len(explained.parts) > 1:
+        largest = int(np.argmax(np.abs(explained.shares.mean[0])))
+        part = 100 * float(explained.shares.mean[0, largest])
+        words += f"; the {PARTS[explained.parts[largest]]} makes {part:+.1f}"
+    return f"{words}."
+
+
 def part_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of parts: points overall with the interval, and per group of corruptions."""
     groups = explained.columns[1:]
@@ -125,3 +138,26 @@ def text(explained: Explanation) -> str:
         ).rstrip()
         parts += [put(header), "-" * len(put(header)), *map(put, lines), ""]
     return "\n".join([*parts, *explained.notes])
+
+
+def markdown(results: Results) -> list[str]:
+    """Lines of Markdown: a section for every stored explanation, in which one that is stale is said to be; or none."""
+    lines: list[str] = []
+    for stored in all_stored(results):
+        explained = stored.explanation
+        if explained is None:
+            title = " and ".join(filter(None, stored.sides)) or stored.name
+            lines += ["", f"## Explanation of {title}", "", stored.problem]
+            continue
+        more = "more" if explained.total.mean[0] >= 0 else "less"
+        header, rows = part_lines(explained)
+        lines += [
+            *("", f"## Why is {explained.b} {more} robust than {explained.a}?", "", sentence(explained), ""),
+            f"Points of corruption accuracy, Shapley values that sum to the gain; 95 % t-intervals over "
+            f"n = {len(explained.pairs)} pairs of a seed, in groups of corruptions their half width; "
+            f"{explained.samples:,} test images; mean over {explained.described}. Figure: explain-{stored.name}.",
+            *("", f"| {' | '.join(header)} |", "|---" * len(header) + "|"),
+            *(f"| {' | '.join(line)} |" for line in rows),
+            *(["", *(f"- {note}" for note in explained.notes)] if explained.notes else []),
+        ]
+    return lines

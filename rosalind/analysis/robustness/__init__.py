@@ -1,6 +1,6 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
-from rosalind.analysis.robustness import cells, methods, potential
+from rosalind.analysis.robustness import cells, held_out, methods, potential
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
     accuracy,
@@ -12,12 +12,11 @@ from rosalind.analysis.robustness.groups import (
 )
 from rosalind.analysis.robustness.held_out import Transfer, held_out_ranking, ranked_twice, ranking_transfer
 from rosalind.analysis.robustness.histograms import read_histograms, save_summary
+from rosalind.analysis.robustness.intervals import accuracy_interval, change_interval
 from rosalind.analysis.robustness.means import SETS, Mean, described, means
 from rosalind.analysis.robustness.metrics import (
-    accuracy_interval,
     adaptive_calibration_error,
     calibration_error,
-    change_interval,
     corruption_errors,
     effective_fit,
     flips,
@@ -62,6 +61,7 @@ __all__ = [
     "effective_line",
     "flips",
     "groups",
+    "held_out",
     "held_out_ranking",
     "holm",
     "imagenet_errors",

@@ -1,9 +1,10 @@
 """Whether methods rank alike on corruptions that were held out: is a ranking an artefact of the 15 common ones?"""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from rosalind.analysis.robustness.groups import main_mean, table
 from rosalind.analysis.robustness.means import HELD_OUT, Mean, described, means
 from rosalind.analysis.robustness.metrics import LEVEL
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval
-from rosalind.results import Results
+from rosalind.results import Damaged, Results, stamp
 
 SEEDS = 3
 """Fewest seeds with which anything is said of a ranking."""
@@ -161,20 +162,34 @@ def _two_means(results: Results) -> tuple[Mean, Mean] | None:
     return (main, other) if main and other and main.group not in HELD_OUT else None
 
 
-def sentence(transfer: Transfer) -> str:
-    """The verdict with its numbers, in words."""
-    verdict, pairs = transfer.verdict, len(transfer.names) * (len(transfer.names) - 1) // 2
+def summary(row: Mapping[str, Any]) -> str:
+    """The verdict on a ranking with its numbers in words, of any of its `rows`; without the pairs that swap."""
+    verdict, seeds = row["verdict"], row["tau_seeds"]
     start = "Whether the ranking holds cannot be told" if verdict == "cannot tell" else f"The ranking {verdict}"
-    if transfer.seeds < SEEDS:
-        return f"{start} on the held-out corruptions: {transfer.seeds} seeds, {SEEDS} or more are needed."
-    words = (
-        f"{start} on the held-out corruptions: within a seed Kendall's tau of the two is {transfer.tau:.2f} (95 % "
-        f"t-interval over {transfer.seeds} seeds {transfer.low:.2f} to {transfer.high:.2f}); between two seeds, on the "
-        f"same corruptions, it is {transfer.repeat:.2f}. Of {pairs} pairs {transfer.kept} are told apart by both in "
-        f"the same order and {len(transfer.swaps)} in opposite orders (paired t-tests over seeds, Holm's correction)"
+    if seeds < SEEDS:
+        return f"{start} on the held-out corruptions: {seeds} seeds, {SEEDS} or more are needed"
+    return (
+        f"{start} on the held-out corruptions: within a seed Kendall's tau of the two is {row['tau']:.2f} (95 % "
+        f"t-interval over {seeds} seeds {row['tau_low']:.2f} to {row['tau_high']:.2f}); between two seeds, on the "
+        f"same corruptions, it is {row['tau_repeat']:.2f}. Of {row['pairs']} pairs {row['kept']} are told apart by "
+        f"both in the same order and {row['swapped']} in opposite orders (paired t-tests over seeds, Holm's correction)"
     )
+
+
+def sentence(transfer: Transfer) -> str:
+    """The verdict with its numbers, in words, and the pairs that swap."""
     swaps = [f"{better} before {other} only where not held out (p = {p:.2g})" for better, other, p in transfer.swaps]
-    return ": ".join([words, "; ".join(swaps)]) + "." if swaps else f"{words}."
+    told = swaps if transfer.seeds >= SEEDS else []
+    return ": ".join([summary(_of_ranking(transfer)), *filter(None, ["; ".join(told)])]) + "."
+
+
+def _of_ranking(transfer: Transfer) -> dict[str, Any]:
+    """What the rows of a table say of the whole ranking."""
+    return {
+        **{"tau": transfer.tau, "tau_low": transfer.low, "tau_high": transfer.high, "tau_seeds": transfer.seeds},
+        **{"tau_repeat": transfer.repeat, "pairs": len(transfer.names) * (len(transfer.names) - 1) // 2},
+        **{"kept": transfer.kept, "swapped": len(transfer.swaps), "verdict": transfer.verdict},
+    }
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -182,22 +197,84 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return 1 + (values > values[:, None]).sum(1)
 
 
+KINDS = ("corrupted", "held_out")
+"""The two accuracies of a table: by the main mean, and on the held-out corruptions."""
+
+_TYPES: dict[str, type] = {
+    **{"method": str, "seeds": int},
+    **{f"{kind}{end}": int if end == "_rank" else float for kind in KINDS for end in ("", "_low", "_high", "_rank")},
+    **{"swaps_with": str, "tau": float, "tau_low": float, "tau_high": float, "tau_seeds": int, "tau_repeat": float},
+    **{"pairs": int, "kept": int, "swapped": int, "verdict": str},
+}
+COLUMNS = tuple(_TYPES)
+"""Columns of comparison/held_out.csv: one row per group of seeds, the best by `corrupted` first."""
+
+
+def rows(results: Results) -> list[dict[str, Any]]:
+    """The rows of `held_out.csv`; none where `held_out_ranking` is None.
+
+    `corrupted` is accuracy by the main mean and `held_out` that on the held-out corruptions, in [0, 1], over the seeds
+    that have both, with 95 % t-intervals (NaN with one seed) and ranks from 1. `swaps_with` names the methods that the
+    two order oppositely beyond chance, joined by `; `. What follows is of the ranking, the same in every row: `tau` and
+    `verdict`, see `Transfer`; of its `pairs` those that are `kept` and `swapped`.
+    """
+    transfer = held_out_ranking(results)
+    if transfer is None:
+        return []
+    intervals = [seed_interval(values) for values in (transfer.first, transfer.second)]
+    lines = []
+    for k in np.argsort(-intervals[0][0], kind="stable").tolist():
+        name = transfer.names[k]
+        line: dict[str, Any] = {"method": name, "seeds": int(intervals[0][2][k])}
+        for kind, (mean, half, _) in zip(KINDS, intervals, strict=True):
+            line |= {kind: float(mean[k]), f"{kind}_low": float(mean[k] - half[k])}
+            line |= {f"{kind}_high": float(mean[k] + half[k]), f"{kind}_rank": int(_ranks(mean)[k])}
+        others = [y if x == name else x for x, y, _ in transfer.swaps if name in (x, y)]
+        lines.append({**line, "swaps_with": "; ".join(others), **_of_ranking(transfer)})
+    return lines
+
+
+def read(results: Results) -> list[dict[str, Any]]:
+    """The `rows` that `comparison/held_out.csv` holds, of what was measured when it was written, without reading cells.
+
+    Empty where there is no such file, as in a study of an earlier version or in several that are joined.
+
+    Raises:
+        results.Damaged: not such a table, or not as it was written.
+    """
+    file = "comparison/held_out.csv"
+    path = results.folder / file
+    if results.homes or not path.exists():
+        return []
+    stamp.check_derived(results.folder, file)
+    try:
+        with path.open(newline="") as opened:
+            lines = list(csv.DictReader(opened))
+        # A gap is NaN, of a number.
+        parsed = lambda kind, cell: kind(cell or "nan") if kind is float else kind(cell)
+        stored = [{name: parsed(kind, line[name]) for name, kind in _TYPES.items()} for line in lines]
+        if unknown := {row["verdict"] for row in stored} - {*get_args(Verdict)}:
+            raise ValueError(f"verdict {unknown.pop()!r}")
+        return stored
+    except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
+        raise Damaged(f"{path} is damaged ({error!r}); delete it and run the study again.") from error
+
+
+def table_of(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of `rows` as a table: accuracies in percent, ranks, and how many ranks a method moves up."""
+    cells = []
+    for row in lines:
+        first, second = (row[f"{kind}_rank"] for kind in KINDS)
+        shown = [cell for kind in KINDS for cell in (f"{100 * row[kind]:.1f}", str(row[f"{kind}_rank"]))]
+        cells.append([row["method"], *shown, f"{first - second:+d}" if first != second else ""])
+    return ["method", "corrupted", "rank", "held out", "rank", "moved"], cells
+
+
 def ranked_twice(results: Results) -> tuple[list[str], list[list[str]], str]:
     """Header, lines and legend of the two rankings as a table; no lines where there are not two."""
-    header = ["method", "corrupted", "rank", "held out", "rank", "moved"]
+    header, lines = table_of(rows(results))
     transfer, pair = held_out_ranking(results), _two_means(results)
     if transfer is None or pair is None:
         return header, [], ""
-    # Over the seeds that have both.
-    accuracies = [seed_interval(values)[0] for values in (transfer.first, transfer.second)]
-    first, second = map(_ranks, accuracies)
-    lines = [
-        [
-            *(transfer.names[k], f"{100 * accuracies[0][k]:.1f}", str(first[k])),
-            *(f"{100 * accuracies[1][k]:.1f}", str(second[k])),
-            f"{first[k] - second[k]:+d}" if first[k] != second[k] else "",
-        ]
-        for k in np.argsort(-accuracies[0], kind="stable")
-    ]
     main, other = (described(mean, results) for mean in pair)
     return header, lines, f"Percent, mean over seeds. Corrupted: {main}. Held out: {other}. {sentence(transfer)}"

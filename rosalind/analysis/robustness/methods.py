@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness import potential
+from rosalind.analysis.robustness import held_out, potential
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
-from rosalind.analysis.robustness.held_out import ranked_twice
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
 from rosalind.analysis.robustness.ranking import ranked
 from rosalind.analysis.robustness.summary import parent_of
@@ -139,12 +138,13 @@ def paired_tests(results: Results, lines: Sequence[Mapping[str, Any]] | None = N
 
 
 def save(results: Results) -> None:
-    """Write `methods.csv`, `tests.csv` and `potential.csv` of `comparison/`, replacing what is there."""
+    """Write `methods`, `tests`, `potential` and `held_out.csv` of `comparison/`, replacing what is there."""
     lines = rows(results)
     tables = {
         "methods": (COLUMNS, lines),
         "tests": (TEST_COLUMNS, paired_tests(results, lines)),
         "potential": (potential.COLUMNS, potential.rows(results)),
+        "held_out": (held_out.COLUMNS, held_out.rows(results)),
     }
     for name, (columns, table_rows) in tables.items():
         path = results.folder / "comparison" / f"{name}.csv"
@@ -241,7 +241,7 @@ def text(results: Results) -> str:
     """The tables of methods for a terminal."""
     lines = rows(results)
     parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
-    others = over_seeds(results, lines), ranked(results), ranked_twice(results), potential.table(results)
+    others = over_seeds(results, lines), ranked(results), held_out.ranked_twice(results), potential.table(results)
     for header, cells, explained in others:
         parts += ["", *_aligned(header, cells), "", explained] if cells else []
     return "\n".join(parts)
@@ -261,7 +261,7 @@ def markdown(results: Results) -> list[str]:
     table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
     for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
         table_lines += ["", explained, "", *_piped(header, cells)] if cells else []
-    header, cells, explained = ranked_twice(results)
+    header, cells, explained = held_out.ranked_twice(results)
     if cells:
         table_lines += ["", "## Ranking on held-out corruptions", "", explained, "", *_piped(header, cells)]
     return table_lines

@@ -6,7 +6,7 @@ Errors and accuracies are fractions in [0, 1]. An array over corruptions and sev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr, ndtri
+import scipy
 
 ALEXNET = {
     **{"gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640},
@@ -245,57 +245,5 @@ def flips(parent: np.ndarray, network: np.ndarray) -> Flips:
     if not len(parent):
         return Flips(float("nan"), float("nan"), float("nan"))
     lost, won = int((parent & ~network).sum()), int((~parent & network).sum())
-    p = min(2 * float(bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
+    p = min(2 * float(scipy.special.bdtr(min(lost, won), lost + won, 0.5)), 1.0) if lost + won else 1.0
     return Flips(lost / len(parent), won / len(parent), p)
-
-
-def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson's score interval of a mean of n samples (JASA 22, 1927), which keeps its coverage near 0 and 1.
-
-    Of float[n] in [0, 1], each sample's mean over `trials` that are right or wrong: with one trial, an accuracy. Where
-    a sample has several, n is divided by the variance of `values` over that of a single trial (the design effect; at
-    most n trials): images that are right under one condition tend to be so under others. How much they tend to is an
-    average over the samples that are not right (or not wrong) throughout and one more for which all trials agree: near
-    0 and 1 there are few, and without it such means were covered in 83 to 90 % (`experiments/coverage.py`).
-
-    Two ends in [0, 1] with the mean between them; NaN without samples.
-
-    >>> low, high = accuracy_interval(np.ones(10))
-    >>> round(low, 4), high
-    (0.7225, 1.0)
-    """
-    count = len(values)
-    if not count:
-        return float("nan"), float("nan")
-    values = np.asarray(values, float)
-    mean, variance = float(values.mean()), float(values.var())
-    single = mean * (1 - mean)
-    if single and trials > 1:
-        varied = min((values < 1).sum(), (values > 0).sum())
-        agreement = np.clip((variance / single - 1 / trials) / (1 - 1 / trials), 0, 1)
-        agreement = (varied * agreement + 1) / (varied + 1)
-        count /= 1 / trials + (1 - 1 / trials) * agreement
-    square = float(ndtri(1 - level / 2)) ** 2 / count
-    middle, half = mean + square / 2, np.sqrt(square * (single + square / 4))
-    low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
-    return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
-
-
-def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
-    """Adjusted Wald interval of a paired change of accuracy (Bonett and Price, JEBS 37, 2012).
-
-    Of float[n] in [-1, 1], each sample's change averaged over `trials`. Two samples are added, one better and one
-    worse by a trial's share of the deviation, so that no change at all still leaves an interval. Two ends in [-1, 1];
-    NaN without samples.
-
-    >>> low, high = change_interval(np.zeros(98))
-    >>> round(low, 4), round(high, 4)
-    (-0.0277, 0.0277)
-    """
-    if not len(change):
-        return float("nan"), float("nan")
-    change, count = np.asarray(change, float), len(change) + 2
-    mean = change.sum() / count
-    variance = ((change**2).sum() + 2 / trials) / count - mean**2
-    half = float(ndtri(1 - level / 2)) * np.sqrt(variance / count)
-    return float(max(mean - half, -1)), float(min(mean + half, 1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness import intervals, metrics
 from rosalind.analysis.robustness.cells import Cell, load, numbers_of
 from rosalind.analysis.robustness.means import Mean, clean_of, means
 from rosalind.analysis.robustness.power import holm
@@ -29,7 +29,7 @@ COLUMNS = (
 
 * `condition` is a condition's id or a mean's name (`mean-common15`, `mean-noise`, `mean-severity3`, ...);
   `conditions` says over how many conditions a row averages.
-* `accuracy_low`, `accuracy_high`: 95 % interval over images (`metrics.accuracy_interval`); of a mean, that of
+* `accuracy_low`, `accuracy_high`: 95 % interval over images (`intervals.accuracy_interval`); of a mean, that of
   every image's mean over the conditions. `change_to_parent` is the paired difference of accuracy to the parent (the
   dense network of the same seed) with its interval; `relative_robustness` is its other name for a mean
   (arXiv 2007.00644). Deviation over seeds is another matter and not in a row.
@@ -162,10 +162,10 @@ def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
 
 def _intervals(row: dict[str, Any], right: np.ndarray, change: np.ndarray | None = None) -> None:
     """Fill in the intervals over images, of float[n] or bool[n] means over the row's conditions."""
-    row["accuracy_low"], row["accuracy_high"] = metrics.accuracy_interval(right, row["conditions"])
+    row["accuracy_low"], row["accuracy_high"] = intervals.accuracy_interval(right, row["conditions"])
     if change is not None:
         row["change_to_parent"] = float(change.mean())
-        row["change_low"], row["change_high"] = metrics.change_interval(change, row["conditions"])
+        row["change_low"], row["change_high"] = intervals.change_interval(change, row["conditions"])
 
 
 def _cell_row(condition: str, row: dict[str, Any], hits, parent_hits) -> dict[str, Any]:

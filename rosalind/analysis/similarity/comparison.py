@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float32, Int, Int32, UInt8
-from scipy.spatial.distance import squareform
 
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity import layout as layouts
@@ -165,7 +165,10 @@ def save(results: Results, *, umap: bool = False) -> None:
             "averaged": np.array(chosen.averaged, dtype=np.str_),
             "measured": np.int32(len(results.cells())),
         }
-        arrays |= {f"condensed/{name}": squareform(distances.apart[name], checks=False) for name in COORDINATES}
+        arrays |= {
+            f"condensed/{name}": scipy.spatial.distance.squareform(distances.apart[name], checks=False)
+            for name in COORDINATES
+        }
         together = _metric(distances.apart, "all")
         arrays |= {f"{name}/all": np.asarray(value) for name, value in _drawn(together).items()}
         if umap and len(cells) >= layouts.UMAP_POINTS:
@@ -193,7 +196,7 @@ def _distances(path: Path) -> Distances | None:
 def _square(condensed: np.ndarray, count: int) -> np.ndarray:
     """float32[q, q]: the distances of all pairs as a matrix."""
     # Of no pairs SciPy makes a matrix of one row, also where there is none.
-    return squareform(condensed) if count else np.zeros((0, 0), np.float32)
+    return scipy.spatial.distance.squareform(condensed) if count else np.zeros((0, 0), np.float32)
 
 
 def load(
@@ -272,7 +275,7 @@ def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
 
 def _drawn(distance: np.ndarray) -> dict[str, Any]:
     layout, kept = layouts.classical_scaling(distance)
-    condensed, order = squareform(distance, checks=False), layouts.leaf_order(distance)
+    condensed, order = scipy.spatial.distance.squareform(distance, checks=False), layouts.leaf_order(distance)
     # A few far cells would leave all others one colour.
     limit = float(np.percentile(condensed, 98) if condensed.size else 0.0) or 1.0
     return {

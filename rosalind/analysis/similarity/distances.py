@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
-from threadpoolctl import threadpool_limits
 
 from rosalind.analysis.similarity.coordinates import DISTANCE_MODES, read
+from rosalind.analysis.similarity.layout import one_thread
 from rosalind.analysis.similarity.points import Cell, Points
 from rosalind.config import CLEAN
 from rosalind.measures import COORDINATES
@@ -105,7 +105,7 @@ def _any(wanted: np.ndarray) -> np.ndarray:
 
 def _multiply(left: np.ndarray, right: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     product = np.zeros((len(left), TILE, len(right), TILE), np.float32)
-    with threadpool_limits(1):
+    with one_thread():
         for column, tile in enumerate(right):
             # A copy: of an array and its own transpose BLAS makes another product.
             turned = tile.T.copy()

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32
-from scipy import sparse
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity.comparison import Similarity
@@ -68,6 +66,13 @@ class Groups:
     def nearest(self) -> tuple[int, int] | None:
         """The two groups that are most alike; None of fewer than two."""
         return self._extreme(np.inf, np.argmin)
+
+    def tied(self) -> int:
+        """How many further pairs are as alike as `nearest()`, to a millionth of the largest distance; 0 of none."""
+        values = self.distance[np.triu_indices(len(self.names), 1)]
+        if not np.isfinite(values).any():
+            return 0
+        return int((values <= np.nanmin(values) + 1e-6 * np.nanmax(values)).sum()) - 1
 
     def farthest(self) -> tuple[int, int] | None:
         """The two groups that differ most; None of fewer than two."""
@@ -253,9 +258,9 @@ def dendrogram(distance: Float[np.ndarray, "m m"]) -> tuple[Int32[np.ndarray, " 
     count = len(distance)
     if count < 2:
         return np.arange(count, dtype=np.int32), np.zeros((0, 5))
-    condensed = squareform(distance, checks=False).astype(np.float64)
-    merges = linkage(condensed, "average", optimal_ordering=count <= OPTIMAL)
-    order = leaves_list(merges)
+    condensed = scipy.spatial.distance.squareform(distance, checks=False).astype(np.float64)
+    merges = scipy.cluster.hierarchy.linkage(condensed, "average", optimal_ordering=count <= OPTIMAL)
+    order = scipy.cluster.hierarchy.leaves_list(merges)
     # Either direction is as good; the first row comes in the first half.
     order = order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order
     place = np.zeros(2 * count - 1)
@@ -305,10 +310,10 @@ def cells_of(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.nda
     return cells.ravel(), pairs, sizes
 
 
-def averaging(cells: np.ndarray, sizes: np.ndarray) -> sparse.csr_array:
+def averaging(cells: np.ndarray, sizes: np.ndarray) -> "scipy.sparse.csr_array":
     """[cells, points]: what makes means of points."""
     weights = 1 / sizes[cells]
-    return sparse.csr_array((weights, (cells, np.arange(len(cells)))), shape=(len(sizes), len(cells)))
+    return scipy.sparse.csr_array((weights, (cells, np.arange(len(cells)))), shape=(len(sizes), len(cells)))
 
 
 def _between_means(distance: np.ndarray, cells: np.ndarray) -> np.ndarray:

@@ -1,15 +1,14 @@
 """Pictures of distances: a plane and its trustworthiness, an order of rows, a tree, neighbours."""
 
+import functools
+import importlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
-import scipy.linalg
+import scipy
 from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
-from scipy import sparse
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.sparse.linalg import ArpackError, eigsh
-from scipy.spatial.distance import squareform
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
@@ -23,21 +22,41 @@ FEW = 100
 """Rows up to which all eigenvectors are as fast as the largest two."""
 
 
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """The BLAS of NumPy and SciPy; looking for them reads the list of all loaded files, 1 to 2 ms."""
+    # SciPy has a BLAS of its own, and only what is loaded is found.
+    importlib.import_module("scipy.linalg")
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager:
+    """Context manager in which BLAS has one thread."""
+    return _thread_pools().limit(limits=1)
+
+
 def _largest_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float64[2] and [q, 2]: the two largest eigenvalues of a symmetric matrix, falling, and their vectors.
 
     By Lanczos' method from a fixed start: 0.06 s for 1,860 rows, where LAPACK takes 1.0 s; equal to 1e-15.
     """
+    # Here, because to import it takes time of the viewer's start, which does without; and before the limit, which
+    # reaches only what is loaded.
+    from scipy.linalg import eigh
+    from scipy.sparse.linalg import ArpackError, eigsh
+
     count = len(matrix)
-    if count > FEW:
-        start = np.random.default_rng(0).normal(size=count)
-        try:
-            values, axes = eigsh(matrix, k=2, which="LA", v0=start)
-            return values[::-1], axes[:, ::-1]
-        except ArpackError:
-            # Equal eigenvalues, as of equal distances, may take it more steps than it is given.
-            pass
-    values, axes = scipy.linalg.eigh(matrix, subset_by_index=[count - 2, count - 1])
+    # One BLAS thread: eigh of 1,275 points took 0.07 s with one and 9 s with two.
+    with one_thread():
+        if count > FEW:
+            start = np.random.default_rng(0).normal(size=count)
+            try:
+                values, axes = eigsh(matrix, k=2, which="LA", v0=start)
+                return values[::-1], axes[:, ::-1]
+            except ArpackError:
+                # Equal eigenvalues, as of equal distances, may take it more steps than it is given.
+                pass
+        values, axes = eigh(matrix, subset_by_index=[count - 2, count - 1])
     return values[::-1], axes[:, ::-1]
 
 
@@ -51,9 +70,7 @@ def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.nd
         return np.zeros((count, 2), np.float32), 1.0
     square = distance.astype(np.float64) ** 2
     centred = -(square - square.mean(0) - square.mean(1)[:, None] + square.mean()) / 2
-    # One BLAS thread: eigh of 1,275 points took 0.07 s with one and 9 s with two.
-    with threadpool_limits(1):
-        values, axes = _largest_two(centred)
+    values, axes = _largest_two(centred)
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), range(axes.shape[1])])
     layout = axes * np.sqrt(np.maximum(values, 0))
     whole = np.trace(centred)
@@ -95,8 +112,9 @@ def leaf_order(distance: Float[np.ndarray, "q q"]) -> Int32[np.ndarray, " q"]:
     count = len(distance)
     if count < 3:
         return np.arange(count, dtype=np.int32)
-    condensed = squareform(distance, checks=False).astype(np.float64)
-    order = leaves_list(linkage(condensed, "average", optimal_ordering=count <= OPTIMAL))
+    condensed = scipy.spatial.distance.squareform(distance, checks=False).astype(np.float64)
+    merges = scipy.cluster.hierarchy.linkage(condensed, "average", optimal_ordering=count <= OPTIMAL)
+    order = scipy.cluster.hierarchy.leaves_list(merges)
     # Either direction is as good; the first row comes in the first half.
     return (order[::-1] if 2 * np.flatnonzero(order == 0)[0] >= count else order).astype(np.int32)
 
@@ -112,7 +130,7 @@ def picture(
     sizes = np.diff([*starts, len(order)])
     weights = np.repeat(1 / sizes, sizes).astype(np.float32)
     # Orders and averages in one product: 7 ms for 2,000 rows, where indexing and sums take 30 ms.
-    mean = sparse.csr_array((weights, order, [*starts, len(order)]), shape=(len(starts), len(order)))
+    mean = scipy.sparse.csr_array((weights, order, [*starts, len(order)]), shape=(len(starts), len(order)))
     ordered = mean @ (mean @ distance).T
     return np.clip(np.rint(ordered * (255 / max(limit, 1e-12))), 0, 255).astype(np.uint8)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float32
-from scipy.spatial.distance import squareform
 
 from rosalind.analysis import similarity
 from rosalind.analysis.sides import Cell
@@ -46,7 +46,7 @@ def read(store: Store, mode: str, metric: str) -> dict[str, Any]:
         comparison, umap = similarity.load(store.results, mode, metric, measured=len(store.cells))
         trust = None
         if umap is not None:
-            trust = similarity.trustworthiness(squareform(comparison.condensed), umap[0])
+            trust = similarity.trustworthiness(scipy.spatial.distance.squareform(comparison.condensed), umap[0])
         return {
             "comparison": comparison,
             # Beside `comparison`, so that the store counts its bytes.

@@ -134,6 +134,8 @@ def plot(name: str, label: str, **options: Any) -> Any:
     styled.grid.grid_line_color = LIGHT["grid"]
     styled.axis.axis_line_color = None
     styled.axis.minor_tick_line_color = None
+    # Within the frame a tick would read as the minus of a number beside it.
+    styled.axis.major_tick_in = 0
     styled.axis.axis_label_text_font_style = "normal"
     styled.title.text_font_size = "12px"
     styled.toolbar.logo = None
@@ -148,6 +150,13 @@ def square(figure: Any, x: str, y: str, source: ColumnDataSource, size: float, w
     for colour, pixels in (("#000000", size), ("#ffffff", size - 2 * width)):
         look = {"size": pixels, "fill_color": None, "line_color": colour, "line_width": width}
         figure.scatter(x, y, source=source, marker="square", **look)
+
+
+def show_between(renderer: Any, narrowest: int, wider: int | None) -> None:
+    """Let the page show a renderer only in a frame of `narrowest` pixels or more, and fewer than `wider` if given."""
+    tag = f"frame {narrowest} {'' if wider is None else wider}".strip()
+    if renderer.tags != [tag]:
+        renderer.tags = [tag]
 
 
 def see_through(palette: list[str]) -> LinearColorMapper:
@@ -196,9 +205,17 @@ def columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, 
 
 def fill(source: ColumnDataSource, data: Mapping[str, Any]) -> None:
     """Replace a source's data; where they are equal (NaN to NaN in arrays) nothing is sent or painted."""
-    equal = lambda a, b: a == b if isinstance(a, list) else np.array_equal(a, b, equal_nan=True)
-    if data.keys() != source.data.keys() or not all(equal(data[name], source.data[name]) for name in data):
+    if data.keys() != source.data.keys() or not all(_equal(data[name], source.data[name]) for name in data):
         source.data = dict(data)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        floats = np.asarray(a).dtype.kind == "f" and np.asarray(b).dtype.kind == "f"
+        return np.array_equal(a, b, equal_nan=floats)
+    if isinstance(a, list) and any(isinstance(value, np.ndarray) for value in a):
+        return isinstance(b, list) and len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
 
 
 def caption(name: str) -> Div:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Select, Slider
 
-from rosalind.analysis import selection, slice_accuracy
+from rosalind.analysis import distributions, selection, slice_accuracy
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices, State
@@ -72,9 +72,32 @@ class Frame:
         return self.selected if self.has_selection else self.shown
 
     @cached_property
+    def rows(self) -> np.ndarray:
+        """int[k]: the samples of `focus`, ascending.
+
+        Picking 40,000 of 200,000 numbers takes 0.04 ms by rows and 0.6 by the mask; a brush does so a hundred times.
+        """
+        return np.flatnonzero(self.focus)
+
+    @cached_property
+    def _medians(self) -> dict[tuple[Cell, str], float]:
+        return {}
+
+    def median(self, cell: Cell, measure: str) -> float:
+        """The median of a measure over `focus`, made once for all views; NaN where no value is finite."""
+        if (cell, measure) not in self._medians:
+            self._medians[cell, measure] = distributions.median(self.values(cell, measure)[self.rows])
+        return self._medians[cell, measure]
+
+    @cached_property
     def slice_summary(self) -> dict[Cell, dict[str, float]] | None:
         """`slice_accuracy.summary` of the selection; None where there is none."""
         return slice_accuracy.summary(self.store, self.selected) if self.has_selection else None
+
+    @property
+    def among(self) -> str:
+        """The number of selected samples in brackets, for findings: what a box picks may follow from the box."""
+        return f" ({int(self.selected.sum()):,} selected)" if self.has_selection else ""
 
     @property
     def slice_words(self) -> str:
@@ -107,7 +130,7 @@ class Frame:
     def per_class(self, mask: np.ndarray) -> np.ndarray:
         """int64[c]: the number of samples of every class in a mask bool[n]; unknown classes (-1) are not counted."""
         labels = self.store.labels
-        return np.bincount(labels[mask & (labels >= 0)], minlength=len(self.store.class_names))
+        return np.bincount(labels[np.flatnonzero(mask & (labels >= 0))], minlength=len(self.store.class_names))
 
     def choice(self, name: str) -> str:
         """The chosen value, or the first allowed one."""

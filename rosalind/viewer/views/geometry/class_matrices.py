@@ -300,14 +300,17 @@ class ClassMatrices:
     def _scale(self, side: str, ends: tuple[float, float]) -> None:
         """The colours of a matrix, and the numbers beside them."""
         counts = self.counted
-        if side in ("a", "b"):
+        # Bokeh compares and checks 255 colours where they are given again.
+        if side in ("a", "b") and self.changed(f"palette-{side}", counts):
             self.mappers[side].palette = MANY_SAMPLES if counts else NEAR
         places = {0: ends[0], 127: (ends[0] + ends[1]) / 2, 254: ends[1]}
         value = lambda v: np.sign(v) * np.expm1(abs(v)) if counts else v
         sign = "+" if side in SIDES[2:] else ""
         text = lambda v: "0" if v == 0 else f"{v:{sign}.0f}" if abs(v) >= 10 or counts else f"{v:{sign}.1f}"
         unit = "" if counts else "°"
-        self.bars[side].major_label_overrides = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
+        labels = {k: f"{text(value(v))}{unit}" for k, v in places.items()}
+        if self.changed(f"labels-{side}", labels):
+            self.bars[side].major_label_overrides = labels
 
     def _name_rows(self, show: str) -> None:
         """The labels of axes, the titles, and the names for hovering."""

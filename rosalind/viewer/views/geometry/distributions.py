@@ -68,6 +68,8 @@ class Distributions:
             x_range=Range1d(),
             y_range=(0, 1),
         )
+        # Ticks of three figures beside each other stay apart on a narrow page.
+        figure.xaxis.ticker.desired_num_ticks = 4
         figure.yaxis.axis_label = "at or below (%)" if part == "margin" else "share of samples (%)"
         if part == "margin":
             figure.add_layout(Span(location=0, dimension="height", line_dash="dotted", line_color=draw.ZERO))
@@ -173,7 +175,7 @@ class Distributions:
             return
         data: dict[str, np.ndarray] = {}
         for part, sides in self.values.items():
-            curves = self._curves(part, [side[frame.selected] for side in sides])
+            curves = self._curves(part, [side[frame.rows] for side in sides])
             if part != "margin":
                 highest = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
                 for side in "ab":
@@ -185,10 +187,11 @@ class Distributions:
         """Medians, largest gaps and errors of the selected samples, of all that are shown where none are."""
         state, parts = frame.state, []
         apart: dict[str, float] = {}
-        shown = lambda cell, measure: frame.values(cell, measure)[frame.focus]
+        shown = lambda cell, measure: frame.values(cell, measure)[frame.rows]
         for measure in dict.fromkeys((state.x, state.y, "margin")):
             a, b = shown(state.a, measure), shown(state.b, measure)
-            text = f"{draw.short(measure)} {distributions.median(a):.2f} and {distributions.median(b):.2f}"
+            middles = [frame.median(cell, measure) for cell in (state.a, state.b)]
+            text = f"{draw.short(measure)} {middles[0]:.2f} and {middles[1]:.2f}"
             apart[measure] = distributions.largest_gap(a, b)
             text += f", gap {apart[measure]:.2f}"
             pairs = [[shown(cell, measure) for cell in null] for null in frame.nulls]
@@ -196,16 +199,16 @@ class Distributions:
             if np.isfinite(gaps).any():
                 text += f" (null {np.nanmax(gaps):.2f})"
             parts.append(text)
-        count, kind = int(frame.focus.sum()), "selected samples" if frame.has_selection else "samples"
+        count, kind = len(frame.rows), "selected samples" if frame.has_selection else "samples"
         widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
         chance = distributions.chance_gap(count)
         self.finding = (
-            f"The {draw.short(widest)} differs most: A's and B's cumulative curves lie {apart[widest]:.2f} apart; "
-            f"chance seldom gives over {chance:.2f}."
+            f"The {draw.short(widest)} differs most: cumulative curves {apart[widest]:.2f} apart, by chance "
+            f"seldom over {chance:.2f}{frame.among}."
         )
         if state.a == state.b:
             self.finding = captions.SAME
-        errors = [distributions.errors(side[frame.focus]) for side in self.values["margin"]]
+        errors = [distributions.errors(side[frame.rows]) for side in self.values["margin"]]
         text = (
             f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "

@@ -47,7 +47,9 @@ def command(store: Store, a: str, b: str) -> str:
 class Explained:
     """A bar per part from A's corruption accuracy to B's, and the first carrying samples."""
 
-    page, title = "geometry", "Why is B more robust?"
+    page, title = "geometry", "Why do A and B differ in robustness?"
+    finding = key = ""
+    """See `View`."""
     geometry = True
 
     @staticmethod
@@ -121,14 +123,16 @@ class Explained:
         """The stored explanation, which a brush leaves alone."""
         explained: Explanation | None = None
         self.explained = None
+        words = ""
         try:
             if self.store.results.homes:
-                words = "Explanations are of one study: open it alone to see what is stored."
+                self.finding = "Explanations are of one study: open it alone to see what is stored."
+            elif (explained := stored(self.store, a, b)) is None:
+                self.finding = self._missing(a, b)
             else:
-                explained = stored(self.store, a, b)
-                words = escape(explanation.sentence(explained)) if explained else self._missing(a, b)
+                self.finding, words = explanation.finding(explained), escape(explanation.sentence(explained))
         except (Damaged, OSError) as error:
-            words = escape(str(error))
+            self.finding = escape(str(error))
         self.figure.visible = explained is not None
         self.samples.visible = explained is not None and len(explained.shown) > 0
         self.explained = explained
@@ -136,11 +140,15 @@ class Explained:
             self._draw(explained)
             self._show(explained)
         notes = " ".join(explained.notes) if explained else ""
-        where = ""
-        if explained and len(explained.shown):
-            where = f"Samples: clean, and under {escape(explained.shown_condition)}; below the class, then A's and B's "
-            where += "predictions, one per seed. Bars sum to the gain, whiskers are 95 % intervals over seeds."
-        self.words = paragraphs(words, where, escape(notes), frame.null_sentence)
+        self.key = ""
+        if explained is not None:
+            self.key = "Bars sum to the gain; whiskers: 95 % over seeds."
+        if explained is not None and len(explained.shown):
+            self.key += (
+                f" Samples: clean, and under {escape(explained.shown_condition)}; below them the class, then A's "
+            )
+            self.key += "and B's predictions, one per seed."
+        self.words = paragraphs(words, escape(notes), frame.null_sentence)
 
     def _slice(self, frame: Frame, a: str, b: str) -> str:
         """Rings at A's and B's corruption accuracy on the selected samples, and a sentence on them."""

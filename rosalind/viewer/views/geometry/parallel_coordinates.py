@@ -314,10 +314,9 @@ class ParallelCoordinates:
         numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
         if not numbers:
             return "Choose a true class to see the angles to the classes around it."
-        own = np.isin(frame.store.labels, numbers) & frame.focus
         samples_of = class_matrices.own_and_others
         (a, others_a), (b, others_b) = (
-            samples_of(frame.store.class_angles(cell, numbers)[1], frame.store.labels, np.array(numbers), own)
+            samples_of(frame.store.class_angles(cell, numbers)[1], frame.store.labels, np.array(numbers), frame.focus)
             for cell in (frame.state.a, frame.state.b)
         )
         samples = "selected samples" if frame.has_selection else "samples"

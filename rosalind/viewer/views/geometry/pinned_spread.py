@@ -107,7 +107,7 @@ class PinnedSpread:
 
     def _selection(self, frame: Frame, part: str, measure: str, limits: tuple[float, float]) -> None:
         """Numbers of the selected samples, of all that are shown where none are; the curve of the selection."""
-        values = [frame.values(pin.cell, measure)[frame.focus] for pin in self.pins]
+        values = [frame.values(pin.cell, measure)[frame.rows] for pin in self.pins]
         bases = np.array([pin.base for pin in self.pins], np.float32)
         middles = [distributions.median(side) for side in values]
         if part == "margin":

@@ -82,7 +82,8 @@ class SampleDensity:
         self.shifts = ClassShifts(frame, change)
         self.caption = draw.caption("local-caption")
         controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
-        self.row = row(*(self.figures[side] for side in SIDES[:3]), sizing_mode="stretch_width")
+        alone = (self.figures[side] for side in SIDES[:3])
+        self.row = row(*alone, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
@@ -99,6 +100,8 @@ class SampleDensity:
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
             height=340,
+            # Room for the counts in a title: on a narrow page the third stands below, no wider than it has bins for.
+            styles={"flex": "1 1 240px", "max-width": "max(420px, 50%)"},
             x_range=x_range,
             y_range=y_range,
             tools=tools,
@@ -221,8 +224,9 @@ class SampleDensity:
         self.pointed = self.points.update(frame, self.placed, faint=contours, anew=anew)
         if self.changed("curves", (where, contours)):
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
-        self.finding = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
-        self.key = f"{draw.flip_legend(frame.flips[frame.focus])}; + medians of all samples shown."
+        moved = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
+        self.finding = f"{moved.removesuffix('.')}{frame.among}." if state.a != state.b else moved
+        self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     def _ranges(self, shown: np.ndarray) -> None:
@@ -239,8 +243,7 @@ class SampleDensity:
         alone = [self.figures[side] for side in SIDES[:3]]
         shown = alone if frame.null is None else self.halves
         if self.row.children != shown:
-            wrap = {"flex-wrap": "wrap" if shown is self.halves else "nowrap"}
-            self.row.update(children=shown, styles=wrap)
+            self.row.update(children=shown)
         for side, figure in self.figures.items():
             change = "change of " if side in ("difference", "null") else ""
             figure.xaxis.axis_label = change + draw.axis_label(frame.store, state.x, state.raw)
@@ -314,12 +317,12 @@ class SampleDensity:
     def _caption(self, frame: Frame) -> str:
         placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
         across, up = map(draw.short, axes)
-        of = lambda side: [distributions.median(values[frame.focus]) for values in self.placed[side]]
-        middles = zip("AB", (of("a"), of("b")), strict=True)
+        of = lambda cell: [frame.median(cell, axis) for axis in axes]
+        middles = zip("AB", (of(frame.state.a), of(frame.state.b)), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
-        samples = f"{int(frame.focus.sum()):,} {'selected ' * frame.has_selection}samples"
+        samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
         outcomes = [f"{count:,} {words}" for count, words in zip(self._outcomes(frame), selection.FLIPS, strict=True)]
         return draw.paragraphs(
             f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
@@ -332,7 +335,7 @@ class SampleDensity:
 
     @staticmethod
     def _outcomes(frame: Frame) -> list[int]:
-        return np.bincount(frame.flips[frame.focus], minlength=len(selection.FLIPS)).tolist()
+        return np.bincount(frame.flips[frame.rows], minlength=len(selection.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""

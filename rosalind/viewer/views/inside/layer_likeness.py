@@ -18,6 +18,7 @@ from rosalind.viewer.views.draw import (
     caption,
     cell_name,
     empty,
+    fill,
     paragraphs,
     plain,
     plot,
@@ -111,7 +112,7 @@ class LayerLikeness:
         self.figure.visible = compared is not None
         if compared is None:
             for source in (self.cells, self.names, self.texts):
-                source.data = {name: [] for name in source.data}
+                fill(source, {name: [] for name in source.data})
         else:
             self._fill(compared, show)
         self.finding = words[0] if compared is None else _finding(compared, by)
@@ -141,17 +142,20 @@ class LayerLikeness:
         self.figure.xaxis[0].major_label_orientation = "horizontal" if columns <= NUMBERED else np.pi / 2
         images = {"image": shown, "value": of.value, "null": of.null, "excess": of.excess}
         cells = {name: [values.astype(np.float32)] for name, values in images.items()}
-        self.cells.data = {**cells, "dw": [columns], "dh": [lines]}
-        self.names.data = {"a": [of.rows], "b": [of.columns]}
+        fill(self.cells, {**cells, "dw": [columns], "dh": [lines]})
+        fill(self.names, {"a": [of.rows], "b": [of.columns]})
         written = shown if max(shown.shape) <= NUMBERED else shown[:0]
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
         numbers = written.ravel().tolist()
-        self.texts.data = {
-            "x": x,
-            "y": y,
-            "text": [f"{value:.2f}" if np.isfinite(value) else "·" for value in numbers],
-            "ink": ["#ffffff" if value < 0.45 else "#1c2536" for value in numbers],
-        }
+        fill(
+            self.texts,
+            {
+                "x": x,
+                "y": y,
+                "text": [f"{value:.2f}" if np.isfinite(value) else "·" for value in numbers],
+                "ink": ["#ffffff" if value < 0.45 else "#1c2536" for value in numbers],
+            },
+        )
 
 
 def _missing(store: Store, cells: list[Cell]) -> list[str]:

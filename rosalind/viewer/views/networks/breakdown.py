@@ -68,10 +68,9 @@ class Breakdown:
         state, by = frame.state, frame.choice("evaluation-by")
         if not self.changed("table", (by, state.a, state.b, state.null, frame.slice_key)):
             return
-        labelled = self.store.labels >= 0
-        if frame.has_selection:
-            labelled &= frame.selected
-        if not labelled.any():
+        has_label = self.store.labels >= 0
+        labelled = np.flatnonzero(has_label & frame.selected if frame.has_selection else has_label)
+        if not len(labelled):
             self.rows.data = {name: [] for name in self.rows.data}
             self.table.height = 34
             self.finding, self.caption.text = "No selected sample has a label.", ""

@@ -1,5 +1,6 @@
 """The verdicts of `rosalind claims`: what this study says to what is claimed of pruned networks."""
 
+from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from bokeh.layouts import column, row
 from bokeh.models import Button, Div
 
 from rosalind.analysis import claims
+from rosalind.analysis.robustness import held_out
 from rosalind.analysis.store import Store
-from rosalind.results import load
+from rosalind.results import Damaged, Results, load
 from rosalind.viewer.state import LAYOUTS
 from rosalind.viewer.views.draw import caption, paragraphs, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -29,10 +31,31 @@ def card(verdict: dict[str, Any]) -> str:
     )
 
 
+def held_out_card(results: Results) -> str:
+    """Whether the ranking of methods holds on held-out corruptions as HTML, both ranks folded; "" without them."""
+    try:
+        rows = held_out.read(results)
+    except Damaged as error:
+        return f"<p>{escape(str(error))}</p>"
+    if not rows:
+        return ""
+    header, lines = held_out.table_of(rows)
+    put = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    table = f"<table>{put(header, 'th')}{''.join(put(cells, 'td') for cells in lines)}</table>"
+    verdict = rows[0]["verdict"]
+    return (
+        f"<p><b>{SIGNS[verdict]} {verdict}</b>: Methods keep their order on corruptions that were held out.</p>"
+        f"<p>{escape(held_out.summary(rows[0]))}.</p>"
+        f"<details><summary>accuracies in percent, and ranks</summary>{table}</details>"
+    )
+
+
 class Claims:
-    """A card per claim, with a button that opens the page behind it."""
+    """A card per claim, with a button that opens the page behind it; then one of the ranking, see `held_out_card`."""
 
     page, title = "networks", "What may be believed?"
+    finding = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -42,8 +65,9 @@ class Claims:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.changed = frame.store, change, Changed()
         self.cards = column(name="claims", sizing_mode="stretch_width")
+        self.ranking = Div(name="claims-held-out", sizing_mode="stretch_width", visible=False)
         self.caption = caption("claims-caption")
-        self.root = stacked(self.cards)
+        self.root = stacked(self.cards, self.ranking)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -52,11 +76,19 @@ class Claims:
         verdicts = [v for folder in self.store.folders for v in self._stored(folder)]
         if self.changed("verdicts", verdicts):
             self.cards.children = [self._row(verdict) for verdict in verdicts]
+        if self.changed("ranking", self.store.generation):
+            self.ranking.text = held_out_card(self.store.results)
+            self.ranking.visible = bool(self.ranking.text)
         if verdicts:
-            words = escape(claims.EXPLAINED)
+            count = Counter(verdict["verdict"] for verdict in verdicts)
+            parts = (
+                f"{count[name]} {word}" for name, word in zip(SIGNS, ("hold", "do not", "cannot be told"), strict=True)
+            )
+            self.finding, words = f"Of {len(verdicts)} claims {', '.join(parts)}.", escape(claims.EXPLAINED)
         else:
             commands = "; ".join(f"<code>rosalind claims {escape(str(folder))}</code>" for folder in self.store.folders)
-            words = f"Claims have not been judged on the networks and cells as they are now: {commands}."
+            self.finding = f"Claims have not been judged on the networks and cells as they are now: {commands}"
+            words = ""
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
         self.caption.text = paragraphs(stays, words)

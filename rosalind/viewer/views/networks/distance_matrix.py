@@ -54,6 +54,7 @@ class DistanceMatrix:
             "similarity-matrix",
             "Matrix of the true distances between all networks under all conditions; alike rows side by side.",
             height=430,
+            styles={"flex": "1 1 380px", "min-width": "min(380px, 100%)"},
             x_range=Range1d(),
             y_range=Range1d(),
         )

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 from bokeh.events import AxisClick, SelectionGeometry, Tap
 from bokeh.layouts import row
-from bokeh.models import BoxSelectTool, ColorBar, ColumnDataSource, FixedTicker, LinearColorMapper
+from bokeh.models import (
+    BoxSelectTool,
+    CDSView,
+    ColorBar,
+    ColumnDataSource,
+    FixedTicker,
+    IndexFilter,
+    LinearColorMapper,
+)
 from bokeh.transform import linear_cmap
 
 from rosalind.analysis import accuracy_table, heat_map, robustness
@@ -16,7 +24,7 @@ from rosalind.viewer import evaluation_caption
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.cursor import CellCursor
 from rosalind.viewer.views.frame import Change, Changed, Frame
-from rosalind.viewer.views.networks.heat_header import header
+from rosalind.viewer.views.networks.heat_header import HIGH, Header
 from rosalind.viewer.views.networks.heat_hover import hover_card, spark_columns
 
 NUMBERS = 45
@@ -28,8 +36,11 @@ WIDE = 30
 CELLS = 2500
 """Largest number of cells with numbers and cards; of more only colours are sent to the browser."""
 
-HEADER = 66
-"""Pixels above the cells, for the names of columns."""
+NARROW = 18
+"""Fewest pixels of a column with numbers; on a page where it has fewer, only the wide columns keep theirs."""
+
+NAME = 26
+"""Longest name of a row, in letters; the card over its cells has the whole."""
 
 INK = ("#1c2536", "#ffffff", "#8a94a6")
 """Dark and light ink on the cells, whatever the theme: the cells keep their colours. Grey where there is no cell."""
@@ -69,7 +80,7 @@ class Evaluation:
         self.cells = draw.empty("shade", "x", "dw")
         self.numbers, self.texts, self.nothing, self.marks = (ColumnDataSource() for _ in range(4))
         self.lines = [draw.empty("x", "y") for _ in INK[:2]]
-        self.heads, self.veils = draw.empty("x", "y", "text", "size", "angle", "align"), draw.empty(*"xywh")
+        self.veils = draw.empty(*"xywh")
         self.figure = self._figure()
         size = lambda: (len(self.places.order), len(self.groups))
         column = lambda number: (float(self.places.middle[number]), float(self.places.width[number]))
@@ -85,11 +96,11 @@ class Evaluation:
         rows, columns = len(self.groups), len(self.conditions)
         self.small = columns <= NUMBERS and rows * columns <= CELLS
         height = min(26 * rows, 1000)
-        self.head = HEADER * max(rows, 1) / max(height, 1)
+        self.head = HIGH * max(rows, 1) / max(height, 1)
         figure = draw.plot(
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
-            height=HEADER + height + 16,
+            height=HIGH + height + 16,
             x_range=(0, max(self.places.end, 1) + 1),
             y_range=(rows - 0.5, -0.5 - self.head),
         )
@@ -110,12 +121,14 @@ class Evaluation:
             # One size: Bokeh 3.9.2 measures new texts with the sizes of those before.
             look |= {"text_font_size": "10px" if columns <= WIDE else "9px"}
             look |= {"text_color": linear_cmap("ink", INK, 0, 2), "text_alpha": "alpha", "y_offset": "up"}
-            figure.text("x", "y", text="text", source=self.texts, **look)
+            is_wide = np.arange(rows * columns) % columns < len(self.frozen)
+            of = lambda cells: CDSView(filter=IndexFilter(indices=np.flatnonzero(cells).tolist()))
+            figure.text("x", "y", text="text", source=self.texts, view=of(is_wide), **look)
+            self.narrow = figure.text("x", "y", text="text", source=self.texts, view=of(~is_wide), **look)
         self.dots = figure.scatter("x", "y", source=self.nothing, marker="square", size=3, color=INK[0])
         veil = {"width": "w", "height": "h", "line_color": None, "fill_alpha": 0.65}
         figure.rect("x", "y", source=self.veils, name="veil", fill_color=draw.LIGHT["panel"], **veil)
-        heads: draw.Look = {"text_font_size": "10px", "text_align": "align", "angle": "angle", "name": "ink"}
-        figure.text("x", "y", text="text", source=self.heads, text_baseline="middle", **heads)
+        self.header = Header(figure)
         figure.rect("x", "y", "w", 1, source=self.marks, fill_color=None, line_color="colour", line_width=3)
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
         # Above the corner, so that the number is read.
@@ -152,13 +165,13 @@ class Evaluation:
         blocks = self.block_of if is_blocked else [b if b == "means" else "conditions" for b in self.block_of]
         self.places = places = heat_map.place_columns(order, self.frozen, blocks)
         names = [self.groups[k].name for k in self.rows]
-        self.figure.yaxis.major_label_overrides = dict(enumerate(names))
+        self.figure.yaxis.major_label_overrides = {k: draw.plain(draw.cut(name, NAME)) for k, name in enumerate(names)}
         self.names[0].data = {"name": names}
         listed = [self.conditions[k] for k in places.order]
         self.names[1].data = {"name": listed, "left": places.left.tolist(), "width": places.width.tolist()}
         # Names that lean over the last columns have room.
         self.figure.x_range.end = max(places.end, 1) + 1
-        draw.fill(self.heads, header(self.store, places, listed, self.head, blocked=is_blocked))
+        self.header.fill(self.store, places, listed, self.head, blocked=is_blocked)
 
     def _fill(self, frame: Frame) -> None:
         name = frame.choice("evaluation-cells")
@@ -174,8 +187,10 @@ class Evaluation:
         both = np.stack([shown, everything])
         limits = self.limits = heat_map.limits_of(scaled(both), middled)
         shade = heat_map.shades(scaled(shown), *limits)
-        palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
-        self.mapper.palette = palette[::-1] if mode.better < 0 else palette
+        # Bokeh checks 255 colours where they are given again: 1 ms.
+        if self.changed("palette", (middled, mode.better < 0)):
+            palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
+            self.mapper.palette = palette[::-1] if mode.better < 0 else palette
         self._scale(mode, limits)
         blocks = self.places.blocks
         self.cells.data = {
@@ -212,10 +227,13 @@ class Evaluation:
         ink = np.where(shade == 0, 2, dark).astype(np.uint8)
         y, column = (axis.ravel() for axis in np.indices(shown.shape))
         is_wide = self.places.width[column] > 1
+        texts = heat_map.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE)
+        pixels = max(NARROW, heat_map.width_of(texts, 10 if shown.shape[1] <= WIDE else 9) + 2)
+        draw.show_between(self.narrow, int(pixels * self.figure.x_range.end), None)
         self.texts.data = {
             "x": self.places.middle[column].astype(np.float32),
             "y": y.astype(np.float32),
-            "text": heat_map.numbers_in(shown, mode, narrow=shown.shape[1] > WIDE),
+            "text": texts,
             "ink": ink.ravel(),
             "alpha": np.where(inside, 0.6, 1.0).astype(np.float32).ravel(),
             "size": ["13px" if wide else "10px" if shown.shape[1] <= WIDE else "9px" for wide in is_wide],

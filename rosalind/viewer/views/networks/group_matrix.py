@@ -14,6 +14,15 @@ from rosalind.viewer.views.draw import SEQUENTIAL, cut, empty, fill, plain, plot
 NAMED = 45
 """Largest number of rows with names."""
 
+LEANING = 26
+"""Largest number of columns whose names lean; more stand upright, which takes less room."""
+
+LINE = 13
+"""Pixels of a row with a name."""
+
+BESIDE = 130
+"""Pixels above and below the rows: names and frame."""
+
 TREE = 0.22
 """Height of the dendrogram as a share of the matrix's."""
 
@@ -34,7 +43,7 @@ class GroupMatrix:
             "similarity-matrix",
             "Matrix of the distances between methods or corruptions, with a dendrogram; alike ones side by side.",
             height=470,
-            min_width=320,
+            styles={"flex": "1 1 460px", "min-width": "min(460px, 100%)"},
             x_range=Range1d(),
             y_range=Range1d(),
         )
@@ -43,7 +52,6 @@ class GroupMatrix:
             axis.ticker = FixedTicker()
             axis.major_label_text_font_size = "10px"
             axis.major_tick_line_color = None
-        figure.xaxis.major_label_orientation = 0.9
         self.mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=1)
         fill_color: Any = {"field": "distance", "transform": self.mapper}
         cells = figure.rect("x", "y", 1, 1, source=self.cells, fill_color=fill_color, line_color=None)
@@ -100,6 +108,9 @@ class GroupMatrix:
         )
         self.figure.x_range.update(start=0, end=max(count, 1))
         self.figure.y_range.update(start=max(count, 1), end=-(TREE + 0.03) * max(count, 1))
+        shown_height = LINE * (1 + TREE) * count + BESIDE if count <= NAMED else 0
+        self.figure.height = max(470, int(shown_height))
+        self.figure.xaxis.major_label_orientation = 0.9 if count <= LEANING else "vertical"
         shown = [plain(cut(name, 22)) for name in names] if count <= NAMED else []
         for axis in (self.figure.xaxis[0], self.figure.yaxis[0]):
             axis.visible = bool(shown)

@@ -11,12 +11,18 @@ from rosalind.analysis import label_places, polygon
 from rosalind.analysis.similarity import Groups
 from rosalind.viewer.views import draw
 
-WIDE, HIGH = 560, 430
-"""Pixels of the frame that names are placed for; in a wider one they have more room."""
+WIDE, HIGH = 540, 420
+"""Pixels of the frame that names are placed for; a wider one has room at the sides, and a narrower one is not made."""
+
+MARGIN = 30
+"""Pixels between the outermost marks and the edges of the frame, for names."""
 
 ENDS = ("x0", "y0", "x1", "y1")
 LETTERS = 28
 """Longest name beside a mark; the tooltip has the whole."""
+
+GAP, RING = 9.0, 6.0
+"""Pixels from the middle of a mark to its name, and how many more where a ring is around it."""
 
 TIED = 1
 """How many of the shortest edges of the tree have their length written beside them."""
@@ -39,16 +45,16 @@ class GroupPlane:
             "Methods or corruptions as discs: near ones have alike geometry of all samples.",
             height=470,
             match_aspect=True,
-            min_width=320,
+            # On a narrow page the matrix stands below; only a window that is narrower still cuts the plane off.
+            styles={"flex": f"1 1 {WIDE + 12}px", "min-width": f"min({WIDE + 12}px, 100%)"},
             # Else it would be as low as the matrix beside it, whose names need room below.
             frame_align=False,
             **{"tools": "pan,lasso_select,box_select,reset", "toolbar_location": "above"},
         )
         figure.toolbar.active_drag = None
-        # Names reach beyond the outermost marks.
-        figure.x_range.range_padding = 0.25
         figure.axis.visible = False
         figure.grid.grid_line_color = None
+        self.room = draw.empty("x", "y")
         self.discs = draw.empty("x", "y", "radius", "colour")
         self.ghosts = draw.empty("x", "y")
         self.tree = draw.empty(*ENDS, "width")
@@ -58,6 +64,10 @@ class GroupPlane:
         self.sides = draw.empty("x", "y")
         self.names = draw.empty("x", "y", "text", "bold", "dx", "dy")
         ends = {name: name for name in ENDS}
+        # Two corners that nobody sees: with them the frame has as many pixels per unit as names were placed for.
+        corners = figure.scatter("x", "y", source=self.room, alpha=0)
+        for shown in (figure.x_range, figure.y_range):
+            shown.update(renderers=[corners], range_padding=0)
         figure.circle(
             "x",
             "y",
@@ -144,14 +154,13 @@ class GroupPlane:
         joined = np.full((len(before), 3, 2), np.nan, np.float32)
         joined[:, 0], joined[:, 1] = before, groups.layout[: len(before)]
         self.line.line_color = draw.GREY
-        # Fewer samples differ more between seeds: wider discs leave the names at the edges less room.
-        self.figure.x_range.range_padding = 0.1 if whole is None else 0.2
         draw.fill(self.ways, {"x": joined[..., 0].ravel(), "y": joined[..., 1].ravel()})
         looks = {"colour": colours, "marker": markers, "size": [11] * len(x)}
         about = [_about(groups, k) for k in range(len(x))]
         self._mark(x, y, looks | {"name": list(groups.names), "about": about}, sides)
-        names = [*groups.names, *(f"{length[k]:.2f}" for k in short)]
-        self._name(np.concatenate([self.places, ties]), names, sides, radius)
+        names = [*groups.names, *(f"{length[k]:.2f} apart" for k in short)]
+        around = [self.places - radius[:, None], self.places + radius[:, None], before]
+        self._name(np.concatenate([self.places, ties]), names, sides, np.concatenate(around))
 
     def show_paths(
         self,
@@ -183,39 +192,32 @@ class GroupPlane:
         draw.fill(self.ways, dict(zip("xy", lines, strict=True)))
         kept = {name: looks[name] for name in ("name", "about", "marker", "size")}
         self._mark(x, y, {"colour": [colour] * len(x), **kept}, sides)
-        labelled = [k for k, text in enumerate(looks["label"]) if text or k in sides]
-        names = [looks["label"][k] for k in labelled]
-        at = {labelled.index(k): text for k, text in sides.items()}
-        spanned = np.concatenate([points, ghosts]) if len(ghosts) else points
-        self._name(self.places[labelled], names, at, np.zeros(len(labelled)), spanned)
+        # Steps without a name are kept free of those of others.
+        self._name(self.places, looks["label"], sides, np.concatenate([points, ghosts]))
 
     def _mark(self, x: np.ndarray, y: np.ndarray, looks: Mapping[str, Any], sides: Mapping[int, str]) -> None:
         draw.fill(self.marks, {"x": x, "y": y, **looks})
         at = list(sides)
         draw.fill(self.sides, {"x": x[at], "y": y[at]})
 
-    def _name(
-        self,
-        points: np.ndarray,
-        names: list[str],
-        sides: Mapping[int, str],
-        radius: np.ndarray,
-        spanned: np.ndarray | None = None,
-    ) -> None:
-        """Names beside the marks, those of A and B bold and with their letters."""
-        texts = [
-            f"{sides[k]}: {draw.plain(draw.cut(name, LETTERS))}".rstrip(": ")
-            if k in sides
-            else draw.plain(draw.cut(name, LETTERS))
-            for k, name in enumerate(names)
-        ]
-        spanned = points if spanned is None else spanned
-        span = np.ptp(spanned, axis=0) + 2 * radius.max(initial=0) if len(spanned) else np.ones(2)
-        scale = 0.85 * min(WIDE / max(span[0], 1e-9), HIGH / max(span[1], 1e-9))
-        offsets = label_places.place(points * scale * [1, -1], texts, first=list(sides))
+    def _name(self, points: np.ndarray, names: list[str], sides: Mapping[int, str], shown: np.ndarray) -> None:
+        """Names beside the marks, those of A and B bold and with their letters; the frame is laid around `shown`."""
+        texts = [draw.plain(draw.cut(name, LETTERS)) for name in names]
+        texts = [f"{sides[k]}: {text}".rstrip(": ") if k in sides else text for k, text in enumerate(texts)]
+        low, high = (shown.min(0), shown.max(0)) if len(shown) else (np.zeros(2), np.zeros(2))
+        frame = np.array([WIDE, HIGH])
+        scale = float(((frame - 2 * MARGIN) / np.maximum(high - low, 1e-9)).min())
+        half = frame / scale / 2
+        corners = np.stack([(low + high) / 2 - half, (low + high) / 2 + half])
+        draw.fill(self.room, dict(zip("xy", corners.T.astype(np.float32), strict=True)))
+        # Down the page is positive in pixels.
+        flip = scale * np.array([1, -1])
+        edges = np.sort(corners * flip, axis=0)
+        gaps = [GAP + RING * (k in sides) for k in range(len(texts))]
+        offsets, placed = label_places.place(points * flip, texts, gaps, list(sides), edges)
         x, y = points.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
         dx, dy = offsets.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
-        plain = [None if k in sides else text for k, text in enumerate(texts)]
+        plain = [None if k in sides or not placed[k] else text for k, text in enumerate(texts)]
         bold = [text if k in sides else None for k, text in enumerate(texts)]
         draw.fill(self.names, {"x": x, "y": y, "text": plain, "bold": bold, "dx": dx, "dy": dy})
 

@@ -13,35 +13,74 @@ from rosalind.viewer.views import draw
 TICKED = 70
 """Largest number of columns with room for a severity above each."""
 
-PIXELS = 950
-"""Pixels that all columns have together on a page of common width; a letter takes about six."""
+PIXELS = (950, 720, 500)
+"""Pixels that all columns have together, of a page of common width and of narrower ones; a letter takes about six.
+
+Names are cut for each of them, and the page shows those of the widest that its frame has room for.
+"""
+
+HIGH = 66
+"""Pixels of the header, for the room of upright names."""
 
 
-def header(store: Store, places: Columns, names: list[str], high: float, *, blocked: bool) -> dict[str, list[Any]]:
-    """Columns of a source of texts above the cells.
+class Header:
+    """Three lines of names, cut for pages of several widths."""
 
-    Args:
-        store: of the study.
-        places: of the columns.
-        names: of the columns in their order.
-        high: height of the header in rows.
-        blocked: True where corruptions of a group, and severities of a corruption, stand side by side.
-    """
+    def __init__(self, figure: Any):
+        """Add the names, empty, to a figure that is drawn by `fill`."""
+        self.sources = {pixels: draw.empty("x", "y", "text", "size", "angle", "align") for pixels in PIXELS}
+        """The names by the pixels that they are cut for."""
+        look: draw.Look = {"text_font_size": "10px", "text_align": "align", "angle": "angle", "name": "ink"}
+        look["text_baseline"] = "middle"
+        for pixels, wider in zip(PIXELS, (None, *PIXELS), strict=False):
+            names = figure.text("x", "y", text="text", source=self.sources[pixels], **look)
+            narrowest = pixels if pixels != PIXELS[-1] else 0
+            draw.show_between(names, narrowest, wider)
+            # Without a page that asks, in a file or a notebook, the widest is shown.
+            names.visible = wider is None
+
+    def fill(self, store: Store, places: Columns, names: list[str], high: float, *, blocked: bool) -> None:
+        """Show the names of columns.
+
+        Args:
+            store: of the study.
+            places: of the columns.
+            names: of the columns in their order.
+            high: height of the header in rows.
+            blocked: True where corruptions of a group, and severities of a corruption, stand side by side.
+        """
+        for pixels, source in self.sources.items():
+            draw.fill(source, header(store, places, names, high, blocked=blocked, pixels=pixels))
+
+
+def header(
+    store: Store, places: Columns, names: list[str], high: float, *, blocked: bool, pixels: int = PIXELS[0]
+) -> dict[str, list[Any]]:
+    """Columns of a source of texts above the cells; see `Header.fill`, and `pixels` that all columns have together."""
     infos, texts = store.results.conditions, []
-    unit = PIXELS / max(places.end, 1)
+    unit = pixels / max(places.end, 1)
     frozen = int((places.width > 1).sum())
-    upper, middle, lower = (-0.5 - share * high for share in (0.84, 0.5, 0.15))
+    # Clear of the letters of A and B, which stand on the first row.
+    upper, middle, lower = (-0.5 - share * high for share in (0.86, 0.56, 0.27))
     severities = [f"{infos[name].severity:g}" if name in store.conditions else "" for name in names]
     for k, name in enumerate(names):
         if k < frozen:
             short = "clean" if name == "clean" else "mean"
-            texts.append((places.middle[k], lower, short, "12px", 0.0, "center"))
+            upright = places.width[k] * unit < 36
+            place = (
+                (-0.5 - 0.2 * high, short, "12px", np.pi / 2, "left")
+                if upright
+                else (lower, short, "12px", 0.0, "center")
+            )
+            texts.append((places.middle[k], *place))
         elif blocked and name in store.conditions:
-            if len(names) <= TICKED and infos[name].severity:
+            if len(names) <= TICKED and infos[name].severity and 6 * len(severities[k]) <= unit:
                 texts.append((places.middle[k], lower, severities[k], "9px", 0.0, "center"))
         elif unit >= 9:
-            short = draw.cut(draw.plain(name.removeprefix("mean-")), 13)
-            texts.append((places.middle[k], -0.5 - 0.06 * high, short, "10px", np.pi / 3, "left"))
+            leans = unit >= 16
+            short = draw.cut(draw.plain(name.removeprefix("mean-")), 13 if leans else HIGH // 6 - 1)
+            angle = np.pi / 3 if leans else np.pi / 2
+            texts.append((places.middle[k], -0.5 - 0.06 * high, short, "10px", angle, "left"))
     if blocked:
         listed = [k for k in range(frozen, len(names)) if names[k] in store.conditions]
         groups = [infos[names[k]].category for k in listed]

@@ -81,9 +81,9 @@ class Lineage:
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
         figure.xaxis.major_label_overrides = dict(enumerate(graph.layer_names))
         figure.xaxis.axis_label = "removed, %"
-        self.lines.data = dict(zip("xy", lineage.paths(graph), strict=True))
+        draw.fill(self.lines, dict(zip("xy", lineage.paths(graph), strict=True)))
         names = [self.store.groups[k].name for k in graph.groups] if graph.grouped else list(graph.nodes)
-        self.nodes.data = {name: [] for name in ("x", "y", "colour", "marker", "alpha", "name")}
+        draw.fill(self.nodes, {name: [] for name in ("x", "y", "colour", "marker", "alpha", "name")})
         self.node_names = names
         figure.line("x", "y", source=self.lines, line_color=draw.GREY, line_alpha=0.6)
         figure.scatter("x", "y", source=self.sides, size=17, **RING)
@@ -150,7 +150,7 @@ class Lineage:
         points = [(name, k) for k, g in enumerate(groups) for name in g.networks if finite[order[name]]]
         names, numbers = [name for name, _ in points[: draw.POINTS]], [k for _, k in points[: draw.POINTS]]
         at = [order[name] for name in names]
-        self.seeds.data = self._columns(left[at], accuracy[at], numbers, names)
+        draw.fill(self.seeds, self._columns(left[at], accuracy[at], numbers, names))
         self.group_means = {}
         whole: dict[int, float] = {}
         for k, group in enumerate(groups):
@@ -161,7 +161,7 @@ class Lineage:
         x, y, _ = np.array([*self.group_means.values()]).reshape(-1, 3).T
         means = self.group_means.items()
         names = [f"{groups[k].name}, mean over {counted(n, 'seed')}" for k, (_, _, n) in means]
-        self.means.data = self._columns(x, y, list(self.group_means), names)
+        draw.fill(self.means, self._columns(x, y, list(self.group_means), names))
         shown = [] if sliced is None else list(whole)
         draw.fill(
             self.ghosts,
@@ -212,7 +212,7 @@ class Lineage:
         which, sides = frame.choice("lineage-accuracy"), {"A": frame.state.a[0], "B": frame.state.b[0]}
         if self.changed("nodes", frame.state.networks):
             graph = self.map
-            self.nodes.data = self._columns(graph.x, graph.y, graph.groups, self.node_names)
+            draw.fill(self.nodes, self._columns(graph.x, graph.y, graph.groups, self.node_names))
         if self.changed("sizes", (which, frame.slice_key, frame.state.networks)):
             self._scatter(which, frame.slice_summary)
         if self.changed("sides", (which, sides, frame.slice_key)):
@@ -233,12 +233,15 @@ class Lineage:
                 if number == group if self.map.grouped else name in self.store.sides.members(side):
                     letters[k] = letters.get(k, "") + letter
         at = list(letters)
-        self.sides.data = {
-            "x": self.map.x[at],
-            "y": self.map.y[at],
-            "text": list(letters.values()),
-            "ring": [draw.side_colour(text) for text in letters.values()],
-        }
+        draw.fill(
+            self.sides,
+            {
+                "x": self.map.x[at],
+                "y": self.map.y[at],
+                "text": list(letters.values()),
+                "ring": [draw.side_colour(text) for text in letters.values()],
+            },
+        )
 
     def _label(self, groups: dict[str, int]) -> None:
         """Names of the groups of A and B, on the side of a point where there is room."""
@@ -253,13 +256,16 @@ class Lineage:
         half = np.sqrt(self.sizes.x_range.start * self.sizes.x_range.end)
         for align, source in self.labels.items():
             at = [k for k in letters if (self.group_means[k][0] > half) == (align == "right")]
-            source.data = {
-                "x": np.array([self.group_means[k][0] for k in at], np.float32),
-                "y": np.array([self.group_means[k][1] for k in at], np.float32),
-                "text": [f"{letters[k]}: {self.store.groups[k].name}" for k in at],
-                "ring": [draw.side_colour(letters[k]) for k in at],
-                "down": np.array([down[k] for k in at], np.float32),
-            }
+            draw.fill(
+                source,
+                {
+                    "x": np.array([self.group_means[k][0] for k in at], np.float32),
+                    "y": np.array([self.group_means[k][1] for k in at], np.float32),
+                    "text": [f"{letters[k]}: {self.store.groups[k].name}" for k in at],
+                    "ring": [draw.side_colour(letters[k]) for k in at],
+                    "down": np.array([down[k] for k in at], np.float32),
+                },
+            )
 
     def _finding(self, groups: dict[str, int]) -> str:
         """What A and B keep, of parameters and of accuracy."""

@@ -118,18 +118,21 @@ class Pareto:
         looks = [self.looks[groups[k].family] for k in at]
         strong = self.frame.chosen_groups[at]
         colours = [look.colour if k else draw.GREY for look, k in zip(looks, strong, strict=True)]
-        self.points.data = {
-            "x": x,
-            "y": y,
-            "colour": colours,
-            "marker": [look.marker for look in looks],
-            "alpha": np.where(front[at] & strong, 0.95, 0.0).astype(np.float32),
-            "size": np.where(front[at], 11, 8).astype(np.uint8),
-            "name": [groups[k].name for k in at],
-            "about": [self._standing(k) for k in at],
-        }
+        draw.fill(
+            self.points,
+            {
+                "x": x,
+                "y": y,
+                "colour": colours,
+                "marker": [look.marker for look in looks],
+                "alpha": np.where(front[at] & strong, 0.95, 0.0).astype(np.float32),
+                "size": np.where(front[at], 11, 8).astype(np.uint8),
+                "name": [groups[k].name for k in at],
+                "about": [self._standing(k) for k in at],
+            },
+        )
         spread = np.nan_to_num(spread)
-        self.spread.data = {"x": x, "low": y - spread, "high": y + spread, "colour": colours}
+        draw.fill(self.spread, {"x": x, "low": y - spread, "high": y + spread, "colour": colours})
         named = [n for n, k in enumerate(at) if front[k]]
         named = named if len(named) <= NAMED else []
         heights = y[named].astype(np.float64)
@@ -142,7 +145,7 @@ class Pareto:
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
             heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
         names = [groups[at[n]].name for n in named]
-        self.names.data = {"x": x[named], "y": heights.astype(np.float32), "text": names}
+        draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
         self.figure.visible = bool(at)
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
@@ -164,23 +167,33 @@ class Pareto:
                 letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
         at = list(letters)
         down = np.array([-12, 12] if len(at) > 1 and places[at[0], 1] >= places[at[1], 1] else [12, -12], np.float32)
-        self.sides.data = {
-            "x": places[at, 0].astype(np.float32),
-            "y": places[at, 1].astype(np.float32),
-            "text": list(letters.values()),
-            "ring": [draw.side_colour(text) for text in letters.values()],
-            "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
-        }
+        draw.fill(
+            self.sides,
+            {
+                "x": places[at, 0].astype(np.float32),
+                "y": places[at, 1].astype(np.float32),
+                "text": list(letters.values()),
+                "ring": [draw.side_colour(text) for text in letters.values()],
+                "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
+            },
+        )
 
     def _finding(self, groups: dict[str, int]) -> str:
         """Whether A and B are on the front."""
         if not self.shown:
             return "No network has both this accuracy and bytes, which are counted of its stored weights."
-        front, parts = self.picture.front, []
-        for letter, k in groups.items():
-            name = escape(draw.cut(self.store.groups[k].name, 24))
-            parts.append(f"{letter}, {name}, is {'on it' if front[k] else 'not'}")
-        return f"{int(front.sum())} of {counted(len(front), 'group')} are on the Pareto front: {'; '.join(parts)}."
+        front = self.picture.front
+        parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
+        # The picture shows one of the accuracies: a group that is best in another is on the front too.
+        return (
+            f"{int(front.sum())} of {counted(len(front), 'group')} are Pareto-optimal in {self._objectives()}"
+            f"{': ' * bool(parts)}{', '.join(parts)}."
+        )
+
+    def _objectives(self) -> str:
+        """The objectives that are compared, in words."""
+        names = self.picture.objectives
+        return " and ".join([", ".join(names[:-1]), *names[-1:]]).removeprefix(" and ")
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
         if not self.shown:
@@ -196,10 +209,9 @@ class Pareto:
         if frame.has_selection:
             parts.append(f"Accuracies are {frame.slice_words}.")
         front, compared = int(picture.front.sum()), int(np.isfinite(picture.mean[:, picture.compared]).all(1).sum())
-        objectives = " and ".join([", ".join(picture.objectives[:-1]), *picture.objectives[-1:]]).removeprefix(" and ")
         text = (
             f"Filled: {front} of {counted(compared, 'group')} on the front, where no other is nowhere worse in "
-            f"{objectives} and somewhere better. "
+            f"{self._objectives()} and somewhere better. "
         )
         gaps = len(store.groups) - compared
         text += f"Not compared, for want of a number: {counted(gaps, 'group')}. " if gaps else ""

@@ -65,6 +65,7 @@ class PointPlane:
             "similarity",
             "Map of networks under conditions; near points have alike geometry.",
             height=430,
+            styles={"flex": "1 1 420px", "min-width": "min(420px, 100%)"},
             match_aspect=True,
             **{"tools": "pan,wheel_zoom,reset", "toolbar_location": "above", "active_scroll": "wheel_zoom"},
         )

@@ -14,7 +14,7 @@ from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, cut, empty, plot, square, stacked
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, cut, empty, fill, plot, square, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -186,24 +186,27 @@ class Redundancy:
     def _fill_matrix(self) -> None:
         """The correlations, whose rows stay where they are while the samples change."""
         correlation, count = self.correlations.correlation, len(self.correlations.names)
-        self.matrix.data = {"image": [correlation.astype(np.float32)], "size": [count]}
+        fill(self.matrix, {"image": [correlation.astype(np.float32)], "size": [count]})
         numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
         rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]
-        self.numbers.data = {
-            "x": (columns + 0.5).astype(np.float32),
-            "y": (rows + 0.5).astype(np.float32),
-            "text": [_number(value) for value in values],
-            "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
-        }
+        fill(
+            self.numbers,
+            {
+                "x": (columns + 0.5).astype(np.float32),
+                "y": (rows + 0.5).astype(np.float32),
+                "text": [_number(value) for value in values],
+                "colour": ["#ffffff" if abs(value) > 0.75 else "#1c2536" for value in values],
+            },
+        )
 
     def _fill_curve(self, curve: Curve) -> None:
         sizes = np.arange(1, len(curve.names) + 1, dtype=np.float32)
         mean, low, high = curve.random.T.astype(np.float32)
         error = curve.error.astype(np.float32)
-        self.steps.data = {"size": sizes, "error": error, "random": mean, "low": low, "high": high}
+        fill(self.steps, {"size": sizes, "error": error, "random": mean, "low": low, "high": high})
         ends = np.array([0.5, len(sizes) + 0.5], np.float32)
-        self.clean.data = {"x": ends, "y": np.full(2, curve.clean, np.float32)}
+        fill(self.clean, {"x": ends, "y": np.full(2, curve.clean, np.float32)})
         self.figure.x_range.update(start=0.5, end=len(sizes) + 0.5)
         # The line of clean accuracy runs below the legend.
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
@@ -231,9 +234,9 @@ class Redundancy:
         curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
         step = None if curve is None or size is None else (size, curve.error[size - 1])
-        self.chosen.data = _at(step)
+        fill(self.chosen, _at(step))
         self.limit.location = points
-        self.pair.data = _at(pair and (pair[1] + 0.5, pair[0] + 0.5))
+        fill(self.pair, _at(pair and (pair[1] + 0.5, pair[0] + 0.5)))
 
     def _scoped(self, frame: Frame) -> Summary | None:
         """The accuracies of the selected samples in the chosen networks; None where nothing is narrowed."""

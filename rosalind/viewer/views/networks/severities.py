@@ -18,6 +18,7 @@ from rosalind.viewer.views.draw import (
     caption,
     cut,
     empty,
+    fill,
     plot,
     side_colour,
     stacked,
@@ -115,7 +116,7 @@ class Severities:
         if curves is None:
             drawn = (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders)
             for source in (*drawn, self.sliced, self.sliced_grey):
-                source.data = {name: [] for name in source.data}
+                fill(source, {name: [] for name in source.data})
             self.figure.visible = False
             self.finding = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
             self.caption.text = ""
@@ -227,43 +228,55 @@ class Severities:
         across = np.arange(points, dtype=np.float32)
         rest = [k for k in range(lines) if k not in chosen]
         gap = np.full((len(rest), 1), np.nan)
-        self.grey.data = {
-            "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
-            "y": np.hstack([mean[rest], gap]).astype(np.float32).ravel(),
-        }
+        fill(
+            self.grey,
+            {
+                "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
+                "y": np.hstack([mean[rest], gap]).astype(np.float32).ravel(),
+            },
+        )
         # Whiskers stand side by side, no further apart than an eighth of the way between two severities.
         offsets = np.linspace(-0.06, 0.06, len(chosen)) if len(chosen) > 1 else [0.0]
         shift = dict(zip(chosen, offsets, strict=True))
         colour = {k: looks[k].colour for k in chosen}
         # A and B are blue and magenta, as everywhere.
         colour |= {k: side_colour(letter) for k, letter in sides.items() if k in colour}
-        self.coloured.data = {
-            "xs": [(across + shift[k]).tolist() for k in chosen],
-            "ys": [mean[k].tolist() for k in chosen],
-            "colour": [colour[k] for k in chosen],
-            "width": [3.5 if k in sides else 1.2 for k in chosen],
-        }
-        self.whiskers.data = {
-            "x": np.concatenate([across + shift[k] for k in chosen]).astype(np.float32),
-            "low": np.concatenate([mean[k] - half[k] for k in chosen]).astype(np.float32),
-            "high": np.concatenate([mean[k] + half[k] for k in chosen]).astype(np.float32),
-            "colour": [colour[k] for k in chosen for _ in across],
-            "width": [2.0 if k in sides else 1.0 for k in chosen for _ in across],
-            "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
-        }
+        fill(
+            self.coloured,
+            {
+                "xs": [(across + shift[k]).tolist() for k in chosen],
+                "ys": [mean[k].tolist() for k in chosen],
+                "colour": [colour[k] for k in chosen],
+                "width": [3.5 if k in sides else 1.2 for k in chosen],
+            },
+        )
+        fill(
+            self.whiskers,
+            {
+                "x": np.concatenate([across + shift[k] for k in chosen]).astype(np.float32),
+                "low": np.concatenate([mean[k] - half[k] for k in chosen]).astype(np.float32),
+                "high": np.concatenate([mean[k] + half[k] for k in chosen]).astype(np.float32),
+                "colour": [colour[k] for k in chosen for _ in across],
+                "width": [2.0 if k in sides else 1.0 for k in chosen for _ in across],
+                "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
+            },
+        )
         self._render_slice(sliced, chosen, rest, across, colour)
         every = [*chosen, *rest][: POINTS // points]
         sizes = np.array([9 if k in sides else 6 if k in colour else 3 for k in every], np.uint8)
-        self.points.data = {
-            "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
-            "y": mean[every].astype(np.float32).ravel(),
-            "marker": [looks[k].marker for k in every for _ in across],
-            "size": np.repeat(sizes, points),
-            "colour": [colour.get(k, GREY) for k in every for _ in across],
-            "name": [curves.names[k] for k in every for _ in across],
-            "tick": [tick for _ in every for tick in curves.ticks],
-            "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
-        }
+        fill(
+            self.points,
+            {
+                "x": np.concatenate([across + shift.get(k, 0.0) for k in every]).astype(np.float32),
+                "y": mean[every].astype(np.float32).ravel(),
+                "marker": [looks[k].marker for k in every for _ in across],
+                "size": np.repeat(sizes, points),
+                "colour": [colour.get(k, GREY) for k in every for _ in across],
+                "name": [curves.names[k] for k in every for _ in across],
+                "tick": [tick for _ in every for tick in curves.ticks],
+                "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
+            },
+        )
         named = [k for k in chosen if np.isfinite(mean[k]).any()]
         last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
         heights = np.array([mean[k, last[k]] for k in named])
@@ -271,15 +284,18 @@ class Severities:
         places = severity_curves.dodge(heights, 0.055 * (high - low), low + edge, high - edge)
         # All names at the right end, so that none lies on a line, each led to from where its line ends.
         end = points - 1 + 0.12 * max(points - 1, 1)
-        self.labels.data = {
-            "x": np.full(len(named), end, np.float32),
-            "y": places.astype(np.float32),
-            "side": [f"{sides[k]}: {curves.names[k]}" if k in sides else None for k in named],
-            "text": [None if k in sides else curves.names[k] for k in named],
-        }
+        fill(
+            self.labels,
+            {
+                "x": np.full(len(named), end, np.float32),
+                "y": places.astype(np.float32),
+                "side": [f"{sides[k]}: {curves.names[k]}" if k in sides else None for k in named],
+                "text": [None if k in sides else curves.names[k] for k in named],
+            },
+        )
         x = [(last[k] + shift[k], end, np.nan) for k in named]
         y = [(height, place, np.nan) for height, place in zip(heights, places, strict=True)]
-        self.leaders.data = {"x": np.array(x, np.float32).ravel(), "y": np.array(y, np.float32).ravel()}
+        fill(self.leaders, {"x": np.array(x, np.float32).ravel(), "y": np.array(y, np.float32).ravel()})
 
     def _render_slice(
         self,
@@ -293,18 +309,24 @@ class Severities:
         if sliced is None:
             for source in (self.sliced, self.sliced_grey):
                 if any(map(len, source.data.values())):
-                    source.data = {name: [] for name in source.data}
+                    fill(source, {name: [] for name in source.data})
             return
-        self.sliced.data = {
-            "xs": [across.tolist() for _ in chosen],
-            "ys": [sliced[k].tolist() for k in chosen],
-            "colour": [colour[k] for k in chosen],
-        }
+        fill(
+            self.sliced,
+            {
+                "xs": [across.tolist() for _ in chosen],
+                "ys": [sliced[k].tolist() for k in chosen],
+                "colour": [colour[k] for k in chosen],
+            },
+        )
         gap = np.full((len(rest), 1), np.nan)
-        self.sliced_grey.data = {
-            "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
-            "y": np.hstack([sliced[rest], gap]).astype(np.float32).ravel(),
-        }
+        fill(
+            self.sliced_grey,
+            {
+                "x": np.tile(np.append(across, np.nan), len(rest)).astype(np.float32),
+                "y": np.hstack([sliced[rest], gap]).astype(np.float32).ravel(),
+            },
+        )
 
     @staticmethod
     def _finding(curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: dict[int, str], mode: str) -> str:

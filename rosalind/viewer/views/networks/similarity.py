@@ -37,6 +37,8 @@ class Similarity:
     """Discs of methods or corruptions with names; one method's conditions as paths; all points. Beside it a matrix."""
 
     page, title = "networks", "Which are alike?"
+    finding = key = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -81,7 +83,7 @@ class Similarity:
         """Made when it is first shown: most readers never ask for two thousand points."""
         self.caption = draw.caption("similarity-caption")
         wrap: dict[str, Any] = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        self.body: Row = row(self.groups_plane.figure, self.matrix.figure, sizing_mode="stretch_width")
+        self.body: Row = row(self.groups_plane.figure, self.matrix.figure, **wrap)
         self.root = draw.stacked(
             row(show, self.opened, self.mode, metric, self.layout, self.all, **wrap),
             row(*self.toggles.groups.values(), **wrap),
@@ -163,7 +165,7 @@ class Similarity:
         except ValueError as error:
             self.changed = Changed()
             self._show()
-            self.caption.text = escape(str(error))
+            self.finding, self.key, self.caption.text = escape(str(error)), "", ""
             return
         visible = self._visible(frame, only)
         if shown == POINTS:
@@ -200,6 +202,10 @@ class Similarity:
         )
         if frame.has_selection:
             text = f"Distances of points are of all samples, whatever is selected; methods follow. {text}"
+        methods = self._grouped("methods", chosen[:2], visible)
+        apart = of_sides.between(self.store, self.kept, frame.state.a, frame.state.b)[0]
+        self.finding = similarity_caption.finding_of_points(apart, methods, selected=frame.has_selection)
+        self.key = similarity_caption.KEYS["points"]
         if text != self.caption.text:
             self.caption.text = text
 
@@ -207,9 +213,7 @@ class Similarity:
         self, frame: Frame, chosen: tuple[str, str], kind: str, opened: str, visible: np.ndarray | None
     ) -> None:
         mask = None if visible is None else visible.tobytes()
-        key = ("similar groups", *chosen, kind, mask, self.kept["comparison"].cells)
-        # Beside the record, so that the store counts its bytes.
-        self.groups, _ = self.store.cached(key, lambda: self._grouped(kind, visible))
+        self.groups = self._grouped(kind, chosen, visible)
         self._show(*([self.groups_plane.figure, self.matrix.figure] if len(self.groups.names) > 1 else []))
         state = frame.state
         is_ready = not frame.has_selection or self._coordinates(chosen[0]) is not None
@@ -241,11 +245,17 @@ class Similarity:
             looks = [colours[k] for k in at], [markers[k] for k in at]
             self.groups_plane.show_groups(shown, *looks, sides, self.groups if shown is not self.groups else None)
         if self.level == "paths":
-            words = similarity_caption.of_paths(self.store, self.kept["comparison"], opened)
+            comparison, selected = self.kept["comparison"], frame.has_selection
+            words = similarity_caption.of_paths(self.store, comparison, opened)
+            about = self.store, comparison, self.groups, opened
+            self.finding = similarity_caption.finding_of_paths(*about, selected=selected)
             # The paths are in the plane of all samples; the matrix beside them is of the slice.
             of_slice = f"Paths are of all samples; the matrix: {of_slice}" if of_slice else ""
         else:
             words = similarity_caption.of_groups(shown, sides, chosen[1], chosen[0])
+            count = int(frame.selected.sum()) if shown is not self.groups else None
+            self.finding = similarity_caption.finding(shown, count)
+        self.key = similarity_caption.KEYS[self.level] if len(names) > 1 else ""
         self.caption.text = draw.paragraphs(of_slice) + words + draw.paragraphs(frame.null_sentence)
 
     def _sliced(self, frame: Frame, chosen: tuple[str, str]) -> tuple[Groups, str]:
@@ -303,9 +313,17 @@ class Similarity:
         threading.Thread(target=read, daemon=True).start()
         return reading
 
-    def _grouped(self, kind: Any, visible: np.ndarray | None) -> tuple[Groups, np.ndarray]:
-        groups = similarity.group(self.store.results, self.kept["comparison"], kind, visible)
-        return groups, groups.distance
+    def _grouped(self, kind: Any, chosen: tuple[str, str], visible: np.ndarray | None) -> Groups:
+        """The groups of the comparison in a mode and metric, made once for all readers."""
+        comparison = self.kept["comparison"]
+
+        def make() -> tuple[Groups, np.ndarray]:
+            groups = similarity.group(self.store.results, comparison, kind, visible)
+            # Beside the record, so that the store counts its bytes.
+            return groups, groups.distance
+
+        mask = None if visible is None else visible.tobytes()
+        return self.store.cached(("similar groups", *chosen, kind, mask, comparison.cells), make)[0]
 
     def _draw_paths(self, opened: str) -> None:
         """The conditions of one method in the plane of all points, means over its seeds."""

@@ -9,7 +9,7 @@ from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import caption, stacked
+from rosalind.viewer.views.draw import caption, cut, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
@@ -23,6 +23,12 @@ BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
 HIDDEN = "hidden patches"
 """The method whose maps are of angle, norm and margin, made by `rosalind attribute`."""
 
+COLOURS = "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin speak for the class."
+"""What the colours of maps mean."""
+
+LETTERS = 24
+"""Longest name of a class in the key."""
+
 OPACITIES = tuple(str(share) for share in range(100, -1, -10))
 """Opacities of the maps in percent; below the first the image shows through."""
 
@@ -32,6 +38,8 @@ class Attribution:
 
     page, title = "samples", "Why this sample?"
     geometry = True
+    finding = key = ""
+    """See `View`."""
 
     def __init__(self, frame: Frame, change: Change):
         self.changed = Changed()
@@ -80,6 +88,7 @@ class Attribution:
         self._arrange(method == HIDDEN)
         if method != HIDDEN:
             self._show_method(frame, method, chosen if averaging else None)
+            self.finding, self.key = self.methods.finding, self.methods.key
             stays = " The agreement is of all samples that have maps, whatever is selected."
             self.caption.text = f"{self.words}{stays * frame.has_selection}"
             return
@@ -92,6 +101,7 @@ class Attribution:
         )
         if self.changed("maps", shown):
             self._show_hidden(frame, cells, chosen, averaging=averaging)
+        self.finding, self.key = _finding(frame, self.agreed, averaging), _key(frame, averaging)
         self.caption.text = f"{self.words} {_of_slice(frame, self.agreed)}".strip()
 
     def _show_hidden(self, frame: Frame, cells: list[Cell], chosen: np.ndarray, *, averaging: bool) -> None:
@@ -175,8 +185,34 @@ def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[flo
     return [occlusion_maps.placed(frame.store, cell, table.shape[1 + axis], axis) for axis in (1, 0)]
 
 
+def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
+    """The agreement of A's and B's maps beside that of different samples; empty while no sample is chosen."""
+    if agreement is None:
+        return "" if frame.state.primary is None and not averaging else "No sample has maps in A and in B to compare."
+    by = frame.choice("attribution-by")
+    middle = lambda values, k: occlusion_maps.quartiles(values[:, k, CORRELATIONS.index(by)])[1]
+    own = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
+    chance = [middle(agreement.other, k) for k in range(len(MAPPED))]
+    others = f"; different samples' {', '.join(map(_number, chance))}" if np.isfinite(chance).any() else ""
+    return f"{BY[by].capitalize()} of A's and B's maps: {own}{others}."
+
+
+def _key(frame: Frame, averaging: bool) -> str:
+    """What the maps are of and what their colours mean; HTML."""
+    store, sample, of = frame.store, frame.state.primary, ""
+    if averaging:
+        of = "Means over samples. "
+    elif sample is not None:
+        true = store.names_of(store.labels[store.ids == sample])
+        of = f"Sample {sample}, class {escape(cut(str(true[0]), LETTERS)) if len(true) else 'unknown'}. "
+    colours = (
+        "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin speak for the class."
+    )
+    return f"{of}{colours}"
+
+
 def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, averaging: bool) -> str:
-    """Sentences on the subject of the maps, and on their colours."""
+    """Sentences on the subject of the maps."""
     store, state = frame.store, frame.state
     if not averaging and state.primary is None:
         return ""
@@ -200,10 +236,6 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
         sentences.append(
             f"A's maps have {shapes[0]} patches and B's {shapes[1]}: they can be neither subtracted nor compared."
         )
-    sentences.append(
-        "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin mark what speaks "
-        "for the class."
-    )
     if frame.state.null:
         sentences.append(f"{'Null' if frame.nulls else 'No null'}: {frame.null_description}.")
     return " ".join(sentences)

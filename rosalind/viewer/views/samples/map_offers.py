@@ -18,7 +18,7 @@ from rosalind.viewer.views.samples.mapped_samples import ordered
 POLL = 250
 """Milliseconds between two looks at a process that makes maps."""
 
-LISTED = 12
+LISTED, NAMED = 6, 3
 """Largest number of samples with maps that are listed."""
 
 
@@ -134,7 +134,8 @@ def _stored(frame: Frame) -> str:
     conditions = [other for other in store.conditions if occlusion_maps.stamp(store, (network, other))]
     if not conditions:
         return ""
-    text = f"; {escape(network)} has maps under {escape(', '.join(conditions))}"
+    more = f" and {len(conditions) - NAMED} more" if len(conditions) > NAMED else ""
+    text = f"; {escape(network)} has maps under {escape(', '.join(conditions[:NAMED]))}{more}"
     maps = store.maps((network, condition))
     if maps is not None and len(maps["id"]):
         listed = ", ".join(map(str, maps["id"][:LISTED].tolist()))

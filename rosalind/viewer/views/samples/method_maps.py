@@ -31,6 +31,8 @@ class MethodMaps:
     """The maps of one kind for one target, and how far they agree."""
 
     def __init__(self, change: Change):
+        self.finding = self.key = ""
+        """See `View`."""
         self.tiles = MapTiles(WORDS)
         self.agreement = MapAgreement(change, DRAWN, "attribution-method-agreement")
 
@@ -63,7 +65,8 @@ class MethodMaps:
             spans = method_maps.spans(store, kind, target, [*cells, *nulls]) or [(0.0, 1.0, 1.0)] * 2
             classes = None if chosen is not None else self._classes(frame, kind, target)
         except Damaged as error:
-            return [escape(str(error))], []
+            self.finding, self.key = escape(str(error)), ""
+            return [], []
         ids = np.array([] if state.primary is None else [state.primary], int)
         if chosen is not None:
             maps = sides["difference"] or sides["a"] or sides["b"]
@@ -77,8 +80,8 @@ class MethodMaps:
         drawn_null = null.drawn if null is not None and frame.null is not None else None
         self.agreement.render(compared and compared.drawn, drawn_null, title, state.primary)
         subject = f"Mean over the {len(ids):,} samples that have maps." if chosen is not None else classes
+        self.finding, self.key = _finding(kind, compared, null), subject or ""
         sentences = [
-            subject or "",
             *_numbers(compared, null, null_words, None if chosen is not None else state.primary),
             *_limits(frame, kind, cells, sorted({*impossible["a"], *impossible["b"]})),
         ]
@@ -98,6 +101,15 @@ class MethodMaps:
             names = list(dict.fromkeys(store.class_names[int(k)] for k in np.concatenate([*asked, []]).astype(int)))
             words.append(f"{side.upper()}'s {' or '.join(map(escape, names)) or 'has no map'}")
         return f"Sample {state.primary}, maps for {TARGETS[target]}: {', '.join(words)}."
+
+
+def _finding(kind: Kind, compared: Comparison | None, null: Comparison | None) -> str:
+    """The cosine of A's and B's maps beside the null's, in at most 20 words; HTML."""
+    if compared is None:
+        return f"No sample has maps by {escape(kind.id)} in A and in B to compare."
+    beside = "" if null is None else f"; of the null {_number(null.median('cosine'))}"
+    median = _number(compared.median("cosine"))
+    return f"Maps by {escape(kind.id)} of A and B: median cosine {median} over {compared.samples:,} samples{beside}."
 
 
 def _limits(frame: Frame, kind: Kind, cells: Sequence[Cell], impossible: Sequence[str]) -> list[str]:

@@ -38,6 +38,8 @@ class Samples:
     """A contact sheet, every tile twice, and a row of numbers for each; a click shows one in full."""
 
     page, title = "samples", "Which samples?"
+    finding = key = ""
+    """See `View`."""
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -221,6 +223,7 @@ class Samples:
         self.place.text = f"{self.shown_page} / {self.pages:,}"
         self.leaf[-1].disabled = self.shown_page <= 1
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
+        self.finding, self.key = self._finding(frame, left, flips), self._key(frame, left)
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
         listed = self.listed
         self.tiles_sheet.mark(frame, left, listed, flips)
@@ -232,26 +235,41 @@ class Samples:
         self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed)[1] for condition in conditions])
         show_rows(self.table, self.rows, frame, listed, left)
 
+    def _finding(self, frame: Frame, left: Cell, flips: np.ndarray) -> str:
+        """What a preset's samples do elsewhere, or how many are fixed and broken; HTML."""
+        state, pool = frame.state, self._candidates(frame)
+        if not self._pictured(frame).any():
+            conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
+            return f"No images are stored under {conditions}: run the study with `thumbnails`."
+        if (preset := self._preset(frame)) is not None:
+            return escape(sample_presets.finding(*preset))
+        right, fixed, broken, _ = np.bincount(flips[pool], minlength=4)
+        kind = "selected" if pool is frame.selected else "shown"
+        way = "from A to B" if left == state.a else "from clean images to B"
+        return (
+            f"Of {pool.sum():,} {kind} samples {fixed:,} are fixed {way} and {broken:,} broken; {right:,} stay right."
+        )
+
+    @staticmethod
+    def _key(frame: Frame, left: Cell) -> str:
+        """The halves, frames, corners and words of the tiles; HTML."""
+        state = frame.state
+        is_a = left == state.a
+        where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
+        if left[1] == state.b[1]:
+            where = "One picture, as both have one condition."
+        corners = f"Corners: left {'A' if is_a else 'clean'}, right B, ● right, ✕ wrong; words: class: predictions."
+        return f"{flip_legend()}. {where} {corners}"
+
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state
         pool, pictured = self._candidates(frame), self._pictured(frame)
         sort, backwards = frame.choice("samples-sort"), frame.choice("samples-order") == "backwards"
         kind = "selected" if pool is frame.selected else "shown"
-        beside = "A" if left == state.a else "clean images of B's network"
-        where = f"left half under {beside}, right half under B."
-        if left[1] == state.b[1]:
-            where = f"one picture, {'A and B' if left == state.a else beside} have one condition."
-        text = (
-            f"{len(self.listed)} of {pool.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}; "
-            f"{where} {flip_legend()}. Corners: left {'A' if left == state.a else 'clean'}, right B, ● right, ✕ wrong; "
-            "words: class: predictions."
-        )
+        text = f"{len(self.listed)} of {pool.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}."
         if frame.choice("samples-pair") == PAIRS[1] and left == state.a:
             text += " B's network is not measured on clean images, so A stands on the left."
-        if not pictured.any():
-            conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
-            text = f"<b>No images are stored under {conditions}: run the study with `thumbnails`.</b> {text}"
-        elif without := int((pool & ~pictured).sum()):
+        if pictured.any() and (without := int((pool & ~pictured).sum())):
             text += f" {without:,} have no stored image and are not on the sheet."
         if selection.is_by_hand(state.rule):
             text += f" {int(frame.selected.sum()):,} are starred; saved as a slice and chosen, they are the sheet."
@@ -275,17 +293,21 @@ class Samples:
 
     def _reported(self, frame: Frame) -> str:
         """The report on a preset's samples by the other half of the replicates, while they are the selection."""
-        preset, state = frame.choice("samples-preset"), frame.state
+        preset = self._preset(frame)
+        return "" if preset is None else f" <b>{escape(sample_presets.report(*preset))}</b>"
+
+    @staticmethod
+    def _preset(frame: Frame) -> tuple[str, sample_presets.Picked] | None:
+        """The preset that picked the selection, and what it picked; None for any other selection."""
+        preset, state, store = frame.choice("samples-preset"), frame.state, frame.store
         step = state.rule[0] if len(state.rule) == 1 else None
         if isinstance(step, selection.Preset) and (step.cell, step.other) == (state.a, state.b):
-            picked, preset = sample_presets.pick(frame.store, step.preset, step.cell, step.other), step.preset
+            picked, preset = sample_presets.pick(store, step.preset, step.cell, step.other), step.preset
         elif preset != "none" and isinstance(step, selection.Ids):
             # An address of an earlier version lists the samples that the preset picked.
-            picked = sample_presets.pick(frame.store, preset, state.a, state.b)
-            listed = () if picked is None else tuple(frame.store.ids[picked.positions].tolist())
+            picked = sample_presets.pick(store, preset, state.a, state.b)
+            listed = () if picked is None else tuple(store.ids[picked.positions].tolist())
             picked = picked if listed[: len(step.ids)] == step.ids else None
         else:
-            return ""
-        if picked is None:
-            return ""
-        return f" <b>{escape(sample_presets.report(preset, picked))}</b>"
+            return None
+        return None if picked is None else (preset, picked)

@@ -1,0 +1,235 @@
+"""How long do the diagnostics take beside the work that they cannot avoid, and does a network of 11 million fit in 4 GB?
+
+Commands (the first needs `pip install torch pytorch-cka`):
+
+    python experiments/inside_speed.py cka
+    python experiments/inside_speed.py passes
+    python experiments/inside_speed.py memory
+
+- cka: every layer of one network with every layer of another, features of `--samples` samples, beside the formula
+  in plain NumPy pair by pair, and `cka.cka_from_features` of pytorch-cka 1.1.3 (float32). All are the unbiased
+  estimate; rosalind's null by permutations within classes is timed by itself.
+- passes: `coherence` of 512 images beside a plain gradient of the loss in batches over the same; `linear_path` of 11
+  points beside 11 times the evaluation of a network that measuring makes (features, head, geometry), with and without
+  the BatchNorm statistics that each point needs anew.
+- memory: peak memory of a process that makes each diagnostic of a resnet18 (11.2 million weights, 32 pixels) of a
+  finished study, its imports, data and network included.
+
+Ratios are medians of alternating runs in one process.
+
+Expected time: a minute, a minute, and half an hour of one core, most of it attributions. Results, one core
+(`taskset -c 1`, OMP_NUM_THREADS=1) of a machine with a load of 2 to 5, jax 0.10.2, torch 2.13.0:
+
+    CKA, 512 samples           9 layers    20 layers
+    over plain NumPy           0.24        0.08         equal to 2e-15
+    over pytorch-cka           1.98        1.49         equal to 3e-6; of 1,000 samples and 20 layers 0.9
+    with the null, over it     8.07        4.16
+
+- CKA is not twice as fast as pytorch-cka, which has float32 where rosalind has float64 (the closed forms are held to
+  1e-9), and no null. It clips its unbiased estimate to [0, 1]; rosalind's may be below 0 by chance.
+- coherence takes 13 gradients of the demo's cnn (0.23 over 0.018 s) and 3.2 of resnet20 (two passes of 519 ms for 64
+  images over 328), where three were wanted: XLA makes grouped convolutions of gradients per example, 4 to 8 times a
+  batch's gradient for few channels. As shifted products they would take half, as a scan ten times as much.
+- linear_path takes 1.00 of 11 evaluations with BatchNorm's statistics (0.305 and 0.303 s), 1.86 of 11 without.
+- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6.
+"""
+
+import dataclasses
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+
+from rosalind import conditions, config, data, diagnostics, geometry, measuring, models, pruning, results, study
+from rosalind.analysis import representations
+from rosalind.conditions import Network
+from rosalind.diagnostics import Subject
+
+SMALL = config.Study(
+    data=config.Data("digits", size=32, train_limit=256, test_limit=200),
+    model=config.Model("resnet18"),
+    train=config.Train(epochs=1, batch_size=64),
+    methods=(config.Method("magnitude", (0.8,), {"epochs": 1}),),
+    seeds=(0,),
+    conditions=(config.Condition(), config.Condition("gaussian_noise", 3)),
+    controls=(),
+    attribution_conditions=(),
+)
+"""A study in which every diagnostic of a ResNet-18 can be made."""
+
+
+def alternating(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Median seconds of two calls in turns, after one of each."""
+    seconds: tuple[list[float], list[float]] = [], []
+    for number in range(rounds + 1):
+        for taken, call in zip(seconds, (first, second), strict=True):
+            began = time.perf_counter()
+            call()
+            if number:
+                taken.append(time.perf_counter() - began)
+    return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def plain_cka(x: np.ndarray, y: np.ndarray) -> float:
+    """The unbiased estimate as its formula is written (arXiv 2010.15327), from Gram matrices with a zero diagonal."""
+    n = len(x)
+    grams = [features @ features.T for features in (x, y)]
+    for gram in grams:
+        np.fill_diagonal(gram, 0)
+
+    def hsic(a: np.ndarray, b: np.ndarray) -> float:
+        sums = a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 * (a.sum(0) @ b.sum(0)) / (n - 2)
+        return ((a * b).sum() + sums) / (n * (n - 3))
+
+    return hsic(*grams) / (hsic(grams[0], grams[0]) * hsic(grams[1], grams[1])) ** 0.5
+
+
+def cka(samples: int = 512, rounds: int = 7) -> None:
+    """Print seconds and ratios of CKA between all layers of two networks of 9 and of 20 layers."""
+    import torch
+    from cka import cka_from_features
+
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 10, samples)
+    widths = [16] * 3 + [32] * 3 + [64] * 3 + [128] * 11
+    print(
+        f"{samples} samples, {torch.get_num_threads()} threads; seconds of rosalind and of the other, and their ratio"
+    )
+    for layers in (9, 20):
+        shared = generator.normal(size=(samples, 64))
+        first, second = (
+            {
+                str(k): (shared @ generator.normal(size=(64, w)) + generator.normal(size=(samples, w))).astype(
+                    np.float32
+                )
+                for k, w in enumerate(widths[:layers])
+            }
+            for _ in range(2)
+        )
+        parts = representations.LIKENESS["cka"]
+        ours = lambda: parts.compare(*([parts.prepare(x) for x in net.values()] for net in (first, second)))
+        null = lambda: representations.between_layers(first, second, labels)
+        in_numpy = lambda: np.array(
+            [[plain_cka(x.astype(float), y.astype(float)) for y in second.values()] for x in first.values()]
+        )
+        tensors = [[torch.tensor(x) for x in net.values()] for net in (first, second)]
+        in_torch = lambda: cka_from_features(*tensors).numpy()
+        for name, other in (("plain NumPy", in_numpy), ("pytorch-cka", in_torch)):
+            apart = np.abs(ours() - other()).max()
+            a, b = alternating(ours, other, rounds)
+            print(f"{layers} layers, {name}: {a:.3f} {b:.3f} {a / b:.2f}, largest difference {apart:.0e}", flush=True)
+        a, b = alternating(null, in_torch, rounds)
+        print(f"{layers} layers with the null of 3 permutations, pytorch-cka: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+
+
+def subject_of(name: str, model: config.Model, dataset: data.Dataset) -> Subject:
+    """What a diagnostic of an untrained network, and of a second one, looks at."""
+    networks = []
+    for seed in range(2):
+        variables = jax.device_get(models.init(model, jax.random.key(seed)))
+        masks = pruning.masks.everything(variables["params"])
+        networks.append(Network(f"seed{seed}", None, model, variables, masks=masks))
+    diagnostic = diagnostics.DIAGNOSTICS[name]
+    splits = dataset.test, dataset.test, dataset.train
+    return Subject(*networks, *splits, jax.random.key(0), diagnostic.options, lambda part: None)
+
+
+def passes(model: str = "cnn", rounds: int = 5) -> None:
+    """Print what coherence and the linear path take over the passes that they are made of."""
+    dataset = study.planning.load(config.Data("digits"))
+    filled = study.planning.completed(config.Study(model=config.Model(model)), dataset).model
+    subject = subject_of("coherence", filled, dataset)
+    variables = subject.network.variables
+    rest = {name: tree for name, tree in variables.items() if name != "params"}
+
+    @jax.jit
+    def gradient(params: Any, images: Any, labels: Any) -> Any:
+        def loss(params: Any) -> Any:
+            logits = jax.nn.log_softmax(models.apply(filled, {"params": params, **rest}, images)[0])
+            return -jax.numpy.take_along_axis(logits, labels[:, None], 1).mean()
+
+        return jax.grad(loss)(params)
+
+    def epoch() -> None:
+        for start in range(0, 512, 32):
+            rows = slice(start, start + 32)
+            jax.block_until_ready(gradient(variables["params"], subject.train.images[rows], subject.train.labels[rows]))
+
+    a, b = alternating(lambda: diagnostics.DIAGNOSTICS["coherence"].compute(subject), epoch, rounds)
+    print(f"{model}, coherence over a gradient of all batches: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+
+    subject = subject_of("linear_path", filled, dataset)
+    network, test = subject.network, subject.samples
+    size = min(measuring.batch_size(subject.train), len(subject.train))
+
+    def evaluation(recalibrated: bool) -> None:
+        for _ in range(int(subject.options["points"])):
+            point = network
+            if recalibrated:
+                found = conditions.recalibrated(filled, network.variables, [subject.train.images[:size]])
+                point = dataclasses.replace(network, variables=jax.device_get(found))
+            features, (kernel, bias) = measuring.features_of(point, test), measuring.head_of(point)
+            reference = geometry.reference(features, kernel, test.labels)
+            geometry.measure(features, kernel, bias, test.labels, reference=reference)
+
+    path = lambda: diagnostics.DIAGNOSTICS["linear_path"].compute(subject)
+    for recalibrated in (False, True):
+        a, b = alternating(path, lambda chosen=recalibrated: evaluation(chosen), rounds)
+        words = "with BatchNorm's statistics" if recalibrated else "alone"
+        print(f"{model}, path over 11 evaluations {words}: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+
+
+def peak(call: str) -> float:
+    """Largest resident memory of a process that runs a line of Python, GB (Linux: kilobytes of `ru_maxrss`)."""
+    lines = f"import resource\n{call}\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024**2
+
+
+OPTIONS = {
+    "coherence": {"samples": 32},
+    "generalisation": {"samples": 256},
+    "sharpness": {"draws": 1, "samples": 64},
+    "kl_mass": {"draws": 2, "samples": 64},
+    "bezier": {"epochs": 1, "points": 3},
+    "linear_path": {"points": 3},
+    "integrated_gradients": {"steps": 32, "samples": 64},
+    "occlusion": {"samples": 10},
+}
+"""Fewer images, points and draws than by default: they are worked through in turn, in batches of a fixed size."""
+
+
+def memory(folder: Path | None = None) -> None:
+    """Print the peak memory of every diagnostic of two resnet18, a dense one and a pruned one.
+
+    Args:
+        folder: where their study lies, or is made; a temporary one by default.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = folder or Path(temporary) / "study"
+        study.run(SMALL, folder)
+        networks = ["resnet18-dense-seed0", "resnet18-magnitude-0.8-seed0"]
+        print(f"{results.load(folder).networks[networks[0]].parameters:,} weights; peak, GB")
+        for name, diagnostic in diagnostics.DIAGNOSTICS.items():
+            under = ("gaussian_noise-3",) if diagnostic.under else ("clean",)
+            diagnosis = f"config.Diagnosis({name!r}, {OPTIONS.get(name, {})!r}, {under!r})"
+            named = networks if diagnostic.of == "network" else [":".join(networks)]
+            call = f"study.diagnose({str(folder)!r}, [{diagnosis}], {named!r})"
+            began = time.monotonic()
+            gigabytes = peak(f"from rosalind import config, study\n{call}")
+            print(f"{name}: {gigabytes:.2f} ({time.monotonic() - began:.0f} s)", flush=True)
+
+
+KINDS = {"cka": cka, "passes": passes, "memory": memory}
+
+
+if __name__ == "__main__":
+    tyro.extras.subcommand_cli_from_dict(KINDS, description=__doc__)
