@@ -1,4 +1,4 @@
-"""How long do the diagnostics take beside the work that they cannot avoid, and does a network of 11 million fit in 4 GB?
+"""How long do the diagnostics take beside the work that they cannot avoid; does a resnet18 fit in 4 GB?
 
 Commands (the first needs `pip install torch pytorch-cka`):
 
@@ -21,9 +21,9 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
 (`taskset -c 1`, OMP_NUM_THREADS=1) of a machine with a load of 2 to 5, jax 0.10.2, torch 2.13.0:
 
     CKA, 512 samples           9 layers    20 layers
-    over plain NumPy           0.24        0.08         equal to 2e-15
-    over pytorch-cka           1.98        1.49         equal to 3e-6; of 1,000 samples and 20 layers 0.9
-    with the null, over it     8.07        4.16
+    over plain NumPy           0.24        0.1          equal to 2e-15
+    over pytorch-cka           2.0 to 3.2  1.5 to 1.8   equal to 3e-6; of 1,000 samples and 20 layers 0.9
+    with the null, over it     8.1 to 8.7  4.2 to 7.0
 
 - CKA is not twice as fast as pytorch-cka, which has float32 where rosalind has float64 (the closed forms are held to
   1e-9), and no null. It clips its unbiased estimate to [0, 1]; rosalind's may be below 0 by chance.
@@ -52,6 +52,7 @@ from rosalind import conditions, config, data, diagnostics, geometry, measuring,
 from rosalind.analysis import representations
 from rosalind.conditions import Network
 from rosalind.diagnostics import Subject
+from rosalind.study import planning
 
 SMALL = config.Study(
     data=config.Data("digits", size=32, train_limit=256, test_limit=200),
@@ -92,42 +93,42 @@ def plain_cka(x: np.ndarray, y: np.ndarray) -> float:
     return hsic(*grams) / (hsic(grams[0], grams[0]) * hsic(grams[1], grams[1])) ** 0.5
 
 
-def cka(samples: int = 512, rounds: int = 7) -> None:
-    """Print seconds and ratios of CKA between all layers of two networks of 9 and of 20 layers."""
+def layers_of(generator: np.random.Generator, shared: np.ndarray, layers: int) -> dict[str, np.ndarray]:
+    """Features of layers that grow wider, half of them shared with other networks."""
+    widths = ([16] * 3 + [32] * 3 + [64] * 3 + [128] * 11)[:layers]
+    drawn = lambda w: shared @ generator.normal(size=(shared.shape[1], w)) + generator.normal(size=(len(shared), w))
+    return {str(k): drawn(width).astype(np.float32) for k, width in enumerate(widths)}
+
+
+def cka_of(first: dict[str, np.ndarray], second: dict[str, np.ndarray], labels: np.ndarray, rounds: int) -> None:
+    """Print seconds and ratios for the layers of two networks."""
     import torch
     from cka import cka_from_features
 
+    parts, networks = representations.LIKENESS["cka"], (first, second)
+    ours = lambda: parts.compare(*([parts.prepare(x) for x in layers.values()] for layers in networks))
+    null = lambda: representations.between_layers(first, second, labels)
+    doubles = [[x.astype(float) for x in layers.values()] for layers in networks]
+    in_numpy = lambda: np.array([[plain_cka(x, y) for y in doubles[1]] for x in doubles[0]])
+    tensors = [[torch.tensor(x) for x in layers.values()] for layers in networks]
+    in_torch = lambda: cka_from_features(*tensors).numpy()
+    for name, other in (("plain NumPy", in_numpy), ("pytorch-cka", in_torch)):
+        apart = np.abs(ours() - other()).max()
+        a, b = alternating(ours, other, rounds)
+        print(f"{len(first)} layers, {name}: {a:.3f} {b:.3f} {a / b:.2f}, largest difference {apart:.0e}", flush=True)
+    a, b = alternating(null, in_torch, rounds)
+    print(f"{len(first)} layers with the null of 3 permutations, pytorch-cka: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+
+
+def cka(samples: int = 512, rounds: int = 7) -> None:
+    """Print seconds and ratios of CKA between all layers of two networks of 9 and of 20 layers."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, samples)
-    widths = [16] * 3 + [32] * 3 + [64] * 3 + [128] * 11
-    print(
-        f"{samples} samples, {torch.get_num_threads()} threads; seconds of rosalind and of the other, and their ratio"
-    )
+    print(f"{samples} samples; seconds of rosalind and of the other, and their ratio")
     for layers in (9, 20):
         shared = generator.normal(size=(samples, 64))
-        first, second = (
-            {
-                str(k): (shared @ generator.normal(size=(64, w)) + generator.normal(size=(samples, w))).astype(
-                    np.float32
-                )
-                for k, w in enumerate(widths[:layers])
-            }
-            for _ in range(2)
-        )
-        parts = representations.LIKENESS["cka"]
-        ours = lambda: parts.compare(*([parts.prepare(x) for x in net.values()] for net in (first, second)))
-        null = lambda: representations.between_layers(first, second, labels)
-        in_numpy = lambda: np.array(
-            [[plain_cka(x.astype(float), y.astype(float)) for y in second.values()] for x in first.values()]
-        )
-        tensors = [[torch.tensor(x) for x in net.values()] for net in (first, second)]
-        in_torch = lambda: cka_from_features(*tensors).numpy()
-        for name, other in (("plain NumPy", in_numpy), ("pytorch-cka", in_torch)):
-            apart = np.abs(ours() - other()).max()
-            a, b = alternating(ours, other, rounds)
-            print(f"{layers} layers, {name}: {a:.3f} {b:.3f} {a / b:.2f}, largest difference {apart:.0e}", flush=True)
-        a, b = alternating(null, in_torch, rounds)
-        print(f"{layers} layers with the null of 3 permutations, pytorch-cka: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+        networks = [layers_of(generator, shared, layers) for _ in range(2)]
+        cka_of(networks[0], networks[1], labels, rounds)
 
 
 def subject_of(name: str, model: config.Model, dataset: data.Dataset) -> Subject:
@@ -138,14 +139,15 @@ def subject_of(name: str, model: config.Model, dataset: data.Dataset) -> Subject
         masks = pruning.masks.everything(variables["params"])
         networks.append(Network(f"seed{seed}", None, model, variables, masks=masks))
     diagnostic = diagnostics.DIAGNOSTICS[name]
-    splits = dataset.test, dataset.test, dataset.train
-    return Subject(*networks, *splits, jax.random.key(0), diagnostic.options, lambda part: None)
+    first, second = networks
+    test, train, key = dataset.test, dataset.train, jax.random.key(0)
+    return Subject(first, second, test, test, train, key, diagnostic.options, lambda part: None)
 
 
 def passes(model: str = "cnn", rounds: int = 5) -> None:
     """Print what coherence and the linear path take over the passes that they are made of."""
-    dataset = study.planning.load(config.Data("digits"))
-    filled = study.planning.completed(config.Study(model=config.Model(model)), dataset).model
+    dataset = planning.load(config.Data("digits"))
+    filled = planning.completed(config.Study(model=config.Model(model)), dataset).model
     subject = subject_of("coherence", filled, dataset)
     variables = subject.network.variables
     rest = {name: tree for name, tree in variables.items() if name != "params"}
