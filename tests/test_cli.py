@@ -214,7 +214,7 @@ def test_mistakes_are_one_line(tmp_path, words, message, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mine", sys)
     del sys.modules["mine"]
     monkeypatch.setattr(sys, "argv", ["rosalind", *words.split(" ")])
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 1
