@@ -258,7 +258,7 @@ def test_every_module_is_an_attribute_of_the_package():
 
     folder = Path(rosalind.__file__).parent
     modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    assert set(rosalind.__all__) == modules - {"__init__", "arguments", "cli", "listing", "progress"}
+    assert set(rosalind.__all__) == modules - {"__init__", "arguments", "cli", "ending", "listing", "progress"}
     for name in rosalind.__all__:
         assert getattr(rosalind, name).__doc__
 
