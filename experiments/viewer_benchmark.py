@@ -56,6 +56,14 @@ measured). A Bokeh page of one figure with three points, which is measured besid
 So in a quiet hour all that was measured is within the budget, at 200,000 samples in four runs of four; in a busy one
 a first paint is not (that of three points is hardly either), nor is a brush with all sections on one page. Twenty
 readers for a minute: see `load_test.py`.
+
+Beside 21f71c7 (`--against`, three turns of two, alternating, medians; a machine with a load of 2 to 9), over its time:
+200,000 samples: first paint 1.1 to 1.4, whole page 1.1 to 1.4, a brush 2.1 on the geometry page (0.17 over 0.08 s) and
+2.5 with all sections on one page (0.38 over 0.15), memory per further reader 0.7 to 0.8. 1,000 classes: first paint
+0.8, whole page 0.7 to 0.9, another condition of B 0.71, other matrices 0.9 to 1.8, a brush 1.5, memory per further
+reader 0.2 to 0.7. In 21f71c7 most views did not follow a brush. After what a brush asks of the server was made less,
+it takes 0.13 and 0.27 s (medians of 18 in three runs, quiet; 0.04 and 0.08 s of the server's work, where it was 0.12
+and 0.18).
 """
 
 import asyncio
