@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from threadpoolctl import threadpool_limits
 
 from rosalind.analysis import clean_numbers, diagnostics, robustness
+from rosalind.analysis.blas import one_thread
 from rosalind.analysis.clean_numbers import PREDICTORS
 from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
 from rosalind.analysis.robustness.means import clean_of
@@ -215,7 +215,7 @@ def correlate(
         exact = signs_of(y.ravel())
         norm = np.sqrt(sizes * np.abs(exact).sum())
         # One BLAS thread: products as small as these took ten times the processor time with two on busy cores.
-        with np.errstate(divide="ignore", invalid="ignore"), threadpool_limits(1):
+        with np.errstate(divide="ignore", invalid="ignore"), one_thread():
             taus = flat @ exact.ravel() / norm
             beyond = np.zeros(len(flat), int)
             for start in range(0, permutations, BLOCK):

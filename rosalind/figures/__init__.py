@@ -184,11 +184,8 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=DPI, **OPTIONS.get(ending, {}))
                 written.append(path)
-    words = (
-        []
-        if scope is None
-        else markdown.scope_section(scope, [*WHOLE, *(name for name in drawn if name.startswith(EXPLAINED))])
-    )
+    whole = [*WHOLE, *(name for name in drawn if name.startswith(EXPLAINED))]
+    words = [] if scope is None else markdown.scope_section(scope, whole)
     for name, text in (
         ("report.md", markdown.markdown(store.results, words)),
         ("accuracy.tex", latex.latex(store.results)),

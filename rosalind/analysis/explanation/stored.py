@@ -71,16 +71,16 @@ def all_stored(results: Results) -> list[Stored]:
 
 
 def _stored(results: Results, path: Path) -> Stored:
-    sides = "", ""
+    sides, again = ("", ""), f"rosalind explain {shlex.quote(str(results.folder))}"
     try:
         stored = _load(path)
         sides = stored["a"], stored["b"]
         again = shlex.join(["rosalind", "explain", str(results.folder), *sides])
         if changed := _changed(results, stored):
             return Stored(path.stem, sides, None, f"Stale: {changed}. Make it anew with `{again}`.")
-        explained = read(results, *sides)
-        problem = "" if explained else f"Its arrays are not there. Make it anew with `{again}`."
-        return Stored(path.stem, sides, explained, problem)
+        return Stored(path.stem, sides, _explanation(results, path, stored))
+    except FileNotFoundError:
+        return Stored(path.stem, sides, None, f"Its arrays are not there. Make it anew with `{again}`.")
     except (Damaged, OSError) as error:
         return Stored(path.stem, sides, None, f"Damaged: {error}")
 
@@ -97,11 +97,14 @@ def read(results: Results, a: str, b: str) -> Explanation | None:
     path = file_of(results.folder, a, b)
     try:
         stored = _load(path)
-        arrays = load_arrays(path.with_suffix(".npz"), (*_ARRAYS, *_SHEET))
+        return None if _changed(results, stored) else _explanation(results, path, stored)
     except FileNotFoundError:
         return None
-    if _changed(results, stored):
-        return None
+
+
+def _explanation(results: Results, path: Path, stored: dict[str, Any]) -> Explanation:
+    """An explanation from its JSON and the arrays beside it; FileNotFoundError without them."""
+    arrays = load_arrays(path.with_suffix(".npz"), (*_ARRAYS, *_SHEET))
     _check(path, stored, arrays, len(results.labels), len(results.class_names))
     # JSON sorts names; groups stand in the order of their conditions.
     first = {name: stored["conditions"].index(inside[0]) for name, inside in stored["groups"].items()}

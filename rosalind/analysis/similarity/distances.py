@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from rosalind.analysis.blas import one_thread
 from rosalind.analysis.similarity.coordinates import DISTANCE_MODES, read
-from rosalind.analysis.similarity.layout import one_thread
 from rosalind.analysis.similarity.points import Cell, Points
 from rosalind.config import CLEAN
 from rosalind.measures import COORDINATES

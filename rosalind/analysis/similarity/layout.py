@@ -1,14 +1,12 @@
 """Pictures of distances: a plane and its trustworthiness, an order of rows, a tree, neighbours."""
 
-import functools
-import importlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import numpy as np
 import scipy
 from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
-from threadpoolctl import ThreadpoolController
+
+from rosalind.analysis.blas import one_thread
 
 OPTIMAL = 300
 """Most rows whose leaves are ordered optimally, which takes time with the cube of their number."""
@@ -22,19 +20,6 @@ FEW = 100
 """Rows up to which all eigenvectors are as fast as the largest two."""
 
 
-@functools.cache
-def _thread_pools() -> ThreadpoolController:
-    """The BLAS of NumPy and SciPy; looking for them reads the list of all loaded files, 1 to 2 ms."""
-    # SciPy has a BLAS of its own, and only what is loaded is found.
-    importlib.import_module("scipy.linalg")
-    return ThreadpoolController()
-
-
-def one_thread() -> AbstractContextManager:
-    """Context manager in which BLAS has one thread."""
-    return _thread_pools().limit(limits=1)
-
-
 def _largest_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float64[2] and [q, 2]: the two largest eigenvalues of a symmetric matrix, falling, and their vectors.
 
@@ -46,7 +31,6 @@ def _largest_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.sparse.linalg import ArpackError, eigsh
 
     count = len(matrix)
-    # One BLAS thread: eigh of 1,275 points took 0.07 s with one and 9 s with two.
     with one_thread():
         if count > FEW:
             start = np.random.default_rng(0).normal(size=count)

@@ -205,10 +205,7 @@ def _key(frame: Frame, averaging: bool) -> str:
     elif sample is not None:
         true = store.names_of(store.labels[store.ids == sample])
         of = f"Sample {sample}, class {escape(cut(str(true[0]), LETTERS)) if len(true) else 'unknown'}. "
-    colours = (
-        "Red: hiding the patch raises the value, blue: it lowers it; red angle and blue margin speak for the class."
-    )
-    return f"{of}{colours}"
+    return f"{of}{COLOURS}"
 
 
 def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, averaging: bool) -> str:

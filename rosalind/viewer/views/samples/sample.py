@@ -200,7 +200,7 @@ def _of_slice(frame: Frame) -> str:
     if frame.slice_summary is None:
         return ""
     share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
-    return f"The {int(frame.selected.sum()):,} selected are in {share:.0f} % on average."
+    return f"Of {int(frame.selected.sum()):,} selected {share:.0f} % are right on average."
 
 
 def _lettered(frame: Frame) -> list[tuple[str, Cell]]:
