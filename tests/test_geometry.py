@@ -175,6 +175,18 @@ def test_margin_predicted_needs_no_label():
     np.testing.assert_allclose(a["margin_predicted"], relabelled["margin"], rtol=1e-6)
 
 
+def test_features_in_bfloat16_are_measured_in_float32():
+    # NumPy's mean of bfloat16 stops at 256 summands of 1.
+    features = np.abs(np.random.default_rng(0).normal(size=(4000, 8))).astype(jnp.bfloat16)
+    kernel, bias = features[:8, :4], np.zeros(4, jnp.bfloat16)
+    labels = np.arange(4000) % 4
+    half = measure(features, kernel, bias, labels)
+    full = measure(*(x.astype(np.float32) for x in (features, kernel, bias)), labels)
+    for name, expected in full.items():
+        np.testing.assert_array_equal(half[name], expected, err_msg=name)
+    np.testing.assert_allclose(half["class_mean"][0], features[::4].astype(float).mean(0), rtol=1e-5)
+
+
 def test_small_angles_are_exact():
     # arccos of a float32 cosine gives 0 or 3.5e-4 here.
     angle = float(geometry.angle_between(jnp.array([[1.0, 1e-4]]), jnp.array([[1.0, 0.0]]))[0])
