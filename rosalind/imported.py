@@ -40,7 +40,8 @@ class Imported:
             logits of their class with respect to the images, float[b, h, w, c]; with it attributions by gradients are
             of the class' logit, as those of rosalind's own networks.
         recalibrate: From batches of images to `features` with BatchNorm statistics of those; with it the modes
-            `recalibrated` and `adapted` are possible.
+            `recalibrated` and `adapted` are possible. That of `from_torch` keeps PyTorch's unbiased variance,
+            n / (n - 1) of Flax's for n = batch x height x width.
         activations: From images to the activations of inner layers by name, float[b, ..., channels] each, in one order:
             what the layers' diagnostics look at beside the features.
         label: Its name in tables, without seed and sparsity; by default `name`. Pruned ones are compared with `dense`.
