@@ -420,7 +420,7 @@ def save(results: Results) -> None:
         FileNotFoundError: the study has no `summary.csv` yet.
         Damaged: it cannot be read.
     """
-    summary = robustness.read_summary(results.folder / "summary.csv")
+    summary = robustness.read_summary(results.folder / "summary.csv", ("accuracy",))
     arrays: dict[str, Any] = {}
     for kind in kinds(results):
         table = benchmarks(results, summary, kind)
