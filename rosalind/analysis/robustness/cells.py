@@ -159,20 +159,20 @@ def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, 
 def accuracies(results: Results) -> Float64[np.ndarray, "networks conditions"]:
     """Shares of right predictions in the order of the results, read-only; NaN where a cell is not measured.
 
-    Of stored predictions where there are those of every cell, else of the cells, once for a `Results`.
+    Counted once for a `Results`, of what was measured when it was first asked for.
 
     Raises:
         FileNotFoundError, Damaged: see `Results.geometry`.
     """
-    stored, measured = load(results), results.cells(predictions=True)
-    if stored.predictions is None or not stored.row.keys() >= set(measured):
-        return results.accuracies
-    shares = np.full((len(results.networks), len(results.conditions)), np.nan)
-    row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
-    for network, condition in measured:
-        shares[row[network], column[condition]] = (stored.prediction_of(network, condition) == results.labels).mean()
-    shares.flags.writeable = False
-    return shares
+    if "accuracies" not in results.once:
+        stored, shares = load(results), np.full((len(results.networks), len(results.conditions)), np.nan)
+        row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
+        for network, condition in results.cells(predictions=True):
+            right = stored.prediction_of(network, condition) == results.labels
+            shares[row[network], column[condition]] = right.mean()
+        shares.flags.writeable = False
+        results.once["accuracies"] = shares
+    return results.once["accuracies"]
 
 
 def made_of(results: Results) -> dict[Cell, str]:

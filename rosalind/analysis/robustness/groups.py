@@ -14,7 +14,7 @@ from rosalind.results import Results
 def accuracy(results: Results) -> np.ndarray:
     """float64[networks, conditions] in the order of the results, read-only; NaN where a cell is not measured.
 
-    Where predictions are not stored a second time, as measured when it was first asked for; see `cells.accuracies`.
+    Counted once for a `Results`, of what was measured when it was first asked for.
     """
     return cells.accuracies(results)
 
