@@ -151,6 +151,13 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     yield from finished
 
 
+def by_cell(results: Results) -> Mapping[Cell, Mapping[str, Any]]:
+    """The `rows` by network, and condition or mean; made once for a `Results`, of what was measured then."""
+    if "rows" not in results.once:
+        results.once["rows"] = {(row["network"], row["condition"]): row for row in rows(results)}
+    return results.once["rows"]
+
+
 def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
     """Networks, each behind its parent, and those without one that are dense before all others."""
 
