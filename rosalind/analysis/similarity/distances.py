@@ -28,6 +28,8 @@ BLAS rounds a product by its shape. As all have this one, the distance of two ce
 other cells there are, and a distance that was stored is the one that would be made."""
 
 TILE = 128
+FILLED = 64
+"""Samples of a chunk are filled up to a multiple of this, which only the last one of a study needs."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ def _products(rows: np.ndarray, fresh: np.ndarray) -> np.ndarray:
 
 
 def _tiles(rows: np.ndarray) -> np.ndarray:
-    """float32[t, TILE, CHUNK]: rows in tiles, filled up with zeros."""
-    tiles = np.zeros((-(-len(rows) // TILE), TILE, CHUNK), np.float32)
-    tiles.reshape(-1, CHUNK)[: len(rows), : rows.shape[1]] = rows
+    """float32[t, TILE, k]: rows in tiles, filled up with zeros to a multiple of `FILLED`."""
+    width = -(-rows.shape[1] // FILLED) * FILLED
+    tiles = np.zeros((-(-len(rows) // TILE), TILE, width), np.float32)
+    tiles.reshape(-1, width)[: len(rows), : rows.shape[1]] = rows
     return tiles
 
 
@@ -212,7 +215,7 @@ def _made_of(results: Results, points: Points, modes: Sequence[str], reference: 
     """By mode and point, what its distances follow from."""
     digests, scales = results.cell_hashes, {name: results.feature_scale(name) for name in results.networks}
     digest = lambda cell: f"{digests.get(cell)} {scales[cell[0]]!r}"
-    common = f"{digest(reference)} {TILE} {CHUNK} {len(results.labels)}"
+    common = f"{digest(reference)} {TILE} {CHUNK} {FILLED} {len(results.labels)}"
     by_mode: dict[str, list[str]] = {}
     for mode in modes:
         clean = (lambda cell: digest((cell[0], CLEAN))) if mode == "change_from_clean" else (lambda _: "")
