@@ -41,11 +41,11 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
     if not count:
         return float("nan"), float("nan")
     values = np.asarray(values, float)
-    mean, variance = float(values.mean()), float(values.var())
+    mean = float(values.mean())
     single = mean * (1 - mean)
     if single and trials > 1:
         varied = min((values < 1).sum(), (values > 0).sum())
-        agreement = np.clip((variance / single - 1 / trials) / (1 - 1 / trials), 0, 1)
+        agreement = np.clip((float(values.var()) / single - 1 / trials) / (1 - 1 / trials), 0, 1)
         agreement = (varied * agreement + 1) / (varied + 1)
         count /= 1 / trials + (1 - 1 / trials) * agreement
     square = float(scipy.special.ndtri(1 - level / 2)) ** 2 / count
@@ -58,7 +58,7 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
             low = min(low, scipy.special.gammaincinv(right, level) / count)
         if 0 < wrong <= FEW:
             high = max(high, 1 - scipy.special.gammaincinv(wrong, level) / count)
-    return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
+    return float(min(max(low, 0), mean)), float(min(max(high, mean), 1))
 
 
 def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
