@@ -15,11 +15,12 @@ Every figure is processor time of a process of its own, start and imports left o
 over rounds in which both sides alternate. The other commit and this checkout's package are put in temporary folders,
 with bytecode as an installation has it, and run in this environment.
 
-Expected, as on a busy machine with two cores, demo of 60 x 31, medians of three rounds: network 2.63
-over 17.58 (0.15); of two rounds of a state shortly before, condition 2.26 over 13.70 (0.17), all 5.26 over 15.22 (0.35).
-Medians of five rounds of an earlier state: rosalind view to its first answer 1.12 over 1.22 (0.90), rosalind --help 0.21
-over 0.20 (1.05), the report's figures and text 18.09 over 23.69 (0.78). Growth: exponents 0.91 (networks 10 to 300), 0.87
-(conditions 10 to 96), 0.66 (samples 1,000 to 200,000; 0.96 from 50,000 on) and 0.12 (classes 10 to 1,000), at most 851 MB.
+Expected, as on a busy machine with two cores, demo of 60 x 31, medians of three rounds: network 2.63 over 17.58
+(0.15); of two rounds of a state shortly before, condition 2.26 over 13.70 (0.17), all 5.26 over 15.22 (0.35). Medians
+of five rounds of an earlier state: rosalind view to its first answer 1.12 over 1.22 (0.90), rosalind --help 0.21 over
+0.20 (1.05), the report's figures and text 18.09 over 23.69 (0.78). Growth: exponents 0.91 (networks 10 to 300), 0.87
+(conditions 10 to 96), 0.66 (samples 1,000 to 200,000; 0.96 from 50,000 on) and 0.12 (classes 10 to 1,000), at most
+851 MB.
 """
 
 import compileall
