@@ -38,6 +38,7 @@ import tyro
 from scipy import stats
 
 from rosalind.analysis import robustness
+from rosalind.analysis.robustness.intervals import change_ends, sums_of
 from rosalind.analysis.robustness.power import seed_interval
 
 SAMPLES = (100, 600, 10_000)
@@ -83,7 +84,7 @@ def changes(generator: np.random.Generator, studies: int) -> list[Row]:
             lost, won = (1 - accuracy) / 5, (1 - accuracy) / 10
             counts = generator.multinomial(samples, [won, lost, 1 - won - lost], studies)
             different, repeated = np.unique(counts, axis=0, return_counts=True)
-            ends = np.array([robustness.change_interval(np.repeat([1.0, -1.0, 0.0], drawn)) for drawn in different])
+            ends = change_ends([sums_of(np.repeat([1.0, -1.0, 0.0], drawn)) for drawn in different])
             held = (ends[:, 0] <= won - lost) & (won - lost <= ends[:, 1])
             rows.append(("change", "rosalind", samples, accuracy, 100 * float(held @ repeated / studies)))
     return rows

@@ -5,7 +5,7 @@ condition or one cell was added to; of `rosalind report`; of starting `rosalind 
 first answer: this checkout over another commit of it, one after the other. And the exponents by which making all
 tables grows with networks, conditions, samples and classes.
 
-Commands (ten minutes, and twenty, of one core; the first also as `python experiments/table_speed.py`):
+Commands (ten minutes, and five, of one core; the first also as `python experiments/table_speed.py`):
 
     rosalind demo --no-view
     python experiments/benchmarks.py tables --against 21f71c7 --study studies/digits
@@ -15,13 +15,12 @@ Every figure is processor time of a process of its own, start and imports left o
 over rounds in which both sides alternate. The other commit and this checkout's package are put in temporary folders,
 with bytecode as an installation has it, and run in this environment.
 
-Expected, as on a busy machine with two cores, demo of 60 x 31, medians of five rounds: rosalind view to its first
-answer 1.12 over 1.22 (0.90), rosalind --help 0.21 over 0.20 (1.05),
-the report's figures and text 18.09 over 23.69 (0.78). Of one round, before figures were laid out once and
-permutations took one thread: all 4.77 over 11.31 (0.42), network 2.78 over 11.78 (0.24), after one condition 2.67 over
-11.67 (0.23). Growth: exponents 0.85 (networks 10 to 300) and
-0.82 (conditions 10 to 96), at most 538 MB; samples and classes have not been run yet. The peak memory of a small study
-is that of the process that started it.
+Expected, as on a busy machine with two cores, demo of 60 x 31, medians of three rounds: network 2.63 over 17.58
+(0.15); of two rounds of a state shortly before, condition 2.26 over 13.70 (0.17), all 5.26 over 15.22 (0.35). Medians
+of five rounds of an earlier state: rosalind view to its first answer 1.12 over 1.22 (0.90), rosalind --help 0.21 over
+0.20 (1.05), the report's figures and text 18.09 over 23.69 (0.78). Growth: exponents 0.91 (networks 10 to 300), 0.87
+(conditions 10 to 96), 0.66 (samples 1,000 to 200,000; 0.96 from 50,000 on) and 0.12 (classes 10 to 1,000), at most
+851 MB.
 """
 
 import compileall
@@ -92,7 +91,9 @@ def child(kind: str, folder: str) -> None:
     began = time.process_time()
     work()
     took = time.process_time() - began
-    print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    # Of this program alone: what `resource` says begins with the peak of the process that started it.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps([took, int(peak.split()[1]) / 1024]))
 
 
 def in_process(tree: Path, code: str, *arguments: str) -> subprocess.Popen[str]:

@@ -14,7 +14,7 @@ from pruned import run
 from scipy.stats import rankdata
 
 from rosalind import cli, config, pruning, results, study
-from rosalind.analysis import claims, redundancy
+from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
 from rosalind.analysis.robustness.power import detectable_with_pairs
 from rosalind.analysis.store import Store
@@ -276,7 +276,7 @@ class TestArms:
     def test_an_untrained_network_took_no_epoch_and_is_on_no_line_of_trained_ones(self, made):
         info = made.networks["mlp-dense_untrained-seed0"]
         assert info.budget["epochs"] == 0
-        assert made.accuracies[list(made.networks).index(info.name)].max() < 0.35
+        assert robustness.accuracy(made)[list(made.networks).index(info.name)].max() < 0.35
 
     def test_an_untrained_network_is_no_parent(self):
         method = config.Method("magnitude", (0.5,), parent="dense_untrained")

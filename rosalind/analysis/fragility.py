@@ -122,14 +122,28 @@ class _Counts:
         self.wrong = np.zeros((3, samples), np.uint32)
         self.cells = np.zeros(3, np.uint32)
 
-    def add(self, hits: np.ndarray, given: dict[str, np.ndarray], seed: int | None, draw: int | None) -> None:
-        """Count one cell; `given` holds, by kind, who was right before."""
-        half = self.halves.place(seed, draw)
-        for part in (0,) if half is None else (0, 1 + half):
-            for kind, before in given.items():
-                self.outcomes[kind][:, part] += np.stack([before & ~hits, before])
-            self.wrong[part] += ~hits
-            self.cells[part] += 1
+    def add(
+        self, hits: np.ndarray, given: dict[str, tuple[np.ndarray, np.ndarray]], seed: int | None, draws: list
+    ) -> None:
+        """Count cells of one network.
+
+        Args:
+            hits: bool[c, n].
+            given: by kind the places of cells in `hits`, and bool[m, n] or [1, n] who was right before.
+            seed: of the network.
+            draws: of the cells.
+        """
+        halves = np.array([-1 if (half := self.halves.place(seed, draw)) is None else half for draw in draws], int)
+        for part, inside in enumerate((np.ones(len(hits), bool), halves == 0, halves == 1)):
+            if not inside.any():
+                continue
+            for kind, (places, before) in given.items():
+                chosen = inside[places]
+                right = before[chosen] if len(before) > 1 else np.repeat(before, chosen.sum(), 0)
+                self.outcomes[kind][0, part] += (right & ~hits[places[chosen]]).sum(0, dtype=np.uint32)
+                self.outcomes[kind][1, part] += right.sum(0, dtype=np.uint32)
+            self.wrong[part] += (~hits[inside]).sum(0, dtype=np.uint32)
+            self.cells[part] += inside.sum()
 
 
 def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
@@ -178,19 +192,22 @@ def tables(results: Results, bn: str = "train") -> dict[str, np.ndarray]:
         counts = _Counts(len(labels), _within(everything.halves, results, members, draws))
         for name in members:
             seed, parent = results.networks[name].seed, parents[name]
-            before = hits(name, clean) if clean in measured[name] else None
-            for condition in measured[name]:
-                info, draw = results.conditions[condition], several.get(condition)
-                now_correct = before if condition == clean and before is not None else hits(name, condition)
-                given = {}
-                if info.bn == bn and (parent, condition) in packed_hits:
-                    given["pruning"] = hits(str(parent), condition)
-                if info.bn == bn and info.is_corruption and before is not None:
-                    given["corruption"] = before
-                everything.add(now_correct, {}, seed, draw)
-                counts.add(now_correct, given, seed, draw)
-                if parent is not None:
-                    pruned.add(now_correct, given, seed, draw)
+            now = {condition: hits(name, condition) for condition in measured[name]}
+            infos = [results.conditions[condition] for condition in now]
+            draws = [several.get(condition) for condition in now]
+            given = {}
+            below = [k for k, c in enumerate(now) if infos[k].bn == bn and (parent, c) in packed_hits]
+            if below:
+                of_parent = np.stack([hits(str(parent), list(now)[k]) for k in below])
+                given["pruning"] = np.array(below), of_parent
+            corrupted = [k for k, info in enumerate(infos) if info.bn == bn and info.is_corruption]
+            if corrupted and clean in now:
+                given["corruption"] = np.array(corrupted), now[clean][None]
+            table = np.stack(list(now.values()))
+            everything.add(table, {}, seed, draws)
+            counts.add(table, given, seed, draws)
+            if parent is not None:
+                pruned.add(table, given, seed, draws)
         arrays |= {f"{kind}/{place}": _small(counts.outcomes[kind]) for kind in KINDS}
         halves_of.append(counts.halves)
     arrays |= {f"{kind}/{len(groups)}": _small(pruned.outcomes[kind]) for kind in KINDS}

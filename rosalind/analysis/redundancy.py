@@ -26,6 +26,12 @@ OTHERS = 3
 SUBSETS = 5005
 """Most subsets of one size that are all tried: of 10 benchmarks every size, of 15 up to six, of 19 up to four."""
 
+FORMAT = 1
+"""Number of how curves are made, raised with every change to a number: those of an earlier one are made again."""
+
+EXCHANGES = 12
+"""Most rounds in which many fits with bounds are made at once; a study's take two to five."""
+
 SIZES = 20
 """Most benchmarks in a subset; past them every curve of our studies is flat."""
 
@@ -328,19 +334,35 @@ def _nnls(triangle: np.ndarray, columns: Sequence[int] | np.ndarray, steps: int)
 def _all_weights(triangle: np.ndarray, subsets: np.ndarray) -> np.ndarray:
     """float64[s, m]: the weights of every int[s, k] subset's fit, 0 for benchmarks that are not in it.
 
-    Where the fit without bounds has weights that are clearly positive, it is the fit; one solve for all of those takes
-    a tenth of the time of fits with bounds.
+    Of all subsets at once by block principal pivoting (Judice and Pires, Comput. Oper. Res. 21, 1994): benchmarks whose
+    weight is below 0 leave the fit, and those outside come back that would lower its error, until there are none. What
+    has not ended after `EXCHANGES` is fitted alone, as that may go round in circles.
     """
     product = triangle.T @ triangle
     gram, target = product[:-1, :-1], product[:-1, -1]
-    parts = gram[subsets[:, :, None], subsets[:, None, :]]
+    parts, wanted = gram[subsets[:, :, None], subsets[:, None, :]], target[subsets]
+    # A gradient within rounding of 0 is none.
+    slack = 1e-12 * max(float(np.abs(target).max()), 1e-300)
+    inside, open_ = np.ones(subsets.shape, bool), np.arange(len(subsets))
     try:
-        chosen = np.linalg.solve(parts, target[subsets][..., None])[..., 0]
+        chosen = np.linalg.solve(parts, wanted[..., None])[..., 0]
+        wrong = chosen < 0
+        for _ in range(EXCHANGES):
+            inside[open_] ^= wrong
+            open_ = open_[wrong.any(1)]
+            if not len(open_):
+                break
+            part, fitted = parts[open_], inside[open_]
+            # Outside the fit a row of the identity, whose solution is 0.
+            system = np.where(fitted[:, :, None] & fitted[:, None, :], part, np.eye(subsets.shape[1]))
+            weights = np.linalg.solve(system, np.where(fitted, wanted[open_], 0)[..., None])[..., 0]
+            gradient = (part @ weights[..., None])[..., 0] - wanted[open_]
+            wrong = np.where(fitted, weights < 0, gradient < -slack)
+            chosen[open_] = weights
     except np.linalg.LinAlgError:
-        # Of copies of a benchmark the fit with bounds takes one.
-        chosen = np.zeros(subsets.shape)
-    sound = (chosen > 1e-6).all(1)
-    for row in np.flatnonzero(~sound):
+        # Of copies of a benchmark the fit alone takes one.
+        chosen, open_ = np.zeros(subsets.shape), np.arange(len(subsets))
+    for row in open_:
         chosen[row] = _weights(triangle, subsets[row])
     weights = np.zeros((len(subsets), len(gram)))
     np.put_along_axis(weights, subsets, chosen, 1)
@@ -363,12 +385,15 @@ def _choose(triangle: np.ndarray, sizes: int) -> list[list[int]]:
     searched = _searched(count, sizes)
     # What lies within rounding of the target's own size is equal.
     close = 1e-9 * max(float(np.linalg.norm(triangle[:, -1])), 1e-9)
-    error = lambda subset: _nnls(triangle, subset, 10000)[1]
     for size in range(1, sizes + 1):
         grown = [sorted([*chosen[-1], k]) for k in range(count) if k not in chosen[-1]]
         candidates = sorted([*grown, *_promising(triangle, size)]) if size <= searched else grown
-        errors = np.array([error(subset) for subset in candidates])
-        chosen.append(candidates[int(np.argmax(errors <= errors.min() + close))])
+        missed = _all_weights(triangle, np.array(candidates)) @ triangle[:, :-1].T - triangle[:, -1]
+        roughly = np.linalg.norm(missed, axis=1)
+        # One by one only those that rounding could make the best.
+        best = [candidates[k] for k in np.flatnonzero(roughly <= roughly.min() + 1000 * close)]
+        errors = np.array([_nnls(triangle, subset, 10000)[1] for subset in best])
+        chosen.append(best[int(np.argmax(errors <= errors.min() + close))])
     return chosen[1:]
 
 
@@ -400,12 +425,13 @@ def save(results: Results) -> None:
         FileNotFoundError: the study has no `summary.csv` yet.
         Damaged: it cannot be read.
     """
-    summary = robustness.read_summary(results.folder / "summary.csv")
+    summary = robustness.read_summary(results.folder / "summary.csv", ("accuracy",))
     arrays: dict[str, Any] = {}
     for kind in kinds(results):
         table = benchmarks(results, summary, kind)
         try:
-            fitted = curve(table, KEY)
+            # Of the severities that no new condition is of, the table is as it was.
+            fitted = load(results, table, kind)
         except ValueError:
             continue
         parts = {name: getattr(fitted, name) for name in STORED} | {"of": _hash(table)}
@@ -442,4 +468,5 @@ def _file(results: Results) -> Path:
 
 def _hash(table: Benchmarks) -> str:
     """Names all that a curve depends on."""
-    return hash_arrays({field.name: np.array(getattr(table, field.name)) for field in fields(table)})
+    columns = {field.name: np.array(getattr(table, field.name)) for field in fields(table)}
+    return hash_arrays({"format": np.array(FORMAT), **columns})

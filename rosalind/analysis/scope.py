@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from rosalind.analysis import slice_accuracy
+from rosalind.analysis import robustness, slice_accuracy
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -69,7 +69,7 @@ def accuracies(store: Store, mask: Bool[np.ndarray, " n"] | None) -> Float64[np.
     """
     results = store.results
     if mask is None:
-        return results.accuracies
+        return robustness.accuracy(results)
     table = np.full((len(results.networks), len(results.conditions)), np.nan)
     row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
     outcomes = slice_accuracy.outcomes(store)

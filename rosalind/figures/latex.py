@@ -31,7 +31,7 @@ def latex(results: Results) -> str:
     several where they print the same; a dash where a seed lacks it.
     """
     groups, means = robustness.groups(results), [m for m in robustness.means(results) if m.group in robustness.SETS]
-    rows = {(row["network"], row["condition"]): row for row in robustness.rows(results)} if means else {}
+    rows = robustness.by_cell(results) if means else {}
     columns: dict[str, list[Sequence[float] | np.ndarray]] = {
         "clean": [],
         **{mean.name: [] for mean in means},

@@ -34,7 +34,7 @@ def _mean_std(values: Sequence[float], factor: float) -> str:
 
 def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list[str]:
     """A table per benchmark mean, and one of groups and severities; means of other kinds stay apart."""
-    rows = {(row["network"], row["condition"]): row for row in robustness.rows(results)}
+    rows = robustness.by_cell(results)
     lines: list[str] = []
     for mean in chosen:
         if mean.group not in robustness.SETS:

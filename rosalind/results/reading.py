@@ -40,6 +40,7 @@ class Results:
         shifts: Conditions with samples of their own, whose arrays are indexed by those and not by `samples`.
         homes: Of joined studies: each network's folder and its id in that folder; see `join`.
         barred: Conditions of a joined network that are other images than those of this name here.
+        once: What was computed of these results and is needed often, by the name of what it is.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Results:
     shifts: dict[str, ConditionInfo] = field(default_factory=dict)
     homes: dict[str, tuple[Path, str]] = field(default_factory=dict)
     barred: dict[str, frozenset[str]] = field(default_factory=dict)
+    once: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}, {len(self.networks)} networks x {len(self.conditions)} conditions)"
@@ -164,18 +166,6 @@ class Results:
         """By cell, shifts and predictions among them, `directory_hash` of its file when first asked for."""
         cells = self.cells(own_samples=True, predictions=True)
         return {cell: directory_hash(self.geometry_file(*cell)) for cell in cells}
-
-    @cached_property
-    def accuracies(self) -> np.ndarray:
-        """float64[networks, conditions], read-only: shares of right predictions as measured when first asked for; NaN
-        where a cell was not measured."""
-        shares = np.full((len(self.networks), len(self.conditions)), np.nan)
-        row, column = ({name: k for k, name in enumerate(ids)} for ids in (self.networks, self.conditions))
-        for network, condition in self.cells(predictions=True):
-            prediction = self.geometry(network, condition, ("prediction",))["prediction"]
-            shares[row[network], column[condition]] = (prediction == self.labels).mean()
-        shares.flags.writeable = False
-        return shares
 
     def labels_of(self, condition: str) -> np.ndarray:
         """int16[n] true classes in the order of a condition's arrays; -1 where a shift's are unknown."""

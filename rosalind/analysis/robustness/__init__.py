@@ -31,6 +31,7 @@ from rosalind.analysis.robustness.ranking import Ranking, letter_display, rank
 from rosalind.analysis.robustness.summary import (
     COLUMNS,
     available,
+    by_cell,
     effective_gaps,
     effective_line,
     numbers,
@@ -51,6 +52,7 @@ __all__ = [
     "accuracy_interval",
     "adaptive_calibration_error",
     "available",
+    "by_cell",
     "calibration_error",
     "cells",
     "change_interval",

@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int16
+from jaxtyping import Float32, Float64, Int16, UInt32
 
 from rosalind.analysis.robustness import metrics
 from rosalind.measures import COORDINATES
@@ -42,6 +43,9 @@ NUMBERS = (
 FORMAT = 1
 """Number of what is computed, raised with every change to a number: cells of an earlier one are read again."""
 
+COPIED = ("predictions", "coordinates")
+"""Arrays of cells that are stored a second time, each in a file of its own."""
+
 STORED_BYTES = 2**30
 """Most bytes of predictions, and of coordinates, that are stored a second time; beyond, cells are read anew."""
 
@@ -55,6 +59,7 @@ class Cells:
         numbers: In the order of `NUMBERS`.
         predictions: Classes by cell and sample, memory-mapped; None where they are not stored.
         coordinates: See `coordinates`, likewise.
+        checksums: CRC-32 of every row of these arrays, by name. A row with another is damaged, and its cell is read.
     """
 
     results: Results
@@ -62,20 +67,26 @@ class Cells:
     numbers: Float64[np.ndarray, "cells k"]
     predictions: Int16[np.ndarray, "cells n"] | None
     coordinates: Float32[np.ndarray, "cells 3 n"] | None
+    checksums: Mapping[str, UInt32[np.ndarray, " cells"]]
+
+    def _stored(self, name: str, cell: Cell) -> np.ndarray | None:
+        """The row of a cell in `predictions` or `coordinates`; None where there is none, or a damaged one."""
+        row, array = self.row.get(cell), getattr(self, name)
+        if row is None or array is None or zlib.crc32(array[row]) != self.checksums[name][row]:
+            return None
+        return array[row]
 
     def prediction_of(self, network: str, condition: str) -> Int16[np.ndarray, " n"]:
         """The predicted classes of a cell; errors as of `Results.geometry`."""
-        row = self.row.get((network, condition))
-        if row is None or self.predictions is None:
+        stored = self._stored("predictions", (network, condition))
+        if stored is None:
             return self.results.geometry(network, condition, ("prediction",))["prediction"]
-        return self.predictions[row]
+        return stored
 
     def coordinates_of(self, network: str, condition: str) -> Float32[np.ndarray, "3 n"]:
         """The coordinates of a cell; errors as of `Results.geometry`."""
-        row = self.row.get((network, condition))
-        if row is None or self.coordinates is None:
-            return coordinates(self.results, network, condition)
-        return self.coordinates[row]
+        stored = self._stored("coordinates", (network, condition))
+        return coordinates(self.results, network, condition) if stored is None else stored
 
     def numbers_of(self, network: str, condition: str) -> dict[str, float]:
         """The `NUMBERS` of a cell by name; errors as of `Results.geometry`."""
@@ -145,6 +156,25 @@ def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, 
     return dict(zip(NUMBERS, values, strict=True))
 
 
+def accuracies(results: Results) -> Float64[np.ndarray, "networks conditions"]:
+    """Shares of right predictions in the order of the results, read-only; NaN where a cell is not measured.
+
+    Counted once for a `Results`, of what was measured when it was first asked for.
+
+    Raises:
+        FileNotFoundError, Damaged: see `Results.geometry`.
+    """
+    if "accuracies" not in results.once:
+        stored, shares = load(results), np.full((len(results.networks), len(results.conditions)), np.nan)
+        row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
+        for network, condition in results.cells(predictions=True):
+            right = stored.prediction_of(network, condition) == results.labels
+            shares[row[network], column[condition]] = right.mean()
+        shares.flags.writeable = False
+        results.once["accuracies"] = shares
+    return results.once["accuracies"]
+
+
 def made_of(results: Results) -> dict[Cell, str]:
     """By measured cell, shifts left out, a fingerprint of all that its numbers and predictions follow from."""
     labels = hashlib.sha256(np.ascontiguousarray(results.labels).tobytes()).hexdigest()
@@ -163,31 +193,34 @@ def made_of(results: Results) -> dict[Cell, str]:
 
 def load(results: Results) -> Cells:
     """What is stored of the cells that are as they were; nothing where it is missing, damaged, or of a joined study."""
-    nothing = Cells(results, {}, np.zeros((0, len(NUMBERS))), None, None)
+    nothing = Cells(results, {}, np.zeros((0, len(NUMBERS))), None, None, {})
     if results.homes:
         return nothing
     path, samples = results.folder / "comparison" / "cells.npz", len(results.labels)
     try:
-        arrays = load_arrays(path, ("network", "condition", "made_of", "numbers"))
+        arrays = load_arrays(path, ("network", "condition", "made_of", "numbers", *(f"crc/{name}" for name in COPIED)))
         count = len(arrays["made_of"])
-        check_arrays(path, arrays, {"numbers": (count, len(NUMBERS))})
-        predictions = _mapped(path.with_name("predictions.npy"), (count, samples))
-        moved = _mapped(path.with_name("coordinates.npy"), (count, len(COORDINATES), samples))
+        check_arrays(path, arrays, {"numbers": (count, len(NUMBERS)), **{f"crc/{name}": (count,) for name in COPIED}})
+        predictions = _mapped(path.with_name("predictions.npy"), np.int16, (count, samples))
+        moved = _mapped(path.with_name("coordinates.npy"), np.float32, (count, len(COORDINATES), samples))
     except (FileNotFoundError, Damaged):
         return nothing
     current = made_of(results)
     cells = zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True)
     places = enumerate(zip(cells, arrays["made_of"].tolist(), strict=True))
     row = {cell: k for k, (cell, fingerprint) in places if current.get(cell) == fingerprint}
-    return Cells(results, row, arrays["numbers"], predictions, moved)
+    checksums = {name: arrays[f"crc/{name}"] for name in COPIED}
+    return Cells(results, row, arrays["numbers"], predictions, moved, checksums)
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     """A memory-mapped array; None where there is none."""
     if not path.exists():
         return None
     array = load_array(path)
     check_arrays(path, {path.stem: array}, {path.stem: shape})
+    if array.dtype != dtype:
+        raise Damaged(f"{path} is of {array.dtype}, not of {np.dtype(dtype)}.")
     # The rows of a plain array are cheaper to get at.
     return np.asarray(array)
 
@@ -197,7 +230,7 @@ def save(results: Results) -> None:
 
     `comparison/cells.npz` has `numbers` float64[cells, k] in the order of `NUMBERS`, and `network`, `condition` and
     `made_of` by row; `predictions.npy` is int16[cells, n] and `coordinates.npy` float32[cells, 3, n], up to
-    `STORED_BYTES` each.
+    `STORED_BYTES` each, whose rows have their CRC-32 in `crc/predictions` and `crc/coordinates` uint32[cells].
 
     Raises:
         Damaged: a cell that cannot be read.
@@ -206,6 +239,7 @@ def save(results: Results) -> None:
     # Removed first and written last, so that nobody reads rows in another file's order.
     (folder / "cells.npz").unlink(missing_ok=True)
     numbers, samples = np.zeros((len(current), len(NUMBERS))), len(results.labels)
+    checksums = {name: np.zeros(len(current), np.uint32) for name in COPIED}
     kinds = {"predictions": (np.int16, (samples,)), "coordinates": (np.float32, (len(COORDINATES), samples))}
     with contextlib.ExitStack() as stack:
         arrays: dict[str, np.memmap] = {}
@@ -216,17 +250,20 @@ def save(results: Results) -> None:
                 arrays[name] = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
             else:
                 path.unlink(missing_ok=True)
-        olds = {name: getattr(stored, name) for name in arrays}
         for place, cell in enumerate(current):
             row = stored.row.get(cell)
-            if row is not None and all(old is not None for old in olds.values()):
+            values = {name: old for name in arrays if (old := stored._stored(name, cell)) is not None}
+            if row is not None and values.keys() == arrays.keys():
                 numbers[place] = stored.numbers[row]
-                values = {name: old[row] for name, old in olds.items()}
+                for name in values:
+                    checksums[name][place] = stored.checksums[name][row]
             else:
                 read = _read(results, *cell)
                 numbers[place] = list(_numbers(results, *cell, read).values())
                 moved = _coordinates(read, results.feature_scale(cell[0]))
-                values = {"predictions": read["prediction"], "coordinates": moved}
+                values = {"predictions": read["prediction"].astype(np.int16), "coordinates": moved}
+                for name in arrays:
+                    checksums[name][place] = zlib.crc32(values[name])
             for name, array in arrays.items():
                 array[place] = values[name]
         for array in arrays.values():
@@ -236,5 +273,6 @@ def save(results: Results) -> None:
         "condition": np.array([condition for _, condition in current], np.str_),
         "made_of": np.array(list(current.values()), np.str_),
         "numbers": numbers,
+        **{f"crc/{name}": checksums[name] for name in COPIED},
     }
     save_arrays(folder / "cells.npz", about, replace=True)

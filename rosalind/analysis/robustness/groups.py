@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness import cells, metrics
 from rosalind.analysis.robustness.means import HELD_OUT, SETS, Mean, clean_of, described, means, named_means
 from rosalind.results import Results
 
@@ -16,7 +16,7 @@ def accuracy(results: Results) -> np.ndarray:
 
     Counted once for a `Results`, of what was measured when it was first asked for.
     """
-    return results.accuracies
+    return cells.accuracies(results)
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ def text_table(results: Results) -> str:
     lines = [header, "-" * len(header)]
     for line in zip(*tables, strict=True):
         first = line[0]
-        cells = [first.clean, *(row.corrupted for row in line), first.retention]
-        words = " ".join(f"{mean_and_deviation(v):>14s}" for v in cells)
+        columns = [first.clean, *(row.corrupted for row in line), first.retention]
+        words = " ".join(f"{mean_and_deviation(v):>14s}" for v in columns)
         lines.append(f"{first.group.name:24s} {len(first.group.networks):5d} {words}")
     images = f"{len(results.labels)} test images of {results.title}"
     lines += ["", f"Percent of {images}, mean +- deviation over seeds."]

@@ -25,8 +25,7 @@ def save_summary(results: Results) -> None:
     edges = _edges(stored, [c for c in cells if results.networks[c[0]].is_dense] or cells)
     counts = np.zeros((len(cells), len(COORDINATES), BINS), np.uint32)
     for position, cell in enumerate(cells):
-        for axis, values in enumerate(stored.coordinates_of(*cell)):
-            counts[position, axis] = _counted(values, edges[axis])
+        counts[position] = _counted(stored.coordinates_of(*cell), edges)
     save_csv(results.folder / "summary.csv", COLUMNS, ([row[c] for c in COLUMNS] for row in rows(results)))
     arrays = {
         "network": np.array([network for network, _ in cells], np.str_),
@@ -38,11 +37,14 @@ def save_summary(results: Results) -> None:
 
 
 def _counted(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """int[bins]: the histogram of finite values; `np.histogram` of the same takes three times as long."""
-    inside = np.sort(np.clip(values[np.isfinite(values)], edges[0], edges[-1]))
+    """int[3, bins]: histograms of the finite ones of float32[3, n]; `np.histogram` takes three times as long."""
+    # NaN stays at the end, and infinities go there.
+    inside = np.where(np.isfinite(values), np.maximum(np.minimum(values, edges[:, -1:]), edges[:, :1]), np.nan)
+    inside.sort(1)
+    finite = inside.shape[1] - np.isnan(inside).sum(1)
     # Every bin has its lower edge, the last one both.
-    places = np.append(np.searchsorted(inside, edges[:-1]), len(inside))
-    return np.diff(places)
+    places = [np.searchsorted(row[:n], at[:-1]) for row, n, at in zip(inside, finite, edges, strict=True)]
+    return np.diff(np.column_stack([places, finite]), axis=1)
 
 
 def _edges(stored: Cells, cells: Sequence[Cell]) -> np.ndarray:

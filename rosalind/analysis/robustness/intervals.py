@@ -1,9 +1,11 @@
 """Intervals over images: of an accuracy, a mean over conditions, a paired change. NumPy and scipy.special only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy
+from jaxtyping import Float64
 
 from rosalind.analysis.robustness.metrics import LEVEL
 
@@ -39,11 +41,11 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
     if not count:
         return float("nan"), float("nan")
     values = np.asarray(values, float)
-    mean, variance = float(values.mean()), float(values.var())
+    mean = float(values.mean())
     single = mean * (1 - mean)
     if single and trials > 1:
         varied = min((values < 1).sum(), (values > 0).sum())
-        agreement = np.clip((variance / single - 1 / trials) / (1 - 1 / trials), 0, 1)
+        agreement = np.clip((float(values.var()) / single - 1 / trials) / (1 - 1 / trials), 0, 1)
         agreement = (varied * agreement + 1) / (varied + 1)
         count /= 1 / trials + (1 - 1 / trials) * agreement
     square = float(scipy.special.ndtri(1 - level / 2)) ** 2 / count
@@ -56,7 +58,7 @@ def accuracy_interval(values: np.ndarray, trials: int = 1, level: float = LEVEL)
             low = min(low, scipy.special.gammaincinv(right, level) / count)
         if 0 < wrong <= FEW:
             high = max(high, 1 - scipy.special.gammaincinv(wrong, level) / count)
-    return float(np.clip(low, 0, mean)), float(np.clip(high, mean, 1))
+    return float(min(max(low, 0), mean)), float(min(max(high, mean), 1))
 
 
 def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -> tuple[float, float]:
@@ -73,34 +75,58 @@ def change_interval(change: np.ndarray, trials: int = 1, level: float = LEVEL) -
     >>> round(low, 4), round(high, 4)
     (-0.0377, 0.0377)
     """
+    low, high = change_ends([sums_of(change, trials)], level)[0]
+    return float(low), float(high)
+
+
+class Sums(NamedTuple):
+    """What the interval of a paired change follows from."""
+
+    count: int
+    """Samples."""
+    mean: float
+    """Of the changes, in [-1, 1]; NaN without samples."""
+    size: float
+    """What a change of one sample counts as, see `change_interval`."""
+    better: float
+    """Sum of changes above 0, over `size`."""
+    worse: float
+    """Likewise of those below 0, and positive."""
+
+
+def sums_of(change: np.ndarray, trials: int = 1) -> Sums:
+    """The sums of float[n] changes in [-1, 1], each averaged over `trials`; NaN without samples."""
     count = len(change)
     if not count:
-        return float("nan"), float("nan")
+        return Sums(0, *[float("nan")] * 4)
     change = np.asarray(change, float)
     total = float(np.abs(change).sum())
     size = float((change**2).sum()) / total if total else trials**-0.5
-    better, worse = (float(part.sum()) / size for part in (change[change > 0], -change[change < 0]))
+    net = float(change.sum())
+    return Sums(count, net / count, size, (total + net) / 2 / size, (total - net) / 2 / size)
+
+
+def change_ends(sums: Sequence[Sums], level: float = LEVEL) -> Float64[np.ndarray, "k 2"]:
+    """The ends of `change_interval` of many changes, looked for all at once; NaN without samples."""
+    count, mean, size, better, worse = np.array(sums, float).reshape(-1, 5).T
     square = float(scipy.special.ndtri(1 - level / 2)) ** 2
 
-    def kept(shift: float) -> bool:
+    def kept(shift: np.ndarray) -> np.ndarray:
         """Whether the score test does not reject a change of the mean, in [-1, 1] of `size`."""
         linear = (2 * count - better + worse) * shift - better - worse
-        share = ((linear**2 + 8 * count * worse * shift * (1 - shift)) ** 0.5 - linear) / (4 * count)
+        share = (np.sqrt(linear**2 + 8 * count * worse * shift * (1 - shift)) - linear) / (4 * count)
         return (better - worse - count * shift) ** 2 <= square * count * (2 * share + shift * (1 - shift))
 
-    mean = (better - worse) / count
-    low, high = (size * _farthest(kept, mean, end) for end in (-1.0, 1.0))
-    return min(low, float(change.mean())), max(high, float(change.mean()))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = (size * _farthest(kept, (better - worse) / count, np.full(len(count), end)) for end in (-1.0, 1.0))
+    return np.column_stack([np.minimum(low, mean), np.maximum(high, mean)])
 
 
-def _farthest(kept: Callable[[float], bool], near: float, far: float) -> float:
-    """The last number from `near` towards `far` that is kept, where all before it are."""
-    if kept(far):
-        return far
+def _farthest(kept: Callable[[np.ndarray], np.ndarray], near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """The last numbers from `near` towards `far` that are kept, where all before them are."""
+    near = np.where(kept(far), far, near)
     for _ in range(HALVINGS):
         middle = (near + far) / 2
-        if kept(middle):
-            near = middle
-        else:
-            far = middle
+        inside = kept(middle)
+        near, far = np.where(inside, middle, near), np.where(inside, far, middle)
     return near

@@ -185,7 +185,9 @@ class Effective(NamedTuple):
         """
         expected = self.intercept + self.slope * logit(clean, samples)
         rho = np.asarray(shifted, float) - 1 / (1 + np.exp(-expected))
-        return np.where(np.vectorize(self.gap, otypes=[str])(clean) == "", rho, np.nan)
+        # Of no clean accuracy the gap says what is wrong with the line itself, else that it lies outside.
+        inside = (self.low <= np.asarray(clean)) & (np.asarray(clean) <= self.high)
+        return np.where(inside & (self.gap(np.nan) == "outside"), rho, np.nan)
 
 
 def logit(accuracy, samples: int) -> np.ndarray:

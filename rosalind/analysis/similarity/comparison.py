@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int, Int32, UInt8
 from rosalind.analysis import robustness
 from rosalind.analysis.similarity import layout as layouts
 from rosalind.analysis.similarity.coordinates import DISTANCE_MODES
-from rosalind.analysis.similarity.distances import METRICS, Distances, measure, rms_distances
+from rosalind.analysis.similarity.distances import METRICS, Distances, measure, rms_distances, square
 from rosalind.analysis.similarity.points import LIMIT, Cell, points
 from rosalind.config import unknown
 from rosalind.measures import COORDINATES
@@ -62,7 +62,7 @@ class Similarity:
     @cached_property
     def distance(self) -> Float32[np.ndarray, "q q"]:
         """The distances as a matrix; 16 MB for 2,000 points, made when it is first asked for."""
-        return _square(self.condensed, len(self.cells))
+        return square(self.condensed, len(self.cells))
 
     def between(
         self, first: Int[np.ndarray, "*first"], second: Int[np.ndarray, "*second"]
@@ -87,7 +87,7 @@ def compare(results: Results, mode: str = "absolute", metric: str = "all", *, li
     _check(metric)
     chosen = points(results, limit)
     distances = measure(results, chosen, (mode,))[mode]
-    drawn = _drawn(_metric(distances.apart, metric))
+    drawn = _drawn(_metric(distances.apart, metric), len(distances.names))
     return Similarity(distances.names, **drawn, left_out=distances.left_out, averaged=chosen.averaged)
 
 
@@ -120,7 +120,8 @@ def of_values(values: Float[np.ndarray, "q n *k"], names: Sequence[str] | None =
         f"{name}: has values that are not finite" for name, good in zip(names, finite, strict=True) if not good
     )
     cells = tuple((name, "") for name, good in zip(names, finite, strict=True) if good)
-    return Similarity(cells, **_drawn(rms_distances(table[finite])), left_out=left_out, averaged=())
+    condensed = scipy.spatial.distance.squareform(rms_distances(table[finite]), checks=False)
+    return Similarity(cells, **_drawn(condensed, len(cells)), left_out=left_out, averaged=())
 
 
 def floors(results: Results, comparison: Similarity) -> dict[str, tuple[float, int]]:
@@ -165,14 +166,11 @@ def save(results: Results, *, umap: bool = False) -> None:
             "averaged": np.array(chosen.averaged, dtype=np.str_),
             "measured": np.int32(len(results.cells())),
         }
-        arrays |= {
-            f"condensed/{name}": scipy.spatial.distance.squareform(distances.apart[name], checks=False)
-            for name in COORDINATES
-        }
+        arrays |= {f"condensed/{name}": distances.apart[name] for name in COORDINATES}
         together = _metric(distances.apart, "all")
-        arrays |= {f"{name}/all": np.asarray(value) for name, value in _drawn(together).items()}
+        arrays |= {f"{name}/all": np.asarray(value) for name, value in _drawn(together, len(cells)).items()}
         if umap and len(cells) >= layouts.UMAP_POINTS:
-            arrays["umap"] = layouts.umap_layouts(together)
+            arrays["umap"] = layouts.umap_layouts(square(together, len(cells)))
         elif umap:
             fewest = layouts.UMAP_POINTS
             print(f"No UMAP layout: it needs {fewest} cells or more, got {len(cells)}.", file=sys.stderr)
@@ -189,14 +187,8 @@ def _distances(path: Path) -> Distances | None:
     except (FileNotFoundError, Damaged):
         return None
     names = zip(arrays["network"].tolist(), arrays["condition"].tolist(), strict=True)
-    apart = {name: _square(arrays[f"condensed/{name}"], count) for name in COORDINATES}
+    apart = {name: arrays[f"condensed/{name}"] for name in COORDINATES}
     return Distances(tuple(names), tuple(arrays["made_of"].tolist()), apart, ())
-
-
-def _square(condensed: np.ndarray, count: int) -> np.ndarray:
-    """float32[q, q]: the distances of all pairs as a matrix."""
-    # Of no pairs SciPy makes a matrix of one row, also where there is none.
-    return scipy.spatial.distance.squareform(condensed) if count else np.zeros((0, 0), np.float32)
 
 
 def load(
@@ -238,7 +230,7 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     check_arrays(path, arrays, {f"{name}/{metric}": size for name, size in sizes.items()})
     values = {name: arrays[f"{name}/{metric}"] for name in DRAWN if f"{name}/{metric}" in arrays}
     if values.keys() != set(DRAWN):
-        values = {name: np.asarray(v) for name, v in _drawn(_square(values["condensed"], count)).items()}
+        values = {name: np.asarray(v) for name, v in _drawn(values["condensed"], count).items()}
     drawn: dict[str, Any] = {name: v if v.ndim else float(v) for name, v in values.items()}
     comparison = Similarity(
         tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
@@ -267,15 +259,16 @@ def _check(metric: str) -> None:
 
 
 def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
-    """float32[q, q]: the distances over one measure or over all; squares add over coordinates."""
+    """float32[pairs]: the distances over one measure or over all; squares add over coordinates."""
     if metric != "all":
         return apart[metric]
     return np.sqrt(sum(apart[name] ** 2 for name in COORDINATES) / np.float32(len(COORDINATES)))
 
 
-def _drawn(distance: np.ndarray) -> dict[str, Any]:
+def _drawn(condensed: np.ndarray, count: int) -> dict[str, Any]:
+    distance = square(condensed, count)
     layout, kept = layouts.classical_scaling(distance)
-    condensed, order = scipy.spatial.distance.squareform(distance, checks=False), layouts.leaf_order(distance)
+    order = layouts.leaf_order(distance)
     # A few far cells would leave all others one colour.
     limit = float(np.percentile(condensed, 98) if condensed.size else 0.0) or 1.0
     return {

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float32
 
 from rosalind.analysis.blas import one_thread
@@ -27,6 +28,8 @@ BLAS rounds a product by its shape. As all have this one, the distance of two ce
 other cells there are, and a distance that was stored is the one that would be made."""
 
 TILE = 128
+FILLED = 64
+"""Samples of a chunk are filled up to a multiple of this, which only the last one of a study needs."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,20 @@ class Distances:
     Attributes:
         names: Of the points that have values.
         made_of: Of every point a fingerprint of the cells that it was read from, of the reference cell and of how.
-        apart: Root mean square differences by measure of `COORDINATES`.
+        apart: Root mean square differences by measure of `COORDINATES`, in the order of SciPy's `squareform`.
         left_out: Cells without, named with the reason.
     """
 
     names: tuple[Cell, ...]
     made_of: tuple[str, ...]
-    apart: dict[str, Float32[np.ndarray, "q q"]]
+    apart: dict[str, Float32[np.ndarray, " pairs"]]
     left_out: tuple[str, ...]
+
+
+def square(condensed: Float32[np.ndarray, " pairs"], count: int) -> Float32[np.ndarray, "q q"]:
+    """The distances of all pairs of `count` points as a matrix."""
+    # Of no pairs SciPy makes a matrix of one row, also where there is none.
+    return scipy.spatial.distance.squareform(condensed) if count else np.zeros((0, 0), np.float32)
 
 
 def rms_distances(table: Float32[np.ndarray, "q k"]) -> Float32[np.ndarray, "q q"]:
@@ -91,9 +100,10 @@ def _products(rows: np.ndarray, fresh: np.ndarray) -> np.ndarray:
 
 
 def _tiles(rows: np.ndarray) -> np.ndarray:
-    """float32[t, TILE, CHUNK]: rows in tiles, filled up with zeros."""
-    tiles = np.zeros((-(-len(rows) // TILE), TILE, CHUNK), np.float32)
-    tiles.reshape(-1, CHUNK)[: len(rows), : rows.shape[1]] = rows
+    """float32[t, TILE, k]: rows in tiles, filled up with zeros to a multiple of `FILLED`."""
+    width = -(-rows.shape[1] // FILLED) * FILLED
+    tiles = np.zeros((-(-len(rows) // TILE), TILE, width), np.float32)
+    tiles.reshape(-1, width)[: len(rows), : rows.shape[1]] = rows
     return tiles
 
 
@@ -186,16 +196,18 @@ def _joined(
 ) -> Distances:
     """Distances float32[measures, fresh, q] of fresh points to all, and stored ones of the others among them."""
     kept, new = np.flatnonzero(usable), np.flatnonzero(fresh)
-    apart = {}
+    row_of = {} if previous is None else {digest: row for row, digest in enumerate(previous.made_of)}
+    # Fresh points take any row here, which is overwritten.
+    rows, apart = np.array([row_of.get(digest, 0) for digest in made_of], int), {}
     for axis, measure in enumerate(COORDINATES):
-        whole = np.zeros((len(names), len(names)), np.float32)
-        if previous is not None and not fresh.all():
-            row_of = {digest: row for row, digest in enumerate(previous.made_of)}
-            # Fresh points take any row here, which is overwritten.
-            rows = np.array([row_of.get(digest, 0) for digest in made_of])
-            whole = previous.apart[measure].take(rows, 0).take(rows, 1)
+        if previous is None or fresh.all():
+            whole = np.zeros((len(names), len(names)), np.float32)
+        else:
+            whole = square(previous.apart[measure], len(previous.made_of)).take(rows, 0).take(rows, 1)
         whole[new], whole[:, new] = distances[axis], distances[axis].T
-        apart[measure] = whole if usable.all() else whole[np.ix_(kept, kept)]
+        apart[measure] = scipy.spatial.distance.squareform(
+            whole if usable.all() else whole[np.ix_(kept, kept)], checks=False
+        )
     return Distances(tuple(names[k] for k in kept), tuple(made_of[k] for k in kept), apart, left_out)
 
 
@@ -203,7 +215,7 @@ def _made_of(results: Results, points: Points, modes: Sequence[str], reference: 
     """By mode and point, what its distances follow from."""
     digests, scales = results.cell_hashes, {name: results.feature_scale(name) for name in results.networks}
     digest = lambda cell: f"{digests.get(cell)} {scales[cell[0]]!r}"
-    common = f"{digest(reference)} {TILE} {CHUNK} {len(results.labels)}"
+    common = f"{digest(reference)} {TILE} {CHUNK} {FILLED} {len(results.labels)}"
     by_mode: dict[str, list[str]] = {}
     for mode in modes:
         clean = (lambda cell: digest((cell[0], CLEAN))) if mode == "change_from_clean" else (lambda _: "")
