@@ -14,25 +14,23 @@ Command (reads a finished demo study, and writes nothing into it):
 
     python experiments/few_bits.py studies/digits
 
-Expected time: ten minutes of one x86 core. `few_bits.csv` beside this file has the raw rows. Results (points, mean over
+Expected time: four minutes of one x86 core. `few_bits.csv` beside this file has the raw rows. Results (points, mean of
 three seeds, 95 % t-interval over seeds, one each; corrupted is the mean over all ten corruptions at three severities):
 
-- cost: 8 and 6 bits change no mean by more than 0.11 points. 4 bits: dense -0.22 +- 0.48 clean and +0.09 +- 0.92
-  corrupted, pruned -0.06 +- 0.40 and -0.16 +- 0.29; codebooks of 4 bits dense -0.17 +- 1.10 and -0.58 +- 4.01, pruned
-  +0.03 +- 0.09 and -0.40 +- 0.49. 3 bits: dense -1.34 +- 1.50 and -1.60 +- 9.49, pruned -1.07 +- 0.43 and -0.76 +-
-  2.28; codebooks of 3 bits dense -0.56 +- 1.34 and -1.83 +- 6.99, pruned -0.92 +- 1.21 and -2.23 +- 2.05.
-- scale: the one of the least squared error keeps more clean accuracy at 3 bits (dense -0.34, pruned -0.49) and less
-  corruption accuracy (dense -4.34, pruned -2.24 +- 1.42, which has no 0 in it; largest weight: -1.60 and -0.76). At 4
-  bits the pruned networks lose 0.57 +- 0.50 corrupted with it and 0.16 +- 0.29 without. So the largest weight is the
+- cost: 8 and 6 bits change no mean by more than 0.09 points. 4 bits: dense -0.22 +- 0.48 clean and +0.10 +- 0.94
+  corrupted, pruned -0.15 +- 0.28 and -0.18 +- 0.66; codebooks of 4 bits dense -0.17 +- 1.10 and -0.56 +- 4.10, pruned
+  -0.03 +- 0.06 and -0.39 +- 0.45. 3 bits: dense -1.34 +- 1.50 and -1.51 +- 8.98, pruned -1.14 +- 0.40 and -0.90 +-
+  2.06; codebooks of 3 bits dense -0.56 +- 1.34 and -1.84 +- 6.95, pruned -0.67 +- 0.17 and -1.78 +- 1.39.
+- scale: the one of the least squared error keeps more clean accuracy at 3 bits (dense -0.34, pruned -0.64) and less
+  corruption accuracy (dense -4.34, pruned -2.29 +- 1.06, which has no 0 in it; largest weight: -1.51 and -0.90). At 4
+  bits the pruned networks lose 0.70 +- 0.17 corrupted with it and 0.18 +- 0.66 without. So the largest weight is the
   default: squared error is no measure of what corruptions do.
 - front (null between dense seeds: 0.3 points clean, 3.5 corrupted): from the smallest on, lth 0.95 in a codebook of 3
-  bits (6.7 kB, 98.0 clean, 70.7 corrupted), snip 0.95 and lth 0.95 in 4 to 8 bits (7 to 9 kB; lth 98.5 and 72.2 at 7.2,
-  snip 95.9 and 77.2 at 8.8), biprop 0.8, which takes a bit per weight anyway (9.8 kB, 95.6 and 78.0), the methods at
-  0.8 in 3 to 8 bits (12.7 to 23 kB), and the dense networks in 4 to 8 bits (30 to 58 kB, 98.9 and 73.6 to 74.3). Of
-  float32 networks only lth 0.95 (16.8 kB) and biprop stay on it: dense in 8 bits is a quarter of the bytes for nothing.
-
-Bytes are of before channels that nothing is kept of were left out (`storage.kernel_bytes`). Counted anew on a demo
-study they are at most 1 to 2 % less (snip up to 5), and 8 to 11 % for biprop 0.95, which is then on the front (7.2 kB).
+  bits (6.7 kB, 97.9 clean, 71.5 corrupted), snip 0.95 and lth 0.95 in 3 to 8 bits (6.8 to 9.1 kB; lth 98.4 and 71.7 at
+  7.2, snip 95.9 and 77.3 at 9.1), biprop, which takes a bit per weight anyway (0.95: 7.2 kB, 91.4 and 76.5; 0.8: 9.7
+  kB, 95.6 and 77.7), the methods at 0.8 in 3 to 8 bits (12.7 to 22.9 kB), and the dense networks in 4 and 6 bits (30 to
+  44 kB, 98.6 to 98.9 and 73.6 to 74.3). Of float32 networks only biprop stays on it: dense in 8 bits (58 kB) is a
+  quarter of the bytes for nothing, and 6 bits cost no more.
 """
 
 import csv

@@ -1,50 +1,49 @@
 """Coherence of per-example gradients: on how many examples a step along one example's gradient helps."""
 
+import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind import data, models
+from rosalind import data, measuring, models
 from rosalind.config import Model
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
-from rosalind.training import by_path
 
-CHUNK = 32
-"""Most examples whose gradients are in memory at once."""
+CHUNK = 128
+"""Most examples that are looked at at once."""
 
 GRADIENTS = 2**27
-"""Most numbers of such gradients: 0.5 GB, of which there are up to three copies; 12 examples of a ResNet-18."""
+"""Most numbers of their gradients where single ones are made: 0.5 GB, of up to three copies; 12 of a ResNet-18."""
 
+ALONE = 0.1
+"""Length of the others' sum, over that of all, below which an example's own gradient is taken from it as it is.
 
-def _kept_gradients(config: Model, variables, masks, images, labels) -> dict[str, jax.Array]:
-    """Gradients of every example's loss by path, [n, ...], 0 where a weight is removed."""
-    state = {name: tree for name, tree in variables.items() if name != "params"}
-
-    def loss(params, image, label):
-        logits = models.apply(config, {"params": params, **state}, image[None])[0][0]
-        return -jax.nn.log_softmax(logits)[label]
-
-    gradients = by_path(jax.vmap(jax.grad(loss), (None, 0, 0))(variables["params"], images, labels))
-    return {path: g * masks[path][None] if path in masks else g for path, g in gradients.items()}
+Their product in float32 is then what is left of two that are nearly equal.
+"""
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def _sums(config: Model, variables, masks, images, labels, counted):
     """Of a chunk the summed gradient by path, and the squared norm of every example's, by path."""
-    gradients = _kept_gradients(config, variables, masks, images, labels)
-    weighted = {path: g * counted.reshape(-1, *[1] * (g.ndim - 1)) for path, g in gradients.items()}
-    total = {path: gradient.sum(0) for path, gradient in weighted.items()}
-    return total, {path: (g**2).reshape(len(g), -1).sum(1) for path, g in weighted.items()}
+    return models.summed_gradients(config, variables, images, labels, counted, masks)
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _alignment(config: Model, variables, masks, images, labels, total):
+def _products(config: Model, variables, images, labels, total):
+    """float32[n]: product of every example's gradient with the sum of all."""
+    return models.gradient_products(config, variables, images, labels, total)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _cosines(config: Model, variables, masks, images, labels, total):
     """float32[n]: cosine of every example's gradient and the sum of all others'; NaN where one is 0."""
-    own = _kept_gradients(config, variables, masks, images, labels)
+    own = models.example_gradients(config, variables, images, labels)
+    own = {path: g * masks[path][None] if path in masks else g for path, g in own.items()}
     # Their difference and not a difference of products: in float32 those cancel where the others are small.
     others = {path: total[path][None] - gradient for path, gradient in own.items()}
     over = lambda a, b: sum((a[path] * b[path]).reshape(len(images), -1).sum(1) for path in a)
@@ -73,6 +72,63 @@ def coherence(
         return float(whole.sum() / size.sum()), of_parts, shares
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """A network and examples for its gradients, `size` at once; its masks are float32."""
+
+    config: Model
+    variables: models.Variables
+    masks: Mapping[str, Any]
+    split: data.Split
+    size: int
+
+    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Images, labels and which are real, all of one size; the last is filled up with its last example."""
+        for start in range(0, len(self.split), self.size):
+            rows = np.arange(start, start + self.size)
+            taken = np.minimum(rows, len(self.split) - 1)
+            yield np.asarray(self.split.images[taken]), self.split.labels[taken], rows < len(self.split)
+
+
+def _products_of_all(of: _Sample, total: Mapping[str, Any], report: Callable[[float], object]) -> np.ndarray:
+    """float64[n]: product of every example's gradient with the sum of all; NaN where it needs gradients of its own."""
+    products = []
+    for images, labels, counted in of.chunks():
+        try:
+            product = _products(of.config, of.variables, images, labels, total)
+        except TypeError:
+            # A function of the model has its own derivative, and that only backward.
+            return np.full(len(of.split), np.nan)
+        products.append(np.asarray(product, np.float64)[counted])
+        report(counted.sum())
+    return np.concatenate(products)
+
+
+def _alignment(
+    of: _Sample, gradient: Mapping[str, np.ndarray], lengths: np.ndarray, report: Callable[[float], object]
+) -> np.ndarray:
+    """float64[n]: cosine of every example's gradient and the sum of all others'; NaN where one is 0.
+
+    Args:
+        gradient: of all examples summed, by path.
+        lengths: float64[n], of every example's.
+        report: called with how many are done.
+    """
+    total = {path: jnp.asarray(part, jnp.float32) for path, part in gradient.items()}
+    products = _products_of_all(of, total, report)
+    square = sum((part**2).sum() for part in gradient.values())
+    others = np.sqrt(np.maximum(square - 2 * products + lengths**2, 0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = (products - lengths**2) / (lengths * others)
+    alone = np.flatnonzero(~(others >= ALONE * np.sqrt(square)))
+    for start in range(0, len(alone), of.size):
+        rows = alone[start : start + of.size]
+        [(images, labels, counted)] = dataclasses.replace(of, split=of.split.take(rows)).chunks()
+        own = _cosines(of.config, of.variables, of.masks, images, labels, total)
+        cosines[rows] = np.asarray(own)[counted]
+    return np.clip(cosines, -1, 1)
+
+
 def _coherence(subject: Subject) -> dict[str, Any]:
     network = subject.network
     assert network.config is not None
@@ -80,36 +136,28 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     sample = subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items()}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))
-    size = int(np.clip(GRADIENTS // parameters, 1, CHUNK))
-    total, squares, lengths, layers, alignment = {}, {}, [], [], []
-    given, chunks = (network.config, network.variables, masks), range(0, len(sample), size)
-    for start in chunks:
-        rows = np.minimum(np.arange(start, start + size), len(sample) - 1)
-        counted = np.arange(start, start + size) < len(sample)
-        chunk = np.asarray(sample.images[rows]), sample.labels[rows]
-        sums, norms = jax.device_get(_sums(*given, *chunk, counted.astype(np.float32)))
-        layers = list(sums)
+    size = int(np.clip(GRADIENTS // parameters, 1, min(CHUNK, measuring.batch_size(sample))))
+    of, count = _Sample(network.config, network.variables, masks, sample, size), len(sample)
+    report = lambda done: subject.advance(done / count / 2)
+    total, squares, lengths = {}, {}, []
+    for images, labels, counted in of.chunks():
+        weights = counted.astype(np.float32)
+        sums, parts = jax.device_get(_sums(of.config, of.variables, masks, images, labels, weights))
         for path in sums:
             total[path] = total.get(path, 0) + np.asarray(sums[path], np.float64)
-            squares[path] = squares.get(path, 0) + float(np.asarray(norms[path], np.float64).sum())
-        lengths.append(np.sqrt(sum(norms.values()))[counted])
-        subject.advance(counted.sum() / len(sample) / 2)
-    summed = {path: jnp.asarray(gradient, jnp.float32) for path, gradient in total.items()}
-    for start in chunks:
-        rows = np.minimum(np.arange(start, start + size), len(sample) - 1)
-        cosines = _alignment(*given, np.asarray(sample.images[rows]), sample.labels[rows], summed)
-        alignment.append(np.asarray(cosines)[: len(sample) - start])
-        subject.advance(len(alignment[-1]) / len(sample) / 2)
-    whole, of_layers, shares = coherence(total, squares, len(sample))
-    count = len(sample)
+            squares[path] = squares.get(path, 0) + float(np.asarray(parts[path], np.float64).sum())
+        lengths.append(np.sqrt(sum(part.astype(np.float64) for part in parts.values()))[counted])
+        report(counted.sum())
+    lengths = np.concatenate(lengths)
+    whole, of_layers, shares = coherence(total, squares, count)
     return {
         "coherence": np.float64(whole),
         "corrected": np.float64((whole - 1) / (count - 1)) if count > 1 else np.float64("nan"),
         "of_layer": of_layers,
         "share": shares,
-        "gradient_norm": np.concatenate(lengths).astype(np.float32),
-        "alignment": np.clip(np.concatenate(alignment), -1, 1),
-        "axis/layers": np.array(layers),
+        "gradient_norm": lengths.astype(np.float32),
+        "alignment": _alignment(of, total, lengths, report).astype(np.float32),
+        "axis/layers": np.array(list(total)),
         "axis/examples": sample.ids,
     }
 
@@ -143,5 +191,5 @@ COHERENCE = Diagnostic(
     },
     options={"samples": 512},
     check=whole("samples", 2),
-    version=2,
+    version=3,
 )

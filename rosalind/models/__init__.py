@@ -12,6 +12,7 @@ from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
 from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
 from rosalind.models.convolutional import convolve
+from rosalind.models.example_gradients import example_gradients, gradient_products, summed_gradients
 from rosalind.models.folding import Norm, folded, norms
 from rosalind.models.forward import (
     MODELS,
@@ -56,9 +57,11 @@ __all__ = [
     "default_width",
     "digest",
     "distilled",
+    "example_gradients",
     "flatten",
     "flow",
     "folded",
+    "gradient_products",
     "groups",
     "head",
     "init",
@@ -78,6 +81,7 @@ __all__ = [
     "producers",
     "relevance",
     "relevance_sum",
+    "summed_gradients",
     "traceable",
     "unflatten",
     "with_maps",
