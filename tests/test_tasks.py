@@ -1,8 +1,11 @@
 """The five tasks in a real browser, with what a person sees: text, clicks, the pointer; each ends with an answer."""
 
+import json
 import re
 import shutil
 import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from chromium import Page, ended, started
 from playwright.sync_api import Error
 
 from rosalind import study
-from rosalind.analysis import map_samples, moved, similarity
+from rosalind.analysis import map_samples, moved, selection, similarity
 from rosalind.analysis.store import Store
 
 A, B = "mlp-dense-seed0", "mlp-biprop-0.5-seed0"
@@ -126,12 +129,20 @@ def test_t3_what_moved_most(reader, folder):
     assert max(changes, key=lambda name: changes[name]) == max(exact, key=lambda name: exact[name])
 
 
-@pytest.mark.parametrize("reader", ["layout=samples"], indirect=True)
+@pytest.mark.parametrize("reader", [f"layout=samples&a={A}%2Fclean&b={B}%2Fcontrast-5"], indirect=True)
 def test_t4_fragile_samples_and_their_pictures(reader, folder):
     store = Store(folder)
-    press(reader, "fragile to corruption")
-    count = int(matched(r"(\d+) samples most fragile to corruption", seen(reader, "samples"))[1])
-    assert 0 < count <= len(store.ids)
+    press(reader, "B right clean, wrong corrupted")
+    count = int(matched(r"(\d+) samples right when clean, wrong under B's condition", seen(reader, "samples"))[1])
+    broken = store.ids[store.correct((B, "clean")) & ~store.correct((B, "contrast-5"))].tolist()
+    assert count == len(broken) > 0
+    # What is downloaded is what it says, and its link leads back to it.
+    with reader.tab.expect_download() as download:
+        reader.tab.get_by_role("button", name="JSON", exact=True).click()
+    exported = json.loads(Path(download.value.path()).read_text())
+    assert sorted(exported["ids"]) == broken
+    rule = selection.check_rule(store, json.loads(parse_qs(urlsplit(exported["link"]).query)["rule"][0]))
+    assert store.ids[selection.select(store, rule)].tolist() == broken
     # The pointer on the first tile shows it large, with its class and what both say.
     box = reader.tab.locator("#samples").get_by_role("application").first.bounding_box()
     reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
