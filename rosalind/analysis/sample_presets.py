@@ -99,9 +99,9 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     """Carry a preset out; None where what it needs is not stored.
 
     Fragile: the tenth of all samples that breaks most clearly in B's group of seeds, in all pruned networks where that
-    was never counted. Rescued and broken: those that are so in more than half of their cases of A and B, of two networks all
-    that are so; right when clean and wrong under a condition likewise, of one side on clean images and as it is, None
-    where its clean images are not measured. Hard: wrong in every cell.
+    was never counted. Rescued and broken: those that are so in more than half of their cases of A and B, of two
+    networks all that are so. Right when clean and wrong under a condition: the same of one side on clean images and
+    as it is; None where its clean images are not measured. Hard: wrong in every cell.
 
     Raises:
         results.Damaged: a table cannot be read.
