@@ -217,8 +217,12 @@ class Redundancy:
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
         # Under the axis whole names would leave the figure no height.
-        items = "".join(f"<li>{escape(s)} ({e:.2f})</li>" for s, e in zip(steps, error.tolist(), strict=True))
-        self.listed.text = f"<ol style='columns: 18em; margin: 0; padding-left: 2.2em'>{items}</ol>"
+        items = "".join(
+            f"<li style='break-inside: avoid'>{escape(s)} ({e:.2f})</li>"
+            for s, e in zip(steps, error.tolist(), strict=True)
+        )
+        heading = "What every size adds, and its error in points:"
+        self.listed.text = f"{heading}<ol style='columns: 18em; margin: 0; padding-left: 2.2em'>{items}</ol>"
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
