@@ -1,6 +1,6 @@
 """The study that `rosalind demo` makes: eight ways of pruning on the embedded digits."""
 
-from rosalind.config import Baseline, Condition, Method, Study, Train, conditions
+from rosalind.config import CLEAN, Baseline, Condition, Diagnosis, Method, Study, Train, conditions
 
 CORRUPTIONS = (
     "gaussian_noise",
@@ -18,6 +18,12 @@ SEVERITIES = (1, 3, 5)
 SPARSITIES = (0.8, 0.95)
 COMPARED = ("biprop-0.8", "biprop-0.95", "lth-0.95", "dense_short-4")
 """Networks of the first seed that get occlusion maps of the samples on which they differ from the dense one."""
+
+NOISY = Condition("gaussian_noise", 3).id
+"""The corruption under which networks are looked into, beside clean images."""
+
+DIAGNOSTICS = (Diagnosis("dead_units", under=(CLEAN, NOISY)), Diagnosis("layer_features"))
+"""Units that pruning or noise shuts off, and activations for the likeness of layers: five seconds of one core."""
 
 
 def study(seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
@@ -47,6 +53,7 @@ def study(seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
         seeds=seeds,
         baselines=(Baseline("dense_short-1", epochs=1), Baseline("dense_short-4", epochs=4)),
         controls=("random", "dense_extended"),
-        attribution_conditions=(Condition().id, Condition("gaussian_noise", 3).id),
+        attribution_conditions=(CLEAN, NOISY),
         attribution_pairs=tuple((f"cnn-dense-seed{seeds[0]}", f"cnn-{name}-seed{seeds[0]}") for name in COMPARED),
+        diagnostics=DIAGNOSTICS,
     )

@@ -280,6 +280,10 @@ def test_the_demo_is_a_study_that_passes_its_checks():
     work = study.plan(plan, dataset)
     # 225 of the epochs are the control's that is trained as long as the longest chain, 15 those of the short ones.
     assert work == {"networks": 60, "epochs": pytest.approx(991.5), "cells": 60 * 31}
+    # What every network is looked into for, cheaply, is of conditions that are measured, clean ones among them.
+    under = {condition for diagnosis in plan.diagnostics for condition in diagnosis.under}
+    assert "clean" in under <= {condition.id for condition in plan.conditions}
+    assert {diagnosis.name for diagnosis in plan.diagnostics} == {"dead_units", "layer_features"}
 
 
 def test_progress_says_how_much_is_left(capsys, monkeypatch):

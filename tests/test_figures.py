@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from pages import Page
 
 from rosalind import cli, figures, results
-from rosalind.analysis import distributions, occlusion_maps, palette, robustness, similarity
+from rosalind.analysis import distributions, occlusion_maps, palette, rasters, robustness, similarity
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
@@ -117,6 +117,27 @@ def test_a_link_decides_what_every_figure_shows(store):
     assert set(figures.WHOLE) - drawn.keys() <= {"frequencies", "curves", "held-out", "layers", "paths", "predictors"}
     with pytest.raises(ValueError, match="b was not understood"):
         address.scope(store, "?b=nothing/clean", views.choices(store))
+
+
+def test_what_is_pinned_is_in_the_figures_of_a_link(store):
+    pins = [("mlp-lth-0.5-seed0", "clean"), ("mlp-magnitude-0.9-seed1", "contrast-5")]
+    query = {"a": "/".join(A), "b": "/".join(B), "pins": json.dumps(["/".join(pin) for pin in pins])}
+    scope = address.scope(store, f"?{urlencode(query)}", views.choices(store))
+    assert scope.pins == tuple(pins)
+    drawn = {}
+    for name, figure in figures.figures(store, scope):
+        drawn[name] = figure
+        if name == "parallel-coordinates":
+            break
+    named = drawn["severities"].axes[0].get_legend_handles_labels()[1]
+    assert set(named) == {store.sides.group(name).name for name, _ in (A, B, *pins)}
+    panels = drawn["parallel-coordinates"].axes
+    assert len(panels) == 4
+    # One scale for all: the ends of an axis are those of every side.
+    angles = [store.values(cell, "angle") for cell in (A, B, *pins)]
+    ends = rasters.limits(*angles)
+    for axes in panels:
+        assert f"{ends[0]:.3g} to {ends[1]:.3g}" in axes.get_xticklabels()[0].get_text()
 
 
 def test_nothing_to_report(tmp_path):

@@ -1,8 +1,11 @@
 """The five tasks in a real browser, with what a person sees: text, clicks, the pointer; each ends with an answer."""
 
+import json
 import re
 import shutil
 import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from chromium import Page, ended, started
 from playwright.sync_api import Error
 
 from rosalind import study
-from rosalind.analysis import map_samples, moved, similarity
+from rosalind.analysis import map_samples, moved, selection, similarity
 from rosalind.analysis.store import Store
 
 A, B = "mlp-dense-seed0", "mlp-biprop-0.5-seed0"
@@ -126,12 +129,21 @@ def test_t3_what_moved_most(reader, folder):
     assert max(changes, key=lambda name: changes[name]) == max(exact, key=lambda name: exact[name])
 
 
-@pytest.mark.parametrize("reader", ["layout=samples"], indirect=True)
+@pytest.mark.parametrize("reader", [f"layout=samples&a={A}%2Fclean&b={B}%2Fcontrast-5"], indirect=True)
 def test_t4_fragile_samples_and_their_pictures(reader, folder):
     store = Store(folder)
-    press(reader, "fragile to corruption")
-    count = int(matched(r"(\d+) samples most fragile to corruption", seen(reader, "samples"))[1])
-    assert 0 < count <= len(store.ids)
+    press(reader, "same condition for both")
+    press(reader, "B right clean, wrong corrupted")
+    count = int(matched(r"(\d+) samples right when clean, wrong under B's condition", seen(reader, "samples"))[1])
+    broken = store.ids[store.correct((B, "clean")) & ~store.correct((B, "contrast-5"))].tolist()
+    assert count == len(broken) > 0
+    # What is downloaded is what it says, and its link leads back to it.
+    with reader.tab.expect_download() as download:
+        reader.tab.get_by_role("button", name="JSON", exact=True).click()
+    exported = json.loads(Path(download.value.path()).read_text())
+    assert sorted(exported["ids"]) == broken
+    rule = selection.check_rule(store, json.loads(parse_qs(urlsplit(exported["link"]).query)["rule"][0]))
+    assert store.ids[selection.select(store, rule)].tolist() == broken
     # The pointer on the first tile shows it large, with its class and what both say.
     box = reader.tab.locator("#samples").get_by_role("application").first.bounding_box()
     reader.tab.mouse.move(box["x"] + 30, box["y"] + 40)
@@ -140,7 +152,7 @@ def test_t4_fragile_samples_and_their_pictures(reader, folder):
     said = matched(r"sample (\d+) true (\w+), A says (\w+), B says (\w+)", tip.evaluate(WORDS))
     at = int(np.flatnonzero(store.ids == int(said[1]))[0])
     assert said[2] == store.names_of(store.labels[[at]])[0]
-    assert said[3] == store.names_of(store.predictions((A, "clean"))[[at]])[0]
+    assert said[3] == store.names_of(store.predictions((A, "contrast-5"))[[at]])[0]
     assert tip.locator("img").count() >= 1
 
 
@@ -186,9 +198,9 @@ def test_t5_a_map_of_any_sample_is_one_more_click(reader, folder):
     field.press("Enter")
     reader.tab.get_by_text(f"Sample {without}, class").first.wait_for()
     began = time.monotonic()
-    reader.tab.get_by_role("button", name="compute them now").click()
+    reader.tab.get_by_role("button", name="compute maps").click()
     reader.tab.get_by_text("computing:").or_(reader.tab.get_by_text("starting")).first.wait_for()
-    reader.tab.get_by_role("button", name="compute them now").wait_for(state="hidden", timeout=120_000)
+    reader.tab.get_by_role("button", name="compute maps").wait_for(state="hidden", timeout=120_000)
     assert time.monotonic() - began < 120
     reader.settled()
     assert min(coloured(reader)) > 5

@@ -147,6 +147,23 @@ class TestPresets:
         assert picked.again == pytest.approx(event[picked.positions][some].mean())
         assert picked.null == pytest.approx(event[given].mean())
 
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_a_condition_breaks_what_one_side_has_right_on_clean_images(self, store, side):
+        sides = ("mlp-dense-seed1", "contrast-5"), ("mlp-lth-0.9-seed1", "gaussian_noise-5")
+        preset, (network, condition) = list(sample_presets.CORRUPTED)[side], sides[side]
+        picked = sample_presets.pick(store, preset, *sides)
+        right = lambda seed, under: store.correct((network.replace("seed1", f"seed{seed}"), under))
+        exact = right(1, "clean") & ~right(1, condition)
+        np.testing.assert_array_equal(np.sort(picked.positions), np.flatnonzero(exact))
+        assert picked.cases == (right(0, "clean") & exact).sum() > 0
+        assert picked.again == pytest.approx((~right(0, condition))[right(0, "clean") & exact].mean())
+        # On clean images nothing is wrong that is right on them, and what stays right has other words.
+        assert not len(sample_presets.pick(store, preset, ("mlp-dense-seed0", "clean"), (network, "clean")).positions)
+        step = selection.Preset("replace", preset, *sides)
+        assert step.words(store, sides).endswith(f"{'AB'[side]}'s condition")
+        assert step.words(store, sides[::-1]).endswith(f"{'BA'[side]}'s condition")
+        assert step.words(store).endswith(f"{condition} ({network})")
+
     def test_replicates_share_no_network(self, store):
         for sides in ((A, B), (("mlp-dense-seed0", "clean"), B), (("mlp-lth-0.5-seed0", "clean"), B)):
             first, second, on, rest = sample_presets.replicates(store, *sides)

@@ -1,4 +1,4 @@
-"""Samples picked by how they behave: fragile, rescued, broken or hard; picked on one half, reported on the other."""
+"""Samples picked by how they behave: fragile, broken, rescued or hard; picked on one half, reported on the other."""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int, Integer
 
 from rosalind.analysis import fragility
+from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 
@@ -14,9 +15,14 @@ PRESETS = {
     "most fragile to corruption": ("right on clean images", "wrong on corrupted ones"),
     "rescued by B": ("wrong in A", "right in B"),
     "broken by B": ("right in A", "wrong in B"),
+    "right when clean, wrong under A's condition": ("right on clean images", "wrong"),
+    "right when clean, wrong under B's condition": ("right on clean images", "wrong"),
     "hard": ("measured", "wrong"),
 }
 """Per preset (given, event): the rate of the event among the cases in which the first holds."""
+
+CORRUPTED = {"right when clean, wrong under A's condition": 0, "right when clean, wrong under B's condition": 1}
+"""Presets that compare one side with itself on clean images, and which of A and B that is."""
 
 KINDS = dict(zip(PRESETS, fragility.KINDS, strict=False))
 """The kind of fragility behind a preset."""
@@ -93,8 +99,9 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     """Carry a preset out; None where what it needs is not stored.
 
     Fragile: the tenth of all samples that breaks most clearly in B's group of seeds, in all pruned networks where that
-    was never counted. Rescued and broken: those that are so in more than half of their cases of A and B. Hard: wrong
-    in every cell.
+    was never counted. Rescued and broken: those that are so in more than half of their cases of A and B, of two
+    networks all that are so. Right when clean and wrong under a condition: the same of one side on clean images and
+    as it is; None where its clean images are not measured. Hard: wrong in every cell.
 
     Raises:
         results.Damaged: a table cannot be read.
@@ -103,7 +110,15 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
 
 
 def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
-    if preset in ("rescued by B", "broken by B"):
+    if preset in CORRUPTED:
+        side = (a, b)[CORRUPTED[preset]]
+        clean = clean_cell(store, side)
+        if clean is None:
+            return None
+        # Of the clean image and the condition the pair is one network's: what the condition breaks.
+        first, second, on, rest = _pairs(store, "broken by B", clean, side)
+        scope = " / ".join(side)
+    elif preset in ("rescued by B", "broken by B"):
         first, second, on, rest = _pairs(store, preset, a, b)
         scope = ""
     elif preset == "hard":
@@ -141,6 +156,12 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
         for part in (positions, slice(None))
     )
     return Picked(positions, scope, on, rest, again, null, int(cases[positions].sum()))
+
+
+def clean_cell(store: Store, cell: Cell) -> Cell | None:
+    """A side on clean images with the same BatchNorm statistics; None where that is not measured."""
+    name = clean_of(store.results, store.results.conditions[cell[1]].bn)
+    return (cell[0], name) if name is not None and store.sides.has((cell[0], name)) else None
 
 
 def fragile(store: Store, kind: str, b: Cell) -> tuple[Integer[np.ndarray, "2 3 n"], str, str, str] | None:

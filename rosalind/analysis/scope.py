@@ -25,6 +25,7 @@ class Scope:
         networks: Names of groups of seeds; empty for all.
         conditions: Ids; empty for all.
         settings: Choices inside views that are not their default, by name.
+        pins: Sides that are compared with A and B.
         link: The query of the page's address; empty without one.
     """
 
@@ -39,6 +40,7 @@ class Scope:
     networks: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    pins: tuple[Cell, ...] = ()
     link: str = ""
 
 

@@ -256,7 +256,12 @@ class Preset:
         return mask
 
     def words(self, store: Store, sides: Sides = ()) -> str:
-        return self.preset + _place(self, sides)
+        if self.preset not in sample_presets.CORRUPTED:
+            return self.preset + _place(self, sides)
+        side = (self.cell, self.other)[sample_presets.CORRUPTED[self.preset]]
+        letter = dict(zip(reversed(sides), "BA", strict=False)).get(side)
+        where = f"{letter}'s condition" if letter else f"{side[1]} ({side[0]})"
+        return f"right when clean, wrong under {where}"
 
 
 Step = Box | Lasso | Band | Pair | TrueClass | Flip | Ids | Preset

@@ -126,9 +126,11 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     for mode in similarity.DISTANCE_MODES if any(condition == CLEAN for _, condition in results.cells()) else ():
         yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode, groups, shown.conditions)
     summary = None if mask is None else slice_accuracy.summary(store, mask)
+    # Pinned methods are in colour, beside those of A and of B.
+    pinned = [store.sides.group(name).name for name, _ in (shown.a, shown.b, *shown.pins)] if shown.pins else []
     tolerance, kind = (shown.settings.get(f"redundancy-{name}") for name in ("tolerance", "accuracies"))
     pictures = {
-        "severities": severity_figure(store, shown.b[1], groups, summary, subset),
+        "severities": severity_figure(store, shown.b[1], groups or pinned, summary, subset),
         "redundancy": redundancy_figure(store, float(tolerance or 1), kind or "mean", summary, subset),
         "frequencies": frequency_figure(results, groups),
         "accuracy-and-bytes": pareto_figure(store, groups, summary, subset),
@@ -139,7 +141,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     placed: dict[str, Any] = {"raw": shown.raw, "mask": mask}
     yield "densities", density_figure(store, a, b, shown.x, shown.y, **placed)
     yield "spread", spread_figure(store, a, b, shown.x, shown.y, **placed)
-    yield "parallel-coordinates", parallel_figure(store, a, b, **placed)
+    yield "parallel-coordinates", parallel_figure(store, a, b, pins=shown.pins, **placed)
     yield "class-angles", matrix_figure(store, a, b, mask)
     yield "broken-and-fixed", sheet_figure(store, a, b, mask)
     if primary is not None:

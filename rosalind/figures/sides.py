@@ -1,6 +1,7 @@
 """A beside B: densities, angles between classes, samples broken and fixed, and attribution maps."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -217,23 +218,31 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
 
 
 def parallel_figure(
-    store: Store, a: Cell, b: Cell, *, raw: bool = False, mask: Bool[np.ndarray, " n"] | None = None
+    store: Store,
+    a: Cell,
+    b: Cell,
+    *,
+    raw: bool = False,
+    mask: Bool[np.ndarray, " n"] | None = None,
+    pins: Sequence[Cell] = (),
 ) -> Figure:
     """Every sample as a line through its angle, norm, margin and its angles to class directions, under A and under B.
 
-    With more than 12 classes, the directions of those 12 that have the most samples. Stronger is more samples; `raw`
-    is that of `density_figure`, and samples outside of the mask are left out.
+    Under every side of `pins` too, on the same scales. With more than 12 classes, the directions of those 12 that have
+    the most samples. Stronger is more samples; `raw` is that of `density_figure`, and samples outside of the mask are
+    left out.
     """
     kept = slice(None) if mask is None else mask
-    sides, listed, both = (("A", a), ("B", b)), store.class_angles(a)[0], {}
+    pinned = [(f"pinned {k}", cell) for k, cell in enumerate(pins, 1)]
+    sides, listed, both = [("A", a), ("B", b), *pinned], store.class_angles(a)[0], {}
     for side, cell in sides:
         both[side] = [*(store.values(cell, m, raw) for m in COORDINATES), *store.class_angles(cell)[1].T]
     pairs = list(zip(*both.values(), strict=True))
     ends = [rasters.limits(*pair) for pair in pairs[:3]]
     ends += [rasters.limits(*(part for pair in pairs[3:] for part in pair))] * len(listed)
     names = [*COORDINATES, *(f"to {store.class_names[k]}" for k in listed)]
-    figure = Figure(figsize=(10.2, 5), layout="constrained")
-    for axes, (side, cell), values in zip(figure.subplots(2), sides, both.values(), strict=True):
+    figure = Figure(figsize=(10.2, 2.5 * len(sides)), layout="constrained")
+    for axes, (side, cell), values in zip(figure.subplots(len(sides)), sides, both.values(), strict=True):
         levels = [rasters.levels(one[kept], limits) for one, limits in zip(values, ends, strict=True)]
         lines = rasters.shade(rasters.parallel_density(np.stack(levels)))
         axes.imshow(np.ma.masked_equal(lines, 0), extent=(0, len(names) - 1, 0, 1), **GREYS)

@@ -54,6 +54,7 @@ def scope(store: Store, link: str, choices: Choices) -> Scope:
         networks=state.networks,
         conditions=state.conditions,
         settings=dict(state.choices),
+        pins=state.pins,
         link=to_query(state),
     )
 

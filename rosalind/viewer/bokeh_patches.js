@@ -25,12 +25,27 @@
     };
   });
 
-  // No tooltips while a button is held: 50 ms.
-  patch(view("HoverTool"), ["_move"], (hover) => {
-    const move = hover._move;
+  // No tooltips while a button is held: 50 ms. BokehJS keeps the place of a pointer that has left the frame for a corner
+  // of its figure, and shows a tooltip there at the next repaint; and one stays where the page is scrolled under it.
+  patch(view("HoverTool"), ["_move", "_move_exit"], (hover) => {
+    const move = hover._move, shown = new Set();
     hover._move = function (event) {
-      if (!event.native?.buttons) move.call(this, event);
+      if (event.native?.buttons) return;
+      this._current_sxy = null;
+      move.call(this, event);
+      shown.add(this);
     };
+    const leave = (path) => shown.forEach((tool) => {
+      const {el} = tool.plot_view;
+      if (path.includes(el)) return;
+      shown.delete(tool);
+      if (el.isConnected) tool._move_exit();
+    });
+    document.addEventListener("pointermove", (event) => leave(event.composedPath()), true);
+    document.documentElement.addEventListener("pointerleave", () => leave([]));
+    for (const kind of ["wheel", "scroll"]) {
+      document.addEventListener(kind, () => leave([]), {capture: true, passive: true});
+    }
   });
 
   // A figure off the screen is painted once it is a quarter of a screen away, or the page is printed: 70 of 190 ms.

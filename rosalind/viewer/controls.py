@@ -163,6 +163,7 @@ class Controls:
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
             *(part for selects in self.selects.values() for part in selects.rows),
+            self._button("same condition for both", "same-condition", self._same_condition),
             self._button("swap A and B", "swap", actions.swap),
             row(pin("a"), pin("b"), sizing_mode="stretch_width"),
             w["null"],
@@ -186,6 +187,10 @@ class Controls:
             sizing_mode="stretch_width",
         )
 
+    def _same_condition(self) -> None:
+        """Take A to B's condition."""
+        self._actions.change(a=(self.cell("a")[0], self.cell("b")[1]))
+
     def refill(self, state: State) -> None:
         """Offer the networks and conditions that the study has now."""
         store = self.store
@@ -205,6 +210,7 @@ class Controls:
         w = self.widgets
         for side in ("a", "b"):
             self.selects[side].show(getattr(state, side))
+        w["same-condition"].disabled = state.a[1] == state.b[1]
         w["x"].value, w["y"].value = state.x, state.y
         w["raw"].active, w["null"].active = state.raw, state.null
         w["operation"].value = state.operation

@@ -58,6 +58,9 @@ FADED = 0.3
 DIVERGING = list(interp_palette(("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"), 256))
 SEQUENTIAL = list(interp_palette(("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945"), 256))
 
+DARK_HALF = 0.53
+"""Share of `SEQUENTIAL` below which white ink has more contrast than dark ink."""
+
 
 def side_colour(letters: str) -> str:
     """The colour of `A`, of `B`, or of both on one mark."""

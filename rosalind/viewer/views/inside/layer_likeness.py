@@ -13,6 +13,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import (
+    DARK_HALF,
     GREY,
     SEQUENTIAL,
     caption,
@@ -153,7 +154,7 @@ class LayerLikeness:
                 "x": x,
                 "y": y,
                 "text": [f"{value:.2f}" if np.isfinite(value) else "·" for value in numbers],
-                "ink": ["#ffffff" if value < 0.45 else "#1c2536" for value in numbers],
+                "ink": ["#ffffff" if value < DARK_HALF else "#1c2536" for value in numbers],
             },
         )
 

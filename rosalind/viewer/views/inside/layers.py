@@ -188,7 +188,7 @@ class Layers:
         written = shown if columns <= NUMBERS and lines <= NAMED else shown[:0]
         share = (written - low) / (high - low)
         # Light ink at the dark ends of the colours: one end of values, both of changes.
-        light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < 0.45
+        light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < draw.DARK_HALF
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
         texts = [number(value, signed=way == CHANGE) for value in written.ravel().tolist()]
         inks = ["#ffffff" if is_light else "#1c2536" for is_light in light.ravel().tolist()]

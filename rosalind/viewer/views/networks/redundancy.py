@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import ColorBar, FixedTicker, LinearColorMapper, Range1d, Span
+from bokeh.models import ColorBar, Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
 
 from rosalind.analysis import redundancy
 from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, cut, empty, fill, plot, square, stacked
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, fill, plot, square, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -96,12 +96,14 @@ class Redundancy:
         tolerance = frame.chooser(change, "redundancy-tolerance", "predict within", labels, 120)
         self.matrix = empty("image", "size")
         self.numbers = empty("x", "y", "text", "colour")
-        self.steps = empty("size", "error", "random", "low", "high")
+        self.steps = empty("size", "error", "random", "low", "high", "step")
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
+        self.listed = Div(text="", name="redundancy-steps", sizing_mode="stretch_width")
         self.root = stacked(
             row(accuracies, tolerance),
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
+            self.listed,
         )
 
     def _heat(self) -> Any:
@@ -136,12 +138,11 @@ class Redundancy:
             height=420,
             x_range=Range1d(),
             y_range=Range1d(start=0),
+            x_axis_label="benchmarks chosen, named below",
             y_axis_label="error on held-out families, points",
         )
         self.figure = figure
         figure.xaxis.ticker = FixedTicker()
-        figure.xaxis.major_label_orientation = 0.9
-        figure.xaxis.major_label_text_font_size = "11px"
         figure.xgrid.grid_line_color = None
         band: Any = {"fill_color": GREY, "fill_alpha": 0.3, "legend_label": "random subsets, 90 %"}
         figure.varea("size", "low", "high", source=self.steps, **band)
@@ -153,7 +154,9 @@ class Redundancy:
         ):
             figure.line(x, y, source=source, line_dash=dash, line_width=2, legend_label=label, **look)
         dots = {"fill_color": GREY, "legend_label": "chosen", **ink}
-        figure.scatter("size", "error", source=self.steps, size=7, **dots)
+        drawn = figure.scatter("size", "error", source=self.steps, size=7, **dots)
+        tips = [("benchmarks", "@size"), ("the last step", "@step"), ("error (points)", "@error{0.00}")]
+        figure.add_tools(HoverTool(renderers=[drawn], tooltips=tips))
         ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
         figure.scatter("x", "y", source=self.chosen, size=16, **ring)
         self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color=ZERO)
@@ -179,7 +182,7 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
-        self.figure.visible = curve is not None
+        self.figure.visible = self.listed.visible = curve is not None
         if curve is not None:
             self._fill_curve(curve)
 
@@ -204,7 +207,8 @@ class Redundancy:
         sizes = np.arange(1, len(curve.names) + 1, dtype=np.float32)
         mean, low, high = curve.random.T.astype(np.float32)
         error = curve.error.astype(np.float32)
-        fill(self.steps, {"size": sizes, "error": error, "random": mean, "low": low, "high": high})
+        steps = curve.steps()
+        fill(self.steps, {"size": sizes, "error": error, "random": mean, "low": low, "high": high, "step": steps})
         ends = np.array([0.5, len(sizes) + 0.5], np.float32)
         fill(self.clean, {"x": ends, "y": np.full(2, curve.clean, np.float32)})
         self.figure.x_range.update(start=0.5, end=len(sizes) + 0.5)
@@ -212,8 +216,13 @@ class Redundancy:
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
         self.figure.y_range.end = max(float(tallest), 0.1)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
-        # Longer ones would leave the figure no height.
-        self.figure.xaxis.major_label_overrides = dict(enumerate((cut(step, 24) for step in curve.steps()), 1))
+        # Under the axis whole names would leave the figure no height.
+        items = "".join(
+            f"<li style='break-inside: avoid'>{escape(s)} ({e:.2f})</li>"
+            for s, e in zip(steps, error.tolist(), strict=True)
+        )
+        heading = "What every size adds, and its error in points:"
+        self.listed.text = f"{heading}<ol style='columns: 18em; margin: 0; padding-left: 2.2em'>{items}</ol>"
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""

@@ -35,7 +35,7 @@ class MapOffers:
         self.missing = Div(text="", name="attribution-missing", width=WIDTH)
         self.copy = Button(label="copy commands", name="attribution-copy", width=120, visible=False)
         self.copy.js_on_click(CustomJS(code=COPY))
-        self.compute = Button(label="compute them now", name="attribution-compute", width=150, visible=False)
+        self.compute = Button(label="compute maps", name="attribution-compute", width=150, visible=False)
         self.compute.button_type = "primary"
         self.compute.on_click(self.start)
         self.elsewhere = Button(label="", name="attribution-elsewhere", width=250, visible=False)
@@ -63,12 +63,19 @@ class MapOffers:
         self._lacking = (lacking, ids) if here else None
         self.compute.visible = here
         self._point_elsewhere(frame, bool(lacking))
-        subject = "Maps or deletion curves" + ("" if sample is None else f" of sample {sample}")
-        share = f"{len(lines)} of the {len(cells)} networks and conditions shown here{_stored(frame)}"
+        subject = "Maps and deletion curves" + ("" if sample is None else f" of sample {sample}")
+        share = f"{len(lines)} of {len(cells)} networks and conditions"
         codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+        others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        codes = f"<details><summary>the commands</summary>{codes}</details>" if here else f"Make them with<br>{codes}"
-        self.missing.text = f"<p>{subject} are missing for {share}. {codes}</p>" if lines else ""
+        words = f"{subject} can be computed here for {share}." if here else f"Make them with<br>{codes}"
+        if here:
+            folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
+        else:
+            words = f"{subject} are not stored yet for {share}. {words}"
+            folded = f"<summary>where there are maps</summary><p>{others}</p>" if others else ""
+        folded = f"<details>{folded}</details>" if folded else ""
+        self.missing.text = f"<p>{words}</p>{folded}" if lines else ""
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
     def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:
@@ -135,9 +142,9 @@ def _stored(frame: Frame) -> str:
     if not conditions:
         return ""
     more = f" and {len(conditions) - NAMED} more" if len(conditions) > NAMED else ""
-    text = f"; {escape(network)} has maps under {escape(', '.join(conditions[:NAMED]))}{more}"
+    text = f"{escape(network)} has maps under {escape(', '.join(conditions[:NAMED]))}{more}"
     maps = store.maps((network, condition))
     if maps is not None and len(maps["id"]):
         listed = ", ".join(map(str, maps["id"][:LISTED].tolist()))
         text += f", under {escape(condition)} of samples {listed}{', ...' * (len(maps['id']) > LISTED)}"
-    return text
+    return f"{text}."

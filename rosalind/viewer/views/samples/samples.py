@@ -28,10 +28,15 @@ PAGES = 200
 
 PAIRS = ("A | B", "clean | B")
 
+LABELS = {name: f"{'AB'[side]} right clean, wrong corrupted" for name, side in sample_presets.CORRUPTED.items()}
+"""What the buttons of presets with long names say."""
+
 NOT_STORED = (
     "The study holds no comparison/fragility.npz, which says how often each sample breaks; running the study "
     "again makes it."
 )
+
+NOT_CLEAN = "That side is not measured on clean images, so that nothing says what its condition breaks."
 
 
 class Samples:
@@ -90,7 +95,7 @@ class Samples:
         controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
         presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
         for name in PRESETS:
-            label = name.removeprefix("most ")
+            label = LABELS.get(name, name.removeprefix("most "))
             button = Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
             button.on_click(partial(self.choose_preset, name))
             presets.append(button)
@@ -141,7 +146,7 @@ class Samples:
             return
         choices = {"samples-preset": name, "samples-page": "1"}
         if picked is None:
-            self._show_message(NOT_STORED)
+            self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
             self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
@@ -162,14 +167,9 @@ class Samples:
 
     def _left(self, frame: Frame) -> Cell:
         """The cell beside B: A, or B's network on clean images (A where that is not measured)."""
-        store, b = frame.store, frame.state.b
         if frame.choice("samples-pair") == PAIRS[0]:
             return frame.state.a
-        for name in store.conditions:
-            info = store.results.conditions[name]
-            if info.is_clean and info.bn == store.results.conditions[b[1]].bn and store.sides.has((b[0], name)):
-                return b[0], name
-        return frame.state.a
+        return sample_presets.clean_cell(frame.store, frame.state.b) or frame.state.a
 
     @staticmethod
     def _candidates(frame: Frame) -> np.ndarray:
