@@ -326,7 +326,6 @@ class Session:
 
         A gesture in between is answered first. For a reader who has gone no more are drawn.
         """
-        self.panels.drop_empty_defaults()
         session = getattr(self.document.session_context, "session", None)
         is_read = session is None or session.connection_count
         try:

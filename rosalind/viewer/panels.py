@@ -84,6 +84,9 @@ class Panels:
             names = [name for name in names if name not in self.late]
         else:
             self.late = []
+        self._draw_all(names, frame)
+
+    def _draw_all(self, names: list[str], frame: Frame) -> None:
         # Without a new view there are no new models, and a scan takes 50 ms.
         grows = not self.views.keys() >= set(names)
         with self.scanning(names) if grows else contextlib.nullcontext():
@@ -98,10 +101,7 @@ class Panels:
         queue = [*self.late, *self.waiting]
         ready = queue[:count]
         self.late, self.waiting = ([name for name in names if name not in ready] for names in (self.late, self.waiting))
-        with self.scanning(ready):
-            for name in ready:
-                if name in self.shown[frame.state.layout]:
-                    self._draw(name, frame)
+        self._draw_all([name for name in ready if name in self.shown[frame.state.layout]], frame)
 
     def see(self, names: Iterable[str]) -> None:
         """Take over which views are on the screen; late ones among them come first."""
