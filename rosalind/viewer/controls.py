@@ -55,7 +55,7 @@ shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
   return side;
 }));
 """
-"""Scripts run on a text: of the address, of the views that are late, of what is read out, and of A and B above the page."""
+"""Scripts run on a text: the address, the names of late views, what is read out, A and B above the page."""
 
 GROWN = """
 document.getElementById("study").textContent = cb_obj.text;
