@@ -73,6 +73,7 @@ class Session:
             # Choices inside the other views stay in the address.
             views = {alone: views[alone]}
             self.state = dataclasses.replace(self.state, layout=views[alone].page)
+        self._is_continued = False
         self.history = History()
         self.held_operation = ""
         """The operation of the keys that are held; empty for the reader's setting."""
@@ -161,6 +162,9 @@ class Session:
         kind, _, rest = key.partition(":")
         if kind == "cell":
             self._walk_cells(*rest.split(":"))
+            return
+        if kind == "seen":
+            self.panels.see(rest.split())
             return
         if kind in ("go", "past"):
             self._follow(kind, rest)
@@ -318,28 +322,38 @@ class Session:
         return frame
 
     async def complete_next(self) -> None:
-        """Make the next view that waits, and schedule the one after it, so that each is sent before the next.
+        """Draw the next view that is late or waits, and schedule the one after it: each is sent before the next.
 
-        For a reader who has gone no more are made.
+        A gesture in between is answered first. For a reader who has gone no more are drawn.
         """
-        self.panels.drop_empty_defaults()
         session = getattr(self.document.session_context, "session", None)
-        if self.panels.waiting and (session is None or session.connection_count):
-            async with self._turn():
-                self.complete(1)
+        is_read = session is None or session.connection_count
+        try:
+            if is_read and (self.panels.late or self.panels.waiting):
+                async with self._turn():
+                    self.complete(1)
+        finally:
+            self._is_continued = False
+        if is_read and (self.panels.late or self.panels.waiting):
             self._continue()
 
     def _continue(self) -> None:
-        # Bokeh awaits coroutines, which its types do not say.
-        self.document.add_next_tick_callback(cast(Any, self.complete_next))
+        if not self._is_continued:
+            self._is_continued = True
+            # Bokeh awaits coroutines, which its types do not say.
+            self.document.add_next_tick_callback(cast(Any, self.complete_next))
 
     def complete(self, count: int | None = None) -> None:
-        """Make the next `count` views that wait until the page is on screen, or all."""
+        """Draw the next `count` views that are late, or wait until the page is on screen; or all."""
         self.panels.complete(self._frame(), count)
+        self.controls.late.text = " ".join(self.panels.late)
 
     def _draw(self, frame: Frame, began: float | None = None) -> None:
         """Bring the whole page up to date; `began` is when the reader's gesture arrived."""
         self.panels.draw(frame)
+        self.controls.late.text = " ".join(self.panels.late)
+        if self.panels.late:
+            self._continue()
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())

@@ -42,6 +42,8 @@ const query = cb_obj.text;
 (window.requestIdleCallback ?? setTimeout)(() => window.rosalindAddress(query));
 """
 
+LATE = "window.rosalindLate(cb_obj.text.split(' ').filter(Boolean))"
+
 LIVE = 'document.getElementById("live").textContent = cb_obj.text;'
 
 SIDES = """
@@ -53,7 +55,7 @@ shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
   return side;
 }));
 """
-"""Scripts run on a text: of the address, of what is read out, and of A and B above the page."""
+"""Scripts run on a text: the address, the names of late views, what is read out, A and B above the page."""
 
 GROWN = """
 document.getElementById("study").textContent = cb_obj.text;
@@ -80,6 +82,7 @@ class Controls:
         self.keys.on_change("text", lambda attr, old, new: actions.press(new.partition(" ")[2]))
         self.page = self._hidden("page", PLACE)
         self.study = self._hidden("study", GROWN)
+        self.late = self._hidden("late", LATE)
         self.live = self._hidden("live", LIVE)
         self.sides = self._hidden("sides", SIDES)
         self.downloads = {}
@@ -180,6 +183,7 @@ class Controls:
             self.keys,
             self.page,
             self.study,
+            self.late,
             self.live,
             self.sides,
             *self.downloads.values(),

@@ -91,14 +91,27 @@
     setTimeout(again, 1000);
   };
   // Bokeh answers every change with an OK once its Python has run; headers are messages of their own.
-  let asked = 0, slow = 0;
+  let asked = 0, late = 0, slow = 0;
+  const show = () => {
+    const busy = asked + late > 0;
+    document.body.toggleAttribute("data-busy", busy);
+    if (busy) slow ||= setTimeout(() => document.body.toggleAttribute("data-slow", true), 300);
+    else {
+      slow = clearTimeout(slow);
+      document.body.removeAttribute("data-slow");
+    }
+  };
   const count = (by) => {
     asked = Math.max(0, asked + by);
-    document.body.toggleAttribute("data-busy", asked > 0);
-    clearTimeout(slow);
-    if (asked > 0) slow = setTimeout(() => document.body.toggleAttribute("data-slow", true), 300);
-    else document.body.removeAttribute("data-slow");
+    show();
     if (by < 0) window.rosalindAnswered?.();
+  };
+  // Views off the screen are drawn after those on it; until then they show what was before.
+  window.rosalindLate = (names) => {
+    document.querySelectorAll("section").forEach((section) => section.toggleAttribute("data-late", names.includes(section.id)));
+    late = names.length;
+    show();
+    if (!late) window.rosalindAnswered?.();
   };
   const Plain = window.WebSocket;
   window.WebSocket = class extends Plain {

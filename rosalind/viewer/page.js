@@ -76,7 +76,22 @@
     if (silent) silent = false;
     else send(`go:${bare(location.search)}`);
   });
+  // The server draws first what is on the screen, or comes onto it within a quarter of one.
+  const near = new Set();
+  let told = "", telling = 0;
+  const tell = () => {
+    const names = [...near].sort().join(" ");
+    if (names !== told && window.Bokeh?.documents.length) send(`seen:${told = names}`);
+  };
+  const sections = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) isIntersecting ? near.add(target.id) : near.delete(target.id);
+    clearTimeout(telling);
+    telling = setTimeout(tell, 150);
+  }, { rootMargin: "25%" });
+  document.querySelectorAll("section").forEach((section) => sections.observe(section));
+
   window.rosalindOpened = () => {
+    tell();
     if (at > 0) send(`past:${JSON.stringify(trail.slice(Math.max(0, at - 50), at))}`);
   };
 

@@ -45,6 +45,10 @@ class Panels:
         """The views that have been shown so far."""
         self.waiting = list(self.shown[layout][1:])
         """Views of the first page that are made once its first one is on screen."""
+        self.on_screen: frozenset[str] = frozenset()
+        """Views that the browser says are on or near the screen; empty while it has not said so."""
+        self.late: list[str] = []
+        """Views that still show an earlier frame, as they were off the screen when it changed."""
         self.theme = ThemeTracker()
         self.figures, self.captions = (
             {name: column(Spacer(height=1), name=f"{kind}-{name}", sizing_mode="stretch_width") for name in views}
@@ -70,8 +74,19 @@ class Panels:
         return bokeh_patches.scan_only(self.document, self._models, changing)
 
     def draw(self, frame: Frame) -> None:
-        """Bring the views of the frame's page up to date, apart from those that wait."""
+        """Bring the views of the frame's page up to date, apart from those that wait.
+
+        Where some are on the screen, those and new ones are drawn, and the others are `late` until `complete`.
+        """
         names = [name for name in self.shown[frame.state.layout] if name not in self.waiting]
+        if not self.on_screen.isdisjoint(names):
+            self.late = [name for name in names if name not in self.on_screen and name in self.views]
+            names = [name for name in names if name not in self.late]
+        else:
+            self.late = []
+        self._draw_all(names, frame)
+
+    def _draw_all(self, names: list[str], frame: Frame) -> None:
         # Without a new view there are no new models, and a scan takes 50 ms.
         grows = not self.views.keys() >= set(names)
         with self.scanning(names) if grows else contextlib.nullcontext():
@@ -82,12 +97,16 @@ class Panels:
             self.document.add_next_tick_callback(self.drop_empty_defaults)
 
     def complete(self, frame: Frame, count: int | None = None) -> None:
-        """Draw the next `count` waiting views, or all."""
-        ready, self.waiting = self.waiting[:count], self.waiting[len(self.waiting[:count]) :]
-        with self.scanning(ready):
-            for name in ready:
-                if name in self.shown[frame.state.layout]:
-                    self._draw(name, frame)
+        """Draw the next `count` views that are late or waiting, or all."""
+        queue = [*self.late, *self.waiting]
+        ready = queue[:count]
+        self.late, self.waiting = ([name for name in names if name not in ready] for names in (self.late, self.waiting))
+        self._draw_all([name for name in ready if name in self.shown[frame.state.layout]], frame)
+
+    def see(self, names: Iterable[str]) -> None:
+        """Take over which views are on the screen; late ones among them come first."""
+        self.on_screen = frozenset(names) & self.classes.keys()
+        self.late.sort(key=lambda name: name not in self.on_screen)
 
     def _draw(self, name: str, frame: Frame) -> None:
         """Bring one view up to date; an unreadable file, or a fault of the view, costs this view only."""
@@ -151,5 +170,6 @@ class Panels:
 
     def clear(self) -> None:
         """Forget all views, so that the next `draw` makes them anew."""
+        self.late = []
         self.views.clear()
         self.theme.clear()
