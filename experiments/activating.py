@@ -51,15 +51,14 @@ points (95 % t-interval of the difference to lth; in brackets what could have be
 Intervals are of one cell each, not corrected for their number.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import analysis, results, study
 from rosalind.analysis import robustness
-from rosalind.analysis.robustness import power
 from rosalind.config import Diagnosis, Method, Model, Study, Train, conditions
 
 SPARSITIES = (0.5, 0.8, 0.95)
@@ -129,11 +128,7 @@ def table(rows: list[Row]) -> list[str]:
             if base is None or method in ("dense", other):
                 continue
             differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
-            mean, half, count = power.seed_interval(differences)
-            least = power.detectable_with_pairs(int(count), float(differences.std(ddof=1)))
-            words += (
-                f"  to {other} {mean:+6.2f} +- {half:5.2f} p {power.paired_test(differences):.3f} sees {least:5.2f}"
-            )
+            words += f"  to {other} {reporting.difference(differences)}"
         mean = np.mean(list(values.values()))
         lines.append(f"{model} {quantity:38s} {method:8s} {sparsity:4g} {mean:6.2f}{words}")
     return lines
@@ -150,10 +145,7 @@ def main(out: Path) -> None:
     for model in MODELS:
         study.run(study_of(model), out / model)
         rows += rows_of(results.load(out / model))
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("model", "quantity", "method", "sparsity", "seed", "value"))
-        writer.writerows((*row[:5], f"{row[5]:.5g}") for row in rows)
+    reporting.keep(__file__, ("model", "quantity", "method", "sparsity", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

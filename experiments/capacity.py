@@ -46,15 +46,14 @@ every network has 2,116 weights but the last two):
 Intervals are of one cell each, not corrected for their number.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import results, study
 from rosalind.analysis import robustness
-from rosalind.analysis.robustness import power
 from rosalind.config import Capacity, Condition, Method, Model, Study, Train, conditions
 
 CORRUPTIONS = ("gaussian_noise", "defocus_blur", "fog", "contrast", "pixelate")
@@ -103,9 +102,7 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, "dense"], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            mean, half, count = power.seed_interval(100 * differences)
-            least = power.detectable_with_pairs(int(count), float(100 * differences.std(ddof=1)))
-            words = f"  to dense {mean:+6.1f} +- {half:5.1f}, could be seen {least:5.1f}"
+            words = f"  to dense {reporting.difference(100 * differences, 1)}"
         lines.append(f"{quantity:32s} {group:34s} {100 * np.mean(list(values.values())):6.1f}{words}")
     return lines
 
@@ -118,10 +115,7 @@ def main(out: Path) -> None:
     """
     study.use_compilation_cache()
     rows = _rows(study.run(STUDY, out))
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("quantity", "networks", "seed", "value"))
-        writer.writerows((*row[:3], f"{row[3]:.6g}") for row in rows)
+    reporting.keep(__file__, ("quantity", "networks", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

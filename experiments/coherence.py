@@ -46,12 +46,12 @@ holds 1 says little). Dense, mean coherence of the whole network, and mean train
 Labels were exchanged once, the same for all seeds. Intervals are of one cell each, not corrected for their number.
 """
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import jax
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import data, diagnostics, results, study
@@ -221,10 +221,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional]) -> None:
     for kind in KINDS:
         study.run(study_of(kind), folder / kind)
         rows += [*of_networks(folder / kind, kind), *of_subsets(folder / kind, kind)]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("labels", "networks", "epoch", "quantity", "seed", "value"))
-        writer.writerows((*row[:5], f"{row[5]:.6g}") for row in rows)
+    reporting.keep(__file__, ("labels", "networks", "epoch", "quantity", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

@@ -29,14 +29,13 @@ the demo's `cnn`, points of error above the line between the ends, mean over thr
   barrier of about a point could have been seen.
 """
 
-import csv
 import dataclasses
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import conditions, data, diagnostics, models, pruning, study, training
@@ -183,10 +182,7 @@ def main(seeds: int = 3) -> None:
     for seed in range(seeds):
         rows += [*orders(seed), *robust(seed)]
         print(f"seed {seed}: {len(rows)} rows", flush=True)
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("question", "networks", "quantity", "condition", "seed", "value"))
-            writer.writerows((*row[:5], f"{row[5]:.6g}") for row in rows)
+        reporting.keep(__file__, ("question", "networks", "quantity", "condition", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

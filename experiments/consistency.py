@@ -54,10 +54,10 @@ of five seeds, 95 % t-intervals; 20 % of the samples change class in the dense n
   31 of 50 corruptions x seeds count there, 43 of 50 in the pruned ones.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import demo, results, study
@@ -199,11 +199,7 @@ def table(rows: list[Row]) -> list[str]:
         line = f"{method:14s} {group:9s} {score:13s} {mean:.3f} +- {half:.3f} (n {count}, cells {conditions_seen})"
         for other in DIFFERENCES.get(score, ()):
             base = means[method, group, other]
-            differences = np.array([seeds[seed] - base[seed] for seed in sorted(seeds)])
-            mean, half, count = power.seed_interval(differences)
-            least = power.detectable_with_pairs(int(count), float(differences.std(ddof=1)))
-            p = power.paired_test(differences)
-            line += f"  - {other} {mean:+.3f} +- {half:.3f} p {p:.3f} sees {least:.3f}"
+            line += f"  - {other} {reporting.difference([seeds[seed] - base[seed] for seed in sorted(seeds)], 3)}"
         lines.append(line)
     return lines
 
@@ -217,14 +213,12 @@ def main(out: Path) -> None:
     study.use_compilation_cache()
     study_results = study.run(STUDY, out)
     rows = [row for reading in READINGS for row in rows_of(study_results, reading)]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        lines: dict[tuple[str, str, str, int], dict[str, str]] = {}
-        for *about, score, seed, value in rows:
-            lines.setdefault((about[0], about[1], about[2], seed), {})[score] = f"{value:.4g}"
-        scores = list(dict.fromkeys(row[3] for row in rows))
-        writer = csv.writer(file)
-        writer.writerow(("maps", "networks", "condition", "seed", *scores))
-        writer.writerows((*about, *(values.get(score, "") for score in scores)) for about, values in lines.items())
+    lines: dict[tuple[str, str, str, int], dict[str, float]] = {}
+    for *about, score, seed, value in rows:
+        lines.setdefault((about[0], about[1], about[2], seed), {})[score] = value
+    scores = list(dict.fromkeys(row[3] for row in rows))
+    kept = [(*about, *(values.get(score, "") for score in scores)) for about, values in lines.items()]
+    reporting.keep(__file__, ("maps", "networks", "condition", "seed", *scores), kept)
     print("\n".join(table(rows)))
 
 

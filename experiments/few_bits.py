@@ -33,7 +33,6 @@ three seeds, 95 % t-interval over seeds, one each; corrupted is the mean over al
   quarter of the bytes for nothing, and 6 bits cost no more.
 """
 
-import csv
 import dataclasses
 import itertools
 from collections.abc import Iterator
@@ -42,6 +41,7 @@ from typing import Annotated, Any
 
 import jax
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import demo, measuring, models, pruning, results, storage, study
@@ -132,10 +132,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional]) -> None:
     """
     study.use_compilation_cache()
     rows = list(measured(folder))
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("networks", "coding", "seed", "bytes", "clean", "corrupted"))
-        writer.writerows((*row[:4], *(f"{number:.6g}" for number in row[4:])) for row in rows)
+    reporting.keep(__file__, ("networks", "coding", "seed", "bytes", "clean", "corrupted"), rows)
     print("\n".join([*costs(rows), *front(rows)]))
 
 

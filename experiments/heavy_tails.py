@@ -40,12 +40,12 @@ single tau of eight is beyond chance from 0.64 on):
   that rate and noise broke. Of the three numbers the plain error has the largest tau in every way of pruning.
 """
 
-import csv
 import itertools
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import results, study
@@ -178,10 +178,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional]) -> None:
         where = folder / f"rate{rate:g}-batch{batch}"
         study.run(study_of(rate, batch), where)
         rows += rows_of(results.load(where), rate, batch)
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("rate", "batch", "seed", "quantity", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows)
+    reporting.keep(__file__, ("rate", "batch", "seed", "quantity", "value"), rows)
     print("\n".join(table(rows)))
 
 

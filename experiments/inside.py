@@ -45,15 +45,14 @@ three seeds, 95 % t-interval of the paired difference to the parent):
 Intervals are of one method each, not corrected for their number.
 """
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import analysis, results, study
-from rosalind.analysis.robustness import power
 from rosalind.config import Diagnosis
 
 UNDER = ("clean", "gaussian_noise-3")
@@ -144,8 +143,7 @@ def table(rows: list[Row]) -> list[str]:
         words = ""
         if group != "dense" and len(seeds) > 1:
             differences = np.array([values[s] - dense[s] for s in seeds])
-            mean_change, half, count = power.seed_interval(differences)
-            words = f", to dense {mean_change:+.4f} +- {half:.4f} (n {count})"
+            words = f", to dense {reporting.difference(differences, 4)}"
         mean = np.mean(list(values.values()))
         lines.append(f"{question:10s} {quantity:44s} {group:20s} {mean:9.4f}{words}")
     return lines
@@ -168,10 +166,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
         *_likeness(study_results),
         *_scalars(study_results),
     ]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("question", "quantity", "networks", "seed", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows)
+    reporting.keep(__file__, ("question", "quantity", "networks", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

@@ -36,15 +36,14 @@ accuracy, means over five seeds; dense 98.9 and 73.6; 95 % t-intervals of paired
   (96.8 and 79.4), so that this need not be what l0 does to the masks.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import demo, results, study
 from rosalind.analysis import pareto, robustness
-from rosalind.analysis.robustness import power
 from rosalind.config import Method, Study, Train, conditions
 
 SPARSITIES = (0.8, 0.9, 0.95)
@@ -97,11 +96,7 @@ def table(rows: list[Row]) -> list[str]:
         parts = []
         for name, place in (("clean", 2), ("corrupted", 3)):
             apart = 100 * np.array([cells[first][s][place] - cells[second][s][place] for s in seeds])
-            mean, half, _ = power.seed_interval(apart)
-            least = power.detectable_with_pairs(len(apart), float(apart.std(ddof=1)))
-            parts.append(
-                f"{name} {mean:+.2f} +- {half:.2f} (p {power.paired_test(apart):.3f}, could be seen {least:.1f})"
-            )
+            parts.append(f"{name} {reporting.difference(apart)}")
         return ", ".join(parts)
 
     lines = []
@@ -124,10 +119,7 @@ def main(out: Path) -> None:
     """
     study.use_compilation_cache()
     rows = rows_of(study.run(STUDY, out))
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("method", "sparsity", "seed", "sparsity_reached", "bytes", "clean", "corrupted"))
-        writer.writerows((*row[:3], *(f"{number:.6g}" for number in row[3:])) for row in rows)
+    reporting.keep(__file__, ("method", "sparsity", "seed", "sparsity_reached", "bytes", "clean", "corrupted"), rows)
     print("\n".join(table(rows)))
 
 

@@ -28,11 +28,11 @@ in 20 groups of three seeds; Kendall's tau, p with Holm's correction over 35 num
 Of 35 numbers times three targets four are found, on one data set and one architecture. None bounds anything.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import reporting
 import tyro
 
 from rosalind import analysis, results, study
@@ -70,10 +70,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
     study.use_compilation_cache()
     study.diagnose(folder, DIAGNOSES, jobs=jobs)
     study_results = results.load(folder)
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("quantity", "networks", "seed", "value"))
-        writer.writerows((*row[:3], f"{row[3]:.6g}") for row in rows(study_results))
+    reporting.keep(__file__, ("quantity", "networks", "seed", "value"), rows(study_results))
     print("\n".join(analysis.predictors.markdown(study_results)))
 
 

@@ -39,17 +39,16 @@ in brackets the difference to `none`, 95 % t-interval):
 - Weight 0 is none, bit for bit, in all ten pairs of networks.
 """
 
-import csv
 import functools
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import conditions, data, models, results, study
-from rosalind.analysis.robustness import power
 from rosalind.config import Condition, Data, Method, Model, Study, Train
 
 UNDER = (Condition(), Condition("gaussian_noise", 3))
@@ -139,9 +138,7 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, condition, "none" + end], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            mean, half, count = power.seed_interval(differences)
-            least = power.detectable_with_pairs(int(count), float(differences.std(ddof=1)))
-            words = f", to none {mean:+.4f} +- {half:.4f}, could be seen {least:.4f}"
+            words = f", to none {reporting.difference(differences, 4)}"
         lines.append(f"{quantity:10s} {condition:18s} {group:14s} {np.mean(list(values.values())):.4f}{words}")
     return lines
 
@@ -154,10 +151,7 @@ def main(out: Path) -> None:
     """
     study.use_compilation_cache()
     rows = _rows(study.run(STUDY, out))
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("quantity", "condition", "networks", "seed", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows)
+    reporting.keep(__file__, ("quantity", "condition", "networks", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

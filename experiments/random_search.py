@@ -35,19 +35,17 @@ Expected time: two minutes of processor time on x86. `random_search.csv` beside 
   has a final training loss 0.005 +- 0.003 lower; the best of 64, which should gain more, has neither.
 """
 
-import csv
 import functools
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import reporting
 import tyro
 
 from rosalind import conditions, data, models, pruning, study, training
-from rosalind.analysis.robustness import power
 from rosalind.config import Condition, Method, Model, Train
 
 TRAIN = Train(epochs=15, learning_rate=4e-3, crop=1)
@@ -174,11 +172,7 @@ def table(rows: list[Row]) -> list[str]:
     for (quantity, sparsity, candidates), values in sorted(means.items()):
         words = ""
         if candidates > 1:
-            differences = values - means[quantity, sparsity, 1]
-            mean, half, count = power.seed_interval(differences)
-            least = power.detectable_with_pairs(int(count), float(np.nanstd(differences, ddof=1)))
-            p = power.paired_test(differences)
-            words = f"  to 1 {mean:+7.3f} +- {half:.3f} (n {count}) p {p:.3f} sees {least:.3f}"
+            words = f"  to 1 {reporting.difference(values - means[quantity, sparsity, 1], 3)}"
         lines.append(f"{quantity:24s} {sparsity or 'all':4} best of {candidates:2d} {np.nanmean(values):7.3f}{words}")
     return lines
 
@@ -197,10 +191,7 @@ def main(seeds: int = 10) -> None:
         rows += rows_of(seed, digits, model, sets)
         print(f"seed {seed}: {len(rows)} rows", flush=True)
     rows = with_epochs(rows)
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("quantity", "candidates", "sparsity", "seed", "value"))
-        writer.writerows((*row[:4], f"{row[4]:.5g}") for row in rows)
+    reporting.keep(__file__, ("quantity", "candidates", "sparsity", "seed", "value"), rows)
     print("\n".join(table(rows)))
 
 

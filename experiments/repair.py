@@ -36,12 +36,12 @@ difference to recalibration, one each, not corrected for their number; parents: 
   with it 71.1 and 55.4; at 0.5 and 0.8 both are the same to 0.1 points.
 """
 
-import csv
 from pathlib import Path
 from typing import Annotated
 from unittest import mock
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import demo, results, study
@@ -130,10 +130,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional], jobs: int = 1) -> None:
         study.run(study_of("mlp", ("magnitude",)), folder / "mlp-unguarded")
     unguarded = [row for row in rows_of(results.load(folder / "mlp-unguarded")) if row[3] == "repaired"]
     rows += [(*row[:3], "unguarded", *row[4:]) for row in unguarded]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("model", "method", "sparsity", "treatment", "seed", "clean", "corrupted"))
-        writer.writerows((*row[:5], *(f"{accuracy:.6g}" for accuracy in row[5:])) for row in rows)
+    reporting.keep(__file__, ("model", "method", "sparsity", "treatment", "seed", "clean", "corrupted"), rows)
     print("\n".join(table(rows)))
 
 

@@ -54,16 +54,15 @@ A network this small may have no room for tickets at 90 %: CARD's have millions 
 each, not corrected for their number.
 """
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import results, study
 from rosalind.analysis import robustness
-from rosalind.analysis.robustness import power
 from rosalind.config import Data, Deck, Method, Model, Regime, Study, Train, conditions
 
 NOISE = ("gaussian_noise", "shot_noise")
@@ -115,9 +114,7 @@ def _rows(study_results: results.Results) -> list[Row]:
 
 def _words(differences: np.ndarray) -> str:
     """Mean of paired differences in points with its 95 % t-interval, and what could have been seen."""
-    mean, half, count = power.seed_interval(100 * differences)
-    least = power.detectable_with_pairs(int(count), float(100 * differences.std(ddof=1)))
-    return f"{mean:+6.1f} +- {half:5.1f} (n {count}, could be seen {least:5.1f})"
+    return reporting.difference(100 * differences, 1)
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -165,10 +162,7 @@ def main(out: Path, folder: Path | None = None, seeds: tuple[int, ...] = (0, 1, 
     plan = replace(STUDY, seeds=seeds, data=STUDY.data if folder is None else fashion)
     rows = sorted(_rows(study.run(plan, out)))
     if folder is None:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("quantity", "regime", "method", "seed", "accuracy"))
-            writer.writerows((*row[:4], f"{row[4]:.6g}") for row in rows)
+        reporting.keep(__file__, ("quantity", "regime", "method", "seed", "accuracy"), rows)
     print("\n".join(table(rows)))
 
 

@@ -38,10 +38,10 @@ five seeds, 95 % t-intervals; in brackets the difference to the distance):
 - Pixelate at severities 4 and 5 is one and the same image at 16 pixels: a tie of all quantities.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import reporting
 import tyro
 
 from rosalind import demo, results, study
@@ -143,10 +143,7 @@ def table(rows: list[Row]) -> list[str]:
         mean, half, _ = power.seed_interval(np.array(list(values.values())))
         words, base = "", cells.get((question, "distance"))
         if base is not None and of != "distance":
-            differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
-            other, width, count = power.seed_interval(differences)
-            least = power.detectable_with_pairs(int(count), float(differences.std(ddof=1)))
-            words = f"  to distance {other:+.3f} +- {width:.3f} sees {least:.3f}"
+            words = f"  to distance {reporting.difference([values[seed] - base[seed] for seed in sorted(base)], 3)}"
         lines.append(f"{question:42s} {of:10s} {mean:+.3f} +- {half:.3f}{words}")
     return lines
 
@@ -160,11 +157,9 @@ def main(out: Path) -> None:
     study.use_compilation_cache()
     study_results = study.run(STUDY, out)
     cells = cells_of(study_results)
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("network", "condition", "drop", *PREDICTORS))
-        for (network, condition), cell in cells.items():
-            writer.writerow((network, condition, *(f"{cell[name]:.4g}" for name in ("drop", *PREDICTORS))))
+    columns = ("drop", *PREDICTORS)
+    kept = [(*names, *(cell[name] for name in columns)) for names, cell in cells.items()]
+    reporting.keep(__file__, ("network", "condition", *columns), kept)
     print("\n".join(table(rows_of(study_results, cells))))
 
 
