@@ -133,12 +133,14 @@ window.painted = () => new Promise((done) => {
   };
   frame();
 });
-// Every paint clears its canvas first. Settled is: the condition holds, and 20 frames pass without a paint.
+// Every paint clears its canvas first. Settled is: the condition holds, and 20 idle frames pass without a paint; it
+// gives the time of the last paint.
 window.settled = (since, condition) => new Promise((done, fail) => {
   const began = performance.now();
   let quiet = 0, paints = -1, end = 0;
   const frame = () => {
-    if (window.idle() && condition() && seen.paints === paints) quiet += 1;
+    // What is off the screen is redrawn after the last paint.
+    if (condition() && seen.paints === paints) quiet = window.idle() ? quiet + 1 : 0;
     else { quiet = 0; end = performance.now(); paints = seen.paints; }
     const found = {idle: window.idle(), met: condition(), acted: seen.acted, paints: seen.paints};
     if (quiet >= 20) done(end - since());
