@@ -129,7 +129,7 @@ class TestJoined:
             both.values((second, "contrast-5"), "margin"),
             alone.values(("mlp-dense-seed0", "contrast-5"), "margin"),
         )
-        assert both.summary[first, "clean"] == both.summary[second, "clean"]
+        np.testing.assert_equal(both.summary[first, "clean"], both.summary[second, "clean"])
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
         assert child.parent == second
         session = opened(both, "geometry", a=(first, "clean"), b=(second, "clean"))
