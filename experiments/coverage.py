@@ -30,10 +30,8 @@ accuracies from 0.5 to 0.999:
 - seeds: 95.0 of normal accuracies with 3, 5 and 10; 88.2 to 89.7 where they are as skewed as an exponential.
 """
 
-import csv
-from pathlib import Path
-
 import numpy as np
+import reporting
 import tyro
 from scipy import stats
 
@@ -142,10 +140,7 @@ def main(studies: int = 2000) -> None:
         *means(generator, studies),
         *seeds(generator, studies),
     ]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("quantity", "method", "n", "accuracy", "coverage"))
-        writer.writerows((*row[:4], f"{row[4]:.2f}") for row in rows)
+    reporting.keep(__file__, ("quantity", "method", "n", "accuracy", "coverage"), rows)
     print("\n".join(table(rows)))
 
 

@@ -28,8 +28,9 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
 - CKA is not twice as fast as pytorch-cka, which has float32 where rosalind has float64 (the closed forms are held to
   1e-9), and no null. It clips its unbiased estimate to [0, 1]; rosalind's may be below 0 by chance.
 - coherence takes 3.1 to 3.2 gradients of the demo's cnn (0.054 over 0.0176 s; 13 with gradients per example), where 3
-  were wanted, and 3.6 to 5.2 of resnet20 on a busy machine; it was 3.2 there before, on a calmer one. Of resnet20 the
-  products take 0.7 of a gradient; sums and lengths take the rest, half of it for the lengths of convolutions.
+  were wanted, and 3.6 to 5.2 of resnet20 on a busy machine. In turns with gradients per example, medians of three, that
+  is 0.32 and 0.81 of their time. Of resnet20 the products take 0.7 of a gradient; sums and lengths take the rest, half
+  of it for the lengths of convolutions.
 - linear_path takes 1.00 of 11 evaluations with BatchNorm's statistics (0.305 and 0.303 s), 1.86 of 11 without.
 - memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6.
 """

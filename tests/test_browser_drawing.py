@@ -150,10 +150,23 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
           painted.push(figures.find((view) => hosts.includes(view.el))?.model.name ?? "none")
         return clear.apply(this, box)
       }
+      window.late = new Set()
+      new MutationObserver((changes) => {
+        for (const {target} of changes) if (target.hasAttribute("data-late")) late.add(target.id)
+      }).observe(document.getElementById("views"), {subtree: true, attributeFilter: ["data-late"]})
     }""")
     opened.drag("local-a", 0.2, 0.2, 0.7, 0.7)
     opened.wait("location.search.includes('rule=')")
     opened.settled()
+    # The server draws what is off the screen last; until then it is marked, and nothing stays so.
+    late = opened.tab.evaluate("[...late]")
+    below = opened.tab.evaluate("""[...document.querySelectorAll("section")]
+      .filter((section) => section.checkVisibility() && section.getBoundingClientRect().top > 1.5 * innerHeight)
+      .map((section) => section.id)""")
+    assert "local" not in late
+    assert below
+    assert set(below) <= set(late)
+    assert opened.tab.locator("section[data-late]").count() == 0
     painted = opened.tab.evaluate("painted")
     for name in ("local-b", "local-difference"):
         assert painted.count(name) == 1, painted

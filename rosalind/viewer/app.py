@@ -73,7 +73,7 @@ class Session:
             # Choices inside the other views stay in the address.
             views = {alone: views[alone]}
             self.state = dataclasses.replace(self.state, layout=views[alone].page)
-        self._is_continued = False
+        self._is_scheduled = False
         self.history = History()
         self.held_operation = ""
         """The operation of the keys that are held; empty for the reader's setting."""
@@ -329,17 +329,17 @@ class Session:
         session = getattr(self.document.session_context, "session", None)
         is_read = session is None or session.connection_count
         try:
-            if is_read and (self.panels.late or self.panels.waiting):
+            if is_read and self.panels.pending:
                 async with self._turn():
                     self.complete(1)
         finally:
-            self._is_continued = False
-        if is_read and (self.panels.late or self.panels.waiting):
+            self._is_scheduled = False
+        if is_read and self.panels.pending:
             self._continue()
 
     def _continue(self) -> None:
-        if not self._is_continued:
-            self._is_continued = True
+        if not self._is_scheduled:
+            self._is_scheduled = True
             # Bokeh awaits coroutines, which its types do not say.
             self.document.add_next_tick_callback(cast(Any, self.complete_next))
 

@@ -89,6 +89,8 @@
     telling = setTimeout(tell, 150);
   }, { rootMargin: "25%" });
   document.querySelectorAll("section").forEach((section) => sections.observe(section));
+  // What a gesture is made on is on the screen, also right after scrolling.
+  document.addEventListener("pointerdown", tell, true);
 
   window.rosalindOpened = () => {
     tell();

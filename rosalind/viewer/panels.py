@@ -63,6 +63,11 @@ class Panels:
         self._models: bokeh_patches.ModelsOfRoots = {}
 
     @property
+    def pending(self) -> list[str]:
+        """The views that `complete` draws, in its order."""
+        return [*self.late, *self.waiting]
+
+    @property
     def roots(self) -> tuple[Column | Div, ...]:
         """The headings, and the panels, empty until their views are drawn."""
         self.theme.attach_styles(*self.headings.values())
@@ -98,8 +103,7 @@ class Panels:
 
     def complete(self, frame: Frame, count: int | None = None) -> None:
         """Draw the next `count` views that are late or waiting, or all."""
-        queue = [*self.late, *self.waiting]
-        ready = queue[:count]
+        ready = self.pending[:count]
         self.late, self.waiting = ([name for name in names if name not in ready] for names in (self.late, self.waiting))
         self._draw_all([name for name in ready if name in self.shown[frame.state.layout]], frame)
 

@@ -1,9 +1,9 @@
 """Figures of robustness from saved results: accuracy over conditions, corruption errors, calibration."""
 
 from rosalind.analysis.robustness import cells, held_out, methods, potential
+from rosalind.analysis.robustness.cells import accuracy
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
-    accuracy,
     groups,
     main_mean,
     mean_and_deviation,

@@ -156,7 +156,7 @@ def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, 
     return dict(zip(NUMBERS, values, strict=True))
 
 
-def accuracies(results: Results) -> Float64[np.ndarray, "networks conditions"]:
+def accuracy(results: Results) -> Float64[np.ndarray, "networks conditions"]:
     """Shares of right predictions in the order of the results, read-only; NaN where a cell is not measured.
 
     Counted once for a `Results`, of what was measured when it was first asked for.
@@ -164,15 +164,15 @@ def accuracies(results: Results) -> Float64[np.ndarray, "networks conditions"]:
     Raises:
         FileNotFoundError, Damaged: see `Results.geometry`.
     """
-    if "accuracies" not in results.once:
+    if "accuracy" not in results.once:
         stored, shares = load(results), np.full((len(results.networks), len(results.conditions)), np.nan)
         row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
         for network, condition in results.cells(predictions=True):
             right = stored.prediction_of(network, condition) == results.labels
             shares[row[network], column[condition]] = right.mean()
         shares.flags.writeable = False
-        results.once["accuracies"] = shares
-    return results.once["accuracies"]
+        results.once["accuracy"] = shares
+    return results.once["accuracy"]
 
 
 def made_of(results: Results) -> dict[Cell, str]:

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rosalind.analysis.robustness import cells, metrics
+from rosalind.analysis.robustness import metrics
+from rosalind.analysis.robustness.cells import accuracy
 from rosalind.analysis.robustness.means import HELD_OUT, SETS, Mean, clean_of, described, means, named_means
 from rosalind.results import Results
-
-
-def accuracy(results: Results) -> np.ndarray:
-    """float64[networks, conditions] in the order of the results, read-only; NaN where a cell is not measured.
-
-    Counted once for a `Results`, of what was measured when it was first asked for.
-    """
-    return cells.accuracies(results)
 
 
 @dataclass(frozen=True)
