@@ -13,6 +13,7 @@ from rosalind.analysis import (
     robustness,
     sample_presets,
     selection,
+    selection_steps,
     slice_accuracy,
 )
 from rosalind.analysis.store import Store
@@ -266,7 +267,7 @@ class TestChips:
         ],
     )
     def test_what_is_left_of_a_rule(self, ops, number, left):
-        rule = tuple(selection.TrueClass(op, k) for k, op in enumerate(ops))
+        rule = tuple(selection_steps.TrueClass(op, k) for k, op in enumerate(ops))
         assert [(step.op, step.true) for step in selection.without(rule, number)] == left
 
     def test_names_of_classes_are_not_html(self, many):

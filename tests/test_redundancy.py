@@ -6,7 +6,7 @@ import pytest
 from pages import Page
 
 from rosalind import results
-from rosalind.analysis import redundancy, robustness
+from rosalind.analysis import redundancy, robustness, subset_fits
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.networks.redundancy import Redundancy
 
@@ -126,7 +126,7 @@ class TestCurve:
             assert error(["abcdefghij".index(name) for name in chosen]) == pytest.approx(best, abs=1e-8)
 
     def test_past_the_limit_one_more_is_added_at_a_time(self, twelve, monkeypatch):
-        monkeypatch.setattr(redundancy, "SUBSETS", 9)
+        monkeypatch.setattr(subset_fits, "SUBSETS", 9)
         curve = redundancy.curve(twelve, 0)
         # Of five benchmarks there are 10 pairs.
         assert curve.searched == 1

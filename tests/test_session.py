@@ -11,7 +11,7 @@ import pytest
 from bokeh.document import Document
 from pages import opened
 
-from rosalind.analysis import selection
+from rosalind.analysis import selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, keyboard, state, theme
 from rosalind.viewer.app import Session
@@ -134,7 +134,7 @@ class TestExports:
         assert [int(row["id"]) for row in rows] == store.ids[[3, 5, 8]].tolist()
         margin = store.values(start.b, "margin")
         assert float(rows[0]["margin_b"]) == pytest.approx(margin[3], rel=1e-5)
-        assert {row["change"] for row in rows} <= set(selection.FLIPS)
+        assert {row["change"] for row in rows} <= set(selection_steps.FLIPS)
 
     def test_json_holds_the_rule_and_its_samples(self, store, start):
         rule = selection.check_rule(store, [{"op": "replace", "ids": store.ids[:4].tolist()}])
@@ -178,7 +178,7 @@ class TestKeys:
         session.press("ArrowLeft")
         assert session.state.primary == first
         session.press("s")
-        assert session.state.rule == (selection.Ids("add", (first,)),)
+        assert session.state.rule == (selection_steps.Ids("add", (first,)),)
         session.press("Escape")
         assert session.state.rule == ()
         session.press("s")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pages import opened
 
-from rosalind.analysis import selection
+from rosalind.analysis import selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
 from rosalind.viewer import slices
@@ -25,7 +25,7 @@ def copied(small_folder, tmp_path):
 
 
 class TestSlices:
-    rule: ClassVar = (selection.Ids("replace", (1, 2, 3)),)
+    rule: ClassVar = (selection_steps.Ids("replace", (1, 2, 3)),)
 
     def test_what_is_saved_is_read_and_others_stay(self, copied):
         slices.save(copied, "first", slices.Slice(self.rule, "why"))
@@ -100,7 +100,9 @@ def steps(cells):
     cell, measure = st.sampled_from([list(cell) for cell in cells]), st.sampled_from(list(MEASURES))
     plane = {"cell": cell, "x": measure, "y": measure}
     optional = {"other": cell, "raw": st.just(True)}
-    corners = st.integers(3, selection.CORNERS).flatmap(lambda k: st.lists(number, min_size=2 * k, max_size=2 * k))
+    corners = st.integers(3, selection_steps.CORNERS).flatmap(
+        lambda k: st.lists(number, min_size=2 * k, max_size=2 * k)
+    )
     op = {"op": st.sampled_from(selection.OPERATIONS)}
     ends = st.lists(number, min_size=2, max_size=2)
     return st.one_of(
@@ -110,7 +112,7 @@ def steps(cells):
         st.fixed_dictionaries({**op, "band": ends, "cell": cell, "x": measure}, optional={"raw": st.just(True)}),
         st.fixed_dictionaries({**op, "pair": st.lists(label, min_size=2, max_size=2), "cell": cell}),
         st.fixed_dictionaries({**op, "true": label}),
-        st.fixed_dictionaries({**op, "flip": st.sampled_from(selection.FLIPS), "cell": cell, "other": cell}),
+        st.fixed_dictionaries({**op, "flip": st.sampled_from(selection_steps.FLIPS), "cell": cell, "other": cell}),
         st.fixed_dictionaries({**op, "ids": st.lists(st.integers(0, 2000), max_size=40)}),
     )
 

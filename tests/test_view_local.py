@@ -9,7 +9,7 @@ from bokeh.events import AxisClick
 from matplotlib.path import Path as Polygon
 from pages import Page, numbers, opened, says
 
-from rosalind.analysis import distributions, polygon, selection
+from rosalind.analysis import distributions, polygon, selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.state import default, selected
@@ -49,15 +49,15 @@ class TestLasso:
 
     def test_a_drawn_curve_keeps_its_shape_in_few_corners(self):
         x, y = circle(2000)
-        corners = polygon.simplified(x, y, selection.CORNERS)
-        assert 12 < len(corners) <= 2 * selection.CORNERS
+        corners = polygon.simplified(x, y, selection_steps.CORNERS)
+        assert 12 < len(corners) <= 2 * selection_steps.CORNERS
         generator = np.random.default_rng(0)
         across, up = generator.uniform(58, 82, 20_000), generator.uniform(0.8, 1.6, 20_000)
         exact = Polygon(np.stack([x, y], 1)).contains_points(np.stack([across, up], 1))
         assert (polygon.inside(corners, across, up) != exact).mean() < 0.01
         # However it is drawn, an address holds it.
         noisy = np.random.default_rng(1).normal(size=(2, 3000)).cumsum(1)
-        assert len(polygon.simplified(*noisy, selection.CORNERS)) <= 2 * selection.CORNERS
+        assert len(polygon.simplified(*noisy, selection_steps.CORNERS)) <= 2 * selection_steps.CORNERS
         assert max(len(str(value)) for value in corners) <= 6
 
     @pytest.mark.parametrize("x", [[], [1.0], [1.0, 2.0], [np.nan] * 5, [1.0, np.inf, 2.0]])

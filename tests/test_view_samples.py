@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource
 from pages import says
 
 from rosalind import results
-from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection
+from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import State, selected
 from rosalind.viewer.views.draw import FLIP_COLOURS
@@ -159,7 +159,7 @@ class TestPresets:
         assert picked.again == pytest.approx((~right(0, condition))[right(0, "clean") & exact].mean())
         # On clean images nothing is wrong that is right on them, and what stays right has other words.
         assert not len(sample_presets.pick(store, preset, ("mlp-dense-seed0", "clean"), (network, "clean")).positions)
-        step = selection.Preset("replace", preset, *sides)
+        step = selection_steps.Preset("replace", preset, *sides)
         assert step.words(store, sides).endswith(f"{'AB'[side]}'s condition")
         assert step.words(store, sides[::-1]).endswith(f"{'BA'[side]}'s condition")
         assert step.words(store).endswith(f"{condition} ({network})")
@@ -342,7 +342,7 @@ class TestView:
 
     def test_beside_clean_images_the_borders_are_flips_from_clean(self, store):
         view, _ = viewed(store, State(A, B), pair="clean | B")
-        flips = selection.flips(store, (B[0], "clean"), B)[view.listed]
+        flips = selection_steps.flips(store, (B[0], "clean"), B)[view.listed]
         assert len(set(flips)) > 1
         for side, cell in (("left", (B[0], "clean")), ("right", B)):
             right = store.correct(cell)[view.listed]

@@ -1,8 +1,6 @@
 """Redundancy of benchmarks: correlations over networks, and the few that predict the mean of all."""
 
-import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from rosalind.analysis import robustness
+from rosalind.analysis import robustness, subset_fits
 from rosalind.config import unknown
 from rosalind.results import ConditionInfo, Damaged, Results, hash_arrays, load_arrays, save_arrays
 
@@ -23,17 +21,8 @@ NETWORKS = 5
 OTHERS = 3
 """Fewest networks outside a family, on which benchmarks are chosen when it is held out."""
 
-SUBSETS = 5005
-"""Most subsets of one size that are all tried: of 10 benchmarks every size, of 15 up to six, of 19 up to four."""
-
 FORMAT = 1
 """Number of how curves are made, raised with every change to a number: those of an earlier one are made again."""
-
-EXCHANGES = 12
-"""Most rounds in which many fits with bounds are made at once; a study's take two to five."""
-
-SIZES = 20
-"""Most benchmarks in a subset; past them every curve of our studies is flat."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +178,8 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
     The prediction from a subset is least squares with an intercept and weights >= 0. Weights below zero would
     set near-copies against each other: that fits the networks at hand, and fails for a family that lies apart.
     Of every size the subset with the least error of the fit is chosen (of equals the first by name): among all as long
-    as there are at most `SUBSETS`, then by adding the benchmark that lowers the error most. For the error, choice and
-    fit are made anew without each method family, and scored on it.
+    as there are at most `subset_fits.SUBSETS`, then by adding the benchmark that lowers the error most. For the error,
+    choice and fit are made anew without each method family, and scored on it.
 
     Networks that lack a benchmark are left out. `key` and `draws` are of the random subsets of every size.
 
@@ -199,21 +188,21 @@ def curve(table: Benchmarks, key: int, draws: int = 100) -> Curve:
             networks are left.
     """
     names, x, clean, members = _whole(table)
-    sizes = min(len(names), SIZES)
+    sizes = min(len(names), subset_fits.SIZES)
     errors, guesses, from_clean, folds = _held_out(x, clean, members, sizes, key, draws)
-    chosen = _choose(_compress(x, x.mean(1)), sizes)
+    chosen = subset_fits.choose(subset_fits.compress(x, x.mean(1)), sizes)
     spread = 100 * np.sqrt((guesses**2).mean(2))
     agree = [sum(fold[k] == chosen[k] for fold in folds.values()) for k in range(sizes)]
-    order = _order(chosen)
+    order = subset_fits.in_order(chosen)
     return Curve(
         tuple(names[k] for k in order if k in chosen[-1]),
         tuple(tuple(names[k] for k in order if k in subset) for subset in chosen),
-        _searched(len(names), sizes),
+        subset_fits.largest_searched(len(names), sizes),
         100 * np.sqrt((errors**2).mean(1)),
         100 * np.abs(errors).max(1),
         np.column_stack([spread.mean(1), *np.percentile(spread, [5, 95], axis=1)]),
         float(100 * np.sqrt((from_clean**2).mean())),
-        {name: tuple(names[k] for k in _order(fold) if k in fold[-1]) for name, fold in folds.items()},
+        {name: tuple(names[k] for k in subset_fits.in_order(fold) if k in fold[-1]) for name, fold in folds.items()},
         np.array(agree),
         len(x),
         len(names),
@@ -252,17 +241,17 @@ def _held_out(
     folds: dict[str, list[list[int]]] = {}
     for name, held in members.items():
         rest = ~held
-        fit = _compress(x[rest], target[rest])
+        fit = subset_fits.compress(x[rest], target[rest])
         centre, level = x[rest].mean(0), target[rest].mean()
-        folds[name] = _choose(fit, sizes)
+        folds[name] = subset_fits.choose(fit, sizes)
         for size in range(1, sizes + 1):
             candidates = [folds[name][size - 1], *subsets[size - 1]]
             # All subsets at once: one by one, this product took as long as the fits.
-            weights = _all_weights(fit, np.array(candidates))
+            weights = subset_fits.fit_all(fit, np.array(candidates))
             missed = level + weights @ (x[held] - centre).T - target[held]
             errors[size - 1, held], guesses[size - 1][:, held] = missed[0], missed[1:]
         if np.isfinite(clean).all():
-            slope = _weights(_compress(clean[rest, None], target[rest]), [0])
+            slope = subset_fits.fit(subset_fits.compress(clean[rest, None], target[rest]), [0])
             from_clean[held] = level + (clean[held] - clean[rest].mean()) * slope - target[held]
     return errors, guesses, from_clean, folds
 
@@ -277,8 +266,8 @@ def family_errors(table: Benchmarks, size: int, key: int = KEY, draws: int = 100
         ValueError: as of `curve`; a size that is not 1 to the number of benchmarks less one.
     """
     _, x, clean, members = _whole(table)
-    if not 1 <= size < min(len(table.names), SIZES + 1):
-        raise ValueError(f"size must be 1 to {min(len(table.names) - 1, SIZES)}, got {size}.")
+    if not 1 <= size < min(len(table.names), subset_fits.SIZES + 1):
+        raise ValueError(f"size must be 1 to {min(len(table.names) - 1, subset_fits.SIZES)}, got {size}.")
     errors, guesses, from_clean, _ = _held_out(x, clean, members, size, key, draws)
     root = lambda missed: 100 * np.sqrt((missed**2).mean(-1))
     return {
@@ -311,109 +300,6 @@ def _check(table: Benchmarks, x: np.ndarray, members: Mapping[str, np.ndarray]) 
             raise ValueError(
                 f"without the family {name} only {left} networks are left to choose on; {OTHERS} are needed."
             )
-
-
-def _compress(x: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """float64[<= m + 1, m + 1]: a triangle with the same inner products as the centred columns and target."""
-    joined = np.column_stack([x, target])
-    return np.linalg.qr(joined - joined.mean(0))[1]
-
-
-def _weights(triangle: np.ndarray, columns: Sequence[int] | np.ndarray) -> np.ndarray:
-    return _nnls(triangle, columns, 100 * (len(columns) + 1))[0]
-
-
-def _nnls(triangle: np.ndarray, columns: Sequence[int] | np.ndarray, steps: int) -> tuple[np.ndarray, float]:
-    """Weights and error of the fit with bounds."""
-    # Here, because to import it takes 0.1 s of the viewer's start, which does without.
-    from scipy.optimize import nnls
-
-    return nnls(triangle[:, columns], triangle[:, -1], maxiter=steps)
-
-
-def _all_weights(triangle: np.ndarray, subsets: np.ndarray) -> np.ndarray:
-    """float64[s, m]: the weights of every int[s, k] subset's fit, 0 for benchmarks that are not in it.
-
-    Of all subsets at once by block principal pivoting (Judice and Pires, Comput. Oper. Res. 21, 1994): benchmarks whose
-    weight is below 0 leave the fit, and those outside come back that would lower its error, until there are none. What
-    has not ended after `EXCHANGES` is fitted alone, as that may go round in circles.
-    """
-    product = triangle.T @ triangle
-    gram, target = product[:-1, :-1], product[:-1, -1]
-    parts, wanted = gram[subsets[:, :, None], subsets[:, None, :]], target[subsets]
-    # A gradient within rounding of 0 is none.
-    slack = 1e-12 * max(float(np.abs(target).max()), 1e-300)
-    inside, open_ = np.ones(subsets.shape, bool), np.arange(len(subsets))
-    try:
-        chosen = np.linalg.solve(parts, wanted[..., None])[..., 0]
-        wrong = chosen < 0
-        for _ in range(EXCHANGES):
-            inside[open_] ^= wrong
-            open_ = open_[wrong.any(1)]
-            if not len(open_):
-                break
-            part, fitted = parts[open_], inside[open_]
-            # Outside the fit a row of the identity, whose solution is 0.
-            system = np.where(fitted[:, :, None] & fitted[:, None, :], part, np.eye(subsets.shape[1]))
-            weights = np.linalg.solve(system, np.where(fitted, wanted[open_], 0)[..., None])[..., 0]
-            gradient = (part @ weights[..., None])[..., 0] - wanted[open_]
-            wrong = np.where(fitted, weights < 0, gradient < -slack)
-            chosen[open_] = weights
-    except np.linalg.LinAlgError:
-        # Of copies of a benchmark the fit alone takes one.
-        chosen, open_ = np.zeros(subsets.shape), np.arange(len(subsets))
-    for row in open_:
-        chosen[row] = _weights(triangle, subsets[row])
-    weights = np.zeros((len(subsets), len(gram)))
-    np.put_along_axis(weights, subsets, chosen, 1)
-    return weights
-
-
-def _searched(count: int, sizes: int) -> int:
-    """The largest size up to which all subsets of `count` benchmarks are tried."""
-    return next((size for size in range(1, sizes) if math.comb(count, size + 1) > SUBSETS), sizes)
-
-
-def _order(subsets: Sequence[Sequence[int]]) -> list[int]:
-    """All members of subsets, in the order in which they first appear."""
-    return list(dict.fromkeys(column for subset in subsets for column in subset))
-
-
-def _choose(triangle: np.ndarray, sizes: int) -> list[list[int]]:
-    """The ascending columns of the subset of 1, 2, ... that leaves the least error of the fit."""
-    count, chosen = triangle.shape[1] - 1, [[]]
-    searched = _searched(count, sizes)
-    # What lies within rounding of the target's own size is equal.
-    close = 1e-9 * max(float(np.linalg.norm(triangle[:, -1])), 1e-9)
-    for size in range(1, sizes + 1):
-        grown = [sorted([*chosen[-1], k]) for k in range(count) if k not in chosen[-1]]
-        candidates = sorted([*grown, *_promising(triangle, size)]) if size <= searched else grown
-        missed = _all_weights(triangle, np.array(candidates)) @ triangle[:, :-1].T - triangle[:, -1]
-        roughly = np.linalg.norm(missed, axis=1)
-        # One by one only those that rounding could make the best.
-        best = [candidates[k] for k in np.flatnonzero(roughly <= roughly.min() + 1000 * close)]
-        errors = np.array([_nnls(triangle, subset, 10000)[1] for subset in best])
-        chosen.append(best[int(np.argmax(errors <= errors.min() + close))])
-    return chosen[1:]
-
-
-def _promising(triangle: np.ndarray, size: int) -> list[list[int]]:
-    """Among all subsets of a size, those whose fit without bounds has weights >= 0 and, up to rounding, least error.
-
-    Where a weight is below 0 the bounded fit sets one to 0 and is that of a smaller subset, which has had its turn. So
-    one product for all subsets leaves few to be fitted with bounds: 40 ms in place of 350 for 9,948 of 15 benchmarks.
-    """
-    product = triangle.T @ triangle
-    gram, target = product[:-1, :-1], product[:-1, -1]
-    subsets = np.array(list(itertools.combinations(range(len(gram)), size)))
-    parts = gram[subsets[:, :, None], subsets[:, None, :]]
-    # Copies of a benchmark make a part singular.
-    parts = parts + 1e-12 * max(float(np.trace(gram)), 1e-300) * np.eye(size)
-    weights = np.linalg.solve(parts, target[subsets][..., None])[..., 0]
-    error = product[-1, -1] - 2 * (weights * target[subsets]).sum(1)
-    error += np.einsum("ni,nij,nj->n", weights, parts, weights)
-    error = np.where((weights >= -1e-9).all(1), error, np.inf)
-    return subsets[error <= error.min() + 1e-9 * product[-1, -1]].tolist() if np.isfinite(error).any() else []
 
 
 def save(results: Results) -> None:

@@ -9,10 +9,17 @@ from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.analysis import class_matrices, contact_sheet, occlusion_maps, rasters, sample_margins, selection
+from rosalind.analysis import (
+    class_matrices,
+    contact_sheet,
+    occlusion_maps,
+    rasters,
+    sample_margins,
+    selection_steps,
+)
 from rosalind.analysis.palette import QUIET
 from rosalind.analysis.scope import counted
-from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.measures import COORDINATES
@@ -137,7 +144,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
     Under each image the true class and B's (broken) or A's (fixed) wrong one. At most `EXAMPLES` of each, of
     those that have a thumbnail; of the samples of a mask, or of all.
     """
-    flips, kept = selection.flips(store, a, b), np.ones(len(store.ids), bool) if mask is None else mask
+    flips, kept = selection_steps.flips(store, a, b), np.ones(len(store.ids), bool) if mask is None else mask
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
     rows, images = store.results.images(b[1])
     parts = []

@@ -10,7 +10,7 @@ class Actions:
 
     Attributes:
         change: `change(**fields)` sets fields of the state, see `app.Session.change`.
-        select_flip: Select by one of `selection.FLIPS`, from A to B.
+        select_flip: Select by one of `selection_steps.FLIPS`, from A to B.
         clear: Drop the selection and the sample that is shown large.
         save_slice: Save the selection under a name with a note.
         export: Download the selection, or all samples shown where there is none, as `csv` or `json`.

@@ -9,7 +9,8 @@ from bokeh.layouts import column, row
 from bokeh.models import Button, Checkbox, Column, CustomJS, Div, Row, Select, TextInput
 
 from rosalind.analysis import selection
-from rosalind.analysis.selection import FLIPS, OPERATIONS
+from rosalind.analysis.selection import OPERATIONS
+from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.actions import Actions

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis import selection
-from rosalind.analysis.selection import FLIPS
+from rosalind.analysis import selection, selection_steps
+from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
 from rosalind.viewer import address
@@ -40,7 +40,7 @@ def about(store: Store, state: State) -> dict[str, Any]:
 
 def _rows(store: Store, state: State, mask: np.ndarray) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
     """The header, and a row per sample of the mask."""
-    flips = selection.flips(store, state.a, state.b)
+    flips = selection_steps.flips(store, state.a, state.b)
     named = lambda classes: np.array(store.names_of(classes, unknown=""), dtype=object)
     columns = {"id": store.ids, "true": named(store.labels), "change": np.array(FLIPS)[flips]}
     for side, cell in (("a", state.a), ("b", state.b)):

@@ -16,7 +16,7 @@ from bokeh.resources import INLINE
 
 from rosalind import results
 from rosalind.analysis import rasters
-from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, theme
 from rosalind.viewer.panels import heading

@@ -12,7 +12,7 @@ from bokeh.palettes import Greys256, interp_palette
 from bokeh.plotting import figure
 
 from rosalind.analysis import palette
-from rosalind.analysis.selection import FLIPS
+from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import theme

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Select, Slider
 
-from rosalind.analysis import distributions, selection, slice_accuracy
+from rosalind.analysis import distributions, selection, selection_steps, slice_accuracy
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices, State
@@ -117,7 +117,7 @@ class Frame:
     @cached_property
     def flips(self) -> np.ndarray:
         """uint8[n]: index into `FLIPS`, from A to B."""
-        return selection.flips(self.store, self.state.a, self.state.b)
+        return selection_steps.flips(self.store, self.state.a, self.state.b)
 
     def values(self, cell: Cell, measure: str) -> np.ndarray:
         """float32[n]: a measure of every sample, raw or in units as the state says."""

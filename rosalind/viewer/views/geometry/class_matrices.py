@@ -24,7 +24,7 @@ from bokeh.models import (
 
 from rosalind.analysis import class_matrices, class_order, downsampling, rasters
 from rosalind.analysis.class_order import Rows
-from rosalind.analysis.selection import Pair
+from rosalind.analysis.selection_steps import Pair
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame

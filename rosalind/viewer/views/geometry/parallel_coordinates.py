@@ -9,7 +9,8 @@ from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis
 
 from rosalind.analysis import class_matrices, class_order, rasters
-from rosalind.analysis.selection import Band, to_json
+from rosalind.analysis.selection import to_json
+from rosalind.analysis.selection_steps import Band
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST as STORED
 from rosalind.analysis.store import Store

@@ -22,7 +22,7 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from rosalind.analysis import distributions, polygon, rasters, selection
+from rosalind.analysis import distributions, polygon, rasters, selection, selection_steps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
@@ -155,7 +155,7 @@ class SampleDensity:
 
     def lasso(self, x: Sequence[float], y: Sequence[float], *, side: str = "a") -> None:
         """Select the samples in a polygon on a panel; nothing where it has fewer than three corners."""
-        corners = polygon.simplified(x, y, selection.CORNERS)
+        corners = polygon.simplified(x, y, selection_steps.CORNERS)
         if corners:
             self._add({"lasso": corners}, side)
 
@@ -323,7 +323,8 @@ class SampleDensity:
         angles = any(axis.startswith("angle") for axis in axes)
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
-        outcomes = [f"{count:,} {words}" for count, words in zip(self._outcomes(frame), selection.FLIPS, strict=True)]
+        counts = zip(self._outcomes(frame), selection_steps.FLIPS, strict=True)
+        outcomes = [f"{count:,} {words}" for count, words in counts]
         return draw.paragraphs(
             f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
             escape(self.shifts.text),
@@ -335,7 +336,7 @@ class SampleDensity:
 
     @staticmethod
     def _outcomes(frame: Frame) -> list[int]:
-        return np.bincount(frame.flips[frame.rows], minlength=len(selection.FLIPS)).tolist()
+        return np.bincount(frame.flips[frame.rows], minlength=len(selection_steps.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""

@@ -7,7 +7,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import Button, Div, TextInput
 
-from rosalind.analysis import contact_sheet, occlusion_maps, sample_presets, selection
+from rosalind.analysis import contact_sheet, occlusion_maps, sample_presets, selection, selection_steps
 from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -183,7 +183,7 @@ class Samples:
     @staticmethod
     def _is_picked(frame: Frame) -> bool:
         """True while a preset, or the list of ids that addresses of before gave, is the selection."""
-        kinds = selection.Preset, selection.Ids
+        kinds = selection_steps.Preset, selection_steps.Ids
         return len(frame.state.rule) == 1 and isinstance(frame.state.rule[0], kinds)
 
     def _pictured(self, frame: Frame) -> np.ndarray:
@@ -219,7 +219,7 @@ class Samples:
         self.listed, self.shown_page, self.pages = contact_sheet.page(
             key, candidates, TILES, int(frame.choice("samples-page"))
         )
-        flips = frame.flips if left == state.a else selection.flips(store, left, state.b)
+        flips = frame.flips if left == state.a else selection_steps.flips(store, left, state.b)
         self.place.text = f"{self.shown_page} / {self.pages:,}"
         self.leaf[-1].disabled = self.shown_page <= 1
         self.leaf[1].disabled = self.shown_page >= min(self.pages, PAGES)
@@ -283,7 +283,7 @@ class Samples:
             text += f" Means and majorities over {seeds} pairs of one seed."
         if frame.nulls:
             changed = lambda flips: np.bincount(flips[pool], minlength=4)[1:3]
-            most = max(changed(selection.flips(store, *null)).sum() for null in frame.nulls)
+            most = max(changed(selection_steps.flips(store, *null)).sum() for null in frame.nulls)
             fixed, broken = changed(flips)
             text += (
                 f" B fixes {fixed:,} and breaks {broken:,} of them, {fixed + broken:,} in all; "
@@ -301,9 +301,9 @@ class Samples:
         """The preset that picked the selection, and what it picked; None for any other selection."""
         preset, state, store = frame.choice("samples-preset"), frame.state, frame.store
         step = state.rule[0] if len(state.rule) == 1 else None
-        if isinstance(step, selection.Preset) and (step.cell, step.other) == (state.a, state.b):
+        if isinstance(step, selection_steps.Preset) and (step.cell, step.other) == (state.a, state.b):
             picked, preset = sample_presets.pick(store, step.preset, step.cell, step.other), step.preset
-        elif preset != "none" and isinstance(step, selection.Ids):
+        elif preset != "none" and isinstance(step, selection_steps.Ids):
             # An address of an earlier version lists the samples that the preset picked.
             picked = sample_presets.pick(store, preset, state.a, state.b)
             listed = () if picked is None else tuple(store.ids[picked.positions].tolist())
