@@ -14,7 +14,7 @@ from rosalind import results, study
 from rosalind.analysis import contact_sheet, map_samples, sample_presets
 from rosalind.analysis.store import Store
 from rosalind.config import Study
-from rosalind.study import map_worker, planning
+from rosalind.study import checking, map_worker
 from rosalind.viewer import map_jobs
 from rosalind.viewer.views.samples.attribution import Attribution
 from rosalind.viewer.views.samples.samples import Samples
@@ -77,7 +77,7 @@ def test_pairs_of_a_study_must_be_its_networks():
     with pytest.raises(ValueError, match=r"attribution_pairs must be ids of the study's networks, got \['mlp-none'\]"):
         study.check(plan)
     assert Study().attribution_pairs == ()
-    assert planning.check
+    assert checking.check
 
 
 class TestWorker:

@@ -1,5 +1,6 @@
 """A study is planned as tasks, run on an executor, and kept in a folder; what exists is not made again."""
 
+from rosalind.study.checking import check
 from rosalind.study.compilation_cache import use_compilation_cache
 from rosalind.study.decks import add_deck
 from rosalind.study.diagnosing import diagnose
@@ -9,7 +10,7 @@ from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create, place
 from rosalind.study.maps import attribute, attribute_pair
 from rosalind.study.network_files import load_network
-from rosalind.study.planning import check, plan
+from rosalind.study.planning import plan
 from rosalind.study.pool import default_jobs
 from rosalind.study.running import run
 from rosalind.study.units import Incomplete

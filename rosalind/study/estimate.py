@@ -10,7 +10,7 @@ import numpy as np
 
 from rosalind import data, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, continuing, planning
+from rosalind.study import capacity, checking, continuing, planning
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -54,9 +54,9 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
         folder: of the study; None, or one that is not there, lacks everything. Nothing is written.
 
     Raises:
-        ValueError: see `planning.check`.
+        ValueError: see `checking.check`.
     """
-    dataset = planning.check(study)
+    dataset = checking.check(study)
     study = planning.completed(study, dataset)
     study = study if folder is None else continuing.continued(study, Path(folder))[0]
     conditions = [condition.id for condition in study.conditions]

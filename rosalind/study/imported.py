@@ -17,7 +17,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, network_files, planning, running
+from rosalind.study import cells, checking, network_files, planning, running
 
 
 def create(
@@ -51,7 +51,7 @@ def create(
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
     plan = Study(data=data, conditions=tuple(conditions), seeds=(), controls=(), **shown)
     # A model and a seed are checked as well, which no one uses.
-    dataset = planning.check(dataclasses.replace(plan, seeds=(0,)), folder)
+    dataset = checking.check(dataclasses.replace(plan, seeds=(0,)), folder)
     if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
         raise ValueError(f"{', '.join(made)} must be made on a network that the study trains, and it trains none.")
     planned = running.declare(plan, dataset, folder)
@@ -149,7 +149,7 @@ def add_network(
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
     """Networks, each behind its parent, after checking all that can be without measuring; see `add_network`."""
     classes, names = len(study_results.class_names), [network.name for network in networks]
-    if repeats := planning.repeated(names):
+    if repeats := checking.repeated(names):
         raise ValueError(f"names of networks must be unique; repeated: {repeats}.")
     waiting, known, ordered = list(networks), set(study_results.networks) - set(names), []
     while waiting:

@@ -2,19 +2,13 @@
 
 import dataclasses
 import functools
-import importlib.util
-import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from rosalind import conditions, corruptions, data, diagnostics, fields, measures, models, pruning, results
-from rosalind.analysis import robustness
+from rosalind import conditions, corruptions, data, fields, models, pruning
 from rosalind.config import (
     Baseline,
     Condition,
@@ -27,9 +21,8 @@ from rosalind.config import (
     describe,
     is_outside,
     short_name,
-    unknown,
 )
-from rosalind.study import capacity, controls, ensembles, regimes
+from rosalind.study import capacity, controls, regimes
 
 DRAW_SEED = 0
 """Seed of all corruptions' draws: fixed, so that every study of a data set sees the same images."""
@@ -55,204 +48,10 @@ class Task:
         return Task(self.seed, self.method.parent, baseline=self.baseline)
 
 
-def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
-    """Load the data of a study after checking everything that can be wrong, before any work.
-
-    Raises:
-        ValueError: values of another type or out of range, which name their field (`fields.checked`); unknown names,
-            labels or ids given twice; see the parts' checks.
-        TypeError: no `config.Study`.
-        PermissionError: a folder that cannot be written.
-    """
-    if not isinstance(study, Study):
-        raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
-    study = fields.checked(study)
-    models.backbone(study.model.name)
-    methods = controls.with_random(study)
-    labels = ["dense", *(pruning.label_of(m) for m in methods), *(b.label for b in study.baselines)]
-    if repeats := repeated(labels):
-        hint = " `random` is the label of the control." if repeats == ["random"] else ""
-        raise ValueError(f"labels must be unique; repeated: {repeats}. Give one of them another label.{hint}")
-    for label in labels:
-        _check_id("a name or label", label)
-    dense = [baseline.label for baseline in study.baselines]
-    for method in methods:
-        pruning.check(method)
-        if method.parent not in ("dense", *dense):
-            raise ValueError(
-                f"methods: {unknown('parent', method.parent, ['dense', *dense])} It is a baseline's label."
-            )
-        if any(b.label == method.parent and b.epochs == 0 for b in study.baselines):
-            raise ValueError(f"methods: `parent` must be a trained network, got {method.parent!r} of 0 epochs.")
-    ids = [condition.id for condition in study.conditions]
-    for kind, values in (("seeds", study.seeds), ("conditions", ids)):
-        if not values:
-            raise ValueError(f"{kind} is empty; at least one is needed.")
-        if repeats := repeated(values):
-            raise ValueError(f"{kind} must be unique; repeated: {repeats}.")
-    for condition in study.conditions:
-        conditions.plan(condition)
-        _check_id("conditions", condition.id)
-    _check_means(study)
-    measures.of_study(study.measures)
-    for diagnosis in study.diagnostics:
-        diagnostics.plan(diagnosis)
-        if absent := [c for c in diagnosis.under if c not in ids]:
-            raise ValueError(f"diagnostics: {diagnosis.id} is under {absent}, which the study does not have.")
-    if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
-        raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
-    if study.umap and importlib.util.find_spec("umap") is None:
-        raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
-    missing = [c for c in study.attribution_conditions if c not in ids]
-    if missing and study.attributions:
-        raise ValueError(
-            f"attribution_conditions must be ids of the study's conditions, got {missing}; "
-            f"allowed: {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}."
-        )
-    dataset = load(study.data)
-    if study.attribution_pairs:
-        names = {name for part in tasks(study) for task in part for name in expected(study, dataset, task)}
-        if absent := sorted({name for pair in study.attribution_pairs for name in pair} - names):
-            raise ValueError(
-                f"attribution_pairs must be ids of the study's networks, got {absent}; "
-                f"allowed: {', '.join(sorted(names)[:20])}{', ...' if len(names) > 20 else ''}."
-            )
-    side = min(dataset.image_shape[:2])
-    if study.train.crop >= side:
-        raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
-    _check_sizes(study, dataset)
-    regimes.check(study, dataset)
-    full = completed(study, dataset)
-    _check_names(full)
-    _check_decks(full, dataset)
-    model = full.model
-    variables = models.blank(model)
-    for diagnosis in study.diagnostics:
-        diagnostics.check_model(diagnosis.id, diagnostics.plan(diagnosis)[0], model)
-    if model.variables is not None:
-        models.init(model, jax.random.key(0))
-    features, classes = variables["params"]["head"]["kernel"].shape
-    if features == classes and is_outside(model.name):
-        warnings.warn(
-            f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
-            "so it must end before its own.",
-            stacklevel=2,
-        )
-    for method in full.methods:
-        pruned = parent_model(full, method)
-        variables = models.blank(pruned)
-        pruning.check_network(
-            method,
-            variables["params"],
-            protected=study.protected,
-            functions=pruning.ModelFunctions(**models.model_functions(pruned)),
-            groups=models.groups(pruned) if pruning.recipe_of(method.name).granularity == "channel" else (),
-            state={name: tree for name, tree in variables.items() if name != "params"},
-            batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
-        )
-    for planned in conditions_of(study, dataset):
-        conditions.check_files(planned, dataset.test)
-    if folder is not None:
-        results.check_writable(Path(folder))
-    return dataset
-
-
-def _check_id(field: str, name: str) -> None:
-    """Raise ValueError, which names the field, for an id that cannot be a file's name."""
-    try:
-        results.check_name(name)
-    except ValueError as error:
-        raise ValueError(f"{field}: {error}") from None
-
-
-def _check_means(study: Study) -> None:
-    """Raise ValueError for a mean whose name is taken or which is over no corruption of the study."""
-    planned = [conditions.plan(condition) for condition in study.conditions]
-    corrupted = [p for p in planned if p.kind.corruption is not None]
-    known = {word for p in corrupted for word in (p.condition.id, short_name(p.condition.name))}
-    taken = {*robustness.SETS, *(p.kind.category for p in corrupted)}
-    for name, members in study.means.items():
-        results.check_name(name)
-        if name in taken or name.startswith("severity"):
-            raise ValueError(f"means: {name!r} is the name of a mean that every study has; choose another.")
-        if missing := [member for member in members if member not in known]:
-            raise ValueError(
-                f"means[{name!r}] must be corruptions or ids of conditions of the study, got {missing}; allowed: "
-                f"{', '.join(sorted(known)[:20])}{', ...' if len(known) > 20 else ''}."
-            )
-        if not members:
-            raise ValueError(f"means[{name!r}] is empty; name at least one corruption.")
-
-
-def _check_sizes(study: Study, dataset: data.Dataset) -> None:
-    """Raise ValueError where the model cannot be built at a width or depth of the study, naming the field."""
-    sizes = {"model": study.model, **{f"baselines[{k}]": baseline for k, baseline in enumerate(study.baselines)}}
-    for path, given in sizes.items():
-        for name in ("width", "depth"):
-            if (value := getattr(given, name)) is None:
-                continue
-            try:
-                models.blank(_completed_model(dataclasses.replace(study.model, **{name: value}), dataset))
-            except Exception as error:  # flax and modules of a user's own raise anything
-                words = f"cannot be built with {name}={value}: {type(error).__name__}: {error}"
-                raise ValueError(f"{path}.{name}: {study.model.name!r} {words}") from error
-
-
-def _check_names(study: Study) -> None:
-    """Raise ValueError unless every network of a completed study has a name of its own that can be a file's."""
-    names = [name_of(study, task, s) for part in tasks(study) for task in part for s in sparsities_of(task)]
-    for name in names:
-        results.check_name(name)
-    if repeats := repeated(names):
-        raise ValueError(
-            f"networks must have names of their own; repeated: {repeats}. Names give sparsities in six digits: choose "
-            "sparsities that differ there, or another label."
-        )
-    for method in study.methods:
-        if close := [sparsity for sparsity in method.sparsities if f"{sparsity:g}" == "1"]:
-            raise ValueError(f"sparsities of {method.label} must be at most 0.999999, as names show them; got {close}.")
-
-
-def _check_decks(study: Study, dataset: data.Dataset) -> None:
-    """Raise ValueError for a deck of a completed study whose label is taken, or whose members are none of it."""
-    of_seed = [task for part in tasks(study) for task in part if task.seed == study.seeds[0]]
-    labels = [*(task.label for task in of_seed), *(deck.label for deck in study.decks)]
-    if repeats := repeated(labels):
-        raise ValueError(f"labels must be unique; repeated: {repeats}. Give the deck another label.")
-    places = {t.label if s is None else f"{t.label}-{s:g}" for t in of_seed for s in sparsities_of(t)}
-    for deck in study.decks:
-        _check_id("a deck's label", deck.label)
-        ensembles.check(deck, places, len(dataset.class_names))
-
-
-def left_whole(study: Study) -> Iterator[str]:
-    """A line per method that cannot prune all layers of the study's model, which must be complete."""
-    for method in study.methods:
-        model = parent_model(study, method)
-        params = models.blank(model)["params"]
-        groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
-        if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
-            why = (
-                ", as their outputs meet a norm over channels, the output, or what tracing does not know"
-                if groups
-                else ""
-            )
-            yield f"layers that {pruning.label_of(method)} leaves dense: {', '.join(paths)}{why}."
-
-
-def repeated(values: Sequence[Any]) -> list[Any]:
-    """Values that come more than once, in their order.
-
-    >>> repeated(["clean", "fog-3", "fog-1", "fog-3"])
-    ['fog-3']
-    """
-    return [value for value, count in Counter(values).items() if count > 1]
-
-
 def completed(study: Study, dataset: data.Dataset) -> Study:
     """The study with the model's fields that follow from the data, and every label given; see `fields.checked`."""
     study = fields.checked(study)
-    model = _completed_model(study.model, dataset)
+    model = completed_model(study.model, dataset)
     methods = tuple(dataclasses.replace(m, label=pruning.label_of(m)) for m in controls.with_random(study))
     whole = dataclasses.replace(study, model=model)
     larger, of_larger = capacity.family(whole)
@@ -268,7 +67,8 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     )
 
 
-def _completed_model(model: Model, dataset: data.Dataset) -> Model:
+def completed_model(model: Model, dataset: data.Dataset) -> Model:
+    """The model with the fields that follow from the data, and hashes of what of it lies outside of rosalind."""
     mean, std = dataset.statistics()
     return dataclasses.replace(
         model,

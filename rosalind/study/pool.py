@@ -27,7 +27,7 @@ def default_jobs(study: Study) -> int:
     """The number of processes that `rosalind run` takes: one per core for small networks on a CPU, else 1.
 
     Raises:
-        ValueError: see `planning.check`.
+        ValueError: see `checking.check`.
     """
     if jax.default_backend() != "cpu":
         return 1

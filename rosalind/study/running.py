@@ -19,6 +19,7 @@ from rosalind.progress import Progress
 from rosalind.results import Results, stamp
 from rosalind.study import (
     cells,
+    checking,
     continuing,
     controls,
     decks,
@@ -88,7 +89,7 @@ def run(
         bit on one CPU set-up.
 
     Raises:
-        ValueError: see `planning.check`, or jobs that are not 1 or more, or given beside an executor; before any work.
+        ValueError: see `checking.check`, or jobs that are not 1 or more, or given beside an executor; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
@@ -98,7 +99,7 @@ def run(
     folder = Path(folder)
     if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
         raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
-    dataset = planning.check(study, folder)
+    dataset = checking.check(study, folder)
     try:
         with pool.processes(jobs) as own_executor:
             return _carry_out(study, dataset, folder, executor or own_executor, report)
@@ -119,7 +120,7 @@ def _carry_out(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
     study, sentences = continuing.continued(study, folder)
-    for line in [*planning.left_whole(study), *sentences]:
+    for line in [*checking.left_whole(study), *sentences]:
         print(line, file=sys.stderr)
     study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
