@@ -1,7 +1,7 @@
 """Which few columns of a table predict a target best: least squares with weights >= 0 on subsets of columns.
 
-A table and its target come as a `triangle`, float64[<= m + 1, m + 1] with the same inner products, see `compress`; a
-subset is a list of columns. Weights are of centred columns, so that a fit has an intercept.
+A table of m columns and its target come as a `triangle`, float64[k, m + 1] with k <= m + 1 rows and the same inner
+products, see `compress`; a subset is a list of columns. Weights are of centred columns, so that a fit has an intercept.
 """
 
 import itertools
@@ -21,14 +21,14 @@ SIZES = 20
 """Most columns in a subset; past them every curve of our studies is flat."""
 
 
-def compress(x: Float64[np.ndarray, "n m"], target: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "k m+1"]:
+def compress(x: Float64[np.ndarray, "n m"], target: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "k j"]:
     """The triangle of a table and its target: with the same inner products as the centred columns and target."""
     joined = np.column_stack([x, target])
     return np.linalg.qr(joined - joined.mean(0))[1]
 
 
 def fit(
-    triangle: Float64[np.ndarray, "k m+1"], columns: Sequence[int] | Int[np.ndarray, " s"]
+    triangle: Float64[np.ndarray, "k j"], columns: Sequence[int] | Int[np.ndarray, " s"]
 ) -> Float64[np.ndarray, " s"]:
     """The weights >= 0 of columns whose sum lies nearest to the target."""
     return _nnls(triangle, columns, 100 * (len(columns) + 1))[0]
@@ -42,7 +42,7 @@ def _nnls(triangle: np.ndarray, columns: Sequence[int] | np.ndarray, steps: int)
     return nnls(triangle[:, columns], triangle[:, -1], maxiter=steps)
 
 
-def fit_all(triangle: Float64[np.ndarray, "k m+1"], subsets: Int[np.ndarray, "s size"]) -> Float64[np.ndarray, "s m"]:
+def fit_all(triangle: Float64[np.ndarray, "k j"], subsets: Int[np.ndarray, "s size"]) -> Float64[np.ndarray, "s _"]:
     """The weights of every subset's fit, 0 for columns that are not in it.
 
     Of all subsets at once by block principal pivoting (Judice and Pires, Comput. Oper. Res. 21, 1994): columns whose
@@ -90,7 +90,7 @@ def in_order(subsets: Sequence[Sequence[int]]) -> list[int]:
     return list(dict.fromkeys(column for subset in subsets for column in subset))
 
 
-def choose(triangle: Float64[np.ndarray, "k m+1"], sizes: int) -> list[list[int]]:
+def choose(triangle: Float64[np.ndarray, "k j"], sizes: int) -> list[list[int]]:
     """The ascending columns of the subset of 1, 2, ... `sizes` that leaves the least error of the fit.
 
     Among all subsets up to `largest_searched`, then the set before and the column that lowers the error most; of equals

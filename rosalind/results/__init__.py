@@ -1,23 +1,25 @@
 """The study folder, read without jax; see the README for the schema."""
 
-from rosalind.results.claims import claim, remove_abandoned
-from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
-from rosalind.results.files import (
+from rosalind.results.arrays import (
     Checkpoints,
-    Damaged,
     array_names,
-    check_writable,
     directory_hash,
     hash_arrays,
     load_array,
     load_arrays,
+    readable,
+    save_array,
+    save_arrays,
+)
+from rosalind.results.claims import claim, remove_abandoned
+from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
+from rosalind.results.files import (
+    Damaged,
+    check_writable,
     load_json,
     load_object,
     move_aside,
-    readable,
     replacing,
-    save_array,
-    save_arrays,
     save_csv,
     save_json,
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import Damaged, load_arrays, load_json
+from rosalind.results.arrays import load_arrays
+from rosalind.results.files import Damaged, load_json
 from rosalind.results.reading import Results
 from rosalind.results.schema import check_keys
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import load_arrays
+from rosalind.results.arrays import load_arrays
 from rosalind.results.reading import Results
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import Damaged, directory_hash, load_array, load_arrays, load_json
+from rosalind.results.arrays import directory_hash, load_array, load_arrays
+from rosalind.results.files import Damaged, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
     GEOMETRY,

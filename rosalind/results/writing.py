@@ -7,15 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.results.files import (
-    check_writable,
-    hash_arrays,
-    load_arrays,
-    load_object,
-    readable,
-    save_arrays,
-    save_json,
-)
+from rosalind.results.arrays import hash_arrays, load_arrays, readable, save_arrays
+from rosalind.results.files import check_writable, load_object, save_json
 from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
 from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file, prediction_file
