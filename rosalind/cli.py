@@ -22,6 +22,8 @@ EPSILON = 8
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
 _CLEAN = Condition().id
+_OF_EVERY_RUN = ("study", "out", "jobs", "vmap_seeds", "dry_run")
+"""Parameters of `run` that are no part of a study."""
 
 Folder = Annotated[Path, tyro.conf.Positional]
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
@@ -66,6 +68,7 @@ def run(
     measures: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1, 2),
     jobs: int | None = None,
+    vmap_seeds: bool | None = None,
     dry_run: Switch = False,
 ) -> None:
     """Run a study of your own: one written in Python, or one from flags.
@@ -75,7 +78,7 @@ def run(
 
     Args:
         study: A `config.Study` in a file, `mine.py:STUDY`, or in a module, `package.module:NAME`; of the
-            flags only --out, --jobs and --dry-run are then allowed.
+            flags only --out, --jobs, --vmap-seeds and --dry-run are then allowed.
         out: The study folder; what is done there is not done again.
         data: Which images.
         model: Which network.
@@ -104,18 +107,20 @@ def run(
         seeds: One dense network and one of every method and sparsity each.
         jobs: Processes on this machine; by default one per core where the networks are small and there is no GPU or
             TPU, else 1.
+        vmap_seeds: Train the seeds of a method as one program; by default on a GPU or TPU where that is measured to be
+            faster.
         dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
     """
-    given = {flag: value for flag, value in locals().items() if flag not in ("study", "out", "jobs", "dry_run")}
+    given = {flag: value for flag, value in locals().items() if flag not in _OF_EVERY_RUN}
     if study is not None:
         defaults = run.__kwdefaults__ or {}
         changed = [flag.replace("_", "-") for flag, value in given.items() if value != defaults[flag]]
         if changed:
             raise ValueError(
-                f"of the flags only --out, --jobs and --dry-run are allowed beside {study!r}, got "
+                f"of the flags only --out, --jobs, --vmap-seeds and --dry-run are allowed beside {study!r}, got "
                 f"--{', --'.join(changed)}; change that study instead."
             )
-        _run(study_of(study), out, jobs=jobs, dry_run=dry_run)
+        _run(study_of(study), out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
         return
     apart(corruptions=corruptions, measures=measures)
     corrupted = corruptions
@@ -138,7 +143,7 @@ def run(
     pruned = tuple(method_of(text, sparsities) for text in methods)
     robust = tuple(regime_of(text) for text in regimes)
     asked = Study(data, model, train, pruned, measured, seeds, measures=measures, regimes=robust)
-    _run(asked, out, jobs=jobs, dry_run=dry_run)
+    _run(asked, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
 
 
 def corrupt(
@@ -425,7 +430,9 @@ def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
         print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = False) -> None:
+def _run(
+    study: Study, out: Path, *, jobs: int | None = None, vmap_seeds: bool | None = None, dry_run: bool = False
+) -> None:
     """Print the work of a study, run it, print its table and how long it took."""
     began = time.monotonic()
     rosalind.study.use_compilation_cache()
@@ -437,7 +444,7 @@ def _run(study: Study, out: Path, *, jobs: int | None = None, dry_run: bool = Fa
         return
     incomplete = None
     try:
-        study_results = rosalind.study.run(study, out, jobs=count)
+        study_results = rosalind.study.run(study, out, jobs=count, vmap_seeds=vmap_seeds)
     except rosalind.study.Incomplete as error:
         incomplete, study_results = error, error.results
     print(rosalind.analysis.robustness.text_table(study_results))

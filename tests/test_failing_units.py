@@ -90,8 +90,8 @@ class TestOneFailingUnit:
         assert progress.done == 3
 
 
-def one_diverges(made, folder, task, advance=None):
+def one_diverges(made, folder, task, *arguments):
     """Trains dense networks but those of width 24."""
     if study.planning.model_and_schedule(made, task)[0].width == 24:
         raise FloatingPointError("the loss is nan at step 3")
-    train_dense(made, folder, task, advance)
+    train_dense(made, folder, task, *arguments)

@@ -206,8 +206,15 @@ fitted = training.fit(
     config=Train(epochs=10, learning_rate=0.01, optimizer="sgd"),
     masks=pruning.masks.everything(variables["params"]), stop=10, key=jax.random.key(1),
 )
-flat = np.concatenate([np.asarray(x).ravel() for x in jax.tree.leaves((fitted.trainable, fitted.state))])
-print(len(jax.devices()), len(jax.tree.leaves(fitted.trainable)[0].devices()))
+run = training.Run(
+    models.cross_entropy(model), variables["params"], {{"batch_stats": variables["batch_stats"]}}, batches,
+    config=Train(epochs=10, learning_rate=0.01, optimizer="sgd"),
+    masks=pruning.masks.everything(variables["params"]), stop=3, key=jax.random.key(1),
+)
+both = training.fit_together([run, run])
+arrays = (fitted.trainable, fitted.state, both[1].trainable, both[1].state)
+flat = np.concatenate([np.asarray(x).ravel() for x in jax.tree.leaves(arrays)])
+print(len(jax.devices()), *(len(jax.tree.leaves(f.trainable)[0].devices()) for f in (fitted, both[0])))
 np.save({out!r}, flat)
 """
 
@@ -222,7 +229,7 @@ def test_four_devices_agree_with_one(tmp_path):
             [sys.executable, "-c", script], env={**os.environ, **flags}, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.split() == [str(count), str(count)]
+        assert done.stdout.split() == [str(count)] * 3
         found[count] = np.load(out)
     scale = np.abs(found[1]).max()
     assert np.abs(found[1] - found[4]).max() <= 1e-5 * scale

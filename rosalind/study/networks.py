@@ -23,6 +23,9 @@ from rosalind.study import continuing, planning
 from rosalind.study.network_files import is_stored, load_network, save_network
 from rosalind.study.planning import Task
 
+Fit = Callable[..., training.Fitted]
+"""A function with the arguments and results of `training.fit`."""
+
 
 def keys_of(seed: int) -> jax.Array:
     """The keys of a seed's initialisation and of its data order."""
@@ -139,6 +142,7 @@ def with_frozen_head(loss: training.Loss) -> training.Loss:
 
 
 def _fit_with_frozen_head(
+    fit: Fit,
     loss: training.Loss,
     trainable: training.Tree,
     state: training.Tree,
@@ -147,18 +151,20 @@ def _fit_with_frozen_head(
     masks: training.Masks,
     **settings: Any,
 ) -> training.Fitted:
-    """`training.fit` of everything but the head's kernel."""
+    """`fit` of everything but the head's kernel."""
     head = dict(trainable["head"])
     kernel = head.pop("kernel")
     others = {path: mask for path, mask in masks.items() if path != "head/kernel"}
     held = {"inner": state, "head": kernel}
     body = {**trainable, "head": head}
-    fitted = training.fit(with_frozen_head(loss), body, held, batches, masks=others, **settings)
+    fitted = fit(with_frozen_head(loss), body, held, batches, masks=others, **settings)
     whole = {**fitted.trainable, "head": {**fitted.trainable["head"], "kernel": kernel}}
     return fitted._replace(trainable=whole, state=fitted.state["inner"])
 
 
-def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
+def train_dense(
+    study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit
+) -> None:
     """Train the dense network of a seed, or a baseline."""
     dataset = planning.load(study.data)
     name = planning.name_of(study, task)
@@ -176,7 +182,9 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
         weights = weights._replace(
             trainable={**weights.trainable, "head": {**weights.trainable["head"], "kernel": signs}}
         )
-    loss, fit = loss_of(model, train), _fit_with_frozen_head if frozen else training.fit
+    loss = loss_of(model, train)
+    if frozen:
+        fit = functools.partial(_fit_with_frozen_head, fit)
     for _ in range(task.baseline.cycles if task.baseline else 1):
         fitted = fit(
             loss,
@@ -200,7 +208,7 @@ def train_dense(study: Study, folder: Path, task: Task, advance: Advance | None 
     save_network(study, dataset, folder, name, task, weights, masks, fitted.records, provenance)
 
 
-def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> None:
+def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> None:
     """Make all networks of one method and seed that are missing."""
     assert task.method is not None
     dataset = planning.load(study.data)
@@ -227,7 +235,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         batches=batches,
         scoring=training.Batches(dataset.train.images, dataset.train.labels, train.batch_size),
         config=train,
-        fit=functools.partial(training.fit, report=report),
+        fit=functools.partial(fit, report=report),
         protected=study.protected,
         resume=results.Checkpoints(folder / "checkpoints", prefix),
         groups=groups,
@@ -265,9 +273,9 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         save_network(study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance)
 
 
-def train(study: Study, folder: Path, task: Task, advance: Advance | None = None) -> bool:
+def train(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> bool:
     """Make the networks of a task that are missing; False where another process is making them."""
     with results.claim(folder, f"train.{planning.name_of(study, task)}") as is_ours:
         if is_ours:
-            (prune if task.method is not None else train_dense)(study, folder, task, advance)
+            (prune if task.method is not None else train_dense)(study, folder, task, advance, fit)
     return is_ours

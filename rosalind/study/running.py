@@ -1,14 +1,16 @@
 """Run a study in a folder, doing only what is missing."""
 
 import dataclasses
+import functools
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from rosalind import data, measures, results
@@ -26,10 +28,10 @@ from rosalind.study import (
     diagnosing,
     maps,
     network_files,
-    networks,
     planning,
     pool,
     reporting,
+    seeds,
     units,
 )
 from rosalind.study.planning import DRAW_SEED, Task
@@ -49,6 +51,7 @@ def run(
     *,
     executor: Executor | None = None,
     jobs: int = 1,
+    vmap_seeds: bool | None = None,
     report: Report | None = None,
 ) -> Results:
     """Carry a study out in a folder, doing only what is missing.
@@ -60,6 +63,9 @@ def run(
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
         jobs: number of processes on this machine, in place of an executor. A script that asks for more than one must be
             importable: `if __name__ == "__main__":` before the call.
+        vmap_seeds: trainings that the seeds of a method have in common as one program under `vmap`: True always, False
+            never; None where that is measured to be faster, and on a CPU never. The arrays are those of one after the
+            other up to rounding.
         report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
             epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
             every row of `summary.csv`. An error that it raises ends the run, which can be run again.
@@ -102,13 +108,18 @@ def run(
     dataset = checking.check(study, folder)
     try:
         with pool.processes(jobs) as own_executor:
-            return _carry_out(study, dataset, folder, executor or own_executor, report)
+            return _carry_out(study, dataset, folder, executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
 
 def _carry_out(
-    study: Study, dataset: data.Dataset, folder: Path, executor: Executor | None, report: Report | None
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    executor: Executor | None,
+    report: Report | None,
+    vmap_seeds: bool | None,
 ) -> Results:
     """A checked study; see `run`."""
     results.remove_abandoned(folder)
@@ -135,7 +146,7 @@ def _carry_out(
 
     log = reporting.LogRows(folder, "*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
     forward = None if report is None else lambda: reporting.forward(report, log.new())
-    failures = _train(study, folder, todo, executor, forward)
+    failures = _train(study, folder, todo, executor, forward, vmap_seeds)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
     names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
     for name in names:
@@ -174,26 +185,56 @@ def _carry_out(
 def _train(
     study: Study,
     folder: Path,
-    todo: list[list[Task]],
+    todo: Sequence[Sequence[Task]],
     executor: Executor | None,
     after: Callable[[], object] | None,
+    vmap_seeds: bool | None,
 ) -> dict[str, Exception]:
-    """Train dense networks and what is made of them; errors by name. A method needs the dense parent of its seed."""
+    """Train dense networks and what is made of them; errors by name."""
+    if vmap_seeds is None and jax.default_backend() == "cpu":
+        # There it is slower (`experiments/training_speed.py`), and what is measured could differ from run to run.
+        vmap_seeds = False
+    carry_out = functools.partial(_train_units, study, folder, executor, after, bool(vmap_seeds))
+    if vmap_seeds is not False:
+        groups = [seeds.groups(tasks) for tasks in todo]
+        failed = carry_out(groups)
+        # Seed by seed, so that one that diverges costs itself alone.
+        todo = [[task for group in part if _name(study, group) in failed for task in group] for part in groups]
+    return carry_out([[(task,) for task in tasks] for tasks in todo])
+
+
+def _name(study: Study, tasks: Sequence[Task]) -> str:
+    return ", ".join(planning.name_of(study, task) for task in tasks)
+
+
+def _train_units(
+    study: Study,
+    folder: Path,
+    executor: Executor | None,
+    after: Callable[[], object] | None,
+    always: bool,
+    parts: Sequence[Sequence[tuple[Task, ...]]],
+) -> dict[str, Exception]:
+    """Carry out groups of tasks, of dense parents and of what is made of them; a group needs that of its parents."""
     parents, rest = (
-        [Unit(planning.name_of(study, t), planning.epochs_of(study, t), (study, folder, t)) for t in tasks]
-        for tasks in todo
+        [Unit(_name(study, g), sum(planning.epochs_of(study, t) for t in g), (study, folder, g, always)) for g in part]
+        for part in parts
     )
     if executor is not None:
         # The longest first, so that none is left alone at the end.
         rest.sort(key=lambda unit: -unit.amount)
     work = [*parents, *rest]
-    tasks = {unit.name: unit.arguments[2] for unit in work}
-    needs = {name: planning.name_of(study, task.parent) for name, task in tasks.items() if task.method is not None}
+    unit_of = {planning.name_of(study, task): unit.name for unit in work for task in unit.arguments[2]}
+    made_of = {
+        unit.name: [planning.name_of(study, task.parent) for task in unit.arguments[2] if task.method is not None]
+        for unit in work
+    }
+    needs = {name: unit_of[parent] for name, dense in made_of.items() for parent in dense if parent in unit_of}
     epochs = units.amounts(work)
     if not epochs:
         return {}
     with Progress("training", sum(epochs.values()), unit="epochs", parts=epochs, after=after) as progress:
-        return units.each(executor, networks.train, work, progress, needs)
+        return units.each(executor, seeds.train, work, progress, needs)
 
 
 def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:

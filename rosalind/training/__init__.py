@@ -18,6 +18,7 @@ from rosalind.training.regimes import (
     trained_images,
 )
 from rosalind.training.trees import Masks, Tree, by_path, check_masks, map_by_path, project, project_moments
+from rosalind.training.vmapped import Run, fit_one, fit_together, kind, speedup
 
 __all__ = [
     "REGIMES",
@@ -27,11 +28,15 @@ __all__ = [
     "Loss",
     "Masks",
     "Objective",
+    "Run",
     "Tree",
     "by_path",
     "check_masks",
     "check_regime",
     "fit",
+    "fit_one",
+    "fit_together",
+    "kind",
     "learning_rate",
     "map_by_path",
     "masked",
@@ -41,5 +46,6 @@ __all__ = [
     "project_moments",
     "regime_options",
     "robust_loss",
+    "speedup",
     "trained_images",
 ]

@@ -68,7 +68,7 @@ def compiled(loss: Loss, name: str, momentum: float, weight_decay: float, decaye
     return optimizer, step, {}
 
 
-def _executable(step: Any, executables: dict[Any, Any], arguments: tuple) -> Any:
+def executable_of(step: Any, executables: dict[Any, Any], arguments: tuple) -> Any:
     """The compiled step for arguments of these shapes and places; only one compiled ahead has its memory."""
     leaves, structure = jax.tree.flatten(arguments)
     name = structure, tuple((jnp.shape(x), jnp.result_type(x), getattr(x, "sharding", None)) for x in leaves)
@@ -77,7 +77,8 @@ def _executable(step: Any, executables: dict[Any, Any], arguments: tuple) -> Any
     return executables[name]
 
 
-def _bytes(executable: Any) -> int | None:
+def planned_bytes(executable: Any) -> int | None:
+    """The memory of an executable as XLA planned it: arguments, results and temporaries; None where it does not say."""
     memory = executable.memory_analysis()
     if memory is None:
         return None
@@ -85,7 +86,7 @@ def _bytes(executable: Any) -> int | None:
     return buffers + memory.temp_size_in_bytes
 
 
-def _placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+def placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
     """Shardings: copies on every device used, and batches cut along their first axis.
 
     All local devices are used, or the largest number of them that divides the batch.
@@ -94,6 +95,14 @@ def _placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
     count = max(k for k in range(1, len(devices) + 1) if batch_size % k == 0)
     mesh = Mesh(np.array(devices[:count]), ("batch",))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
+
+
+def not_finite(loss: float, step: int, steps_per_epoch: int) -> FloatingPointError:
+    """The error of a loss that is not finite."""
+    return FloatingPointError(
+        f"the loss is {loss} at step {step} (epoch {step / steps_per_epoch:.1f}); "
+        "lower the learning rate, lengthen the warm-up, or check the data for NaN."
+    )
 
 
 def fit(
@@ -142,7 +151,7 @@ def fit(
     settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
     optimizer, step_function, executables = compiled(loss, *settings)
     first = batches(key, start)
-    copied, cut = _placement(len(jax.tree.leaves(first)[0]))
+    copied, cut = placement(len(jax.tree.leaves(first)[0]))
     several = copied.mesh.size > 1
     # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
     # keeps its buffer on its own one even with `may_alias=False`.
@@ -159,10 +168,7 @@ def fit(
 
     def check(number: int, loss_value: Any) -> None:
         if not np.isfinite(loss_value):
-            raise FloatingPointError(
-                f"the loss is {float(loss_value)} at step {number} (epoch {number / batches.steps:.1f}); "
-                "lower the learning rate, lengthen the warm-up, or check the data for NaN."
-            )
+            raise not_finite(float(loss_value), number, batches.steps)
 
     for step in range(start, stop):
         batch = first if step == start else batches(key, step)
@@ -171,7 +177,7 @@ def fit(
         placed = jax.device_put(batch, cut) if several else batch
         arguments = trainable, state, optimizer_state, placed, masks, rate
         if executable is None:
-            executable = _executable(step_function, executables, arguments)
+            executable = executable_of(step_function, executables, arguments)
         trainable, state, optimizer_state, value, records = executable(*arguments)
         if previous is not None:
             # One step behind, so that the device never waits for the check.
@@ -185,7 +191,7 @@ def fit(
                 optimizer_state = place(project_moments(optimizer_state, trainable, masks))
         pending.append((batch.get("index"), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
-            means, epoch_records = _close_epoch(pending, batches.samples)
+            means, epoch_records = close_epoch(pending, batches.samples)
             epochs.append(epoch_records)
             pending = []
             if report is not None:
@@ -195,10 +201,11 @@ def fit(
         check(stop - 1, value)
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
-    return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), executable and _bytes(executable))
+    planned = executable and planned_bytes(executable)
+    return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), planned)
 
 
-def _close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Means over an epoch, and its records in the order of the samples."""
     row = {"loss": float(np.mean([float(value) for _, value, _ in pending]))}
     arrays: dict[str, np.ndarray] = {}
