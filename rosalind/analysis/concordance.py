@@ -1,4 +1,4 @@
-"""Concordance of two numbers over pairs of networks: over all, along an axis, in every environment; ranks. NumPy only."""
+"""Concordance of numbers over pairs of networks: over all, along an axis, in every environment; ranks. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
