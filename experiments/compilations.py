@@ -47,9 +47,9 @@ def programs(name: str) -> int:
     """Programs of one of `STUDIES`, in a process that has compiled nothing yet."""
     asked = []
 
-    def heard(event: str, seconds: float, **_: object) -> None:
+    def heard(event: str, duration_secs: float, **_: str | int) -> None:
         if event.endswith("backend_compile_duration"):
-            asked.append(seconds)
+            asked.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(heard)
     study.use_compilation_cache()

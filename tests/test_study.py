@@ -158,7 +158,11 @@ def test_study_json_has_the_seeds_of_all_runs_and_another_seed_compiles_nothing(
     few = {"methods": small_study().methods[:2], "attributions": 0}
     study.run(small_study(seeds=(2, 1), **few), folder)
     asked = []
-    heard = lambda event, _, **about: asked.append(about) if event.endswith("backend_compile_duration") else None
+
+    def heard(event: str, duration_secs: float, **_: str | int) -> None:
+        if event.endswith("backend_compile_duration"):
+            asked.append(duration_secs)
+
     jax.monitoring.register_event_duration_secs_listener(heard)
     try:
         jax.jit(lambda x: x + 41)(1.0)
