@@ -14,6 +14,7 @@ Commands (about four, three and two minutes on two cores; `--images 1000` and `2
     python experiments/benchmarks.py diagnostics     # needs torch and captum, see attribution_speed.py
     python experiments/benchmarks.py tables --against 21f71c7     # of a finished study, see table_speed.py
     python experiments/benchmarks.py growth     # likewise, of generated studies
+    python experiments/benchmarks.py compilations     # see compilations.py
     python experiments/benchmarks.py viewer     # half an hour; its options are those of viewer_benchmark.py
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
@@ -358,6 +359,11 @@ def main() -> None:
             table_speed.growth(sys.argv[2:] or tuple(table_speed.GROWTH))
         else:
             table_speed.run(tyro.cli(table_speed.Options, args=sys.argv[2:]))
+        return
+    if sys.argv[1:2] == ["compilations"]:
+        import compilations
+
+        compilations.run()
         return
     options = tyro.cli(Options, description=__doc__)
     study.use_compilation_cache()

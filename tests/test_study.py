@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from conftest import small_study
@@ -153,9 +154,24 @@ def test_a_longer_method_gets_a_longer_control_beside_the_old_one(folder):
     }
 
 
-def test_study_json_has_the_seeds_of_all_runs(folder):
-    study.run(small_study(seeds=(2, 1), methods=(), attributions=0), folder)
-    assert results.load_json(folder / "study.json")["seeds"] == [0, 1, 2]
+def test_study_json_has_the_seeds_of_all_runs_and_another_seed_compiles_nothing(folder):
+    few = {"methods": small_study().methods[:2], "attributions": 0}
+    study.run(small_study(seeds=(2, 1), **few), folder)
+    asked = []
+
+    def heard(event: str, duration_secs: float, **_: str | int) -> None:
+        if event.endswith("backend_compile_duration"):
+            asked.append(duration_secs)
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    try:
+        jax.jit(lambda x: x + 41)(1.0)
+        assert len(asked) == 1
+        study.run(small_study(seeds=(3,), **few), folder)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(heard)
+    assert len(asked) == 1
+    assert results.load_json(folder / "study.json")["seeds"] == [0, 1, 2, 3]
 
 
 def test_networks_in_parts_measure_the_same_and_never_more_at_once(folder, tmp_path, monkeypatch):

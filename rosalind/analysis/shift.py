@@ -61,13 +61,13 @@ def discriminator_error(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
     part, moved = np.concatenate(parts), np.arange(len(both)) >= len(x)
     wrong = np.zeros(len(both))
     for fold in range(FOLDS):
-        held, seen = part == fold, part != fold
-        mean, deviation = both[seen].mean(0), both[seen].std(0)
-        scaled = (both - mean) / np.where(deviation > 0, deviation, 1)
-        weights = _discriminator(scaled[seen], moved[seen])
-        scores = np.where(moved, 1, -1) * (scaled @ weights[:-1] + weights[-1])
+        held, seen = part == fold, both[part != fold]
+        mean, deviation = seen.mean(0), seen.std(0)
+        scale = np.where(deviation > 0, deviation, 1)
+        weights = _discriminator((seen - mean) / scale, moved[~held])
+        scores = np.where(moved[held], 1, -1) * ((both[held] - mean) / scale @ weights[:-1] + weights[-1])
         # Of equal samples nothing but rounding is left.
-        wrong[held] = np.where(np.abs(scores) < 1e-9, 0.5, scores < 0)[held]
+        wrong[held] = np.where(np.abs(scores) < 1e-9, 0.5, scores < 0)
     return float((wrong[~moved].mean() + wrong[moved].mean()) / 2)
 
 

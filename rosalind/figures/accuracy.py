@@ -43,7 +43,8 @@ def accuracy_figure(
     if columns <= 45:
         for i, j in np.argwhere(np.isfinite(table)):
             dark = "white" if table[i, j] < 0.55 else "black"
-            axes.text(j, i, f"{100 * table[i, j]:.0f}", ha="center", va="center", fontsize=6, color=dark)
+            look = {"ha": "center", "va": "center", "fontsize": 6, "color": dark, "in_layout": False}
+            axes.text(j, i, f"{100 * table[i, j]:.0f}", **look)
     axes.set_title(f"Accuracy in percent, mean over seeds{subset}", fontsize=9)
     figure.colorbar(drawn, ax=axes, shrink=0.8)
     return figure

@@ -201,19 +201,18 @@ def predictors_figure(results: Results) -> Figure | None:
     targets = list(dict.fromkeys(one.target for one in measured))
     figure = Figure(figsize=(2.6 + 3 * len(targets), 1.4 + 0.24 * len(names)), layout="constrained")
     for axes, target in zip(figure.subplots(1, len(targets), sharey=True), targets, strict=True):
-        for one in (one for one in measured if one.target == target):
-            place, sure = (
-                list(names).index(one.name),
-                one.verdict not in ("cannot tell", "differs between environments"),
-            )
-            within = list(one.environments.values())
-            axes.scatter(within, [place] * len(within), s=10, color="0.6", linewidths=0)
-            axes.scatter([one.tau], [place], s=44, c=COLOURS[0] if sure else "white", edgecolors=COLOURS[0], zorder=2)
+        shown = [one for one in measured if one.target == target]
+        places = [list(names).index(one.name) for one in shown]
+        sure = [one.verdict not in ("cannot tell", "differs between environments") for one in shown]
+        within = [(tau, p) for one, p in zip(shown, places, strict=True) for tau in one.environments.values()]
+        axes.scatter(*np.reshape(within, (-1, 2)).T, s=10, color="0.6", linewidths=0)
+        faces = [COLOURS[0] if one else "white" for one in sure]
+        axes.scatter([one.tau for one in shown], places, s=44, c=faces, edgecolors=COLOURS[0], zorder=2)
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_xlim(-1.05, 1.05)
         axes.set_yticks(range(len(names)), names.values())
         axes.tick_params(labelsize=7)
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel(f"Kendall's tau with {predictors.TARGETS[target]}", fontsize=8)
+        axes.set_xlabel(f"Kendall's tau with\n{predictors.TARGETS[target]}", fontsize=8)
     figure.axes[0].invert_yaxis()
     return figure

@@ -42,15 +42,17 @@ def distribution_figure(
     labels = {"angle": "angle, degrees", "norm": "norm, units", "margin": "margin, units"}
     for line, condition in zip(grid, conditions, strict=True):
         for axes, measure in zip(line, labels, strict=True):
-            for place, group in enumerate(shown):
-                values = _pooled(results, group, condition, measure, mask)
-                if not values.size:
-                    continue
-                low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
-                colour = colours[group.family]
-                axes.plot([low, high], [place, place], color=colour, linewidth=1)
-                axes.plot([first, third], [place, place], color=colour, linewidth=4, solid_capstyle="butt")
-                axes.plot(middle, place, "|", color="white", markersize=6)
+            ranges = [_quantiles(_pooled(results, group, condition, measure, mask)) for group in shown]
+            low, first, middle, third, high = np.reshape(ranges, (-1, 5)).T
+            places, gap = np.arange(len(shown)), np.full(len(shown), np.nan)
+            rows = np.stack([places, places, places], 1)
+            for family, colour in colours.items():
+                # Segments of one line, apart by gaps: artists cost more than what they draw.
+                own = [group.family == family for group in shown]
+                axes.plot(np.stack([low, high, gap], 1)[own].ravel(), rows[own].ravel(), color=colour, linewidth=1)
+                look: dict[str, Any] = {"color": colour, "linewidth": 4, "solid_capstyle": "butt"}
+                axes.plot(np.stack([first, third, gap], 1)[own].ravel(), rows[own].ravel(), **look)
+            axes.plot(middle, places, "|", color="white", markersize=6)
             axes.set_xlabel(labels[measure], fontsize=8)
             axes.tick_params(labelsize=7)
             axes.grid(axis="x", alpha=0.3)
@@ -61,6 +63,11 @@ def distribution_figure(
         line[0].set_title(title, fontsize=8, loc="left")
     grid[0][0].invert_yaxis()
     return figure
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    """float64[5]: 5, 25, 50, 75 and 95 %; NaN of no values."""
+    return np.percentile(values, [5, 25, 50, 75, 95]) if values.size else np.full(5, np.nan)
 
 
 def _pooled(

@@ -125,15 +125,18 @@ def pareto_figure(
     figure = Figure(figsize=(1 + 4.4 * max(len(panels), 1), 4.4), layout="constrained")
     kilobytes = shown.mean[:, 2] / 1000
     for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
-        for k, group in enumerate(shown.groups):
-            x, y = kilobytes[k], 100 * shown.mean[k, column]
-            if not np.isfinite([x, y]).all() or (groups and group.name not in groups):
-                continue
-            colour, on_front = colours[group.family], shown.front[k]
-            spread = np.nan_to_num(100 * shown.deviation[k, column])
-            axes.errorbar(x, y, spread, color=colour, linewidth=0.7, alpha=0.6, zorder=1)
-            axes.scatter(x, y, s=26, facecolor=colour if on_front else "white", edgecolor=colour, zorder=2)
+        known = np.isfinite([kilobytes, shown.mean[:, column]]).all(0)
+        asked = [k for k in np.flatnonzero(known) if not groups or shown.groups[k].name in groups]
+        x, y = kilobytes[asked], 100 * shown.mean[asked, column]
+        edges = [colours[shown.groups[k].family] for k in asked]
+        faces = [edge if shown.front[k] else "white" for edge, k in zip(edges, asked, strict=True)]
+        # All in one: a collection of a single point costs as much as one of all.
+        spread = np.nan_to_num(100 * shown.deviation[asked, column])
+        axes.errorbar(x, y, spread, fmt="none", ecolor=edges, elinewidth=0.7, alpha=0.6, zorder=1)
+        axes.scatter(x, y, s=26, facecolors=faces, edgecolors=edges, zorder=2)
         axes.set_xscale("log")
+        # The default's powers are formulas, which the report writes as they are.
+        axes.xaxis.set_major_formatter("{x:g}")
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))

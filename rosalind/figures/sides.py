@@ -135,7 +135,8 @@ def _numbers(axes: Axes, table: np.ndarray, low: float, high: float) -> None:
         share = (table[i, j] - low) / (high - low)
         dark = abs(share - 0.5) > 0.33 if low < 0 else share > 0.5
         number = "0" if abs(table[i, j]) < 0.5 else f"{table[i, j]:.0f}"
-        axes.text(j, i, number, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+        look = {"ha": "center", "va": "center", "fontsize": 6, "in_layout": False}
+        axes.text(j, i, number, color="white" if dark else "black", **look)
 
 
 def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Figure:
