@@ -152,7 +152,8 @@ def from_torch(
 
     Returns:
         A record whose callables hold the model itself. Masks are the nonzero entries of every `weight` of two axes or
-        more but embeddings' and norms', after the masks of `torch.nn.utils.prune` and parametrisations.
+        more but embeddings' and norms', after the masks of `torch.nn.utils.prune` and parametrisations. What `prune`
+        masks is masked anew first, as a call of its layer does.
 
     Raises:
         ValueError: a head that is not there or is no linear layer, a mean without std.
@@ -169,6 +170,7 @@ def from_torch(
     if (mean is None) != (std is None):
         raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
     parameter = next(model.parameters())
+    _mask_anew(model)
 
     def inputs(images: np.ndarray) -> "torch.Tensor":
         x = torch.from_numpy(np.array(images)).to(parameter.device).permute(0, 3, 1, 2)
@@ -291,6 +293,18 @@ def _install(norm: Any, statistics: list["torch.Tensor"]) -> None:
     """Set the running statistics of a BatchNorm in place."""
     for part, value in zip((norm.running_mean, norm.running_var, norm.num_batches_tracked), statistics, strict=True):
         part.copy_(value)
+
+
+def _mask_anew(model: "torch.nn.Module") -> None:
+    """Set every weight under torch.nn.utils.prune to its original times its mask."""
+    # A layer's hook does so when the layer is called. The projection of nn.MultiheadAttention never is, and keeps what
+    # it had before load_state_dict (findings/torch_prune_attention_keeps_old.sh).
+    for path, parameter in model.named_parameters():
+        owner, _, name = path.rpartition(".")
+        module, base = model.get_submodule(owner), name.removesuffix("_orig")
+        mask = getattr(module, f"{base}_mask", None)
+        if base != name and mask is not None and hasattr(module, base):
+            setattr(module, base, parameter * mask)
 
 
 def _effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:

@@ -311,7 +311,8 @@ def test_pretrained_variables_are_what_a_network_begins_with(kind, tmp_path):
     arrays = {"conv/kernel": kernel, "batch_stats/norm/mean": mean}
     path = tmp_path / f"weights.{kind}"
     if kind == "npz":
-        np.savez(path, **arrays)
+        # NumPy stores bfloat16 as two raw bytes a number.
+        np.savez(path, **{**arrays, "conv/kernel": kernel.astype(jnp.bfloat16)})
     else:
         path.write_bytes(safetensors({name.replace("/", "."): x for name, x in arrays.items()}))
     begun = models.flatten(models.init(replace(model, variables=str(path)), KEY))
@@ -328,6 +329,7 @@ def test_pretrained_variables_are_what_a_network_begins_with(kind, tmp_path):
     [
         ({"conv9/kernel": np.ones(3)}, "the model has no 'conv9/kernel'"),
         ({"conv/kernel": np.ones((3, 3, 1, 9))}, r"must have shape \[3, 3, 1, 8\], got \[3, 3, 1, 9\]"),
+        ({"conv/kernel": np.ones((3, 3, 1, 8)).astype(jnp.float8_e4m3fn)}, "'conv/kernel' has 1 raw bytes a number"),
         ({}, "has no arrays"),
         (None, "cannot be read: No such file"),
     ],

@@ -57,8 +57,15 @@ def read(source: str) -> dict[str, Any]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    for name, array in arrays.items():
+        if array.dtype == "V2":
+            # What NumPy stores of bfloat16 (findings/numpy_npz_bfloat16_zeros.sh).
+            arrays[name] = array.view(jnp.bfloat16)
+        elif array.dtype.kind == "V":
+            raise ValueError(f"{name!r} has {array.dtype.itemsize} raw bytes a number: store it as float32")
+    return arrays
 
 
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}

@@ -199,6 +199,29 @@ def test_the_gradient_is_that_of_the_summed_loss(small, digits):
     assert all(parameter.grad is None for parameter in small.parameters())
 
 
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = x[:, 0]
+        return self.fc(self.attention(x, x, x, need_weights=False)[0].mean(1))
+
+
+def test_a_pruned_checkpoint_of_attention_is_what_was_stored(digits):
+    stored, loaded = Attentive(), Attentive()
+    prune.l1_unstructured(stored.attention.out_proj, "weight", 0.5)
+    prune.identity(loaded.attention.out_proj, "weight")
+    loaded.load_state_dict(stored.state_dict())
+    images = digits.test.images[:3]
+    expected, read = (imported.from_torch(model, "attentive") for model in (stored, loaded))
+    np.testing.assert_allclose(read.logits(images), expected.logits(images), atol=1e-6)
+    used = loaded.attention.out_proj.weight.detach().numpy()
+    np.testing.assert_array_equal(used != 0, read.masks["attention.out_proj.weight"])
+
+
 @pytest.mark.parametrize("pruned", [False, True])
 def test_recalibration_is_that_of_torch(small, digits, pruned):
     model = copy.deepcopy(small)
