@@ -243,12 +243,26 @@ def browser():
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def pages(browser):
+    """Pages that are open, by the addresses they were opened with, and what their state was."""
+    opened = {}
+    yield opened
+    for shown, _ in opened.values():
+        shown.tab.close()
+
+
 @pytest.fixture
-def page(browser, address, request):
-    """The page of one question, or all views on one, which takes longest."""
+def page(browser, pages, address, request):
+    """The page of one question, or all views on one, which takes longest; the tests of a file share it."""
     import chromium
 
-    opened = chromium.Page(browser, f"{address}?layout={getattr(request, 'param', 'geometry')}")
-    yield opened
-    assert opened.errors() == []
-    opened.tab.close()
+    asked = f"{address}?layout={getattr(request, 'param', 'geometry')}"
+    if asked not in pages:
+        shown = chromium.Page(browser, asked)
+        pages[asked] = shown, shown.tab.evaluate(chromium.TEXT, "address")
+    else:
+        shown, first = pages[asked]
+        shown.go(first)
+    yield shown
+    assert shown.errors() == []
