@@ -21,6 +21,7 @@ os.environ.setdefault(
     + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""),
 )
 
+from untraced import untraced  # isort: skip  # before what it imports
 import checked_signatures  # noqa: F401  # before rosalind
 import jax
 import pytest
@@ -53,23 +54,6 @@ NORM_MLP = config.Model("conftest:NormMlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 
 MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 """A model that compiles in a moment, for properties."""
-
-
-def untraced(function):
-    """A function of another library that calls nothing of rosalind, without the tracer of lines that coverage sets."""
-
-    @functools.wraps(function)
-    def without(*args, **options):
-        tracer = sys.gettrace()
-        if tracer is None:
-            return function(*args, **options)
-        sys.settrace(None)
-        try:
-            return function(*args, **options)
-        finally:
-            sys.settrace(tracer)
-
-    return without
 
 
 @pytest.fixture(scope="session", autouse=True)
