@@ -37,6 +37,14 @@ LINE = """() => Bokeh.index.find_one(
   Bokeh.documents[0].get_model_by_name("status")).shadow_el.querySelector(".line")"""
 STATUS = f"() => ({LINE})().textContent.replace(/ \\([0-9]+ ms\\)$/, '')"
 """What the status says, without how long it took."""
+GO = """query => {
+  document.activeElement?.blur();
+  scrollTo(0, 0);
+  rosalindSend(`go:${query}`);
+}"""
+KEPT = """query => [...new URLSearchParams(location.search)].every(([name, value]) =>
+  ["layout", "token", "view"].includes(name) || new URLSearchParams(query).get(name) === value)"""
+"""True once the browser's address says nothing that a query does not."""
 UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
   .map((view) => [view, view.el.shadowRoot?.querySelector(".bk-clearfix")])
   .filter(([view, shown]) => {
@@ -74,6 +82,14 @@ class Page:
         self.tab.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
         self.tab.on("request", lambda request: self.asked.append(request.url))
         self.tab.goto(address)
+        self.settled()
+
+    def go(self, query: str) -> None:
+        """Show what an address says without loading the page anew, as the browser's own Back does."""
+        self.tab.mouse.move(0, 0)
+        self.tab.evaluate(GO, query)
+        self.wait(f"Bokeh.documents[0].get_model_by_name('address').text === {query!r}")
+        self.wait(f"({KEPT})({query!r})")
         self.settled()
 
     def settled(self) -> None:

@@ -21,6 +21,7 @@ os.environ.setdefault(
     + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""),
 )
 
+from untraced import untraced  # isort: skip  # before what it imports
 import checked_signatures  # noqa: F401  # before rosalind
 import jax
 import pytest
@@ -53,23 +54,6 @@ NORM_MLP = config.Model("conftest:NormMlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 
 MLP = config.Model("mlp", 16, (8, 8, 1), 3, (0.5,), (0.25,))
 """A model that compiles in a moment, for properties."""
-
-
-def untraced(function):
-    """A function of another library that calls nothing of rosalind, without the tracer of lines that coverage sets."""
-
-    @functools.wraps(function)
-    def without(*args, **options):
-        tracer = sys.gettrace()
-        if tracer is None:
-            return function(*args, **options)
-        sys.settrace(None)
-        try:
-            return function(*args, **options)
-        finally:
-            sys.settrace(tracer)
-
-    return without
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -238,17 +222,37 @@ def browser():
 
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        # Every window would load two pages for its address bar, in 0.7 s of processor time. This list holds instead of
+        # Playwright's, of which the rest is needed here too.
+        flags.append(
+            "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,"
+            "PaintHolding,HttpsUpgrades,MediaRouter,OptimizationHints,DestroyProfileOnBrowserClose"
+        )
         opened = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=flags)
         yield opened
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def pages(browser):
+    """Pages that are open, by the addresses they were opened with, and what their state was."""
+    opened = {}
+    yield opened
+    for shown, _ in opened.values():
+        shown.tab.close()
+
+
 @pytest.fixture
-def page(browser, address, request):
-    """The page of one question, or all views on one, which takes longest."""
+def page(browser, pages, address, request):
+    """The page of one question, or all views on one, which takes longest; the tests of a file share it."""
     import chromium
 
-    opened = chromium.Page(browser, f"{address}?layout={getattr(request, 'param', 'geometry')}")
-    yield opened
-    assert opened.errors() == []
-    opened.tab.close()
+    asked = f"{address}?layout={getattr(request, 'param', 'geometry')}"
+    if asked not in pages:
+        shown = chromium.Page(browser, asked)
+        pages[asked] = shown, shown.tab.evaluate(chromium.TEXT, "address")
+    else:
+        shown, first = pages[asked]
+        shown.go(first)
+    yield shown
+    assert shown.errors() == []

@@ -2,7 +2,7 @@
 
 import generated
 import pytest
-from chromium import FRAME, NETWORKS, SAMPLES, STATUS, UNLIKE, Page, canvas, ended, started
+from chromium import ALL, FRAME, NETWORKS, SAMPLES, STATUS, UNLIKE, Page, canvas, ended, started
 
 from rosalind import config
 from rosalind.viewer import bokeh_patches
@@ -39,22 +39,22 @@ def test_the_table_repaints_when_only_its_data_change(page):
     sorted_anew(page)
 
 
-def test_a_page_without_patches_shows_the_same(browser, address, small_folder):
+@ALL
+def test_a_page_without_patches_shows_the_same(browser, page, small_folder):
     process, without = started(small_folder, ROSALIND_BOKEH_PATCHES="off")
     try:
+        plain = Page(browser, f"{without}?layout=all")
         shown, links = [], []
-        for server in (address, without):
-            opened = Page(browser, f"{server}?layout=all&sample=3")
-            patched = server == address and bokeh_patches.enabled()
-            assert opened.tab.evaluate("Boolean(window.bokehPatches)") == patched
+        for opened in (page, plain):
+            assert opened.tab.evaluate("Boolean(window.bokehPatches)") == (opened is page and bokeh_patches.enabled())
             opened.drag("local-a", 0.15, 0.2, 0.6, 0.8)
             opened.wait("location.search.includes('rule=')")
             opened.settled()
             links.append(opened.tab.evaluate("location.search"))
             shown.append([opened.tab.evaluate(STATUS), sorted_anew(opened)])
             assert opened.tab.evaluate(UNLIKE) == []
-            assert opened.errors() == []
-            opened.tab.close()
+        assert plain.errors() == []
+        plain.tab.close()
         assert links[0] == links[1]
         assert shown[0] == shown[1]
     finally:
@@ -115,25 +115,35 @@ def test_the_wheel_zooms_and_densities_are_binned_anew(page):
     assert "rule=" not in page.tab.url
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
-def test_nothing_is_wider_than_the_window(browser, address, width, theme):
-    narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
-    assert narrow.errors() == []
-    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
-    dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
-    assert dark == (theme == "dark")
+@ALL
+def test_nothing_is_wider_than_the_window(page):
     # With the null, four panels stand on one line only where each can be read.
-    narrow.tab.keyboard.press("n")
-    narrow.wait_text("local-caption", "Null: ")
-    narrow.settled()
-    boxes = [narrow.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
-    assert min(box["width"] for box in boxes) > 200
-    tops = [narrow.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
-    assert tops[0] == tops[1]
-    assert tops[2] == tops[3]
-    assert (tops[0] < tops[2]) == (width == 1000)
-    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
-    narrow.tab.close()
+    page.tab.keyboard.press("n")
+    page.wait_text("local-caption", "Null: ")
+    for width, theme in ((1440, "light"), (1000, "dark")):
+        page.tab.set_viewport_size({"width": width, "height": 1000})
+        if theme == "dark":
+            page.tab.keyboard.press("d")
+            page.wait("location.search.includes('theme=dark')")
+        page.settled()
+        page.wait(f"({TOP})('local-a') {'<' if width == 1000 else '==='} ({TOP})('local-difference')")
+        dark = sum(canvas(page, "local-a")[0, 0].astype(int)) < 200
+        assert dark == (theme == "dark")
+        boxes = [page.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
+        assert min(box["width"] for box in boxes) > 200
+        tops = [page.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
+        assert tops[0] == tops[1]
+        assert tops[2] == tops[3]
+        assert (tops[0] < tops[2]) == (width == 1000)
+        assert page.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.tab.set_viewport_size({"width": 1440, "height": 1000})
+    # Without the null too.
+    page.tab.keyboard.press("n")
+    page.wait("!location.search.includes('null=')")
+    for width in (1000, 1440):
+        page.tab.set_viewport_size({"width": width, "height": 1000})
+        page.settled()
+        assert page.tab.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
 def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_later(browser, address):

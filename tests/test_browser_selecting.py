@@ -127,10 +127,11 @@ def test_keys_that_are_held_say_what_a_drag_does(page):
 
 
 def test_a_lasso_selects_what_it_goes_around(page):
-    page.tab.evaluate("""() => {
+    take = """name => {
       const bar = Bokeh.documents[0].get_model_by_name("local-a").toolbar;
-      bar.active_drag = bar.tools.find((tool) => tool.type === "LassoSelectTool");
-    }""")
+      bar.active_drag = bar.tools.find((tool) => tool.type === name);
+    }"""
+    page.tab.evaluate(take, "LassoSelectTool")
     box = page.tab.evaluate(FRAME, "local-a")
     turn = np.linspace(0, 6, 40)
     across, down = 0.4 + 0.25 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)
@@ -144,6 +145,7 @@ def test_a_lasso_selects_what_it_goes_around(page):
     count = status.split("<b>")[1].split()[0]
     assert 0 < int(count) < 597
     page.wait_text("distributions-caption", f"{count} selected samples")
+    page.tab.evaluate(take, "BoxSelectTool")
 
 
 @NETWORKS

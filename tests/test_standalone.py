@@ -10,6 +10,7 @@ from bokeh.document import Document
 from bokeh.io import curdoc
 from bokeh.models import Slider
 from pages import opened
+from untraced import untraced
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import standalone, state
@@ -101,4 +102,4 @@ def test_a_callback_that_raised_before_does_not_keep_it_from_being_written(store
     gc.collect()
     with pytest.raises(RuntimeError, match="destroyed"):
         curdoc()
-    assert "</html>" in standalone.page(store, state.default(store))
+    assert "</html>" in untraced(standalone.page)(store, state.default(store))
