@@ -38,7 +38,7 @@ from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
 
-FORMAT = 6
+FORMAT = 7
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")

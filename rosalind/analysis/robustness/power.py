@@ -70,6 +70,10 @@ def _shift(pairs: int, power: float, level: float) -> float:
 def seed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the last axis and the half width of its t-interval, which covers 1 - level.
 
+    It takes values over seeds for normal. Near a ceiling few values occur: seeds that are all equal leave a half width
+    of 0, and of accuracies of .998 of 100 images three seeds cover 44 % (`experiments/coverage.py`); the interval over
+    images holds there.
+
     Of float[..., seeds], NaN where a seed is missing: float64[...] means, NaN without a value; float64[...] half
     widths, NaN with fewer than two values; int[...] how many values there are.
 
