@@ -115,35 +115,25 @@ def test_the_wheel_zooms_and_densities_are_binned_anew(page):
     assert "rule=" not in page.tab.url
 
 
-@ALL
-def test_nothing_is_wider_than_the_window(page):
+@pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
+def test_nothing_is_wider_than_the_window(browser, address, width, theme):
+    narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
+    assert narrow.errors() == []
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
+    assert dark == (theme == "dark")
     # With the null, four panels stand on one line only where each can be read.
-    page.tab.keyboard.press("n")
-    page.wait_text("local-caption", "Null: ")
-    for width, theme in ((1440, "light"), (1000, "dark")):
-        page.tab.set_viewport_size({"width": width, "height": 1000})
-        if theme == "dark":
-            page.tab.keyboard.press("d")
-            page.wait("location.search.includes('theme=dark')")
-        page.settled()
-        page.wait(f"({TOP})('local-a') {'<' if width == 1000 else '==='} ({TOP})('local-difference')")
-        dark = sum(canvas(page, "local-a")[0, 0].astype(int)) < 200
-        assert dark == (theme == "dark")
-        boxes = [page.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
-        assert min(box["width"] for box in boxes) > 200
-        tops = [page.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
-        assert tops[0] == tops[1]
-        assert tops[2] == tops[3]
-        assert (tops[0] < tops[2]) == (width == 1000)
-        assert page.tab.evaluate("() => document.documentElement.scrollWidth") <= width
-    page.tab.set_viewport_size({"width": 1440, "height": 1000})
-    # Without the null too.
-    page.tab.keyboard.press("n")
-    page.wait("!location.search.includes('null=')")
-    for width in (1000, 1440):
-        page.tab.set_viewport_size({"width": width, "height": 1000})
-        page.settled()
-        assert page.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    narrow.tab.keyboard.press("n")
+    narrow.wait_text("local-caption", "Null: ")
+    narrow.settled()
+    boxes = [narrow.tab.evaluate(FRAME, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert min(box["width"] for box in boxes) > 200
+    tops = [narrow.tab.evaluate(TOP, f"local-{side}") for side in ("a", "b", "difference", "null")]
+    assert tops[0] == tops[1]
+    assert tops[2] == tops[3]
+    assert (tops[0] < tops[2]) == (width == 1000)
+    assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    narrow.tab.close()
 
 
 def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_later(browser, address):
