@@ -31,7 +31,8 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   by 3e-6 in float32. rosalind computes in float64, to which its closed forms are held. With 20 layers, 1,744 wide
   together, half the time of float32 is out of reach: 1.4 Gflop of float64 (half of every Gram matrix is 0.9) and 14 MB
   of features, beside 2.2 Gflop of float32, of which a core does at least twice as many a second. With float32 tiles it
-  was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by chance.
+  was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by
+  chance.
 - coherence takes 3.1 to 3.2 gradients of the demo's cnn (0.054 over 0.0176 s; 13 with gradients per example), where 3
   were wanted, and 3.6 to 5.2 of resnet20 on a busy machine. In turns with gradients per example, medians of three, that
   is 0.32 and 0.81 of their time. Of resnet20 the products take 0.7 of a gradient; sums and lengths take the rest, half

@@ -115,7 +115,7 @@ def minibatch_cka(x: Features, y: Others, size: int) -> float:
     """
     parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
     batches = [(_centred(x[part]), _centred(y[part])) for part in parts]
-    estimates = sum(_estimates(batch, batch) for batch in batches)
+    estimates = np.sum([_estimates(batch, batch) for batch in batches], 0)
     return float(estimates[0, 1] / (estimates[0, 0] * estimates[1, 1]) ** 0.5)
 
 
