@@ -7,8 +7,8 @@ Commands (the first needs `pip install torch pytorch-cka`):
     python experiments/inside_speed.py memory
 
 - cka: every layer of one network with every layer of another, features of `--samples` samples, beside the formula
-  in plain NumPy pair by pair, and `cka.cka_from_features` of pytorch-cka 1.1.3 (float32). All are the unbiased
-  estimate; rosalind's null by permutations within classes is timed by itself.
+  in plain NumPy pair by pair, and `cka.cka_from_features` of pytorch-cka 1.1.3 in float32 and float64. All are the
+  unbiased estimate; rosalind's null by permutations within classes is timed by itself.
 - passes: `coherence` of 512 images beside a plain gradient of the loss in batches over the same; `linear_path` of 11
   points beside 11 times the evaluation of a network that measuring makes (features, head, geometry), with and without
   the BatchNorm statistics that each point needs anew.
@@ -20,13 +20,19 @@ Ratios are medians of alternating runs in one process.
 Expected time: a minute, a minute, and half an hour of one core, most of it attributions. Results, one core
 (`taskset -c 1`, OMP_NUM_THREADS=1) of a machine with a load of 2 to 5, jax 0.10.2, torch 2.13.0:
 
-    CKA, 512 samples           9 layers    20 layers
-    over plain NumPy           0.24        0.1          equal to 2e-15
-    over pytorch-cka           2.0 to 3.2  1.5 to 1.8   equal to 3e-6; of 1,000 samples and 20 layers 0.9
-    with the null, over it     8.1 to 8.7  4.2 to 7.0
+    CKA, processor time                      512 samples             1,000 samples
+                                        9 layers   20 layers    9 layers   20 layers
+    milliseconds                           7          60           12         162
+    over pytorch-cka in float64            0.13       0.38         0.04       0.29
+    over pytorch-cka in float32            0.27       0.88         0.10       0.59
+    the null with it, over float32         0.74       1.9          0.24       1.5
 
-- CKA is not twice as fast as pytorch-cka, which has float32 where rosalind has float64 (the closed forms are held to
-  1e-9), and no null. It clips its unbiased estimate to [0, 1]; rosalind's may be below 0 by chance.
+- CKA differs from plain NumPy by 4e-16 and takes 0.05 of its time; from pytorch-cka it differs by 5e-14 in float64 and
+  by 3e-6 in float32. rosalind computes in float64, to which its closed forms are held. With 20 layers, 1,744 wide
+  together, half the time of float32 is out of reach: 1.4 Gflop of float64 (half of every Gram matrix is 0.9) and 14 MB
+  of features, beside 2.2 Gflop of float32, of which a core does at least twice as many a second. With float32 tiles it
+  was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by
+  chance.
 - coherence takes 3.1 to 3.2 gradients of the demo's cnn (0.054 over 0.0176 s; 13 with gradients per example), where 3
   were wanted, and 3.6 to 5.2 of resnet20 on a busy machine. In turns with gradients per example, medians of three, that
   is 0.32 and 0.81 of their time. Of resnet20 the products take 0.7 of a gradient; sums and lengths take the rest, half
@@ -69,14 +75,14 @@ SMALL = config.Study(
 
 
 def alternating(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> tuple[float, float]:
-    """Median seconds of two calls in turns, after one of each."""
+    """Median processor seconds of two calls in turns, after one of each."""
     seconds: tuple[list[float], list[float]] = [], []
     for number in range(rounds + 1):
         for taken, call in zip(seconds, (first, second), strict=True):
-            began = time.perf_counter()
+            began = time.process_time()
             call()
             if number:
-                taken.append(time.perf_counter() - began)
+                taken.append(time.process_time() - began)
     return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 
@@ -113,7 +119,8 @@ def cka_of(first: dict[str, np.ndarray], second: dict[str, np.ndarray], labels: 
     in_numpy = lambda: np.array([[plain_cka(x, y) for y in doubles[1]] for x in doubles[0]])
     tensors = [[torch.tensor(x) for x in layers.values()] for layers in networks]
     in_torch = lambda: cka_from_features(*tensors).numpy()
-    for name, other in (("plain NumPy", in_numpy), ("pytorch-cka", in_torch)):
+    in_doubles = lambda: cka_from_features(*([x.double() for x in layers] for layers in tensors)).numpy()
+    for name, other in (("plain NumPy", in_numpy), ("pytorch-cka", in_torch), ("in float64", in_doubles)):
         apart = np.abs(ours() - other()).max()
         a, b = alternating(ours, other, rounds)
         print(f"{len(first)} layers, {name}: {a:.3f} {b:.3f} {a / b:.2f}, largest difference {apart:.0e}", flush=True)

@@ -5,6 +5,18 @@ import pytest
 
 from rosalind import analysis
 
+RNG = np.random.default_rng(7)
+
+
+def written(x: np.ndarray, y: np.ndarray) -> float:
+    """The unbiased estimate as arXiv 2010.15327 writes it, of features that are not centred."""
+    n, ones = len(x), np.ones(len(x))
+    k, m = (z @ z.T * (1 - np.eye(n)) for z in (x, y))
+    hsic = lambda a, b: (
+        np.trace(a @ b) + ones @ a @ ones * (ones @ b @ ones) / ((n - 1) * (n - 2)) - 2 / (n - 2) * ones @ a @ b @ ones
+    )
+    return hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m))
+
 
 class TestRepresentations:
     X, Y = (lambda r: (lambda x: (x, r.randn(100, 10) + x))(r.randn(100, 10)))(np.random.RandomState(1337))
@@ -44,6 +56,18 @@ class TestRepresentations:
         assert self.R.cka(x, y) == pytest.approx(0, abs=0.02)
         assert self.R.mutual_neighbours(x, y) == pytest.approx(10 / 399, abs=0.01)
 
+    @pytest.mark.parametrize("widths", [(3, 5), (40, 300)], ids=["of features", "of Gram matrices"])
+    def test_all_layers_at_once_are_the_written_formula_pair_by_pair(self, widths):
+        # 150 samples are more than a tile of a Gram matrix; some are far from 0, and one layer does not vary.
+        first, second = (
+            [RNG.normal(size=(150, width)) @ RNG.normal(size=(width, width)) + 7 for width in widths] for _ in range(2)
+        )
+        others = {"c": second[0], "d": second[1], "e": np.full((150, 2), 0.1)}
+        table = self.R.between_layers({"a": first[0], "b": first[1]}, others, np.zeros(150, int))
+        for row, x in zip(table.value, first, strict=True):
+            np.testing.assert_allclose(row[:2], [written(x, y) for y in second], atol=1e-12)
+            assert np.isnan(row[2])
+
     def test_both_forms_of_the_biased_estimate_are_one(self):
         x, y = self.X[:8], self.Y[:8]
         direct = np.linalg.norm((x - x.mean(0)).T @ (y - y.mean(0))) ** 2
@@ -65,9 +89,12 @@ class TestRepresentations:
         assert sorted(order) == list(range(200))
 
     def test_what_does_not_vary_has_no_likeness(self):
-        flat = np.ones((20, 3))
-        for metric in ("cka", "procrustes", "svcca", "pwcca"):
-            assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
+        # The mean of twenty times 0.1 is not 0.1 in float64.
+        for flat in (np.ones((20, 3)), np.full((20, 3), 0.1)):
+            for metric in ("cka", "procrustes", "svcca", "pwcca"):
+                assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
+        # Without its diagonal the Gram matrix of what one sample alone has is 0.
+        assert np.isnan(self.R.cka(self.X[:20], 3 * np.eye(20)[:, :1]))
         with pytest.raises(ValueError, match="same 4 samples"):
             self.R.cka(self.X, self.Y[:5])
         with pytest.raises(ValueError, match="metric must be one of"):
