@@ -166,6 +166,10 @@ class Session:
         if kind == "seen":
             self.panels.see(rest.split())
             return
+        if kind == "painted":
+            if self.panels.late:
+                self._continue()
+            return
         if kind in ("go", "past"):
             self._follow(kind, rest)
             return
@@ -352,8 +356,6 @@ class Session:
         """Bring the whole page up to date; `began` is when the reader's gesture arrived."""
         self.panels.draw(frame)
         self.controls.late.text = " ".join(self.panels.late)
-        if self.panels.late:
-            self._continue()
         self._show_state()
         self.errors.visible = False
         count, total = int(frame.selected.sum()), int(frame.shown.sum())

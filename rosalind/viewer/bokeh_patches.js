@@ -25,6 +25,16 @@
     };
   });
 
+  // BokehJS writes the place of every renderer into a style sheet at each paint, also where it stays: the next text on a
+  // canvas waits until the browser has matched all styles anew, twice per figure.
+  const sheet = () => { try { return new (Bokeh.Models.get("InlineStyleSheet"))({css: ""}).underlying(); } catch { return null; } };
+  patch(Object.getPrototypeOf(sheet() ?? {}), ["_update"], (sheets) => {
+    const update = sheets._update;
+    sheets._update = function (css) {
+      if (css !== this.el.textContent) update.call(this, css);
+    };
+  });
+
   // No tooltips while a button is held: 50 ms. BokehJS keeps the place of a pointer that has left the frame for a corner
   // of its figure, and shows a tooltip there at the next repaint; and one stays where the page is scrolled under it.
   patch(view("HoverTool"), ["_move", "_move_exit"], (hover) => {

@@ -5,8 +5,11 @@ left out beyond the tested versions, and where the environment has `ROSALIND_BOK
 """
 
 import asyncio
+import base64
 import ctypes
 import gc
+import gzip
+import json
 import os
 import re
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
@@ -242,7 +245,7 @@ def batch_messages(session: ServerSession) -> None:
         batches = list(waiting.items())
         waiting.clear()
         for connection, changes in batches:
-            await connection._socket.send_message(connection.protocol.create("PATCH-DOC", changes))
+            await connection._socket.send_message(_in_few_parts(connection.protocol.create("PATCH-DOC", changes)))
 
     def document_patched(event: Any) -> None:
         # The browser that made a change has it already.
@@ -260,6 +263,17 @@ def batch_messages(session: ServerSession) -> None:
             writes.append(_Deferred(send))
 
     session._document_patched = document_patched
+
+
+def _in_few_parts(message: Any) -> Any:
+    """The message with its arrays as text within it: Bokeh sends two parts for each, some forty of a brush."""
+    if not _has(message, "_content_json", "_buffers", "content", "header"):
+        return message
+    text = lambda buffer: base64.b64encode(gzip.compress(buffer.to_bytes(), compresslevel=1)).decode()
+    message._content_json = json.dumps(message.content, default=text, separators=(",", ":"))
+    message._buffers = []
+    message.header = {**message.header, "num_buffers": 0}
+    return message
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,19 @@
     show();
     if (by < 0) window.rosalindAnswered?.();
   };
-  // Views off the screen are drawn after those on it; until then they show what was before.
+  // Views off the screen are drawn after those on it have been painted; until then they show what was before.
+  const painted = () => {
+    let told = false;
+    const tell = () => {
+      if (!told) send("painted");
+      told = true;
+    };
+    requestAnimationFrame(() => setTimeout(tell));
+    // A page in the background has no frames.
+    setTimeout(tell, 200);
+  };
   window.rosalindLate = (names) => {
+    if (names.length > late) painted();
     document.querySelectorAll("section").forEach((section) => section.toggleAttribute("data-late", names.includes(section.id)));
     late = names.length;
     show();
