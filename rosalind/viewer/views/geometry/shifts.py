@@ -46,6 +46,7 @@ class ClassShifts:
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
             x_range=(0, 1),
+            y_axis_label="class",
         )
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
@@ -130,6 +131,8 @@ class ClassShifts:
         if frame.selected.any():
             selected = frame.per_class(frame.selected)[self.listed]
             texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]
+        # What the numbers count stands on the first line, for all.
+        texts = [f"{'n = ' * (k == 0)}{text}" for k, text in enumerate(texts)]
         at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
         lines = np.arange(len(texts), dtype=np.float32)
         draw.fill(self.counts, {"x": [at] * len(texts), "y": lines.tolist(), "text": texts})

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColorBar, FixedTicker, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis.similarity import Groups
 from rosalind.viewer.views.cursor import CellCursor
-from rosalind.viewer.views.draw import SEQUENTIAL, cut, empty, fill, plain, plot, square
+from rosalind.viewer.views.draw import SEQUENTIAL, colour_bar, cut, empty, fill, plain, plot, square
 
 NAMED = 45
 """Largest number of rows with names."""
@@ -57,8 +57,7 @@ class GroupMatrix:
         cells = figure.rect("x", "y", 1, 1, source=self.cells, fill_color=fill_color, line_color=None)
         figure.segment("x0", "y0", "x1", "y1", source=self.joins, line_color="#000000", name="ink")
         square(figure, "x", "y", self.marks, 15, 1.5)
-        bar: Any = ColorBar(color_mapper=self.mapper, width=10, padding=4, title="apart")
-        figure.add_layout(bar, "right")
+        figure.add_layout(colour_bar(self.mapper, "apart"), "right")
         tips = [("", "@row"), ("", "@column"), ("apart", "@distance{0.00}"), ("seeds alone", "@chance")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips))
         size = lambda: (len(self.order), len(self.order))

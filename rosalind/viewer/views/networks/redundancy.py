@@ -7,14 +7,26 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import ColorBar, Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
+from bokeh.models import Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
 
 from rosalind.analysis import redundancy
 from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, fill, plot, square, stacked
+from rosalind.viewer.views.draw import (
+    CLEAR,
+    DIVERGING,
+    GREY,
+    ZERO,
+    caption,
+    colour_bar,
+    empty,
+    fill,
+    plot,
+    square,
+    stacked,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -127,7 +139,7 @@ class Redundancy:
         figure.text("x", "y", text="text", source=self.numbers, text_color="colour", **look)
         square(figure, "x", "y", self.pair, 26, 2)
         ticker: Any = FixedTicker(ticks=[-1, -0.5, 0, 0.5, 1])
-        figure.add_layout(ColorBar(color_mapper=mapper, ticker=ticker, width=10, padding=4), "right")
+        figure.add_layout(colour_bar(mapper, "correlation over networks", ticker=ticker), "right")
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         return figure
 

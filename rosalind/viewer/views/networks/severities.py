@@ -38,7 +38,7 @@ LONGEST = 40
 class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
-    page, title = "networks", "How fast do they break?"
+    page, title = "networks", "How does accuracy change with severity?"
     finding, key = "", ""
     """See `View`."""
 

@@ -20,6 +20,7 @@ from rosalind.viewer.views.draw import (
     POINTS,
     caption,
     cell_name,
+    colour_bar,
     cut,
     empty,
     plot,
@@ -74,6 +75,7 @@ class SampleDetail:
         formatters: Any = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.add_layout(colour_bar(self.mapper, "margin (units)"), "right")
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
         look = {"name": "ink", "line_alpha": 0.3, "line_width": 1}
         figure.segment("x", "low", "x", "high", source=ColumnDataSource(edges), **look)
@@ -126,7 +128,8 @@ class SampleDetail:
                 f"<div class='grid'>{''.join(sides)}</div>"
             )
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
-            self.own = f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
+            words = f"Sample {state.primary}, class {true_class}"
+            self.own = f"{words}, is right in {share:.0f} % of {margins.cells:,} cells."
             self._render(frame, margins)
         else:
             self.text.text = (
