@@ -10,6 +10,9 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Frame
 
+LETTERS = 24
+"""Longest name of a class beside its line."""
+
 LISTED = 20
 """Largest number of classes in the list."""
 
@@ -99,7 +102,7 @@ class ClassShifts:
         low, high = rasters.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
         # Room for the counts at the right.
         self.figure.x_range.update(start=low, end=high + 0.13 * (high - low))
-        names = [store.class_names[k] for k in self.listed]
+        names = [draw.cut(store.class_names[k], LETTERS) for k in self.listed]
         figure = self.figure
         figure.y_range.update(start=count - 0.5, end=-0.5)
         figure.height = 90 + 17 * count

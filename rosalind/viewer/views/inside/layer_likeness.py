@@ -31,6 +31,9 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 BY = {"cka": "CKA", "mutual_neighbours": "shared nearest neighbours", "procrustes": "1 - Procrustes distance / 2"}
 SHOW = {"excess": "excess over the classes", "value": "value"}
+MEANING = "How alike the activations of two layers are on the same images, beyond what the classes alone give."
+"""What the card is about, where nothing is drawn."""
+
 NUMBERED = 10
 """Largest number of layers whose cells hold a number."""
 
@@ -62,8 +65,8 @@ class LayerLikeness:
         self.figure = self._figure()
         self.caption = caption("layer-likeness-caption")
         by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
-        choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
-        self.root = stacked(choosers, self.figure)
+        self.choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
+        self.root = stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = plot(
@@ -103,6 +106,7 @@ class LayerLikeness:
             return
         stays = ""
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
+        self.choosers.visible = bool(pairs) and not layer_likeness.missing(self.store, pairs[0])
         if not pairs:
             words = ["A and B share no seed: there is no pair of networks to compare."]
         elif missing := layer_likeness.missing(self.store, pairs[0]):
@@ -120,7 +124,8 @@ class LayerLikeness:
         else:
             self._fill(compared, BY[by], show)
         self.finding = words[0] if compared is None else _finding(compared, by)
-        self.caption.text = paragraphs(stays, *(words if compared is not None else ()), frame.null_sentence)
+        words = words if compared is not None else [MEANING]
+        self.caption.text = paragraphs(stays, *words, frame.null_sentence)
 
     def _compared(self, frame: Frame, pair: tuple[Cell, Cell], by: str) -> tuple[Compared, str]:
         """The likeness on the selected samples, or on all where those are none or too few; a sentence that says so."""

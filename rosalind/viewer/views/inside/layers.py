@@ -73,7 +73,8 @@ class Layers:
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
         show = frame.chooser(change, "layers-show", "cells show", width=400)
-        self.root = draw.stacked(row(show, frame.chooser(change, "layers-as", "as")), self.figure)
+        self.choosers = row(show, frame.chooser(change, "layers-as", "as"))
+        self.root = draw.stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -141,17 +142,17 @@ class Layers:
             except (Damaged, OSError, ValueError) as error:
                 problems = f"{escape(str(error))} {problems}"
         self.figure.visible = table is not None
+        self.choosers.visible = bool(inside.kinds(self.store))
         if table is None:
             self.rows = []
             for source in (self.cells, self.names, self.texts, self.marks):
                 source.data = {name: [] for name in source.data}
             line = draw.commands(inside.command(self.store, "dead_units"))
-            missing = (
-                f"The study has no numbers per layer. Make them with<br>{line}<br>rosalind list diagnostics has others."
-            )
+            missing = f"The study has no numbers per layer. Make them with<br>{line}"
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
-            self.caption.text = draw.paragraphs(stays, frame.null_sentence)
+            others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
+            self.caption.text = draw.paragraphs(stays, others, frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
             self._fill(table, way)

@@ -256,7 +256,10 @@ class Evaluation:
         value = lambda v: float(np.exp(v)) if mode.ratio else v
         digits = mode.digits + (limits[1] - limits[0] < 3)
         sign = "+" if mode.signed else ""
-        self.bar.major_label_overrides = {k: f"{value(v):{sign}.{digits}f}" for k, v in ends.items()}
+        labels = {k: f"{value(v):{sign}.{digits}f}" for k, v in ends.items()}
+        # One number has no scale.
+        several = len(set(labels.values())) > 1
+        self.bar.major_label_overrides = labels if several else {**dict.fromkeys(labels, ""), 128: labels[128]}
 
     def _brush(self, event: SelectionGeometry) -> None:
         drawn: Any = event.geometry

@@ -106,7 +106,7 @@ class GroupMatrix:
             },
         )
         self.figure.x_range.update(start=0, end=max(count, 1))
-        self.figure.y_range.update(start=max(count, 1), end=-(TREE + 0.03) * max(count, 1))
+        self.figure.y_range.update(start=max(count, 1), end=-(TREE + 0.03) * max(count, 1) - 0.1)
         shown_height = LINE * (1 + TREE) * count + BESIDE if count <= NAMED else 0
         self.figure.height = max(470, int(shown_height))
         self.figure.xaxis.major_label_orientation = 0.9 if count <= LEANING else "vertical"

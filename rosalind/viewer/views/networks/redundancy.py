@@ -112,8 +112,9 @@ class Redundancy:
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.listed = Div(text="", name="redundancy-steps", sizing_mode="stretch_width")
+        self.choosers = row(accuracies, tolerance)
         self.root = stacked(
-            row(accuracies, tolerance),
+            self.choosers,
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
             self.listed,
         )
@@ -194,6 +195,9 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        correlation = self.correlations.correlation
+        self.choosers.visible = count > 1
+        self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())
         self.figure.visible = self.listed.visible = curve is not None
         if curve is not None:
             self._fill_curve(curve)
@@ -201,7 +205,8 @@ class Redundancy:
     def _fill_matrix(self) -> None:
         """The correlations, whose rows stay where they are while the samples change."""
         correlation, count = self.correlations.correlation, len(self.correlations.names)
-        fill(self.matrix, {"image": [correlation.astype(np.float32)], "size": [count]})
+        # BokehJS cannot draw an image without pixels.
+        fill(self.matrix, {"image": [correlation.astype(np.float32)] * (count > 0), "size": [count] * (count > 0)})
         numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
         rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]

@@ -120,7 +120,7 @@ class SampleDetail:
         self.figure.visible = position is not None
         if position is not None and state.primary is not None:
             margins = sample_margins.read(self.store, position, (state.a, state.b, *state.pins))
-            true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
+            true_class = escape(cut(str(self.store.names_of(self.store.labels[[position]])[0]), 24))
             sides = [_large(self.store, letter, cell, position) for letter, cell in _lettered(frame)]
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
@@ -229,7 +229,7 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
         # Predictions alone may have no probability.
         width, words = 0, "–"
         if np.isfinite(probability):
-            width, words = max(round(44 * probability), 1), f"{100 * probability:.1f} %"
+            width, words = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
             f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
             f"<td style='padding-right:6px'><div style='width:{width}px;height:9px;"

@@ -149,7 +149,9 @@ class Samples:
             self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
+            self._show_message(
+                f"No sample is {name}: none was {PRESETS[name][1]} often enough. Another B or condition may have some."
+            )
         else:
             mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
             first = next((sample for sample in ids if sample in mapped), ids[0])
@@ -259,7 +261,7 @@ class Samples:
         if left[1] == state.b[1]:
             where = "One picture, as both have one condition."
         corners = f"Corners: {'A' if is_a else 'clean'} left, B right; ● correct, ✕ wrong."
-        return f"{flip_legend()}. {where} {corners} Text: class, then both predictions."
+        return f"Frames: {flip_legend()}. {where} {corners} Text: class, then both predictions."
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state
