@@ -93,9 +93,10 @@ def _name(axes: Axes, names: list[str], places: list[tuple[float, float]]) -> No
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     heights = severity_curves.dodge(y, 0.042 * (high - low), low + 0.02 * (high - low), high - 0.02 * (high - low))
     axes.set_xlim(left, right + 0.3 * (right - left))
+    axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= right])
     for name, point, height in zip(names, zip(x, y, strict=True), heights, strict=True):
-        leader = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.4}
-        at = (right + 0.04 * (right - left), height)
+        leader = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.4, "relpos": (0, 0.5)}
+        at = (right + 0.08 * (right - left), height)
         axes.annotate(name, point, at, fontsize=6, va="center", arrowprops=leader)
 
 

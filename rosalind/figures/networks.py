@@ -154,7 +154,7 @@ def pareto_figure(
         gap = 0.025 * (high - low)
         places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
         for k, y, place in zip(named, heights, places, strict=True):
-            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4}
+            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "relpos": (0, 0.5)}
             look = {"fontsize": 5.5, "va": "center", "arrowprops": leader}
             axes.annotate(shown.groups[k].name, (kilobytes[k], y), (1.15 * kilobytes[k], place), **look)
         axes.set_xlabel("kilobytes of all parameters", fontsize=8)

@@ -231,13 +231,12 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def commands(*lines: str) -> str:
-    """Command lines as HTML, each on a line of its own, which break between words only.
+    """Command lines as HTML, each on a line of its own.
 
-    >>> commands("rosalind list")
-    '<code><span>rosalind</span> <span>list</span></code>'
+    >>> commands("rosalind list methods")
+    '<code>rosalind list methods</code>'
     """
-    words = [[f"<span>{escape(word)}</span>" for word in line.split()] for line in lines]
-    return "<br>".join(f"<code>{' '.join(line)}</code>" for line in words)
+    return "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
 
 
 def caption(name: str) -> Div:

@@ -129,7 +129,7 @@ class SampleDetail:
             )
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
             words = f"Sample {state.primary}, class {true_class}"
-            self.own = f"{words}, is right in {share:.0f} % of {margins.cells:,} cells."
+            self.own = f"{words}: right in {share:.0f} % of {margins.cells:,} cells."
             self._render(frame, margins)
         else:
             self.text.text = (

@@ -149,9 +149,8 @@ class Samples:
             self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            self._show_message(
-                f"No sample is {name}: none was {PRESETS[name][1]} often enough. Another B or condition may have some."
-            )
+            why = f"none was {PRESETS[name][1]} often enough"
+            self._show_message(f"No sample is picked by {name!r}: {why}. Try another B or condition.")
         else:
             mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
             first = next((sample for sample in ids if sample in mapped), ids[0])
