@@ -8,14 +8,14 @@ from typing import Any
 
 import generated
 import pytest
-from bokeh.models import DataTable, Div, Plot
+from bokeh.models import Axis, ColorBar, ColumnDataSource, DataTable, Div, Plot, Select
 from pages import opened
 
 from rosalind import config, figures, results
 from rosalind.analysis.store import Store
 
 LINE = 40
-"""Most words of a card that has nothing to draw."""
+"""Most words of a card that has nothing to draw, and that are not folded."""
 
 TINY: dict[str, Any] = {
     **{"samples": 60, "classes": 3, "networks": 6, "seeds": 2, "image_size": 8, "thumbnails": 20},
@@ -61,7 +61,7 @@ def words_of(session, name: str) -> str:
     """All text of a card that is visible."""
     view = session.views[name]
     parts = [part for part in view.root.references() if isinstance(part, Div) and part.visible]
-    texts = [getattr(view, "finding", ""), *(part.text for part in parts), view.caption.text]
+    texts = [getattr(view, "finding", ""), *(part.text for part in parts if part is not view.caption)]
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", " ".join(texts))).split())
 
 
@@ -69,6 +69,27 @@ def is_drawn(session, name: str) -> bool:
     """True where a card shows a figure or a table."""
     parts = session.views[name].root.references()
     return any(part.visible for part in parts if isinstance(part, Plot | DataTable))
+
+
+def unlike_a_figure(session, name: str) -> list[str]:
+    """What a card has that a reader cannot use: lists beside nothing, bars without a name, names without an end."""
+    parts, wrong = session.views[name].root.references(), []
+    figures = [part for part in parts if isinstance(part, Plot) and part.visible]
+    for figure in figures:
+        inside = figure.references()
+        bars = [part for part in inside if isinstance(part, ColorBar)]
+        wrong += [f"{figure.name}: a bar without a name" for bar in bars if not (bar.title or figure.title.text)]
+        labels = [label for part in inside if isinstance(part, Axis) for label in part.major_label_overrides.values()]
+        wrong += [f"{figure.name}: {label}" for label in labels if len(str(label)) > 2 * LINE]
+        # BokehJS stops at an image without pixels.
+        tables = [part.data for part in inside if isinstance(part, ColumnDataSource) and "image" in part.data]
+        wrong += [f"{figure.name}: no pixels" for table in tables for image in table["image"] if not len(image)]
+    # Of these a list can bring something.
+    if not is_drawn(session, name) and name not in ("similarity", "attribution"):
+        rows = [part for part in parts if not getattr(part, "visible", True)]
+        hidden = {inner for one in rows for inner in one.references()}
+        wrong += [f"the list {p.name}" for p in parts if isinstance(p, Select) and p.visible and p not in hidden]
+    return wrong
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -83,6 +104,7 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
     assert set(session.views) == set(session.panels.classes)
     assert not session.errors.visible
     empty = {card: words_of(session, card) for card in session.views if not is_drawn(session, card)}
+    assert not {card: unlike for card in session.views if (unlike := unlike_a_figure(session, card))}
     wrong = {card: part for card, part in case.says.items() if part not in empty.get(card, "")}
     assert not wrong, {card: empty.get(card) for card in wrong}
     figureless = {"claims", "breakdown", "collapse"}

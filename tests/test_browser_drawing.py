@@ -115,11 +115,32 @@ def test_the_wheel_zooms_and_densities_are_binned_anew(page):
     assert "rule=" not in page.tab.url
 
 
+CUT = """() => {
+  const pen = document.createElement("canvas").getContext("2d"), cut = [];
+  const rail = document.getElementById("rail").getBoundingClientRect(), edges = new Set();
+  for (const view of Bokeh.index.query((view) => ["Select", "Button"].includes(view.model.type))) {
+    const part = view.input_el ?? view.shadow_el.querySelector("button"), box = part?.getBoundingClientRect();
+    if (!box?.width) continue;
+    const style = getComputedStyle(part), room = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+    pen.font = style.font;
+    const text = part.selectedOptions?.[0]?.text ?? part.textContent;
+    if (pen.measureText(text).width + room > part.clientWidth + 1) cut.push(text);
+    if (box.left > rail.left && box.right < rail.right + 20 && box.left > (rail.left + rail.right) / 2)
+      edges.add(Math.round(box.right));
+  }
+  return [cut, [...edges]];
+}"""
+"""The lists and buttons that are narrower than what they say, and the right edges of those on the rail's right."""
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
 def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     narrow = Page(browser, f"{address}?layout=all&theme={theme}", width=width)
     assert narrow.errors() == []
     assert narrow.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    cut, edges = narrow.tab.evaluate(CUT)
+    assert cut == []
+    assert max(edges) - min(edges) <= 1
     dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
     assert dark == (theme == "dark")
     # With the null, four panels stand on one line only where each can be read.

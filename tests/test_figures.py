@@ -34,6 +34,8 @@ def test_a_family_has_one_colour_in_figures_and_in_the_viewer(store):
     axes = figures.lineage_figure(store).axes[0]
     dots = {dot.get_label(): to_hex(dot.get_facecolor()[0]) for dot in axes.collections}
     assert {family: dots[family] for family in expected} == expected
+    lines = [line for axes in figures.comparison_figure(store.results).axes for line in axes.lines]
+    assert {to_hex(line.get_color()) for line in lines} <= set(expected.values())
     view = Page(store, Similarity).view
     assert dict(zip(view.families, view.colours, strict=True)) == expected
 
@@ -67,6 +69,8 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     # Ticks of a logarithmic axis are numbers: formulas are written as they are.
     assert not any("mathdefault" in path.read_text() for path in written if path.suffix == ".svg")
     svg = (tmp_path / "report" / "densities.svg").read_text()
+    # No number is written as a formula that nobody sets.
+    assert not [path.name for path in written if path.suffix == ".svg" and "math" in path.read_text()]
     # Samples are in three pictures, and letters are letters.
     assert svg.count("<image") == 3
     assert "angle to class direction, degrees" in svg
@@ -210,6 +214,9 @@ def test_curves_are_means_over_seeds_of_the_table(store):
     )
     assert axes.get_title() == "contrast; 95 % intervals over seeds, of which there are 2"
     assert "means over 2 of the 15" in figures.severity_figure(store).axes[0].get_title()
+    axes = figures.severity_figure(store, "contrast-5", sides=("dense", "biprop 0.5")).axes[0]
+    drawn = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    assert [drawn[name].lines[0].get_color() for name in ("A: dense", "B: biprop 0.5")] == list(palette.SIDES)
 
 
 def test_the_map_has_every_network_and_the_curve_its_families(store):
@@ -218,6 +225,7 @@ def test_the_map_has_every_network_and_the_curve_its_families(store):
     left, right = figures.redundancy_figure(store).axes[:2]
     names = [label.get_text() for label in left.get_xticklabels()]
     assert sorted(names) == ["contrast", "gaussian_noise"]
+    assert [label.get_text() for label in right.get_xticklabels()] in ([], ["1", "2"])
     assert right.get_title().endswith(f"{len(store.networks)} networks")
 
 

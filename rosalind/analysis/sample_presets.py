@@ -74,9 +74,7 @@ def finding(preset: str, picked: Picked) -> str:
         return f"{words}: too few seeds and draws to say whether they behave so again."
     if not picked.cases:
         return f"{words}; none was {given} on {picked.rest}."
-    return (
-        f"{words}: held out, {event} in {100 * picked.again:.0f} % of cases; of all samples' {100 * picked.null:.0f} %."
-    )
+    return f"{words}; on held-out cases {event} in {100 * picked.again:.0f} % (all samples: {100 * picked.null:.0f} %)."
 
 
 def ranked(counts: Integer[np.ndarray, "2 n"]) -> Float64[np.ndarray, " n"]:

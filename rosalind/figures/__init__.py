@@ -128,9 +128,10 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     summary = None if mask is None else slice_accuracy.summary(store, mask)
     # Pinned methods are in colour, beside those of A and of B.
     pinned = [store.sides.group(name).name for name, _ in (shown.a, shown.b, *shown.pins)] if shown.pins else []
+    sides = [store.sides.group(name).name for name, _ in (shown.a, shown.b)] if shown.link else []
     tolerance, kind = (shown.settings.get(f"redundancy-{name}") for name in ("tolerance", "accuracies"))
     pictures = {
-        "severities": severity_figure(store, shown.b[1], groups or pinned, summary, subset),
+        "severities": severity_figure(store, shown.b[1], groups or pinned, summary, subset, sides),
         "redundancy": redundancy_figure(store, float(tolerance or 1), kind or "mean", summary, subset),
         "frequencies": frequency_figure(results, groups),
         "accuracy-and-bytes": pareto_figure(store, groups, summary, subset),

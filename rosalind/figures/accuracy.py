@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rosalind.analysis import robustness
-from rosalind.analysis.palette import families
+from rosalind.analysis import robustness, severity_curves
+from rosalind.analysis.palette import QUIET
 from rosalind.analysis.scope import chosen
+from rosalind.figures import looks
 from rosalind.results import Results, load_arrays
 
 
@@ -46,7 +48,7 @@ def accuracy_figure(
             look = {"ha": "center", "va": "center", "fontsize": 6, "color": dark, "in_layout": False}
             axes.text(j, i, f"{100 * table[i, j]:.0f}", **look)
     axes.set_title(f"Accuracy in percent, mean over seeds{subset}", fontsize=9)
-    figure.colorbar(drawn, ax=axes, shrink=0.8)
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label="percent right")
     return figure
 
 
@@ -62,24 +64,41 @@ def trade_figure(
     """
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    colours = families(results.networks.values())
+    drawn = looks.of_families(results.networks.values())
     rows = robustness.table(results, accuracies=accuracies)
+    names, places = [], []
     for row in (row for row in rows if not groups or row.group.name in groups):
-        colour = colours[row.group.family]
-        axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, color=colour, alpha=0.5, linewidths=0)
+        look = drawn[row.group.family]
+        axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, alpha=0.5, linewidths=0, **look)
         if np.isfinite(row.corrupted).all() and np.isfinite(row.clean).all():
             mean = (100 * row.clean.mean(), 100 * row.corrupted.mean())
-            axes.scatter(*mean, s=45, color=colour, edgecolors="black", linewidths=0.5)
-            axes.annotate(row.group.name, mean, fontsize=6, xytext=(4, 3), textcoords="offset points")
+            axes.scatter(*mean, s=45, edgecolors="black", linewidths=0.5, **look)
+            names.append(row.group.name)
+            places.append(mean)
     axes.set_title(subset.removeprefix(", "), fontsize=8)
-    for family, colour in colours.items():
-        axes.scatter([], [], color=colour, label=family)
-    # Not "best", which tries every place against every point.
-    axes.legend(loc="upper left", fontsize=7, frameon=False)
+    _name(axes, names, places)
+    for family, look in drawn.items():
+        axes.scatter([], [], label=family, **look)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     axes.set_xlabel("clean accuracy, percent")
     axes.set_ylabel("mean corruption accuracy, percent")
     axes.grid(alpha=0.3)
     return figure
+
+
+def _name(axes: Axes, names: list[str], places: list[tuple[float, float]]) -> None:
+    """Names in a column on the right of all points, in the order of heights, each with a line to its point."""
+    if not names:
+        return
+    x, y = np.array(places).T
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    heights = severity_curves.dodge(y, 0.042 * (high - low), low + 0.02 * (high - low), high - 0.02 * (high - low))
+    axes.set_xlim(left, right + 0.3 * (right - left))
+    axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= right])
+    for name, point, height in zip(names, zip(x, y, strict=True), heights, strict=True):
+        leader = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.4, "relpos": (0, 0.5)}
+        at = (right + 0.08 * (right - left), height)
+        axes.annotate(name, point, at, fontsize=6, va="center", arrowprops=leader)
 
 
 def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:

@@ -1,22 +1,25 @@
 """Accuracy of every method against its parameters and its cost, and which methods can be told apart."""
 
+import textwrap
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rosalind.analysis import predictors, robustness
-from rosalind.analysis.palette import COLOURS
+from rosalind.analysis.palette import BOTH, QUIET, families
 from rosalind.analysis.scope import chosen
+from rosalind.figures import looks
 from rosalind.results import Results
 
 
 def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
     """Clean and corruption accuracy against what is left of the network, and against epochs.
 
-    A line per method over its sparsities, mean and deviation over seeds; random masks are dashed, dense
-    networks of any width are stars. Of some groups of seeds; of all where none is named.
+    A line per method over its sparsities, mean and deviation over seeds, in the colour of its family with a marker of
+    its own; random masks are dashed, dense networks of any width are stars. Of some groups of seeds; of all where none
+    is named.
     """
     by_method: dict[str, dict[str, list[dict]]] = {}
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
@@ -28,7 +31,7 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
         by_method.setdefault(name, {}).setdefault(level, []).append(row)
     figure = Figure(figsize=(9.5, 6.4), layout="constrained")
     grid = figure.subplots(2, 2, sharex="col")
-    markers = "os^Dv<>Ph8X"
+    markers, colours = "os^Dv<>Ph8X", families(results.networks.values())
     for line, measure in zip(grid, ("clean", "corrupted"), strict=True):
         for axes, across in zip(line, ("parameters_left", "epochs"), strict=True):
             for k, (name, levels) in enumerate(by_method.items()):
@@ -39,13 +42,13 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
                     deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
                     points.append((np.mean([row[across] for row in level]), np.mean(values), deviation))
                 x, y, spread = np.array(sorted(points), float).T
-                dense = next(iter(levels.values()))[0]["family"] == "dense"
-                random = name == "random"
+                family = next(iter(levels.values()))[0]["family"]
+                dense, random = family == "dense", name == "random"
                 axes.errorbar(
                     100 * x if across == "parameters_left" else x,
                     y,
                     yerr=spread,
-                    color="0.35" if random else COLOURS[k % len(COLOURS)],
+                    color=colours[family],
                     marker="*" if dense else markers[k % len(markers)],
                     markersize=11 if dense else 5,
                     linestyle="--" if random else "-",
@@ -54,10 +57,7 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
                     label=name,
                 )
             axes.grid(alpha=0.3)
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
+            looks.plain_log(axes)
             axes.set_ylabel(f"{measure} accuracy, percent", fontsize=8)
             axes.tick_params(labelsize=7)
     grid[1][0].set_xlabel("parameters left, percent of the dense parent's", fontsize=8)
@@ -162,7 +162,7 @@ def potential_figure(results: Results) -> Figure | None:
     pruned.
     """
     main = robustness.main_mean(results)
-    kinds = {"clean": "0.2", main.name if main else "": COLOURS[0]}
+    kinds = {"clean": "0.2", main.name if main else "": QUIET}
     measured = [p for p in robustness.potential.potentials(results) if p.condition in kinds]
     if not measured:
         return None
@@ -176,8 +176,10 @@ def potential_figure(results: Results) -> Figure | None:
         # Of a single seed 0, as error bars need a number.
         axes.errorbar(mean, places, xerr=np.nan_to_num(half), fmt="none", ecolor=colour, linewidth=1, capsize=2)
         faces = ["white" if p.beyond else colour for p in of_kind]
-        axes.scatter(mean, places, s=26, c=faces, edgecolors=colour, zorder=2)
-        axes.scatter([], [], s=26, color=colour, label="clean" if condition == "clean" else "corrupted")
+        clean = condition == "clean"
+        look: dict[str, Any] = {"s": 26, "marker": "o" if clean else "s"}
+        axes.scatter(mean, places, c=faces, edgecolors=colour, zorder=2, **look)
+        axes.scatter([], [], color=colour, label="clean" if clean else "corrupted", **look)
     axes.set_yticks(range(len(methods)), methods)
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
@@ -206,13 +208,14 @@ def predictors_figure(results: Results) -> Figure | None:
         sure = [one.verdict not in ("cannot tell", "differs between environments") for one in shown]
         within = [(tau, p) for one, p in zip(shown, places, strict=True) for tau in one.environments.values()]
         axes.scatter(*np.reshape(within, (-1, 2)).T, s=10, color="0.6", linewidths=0)
-        faces = [COLOURS[0] if one else "white" for one in sure]
-        axes.scatter([one.tau for one in shown], places, s=44, c=faces, edgecolors=COLOURS[0], zorder=2)
+        faces = [BOTH if one else "white" for one in sure]
+        axes.scatter([one.tau for one in shown], places, s=44, c=faces, edgecolors=BOTH, zorder=2)
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_xlim(-1.05, 1.05)
         axes.set_yticks(range(len(names)), names.values())
         axes.tick_params(labelsize=7)
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel(f"Kendall's tau with\n{predictors.TARGETS[target]}", fontsize=8)
+        # Two of them side by side would run into each other on one line.
+        axes.set_xlabel(textwrap.fill(f"Kendall's tau with {predictors.TARGETS[target]}", 34), fontsize=8)
     figure.axes[0].invert_yaxis()
     return figure

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from rosalind.analysis import robustness, similarity
-from rosalind.analysis.palette import families
+from rosalind.analysis.palette import QUIET, families
 from rosalind.analysis.scope import chosen, counted
 from rosalind.results import Results
 
@@ -118,10 +118,12 @@ def similarity_figure(
         axes.scatter(x, y, s=size, c=colour, marker=marker, **drawn)
     for family, colour in colours.items():
         axes.scatter([], [], color=colour, label=family)
-    # Not "best", which tries every place against every point.
-    axes.legend(loc="upper left", fontsize=7, frameon=False)
+    for category, marker in MARKERS.items():
+        if marker in points:
+            axes.scatter([], [], color=QUIET, marker=marker, label=category)
+    figure.legend(loc="outside lower center", ncols=6, fontsize=6.5, frameon=False)
     axes.set(aspect="equal", xticks=[], yticks=[])
     distances = "as measured" if mode == "absolute" else "change from clean"
-    share = f"{100 * comparison.kept:.0f} % of squared distances"
-    axes.set_title(f"Geometric similarity, {distances}: {share}", fontsize=9)
+    share = f"{100 * comparison.kept:.0f} % of squared distances; larger is more severe, stars are clean"
+    axes.set_title(f"Geometric similarity, {distances}: {share}", fontsize=8)
     return figure

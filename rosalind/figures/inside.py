@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import diagnostics, robustness
-from rosalind.analysis.palette import COLOURS
+from rosalind.analysis.palette import families
 from rosalind.analysis.scope import chosen as chosen_groups
 from rosalind.config import CLEAN
 from rosalind.results import Results
@@ -71,6 +71,8 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
     if not infos:
         return None
     infos = [info for info in infos if info.id == infos[0].id]
+    family = {group.name: group.family for group in robustness.groups(results)}
+    colours, dashes = families(results.networks.values()), ("-", ":", "-.")
     group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
     conditions = list(dict.fromkeys(info.condition or "" for info in infos))
     figure = Figure(figsize=(1.6 + 3.6 * len(conditions), 3.4), layout="constrained")
@@ -84,13 +86,18 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
                 is_null = all(results.networks[end].is_dense for end in (info.network, info.other) if end)
                 name = "two dense seeds" if is_null else group_of[info.network]
                 lines.setdefault(name, []).append((arrays["axis/points"], arrays["error"]))
-        for k, (name, paths) in enumerate(lines.items()):
+        drawn: list[str] = []
+        for name, paths in lines.items():
             is_null = name == "two dense seeds"
+            of = "dense" if is_null else family[name]
+            # Groups of one family differ in dashes.
+            dash = dashes[drawn.count(of) % len(dashes)]
+            drawn.append(of)
             axes.plot(
                 paths[0][0],
                 100 * np.mean([errors for _, errors in paths], 0),
-                color="0.35" if is_null else COLOURS[k % len(COLOURS)],
-                linestyle="--" if is_null else ("-", ":", "-.")[k // len(COLOURS) % 3],
+                color="0.35" if is_null else colours[of],
+                linestyle="--" if is_null else dash,
                 label=name,
                 linewidth=1.2,
             )

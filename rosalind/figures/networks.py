@@ -1,18 +1,19 @@
 """Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
 
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from rosalind.analysis import accuracy_table, lineage, pareto, redundancy, robustness, severity_curves
-from rosalind.analysis.palette import families
+from rosalind.analysis.palette import BOTH, SIDES
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
+from rosalind.figures import looks
 
 GREY = "#8a94a6"
 
@@ -29,6 +30,7 @@ def severity_figure(
     groups: Collection[str] = (),
     summary: Summary | None = None,
     subset: str = "",
+    sides: Sequence[str] = (),
 ) -> Figure | None:
     """Accuracy of every method over the severities of a condition's corruption, of means over corruptions for clean.
 
@@ -41,27 +43,35 @@ def severity_figure(
         groups: names of those that are in colour instead; the best and worst where empty.
         summary: of a slice, see `slice_accuracy.summary`; of all samples by default.
         subset: end of the title that says of which samples it is.
+        sides: names of A's and of B's group, which are bold and in the colours of A and B; none by default.
     """
     names = [group.name for group in store.groups]
     curves = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
     if curves is None:
         return None
     mean, half, count = curves.values(accuracy_table.values(store, "accuracy", summary))
-    colours, points = families(store.results.networks.values()), np.arange(mean.shape[1])
+    drawn_as, points = looks.of_families(store.results.networks.values()), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
     named = [k for k, name in enumerate(names) if name in groups]
     chosen = named or severity_curves.highlighted(mean, dense)
+    letters: dict[int, str] = {}
+    for letter, name in zip("AB", sides, strict=False):
+        letters[names.index(name)] = f"{letters.get(names.index(name), '')}{letter}"
+    chosen = [*chosen, *(k for k in letters if k not in chosen)]
     for k in range(len(mean)):
         if k not in chosen:
             axes.plot(points, mean[k], color=GREY, linewidth=0.6, alpha=0.5)
     for k in sorted(chosen, key=lambda k: -np.nan_to_num(mean[k, -1])):
-        colour = colours[store.groups[k].family]
+        look = drawn_as[store.groups[k].family]
+        if letter := letters.get(k):
+            look = look | {"color": {"A": SIDES[0], "B": SIDES[1]}.get(letter, BOTH), "zorder": 3}
         # Of one seed there is no interval, and the line is all that is drawn.
         axes.errorbar(
-            points, mean[k], np.nan_to_num(half[k]), color=colour, marker="o", markersize=3, capsize=2,
-            linewidth=1.6 if k in dense else 1, label=curves.names[k],
+            points, mean[k], np.nan_to_num(half[k]), markersize=5 if letter else 3, capsize=2,
+            linewidth=2 if letter else 1,
+            label=f"{', '.join(letter)}: {curves.names[k]}" if letter else curves.names[k], **look,
         )  # fmt: skip
     axes.set_xticks(points, curves.ticks)
     axes.set_xlabel("severity", fontsize=8)
@@ -85,15 +95,15 @@ def lineage_figure(store: Store, groups: Collection[str] = ()) -> Figure:
     Other groups of seeds than the named ones are faint; where none is named, none is.
     """
     graph = lineage.lineage_graph(store.results.networks, store.groups)
-    colours = families(store.results.networks.values())
+    families = looks.of_families(store.results.networks.values())
     figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(graph.lines), 11)), layout="constrained")
     axes = figure.subplots()
     axes.plot(*lineage.paths(graph), color=GREY, linewidth=0.7, zorder=1)
-    for family, colour in colours.items():
+    for family, of_family in families.items():
         members = [k for k, group in enumerate(graph.groups) if store.groups[group].family == family]
         named = [not groups or store.groups[graph.groups[k]].name in groups for k in members]
-        look: dict[str, Any] = {"s": 26, "color": colour, "alpha": np.where(named, 1.0, 0.2), "label": family}
-        axes.scatter(graph.x[members], graph.y[members], zorder=2, **look)
+        look: dict[str, Any] = {"s": 26, "alpha": np.where(named, 1.0, 0.2), "label": family}
+        axes.scatter(graph.x[members], graph.y[members], zorder=2, **look, **of_family)
     if len(graph.lines) <= NAMED:
         for line, name in enumerate(graph.lines):
             axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
@@ -120,23 +130,25 @@ def pareto_figure(
     shown = pareto.of_store(store, summary)
     if "bytes" not in shown.objectives:
         return None
-    colours = families(store.results.networks.values())
+    drawn_as = looks.of_families(store.results.networks.values())
     panels = [k for k, name in enumerate(pareto.OBJECTIVES[:2]) if name in shown.objectives]
     figure = Figure(figsize=(1 + 4.4 * max(len(panels), 1), 4.4), layout="constrained")
     kilobytes = shown.mean[:, 2] / 1000
     for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
         known = np.isfinite([kilobytes, shown.mean[:, column]]).all(0)
         asked = [k for k in np.flatnonzero(known) if not groups or shown.groups[k].name in groups]
+        families = [shown.groups[k].family for k in asked]
         x, y = kilobytes[asked], 100 * shown.mean[asked, column]
-        edges = [colours[shown.groups[k].family] for k in asked]
-        faces = [edge if shown.front[k] else "white" for edge, k in zip(edges, asked, strict=True)]
-        # All in one: a collection of a single point costs as much as one of all.
+        edges = np.array([drawn_as[name]["color"] for name in families])
+        faces = np.where(shown.front[asked], edges, "white")
         spread = np.nan_to_num(100 * shown.deviation[asked, column])
         axes.errorbar(x, y, spread, fmt="none", ecolor=edges, elinewidth=0.7, alpha=0.6, zorder=1)
-        axes.scatter(x, y, s=26, facecolors=faces, edgecolors=edges, zorder=2)
-        axes.set_xscale("log")
-        # The default's powers are formulas, which the report writes as they are.
-        axes.xaxis.set_major_formatter("{x:g}")
+        # A collection of a single point costs as much as one of all that share a marker.
+        for name in dict.fromkeys(families):
+            of = [k for k, family in enumerate(families) if family == name]
+            marks: dict[str, Any] = {"facecolors": faces[of], "edgecolors": edges[of]}
+            axes.scatter(x[of], y[of], s=26, marker=drawn_as[name]["marker"], zorder=2, **marks)
+        looks.plain_log(axes)
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
@@ -146,15 +158,15 @@ def pareto_figure(
         gap = 0.025 * (high - low)
         places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
         for k, y, place in zip(named, heights, places, strict=True):
-            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4}
+            leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "relpos": (0, 0.5)}
             look = {"fontsize": 5.5, "va": "center", "arrowprops": leader}
             axes.annotate(shown.groups[k].name, (kilobytes[k], y), (1.15 * kilobytes[k], place), **look)
         axes.set_xlabel("kilobytes of all parameters", fontsize=8)
         axes.set_ylabel(f"{('clean', 'mean corruption')[column]} accuracy, %", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
-    for family, colour in colours.items():
-        figure.axes[0].scatter([], [], color=colour, s=26, label=family)
+    for family, look in drawn_as.items():
+        figure.axes[0].scatter([], [], s=26, label=family, **look)
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     seeds = "no null, as there are no two dense seeds"
     if shown.pairs:
@@ -185,7 +197,9 @@ def redundancy_figure(
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     image = left.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1)
-    figure.colorbar(image, ax=left, shrink=0.8).ax.tick_params(labelsize=6)
+    bar = figure.colorbar(image, ax=left, shrink=0.8)
+    bar.ax.tick_params(labelsize=6)
+    bar.set_label("correlation", fontsize=7)
     places = range(len(names)) if len(names) <= NAMED else ()
     left.set_xticks(places, names if len(names) <= NAMED else (), rotation=60, ha="right", fontsize=6.5)
     left.set_yticks(places, names if len(names) <= NAMED else (), fontsize=6.5)
@@ -212,7 +226,13 @@ def redundancy_figure(
         right.axhline(curve.clean, label="clean accuracy alone", **look)
     right.plot(sizes, curve.error, color="black", marker="o", markersize=3, label="chosen")
     right.axhline(tolerance, color="black", linestyle="--", linewidth=0.6)
-    right.set_xticks(sizes, curve.steps(), rotation=60, ha="right", fontsize=6.5)
+    right.set_xticks(sizes)
+    right.set_xlabel("benchmarks chosen", fontsize=8)
+    # Names under the axis would leave the figure no height.
+    steps = [f"{k}: {step} ({error:.2f})" for k, step, error in zip(sizes, curve.steps(), curve.error, strict=True)]
+    lines = [line for step in steps for line in textwrap.wrap(step, 100, subsequent_indent="    ")]
+    figure.set_size_inches(11, 4.6 + 0.1 * len(lines))
+    right.text(0, -0.16, "\n".join(lines), transform=right.transAxes, fontsize=5.5, va="top")
     right.set_ylabel("error on held-out families, points", fontsize=8)
     right.set_ylim(bottom=0)
     right.legend(fontsize=6.5, frameon=False)

@@ -51,8 +51,8 @@ SIDES = """
 const shown = document.getElementById("sides");
 shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
   const side = document.createElement("span"), name = document.createElement("b");
-  name.textContent = letter + " ";
-  side.append(name, words);
+  name.textContent = letter;
+  side.append(name, " " + words);
   return side;
 }));
 """
@@ -72,9 +72,11 @@ class Controls:
     def __init__(self, store: Store, state: State, actions: Actions):
         self.store, self._actions = store, actions
         narrow: Any = {"min-width": "0", "overflow": "hidden"}
-        self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow)
+        # On a small screen the buttons go below it.
+        basis = {"flex": "1 1 300px"}
+        self.status = Div(text="", name="status", sizing_mode="stretch_width", styles=narrow | basis)
         self.pins = Div(text="", name="pins", visible=False, sizing_mode="stretch_width", styles=narrow)
-        self.note = Div(text="", name="slice-words", sizing_mode="stretch_width")
+        self.note = Div(text="", name="slice-words", visible=False, sizing_mode="stretch_width")
         self.widgets: dict[str, Any] = {}
         self._slices: Mapping[str, Slice] = {}
         self._make(state)
@@ -157,7 +159,8 @@ class Controls:
             self._button("JSON", "export-json", lambda: actions.export("json"), **small),
             self._button("dark", "dark", actions.toggle_theme, **small),
         ]
-        return row(self.status, *buttons, name="bar", sizing_mode="stretch_width")
+        wrapped: Any = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
+        return row(self.status, row(*buttons), name="bar", **wrapped)
 
     def _rail(self) -> Column:
         actions, w = self._actions, self.widgets
@@ -171,7 +174,8 @@ class Controls:
             self._button("swap A and B", "swap", actions.swap),
             row(pin("a"), pin("b"), sizing_mode="stretch_width"),
             w["null"],
-            row(w["x"], w["y"], sizing_mode="stretch_width"),
+            w["x"],
+            w["y"],
             w["raw"],
             row(w["class"], w["operation"], sizing_mode="stretch_width"),
             row(*flips, sizing_mode="stretch_width"),
@@ -253,9 +257,7 @@ class Controls:
             f'<span>{escape(phrase)}</span><b aria-hidden="true">×</b></button>'
             for place, phrase, whole in parts
         )
-        self.status.text = (
-            f'<div class="line"><b>{count:,} of {total:,}</b> selected{chips or ": nothing selected"}{duration}</div>'
-        )
+        self.status.text = f'<div class="line"><b>{count:,} of {total:,}</b> selected{chips}{duration}</div>'
 
     def show_pins(self, state: State) -> None:
         """Show a chip for every pin, with its number: its name makes it B, its cross unpins it."""
@@ -274,7 +276,9 @@ class Controls:
 
     def _show_note(self) -> None:
         shown = self._slices.get(self.widgets["slice"].value)
-        self.note.text = escape(shown.note) if shown else ""
+        text = escape(shown.note) if shown else ""
+        if self.note.text != text:
+            self.note.update(text=text, visible=bool(text))
 
     def download(self, kind: str, text: str) -> None:
         """Send a file to the browser, whose script then empties the text, so that the same file can follow."""

@@ -36,7 +36,8 @@ def finding(frame: Frame, name: str) -> str:
             f"harder in {100 * np.mean(lower):.0f} % of cells."
         )
     changes = 100 * accuracy_table.between_methods(store, a, b)
-    methods = [f"{cut(store.sides.group(side[0]).name, LETTERS)} under {side[1]}" for side in (a, b)]
+    names = [cut(store.sides.group(side[0]).name, LETTERS) for side in (a, b)]
+    methods = [f"{name} under {side[1]}" for name, side in zip(names, (a, b), strict=True)]
     if a == b or not len(changes):
         return escape(f"A and B are {methods[1]}: click a cell to compare it with A.") if a == b else ""
     mean = float(changes.mean())
@@ -44,6 +45,8 @@ def finding(frame: Frame, name: str) -> str:
     if len(changes) > 1:
         _, half, _ = seed_interval(changes)
         verdict = "no more than seeds do" if abs(mean) <= half else "more than seeds do"
+    if a[1] == b[1]:
+        return escape(f"Under {b[1]} B, {names[1]}, is {mean:+.1f} points from A, {names[0]}: {verdict}.")
     return escape(f"B, {methods[1]}, is {mean:+.1f} points from A, {methods[0]}: {verdict}.")
 
 

@@ -12,6 +12,8 @@ from rosalind.analysis.store import Store
 from rosalind.results import ConditionInfo
 
 ALL = "all seeds"
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+NARROW: dict[str, Any] = {"width": 68}
 FOUND = 12
 """Most names that a search lists."""
 
@@ -31,11 +33,13 @@ class SideSelects:
         """What the lists show."""
         letter = side.upper()
         self.method, self.sparsity, self.seed, self.corruption, self.severity = (
-            Select(title=f"{letter}: {title}", name=f"{side}-{title}", width=width, options=[])
-            for title, width in (("method", 114), ("sparsity", 68), ("seed", 192), ("condition", 114), ("severity", 68))
+            Select(title=f"{letter}: {title}", name=f"{side}-{title}", options=[], **width)
+            for title, width in (
+                *(("method", WIDE), ("sparsity", NARROW), ("seed", WIDE), ("condition", WIDE), ("severity", NARROW)),
+            )
         )
         search: Any = {"search_strategy": "includes", "case_sensitive": False, "restrict": True}
-        search |= {"max_completions": FOUND, "min_characters": 1, "width": 192}
+        search |= {"max_completions": FOUND, "min_characters": 1, **WIDE}
         self.find = AutocompleteInput(placeholder=f"find {letter} by name", name=f"{side}-find", **search)
         for widget in (self.method, self.sparsity, self.seed):
             widget.on_change("value", lambda attr, old, new: self._pick_network())
@@ -47,7 +51,8 @@ class SideSelects:
     @property
     def rows(self) -> tuple[Row | Select | AutocompleteInput, ...]:
         """The lists as they stand in the rail."""
-        return self.find, row(self.method, self.sparsity), self.seed, row(self.corruption, self.severity)
+        pairs = [row(*pair, **WIDE) for pair in ((self.method, self.sparsity), (self.corruption, self.severity))]
+        return self.find, pairs[0], self.seed, pairs[1]
 
     @property
     def widgets(self) -> dict[str, Select | AutocompleteInput]:

@@ -28,6 +28,8 @@ from bokeh.themes import Theme
 from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
+from rosalind.analysis import palette
+
 COLOURS = {
     "light": {
         "page": "#f5f6f8",
@@ -96,8 +98,11 @@ WIDGETS = """
 .bk-input { padding-left: 8px; padding-right: 8px; font-size: 12.5px; }
 /* Bokeh's arrow is black in dark too. */
 select:not([multiple]).bk-input { background-image: var(--arrow); }
-.bk-btn { padding-left: 4px; padding-right: 4px; }
+.bk-btn { padding-left: 4px; padding-right: 4px; font-size: 12px; }
 .bk-btn[disabled] { opacity: .45; }
+/* Bokeh's sliders have a white track in dark too. */
+.noUi-target { background: var(--page); border-color: var(--line); box-shadow: none; }
+.noUi-handle { background: var(--panel); border-color: var(--soft); box-shadow: none; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
 """
@@ -127,7 +132,10 @@ p { margin: 0 0 3px; }
 .finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }
-code { background: var(--page); padding: 1px 4px; }
+/* A command is one line, which scrolls: else it would break at the dashes of an option. */
+code { display: block; width: fit-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
+  white-space: pre; background: var(--page); padding: 1px 4px; }
+code + br { display: none; }
 table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }
@@ -145,7 +153,9 @@ def page_colours() -> dict[str, dict[str, Any]]:
     arrow = "url(\"data:image/svg+xml,%3Csvg viewBox='0 0 25 20' xmlns='http://www.w3.org/2000/svg'%3E"
     arrow += "%3Cpath d='M 0,0 25,0 12.5,20 Z' fill='%23{}'/%3E%3C/svg%3E\")"
     return {
-        name: {part: colours[part] for part in PAGE} | {"arrow": Markup(arrow.format(colours["ink"][1:]))}
+        name: {part: colours[part] for part in PAGE}
+        | {"arrow": Markup(arrow.format(colours["ink"][1:]))}
+        | dict(zip(("side-a", "side-b"), palette.SIDES, strict=True))
         for name, colours in COLOURS.items()
     }
 

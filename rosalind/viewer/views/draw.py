@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, Div, LinearColorMapper, UIElement
+from bokeh.models import ColorBar, ColumnDataSource, Div, LinearColorMapper, UIElement
 from bokeh.palettes import Greys256, interp_palette
 from bokeh.plotting import figure
 
@@ -162,6 +162,15 @@ def show_between(renderer: Any, narrowest: int, wider: int | None) -> None:
         renderer.tags = [tag]
 
 
+def colour_bar(mapper: LinearColorMapper, title: str, **options: Any) -> Any:
+    """A narrow colour bar for the right of a figure.
+
+    `title` says what the colours are, with the unit; other options are those of Bokeh's `ColorBar`.
+    """
+    look = {"width": 10, "padding": 4, "title_text_font_size": "11px", "title_text_font_style": "normal"}
+    return ColorBar(color_mapper=mapper, title=title, **{**look, **options})
+
+
 def see_through(palette: list[str]) -> LinearColorMapper:
     """Colours for a uint8 density in which empty bins are transparent."""
     return LinearColorMapper(palette=palette, low=1, high=255, low_color=CLEAR)
@@ -219,6 +228,15 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, list) and any(isinstance(value, np.ndarray) for value in a):
         return isinstance(b, list) and len(a) == len(b) and all(map(_equal, a, b))
     return bool(a == b)
+
+
+def commands(*lines: str) -> str:
+    """Command lines as HTML, each on a line of its own.
+
+    >>> commands("rosalind list methods")
+    '<code>rosalind list methods</code>'
+    """
+    return "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
 
 
 def caption(name: str) -> Div:

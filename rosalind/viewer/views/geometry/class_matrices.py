@@ -87,7 +87,7 @@ class ClassMatrices:
     all matrices.
     """
 
-    page, title = "geometry", "How do classes lie?"
+    page, title = "geometry", "How do classes relate?"
     finding = ""
     """See `View`."""
 

@@ -15,6 +15,9 @@ from rosalind.viewer.views.geometry.shifts import shifts_of
 WIDTH = 0.96
 """Width of a histogram in the figure, where one is a unit from the next."""
 
+LETTERS = 24
+"""Longest name of a class beside its row."""
+
 NAMED = 40
 """Largest number of rows with names."""
 
@@ -119,7 +122,7 @@ class ClassRows:
         figure.y_range.update(start=lines - 0.5, end=-0.5)
         figure.height = 60 + min(max(13 * lines, 200), 640)
         step = max(-(-lines // NAMED), 1)
-        listed = [names[k] for k in self.order]
+        listed = [draw.cut(names[k], LETTERS) for k in self.order]
         # Bokeh checks every label, 25 ms for a thousand.
         self.ticks[0].ticks = list(range(0, lines, step))
         figure.yaxis.major_label_overrides = {k: draw.plain(listed[k]) for k in range(0, lines, step)}

@@ -11,7 +11,19 @@ from rosalind.analysis import contact_sheet, explanation, palette, robustness, s
 from rosalind.analysis.explanation import PARTS, SHOWN, Explanation
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, ZERO, caption, cut, empty, fill, mosaics, paragraphs, plot, stacked
+from rosalind.viewer.views.draw import (
+    GREY,
+    ZERO,
+    caption,
+    commands,
+    cut,
+    empty,
+    fill,
+    mosaics,
+    paragraphs,
+    plot,
+    stacked,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 UP, DOWN = palette.FLIPS[1], palette.FLIPS[2]
@@ -44,10 +56,17 @@ def command(store: Store, a: str, b: str) -> str:
     return shlex.join(["rosalind", "explain", str(store.results.folder), *names])
 
 
+MEANING = (
+    "The difference of mean corruption accuracy is divided among what differs on the way from A to B, step by step; "
+    "the steps sum to the whole."
+)
+"""What an explanation is, where none is stored."""
+
+
 class Explained:
     """A bar per part from A's corruption accuracy to B's, and the first carrying samples."""
 
-    page, title = "geometry", "Why do A and B differ in robustness?"
+    page, title = "geometry", "What explains a difference in robustness?"
     finding = key = ""
     """See `View`."""
     geometry = True
@@ -148,7 +167,7 @@ class Explained:
                 f" Samples: clean, and under {escape(explained.shown_condition)}; below them the class, then A's "
             )
             self.key += "and B's predictions, one per seed."
-        self.words = paragraphs(words, escape(notes), frame.null_sentence)
+        self.words = paragraphs(words or MEANING, escape(notes), frame.null_sentence)
 
     def _slice(self, frame: Frame, a: str, b: str) -> str:
         """Rings at A's and B's corruption accuracy on the selected samples, and a sentence on them."""
@@ -177,7 +196,7 @@ class Explained:
         except ValueError as error:
             return f"No explanation: {escape(str(error))}"
         line = command(self.store, a, b)
-        return f"No explanation of these two is stored. Make it with<br><code>{escape(line)}</code>"
+        return f"No explanation of these two is stored. Make it with<br>{commands(line)}"
 
     def _draw(self, explained: Explanation) -> None:
         shares, total = explained.shares, explained.total

@@ -117,7 +117,7 @@ def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[fl
 class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
-    page, title = "geometry", "How do samples lie to all classes?"
+    page, title = "geometry", "How far are samples from every class?"
     geometry = True
     finding, key = "", ""
     """See `View`."""

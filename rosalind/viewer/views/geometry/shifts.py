@@ -10,6 +10,9 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Frame
 
+LETTERS = 24
+"""Longest name of a class beside its line."""
+
 LISTED = 20
 """Largest number of classes in the list."""
 
@@ -46,6 +49,7 @@ class ClassShifts:
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
             x_range=(0, 1),
+            y_axis_label="class",
         )
         self.figure.ygrid.grid_line_color = None
         # Only its ticks change: a new model in a live document costs 0.4 s.
@@ -98,7 +102,7 @@ class ClassShifts:
         low, high = rasters.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
         # Room for the counts at the right.
         self.figure.x_range.update(start=low, end=high + 0.13 * (high - low))
-        names = [store.class_names[k] for k in self.listed]
+        names = [draw.cut(store.class_names[k], LETTERS) for k in self.listed]
         figure = self.figure
         figure.y_range.update(start=count - 0.5, end=-0.5)
         figure.height = 90 + 17 * count
@@ -130,6 +134,8 @@ class ClassShifts:
         if frame.selected.any():
             selected = frame.per_class(frame.selected)[self.listed]
             texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]
+        # What the numbers count stands on the first line, for all.
+        texts = [f"{'n = ' * (k == 0)}{text}" for k, text in enumerate(texts)]
         at = self.figure.x_range.end - 0.005 * (self.figure.x_range.end - self.figure.x_range.start)
         lines = np.arange(len(texts), dtype=np.float32)
         draw.fill(self.counts, {"x": [at] * len(texts), "y": lines.tolist(), "text": texts})

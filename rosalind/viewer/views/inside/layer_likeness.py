@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import row
-from bokeh.models import BasicTicker, ColorBar, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import BasicTicker, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis import inside, layer_likeness
 from rosalind.analysis.layer_likeness import Compared
@@ -18,6 +18,8 @@ from rosalind.viewer.views.draw import (
     SEQUENTIAL,
     caption,
     cell_name,
+    colour_bar,
+    commands,
     empty,
     fill,
     paragraphs,
@@ -29,6 +31,9 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 BY = {"cka": "CKA", "mutual_neighbours": "shared nearest neighbours", "procrustes": "1 - Procrustes distance / 2"}
 SHOW = {"excess": "excess over the classes", "value": "value"}
+MEANING = "How alike the activations of two layers are on the same images, beyond what the classes alone give."
+"""What the card is about, where nothing is drawn."""
+
 NUMBERED = 10
 """Largest number of layers whose cells hold a number."""
 
@@ -60,8 +65,8 @@ class LayerLikeness:
         self.figure = self._figure()
         self.caption = caption("layer-likeness-caption")
         by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
-        choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
-        self.root = stacked(choosers, self.figure)
+        self.choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
+        self.root = stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = plot(
@@ -84,7 +89,8 @@ class LayerLikeness:
         image = figure.image("image", source=self.cells, color_mapper=mapper, **place)
         look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "11px"}
         figure.text("x", "y", text="text", source=self.texts, text_color="ink", **look)
-        figure.add_layout(ColorBar(color_mapper=mapper, ticker=BasicTicker(), width=10, padding=4), "right")
+        self.bar = colour_bar(mapper, "", ticker=BasicTicker())
+        figure.add_layout(self.bar, "right")
         name = CustomJSHover(code=NAME, args={"names": self.names})
         value = CustomJSHover(code=NUMBER, args={"source": self.cells, "lists": self.names})
         kinds = ("value", "null", "excess")
@@ -100,6 +106,7 @@ class LayerLikeness:
             return
         stays = ""
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
+        self.choosers.visible = bool(pairs) and not layer_likeness.missing(self.store, pairs[0])
         if not pairs:
             words = ["A and B share no seed: there is no pair of networks to compare."]
         elif missing := layer_likeness.missing(self.store, pairs[0]):
@@ -115,9 +122,10 @@ class LayerLikeness:
             for source in (self.cells, self.names, self.texts):
                 fill(source, {name: [] for name in source.data})
         else:
-            self._fill(compared, show)
+            self._fill(compared, BY[by], show)
         self.finding = words[0] if compared is None else _finding(compared, by)
-        self.caption.text = paragraphs(stays, *(words if compared is not None else ()), frame.null_sentence)
+        words = words if compared is not None else [MEANING]
+        self.caption.text = paragraphs(stays, *words, frame.null_sentence)
 
     def _compared(self, frame: Frame, pair: tuple[Cell, Cell], by: str) -> tuple[Compared, str]:
         """The likeness on the selected samples, or on all where those are none or too few; a sentence that says so."""
@@ -131,9 +139,10 @@ class LayerLikeness:
         before = whole().diagonal[2]
         return of_slice, f"{frame.slice_words.capitalize()}; of all samples the excess is {before:.2f}."
 
-    def _fill(self, compared: Compared, show: str) -> None:
+    def _fill(self, compared: Compared, by: str, show: str) -> None:
         of = compared.likeness
         shown = of.excess if show == "excess" else of.value
+        self.bar.title = f"{by}{' beyond the classes' * (show == 'excess')}"
         lines, columns = shown.shape
         self.figure.x_range.update(start=-0.5, end=columns - 0.5)
         self.figure.y_range.update(start=lines - 0.5, end=-0.5)
@@ -168,8 +177,7 @@ def _missing(store: Store, cells: list[Cell]) -> list[str]:
     lines = [inside.command(store, "layer_features", [name], condition) for name, condition in cells]
     if len(cells) > 1 and cells[0][1] == cells[1][1] and not store.results.homes:
         lines = [inside.command(store, "layer_features", [name for name, _ in cells], cells[0][1])]
-    codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-    return [f"The activations of {names} are not stored. Make them with<br>{codes}"]
+    return [f"The activations of {names} are not stored. Make them with<br>{commands(*lines)}"]
 
 
 def _finding(compared: Compared, by: str) -> str:

@@ -8,7 +8,6 @@ from bokeh.events import AxisClick, Tap
 from bokeh.layouts import row
 from bokeh.models import (
     BasicTicker,
-    ColorBar,
     CustomJSHover,
     FixedTicker,
     HoverTool,
@@ -74,7 +73,8 @@ class Layers:
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
         show = frame.chooser(change, "layers-show", "cells show", width=400)
-        self.root = draw.stacked(row(show, frame.chooser(change, "layers-as", "as")), self.figure)
+        self.choosers = row(show, frame.chooser(change, "layers-as", "as"))
+        self.root = draw.stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -98,7 +98,8 @@ class Layers:
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
         tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
         figure.text("left", "y", text="text", source=self.marks, **tag)
-        figure.add_layout(ColorBar(color_mapper=self.mapper, ticker=BasicTicker(), width=10, padding=4), "right")
+        self.bar = draw.colour_bar(self.mapper, "", ticker=BasicTicker())
+        figure.add_layout(self.bar, "right")
         hover = CustomJSHover(code=HOVER, args={"source": self.cells, "names": self.names})
         tips = [
             ("network", "$y{network}"),
@@ -141,20 +142,22 @@ class Layers:
             except (Damaged, OSError, ValueError) as error:
                 problems = f"{escape(str(error))} {problems}"
         self.figure.visible = table is not None
+        self.choosers.visible = bool(inside.kinds(self.store))
         if table is None:
             self.rows = []
             for source in (self.cells, self.names, self.texts, self.marks):
                 source.data = {name: [] for name in source.data}
-            line = f"<code>{escape(inside.command(self.store, 'dead_units'))}</code>"
-            missing = (
-                f"The study has no numbers per layer. Make them with<br>{line}<br>rosalind list diagnostics has others."
-            )
+            line = draw.commands(inside.command(self.store, "dead_units"))
+            missing = f"The study has no numbers per layer. Make them with<br>{line}"
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
-            self.caption.text = draw.paragraphs(stays, frame.null_sentence)
+            others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
+            self.caption.text = draw.paragraphs(stays, others, frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
+            unit = f" ({table.unit})" if table.unit else ""
+            self.bar.title = f"{'change of ' * (way == CHANGE)}{_plainly(kind)}{unit}"
         self._mark(table)
         self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
@@ -218,7 +221,7 @@ class Layers:
         shown = table.change if way == CHANGE else table.values
         means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
         listed = ", ".join(f"{letter} {number(float(mean), signed=way == CHANGE)}" for letter, mean in means.items())
-        words = escape(kind.replace("_", " ").replace(" / ", ", "))
+        words = escape(_plainly(kind))
         return (
             f"{words[:1].upper()}{words[1:]}, mean over layers: {listed}."
             if listed
@@ -255,6 +258,11 @@ class Layers:
             beyond = int((np.abs(table.change) > table.null)[known].sum())
             words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
         return words
+
+
+def _plainly(kind: str) -> str:
+    """A kind of number in words: diagnostic, array and condition."""
+    return kind.replace("_", " ").replace(" / ", ", ")
 
 
 def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:

@@ -10,7 +10,7 @@ from rosalind.analysis import inside, paths
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, empty, fill, paragraphs, plot, stacked
+from rosalind.viewer.views.draw import GREY, caption, commands, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -21,6 +21,13 @@ SHOW = {
     "loss": "loss (nats)",
 }
 """The quantities of `paths.QUANTITIES` with their units."""
+
+
+MEANING = (
+    "Networks on the straight line between the weights of A and of B: where the error rises above the line between "
+    "its ends, the two lie in different valleys of the loss."
+)
+"""What the way is, where none is drawn."""
 
 
 class Path:
@@ -70,7 +77,8 @@ class Path:
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
         self.caption = caption("path-caption")
-        self.root = stacked(frame.chooser(change, "path-show", "line shows", SHOW), figure)
+        self.show = frame.chooser(change, "path-show", "line shows", SHOW)
+        self.root = stacked(self.show, figure)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -97,7 +105,7 @@ class Path:
                     words += _missing(self.store, first, second, condition)
             except (Damaged, OSError) as error:
                 path, curve, null, words = None, None, None, escape(str(error))
-        self.figure.visible = path is not None or curve is not None
+        self.figure.visible = self.show.visible = path is not None or curve is not None
         for source, shown in ((self.points, path), (self.curve, curve), (self.null, null)):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
@@ -117,7 +125,7 @@ class Path:
         fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
         self.figure.yaxis.axis_label = SHOW[show]
         if path is None and curve is None:
-            self.finding, words = words, ""
+            self.finding, words = words, MEANING
         else:
             shown, name = (path, "straight line") if path is not None else (curve, "trained curve")
             assert shown is not None
@@ -135,7 +143,7 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
-    return f"The way from A to B under {escape(condition)} is not stored. Make it with<br><code>{escape(line)}</code>"
+    return f"The way from A to B under {escape(condition)} is not stored. Make it with<br>{commands(line)}"
 
 
 def _words(path: paths.Path | None, curve: paths.Path | None, null: paths.Path | None, pairs: int) -> str:

@@ -8,6 +8,7 @@ from bokeh.models import DataTable, NumberFormatter, StringFormatter, TableColum
 from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
+from rosalind.viewer import captions
 from rosalind.viewer.bokeh_patches import repaint
 from rosalind.viewer.views.draw import Look, caption, cut, empty, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -99,6 +100,8 @@ class Breakdown:
             f"B {change} on {word} {escape(cut(name, 24))}: {100 * groups.a[fall]:.1f} to {100 * groups.b[fall]:.1f} % "
             f"right (n = {groups.count[fall]:,})."
         )
+        if state.a == state.b:
+            self.finding = captions.SAME
         lowest = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))

@@ -13,7 +13,7 @@ from rosalind.analysis.robustness import held_out
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load
 from rosalind.viewer.state import LAYOUTS
-from rosalind.viewer.views.draw import caption, paragraphs, stacked
+from rosalind.viewer.views.draw import caption, commands, paragraphs, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SIGNS = {"holds": "✓", "does not hold": "✕", "cannot tell": "?"}
@@ -86,9 +86,9 @@ class Claims:
             )
             self.finding, words = f"Of {len(verdicts)} claims {', '.join(parts)}.", escape(claims.EXPLAINED)
         else:
-            commands = "; ".join(f"<code>rosalind claims {escape(str(folder))}</code>" for folder in self.store.folders)
-            self.finding = f"Claims have not been judged on the networks and cells as they are now: {commands}"
-            words = ""
+            lines = commands(*(f"rosalind claims {folder}" for folder in self.store.folders))
+            self.finding = f"No claim is judged on the networks and cells as they are now. Judge them with<br>{lines}"
+            words = escape(claims.EXPLAINED)
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
         self.caption.text = paragraphs(stays, words)

@@ -7,7 +7,6 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import (
     AllLabels,
-    ColorBar,
     ColumnDataSource,
     CustomJSHover,
     FixedTicker,
@@ -17,7 +16,7 @@ from bokeh.models import (
 )
 
 from rosalind.analysis.similarity import Similarity, picture_rows
-from rosalind.viewer.views.draw import SEQUENTIAL, empty, fill, plot, shifted, square
+from rosalind.viewer.views.draw import SEQUENTIAL, colour_bar, empty, fill, plot, shifted, square
 
 LABELS = 30
 """Largest number of rows with a name beside the matrix."""
@@ -76,9 +75,7 @@ class DistanceMatrix:
         figure.text("side", "place", **letters)
         figure.text("place", "side", **letters)
         self.ticks = FixedTicker()
-        self.bar: Any = ColorBar(
-            color_mapper=mapper, ticker=self.ticks, width=10, padding=4, major_label_policy=AllLabels()
-        )
+        self.bar = colour_bar(mapper, "apart", ticker=self.ticks, major_label_policy=AllLabels())
         figure.add_layout(self.bar, "right")
         name = CustomJSHover(args={"source": points}, code=NAME)
         value = CustomJSHover(args={"source": self.image}, code=DISTANCE)

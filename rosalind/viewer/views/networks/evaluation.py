@@ -8,7 +8,6 @@ from bokeh.layouts import row
 from bokeh.models import (
     BoxSelectTool,
     CDSView,
-    ColorBar,
     ColumnDataSource,
     FixedTicker,
     IndexFilter,
@@ -131,12 +130,12 @@ class Evaluation:
         self.header = Header(figure)
         figure.rect("x", "y", "w", 1, source=self.marks, fill_color=None, line_color="colour", line_width=3)
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
-        # Above the corner, so that the number is read.
-        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "bottom"}
+        # Over the line between two rows, so that the numbers in both are read.
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle"}
         figure.text("left", "top", text="text", source=self.marks, **tag)
         self.ticks = FixedTicker(ticks=[1, 128, 255])
-        look = {"width": 10, "padding": 4, "major_label_text_font_size": "10px", "title_text_font_size": "10px"}
-        self.bar: Any = ColorBar(color_mapper=self.mapper, ticker=self.ticks, height=max(height - 30, 60), **look)
+        look = {"ticker": self.ticks, "major_label_text_font_size": "10px"}
+        self.bar = draw.colour_bar(self.mapper, "", height=max(height - 30, 60), **look)
         figure.add_layout(self.bar, "right")
         # Models stay and only what they hold changes: another model in a property makes Bokeh walk the document.
         self.names = [draw.empty("name"), draw.empty("name", "left", "width")]
@@ -192,6 +191,7 @@ class Evaluation:
             palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
             self.mapper.palette = palette[::-1] if mode.better < 0 else palette
         self._scale(mode, limits)
+        self.bar.title = name
         blocks = self.places.blocks
         self.cells.data = {
             "shade": [np.ascontiguousarray(shade[:, start:stop]) for start, stop in blocks],
@@ -256,7 +256,10 @@ class Evaluation:
         value = lambda v: float(np.exp(v)) if mode.ratio else v
         digits = mode.digits + (limits[1] - limits[0] < 3)
         sign = "+" if mode.signed else ""
-        self.bar.major_label_overrides = {k: f"{value(v):{sign}.{digits}f}" for k, v in ends.items()}
+        labels = {k: f"{value(v):{sign}.{digits}f}" for k, v in ends.items()}
+        # One number has no scale.
+        several = len(set(labels.values())) > 1
+        self.bar.major_label_overrides = labels if several else {**dict.fromkeys(labels, ""), 128: labels[128]}
 
     def _brush(self, event: SelectionGeometry) -> None:
         drawn: Any = event.geometry

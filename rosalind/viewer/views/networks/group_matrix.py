@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.models import ColorBar, FixedTicker, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis.similarity import Groups
 from rosalind.viewer.views.cursor import CellCursor
-from rosalind.viewer.views.draw import SEQUENTIAL, cut, empty, fill, plain, plot, square
+from rosalind.viewer.views.draw import SEQUENTIAL, colour_bar, cut, empty, fill, plain, plot, square
 
 NAMED = 45
 """Largest number of rows with names."""
@@ -57,8 +57,7 @@ class GroupMatrix:
         cells = figure.rect("x", "y", 1, 1, source=self.cells, fill_color=fill_color, line_color=None)
         figure.segment("x0", "y0", "x1", "y1", source=self.joins, line_color="#000000", name="ink")
         square(figure, "x", "y", self.marks, 15, 1.5)
-        bar: Any = ColorBar(color_mapper=self.mapper, width=10, padding=4, title="apart")
-        figure.add_layout(bar, "right")
+        figure.add_layout(colour_bar(self.mapper, "apart"), "right")
         tips = [("", "@row"), ("", "@column"), ("apart", "@distance{0.00}"), ("seeds alone", "@chance")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips))
         size = lambda: (len(self.order), len(self.order))
@@ -107,7 +106,7 @@ class GroupMatrix:
             },
         )
         self.figure.x_range.update(start=0, end=max(count, 1))
-        self.figure.y_range.update(start=max(count, 1), end=-(TREE + 0.03) * max(count, 1))
+        self.figure.y_range.update(start=max(count, 1), end=-(TREE + 0.03) * max(count, 1) - 0.1)
         shown_height = LINE * (1 + TREE) * count + BESIDE if count <= NAMED else 0
         self.figure.height = max(470, int(shown_height))
         self.figure.xaxis.major_label_orientation = 0.9 if count <= LEANING else "vertical"

@@ -305,8 +305,9 @@ class Lineage:
 
     def _legend(self) -> str:
         """The looks of the families as HTML."""
-        return "".join(
+        families = "".join(
             f' <span style="white-space:nowrap"><span style="color:{look.colour}">{look.symbol}'
             f"</span> {escape(family)}</span>"
             for family, look in self.looks.items()
         )
+        return f"{families}; on the right small: seeds, large: their means."

@@ -17,6 +17,8 @@ ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"
 TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 """Ticks of the axis of kilobytes."""
 
+KEY = "Filled: on the front; lines: deviations over seeds."
+
 NAMED = 25
 """Most groups on the front that are named beside their points."""
 
@@ -30,7 +32,7 @@ class Pareto:
     """Means over seeds, filled where they are on the Pareto front; a click makes a group B."""
 
     page, title = "networks", "What do the bytes buy?"
-    finding, key = "", "Filled: on the front; lines: deviations over seeds."
+    finding = key = ""
     """See `View`."""
 
     @staticmethod
@@ -53,8 +55,8 @@ class Pareto:
         self.figure = self._figure()
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("pareto-caption")
-        chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
-        self.root = draw.stacked(chooser, self.figure)
+        self.chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
+        self.root = draw.stacked(self.chooser, self.figure)
 
     def _figure(self) -> Any:
         figure = draw.plot(
@@ -146,7 +148,8 @@ class Pareto:
             heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
         names = [groups[at[n]].name for n in named]
         draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
-        self.figure.visible = bool(at)
+        self.figure.visible, self.key = bool(at), KEY * bool(at)
+        self.chooser.visible = bool((places[:, 0] > 0).any())
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
     def _standing(self, k: int) -> str:

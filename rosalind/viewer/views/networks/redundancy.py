@@ -7,14 +7,26 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import ColorBar, Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
+from bokeh.models import Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
 
 from rosalind.analysis import redundancy
 from rosalind.analysis.redundancy import Curve
 from rosalind.analysis.similarity import leaf_order
 from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, ZERO, caption, empty, fill, plot, square, stacked
+from rosalind.viewer.views.draw import (
+    CLEAR,
+    DIVERGING,
+    GREY,
+    ZERO,
+    caption,
+    colour_bar,
+    empty,
+    fill,
+    plot,
+    square,
+    stacked,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 TOLERANCES = ("1", "0.5", "2")
@@ -100,8 +112,9 @@ class Redundancy:
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.listed = Div(text="", name="redundancy-steps", sizing_mode="stretch_width")
+        self.choosers = row(accuracies, tolerance)
         self.root = stacked(
-            row(accuracies, tolerance),
+            self.choosers,
             row(self._heat(), self._curve(), sizing_mode="stretch_width"),
             self.listed,
         )
@@ -127,7 +140,7 @@ class Redundancy:
         figure.text("x", "y", text="text", source=self.numbers, text_color="colour", **look)
         square(figure, "x", "y", self.pair, 26, 2)
         ticker: Any = FixedTicker(ticks=[-1, -0.5, 0, 0.5, 1])
-        figure.add_layout(ColorBar(color_mapper=mapper, ticker=ticker, width=10, padding=4), "right")
+        figure.add_layout(colour_bar(mapper, "correlation over networks", ticker=ticker), "right")
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         return figure
 
@@ -182,6 +195,9 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        correlation = self.correlations.correlation
+        self.choosers.visible = count > 1
+        self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())
         self.figure.visible = self.listed.visible = curve is not None
         if curve is not None:
             self._fill_curve(curve)
@@ -189,7 +205,8 @@ class Redundancy:
     def _fill_matrix(self) -> None:
         """The correlations, whose rows stay where they are while the samples change."""
         correlation, count = self.correlations.correlation, len(self.correlations.names)
-        fill(self.matrix, {"image": [correlation.astype(np.float32)], "size": [count]})
+        # BokehJS cannot draw an image without pixels.
+        fill(self.matrix, {"image": [correlation.astype(np.float32)] * (count > 0), "size": [count] * (count > 0)})
         numbered = np.isfinite(correlation) & ~np.eye(count, dtype=bool) & (count <= NUMBERS)
         rows, columns = np.nonzero(numbered)
         values = correlation[rows, columns]

@@ -38,7 +38,7 @@ LONGEST = 40
 class Severities:
     """Lines over the severities of B's corruption, or over those of all corruptions for B's method."""
 
-    page, title = "networks", "How fast do they break?"
+    page, title = "networks", "How does accuracy change with severity?"
     finding, key = "", ""
     """See `View`."""
 
@@ -117,7 +117,7 @@ class Severities:
             drawn = (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders)
             for source in (*drawn, self.sliced, self.sliced_grey):
                 fill(source, {name: [] for name in source.data})
-            self.figure.visible = False
+            self.figure.visible = self.chooser.visible = False
             self.finding = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
             self.caption.text = ""
         else:
@@ -125,7 +125,7 @@ class Severities:
             sliced = None
             if is_sliced:
                 sliced = curves.values(accuracy_table.values(self.store, mode, frame.slice_summary))[0]
-            self.figure.visible = True
+            self.figure.visible = self.chooser.visible = True
             if lines == "methods":
                 chosen = frame.chosen_groups
             else:
@@ -150,6 +150,7 @@ class Severities:
         if self.root.children != parts:
             self.root.children = parts
         dashes = "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
+        dashes *= self.figure.visible
         key = "; bold: the pin, thin: A and B, grey: the rest"
         self.key = f"{dashes} {pinned.sentence(pins, key)}".strip()
         if pins and self.pinned is not None:

@@ -158,7 +158,8 @@ class Similarity:
         self.mode.value = mode
         self.toggles.update(frame)
         only = {name for name in self._methods() if dict(state.choices).get(f"similarity-only-{name}") == "yes"}
-        self.opened.visible, self.all.visible = shown == "methods", bool(only)
+        self.opened.visible = shown == "methods" and len(self._methods()) > 1
+        self.all.visible = bool(only)
         self.layout.visible = shown == POINTS
         try:
             self.kept = of_sides.read(self.store, mode, metric)

@@ -9,7 +9,7 @@ from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.draw import caption, cut, stacked
+from rosalind.viewer.views.draw import caption, commands, cut, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
@@ -165,8 +165,8 @@ class Attribution:
         opacity = int(opacity) / 100
         sentences, lines = self.methods.render(frame, kind, target, chosen, opacity)
         self.words = " ".join(sentences)
-        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
-        self.missing.text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{codes}</p>" if lines else ""
+        words = f"<p>Maps of {escape(method)} are missing. Make them with<br>{commands(*lines)}</p>" if lines else ""
+        self.missing.update(text=words, visible=bool(words))
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
 

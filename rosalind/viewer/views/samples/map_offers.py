@@ -11,6 +11,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.viewer import map_jobs
 from rosalind.viewer.controls import COPY
 from rosalind.viewer.map_jobs import Job
+from rosalind.viewer.views.draw import commands
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.samples.map_tiles import WIDTH
 from rosalind.viewer.views.samples.mapped_samples import ordered
@@ -52,7 +53,8 @@ class MapOffers:
         sample = None if averaging else frame.state.primary
         self.compute.visible = self.elsewhere.visible = False
         if sample is None and not averaging:
-            self.missing.text = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
+            words = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
+            self.missing.update(text=words, visible=True)
             self.copy.visible = False
             return
         lacking = occlusion_maps.missing(frame.store, cells, sample)
@@ -65,7 +67,7 @@ class MapOffers:
         self._point_elsewhere(frame, bool(lacking))
         subject = "Maps and deletion curves" + ("" if sample is None else f" of sample {sample}")
         share = f"{len(lines)} of {len(cells)} networks and conditions"
-        codes = "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+        codes = commands(*lines)
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
         words = f"{subject} can be computed here for {share}." if here else f"Make them with<br>{codes}"
@@ -75,7 +77,7 @@ class MapOffers:
             words = f"{subject} are not stored yet for {share}. {words}"
             folded = f"<summary>where there are maps</summary><p>{others}</p>" if others else ""
         folded = f"<details>{folded}</details>" if folded else ""
-        self.missing.text = f"<p>{words}</p>{folded}" if lines else ""
+        self.missing.update(text=f"<p>{words}</p>{folded}" if lines else "", visible=bool(lines))
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
     def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:

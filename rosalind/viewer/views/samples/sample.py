@@ -20,6 +20,7 @@ from rosalind.viewer.views.draw import (
     POINTS,
     caption,
     cell_name,
+    colour_bar,
     cut,
     empty,
     plot,
@@ -74,6 +75,7 @@ class SampleDetail:
         formatters: Any = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.add_layout(colour_bar(self.mapper, "margin (units)"), "right")
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
         look = {"name": "ink", "line_alpha": 0.3, "line_width": 1}
         figure.segment("x", "low", "x", "high", source=ColumnDataSource(edges), **look)
@@ -118,7 +120,7 @@ class SampleDetail:
         self.figure.visible = position is not None
         if position is not None and state.primary is not None:
             margins = sample_margins.read(self.store, position, (state.a, state.b, *state.pins))
-            true_class = escape(str(self.store.names_of(self.store.labels[[position]])[0]))
+            true_class = escape(cut(str(self.store.names_of(self.store.labels[[position]])[0]), 24))
             sides = [_large(self.store, letter, cell, position) for letter, cell in _lettered(frame)]
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
@@ -126,7 +128,8 @@ class SampleDetail:
                 f"<div class='grid'>{''.join(sides)}</div>"
             )
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
-            self.own = f"Sample {state.primary}, {true_class}, is right in {share:.0f} % of {margins.cells:,} cells."
+            words = f"Sample {state.primary}, class {true_class}"
+            self.own = f"{words}: right in {share:.0f} % of {margins.cells:,} cells."
             self._render(frame, margins)
         else:
             self.text.text = (
@@ -226,7 +229,7 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
         # Predictions alone may have no probability.
         width, words = 0, "–"
         if np.isfinite(probability):
-            width, words = max(round(44 * probability), 1), f"{100 * probability:.1f} %"
+            width, words = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
             f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
             f"<td style='padding-right:6px'><div style='width:{width}px;height:9px;"

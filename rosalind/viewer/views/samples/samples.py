@@ -70,7 +70,7 @@ class Samples:
         self.cursors = {"samples": self.tiles_sheet.cursor}
         self.table, self.rows = sample_table()
         # As high without a message, so that one does not move the page.
-        self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20)
+        self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20, margin=(0, 5))
         self.rows.selected.on_change("indices", lambda attr, old, new: self.tap(new[0]) if new else None)
         self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20, align="end")
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
@@ -149,7 +149,8 @@ class Samples:
             self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            self._show_message(f"No sample is picked by {name!r}: none was {PRESETS[name][1]} often enough.")
+            why = f"none was {PRESETS[name][1]} often enough"
+            self._show_message(f"No sample is picked by {name!r}: {why}. Try another B or condition.")
         else:
             mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
             first = next((sample for sample in ids if sample in mapped), ids[0])
@@ -258,8 +259,8 @@ class Samples:
         where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
         if left[1] == state.b[1]:
             where = "One picture, as both have one condition."
-        corners = f"Corners: left {'A' if is_a else 'clean'}, right B, ● right, ✕ wrong; words: class: predictions."
-        return f"{flip_legend()}. {where} {corners}"
+        corners = f"Corners: {'A' if is_a else 'clean'} left, B right; ● correct, ✕ wrong."
+        return f"Frames: {flip_legend()}. {where} {corners} Text: class, then both predictions."
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state

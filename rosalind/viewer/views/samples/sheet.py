@@ -105,6 +105,8 @@ class Sheet:
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         size = lambda: (min(self.columns, self._count), -(-self._count // self.columns))
         self.cursor = CellCursor(figure, size, lambda x, y, shift: self.tap(x, y), self._words, middle=0.485)
+        rows, _ = frame.store.results.images(frame.state.b[1])
+        self._pictured = len(rows) or len(frame.store.ids)
         self.root = ScrollBox(child=figure, height=WINDOW, sizing_mode="stretch_width", name="samples-window")
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -167,6 +169,9 @@ class Sheet:
             self.figure.x_range.end, self.figure.y_range.start = self.columns, lines
             # In a box that scrolls a figure without a least height is squeezed into the window.
             self.figure.update(height=height, min_height=height)
+        # As high as a sheet of all, so that a selection does not move what is below it.
+        most = -(-min(self.most, self._pictured) // self.columns)
+        self.root.height = min(WINDOW, round(most * WIDTH / self.columns / (2 if two else 1)) + 10)
 
     def draw(self, pictures: list[np.ndarray]) -> None:
         """Put pictures uint8[k, h, w, channels] on the tiles; two lists, left and right, or one where both are alike.
