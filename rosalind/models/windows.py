@@ -118,6 +118,9 @@ def _rule(size: int, crop: Callable[[Site, int], Array], whole: Callable, inside
         inside: from a reach and the map's shape, True where a cut-out is no position beyond the border.
     """
 
+    # After the first whole map a value may have changed everywhere, as a mean over positions does.
+    whole_maps: list[Site] = []
+
     def widened(square: _Square, reach: int) -> Array:
         more = reach - square.reach
         if not more:
@@ -130,7 +133,7 @@ def _rule(size: int, crop: Callable[[Site, int], Array], whole: Callable, inside
         if not squares:
             return _carry_out(equation, values)
         shape, reach = squares[0].shape, max(square.reach for square in squares)
-        halo = _halo(equation, values)
+        halo = None if whole_maps else _halo(equation, values)
         if halo is not None and (size + 2 * (reach + halo)) ** 2 < SHARE * shape[0] * shape[1]:
             around = widened(squares[0], reach + 2 * halo)
             if halo:
@@ -139,10 +142,12 @@ def _rule(size: int, crop: Callable[[Site, int], Array], whole: Callable, inside
             return [_Square(output, reach + halo, site, shape)]
         others = (value for value in values if not isinstance(value, _Square))
         alike = all(np.ndim(x) == 0 or np.shape(x)[1:3] == (1, 1) for x in others)
-        if equation.primitive.name in BY_POSITION and alike and all(square.shape == shape for square in squares):
+        by_position = equation.primitive.name in BY_POSITION and not whole_maps
+        if by_position and alike and all(square.shape == shape for square in squares):
             parts = [widened(value, reach) if isinstance(value, _Square) else value for value in values]
             [output] = _carry_out(equation, parts)
             return [_Square(output, reach, site, shape)]
+        whole_maps.append(site)
         return _carry_out(equation, [whole(value) if isinstance(value, _Square) else value for value in values])
 
     return rule
