@@ -26,7 +26,7 @@
   });
 
   // BokehJS writes the place of every renderer into a style sheet at each paint, also where it stays: the next text on a
-  // canvas waits until the browser has matched all styles anew, twice per figure.
+  // canvas waits until the browser has matched styles anew, see findings/bokeh_paint_restyles_page.sh.
   const sheet = () => { try { return new (Bokeh.Models.get("InlineStyleSheet"))({css: ""}).underlying(); } catch { return null; } };
   patch(Object.getPrototypeOf(sheet() ?? {}), ["_update"], (sheets) => {
     const update = sheets._update;
