@@ -15,9 +15,9 @@ thread and one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load 
 mean something. Rosalind
 over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31. Occlusion of 16
 images, one thread, processor time, medians of three: 0.86 beside Captum's default, a forward pass of all images per
-patch, and 0.65 beside 7 patches at once; before what a patch cannot reach was left out it was half as much again. A goal
-of a third is not reached: both sides spend it in convolutions, and behind the first of a resnet20's three stages a patch
-has reached most of the map.
+patch, and 0.65 beside 7 patches at once, with forward passes that take 0.65 of those of whole images. A goal of a third
+is not reached: both sides spend it in convolutions, and behind the first of a resnet20's three stages a patch has
+reached most of the map.
 """
 
 from collections.abc import Callable
