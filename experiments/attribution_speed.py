@@ -13,11 +13,11 @@ pixels in the image's mean and the margin of the target. Captum is shown with it
 Expected, as measured with `--images 4 --rounds 3`: jax 0.10.2, torch 2.13.0, captum 0.9.0, both sides held to one
 thread and one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load of 15, so that only ratios
 mean something. Rosalind
-over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31. Occlusion of
-16 images, one thread, processor time, medians of three: 0.86 beside Captum's default, a forward pass of all images
-per patch, and 0.65 beside 7 patches at once; before what a patch cannot reach was left out it was half as much again.
-A goal of a third is not reached: both sides spend it in convolutions, and behind the first of a resnet20's three
-stages a patch has reached most of the map.
+over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31. Occlusion of 16
+images, one thread, processor time, medians of three: 0.86 beside Captum's default, a forward pass of all images per
+patch, and 0.65 beside 7 patches at once, with forward passes that take 0.65 of those of whole images. A goal of a third
+is not reached: both sides spend it in convolutions, and behind the first of a resnet20's three stages a patch has
+reached most of the map.
 """
 
 from collections.abc import Callable
