@@ -163,7 +163,7 @@ class TestDocument:
         hidden = [m for m in opened(store, "geometry").document.models if isinstance(m, Div) and not m.visible]
         plain = {made.name for made in hidden if made.render_as_text}
         assert {"study", "address", "keys", "page", "download-csv", "download-json"} <= plain
-        assert {made.name for made in hidden} - plain <= {"errors", "pins"}, "which are written escaped"
+        assert {made.name for made in hidden} - plain <= {"errors", "pins", "slice-words"}, "which are written escaped"
 
     def test_every_text_of_a_figure_has_the_page_s_font(self, untouched):
         fonts = {

@@ -59,7 +59,7 @@ def severity_figure(
     letters: dict[int, str] = {}
     for letter, name in zip("AB", sides, strict=False):
         letters[names.index(name)] = f"{letters.get(names.index(name), '')}{letter}"
-    chosen = [*chosen, *(k for k in letters if k not in chosen)]
+    chosen = [*chosen, *(k for k in letters if not named and k not in chosen)]
     for k in range(len(mean)):
         if k not in chosen:
             axes.plot(points, mean[k], color=GREY, linewidth=0.6, alpha=0.5)

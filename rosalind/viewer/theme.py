@@ -132,10 +132,7 @@ p { margin: 0 0 3px; }
 .finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }
-/* A command is one line, which scrolls: else it would break at the dashes of an option. */
-code { display: block; width: fit-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
-  white-space: pre; background: var(--page); padding: 1px 4px; }
-code + br { display: none; }
+code { background: var(--page); padding: 1px 4px; }
 table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }

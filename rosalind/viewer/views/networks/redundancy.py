@@ -196,9 +196,9 @@ class Redundancy:
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
         correlation = self.correlations.correlation
-        self.choosers.visible = count > 1
         self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())
         self.figure.visible = self.listed.visible = curve is not None
+        self.choosers.visible = self.heat.visible or self.figure.visible
         if curve is not None:
             self._fill_curve(curve)
 
